@@ -1,0 +1,35 @@
+"""What every test gets: its own place for data and runs, and a check that it leaves nothing running."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder in the place of the user's own data; no test reads or writes the real one."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("CNNSTUDIO_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_leaked_thread() -> Iterator[None]:
+    """A thread that outlives its test would disturb the next one, and a user's closing window."""
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + 5
+    leaked = _started_since(before)
+    while leaked and time.monotonic() < deadline:
+        time.sleep(0.01)
+        leaked = _started_since(before)
+    assert not leaked, f"threads that the test left running: {leaked}"
+
+
+def _started_since(before: set[threading.Thread]) -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread not in before and thread.is_alive()]
