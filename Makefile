@@ -1,0 +1,71 @@
+# Everything happens in .venv; each target sets up what it needs, once. `make run` and `make test` need nothing before.
+# Other Python:  make run PYTHON=python3.12      Other folder:  make run VENV=/somewhere/else
+SHELL := /bin/sh
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+WITH := -c packaging/constraints.txt
+PINS := pyproject.toml packaging/constraints.txt
+TESTS ?=
+
+# The first Python that is new enough, so that an old python3 beside a newer one is no obstacle.
+ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	if $$python -c '$(ENOUGH)' 2>/dev/null; then echo $$python; exit; fi; done; echo python3)
+
+.PHONY: run test lint types walls check benchmark campaign screenshots pictures wheel clean
+
+run: $(VENV)/program.stamp
+	$(BIN)/python -m cnnstudio
+
+test: $(VENV)/test.stamp
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m "not campaign" $(TESTS)
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+
+types: $(VENV)/dev.stamp
+	$(BIN)/mypy
+
+walls: $(VENV)/dev.stamp
+	$(BIN)/lint-imports
+
+check: lint types walls test
+
+benchmark: $(VENV)/test.stamp
+	$(BIN)/python -m benchmarks
+
+campaign: $(VENV)/test.stamp
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m campaign --timeout 3600 $(TESTS)
+
+# One picture of the real window, to look at.
+screenshots: $(VENV)/program.stamp
+	QT_QPA_PLATFORM=offscreen $(BIN)/python packaging/start_window.py screenshots/window.png
+
+# The pictures of the user guide.
+pictures: $(VENV)/program.stamp
+	QT_QPA_PLATFORM=offscreen $(BIN)/python docs/make_pictures.py
+
+wheel: $(VENV)/test.stamp
+	$(BIN)/python -m hatchling build -t wheel -d dist
+
+clean:
+	rm -rf $(VENV) dist build screenshots .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+# torch comes first and alone, so that its pin is taken as it stands and not as one of many wishes.
+$(VENV)/program.stamp: $(PINS)
+	@$(PYTHON) -c '$(ENOUGH)' 2>/dev/null || { \
+		echo "CNN Studio needs Python 3.11 or newer, but $(PYTHON) is" \
+			"$$($(PYTHON) --version 2>&1 || echo missing): install it or say make PYTHON=python3.12" >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
+	$(PIP) install $(WITH) torch torchvision
+	$(PIP) install $(WITH) -e .
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/program.stamp
+	$(PIP) install $(WITH) -e '.[test]'
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/test.stamp
+	$(PIP) install $(WITH) -e '.[dev]'
+	@touch $@
