@@ -28,7 +28,7 @@ types: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
 walls: $(VENV)/dev.stamp
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 check: lint types walls test
 

@@ -1,0 +1,88 @@
+"""Starts the real window, takes its picture from the screen and closes it.
+
+    python packaging/start_window.py PICTURE.png [DESIGN]
+
+Ends with status 1 and a sentence where the window shows nothing or lacks a part that it promises.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+from PySide6.QtCore import QEventLoop, QTimer
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
+
+from cnnstudio.gui.app import create_window
+
+PARTS = (
+    "palette",
+    "layerList",
+    "inspector",
+    "datasetSelector",
+    "lossPlot",
+    "accuracyPlot",
+    "trainingProgress",
+    "statusMessage",
+)
+SETTLE_MILLISECONDS = 3000
+"""Long enough for the first data set to be found and for torch to be loaded behind the window."""
+FEWEST_COLOURS = 50
+LARGEST_SHARE = 0.97
+
+
+def main(picture: str, design: str | None = None) -> int:
+    window = create_window(design)
+    window.show()
+    _wait(SETTLE_MILLISECONDS)
+    shown = take_picture(window)
+    problems = [*missing_parts(window), *emptiness(shown)]
+    Path(picture).parent.mkdir(parents=True, exist_ok=True)
+    if not shown.save(picture):
+        problems.append(f"{picture} cannot be written")
+    window.close()
+    _wait(100)
+    for problem in problems:
+        print(f"The window: {problem}", file=sys.stderr)
+    if not problems:
+        platform = QApplication.platformName()
+        print(f"The window came up on {platform}; its picture, {shown.width()} × {shown.height()}: {picture}")
+    return 1 if problems else 0
+
+
+def take_picture(window: QMainWindow) -> QImage:
+    """What the screen really shows of the window; what the window draws where the screen may not be read."""
+    picture = window.screen().grabWindow(window.winId())
+    return (window.grab() if picture.isNull() else picture).toImage()
+
+
+def missing_parts(window: QMainWindow) -> list[str]:
+    """A sentence for each promised part that is not there or not to be seen."""
+    parts = {name: window.findChild(QWidget, name) for name in PARTS}
+    hidden = [name for name, part in parts.items() if part is None or not part.isVisible()]
+    return [f"{name} is not to be seen" for name in hidden]
+
+
+def emptiness(picture: QImage) -> list[str]:
+    """A sentence where the picture is one plain area, as of a window that was never painted."""
+    image = picture.convertToFormat(QImage.Format.Format_RGB32)
+    width, height = image.width(), image.height()
+    colours = Counter(image.pixel(x, y) for y in range(0, height, 4) for x in range(0, width, 4))
+    if not colours:
+        return ["its picture is empty"]
+    share = max(colours.values()) / colours.total()
+    if len(colours) < FEWEST_COLOURS or share > LARGEST_SHARE:
+        return [f"it is blank: {len(colours)} colours, {share:.0%} of it in one of them"]
+    return []
+
+
+def _wait(milliseconds: int) -> None:
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
