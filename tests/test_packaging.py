@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 from packaging.requirements import Requirement
 
-from cnnstudio.layers.catalog import layer_types
+from cnnstudio.layers.catalog import layer_types, snake_case
 from cnnstudio.resources import resource, resources_folder
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,8 +63,7 @@ def test_a_missing_resource_is_named() -> None:
 
 @pytest.mark.parametrize("type_name", layer_types())
 def test_every_layer_type_has_an_icon(type_name: str) -> None:
-    words = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in type_name).lstrip("_")
-    assert resource(f"icons/{words.replace('2_d', '2d')}.svg").is_file()
+    assert resource(f"icons/{snake_case(type_name)}.svg").is_file()
 
 
 @pytest.mark.parametrize(
