@@ -1,0 +1,47 @@
+"""Batch normalisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cnnstudio.layers.base import Family, Layer, Pieces, Shape
+from cnnstudio.layers.params import number
+
+
+@dataclass(frozen=True)
+class BatchNormalization(Layer):
+    """Per channel: (value - mean) / sqrt(variance + epsilon) * gamma + beta (Ioffe and Szegedy 2015).
+
+    `momentum` is Keras's: the share of the old running mean that each step keeps, 1 - torch's.
+    """
+
+    family: ClassVar[Family] = Family.ACTIVATION
+    description: ClassVar[str] = "Gives each feature map mean 0 and spread 1 over the batch, then rescales it."
+    advice: ClassVar[str] = "Use it between a convolution and its activation; deep networks learn faster."
+    order: ClassVar[int] = 1
+
+    momentum: float = number(0.9, minimum=0.0, maximum=0.9999, help="how slowly the running mean follows")
+    epsilon: float = number(0.001, minimum=1e-12, maximum=1.0, help="keeps the division away from zero")
+
+    def summary(self) -> str:
+        return f"momentum {self.momentum:g}"
+
+    def parameter_count(self, shape: Shape) -> int:
+        return 2 * shape.channels
+
+    def _torch_momentum(self) -> float:
+        return round(1 - self.momentum, 12)
+
+    def build(self, shape: Shape) -> Pieces:
+        from torch import nn
+
+        kind = nn.BatchNorm2d if shape.is_picture else nn.BatchNorm1d
+        return [("", kind(shape.channels, eps=self.epsilon, momentum=self._torch_momentum()))]
+
+    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
+        kind = "BatchNorm2d" if shape.is_picture else "BatchNorm1d"
+        return [("", f"nn.{kind}({shape.channels}, eps={self.epsilon!r}, momentum={self._torch_momentum()!r})")]
+
+    def keras(self, shape: Shape) -> list[str]:
+        return [f"layers.BatchNormalization(momentum={self.momentum!r}, epsilon={self.epsilon!r})"]

@@ -1,0 +1,59 @@
+"""Every layer type there is, found by walking this package: a new file is a new type, and no list is kept by hand."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+
+import cnnstudio.layers as package
+from cnnstudio.layers.base import Family, Layer
+from cnnstudio.layers.errors import UserError
+from cnnstudio.layers.params import shorten
+
+
+class UnknownLayerType(UserError):
+    """A name that no layer type has."""
+
+
+@cache
+def layer_types() -> Mapping[str, type[Layer]]:
+    """Type name -> type, sorted by family (in the palette's order) and then by name."""
+    found: list[type[Layer]] = []
+    for module_info in pkgutil.iter_modules(package.__path__):
+        module = importlib.import_module(f"{package.__name__}.{module_info.name}")
+        for value in vars(module).values():
+            if inspect.isclass(value) and issubclass(value, Layer) and value.__module__ == module.__name__:
+                if hasattr(value, "description"):
+                    found.append(value)
+    families = list(Family)
+    found.sort(key=lambda kind: (families.index(kind.family), kind.order, kind.type_name()))
+    return MappingProxyType({kind.type_name(): kind for kind in found})
+
+
+def layer_type(name: str) -> type[Layer]:
+    """The type of that name. Raises UnknownLayerType, which names the nearest one."""
+    try:
+        return layer_types()[name]
+    except KeyError:
+        raise UnknownLayerType(f"there is no layer type “{shorten(name)}”; {_suggestion(name)}") from None
+
+
+def _suggestion(name: str) -> str:
+    # difflib's cost grows with the square of the length, and the name comes from a file.
+    import difflib
+
+    near = difflib.get_close_matches(name[:40].lower(), [known.lower() for known in layer_types()], n=1)
+    for known in layer_types():
+        if near and known.lower() == near[0]:
+            return f"did you mean {known}?"
+    return "there are " + ", ".join(layer_types())
+
+
+def snake_case(type_name: str) -> str:
+    """`MaxPooling2D` as `max_pooling2d`: the stem of ids, icons and module files."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type_name).lower()

@@ -1,0 +1,59 @@
+"""The fully connected layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cnnstudio.layers.activations import activation_choice, build_activation, keras_activation, pytorch_activation
+from cnnstudio.layers.base import WHOLE, Family, InsertBefore, Layer, Pieces, Shape, ShapeError, Window
+from cnnstudio.layers.params import flag, integer
+
+
+@dataclass(frozen=True)
+class Dense(Layer):
+    """Each of `units` outputs weighs every input."""
+
+    family: ClassVar[Family] = Family.CORE
+    description: ClassVar[str] = "Connects every input with every output by a weight."
+    advice: ClassVar[str] = "Use it at the end, to turn features into classes; the last one has one unit a class."
+    order: ClassVar[int] = 1
+
+    units: int = integer(128, maximum=1_048_576, help="numbers that come out")
+    activation: str = activation_choice("linear")
+    use_bias: bool = flag(True, label="Bias", help="a trained number added to each output")
+
+    def summary(self) -> str:
+        text = f"{self.units} units" if self.units > 1 else "1 unit"
+        return text if self.activation == "linear" else f"{text}, {self.activation}"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        output = Shape.of(self.units)
+        if not shape.is_flat:
+            raise ShapeError(
+                f"takes a flat vector, but gets {shape}{{source}}", InsertBefore("Flatten"), assumed=output
+            )
+        return output
+
+    def parameter_count(self, shape: Shape) -> int:
+        return self.macs(shape) + (self.units if self.use_bias else 0)
+
+    def macs(self, shape: Shape) -> int:
+        return shape.features * self.units
+
+    def window(self, shape: Shape) -> Window:
+        return WHOLE
+
+    def build(self, shape: Shape) -> Pieces:
+        from torch import nn
+
+        return [("", nn.Linear(shape.features, self.units, bias=self.use_bias)), *build_activation(self.activation)]
+
+    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
+        bias = "" if self.use_bias else ", bias=False"
+        return [("", f"nn.Linear({shape.features}, {self.units}{bias})"), *pytorch_activation(self.activation)]
+
+    def keras(self, shape: Shape) -> list[str]:
+        activation, following = keras_activation(self.activation)
+        bias = "" if self.use_bias else ", use_bias=False"
+        return [f"layers.Dense({self.units}{activation}{bias})", *following]

@@ -1,0 +1,34 @@
+"""Dropout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cnnstudio.layers.base import Family, Layer, Pieces, Shape
+from cnnstudio.layers.params import number
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """Zeroes values at random while training and scales the rest by 1 / (1 - rate); does nothing afterwards."""
+
+    family: ClassVar[Family] = Family.REGULARISATION
+    description: ClassVar[str] = "Sets random values to zero while training."
+    advice: ClassVar[str] = "Use it before Dense layers against overfitting."
+
+    rate: float = number(0.5, minimum=0.0, maximum=0.99, help="share of the values that is set to zero")
+
+    def summary(self) -> str:
+        return f"rate {self.rate:g}"
+
+    def build(self, shape: Shape) -> Pieces:
+        from torch import nn
+
+        return [("", nn.Dropout(self.rate))]
+
+    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
+        return [("", f"nn.Dropout({self.rate:g})")]
+
+    def keras(self, shape: Shape) -> list[str]:
+        return [f"layers.Dropout({self.rate:g})"]

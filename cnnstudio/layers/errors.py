@@ -1,0 +1,32 @@
+"""Errors that a user may meet. Each message is one plain sentence: what was wrong, and what would be right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cnnstudio.layers.mends import Mend
+    from cnnstudio.layers.shape import Shape
+
+
+class UserError(Exception):
+    """The root: the command line prints it on one line and ends with 2, the window shows it."""
+
+
+class ParameterError(UserError):
+    """A value that a parameter does not take."""
+
+
+class ShapeError(UserError):
+    """A layer cannot take what it gets.
+
+    The message continues the layer's name and may hold `{source}`, the words for where the input came from:
+    "takes a flat vector, but gets 64 × 6 × 6{source}". `fix` is what would mend it. `assumed` is the output that the
+    layer would have once mended, so that what follows can still be checked.
+    """
+
+    def __init__(self, message: str, fix: Mend | None = None, assumed: Shape | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+        self.assumed = assumed

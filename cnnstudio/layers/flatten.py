@@ -1,0 +1,34 @@
+"""Flatten."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cnnstudio.layers.base import Family, Layer, Pieces, Shape
+
+
+@dataclass(frozen=True)
+class Flatten(Layer):
+    """Channels, height and width in one row; torch's order (channel by channel)."""
+
+    family: ClassVar[Family] = Family.CORE
+    description: ClassVar[str] = "Lays all feature maps out as one flat vector."
+    advice: ClassVar[str] = "Use it once, between the last pooling and the first Dense."
+
+    def summary(self) -> str:
+        return "to a flat vector"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return Shape.of(shape.size)
+
+    def build(self, shape: Shape) -> Pieces:
+        from torch import nn
+
+        return [("", nn.Flatten())]
+
+    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
+        return [("", "nn.Flatten()")]
+
+    def keras(self, shape: Shape) -> list[str]:
+        return ["layers.Flatten()"]

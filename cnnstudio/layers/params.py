@@ -1,0 +1,235 @@
+"""Parameters of layers and recipes: dataclass fields that carry their range, unit and help.
+
+    @dataclass(frozen=True)
+    class Dropout(Layer):
+        rate: float = number(0.5, minimum=0, maximum=0.95, help="share of the values that is set to zero")
+
+The inspector, the file format and the command line read the same description, so a range stands in one place.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from cnnstudio.layers.errors import ParameterError
+
+_KEY = "parameter"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter: `name` as in files and code, `label` for people, `help` in half a sentence."""
+
+    name: str
+    default: Any
+    help: str = ""
+    label: str = ""
+    unit: str = ""
+
+    def check(self, value: Any) -> Any:
+        """The value in its own type. Raises ParameterError, in words that can follow `filters: `."""
+        raise NotImplementedError
+
+    def to_json(self, value: Any) -> Any:
+        return value
+
+    def text(self, value: Any) -> str:
+        """The value as people read it."""
+        return str(value)
+
+
+@dataclass(frozen=True)
+class Integer(Parameter):
+    """A whole number from `minimum` to `maximum`, both allowed."""
+
+    minimum: int = 1
+    maximum: int = 2**31 - 1
+
+    def check(self, value: Any) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ParameterError(f"a whole number from {self.minimum:,} to {self.maximum:,} is needed, not {shown(value)}")
+        if not self.minimum <= value <= self.maximum:
+            raise ParameterError(f"{shown(value)} is out of range: {self.minimum:,} to {self.maximum:,} is possible")
+        return value
+
+
+@dataclass(frozen=True)
+class Number(Parameter):
+    """A finite number from `minimum` to `maximum`, both allowed."""
+
+    minimum: float = 0.0
+    maximum: float = 1.0
+
+    def check(self, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ParameterError(f"a number from {self.minimum:g} to {self.maximum:g} is needed, not {shown(value)}")
+        # A whole number of 400 digits has no float; compare before converting.
+        if not self.minimum <= value <= self.maximum:
+            raise ParameterError(f"{shown(value)} is out of range: {self.minimum:g} to {self.maximum:g} is possible")
+        return float(value)
+
+    def text(self, value: Any) -> str:
+        return f"{value:g}"
+
+
+@dataclass(frozen=True)
+class Choice(Parameter):
+    """One of a few words."""
+
+    choices: tuple[str, ...] = ()
+
+    def check(self, value: Any) -> str:
+        if not isinstance(value, str) or value not in self.choices:
+            raise ParameterError(f"{shown(value)} is not possible; one of {', '.join(self.choices)} is")
+        return value
+
+
+@dataclass(frozen=True)
+class Flag(Parameter):
+    """On or off."""
+
+    def check(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ParameterError(f"true or false is needed, not {shown(value)}")
+        return value
+
+    def text(self, value: Any) -> str:
+        return "on" if value else "off"
+
+
+@dataclass(frozen=True)
+class Pair(Parameter):
+    """Height and width. One whole number stands for both, as in Keras; None is possible where `optional`."""
+
+    minimum: int = 1
+    maximum: int = 1024
+    optional: bool = False
+
+    def check(self, value: Any) -> tuple[int, int] | None:
+        if value is None and self.optional:
+            return None
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = (value, value)
+        if not isinstance(value, list | tuple) or len(value) != 2:
+            raise ParameterError(f"two whole numbers, height and width, are needed, not {shown(value)}")
+        side = Integer(self.name, None, minimum=self.minimum, maximum=self.maximum)
+        return side.check(value[0]), side.check(value[1])
+
+    def to_json(self, value: Any) -> Any:
+        return None if value is None else list(value)
+
+    def text(self, value: Any) -> str:
+        return "same as pool" if value is None else f"{value[0]} × {value[1]}"
+
+
+def integer(default: int, *, minimum: int = 1, maximum: int, help: str, label: str = "", unit: str = "") -> Any:
+    """A dataclass field for a whole number."""
+    return _field(Integer("", default, help, label, unit, minimum=minimum, maximum=maximum))
+
+
+def number(default: float, *, minimum: float, maximum: float, help: str, label: str = "", unit: str = "") -> Any:
+    """A dataclass field for a finite number."""
+    return _field(Number("", default, help, label, unit, minimum=minimum, maximum=maximum))
+
+
+def choice(default: str, choices: tuple[str, ...], *, help: str, label: str = "") -> Any:
+    """A dataclass field for one of a few words."""
+    return _field(Choice("", default, help, label, choices=choices))
+
+
+def flag(default: bool, *, help: str, label: str = "") -> Any:
+    """A dataclass field for on or off."""
+    return _field(Flag("", default, help, label))
+
+
+def pair(
+    default: tuple[int, int] | None, *, maximum: int, help: str, label: str = "", unit: str = "", optional: bool = False
+) -> Any:
+    """A dataclass field for height and width."""
+    return _field(Pair("", default, help, label, unit, maximum=maximum, optional=optional))
+
+
+def _field(parameter: Parameter) -> Any:
+    return dataclasses.field(default=parameter.default, metadata={_KEY: parameter})
+
+
+@cache
+def parameters(owner: type[Any]) -> tuple[Parameter, ...]:
+    """The parameters of a layer type or of the recipe, in the order in which they were declared."""
+    found = []
+    for field in dataclasses.fields(owner):
+        if _KEY in field.metadata:
+            parameter = field.metadata[_KEY]
+            label = parameter.label or field.name.replace("_", " ").capitalize()
+            found.append(dataclasses.replace(parameter, name=field.name, label=label))
+    return tuple(found)
+
+
+def check_all(instance: Any) -> None:
+    """Puts every parameter of a frozen dataclass into its own type; called from `__post_init__`.
+
+    Raises ParameterError that names the parameter.
+    """
+    for parameter in parameters(type(instance)):
+        try:
+            value = parameter.check(getattr(instance, parameter.name))
+        except ParameterError as error:
+            raise ParameterError(f"{parameter.name}: {error}") from None
+        object.__setattr__(instance, parameter.name, value)
+
+
+def values_from_json(owner: type[Any], values: Mapping[str, Any], place: str = "") -> dict[str, Any]:
+    """The parameters among `values`, checked; what is missing is left to the defaults.
+
+    Raises ParameterError with the exact place, such as `layers[3].filters: …`, for an unknown name too.
+    """
+    known = {parameter.name: parameter for parameter in parameters(owner)}
+    prefix = f"{place}." if place else ""
+    result = {}
+    for name, value in values.items():
+        if name not in known:
+            names = ", ".join(known) or "none"
+            raise ParameterError(f"{prefix}{shorten(name)}: {owner.__name__} has no such parameter; it has {names}")
+        try:
+            result[name] = known[name].check(value)
+        except ParameterError as error:
+            raise ParameterError(f"{prefix}{name}: {error}") from None
+    return result
+
+
+def values_to_json(instance: Any) -> dict[str, Any]:
+    """Every parameter of a layer or recipe, JSON-ready."""
+    return {
+        parameter.name: parameter.to_json(getattr(instance, parameter.name)) for parameter in parameters(type(instance))
+    }
+
+
+def shown(value: Any) -> str:
+    """A value from outside as a message may show it: short, whatever came."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "null"
+    if isinstance(value, str):
+        return f"“{shorten(value)}”"
+    if isinstance(value, int):
+        # str() of a whole number refuses more than 4,300 digits; say its size instead.
+        return f"{value:,}" if abs(value) < 10**18 else f"a number of about {int(value.bit_length() * 0.30103) + 1} digits"
+    if isinstance(value, float):
+        return f"{value:g}" if math.isfinite(value) else "a number that is not finite"
+    if isinstance(value, list | tuple):
+        return f"a list of {len(value)}"
+    return "an object" if isinstance(value, dict) else f"a {type(value).__name__}"
+
+
+def shorten(text: str, limit: int = 40) -> str:
+    """The text on one line, cut with an ellipsis at `limit` characters."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"

@@ -1,0 +1,153 @@
+"""Residual: a shortcut around the layers inside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, ClassVar
+
+from cnnstudio.layers.activations import (
+    activation_choice,
+    build_activation,
+    keras_activation_layers,
+    pytorch_activation,
+)
+from cnnstudio.layers.base import Group, SetParameters, Shape, ShapeError
+from cnnstudio.layers.params import choice
+from cnnstudio.layers.sliding import as_code
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_HELPER = '''
+class Residual(nn.Module):
+    """activation(body(x) + shortcut(x)); without a shortcut module, x itself is added."""
+
+    def __init__(self, body, shortcut=None, activation=None):
+        super().__init__()
+        self.body = body
+        self.shortcut = shortcut or nn.Identity()
+        self.activation = activation or nn.Identity()
+
+    def forward(self, x):
+        return self.activation(self.body(x) + self.shortcut(x))
+'''
+
+
+@dataclass(frozen=True)
+class Residual(Group):
+    """activation(body(x) + shortcut(x)) (He et al. 2015; the projection is their option B: 1 × 1, then BatchNorm)."""
+
+    description: ClassVar[str] = "Adds what goes in to what its layers make of it."
+    advice: ClassVar[str] = "Use it to train deep networks: the shortcut lets the gradient through."
+
+    shortcut: str = choice("identity", ("identity", "projection"), help="a projection fits the shapes by a 1 × 1 convolution")
+    activation: str = activation_choice("relu", help="what is applied to the sum")
+
+    pytorch_helper: ClassVar[str] = _HELPER
+
+    def summary(self) -> str:
+        text = "adds its input" if self.shortcut == "identity" else "adds its projected input"
+        return text if self.activation == "linear" else f"{text}, {self.activation}"
+
+    def join(self, shape: Shape, body: Shape) -> Shape:
+        if self.shortcut == "projection":
+            self._strides(shape, body)
+        elif shape != body:
+            raise ShapeError(
+                f"cannot add its input of {shape}{{source}} to the {body} that its layers make",
+                SetParameters({"shortcut": "projection"}, "set shortcut to projection"),
+                assumed=body,
+            )
+        return body
+
+    def _strides(self, shape: Shape, body: Shape) -> tuple[int, int]:
+        """Strides of the 1 × 1 convolution that turns `shape` into `body`. Raises ShapeError where there are none."""
+        if shape.is_flat and body.is_flat:
+            return 1, 1
+        if shape.is_picture and body.is_picture:
+            vertical = _stride(shape.height, body.height)
+            horizontal = _stride(shape.width, body.width)
+            if vertical and horizontal:
+                return vertical, horizontal
+        raise ShapeError(
+            f"cannot project its input of {shape}{{source}} to the {body} that its layers make: "
+            "only the channels and a stride can be changed; padding “same” inside keeps the size",
+            assumed=body,
+        )
+
+    def own_parameter_count(self, shape: Shape, body: Shape) -> int:
+        return (shape.channels + 2) * body.channels if self.shortcut == "projection" else 0
+
+    def own_macs(self, shape: Shape, body: Shape) -> int:
+        return shape.channels * body.size if self.shortcut == "projection" else 0
+
+    def build_group(self, shape: Shape, body_shape: Shape, body: nn.Module) -> nn.Module:
+        from torch import nn
+
+        shortcut: nn.Module | None = None
+        if self.shortcut == "projection" and shape.is_flat:
+            shortcut = nn.Sequential(
+                nn.Linear(shape.features, body_shape.features, bias=False), nn.BatchNorm1d(body_shape.features)
+            )
+        elif self.shortcut == "projection":
+            strides = self._strides(shape, body_shape)
+            shortcut = nn.Sequential(
+                nn.Conv2d(shape.channels, body_shape.channels, 1, stride=strides, bias=False),
+                nn.BatchNorm2d(body_shape.channels),
+            )
+        activation = build_activation(self.activation)
+        return _residual_module()(body, shortcut, activation[0][1] if activation else None)
+
+    def pytorch_group(self, shape: Shape, body_shape: Shape, body: str) -> str:
+        arguments = [body]
+        if self.shortcut == "projection" and shape.is_flat:
+            arguments.append(
+                f"nn.Sequential(nn.Linear({shape.features}, {body_shape.features}, bias=False), "
+                f"nn.BatchNorm1d({body_shape.features}))"
+            )
+        elif self.shortcut == "projection":
+            stride = as_code(self._strides(shape, body_shape))
+            arguments.append(
+                f"nn.Sequential(nn.Conv2d({shape.channels}, {body_shape.channels}, 1, stride={stride}, bias=False), "
+                f"nn.BatchNorm2d({body_shape.channels}))"
+            )
+        arguments += [f"activation={code}" for _, code in pytorch_activation(self.activation)]
+        return f"Residual({', '.join(arguments)})"
+
+    def keras_group(self, shape: Shape, body_shape: Shape, body: list[str], shortcut: str) -> list[str]:
+        lines = [f"{shortcut} = x", *body]
+        if self.shortcut == "projection" and shape.is_flat:
+            lines.append(f"{shortcut} = layers.Dense({body_shape.features}, use_bias=False)({shortcut})")
+        elif self.shortcut == "projection":
+            strides = self._strides(shape, body_shape)
+            lines.append(
+                f"{shortcut} = layers.Conv2D({body_shape.channels}, (1, 1), strides={strides}, use_bias=False)({shortcut})"
+            )
+        if self.shortcut == "projection":
+            lines.append(f"{shortcut} = layers.BatchNormalization(momentum=0.9, epsilon=1e-05)({shortcut})")
+        lines.append(f"x = layers.add([x, {shortcut}])")
+        return lines + [f"x = {code}(x)" for code in keras_activation_layers(self.activation)]
+
+
+@cache
+def _residual_module() -> type[nn.Module]:
+    """The class of `_HELPER`, made on first use: the layers can be imported where torch cannot."""
+    from torch import nn
+
+    class Residual(nn.Module):
+        def __init__(self, body: nn.Module, shortcut: nn.Module | None, activation: nn.Module | None) -> None:
+            super().__init__()
+            self.body = body
+            self.shortcut = shortcut or nn.Identity()
+            self.activation = activation or nn.Identity()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.activation(self.body(x) + self.shortcut(x))  # type: ignore[no-any-return]  # modules return Any
+
+    return Residual
+
+
+def _stride(size: int, target: int) -> int | None:
+    """The stride by which a 1 × 1 convolution makes `target` windows of `size` pixels; None where there is none."""
+    return next((stride for stride in range(1, size + 1) if (size - 1) // stride + 1 == target), None)

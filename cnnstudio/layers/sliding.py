@@ -1,0 +1,51 @@
+"""Arithmetic of windows that slide over a picture, shared by convolution and pooling.
+
+"valid" and "same" are Keras's: valid uses only whole windows, same gives ceil(size / stride) outputs by padding, with the
+odd pixel at the bottom and right (https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2).
+"""
+
+from __future__ import annotations
+
+from cnnstudio.layers.base import SetParameters, Shape, ShapeError
+from cnnstudio.layers.shape import times
+
+Sizes = tuple[int, int]
+
+
+def effective(kernel: Sizes, dilation: Sizes = (1, 1)) -> Sizes:
+    """Pixels from the first to the last tap of a dilated kernel."""
+    return (kernel[0] - 1) * dilation[0] + 1, (kernel[1] - 1) * dilation[1] + 1
+
+
+def require_picture(shape: Shape) -> None:
+    """Raises ShapeError for a flat vector."""
+    if not shape.is_picture:
+        raise ShapeError(
+            f"takes a picture (channels × height × width), but gets a flat vector of {shape}{{source}}; "
+            "it belongs before the layer that flattens"
+        )
+
+
+def output_size(shape: Shape, extent: Sizes, strides: Sizes, padding: str) -> Sizes:
+    """Height and width of what comes out; `extent` is the effective kernel. Raises ShapeError."""
+    require_picture(shape)
+    height, width = shape.height, shape.width
+    if padding == "same":
+        return -(-height // strides[0]), -(-width // strides[1])
+    if height < extent[0] or width < extent[1]:
+        raise ShapeError(
+            f"needs a picture of at least {times(extent)}, but gets {height} × {width}{{source}}",
+            SetParameters({"padding": "same"}, "set padding to same"),
+        )
+    return (height - extent[0]) // strides[0] + 1, (width - extent[1]) // strides[1] + 1
+
+
+def same_padding(size: int, extent: int, stride: int) -> Sizes:
+    """Pixels to add before and after one axis so that ceil(size / stride) windows fit."""
+    total = max((-(-size // stride) - 1) * stride + extent - size, 0)
+    return total // 2, total - total // 2
+
+
+def as_code(sizes: Sizes) -> str:
+    """`3` where both are equal, else `(3, 5)`."""
+    return str(sizes[0]) if sizes[0] == sizes[1] else str(sizes)
