@@ -1,0 +1,179 @@
+"""Everything that the trainer says, as frozen values.
+
+The command line prints them, a run stores them, the window draws them. A run says Started once, at most, and Finished exactly once, at the end.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from cnnstudio.layers.errors import UserError
+
+Outcome = Literal["completed", "stopped", "failed"]
+
+
+class EventError(UserError):
+    """JSON that is no event."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Mean loss and share of right answers over a set of pictures."""
+
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Event:
+    """What all events have: a form as JSON."""
+
+    unwritten: ClassVar[frozenset[str]] = frozenset()
+    """Fields that JSON leaves out."""
+
+    def to_json(self) -> dict[str, Any]:
+        """`{"event": "EpochEnded", …}`; tuples become lists."""
+        content: dict[str, Any] = {"event": type(self).__name__}
+        for item in dataclasses.fields(self):
+            if item.name not in self.unwritten:
+                content[item.name] = _to_json(getattr(self, item.name))
+        return content
+
+
+@dataclass(frozen=True)
+class Started(Event):
+    """The first batch is about to be cut. `validation` says where those pictures come from."""
+
+    run: str | None
+    network_name: str
+    parameters: int
+    device: str
+    threads: int
+    epochs: int
+    steps_per_epoch: int
+    batch_size: int
+    train_images: int
+    validation_images: int
+    classes: tuple[str, ...]
+    validation: Literal["share", "test"]
+
+
+@dataclass(frozen=True)
+class Progress(Event):
+    """Where the run is, and what every step since the last Progress gave. At most about 20 a second."""
+
+    step: int
+    """Steps done."""
+    steps: int
+    """Steps of the whole run."""
+    epoch: float
+    """Epochs done, with fraction."""
+    losses: tuple[float, ...]
+    accuracies: tuple[float, ...]
+    first_step: int
+    """The number, counted from 1, of the step that `losses[0]` belongs to."""
+    images_per_second: float
+    learning_rate: float
+    seconds: float
+    """Since the run started, pauses left out."""
+    seconds_left: float | None
+    """None until there is something to judge by."""
+
+
+@dataclass(frozen=True)
+class EpochEnded(Event):
+    """All training pictures were seen once more. `train` is the mean over the epoch's own steps."""
+
+    epoch: int
+    """Counted from 1."""
+    train: Scores
+    validation: Scores
+    images_per_second: float
+    learning_rate: float
+    seconds: float
+    best: bool
+    """No epoch before was as good on the validation pictures."""
+
+
+@dataclass(frozen=True)
+class SnapshotTaken(Event):
+    """What a probe saw. `payload` holds numpy arrays, read-only; JSON leaves it out."""
+
+    unwritten: ClassVar[frozenset[str]] = frozenset({"payload"})
+
+    step: int
+    epoch: float
+    kind: str
+    payload: object = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Warned(Event):
+    """Something that the user should know, although the run goes on."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Paused(Event):
+    """The run waits after this step."""
+
+    step: int
+
+
+@dataclass(frozen=True)
+class Resumed(Event):
+    """The run goes on after this step."""
+
+    step: int
+
+
+@dataclass(frozen=True)
+class Finished(Event):
+    """The end, however it came. `test` are the best weights' scores, where there was time for them."""
+
+    outcome: Outcome
+    reason: str
+    """One sentence; what went wrong, where it failed."""
+    test: Scores | None
+    seconds: float
+    run: str | None
+    best_epoch: int | None
+    """Counted from 1; None where no epoch ended."""
+
+
+_KINDS: Mapping[str, type[Event]] = {
+    kind.__name__: kind
+    for kind in (Started, Progress, EpochEnded, SnapshotTaken, Warned, Paused, Resumed, Finished)
+}
+
+
+def event_from_json(content: Any) -> Event:
+    """The event that `to_json` wrote; entries that are not known are passed over. Raises EventError."""
+    kind = _KINDS.get(str(content.get("event"))) if isinstance(content, Mapping) else None
+    if kind is None:
+        raise EventError("this is no event: an event is a JSON object with the name of its kind as “event”")
+    try:
+        values = {
+            item.name: _from_json(content[item.name])
+            for item in dataclasses.fields(kind)
+            if item.name not in kind.unwritten
+        }
+    except (KeyError, TypeError) as error:
+        raise EventError(f"a {kind.__name__} event lacks {error}") from None
+    return kind(**values)
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, Scores):
+        return {"loss": value.loss, "accuracy": value.accuracy}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _from_json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return Scores(float(value["loss"]), float(value["accuracy"]))
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,77 @@
+"""Events as JSON, the form in which runs keep them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from cnnstudio.training.events import (
+    EpochEnded,
+    Event,
+    EventError,
+    Finished,
+    Paused,
+    Progress,
+    Resumed,
+    Scores,
+    SnapshotTaken,
+    Started,
+    Warned,
+    event_from_json,
+)
+
+EVENTS: list[Event] = [
+    Started(
+        "20260101-000000-a", "A", 122_570, "cpu", 2, 10, 1563, 32, 50_000, 10_000, ("cat", "dog"), "test"
+    ),
+    Progress(4, 20, 0.2, (2.3, 2.25), (0.125, 0.25), 3, 1900.0, 0.001, 3.5, 14.0),
+    Progress(4, 20, 0.2, (), (), 5, 0.0, 0.001, 3.5, None),
+    EpochEnded(1, Scores(1.5, 0.4), Scores(1.4, 0.5), 1900.0, 0.001, 26.0, True),
+    SnapshotTaken(4, 0.2, "feature_maps"),
+    Warned("The batch is larger than the set."),
+    Paused(4),
+    Resumed(4),
+    Finished("completed", "", Scores(1.2, 0.6), 260.0, "folder", 7),
+    Finished("failed", "why", None, 1.0, None, None),
+]
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+def test_an_event_comes_back_from_json_as_it_was(event: Event) -> None:
+    assert event_from_json(json.loads(json.dumps(event.to_json()))) == event
+
+
+def test_the_keys_are_those_that_other_programs_read() -> None:
+    ended = EpochEnded(1, Scores(1.5, 0.4), Scores(1.4, 0.5), 1900.0, 0.001, 26.0, True).to_json()
+    assert ended["event"] == "EpochEnded"
+    assert ended["train"] == {"loss": 1.5, "accuracy": 0.4}
+    assert {"epoch", "validation", "images_per_second", "learning_rate", "seconds"} <= set(ended)
+    finished = Finished("stopped", "", None, 2.0, "folder", 1).to_json()
+    assert {"outcome", "test", "seconds", "run"} <= set(finished)
+
+
+def test_the_picture_of_a_snapshot_stays_out_of_json() -> None:
+    assert "payload" not in SnapshotTaken(1, 0.1, "feature_maps", np.zeros(3)).to_json()
+
+
+def test_an_entry_of_a_later_version_is_passed_over() -> None:
+    assert event_from_json({"event": "Paused", "step": 3, "mood": "good"}) == Paused(3)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        [],
+        {},
+        {"event": "Exploded"},
+        {"event": []},
+        {"event": "Paused"},
+        {"event": "Paused", "step": {}},
+    ],
+)
+def test_what_is_no_event_is_refused(content: object) -> None:
+    with pytest.raises(EventError):
+        event_from_json(content)

@@ -1,0 +1,98 @@
+"""The recipe as a value and as a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cnnstudio.layers.params import parameters
+from cnnstudio.training.recipe import LESSON, RECIPES, STUDIO, Recipe, RecipeError, read_recipe
+
+
+def test_the_lesson_is_the_lesson_to_the_letter() -> None:
+    assert (LESSON.optimizer, LESSON.learning_rate, LESSON.schedule) == ("adam", 0.001, "constant")
+    assert (LESSON.batch_size, LESSON.epochs, LESSON.validation_share) == (32, 10, 0.0)
+    assert (LESSON.flip, LESSON.shift, LESSON.label_smoothing, LESSON.weight_decay) == (False, 0, 0.0, 0.0)
+
+
+def test_the_default_recipe_comes_first() -> None:
+    assert next(iter(RECIPES)) == "studio"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "part"),
+    [
+        ("epochs", 0, "epochs: 0 is out of range: 1 to 10,000"),
+        ("batch_size", 0, "batch_size: 0 is out of range"),
+        ("batch_size", 2.5, "batch_size: a whole number"),
+        ("learning_rate", float("nan"), "learning_rate: a number that is not finite is out of range"),
+        ("learning_rate", 0, "learning_rate: 0 is out of range"),
+        ("optimizer", "adamax", "optimizer: “adamax” is not possible; one of sgd, adam, adamw is"),
+        ("validation_share", 1, "validation_share: 1 is out of range"),
+        ("flip", "yes", "flip: true or false is needed, not “yes”"),
+        ("seed", -1, "seed: -1 is out of range"),
+        ("name", 3, "name: text is needed, not 3"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_field(field: str, value: object, part: str) -> None:
+    with pytest.raises(RecipeError, match=part):
+        LESSON.replace(**{field: value})
+
+
+def test_every_field_but_the_name_has_range_and_help() -> None:
+    described = {parameter.name for parameter in parameters(Recipe) if parameter.help}
+    assert described | {"name"} == set(LESSON.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("recipe", [LESSON, STUDIO, Recipe("mine", epochs=3, shift=4, seed=7)])
+def test_a_recipe_comes_back_from_its_file_as_it_was(recipe: Recipe, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.json"
+    path.write_text(json.dumps(recipe.to_json()))
+    assert read_recipe(path) == recipe
+
+
+def test_a_recipe_is_found_by_name() -> None:
+    assert read_recipe("studio") is STUDIO
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("{", "line 1, column 2: this is not JSON"),
+        ("[]", "this is no recipe"),
+        ("[" * 100_000, "too deep"),
+        ('{"format": "cnnstudio.recipe"}', "version: a whole number from 1 is needed, not null"),
+        ('{"format": "cnnstudio.recipe", "version": 2}', "reads up to 1: update it"),
+        ('{"format": "cnnstudio.recipe", "version": 1, "epochs": "ten"}', "epochs: a whole number"),
+        ('{"format": "cnnstudio.recipe", "version": 1, "epoch": 3}', "epoch: Recipe has no such parameter"),
+        ('{"format": "cnnstudio.recipe", "version": 1, "epochs": ' + "9" * 5000 + "}", "thousands of digits"),
+        ('{"format": "cnnstudio.recipe", "version": 1, "name": 5}', "name: text is needed"),
+    ],
+)
+def test_a_faulty_recipe_file_is_refused_in_one_line(text: str, part: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=part) as caught:
+        read_recipe(path)
+    assert str(caught.value).startswith("mine.json: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_binary_file_is_no_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "photo.json"
+    path.write_bytes(b"\xff\xd8\xff\xe0")
+    with pytest.raises(RecipeError, match="binary file"):
+        read_recipe(path)
+
+
+@pytest.mark.parametrize("name", ["studyo", "a\0b", "x" * 5000])
+def test_a_recipe_that_is_not_there_is_refused_in_one_line(name: str) -> None:
+    with pytest.raises(RecipeError, match=r"no recipe and no file|cannot be read"):
+        read_recipe(name)
+
+
+def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="cannot be read"):
+        read_recipe(tmp_path)
