@@ -1,0 +1,1 @@
+"""The window. The only room that knows Qt; it shows values of the floors below and never computes with torch."""
