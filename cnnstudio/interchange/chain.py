@@ -1,0 +1,137 @@
+"""The network as a code writer needs it: each layer with the shape that reaches it, and a group's copies.
+
+The code of a group is asked from the group itself, which knows nothing of lines and indents: it gets `BODY`
+in place of its body, and the writers put the body's lines where `BODY` comes back.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cnnstudio.design.analysis import Analysis, analyse
+from cnnstudio.design.network import Network, Node
+from cnnstudio.layers.base import Group, Layer, Shape, ShapeError, UserError
+
+BODY = "\0body\0"
+INDENT = "    "
+
+CodeLine = tuple[str | None, str]
+"""A line of code and the id of the node that it belongs to; None for the frame around the network."""
+
+
+class CodeError(UserError):
+    """A network that cannot be written as code."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """What stands in a group, for one input shape; `count` copies in a row are alike."""
+
+    steps: tuple[Step, ...]
+    count: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """One enabled layer and what reaches it. `problem` says why there is no code for it; else it is empty."""
+
+    node: Node
+    layer: Layer
+    shape: Shape
+    output: Shape | None
+    inside: Shape | None = None
+    """What the last copy of a group's body gives."""
+    bodies: tuple[Body, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """All enabled layers from top to bottom, and what the network gives; None where that is not known."""
+
+    steps: tuple[Step, ...]
+    output: Shape | None
+
+
+def chain(network: Network, analysis: Analysis | None = None, *, logits: bool) -> Chain:
+    """Follows the shape through the network. With `logits` the classifier's final softmax is left out."""
+    nodes = [node for node in network.nodes if _is_active(node)]
+    if logits and nodes:
+        nodes[-1] = dataclasses.replace(nodes[-1], layer=nodes[-1].layer.without_softmax())
+    steps, output = _Follower(analysis or analyse(network)).follow(nodes, network.input)
+    return Chain(tuple(steps), output)
+
+
+def ends_in_softmax(network: Network) -> bool:
+    """Whether `chain` with logits leaves a softmax out."""
+    nodes = [node for node in network.nodes if _is_active(node)]
+    return bool(nodes) and nodes[-1].layer.without_softmax() != nodes[-1].layer
+
+
+def require_whole(network: Network, analysis: Analysis | None = None) -> Analysis:
+    """The analysis of a network that has no problems. Raises CodeError with the first one."""
+    analysis = analysis or analyse(network)
+    if analysis.problems:
+        raise CodeError(f"the network cannot be written as a program yet: {analysis.problems[0].sentence}")
+    return analysis
+
+
+def _is_active(node: Node) -> bool:
+    """Switched-off layers and groups in which nothing is switched on are no part of the model."""
+    return node.enabled and (not node.is_group or any(map(_is_active, node.children)))
+
+
+class _Follower:
+    """Makes the steps. What follows a layer without a known output is one step that says so."""
+
+    def __init__(self, analysis: Analysis) -> None:
+        self._analysis = analysis
+
+    def follow(self, nodes: Sequence[Node], shape: Shape | None) -> tuple[list[Step], Shape | None]:
+        steps: list[Step] = []
+        for node in filter(_is_active, nodes):
+            if shape is None:
+                problem = f"{node.title} and what follows: mend the mistake above, the input is not known"
+                steps.append(Step(node, node.layer, Shape.of(1), None, problem=problem))
+                break
+            steps.append(self._step(node, shape))
+            shape = steps[-1].output
+        return steps, shape
+
+    def _step(self, node: Node, shape: Shape) -> Step:
+        if isinstance(node.layer, Group):
+            return self._group(node, node.layer, shape)
+        try:
+            return Step(node, node.layer, shape, node.layer.output_shape(shape))
+        except ShapeError as error:
+            return Step(node, node.layer, shape, error.assumed, problem=self._sentence(node, error))
+
+    def _group(self, node: Node, group: Group, shape: Shape) -> Step:
+        bodies = self._bodies(node, group, shape)
+        inside = bodies[-1][1]
+        step = Step(node, group, shape, inside, inside, tuple(body for body, _ in bodies))
+        if inside is None:
+            return step
+        try:
+            return dataclasses.replace(step, output=group.join(shape, inside))
+        except ShapeError as error:
+            return dataclasses.replace(step, output=error.assumed, problem=self._sentence(node, error))
+
+    def _bodies(self, node: Node, group: Group, shape: Shape) -> list[tuple[Body, Shape | None]]:
+        """The copies of the body, each with its output. After one that keeps its shape, all are like it."""
+        bodies: list[tuple[Body, Shape | None]] = []
+        taken: Shape | None = shape
+        left = group.copies()
+        while left:
+            steps, output = self.follow(node.children, taken)
+            count = left if output in (taken, None) else 1
+            bodies.append((Body(tuple(steps), count), output))
+            taken = output
+            left -= count
+        return bodies
+
+    def _sentence(self, node: Node, error: ShapeError) -> str:
+        problem = self._analysis[node.id].problem
+        return problem.sentence if problem else f"{node.title} {error.message.replace('{source}', '')}"

@@ -1,0 +1,27 @@
+"""Names that come from a design or a data set, made safe for source code."""
+
+from __future__ import annotations
+
+import keyword
+import re
+
+
+def class_name(title: str) -> str:
+    """A name for a class: `Lesson CNN` gives `LessonCNN`; it is `Network` where nothing usable is left."""
+    words = re.findall(r"[A-Za-z0-9]+", title)
+    name = "".join(word[:1].upper() + word[1:] for word in words)[:60]
+    if not name or name[0].isdigit() or keyword.iskeyword(name):
+        return "Network" + ("" if keyword.iskeyword(name) else name)
+    return name
+
+
+def comment_text(text: str) -> str:
+    """The text on one line, fit for a comment or a docstring: no line breaks, quotes or backslashes in it."""
+    flat = " ".join(text.split())
+    return "".join(sign for sign in flat if sign.isprintable() and sign not in '"\\')
+
+
+def quoted(text: str) -> str:
+    """The text as a Python string, whatever it holds, in double quotes where possible."""
+    literal = repr(text)
+    return f'"{literal[1:-1]}"' if literal.startswith("'") and '"' not in text else literal

@@ -1,0 +1,124 @@
+"""A design as PyTorch code: the lines of the network for the inspector, and a file that stands alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from cnnstudio.design.analysis import Analysis
+from cnnstudio.design.network import Network
+from cnnstudio.interchange.chain import (
+    BODY,
+    INDENT,
+    Body,
+    CodeLine,
+    Step,
+    chain,
+    ends_in_softmax,
+    require_whole,
+)
+from cnnstudio.interchange.names import class_name as class_name_of
+from cnnstudio.interchange.names import comment_text
+from cnnstudio.interchange.pytorch_file import OWN_NAMES, PyTorchFile
+from cnnstudio.layers.base import Group
+
+
+def layer_code(network: Network, analysis: Analysis | None = None) -> list[CodeLine]:
+    """The network's lines, each with the id of its node. A faulty layer is a comment that says what is wrong.
+
+    `analysis` spares a second one where the caller has it.
+    """
+    return list(_Writer(named=False).steps(chain(network, analysis, logits=True).steps, 0))
+
+
+def write_module(
+    network: Network,
+    class_name: str | None = None,
+    weights_file: str | None = None,
+    *,
+    classes: Sequence[str] = (),
+    mean: Sequence[float] = (),
+    std: Sequence[float] = (),
+) -> str:
+    """A Python file with the network as a class, whose state dict has the names of CNN Studio's own weights.
+
+    It needs torch; safetensors too where it loads `weights_file`, and Pillow to read a picture. `mean` and
+    `std` are the normalisation of each channel, for pixels from 0 to 1. Raises CodeError for a network with
+    problems.
+    """
+    whole = chain(network, require_whole(network), logits=True)
+    helpers = _helpers(whole.steps)
+    name = class_name or class_name_of(network.name)
+    frame = PyTorchFile(
+        title=comment_text(network.name) or "A network",
+        class_name=f"{name}Network" if name in {*helpers, *OWN_NAMES} else name,
+        input=network.input,
+        output=whole.output or network.input,
+        weights_file=weights_file,
+        classes=tuple(classes),
+        mean=tuple(map(float, mean)),
+        std=tuple(map(float, std)),
+    )
+    lines = [line for _, line in _Writer(named=True).steps(whole.steps, 0)]
+    if ends_in_softmax(network):
+        lines.append("# No softmax here: cross-entropy takes the scores, and classify() applies it.")
+    return frame.source(lines, list(helpers.values()))
+
+
+class _Writer:
+    """Writes steps as lines. Named, each is a pair for an OrderedDict, with the name that its weights have."""
+
+    def __init__(self, named: bool) -> None:
+        self._named = named
+        self._open = "nn.Sequential(OrderedDict([" if named else "nn.Sequential("
+        self._close = "]))" if named else ")"
+
+    def steps(self, steps: Sequence[Step], depth: int) -> Iterator[CodeLine]:
+        for step in steps:
+            if step.problem:
+                yield step.node.id, f"{INDENT * depth}# {comment_text(step.problem)}"
+            if isinstance(step.layer, Group):
+                yield from self._group(step, step.layer, depth)
+            elif not step.problem:
+                for suffix, code in step.layer.pytorch(step.shape):
+                    yield step.node.id, INDENT * depth + self._entry(step.node.id, suffix, code)
+
+    def _entry(self, node_id: str, suffix: str, code: str) -> str:
+        name = f"{node_id}_{suffix}" if suffix else node_id
+        return f'("{name}", {code}),' if self._named else f"{code},"
+
+    def _group(self, step: Step, group: Group, depth: int) -> Iterator[CodeLine]:
+        expression = BODY
+        if step.inside is not None and not step.problem:
+            expression = group.pytorch_group(step.shape, step.inside, BODY)
+        before, after = self._entry(step.node.id, "", expression).split(BODY)
+        node_id, indent = step.node.id, INDENT * depth
+        if len(step.bodies) == 1:
+            yield from self._body(node_id, step.bodies[0], depth, before, after)
+            return
+        yield node_id, f"{indent}{before}nn.Sequential("
+        for body in step.bodies:
+            prefix = "*" if body.count > 1 else ""
+            yield from self._body(node_id, body, depth + 1, prefix, ",")
+        yield node_id, f"{indent}){after}"
+
+    def _body(self, node_id: str, body: Body, depth: int, before: str, after: str) -> Iterator[CodeLine]:
+        indent = INDENT * depth
+        opening, closing = self._open, self._close
+        if body.count > 1:
+            opening, closing = f"[{opening}", f"{closing} for _ in range({body.count})]"
+            if before != "*":
+                opening, closing = f"nn.Sequential(*{opening}", f"{closing})"
+        yield node_id, f"{indent}{before}{opening}"
+        yield from self.steps(body.steps, depth + 1)
+        yield node_id, f"{indent}{closing}{after}"
+
+
+def _helpers(steps: Sequence[Step]) -> Mapping[str, str]:
+    """The classes that the groups of these steps need, by group type."""
+    found: dict[str, str] = {}
+    for step in steps:
+        if isinstance(step.layer, Group) and step.layer.pytorch_helper:
+            found[step.layer.type_name()] = step.layer.pytorch_helper
+        for body in step.bodies:
+            found.update(_helpers(body.steps))
+    return found
