@@ -1,0 +1,49 @@
+"""The designs that come with the program: resources/templates/NAME.cnn.json, their titles in index.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+
+from cnnstudio.design.file import SUFFIX, read_design
+from cnnstudio.design.network import Network
+from cnnstudio.layers.base import UserError
+from cnnstudio.layers.params import shorten
+from cnnstudio.resources import resource
+
+
+class TemplateError(UserError):
+    """A name that no template has."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """A design to start from: `name` for the command line, `title` and `description` for people."""
+
+    name: str
+    title: str
+    description: str
+    network: Network
+
+
+@cache
+def templates() -> Mapping[str, Template]:
+    """Name -> template, the simplest first."""
+    index = json.loads(resource("templates/index.json").read_text(encoding="utf-8"))
+    return MappingProxyType({name: _template(name, **words) for name, words in index.items()})
+
+
+def template(name: str) -> Template:
+    """The template of that name. Raises TemplateError, which names all there are."""
+    try:
+        return templates()[name]
+    except KeyError:
+        names = ", ".join(templates())
+        raise TemplateError(f"there is no template “{shorten(name)}”; there are {names}") from None
+
+
+def _template(name: str, title: str, description: str) -> Template:
+    return Template(name, title, description, read_design(resource(f"templates/{name}{SUFFIX}")))

@@ -1,0 +1,75 @@
+"""The designs that come with the program."""
+
+from __future__ import annotations
+
+import pytest
+
+from cnnstudio.design.analysis import analyse
+from cnnstudio.design.file import SUFFIX, design_from_json, design_to_json
+from cnnstudio.design.templates import Template, TemplateError, template, templates
+from cnnstudio.resources import resource
+
+
+@pytest.fixture(params=templates().values(), ids=lambda each: each.name)
+def each(request: pytest.FixtureRequest) -> Template:
+    found: Template = request.param
+    return found
+
+
+def test_every_design_in_the_folder_is_listed() -> None:
+    files = {path.name.removesuffix(SUFFIX) for path in resource("templates").glob(f"*{SUFFIX}")}
+    assert files == set(templates())
+
+
+def test_a_template_trains_on_ten_classes_as_it_is(each: Template) -> None:
+    analysis = analyse(each.network, classes=10)
+    assert analysis.problems == ()
+    assert analysis.parameters > 10_000
+
+
+def test_a_template_ends_in_a_softmax_as_the_lesson_writes_it(each: Template) -> None:
+    last = each.network.nodes[-1].layer
+    assert last.without_softmax() != last
+
+
+def test_a_template_survives_being_written_and_read(each: Template) -> None:
+    assert design_from_json(design_to_json(each.network)) == each.network
+
+
+def test_a_template_has_words_for_people(each: Template) -> None:
+    assert each.title
+    assert each.description.endswith(".")
+
+
+def test_the_lesson_has_its_layers_and_the_flatten_that_its_listing_forgets() -> None:
+    network = template("lesson-32").network
+    assert network.name == "Lesson CNN"
+    assert [node.layer.summary() for node in network.nodes] == [
+        "32 filters 3 × 3, relu",
+        "2 × 2",
+        "64 filters 3 × 3, relu",
+        "2 × 2",
+        "to a flat vector",
+        "128 units, relu",
+        "10 units, softmax",
+    ]
+    assert [node.layer.type_name() for node in network.nodes].index("Flatten") == 4
+    assert analyse(network).parameters == 315_722
+
+
+def test_the_larger_lesson_is_the_same_network_for_larger_pictures() -> None:
+    small, large = template("lesson-32").network, template("lesson-64").network
+    assert large.nodes == small.nodes
+    assert large.input.dims == (3, 64, 64)
+
+
+def test_the_small_resnet_is_twenty_layers_deep() -> None:
+    analysis = analyse(template("resnet-small").network)
+    # He et al. 2015, table 6: 0.27 million parameters, without the two projections that ours has.
+    assert analysis.parameters == 269_722 + (16 + 2) * 32 + (32 + 2) * 64
+    assert any(node.layer.type_name() == "Residual" for node in analysis.network.walk())
+
+
+def test_an_unknown_name_is_answered_with_those_that_exist() -> None:
+    with pytest.raises(TemplateError, match="no template “lenet”; there are lesson-32, lesson-64"):
+        template("lenet")
