@@ -65,7 +65,7 @@ def write_module(
 
 
 class _Writer:
-    """Writes steps as lines. Named, each is a pair for an OrderedDict, with the name that its weights have."""
+    """Writes steps as lines. Named, each is a pair for an OrderedDict and bears the name of its weights."""
 
     def __init__(self, named: bool) -> None:
         self._named = named
