@@ -1,6 +1,7 @@
 """Everything that the trainer says, as frozen values.
 
-The command line prints them, a run stores them, the window draws them. A run says Started once, at most, and Finished exactly once, at the end.
+The command line prints them, a run stores them, the window draws them. First of all comes Started, at most
+once; at the end comes Finished, exactly once.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ class Recipe:
             raise RecipeError(f"version: a whole number from 1 is needed, not {shown(version)}")
         if version > VERSION:
             raise RecipeError(
-                f"version: this recipe is of version {version}, but this program reads up to {VERSION}: update it"
+                f"version: this recipe is of version {version}; this program reads up to {VERSION}, so update"
             )
         name = content.get("name", "custom")
         values = {key: value for key, value in content.items() if key not in ("format", "version", "name")}

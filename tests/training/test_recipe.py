@@ -64,7 +64,7 @@ def test_a_recipe_is_found_by_name() -> None:
         ("[]", "this is no recipe"),
         ("[" * 100_000, "too deep"),
         ('{"format": "cnnstudio.recipe"}', "version: a whole number from 1 is needed, not null"),
-        ('{"format": "cnnstudio.recipe", "version": 2}', "reads up to 1: update it"),
+        ('{"format": "cnnstudio.recipe", "version": 2}', "reads up to 1, so update"),
         ('{"format": "cnnstudio.recipe", "version": 1, "epochs": "ten"}', "epochs: a whole number"),
         ('{"format": "cnnstudio.recipe", "version": 1, "epoch": 3}', "epoch: Recipe has no such parameter"),
         ('{"format": "cnnstudio.recipe", "version": 1, "epochs": ' + "9" * 5000 + "}", "thousands of digits"),

@@ -1,0 +1,38 @@
+"""Which devices there are, and the one to train on."""
+
+from __future__ import annotations
+
+import torch
+
+from cnnstudio.layers.errors import UserError
+from cnnstudio.layers.params import shown
+
+
+class DeviceError(UserError):
+    """A device that is not there; the message names those that are."""
+
+
+def available_devices() -> list[str]:
+    """`["cpu"]`, and what accelerators this machine has, such as `cuda:0` and `mps`."""
+    devices = ["cpu"]
+    if torch.cuda.is_available():
+        devices += [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        devices.append("mps")
+    return devices
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device of that name; "auto" takes the first accelerator, else the CPU. Raises DeviceError."""
+    devices = available_devices()
+    if name == "auto":
+        return torch.device(devices[min(1, len(devices) - 1)])
+    wanted = "cuda:0" if name == "cuda" else name
+    if wanted not in devices:
+        raise DeviceError(f"device: there is no {shown(name)} on this machine; there is {', '.join(devices)}")
+    return torch.device(wanted)
+
+
+def device_title(device: torch.device) -> str:
+    """The device as people know it: the accelerator's product name where there is one."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)

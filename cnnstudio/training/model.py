@@ -1,0 +1,179 @@
+"""The network as a torch module. Weights are named by the node's id, so they find back to the drawing.
+
+Max-pooling is run before a monotonic activation that it follows in the drawing: the largest value is the
+largest before and after a function that never falls, so the result is the same, and the activation then has a
+quarter of the work.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cnnstudio.design.network import Network, Node
+from cnnstudio.layers.base import Group, Shape
+
+# Non-decreasing everywhere. GELU and SiLU fall before they rise, and softmax does not look at one value
+# alone.
+_MONOTONIC = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.Sigmoid, nn.Tanh)
+
+
+class _Piece(NamedTuple):
+    node_id: str
+    name: str
+    module: nn.Module
+
+
+class Chain(nn.Sequential):
+    """Pieces one after the other: in `order`, which gives the same result faster, or as drawn while `plain`.
+
+    `ends` names the piece that gives each node's output.
+    """
+
+    def __init__(self, pieces: Sequence[_Piece], *, reorder: bool) -> None:
+        super().__init__(OrderedDict((piece.name, piece.module) for piece in pieces))
+        self.drawn = tuple(piece.name for piece in pieces)
+        self.order = _pooling_first(pieces) if reorder else self.drawn
+        self.ends = {piece.node_id: piece.name for piece in pieces}
+        self.plain = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        modules = self._modules
+        for name in self.drawn if self.plain else self.order:
+            x = modules[name](x)
+        return x
+
+
+class Model(Chain):
+    """A network with weights: pictures (N, C, H, W), normalised, in; logits (N, classes) out.
+
+    `mean` and `std`, a number a channel for pixels from 0 to 1, are what the weights were or will be trained
+    with.
+    """
+
+    def __init__(self, network: Network, pieces: Sequence[_Piece], *, reorder: bool) -> None:
+        super().__init__(pieces, reorder=reorder)
+        self.network = network
+        self.mean: tuple[float, ...] = (0.0,) * network.input.channels
+        self.std: tuple[float, ...] = (1.0,) * network.input.channels
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are; the CPU for a model without any."""
+        return next((parameter.device for parameter in self.parameters()), torch.device("cpu"))
+
+    def set_normalisation(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        """What `normalise` uses from now on."""
+        self.mean, self.std = tuple(map(float, mean)), tuple(map(float, std))
+
+    def normalise(self, pictures: np.ndarray) -> Tensor:
+        """Pictures, uint8 (N, C, H, W), as this model takes them, on its device."""
+        device = self.device
+        mean = torch.tensor(self.mean, device=device).view(1, -1, 1, 1)
+        std = torch.tensor(self.std, device=device).view(1, -1, 1, 1)
+        pixels = torch.tensor(pictures, device=device).to(memory_format=torch.channels_last)
+        return pixels.float().div_(255.0).sub_(mean).div_(std)
+
+    def activations(self, images: Tensor, node_ids: Collection[str] | None = None) -> dict[str, Tensor]:
+        """What each enabled node gives for normalised `images`, always as drawn; in a Repeat the last copy.
+
+        The modes (training or evaluation, gradients or none) are the caller's. Unknown and disabled ids are
+        left out.
+        """
+        found: dict[str, Tensor] = {}
+
+        def keeper(node_id: str) -> Callable[[nn.Module, Any, Tensor], None]:
+            def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
+                found[node_id] = output
+
+            return keep
+
+        hooks = [
+            chain.get_submodule(name).register_forward_hook(keeper(node_id))
+            for chain in _chains(self)
+            for node_id, name in chain.ends.items()
+            if node_ids is None or node_id in node_ids
+        ]
+        try:
+            with _as_drawn(self):
+                self(images)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return found
+
+
+def build_model(network: Network, *, reorder: bool = True) -> Model:
+    """The network with fresh weights. It has to be free of problems (`design.analysis`).
+
+    Disabled nodes, and groups in which nothing is enabled, are left out. A softmax at the very end is left
+    out too: the model gives logits. `reorder=False` runs the pieces as drawn.
+    """
+    nodes = [node for node in network.nodes if _is_built(node)]
+    if nodes:
+        last = nodes[-1]
+        nodes[-1] = Node(last.id, last.layer.without_softmax(), last.name, True, last.children)
+    pieces, _ = _build(nodes, network.input, reorder)
+    return Model(network, pieces, reorder=reorder)
+
+
+def _is_built(node: Node) -> bool:
+    return node.enabled and (not node.is_group or any(child.enabled for child in node.children))
+
+
+def _build(nodes: Iterable[Node], shape: Shape, reorder: bool) -> tuple[list[_Piece], Shape]:
+    """The pieces of a list of nodes for inputs of `shape`, and the shape that comes out."""
+    pieces: list[_Piece] = []
+    for node in filter(_is_built, nodes):
+        layer = node.layer
+        if isinstance(layer, Group):
+            body, inside = _build_body(node, layer, shape, reorder)
+            pieces.append(_Piece(node.id, node.id, layer.build_group(shape, inside, body)))
+            shape = layer.join(shape, inside)
+        else:
+            for suffix, module in layer.build(shape):
+                pieces.append(_Piece(node.id, f"{node.id}_{suffix}" if suffix else node.id, module))
+            shape = layer.output_shape(shape)
+    return pieces, shape
+
+
+def _build_body(node: Node, group: Group, shape: Shape, reorder: bool) -> tuple[nn.Module, Shape]:
+    copies: list[nn.Module] = []
+    for _ in range(group.copies()):
+        pieces, shape = _build(node.children, shape, reorder)
+        copies.append(Chain(pieces, reorder=reorder))
+    return (copies[0] if len(copies) == 1 else nn.Sequential(*copies)), shape
+
+
+def _pooling_first(pieces: Iterable[_Piece]) -> tuple[str, ...]:
+    """The names, each max-pooling before the monotonic activations that it followed."""
+    order: list[_Piece] = []
+    for piece in pieces:
+        place = len(order)
+        if isinstance(piece.module, nn.MaxPool2d):
+            while place and isinstance(order[place - 1].module, _MONOTONIC):
+                place -= 1
+        order.insert(place, piece)
+    return tuple(piece.name for piece in order)
+
+
+def _chains(model: nn.Module) -> list[Chain]:
+    return [module for module in model.modules() if isinstance(module, Chain)]
+
+
+@contextmanager
+def _as_drawn(model: nn.Module) -> Iterator[None]:
+    chains = _chains(model)
+    try:
+        for chain in chains:
+            chain.plain = True
+        yield
+    finally:
+        for chain in chains:
+            chain.plain = False

@@ -1,0 +1,161 @@
+"""The network as a torch module: names, orders, shapes, activations."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from cnnstudio.design.analysis import analyse
+from cnnstudio.design.network import IdMaker, Network, Node
+from cnnstudio.layers.activation import Activation
+from cnnstudio.layers.base import Layer, Shape
+from cnnstudio.layers.batch_normalization import BatchNormalization
+from cnnstudio.layers.conv2d import Conv2D
+from cnnstudio.layers.dense import Dense
+from cnnstudio.layers.dropout import Dropout
+from cnnstudio.layers.flatten import Flatten
+from cnnstudio.layers.global_average_pooling2d import GlobalAveragePooling2D
+from cnnstudio.layers.max_pooling2d import MaxPooling2D
+from cnnstudio.layers.repeat import Repeat
+from cnnstudio.layers.residual import Residual
+from cnnstudio.training.model import build_model
+from tests.training.networks import lesson, network, small_resnet
+
+MONOTONIC = ["relu", "leaky_relu", "elu", "sigmoid", "tanh"]
+
+
+def test_weights_are_named_by_the_id_of_their_node() -> None:
+    names = set(build_model(small_resnet()).state_dict())
+    assert "conv2d_1.weight" in names
+    assert "residual_1.body.conv2d_2.weight" in names
+    assert "repeat_1.0.residual_2.body.conv2d_3.weight" in names
+    assert "repeat_1.1.residual_2.body.conv2d_3.weight" in names
+
+
+@pytest.mark.parametrize("drawn", [lesson(), small_resnet()], ids=["lesson", "resnet"])
+def test_the_model_has_the_parameters_that_the_analysis_counts(drawn: Network) -> None:
+    model = build_model(drawn)
+    assert sum(parameter.numel() for parameter in model.parameters()) == analyse(drawn).parameters
+
+
+def test_the_last_softmax_is_left_to_the_loss() -> None:
+    ends = network(Flatten(), Dense(4, activation="softmax"), input=Shape.of(1, 4, 4))
+    inside = network(Flatten(), Dense(4, activation="softmax"), Dense(4), input=Shape.of(1, 4, 4))
+    assert not any(isinstance(module, nn.Softmax) for module in build_model(ends).modules())
+    assert any(isinstance(module, nn.Softmax) for module in build_model(inside).modules())
+    assert build_model(ends).network is ends
+
+
+def test_what_is_switched_off_is_left_out() -> None:
+    drawn = network(Conv2D(4), Flatten(), Dropout(), Dense(3), input=Shape.of(1, 6, 6))
+    off = [dataclasses.replace(node, enabled=node.layer != Dropout()) for node in drawn.nodes]
+    inner = Node("dense_9", Dense(3), enabled=False)
+    empty = Node("residual_1", Residual(shortcut="projection"), children=(inner,))
+    model = build_model(dataclasses.replace(drawn, nodes=(*off, empty)))
+    assert list(model.drawn) == ["conv2d_1", "flatten_1", "dense_1"]
+
+
+@pytest.mark.parametrize("activation", MONOTONIC)
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_pooling_first_changes_neither_output_nor_gradient(activation: str, padding: str) -> None:
+    layers = [
+        *(Conv2D(6, activation=activation), MaxPooling2D((3, 3), (2, 2), padding), BatchNormalization()),
+        *(Activation(activation), MaxPooling2D(padding=padding), Flatten(), Dense(5)),
+    ]
+    drawn = network(*layers, input=Shape.of(3, 21, 16))
+    fast, plain = build_model(drawn), build_model(drawn, reorder=False)
+    plain.load_state_dict(fast.state_dict())
+    assert fast.order.index("max_pooling2d_1") < fast.order.index("conv2d_1_activation")
+    assert fast.order.index("max_pooling2d_2") < fast.order.index("activation_1_activation")
+    assert plain.order == plain.drawn == fast.drawn
+    images = torch.randn(8, 3, 21, 16)
+    for model in (fast, plain):
+        model(images).square().sum().backward()
+    torch.testing.assert_close(fast.eval()(images), plain.eval()(images))
+    for (name, left), right in zip(fast.named_parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(left.grad, right.grad, rtol=1e-4, atol=1e-5, msg=name)
+
+
+@pytest.mark.parametrize("activation", ["gelu", "silu", "softmax"])
+def test_an_activation_that_falls_somewhere_stays_before_the_pooling(activation: str) -> None:
+    layers = (Conv2D(4, activation=activation), MaxPooling2D(), Flatten(), Dense(3))
+    model = build_model(network(*layers, input=Shape.of(1, 8, 8)))
+    assert model.order == model.drawn
+
+
+def test_orders_inside_groups_are_changed_too() -> None:
+    ids = IdMaker()
+    inner = (ids.node(Conv2D(4, padding="same", activation="relu")), ids.node(MaxPooling2D()))
+    group = Node("residual_1", Residual(shortcut="projection"), children=inner)
+    drawn = Network(Shape.of(3, 8, 8), (group, ids.node(GlobalAveragePooling2D()), ids.node(Dense(3))))
+    body = build_model(drawn).get_submodule("residual_1.body")
+    assert body.order == ("conv2d_1", "max_pooling2d_1", "conv2d_1_activation")
+
+
+def test_activations_are_those_of_the_drawing() -> None:
+    drawn = lesson()
+    model = build_model(drawn).eval()
+    images = torch.randn(2, 3, 32, 32)
+    found = model.activations(images)
+    assert set(found) == {node.id for node in drawn.nodes}
+    for report in analyse(drawn).reports:
+        assert report.output is not None
+        assert tuple(found[report.node.id].shape) == (2, *report.output.dims)
+    torch.testing.assert_close(found["conv2d_1"], torch.relu(model.get_submodule("conv2d_1")(images)))
+    assert found["conv2d_1"].min() == 0
+    torch.testing.assert_close(found[drawn.nodes[-1].id], model(images))
+
+
+def test_activations_reach_into_groups_and_show_the_last_copy() -> None:
+    model = build_model(small_resnet()).eval()
+    images = torch.randn(2, 3, 16, 16)
+    found = model.activations(images)
+    last = model.get_submodule("repeat_1.1.residual_2")
+    before = model.activations(images, ["residual_1"])["residual_1"]
+    middle = model.get_submodule("repeat_1.0")(before)
+    torch.testing.assert_close(found["residual_2"], last(middle))
+    torch.testing.assert_close(found["repeat_1"], found["residual_2"])
+
+
+def test_only_the_activations_asked_for_are_kept() -> None:
+    found = build_model(lesson()).activations(torch.zeros(1, 3, 32, 32), ["conv2d_2", "conv2d_99"])
+    assert list(found) == ["conv2d_2"]
+
+
+def test_activations_leave_no_trace_even_after_an_error() -> None:
+    model = build_model(lesson())
+    with pytest.raises(RuntimeError):
+        model.activations(torch.zeros(1, 1, 32, 32))
+    assert not any(module._forward_hooks for module in model.modules())
+    assert model.order != model.drawn
+    assert model.plain is False
+
+
+def test_normalise_takes_pixels_to_mean_and_deviation() -> None:
+    model = build_model(lesson())
+    model.set_normalisation([0.5, 0.25, 0.0], [0.5, 0.25, 1.0])
+    pictures = np.full((2, 3, 32, 32), 255, dtype=np.uint8)
+    pictures.flags.writeable = False
+    values = model.normalise(pictures)
+    assert values.dtype == torch.float32
+    torch.testing.assert_close(values[0, :, 0, 0], torch.tensor([1.0, 3.0, 1.0]))
+
+
+@pytest.mark.parametrize("layer", [Conv2D(4, activation="relu"), BatchNormalization()])
+def test_the_model_has_no_weights_beside_those_of_its_layers(layer: Layer) -> None:
+    drawn = network(layer, Flatten(), Dense(3), input=Shape.of(1, 4, 4))
+    owners = {name.split(".")[0] for name in build_model(drawn).state_dict()}
+    assert owners <= {node.id for node in drawn.nodes}
+
+
+def test_copies_of_a_repeat_have_weights_of_their_own() -> None:
+    ids = IdMaker()
+    group = Node("repeat_1", Repeat(3), children=(ids.node(Dense(4)),))
+    model = build_model(Network(Shape.of(1, 2, 2), (ids.node(Flatten()), group)))
+    weights = [model.get_submodule(f"repeat_1.{copy}.dense_1").bias for copy in range(3)]
+    assert not torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[1], weights[2])
