@@ -1,1 +1,5 @@
 """The window. The only room that knows Qt; it shows values of the floors below and never computes with torch."""
+
+from cnnstudio.gui.immortal import make_immortal
+
+make_immortal()

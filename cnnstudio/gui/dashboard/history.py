@@ -1,0 +1,139 @@
+"""What the events of one run add up to: the curves, the epochs, where it stands. Live and read from a folder alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from cnnstudio.gui.dashboard.series import Series, Smoothed
+from cnnstudio.training.events import (
+    EpochEnded,
+    Event,
+    Finished,
+    Paused,
+    Progress,
+    Resumed,
+    SnapshotTaken,
+    Started,
+)
+
+_SMOOTHED_SHARE = 1 / 8
+"""Of an epoch: long enough to calm the line, short enough to show a change within the epoch in which it comes."""
+_LONGEST_REACH = 200.0
+
+
+class Curves:
+    """One quantity of a run, by epochs done: per step, its running mean, and on the validation pictures per epoch."""
+
+    def __init__(self) -> None:
+        self.steps = Series()
+        self.smooth = Series()
+        self.validation = Series()
+        self._mean = Smoothed(1)
+
+    def restart_mean(self, steps_per_epoch: float) -> None:
+        """The running mean begins anew, with a reach that fits the length of an epoch."""
+        self._mean = Smoothed(min(steps_per_epoch * _SMOOTHED_SHARE, _LONGEST_REACH))
+
+    def extend(self, x: np.ndarray, values: tuple[float, ...]) -> None:
+        self.steps.extend(x, values)
+        self.smooth.extend(x, self._mean.extend(values))
+
+    def cut(self, x: float) -> None:
+        """Takes away everything from `x` on."""
+        for series in (self.steps, self.smooth, self.validation):
+            series.cut(x)
+
+
+class History:
+    """A run as far as its events tell. `version` rises with every change that a plot would show."""
+
+    def __init__(self) -> None:
+        self.started: Started | None = None
+        self.progress: Progress | None = None
+        self.epochs: list[EpochEnded] = []
+        self.snapshot: SnapshotTaken | None = None
+        self.finished: Finished | None = None
+        self.paused = False
+        self.loss = Curves()
+        self.accuracy = Curves()
+        self.version = 0
+
+    def feed(self, events: Iterable[Event]) -> None:
+        """Takes the events in the order in which they came."""
+        for event in events:
+            self._feed(event)
+
+    def _feed(self, event: Event) -> None:
+        self.version += 1
+        match event:
+            case Started():
+                self._start(event)
+            case Progress():
+                self._add_steps(event)
+            case EpochEnded():
+                self._add_epoch(event)
+            case SnapshotTaken():
+                self.snapshot = event
+            case Paused() | Resumed():
+                self.paused = isinstance(event, Paused)
+            case Finished():
+                self.finished = event
+                self.paused = False
+
+    @property
+    def total_epochs(self) -> int:
+        """As many as were planned; more where more are there."""
+        planned = self.started.epochs if self.started else 0
+        return max(planned, len(self.epochs), 1)
+
+    @property
+    def position(self) -> float:
+        """Epochs done, with fraction."""
+        done = float(self.epochs[-1].epoch) if self.epochs else 0.0
+        return max(done, self.progress.epoch if self.progress else 0.0)
+
+    @property
+    def is_empty(self) -> bool:
+        """No step was made yet."""
+        return self.progress is None and not self.epochs
+
+    def _start(self, event: Started) -> None:
+        self.started = event
+        self.finished = None
+        for curves in (self.loss, self.accuracy):
+            curves.restart_mean(event.steps_per_epoch)
+
+    def _add_steps(self, event: Progress) -> None:
+        earlier, self.progress = self.progress, event
+        if not event.losses:
+            return
+        steps_per_epoch = self._steps_per_epoch(event)
+        numbers = np.arange(event.first_step, event.first_step + len(event.losses), dtype=np.float64)
+        x = numbers / steps_per_epoch
+        if earlier is not None and event.first_step <= earlier.step:
+            self._cut(float(x[0]))
+        self.loss.extend(x, event.losses)
+        self.accuracy.extend(x, event.accuracies)
+
+    def _steps_per_epoch(self, event: Progress) -> float:
+        if self.started is not None:
+            return max(self.started.steps_per_epoch, 1)
+        return event.step / event.epoch if event.epoch > 0 else 1.0
+
+    def _cut(self, x: float) -> None:
+        """The run goes on from an earlier checkpoint: what it had done beyond it did not count."""
+        for curves in (self.loss, self.accuracy):
+            curves.cut(x)
+        self.epochs = [epoch for epoch in self.epochs if epoch.epoch < x]
+
+    def _add_epoch(self, event: EpochEnded) -> None:
+        self.epochs = [epoch for epoch in self.epochs if epoch.epoch < event.epoch]
+        self.epochs.append(event)
+        for curves, value in (
+            (self.loss, event.validation.loss),
+            (self.accuracy, event.validation.accuracy),
+        ):
+            curves.validation.cut(event.epoch)
+            curves.validation.extend([event.epoch], [value])

@@ -1,0 +1,28 @@
+"""Long sessions: Qt takes references to None, True and False that it never counted."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+_MANY_CALLS = """
+import cnnstudio.gui
+from PySide6.QtCore import QObject, Signal
+
+class Sender(QObject):
+    sent = Signal(object)
+
+sender = Sender()
+sender.sent.connect(lambda value: None)
+for number in range(60_000):
+    sender.setObjectName("name")
+    sender.sent.emit(number)
+print("alive")
+"""
+
+
+def test_a_long_session_does_not_use_up_none() -> None:
+    finished = subprocess.run([sys.executable, "-c", _MANY_CALLS], capture_output=True, text=True, timeout=60)
+
+    assert finished.stdout == "alive\n", finished.stderr[-500:]
+    assert finished.returncode == 0
