@@ -7,28 +7,11 @@ import os
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before the first Qt import looks for a screen
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import shiboken6
-from PySide6.QtCore import QObject, QSettings, QThread, QTimer
+from PySide6.QtCore import QObject, QThread, QTimer
 from PySide6.QtWidgets import QDialog, QFileDialog, QInputDialog, QMessageBox
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _own_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Window places and recent files go to a folder of the tests' own, never to the user's."""
-    QSettings.setDefaultFormat(QSettings.Format.IniFormat)
-    for scope in (QSettings.Scope.UserScope, QSettings.Scope.SystemScope):
-        QSettings.setPath(QSettings.Format.IniFormat, scope, str(tmp_path_factory.mktemp("settings")))
-
-
-@pytest.fixture(autouse=True)
-def _fresh_settings(_own_settings: None, home: Path) -> Iterator[None]:
-    yield
-    settings = QSettings()
-    settings.clear()
-    settings.sync()
 
 
 @pytest.fixture(autouse=True)
