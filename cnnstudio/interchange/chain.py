@@ -79,8 +79,8 @@ def require_whole(network: Network, analysis: Analysis | None = None) -> Analysi
 
 
 def _is_active(node: Node) -> bool:
-    """Switched-off layers and groups in which nothing is switched on are no part of the model."""
-    return node.enabled and (not node.is_group or any(map(_is_active, node.children)))
+    """A layer that is switched off, or a group in which all are, is no part of the model."""
+    return node.enabled and (not node.is_group or any(child.enabled for child in node.children))
 
 
 class _Follower:

@@ -102,10 +102,10 @@ def _group(step: Step, group: Group, level: int) -> Iterator[CodeLine]:
 
 def _bodies(step: Step, level: int) -> Iterator[CodeLine]:
     for body in step.bodies:
-        lines = _functional(body.steps, level)
+        lines = list(_functional(body.steps, level))
         if body.count == 1:
             yield from lines
-        else:
+        elif lines:
             yield step.node.id, f"for _ in range({body.count}):"
             yield from ((node_id, INDENT + line) for node_id, line in lines)
 

@@ -123,14 +123,14 @@ def normalise(pictures):
 
 _READ_PICTURE = '''
 def read_picture(path):
-    """A picture file as pixels from 0 to 1, (1, C, H, W), in the size and colours that the network takes."""
-    from PIL import Image
+    """A picture file as pixels from 0 to 1, (1, C, H, W): upright, in the size and colours needed."""
+    from PIL import Image, ImageOps
 
     channels, height, width = INPUT
     with Image.open(path) as picture:
+        picture = ImageOps.exif_transpose(picture).convert("RGB")
+        picture = ImageOps.fit(picture, (width, height), Image.Resampling.BICUBIC)
         picture = picture.convert("L" if channels == 1 else "RGB")
-        if picture.size != (width, height):
-            picture = picture.resize((width, height), Image.Resampling.BILINEAR)
         pixels = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
     return pixels.view(1, height, width, channels).permute(0, 3, 1, 2).float() / 255
 '''
