@@ -20,7 +20,9 @@ class Activation(Layer):
 
     family: ClassVar[Family] = Family.ACTIVATION
     description: ClassVar[str] = "Bends every value by a fixed function, such as relu."
-    advice: ClassVar[str] = "Use it after BatchNormalization, where the convolution before it has none of its own."
+    advice: ClassVar[str] = (
+        "Use it after BatchNormalization, where the convolution before it has none of its own."
+    )
 
     activation: str = activation_choice("relu", help="the function")
 

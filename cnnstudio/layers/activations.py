@@ -22,7 +22,7 @@ _PYTORCH = {
 }
 ACTIVATIONS = ("linear", *_PYTORCH)
 
-# Keras's own "leaky_relu" has a slope of 0.2 where torch and Maas et al. (2013) have 0.01, so it is written out.
+# Keras's own "leaky_relu" has a slope of 0.2 where torch and Maas et al. (2013) have 0.01: it is written out.
 _KERAS_LAYERS = {"leaky_relu": "layers.LeakyReLU(negative_slope=0.01)"}
 
 
@@ -54,7 +54,7 @@ def pytorch_activation(name: str) -> list[tuple[str, str]]:
 
 
 def keras_activation(name: str) -> tuple[str, list[str]]:
-    """The argument that a Keras layer takes (`, activation="relu"`), and layers to follow where there is none."""
+    """The argument that a Keras layer takes, as `, activation="relu"`, or layers to follow in its place."""
     if name == "linear":
         return "", []
     if name in _KERAS_LAYERS:

@@ -1,7 +1,7 @@
 """What every layer type says of itself: parameters, shape rule, cost, module, code, help.
 
-A layer is an immutable value without weights. `build` makes the torch module for a given input shape; nothing else
-here needs torch, so the designer works before torch is loaded.
+A layer is an immutable value without weights. `build` makes the torch module for a given input shape; nothing
+else here needs torch, so the designer works before torch is loaded.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 Pieces = list[tuple[str, "nn.Module"]]
-"""The modules of one layer in order. The name is a suffix to the layer's id; the one named "" holds the weights."""
+"""The modules of one layer in order. Names are suffixes to the layer's id; "" holds the weights."""
 
 
 class Family(Enum):
@@ -51,6 +51,10 @@ class Family(Enum):
     GROUP = "Groups"
 
 
+# No picture is that large. Without an end, strides in nested Repeats would be numbers of a million digits.
+_FAR = 2**31
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """How much of its input one output value sees, and how far neighbours stand apart, in input pixels.
@@ -62,16 +66,20 @@ class Window:
     kernel: tuple[int, int] | None = (1, 1)
     stride: tuple[int, int] = (1, 1)
 
-    def then(self, following: Window) -> Window:
-        """This window with `following` applied to its output."""
+    def then(self, following: Window, limit: tuple[int, int] = (_FAR, _FAR)) -> Window:
+        """This window with `following` applied to its output.
+
+        Where `limit` is the size of the picture, a kernel that would be larger counts as just that large.
+        """
         if self.kernel is None or following.kernel is None:
             return WHOLE
+        (height, width), (down, right) = self.kernel, self.stride
         return Window(
             (
-                self.kernel[0] + (following.kernel[0] - 1) * self.stride[0],
-                self.kernel[1] + (following.kernel[1] - 1) * self.stride[1],
+                min(height + (following.kernel[0] - 1) * down, limit[0]),
+                min(width + (following.kernel[1] - 1) * right, limit[1]),
             ),
-            (self.stride[0] * following.stride[0], self.stride[1] * following.stride[1]),
+            (min(down * following.stride[0], limit[0]), min(right * following.stride[1], limit[1])),
         )
 
 
@@ -101,7 +109,7 @@ class Layer:
 
     def summary(self) -> str:
         """The telling parameters, as the list's row shows them: `32 filters 3 × 3, relu`."""
-        return ", ".join(parameter.text(getattr(self, parameter.name)) for parameter in parameters(type(self)))
+        return ", ".join(parameter.text(getattr(self, parameter.name)) for parameter in parameters(self))
 
     def output_shape(self, shape: Shape) -> Shape:
         """What comes out where `shape` goes in. Raises ShapeError."""
@@ -112,7 +120,7 @@ class Layer:
         return 0
 
     def macs(self, shape: Shape) -> int:
-        """Multiply-adds for one picture; 0 for what costs no multiplication worth counting (torch's own flop counter agrees)."""
+        """Multiply-adds for one picture, as torch counts them: 0 for all but convolutions and products."""
         return 0
 
     def window(self, shape: Shape) -> Window:
@@ -124,6 +132,10 @@ class Layer:
         if getattr(self, "activation", None) == "softmax":
             return dataclasses.replace(self, activation="linear")  # type: ignore[call-arg]  # only types with the field come here
         return self
+
+    def giving(self, features: int) -> SetParameters | None:
+        """What would make a classifier's last layer give `features` scores; None for any other layer."""
+        return None
 
     def build(self, shape: Shape) -> Pieces:
         """The torch modules for inputs of `shape`, freshly initialised. Imports torch."""
@@ -140,7 +152,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Group(Layer):
-    """A layer that holds a list of layers, its body. The body itself belongs to the design, not to this value."""
+    """A layer that holds a list of layers, its body. The body belongs to the design, not to this value."""
 
     family: ClassVar[Family] = Family.GROUP
 
@@ -172,5 +184,5 @@ class Group(Layer):
     """Source of the class that `pytorch_group` names, written once into a stand-alone file."""
 
     def keras_group(self, shape: Shape, body_shape: Shape, body: list[str], shortcut: str) -> list[str]:
-        """Lines of Keras's functional style. Like `body`, they read and write `x`; `shortcut` is a free variable name."""
+        """Functional Keras: lines that, like `body`, read and write `x`. `shortcut` is a free name."""
         return body

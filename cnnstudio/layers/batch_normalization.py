@@ -17,7 +17,9 @@ class BatchNormalization(Layer):
     """
 
     family: ClassVar[Family] = Family.ACTIVATION
-    description: ClassVar[str] = "Gives each feature map mean 0 and spread 1 over the batch, then rescales it."
+    description: ClassVar[str] = (
+        "Gives each feature map mean 0 and spread 1 over the batch, then rescales it."
+    )
     advice: ClassVar[str] = "Use it between a convolution and its activation; deep networks learn faster."
     order: ClassVar[int] = 1
 
@@ -41,7 +43,9 @@ class BatchNormalization(Layer):
 
     def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
         kind = "BatchNorm2d" if shape.is_picture else "BatchNorm1d"
-        return [("", f"nn.{kind}({shape.channels}, eps={self.epsilon!r}, momentum={self._torch_momentum()!r})")]
+        return [
+            ("", f"nn.{kind}({shape.channels}, eps={self.epsilon!r}, momentum={self._torch_momentum()!r})")
+        ]
 
     def keras(self, shape: Shape) -> list[str]:
         return [f"layers.BatchNormalization(momentum={self.momentum!r}, epsilon={self.epsilon!r})"]

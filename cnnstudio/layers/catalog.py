@@ -1,4 +1,4 @@
-"""Every layer type there is, found by walking this package: a new file is a new type, and no list is kept by hand."""
+"""Every layer type there is, found by walking this package: a new file is a new type, no list is kept."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ def layer_types() -> Mapping[str, type[Layer]]:
     for module_info in pkgutil.iter_modules(package.__path__):
         module = importlib.import_module(f"{package.__name__}.{module_info.name}")
         for value in vars(module).values():
-            if inspect.isclass(value) and issubclass(value, Layer) and value.__module__ == module.__name__:
-                if hasattr(value, "description"):
-                    found.append(value)
+            # Bases that types share have no description and are no types themselves.
+            is_type = inspect.isclass(value) and issubclass(value, Layer) and hasattr(value, "description")
+            if is_type and value.__module__ == module.__name__:
+                found.append(value)
     families = list(Family)
     found.sort(key=lambda kind: (families.index(kind.family), kind.order, kind.type_name()))
     return MappingProxyType({kind.type_name(): kind for kind in found})

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cnnstudio.layers.activations import activation_choice, build_activation, keras_activation, pytorch_activation
+from cnnstudio.layers.activations import (
+    activation_choice,
+    build_activation,
+    keras_activation,
+    pytorch_activation,
+)
 from cnnstudio.layers.base import Family, Layer, Pieces, SetParameters, Shape, ShapeError, Window
 from cnnstudio.layers.params import choice, flag, integer, pair
 from cnnstudio.layers.shape import times
@@ -44,8 +49,8 @@ class Conv2D(Layer):
         size = output_size(shape, self._extent(), self.strides, self.padding)
         if shape.channels % self.groups or self.filters % self.groups:
             raise ShapeError(
-                f"cannot split {shape.channels} channels{{source}} into {self.filters} filters in {self.groups} groups: "
-                "the number of groups has to divide both",
+                f"cannot split {shape.channels} channels{{source}} and {self.filters} filters into "
+                f"{self.groups} groups of the same size",
                 SetParameters({"groups": 1}, "set groups to 1"),
                 assumed=Shape.of(self.filters, *size),
             )

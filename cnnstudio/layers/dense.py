@@ -5,8 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cnnstudio.layers.activations import activation_choice, build_activation, keras_activation, pytorch_activation
-from cnnstudio.layers.base import WHOLE, Family, InsertBefore, Layer, Pieces, Shape, ShapeError, Window
+from cnnstudio.layers.activations import (
+    activation_choice,
+    build_activation,
+    keras_activation,
+    pytorch_activation,
+)
+from cnnstudio.layers.base import (
+    WHOLE,
+    Family,
+    InsertBefore,
+    Layer,
+    Pieces,
+    SetParameters,
+    Shape,
+    ShapeError,
+    Window,
+)
 from cnnstudio.layers.params import flag, integer
 
 
@@ -16,7 +31,9 @@ class Dense(Layer):
 
     family: ClassVar[Family] = Family.CORE
     description: ClassVar[str] = "Connects every input with every output by a weight."
-    advice: ClassVar[str] = "Use it at the end, to turn features into classes; the last one has one unit a class."
+    advice: ClassVar[str] = (
+        "Use it at the end, to turn features into classes; the last one has one unit a class."
+    )
     order: ClassVar[int] = 1
 
     units: int = integer(128, maximum=1_048_576, help="numbers that come out")
@@ -44,14 +61,26 @@ class Dense(Layer):
     def window(self, shape: Shape) -> Window:
         return WHOLE
 
+    def giving(self, features: int) -> SetParameters | None:
+        # Any other activation says that this is a hidden layer, whose size is not that of the classes.
+        if self.activation not in ("linear", "softmax", "sigmoid"):
+            return None
+        return SetParameters({"units": features}, f"set units to {features}")
+
     def build(self, shape: Shape) -> Pieces:
         from torch import nn
 
-        return [("", nn.Linear(shape.features, self.units, bias=self.use_bias)), *build_activation(self.activation)]
+        return [
+            ("", nn.Linear(shape.features, self.units, bias=self.use_bias)),
+            *build_activation(self.activation),
+        ]
 
     def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
         bias = "" if self.use_bias else ", bias=False"
-        return [("", f"nn.Linear({shape.features}, {self.units}{bias})"), *pytorch_activation(self.activation)]
+        return [
+            ("", f"nn.Linear({shape.features}, {self.units}{bias})"),
+            *pytorch_activation(self.activation),
+        ]
 
     def keras(self, shape: Shape) -> list[str]:
         activation, following = keras_activation(self.activation)

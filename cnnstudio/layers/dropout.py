@@ -11,7 +11,7 @@ from cnnstudio.layers.params import number
 
 @dataclass(frozen=True)
 class Dropout(Layer):
-    """Zeroes values at random while training and scales the rest by 1 / (1 - rate); does nothing afterwards."""
+    """While training, sets values to zero at random and scales the rest by 1 / (1 - rate)."""
 
     family: ClassVar[Family] = Family.REGULARISATION
     description: ClassVar[str] = "Sets random values to zero while training."
@@ -28,7 +28,7 @@ class Dropout(Layer):
         return [("", nn.Dropout(self.rate))]
 
     def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
-        return [("", f"nn.Dropout({self.rate:g})")]
+        return [("", f"nn.Dropout({self.rate!r})")]
 
     def keras(self, shape: Shape) -> list[str]:
-        return [f"layers.Dropout({self.rate:g})"]
+        return [f"layers.Dropout({self.rate!r})"]

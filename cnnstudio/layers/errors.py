@@ -1,4 +1,4 @@
-"""Errors that a user may meet. Each message is one plain sentence: what was wrong, and what would be right."""
+"""Errors that a user may meet. Each message is one plain sentence: what was wrong, what would be right."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class ShapeError(UserError):
     """A layer cannot take what it gets.
 
     The message continues the layer's name and may hold `{source}`, the words for where the input came from:
-    "takes a flat vector, but gets 64 × 6 × 6{source}". `fix` is what would mend it. `assumed` is the output that the
-    layer would have once mended, so that what follows can still be checked.
+    "takes a flat vector, but gets 64 × 6 × 6{source}". `fix` is what would mend it. `assumed` is the output
+    that the layer would have once mended, so that what follows can still be checked.
     """
 
     def __init__(self, message: str, fix: Mend | None = None, assumed: Shape | None = None) -> None:

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from cnnstudio.layers.errors import ParameterError
 
 _KEY = "parameter"
+# Blanks, control signs, signs that turn the direction of writing, and halves of signs that no file can hold.
+_UNSEEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,13 @@ class Integer(Parameter):
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise ParameterError(f"a whole number from {self.minimum:,} to {self.maximum:,} is needed, not {shown(value)}")
+            raise ParameterError(
+                f"a whole number from {self.minimum:,} to {self.maximum:,} is needed, not {shown(value)}"
+            )
         if not self.minimum <= value <= self.maximum:
-            raise ParameterError(f"{shown(value)} is out of range: {self.minimum:,} to {self.maximum:,} is possible")
+            raise ParameterError(
+                f"{shown(value)} is out of range: {self.minimum:,} to {self.maximum:,} is possible"
+            )
         return value
 
 
@@ -69,10 +75,14 @@ class Number(Parameter):
 
     def check(self, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ParameterError(f"a number from {self.minimum:g} to {self.maximum:g} is needed, not {shown(value)}")
+            raise ParameterError(
+                f"a number from {self.minimum:g} to {self.maximum:g} is needed, not {shown(value)}"
+            )
         # A whole number of 400 digits has no float; compare before converting.
         if not self.minimum <= value <= self.maximum:
-            raise ParameterError(f"{shown(value)} is out of range: {self.minimum:g} to {self.maximum:g} is possible")
+            raise ParameterError(
+                f"{shown(value)} is out of range: {self.minimum:g} to {self.maximum:g} is possible"
+            )
         return float(value)
 
     def text(self, value: Any) -> str:
@@ -129,12 +139,16 @@ class Pair(Parameter):
         return "same as pool" if value is None else f"{value[0]} × {value[1]}"
 
 
-def integer(default: int, *, minimum: int = 1, maximum: int, help: str, label: str = "", unit: str = "") -> Any:
+def integer(
+    default: int, *, minimum: int = 1, maximum: int, help: str, label: str = "", unit: str = ""
+) -> Any:
     """A dataclass field for a whole number."""
     return _field(Integer("", default, help, label, unit, minimum=minimum, maximum=maximum))
 
 
-def number(default: float, *, minimum: float, maximum: float, help: str, label: str = "", unit: str = "") -> Any:
+def number(
+    default: float, *, minimum: float, maximum: float, help: str, label: str = "", unit: str = ""
+) -> Any:
     """A dataclass field for a finite number."""
     return _field(Number("", default, help, label, unit, minimum=minimum, maximum=maximum))
 
@@ -150,7 +164,13 @@ def flag(default: bool, *, help: str, label: str = "") -> Any:
 
 
 def pair(
-    default: tuple[int, int] | None, *, maximum: int, help: str, label: str = "", unit: str = "", optional: bool = False
+    default: tuple[int, int] | None,
+    *,
+    maximum: int,
+    help: str,
+    label: str = "",
+    unit: str = "",
+    optional: bool = False,
 ) -> Any:
     """A dataclass field for height and width."""
     return _field(Pair("", default, help, label, unit, maximum=maximum, optional=optional))
@@ -160,16 +180,23 @@ def _field(parameter: Parameter) -> Any:
     return dataclasses.field(default=parameter.default, metadata={_KEY: parameter})
 
 
-@cache
-def parameters(owner: type[Any]) -> tuple[Parameter, ...]:
-    """The parameters of a layer type or of the recipe, in the order in which they were declared."""
-    found = []
-    for field in dataclasses.fields(owner):
-        if _KEY in field.metadata:
-            parameter = field.metadata[_KEY]
-            label = parameter.label or field.name.replace("_", " ").capitalize()
-            found.append(dataclasses.replace(parameter, name=field.name, label=label))
-    return tuple(found)
+_DECLARED: dict[type[Any], tuple[Parameter, ...]] = {}
+
+
+def parameters(owner: Any) -> tuple[Parameter, ...]:
+    """The parameters of a layer or of the recipe, of the type or of an instance, as they were declared."""
+    kind = owner if isinstance(owner, type) else type(owner)
+    if kind not in _DECLARED:
+        _DECLARED[kind] = tuple(
+            _declared(field) for field in dataclasses.fields(kind) if _KEY in field.metadata
+        )
+    return _DECLARED[kind]
+
+
+def _declared(field: dataclasses.Field[Any]) -> Parameter:
+    parameter: Parameter = field.metadata[_KEY]
+    label = parameter.label or field.name.replace("_", " ").capitalize()
+    return dataclasses.replace(parameter, name=field.name, label=label)
 
 
 def check_all(instance: Any) -> None:
@@ -177,7 +204,7 @@ def check_all(instance: Any) -> None:
 
     Raises ParameterError that names the parameter.
     """
-    for parameter in parameters(type(instance)):
+    for parameter in parameters(instance):
         try:
             value = parameter.check(getattr(instance, parameter.name))
         except ParameterError as error:
@@ -196,7 +223,9 @@ def values_from_json(owner: type[Any], values: Mapping[str, Any], place: str = "
     for name, value in values.items():
         if name not in known:
             names = ", ".join(known) or "none"
-            raise ParameterError(f"{prefix}{shorten(name)}: {owner.__name__} has no such parameter; it has {names}")
+            raise ParameterError(
+                f"{prefix}{shorten(name)}: {owner.__name__} has no such parameter; it has {names}"
+            )
         try:
             result[name] = known[name].check(value)
         except ParameterError as error:
@@ -207,7 +236,8 @@ def values_from_json(owner: type[Any], values: Mapping[str, Any], place: str = "
 def values_to_json(instance: Any) -> dict[str, Any]:
     """Every parameter of a layer or recipe, JSON-ready."""
     return {
-        parameter.name: parameter.to_json(getattr(instance, parameter.name)) for parameter in parameters(type(instance))
+        parameter.name: parameter.to_json(getattr(instance, parameter.name))
+        for parameter in parameters(instance)
     }
 
 
@@ -220,16 +250,16 @@ def shown(value: Any) -> str:
     if isinstance(value, str):
         return f"“{shorten(value)}”"
     if isinstance(value, int):
-        # str() of a whole number refuses more than 4,300 digits; say its size instead.
-        return f"{value:,}" if abs(value) < 10**18 else f"a number of about {int(value.bit_length() * 0.30103) + 1} digits"
+        # str() of a whole number refuses more than 4,300 digits.
+        return f"{value:,}" if abs(value) < 10**18 else "a number of more than 18 digits"
     if isinstance(value, float):
-        return f"{value:g}" if math.isfinite(value) else "a number that is not finite"
+        return f"{value:.15g}" if math.isfinite(value) else "a number that is not finite"
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}"
     return "an object" if isinstance(value, dict) else f"a {type(value).__name__}"
 
 
 def shorten(text: str, limit: int = 40) -> str:
-    """The text on one line, cut with an ellipsis at `limit` characters."""
-    flat = " ".join(text.split())
+    """The text on one line and fit for any file, cut with an ellipsis at `limit` characters."""
+    flat = _UNSEEN.sub(" ", text).strip()
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"

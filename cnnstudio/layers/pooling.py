@@ -12,7 +12,7 @@ from cnnstudio.layers.sliding import as_code, output_size, same_padding
 
 @dataclass(frozen=True)
 class TorchPooling:
-    """Arguments of a torch pooling module that give Keras's "valid" or "same", and the crop that has to follow."""
+    """Arguments of a torch pooling that give Keras's "valid" or "same", and the crop that has to follow."""
 
     padding: tuple[int, int]
     ceil_mode: bool
@@ -52,8 +52,9 @@ class Pooling2D(Layer):
     def torch_pooling(self, shape: Shape) -> TorchPooling:
         """How torch, which pads both sides alike, gets what Keras's padding gives.
 
-        Where "same" needs one pixel more at the end: with a stride of 2 or more torch's ceil_mode adds just that last
-        window; with a stride of 1 both sides take the larger padding and the first row or column is cropped.
+        Where "same" needs one pixel more at the end: with a stride of 2 or more torch's ceil_mode adds just
+        that last window; with a stride of 1 both sides take the larger padding and the first row or column is
+        cropped.
         """
         if self.padding == "valid":
             return TorchPooling((0, 0), False, (0, 0))

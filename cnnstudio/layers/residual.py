@@ -36,12 +36,14 @@ class Residual(nn.Module):
 
 @dataclass(frozen=True)
 class Residual(Group):
-    """activation(body(x) + shortcut(x)) (He et al. 2015; the projection is their option B: 1 × 1, then BatchNorm)."""
+    """activation(body(x) + shortcut(x)), after He et al. 2015; the projection is their option B."""
 
     description: ClassVar[str] = "Adds what goes in to what its layers make of it."
     advice: ClassVar[str] = "Use it to train deep networks: the shortcut lets the gradient through."
 
-    shortcut: str = choice("identity", ("identity", "projection"), help="a projection fits the shapes by a 1 × 1 convolution")
+    shortcut: str = choice(
+        "identity", ("identity", "projection"), help="a projection fits the shapes by a 1 × 1 convolution"
+    )
     activation: str = activation_choice("relu", help="what is applied to the sum")
 
     pytorch_helper: ClassVar[str] = _HELPER
@@ -51,18 +53,24 @@ class Residual(Group):
         return text if self.activation == "linear" else f"{text}, {self.activation}"
 
     def join(self, shape: Shape, body: Shape) -> Shape:
-        if self.shortcut == "projection":
+        if self.shortcut == "projection" or shape == body:
             self._strides(shape, body)
-        elif shape != body:
-            raise ShapeError(
-                f"cannot add its input of {shape}{{source}} to the {body} that its layers make",
-                SetParameters({"shortcut": "projection"}, "set shortcut to projection"),
-                assumed=body,
-            )
-        return body
+            return body
+        raise ShapeError(
+            f"cannot add its input of {shape}{{source}} to the {body} that its layers make",
+            self._projection(shape, body),
+            assumed=body,
+        )
+
+    def _projection(self, shape: Shape, body: Shape) -> SetParameters | None:
+        try:
+            self._strides(shape, body)
+        except ShapeError:
+            return None
+        return SetParameters({"shortcut": "projection"}, "set shortcut to projection")
 
     def _strides(self, shape: Shape, body: Shape) -> tuple[int, int]:
-        """Strides of the 1 × 1 convolution that turns `shape` into `body`. Raises ShapeError where there are none."""
+        """Strides of the 1 × 1 convolution from `shape` to `body`. Raises ShapeError where there are none."""
         if shape.is_flat and body.is_flat:
             return 1, 1
         if shape.is_picture and body.is_picture:
@@ -88,7 +96,8 @@ class Residual(Group):
         shortcut: nn.Module | None = None
         if self.shortcut == "projection" and shape.is_flat:
             shortcut = nn.Sequential(
-                nn.Linear(shape.features, body_shape.features, bias=False), nn.BatchNorm1d(body_shape.features)
+                nn.Linear(shape.features, body_shape.features, bias=False),
+                nn.BatchNorm1d(body_shape.features),
             )
         elif self.shortcut == "projection":
             strides = self._strides(shape, body_shape)
@@ -107,9 +116,10 @@ class Residual(Group):
                 f"nn.BatchNorm1d({body_shape.features}))"
             )
         elif self.shortcut == "projection":
+            sizes = f"{shape.channels}, {body_shape.channels}, 1"
             stride = as_code(self._strides(shape, body_shape))
             arguments.append(
-                f"nn.Sequential(nn.Conv2d({shape.channels}, {body_shape.channels}, 1, stride={stride}, bias=False), "
+                f"nn.Sequential(nn.Conv2d({sizes}, stride={stride}, bias=False), "
                 f"nn.BatchNorm2d({body_shape.channels}))"
             )
         arguments += [f"activation={code}" for _, code in pytorch_activation(self.activation)]
@@ -120,10 +130,8 @@ class Residual(Group):
         if self.shortcut == "projection" and shape.is_flat:
             lines.append(f"{shortcut} = layers.Dense({body_shape.features}, use_bias=False)({shortcut})")
         elif self.shortcut == "projection":
-            strides = self._strides(shape, body_shape)
-            lines.append(
-                f"{shortcut} = layers.Conv2D({body_shape.channels}, (1, 1), strides={strides}, use_bias=False)({shortcut})"
-            )
+            arguments = f"{body_shape.channels}, (1, 1), strides={self._strides(shape, body_shape)}"
+            lines.append(f"{shortcut} = layers.Conv2D({arguments}, use_bias=False)({shortcut})")
         if self.shortcut == "projection":
             lines.append(f"{shortcut} = layers.BatchNormalization(momentum=0.9, epsilon=1e-05)({shortcut})")
         lines.append(f"x = layers.add([x, {shortcut}])")
@@ -149,5 +157,5 @@ def _residual_module() -> type[nn.Module]:
 
 
 def _stride(size: int, target: int) -> int | None:
-    """The stride by which a 1 × 1 convolution makes `target` windows of `size` pixels; None where there is none."""
+    """The stride by which a 1 × 1 convolution makes `target` windows of `size` pixels, if there is one."""
     return next((stride for stride in range(1, size + 1) if (size - 1) // stride + 1 == target), None)

@@ -15,7 +15,9 @@ class Shape:
 
     def __post_init__(self) -> None:
         if len(self.dims) not in (1, 3) or any(size < 1 for size in self.dims):
-            raise ValueError(f"a shape is (channels, height, width) or (features,), all at least 1, not {self.dims}")
+            raise ValueError(
+                f"a shape is (channels, height, width) or (features,), all at least 1, not {self.dims}"
+            )
 
     @classmethod
     def of(cls, *dims: int) -> Shape:

@@ -1,7 +1,7 @@
 """Arithmetic of windows that slide over a picture, shared by convolution and pooling.
 
-"valid" and "same" are Keras's: valid uses only whole windows, same gives ceil(size / stride) outputs by padding, with the
-odd pixel at the bottom and right (https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2).
+"valid" and "same" are Keras's: valid uses only whole windows, same gives ceil(size / stride) outputs by
+padding, with the odd pixel at the bottom and right (https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2).
 """
 
 from __future__ import annotations
