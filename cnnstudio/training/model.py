@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cnnstudio.data.batches import normalise
 from cnnstudio.design.network import Network, Node
 from cnnstudio.layers.base import Group, Shape
 
@@ -74,11 +75,8 @@ class Model(Chain):
 
     def normalise(self, pictures: np.ndarray) -> Tensor:
         """Pictures, uint8 (N, C, H, W), as this model takes them, on its device."""
-        device = self.device
-        mean = torch.tensor(self.mean, device=device).view(1, -1, 1, 1)
-        std = torch.tensor(self.std, device=device).view(1, -1, 1, 1)
-        pixels = torch.tensor(pictures, device=device).to(memory_format=torch.channels_last)
-        return pixels.float().div_(255.0).sub_(mean).div_(std)
+        pixels = torch.tensor(pictures, device=self.device)
+        return normalise(pixels, torch.tensor(self.mean), torch.tensor(self.std))
 
     def activations(self, images: Tensor, node_ids: Collection[str] | None = None) -> dict[str, Tensor]:
         """What each enabled node gives for normalised `images`, always as drawn; in a Repeat the last copy.

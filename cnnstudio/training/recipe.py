@@ -6,13 +6,14 @@ Where it is trained, device and threads, is a setting of the run and not of the 
 from __future__ import annotations
 
 import dataclasses
-import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from cnnstudio.files import FileError, read_json
 from cnnstudio.layers.errors import ParameterError, UserError
 from cnnstudio.layers.params import (
     check_all,
@@ -28,7 +29,6 @@ from cnnstudio.layers.params import (
 
 FORMAT = "cnnstudio.recipe"
 VERSION = 1
-MAXIMUM_BYTES = 2**20
 OPTIMIZERS = ("sgd", "adam", "adamw")
 SCHEDULES = ("constant", "cosine", "one_cycle")
 
@@ -128,32 +128,15 @@ def read_recipe(name_or_path: str | Path) -> Recipe:
     """A recipe by its name, or from a file. Raises RecipeError."""
     if str(name_or_path) in RECIPES:
         return RECIPES[str(name_or_path)]
-    path = Path(name_or_path)
-    try:
-        if path.stat().st_size > MAXIMUM_BYTES:
-            raise RecipeError("the file is larger than 1 MB, so it is no recipe")
-        return Recipe.from_json(_load(path.read_bytes().decode("utf-8-sig")))
-    except RecipeError as error:
-        raise RecipeError(f"{path.name}: {error}") from None
-    except UnicodeDecodeError:
-        raise RecipeError(f"{path.name}: this is a binary file, not a recipe, which is JSON text") from None
-    except FileNotFoundError:
+    if not os.path.exists(name_or_path):
         names = ", ".join(RECIPES)
         raise RecipeError(
-            f"there is no recipe and no file “{shorten(str(path))}”; the recipes are {names}"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise RecipeError(f"{shorten(str(path), 200)}: the file cannot be read ({error})") from None
-
-
-def _load(text: str) -> Any:
+            f"there is no recipe and no file “{shorten(str(name_or_path))}”; the recipes are {names}"
+        )
+    path = Path(name_or_path)
     try:
-        return json.loads(text)
-    except RecursionError:
-        raise RecipeError("brackets stand too deep in each other; a recipe has none inside it") from None
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise RecipeError(f"{place}: this is not JSON ({error.msg})") from None
-    except ValueError:
-        # Python refuses whole numbers of more than 4,300 digits.
-        raise RecipeError("a number in it has thousands of digits; no field is that large") from None
+        return Recipe.from_json(read_json(path))
+    except FileError as error:
+        raise RecipeError(str(error)) from None
+    except RecipeError as error:
+        raise RecipeError(f"{path.name}: {error}") from None

@@ -60,14 +60,14 @@ def test_a_recipe_is_found_by_name() -> None:
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        ("{", "line 1, column 2: this is not JSON"),
+        ("{", "mine.json is not a whole JSON file: .*line 1, column 2"),
         ("[]", "this is no recipe"),
-        ("[" * 100_000, "too deep"),
+        ("[" * 100_000, "nested too deeply"),
         ('{"format": "cnnstudio.recipe"}', "version: a whole number from 1 is needed, not null"),
         ('{"format": "cnnstudio.recipe", "version": 2}', "reads up to 1, so update"),
         ('{"format": "cnnstudio.recipe", "version": 1, "epochs": "ten"}', "epochs: a whole number"),
         ('{"format": "cnnstudio.recipe", "version": 1, "epoch": 3}', "epoch: Recipe has no such parameter"),
-        ('{"format": "cnnstudio.recipe", "version": 1, "epochs": ' + "9" * 5000 + "}", "thousands of digits"),
+        ('{"format": "cnnstudio.recipe", "version": 1, "epochs": ' + "9" * 5000 + "}", "4300 digits"),
         ('{"format": "cnnstudio.recipe", "version": 1, "name": 5}', "name: text is needed"),
     ],
 )
@@ -76,23 +76,23 @@ def test_a_faulty_recipe_file_is_refused_in_one_line(text: str, part: str, tmp_p
     path.write_text(text)
     with pytest.raises(RecipeError, match=part) as caught:
         read_recipe(path)
-    assert str(caught.value).startswith("mine.json: ")
+    assert "mine.json" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_binary_file_is_no_recipe(tmp_path: Path) -> None:
     path = tmp_path / "photo.json"
     path.write_bytes(b"\xff\xd8\xff\xe0")
-    with pytest.raises(RecipeError, match="binary file"):
+    with pytest.raises(RecipeError, match="is not a JSON file"):
         read_recipe(path)
 
 
 @pytest.mark.parametrize("name", ["studyo", "a\0b", "x" * 5000])
 def test_a_recipe_that_is_not_there_is_refused_in_one_line(name: str) -> None:
-    with pytest.raises(RecipeError, match=r"no recipe and no file|cannot be read"):
+    with pytest.raises(RecipeError, match="no recipe and no file"):
         read_recipe(name)
 
 
 def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="cannot be read"):
+    with pytest.raises(RecipeError, match="Cannot read"):
         read_recipe(tmp_path)

@@ -1,0 +1,53 @@
+"""How well a model does on pictures that it does not learn from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cnnstudio.training.events import Scores
+
+
+def never() -> bool:
+    return False
+
+
+def past(deadline: float) -> Callable[[], bool]:
+    """Tells whether `time.monotonic()` has passed the deadline."""
+    return lambda: time.monotonic() > deadline
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Dropout off, BatchNormalization by its running means, no gradients; afterwards as it was."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        model.train(was_training)
+
+
+def mean_scores(
+    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], cancelled: Callable[[], bool] = never
+) -> Scores | None:
+    """Mean cross-entropy and accuracy over all pictures; None where it was cancelled before the end."""
+    losses: list[Tensor] = []
+    rights: list[Tensor] = []
+    count = 0
+    with evaluating(model):
+        for images, labels in batches:
+            if cancelled():
+                return None
+            logits = model(images)
+            losses.append(F.cross_entropy(logits, labels, reduction="sum"))
+            rights.append((logits.argmax(1) == labels).sum())
+            count += len(labels)
+    # Read once at the end: each reading makes an accelerator wait.
+    return Scores(sum(torch.stack(losses).tolist()) / count, sum(torch.stack(rights).tolist()) / count)

@@ -1,0 +1,147 @@
+"""What can be known before the first batch: whether this network can learn from these pictures here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from cnnstudio.data.dataset import Dataset, Split, split_validation, statistics
+from cnnstudio.design.analysis import Analysis, analyse
+from cnnstudio.design.network import Network
+from cnnstudio.layers.base import Group, UserError
+from cnnstudio.training.device import choose_device
+from cnnstudio.training.memory import free_memory
+from cnnstudio.training.model import build_model
+from cnnstudio.training.recipe import Recipe
+
+_EVALUATION_BYTES = 32 * 2**20
+_FLOAT = 4
+
+
+class TrainingError(UserError):
+    """A training that cannot be started; the message says what would have to change."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that a training needs, checked; the pictures have the size that the network takes."""
+
+    network: Network
+    recipe: Recipe
+    device: torch.device
+    classes: tuple[str, ...]
+    train: Split
+    validation: Split
+    validation_source: Literal["share", "test"]
+    test: Split
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    """Of the training pictures, a number a channel, for pixels from 0 to 1."""
+    evaluation_batch: int
+    """Pictures at a time where nothing is learnt."""
+    warnings: tuple[str, ...]
+
+
+def prepare(network: Network, dataset: Dataset, recipe: Recipe, device: str = "auto") -> Prepared:
+    """Checks the network against data, machine and recipe, and gets the pictures ready; writes nothing.
+
+    Raises TrainingError, DeviceError or DataError, each with one sentence.
+    """
+    chosen = choose_device(device)
+    analysis = analyse(network, classes=len(dataset.classes))
+    if analysis.problems:
+        raise TrainingError(f"{analysis.problems[0].sentence}.")
+    if not analysis.parameters:
+        raise TrainingError("The network has no weights to train: add a Conv2D or Dense layer.")
+    channels, height, width = network.input.dims
+    fitted = dataset.fitted((channels, height, width))
+    train, validation = fitted.train, fitted.test
+    if recipe.validation_share:
+        train, validation = split_validation(fitted.train, recipe.validation_share, recipe.seed)
+    if len(train) < 2 or not len(fitted.test):
+        raise TrainingError(
+            f"{dataset.title} has too few pictures: at least 2 to train with and 1 to test with are needed, "
+            f"but there are {len(train)} and {len(fitted.test)}."
+        )
+    warnings = []
+    if recipe.batch_size > len(train):
+        warnings.append(
+            f"The batch size of {recipe.batch_size:,} is more than the {len(train):,} training pictures, so "
+            "each batch holds all of them."
+        )
+        recipe = recipe.replace(batch_size=len(train))
+    _check_batch(network, recipe)
+    _check_memory(analysis, recipe, chosen)
+    mean, std = statistics(train)
+    return Prepared(
+        network=network,
+        recipe=recipe,
+        device=chosen,
+        classes=dataset.classes,
+        train=train,
+        validation=validation,
+        validation_source="share" if recipe.validation_share else "test",
+        test=fitted.test,
+        mean=tuple(map(float, mean)),
+        std=tuple(map(float, std)),
+        evaluation_batch=evaluation_batch(analysis),
+        warnings=tuple(warnings),
+    )
+
+
+def evaluation_batch(analysis: Analysis) -> int:
+    """Pictures at a time for evaluation: as many as keep the largest layer's output within 32 MB."""
+    largest = max((report.output.size for report in analysis.reports if report.output), default=1)
+    return min(max(_EVALUATION_BYTES // (_FLOAT * max(largest, analysis.network.input.size)), 1), 1024)
+
+
+def _check_batch(network: Network, recipe: Recipe) -> None:
+    """BatchNormalization of flat vectors has nothing to normalise by in a batch of one picture."""
+    if recipe.batch_size > 1:
+        return
+    # On the meta device a model has shapes but no numbers, so this costs next to nothing.
+    with torch.device("meta"):
+        try:
+            build_model(network)(torch.empty(1, *network.input.dims))
+        except ValueError:
+            raise TrainingError(
+                "batch_size: BatchNormalization compares the pictures of a batch, so it needs at least 2."
+            ) from None
+
+
+def _check_memory(analysis: Analysis, recipe: Recipe, device: torch.device) -> None:
+    free = free_memory(device)
+    needed = needed_memory(analysis, recipe)
+    if free is None or needed <= free:
+        return
+    raise TrainingError(
+        f"The training needs about {needed / 1e9:,.1f} GB of memory, but {free / 1e9:,.1f} GB are free on "
+        f"{device}: take smaller batches than {recipe.batch_size:,}, or fewer filters or units."
+    )
+
+
+def needed_memory(analysis: Analysis, recipe: Recipe) -> int:
+    """Bytes that a training takes at the very least.
+
+    Weights, gradients, the best weights and the optimizer's one or two numbers a weight; and every layer's
+    output for each picture of a batch, which the way back needs.
+    """
+    numbers_per_weight = 3 + (recipe.momentum > 0 if recipe.optimizer == "sgd" else 2)
+    outputs = sum(size for size in _output_sizes(analysis))
+    return _FLOAT * (analysis.parameters * numbers_per_weight + outputs * recipe.batch_size)
+
+
+def _output_sizes(analysis: Analysis) -> Iterator[int]:
+    """Numbers that each layer gives for one picture, all copies counted."""
+    network = analysis.network
+    for report in analysis.reports:
+        if report.output is None or not report.node.enabled or report.node.is_group:
+            continue
+        around = [network.node(node_id) for node_id in network.ancestors(report.node.id)]
+        if all(node.enabled for node in around):
+            copies = math.prod(node.layer.copies() for node in around if isinstance(node.layer, Group))
+            yield report.output.size * copies

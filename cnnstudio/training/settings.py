@@ -1,0 +1,46 @@
+"""What torch keeps for the whole process or thread: set for a training, put back afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+
+@contextmanager
+def own_settings(device: torch.device, threads: int | None, seed: int) -> Iterator[None]:
+    """Inside, random numbers come from `seed`, and the CPU works with `threads`. The caller's are put back.
+
+    torch keeps the number of threads for each thread of Python by itself.
+    """
+    threads_before = torch.get_num_threads()
+    state_before = random_state(device)
+    try:
+        if threads is not None:
+            torch.set_num_threads(threads)
+        torch.manual_seed(seed)
+        yield
+    finally:
+        set_random_state(device, state_before)
+        torch.set_num_threads(threads_before)
+
+
+def random_state(device: torch.device) -> dict[str, Tensor]:
+    """Where the random numbers of the CPU and of the device are."""
+    state = {"rng.cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        state["rng.cuda"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        state["rng.mps"] = torch.mps.get_rng_state()
+    return state
+
+
+def set_random_state(device: torch.device, state: dict[str, Tensor]) -> None:
+    """Puts them there again; what was taken on another device is passed over."""
+    torch.set_rng_state(state["rng.cpu"])
+    if device.type == "cuda" and "rng.cuda" in state:
+        torch.cuda.set_rng_state(state["rng.cuda"], device)
+    elif device.type == "mps" and "rng.mps" in state:
+        torch.mps.set_rng_state(state["rng.mps"])
