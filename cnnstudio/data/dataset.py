@@ -1,0 +1,157 @@
+"""Pictures with labels as plain arrays, whatever they came from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from cnnstudio.layers.errors import UserError
+
+Pixels = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
+Rows = npt.NDArray[np.intp]
+
+_CHUNK = 256  # pictures at a time, so that passes over a whole split need little memory
+
+
+class DataError(UserError):
+    """Pictures that cannot be had or used, in one plain sentence."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Pictures and their classes, both read-only.
+
+    `images` is uint8 (N, C, H, W) in any memory order. The sources keep each pixel's channels side by side
+    (torch's channels_last), which `Batches` then shares without a copy. `labels` is int64 (N,).
+    """
+
+    images: Pixels
+    labels: Labels
+
+    def __post_init__(self) -> None:
+        if self.images.dtype != np.uint8 or self.images.ndim != 4:
+            raise ValueError(f"images are uint8 (N, C, H, W), not {self.images.dtype} {self.images.shape}")
+        if self.labels.dtype != np.int64 or self.labels.shape != self.images.shape[:1]:
+            raise ValueError(
+                f"labels are int64, one for each picture, not {self.labels.dtype} {self.labels.shape}"
+            )
+        for name, array in (("images", self.images), ("labels", self.labels)):
+            view = array.view()
+            view.setflags(write=False)
+            object.__setattr__(self, name, view)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of every picture."""
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
+
+    def rows(self, rows: Rows) -> Split:
+        """The chosen pictures as a split of their own, in that order (a copy)."""
+        return Split(from_channels_last(as_channels_last(self.images)[rows]), self.labels[rows])
+
+    def chunks(self) -> Iterator[Pixels]:
+        """All pictures in order as (n, H, W, C), a few hundred at a time, each C-contiguous."""
+        for start in range(0, len(self), _CHUNK):
+            yield np.ascontiguousarray(as_channels_last(self.images[start : start + _CHUNK]))
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """What a network learns from and is tested on."""
+
+    name: str
+    title: str
+    classes: tuple[str, ...]
+    train: Split
+    test: Split
+    notes: tuple[str, ...] = ()
+    """What the user should know of it, as sentences: pictures that were skipped, say."""
+
+    def __post_init__(self) -> None:
+        if self.train.shape != self.test.shape:
+            raise ValueError(f"training pictures are {self.train.shape}, test pictures {self.test.shape}")
+        for split in (self.train, self.test):
+            if len(split) and not 0 <= split.labels.min() <= split.labels.max() < len(self.classes):
+                raise ValueError(f"labels must lie between 0 and {len(self.classes) - 1}")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of every picture."""
+        return self.train.shape
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over classes, labels and pixels: equal sets have equal ones, on every machine."""
+        digest = hashlib.sha256(json.dumps([self.classes, self.shape]).encode())
+        for split in (self.train, self.test):
+            digest.update(split.labels.astype("<i8").tobytes())
+            for chunk in split.chunks():
+                digest.update(chunk.data)
+        return digest.hexdigest()
+
+    def fitted(self, shape: tuple[int, int, int]) -> Dataset:
+        """The same pictures as a network with inputs of `shape` (C, H, W) takes them; itself where they fit.
+
+        Raises DataError for channels other than 1 and 3, and for more pixels than there is memory for.
+        """
+        if shape == self.shape:
+            return self
+        from cnnstudio.data.fitting import fit
+
+        return fit(self, shape)
+
+
+def as_channels_last(images: Pixels) -> Pixels:
+    """(N, C, H, W) seen as (N, H, W, C)."""
+    return images.transpose(0, 2, 3, 1)
+
+
+def from_channels_last(images: Pixels) -> Pixels:
+    """(N, H, W, C) seen as (N, C, H, W)."""
+    return images.transpose(0, 3, 1, 2)
+
+
+def statistics(split: Split) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Mean and deviation (never 0) of each channel, (C,) both, of pixels taken as 0 to 1."""
+    channels = split.shape[0]
+    counts = np.zeros((channels, 256), np.int64)
+    for chunk in split.chunks():
+        for channel in range(channels):
+            counts[channel] += np.bincount(chunk[..., channel].ravel(), minlength=256)
+    levels = np.arange(256) / 255
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    mean = shares @ levels
+    deviation = np.sqrt(np.maximum(shares @ levels**2 - mean**2, 0))
+    # One grey level is the least that a channel can vary by; a channel of one single value stays near 0.
+    return mean.astype(np.float32), np.maximum(deviation, 1 / 255).astype(np.float32)
+
+
+def split_validation(split: Split, share: float, seed: int) -> tuple[Split, Split]:
+    """Set `share` of each class aside: (what is left, what was set aside), the same for the same seed.
+
+    Of every class with two pictures or more at least one goes to each side. Raises DataError where that
+    leaves one side empty, or for a share that is not between 0 and 1.
+    """
+    if not 0 < share < 1:
+        raise DataError(f"The share to set aside must lie between 0 and 1, but is {share}.")
+    random = np.random.default_rng(seed)
+    aside = np.zeros(len(split), bool)
+    for label in np.unique(split.labels):
+        members = np.flatnonzero(split.labels == label)
+        if len(members) > 1:
+            count = min(max(round(len(members) * share), 1), len(members) - 1)
+            aside[random.permutation(members)[:count]] = True
+    if not aside.any():
+        raise DataError("There are too few pictures to set some aside: at least one class needs two or more.")
+    return split.rows(np.flatnonzero(~aside)), split.rows(np.flatnonzero(aside))

@@ -1,0 +1,73 @@
+"""Every place that pictures come from, one file each, found by walking this package."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from functools import cache
+from pathlib import Path
+
+from cnnstudio.data.dataset import DataError
+from cnnstudio.data.sources.base import Source
+
+__all__ = ["Source", "add_folder", "find_source", "sources"]
+
+
+@cache
+def _kinds() -> tuple[type[Source], ...]:
+    kinds = []
+    for found in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{found.name}")
+        for value in vars(module).values():
+            own = inspect.isclass(value) and value.__module__ == module.__name__
+            if own and issubclass(value, Source) and not inspect.isabstract(value):
+                kinds.append(value)
+    return tuple(kinds)
+
+
+def sources() -> list[Source]:
+    """The built-in ones first, then the folders that the user added, each by name."""
+    found = [source for kind in _kinds() for source in kind.found()]
+    return sorted(found, key=lambda source: (not source.built_in, source.name))
+
+
+def find_source(name_or_folder: str) -> Source:
+    """The source of that name, or the folder at that path. Raises DataError, which names what there is."""
+    from cnnstudio.data.sources.image_folder import ImageFolder
+
+    there = sources()
+    wanted = name_or_folder.strip().lower()
+    for source in there:
+        if wanted in (source.name.lower(), source.title.lower()):
+            return source
+    path = Path(name_or_folder).expanduser()
+    if name_or_folder.strip() and path.is_dir():
+        return ImageFolder(path)
+    names = ", ".join(source.name for source in there)
+    if path.is_file():
+        raise DataError(f"{path} is a file: give a folder of pictures, or one of {names}.")
+    raise DataError(
+        f"There is no data set or folder “{name_or_folder}”: there are {names}, or give a folder of pictures."
+    )
+
+
+def add_folder(path: Path) -> Source:
+    """Remember a folder of pictures as a source from now on. Raises DataError for one that holds no data set.
+
+    A name that is taken gets a number; the same folder again stays the one source it is.
+    """
+    from cnnstudio.data.sources.folder_list import remember_folder, remembered_folders
+    from cnnstudio.data.sources.image_folder import ImageFolder
+
+    source = ImageFolder(path)
+    source.listing()
+    for name, folder in remembered_folders().items():
+        if folder == source.folder:
+            return ImageFolder(folder, name)
+    taken = {word.lower() for other in sources() for word in (other.name, other.title)}
+    name, number = source.name, 2
+    while name.lower() in taken:
+        name, number = f"{source.name}-{number}", number + 1
+    remember_folder(name, source.folder)
+    return ImageFolder(source.folder, name)

@@ -1,0 +1,41 @@
+"""Which folders of pictures the user has added, by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cnnstudio.data.dataset import DataError
+from cnnstudio.data.sources.base import datasets_folder
+from cnnstudio.files import FileError, read_json, write_json
+
+_FORMAT = "cnnstudio.folders"
+
+
+def remembered_folders() -> dict[str, Path]:
+    """Name -> folder. A list that is missing or damaged counts as empty; adding to it says what is wrong."""
+    try:
+        return _read()
+    except (FileError, DataError):
+        return {}
+
+
+def remember_folder(name: str, folder: Path) -> None:
+    """Add to the list. Raises FileError or DataError rather than replace a list that cannot be read."""
+    folders = _read() | {name: folder}
+    entries = [{"name": name, "path": str(path)} for name, path in folders.items()]
+    write_json(_path(), {"format": _FORMAT, "version": 1, "folders": entries})
+
+
+def _read() -> dict[str, Path]:
+    if not _path().exists():
+        return {}
+    value: Any = read_json(_path())
+    try:
+        return {str(entry["name"]): Path(entry["path"]) for entry in value["folders"]}
+    except (TypeError, KeyError) as error:
+        raise DataError(f"{_path()} is not a list of folders: mend it or delete it.") from error
+
+
+def _path() -> Path:
+    return datasets_folder() / "folders.json"

@@ -1,0 +1,19 @@
+"""Where the user's data lives: one folder with `datasets` and `runs` in it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def home() -> Path:
+    """`$CNNSTUDIO_HOME` where it is set, else the place that the system gives each user's programs for data.
+
+    Asked anew at every call, and nothing is created: whoever writes makes the folder.
+    """
+    chosen = os.environ.get("CNNSTUDIO_HOME")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    return Path(platformdirs.user_data_dir("cnnstudio", appauthor=False))
