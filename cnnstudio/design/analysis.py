@@ -1,25 +1,31 @@
-"""What a network makes of its input: shape, parameters, multiply-adds and receptive field per layer, and the problems.
+"""What a network makes of its input, layer by layer: shape, cost, receptive field; and what is wrong with it.
 
-The expensive part, asking the layers, is remembered per (node, input shape) and handed from one analysis to the next, so
-that after an edit only what it touched is asked again.
+Answers of layers are remembered per node and input shape, and rows per place in the list. Both go from one
+analysis to the next, so that after an edit only what it touched is worked out again.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import NamedTuple
 
-from cnnstudio.design.network import Network, Node
-from cnnstudio.layers.base import Append, Group, Mend, SetParameters, Shape, ShapeError, Window
+from cnnstudio.design.network import MAXIMUM_NODES, Network, Node
+from cnnstudio.layers.base import WHOLE, Append, Group, Mend, Shape, ShapeError, Window
 
 MAXIMUM_PARAMETERS = 2**31
-"""Of one layer. Its weights, gradients and optimizer state would take 32 GB."""
+"""Of one layer and of the whole network. Weights, gradients and optimizer state would take 32 GB."""
 
 MAXIMUM_OUTPUT = 2**28
 """Numbers that one layer may give for one picture: 1 GB."""
+
+MAXIMUM_LAYERS = MAXIMUM_NODES
+"""Of the whole network, all copies in Repeats counted."""
+
+
+_POINT = Window()
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class LayerReport:
-    """One node of the design. For a Repeat's contents the costs are those of all copies, the shapes the first one's."""
+    """One node of the design. In a Repeat: the costs of all copies, the shapes of the first."""
 
     node: Node
     depth: int
@@ -54,32 +60,69 @@ class LayerReport:
     problem: Problem | None
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class _Flow:
-    """What a chain of nodes makes of one input shape."""
+    """What a chain of nodes makes of one input shape. `layers` counts what would be built."""
 
     input: Shape | None
     output: Shape | None
+    layers: int
     parameters: int
     macs: int
-    window: Window
     parts: tuple[_Part, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class _Part:
-    """What one node makes of one input shape. `bodies` are the flows of a group's copies, each with its number."""
+    """What one node makes of one input shape. `bodies` are the flows of a group's copies, counted."""
 
     input: Shape | None
     output: Shape | None
+    layers: int = 0
     parameters: int = 0
     macs: int = 0
-    window: Window = field(default_factory=Window)
+    window: Window = _POINT
     error: ShapeError | None = None
     bodies: tuple[tuple[_Flow, int], ...] = ()
+    row: _Row | None = None
+    """How the node was last reported with this part; good for as long as the context is the same."""
 
 
-_Memory = dict[tuple[int, Shape | None], tuple[Node, _Part]]
+class _Context(NamedTuple):
+    """All that the reports of a node and of what is in it depend on, besides the node itself."""
+
+    parts: tuple[_Part, ...]
+    """What it makes of its input in each copy of the groups around it that differs from the others."""
+    counts: tuple[int, ...]
+    """How many copies are like that."""
+    sources: tuple[str, ...]
+    """Where the input comes from: ` from MaxPooling2D`."""
+    seen: Window
+    depth: int
+    picture: Shape
+
+
+@dataclass(slots=True, eq=False)
+class _Row:
+    """The reports of a node and of all in it, and what holds for the node after it."""
+
+    context: _Context
+    reports: list[LayerReport]
+    seen: Window
+    sources: tuple[str, ...]
+
+
+@dataclass(slots=True, eq=False)
+class _Known:
+    """The answers of one node, which is kept so that its id() cannot come to mean another one."""
+
+    node: Node
+    last: _Part
+    parts: dict[Shape | None, _Part]
+
+
+_Memory = dict[int, _Known]
+_SHAPES_PER_NODE = 64
 
 
 @dataclass(frozen=True)
@@ -103,7 +146,7 @@ class Analysis:
 
 
 def analyse(network: Network, previous: Analysis | None = None, *, classes: int | None = None) -> Analysis:
-    """Asks every layer what it makes of its input. `classes` is the number of classes of the data, where it is known.
+    """Asks every layer what it makes of its input. `classes` are those of the data, where they are known.
 
     `previous` is an earlier analysis, of this or another network: what is the same is taken from it.
     """
@@ -111,13 +154,12 @@ def analyse(network: Network, previous: Analysis | None = None, *, classes: int 
     if len(memory) > 4 * len(network) + 4096:
         memory = {}
     flow = _Asker(memory).chain(network.nodes, network.input)
-    reports = list(_reports(network.nodes, [(flow, 1)], Window(), 0, network.input))
-    ending = _ending(network, flow, classes, {report.node.id: report for report in reports})
-    if ending is not None:
-        reports = [_blamed(report, ending) for report in reports]
+    reports = _reports(network.nodes, [(flow, 1)], (" from the input",), _POINT, 0, network.input)
+    problem = _ending(network, flow, classes)
+    if problem is not None:
+        _blame(reports, problem)
     problems = [report.problem for report in reports if report.problem]
-    if ending is not None and ending not in problems and not problems:
-        problems.append(ending)
+    problems += _of_the_whole(flow)
     return Analysis(network, tuple(reports), flow.output, flow.parameters, flow.macs, tuple(problems), memory)
 
 
@@ -128,159 +170,240 @@ class _Asker:
         self._memory = memory
 
     def chain(self, nodes: tuple[Node, ...], shape: Shape | None) -> _Flow:
-        first, parameters, macs, window, parts = shape, 0, 0, Window(), []
+        first, parts = shape, []
         for node in nodes:
-            part = self.part(node, shape)
+            known = self._memory.get(id(node))
+            # Shapes are handed on as the same object, so that most answers are found without a comparison.
+            part = known.last if known is not None and known.last.input is shape else self._part(node, shape)
             parts.append(part)
             shape = part.output
-            parameters += part.parameters
-            macs += part.macs
-            window = window.then(part.window)
-        return _Flow(first, shape, parameters, macs, window, tuple(parts))
+        return _Flow(
+            first,
+            shape,
+            sum([part.layers for part in parts]),
+            sum([part.parameters for part in parts]),
+            sum([part.macs for part in parts]),
+            tuple(parts),
+        )
 
-    def part(self, node: Node, shape: Shape | None) -> _Part:
-        # The node is kept with the answer, so that its id() cannot come to mean another node.
-        key = (id(node), shape)
-        entry = self._memory.get(key)
-        if entry is None:
-            entry = self._memory[key] = (node, self._ask(node, shape))
-        return entry[1]
+    def _part(self, node: Node, shape: Shape | None) -> _Part:
+        known = self._memory.get(id(node))
+        if known is None or shape not in known.parts:
+            part = self._ask(node, shape)
+            if known is None or len(known.parts) >= _SHAPES_PER_NODE:
+                known = self._memory[id(node)] = _Known(node, part, {})
+            known.parts[shape] = part
+        known.last = known.parts[shape]
+        return known.last
 
     def _ask(self, node: Node, shape: Shape | None) -> _Part:
         if not node.enabled:
             return _Part(shape, shape, bodies=((self.chain(node.children, None), 1),))
         if isinstance(node.layer, Group):
             return self._ask_group(node, node.layer, shape)
+        layer, part = node.layer, _Part(shape, None, layers=1)
         if shape is None:
-            return _Part(None, None)
-        layer = node.layer
+            return part
         try:
-            output = layer.output_shape(shape)
-            parameters = layer.parameter_count(shape)
-            part = _Part(shape, output, parameters, layer.macs(shape), layer.window(shape))
-            return dataclasses.replace(part, error=_too_large(output, parameters))
+            part.output = layer.output_shape(shape)
+            part.parameters = layer.parameter_count(shape)
+            part.macs = layer.macs(shape)
+            part.window = layer.window(shape)
+            _require_possible(part.output, part.parameters)
         except ShapeError as error:
-            return _Part(shape, error.assumed, error=error)
+            part.output, part.error = error.assumed, error.with_traceback(None)
+        return part
 
     def _ask_group(self, node: Node, group: Group, shape: Shape | None) -> _Part:
         bodies = self._bodies(node, group, shape)
-        inside, window = bodies[-1][0].output, Window()
-        for flow, count in bodies:
-            for _ in range(count):
-                window = window.then(flow.window)
-        parameters = sum(flow.parameters * count for flow, count in bodies)
-        macs = sum(flow.macs * count for flow, count in bodies)
-        part = _Part(shape, None, parameters, macs, window, bodies=bodies)
-        # A group in which nothing is switched on passes its input on.
-        if shape is None or inside is None or not any(child.enabled for child in node.children):
-            return dataclasses.replace(part, output=inside)
-        try:
-            return dataclasses.replace(
-                part,
-                output=group.join(shape, inside),
-                parameters=parameters + group.own_parameter_count(shape, inside),
-                macs=macs + group.own_macs(shape, inside),
-            )
-        except ShapeError as error:
-            return dataclasses.replace(part, output=error.assumed, error=error)
+        inside = bodies[-1][0].output
+        part = _Part(
+            shape,
+            inside,
+            1 + sum(flow.layers * count for flow, count in bodies),
+            sum(flow.parameters * count for flow, count in bodies),
+            sum(flow.macs * count for flow, count in bodies),
+            _window(bodies),
+            bodies=bodies,
+        )
+        if not node.is_active:
+            part.layers = 0
+        elif shape is not None and inside is not None:
+            try:
+                part.output = group.join(shape, inside)
+                part.parameters += group.own_parameter_count(shape, inside)
+                part.macs += group.own_macs(shape, inside)
+            except ShapeError as error:
+                part.output, part.error = error.assumed, error.with_traceback(None)
+        return part
 
     def _bodies(self, node: Node, group: Group, shape: Shape | None) -> tuple[tuple[_Flow, int], ...]:
         """The copies of the body. Once a copy gives the shape that it takes, all that follow are like it."""
-        bodies = [(self.chain(node.children, shape), 1)]
-        left = group.copies() - 1
+        bodies: list[tuple[_Flow, int]] = []
+        left = group.copies()
         while left:
-            flow, count = bodies[-1]
-            if flow.output == flow.input:
-                bodies[-1] = (flow, count + left)
-                break
-            bodies.append((self.chain(node.children, flow.output), 1))
-            left -= 1
+            flow = self.chain(node.children, bodies[-1][0].output if bodies else shape)
+            # What is too large to be built is not worth asking for every copy, which could take hours.
+            alike = flow.output == flow.input or flow.layers * left > MAXIMUM_LAYERS
+            bodies.append((flow, left if alike else 1))
+            left -= bodies[-1][1]
         return tuple(bodies)
 
 
-def _reports(
-    nodes: tuple[Node, ...], flows: list[tuple[_Flow, int]], window: Window, depth: int, picture: Shape
-) -> Iterator[LayerReport]:
-    """The rows of one list. `flows` are what its copies make of their inputs, with their numbers."""
-    sources = ["" if depth else " from the input"] * len(flows)
-    for index, node in enumerate(nodes):
-        parts = [(flow.parts[index], count) for flow, count in flows]
-        first = parts[0][0]
-        seen = window.then(first.window)
-        yield LayerReport(
-            node,
-            depth,
-            first.input,
-            first.output,
-            sum(part.parameters * count for part, count in parts),
-            sum(part.macs * count for part, count in parts),
-            _receptive_field(seen, picture) if first.output else None,
-            _first_problem(node, [part for part, _ in parts], sources),
-        )
-        inner = [(flow, times * count) for part, count in parts for flow, times in part.bodies]
-        if node.children:
-            yield from _reports(node.children, inner, window, depth + 1, picture)
-        window = seen
-        if node.enabled:
-            sources = [f" from {node.title}"] * len(flows)
+def _window(bodies: Sequence[tuple[_Flow, int]]) -> Window:
+    window = _POINT
+    for flow, count in bodies:
+        once = _POINT
+        for part in flow.parts:
+            once = once.then(part.window)
+        for _ in range(count):
+            window = window.then(once)
+    return window
 
 
-def _first_problem(node: Node, parts: list[_Part], sources: list[str]) -> Problem | None:
-    for copy, (part, source) in enumerate(zip(parts, sources, strict=True), start=1):
-        if part.error is not None:
-            subject = node.title if copy == 1 else f"{node.title} (in copy {copy})"
-            return Problem(node.id, f"{subject} {part.error.message.replace('{source}', source)}", part.error.fix)
-    return None
-
-
-def _receptive_field(window: Window, picture: Shape) -> tuple[int, int] | None:
-    if not picture.is_picture:
-        return None
-    if window.kernel is None:
-        return picture.height, picture.width
-    return min(window.kernel[0], picture.height), min(window.kernel[1], picture.width)
-
-
-def _too_large(output: Shape, parameters: int) -> ShapeError | None:
+def _require_possible(output: Shape, parameters: int) -> None:
+    """Raises ShapeError for what no memory holds."""
     if parameters > MAXIMUM_PARAMETERS:
-        return ShapeError(
-            f"would have {parameters:,} parameters, {parameters * 4 / 1e9:,.0f} GB of weights alone; "
-            f"at most {MAXIMUM_PARAMETERS:,} are possible"
-        )
+        raise ShapeError(f"would have {_too_many(parameters)}", assumed=output)
     if output.size > MAXIMUM_OUTPUT:
-        return ShapeError(
+        raise ShapeError(
             f"would give {output} numbers, {output.size * 4 / 1e9:,.0f} GB, for each picture; "
             f"at most {MAXIMUM_OUTPUT:,} are possible"
         )
+
+
+def _too_many(parameters: int) -> str:
+    return (
+        f"{parameters:,} parameters, {parameters * 4 // 10**9:,} GB of weights alone; "
+        f"at most {MAXIMUM_PARAMETERS:,} are possible"
+    )
+
+
+def _reports(
+    nodes: tuple[Node, ...],
+    flows: Sequence[tuple[_Flow, int]],
+    sources: tuple[str, ...],
+    seen: Window,
+    depth: int,
+    picture: Shape,
+) -> list[LayerReport]:
+    """The rows of one list. `flows` are what its copies make of their inputs, with their numbers."""
+    reports: list[LayerReport] = []
+    counts = tuple(count for _, count in flows)
+    parts_of_nodes = zip(*(flow.parts for flow, _ in flows), strict=True)
+    for node, parts in zip(nodes, parts_of_nodes, strict=True):
+        context = (parts, counts, sources, seen, depth, picture)
+        row = parts[0].row
+        if row is None or row.context != context:
+            row = parts[0].row = _row(node, _Context(*context))
+        reports += row.reports
+        seen, sources = row.seen, row.sources
+    return reports
+
+
+def _row(node: Node, context: _Context) -> _Row:
+    parts, counts, sources, seen, depth, picture = context
+    first = parts[0]
+    beyond = _further(seen, first.window, picture)
+    report = LayerReport(
+        node,
+        depth,
+        first.input,
+        first.output,
+        sum(part.parameters * count for part, count in zip(parts, counts, strict=True)),
+        sum(part.macs * count for part, count in zip(parts, counts, strict=True)),
+        (beyond.kernel or (picture.height, picture.width)) if first.output else None,
+        _first_problem(node, context),
+    )
+    reports = [report]
+    if node.children:
+        flows, inner_sources = _inside(node, context)
+        reports += _reports(node.children, flows, inner_sources, seen, depth + 1, picture)
+    if node.is_active:
+        sources = (f" from {node.title}",) * len(parts)
+    return _Row(context, reports, beyond, sources)
+
+
+def _inside(node: Node, context: _Context) -> tuple[list[tuple[_Flow, int]], tuple[str, ...]]:
+    """The flows through a group's contents, and where their inputs come from."""
+    last = next((child.title for child in reversed(node.children) if child.is_active), "")
+    flows, sources = [], []
+    for part, count, source in zip(context.parts, context.counts, context.sources, strict=True):
+        for number, (flow, times) in enumerate(part.bodies):
+            flows.append((flow, count * times))
+            sources.append(f" from {last}" if number else source)
+    return flows, tuple(sources)
+
+
+def _further(seen: Window, window: Window, picture: Shape) -> Window:
+    """The window after one more layer. All that are as large as the picture are the same one."""
+    limit = picture.height, picture.width
+    beyond = seen.then(window, limit)
+    return WHOLE if beyond.kernel == limit else beyond
+
+
+def _first_problem(node: Node, context: _Context) -> Problem | None:
+    copy = 1
+    for part, count, source in zip(context.parts, context.counts, context.sources, strict=True):
+        if part.error is not None:
+            subject = node.title if copy == 1 else f"{node.title} (in copy {copy})"
+            return Problem(
+                node.id, f"{subject} {part.error.message.replace('{source}', source)}", part.error.fix
+            )
+        copy += count
     return None
 
 
-def _ending(
-    network: Network, flow: _Flow, classes: int | None, reports: Mapping[str, LayerReport]
-) -> Problem | None:
-    """What keeps the network's output from being one score a class."""
-    enabled = [node for node in network.nodes if node.enabled]
-    if not enabled:
-        return Problem(None, "The network has no layers yet: drag some in from the palette, or open a template")
-    if flow.output is None:
+def _of_the_whole(flow: _Flow) -> Iterator[Problem]:
+    """What no single layer is to blame for."""
+    if flow.layers == 0:
+        yield Problem(
+            None, "The network has no layers yet: drag some in from the palette, or open a template"
+        )
+    if flow.layers > MAXIMUM_LAYERS:
+        yield Problem(
+            None,
+            f"The network would have {flow.layers:,} layers, all copies counted; "
+            f"at most {MAXIMUM_LAYERS:,} are possible",
+        )
+    if flow.parameters > MAXIMUM_PARAMETERS:
+        yield Problem(None, f"The network would have {_too_many(flow.parameters)}")
+
+
+def _ending(network: Network, flow: _Flow, classes: int | None) -> Problem | None:
+    """What keeps the network's output from being one learnt score a class."""
+    last = next((node for node in reversed(network.nodes) if node.is_active), None)
+    if last is None or flow.output is None:
         return None
-    last = enabled[-1]
-    dense: tuple[str, dict[str, Any]] = ("Dense", {"units": classes} if classes else {"units": 10})
+    dense = ("Dense", {"units": classes or 10})
     if not flow.output.is_flat:
         message = f"The network ends with {flow.output} from {last.title}, but class scores are a flat vector"
         return Problem(last.id, message, Append((("Flatten", {}), dense)))
-    if classes is None or flow.output.features == classes:
-        return None
-    message = f"{last.title} gives {flow.output} scores, but the data has {classes} classes"
-    for node in reversed(enabled):
-        if hasattr(node.layer, "units"):
-            return Problem(node.id, message, SetParameters({"units": classes}, f"set units to {classes}"))
-        if reports[node.id].input != reports[node.id].output:
+    if classes is not None and flow.output.features != classes:
+        message = f"{last.title} gives {flow.output} scores, but the data has {classes} classes"
+        return _giving(network, flow, classes, message) or Problem(last.id, message, Append((dense,)))
+    if flow.parameters == 0:
+        return Problem(last.id, "The network has no weights that could learn", Append((dense,)))
+    return None
+
+
+def _giving(network: Network, flow: _Flow, classes: int, message: str) -> Problem | None:
+    """The problem as one of the last layer that decides how many scores there are, if it can be told to."""
+    scores = Shape.of(classes)
+    for node, part in zip(reversed(network.nodes), reversed(flow.parts), strict=True):
+        if not node.is_active:
+            continue
+        mend = node.layer.giving(classes)
+        if mend is not None:
+            return Problem(node.id, message, mend)
+        passes_on = not node.is_group and part.input is not None and part.input.is_flat
+        if not passes_on or node.layer.output_shape(scores) != scores:
             break
-    return Problem(last.id, message, Append((dense,)))
+    return None
 
 
-def _blamed(report: LayerReport, problem: Problem) -> LayerReport:
-    if report.node.id != problem.node_id or report.problem is not None:
-        return report
-    return dataclasses.replace(report, problem=problem)
+def _blame(reports: list[LayerReport], problem: Problem) -> None:
+    """Puts the problem into its layer's report, unless there is one already: that comes first."""
+    for index, report in enumerate(reports):
+        if report.node.id == problem.node_id and report.problem is None:
+            reports[index] = dataclasses.replace(report, problem=problem)

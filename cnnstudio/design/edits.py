@@ -6,9 +6,19 @@ Each raises EditError, in words for the user, where the edit makes no sense; not
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from cnnstudio.design.network import MAXIMUM_DEPTH, MAXIMUM_NODES, Network, Node, Place
+from cnnstudio.design.network import (
+    MAXIMUM_DEPTH,
+    MAXIMUM_INPUT,
+    MAXIMUM_NODES,
+    UNTITLED,
+    Network,
+    Node,
+    Place,
+    clean_name,
+)
 from cnnstudio.layers.base import Group, Layer, Shape, UserError
 
 
@@ -44,9 +54,11 @@ def remove(network: Network, ids: Collection[str]) -> Network:
         kept = []
         for node in nodes:
             if node.id not in doomed:
-                children = without(node.children) if node.children else node.children
-                kept.append(node if children == node.children else dataclasses.replace(node, children=children))
-        return nodes if len(kept) == len(nodes) and all(map(_same, kept, nodes)) else tuple(kept)
+                children = without(node.children) if node.children else ()
+                same = children is node.children or not node.children
+                kept.append(node if same else dataclasses.replace(node, children=children))
+        unchanged = len(kept) == len(nodes) and all(map(operator.is_, kept, nodes))
+        return nodes if unchanged else tuple(kept)
 
     return dataclasses.replace(network, nodes=without(network.nodes))
 
@@ -54,14 +66,13 @@ def remove(network: Network, ids: Collection[str]) -> Network:
 def move(network: Network, ids: Collection[str], place: Place) -> Network:
     """The nodes of `ids`, in their order in the list, to `place` (counted before anything moves)."""
     moving = outermost(network, ids)
+    _require_group(network, place.parent)
     around = set() if place.parent is None else {place.parent, *network.ancestors(place.parent)}
     for node in moving:
         if node.id in around:
             raise EditError(f"{node.title} cannot be moved into itself")
-    _require_group(network, place.parent)
-    gone_before = sum(
-        1 for node in moving if network.place(node.id).parent == place.parent and network.place(node.id).index < place.index
-    )
+    left = [network.place(node.id) for node in moving]
+    gone_before = sum(gap.parent == place.parent and gap.index < place.index for gap in left)
     rest = remove(network, [node.id for node in moving])
     moved = insert(rest, Place(place.parent, place.index - gone_before), moving)
     return network if moved == network else moved
@@ -83,7 +94,7 @@ def replace(
     changed = dataclasses.replace(
         node,
         layer=node.layer if layer is None else layer,
-        name=node.name if name == "" else name,
+        name=node.name if name == "" else clean_name(name),
         enabled=node.enabled if enabled is None else enabled,
     )
     if changed == node:
@@ -130,19 +141,24 @@ def unwrap(network: Network, node_id: str) -> Network:
 
 def with_input(network: Network, shape: Shape) -> Network:
     """For pictures of another shape."""
+    if not shape.is_picture or max(shape.dims) > MAXIMUM_INPUT:
+        raise EditError(
+            f"the input is channels × height × width, each from 1 to {MAXIMUM_INPUT}, not {shape}"
+        )
     return dataclasses.replace(network, input=shape)
 
 
 def renamed(network: Network, name: str) -> Network:
     """Under another name."""
-    return dataclasses.replace(network, name=name)
+    return dataclasses.replace(network, name=clean_name(name) or UNTITLED)
 
 
 def outermost(network: Network, ids: Iterable[str]) -> list[Node]:
     """The nodes of `ids` from top to bottom, without those that stand in a group which is among them too."""
     chosen = set(ids)
     _require_known(network, chosen)
-    return [node for node in network.walk() if node.id in chosen and not chosen.intersection(network.ancestors(node.id))]
+    inner = {node_id for node_id in chosen if not chosen.isdisjoint(network.ancestors(node_id))}
+    return [node for node in network.walk() if node.id in chosen and node.id not in inner]
 
 
 def _with_children(
@@ -177,7 +193,3 @@ def _require_group(network: Network, parent: str | None) -> None:
 def _height(node: Node) -> int:
     """Levels below the node."""
     return 1 + max(map(_height, node.children)) if node.children else int(node.is_group)
-
-
-def _same(left: Node, right: Node) -> bool:
-    return left is right

@@ -1,13 +1,15 @@
-"""The network as a value. An edit makes a new one that shares what did not change, so undo is keeping the old one."""
+"""The network as a value. An edit makes a new one that shares what did not change; undo keeps the old one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 
 from cnnstudio.layers.base import Group, Layer, Shape
 from cnnstudio.layers.catalog import snake_case
+from cnnstudio.layers.params import shorten
 
 MAXIMUM_DEPTH = 24
 """Groups inside groups. Deeper is no drawing any more, and recursion stays far from Python's limit."""
@@ -15,10 +17,22 @@ MAXIMUM_DEPTH = 24
 MAXIMUM_NODES = 20_000
 """Layers of one design, groups and their contents counted once each."""
 
+MAXIMUM_INPUT = 1024
+"""Channels, height and width of the pictures."""
+
+UNTITLED = "Untitled"
+
+_COUNTED_DIGITS = 6
+
+
+def clean_name(text: str | None) -> str | None:
+    """A name as layers and networks can have it: one line of at most 100 characters; None for nothing."""
+    return shorten(text or "", 100) or None
+
 
 @dataclass(frozen=True)
 class Node:
-    """One layer at its place. `id` is unique in the network, keeps its meaning over edits, and names the weights."""
+    """One layer at its place. `id` is unique in the network, stays over edits, and names the weights."""
 
     id: str
     layer: Layer
@@ -35,6 +49,11 @@ class Node:
     def is_group(self) -> bool:
         return isinstance(self.layer, Group)
 
+    @property
+    def is_active(self) -> bool:
+        """Whether the node is part of the model: switched on, and no group in which nothing is."""
+        return self.enabled and (not self.is_group or any(child.is_active for child in self.children))
+
     def walk(self) -> Iterator[Node]:
         """This node and all below it, from top to bottom of the list."""
         yield self
@@ -44,7 +63,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Place:
-    """A gap in the list: before the child number `index` of group `parent`, or of the network where parent is None."""
+    """A gap in the list: before child number `index` of group `parent`; None is the network itself."""
 
     parent: str | None
     index: int
@@ -52,11 +71,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Network:
-    """A list of layers for pictures of shape `input`."""
+    """A list of layers for pictures of shape `input`, (channels, height, width)."""
 
     input: Shape = field(default_factory=lambda: Shape.of(3, 32, 32))
     nodes: tuple[Node, ...] = ()
-    name: str = "Untitled"
+    name: str = UNTITLED
+
+    def __post_init__(self) -> None:
+        if not self.input.is_picture:
+            raise ValueError(f"the input is a picture, (channels, height, width), not {self.input}")
 
     def walk(self) -> Iterator[Node]:
         """All nodes, from top to bottom of the list."""
@@ -64,13 +87,15 @@ class Network:
             yield from node.walk()
 
     @cached_property
-    def _places(self) -> dict[str, tuple[Node, Place]]:
-        found: dict[str, tuple[Node, Place]] = {}
+    def _places(self) -> dict[str, tuple[Node, str | None, int]]:
+        """Id -> the node, its parent and its index there. Most places are never asked for as a Place."""
+        found: dict[str, tuple[Node, str | None, int]] = {}
 
         def visit(nodes: tuple[Node, ...], parent: str | None) -> None:
             for index, node in enumerate(nodes):
-                found[node.id] = (node, Place(parent, index))
-                visit(node.children, node.id)
+                found[node.id] = (node, parent, index)
+                if node.children:
+                    visit(node.children, node.id)
 
         visit(self.nodes, None)
         return found
@@ -88,7 +113,8 @@ class Network:
 
     def place(self, node_id: str) -> Place:
         """Where that node stands. Raises KeyError."""
-        return self._places[node_id][1]
+        _, parent, index = self._places[node_id]
+        return Place(parent, index)
 
     def children(self, parent: str | None) -> tuple[Node, ...]:
         """The layers of a group, or of the network itself for None."""
@@ -96,18 +122,14 @@ class Network:
 
     def depth(self, node_id: str | None) -> int:
         """How many groups the node stands in; 0 for None, the network itself."""
-        depth = 0
-        while node_id is not None:
-            node_id = self.place(node_id).parent
-            depth += node_id is not None
-        return depth
+        return 0 if node_id is None else sum(1 for _ in self.ancestors(node_id))
 
     def ancestors(self, node_id: str) -> Iterator[str]:
         """The groups around a node, from the inside out."""
-        parent = self.place(node_id).parent
+        parent = self._places[node_id][1]
         while parent is not None:
             yield parent
-            parent = self.place(parent).parent
+            parent = self._places[parent][1]
 
     def fresh_ids(self) -> IdMaker:
         """Makes ids that this network does not have."""
@@ -115,19 +137,26 @@ class Network:
 
 
 class IdMaker:
-    """Ids like `conv2d_3`: readable, also as names of weights, and free in a network."""
+    """Ids like `conv2d_3`: readable, also as names of weights, and free in a network.
 
-    def __init__(self, taken: Iterable[str] = ()) -> None:
+    The number is one more than the largest of its kind: an id should not come to mean another layer.
+    """
+
+    def __init__(self, taken: Collection[str] = ()) -> None:
+        self._taken = taken
         self._last: dict[str, int] = {}
-        for node_id in taken:
-            stem, _, number = node_id.rpartition("_")
-            if number.isdecimal() and len(number) < 10:
-                self._last[stem] = max(self._last.get(stem, 0), int(number))
 
     def __call__(self, layer: Layer) -> str:
         stem = snake_case(layer.type_name())
-        self._last[stem] = self._last.get(stem, 0) + 1
-        return f"{stem}_{self._last[stem]}"
+        number = self._last[stem] if stem in self._last else self._largest(f"{stem}_")
+        # A design written by hand can hold numbers that are not counted on from.
+        number = next(free for free in count(number + 1) if f"{stem}_{free}" not in self._taken)
+        self._last[stem] = number
+        return f"{stem}_{number}"
+
+    def _largest(self, prefix: str) -> int:
+        ends = [node_id.removeprefix(prefix) for node_id in self._taken if node_id.startswith(prefix)]
+        return max((int(end) for end in ends if end.isdecimal() and len(end) <= _COUNTED_DIGITS), default=0)
 
     def node(self, layer: Layer, name: str | None = None, children: tuple[Node, ...] = ()) -> Node:
         """A new node for the layer."""
