@@ -57,7 +57,7 @@ class Chain:
 
 def chain(network: Network, analysis: Analysis | None = None, *, logits: bool) -> Chain:
     """Follows the shape through the network. With `logits` the classifier's final softmax is left out."""
-    nodes = [node for node in network.nodes if _is_active(node)]
+    nodes = [node for node in network.nodes if node.is_active]
     if logits and nodes:
         nodes[-1] = dataclasses.replace(nodes[-1], layer=nodes[-1].layer.without_softmax())
     steps, output = _Follower(analysis or analyse(network)).follow(nodes, network.input)
@@ -66,7 +66,7 @@ def chain(network: Network, analysis: Analysis | None = None, *, logits: bool) -
 
 def ends_in_softmax(network: Network) -> bool:
     """Whether `chain` with logits leaves a softmax out."""
-    nodes = [node for node in network.nodes if _is_active(node)]
+    nodes = [node for node in network.nodes if node.is_active]
     return bool(nodes) and nodes[-1].layer.without_softmax() != nodes[-1].layer
 
 
@@ -78,11 +78,6 @@ def require_whole(network: Network, analysis: Analysis | None = None) -> Analysi
     return analysis
 
 
-def _is_active(node: Node) -> bool:
-    """A layer that is switched off, or a group in which all are, is no part of the model."""
-    return node.enabled and (not node.is_group or any(child.enabled for child in node.children))
-
-
 class _Follower:
     """Makes the steps. What follows a layer without a known output is one step that says so."""
 
@@ -91,7 +86,7 @@ class _Follower:
 
     def follow(self, nodes: Sequence[Node], shape: Shape | None) -> tuple[list[Step], Shape | None]:
         steps: list[Step] = []
-        for node in filter(_is_active, nodes):
+        for node in (each for each in nodes if each.is_active):
             if shape is None:
                 problem = f"{node.title} and what follows: mend the mistake above, the input is not known"
                 steps.append(Step(node, node.layer, Shape.of(1), None, problem=problem))

@@ -113,7 +113,7 @@ def build_model(network: Network, *, reorder: bool = True) -> Model:
     Disabled nodes, and groups in which nothing is enabled, are left out. A softmax at the very end is left
     out too: the model gives logits. `reorder=False` runs the pieces as drawn.
     """
-    nodes = [node for node in network.nodes if _is_built(node)]
+    nodes = [node for node in network.nodes if node.is_active]
     if nodes:
         last = nodes[-1]
         nodes[-1] = Node(last.id, last.layer.without_softmax(), last.name, True, last.children)
@@ -121,14 +121,12 @@ def build_model(network: Network, *, reorder: bool = True) -> Model:
     return Model(network, pieces, reorder=reorder)
 
 
-def _is_built(node: Node) -> bool:
-    return node.enabled and (not node.is_group or any(child.enabled for child in node.children))
-
-
 def _build(nodes: Iterable[Node], shape: Shape, reorder: bool) -> tuple[list[_Piece], Shape]:
     """The pieces of a list of nodes for inputs of `shape`, and the shape that comes out."""
     pieces: list[_Piece] = []
-    for node in filter(_is_built, nodes):
+    for node in nodes:
+        if not node.is_active:
+            continue
         layer = node.layer
         if isinstance(layer, Group):
             body, inside = _build_body(node, layer, shape, reorder)
