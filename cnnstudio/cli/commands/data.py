@@ -1,0 +1,112 @@
+"""`cnnstudio data`: the data sets on this machine."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from cnnstudio.cli.command import DONE, Command, Parser, add_json_option, add_subcommands
+from cnnstudio.cli.output import LiveLine, pairs, print_json, table
+
+
+class Data(Command):
+    name = "data"
+    help = "list, describe, download and add data sets"
+    examples = (
+        "cnnstudio data list",
+        "cnnstudio data download cifar10",
+        "cnnstudio data download cifar10 --archive cifar-10-python.tar.gz",
+        "cnnstudio data add my-pictures",
+    )
+    order = 6
+
+    def arguments(self, parser: Parser) -> None:
+        words = add_subcommands(parser, "action")
+        listing = words.add_parser("list", help="show all data sets")
+        info = words.add_parser("info", help="what is known of one data set")
+        info.add_argument("data", metavar="NAME", help="a name from the list, or a folder")
+        download = words.add_parser(
+            "download", help="bring a data set to this machine; goes on where it stopped"
+        )
+        download.add_argument("data", metavar="NAME", help="a name from the list")
+        download.add_argument(
+            "--archive", type=Path, metavar="FILE", help="take it from your own copy instead"
+        )
+        add = words.add_parser("add", help="remember a folder of your own pictures")
+        add.add_argument(
+            "folder", type=Path, metavar="FOLDER", help="train/<class>/… and test/<class>/…, or <class>/…"
+        )
+        for word in (listing, info, download, add):
+            add_json_option(word)
+
+    def run(self, options: argparse.Namespace) -> int:
+        action = {"list": _list, "info": _info, "download": _download, "add": _add}[options.action]
+        action(options)
+        return DONE
+
+
+def _list(options: argparse.Namespace) -> None:
+    from cnnstudio.data.sources import sources
+    from cnnstudio.data.sources.base import datasets_folder
+
+    entries = [source.info() for source in sources()]
+    if options.json:
+        print_json({"folder": str(datasets_folder()), "datasets": entries})
+        return
+    rows = [[entry["name"], _state(entry), entry["description"]] for entry in entries]
+    print(table(["Name", "State", "Description"], rows))
+    print(f"\nThey are kept in {datasets_folder()}")
+
+
+def _state(entry: dict[str, Any]) -> str:
+    if entry["available"]:
+        return "ready"
+    return "to download" if entry["can_download"] else "missing"
+
+
+def _info(options: argparse.Namespace) -> None:
+    from cnnstudio.data.sources import find_source
+
+    entry = find_source(options.data).info()
+    if options.json:
+        print_json(entry)
+        return
+    rows = [("Name", entry["name"]), ("Title", entry["title"]), ("Description", entry["description"])]
+    rows.append(("State", entry.get("problem") or _state(entry)))
+    if "folder" in entry:
+        rows.append(("Folder", entry["folder"]))
+    if "classes" in entry:
+        rows.append(("Classes", f"{len(entry['classes'])}: {', '.join(entry['classes'])}"))
+    for part, label in (("train", "Training"), ("test", "Test")):
+        if entry.get(part) is not None:
+            rows.append((label, f"{entry[part]:,} pictures"))
+    print(pairs(rows))
+
+
+def _download(options: argparse.Namespace) -> None:
+    from cnnstudio.data.sources import find_source
+
+    source = find_source(options.data)
+    line = LiveLine()
+    try:
+        if options.archive is not None:
+            source.import_archive(options.archive, lambda progress: line.show(progress.text))
+        elif not source.available():
+            source.download(lambda progress: line.show(progress.text))
+    finally:
+        line.clear()
+    _report(source.info(), options.json)
+
+
+def _add(options: argparse.Namespace) -> None:
+    from cnnstudio.data.sources import add_folder
+
+    _report(add_folder(options.folder).info(), options.json)
+
+
+def _report(entry: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(entry)
+    else:
+        print(f"{entry['title']} is ready: cnnstudio train DESIGN --data {entry['name']}")

@@ -1,0 +1,32 @@
+"""`cnnstudio gui`: the window."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from cnnstudio.cli.command import Command, Parser, UsageError
+
+
+class Window(Command):
+    name = "gui"
+    help = "open the window, with a design or a run's folder in it where one is named"
+    examples = ("cnnstudio gui", "cnnstudio gui my.cnn.json", "cnnstudio gui first-run")
+    order = -1
+
+    def arguments(self, parser: Parser) -> None:
+        parser.add_argument("path", nargs="?", metavar="DESIGN or RUN", help="what to open")
+
+    def run(self, options: argparse.Namespace) -> int:
+        from cnnstudio.cli.display import NoDisplay, missing_library, require_display
+
+        if options.path is not None and not Path(options.path).exists():
+            raise UsageError(f"there is no design and no run “{options.path}”")
+        require_display()
+        try:
+            from cnnstudio.gui.app import main
+        except ImportError as error:
+            if "lib" not in str(error) or isinstance(error, ModuleNotFoundError):
+                raise
+            raise NoDisplay(missing_library(error)) from None
+        return main(options.path)

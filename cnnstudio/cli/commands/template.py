@@ -1,0 +1,66 @@
+"""`cnnstudio template`: the designs that come with the program."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from cnnstudio.cli.command import DONE, Command, Parser, UsageError, add_json_option, add_subcommands
+from cnnstudio.cli.output import print_json, table
+
+
+class TemplateCommand(Command):
+    name = "template"
+    help = "list the designs that come with the program, or write one to a file"
+    examples = ("cnnstudio template list", "cnnstudio template write lesson-32 --out my.cnn.json")
+    order = 0
+
+    def arguments(self, parser: Parser) -> None:
+        words = add_subcommands(parser, "action")
+        add_json_option(words.add_parser("list", help="show all templates"))
+        write = words.add_parser("write", help="write a template as a design file of your own")
+        write.add_argument("name", metavar="NAME", help="a name from the list")
+        write.add_argument("--out", required=True, metavar="DESIGN", type=Path, help="the file to write")
+        add_json_option(write)
+
+    def run(self, options: argparse.Namespace) -> int:
+        if options.action == "list":
+            return _list(options.json)
+        return _write(options.name, options.out, options.json)
+
+
+def _list(as_json: bool) -> int:
+    from cnnstudio.design.analysis import analyse
+    from cnnstudio.design.templates import templates
+
+    entries = [
+        {
+            "name": template.name,
+            "title": template.title,
+            "description": template.description,
+            "input": list(template.network.input.dims),
+            "parameters": analyse(template.network).parameters,
+        }
+        for template in templates().values()
+    ]
+    if as_json:
+        print_json({"templates": entries})
+    else:
+        rows = [[entry["name"], f"{entry['parameters']:,}", entry["description"]] for entry in entries]
+        print(table(["Name", "Parameters", "Description"], rows, right=(1,)))
+    return DONE
+
+
+def _write(name: str, path: Path, as_json: bool) -> int:
+    from cnnstudio.design.file import write_design
+    from cnnstudio.design.templates import template
+
+    network = template(name).network
+    if path.is_dir():
+        raise UsageError(f"--out: {path} is a folder; say a file in it, such as {path / f'{name}.cnn.json'}")
+    write_design(path, network)
+    if as_json:
+        print_json({"template": name, "out": str(path)})
+    else:
+        print(f"{path}: {network.name}")
+    return DONE

@@ -1,0 +1,40 @@
+"""A trained run as a file for elsewhere. One format, one file; found by walking this package."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
+
+from cnnstudio.export.base import Exporter, ExportError, ExportFailed, ExportResult
+from cnnstudio.layers.params import shorten
+
+__all__ = ["ExportError", "ExportFailed", "ExportResult", "Exporter", "chosen_exporters", "exporters"]
+
+
+@cache
+def exporters() -> Mapping[str, Exporter]:
+    """Name -> exporter, in the order in which they are offered."""
+    found: list[Exporter] = []
+    for module_info in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{module_info.name}")
+        for value in vars(module).values():
+            own = inspect.isclass(value) and value.__module__ == module.__name__
+            if own and issubclass(value, Exporter) and not inspect.isabstract(value):
+                found.append(value())
+    found.sort(key=lambda exporter: (exporter.order, exporter.name))
+    return MappingProxyType({exporter.name: exporter for exporter in found})
+
+
+def chosen_exporters(names: Sequence[str]) -> list[Exporter]:
+    """The exporters of these names, each once. Raises ExportError, which names those that there are."""
+    known = exporters()
+    wanted = [name.strip().lower() for name in names if name.strip()]
+    unknown = next((name for name in wanted if name not in known), None)
+    if unknown is not None or not wanted:
+        what = f"there is no export format “{shorten(unknown)}”" if unknown else "no export format is named"
+        raise ExportError(f"{what}; there are {', '.join(known)}")
+    return [known[name] for name in dict.fromkeys(wanted)]

@@ -1,0 +1,45 @@
+"""A PyTorch file that stands alone and loads the weights beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnnstudio.export.base import Exporter
+from cnnstudio.export.weights import WEIGHTS_FILE, write_weights
+from cnnstudio.files import write_atomically
+from cnnstudio.interchange.pytorch import write_module
+
+if TYPE_CHECKING:
+    from cnnstudio.export.proof import Proof
+    from cnnstudio.runs.run import Run
+    from cnnstudio.training.model import Model
+
+SOURCE_FILE = "model.py"
+
+_PROGRAM = f"""
+import runpy
+import torch
+model_file = runpy.run_path({SOURCE_FILE!r})
+model = model_file["load"]()
+with torch.no_grad():
+    results = [model(model_file["normalise"](torch.from_numpy(batch))).numpy() for batch in batches]
+"""
+
+
+class PyTorchSource(Exporter):
+    name = "pytorch"
+    title = "PyTorch"
+    description = "model.py, a class of torch.nn that needs nothing of CNN Studio, and its weights."
+    order = 2
+    usage = f"Try it: python {SOURCE_FILE} PICTURE."
+
+    def write(self, run: Run, model: Model, folder: Path) -> None:
+        write_weights(folder / WEIGHTS_FILE, run, model)
+        source = write_module(
+            run.network, weights_file=WEIGHTS_FILE, classes=run.classes, mean=model.mean, std=model.std
+        )
+        write_atomically(folder / SOURCE_FILE, source.encode())
+
+    def prove(self, proof: Proof) -> None:
+        proof.compare_elsewhere(_PROGRAM)
