@@ -379,7 +379,9 @@ def _ending(network: Network, flow: _Flow, classes: int | None) -> Problem | Non
     if not flow.output.is_flat:
         message = f"The network ends with {flow.output} from {last.title}, but class scores are a flat vector"
         return Problem(last.id, message, Append((("Flatten", {}), dense)))
-    if classes is not None and flow.output.features != classes:
+    if classes is None:
+        return None
+    if flow.output.features != classes:
         message = f"{last.title} gives {flow.output} scores, but the data has {classes} classes"
         return _giving(network, flow, classes, message) or Problem(last.id, message, Append((dense,)))
     if flow.parameters == 0:
