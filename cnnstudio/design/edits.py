@@ -34,8 +34,10 @@ def insert(network: Network, place: Place, nodes: Sequence[Node]) -> Network:
     if len(network) + len(added) > MAXIMUM_NODES:
         raise EditError(f"a design has at most {MAXIMUM_NODES:,} layers")
     _require_group(network, place.parent)
+    if not nodes:
+        return network
     depth = 0 if place.parent is None else network.depth(place.parent) + 1
-    if depth + max((_height(node) for node in nodes), default=0) > MAXIMUM_DEPTH:
+    if depth + max(map(_height, nodes)) > MAXIMUM_DEPTH:
         raise EditError(f"groups can stand at most {MAXIMUM_DEPTH} deep in each other")
 
     def put(children: tuple[Node, ...]) -> tuple[Node, ...]:

@@ -1,0 +1,178 @@
+"""Drawn layers, networks and edits for property tests. Needs neither torch nor Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from cnnstudio.design import edits
+from cnnstudio.design.network import IdMaker, Network, Node, Place
+from cnnstudio.layers.base import Group, Layer, Shape
+from cnnstudio.layers.catalog import layer_types
+from cnnstudio.layers.params import Choice, Flag, Integer, Number, Pair, Parameter, parameters
+
+# A busy machine is no failure, neither of what is tested nor of drawing it.
+settings.register_profile(
+    "suite", settings.get_profile("default"), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+PLAIN_TYPES = [kind for kind in layer_types().values() if not issubclass(kind, Group)]
+GROUP_TYPES = [kind for kind in layer_types().values() if issubclass(kind, Group)]
+
+_ODD_SIGNS = 'aß 中🙂\n\t\0\x1b\u2028\u202e\ud800"\\{}'
+"""Letters, blanks, what controls a terminal, what breaks lines or turns them, and half a sign."""
+
+names = st.none() | st.sampled_from(["stem", "Größe", "第一层", "🙂", 'a "quoted" \\ name', "{source}"])
+
+
+def values(parameter: Parameter, *, largest: int | None = 8) -> st.SearchStrategy[Any]:
+    """Values that the parameter takes; whole numbers up to `largest`, or the whole range for None."""
+    match parameter:
+        case Integer():
+            return st.integers(parameter.minimum, _smaller(parameter.maximum, largest))
+        case Number():
+            return st.floats(parameter.minimum, parameter.maximum)
+        case Choice():
+            return st.sampled_from(parameter.choices)
+        case Flag():
+            return st.booleans()
+        case Pair():
+            side = st.integers(parameter.minimum, _smaller(parameter.maximum, largest and min(largest, 5)))
+            pairs = st.tuples(side, side)
+            return st.none() | pairs if parameter.optional else pairs
+    raise AssertionError(f"no strategy for {parameter}")
+
+
+def _smaller(maximum: int, largest: int | None) -> int:
+    return maximum if largest is None else min(maximum, largest)
+
+
+def layers_of(kind: type[Layer], *, largest: int | None = 8) -> st.SearchStrategy[Layer]:
+    """Values of one layer type."""
+    fields = {parameter.name: values(parameter, largest=largest) for parameter in parameters(kind)}
+    return st.fixed_dictionaries(fields).map(lambda chosen: kind(**chosen))
+
+
+def plain_layers(*, largest: int | None = 8) -> st.SearchStrategy[Layer]:
+    """Layers that are no groups."""
+    return st.sampled_from(PLAIN_TYPES).flatmap(lambda kind: layers_of(kind, largest=largest))
+
+
+def groups(*, largest: int | None = 8) -> st.SearchStrategy[Group]:
+    """Groups, without contents: a Repeat of at most `largest` copies."""
+    return st.sampled_from(GROUP_TYPES).flatmap(lambda kind: layers_of(kind, largest=largest))  # type: ignore[arg-type, return-value]  # they are groups
+
+
+shapes = st.builds(Shape.of, st.integers(1, 4), st.integers(1, 12), st.integers(1, 12))
+"""Inputs."""
+
+
+@st.composite
+def nodes(draw: Draw, ids: IdMaker, depth: int = 2, *, largest: int | None = 8) -> Node:
+    """One node under a fresh id, a group of up to `depth` levels among them."""
+    enabled = draw(st.integers(0, 5)) > 0
+    if depth and draw(st.integers(0, 3)) == 0:
+        inside = draw(st.lists(nodes(ids, depth - 1, largest=largest), max_size=3))
+        group = draw(groups(largest=largest and min(largest, 4)))
+        return Node(ids(group), group, draw(names), enabled, tuple(inside))
+    layer = draw(plain_layers(largest=largest))
+    return Node(ids(layer), layer, draw(names), enabled)
+
+
+@st.composite
+def networks(draw: Draw, *, most: int = 6, depth: int = 2, largest: int | None = 8) -> Network:
+    """Any networks, most of them with problems."""
+    ids = IdMaker()
+    inside = draw(st.lists(nodes(ids, depth, largest=largest), max_size=most))
+    return Network(draw(shapes), tuple(inside), draw(names) or "Drawn")
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One call of a function of `design.edits`; `words` say which, for a failing example."""
+
+    words: str
+    make: Callable[[Network], Network]
+
+    def __repr__(self) -> str:
+        return self.words
+
+
+@st.composite
+def places(draw: Draw, network: Network) -> Place:
+    """Gaps in the list; sometimes beyond its end, in a layer that is no group, or in an unknown one."""
+    parents: list[str | None] = [None, *(node.id for node in network.walk())]
+    groups_first = [None, *(node.id for node in network.walk() if node.is_group)]
+    parent = draw(st.sampled_from(groups_first) | st.sampled_from([*parents, "ghost_1"]))
+    return Place(parent, draw(st.integers(-1, 7)))
+
+
+@st.composite
+def some_ids(draw: Draw, network: Network) -> list[str]:
+    """Ids of the network, now and then an unknown one among them."""
+    known = [node.id for node in network.walk()]
+    chosen = draw(st.lists(st.sampled_from(known), max_size=4, unique=True)) if known else []
+    return [*chosen, "ghost_1"] if draw(st.integers(0, 15)) == 0 else chosen
+
+
+_EDITS = "insert", "remove", "move", "replace", "rename", "enable", "duplicate", "wrap", "unwrap", "input"
+
+
+@st.composite
+def network_edits(draw: Draw, network: Network) -> Edit:
+    """Edits of this network, such as make sense and such as do not."""
+    kind = draw(
+        st.sampled_from(
+            [
+                "insert",
+                "remove",
+                "move",
+                "replace",
+                "rename",
+                "enable",
+                "duplicate",
+                "wrap",
+                "unwrap",
+                "input",
+            ]
+        )
+    )
+    ids = draw(some_ids(network))
+    one = draw(st.sampled_from([*(node.id for node in network.walk()), "ghost_1"]))
+    if kind == "insert":
+        place = draw(places(network))
+        new = draw(st.lists(nodes(network.fresh_ids(), 1), max_size=2))
+        # A node that stands in the network already cannot stand in it twice.
+        new += [network.node(ids[0])] if ids and ids[0] in network and draw(st.integers(0, 9)) == 0 else []
+        return Edit(f"insert {new} at {place}", lambda value: edits.insert(value, place, new))
+    if kind == "remove":
+        return Edit(f"remove {ids}", lambda value: edits.remove(value, ids))
+    if kind == "move":
+        place = draw(places(network))
+        return Edit(f"move {ids} to {place}", lambda value: edits.move(value, ids, place))
+    if kind == "replace":
+        types = [type(network.node(one).layer)] if one in network else [*layer_types().values()]
+        layer = draw(layers_of(draw(st.sampled_from(types + types + PLAIN_TYPES[:1]))))
+        return Edit(f"replace {one} by {layer}", lambda value: edits.replace(value, one, layer=layer))
+    if kind == "rename":
+        name = draw(names | st.text(_ODD_SIGNS, max_size=150))
+        return Edit(f"rename {one} {name!r}", lambda value: edits.replace(value, one, name=name))
+    if kind == "enable":
+        on = draw(st.booleans())
+        return Edit(f"enable {one} {on}", lambda value: edits.replace(value, one, enabled=on))
+    if kind == "duplicate":
+        return Edit(f"duplicate {ids}", lambda value: edits.duplicate(value, ids)[0])
+    if kind == "wrap":
+        group = draw(groups(largest=4))
+        return Edit(f"wrap {ids} in {group}", lambda value: edits.wrap(value, ids, group)[0])
+    if kind == "unwrap":
+        return Edit(f"unwrap {one}", lambda value: edits.unwrap(value, one))
+    shape = draw(shapes | st.sampled_from([Shape.of(9), Shape.of(3, 2000, 8)]))
+    return Edit(f"input {shape}", lambda value: edits.with_input(value, shape))
