@@ -22,7 +22,17 @@ def remembered_folders() -> dict[str, Path]:
 
 def remember_folder(name: str, folder: Path) -> None:
     """Add to the list. Raises FileError or DataError rather than replace a list that cannot be read."""
-    folders = _read() | {name: folder}
+    _write(_read() | {name: folder})
+
+
+def forget_folder(name: str) -> None:
+    """Take it off the list; the pictures stay where they are. Raises FileError or DataError."""
+    folders = _read()
+    if folders.pop(name, None) is not None:
+        _write(folders)
+
+
+def _write(folders: dict[str, Path]) -> None:
     entries = [{"name": name, "path": str(path)} for name, path in folders.items()]
     write_json(_path(), {"format": _FORMAT, "version": 1, "folders": entries})
 

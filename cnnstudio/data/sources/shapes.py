@@ -98,7 +98,7 @@ def _draw_pictures(random: np.random.Generator, outline: Outline, number: int) -
     ramp = _along(random, x, y, number) / (1.4 * SIDE) + 0.5
     ripple = _ripple(random, x, y, number)
     pictures = random.standard_normal((number, SIDE * SIDE, 3), dtype=np.float32)
-    pictures *= _uniform(random, number, 0.01, 0.06)[:, :, None]
+    pictures *= _uniform(random, number, 0.01, 0.05)[:, :, None]
     for channel in range(3):
         start, end = first[:, channel, None], second[:, channel, None]
         background = start + (end - start) * ramp + ripple
@@ -112,10 +112,10 @@ def _draw_pictures(random: np.random.Generator, outline: Outline, number: int) -
 def _cover(random: np.random.Generator, outline: Outline, x: Floats, y: Floats, number: int) -> Floats:
     """(number, pixels): how much of each pixel lies within the outline, 0 to 1."""
     radius = _uniform(random, number, 9.5, 14)
-    room = np.minimum(SIDE / 2 - 0.85 * radius, 6)
+    room = np.minimum(SIDE / 2 - 0.85 * radius, 5)
     x = x - room * _uniform(random, number, -1, 1)
     y = y - room * _uniform(random, number, -1, 1)
-    tilt = _uniform(random, number, -0.5, 0.5)
+    tilt = _uniform(random, number, -0.45, 0.45)
     stretch = _uniform(random, number, 0.9, 1.1)
     cosine, sine = np.cos(tilt) / radius, np.sin(tilt) / radius
     distance = outline((cosine * x + sine * y) * stretch, (cosine * y - sine * x) / stretch)
