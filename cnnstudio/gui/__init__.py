@@ -1,4 +1,4 @@
-"""The window. The only room that knows Qt; it shows values of the floors below and never computes with torch."""
+"""The window. The only room that knows Qt; it shows values of the floors below, never computes with torch."""
 
 from cnnstudio.gui.immortal import make_immortal
 

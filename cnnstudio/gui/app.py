@@ -1,0 +1,83 @@
+"""Starts the window. Nothing here or below it imports torch before the window is on the screen."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QApplication
+
+from cnnstudio import __version__
+from cnnstudio.data.sources import find_source
+from cnnstudio.design.templates import templates
+from cnnstudio.gui.main_window import MainWindow
+from cnnstudio.gui.project import Project
+from cnnstudio.gui.settings import Settings
+from cnnstudio.gui.theme import theme
+from cnnstudio.gui.training.session import TrainingSession
+from cnnstudio.resources import resource
+
+_RESTORED = "CNN Studio did not end properly; this is the design as it was then. Save it to keep it."
+
+
+def application() -> QApplication:
+    """The one QApplication, with name, icon and look."""
+    present = QApplication.instance()
+    app = present if isinstance(present, QApplication) else QApplication(sys.argv[:1])
+    app.setApplicationName("CNN Studio")
+    app.setApplicationVersion(__version__)
+    app.setDesktopFileName("cnnstudio")
+    app.setWindowIcon(QIcon(str(resource("icons/cnnstudio.svg"))))
+    theme().apply(app)
+    return app
+
+
+def create_window(path: str | Path | None = None) -> MainWindow:
+    """The window, with the design or run at `path` in it, without starting an event loop."""
+    application()
+    settings = Settings()
+    theme().set_scheme(settings.scheme)
+    project = Project()
+    session = TrainingSession()
+    project.open_network(templates()["lesson-32"].network, None)
+    window = MainWindow(project, session, settings)
+    project.set_dataset(_first_dataset(settings), None)
+    unsaved = window.documents.unsaved_copy()
+    if path is not None:
+        _open(window, Path(path))
+    elif unsaved is not None:
+        project.edit("restore the unsaved design", unsaved)
+        window.notice.show_sentence(_RESTORED)
+    # Behind the window: the first paint comes first.
+    QTimer.singleShot(0, session.preload)
+    return window
+
+
+def _open(window: MainWindow, path: Path) -> None:
+    if path.is_dir():
+        window.open_run(path)
+    else:
+        window.documents.open_path(path)
+
+
+def _first_dataset(settings: Settings) -> str:
+    """The one chosen last time, while it is there; else CIFAR-10 if it is on the machine, else the built-in."""
+    from cnnstudio.layers.base import UserError
+
+    for name in (settings.text("dataset"), "cifar10"):
+        try:
+            if name and find_source(name).available():
+                return name
+        except UserError:
+            continue
+    return "shapes"
+
+
+def main(path: str | None = None) -> int:
+    """Shows the window and runs until it is closed."""
+    app = application()
+    window = create_window(path)
+    window.show()
+    return app.exec()

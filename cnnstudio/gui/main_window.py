@@ -1,0 +1,256 @@
+"""The window: puts the panels together and connects them. Each panel does its own work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QSize, Qt, QUrl
+from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import (
+    QDockWidget,
+    QFileDialog,
+    QMainWindow,
+    QMessageBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cnnstudio import __version__
+from cnnstudio.design.file import SUFFIX
+from cnnstudio.gui.dashboard.dashboard import Dashboard
+from cnnstudio.gui.designer.actions import actions as designer_actions
+from cnnstudio.gui.designer.inspector import Inspector
+from cnnstudio.gui.designer.layer_list import LayerList
+from cnnstudio.gui.designer.palette import Palette
+from cnnstudio.gui.docks import add_dock
+from cnnstudio.gui.documents import Documents
+from cnnstudio.gui.menus import build_menus, make_action
+from cnnstudio.gui.notice import NoticeBar
+from cnnstudio.gui.project import Project
+from cnnstudio.gui.settings import Settings
+from cnnstudio.gui.status import StatusLine
+from cnnstudio.gui.training.panel import TrainingPanel
+from cnnstudio.gui.training.session import State, TrainingSession
+
+_LAYOUT_VERSION = 1
+_CLOSE_SECONDS = 3.0
+
+
+class MainWindow(QMainWindow):
+    """The designer, the training panel and the dashboard around one project."""
+
+    def __init__(self, project: Project, session: TrainingSession, settings: Settings) -> None:
+        super().__init__()
+        self.setObjectName("mainWindow")
+        self.setAcceptDrops(True)
+        self.project = project
+        self.session = session
+        self.settings = settings
+        self.run_folder: Path | None = None
+        self.documents = Documents(project, settings, self)
+        self.export_action = make_action(self, "actionExport", "&Export…", self.show_export_dialog, "Ctrl+E")
+        self._compose()
+        self._connect()
+        self._restore_layout()
+        self._on_file_changed(None)
+
+    def sizeHint(self) -> QSize:
+        return QSize(1440, 900)
+
+    # Composition
+
+    def _compose(self) -> None:
+        self.notice = NoticeBar()
+        self.layers = LayerList(self.project)
+        self.panel = TrainingPanel(self.project, self.session, self.export_action)
+        self.dashboard = Dashboard(self.project, self.session)
+        centre = QWidget()
+        column = QVBoxLayout(centre)
+        column.setContentsMargins(0, 8, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self.notice)
+        column.addWidget(self.layers, 1)
+        self.setCentralWidget(centre)
+        self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.panel)
+        areas = Qt.DockWidgetArea
+        self.docks: list[QDockWidget] = [
+            add_dock(self, areas.LeftDockWidgetArea, "paletteDock", "Layers", Palette(self.project)),
+            add_dock(self, areas.RightDockWidgetArea, "inspectorDock", "Inspector", Inspector(self.project)),
+            add_dock(self, areas.BottomDockWidgetArea, "dashboardDock", "Dashboard", self.dashboard),
+        ]
+        self.status = StatusLine(self.project, self.session)
+        self.setStatusBar(self.status)
+        self._recent = build_menus(self, designer_actions(self.project, self))
+        self._recent.show(self.settings.recent_files)
+
+    @property
+    def training_actions(self) -> list[QAction]:
+        """Train, Pause and Stop."""
+        return self.panel.training_actions
+
+    def _connect(self) -> None:
+        self.project.file_changed.connect(self._on_file_changed)
+        self.project.dataset_changed.connect(
+            lambda _: self.settings.set_text("dataset", self.project.dataset_name)
+        )
+        self.documents.failed.connect(self._on_failed)
+        self.documents.recent_changed.connect(self._recent.show)
+        self.layers.message.connect(lambda sentence: self.notice.show_sentence(str(sentence)))
+        self.panel.message.connect(lambda sentence: self.notice.show_sentence(str(sentence), wrong=True))
+        self.panel.data_dialog_requested.connect(lambda _: self.show_data_dialog())
+        self.session.failed.connect(self._on_failed)
+        self.session.state_changed.connect(self._on_state_changed)
+
+    def _on_failed(self, sentence: object) -> None:
+        self.notice.show_sentence(str(sentence), wrong=True)
+
+    def _on_file_changed(self, _: object) -> None:
+        path = self.project.path
+        name = path.name if path is not None else self.project.network.name
+        self.setWindowTitle(f"{name}[*] – CNN Studio")
+        self.setWindowModified(self.project.is_modified)
+
+    def _on_state_changed(self, _: object) -> None:
+        if self.session.run is not None:
+            self.run_folder = self.session.run
+
+    # Panels
+
+    def _restore_layout(self) -> None:
+        self.resize(self.sizeHint())
+        self._first_layout = self.saveState(_LAYOUT_VERSION)
+        self._share_room()
+        geometry, layout = self.settings.bytes("geometry"), self.settings.bytes("layout")
+        if geometry is not None:
+            self.restoreGeometry(geometry)
+        if layout is not None:
+            self.restoreState(layout, _LAYOUT_VERSION)
+
+    def _share_room(self) -> None:
+        palette, inspector, dashboard = self.docks
+        self.resizeDocks([palette, inspector], [220, 470], Qt.Orientation.Horizontal)
+        self.resizeDocks([dashboard], [300], Qt.Orientation.Vertical)
+
+    def reset_layout(self) -> None:
+        """All panels back to where they first stood."""
+        self.restoreState(QByteArray(self._first_layout), _LAYOUT_VERSION)
+        for dock in self.docks:
+            dock.show()
+        self._share_room()
+
+    # Dialogs
+
+    def show_data_dialog(self) -> None:
+        """Data sets: download, own archive, picture folders."""
+        from cnnstudio.gui.data.dialog import DataDialog
+
+        dialog = DataDialog(self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.chosen.connect(self._on_data_chosen)
+        dialog.open()
+
+    def _on_data_chosen(self, name: object) -> None:
+        self.panel.refresh_sources()
+        self.project.set_dataset(str(name), None)
+
+    def show_export_dialog(self) -> None:
+        """Export of the run that the dashboard shows; says what is missing where there is none."""
+        from cnnstudio.gui.export.dialog import ExportDialog
+
+        if self.session.state not in (State.IDLE,):
+            self.notice.show_sentence(
+                "The model can be exported when training has ended: press Stop, or wait for it."
+            )
+            return
+        if self.run_folder is None or not (self.run_folder / "checkpoints").is_dir():
+            self.notice.show_sentence(
+                "There is no trained model yet: press Train first, or open an earlier run (Run ▸ Open a run…)."
+            )
+            return
+        dialog = ExportDialog(self.session, self.run_folder, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def choose_run(self) -> None:
+        """Asks for a run folder and shows it."""
+        from cnnstudio.home import home
+
+        folder = QFileDialog.getExistingDirectory(self, "Open a run", str(home() / "runs"))
+        if folder:
+            self.open_run(Path(folder))
+
+    def open_run(self, folder: Path) -> None:
+        """Shows a run folder: its design in the list, its curves and maps in the dashboard."""
+        from cnnstudio.layers.base import UserError
+        from cnnstudio.runs.run import Run
+
+        try:
+            run = Run.open(folder)
+            network = run.network
+        except UserError as error:
+            self._on_failed(str(error))
+            return
+        if self.session.state is not State.IDLE:
+            self._on_failed("Another run is training: stop it before opening one.")
+        elif self.documents.open_template(network):
+            self.run_folder = folder
+            self.dashboard.show_run(folder)
+
+    def show_run_folder(self) -> None:
+        """The run's files in the system's file manager."""
+        if self.run_folder is None:
+            self.notice.show_sentence("There is no run yet: press Train, or open an earlier one.")
+        else:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.run_folder)))
+
+    def show_shortcuts(self) -> None:
+        """All keys, read off the actions themselves."""
+        from cnnstudio.gui.help import ShortcutsDialog
+
+        ShortcutsDialog(self).open()
+
+    def show_about(self) -> None:
+        QMessageBox.about(
+            self,
+            "About CNN Studio",
+            f"<b>CNN Studio {__version__}</b><p>Draw a convolutional network, train it, watch it learn, "
+            "and take the model away.</p><p>MIT licence.</p>",
+        )
+
+    # Files dropped on the window
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.toLocalFile().endswith(SUFFIX) for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        for url in event.mimeData().urls():
+            if url.toLocalFile().endswith(SUFFIX):
+                event.acceptProposedAction()
+                self.documents.open_path(Path(url.toLocalFile()))
+                return
+
+    # The end
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if not self._may_stop_training() or not self.documents.may_discard():
+            event.ignore()
+            return
+        self.settings.set_bytes("geometry", self.saveGeometry())
+        self.settings.set_bytes("layout", self.saveState(_LAYOUT_VERSION))
+        self.settings.save()
+        self.session.shutdown(_CLOSE_SECONDS)
+        self.documents.close()
+        event.accept()
+
+    def _may_stop_training(self) -> bool:
+        if self.session.state is State.IDLE:
+            return True
+        answer = QMessageBox.question(
+            self,
+            "Training is running",
+            "Stop training and close? The best and the last weights so far are kept in the run folder.",
+            QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.No,
+            QMessageBox.StandardButton.No,
+        )
+        return answer == QMessageBox.StandardButton.Yes

@@ -1,0 +1,70 @@
+"""A bar above the layer list for what the user should read: no dialog to click away, nothing stops meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+
+
+class NoticeBar(QFrame):
+    """Shows one sentence, red where something is wrong, with at most one thing to do about it."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("noticeBar")
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self._text = QLabel(self)
+        self._text.setObjectName("noticeText")
+        self._text.setWordWrap(True)
+        self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self._button = QPushButton(self)
+        self._button.setObjectName("noticeButton")
+        self._button.clicked.connect(self._on_button)
+        self._close = QToolButton(self)
+        self._close.setObjectName("noticeClose")
+        self._close.setText("✕")
+        self._close.setToolTip("Close this message (Esc)")
+        self._close.setAccessibleName("Close this message")
+        self._close.setShortcut(QKeySequence(Qt.Key.Key_Escape))
+        self._close.clicked.connect(self.hide)
+        self._action: Callable[[], object] | None = None
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(14, 8, 8, 8)
+        layout.setSpacing(8)
+        layout.addWidget(self._text)
+        layout.addWidget(self._button)
+        layout.addWidget(self._close)
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """What it says; empty while it is hidden."""
+        return "" if self.isHidden() else self._text.text()
+
+    def show_sentence(
+        self,
+        sentence: str,
+        *,
+        wrong: bool = False,
+        button: str = "",
+        action: Callable[[], object] | None = None,
+    ) -> None:
+        """Shows `sentence`; `button` does `action` and closes the bar."""
+        self._text.setText(sentence)
+        self.setAccessibleName(sentence)
+        self._action = action
+        self._button.setText(button)
+        self._button.setVisible(bool(button))
+        self.setProperty("wrong", wrong)
+        self.style().unpolish(self)
+        self.style().polish(self)
+        self.show()
+
+    def _on_button(self) -> None:
+        self.hide()
+        if self._action is not None:
+            self._action()

@@ -1,0 +1,86 @@
+"""The line at the bottom: what the program is doing on the left, what is wrong with the network on the right."""
+
+from __future__ import annotations
+
+import time
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QLabel, QPushButton, QStatusBar
+
+from cnnstudio.gui.project import Project
+from cnnstudio.gui.training.session import State, TrainingSession
+
+_WORDS = {
+    State.IDLE: "Ready",
+    State.LOADING: "Loading the pictures",
+    State.RUNNING: "Training",
+    State.PAUSED: "Paused",
+    State.STOPPING: "Stopping",
+}
+
+
+class StatusLine(QStatusBar):
+    """Says in words what the window shows elsewhere in pictures."""
+
+    def __init__(self, project: Project, session: TrainingSession) -> None:
+        super().__init__()
+        self._project = project
+        self._session = session
+        self._saved_at: float | None = None
+        self._text = QLabel()
+        self._text.setObjectName("statusMessage")
+        self._problems = QPushButton()
+        self._problems.setObjectName("problemCount")
+        self._problems.setFlat(True)
+        self._problems.clicked.connect(self._on_problems_clicked)
+        self.setSizeGripEnabled(False)
+        self.addWidget(self._text, 1)
+        self.addPermanentWidget(self._problems)
+        project.network_changed.connect(self._refresh)
+        project.dataset_changed.connect(self._refresh)
+        project.file_changed.connect(self._on_file_changed)
+        session.state_changed.connect(self._refresh)
+        # "saved 12 s ago" has to grow old by itself.
+        self._clock = QTimer(self)
+        self._clock.setInterval(10_000)
+        self._clock.timeout.connect(self._refresh)
+        self._clock.start()
+        self._refresh()
+
+    def _on_file_changed(self, _: object) -> None:
+        if self._project.path is not None and not self._project.is_modified:
+            self._saved_at = time.monotonic()
+        self._refresh()
+
+    def _refresh(self, _: object = None) -> None:
+        parts = [_WORDS[self._session.state], self._project.network.name, self._saved_words()]
+        self._text.setText(" · ".join(part for part in parts if part))
+        problems = self._project.analysis.problems
+        self._problems.setVisible(bool(problems))
+        if problems:
+            self._problems.setText(self._problem_words())
+            self._problems.setToolTip(problems[0].sentence)
+
+    def _saved_words(self) -> str:
+        if self._project.is_modified:
+            return "not saved"
+        if self._project.path is None or self._saved_at is None:
+            return ""
+        seconds = time.monotonic() - self._saved_at
+        if seconds < 10:
+            return "saved just now"
+        return f"saved {seconds:.0f} s ago" if seconds < 90 else f"saved {seconds / 60:.0f} min ago"
+
+    def _problem_words(self) -> str:
+        problems = self._project.analysis.problems
+        first = problems[0].node_id
+        count = "One problem" if len(problems) == 1 else f"{len(problems)} problems"
+        if first is None:
+            return f"{count} in the network"
+        order = [node.id for node in self._project.network.walk()].index(first) + 1
+        return f"{count} in the network: layer {order}, {self._project.network.node(first).title}"
+
+    def _on_problems_clicked(self) -> None:
+        first = self._project.analysis.problems[0].node_id
+        if first is not None:
+            self._project.select((first,))
