@@ -56,7 +56,13 @@ class Keeper:
             self.best = Best(epoch, scores, weights)
         state = random_state(self._model.device)
         state |= {_OPTIMIZER + name: value for name, value in optimizer_tensors(self._optimizer).items()}
-        info = {"epoch": epoch, "loss": scores.loss, "accuracy": scores.accuracy, "seconds": seconds}
+        info = {
+            "epoch": epoch,
+            "loss": scores.loss,
+            "accuracy": scores.accuracy,
+            "seconds": seconds,
+            "optimizer": type(self._optimizer).__name__,
+        }
         self._save(f"epoch-{epoch:05d}", Checkpoint(weights, info, state), last=True, best=best)
 
     def keep_unfinished(self, seconds: float) -> None:
@@ -73,18 +79,16 @@ class Keeper:
         if found is None or self._checkpoints is None:
             return 0, 0.0
         restore_weights(self._model, found.weights)
+        before, now = found.info["optimizer"], type(self._optimizer).__name__
+        if before != now:
+            raise CheckpointError(f"The checkpoint was written with the optimizer {before}, not {now}.")
         memory = {
             name.removeprefix(_OPTIMIZER): value
             for name, value in found.state.items()
             if name.startswith(_OPTIMIZER)
         }
-        try:
-            restore_optimizer(self._optimizer, memory)
-            set_random_state(self._model.device, found.state)
-        except (LookupError, ValueError):
-            raise CheckpointError(
-                "The checkpoint was written with another optimizer or design: the run cannot go on from it."
-            ) from None
+        restore_optimizer(self._optimizer, memory)
+        set_random_state(self._model.device, found.state)
         best = self._checkpoints.load("best")
         scores = Scores(best.info["loss"], best.info["accuracy"])
         self.best = Best(best.info["epoch"], scores, best.weights)

@@ -90,14 +90,12 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Gives the optimizer back what `optimizer_tensors` took. Raises LookupError or ValueError for no fit."""
+    """Gives the optimizer back what `optimizer_tensors` took from one of its kind for the same model."""
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         index, _, name = key.partition(".")
         parameter = parameters[int(index)]
-        if value.ndim and value.shape != parameter.shape:
-            raise ValueError(f"{key} has the shape of another parameter")
         # The fused kernels walk memory and state side by side, so both need the same layout (channels_last).
         state.setdefault(int(index), {})[name] = (
             torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value

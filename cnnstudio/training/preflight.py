@@ -55,8 +55,6 @@ def prepare(network: Network, dataset: Dataset, recipe: Recipe, device: str = "a
     analysis = analyse(network, classes=len(dataset.classes))
     if analysis.problems:
         raise TrainingError(f"{analysis.problems[0].sentence}.")
-    if not analysis.parameters:
-        raise TrainingError("The network has no weights to train: add a Conv2D or Dense layer.")
     channels, height, width = network.input.dims
     fitted = dataset.fitted((channels, height, width))
     train, validation = fitted.train, fitted.test

@@ -1,0 +1,68 @@
+"""Ears for what a training says, and hands in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from cnnstudio.training.control import Control
+from cnnstudio.training.events import EpochEnded, Event, Progress
+from cnnstudio.training.model import Model
+
+Kind = TypeVar("Kind", bound=Event)
+
+
+class Listener:
+    """Keeps the events, and can act on each of them."""
+
+    def __init__(self, act: Callable[[Event], None] = lambda event: None) -> None:
+        self.events: list[Event] = []
+        self._act = act
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+        self._act(event)
+
+    def of(self, kind: type[Kind]) -> list[Kind]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def losses(self) -> list[float]:
+        return [loss for event in self.of(Progress) for loss in event.losses]
+
+
+class Look:
+    """A probe that is always due and shows what a function sees."""
+
+    kind = "look"
+
+    def __init__(self, see: Callable[[Model], object] = lambda model: None) -> None:
+        self.pictures: np.ndarray | None = None
+        self.asked: list[int] = []
+        self._see = see
+
+    def begin(self, pictures: np.ndarray) -> None:
+        self.pictures = pictures
+
+    def due(self, step: int, seconds: float) -> bool:
+        self.asked.append(step)
+        return True
+
+    def take(self, model: Model, device: torch.device) -> object | None:
+        return self._see(model)
+
+
+def stop_at(
+    control: Control, *, step: int | None = None, epoch: int | None = None
+) -> Callable[[Event], None]:
+    """Asks for the stop once that step or epoch is reported."""
+
+    def act(event: Event) -> None:
+        if isinstance(event, Progress) and step is not None and event.step >= step:
+            control.request_stop()
+        if isinstance(event, EpochEnded) and event.epoch == epoch:
+            control.request_stop()
+
+    return act
