@@ -12,7 +12,7 @@ _HANDLE_HEIGHT = 8
 
 
 class _Handle(QWidget):
-    """The strip by which a panel is dragged; a small bar shows under the mouse. Panels have their own titles."""
+    """The strip by which a panel is dragged; a bar shows under the mouse. Panels have titles of their own."""
 
     def __init__(self, dock: QDockWidget) -> None:
         super().__init__(dock)

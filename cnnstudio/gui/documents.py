@@ -1,4 +1,4 @@
-"""New, open, save and the recent files: what happens to the design's file, and that nothing unsaved is lost."""
+"""New, open, save and the recent files: what happens to the design's file; nothing unsaved is lost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _AUTOSAVE_EVERY_MS = 20_000
 
 
 class Documents(QObject):
-    """The open design's file. Every failure is one sentence through `failed`; the design itself stays as it was."""
+    """The open design's file. Every failure is one sentence through `failed`; the design stays as it was."""
 
     failed = Signal(object)
     recent_changed = Signal(object)
@@ -59,7 +59,7 @@ class Documents(QObject):
         return bool(name) and self._open_path(Path(name))
 
     def open_path(self, path: Path) -> bool:
-        """Opens a file that is known already: a recent one, one dropped on the window, one from the command line."""
+        """Opens a file that is known already: a recent or dropped one, or the command line's."""
         return self.may_discard() and self._open_path(path)
 
     def _open_path(self, path: Path) -> bool:
@@ -75,7 +75,7 @@ class Documents(QObject):
         return True
 
     def save(self) -> bool:
-        """Saves to the design's own file; asks for one where it has none. False where it is not saved afterwards."""
+        """Saves to the design's own file; asks for one where it has none. False where it was not saved."""
         path = self._project.path
         return self.save_as() if path is None else self._write(path)
 
@@ -190,7 +190,4 @@ def _free_slot() -> tuple[Path, QLockFile]:
 
 def _file_stem(name: str) -> str:
     """The design's name as a file name that every system takes."""
-    kept = "".join(
-        character if character.isalnum() or character in "-_" else "-" for character in name.lower()
-    )
-    return "-".join(part for part in kept.split("-") if part)[:60] or "design"
+    return re.sub(r"\W+", "-", name.lower()).strip("-")[:60] or "design"

@@ -34,6 +34,7 @@ from cnnstudio.gui.training.session import State, TrainingSession
 
 _LAYOUT_VERSION = 1
 _CLOSE_SECONDS = 3.0
+_STILL_TRAINING = "The model can be exported when training has ended: press Stop, or wait for it."
 
 
 class MainWindow(QMainWindow):
@@ -90,12 +91,10 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         self.project.file_changed.connect(self._on_file_changed)
-        self.project.dataset_changed.connect(
-            lambda _: self.settings.set_text("dataset", self.project.dataset_name)
-        )
+        self.project.dataset_changed.connect(lambda name: self.settings.set_text("dataset", str(name)))
+        self.project.message.connect(lambda sentence: self.notice.show_sentence(str(sentence)))
         self.documents.failed.connect(self._on_failed)
         self.documents.recent_changed.connect(self._recent.show)
-        self.layers.message.connect(lambda sentence: self.notice.show_sentence(str(sentence)))
         self.panel.message.connect(lambda sentence: self.notice.show_sentence(str(sentence), wrong=True))
         self.panel.data_dialog_requested.connect(lambda _: self.show_data_dialog())
         self.session.failed.connect(self._on_failed)
@@ -157,14 +156,12 @@ class MainWindow(QMainWindow):
         """Export of the run that the dashboard shows; says what is missing where there is none."""
         from cnnstudio.gui.export.dialog import ExportDialog
 
-        if self.session.state not in (State.IDLE,):
-            self.notice.show_sentence(
-                "The model can be exported when training has ended: press Stop, or wait for it."
-            )
+        if self.session.state is not State.IDLE:
+            self.notice.show_sentence(_STILL_TRAINING)
             return
         if self.run_folder is None or not (self.run_folder / "checkpoints").is_dir():
             self.notice.show_sentence(
-                "There is no trained model yet: press Train first, or open an earlier run (Run ▸ Open a run…)."
+                "There is no trained model yet: press Train, or open an earlier run (Run ▸ Open a run…)."
             )
             return
         dialog = ExportDialog(self.session, self.run_folder, self)

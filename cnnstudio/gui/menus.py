@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu
 
+from cnnstudio.design.network import Network
 from cnnstudio.design.templates import templates
 from cnnstudio.gui.settings import SchemeChoice
 from cnnstudio.gui.theme import theme
@@ -16,6 +18,11 @@ from cnnstudio.gui.theme import theme
 if TYPE_CHECKING:
     from cnnstudio.gui.main_window import MainWindow
 
+_EDIT = (
+    ("actionUndo", "actionRedo"),
+    ("actionCut", "actionCopy", "actionPaste"),
+    ("actionDuplicate", "actionDelete"),
+)
 _SCHEMES: dict[SchemeChoice, str] = {"system": "As the system", "light": "Light", "dark": "Dark"}
 
 
@@ -88,46 +95,26 @@ def _file_menu(window: MainWindow, menu: QMenu) -> RecentMenu:
 
 
 def _edit_menu(menu: QMenu, design: Mapping[str, QAction]) -> None:
-    for name in (
-        "actionUndo",
-        "actionRedo",
-        "",
-        "actionCut",
-        "actionCopy",
-        "actionPaste",
-        "",
-        "actionDuplicate",
-        "actionDelete",
-    ):
-        if name:
-            menu.addAction(design[name])
-        else:
-            menu.addSeparator()
+    for names in _EDIT:
+        menu.addActions([design[name] for name in names])
+        menu.addSeparator()
 
 
 def _network_menu(window: MainWindow, menu: QMenu, design: Mapping[str, QAction]) -> None:
-    shown_in_edit = {
-        "actionUndo",
-        "actionRedo",
-        "actionCut",
-        "actionCopy",
-        "actionPaste",
-        "actionDuplicate",
-        "actionDelete",
-    }
     chosen = menu.addMenu("New from &template")
     for template in templates().values():
         action = chosen.addAction(template.title)
         action.setStatusTip(template.description)
         action.setToolTip(template.description)
-        action.triggered.connect(
-            lambda _checked=False, network=template.network: window.documents.open_template(network)
-        )
+        action.triggered.connect(partial(_open_template, window, template.network))
     chosen.setToolTipsVisible(True)
     menu.addSeparator()
-    for name, action in design.items():
-        if name not in shown_in_edit:
-            menu.addAction(action)
+    in_edit = {name for names in _EDIT for name in names}
+    menu.addActions([action for name, action in design.items() if name not in in_edit])
+
+
+def _open_template(window: MainWindow, network: Network, _checked: bool = False) -> None:
+    window.documents.open_template(network)
 
 
 def _data_menu(window: MainWindow, menu: QMenu) -> None:

@@ -1,4 +1,4 @@
-"""A bar above the layer list for what the user should read: no dialog to click away, nothing stops meanwhile."""
+"""A bar above the layer list for what the user should read: no dialog to click away."""
 
 from __future__ import annotations
 

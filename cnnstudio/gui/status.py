@@ -1,4 +1,4 @@
-"""The line at the bottom: what the program is doing on the left, what is wrong with the network on the right."""
+"""The line at the bottom: at the left what the program is doing, at the right what is wrong."""
 
 from __future__ import annotations
 
