@@ -94,7 +94,7 @@ def _complain(sentence: str, status: int) -> int:
 
 
 def _prepare_streams() -> None:
-    """Signs that the terminal's encoding lacks become escapes, rather than an error in the middle of a table."""
+    """Signs that the terminal's encoding lacks become escapes, rather than an error within a table."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

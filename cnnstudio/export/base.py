@@ -47,6 +47,10 @@ class Exporter(ABC):
     description: ClassVar[str]
     """One line: what comes out and what it is good for."""
     order: ClassVar[int] = 0
+    files: ClassVar[tuple[str, ...]]
+    """What it writes."""
+    usage: ClassVar[str] = ""
+    """A sentence on how the files are used."""
 
     def export(
         self,
@@ -89,9 +93,6 @@ class Exporter(ABC):
     @abstractmethod
     def prove(self, proof: Proof) -> None:
         """Runs what was written elsewhere and hands its scores to `proof`, which raises ExportFailed."""
-
-    usage: ClassVar[str] = ""
-    """A sentence on how the files are used."""
 
     def _message(self, files: Sequence[Path], proof: Proof | None) -> str:
         names = " and ".join(path.name for path in files)

@@ -37,9 +37,10 @@ class Onnx(Exporter):
     name = "onnx"
     title = "ONNX"
     description = (
-        "model.onnx for ONNX Runtime, browsers, phones and other frameworks, normalisation included."
+        "model.onnx for ONNX Runtime, browsers and phones; the normalisation is inside."
     )
     order = 1
+    files = (ONNX_FILE,)
     usage = (
         "It takes “pixels”, float32 (N, C, H, W) from 0 to 1, not normalised, "
         "and gives “logits”, the scores before the softmax."
@@ -81,8 +82,8 @@ def _with_normalisation(model: Model) -> nn.Module:
         def __init__(self) -> None:
             super().__init__()
             self.model = model
-            self.register_buffer("mean", torch.tensor(model.mean).view(1, -1, 1, 1))
-            self.register_buffer("std", torch.tensor(model.std).view(1, -1, 1, 1))
+            self.mean = nn.Buffer(torch.tensor(model.mean).view(1, -1, 1, 1))
+            self.std = nn.Buffer(torch.tensor(model.std).view(1, -1, 1, 1))
 
         def forward(self, pixels: Tensor) -> Tensor:
             scores: Tensor = self.model((pixels - self.mean) / self.std)
@@ -92,7 +93,7 @@ def _with_normalisation(model: Model) -> nn.Module:
 
 
 def _describe(path: Path, run: Run, model: Model) -> None:
-    """Says in the file what it takes and gives; drops the lines of source code that torch notes in every node."""
+    """Says in the file what it takes and gives; drops the source lines that torch notes in every node."""
     import onnx
 
     # The weights of a very large model stand beside the file and are not needed here.

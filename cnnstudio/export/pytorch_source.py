@@ -32,6 +32,7 @@ class PyTorchSource(Exporter):
     title = "PyTorch"
     description = "model.py, a class of torch.nn that needs nothing of CNN Studio, and its weights."
     order = 2
+    files = (SOURCE_FILE, WEIGHTS_FILE)
     usage = f"Try it: python {SOURCE_FILE} PICTURE."
 
     def write(self, run: Run, model: Model, folder: Path) -> None:

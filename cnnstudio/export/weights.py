@@ -26,6 +26,7 @@ class Weights(Exporter):
     title = "Weights"
     description = "model.safetensors with the design beside it: plain data that any framework can read."
     order = 0
+    files = (WEIGHTS_FILE, DESIGN_FILE)
     usage = "The names of the weights begin with the ids of the layers in the design."
 
     def write(self, run: Run, model: Model, folder: Path) -> None:
@@ -39,7 +40,7 @@ class Weights(Exporter):
         from cnnstudio.export.proof import scores
         from cnnstudio.training.model import build_model
 
-        with safe_open(proof.folder / WEIGHTS_FILE, framework="pt") as file:  # type: ignore[no-untyped-call]  # without types upstream
+        with safe_open(proof.folder / WEIGHTS_FILE, framework="pt") as file:
             about = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
         model = build_model(design_from_json(json.loads(about["design"]))).eval()

@@ -1,0 +1,1 @@
+"""Data sets: getting them, adding one's own, choosing one."""
