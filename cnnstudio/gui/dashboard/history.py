@@ -1,4 +1,4 @@
-"""What the events of one run add up to: the curves, the epochs, where it stands. Live and read from a folder alike."""
+"""What the events of one run add up to: curves, epochs, where it stands. Live and from a folder alike."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from cnnstudio.training.events import (
 )
 
 _SMOOTHED_SHARE = 1 / 8
-"""Of an epoch: long enough to calm the line, short enough to show a change within the epoch in which it comes."""
+"""Of an epoch: long enough to calm the line, short enough to show a change within the epoch."""
 _LONGEST_REACH = 200.0
 
 
 class Curves:
-    """One quantity of a run, by epochs done: per step, its running mean, and on the validation pictures per epoch."""
+    """One quantity of a run by epochs done: per step, its running mean, and for validation per epoch."""
 
     def __init__(self) -> None:
         self.steps = Series()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 MAXIMUM_POINTS = 400_000
-"""Every number is kept up to here, about 250 epochs of CIFAR-10 in batches of 32; then only the extremes of each pair of pairs."""
+"""Every number is kept up to here, 250 epochs of CIFAR-10 at batch 32; then the extremes of every four."""
 
 
 class Series:
@@ -49,11 +50,46 @@ class Series:
         self._count = int(np.searchsorted(self.x, x, side="left"))
 
     def at(self, x: float) -> float | None:
-        """The value of the last point at or before `x`, of the first one for an earlier `x`; None without points."""
+        """The value at or before `x`, the first one for an earlier `x`; None without points."""
         if not self._count:
             return None
         index = int(np.searchsorted(self.x, x, side="right")) - 1
         return float(self.y[max(index, 0)])
+
+    def envelope(self, low: float, high: float, points: int) -> tuple[np.ndarray, np.ndarray]:
+        """About `points` points from x = `low` to `high`: the lowest and the highest of equal parts.
+
+        The parts stay the same while points are added, so that a drawn curve does not shimmer.
+        """
+        first, last = self._visible(low, high)
+        size = _power_of_two((last - first) * 2 / max(points, 2))
+        if size <= 2:
+            return self._points[0, first:last].copy(), self._points[1, first:last].copy()
+        first -= first % size
+        whole = (last - first) - (last - first) % size
+        parts = self._points[1, first : first + whole].reshape(-1, size)
+        extremes = np.stack([parts.min(axis=1), parts.max(axis=1)], axis=1).reshape(-1)
+        places = np.repeat(self._points[0, first : first + whole : size], 2)
+        rest = slice(first + whole, last)
+        return (
+            np.concatenate([places, self._points[0, rest]]),
+            np.concatenate([extremes, self._points[1, rest]]),
+        )
+
+    def thinned(self, low: float, high: float, points: int) -> tuple[np.ndarray, np.ndarray]:
+        """About `points` points from `low` to `high`, equally far apart, and the last: for smooth curves."""
+        first, last = self._visible(low, high)
+        size = _power_of_two((last - first) / max(points, 2))
+        chosen = np.arange(first - first % size, last, size)
+        if last and (not len(chosen) or chosen[-1] != last - 1):
+            chosen = np.append(chosen, last - 1)
+        return self._points[0, chosen], self._points[1, chosen]
+
+    def _visible(self, low: float, high: float) -> tuple[int, int]:
+        """The indexes of the points from `low` to `high` and of one neighbour on either side."""
+        first = int(np.searchsorted(self.x, low, side="left"))
+        last = int(np.searchsorted(self.x, high, side="right"))
+        return max(first - 1, 0), min(last + 1, self._count)
 
     def _halve(self) -> None:
         """Keeps the lowest and the highest of every four points, in their order, so that no peak is lost."""
@@ -65,6 +101,11 @@ class Series:
         self._count = kept.shape[1] + rest.shape[1]
         self._points[:, : kept.shape[1]] = kept
         self._points[:, kept.shape[1] : self._count] = rest
+
+
+def _power_of_two(size: float) -> int:
+    """The smallest power of two that is not below `size`; at least 1."""
+    return 1 << max(math.ceil(size) - 1, 0).bit_length()
 
 
 class Smoothed:

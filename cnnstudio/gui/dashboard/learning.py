@@ -1,0 +1,48 @@
+"""Is it learning? Loss and accuracy beside each other."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from cnnstudio.gui.dashboard.curves import CurvePlot
+from cnnstudio.gui.dashboard.history import History
+
+
+class LearningView(QWidget):
+    """The two plots of a run; what the mouse reads in one, it reads in both."""
+
+    hovered = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loss = CurvePlot("Loss", "lossPlot", "Press Train to see the loss fall")
+        self.accuracy = CurvePlot(
+            "Accuracy", "accuracyPlot", "Press Train to see the accuracy rise", percent=True
+        )
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(20)
+        for plot in (self.loss, self.accuracy):
+            row.addWidget(plot, 1)
+            plot.hovered.connect(self._on_hovered)
+
+    @property
+    def cost(self) -> float:
+        """Seconds that the plots' last paintings took to compute."""
+        return self.loss.plot.cost + self.accuracy.plot.cost
+
+    def show_history(self, history: History, epochs: int) -> None:
+        """Draws what is new and can be seen; the axes go to `epochs`."""
+        self.loss.show_curves(history.loss, epochs, (history, history.version, epochs))
+        self.accuracy.show_curves(history.accuracy, epochs, (history, history.version, epochs))
+
+    def set_cursor(self, epoch: float | None) -> None:
+        """The place in the run that is looked at; None at its end."""
+        self.loss.set_cursor(epoch)
+        self.accuracy.set_cursor(epoch)
+
+    def _on_hovered(self, epoch: object) -> None:
+        place = epoch if isinstance(epoch, float) else None
+        self.loss.set_hover(place)
+        self.accuracy.set_hover(place)

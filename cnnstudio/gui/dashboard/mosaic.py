@@ -1,0 +1,82 @@
+"""Many small grey pictures as one: where each stands, and the pixels of the rows that can be seen."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+GAP = 4
+_SMALLEST = 18
+_LARGEST = 120
+
+
+@dataclass(frozen=True)
+class Grid:
+    """`count` equal cells in rows; all lengths in device pixels."""
+
+    count: int
+    columns: int
+    width: int
+    height: int
+    gap: int
+
+    @property
+    def rows(self) -> int:
+        return math.ceil(self.count / self.columns) if self.columns else 0
+
+    @property
+    def total_height(self) -> int:
+        return max(self.rows * (self.height + self.gap) - self.gap, 0)
+
+    def corner(self, index: int) -> tuple[int, int]:
+        """Left and top of a cell."""
+        row, column = divmod(index, self.columns)
+        return column * (self.width + self.gap), row * (self.height + self.gap)
+
+    def at(self, x: float, y: float) -> int | None:
+        """The cell under a point."""
+        column, inside_x = divmod(x, self.width + self.gap)
+        row, inside_y = divmod(y, self.height + self.gap)
+        index = int(row) * self.columns + int(column)
+        inside = 0 <= column < self.columns and inside_x < self.width and inside_y < self.height
+        return index if inside and 0 <= index < self.count else None
+
+
+def fit(count: int, ratio: float, width: int, height: int, scale: float = 1.0) -> Grid:
+    """The grid with the largest cells that all fit into `width` × `height`, else the smallest, to scroll.
+
+    `ratio` is a cell's height by its width, `scale` the device pixels of one pixel.
+    """
+    gap, smallest, largest = round(GAP * scale), round(_SMALLEST * scale), round(_LARGEST * scale)
+    most = max((width + gap) // (smallest + gap), 1)
+    for columns in range(1, most + 1):
+        grid = _with_columns(count, ratio, width, columns, gap, largest)
+        if grid.total_height <= height:
+            return grid
+    return _with_columns(count, ratio, width, most, gap, largest)
+
+
+def _with_columns(count: int, ratio: float, width: int, columns: int, gap: int, largest: int) -> Grid:
+    side = min(max((width + gap) // columns - gap, 1), largest)
+    # Bounded, whatever shape the maps have.
+    return Grid(count, columns, side, min(max(round(side * ratio), 1), 4 * side), gap)
+
+
+def mosaic(
+    maps: np.ndarray, grid: Grid, first_row: int, last_row: int, palette: np.ndarray, ground: int
+) -> np.ndarray:
+    """The pixels of the rows `first_row` to before `last_row`: uint32 (height, width).
+
+    maps: uint8 (count, h, w). palette: uint32 (256,), what each grey is drawn as. `ground` lies between.
+    """
+    shown = maps[first_row * grid.columns : last_row * grid.columns]
+    rows = math.ceil(len(shown) / grid.columns)
+    down = np.arange(grid.height) * maps.shape[1] // grid.height
+    across = np.arange(grid.width) * maps.shape[2] // grid.width
+    size = (rows * grid.columns, grid.height + grid.gap, grid.width + grid.gap)
+    cells = np.full(size, ground, dtype=np.uint32)
+    cells[: len(shown), : grid.height, : grid.width] = palette[shown[:, down][:, :, across]]
+    ordered = cells.reshape(rows, grid.columns, *cells.shape[1:]).transpose(0, 2, 1, 3)
+    return np.ascontiguousarray(ordered.reshape(rows * cells.shape[1], grid.columns * cells.shape[2]))

@@ -1,0 +1,141 @@
+"""What is trained with: the data set and the recipe, each as a list to choose from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QWidget
+
+from cnnstudio.data.sources import Source, find_source, sources
+from cnnstudio.gui.project import Project
+from cnnstudio.gui.training.controls import TitledComboBox
+from cnnstudio.layers.base import UserError
+from cnnstudio.training.recipe import RECIPES, Recipe
+
+
+class DataSelector(TitledComboBox):
+    """All sources of pictures. Those that are not on the machine lead to the dialog of the data sets."""
+
+    dialog_requested = Signal(object)
+    """The name of the data set that is not there yet; empty for all other wishes."""
+
+    def __init__(self, project: Project, parent: QWidget | None = None) -> None:
+        super().__init__("Data")
+        self.setObjectName("datasetSelector")
+        self.setToolTip("The pictures to train and test with")
+        self._project = project
+        self._sources: dict[str, Source] = {}
+        self.refresh()
+        self.currentIndexChanged.connect(self._on_index_changed)
+        project.dataset_changed.connect(self._on_dataset_changed)
+
+    def refresh(self) -> None:
+        """Lists the sources anew."""
+        self.blockSignals(True)
+        self.clear()
+        self._sources = {source.name: source for source in sources()}
+        name = self._project.dataset_name
+        if name and name not in self._sources:
+            self._add_unlisted(name)
+        for source in self._sources.values():
+            there = source.available()
+            self.addItem(source.title if there else f"{source.title} · download…", source.name)
+            self.setItemData(self.count() - 1, source.description, 3)
+        self.insertSeparator(self.count())
+        self.addItem("Other pictures…", "")
+        self.blockSignals(False)
+        self._show_chosen()
+
+    def _add_unlisted(self, name: str) -> None:
+        """A folder that was named, but not added to the list."""
+        try:
+            self._sources[name] = find_source(name)
+        except UserError:
+            return
+
+    def _show_chosen(self) -> None:
+        self.blockSignals(True)
+        self.setCurrentIndex(self.findData(self._project.dataset_name or None))
+        self.blockSignals(False)
+        self.updateGeometry()
+        self.update()
+
+    def _on_index_changed(self, index: int) -> None:
+        name = str(self.itemData(index) or "")
+        source = self._sources.get(name)
+        if source is None or not source.available():
+            self._show_chosen()
+            self.dialog_requested.emit(name)
+        elif name != self._project.dataset_name:
+            self._project.set_dataset(name, known_classes(source), source.title)
+
+    def _on_dataset_changed(self, _: object) -> None:
+        name = self._project.dataset_name
+        if self.findData(name) < 0:
+            self.refresh()
+        self._show_chosen()
+        source = self._sources.get(name)
+        if source is not None and self._project.classes is None:
+            self._project.set_dataset(name, known_classes(source), source.title)
+
+
+class RecipeSelector(TitledComboBox):
+    """The recipes by name, and the way to change one."""
+
+    edit_requested = Signal()
+
+    def __init__(self, project: Project) -> None:
+        super().__init__("Recipe")
+        self.setObjectName("recipeSelector")
+        self.setToolTip("How it is trained: optimizer, learning rate, batches, augmentation")
+        self._project = project
+        self._refresh()
+        self.currentIndexChanged.connect(self._on_index_changed)
+        project.recipe_changed.connect(self._refresh)
+
+    def _refresh(self, _: object = None) -> None:
+        self.blockSignals(True)
+        self.clear()
+        recipe = self._project.recipe
+        names = [*RECIPES] if recipe.name in RECIPES else [*RECIPES, recipe.name]
+        for name in names:
+            self.addItem(name, name)
+        self.insertSeparator(self.count())
+        self.addItem("Edit recipe…", "")
+        self.setCurrentIndex(self.findData(recipe.name))
+        self.blockSignals(False)
+        self.setToolTip(recipe_in_words(recipe))
+        self.updateGeometry()
+        self.update()
+
+    def _on_index_changed(self, index: int) -> None:
+        name = str(self.itemData(index) or "")
+        self._refresh()
+        if not name:
+            self.edit_requested.emit()
+        elif name in RECIPES:
+            self._project.set_recipe(RECIPES[name])
+
+
+def known_classes(source: Source) -> int | None:
+    """How many classes the source has, where it says so without loading."""
+    classes = source.info().get("classes")
+    return len(classes) if classes else None
+
+
+def recipe_in_words(recipe: Recipe) -> str:
+    """`8 epochs in batches of 128 · sgd, learning rate 0.05, one cycle`."""
+    schedule = recipe.schedule.replace("_", " ")
+    return (
+        f"{recipe.epochs:,} epochs in batches of {recipe.batch_size:,} · "
+        f"{recipe.optimizer}, learning rate {recipe.learning_rate:g}, {schedule}"
+    )
+
+
+def title_of(name: str) -> str:
+    """The title of a data set by its name; of a folder that is in no list, its own name."""
+    try:
+        return find_source(name).title
+    except UserError:
+        return Path(name).name

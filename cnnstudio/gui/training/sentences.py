@@ -1,0 +1,102 @@
+"""What a training is doing, as one sentence with the numbers that one would ask for next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cnnstudio.gui.widgets.words import count, plural
+from cnnstudio.training.events import EpochEnded, Event, Finished, Paused, Progress, Resumed, Started
+
+
+class RunWords:
+    """Follows the events of one run, and puts where it is into words."""
+
+    def __init__(self) -> None:
+        self._begin(None)
+
+    def _begin(self, started: Started | None) -> None:
+        self._started = started
+        self._progress: Progress | None = None
+        self._epoch: EpochEnded | None = None
+        self._finished: Finished | None = None
+        self._paused = False
+
+    def feed(self, events: Iterable[Event]) -> None:
+        """Takes the events in their order."""
+        for event in events:
+            match event:
+                case Started():
+                    self._begin(event)
+                case Progress():
+                    self._progress = event
+                case EpochEnded():
+                    self._epoch = event
+                case Finished():
+                    self._finished = event
+                case Paused() | Resumed():
+                    self._paused = isinstance(event, Paused)
+
+    @property
+    def is_failed(self) -> bool:
+        return self._finished is not None and self._finished.outcome == "failed"
+
+    @property
+    def share(self) -> float:
+        """Of the run's steps, those that are done."""
+        if self._finished is not None and self._finished.outcome == "completed":
+            return 1.0
+        return self._progress.step / self._progress.steps if self._progress is not None else 0.0
+
+    @property
+    def sentence(self) -> str:
+        if self._finished is not None:
+            return self._end(self._finished)
+        if self._started is None:
+            return ""
+        parts = [self._where(self._started)]
+        if self._progress is not None:
+            if self._progress.seconds_left is not None:
+                parts.append(f"{duration(self._progress.seconds_left)} left")
+            if not self._paused:
+                parts.append(f"{count(round(self._progress.images_per_second))} images/s")
+        if self._epoch is not None:
+            parts.append(f"validation accuracy {percent(self._epoch.validation.accuracy)}")
+        return " · ".join(parts)
+
+    def _where(self, started: Started) -> str:
+        done = self._progress.step if self._progress is not None else 0
+        epoch = min(done // max(started.steps_per_epoch, 1) + 1, started.epochs)
+        words = f"poch {count(epoch)} of {count(started.epochs)}"
+        return f"Paused in e{words}" if self._paused else f"E{words}"
+
+    def _end(self, finished: Finished) -> str:
+        if finished.outcome == "failed":
+            return finished.reason
+        if finished.outcome == "completed" and self._started is not None:
+            parts = [f"Done: {plural(self._started.epochs, 'epoch')} in {duration(finished.seconds)}"]
+        else:
+            parts = [finished.reason.rstrip(".")]
+        if finished.test is not None:
+            parts.append(f"test accuracy {percent(finished.test.accuracy)}")
+        if finished.best_epoch is not None:
+            parts.append(f"best was epoch {count(finished.best_epoch)}")
+        return " · ".join(parts)
+
+
+def percent(share: float) -> str:
+    """`73.5 %`."""
+    return f"{100 * share:.1f} %"
+
+
+def duration(seconds: float) -> str:
+    """`12 s`, `1 m 12 s`, `2 h 5 m`, `3 d 4 h`: the two largest units."""
+    left = max(round(seconds), 0)
+    if left < 60:
+        return f"{left} s"
+    if left < 3600:
+        return f"{left // 60} m {left % 60} s"
+    minutes = round(left / 60)
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60} m"
+    hours = round(left / 3600)
+    return f"{hours // 24} d {hours % 24} h"

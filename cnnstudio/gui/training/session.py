@@ -1,0 +1,354 @@
+"""One training at a time, and other work for torch, on the one thread that computes.
+
+Events and news come out of that thread through a queue, which a timer empties in the main thread while there
+is something under way. Stop and pause are flags that the training looks at; they never wait behind it.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from cnnstudio.data.dataset import Dataset
+from cnnstudio.data.progress import Cancelled
+from cnnstudio.data.progress import Progress as DataProgress
+from cnnstudio.data.sources import find_source
+from cnnstudio.design.network import Network
+from cnnstudio.gui.training.job import Job, JobFunction
+from cnnstudio.gui.training.worker import ComputingThread
+from cnnstudio.layers.base import UserError
+from cnnstudio.training.control import Control
+from cnnstudio.training.events import Event, Finished, Paused, Resumed, SnapshotTaken, Started
+from cnnstudio.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from cnnstudio.insight.feature_maps import FeatureMapProbe
+
+DRAIN_EVERY_MS = 40
+_OWN_ERROR = "An error of the program’s own stopped this: {error}. The log says more."
+
+_log = logging.getLogger(__name__)
+
+
+class State(Enum):
+    """What the session is doing for the user's training; other jobs do not show here."""
+
+    IDLE = "idle"
+    LOADING = "loading"
+    """Pressed Train; the first step is still to come."""
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True, eq=False)
+class _News:
+    """Something that the main thread is to do; later news with the same `about` replace it."""
+
+    act: Callable[[], object]
+    about: object = None
+
+
+class TrainingSession(QObject):
+    """Starts, pauses and stops the training. All signals come in the main thread."""
+
+    state_changed = Signal(object)
+    """The new State."""
+    events = Signal(object)
+    """A tuple of the run's events, at most 30 times a second; of feature maps only the newest."""
+    failed = Signal(object)
+    """One sentence for the user."""
+    loading = Signal(object)
+    """What is done before the first step, as a data.progress.Progress."""
+    dataset_loaded = Signal(object)
+    """(name, Dataset), when a data set that was asked for is in memory."""
+
+    _torch_loaded = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.run: Path | None = None
+        self._state = State.IDLE
+        self._control = Control()
+        self._queue: queue.SimpleQueue[Event | _News] = queue.SimpleQueue()
+        self._unread: deque[Event | _News] = deque()
+        self._jobs: set[Job] = set()
+        self._watched: tuple[str, int] | None = None
+        self._probe: FeatureMapProbe | None = None
+        self._preloaded = False
+        self._main_is_ready = threading.Event()
+        self._dataset: tuple[str, Dataset] | None = None
+        self._thread = ComputingThread(self)
+        self._thread.done.connect(self._on_task_done)
+        self._torch_loaded.connect(self._on_torch_loaded)
+        self._timer = QTimer(self)
+        self._timer.setInterval(DRAIN_EVERY_MS)
+        self._timer.timeout.connect(self.drain)
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything at all is under way, jobs included."""
+        return self._thread.tasks > 0
+
+    # What the main thread asks for
+
+    def preload(self) -> None:
+        """Imports torch on the computing thread, before anything else there. Once is enough."""
+        if not self._preloaded:
+            self._preloaded = True
+            self._do(self._import_torch)
+
+    def start(self, network: Network, dataset_name: str, recipe: Recipe) -> None:
+        """Loads the data and trains. The network is a value, so it may be edited meanwhile."""
+        if self._state is not State.IDLE:
+            return
+        self.preload()
+        self._control = Control()
+        self.run = None
+        control = self._control
+        self._set_state(State.LOADING)
+        if self.is_busy:
+            self.loading.emit(DataProgress(0, None, "Getting ready"))
+        self._do(lambda: self._train(network, dataset_name, recipe, control))
+
+    def pause(self) -> None:
+        """Waits after the step that is being made."""
+        self._control.request_pause()
+
+    def resume(self) -> None:
+        """Goes on after a pause."""
+        self._control.request_resume()
+
+    def stop(self) -> None:
+        """Ends the training after the step that is being made, or the loading before it."""
+        if self._state is not State.IDLE:
+            self._control.request_stop()
+            self._set_state(State.STOPPING)
+
+    def watch(self, node_id: str, picture: int) -> None:
+        """The layer and the example picture whose feature maps are wanted while it trains."""
+        self._watched = (node_id, picture)
+        if self._probe is not None:
+            self._probe.watch(node_id, picture)
+
+    def run_job(
+        self,
+        function: JobFunction,
+        on_done: Callable[[Any], object],
+        on_error: Callable[[str], object] | None = None,
+        on_progress: Callable[[Any], object] | None = None,
+    ) -> Job:
+        """Runs `function(progress, cancelled)` on the computing thread, after what is under way there.
+
+        The other three are called in the main thread: with its result; with a sentence if it failed, by
+        default as `failed`; with what it gave to `progress`, the newest only. After `cancel()` none is.
+        """
+        self.preload()
+        job = Job(function, on_done, on_error or self.failed.emit, on_progress or _ignore)
+        self._jobs.add(job)
+        self._do(lambda: self._run_job(job))
+        return job
+
+    def shutdown(self, seconds: float = 3.0) -> bool:
+        """Stops everything, keeps the checkpoint and ends the thread; False where it did not end in time."""
+        self._control.request_stop()
+        for job in self._jobs:
+            job.cancel()
+        self._main_is_ready.set()
+        ended = self._thread.close(seconds)
+        self.drain()
+        self._timer.stop()
+        self._set_state(State.IDLE)
+        return ended
+
+    def _do(self, task: Callable[[], None]) -> None:
+        self._thread.do(task)
+        if not self._thread.is_closing:
+            self._timer.start()
+
+    # In the computing thread
+
+    def _import_torch(self) -> None:
+        import torch
+
+        threads = torch.get_num_threads()
+        self._torch_loaded.emit()
+        # The main thread sets its own number to 1, which reaches into libraries that keep one number for all.
+        self._main_is_ready.wait()
+        torch.set_num_threads(threads)
+        import cnnstudio.insight.feature_maps
+        import cnnstudio.runs.recorder  # noqa: F401  # so that Train starts at once
+
+    def _train(self, network: Network, dataset_name: str, recipe: Recipe, control: Control) -> None:
+        started = False
+
+        def emit(event: Event) -> None:
+            nonlocal started
+            started = started or isinstance(event, Started)
+            self._queue.put(event)
+
+        try:
+            dataset = self._load(dataset_name, control)
+            if not control.stop.is_set():
+                self._record(network, dataset, recipe, control, emit)
+        except Cancelled:
+            return
+        except UserError as error:
+            self._tell_failed(str(error))
+        except Exception as error:
+            _log.exception("Training failed")
+            # After Started, the Finished event has said that it failed.
+            if not started:
+                self._tell_failed(_OWN_ERROR.format(error=_short(error)))
+        finally:
+            self._tell(lambda: self._set_state(State.IDLE))
+
+    def _record(
+        self,
+        network: Network,
+        dataset: Dataset,
+        recipe: Recipe,
+        control: Control,
+        emit: Callable[[Event], None],
+    ) -> None:
+        from cnnstudio.insight.feature_maps import FeatureMapProbe
+        from cnnstudio.runs.recorder import start_run
+
+        self._probe = FeatureMapProbe()
+        if self._watched is not None:
+            self._probe.watch(*self._watched)
+        try:
+            start_run(network, dataset, recipe, control=control, emit=emit, probes=[self._probe])
+        finally:
+            self._probe = None
+
+    def _load(self, name: str, control: Control) -> Dataset:
+        """The data set, from memory where it was the last one."""
+        if self._dataset is None or self._dataset[0] != name:
+            self._dataset = None
+            dataset = find_source(name).load(self._tell_loading, control.stop.is_set)
+            self._dataset = (name, dataset)
+        loaded = self._dataset
+        self._tell(lambda: self.dataset_loaded.emit(loaded))
+        self._tell_loading(DataProgress(0, None, "Getting ready"))
+        return loaded[1]
+
+    def _run_job(self, job: Job) -> None:
+        try:
+            if not job.is_cancelled:
+                result = job.function(
+                    lambda value: self._tell(lambda: job.progressed(value), about=job),
+                    lambda: job.is_cancelled or self._thread.is_closing,
+                )
+                self._tell(lambda: job.done(result))
+        except Cancelled:
+            pass
+        except UserError as error:
+            sentence = str(error)
+            self._tell(lambda: job.failed(sentence))
+        except Exception as error:
+            _log.exception("A job failed")
+            sentence = _OWN_ERROR.format(error=_short(error))
+            self._tell(lambda: job.failed(sentence))
+        finally:
+            self._tell(lambda: self._jobs.discard(job))
+
+    def _tell(self, act: Callable[[], object], about: object = None) -> None:
+        self._queue.put(_News(act, about))
+
+    def _tell_loading(self, progress: DataProgress) -> None:
+        self._tell(lambda: self.loading.emit(progress), about="loading")
+
+    def _tell_failed(self, sentence: str) -> None:
+        self._tell(lambda: self.failed.emit(sentence))
+
+    # Back in the main thread
+
+    def _on_torch_loaded(self) -> None:
+        # Its first use of torch, and its only one: the computing thread keeps its speed.
+        sys.modules["torch"].set_num_threads(1)
+        self._main_is_ready.set()
+
+    def drain(self) -> None:
+        """Hands on what came since the last time, in its order, and the state that follows from it."""
+        while True:
+            try:
+                self._unread.append(self._queue.get_nowait())
+            except queue.Empty:
+                break
+        replaced = _replaced(self._unread)
+        while self._unread:
+            # Taken off one by one: what one listener fails at does not keep the rest from the others.
+            item = self._unread.popleft()
+            if isinstance(item, _News):
+                if item not in replaced:
+                    item.act()
+                continue
+            events = [item]
+            while self._unread and not isinstance(self._unread[0], _News):
+                events.append(self._unread.popleft())  # type: ignore[arg-type]  # the loop says that it is an Event
+            self._follow(events)
+
+    def _follow(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, Started | Finished) and event.run is not None:
+                self.run = Path(event.run)
+        self.events.emit(_with_newest_pictures(events))
+        for event in events:
+            if isinstance(event, Started | Resumed) and self._state is not State.STOPPING:
+                self._set_state(State.RUNNING)
+            elif isinstance(event, Paused) and self._state is not State.STOPPING:
+                self._set_state(State.PAUSED)
+            elif isinstance(event, Finished) and event.outcome == "failed":
+                self.failed.emit(event.reason)
+
+    def _on_task_done(self, task: object) -> None:
+        self.drain()
+        if not self.is_busy:
+            self._timer.stop()
+
+    def _set_state(self, state: State) -> None:
+        if state is not self._state:
+            self._state = state
+            self.state_changed.emit(state)
+
+
+def _replaced(items: Iterable[Event | _News]) -> set[_News]:
+    """The news that later news about the same thing make old."""
+    newest: dict[object, _News] = {}
+    old = set()
+    for item in items:
+        if isinstance(item, _News) and item.about is not None:
+            if item.about in newest:
+                old.add(newest[item.about])
+            newest[item.about] = item
+    return old
+
+
+def _with_newest_pictures(events: list[Event]) -> tuple[Event, ...]:
+    """All events, but of the pictures only the newest."""
+    pictures = [event for event in events if isinstance(event, SnapshotTaken)]
+    return tuple(event for event in events if event not in pictures[:-1])
+
+
+def _short(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 160 else text[:159] + "…"
+
+
+def _ignore(_: object) -> None:
+    """For those who do not want to hear."""
