@@ -1,0 +1,199 @@
+"""The dialog of the data sets."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog, QLabel, QPushButton
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.data.dataset import DataError
+from cnnstudio.data.progress import CancelFunction, Progress, ProgressFunction, check
+from cnnstudio.data.sources import sources
+from cnnstudio.data.sources.cifar10 import Cifar10
+from cnnstudio.gui.data.dialog import DataDialog
+from cnnstudio.gui.data.source_row import SourceRow
+
+
+@pytest.fixture
+def dialog(qtbot: QtBot) -> Iterator[DataDialog]:
+    dialog = DataDialog()
+    qtbot.addWidget(dialog)
+    dialog.show()
+    yield dialog
+    dialog.close()
+
+
+def row(dialog: DataDialog, name: str) -> SourceRow:
+    found = dialog.findChild(SourceRow, f"source_{name}")
+    assert isinstance(found, SourceRow)
+    return found
+
+
+def press(qtbot: QtBot, dialog: DataDialog, source: str, button: str) -> None:
+    qtbot.mouseClick(row(dialog, source).findChild(QPushButton, button), Qt.MouseButton.LeftButton)
+
+
+def shown(dialog: DataDialog, source: str) -> str:
+    """All that the row says."""
+    labels = row(dialog, source).findChildren(QLabel)
+    return "\n".join(label.text() for label in labels if label.isVisible())
+
+
+def buttons(dialog: DataDialog, source: str) -> set[str]:
+    found = row(dialog, source).findChildren(QPushButton)
+    return {button.objectName() for button in found if button.isVisible()}
+
+
+def picture_folder(folder: Path, classes: int = 2) -> Path:
+    for number in range(classes):
+        place = folder / f"kind-{number}"
+        place.mkdir(parents=True)
+        for index in range(3):
+            Image.new("RGB", (8, 8), (40 * index, 0, 0)).save(place / f"{index}.png")
+    return folder
+
+
+def test_every_source_has_a_row_with_what_can_be_done(dialog: DataDialog, qtbot: QtBot) -> None:
+    assert buttons(dialog, "shapes") == {"use"}
+    assert buttons(dialog, "cifar10") == {"download", "archive"}
+    qtbot.waitUntil(lambda: "10 classes · 10,000 training pictures" in shown(dialog, "shapes"))
+    assert "Ready" in shown(dialog, "shapes")
+    assert "Not on this computer" in shown(dialog, "cifar10")
+
+
+def test_use_chooses_the_data_set_and_closes(dialog: DataDialog, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(dialog.chosen) as chosen:
+        press(qtbot, dialog, "shapes", "use")
+    assert chosen.args == ["shapes"]
+    assert not dialog.isVisible()
+
+
+def test_a_download_shows_how_far_it_is_and_that_it_is_there(
+    dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, there = threading.Event(), threading.Event()
+
+    def download(self: Cifar10, progress: ProgressFunction, cancelled: CancelFunction) -> None:
+        progress(Progress(41, 170, "Downloading CIFAR-10: 41 of 170 MB"))
+        go_on.wait(10)
+        there.set()
+
+    monkeypatch.setattr(Cifar10, "download", download)
+    monkeypatch.setattr(Cifar10, "available", lambda self: there.is_set())
+    press(qtbot, dialog, "cifar10", "download")
+    qtbot.waitUntil(lambda: "41 of 170 MB" in shown(dialog, "cifar10"))
+    assert buttons(dialog, "cifar10") == {"cancel"}
+    assert not row(dialog, "shapes").findChild(QPushButton, "use").isEnabled()
+    go_on.set()
+    qtbot.waitUntil(lambda: buttons(dialog, "cifar10") == {"use"})
+    assert "CIFAR-10 is ready." in shown(dialog, "cifar10")
+    assert row(dialog, "shapes").findChild(QPushButton, "use").isEnabled()
+
+
+def test_a_download_that_fails_says_why_and_can_be_tried_again(
+    dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def download(self: Cifar10, progress: ProgressFunction, cancelled: CancelFunction) -> None:
+        raise DataError("example.org answers 404 (Not Found)")
+
+    monkeypatch.setattr(Cifar10, "download", download)
+    press(qtbot, dialog, "cifar10", "download")
+    qtbot.waitUntil(lambda: "example.org answers 404 (Not Found)" in shown(dialog, "cifar10"))
+    qtbot.waitUntil(lambda: buttons(dialog, "cifar10") == {"download", "archive"})
+
+
+def hanging_download(started: threading.Event, ended: threading.Event) -> object:
+    """A download that goes on until it is cancelled."""
+
+    def download(self: Cifar10, progress: ProgressFunction, cancelled: CancelFunction) -> None:
+        started.set()
+        try:
+            while True:
+                check(cancelled)
+                threading.Event().wait(0.01)
+        finally:
+            ended.set()
+
+    return download
+
+
+def test_cancel_ends_the_download_without_a_complaint(
+    dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, ended = threading.Event(), threading.Event()
+    monkeypatch.setattr(Cifar10, "download", hanging_download(started, ended))
+    press(qtbot, dialog, "cifar10", "download")
+    assert started.wait(10)
+    press(qtbot, dialog, "cifar10", "cancel")
+    qtbot.waitUntil(lambda: buttons(dialog, "cifar10") == {"download", "archive"})
+    assert ended.is_set()
+    assert not row(dialog, "cifar10").findChild(QLabel, "message").isVisible()
+
+
+def test_closing_the_dialog_calls_the_download_off(
+    dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, ended = threading.Event(), threading.Event()
+    monkeypatch.setattr(Cifar10, "download", hanging_download(started, ended))
+    press(qtbot, dialog, "cifar10", "download")
+    assert started.wait(10)
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    assert ended.is_set()
+    assert not dialog.isVisible()
+
+
+def test_a_wrong_archive_is_refused_in_words(
+    dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    archive = tmp_path / "wrong.tar.gz"
+    archive.write_bytes(b"no archive")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *arguments: (str(archive), ""))
+    press(qtbot, dialog, "cifar10", "archive")
+    qtbot.waitUntil(lambda: "is not the whole archive of CIFAR-10" in shown(dialog, "cifar10"))
+
+
+def test_a_folder_of_pictures_is_added_and_can_be_used_and_removed(
+    dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = picture_folder(tmp_path / "flowers")
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *arguments: str(folder))
+    qtbot.mouseClick(dialog.findChild(QPushButton, "addFolder"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: dialog.findChild(SourceRow, "source_flowers") is not None)
+    qtbot.waitUntil(lambda: "2 classes · 6 training pictures" in shown(dialog, "flowers"))
+    qtbot.waitUntil(lambda: row(dialog, "flowers").findChild(QPushButton, "remove").isEnabled())
+    assert buttons(dialog, "flowers") == {"use", "remove"}
+    press(qtbot, dialog, "flowers", "remove")
+    assert [source.name for source in sources()] == ["cifar10", "shapes"]
+    assert len(list(folder.rglob("*.png"))) == 6
+
+
+def test_a_folder_that_is_no_data_set_says_what_is_missing(
+    dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = picture_folder(tmp_path / "one", classes=1)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *arguments: str(folder))
+    qtbot.mouseClick(dialog.findChild(QPushButton, "addFolder"), Qt.MouseButton.LeftButton)
+    message = dialog.findChild(QLabel, "dataMessage")
+    qtbot.waitUntil(message.isVisible)
+    assert "holds only one class" in message.text()
+
+
+def test_a_folder_that_is_gone_says_so(dialog: DataDialog, qtbot: QtBot, tmp_path: Path) -> None:
+    from cnnstudio.data.sources import add_folder
+
+    folder = picture_folder(tmp_path / "flowers")
+    add_folder(folder)
+    folder.rename(tmp_path / "elsewhere")
+    again = DataDialog()
+    qtbot.addWidget(again)
+    again.show()
+    assert "Its folder is missing" in shown(again, "flowers")
+    assert buttons(again, "flowers") == {"remove"}
+    qtbot.waitUntil(lambda: "There is no folder" in shown(again, "flowers"))
+    again.close()
