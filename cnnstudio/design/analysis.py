@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from cnnstudio.design.network import MAXIMUM_NODES, Network, Node
-from cnnstudio.layers.base import WHOLE, Append, Group, Mend, Shape, ShapeError, Window
+from cnnstudio.layers.base import WHOLE, Append, Group, Mend, SetInside, Shape, ShapeError, Window
 
 MAXIMUM_PARAMETERS = 2**31
 """Of one layer and of the whole network. Weights, gradients and optimizer state would take 32 GB."""
@@ -235,6 +235,8 @@ class _Asker:
                 part.macs += group.own_macs(shape, inside)
             except ShapeError as error:
                 part.output, part.error = error.assumed, error.with_traceback(None)
+                if isinstance(error.fix, SetInside) and not _changes(node, error.fix):
+                    error.fix = None
         return part
 
     def _bodies(self, node: Node, group: Group, shape: Shape | None) -> tuple[tuple[_Flow, int], ...]:
@@ -248,6 +250,10 @@ class _Asker:
             bodies.append((flow, left if alike else 1))
             left -= bodies[-1][1]
         return tuple(bodies)
+
+
+def _changes(node: Node, mend: SetInside) -> bool:
+    return any(each.layer.taking(mend.values) != each.layer for each in node.walk_active())
 
 
 def _window(bodies: Sequence[tuple[_Flow, int]]) -> Window:

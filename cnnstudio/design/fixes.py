@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from cnnstudio.design import edits
 from cnnstudio.design.analysis import Problem
 from cnnstudio.design.network import Network, Place
-from cnnstudio.layers.base import Append, InsertBefore, SetParameters
+from cnnstudio.layers.base import Append, InsertBefore, SetInside, SetParameters
 from cnnstudio.layers.catalog import layer_type
 
 
@@ -24,6 +22,8 @@ def mended(network: Network, problem: Problem) -> Network:
         added = [network.fresh_ids().node(layer_type(mend.layer_type)(**mend.values))]
         return edits.insert(network, network.place(node_id), added)
     if isinstance(mend, SetParameters):
-        layer = dataclasses.replace(network.node(node_id).layer, **mend.values)
-        return edits.replace(network, node_id, layer=layer)
+        node = network.node(node_id)
+        for each in node.walk_active() if isinstance(mend, SetInside) else [node]:
+            network = edits.replace(network, each.id, layer=each.layer.taking(mend.values))
+        return network
     raise edits.EditError("this problem has no mend; change the layers by hand")

@@ -60,6 +60,13 @@ class Node:
         for child in self.children:
             yield from child.walk()
 
+    def walk_active(self) -> Iterator[Node]:
+        """Those of them that are part of the model."""
+        if self.is_active:
+            yield self
+            for child in self.children:
+                yield from child.walk_active()
+
 
 @dataclass(frozen=True)
 class Place:

@@ -7,12 +7,13 @@ else here needs torch, so the designer works before torch is loaded.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from cnnstudio.layers.errors import ParameterError, ShapeError, UserError
-from cnnstudio.layers.mends import Append, InsertBefore, Mend, SetParameters
+from cnnstudio.layers.mends import Append, InsertBefore, Mend, SetInside, SetParameters
 from cnnstudio.layers.params import check_all, parameters
 from cnnstudio.layers.shape import Shape
 
@@ -29,6 +30,7 @@ __all__ = [
     "Mend",
     "ParameterError",
     "Pieces",
+    "SetInside",
     "SetParameters",
     "Shape",
     "ShapeError",
@@ -132,6 +134,11 @@ class Layer:
         if getattr(self, "activation", None) == "softmax":
             return dataclasses.replace(self, activation="linear")  # type: ignore[call-arg]  # only types with the field come here
         return self
+
+    def taking(self, values: Mapping[str, Any]) -> Self:
+        """The layer with these values; itself where it does not have all of these parameters."""
+        known = {parameter.name for parameter in parameters(self)}
+        return dataclasses.replace(self, **values) if known.issuperset(values) else self
 
     def giving(self, features: int) -> SetParameters | None:
         """What would make a classifier's last layer give `features` scores; None for any other layer."""

@@ -59,4 +59,9 @@ class SetParameters:
         return self.words
 
 
-Mend = InsertBefore | Append | SetParameters
+@dataclass(frozen=True)
+class SetInside(SetParameters):
+    """The same for all layers in the faulty group that have such parameters."""
+
+
+Mend = InsertBefore | Append | SetParameters | SetInside

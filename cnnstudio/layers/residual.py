@@ -12,7 +12,7 @@ from cnnstudio.layers.activations import (
     keras_activation_layers,
     pytorch_activation,
 )
-from cnnstudio.layers.base import Group, SetParameters, Shape, ShapeError
+from cnnstudio.layers.base import Group, Mend, SetInside, SetParameters, Shape, ShapeError
 from cnnstudio.layers.params import choice
 from cnnstudio.layers.sliding import as_code
 
@@ -62,11 +62,11 @@ class Residual(Group):
             assumed=body,
         )
 
-    def _projection(self, shape: Shape, body: Shape) -> SetParameters | None:
+    def _projection(self, shape: Shape, body: Shape) -> Mend | None:
         try:
             self._strides(shape, body)
-        except ShapeError:
-            return None
+        except ShapeError as error:
+            return error.fix
         return SetParameters({"shortcut": "projection"}, "set shortcut to projection")
 
     def _strides(self, shape: Shape, body: Shape) -> tuple[int, int]:
@@ -78,9 +78,11 @@ class Residual(Group):
             horizontal = _stride(shape.width, body.width)
             if vertical and horizontal:
                 return vertical, horizontal
+        pictures = shape.is_picture and body.is_picture
         raise ShapeError(
-            f"cannot project its input of {shape}{{source}} to the {body} that its layers make: "
-            "only the channels and a stride can be changed; padding “same” inside keeps the size",
+            f"cannot project its input of {shape}{{source}} to the {body} that its layers make, "
+            "for only the channels and the stride can be changed",
+            SetInside({"padding": "same"}, "set padding to same inside it") if pictures else None,
             assumed=body,
         )
 
