@@ -43,7 +43,7 @@ def keep(path: Path, key: str, dataset: Dataset) -> None:
 def kept(path: Path, key: str) -> Dataset | None:
     """What `keep` wrote for that very key; None where there is nothing, something else or damage."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             about: dict[str, Any] = json.loads(arrays["about"].tobytes())
             if about["key"] != key:
                 return None

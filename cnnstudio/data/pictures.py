@@ -36,7 +36,7 @@ SUFFIXES = frozenset(
 """File names that promise a picture."""
 
 # Named so that no other reader is ever tried: some of Pillow's start programs (EPS calls Ghostscript).
-_FORMATS = ("JPEG", "MPO", "PNG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM", "TGA")
+_FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM", "TGA")
 _ORIENTATION = 0x0112  # the Exif tag
 _MOST_PIXELS = 90_000_000  # a small file can claim any size (a decompression bomb)
 _SIDEWAYS = (5, 6, 7, 8)  # its values for pictures that lie on their side
@@ -60,7 +60,7 @@ def read_pixels(path: Path, shape: tuple[int, int, int]) -> Pixels:
     """
     channels, height, width = shape
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with _open(path) as image:
             if image.width * image.height > _MOST_PIXELS:
                 raise ValueError("it has too many pixels")
             # A JPEG is decoded at half its size or less where that is still twice as large as needed.
@@ -76,7 +76,7 @@ def read_pixels(path: Path, shape: tuple[int, int, int]) -> Pixels:
 def picture_size(path: Path) -> tuple[int, int]:
     """(width, height) of the upright picture, from the file's head alone. Raises DataError."""
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with _open(path) as image:
             width, height = image.size
             if image.getexif().get(_ORIENTATION) in _SIDEWAYS:
                 return height, width
@@ -106,6 +106,12 @@ def to_rgb(image: Image.Image) -> Image.Image:
         white = Image.new("RGBA", picture.size, "white")
         return Image.alpha_composite(white, picture).convert("RGB")
     return image.convert("RGB")
+
+
+def _open(path: Path) -> Image.Image:
+    # A format that is asked for by name has to be known; left alone, Pillow learns most only when the first fail.
+    Image.init()
+    return Image.open(path, formats=_FORMATS)
 
 
 def _from_deep_grey(image: Image.Image) -> Image.Image:

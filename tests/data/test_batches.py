@@ -1,0 +1,156 @@
+"""Batches hold the right pictures, moved and normalised as asked, in an order that the seed decides."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cnnstudio.data import Split
+from cnnstudio.data.batches import Batches, normalise, statistics
+
+NOTHING = torch.zeros(3), torch.ones(3) / 255  # a normalisation that leaves the pixels' values as they are
+
+
+def numbered(count: int, shape: tuple[int, int, int] = (3, 4, 5)) -> Split:
+    """Picture i has label i and is told from all others by its pixels."""
+    random = np.random.default_rng(0)
+    return Split(random.integers(0, 256, (count, *shape), dtype=np.uint8), np.arange(count, dtype=np.int64))
+
+
+def batches(split: Split, **settings: object) -> Batches:
+    channels = split.shape[0]
+    given = {"batch_size": 4, "shuffle": True} | settings
+    return Batches(split, "cpu", NOTHING[0][:channels], NOTHING[1][:channels], **given)  # type: ignore[arg-type]
+
+
+def labels_of(batches: Batches, epoch: int = 0) -> list[int]:
+    return torch.cat([labels for _, labels in batches.epoch(epoch)]).tolist()
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5), (1, 6, 6), (3, 1, 1)])
+@pytest.mark.parametrize("stored", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_every_picture_comes_once_with_its_label(shape: tuple[int, int, int], stored: str, shuffle: bool) -> None:
+    split = numbered(11, shape)
+    if stored == "NHWC":
+        images = np.ascontiguousarray(split.images.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+        split = Split(images, split.labels)
+    seen = []
+    for images, labels in batches(split, shuffle=shuffle).epoch(3):
+        assert images.dtype == torch.float32
+        assert images.is_contiguous(memory_format=torch.channels_last)
+        assert np.array_equal(images.numpy().round(), split.images[labels.numpy()])
+        seen += labels.tolist()
+    assert sorted(seen) == list(range(11))
+    assert (seen == list(range(11))) is not shuffle
+
+
+def test_pixels_are_normalised_per_channel() -> None:
+    split = numbered(6)
+    mean, std = (torch.from_numpy(values) for values in statistics(split))
+    expected = (split.images / 255 - mean.numpy()[:, None, None]) / std.numpy()[:, None, None]
+    ((images, _),) = Batches(split, "cpu", mean, std, batch_size=6, shuffle=False).epoch(0)
+    np.testing.assert_allclose(images.numpy(), expected, atol=1e-5)
+    alone = normalise(torch.from_numpy(split.images.copy()), mean, std)
+    np.testing.assert_allclose(alone.numpy(), expected, atol=1e-5)
+    assert alone.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_the_order_depends_on_seed_and_epoch_alone() -> None:
+    split = numbered(50)
+    one = batches(split, seed=1)
+    assert labels_of(one, 1) == labels_of(batches(split, seed=1), 1)
+    assert labels_of(one, 1) == labels_of(batches(split, seed=1, flip=True, shift=2, batch_size=7), 1)
+    assert labels_of(one, 0) != labels_of(one, 1)
+    assert labels_of(one, 0) != labels_of(batches(split, seed=2), 0)
+
+
+def test_the_same_seed_moves_pictures_the_same_way() -> None:
+    split = numbered(50, (3, 8, 8))
+    first, again, other = (
+        torch.cat([images for images, _ in batches(split, shuffle=False, flip=True, shift=2, seed=seed).epoch(0)])
+        for seed in (1, 1, 2)
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_a_negative_seed_is_a_seed_too() -> None:
+    assert sorted(labels_of(batches(numbered(9), seed=-3))) == list(range(9))
+
+
+def test_flip_mirrors_about_half_of_the_pictures_and_nothing_else() -> None:
+    split = numbered(400)
+    mirrored = 0
+    for images, labels in batches(split, flip=True, batch_size=50).epoch(0):
+        for image, label in zip(images.numpy().round(), labels.tolist(), strict=True):
+            original = split.images[label]
+            is_mirror = np.array_equal(image, original[:, :, ::-1])
+            assert is_mirror or np.array_equal(image, original)
+            mirrored += is_mirror
+    assert 150 < mirrored < 250
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_shift_moves_every_way_and_mirrors_at_the_sides(flip: bool) -> None:
+    split = numbered(500, (3, 6, 7))
+    padded = np.pad(split.images, ((0, 0), (0, 0), (2, 2), (2, 2)), mode="reflect")
+    found = set()
+    for images, labels in batches(split, shift=2, flip=flip, batch_size=100).epoch(0):
+        for image, label in zip(images.numpy().round(), labels.tolist(), strict=True):
+            moves = [
+                (down, right, mirror)
+                for down in range(5)
+                for right in range(5)
+                for mirror in ((1, -1) if flip else (1,))
+                if np.array_equal(image, padded[label][:, down : down + 6, right : right + 7][:, :, ::mirror])
+            ]
+            assert moves
+            found.add(moves[0])
+    assert len(found) == (50 if flip else 25)
+
+
+def test_a_shift_larger_than_the_picture_is_as_much_as_there_is() -> None:
+    for images, _ in batches(numbered(8, (1, 2, 1)), shift=9, flip=True).epoch(0):
+        assert images.shape[1:] == (1, 2, 1)
+
+
+@settings(max_examples=100)
+@given(count=st.integers(0, 60), batch_size=st.integers(1, 70), drop_last=st.booleans())
+def test_batches_are_whole_and_never_of_a_single_rest(count: int, batch_size: int, drop_last: bool) -> None:
+    given = batches(numbered(count, (1, 1, 1)), batch_size=batch_size, drop_last=drop_last)
+    seen = [labels.tolist() for _, labels in given.epoch(0)]
+    sizes = [len(labels) for labels in seen]
+    assert len(sizes) == len(given)
+    assert len({label for labels in seen for label in labels}) == sum(sizes)
+    if drop_last and count > batch_size:
+        assert sizes == [batch_size] * (count // batch_size)
+    else:
+        assert sum(sizes) == count
+        assert 1 not in sizes or 1 in (batch_size, count)
+        assert all(size == batch_size for size in sizes[:-1])
+        assert not sizes or sizes[-1] <= batch_size + 1
+
+
+def test_a_batch_larger_than_the_set_is_the_whole_set() -> None:
+    assert [len(labels) for _, labels in batches(numbered(5), batch_size=512, drop_last=True).epoch(0)] == [5]
+
+
+def test_no_batch_at_all_is_a_mistake_of_the_caller() -> None:
+    with pytest.raises(ValueError, match="batch_size"):
+        batches(numbered(5), batch_size=0)
+
+
+def test_channels_last_pictures_are_shared_not_copied() -> None:
+    images = np.zeros((8, 4, 4, 3), np.uint8)
+    given = batches(Split(images.transpose(0, 3, 1, 2), np.zeros(8, np.int64)), shuffle=False)
+    images[:] = 7
+    assert all((batch.round() == 7).all() for batch, _ in given.epoch(0))
+
+
+def test_another_memory_format_is_given_on_request() -> None:
+    for images, _ in batches(numbered(8), memory_format=torch.contiguous_format).epoch(0):
+        assert images.is_contiguous()
