@@ -1,0 +1,110 @@
+"""What `cnnstudio train` prints: events as JSON lines, or a table of epochs above a line that moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cnnstudio.cli.output import LiveLine, bar, duration, percent, print_json
+from cnnstudio.training.events import (
+    EpochEnded,
+    Event,
+    Finished,
+    Paused,
+    Progress,
+    Resumed,
+    SnapshotTaken,
+    Started,
+    Warned,
+)
+
+_HEADS = ("Epoch", "Loss", "Accuracy", "Val. loss", "Val. accuracy", "Images/s", "Time")
+_WIDTHS = (7, 8, 9, 10, 14, 9, 10)
+
+
+class JsonPrinter:
+    """One JSON object a line for each event."""
+
+    def __call__(self, event: Event) -> None:
+        print_json(event.to_json())
+
+
+class TextPrinter:
+    """For people. Where the output is no terminal, only whole lines come."""
+
+    def __init__(self) -> None:
+        self._line = LiveLine()
+        self._started: Started | None = None
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Started():
+                self._start(event)
+            case Progress():
+                self._line.show(self._progress(event))
+            case EpochEnded():
+                self._say(_row(_epoch_cells(event)) + ("  best so far" if event.best else ""))
+            case Warned():
+                self._say(f"Note: {event.message}")
+            case Paused() | Resumed() | SnapshotTaken():
+                pass
+            case Finished():
+                self._finish(event)
+
+    def _say(self, text: str) -> None:
+        self._line.clear()
+        print(text, flush=True)
+
+    def _start(self, event: Started) -> None:
+        self._started = event
+        threads = f", {event.threads} threads" if event.device == "cpu" else ""
+        source = "the test set" if event.validation == "test" else "set aside"
+        self._say(
+            f"{event.network_name} · {event.parameters:,} parameters · {event.device}{threads}\n"
+            f"{event.train_images:,} pictures to train with, {event.validation_images:,} to validate ({source})\n"
+            f"{event.epochs:,} epochs of {event.steps_per_epoch:,} steps of {event.batch_size:,} pictures\n\n"
+            f"{_row(_HEADS)}"
+        )
+
+    def _progress(self, event: Progress) -> str:
+        epochs = self._started.epochs if self._started else 1
+        share = event.step / event.steps if event.steps else 0.0
+        parts = [f"Epoch {min(int(event.epoch) + 1, epochs)} of {epochs} {bar(share)} {share * 100:.0f} %"]
+        if event.losses:
+            parts.append(f"loss {sum(event.losses) / len(event.losses):.3f}")
+        parts.append(f"{event.images_per_second:,.0f} images/s")
+        if event.seconds_left is not None:
+            parts.append(f"{duration(event.seconds_left)} left")
+        return " · ".join(parts)
+
+    def _finish(self, event: Finished) -> None:
+        words = {"completed": "Done", "stopped": "Stopped", "failed": "Failed"}
+        lines = [f"\n{words[event.outcome]} after {duration(event.seconds)}. {event.reason}"]
+        if event.test is not None:
+            scores = f"accuracy {percent(event.test.accuracy)}, loss {event.test.loss:.4f}"
+            lines.append(
+                f"Test: {scores}" + (f" (weights of epoch {event.best_epoch})" if event.best_epoch else "")
+            )
+        if event.run:
+            lines.append(f"Run: {event.run}")
+        self._say("\n".join(lines))
+
+
+def printer(as_json: bool) -> Callable[[Event], None]:
+    """The printer of events that the user asked for."""
+    return JsonPrinter() if as_json else TextPrinter()
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    return "".join(cell.rjust(width) for cell, width in zip(cells, _WIDTHS, strict=True))
+
+
+def _epoch_cells(event: EpochEnded) -> tuple[str, ...]:
+    return (
+        str(event.epoch),
+        f"{event.train.loss:.4f}",
+        percent(event.train.accuracy),
+        f"{event.validation.loss:.4f}",
+        percent(event.validation.accuracy),
+        f"{event.images_per_second:,.0f}",
+        duration(event.seconds),
+    )

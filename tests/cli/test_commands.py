@@ -1,0 +1,312 @@
+"""The commands that need no torch, and what all commands share: errors, help, exit statuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from cnnstudio import __version__
+from cnnstudio.cli.command import commands
+from cnnstudio.cli.main import main
+from cnnstudio.design.file import read_design, write_design
+from cnnstudio.design.network import IdMaker, Network
+from cnnstudio.design.templates import template, templates
+from cnnstudio.layers.base import Shape
+from cnnstudio.layers.conv2d import Conv2D
+from cnnstudio.layers.dense import Dense
+
+Output = pytest.CaptureFixture[str]
+START = b'{"format": "cnnstudio.design", "version": 1, "input": '
+"""How a design file begins."""
+
+
+@pytest.fixture
+def faulty(tmp_path: Path) -> Path:
+    """A design that lacks its Flatten."""
+    ids = IdMaker()
+    path = tmp_path / "faulty.cnn.json"
+    write_design(path, Network(Shape.of(3, 32, 32), (ids.node(Conv2D(8)), ids.node(Dense(10))), "Faulty"))
+    return path
+
+
+def json_of(output: Output) -> Any:
+    """The one JSON object that was printed."""
+    text = output.readouterr().out
+    assert text.count("\n") == 1
+    return json.loads(text)
+
+
+def complaint(output: Output) -> str:
+    """The one line on standard error; nothing is on the other stream."""
+    out, err = output.readouterr()
+    assert out == ""
+    assert err.startswith("cnnstudio: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    return err
+
+
+# summary
+
+
+def test_summary_json_has_the_promised_keys(capsys: Output) -> None:
+    assert main(["summary", "lesson-32", "--json"]) == 0
+    summary = json_of(capsys)
+    assert summary["parameters"] == 315_722
+    assert summary["macs"] == sum(layer["macs"] for layer in summary["layers"])
+    assert summary["problems"] == []
+    first = summary["layers"][0]
+    assert {**first, "name": None} == {
+        "id": "conv2d_1",
+        "type": "Conv2D",
+        "name": None,
+        "enabled": True,
+        "depth": 0,
+        "output": [32, 30, 30],
+        "parameters": 896,
+        "macs": 777_600,
+        "receptive_field": [3, 3],
+        "problem": None,
+    }
+
+
+def test_summary_of_a_faulty_design_says_why_and_how_to_mend_it_and_ends_with_2(
+    faulty: Path, capsys: Output
+) -> None:
+    assert main(["summary", str(faulty), "--json"]) == 2
+    out, err = capsys.readouterr()
+    (problem,) = json.loads(out)["problems"]
+    assert problem == {
+        "layer": "dense_1",
+        "message": "Dense takes a flat vector, but gets 8 × 30 × 30 from Conv2D",
+        "fix": "insert Flatten before it",
+    }
+    assert json.loads(out)["layers"][1]["problem"].endswith(": insert Flatten before it")
+    assert err.count("\n") == 1
+
+
+def test_summary_in_words_lines_its_columns_up(capsys: Output) -> None:
+    assert main(["summary", "lesson-32"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    numbers = [line for line in lines if line.startswith(("Conv2D", "Dense", "Max", "Flatten"))]
+    assert len({len(line) for line in numbers}) == 1
+    assert lines[-1] == "7 layers · 315,722 parameters · 4.2 M multiply-adds a picture"
+
+
+def test_summary_shows_what_a_group_holds_and_what_is_switched_off(capsys: Output, tmp_path: Path) -> None:
+    inside = [{"type": "Dropout", "enabled": False}, {"type": "Activation"}]
+    content = {
+        "format": "cnnstudio.design",
+        "version": 1,
+        "input": [1, 8, 8],
+        "layers": [{"type": "Repeat", "times": 3, "layers": inside}, {"type": "Flatten"}],
+    }
+    path = tmp_path / "nested.cnn.json"
+    path.write_text(json.dumps(content))
+    assert main(["summary", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "\n  Dropout" in out
+    assert "(switched off)" in out
+
+
+# template
+
+
+def test_every_template_is_listed_and_can_be_written_and_read(capsys: Output, tmp_path: Path) -> None:
+    assert main(["template", "list", "--json"]) == 0
+    names = [entry["name"] for entry in json_of(capsys)["templates"]]
+    assert names == list(templates())
+    for name in names:
+        path = tmp_path / "new folder" / f"{name}.cnn.json"
+        assert main(["template", "write", name, "--out", str(path)]) == 0
+        assert read_design(path) == template(name).network
+
+
+def test_an_unknown_template_is_answered_with_the_known_ones(capsys: Output, tmp_path: Path) -> None:
+    assert main(["template", "write", "alexnet", "--out", str(tmp_path / "a.cnn.json")]) == 2
+    assert "lesson-32" in complaint(capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_template_is_not_written_over_a_folder(capsys: Output, tmp_path: Path) -> None:
+    assert main(["template", "write", "lenet-5", "--out", str(tmp_path)]) == 2
+    assert "is a folder" in complaint(capsys)
+
+
+def test_a_place_that_cannot_be_written_is_named(capsys: Output, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    path = tmp_path / "file" / "a.cnn.json"
+    assert main(["template", "write", "lenet-5", "--out", str(path)]) == 2
+    assert str(path) in complaint(capsys)
+
+
+# data
+
+
+def test_data_list_names_the_sets_and_their_folder(capsys: Output, home: Path) -> None:
+    assert main(["data", "list", "--json"]) == 0
+    listing = json_of(capsys)
+    assert [(entry["name"], entry["available"]) for entry in listing["datasets"]] == [
+        ("cifar10", False),
+        ("shapes", True),
+    ]
+    assert listing["folder"] == str(home / "datasets")
+    assert main(["data", "list"]) == 0
+    assert "to download" in capsys.readouterr().out
+
+
+def test_data_add_remembers_a_folder_and_info_describes_it(capsys: Output, tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "pets" / name / "1.png")
+    assert main(["data", "add", str(tmp_path / "pets"), "--json"]) == 0
+    assert json_of(capsys)["classes"] == ["cat", "dog"]
+    assert main(["data", "info", "pets"]) == 0
+    assert "2: cat, dog" in capsys.readouterr().out
+
+
+def test_data_add_of_an_empty_folder_says_what_is_expected(capsys: Output, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert main(["data", "add", str(tmp_path / "empty")]) == 2
+    assert "train/<class>/" in complaint(capsys)
+
+
+def test_data_info_of_an_unknown_set_names_the_known_ones(capsys: Output) -> None:
+    assert main(["data", "info", "mnist"]) == 2
+    assert "cifar10, shapes" in complaint(capsys)
+
+
+def test_a_wrong_archive_is_refused(capsys: Output, tmp_path: Path) -> None:
+    archive = tmp_path / "wrong.tar.gz"
+    archive.write_bytes(b"x")
+    assert main(["data", "download", "cifar10", "--archive", str(archive)]) == 2
+    assert "is not the whole archive of CIFAR-10" in complaint(capsys)
+
+
+def test_downloading_what_is_there_already_is_no_error(capsys: Output) -> None:
+    assert main(["data", "download", "shapes"]) == 0
+    assert "is ready" in capsys.readouterr().out
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["frobnicate"], "there is no command and no file “frobnicate”"),
+        (["summary"], "required: DESIGN"),
+        (["summary", "nothing.cnn.json"], "there is no file “nothing.cnn.json” and no template"),
+        (["summary", "lesson-32", "--jsno"], "unrecognized arguments: --jsno"),
+        (["template"], "COMMAND"),
+        (["template", "delete"], "invalid choice: 'delete'"),
+        (["gui", "nothing.cnn.json"], "there is no design and no run “nothing.cnn.json”"),
+        (["nothing.cnn.json"], "there is no design and no run “nothing.cnn.json”"),
+    ],
+)
+def test_a_wrong_command_line_gets_one_plain_line_and_status_2(
+    arguments: list[str], expected: str, capsys: Output
+) -> None:
+    assert main(arguments) == 2
+    assert expected in complaint(capsys)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0\xff", "no design"),
+        (START + b"[3, 32", "line 1, column"),
+        (START + b'[3, 8, 8], "layers": [{"type": "Conv3D"}]}', "Conv2D?"),
+        (START + b'[3, 8, 8], "layers": [{"type": "Dense", "units": 1e99}]}', "layers[0].units"),
+        (b"[" * 100_000, "brackets"),
+    ],
+)
+def test_a_damaged_design_is_named_with_the_place(
+    content: bytes, expected: str, capsys: Output, tmp_path: Path
+) -> None:
+    path = tmp_path / "damaged.cnn.json"
+    path.write_bytes(content)
+    assert main(["summary", str(path)]) == 2
+    message = complaint(capsys)
+    assert "damaged.cnn.json" in message
+    assert expected in message
+
+
+def test_a_folder_is_no_design(capsys: Output, tmp_path: Path) -> None:
+    assert main(["summary", str(tmp_path)]) == 2
+    assert "is a folder" in complaint(capsys)
+
+
+def test_ctrl_c_ends_with_130(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(options: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands()["summary"], "run", interrupted)
+    assert main(["summary", "lesson-32"]) == 130
+    assert complaint(capsys) == "cnnstudio: stopped\n"
+
+
+# Help
+
+
+def test_help_and_version_are_printed_and_end_with_0(capsys: Output) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"cnnstudio {__version__}\n"
+    assert main(["--help"]) == 0
+    overview = capsys.readouterr().out
+    for name in commands():
+        assert f"    {name} " in overview
+        assert main([name, "--help"]) == 0
+        assert "examples:" in capsys.readouterr().out
+
+
+# In processes of their own
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    env = {name: value for name, value in os.environ.items() if name not in environment or environment[name]}
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, env=env | environment, timeout=60
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["summary", "lesson-32"], ["template", "list"], ["data", "list"], ["summary", "nothing"], ["--help"]],
+    ids=" ".join,
+)
+def test_what_needs_no_torch_does_not_wait_for_it(arguments: list[str]) -> None:
+    code = (
+        "import sys; from cnnstudio.cli.main import main; main(sys.argv[1:]); "
+        "sys.exit('torch' in sys.modules or 'PySide6' in sys.modules)"
+    )
+    assert run("-c", code, *arguments).returncode == 0
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m cnnstudio template list --json | true"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert done.stderr == ""
+
+
+def test_a_terminal_that_lacks_the_signs_gets_escapes() -> None:
+    done = run("-m", "cnnstudio", "summary", "lesson-32", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert done.returncode == 0
+    assert "3 \\xd7 32 \\xd7 32" in done.stdout
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only there a display can be missing")
+@pytest.mark.parametrize("display", ["", ":987"], ids=["none", "one that does not answer"])
+def test_without_a_display_the_window_is_refused_in_a_sentence(display: str) -> None:
+    done = run("-m", "cnnstudio", DISPLAY=display, WAYLAND_DISPLAY="", QT_QPA_PLATFORM="")
+    assert done.returncode == 2
+    assert done.stderr.startswith("cnnstudio: ")
+    assert "display" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,64 @@
+"""What the commands print with."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from cnnstudio.cli.output import LiveLine, bar, duration, large, print_json, table
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_table_aligns_numbers_right_and_words_left() -> None:
+    assert table(["Name", "Count"], [["a", "1"], ["longer", "1,000"]], right=(1,)).splitlines() == [
+        "Name    Count",
+        "─────────────",
+        "a           1",
+        "longer  1,000",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "0 s"), (59.7, "1 m 00 s"), (72, "1 m 12 s"), (3599.9, "1 h 00 m"), (-1, "0 s")],
+)
+def test_durations_read_as_people_say_them(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(("number", "text"), [(999, "999"), (4_203_136, "4.2 M"), (2_500_000_000, "2.5 G")])
+def test_large_numbers_are_rounded(number: int, text: str) -> None:
+    assert large(number) == text
+
+
+def test_a_bar_never_leaves_its_width() -> None:
+    assert {len(bar(share)) for share in (-1.0, 0.0, 0.5, 1.0, 7.0)} == {24}
+
+
+def test_json_has_null_for_what_is_no_number(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"loss": float("nan"), "losses": (1.0, float("inf")), "title": "3 × 3"})
+    assert json.loads(capsys.readouterr().out) == {"loss": None, "losses": [1.0, None], "title": "3 × 3"}
+
+
+def test_the_live_line_shows_on_a_terminal_only() -> None:
+    file, terminal = io.StringIO(), Terminal()
+    for stream in (file, terminal):
+        line = LiveLine(stream)
+        line.show("41 of 170 MB")
+        line.clear()
+        line.clear()
+    assert file.getvalue() == ""
+    assert terminal.getvalue() == "\r\x1b[K41 of 170 MB\r\x1b[K"
+
+
+def test_the_live_line_is_never_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    terminal = Terminal()
+    LiveLine(terminal).show("x" * 100)
+    assert terminal.getvalue() == "\r\x1b[K" + "x" * 19
