@@ -48,7 +48,7 @@ class Probe(Protocol):
     """The `kind` of the SnapshotTaken events that carry what was seen."""
 
     def begin(self, pictures: np.ndarray) -> None:
-        """The run starts; `pictures` are the test pictures, uint8 (N, C, H, W), as the network takes them."""
+        """The run starts; `pictures` are the examples, uint8 (N, C, H, W), as the network takes them."""
 
     def due(self, step: int, seconds: float) -> bool:
         """Whether there is something new to see; asked at every step, so it has to be quick."""

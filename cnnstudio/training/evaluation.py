@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cnnstudio.data.progress import CancelFunction, never
 from cnnstudio.training.events import Scores
 
 
-def never() -> bool:
-    return False
-
-
-def past(deadline: float) -> Callable[[], bool]:
+def past(deadline: float) -> CancelFunction:
     """Tells whether `time.monotonic()` has passed the deadline."""
     return lambda: time.monotonic() > deadline
 
@@ -35,7 +32,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def mean_scores(
-    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], cancelled: Callable[[], bool] = never
+    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], cancelled: CancelFunction = never
 ) -> Scores | None:
     """Mean cross-entropy and accuracy over all pictures; None where it was cancelled before the end."""
     losses: list[Tensor] = []

@@ -60,6 +60,8 @@ class Started(Event):
     validation_images: int
     classes: tuple[str, ...]
     validation: Literal["share", "test"]
+    first_epoch: int = 1
+    """The epoch that comes next; more than 1 where the run goes on after an interruption."""
 
 
 @dataclass(frozen=True)
@@ -161,11 +163,15 @@ def event_from_json(content: Any) -> Event:
         values = {
             item.name: _from_json(content[item.name])
             for item in dataclasses.fields(kind)
-            if item.name not in kind.unwritten
+            if item.name not in kind.unwritten and (item.name in content or _is_needed(item))
         }
     except (KeyError, TypeError) as error:
         raise EventError(f"a {kind.__name__} event lacks {error}") from None
     return kind(**values)
+
+
+def _is_needed(item: dataclasses.Field[Any]) -> bool:
+    return item.default is dataclasses.MISSING
 
 
 def _to_json(value: Any) -> Any:

@@ -85,15 +85,19 @@ class Model(Chain):
         left out.
         """
         found: dict[str, Tensor] = {}
+        self.observe(images, found.__setitem__, node_ids)
+        return found
 
-        def keeper(node_id: str) -> Callable[[nn.Module, Any, Tensor], None]:
-            def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
-                found[node_id] = output
+    def observe(
+        self, images: Tensor, see: Callable[[str, Tensor], None], node_ids: Collection[str] | None = None
+    ) -> None:
+        """Calls `see` with each node's id and output, so that none need be kept; in a Repeat once a copy."""
 
-            return keep
+        def hook(node_id: str) -> Callable[[nn.Module, Any, Tensor], None]:
+            return lambda module, inputs, output: see(node_id, output)
 
-        hooks = [
-            chain.get_submodule(name).register_forward_hook(keeper(node_id))
+        handles = [
+            chain.get_submodule(name).register_forward_hook(hook(node_id))
             for chain in _chains(self)
             for node_id, name in chain.ends.items()
             if node_ids is None or node_id in node_ids
@@ -102,9 +106,8 @@ class Model(Chain):
             with _as_drawn(self):
                 self(images)
         finally:
-            for hook in hooks:
-                hook.remove()
-        return found
+            for handle in handles:
+                handle.remove()
 
 
 def build_model(network: Network, *, reorder: bool = True) -> Model:

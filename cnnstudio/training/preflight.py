@@ -13,7 +13,9 @@ from cnnstudio.data.dataset import Dataset, Split, split_validation, statistics
 from cnnstudio.design.analysis import Analysis, analyse
 from cnnstudio.design.network import Network
 from cnnstudio.layers.base import Group, UserError
+from cnnstudio.layers.params import shown
 from cnnstudio.training.device import choose_device
+from cnnstudio.training.examples import examples
 from cnnstudio.training.memory import free_memory
 from cnnstudio.training.model import build_model
 from cnnstudio.training.recipe import Recipe
@@ -41,6 +43,8 @@ class Prepared:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     """Of the training pictures, a number a channel, for pixels from 0 to 1."""
+    examples: Split
+    """A few test pictures to look into the model with, of each class in turn."""
     evaluation_batch: int
     """Pictures at a time where nothing is learnt."""
     warnings: tuple[str, ...]
@@ -86,6 +90,7 @@ def prepare(network: Network, dataset: Dataset, recipe: Recipe, device: str = "a
         test=fitted.test,
         mean=tuple(map(float, mean)),
         std=tuple(map(float, std)),
+        examples=examples(fitted.test),
         evaluation_batch=evaluation_batch(analysis),
         warnings=tuple(warnings),
     )
@@ -95,6 +100,12 @@ def evaluation_batch(analysis: Analysis) -> int:
     """Pictures at a time for evaluation: as many as keep the largest layer's output within 32 MB."""
     largest = max((report.output.size for report in analysis.reports if report.output), default=1)
     return min(max(_EVALUATION_BYTES // (_FLOAT * max(largest, analysis.network.input.size)), 1), 1024)
+
+
+def check_threads(threads: int | None) -> None:
+    """Raises TrainingError for a number of threads that makes no sense; None leaves it to torch."""
+    if threads is not None and not 1 <= threads <= 1024:
+        raise TrainingError(f"threads: a whole number from 1 to 1,024 is needed, not {shown(threads)}")
 
 
 def _check_batch(network: Network, recipe: Recipe) -> None:

@@ -15,7 +15,6 @@ from torch.nn import functional as F
 from cnnstudio.data.batches import Batches
 from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.design.network import Network
-from cnnstudio.layers.params import shown
 from cnnstudio.training.checkpoint import restore_weights
 from cnnstudio.training.control import Control, Probe
 from cnnstudio.training.evaluation import mean_scores, past
@@ -36,7 +35,7 @@ from cnnstudio.training.memory import is_out_of_memory
 from cnnstudio.training.meter import Meter, NotFiniteError, Stopwatch
 from cnnstudio.training.model import Model, build_model
 from cnnstudio.training.optimizers import learning_rates, make_optimizer, set_learning_rate
-from cnnstudio.training.preflight import Prepared, TrainingError, prepare
+from cnnstudio.training.preflight import Prepared, TrainingError, check_threads, prepare
 from cnnstudio.training.recipe import Recipe
 from cnnstudio.training.settings import own_settings
 
@@ -97,8 +96,7 @@ def train_prepared(
 
     Raises CheckpointError, before any event, where it cannot resume.
     """
-    if threads is not None and not 1 <= threads <= 1024:
-        raise TrainingError(f"threads: a whole number from 1 to 1,024 is needed, not {shown(threads)}")
+    check_threads(threads)
     with own_settings(prepared.device, threads, prepared.recipe.seed):
         training = _Training(prepared, control or Control(), emit, folder, probes, after_epoch)
         if resume:
@@ -210,6 +208,7 @@ class _Training:
                 validation_images=len(prepared.validation),
                 classes=prepared.classes,
                 validation=prepared.validation_source,
+                first_epoch=self.first_epoch,
             )
         )
         warnings, self.early_warnings = self.early_warnings or [], None
@@ -220,7 +219,7 @@ class _Training:
         """All epochs; how it ended, and why."""
         try:
             for probe in self.probes:
-                probe.begin(self.prepared.test.images)
+                probe.begin(self.prepared.examples.images)
             if self.first_epoch == 1:
                 self.after_epoch(0, self.model)
             for epoch in range(self.first_epoch, self.recipe.epochs + 1):

@@ -1,0 +1,134 @@
+"""Feature maps: what each layer makes of a picture, as drawn, whatever order the model runs in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from cnnstudio.insight.maps import FeatureMaps
+from cnnstudio.training.evaluation import evaluating
+from cnnstudio.training.model import Model
+
+__all__ = ["MOST_MAPS", "FeatureMapProbe", "FeatureMaps", "feature_maps", "look"]
+
+MOST_MAPS = 256
+
+_INTERVAL = 1 / 8
+_DEAD_EVERY = 8
+
+
+def feature_maps(
+    model: Model, pictures: npt.NDArray[np.uint8], node_id: str, picture: int = 0
+) -> FeatureMaps | None:
+    """What the node makes of `pictures[picture]`; None for a node that the model does not have.
+
+    `pictures` is uint8 (N, C, H, W). A map is dead if it is zero for all of them.
+    """
+    found = look(model, pictures, [node_id], [picture])
+    return found[0] if found else None
+
+
+def look(
+    model: Model,
+    pictures: npt.NDArray[np.uint8],
+    node_ids: Collection[str] | None = None,
+    shown: Sequence[int] = (0,),
+    *,
+    most: int = MOST_MAPS,
+    side: int | None = None,
+) -> list[FeatureMaps]:
+    """What each node makes of each picture of `shown`: the first `most` maps, up to `side` pixels wide."""
+    found: dict[str, list[FeatureMaps]] = {}
+
+    def see(node_id: str, output: Tensor) -> None:
+        maps = output if output.ndim == 4 else output[:, :, None, None]
+        kept = maps[:, :most]
+        dead = tuple((kept == 0).all(3).all(2).all(0).nonzero().flatten().tolist())
+        found[node_id] = [
+            _scaled(node_id, number, _smaller(kept[number], side), dead, maps.shape[1]) for number in shown
+        ]
+
+    with evaluating(model):
+        model.observe(model.normalise(pictures), see, node_ids)
+    return [maps for each in found.values() for maps in each]
+
+
+def _smaller(maps: Tensor, side: int | None) -> Tensor:
+    """Maps (K, h, w) with no side longer than `side`."""
+    height, width = maps.shape[1:]
+    if side is None or max(height, width) <= side:
+        return maps
+    factor = max(height, width) / side
+    return F.adaptive_avg_pool2d(maps, (max(round(height / factor), 1), max(round(width / factor), 1)))
+
+
+def _scaled(node_id: str, picture: int, maps: Tensor, dead: tuple[int, ...], total: int) -> FeatureMaps:
+    values = torch.nan_to_num(maps.float())
+    low, high = (value.item() for value in values.aminmax())
+    span = high - low if math.isfinite(high - low) and high > low else 1.0
+    levels = (
+        ((values - low) * (255 / span)).round_().clamp_(0, 255).to(torch.uint8).cpu().contiguous().numpy()
+    )
+    levels.flags.writeable = False
+    return FeatureMaps(node_id, picture, levels, low, high, dead, total)
+
+
+class FeatureMapProbe:
+    """Shows one layer's maps for one example picture while the model trains, at most 8 times a second.
+
+    `watch` may be called from any thread at any time; the rest is the trainer's.
+    """
+
+    kind = "feature_maps"
+
+    def __init__(self) -> None:
+        # One tuple, replaced as a whole: reading and replacing it need no lock.
+        self._wanted: tuple[str, int] | None = None
+        self._shown: tuple[str, int] | None = None
+        self._shown_step = -1
+        self._shown_at = -math.inf
+        self._looks = 0
+        self._dead: tuple[int, ...] = ()
+        self._pictures: npt.NDArray[np.uint8] = np.empty((0, 1, 1, 1), np.uint8)
+        self._step = 0
+        self._now = 0.0
+
+    def watch(self, node_id: str, picture: int) -> None:
+        """The layer and the number of the example picture that are wanted from now on."""
+        self._wanted = (node_id, picture)
+
+    def begin(self, pictures: npt.NDArray[np.uint8]) -> None:
+        self._pictures = pictures
+        self._shown = None
+
+    def due(self, step: int, seconds: float) -> bool:
+        wanted = self._wanted
+        if wanted is None:
+            return False
+        self._step, self._now = step, seconds
+        # A new wish is answered at once, also while the run is paused.
+        return wanted != self._shown or (step != self._shown_step and seconds - self._shown_at >= _INTERVAL)
+
+    def take(self, model: Model, device: torch.device) -> FeatureMaps | None:
+        wanted = self._wanted
+        if wanted is None or not len(self._pictures):
+            return None
+        if wanted != self._shown:
+            self._looks = 0
+        self._shown, self._shown_step, self._shown_at = wanted, self._step, self._now
+        node_id, picture = wanted[0], wanted[1] % len(self._pictures)
+        self._looks += 1
+        if self._looks % _DEAD_EVERY == 1:
+            # All pictures, to tell which maps are dead; in between the one that is shown has to do.
+            maps = feature_maps(model, self._pictures, node_id, picture)
+            self._dead = maps.dead if maps else ()
+            return maps
+        maps = feature_maps(model, self._pictures[picture : picture + 1], node_id)
+        return maps and replace(maps, picture=picture, dead=self._dead)

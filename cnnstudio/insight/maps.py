@@ -1,0 +1,29 @@
+"""Feature maps as values, ready to be drawn or kept. Needs no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Maps = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureMaps:
+    """What one layer makes of one picture. One scale holds for all maps: 0 stands for `low`, 255 for `high`.
+
+    `maps` is uint8 (K, h, w), read-only; a layer that gives a flat vector has K values of 1 × 1.
+    """
+
+    node_id: str
+    picture: int
+    """The number of the example picture, from 0."""
+    maps: Maps
+    low: float
+    high: float
+    dead: tuple[int, ...]
+    """Maps that are zero everywhere, whatever picture is shown."""
+    total: int
+    """Maps that the layer has; more than K where not all are here."""

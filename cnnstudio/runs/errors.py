@@ -1,0 +1,9 @@
+"""What can be wrong with a run folder."""
+
+from __future__ import annotations
+
+from cnnstudio.layers.errors import UserError
+
+
+class RunError(UserError):
+    """A run that cannot be made, read or gone on with; the message says why."""

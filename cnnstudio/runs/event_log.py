@@ -1,0 +1,96 @@
+"""`events.jsonl`: one event a line, written as it comes.
+
+Where the process was killed, the last line may be half a line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from cnnstudio.files import write_atomically
+from cnnstudio.training.events import EpochEnded, Event, EventError, SnapshotTaken, event_from_json
+
+
+def read_events(path: Path, offset: int = 0) -> tuple[list[Event], int]:
+    """The events from a place in the file on, and the place after the last whole line, to go on from later.
+
+    Lines that are no events are passed over. Raises OSError.
+    """
+    with open(path, "rb") as file:
+        file.seek(offset)
+        data = file.read()
+    end = data.rfind(b"\n") + 1
+    events = []
+    for line in data[:end].splitlines():
+        try:
+            events.append(event_from_json(json.loads(line)))
+        except (ValueError, RecursionError, EventError):
+            continue
+    return events, offset + end
+
+
+def forget_after(path: Path, epoch: int) -> None:
+    """Leaves only what was said until the end of that epoch; 0 leaves nothing. Raises FileError."""
+    kept = b""
+    if epoch and path.exists():
+        data = path.read_bytes()
+        place = 0
+        for line in data.splitlines(keepends=True):
+            place += len(line)
+            if _epoch_ended(line) == epoch:
+                kept = data[:place]
+    write_atomically(path, kept)
+
+
+def _epoch_ended(line: bytes) -> int | None:
+    if b'"EpochEnded"' not in line:
+        return None
+    try:
+        event = event_from_json(json.loads(line))
+    except (ValueError, RecursionError, EventError):
+        return None
+    return event.epoch if isinstance(event, EpochEnded) else None
+
+
+class EventLog:
+    """Appends events to a file. A full disk does not end the run: `warn` hears of it once."""
+
+    def __init__(self, path: Path, warn: Callable[[str], None]) -> None:
+        self._path = path
+        self._warn = warn
+        self._file: BinaryIO | None = None
+        self._broken = False
+
+    def __enter__(self) -> Self:
+        self._file = open(self._path, "ab", buffering=0)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def write(self, event: Event) -> None:
+        """Writes the event; pictures of the live view are not kept, the run's own snapshots are."""
+        if self._file is None or isinstance(event, SnapshotTaken):
+            return
+        line = json.dumps(event.to_json(), ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        # What a failed write left of a line is ended first, so that this one stands alone.
+        data = b"\n" + line if self._broken else line
+        try:
+            written = self._file.write(data)
+            if written < len(data):
+                raise OSError("the disk is full")
+            self._broken = False
+        except OSError as error:
+            if not self._broken:
+                self._broken = True
+                self._warn(
+                    f"The run's events cannot be written ({error.strerror or error}); the run goes on."
+                )

@@ -1,0 +1,83 @@
+"""The lock by which a run's process says that it is alive. The system releases it when the process ends."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+LOCK_FILE = "lock"
+
+_TRIES = 5
+_BETWEEN = 0.02
+
+
+class RunLock:
+    """Held, as a context, by the process that writes the run. Raises BlockingIOError if another one does."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / LOCK_FILE
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> Self:
+        file = open(self._path, "a+b")
+        try:
+            _lock_soon(file)
+        except BlockingIOError:
+            file.close()
+            raise
+        self._file = file
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process, this one included, is writing the run."""
+    try:
+        with open(folder / LOCK_FILE, "rb") as file:
+            _lock(file, shared=True)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _lock_soon(file: BinaryIO) -> None:
+    """Tries a few times: someone may be looking at the lock just now."""
+    for _ in range(_TRIES - 1):
+        with contextlib.suppress(BlockingIOError):
+            _lock(file, shared=False)
+            return
+        time.sleep(_BETWEEN)
+    _lock(file, shared=False)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: BinaryIO, *, shared: bool) -> None:
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            raise BlockingIOError from None
+else:
+    import errno
+    import fcntl
+
+    def _lock(file: BinaryIO, *, shared: bool) -> None:
+        try:
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except OSError as error:
+            # Some network drives have no locks at all; a run there is written without one.
+            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+                raise

@@ -1,0 +1,270 @@
+"""Trains and writes down everything, as the one way in for window and command line."""
+
+from __future__ import annotations
+
+import platform
+import re
+import shutil
+import unicodedata
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import fields
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+import cnnstudio
+from cnnstudio.data.dataset import Dataset
+from cnnstudio.design.analysis import analyse
+from cnnstudio.design.file import write_design
+from cnnstudio.design.network import Network
+from cnnstudio.files import FileError, write_json
+from cnnstudio.insight.feature_maps import look
+from cnnstudio.runs.errors import RunError
+from cnnstudio.runs.event_log import EventLog, forget_after
+from cnnstudio.runs.lock import LOCK_FILE, RunLock
+from cnnstudio.runs.run import (
+    DESIGN_FILE,
+    EVENTS_FILE,
+    FORMAT,
+    RECIPE_FILE,
+    RUN_FILE,
+    VERSION,
+    Run,
+    runs_folder,
+)
+from cnnstudio.runs.signals import stopping_on_signals
+from cnnstudio.runs.snapshots import limits, snapshot_path, write_snapshot
+from cnnstudio.training.control import Control, Probe
+from cnnstudio.training.device import device_title
+from cnnstudio.training.events import Event, Finished, Started, Warned
+from cnnstudio.training.examples import SHOWN
+from cnnstudio.training.model import Model
+from cnnstudio.training.preflight import Prepared, check_threads, prepare
+from cnnstudio.training.recipe import Recipe
+from cnnstudio.training.trainer import train_prepared
+
+_MOST_SNAPSHOTS = 200
+_FREE_ON_RESUME = {"name", "epochs"}
+"""What of the recipe may be another when a run goes on."""
+
+
+def start_run(
+    network: Network,
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    folder: Path | None = None,
+    source: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    control: Control | None = None,
+    emit: Callable[[Event], None] = lambda event: None,
+    probes: Sequence[Probe] = (),
+    resume: bool = False,
+) -> Finished:
+    """Trains the network and writes the run into `folder`, by default a new one among the user's runs.
+
+    `source` is the name or folder by which the pictures are found again, where that is not the data set's
+    name. With `resume` the run that is in `folder` goes on. Ctrl+C and SIGTERM stop it in good order. What
+    cannot be started raises a UserError (TrainingError, DeviceError, DataError, RunError, CheckpointError)
+    before anything is written.
+    """
+    prepared = prepare(network, dataset, recipe, device)
+    check_threads(threads)
+    about = _description(prepared, dataset, source or dataset.name)
+    if resume:
+        place = _resumable(folder, prepared, about)
+    else:
+        place = _fresh(folder) if folder else _new_folder(network.name)
+    control = control or Control()
+    with ExitStack() as stack:
+        recorder = stack.enter_context(RunRecorder(place, prepared, about, emit))
+        stack.enter_context(stopping_on_signals(control))
+        return train_prepared(
+            prepared,
+            threads=threads,
+            control=control,
+            emit=recorder.emit,
+            folder=recorder.folder,
+            probes=probes,
+            resume=resume,
+            after_epoch=recorder.after_epoch,
+        )
+
+
+class RunRecorder:
+    """Writes one run, as a context around its training. Raises RunError, before it begins, if it cannot."""
+
+    def __init__(
+        self, folder: Path, prepared: Prepared, about: dict[str, Any], forward: Callable[[Event], None]
+    ) -> None:
+        self.folder = folder
+        self._prepared = prepared
+        self._about = about
+        self._forward = forward
+        self._context = ExitStack()
+        self._log = EventLog(folder / EVENTS_FILE, self._warn)
+        shown = min(SHOWN, len(prepared.examples))
+        self._shown = prepared.examples.rows(np.arange(shown))
+        shapes = [report.output.dims for report in analyse(prepared.network).reports if report.output]
+        self._most, self._side = limits(shapes, shown)
+        self._snapshot_every = -(-prepared.recipe.epochs // _MOST_SNAPSHOTS)
+        self._snapshots_fail = False
+
+    def __enter__(self) -> Self:
+        made = not self.folder.exists()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._context.enter_context(RunLock(self.folder))
+            if not (self.folder / RUN_FILE).exists():
+                self._write_description()
+        except BlockingIOError:
+            raise RunError(f"The run in {self.folder} is being written by another program.") from None
+        except (OSError, FileError) as error:
+            self._context.close()
+            if made:
+                shutil.rmtree(self.folder, ignore_errors=True)
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise RunError(f"The run cannot be written to {self.folder}: {reason}.") from None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._context.close()
+
+    def emit(self, event: Event) -> None:
+        """Writes the event down and hands it on."""
+        if isinstance(event, Started):
+            self._begin(event)
+        elif isinstance(event, Finished):
+            self._end(event)
+        self._log.write(event)
+        self._forward(event)
+
+    def after_epoch(self, epoch: int, model: Model) -> None:
+        """Keeps what the layers make of the first examples; of a very long run every few epochs."""
+        if epoch % self._snapshot_every and epoch != self._prepared.recipe.epochs:
+            return
+        examples = self._prepared.examples.images
+        maps = look(model, examples, shown=range(len(self._shown)), most=self._most, side=self._side)
+        try:
+            write_snapshot(snapshot_path(self.folder, epoch), maps, self._shown)
+        except FileError as error:
+            if not self._snapshots_fail:
+                self._snapshots_fail = True
+                self._warn(f"The feature maps could not be kept; the run goes on. {error}")
+
+    def _begin(self, started: Started) -> None:
+        forget_after(self.folder / EVENTS_FILE, started.first_epoch - 1)
+        self._context.enter_context(self._log)
+        self._about |= {"threads": started.threads, "parameters": started.parameters}
+        self._write_description()
+
+    def _end(self, finished: Finished) -> None:
+        self._about |= {
+            "status": finished.outcome,
+            "reason": finished.reason,
+            "finished": _now(),
+            "seconds": finished.seconds,
+            "test": finished.to_json()["test"],
+            "best_epoch": finished.best_epoch,
+        }
+        try:
+            write_json(self.folder / RUN_FILE, self._about)
+        except FileError as error:
+            self._warn(f"How the run ended could not be written. {error}")
+
+    def _write_description(self) -> None:
+        write_design(self.folder / DESIGN_FILE, self._prepared.network)
+        write_json(self.folder / RECIPE_FILE, self._prepared.recipe.to_json())
+        # Last of all, because it is what makes the folder a run.
+        write_json(self.folder / RUN_FILE, self._about)
+
+    def _warn(self, message: str) -> None:
+        self.emit(Warned(message))
+
+
+def _description(prepared: Prepared, dataset: Dataset, source: str) -> dict[str, Any]:
+    """The content of `run.json` at the beginning."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": prepared.network.name,
+        "status": "running",
+        "created": _now(),
+        "versions": {
+            "cnnstudio": cnnstudio.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
+        "device": str(prepared.device),
+        "device_title": device_title(prepared.device),
+        "seed": prepared.recipe.seed,
+        "data": {
+            "source": source,
+            "title": dataset.title,
+            "fingerprint": dataset.fingerprint,
+            "train": len(prepared.train),
+            "validation": len(prepared.validation),
+            "test": len(prepared.test),
+        },
+        "classes": list(prepared.classes),
+        "input": list(prepared.network.input.dims),
+        "mean": list(prepared.mean),
+        "std": list(prepared.std),
+    }
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def _new_folder(name: str) -> Path:
+    """A folder among the user's runs such as `20261123-014500-lesson-cnn`."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-") or "run"
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{words}"
+    numbered = (runs_folder() / (f"{stem}-{number}" if number > 1 else stem) for number in count(1))
+    return next(folder for folder in numbered if not folder.exists())
+
+
+def _fresh(folder: Path) -> Path:
+    """The folder, if a new run can have it."""
+    if (folder / RUN_FILE).exists():
+        raise RunError(f"There is a run in {folder} already: let it go on (resume), or give another folder.")
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file: a run needs a folder.")
+    try:
+        occupied = folder.exists() and any(path.name != LOCK_FILE for path in folder.iterdir())
+    except OSError as error:
+        raise RunError(f"The run cannot be written to {folder}: {error.strerror}.") from None
+    if occupied:
+        raise RunError(f"{folder} holds other files: a run needs a folder of its own.")
+    return folder
+
+
+def _resumable(folder: Path | None, prepared: Prepared, about: dict[str, Any]) -> Path:
+    """The folder of the run that is to go on; `about` gets what the run keeps from its beginning."""
+    if folder is None:
+        raise RunError("Which run is to go on has to be said: give its folder.")
+    run = Run.open(folder)
+    if (run.network.input, run.network.nodes) != (prepared.network.input, prepared.network.nodes):
+        raise RunError(f"The run in {folder} trains another design, so it cannot go on with this one.")
+    if run.dataset_fingerprint != about["data"]["fingerprint"]:
+        raise RunError(f"The run in {folder} was trained with other pictures, so it cannot go on with these.")
+    for field in fields(Recipe):
+        before, now = getattr(run.recipe, field.name), getattr(prepared.recipe, field.name)
+        if before != now and field.name not in _FREE_ON_RESUME:
+            raise RunError(
+                f"{field.name}: the run in {folder} was trained with {before}, so it cannot go on with {now}."
+            )
+    about["created"] = run.about.get("created", about["created"])
+    return folder

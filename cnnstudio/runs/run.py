@@ -1,0 +1,213 @@
+"""A run as it stands in its folder, finished or still being written. Needs torch for its weights alone."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from cnnstudio.design.file import DesignError, read_design
+from cnnstudio.design.network import Network
+from cnnstudio.files import FileError, read_json
+from cnnstudio.home import home
+from cnnstudio.layers.params import shorten
+from cnnstudio.runs.errors import RunError
+from cnnstudio.runs.event_log import read_events
+from cnnstudio.runs.lock import is_held
+from cnnstudio.runs.snapshots import Snapshot, snapshot_epochs, snapshot_path
+from cnnstudio.training.events import EpochEnded, Event, Scores
+from cnnstudio.training.recipe import Recipe, RecipeError, read_recipe
+
+if TYPE_CHECKING:
+    from cnnstudio.training.model import Model
+
+__all__ = ["Run", "RunError", "find_run", "list_runs", "runs_folder"]
+
+FORMAT = "cnnstudio.run"
+VERSION = 1
+RUN_FILE, DESIGN_FILE, RECIPE_FILE, EVENTS_FILE = "run.json", "design.cnn.json", "recipe.json", "events.jsonl"
+
+Status = Literal["running", "completed", "stopped", "failed", "interrupted"]
+
+
+def runs_folder() -> Path:
+    """Where runs stand that were given no other place."""
+    return home() / "runs"
+
+
+class Run:
+    """A run folder. What is said of it here is what `run.json` said when it was opened."""
+
+    def __init__(self, folder: Path, about: dict[str, Any]) -> None:
+        self.folder = folder
+        self.about = about
+
+    @classmethod
+    def open(cls, folder: Path) -> Run:
+        """The run in that folder. Raises RunError."""
+        path = folder / RUN_FILE
+        if not path.exists():
+            raise RunError(f"There is no run in {folder}: a run is a folder with a {RUN_FILE} in it.")
+        try:
+            about = read_json(path)
+        except FileError as error:
+            raise RunError(f"The run in {folder} cannot be read: {error}") from None
+        version = about.get("version") if isinstance(about, dict) else None
+        if not isinstance(version, int) or about.get("format") != FORMAT:
+            raise RunError(f"{path} does not describe a run of CNN Studio.")
+        if version > VERSION:
+            raise RunError(
+                f"The run in {folder} was written by a newer CNN Studio (format {version}; this one reads up "
+                f"to {VERSION}): update the program to open it."
+            )
+        return cls(folder, about)
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    @property
+    def name(self) -> str:
+        """The network's name when it was trained."""
+        return str(self._get("name", str))
+
+    @property
+    def created(self) -> datetime:
+        try:
+            return datetime.fromisoformat(self._get("created", str))
+        except ValueError:
+            raise self._damaged("created") from None
+
+    @property
+    def status(self) -> Status:
+        """How it ended, or "running"; "interrupted" where its process is gone and never said how it ended."""
+        status = self._get("status", str)
+        if status in ("completed", "stopped", "failed"):
+            return status  # type: ignore[no-any-return]  # one of the three
+        return "running" if is_held(self.folder) else "interrupted"
+
+    @property
+    def reason(self) -> str:
+        """One sentence on how it ended; empty while it runs."""
+        return str(self.about.get("reason", ""))
+
+    @property
+    def test(self) -> Scores | None:
+        """The scores of the best weights on the test pictures."""
+        found = self.about.get("test")
+        return Scores(found["loss"], found["accuracy"]) if isinstance(found, dict) else None
+
+    @property
+    def best_epoch(self) -> int | None:
+        return self.about.get("best_epoch")
+
+    @property
+    def dataset_name(self) -> str:
+        """By which `find_source` finds the pictures again."""
+        return str(self._get("data", dict).get("source", ""))
+
+    @property
+    def dataset_fingerprint(self) -> str:
+        return str(self._get("data", dict).get("fingerprint", ""))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(map(str, self._get("classes", list)))
+
+    @cached_property
+    def network(self) -> Network:
+        """The design that was trained. Raises RunError."""
+        try:
+            return read_design(self.folder / DESIGN_FILE)
+        except DesignError as error:
+            raise RunError(f"The run's design cannot be read. {error}") from None
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """How it was trained. Raises RunError."""
+        try:
+            return read_recipe(self.folder / RECIPE_FILE)
+        except RecipeError as error:
+            raise RunError(f"The run's recipe cannot be read. {error}") from None
+
+    def events(self) -> list[Event]:
+        """What was said until now; of a line that is only half written nothing is given. Raises RunError."""
+        return self.events_from(0)[0]
+
+    def events_from(self, offset: int) -> tuple[list[Event], int]:
+        """What was said from a place in the file on, and the place to go on from later. Raises RunError."""
+        try:
+            return read_events(self.folder / EVENTS_FILE, offset)
+        except FileNotFoundError:
+            return [], 0
+        except OSError as error:
+            raise RunError(f"The run's events cannot be read ({error.strerror}).") from None
+
+    @property
+    def history(self) -> tuple[EpochEnded, ...]:
+        """The end of each epoch until now."""
+        return tuple(event for event in self.events() if isinstance(event, EpochEnded))
+
+    @property
+    def snapshot_epochs(self) -> list[int]:
+        """The epochs that `snapshot` can show; 0 is before the training."""
+        return snapshot_epochs(self.folder)
+
+    def snapshot(self, epoch: int) -> Snapshot:
+        """What the layers made of the example pictures then. Raises RunError where there is none."""
+        path = snapshot_path(self.folder, epoch)
+        if not path.exists():
+            raise RunError(f"The run has no snapshot of epoch {epoch}.")
+        return Snapshot(path, epoch)
+
+    def model(self, which: str = "best") -> Model:
+        """The network with the weights of "best", "last" or "previous", ready to answer.
+
+        Raises RunError or CheckpointError.
+        """
+        from cnnstudio.training.checkpoint import Checkpoints, restore_weights
+        from cnnstudio.training.model import build_model
+
+        checkpoints = Checkpoints(self.folder / "checkpoints")
+        if which not in checkpoints:
+            raise RunError(f"The run {self.id} has no weights yet: it ended before it learnt anything.")
+        model = build_model(self.network)
+        restore_weights(model, checkpoints.load(which).weights)
+        model.set_normalisation(self._get("mean", list), self._get("std", list))
+        return model.eval()
+
+    def _get(self, key: str, kind: type) -> Any:
+        value = self.about.get(key)
+        if not isinstance(value, kind):
+            raise self._damaged(key)
+        return value
+
+    def _damaged(self, key: str) -> RunError:
+        return RunError(f"The run in {self.folder} is damaged: {RUN_FILE} does not say “{key}” as it should.")
+
+
+def list_runs(folder: Path | None = None) -> list[Run]:
+    """All runs that can be read, the newest first."""
+    found = []
+    with contextlib.suppress(OSError):
+        for place in (folder or runs_folder()).iterdir():
+            with contextlib.suppress(RunError):
+                run = Run.open(place)
+                found.append((run.created.timestamp(), run.id, run))
+    return [run for _, _, run in sorted(found, key=lambda entry: entry[:2], reverse=True)]
+
+
+def find_run(id_or_folder: str | Path) -> Run:
+    """The run of that id, or in that folder. Raises RunError."""
+    place = Path(id_or_folder)
+    if (place / RUN_FILE).exists():
+        return Run.open(place)
+    if place.name == str(id_or_folder) and (runs_folder() / place / RUN_FILE).exists():
+        return Run.open(runs_folder() / place)
+    known = ", ".join(run.id for run in list_runs()[:3]) or "none yet"
+    raise RunError(
+        f"There is no run “{shorten(str(id_or_folder), 200)}”: give a run's folder, or the name of one in "
+        f"{runs_folder()} (the newest: {known})."
+    )

@@ -1,0 +1,130 @@
+"""What all layers made of a few example pictures, one small file an epoch. Reading it needs no torch."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cnnstudio.data.dataset import Split
+from cnnstudio.files import write_atomically
+from cnnstudio.insight.maps import FeatureMaps
+from cnnstudio.runs.errors import RunError
+
+MOST_BYTES = 2 * 2**20
+"""Of all maps of one snapshot, before they are compressed."""
+
+_LARGEST = 64 * 2**20
+
+_LIMITS = ((64, 64), (48, 48), (32, 32), (16, 32), (16, 16), (8, 16), (8, 8), (4, 8), (4, 4), (1, 4))
+
+
+def limits(shapes: Iterable[tuple[int, ...]], pictures: int) -> tuple[int, int]:
+    """(maps a layer, pixels a side) that keep outputs of these shapes, (K, h, w) or (K,), small enough."""
+    shapes = [shape if len(shape) == 3 else (*shape, 1, 1) for shape in shapes]
+    for most, side in _LIMITS:
+        each = (min(maps, most) * min(height, side) * min(width, side) for maps, height, width in shapes)
+        if pictures * sum(each) <= MOST_BYTES:
+            break
+    return most, side
+
+
+def snapshot_path(folder: Path, epoch: int) -> Path:
+    return folder / "snapshots" / f"epoch-{epoch:03d}.npz"
+
+
+def snapshot_epochs(folder: Path) -> list[int]:
+    """The epochs that have a snapshot; 0 is before the training."""
+    numbers = (path.stem.removeprefix("epoch-") for path in (folder / "snapshots").glob("epoch-*.npz"))
+    return sorted(int(number) for number in numbers if number.isdecimal())
+
+
+def write_snapshot(path: Path, maps: Iterable[FeatureMaps], examples: Split) -> None:
+    """Writes what layers made of all `examples`. Raises FileError."""
+    layers: dict[str, list[FeatureMaps]] = {}
+    for each in maps:
+        layers.setdefault(each.node_id, []).append(each)
+    about = {
+        node_id: {
+            "scales": [[each.low, each.high] for each in found],
+            "dead": found[0].dead,
+            "total": found[0].total,
+        }
+        for node_id, found in layers.items()
+    }
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "pictures": examples.images,
+        "labels": examples.labels,
+        "about": np.frombuffer(json.dumps(about).encode(), np.uint8),
+    }
+    arrays |= {node_id: np.stack([each.maps for each in found]) for node_id, found in layers.items()}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # its stub takes names for options
+    write_atomically(path, buffer.getvalue())
+
+
+class Snapshot:
+    """One epoch of a run, read layer by layer. Raises RunError where the file is missing or damaged."""
+
+    def __init__(self, path: Path, epoch: int) -> None:
+        self.epoch = epoch
+        self._path = path
+
+    @property
+    def node_ids(self) -> tuple[str, ...]:
+        """The layers that it shows."""
+        return tuple(self._about)
+
+    @cached_property
+    def pictures(self) -> npt.NDArray[np.uint8]:
+        """The example pictures, uint8 (N, C, H, W)."""
+        return self._read("pictures")
+
+    @cached_property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """Their classes."""
+        return self._read("labels")
+
+    def feature_maps(self, node_id: str, picture: int = 0) -> FeatureMaps | None:
+        """What the layer made of the example picture of that number; None for a layer that is not shown."""
+        about = self._about.get(node_id)
+        if about is None:
+            return None
+        maps = self._read(node_id)
+        picture %= len(maps)
+        low, high = about["scales"][picture]
+        found = maps[picture]
+        found.flags.writeable = False
+        return FeatureMaps(node_id, picture, found, low, high, tuple(about["dead"]), about["total"])
+
+    @cached_property
+    def _about(self) -> dict[str, Any]:
+        try:
+            found = json.loads(self._read("about").tobytes())
+        except ValueError:
+            raise self._damaged() from None
+        return found if isinstance(found, dict) else {}
+
+    def _read(self, name: str) -> npt.NDArray[Any]:
+        try:
+            with zipfile.ZipFile(self._path) as archive:
+                if sum(member.file_size for member in archive.infolist()) > _LARGEST:
+                    raise self._damaged()
+            with np.load(self._path, allow_pickle=False) as file:
+                found: npt.NDArray[Any] = file[name]
+                return found
+        except FileNotFoundError:
+            raise RunError(f"The run has no snapshot of epoch {self.epoch}.") from None
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+            raise self._damaged() from None
+
+    def _damaged(self) -> RunError:
+        return RunError(f"The snapshot of epoch {self.epoch} is damaged: {self._path.name} cannot be read.")

@@ -1,0 +1,66 @@
+"""How a model answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from cnnstudio.data.dataset import Split
+from cnnstudio.data.progress import Cancelled, Progress
+from cnnstudio.insight import predictions
+from cnnstudio.insight.predictions import evaluate, predict
+from cnnstudio.training.model import Model, build_model
+from tests.training.networks import tiny
+from tests.training.pictures import colours
+
+SPLIT = colours(test=50).test
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> Model:
+    monkeypatch.setattr(predictions, "evaluation_batch", lambda analysis: 16)
+    model = build_model(tiny())
+    model.set_normalisation([0.4, 0.4, 0.4], [0.2, 0.2, 0.2])
+    return model.train()
+
+
+def logits(model: Model) -> torch.Tensor:
+    with torch.no_grad():
+        found = model.eval()(model.normalise(SPLIT.images))
+    model.train()
+    return found
+
+
+def test_evaluation_counts_every_picture_once(model: Model) -> None:
+    found = evaluate(model, SPLIT)
+    scores, labels = logits(model), torch.tensor(SPLIT.labels)
+    assert found.loss == pytest.approx(torch.nn.functional.cross_entropy(scores, labels).item(), rel=1e-5)
+    assert found.accuracy == int((scores.argmax(1) == labels).sum()) / 50
+    assert found.confusion.sum(axis=1).tolist() == [17, 17, 16]
+    assert found.confusion.sum(axis=0).tolist() == torch.bincount(scores.argmax(1), minlength=3).tolist()
+    rights = [int(((scores.argmax(1) == labels) & (labels == label)).sum()) for label in range(3)]
+    assert found.per_class == pytest.approx([rights[0] / 17, rights[1] / 17, rights[2] / 16])
+    assert model.training
+
+
+def test_a_class_without_pictures_has_no_share(model: Model) -> None:
+    few = Split(SPLIT.images[:2], SPLIT.labels[:2])
+    assert evaluate(model, few).per_class[2] is None
+
+
+def test_evaluation_tells_how_far_it_is_and_can_be_called_off(model: Model) -> None:
+    told: list[Progress] = []
+    evaluate(model, SPLIT, told.append)
+    assert [(news.done, news.total) for news in told] == [(16, 50), (32, 50), (48, 50), (50, 50)]
+    with pytest.raises(Cancelled):
+        evaluate(model, SPLIT, told.append, lambda: len(told) > 5)
+    assert len(told) == 6
+    assert model.training
+
+
+def test_probabilities_are_the_softmax_of_the_logits(model: Model) -> None:
+    found = predict(model, SPLIT.images)
+    assert found.shape == (50, 3)
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(found, logits(model).softmax(1).numpy(), rtol=1e-4, atol=1e-6)
