@@ -21,9 +21,14 @@ def test_written_bytes_are_the_whole_content(tmp_path: Path) -> None:
 def test_a_failed_write_leaves_the_old_content_and_no_rubbish(tmp_path: Path) -> None:
     path = tmp_path / "design.json"
     write_atomically(path, b"old")
-    with pytest.raises(RuntimeError), replacing(path) as file:
-        file.write(b"half of the new")
-        raise RuntimeError("the program breaks here")
+
+    def break_off() -> None:
+        with replacing(path) as file:
+            file.write(b"half of the new")
+            raise RuntimeError("the program breaks here")
+
+    with pytest.raises(RuntimeError):
+        break_off()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -109,7 +109,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _open(path: Path) -> Image.Image:
-    # A format that is asked for by name has to be known; left alone, Pillow learns most only when the first fail.
+    # A format asked for by name has to be known; left alone, Pillow learns most when the first ones fail.
     Image.init()
     return Image.open(path, formats=_FORMATS)
 

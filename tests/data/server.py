@@ -53,7 +53,7 @@ class Server:
 
 def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802  the base class looks for this name
+        def do_GET(self) -> None:
             manner = server.next_manner()
             asked = self.headers.get("Range")
             server.asked_ranges.append(asked)
@@ -71,11 +71,15 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             self.send_response(206 if start else 200)
             if start:
                 claimed = start if manner.range_start is None else manner.range_start
-                self.send_header("Content-Range", f"bytes {claimed}-{len(server.data) - 1}/{len(server.data)}")
+                self.send_header(
+                    "Content-Range", f"bytes {claimed}-{len(server.data) - 1}/{len(server.data)}"
+                )
             if manner.length:
                 self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            until = min((n for n in (manner.drop_after, manner.stall_after) if n is not None), default=len(body))
+            until = min(
+                (n for n in (manner.drop_after, manner.stall_after) if n is not None), default=len(body)
+            )
             self.wfile.write(body[:until])
             self.wfile.flush()
             if manner.stall_after is not None:

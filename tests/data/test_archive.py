@@ -79,14 +79,14 @@ def test_what_is_no_archive_at_all_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_missing_member_is_named(tmp_path: Path) -> None:
     archive = write_archive(tmp_path / "a.tar.gz", {"set/one": ONE})
-    with pytest.raises(DataError, match="does not hold set/two"):
+    with pytest.raises(DataError, match=r"does not hold set/two"):
         extract(archive, WANTED, tmp_path / "set")
     assert not (tmp_path / "set").exists()
 
 
 def test_a_changed_member_is_named(tmp_path: Path) -> None:
     archive = write_archive(tmp_path / "a.tar.gz", {"set/one": ONE, "set/two": b"other"})
-    with pytest.raises(DataError, match="set/two in .* is damaged"):
+    with pytest.raises(DataError, match=r"set/two in .* is damaged"):
         extract(archive, WANTED, tmp_path / "set")
     assert not (tmp_path / "set").exists()
 

@@ -33,7 +33,9 @@ def labels_of(batches: Batches, epoch: int = 0) -> list[int]:
 @pytest.mark.parametrize("shape", [(3, 4, 5), (1, 6, 6), (3, 1, 1)])
 @pytest.mark.parametrize("stored", ["NCHW", "NHWC"])
 @pytest.mark.parametrize("shuffle", [True, False])
-def test_every_picture_comes_once_with_its_label(shape: tuple[int, int, int], stored: str, shuffle: bool) -> None:
+def test_every_picture_comes_once_with_its_label(
+    shape: tuple[int, int, int], stored: str, shuffle: bool
+) -> None:
     split = numbered(11, shape)
     if stored == "NHWC":
         images = np.ascontiguousarray(split.images.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
@@ -71,7 +73,9 @@ def test_the_order_depends_on_seed_and_epoch_alone() -> None:
 def test_the_same_seed_moves_pictures_the_same_way() -> None:
     split = numbered(50, (3, 8, 8))
     first, again, other = (
-        torch.cat([images for images, _ in batches(split, shuffle=False, flip=True, shift=2, seed=seed).epoch(0)])
+        torch.cat(
+            [images for images, _ in batches(split, shuffle=False, flip=True, shift=2, seed=seed).epoch(0)]
+        )
         for seed in (1, 1, 2)
     )
     assert torch.equal(first, again)

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from cnnstudio.data import DataError, Dataset, Split, split_validation, statistics
 
 
-def random_split(count: int, shape: tuple[int, int, int] = (3, 5, 4), classes: int = 3, seed: int = 0) -> Split:
+def random_split(
+    count: int, shape: tuple[int, int, int] = (3, 5, 4), classes: int = 3, seed: int = 0
+) -> Split:
     random = np.random.default_rng(seed)
     return Split(
         random.integers(0, 256, (count, *shape), dtype=np.uint8), np.arange(count, dtype=np.int64) % classes
@@ -21,7 +23,13 @@ def random_split(count: int, shape: tuple[int, int, int] = (3, 5, 4), classes: i
 
 
 def dataset(**changes: object) -> Dataset:
-    given = {"name": "x", "title": "X", "classes": ("a", "b", "c"), "train": random_split(9), "test": random_split(6)}
+    given = {
+        "name": "x",
+        "title": "X",
+        "classes": ("a", "b", "c"),
+        "train": random_split(9),
+        "test": random_split(6),
+    }
     return Dataset(**(given | changes))  # type: ignore[arg-type]  # the tests give what the fields take
 
 
@@ -63,7 +71,9 @@ def test_a_dataset_checks_labels_and_shapes() -> None:
 
 def test_equal_sets_have_equal_fingerprints_in_any_memory_order() -> None:
     train = random_split(600)
-    other = Split(np.ascontiguousarray(train.images.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2), train.labels)
+    other = Split(
+        np.ascontiguousarray(train.images.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2), train.labels
+    )
     assert dataset(train=train).fingerprint == dataset(train=other, name="y").fingerprint
 
 

@@ -105,7 +105,9 @@ def test_a_connection_that_keeps_dropping_is_one_sentence_and_keeps_the_part(tar
 def test_a_stalled_server_is_given_up_and_the_part_kept(target: Path) -> None:
     with (
         Server(DATA, [Manner(stall_after=65_536)]) as server,
-        pytest.raises(DataError, match=r"127\.0\.0\.1 sent nothing for 0\.5 seconds\. What has arrived is kept"),
+        pytest.raises(
+            DataError, match=r"127\.0\.0\.1 sent nothing for 0\.5 seconds\. What has arrived is kept"
+        ),
     ):
         download(server.url, target, EXPECTED, patience=HASTY)
     assert part_of(target).read_bytes() == DATA[:65_536]

@@ -10,7 +10,7 @@ from cnnstudio.data import DataError, Dataset, Split
 
 def filled(shape: tuple[int, int, int], count: int = 3) -> Dataset:
     """Pictures whose left half is dark, right half bright; red, green and blue differ."""
-    channels, height, width = shape
+    channels, _, width = shape
     images = np.full((count, *shape), 40, np.uint8)
     images[..., width // 2 :] = 200
     images[:, channels - 1] //= 2
@@ -62,7 +62,9 @@ def test_more_than_one_thread_s_share_of_pictures_comes_back_in_order() -> None:
 
 @pytest.mark.parametrize("channels", [0, 2, 4])
 def test_other_channels_are_refused_in_one_sentence(channels: int) -> None:
-    with pytest.raises(DataError, match=rf"with {channels} channels, but pictures have 3 \(colour\) or 1 \(grey\)"):
+    with pytest.raises(
+        DataError, match=rf"with {channels} channels, but pictures have 3 \(colour\) or 1 \(grey\)"
+    ):
         filled((3, 8, 8)).fitted((channels, 8, 8))
 
 

@@ -115,13 +115,18 @@ def png_that_claims(width: int, height: int) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize("side", [10_000, 60_000])
 def test_a_decompression_bomb_is_not_decoded(tmp_path: Path, side: int) -> None:
     (tmp_path / "bomb.png").write_bytes(png_that_claims(side, side))
-    with quiet_pillow(), pytest.raises(DataError, match=r"bomb\.png cannot be read as a picture: it has too many pixels"):
+    with (
+        quiet_pillow(),
+        pytest.raises(DataError, match=r"bomb\.png cannot be read as a picture: it has too many pixels"),
+    ):
         read_pixels(tmp_path / "bomb.png", (3, 8, 8))
 
 

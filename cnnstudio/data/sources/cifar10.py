@@ -148,7 +148,8 @@ class Cifar10(Source):
         )
         try:
             with warnings.catch_warnings():
-                # The files were pickled by a numpy of 2009; today's finds fault with how they spell a dtype.
+                # WORKAROUND pytorch/vision #9340: numpy pickled the files in 2009, and numpy 2.4 finds
+                # fault with how they spell a dtype.
                 warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
                 pictures = reader(self.folder, train=train)
         except (RuntimeError, OSError) as error:

@@ -62,7 +62,7 @@ class ImageFolder(Source):
     built_in: ClassVar[bool] = False
 
     def __init__(self, folder: Path, name: str = "", seed: int = 0) -> None:
-        self.folder = folder.expanduser().absolute()
+        self.folder = Path(os.path.abspath(folder.expanduser()))
         self.name = name or self.folder.name
         self.title = self.name
         self.description = f"Pictures in {self.folder}"

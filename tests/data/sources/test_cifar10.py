@@ -1,0 +1,159 @@
+"""CIFAR-10 by torchvision's class, from a server or the user's own archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnnstudio.data import Cancelled, DataError, Progress, find_source
+from cnnstudio.data.download import Patience
+from cnnstudio.data.sources.cifar10 import OFFICIAL, Cifar10
+from tests.data.archives import small_cifar10, write_archive
+from tests.data.server import Manner, Server
+
+HASTY = Patience(stall=0.5, attempts=2, pause=0.01)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    return tmp_path / "cifar-10-python.tar.gz"
+
+
+@pytest.fixture
+def source(archive: Path) -> Cifar10:
+    return Cifar10(small_cifar10(archive), HASTY)
+
+
+@pytest.fixture
+def server(source: Cifar10, archive: Path) -> Iterator[Server]:
+    with Server(archive.read_bytes()) as running:
+        yield running
+
+
+def files_below(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_the_users_own_archive_becomes_the_data_set(source: Cifar10, archive: Path) -> None:
+    assert not source.available()
+    source.import_archive(archive)
+    assert source.available()
+    data = source.load()
+    assert (data.name, data.title, data.classes) == ("cifar10", "CIFAR-10", Cifar10.classes)
+    assert (len(data.train), len(data.test), data.shape) == (5, 2, (3, 32, 32))
+    assert data.train.images.dtype == np.uint8
+    first = np.random.default_rng(0).integers(0, 256, (3, 3072), dtype=np.uint8)
+    assert np.array_equal(data.train.images[:3], first.reshape(3, 3, 32, 32))
+    assert archive.exists()
+
+
+def test_pictures_lie_as_batches_want_them(source: Cifar10, archive: Path) -> None:
+    source.import_archive(archive)
+    assert source.load().train.images.transpose(0, 2, 3, 1).flags.c_contiguous
+
+
+def test_download_brings_the_same(source: Cifar10, archive: Path, server: Server) -> None:
+    heard: list[Progress] = []
+    source.download(heard.append, url=server.url)
+    assert files_below(source.folder) == [
+        f"small/{name}" for name in ("batches.meta", "data_batch_1", "data_batch_2", "test_batch")
+    ]
+    fingerprint = source.load().fingerprint
+    source.import_archive(archive)
+    assert source.load().fingerprint == fingerprint
+    assert any(news.text.startswith("Downloading CIFAR-10: ") for news in heard)
+
+
+def test_the_address_can_come_from_the_environment(
+    source: Cifar10, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CNNSTUDIO_CIFAR10_URL", server.url)
+    source.download()
+    assert source.available()
+
+
+def test_a_failed_download_leaves_only_the_part(source: Cifar10, archive: Path) -> None:
+    with Server(archive.read_bytes(), [Manner(drop_after=1000), Manner(status=500)]) as server:
+        with pytest.raises(DataError, match="answers 500"):
+            source.download(url=server.url)
+        assert files_below(source.folder) == ["cifar-10-python.tar.gz.part"]
+        assert not source.available()
+        server.manners = [Manner()]
+        source.download(url=server.url)
+        assert server.asked_ranges[-1] == "bytes=1000-"
+    assert source.available()
+
+
+def test_a_cancelled_download_can_be_taken_up_again(source: Cifar10, server: Server) -> None:
+    with pytest.raises(Cancelled):
+        source.download(cancelled=lambda: True, url=server.url)
+    assert not source.available()
+    source.download(url=server.url)
+    assert source.available()
+
+
+def test_before_it_is_here_loading_says_how_to_get_it(source: Cifar10) -> None:
+    with pytest.raises(DataError, match=r"is not on this computer yet: download it .* or give your own copy"):
+        source.load()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+def test_a_truncated_archive_is_refused_in_one_sentence(source: Cifar10, archive: Path, share: float) -> None:
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(DataError, match="is not the whole archive of CIFAR-10"):
+        source.import_archive(archive)
+    assert files_below(source.folder) == []
+
+
+def test_an_archive_with_a_wrong_checksum_is_refused(source: Cifar10, archive: Path) -> None:
+    data = bytearray(archive.read_bytes())
+    data[len(data) // 2] ^= 1
+    archive.write_bytes(data)
+    with pytest.raises(DataError, match="checksum is wrong"):
+        source.import_archive(archive)
+    assert files_below(source.folder) == []
+
+
+def test_an_archive_that_reaches_outside_is_refused_even_with_the_right_checksum(tmp_path: Path) -> None:
+    archive = tmp_path / "evil.tar.gz"
+    source = Cifar10(small_cifar10(archive, {"../../evil": b"evil"}), HASTY)
+    with pytest.raises(DataError, match="wants to write outside"):
+        source.import_archive(archive)
+    assert not list(tmp_path.rglob("evil"))
+    assert not source.available()
+
+
+@pytest.mark.parametrize("name", ["missing.tar.gz", "."])
+def test_what_is_no_file_is_refused_in_one_sentence(source: Cifar10, tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match=r"Cannot read|is not the"):
+        source.import_archive(tmp_path / name)
+
+
+def test_the_real_source_refuses_a_stranger(tmp_path: Path) -> None:
+    path = write_archive(tmp_path / "a.tar.gz", {"cifar-10-batches-py/data_batch_1": b"evil pickle"})
+    with pytest.raises(DataError, match=r"is not the whole archive of CIFAR-10 \(0\.0 of 170 MB\)"):
+        find_source("cifar10").import_archive(path)
+
+
+def test_a_file_damaged_on_the_disk_is_never_unpickled(source: Cifar10, archive: Path) -> None:
+    source.import_archive(archive)
+    (source.folder / "small" / "data_batch_1").write_bytes(b"cos\nabort\n(tR.")
+    with pytest.raises(DataError, match="are damaged: download it again"):
+        source.load()
+
+
+def test_loading_can_be_cancelled(source: Cifar10, archive: Path) -> None:
+    source.import_archive(archive)
+    with pytest.raises(Cancelled):
+        source.load(cancelled=lambda: True)
+
+
+def test_the_official_release_is_the_published_one() -> None:
+    assert OFFICIAL.archive_md5 == "c58f30108f718f92721af3b95e74349a"
+    assert OFFICIAL.archive_size == 170_498_071
+    assert len(OFFICIAL.members()) == 7
+    assert all(name.startswith("cifar-10-batches-py/") for name in OFFICIAL.members())

@@ -1,0 +1,111 @@
+"""The Shapes set: the same on every run, balanced, and drawn so that the classes differ."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnnstudio.data import Cancelled, Progress, find_source
+from cnnstudio.data.outlines import OUTLINES
+from cnnstudio.data.sources import shapes
+from cnnstudio.data.sources.shapes import Shapes, draw_split
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer pictures, drawn in the same way."""
+    monkeypatch.setattr(shapes, "TRAIN_PER_CLASS", 20)
+    monkeypatch.setattr(shapes, "TEST_PER_CLASS", 6)
+
+
+def cache_file(home: Path) -> Path:
+    return home / "datasets" / f"shapes-{shapes.VERSION}.npz"
+
+
+def test_each_class_has_its_share_in_both_parts() -> None:
+    data = find_source("shapes").load()
+    assert data.classes == tuple(sorted(OUTLINES))
+    assert np.bincount(data.train.labels).tolist() == [20] * 10
+    assert np.bincount(data.test.labels).tolist() == [6] * 10
+    assert data.shape == (3, 32, 32)
+    assert len(set(data.train.labels[:20].tolist())) > 3  # mixed, not class by class
+
+
+def test_the_same_pictures_come_out_of_every_run(home: Path) -> None:
+    first = Shapes().load().fingerprint
+    cache_file(home).unlink()
+    assert Shapes().load().fingerprint == first
+
+
+def test_training_and_test_pictures_differ() -> None:
+    data = Shapes().load()
+    train = {picture.tobytes() for picture in data.train.images}
+    assert not any(picture.tobytes() in train for picture in data.test.images)
+
+
+def test_the_second_loading_reads_what_the_first_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Shapes().load().fingerprint
+    monkeypatch.setattr(shapes, "draw_split", None)
+    assert Shapes().load().fingerprint == first
+
+
+def test_a_damaged_copy_is_drawn_again(home: Path) -> None:
+    first = Shapes().load().fingerprint
+    data = bytearray(cache_file(home).read_bytes())
+    data[len(data) // 2] ^= 1
+    cache_file(home).write_bytes(data)
+    assert Shapes().load().fingerprint == first
+    assert cache_file(home).read_bytes() != bytes(data)
+
+
+def test_a_copy_of_another_version_is_not_used(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Shapes().load().fingerprint
+    old = cache_file(home)
+    monkeypatch.setattr(shapes, "VERSION", shapes.VERSION + 1)
+    old.rename(cache_file(home))
+    assert Shapes().load().fingerprint != first
+
+
+def test_drawing_works_where_nothing_can_be_kept(home: Path) -> None:
+    home.write_bytes(b"a file stands where the folder should be")
+    assert len(Shapes().load().train) == 200
+
+
+def test_drawing_tells_how_far_it_is_and_can_be_cancelled(home: Path) -> None:
+    heard: list[Progress] = []
+    Shapes().load(heard.append)
+    assert (heard[-1].done, heard[-1].total) == (260, 260)
+    cache_file(home).unlink()
+    with pytest.raises(Cancelled):
+        Shapes().load(cancelled=lambda: True)
+    assert not cache_file(home).exists()
+
+
+def test_places_sizes_and_colours_vary() -> None:
+    images = draw_split(np.random.default_rng(0), 30, lambda count: None).images.astype(float)
+    assert images.mean(axis=(2, 3)).std(axis=0).min() > 30
+    assert np.abs(images[..., 1:, :] - images[..., :-1, :]).mean() > 3  # noise and edges everywhere
+
+
+@pytest.mark.parametrize("name", OUTLINES)
+def test_an_outline_fills_its_circle_and_stays_within(name: str) -> None:
+    side = np.linspace(-1.6, 1.6, 161, dtype=np.float32)
+    x, y = np.meshgrid(side, side)
+    distance = OUTLINES[name](x, y)
+    assert distance.dtype == np.float32
+    reach = np.hypot(x, y)[distance < 0].max()
+    assert 0.8 < reach < 1.1
+    share = (distance < 0).mean() * 3.2**2 / np.pi
+    assert 0.1 < share < 0.8
+
+
+def test_no_two_outlines_cover_nearly_the_same() -> None:
+    side = np.linspace(-1.2, 1.2, 61, dtype=np.float32)
+    x, y = np.meshgrid(side, side)
+    covers = {name: outline(x, y) < 0 for name, outline in OUTLINES.items()}
+    for one, first in covers.items():
+        for other, second in covers.items():
+            if one < other:
+                assert (first & second).sum() / (first | second).sum() < 0.85, (one, other)
