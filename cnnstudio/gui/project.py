@@ -51,6 +51,8 @@ class Project(QObject):
     """The new Recipe."""
     file_changed = Signal(object)
     """The Path or None. Also sent where the design became modified, or is so no longer."""
+    message = Signal(object)
+    """A sentence for the user, such as why an edit is not possible."""
 
     def __init__(self, network: Network | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)

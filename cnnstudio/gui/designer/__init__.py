@@ -1,0 +1,1 @@
+"""Where the network is drawn: palette, layer list and inspector, all on one project."""

@@ -1,0 +1,160 @@
+"""The designer's actions with their keys, made once for a project and shared by menus and the layer list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
+from PySide6.QtWidgets import QWidget
+
+from cnnstudio.design import edits
+from cnnstudio.design.analysis import Problem
+from cnnstudio.gui.designer import commands
+from cnnstudio.gui.project import Project
+from cnnstudio.gui.theme import theme
+from cnnstudio.layers.base import Group, UserError
+from cnnstudio.layers.catalog import layer_types, snake_case
+
+_IN_LIST = Qt.ShortcutContext.WidgetWithChildrenShortcut
+
+
+def actions(project: Project, parent: QWidget) -> dict[str, QAction]:
+    """The designer's actions by object name, in the order of a menu; their keys work in `parent`'s window.
+
+    Keys that a field or a button needs too, such as Delete and Space, work in the layer list alone, which
+    adds them to itself. It also carries out `actionRename`, since the new name is typed there.
+    """
+    owner = project.findChild(_Actions)
+    if owner is None:
+        owner = _Actions(project)
+    parent.addActions([action for action in owner.by_name.values() if action.shortcutContext() != _IN_LIST])
+    return owner.by_name
+
+
+def chosen_problem(project: Project) -> Problem | None:
+    """What the mend action would mend: the problem of a selected layer, else the first that has a mend."""
+    problems = [project.analysis[node_id].problem for node_id in project.selection]
+    mendable = [problem for problem in (*problems, *project.analysis.problems) if problem and problem.mend]
+    return mendable[0] if mendable else None
+
+
+class _Actions(QObject):
+    """Makes the actions, and enables those that make sense for the selection."""
+
+    def __init__(self, project: Project) -> None:
+        super().__init__(project)
+        self._project = project
+        self.by_name: dict[str, QAction] = {}
+        self._make_history()
+        self._make_clipboard()
+        self._make_layer_actions()
+        self._make_group_actions()
+        self._add("actionMend", "&Mend", ["F8", "Ctrl+M"], self._mend, icon="check")
+        project.selection_changed.connect(self._refresh)
+        project.analysis_changed.connect(self._refresh)
+        self._refresh()
+
+    def _make_history(self) -> None:
+        stack = self._project.undo_stack
+        for name, action, keys, icon in (
+            ("actionUndo", stack.createUndoAction(self, "&Undo"), ["Ctrl+Z"], "undo"),
+            ("actionRedo", stack.createRedoAction(self, "&Redo"), ["Ctrl+Shift+Z", "Ctrl+Y"], "redo"),
+        ):
+            self._register(name, action, keys, icon)
+
+    def _make_clipboard(self) -> None:
+        self._add("actionCut", "Cu&t", ["Ctrl+X"], self._cut, icon="cut")
+        self._add("actionCopy", "&Copy", ["Ctrl+C"], self._copy, icon="copy")
+        self._add("actionPaste", "&Paste", ["Ctrl+V"], self._paste, icon="paste")
+
+    def _make_layer_actions(self) -> None:
+        add, project = self._add, self._project
+        add(
+            "actionDuplicate",
+            "&Duplicate",
+            ["Ctrl+D"],
+            partial(commands.duplicate, project),
+            icon="duplicate",
+        )
+        delete = partial(commands.delete, project)
+        add("actionDelete", "De&lete", ["Delete", "Backspace"], delete, icon="delete", in_list=True)
+        add("actionRename", "Re&name", ["F2"], None, in_list=True)
+        toggle = partial(commands.toggle_enabled, project)
+        add("actionToggleEnabled", "Switch &off", ["Space"], toggle, in_list=True)
+        add("actionMoveUp", "Move &up", ["Alt+Up"], partial(commands.step_up, project), in_list=True)
+        add("actionMoveDown", "Move do&wn", ["Alt+Down"], partial(commands.step_down, project), in_list=True)
+
+    def _make_group_actions(self) -> None:
+        for name, kind in layer_types().items():
+            if issubclass(kind, Group):
+                wrap = partial(commands.wrap, self._project, kind)
+                self._add(f"actionWrap{name}", f"Wrap in {name}", [], wrap, icon=snake_case(name))
+        self._add("actionUnwrap", "Un&wrap", [], partial(commands.unwrap, self._project))
+
+    def _add(
+        self,
+        name: str,
+        text: str,
+        keys: list[str],
+        run: Callable[[], None] | None,
+        *,
+        icon: str = "",
+        in_list: bool = False,
+    ) -> None:
+        action = QAction(text, self)
+        if in_list:
+            action.setShortcutContext(_IN_LIST)
+        if run is not None:
+            action.triggered.connect(lambda _checked=False: self._run(run))
+        self._register(name, action, keys, icon)
+
+    def _register(self, name: str, action: QAction, keys: list[str], icon: str) -> None:
+        action.setObjectName(name)
+        action.setShortcuts([QKeySequence(key) for key in keys])
+        if icon:
+            theme().dress(action, icon)
+        self.by_name[name] = action
+
+    def _run(self, command: Callable[[], None]) -> None:
+        try:
+            command()
+        except UserError as error:
+            self._project.message.emit(str(error))
+
+    def _cut(self) -> None:
+        self._copy()
+        commands.delete(self._project, "cut")
+
+    def _copy(self) -> None:
+        nodes = edits.outermost(self._project.network, self._project.selection)
+        if nodes:
+            QGuiApplication.clipboard().setMimeData(commands.to_mime(nodes))
+
+    def _paste(self) -> None:
+        project = self._project
+        nodes = commands.nodes_from_mime(QGuiApplication.clipboard().mimeData(), project.network)
+        if nodes:
+            commands.insert(project, nodes, commands.place_after_selection(project), "paste")
+
+    def _mend(self) -> None:
+        problem = chosen_problem(self._project)
+        if problem is not None:
+            commands.mend(self._project, problem)
+
+    def _refresh(self, *_: object) -> None:
+        network, selection = self._project.network, self._project.selection
+        chosen = [network.node(node_id) for node_id in selection if node_id in network]
+        one = chosen[0] if len(chosen) == 1 else None
+        for name, action in self.by_name.items():
+            if name not in ("actionUndo", "actionRedo", "actionPaste", "actionMend"):
+                action.setEnabled(bool(chosen))
+        self.by_name["actionRename"].setEnabled(one is not None)
+        self.by_name["actionUnwrap"].setEnabled(one is not None and one.is_group)
+        all_off = bool(chosen) and not any(node.enabled for node in chosen)
+        self.by_name["actionToggleEnabled"].setText("Switch &on" if all_off else "Switch &off")
+        problem = chosen_problem(self._project)
+        mend = self.by_name["actionMend"]
+        mend.setEnabled(problem is not None)
+        mend.setText(f"&Mend: {problem.mend.label}" if problem and problem.mend else "&Mend")

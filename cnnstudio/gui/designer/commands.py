@@ -1,0 +1,213 @@
+"""What the user can do to the layers. Each is one undo step of the project.
+
+They raise the edits' own errors, one plain sentence each, where something makes no sense.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Hashable, Sequence
+from typing import Any
+
+from PySide6.QtCore import QByteArray, QMimeData
+
+from cnnstudio.design import edits
+from cnnstudio.design.analysis import Problem
+from cnnstudio.design.file import layers_from_text, layers_to_text
+from cnnstudio.design.fixes import mended
+from cnnstudio.design.network import IdMaker, Network, Node, Place
+from cnnstudio.gui.project import Project
+from cnnstudio.gui.widgets.words import plural
+from cnnstudio.layers.base import Group, Layer, Shape
+from cnnstudio.layers.params import shorten
+
+MIME = "application/x-cnnstudio-layers+json"
+LONGEST_NAME = 100
+
+
+def described(nodes: Sequence[Node]) -> str:
+    """The nodes in the words of an undo step: `Conv2D`, or `3 layers`."""
+    return nodes[0].title if len(nodes) == 1 else plural(len(nodes), "layer")
+
+
+def place_after_selection(project: Project) -> Place:
+    """Where a new layer goes by itself: into a selected empty group, after the selection, or to the end."""
+    if project.input_selected:
+        return Place(None, 0)
+    if not project.selection:
+        return Place(None, len(project.network.nodes))
+    node = project.network.node(project.selection[-1])
+    if node.is_group and not node.children:
+        return Place(node.id, 0)
+    place = project.network.place(node.id)
+    return Place(place.parent, place.index + 1)
+
+
+def add_type(project: Project, kind: type[Layer]) -> None:
+    """A new layer of the type, with its defaults, after the selection."""
+    node = project.network.fresh_ids().node(kind())
+    insert(project, [node], place_after_selection(project))
+
+
+def insert(project: Project, nodes: Sequence[Node], place: Place, verb: str = "add") -> None:
+    """New nodes at a place; they are selected then."""
+    network = edits.insert(project.network, place, nodes)
+    project.edit(f"{verb} {described(nodes)}", network, select=[node.id for node in nodes])
+
+
+def move(project: Project, ids: Collection[str], place: Place) -> None:
+    """Layers of the network to another place."""
+    nodes = edits.outermost(project.network, ids)
+    network = edits.move(project.network, ids, place)
+    project.edit(f"move {described(nodes)}", network, select=[node.id for node in nodes])
+
+
+def step_up(project: Project) -> None:
+    """The selected layers one place up: past a layer, into the end of a group, or out of its top."""
+    nodes = edits.outermost(project.network, project.selection)
+    if nodes:
+        place = _place_above(project.network, nodes[0].id)
+        if place is not None:
+            move(project, [node.id for node in nodes], place)
+
+
+def step_down(project: Project) -> None:
+    """The selected layers one place down: past a layer, into the top of a group, or out of its end."""
+    nodes = edits.outermost(project.network, project.selection)
+    if nodes:
+        place = _place_below(project.network, nodes[-1].id)
+        if place is not None:
+            move(project, [node.id for node in nodes], place)
+
+
+def _place_above(network: Network, node_id: str) -> Place | None:
+    place = network.place(node_id)
+    if place.index == 0:
+        return None if place.parent is None else network.place(place.parent)
+    above = network.children(place.parent)[place.index - 1]
+    return Place(above.id, len(above.children)) if above.is_group else Place(place.parent, place.index - 1)
+
+
+def _place_below(network: Network, node_id: str) -> Place | None:
+    place = network.place(node_id)
+    siblings = network.children(place.parent)
+    if place.index + 1 == len(siblings):
+        if place.parent is None:
+            return None
+        around = network.place(place.parent)
+        return Place(around.parent, around.index + 1)
+    below = siblings[place.index + 1]
+    return Place(below.id, 0) if below.is_group else Place(place.parent, place.index + 2)
+
+
+def delete(project: Project, verb: str = "delete") -> None:
+    """Without the selected layers; their neighbour is selected then."""
+    nodes = edits.outermost(project.network, project.selection)
+    if nodes:
+        network = edits.remove(project.network, [node.id for node in nodes])
+        neighbour = _neighbour(project.network, network, nodes)
+        project.edit(f"{verb} {described(nodes)}", network, select=neighbour)
+
+
+def _neighbour(before: Network, after: Network, removed: Sequence[Node]) -> list[str]:
+    """What is nearest to removed nodes: the layer that follows, the one before, or the group around."""
+    place = before.place(removed[-1].id)
+    siblings = before.children(place.parent)
+    following = [node.id for node in siblings[place.index + 1 :]]
+    preceding = [node.id for node in reversed(siblings[: place.index])]
+    candidates = [*following, *preceding, *([place.parent] if place.parent else [])]
+    return next(([node_id] for node_id in candidates if node_id in after), [])
+
+
+def duplicate(project: Project) -> None:
+    """A copy of the selected layers after them."""
+    nodes = edits.outermost(project.network, project.selection)
+    if nodes:
+        network, copies = edits.duplicate(project.network, [node.id for node in nodes])
+        project.edit(f"duplicate {described(nodes)}", network, select=copies)
+
+
+def toggle_enabled(project: Project) -> None:
+    """Switches the selected layers off; on again where all of them are off."""
+    nodes = [project.network.node(node_id) for node_id in project.selection]
+    if nodes:
+        enabled = not any(node.enabled for node in nodes)
+        network = project.network
+        for node in nodes:
+            network = edits.replace(network, node.id, enabled=enabled)
+        project.edit(f"switch {'on' if enabled else 'off'} {described(nodes)}", network)
+
+
+def rename(project: Project, node_id: str, name: str) -> None:
+    """Another name for a layer; an empty one gives it its type's name back."""
+    node = project.network.node(node_id)
+    text = shorten(name, LONGEST_NAME)
+    new = None if text in ("", node.layer.type_name()) else text
+    project.edit(f"rename {node.title}", edits.replace(project.network, node_id, name=new))
+
+
+def rename_design(project: Project, name: str) -> None:
+    """Another name for the design; an empty one changes nothing."""
+    text = shorten(name, LONGEST_NAME)
+    if text:
+        project.edit("rename design", edits.renamed(project.network, text))
+
+
+def wrap(project: Project, kind: type[Group]) -> None:
+    """The selected layers in a new group."""
+    nodes = edits.outermost(project.network, project.selection)
+    network, group_id = edits.wrap(project.network, [node.id for node in nodes], kind())
+    project.edit(f"wrap {described(nodes)} in {kind.type_name()}", network, select=[group_id])
+
+
+def unwrap(project: Project) -> None:
+    """The layers of the selected group in place of it."""
+    node = project.network.node(project.selection[-1])
+    network = edits.unwrap(project.network, node.id)
+    project.edit(f"unwrap {node.title}", network, select=[child.id for child in node.children])
+
+
+def mend(project: Project, problem: Problem) -> None:
+    """The mend that a problem offers; what it added or changed is selected then."""
+    before = project.network
+    network = mended(before, problem)
+    added = [node.id for node in network.walk() if node.id not in before]
+    label = problem.mend.label if problem.mend else "mend"
+    project.edit(label[:1].lower() + label[1:], network, select=added or (problem.node_id or "",))
+
+
+def change(project: Project, ids: Sequence[str], name: str, value: Any, merge: Hashable | None) -> None:
+    """One parameter of some layers of one type. Raises ParameterError."""
+    nodes = [project.network.node(node_id) for node_id in ids]
+    network = project.network
+    for node in nodes:
+        layer = dataclasses.replace(node.layer, **{name: value})
+        network = edits.replace(network, node.id, layer=layer)
+    words = name.replace("_", " ")
+    project.edit(f"change {words} of {described(nodes)}", network, merge=merge and (merge, tuple(ids), name))
+
+
+def set_input(project: Project, shape: Shape, merge: Hashable | None) -> None:
+    """Another size of the pictures that the network takes."""
+    project.edit("change input size", edits.with_input(project.network, shape), merge=merge)
+
+
+def to_mime(nodes: Sequence[Node]) -> QMimeData:
+    """Layers for a drag or the clipboard; other programs get them as text."""
+    text = layers_to_text(nodes)
+    data = QMimeData()
+    data.setData(MIME, QByteArray(text.encode()))
+    data.setText(text)
+    return data
+
+
+def new_node(kind: type[Layer]) -> Node:
+    """A node to drag from the palette; it gets an id of its own where it lands."""
+    return IdMaker().node(kind())
+
+
+def nodes_from_mime(data: QMimeData, network: Network) -> list[Node]:
+    """The layers in a drag or on the clipboard, under ids that are fresh in `network`. Raises DesignError."""
+    if data.hasFormat(MIME):
+        return layers_from_text(bytes(data.data(MIME).data()).decode("utf-8", "replace"), network)
+    return layers_from_text(data.text(), network)

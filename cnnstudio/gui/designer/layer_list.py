@@ -1,0 +1,156 @@
+"""The layer list with its head: the design's name and totals above, column heads, a hint below."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from cnnstudio.gui.designer import commands
+from cnnstudio.gui.designer.layer_tree import LayerTree
+from cnnstudio.gui.designer.row_painter import Columns
+from cnnstudio.gui.project import Project
+from cnnstudio.gui.theme import theme
+from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
+from cnnstudio.gui.widgets.words import plural, rounded
+
+_HINT = "Drop a layer anywhere in the list, or press Enter in the palette to add it after the selection."
+
+
+class LayerList(Panel):
+    """The design as a list of layers."""
+
+    message = Signal(object)
+    """A sentence for the user, such as why an edit is not possible."""
+
+    def __init__(self, project: Project) -> None:
+        super().__init__("layerListPanel")
+        self._project = project
+        self.tree = LayerTree(project)
+        self._name = _NameField(project)
+        self._totals = ElidedLabel(role="help", tone="secondary")
+        self._totals.setObjectName("designTotals")
+        self._heads = _ColumnHeads(self.tree)
+        self._compose()
+        project.message.connect(self.message)
+        project.analysis_changed.connect(self._show_totals)
+        self._show_totals()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(380, 220)
+
+    def _compose(self) -> None:
+        head = QHBoxLayout()
+        head.setContentsMargins(8, 6, 14, 0)
+        head.setSpacing(4)
+        head.addWidget(self._name)
+        head.addWidget(self._totals, 1)
+        hint = ElidedLabel(_HINT, "help", "secondary")
+        hint.setContentsMargins(14, 6, 14, 10)
+        column = QVBoxLayout(self)
+        # The rows reach to the border, which the panel draws.
+        column.setContentsMargins(1, 1, 1, 1)
+        column.setSpacing(0)
+        column.addLayout(head)
+        column.addWidget(self._heads)
+        column.addWidget(Line())
+        column.addWidget(self.tree, 1)
+        column.addWidget(Line())
+        column.addWidget(hint)
+        self.setFocusProxy(self.tree)
+        self.setTabOrder(self.tree, self._name)
+
+    def _show_totals(self, *_: object) -> None:
+        analysis = self._project.analysis
+        self._totals.set_whole(
+            f"{plural(len(self._project.network), 'layer')} · {plural(analysis.parameters, 'parameter')}"
+            f" · {rounded(analysis.macs)} multiply-adds"
+        )
+
+
+class _NameField(QLineEdit):
+    """The design's name: looks like a title, and is a field where one clicks into it."""
+
+    def __init__(self, project: Project) -> None:
+        super().__init__()
+        self._project = project
+        self.setObjectName("designName")
+        self.setProperty("role", "title")
+        self.setFont(theme().font("title"))
+        self.setAccessibleName("Name of the design")
+        self.setToolTip("Click to rename the design")
+        self.setMaxLength(commands.LONGEST_NAME)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.textChanged.connect(self._fit)
+        self.editingFinished.connect(self._on_editing_finished)
+        project.network_changed.connect(self._show)
+        self._show()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self._show()
+            self.clearFocus()
+        else:
+            super().keyPressEvent(event)
+
+    def _show(self, *_: object) -> None:
+        if self.text() != self._project.network.name:
+            self.setText(self._project.network.name)
+            self.setCursorPosition(0)
+
+    def _fit(self) -> None:
+        self.setFixedWidth(min(max(self.fontMetrics().horizontalAdvance(self.text()) + 18, 60), 320))
+
+    def _on_editing_finished(self) -> None:
+        commands.rename_design(self._project, self.text())
+        self._show()
+
+
+class _ColumnHeads(QWidget):
+    """What the columns are. Pressing the last two changes between parameters and multiply-adds."""
+
+    def __init__(self, tree: LayerTree) -> None:
+        super().__init__()
+        self._tree = tree
+        self._output = Label("Output", "head", "secondary")
+        self._amount = QPushButton()
+        self._share = QPushButton("share")
+        for button in (self._amount, self._share):
+            button.setProperty("role", "head")
+            button.setFont(theme().font("head"))
+            button.setCursor(Qt.CursorShape.PointingHandCursor)
+            button.clicked.connect(self._on_clicked)
+        self._amount.setObjectName("amountHead")
+        self._share.setObjectName("shareHead")
+        for part in (self._output, self._amount, self._share):
+            part.setParent(self)
+        self.setFixedHeight(26)
+        tree.width_changed.connect(self._place)
+        self._show()
+
+    def _on_clicked(self) -> None:
+        self._tree.set_quantity("macs" if self._tree.quantity == "parameters" else "parameters")
+        self._show()
+
+    def _show(self) -> None:
+        names = ("parameters", "multiply-adds")
+        now, other = names if self._tree.quantity == "parameters" else reversed(names)
+        self._amount.setText(now)
+        for button, name in ((self._amount, now.capitalize()), (self._share, f"Share of the {now}")):
+            button.setToolTip(f"{name}. Click to show {other}.")
+            button.setAccessibleName(f"{name}, press to show {other}")
+        self._place()
+
+    def _place(self, *_: object) -> None:
+        """Puts each head over its column."""
+        columns = Columns.of(self._tree.viewport().width())
+        self._put(self._output, columns.output)
+        self._put(self._amount, columns.amount)
+        share_right = columns.share[0] + self._share.sizeHint().width() if columns.share else None
+        self._put(self._share, share_right)
+
+    def _put(self, part: QWidget, right: int | None) -> None:
+        part.setVisible(right is not None)
+        if right is not None:
+            size = part.sizeHint()
+            part.setGeometry(QRect(QPoint(right - size.width(), (self.height() - size.height()) // 2), size))

@@ -1,0 +1,301 @@
+"""The layers as Qt's item model: it shows what the project has; drops and new names become commands."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import QAbstractItemModel, QMimeData, QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from cnnstudio.design import edits
+from cnnstudio.design.analysis import LayerReport
+from cnnstudio.design.network import Network, Node, Place
+from cnnstudio.gui.designer import commands
+from cnnstudio.gui.designer.rows import Insert, Move, Rows, Step, steps
+from cnnstudio.gui.project import Project
+from cnnstudio.gui.widgets.words import count, plural, spoken
+from cnnstudio.layers.base import UserError
+
+Index = QModelIndex | QPersistentModelIndex
+
+ORIGIN_MIME = "application/x-cnnstudio-origin+json"
+"""Beside the layers of a drag: from which model they come, and their ids there. A drop in it moves them."""
+
+NODE_ID_ROLE = Qt.ItemDataRole.UserRole
+"""The layer's id; None for the row of the input."""
+
+_INPUT = 0
+"""The internal id of the input's row. Layers are numbered from 1 as they are first seen."""
+
+_NOWHERE = QModelIndex()
+
+
+class LayerModel(QAbstractItemModel):
+    """A row for the input, then the layers; what is in a group stands below it. There is no `removeRows`."""
+
+    def __init__(self, project: Project, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._project = project
+        self._token = uuid.uuid4().hex
+        self._rows = Rows()
+        self._ids = [""]
+        self._numbers: dict[str, int] = {}
+        self.is_changing = False
+        """While rows come and go Qt moves the selection by itself; that is not the user's doing."""
+        self._follow(project.network)
+        project.network_changed.connect(self._follow)
+        project.analysis_changed.connect(self._announce_data)
+        project.dataset_changed.connect(self._announce_data)
+
+    # What stands where
+
+    def index(self, row: int, column: int, parent: Index = _NOWHERE) -> QModelIndex:
+        if column != 0 or not 0 <= row < self.rowCount(parent):
+            return QModelIndex()
+        if parent.isValid():
+            node_id = self._rows.children(self.node_id(parent))[row]
+        elif row == 0:
+            return self.createIndex(0, 0, _INPUT)
+        else:
+            node_id = self._rows.children(None)[row - 1]
+        return self.createIndex(row, 0, self._numbers[node_id])
+
+    def parent(self, index: Index) -> QModelIndex:  # type: ignore[override]  # QObject.parent() is another function
+        node_id = self.node_id(index)
+        return QModelIndex() if node_id is None else self._index_or_root(self._rows.parent(node_id))
+
+    def rowCount(self, parent: Index = _NOWHERE) -> int:
+        if not parent.isValid():
+            return 1 + len(self._rows.children(None))
+        node_id = self.node_id(parent)
+        return 0 if node_id is None else len(self._rows.children(node_id))
+
+    def columnCount(self, parent: Index = _NOWHERE) -> int:
+        return 1
+
+    def hasChildren(self, parent: Index = _NOWHERE) -> bool:
+        return self.rowCount(parent) > 0
+
+    def node_id(self, index: Index) -> str | None:
+        """The id of the layer in a row; None for the input's and for no row."""
+        number = index.internalId() if index.isValid() else _INPUT
+        return None if number == _INPUT else self._ids[number]
+
+    def index_of(self, node_id: str) -> QModelIndex:
+        """The row of a layer; an invalid index where it has none."""
+        if node_id not in self._rows:
+            return QModelIndex()
+        row = self._rows.row(node_id) + (self._rows.parent(node_id) is None)
+        return self.createIndex(row, 0, self._numbers[node_id])
+
+    def input_index(self) -> QModelIndex:
+        """The row of the input."""
+        return self.index(0, 0)
+
+    def report(self, index: Index) -> LayerReport | None:
+        """What is known of the layer in a row; None for the input's row."""
+        node_id = self.node_id(index)
+        return None if node_id is None else self._project.analysis.by_id.get(node_id)
+
+    # What a row says; how it looks is the view's
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        report = self.report(index)
+        match role:
+            case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.EditRole:
+                return "Input" if report is None else report.node.title
+            case Qt.ItemDataRole.ToolTipRole:
+                return self._tool_tip(report)
+            case Qt.ItemDataRole.AccessibleTextRole:
+                return self._spoken_row(report)
+            case Qt.ItemDataRole.AccessibleDescriptionRole:
+                return "" if report is None else report.node.layer.description
+            case Qt.ItemDataRole.UserRole:
+                return self.node_id(index)
+        return None
+
+    def input_summary(self) -> str:
+        """What the input's row says: `CIFAR-10 picture, 3 channels`."""
+        words = f"{self._project.dataset_title} picture".strip()
+        shape = self._project.network.input
+        return f"{words}, {plural(shape.channels, 'channel')}"
+
+    def _tool_tip(self, report: LayerReport | None) -> str:
+        if report is None:
+            return "What goes into the network: one picture"
+        if report.problem is not None:
+            return f"{report.problem.sentence}."
+        total = self._project.analysis.parameters
+        share = f"\n{report.parameters / total:.1%} of all parameters" if report.parameters and total else ""
+        return f"{report.node.layer.description}{share}"
+
+    def _spoken_row(self, report: LayerReport | None) -> str:
+        if report is None:
+            return f"Input, {self.input_summary()}, {spoken(str(self._project.network.input))}"
+        node, network = report.node, self._project.network
+        place = network.place(node.id)
+        inside = f" in {network.node(place.parent).title}" if place.parent else ""
+        parts = [f"Layer {place.index + 1}{inside}", node.title]
+        parts += [spoken(node.layer.summary())] if node.layer.summary() else []
+        if not node.enabled:
+            parts.append("switched off")
+        else:
+            output = spoken(str(report.output)) if report.output else "not known"
+            parts += [f"output {output}", f"{count(report.parameters)} parameters"]
+        parts.append(f"problem: {report.problem.sentence}" if report.problem else "no problems")
+        return ", ".join(parts)
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        flag = Qt.ItemFlag
+        if not index.isValid():
+            return flag.ItemIsDropEnabled
+        flags = flag.ItemIsEnabled | flag.ItemIsSelectable
+        report = self.report(index)
+        if report is None:
+            return flags
+        flags |= flag.ItemIsDragEnabled | flag.ItemIsEditable
+        return flags | flag.ItemIsDropEnabled if report.node.is_group else flags
+
+    def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        node_id = self.node_id(index)
+        if node_id is None or role != Qt.ItemDataRole.EditRole:
+            return False
+        commands.rename(self._project, node_id, str(value))
+        return True
+
+    # Drag and drop
+
+    def supportedDropActions(self) -> Qt.DropAction:
+        return Qt.DropAction.MoveAction | Qt.DropAction.CopyAction
+
+    def supportedDragActions(self) -> Qt.DropAction:
+        return Qt.DropAction.MoveAction | Qt.DropAction.CopyAction
+
+    def mimeTypes(self) -> list[str]:
+        return [commands.MIME]
+
+    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
+        ids = [node_id for node_id in map(self.node_id, indexes) if node_id is not None]
+        nodes = edits.outermost(self._project.network, ids)
+        data = commands.to_mime(nodes)
+        origin = {"model": self._token, "ids": [node.id for node in nodes]}
+        data.setData(ORIGIN_MIME, json.dumps(origin).encode())
+        return data
+
+    def canDropMimeData(
+        self, data: QMimeData, action: Qt.DropAction, row: int, column: int, parent: Index
+    ) -> bool:
+        return self.refusal(data, action, self.place(row, parent)) is None
+
+    def dropMimeData(
+        self, data: QMimeData, action: Qt.DropAction, row: int, column: int, parent: Index
+    ) -> bool:
+        return self.drop(data, action, self.place(row, parent))
+
+    def place(self, row: int, parent: Index) -> Place:
+        """The place that Qt means by a row of a parent; a negative row is "on the parent itself"."""
+        node_id = self.node_id(parent)
+        network = self._project.network
+        if node_id is None:
+            if parent.isValid():
+                return Place(None, 0)
+            return Place(None, len(network.nodes) if row < 0 else max(row - 1, 0))
+        node = network.node(node_id)
+        if node.is_group:
+            return Place(node_id, len(node.children) if row < 0 else row)
+        place = network.place(node_id)
+        return Place(place.parent, place.index + 1)
+
+    def drop(self, data: QMimeData, action: Qt.DropAction, place: Place) -> bool:
+        """Moves the layers of a drag of this model, unless `action` is a copy; adds those of any other."""
+        try:
+            moving = self.moving_ids(data, action)
+            if moving:
+                commands.move(self._project, moving, place)
+            else:
+                nodes = commands.nodes_from_mime(data, self._project.network)
+                commands.insert(self._project, nodes, place)
+        except UserError as error:
+            self._project.message.emit(str(error))
+            return False
+        return True
+
+    def refusal(self, data: QMimeData, action: Qt.DropAction, place: Place) -> str | None:
+        """Why `drop` would not be possible, in words; None where it is."""
+        if not data.hasFormat(commands.MIME):
+            return "only layers can be dropped here"
+        try:
+            moving = self.moving_ids(data, action)
+            if moving:
+                edits.move(self._project.network, moving, place)
+            else:
+                nodes = commands.nodes_from_mime(data, self._project.network)
+                edits.insert(self._project.network, place, nodes)
+        except UserError as error:
+            return str(error)
+        return None
+
+    def moving_ids(self, data: QMimeData, action: Qt.DropAction) -> list[str]:
+        """The layers of this very model that a drop would move; none where it adds copies."""
+        if action == Qt.DropAction.CopyAction or not data.hasFormat(ORIGIN_MIME):
+            return []
+        origin = json.loads(bytes(data.data(ORIGIN_MIME).data()))
+        if origin["model"] != self._token:
+            return []
+        return [node_id for node_id in origin["ids"] if node_id in self._project.network]
+
+    # Following the project
+
+    def _follow(self, network: Network) -> None:
+        self.is_changing = True
+        for step in steps(self._rows, network):
+            self._apply(step)
+        self.is_changing = False
+
+    def _apply(self, step: Step) -> None:
+        if isinstance(step, Insert):
+            self._number(step.nodes)
+            first = self._qt_row(step.parent, step.row)
+            self.beginInsertRows(self._index_or_root(step.parent), first, first + len(step.nodes) - 1)
+            self._rows.apply(step)
+            self.endInsertRows()
+        elif isinstance(step, Move):
+            source = self._rows.parent(step.node_id)
+            row = self._qt_row(source, self._rows.row(step.node_id))
+            target = self._qt_row(step.parent, step.row)
+            self.beginMoveRows(
+                self._index_or_root(source), row, row, self._index_or_root(step.parent), target
+            )
+            self._rows.apply(step)
+            self.endMoveRows()
+        else:
+            first, last = self._qt_row(step.parent, step.first), self._qt_row(step.parent, step.last)
+            self.beginRemoveRows(self._index_or_root(step.parent), first, last)
+            self._rows.apply(step)
+            self.endRemoveRows()
+
+    def _number(self, nodes: Sequence[Node]) -> None:
+        for top in nodes:
+            for node in top.walk():
+                if node.id not in self._numbers:
+                    self._numbers[node.id] = len(self._ids)
+                    self._ids.append(node.id)
+
+    def _qt_row(self, parent: str | None, row: int) -> int:
+        """The input stands above the layers of the network itself."""
+        return row + 1 if parent is None else row
+
+    def _index_or_root(self, node_id: str | None) -> QModelIndex:
+        return QModelIndex() if node_id is None else self.index_of(node_id)
+
+    def _announce_data(self, *_: object) -> None:
+        """Every row shows a share of the total, so that a change of one is a change of all."""
+        self.dataChanged.emit(self.input_index(), self.index(self.rowCount() - 1, 0))
+        for report in self._project.analysis.reports:
+            children = self._rows.children(report.node.id)
+            if children:
+                self.dataChanged.emit(self.index_of(children[0]), self.index_of(children[-1]))

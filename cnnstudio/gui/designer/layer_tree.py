@@ -1,0 +1,327 @@
+"""The layer list itself: rows to select, drag, rename and mend."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QEvent,
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QPoint,
+    QRect,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QContextMenuEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QLineEdit,
+    QMenu,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QWidget,
+)
+
+from cnnstudio.design.network import Node
+from cnnstudio.gui.designer import commands
+from cnnstudio.gui.designer.actions import actions
+from cnnstudio.gui.designer.drop_view import DropView
+from cnnstudio.gui.designer.layer_model import Index, LayerModel
+from cnnstudio.gui.designer.row_painter import INDENT, Row, RowPainter
+from cnnstudio.gui.designer.subject import is_known
+from cnnstudio.gui.project import Project
+from cnnstudio.gui.theme import family_token, theme
+from cnnstudio.layers.catalog import snake_case
+
+Quantity = Literal["parameters", "macs"]
+
+_EMPTY = (
+    "The network has no layers yet.\n\n"
+    "Drag one here from the palette, or double-click it there.\nA convolution is a good beginning."
+)
+
+
+class LayerTree(DropView):
+    """Shows the project's network and its selection; every row is painted as a whole."""
+
+    width_changed = Signal(object)
+    """The width of the rows in pixels."""
+
+    def __init__(self, project: Project) -> None:
+        super().__init__(project, LayerModel(project))
+        self.setObjectName("layerList")
+        self.setAccessibleName("Layers of the network")
+        self.quantity: Quantity = "parameters"
+        self._painter = RowPainter()
+        self._actions = actions(project, self)
+        self._pressed_mend: str | None = None
+        self._hovered_mend: str | None = None
+        self._is_showing_selection = False
+        self._set_up()
+        self._connect()
+        self.expandAll()
+
+    def _set_up(self) -> None:
+        self._model.setParent(self)
+        self.setItemDelegate(_Delegate(self))
+        self.setHeaderHidden(True)
+        self.setIndentation(INDENT)
+        self.setMouseTracking(True)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.verticalScrollBar().setSingleStep(19)
+        self.addActions(list(self._actions.values()))
+
+    def _connect(self) -> None:
+        self._actions["actionRename"].triggered.connect(self.rename_selected)
+        self._model.rowsInserted.connect(self._on_rows_inserted)
+        self._model.rowsMoved.connect(self._on_rows_moved)
+        self.selectionModel().selectionChanged.connect(self._on_user_selected)
+        self._project.network_changed.connect(self._show_selection)
+        self._project.selection_changed.connect(self._show_selection)
+        theme().changed.connect(self._on_theme_changed)
+
+    def set_quantity(self, quantity: Quantity) -> None:
+        """What the rows count and share: trained parameters, or multiply-adds."""
+        self.quantity = quantity
+        self.viewport().update()
+
+    def row_height(self, index: Index) -> int:
+        """Pixels; a faulty row has room for what is wrong."""
+        report = self._model.report(index)
+        if report is None or report.problem is None:
+            return self._painter.height(None, 0, 0)
+        return self._painter.height(report.problem, report.depth, self.viewport().width())
+
+    def title_rect(self, index: Index) -> QRect:
+        """Where the name of a layer stands in the viewport."""
+        report = self._model.report(index)
+        return self._painter.title_rect(self._row_rect(index), report.depth if report else 0)
+
+    def mend_rect(self, node_id: str) -> QRect:
+        """Where the button stands in the viewport that mends a layer; empty where there is none."""
+        index = self._model.index_of(node_id)
+        report = self._model.report(index)
+        return self._painter.mend_rect(self._row_rect(index), report.problem) if report else QRect()
+
+    def rename_selected(self) -> None:
+        """Opens the field for another name in the selected row."""
+        if len(self._project.selection) == 1:
+            index = self._model.index_of(self._project.selection[0])
+            self.scrollTo(index)
+            self.edit(index)
+
+    # Painting
+
+    def drawRow(self, painter: QPainter, options: QStyleOptionViewItem, index: Index) -> None:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        keyboard = self.hasFocus() and self.window().testAttribute(Qt.WidgetAttribute.WA_KeyboardFocusChange)
+        self._painter.paint(
+            painter,
+            options.rect,
+            self._row(index),
+            selected=self.selectionModel().isSelected(index),
+            focused=keyboard and index == self.currentIndex(),
+            mend_hovered=self._hovered_mend is not None and self._hovered_mend == self._model.node_id(index),
+            ratio=self.devicePixelRatioF(),
+        )
+
+    def _row(self, index: Index) -> Row:
+        report = self._model.report(index)
+        network, analysis = self._project.network, self._project.analysis
+        if report is None:
+            return Row("Input", "input", "group", self._model.input_summary(), str(network.input))
+        node = report.node
+        amount = getattr(report, self.quantity)
+        known = is_known(report)
+        return Row(
+            node.title,
+            snake_case(node.layer.type_name()),
+            family_token(node.layer.family),
+            self._summary(node),
+            str(report.output) if known else "",
+            amount if known and node.enabled else None,
+            amount / max(getattr(analysis, self.quantity), 1),
+            report.problem,
+            report.depth,
+            self.isExpanded(index) if node.children else None,
+            not node.enabled,
+            not all(network.node(above).enabled for above in (node.id, *network.ancestors(node.id))),
+        )
+
+    def _summary(self, node: Node) -> str:
+        own = f"{node.layer.type_name()} · " if node.name else ""
+        empty = " · empty: drop layers on it" if node.is_group and not node.children else ""
+        return f"{own}{node.layer.summary()}{empty}"
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._project.network.nodes:
+            painter = QPainter(self.viewport())
+            painter.setFont(theme().font("content"))
+            painter.setPen(theme().color("secondary"))
+            area = self.viewport().rect().adjusted(24, 60, -24, -8)
+            painter.drawText(area, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, _EMPTY)
+            painter.end()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.width_changed.emit(self.viewport().width())
+        if self._project.analysis.problems:
+            # Their sentences wrap at another width, which makes other heights.
+            self.scheduleDelayedItemsLayout()
+
+    def _row_rect(self, index: Index) -> QRect:
+        rect = self.visualRect(index)
+        return QRect(0, rect.top(), self.viewport().width(), rect.height())
+
+    def _on_theme_changed(self, _: object) -> None:
+        self._painter = RowPainter()
+        self.viewport().update()
+
+    # Selection and open groups
+
+    def _on_user_selected(self, *_: object) -> None:
+        if self._model.is_changing or self._is_showing_selection:
+            return
+        ids = [self._model.node_id(index) for index in self.selectedIndexes()]
+        layers = [node_id for node_id in ids if node_id is not None]
+        if layers or not ids:
+            self._project.select(layers)
+        else:
+            self._project.select_input()
+        self._show_selection()
+
+    def _show_selection(self, *_: object) -> None:
+        """Selects what the project has selected. The input is selected alone or not at all."""
+        wanted = [self._model.index_of(node_id) for node_id in self._project.selection]
+        if self._project.input_selected:
+            wanted = [self._model.input_index()]
+        if {index.internalId() for index in wanted} != {
+            index.internalId() for index in self.selectedIndexes()
+        }:
+            selection = QItemSelection()
+            for index in wanted:
+                selection.select(index, index)
+            self._is_showing_selection = True
+            self.selectionModel().select(selection, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+            self._is_showing_selection = False
+        if wanted and self.currentIndex() not in wanted:
+            no_update = QItemSelectionModel.SelectionFlag.NoUpdate
+            self.selectionModel().setCurrentIndex(wanted[-1], no_update)
+            self.scrollTo(wanted[-1])
+
+    def _on_rows_inserted(self, parent: QModelIndex, first: int, last: int) -> None:
+        for row in range(first, last + 1):
+            index = self._model.index(row, 0, parent)
+            if self._model.hasChildren(index):
+                self.expandRecursively(index)
+        if parent.isValid() and self._model.rowCount(parent) == last - first + 1:
+            self.expand(parent)
+
+    def _on_rows_moved(self, *arguments: object) -> None:
+        target = arguments[3]
+        if isinstance(target, QModelIndex) and target.isValid() and self._model.rowCount(target) == 1:
+            self.expand(target)
+
+    # Mouse
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._pressed_mend = self._mend_at(event.position().toPoint())
+        if self._pressed_mend is None or event.button() != Qt.MouseButton.LeftButton:
+            super().mousePressEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        pressed, self._pressed_mend = self._pressed_mend, None
+        if pressed is None or event.button() != Qt.MouseButton.LeftButton:
+            super().mouseReleaseEvent(event)
+        elif pressed == self._mend_at(event.position().toPoint()):
+            self._mend(pressed)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._pressed_mend is None:
+            super().mouseMoveEvent(event)
+        self._hover(self._mend_at(event.position().toPoint()))
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        index = self.indexAt(event.position().toPoint())
+        report = self._model.report(index) if index.isValid() else None
+        if report is None or report.node.children:
+            super().mouseDoubleClickEvent(event)
+        elif self.title_rect(index).contains(event.position().toPoint()):
+            self.edit(index)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self._hover(None)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        position = event.pos()
+        if event.reason() == QContextMenuEvent.Reason.Keyboard:
+            position = self.title_rect(self.currentIndex()).bottomLeft()
+        menu = self.context_menu()
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(self.viewport().mapToGlobal(position))
+
+    def context_menu(self) -> QMenu:
+        """What can be done with the selected layers."""
+        menu = QMenu(self)
+        history = ("actionUndo", "actionRedo")
+        mend = self._actions["actionMend"]
+        if mend.isEnabled():
+            menu.addAction(mend)
+            menu.addSeparator()
+        menu.addActions(
+            [action for name, action in self._actions.items() if name not in history and action is not mend]
+        )
+        return menu
+
+    def _mend_at(self, position: QPoint) -> str | None:
+        """The layer whose mending button is at a position of the viewport."""
+        index = self.indexAt(position)
+        node_id = self._model.node_id(index) if index.isValid() else None
+        return node_id if node_id is not None and self.mend_rect(node_id).contains(position) else None
+
+    def _mend(self, node_id: str) -> None:
+        problem = self._project.analysis[node_id].problem
+        if problem is not None:
+            commands.mend(self._project, problem)
+
+    def _hover(self, node_id: str | None) -> None:
+        if node_id != self._hovered_mend:
+            self._hovered_mend = node_id
+            self.viewport().setCursor(
+                Qt.CursorShape.ArrowCursor if node_id is None else Qt.CursorShape.PointingHandCursor
+            )
+            self.viewport().update()
+
+
+class _Delegate(QStyledItemDelegate):
+    """The heights of the rows, and the field in which a name is typed."""
+
+    def __init__(self, tree: LayerTree) -> None:
+        super().__init__(tree)
+        self._tree = tree
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return QSize(0, self._tree.row_height(index))
+
+    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
+        field = QLineEdit(parent)
+        field.setObjectName("layerName")
+        field.setFont(theme().font("strong"))
+        field.setAccessibleName("Name of the layer")
+        return field
+
+    def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
+        editor.setGeometry(self._tree.title_rect(index))
+
+    def setModelData(self, editor: QWidget, model: QAbstractItemModel, index: Index) -> None:
+        if isinstance(editor, QLineEdit):
+            model.setData(index, editor.text())

@@ -1,0 +1,325 @@
+"""Fields that edit one parameter each, made from its description in `layers.params`.
+
+All have `value`, `set_value` (which shows a value and says nothing), and the signals `edited` (the new
+value), `mistaken` (one sentence about what was typed, or "") and `finished` (the user leaves the field).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from PySide6.QtCore import QEvent, QLocale, QObject, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QKeySequence, QValidator
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cnnstudio.layers.errors import ParameterError
+from cnnstudio.layers.params import Choice, Flag, Integer, Number, Pair, Parameter
+
+_LOCALE = QLocale(QLocale.Language.English, QLocale.Country.UnitedStates)
+"""The window speaks English, so its numbers are written the English way, too."""
+_DECIMALS = 12
+_MARGINS = (8, 0, 2, 0)
+"""Around the text of a spin box, which takes no padding from the style sheet."""
+_WIDE = 1000.0
+"""A number whose range spans more than this factor is stepped through as 1, 2, 5, 10, 20 …"""
+
+
+class _Manners(QObject):
+    """The wheel scrolls the page unless the field is in use; the keys for undo are the design's."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
+            event.ignore()
+            return True
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            keys = QKeySequence.StandardKey
+            if event.matches(keys.Undo) or event.matches(keys.Redo):
+                event.ignore()
+                return True
+        return False
+
+
+def _teach(field: QWidget) -> None:
+    manners = _Manners(field)
+    field.installEventFilter(manners)
+    field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    if isinstance(field, QAbstractSpinBox):
+        field.lineEdit().installEventFilter(manners)
+
+
+class IntegerField(QSpinBox):
+    """A whole number. Anything can be typed; what cannot be is explained and taken back."""
+
+    edited = Signal(object)
+    mistaken = Signal(object)
+    finished = Signal(object)
+
+    def __init__(self, parameter: Integer) -> None:
+        super().__init__()
+        self._parameter = parameter
+        self.setRange(parameter.minimum, parameter.maximum)
+        self.setGroupSeparatorShown(True)
+        self.setLocale(_LOCALE)
+        self.setAccelerated(True)
+        self.lineEdit().setTextMargins(*_MARGINS)
+        _teach(self)
+        self.valueChanged.connect(self.edited.emit)
+        self.lineEdit().textEdited.connect(lambda text: self.mistaken.emit(_mistake(self._parameter, text)))
+        self.editingFinished.connect(lambda: self.finished.emit(None))
+
+    def set_value(self, value: int) -> None:
+        if value != self.value():
+            self.blockSignals(True)
+            self.setValue(value)
+            self.blockSignals(False)
+
+    def valueFromText(self, text: str) -> int:
+        return int(_typed(text))
+
+    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
+        return _state(self._parameter, text), text, position
+
+
+class NumberField(QDoubleSpinBox):
+    """A number with fraction, shown as short as it is; its steps fit its range."""
+
+    edited = Signal(object)
+    mistaken = Signal(object)
+    finished = Signal(object)
+
+    def __init__(self, parameter: Number) -> None:
+        super().__init__()
+        self._parameter = parameter
+        self.setDecimals(_DECIMALS)
+        self.setRange(parameter.minimum, parameter.maximum)
+        self.setLocale(_LOCALE)
+        self.lineEdit().setTextMargins(*_MARGINS)
+        _teach(self)
+        self.valueChanged.connect(self.edited.emit)
+        self.lineEdit().textEdited.connect(lambda text: self.mistaken.emit(_mistake(self._parameter, text)))
+        self.editingFinished.connect(lambda: self.finished.emit(None))
+
+    def set_value(self, value: float) -> None:
+        if value != self.value():
+            self.blockSignals(True)
+            self.setValue(value)
+            self.blockSignals(False)
+
+    def textFromValue(self, value: float) -> str:
+        return f"{value:.10g}"
+
+    def valueFromText(self, text: str) -> float:
+        return float(_typed(text))
+
+    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
+        return _state(self._parameter, text), text, position
+
+    def stepBy(self, steps: int) -> None:
+        self.setValue(_stepped(self.value(), steps, self._parameter))
+        self.selectAll()
+
+
+class ChoiceField(QComboBox):
+    """One of a few words."""
+
+    edited = Signal(object)
+    mistaken = Signal(object)
+    finished = Signal(object)
+
+    def __init__(self, parameter: Choice) -> None:
+        super().__init__()
+        self.addItems(parameter.choices)
+        _teach(self)
+        self.currentTextChanged.connect(self.edited.emit)
+
+    def value(self) -> str:
+        return self.currentText()
+
+    def set_value(self, value: str) -> None:
+        if value != self.currentText():
+            self.blockSignals(True)
+            if self.findText(value) < 0:
+                self.addItem(value)
+            self.setCurrentText(value)
+            self.blockSignals(False)
+
+
+class FlagField(QCheckBox):
+    """On or off, and says which."""
+
+    edited = Signal(object)
+    mistaken = Signal(object)
+    finished = Signal(object)
+
+    def __init__(self, parameter: Flag) -> None:
+        super().__init__("off")
+        _teach(self)
+        self.toggled.connect(self._on_toggled)
+
+    def value(self) -> bool:
+        return self.isChecked()
+
+    def set_value(self, value: bool) -> None:
+        self.blockSignals(True)
+        self.setChecked(value)
+        self.setText("on" if value else "off")
+        self.blockSignals(False)
+
+    def _on_toggled(self, value: bool) -> None:
+        self.setText("on" if value else "off")
+        self.edited.emit(value)
+
+
+class PairField(QWidget):
+    """Height and width; where it may be left empty, a box to do so."""
+
+    edited = Signal(object)
+    mistaken = Signal(object)
+    finished = Signal(object)
+
+    def __init__(self, parameter: Pair) -> None:
+        super().__init__()
+        side = Integer(parameter.name, None, minimum=parameter.minimum, maximum=parameter.maximum)
+        self._sides = (IntegerField(side), IntegerField(side))
+        self._empty = QCheckBox("as pool") if parameter.optional else None
+        column, row = QVBoxLayout(self), QHBoxLayout()
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addLayout(row)
+        row.setSpacing(4)
+        for number, (field, name) in enumerate(zip(self._sides, ("height", "width"), strict=True)):
+            if number:
+                row.addWidget(QLabel("×"))
+            field.setObjectName(f"{parameter.name}_{name}")
+            field.setAccessibleName(f"{parameter.label}, {name}")
+            field.setProperty("role", "side")
+            field.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+            field.lineEdit().setTextMargins(0, 0, 0, 0)
+            field.setMinimumWidth(40)
+            field.edited.connect(self._on_edited)
+            field.mistaken.connect(self.mistaken.emit)
+            field.finished.connect(self.finished.emit)
+            row.addWidget(field, 1)
+        if self._empty is not None:
+            _teach(self._empty)
+            self._empty.setAccessibleName(f"{parameter.label} as pool size")
+            self._empty.toggled.connect(self._on_emptied)
+            column.addWidget(self._empty)
+        self.setFocusProxy(self._sides[0])
+
+    def value(self) -> tuple[int, int] | None:
+        if self._empty is not None and self._empty.isChecked():
+            return None
+        return self._sides[0].value(), self._sides[1].value()
+
+    def set_value(self, value: tuple[int, int] | None) -> None:
+        if self._empty is not None:
+            self._empty.blockSignals(True)
+            self._empty.setChecked(value is None)
+            self._empty.blockSignals(False)
+        for number, field in enumerate(self._sides):
+            field.setEnabled(value is not None)
+            if value is not None:
+                field.set_value(value[number])
+
+    def suggest(self, value: tuple[int, int]) -> None:
+        """What the sides show while the field is left empty."""
+        if self.value() is None:
+            for field, size in zip(self._sides, value, strict=True):
+                field.set_value(size)
+
+    def _on_edited(self, _: object) -> None:
+        self.edited.emit(self.value())
+
+    def _on_emptied(self, empty: bool) -> None:
+        for field in self._sides:
+            field.setEnabled(not empty)
+        self.edited.emit(self.value())
+
+
+def _typed(text: str) -> Any:
+    """The number in a text; the text itself where there is none."""
+    plain = text.replace(",", "").strip()
+    for kind in (int, float):
+        try:
+            return kind(plain)
+        except ValueError:
+            pass
+    return plain
+
+
+def _mistake(parameter: Parameter, text: str) -> str:
+    """What is wrong with a typed value, as a sentence; empty where nothing is."""
+    try:
+        parameter.check(_typed(text))
+    except ParameterError as error:
+        sentence = str(error)
+        return f"{sentence[:1].upper()}{sentence[1:]}."
+    return ""
+
+
+def _state(parameter: Parameter, text: str) -> QValidator.State:
+    """Everything may be typed; only what the parameter takes becomes its value."""
+    mistake = _mistake(parameter, text)
+    return QValidator.State.Intermediate if mistake else QValidator.State.Acceptable
+
+
+def _stepped(value: float, steps: int, parameter: Number) -> float:
+    """One step up or down: 1, 2, 5, 10 … in wide ranges, else to the next multiple of a fitting step."""
+    low, high = parameter.minimum, parameter.maximum
+    if low > 0 and high / low > _WIDE:
+        return _one_two_five(value, steps)
+    step = _one_two_five((high - low) / 19, 0)
+    if 0 < value < step:
+        step = 10.0 ** math.floor(math.log10(value))
+    place = value / step
+    whole = math.floor(place + 1e-9) if steps > 0 else math.ceil(place - 1e-9)
+    return round((whole + steps) * step, _DECIMALS)
+
+
+def _one_two_five(value: float, steps: int) -> float:
+    """The number of 1, 2, 5, 10, 20 … at or below `value`, moved on by `steps` of them."""
+    exponent = math.floor(math.log10(value) + 1e-9)
+    digit = value / 10.0**exponent * (1 + 1e-9)
+    place = 3 * exponent + (0 if digit < 2 else 1 if digit < 5 else 2)
+    reached = place + steps
+    # A step down from between two of them leads to the lower one.
+    if steps < 0 and digit > (1, 2, 5)[place % 3] * (1 + 1e-6):
+        reached += 1
+    return float(f"{(1, 2, 5)[reached % 3] * 10.0 ** (reached // 3):.6g}")
+
+
+Field = IntegerField | NumberField | ChoiceField | FlagField | PairField
+
+
+def make_field(parameter: Parameter) -> Field:
+    """The field for a parameter, named `param_<name>`."""
+    field: Field
+    match parameter:
+        case Integer():
+            field = IntegerField(parameter)
+        case Number():
+            field = NumberField(parameter)
+        case Choice():
+            field = ChoiceField(parameter)
+        case Flag():
+            field = FlagField(parameter)
+        case Pair():
+            field = PairField(parameter)
+        case _:
+            raise TypeError(f"there is no field for a {type(parameter).__name__}")
+    field.setObjectName(f"param_{parameter.name}")
+    field.setAccessibleName(parameter.label)
+    field.setAccessibleDescription(parameter.help)
+    return field

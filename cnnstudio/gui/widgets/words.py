@@ -1,0 +1,45 @@
+"""Numbers and places in words, the same in all panels."""
+
+from __future__ import annotations
+
+_ORDINALS = (
+    *("first", "second", "third", "fourth", "fifth", "sixth"),
+    *("seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth"),
+)
+_UNITS = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
+
+
+def count(number: int) -> str:
+    """All digits: `18,496`."""
+    return f"{number:,}"
+
+
+def rounded(number: int) -> str:
+    """As much as one compares at a glance: `3.1 M`, `186 M`; all digits below 10,000."""
+    if number < 10_000:
+        return count(number)
+    for size, unit in _UNITS:
+        # 999,950 would round to "1000.0 k".
+        if number >= size * 0.9995:
+            value = number / size
+            return f"{value:.1f} {unit}" if value < 99.95 else f"{value:,.0f} {unit}"
+    raise AssertionError("a number of 10,000 or more has a unit")
+
+
+def plural(number: int, noun: str) -> str:
+    """`1 layer`, `1,200 layers`."""
+    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
+
+
+def ordinal(number: int) -> str:
+    """`third` for 3, `21st` for 21."""
+    if 1 <= number <= len(_ORDINALS):
+        return _ORDINALS[number - 1]
+    teens = 10 <= number % 100 <= 20
+    ending = "th" if teens else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{count(number)}{ending}"
+
+
+def spoken(text: str) -> str:
+    """For a screen reader, which would call × a letter or nothing: `64 × 13 × 13` as `64 by 13 by 13`."""
+    return text.replace("×", "by").replace(" · ", ", ")
