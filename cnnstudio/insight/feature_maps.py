@@ -49,7 +49,7 @@ def look(
 
     def see(node_id: str, output: Tensor) -> None:
         maps = output if output.ndim == 4 else output[:, :, None, None]
-        kept = maps[:, :most]
+        kept = maps[:, : most if output.ndim == 4 else most_values(most)]
         dead = tuple((kept == 0).all(3).all(2).all(0).nonzero().flatten().tolist())
         found[node_id] = [
             _scaled(node_id, number, _smaller(kept[number], side), dead, maps.shape[1]) for number in shown
@@ -58,6 +58,11 @@ def look(
     with evaluating(model):
         model.observe(model.normalise(pictures), see, node_ids)
     return [maps for each in found.values() for maps in each]
+
+
+def most_values(most: int) -> int:
+    """How many values of a flat layer are shown where `most` maps are: they are small."""
+    return min(4 * most, MOST_MAPS)
 
 
 def _smaller(maps: Tensor, side: int | None) -> Tensor:

@@ -29,12 +29,19 @@ _LIMITS = ((64, 64), (48, 48), (32, 32), (16, 32), (16, 16), (8, 16), (8, 8), (4
 
 def limits(shapes: Iterable[tuple[int, ...]], pictures: int) -> tuple[int, int]:
     """(maps a layer, pixels a side) that keep outputs of these shapes, (K, h, w) or (K,), small enough."""
-    shapes = [shape if len(shape) == 3 else (*shape, 1, 1) for shape in shapes]
-    for most, side in _LIMITS:
-        each = (min(maps, most) * min(height, side) * min(width, side) for maps, height, width in shapes)
-        if pictures * sum(each) <= MOST_BYTES:
-            break
-    return most, side
+    shapes = list(shapes)
+    fitting = (limit for limit in _LIMITS if pictures * _bytes(shapes, *limit) <= MOST_BYTES)
+    return next(fitting, _LIMITS[-1])
+
+
+def _bytes(shapes: Iterable[tuple[int, ...]], most: int, side: int) -> int:
+    """Bytes for one picture; a flat layer shows four times as many values as another one maps."""
+    return sum(
+        min(shape[0], most) * min(shape[1], side) * min(shape[2], side)
+        if len(shape) == 3
+        else min(shape[0], 4 * most)
+        for shape in shapes
+    )
 
 
 def snapshot_path(folder: Path, epoch: int) -> Path:

@@ -1,0 +1,136 @@
+"""What the layers made of the example pictures, kept for later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnnstudio.insight.feature_maps import feature_maps
+from cnnstudio.layers.base import Shape
+from cnnstudio.layers.conv2d import Conv2D
+from cnnstudio.layers.dense import Dense
+from cnnstudio.layers.flatten import Flatten
+from cnnstudio.runs import recorder
+from cnnstudio.runs.errors import RunError
+from cnnstudio.runs.recorder import start_run
+from cnnstudio.runs.run import Run
+from cnnstudio.runs.snapshots import MOST_BYTES, Snapshot, limits
+from cnnstudio.training.examples import examples
+from cnnstudio.training.recipe import Recipe
+from tests.training.networks import network, tiny
+from tests.training.pictures import colours
+
+DATA = colours()
+RECIPE = Recipe(epochs=2, batch_size=16, learning_rate=0.01)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    start_run(tiny(), DATA, RECIPE, folder=tmp_path / "run")
+    return Run.open(tmp_path / "run")
+
+
+def test_a_snapshot_shows_every_layer_for_the_example_pictures(run: Run) -> None:
+    assert run.snapshot_epochs == [0, 1, 2]
+    snapshot = run.snapshot(2)
+    assert snapshot.node_ids == tuple(node.id for node in run.network.walk())
+    shown = examples(DATA.test, 5)
+    np.testing.assert_array_equal(snapshot.pictures, shown.images)
+    np.testing.assert_array_equal(snapshot.labels, shown.labels)
+    model = run.model("last")
+    for node_id in snapshot.node_ids:
+        for picture in range(5):
+            kept = snapshot.feature_maps(node_id, picture)
+            now = feature_maps(model, examples(DATA.test).images, node_id, picture)
+            assert kept is not None
+            assert now is not None
+            assert (kept.node_id, kept.picture, kept.total) == (node_id, picture, now.total)
+            assert (kept.low, kept.high) == pytest.approx((now.low, now.high))
+            assert kept.dead == now.dead
+            np.testing.assert_allclose(kept.maps, now.maps, atol=1)
+
+
+def test_the_picture_before_the_training_differs_from_the_one_after(run: Run) -> None:
+    first, last = (run.snapshot(epoch).feature_maps("dense_1") for epoch in (0, 2))
+    assert first is not None
+    assert last is not None
+    assert (first.low, first.high) != (last.low, last.high)
+
+
+def test_what_is_read_cannot_be_written_into(run: Run) -> None:
+    maps = run.snapshot(1).feature_maps("conv2d_1")
+    assert maps is not None
+    assert not maps.maps.flags.writeable
+
+
+def test_a_layer_or_an_epoch_that_is_not_there(run: Run) -> None:
+    assert run.snapshot(1).feature_maps("conv2d_99") is None
+    with pytest.raises(RunError, match="no snapshot of epoch 7"):
+        run.snapshot(7)
+    with pytest.raises(RunError, match="no snapshot of epoch 7"):
+        _ = Snapshot(run.folder / "snapshots" / "epoch-007.npz", 7).pictures
+
+
+@pytest.mark.parametrize("keep", [0, 10, 300, -30])
+def test_a_truncated_snapshot_is_one_sentence(run: Run, keep: int) -> None:
+    path = run.folder / "snapshots" / "epoch-001.npz"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(RunError, match="snapshot of epoch 1 is damaged"):
+        run.snapshot(1).feature_maps("conv2d_1")
+
+
+def test_a_flipped_byte_is_one_sentence_or_harmless(run: Run) -> None:
+    path = run.folder / "snapshots" / "epoch-001.npz"
+    data = path.read_bytes()
+    refused = 0
+    for place in range(0, len(data), 97):
+        spoilt = bytearray(data)
+        spoilt[place] ^= 0x10
+        path.write_bytes(spoilt)
+        try:
+            run.snapshot(1).feature_maps("conv2d_2", 1)
+        except RunError:
+            refused += 1
+    assert refused
+
+
+def test_an_array_of_objects_is_never_unpickled(run: Run) -> None:
+    path = run.folder / "snapshots" / "epoch-001.npz"
+    np.savez(path, about=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(RunError, match="damaged"):
+        _ = run.snapshot(1).node_ids
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        [(32, 30, 30), (64,)],
+        [(512, 224, 224)] * 40,
+        [(8, 8, 8)] * 2000,
+        [(70_000,), (3, 1, 9000)],
+    ],
+)
+def test_a_snapshot_stays_small_whatever_the_network(shapes: list[tuple[int, ...]]) -> None:
+    most, side = limits(shapes, 5)
+    assert most <= 64
+    assert side <= 64
+    maps = sum(min(s[0], most) * min(s[1], side) * min(s[2], side) for s in shapes if len(s) == 3)
+    values = sum(min(s[0], 4 * most) for s in shapes if len(s) == 1)
+    assert 5 * (maps + values) <= MOST_BYTES
+
+
+def test_a_large_network_has_fewer_and_smaller_maps(tmp_path: Path) -> None:
+    wide = network(Conv2D(80, padding="same"), Flatten(), Dense(3), input=Shape.of(3, 70, 35))
+    start_run(wide, colours(16, 8), RECIPE.replace(epochs=1), folder=tmp_path / "run", threads=1)
+    maps = Run.open(tmp_path / "run").snapshot(1).feature_maps("conv2d_1")
+    assert maps is not None
+    assert maps.maps.shape == (64, 64, 32)
+    assert maps.total == 80
+
+
+def test_a_very_long_run_keeps_a_bounded_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "_MOST_SNAPSHOTS", 4)
+    start_run(tiny(), DATA, RECIPE.replace(epochs=10), folder=tmp_path / "run")
+    assert Run.open(tmp_path / "run").snapshot_epochs == [0, 3, 6, 9, 10]
