@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cnnstudio import __version__
-from cnnstudio.cli.command import DONE, STOPPED, WRONG_INPUT, Command, Parser, UsageError, commands
+from cnnstudio.cli.command import DONE, FAILED, STOPPED, WRONG_INPUT, Command, Parser, UsageError, commands
 from cnnstudio.layers.errors import UserError
 
 _DESCRIPTION = (
@@ -40,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _forget_output()
         return DONE
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{place}{error.strerror or error}", FAILED)
     except SystemExit as end:
         # --help and --version end argparse this way.
         return end.code if isinstance(end.code, int) else DONE

@@ -70,6 +70,11 @@ def large(number: int) -> str:
     return f"{number:,}"
 
 
+def plural(number: int, noun: str) -> str:
+    """`1 layer`, `1,200 layers`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def bar(share: float) -> str:
     """A share from 0 to 1 as a bar of fixed width."""
     full = round(min(max(share, 0.0), 1.0) * _BAR)

@@ -14,6 +14,7 @@ from cnnstudio.layers.errors import ParameterError
 from cnnstudio.layers.params import Parameter
 
 DESIGN_HELP = "a design file, or the name of a template (cnnstudio template list)"
+RUN_HELP = "a run's folder, or its name (cnnstudio runs list)"
 MOST_THREADS = 1024
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from cnnstudio.cli.output import LiveLine, bar, duration, percent, print_json
+from cnnstudio.cli.output import LiveLine, bar, duration, percent, plural, print_json
 from cnnstudio.training.events import (
     EpochEnded,
     Event,
@@ -60,8 +60,9 @@ class TextPrinter:
         source = "the test set" if event.validation == "test" else "set aside"
         self._say(
             f"{event.network_name} · {event.parameters:,} parameters · {event.device}{threads}\n"
-            f"{event.train_images:,} pictures to train with, {event.validation_images:,} to validate ({source})\n"
-            f"{event.epochs:,} epochs of {event.steps_per_epoch:,} steps of {event.batch_size:,} pictures\n\n"
+            f"{event.train_images:,} pictures to train, {event.validation_images:,} to validate ({source})\n"
+            f"{plural(event.epochs, 'epoch')} of {plural(event.steps_per_epoch, 'step')} "
+            f"of {plural(event.batch_size, 'picture')}\n\n"
             f"{_row(_HEADS)}"
         )
 
@@ -92,6 +93,11 @@ class TextPrinter:
 def printer(as_json: bool) -> Callable[[Event], None]:
     """The printer of events that the user asked for."""
     return JsonPrinter() if as_json else TextPrinter()
+
+
+def epoch_table(history: Sequence[EpochEnded]) -> str:
+    """The epochs of a run as `TextPrinter` shows them."""
+    return "\n".join([_row(_HEADS), *(_row(_epoch_cells(epoch)) for epoch in history)])
 
 
 def _row(cells: tuple[str, ...]) -> str:

@@ -146,11 +146,11 @@ def _made_pictures(run: Run, count: int) -> npt.NDArray[np.uint8]:
 
 def _real_pictures(run: Run, cancelled: CancelFunction) -> npt.NDArray[np.uint8]:
     """Half of what is compared comes from the run's own data set, where that is on this machine."""
-    shape = run.network.input.dims
+    channels, height, width = shape = run.network.input.dims
     try:
         dataset = find_source(run.dataset_name).load(cancelled=cancelled)
         few = dataset.test.rows(np.arange(min(sum(BATCHES) // 2, len(dataset.test))))
-        images = dataclasses.replace(dataset, train=few, test=few).fitted(shape).test.images
-        return np.ascontiguousarray(images)
+        sample = dataclasses.replace(dataset, train=few, test=few)
+        return np.ascontiguousarray(sample.fitted((channels, height, width)).test.images)
     except UserError:
         return np.empty((0, *shape), np.uint8)

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.command import DONE, WRONG_INPUT, Command, Parser, add_json_option
-from cnnstudio.cli.output import large, print_json, table
+from cnnstudio.cli.output import large, plural, print_json, table
 from cnnstudio.cli.reading import DESIGN_HELP, read_design_argument
 from cnnstudio.layers.shape import times
 
@@ -81,7 +81,7 @@ def _text(analysis: Analysis) -> str:
     lines = [network.name, "", table(heads, rows, right=(2, 3, 4, 5)), ""]
     count = sum(not report.node.is_group for report in analysis.reports)
     costs = f"{analysis.parameters:,} parameters · {large(analysis.macs)} multiply-adds a picture"
-    lines.append(f"{count} layers · {costs}")
+    lines.append(f"{plural(count, 'layer')} · {costs}")
     if analysis.problems:
         lines += ["", "Problems", *(f"  {problem.sentence}" for problem in analysis.problems)]
     return "\n".join(lines)

@@ -46,7 +46,9 @@ def _list(as_json: bool) -> int:
     if as_json:
         print_json({"templates": entries})
     else:
-        rows = [[entry["name"], f"{entry['parameters']:,}", entry["description"]] for entry in entries]
+        rows = [
+            [str(entry["name"]), f"{entry['parameters']:,}", str(entry["description"])] for entry in entries
+        ]
         print(table(["Name", "Parameters", "Description"], rows, right=(1,)))
     return DONE
 

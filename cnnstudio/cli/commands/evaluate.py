@@ -1,0 +1,110 @@
+"""`cnnstudio evaluate`: how a trained run does on pictures that it did not learn from."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from cnnstudio.cli.command import DONE, Command, Parser, UsageError, add_json_option
+from cnnstudio.cli.output import LiveLine, percent, print_json, table
+from cnnstudio.cli.reading import RUN_HELP, add_device_options
+
+if TYPE_CHECKING:
+    from cnnstudio.data.dataset import Dataset
+    from cnnstudio.insight.predictions import Evaluation
+    from cnnstudio.runs.run import Run
+
+
+class Evaluate(Command):
+    name = "evaluate"
+    help = "loss and accuracy of a run's best weights, for each class too"
+    examples = ("cnnstudio evaluate first-run", "cnnstudio evaluate first-run --split train --json")
+    order = 3
+
+    def arguments(self, parser: Parser) -> None:
+        parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+        parser.add_argument(
+            "--split", choices=("test", "train"), default="test", help="which pictures (default: test)"
+        )
+        parser.add_argument("--data", metavar="NAME or FOLDER", help="another data set with the same classes")
+        add_device_options(parser)
+        add_json_option(parser)
+
+    def run(self, options: argparse.Namespace) -> int:
+        from cnnstudio.runs.run import find_run
+
+        run = find_run(options.run)
+        dataset = _dataset(run, options.data)
+        evaluation = _evaluate(run, dataset, options)
+        if options.json:
+            print_json(_json(run, dataset, evaluation, options.split))
+        else:
+            print(_text(run, dataset, evaluation, options.split))
+        return DONE
+
+
+def _dataset(run: Run, data: str | None) -> Dataset:
+    """The pictures, at the size that the network takes. Raises UserError where they cannot be the run's."""
+    from cnnstudio.data.sources import find_source
+
+    line = LiveLine()
+    try:
+        dataset = find_source(data or run.dataset_name).load(lambda progress: line.show(progress.text))
+    finally:
+        line.clear()
+    if dataset.classes != run.classes:
+        known, there = ", ".join(run.classes), ", ".join(dataset.classes)
+        raise UsageError(f"the run knows the classes {known}, but {dataset.title} has {there}")
+    if data is None and dataset.fingerprint != run.dataset_fingerprint:
+        print(
+            f"Note: the pictures of {dataset.title} are not those of the training any more.", file=sys.stderr
+        )
+    channels, height, width = run.network.input.dims
+    return dataset.fitted((channels, height, width))
+
+
+def _evaluate(run: Run, dataset: Dataset, options: argparse.Namespace) -> Evaluation:
+    from cnnstudio.insight.predictions import evaluate
+    from cnnstudio.training.device import choose_device
+    from cnnstudio.training.settings import own_settings
+
+    device = choose_device(options.device)
+    split = dataset.train if options.split == "train" else dataset.test
+    line = LiveLine()
+    try:
+        with own_settings(device, options.threads, seed=0):
+            model = run.model().to(device)
+            return evaluate(model, split, lambda progress: line.show(progress.text))
+    finally:
+        line.clear()
+
+
+def _json(run: Run, dataset: Dataset, evaluation: Evaluation, split: str) -> dict[str, Any]:
+    return {
+        "loss": evaluation.loss,
+        "accuracy": evaluation.accuracy,
+        "per_class": dict(zip(run.classes, evaluation.per_class, strict=True)),
+        "confusion": evaluation.confusion.tolist(),
+        "classes": list(run.classes),
+        "run": str(run.folder),
+        "data": dataset.name,
+        "split": split,
+        "images": int(evaluation.confusion.sum()),
+    }
+
+
+def _text(run: Run, dataset: Dataset, evaluation: Evaluation, split: str) -> str:
+    rows = []
+    for number, (name, accuracy) in enumerate(zip(run.classes, evaluation.per_class, strict=True)):
+        found = evaluation.confusion[number].copy()
+        found[number] = 0
+        other = int(found.argmax())
+        mistake = f"{run.classes[other]} ({found[other]:,})" if found[other] else ""
+        rows.append([name, "" if accuracy is None else percent(accuracy), mistake])
+    count = f"{int(evaluation.confusion.sum()):,} {'training' if split == 'train' else 'test'} pictures"
+    return (
+        f"{run.name} on {count} of {dataset.title}\n\n"
+        f"{table(['Class', 'Accuracy', 'Most often taken for'], rows, right=(1,))}\n\n"
+        f"Accuracy {percent(evaluation.accuracy)}, loss {evaluation.loss:.4f}"
+    )

@@ -1,0 +1,78 @@
+"""`cnnstudio export`: a trained run as files for elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnnstudio.cli.command import DONE, FAILED, Command, Parser, UsageError, add_json_option
+from cnnstudio.cli.output import LiveLine, print_json
+from cnnstudio.cli.reading import RUN_HELP
+
+if TYPE_CHECKING:
+    from cnnstudio.export import Exporter
+    from cnnstudio.runs.run import Run
+
+
+class Export(Command):
+    name = "export"
+    help = "write a run's best weights for elsewhere, and prove that the answers are the same"
+    examples = ("cnnstudio export first-run --format safetensors,onnx,pytorch --out model",)
+    order = 5
+
+    def arguments(self, parser: Parser) -> None:
+        from cnnstudio.export import exporters
+
+        formats = "; ".join(f"{name}: {exporter.description}" for name, exporter in exporters().items())
+        parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+        parser.add_argument(
+            "--format", required=True, metavar="NAMES", help=f"with commas between them. {formats}"
+        )
+        parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where the files go")
+        parser.add_argument("--no-verify", action="store_true", help="do not compare with the original")
+        add_json_option(parser)
+
+    def run(self, options: argparse.Namespace) -> int:
+        from cnnstudio.export import chosen_exporters
+        from cnnstudio.runs.run import find_run
+
+        chosen = chosen_exporters(options.format.split(","))
+        run = find_run(options.run)
+        if options.out.exists() and not options.out.is_dir():
+            raise UsageError(f"--out: {options.out} is a file; a folder is needed")
+        results, failures = _export(run, chosen, options)
+        if options.json:
+            print_json({"run": str(run.folder), "exports": results, "failures": failures})
+        for failure in failures:
+            print(f"cnnstudio: {failure}", file=sys.stderr)
+        return FAILED if failures else DONE
+
+
+def _export(
+    run: Run, chosen: Sequence[Exporter], options: argparse.Namespace
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """What was written, and the sentences for what failed; one that fails does not keep the others back."""
+    from cnnstudio.export import ExportFailed
+
+    line = LiveLine()
+    results, failures = [], []
+    for exporter in chosen:
+        try:
+            result = exporter.export(
+                run, options.out, not options.no_verify, lambda progress: line.show(progress.text)
+            )
+        except ExportFailed as error:
+            failures.append(f"{exporter.title}: {error}")
+            continue
+        finally:
+            line.clear()
+        files = [str(path) for path in result.files]
+        results.append(
+            {"format": exporter.name, "files": files, "largest_difference": result.largest_difference}
+        )
+        if not options.json:
+            print(result.message, flush=True)
+    return results, failures

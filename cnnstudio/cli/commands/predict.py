@@ -1,0 +1,74 @@
+"""`cnnstudio predict`: what a trained run sees in pictures of the user's own."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from cnnstudio.cli.command import DONE, Command, Parser, add_json_option
+from cnnstudio.cli.output import percent, print_json
+from cnnstudio.cli.reading import RUN_HELP, add_device_options
+
+_SHOWN = 3
+
+
+class Predict(Command):
+    name = "predict"
+    help = "the classes of pictures of your own, with probabilities"
+    examples = ("cnnstudio predict first-run cat.png", "cnnstudio predict first-run *.jpg --json")
+    order = 4
+
+    def arguments(self, parser: Parser) -> None:
+        parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+        parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="picture files of any size")
+        add_device_options(parser)
+        add_json_option(parser)
+
+    def run(self, options: argparse.Namespace) -> int:
+        import numpy as np
+
+        from cnnstudio.data.pictures import quiet_pillow, read_pixels
+        from cnnstudio.runs.run import find_run
+
+        run = find_run(options.run)
+        channels, height, width = run.network.input.dims
+        with quiet_pillow():
+            pictures = np.stack([read_pixels(path, (channels, height, width)) for path in options.images])
+
+        from cnnstudio.insight.predictions import predict
+        from cnnstudio.training.device import choose_device
+        from cnnstudio.training.settings import own_settings
+
+        device = choose_device(options.device)
+        with own_settings(device, options.threads, seed=0):
+            probabilities = predict(run.model().to(device), pictures).tolist()
+        entries = [
+            _Prediction(str(path), dict(zip(run.classes, shares, strict=True)))
+            for path, shares in zip(options.images, probabilities, strict=True)
+        ]
+        if options.json:
+            print_json({"run": str(run.folder), "predictions": [entry.to_json() for entry in entries]})
+        else:
+            print("\n".join(entry.text() for entry in entries))
+        return DONE
+
+
+class _Prediction:
+    """One picture with the probability of each class, the likeliest first."""
+
+    def __init__(self, image: str, probabilities: dict[str, float]) -> None:
+        self._image = image
+        self._ranked = sorted(probabilities.items(), key=lambda entry: -entry[1])
+
+    def to_json(self) -> dict[str, object]:
+        best, probability = self._ranked[0]
+        return {
+            "image": self._image,
+            "class": best,
+            "probability": probability,
+            "probabilities": dict(self._ranked),
+        }
+
+    def text(self) -> str:
+        found = [f"{name} {percent(share)}" for name, share in self._ranked[:_SHOWN]]
+        return f"{self._image}: {', '.join(found)}"

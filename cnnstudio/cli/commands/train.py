@@ -1,0 +1,185 @@
+"""`cnnstudio train`: trains a design and writes the run's folder."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnnstudio.cli.command import DONE, FAILED, STOPPED, Command, Parser, UsageError, add_json_option
+from cnnstudio.cli.output import LiveLine
+from cnnstudio.cli.reading import DESIGN_HELP, add_device_options, option_type, read_design_argument
+
+if TYPE_CHECKING:
+    from cnnstudio.data.dataset import Dataset
+    from cnnstudio.data.sources import Source
+    from cnnstudio.design.network import Network
+    from cnnstudio.training.control import Control
+    from cnnstudio.training.events import Event
+    from cnnstudio.training.recipe import Recipe
+
+
+class Train(Command):
+    name = "train"
+    help = "train a design and write the run's folder"
+    examples = (
+        "cnnstudio train lesson-32 --data shapes --epochs 3",
+        "cnnstudio train my.cnn.json --data cifar10 --recipe lesson --run first-run",
+        "cnnstudio train my.cnn.json --run first-run --resume",
+    )
+    order = 2
+
+    def arguments(self, parser: Parser) -> None:
+        parser.add_argument("design", metavar="DESIGN", help=DESIGN_HELP)
+        parser.add_argument(
+            "--data",
+            metavar="NAME or FOLDER",
+            help="data set (default: CIFAR-10 where it is ready, else Shapes)",
+        )
+        parser.add_argument(
+            "--recipe", metavar="NAME or FILE", help="studio (the default), lesson or a recipe file"
+        )
+        _add_recipe_options(parser)
+        add_device_options(parser)
+        parser.add_argument(
+            "--run", type=Path, metavar="FOLDER", help="the run's folder (default: a new one)"
+        )
+        parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
+        add_json_option(parser)
+
+    def run(self, options: argparse.Namespace) -> int:
+        if options.resume and options.run is None:
+            raise UsageError("--resume needs --run FOLDER, the run that goes on")
+        network = read_design_argument(options.design)
+        _require_trainable(network)
+        recipe, data = _recipe_and_data(options)
+        source = _source(data)
+        if not source.available():
+            raise UsageError(
+                f"{source.title} is not on this machine yet: cnnstudio data download {source.name}"
+            )
+        return _train(options, network, recipe, source)
+
+
+def _add_recipe_options(parser: Parser) -> None:
+    """One option for each field of a recipe, with its own help and range."""
+    from cnnstudio.layers.params import Flag, parameters
+    from cnnstudio.training.recipe import Recipe
+
+    group = parser.add_argument_group("in place of what the recipe says")
+    for parameter in parameters(Recipe):
+        name, words = f"--{parameter.name.replace('_', '-')}", parameter.help.replace("%", "%%")
+        if isinstance(parameter, Flag):
+            group.add_argument(name, action=argparse.BooleanOptionalAction, help=words)
+        else:
+            kind = option_type(parameter)
+            group.add_argument(name, type=kind, metavar=_placeholder(parameter), help=words)
+
+
+def _placeholder(parameter: Any) -> str:
+    from cnnstudio.layers.params import Choice, Integer
+
+    if isinstance(parameter, Choice):
+        return "{" + ",".join(parameter.choices) + "}"
+    return "N" if isinstance(parameter, Integer) else "X"
+
+
+def _require_trainable(network: Network) -> None:
+    """Says what is wrong with the drawing before any picture is read."""
+    from cnnstudio.design.analysis import analyse
+
+    problems = analyse(network).problems
+    if problems:
+        more = f" (and {len(problems) - 1} more: cnnstudio summary)" if len(problems) > 1 else ""
+        raise UsageError(f"this cannot be trained: {problems[0].sentence}{more}")
+
+
+def _recipe_and_data(options: argparse.Namespace) -> tuple[Recipe, str | None]:
+    """What was asked for; a run that goes on keeps its own recipe and data where nothing else is said."""
+    from cnnstudio.layers.params import parameters
+    from cnnstudio.runs.run import Run
+    from cnnstudio.training.recipe import Recipe, read_recipe
+
+    data = options.data
+    if options.resume:
+        run = Run.open(options.run)
+        recipe = read_recipe(options.recipe) if options.recipe else run.recipe
+        data = data or run.dataset_name
+    else:
+        recipe = read_recipe(options.recipe or "studio")
+    given = {parameter.name: getattr(options, parameter.name) for parameter in parameters(Recipe)}
+    return recipe.replace(**{name: value for name, value in given.items() if value is not None}), data
+
+
+def _source(data: str | None) -> Source:
+    from cnnstudio.data.sources import find_source
+
+    if data is not None:
+        return find_source(data)
+    cifar10 = find_source("cifar10")
+    return cifar10 if cifar10.available() else find_source("shapes")
+
+
+def _train(options: argparse.Namespace, network: Network, recipe: Recipe, source: Source) -> int:
+    from cnnstudio.cli.training_output import printer
+    from cnnstudio.data.progress import Cancelled
+    from cnnstudio.runs.recorder import start_run
+    from cnnstudio.runs.signals import stopping_on_signals
+    from cnnstudio.training.control import Control
+
+    control = Control()
+    with stopping_on_signals(control):
+        try:
+            dataset = _load(source, control)
+        except Cancelled:
+            raise KeyboardInterrupt from None
+    for note in dataset.notes:
+        print(f"{dataset.title}: {note}", file=sys.stderr)
+    finished = start_run(
+        network,
+        dataset,
+        recipe,
+        folder=options.run,
+        source=_place_of(source),
+        device=options.device,
+        threads=options.threads,
+        control=control,
+        emit=_until_nobody_reads(printer(options.json), control),
+        resume=options.resume,
+    )
+    return {"completed": DONE, "stopped": STOPPED, "failed": FAILED}[finished.outcome]
+
+
+def _load(source: Source, control: Control) -> Dataset:
+    line = LiveLine()
+    try:
+        return source.load(lambda progress: line.show(progress.text), control.stop.is_set)
+    finally:
+        line.clear()
+
+
+def _place_of(source: Source) -> str:
+    """By which `find_source` finds the pictures again, from anywhere: the name, or else the folder."""
+    from cnnstudio.data.sources import sources
+
+    if any(known.name == source.name for known in sources()):
+        return source.name
+    return str(getattr(source, "folder", source.name))
+
+
+def _until_nobody_reads(emit: Callable[[Event], None], control: Control) -> Callable[[Event], None]:
+    """Stops the run in good order where its output goes nowhere any more (`cnnstudio train … | head`)."""
+
+    def careful(event: Event) -> None:
+        if gone:
+            return
+        try:
+            emit(event)
+        except BrokenPipeError:
+            gone.append(event)
+            control.request_stop()
+
+    gone: list[Event] = []
+    return careful

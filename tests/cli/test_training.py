@@ -1,0 +1,336 @@
+"""Training, and what can be asked of the run afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from cnnstudio.cli.main import main
+from cnnstudio.design.file import write_design
+from cnnstudio.design.network import IdMaker, Network
+from cnnstudio.layers.base import Shape
+from cnnstudio.layers.conv2d import Conv2D
+from cnnstudio.layers.dense import Dense
+from cnnstudio.layers.flatten import Flatten
+from cnnstudio.runs.run import Run
+
+Output = pytest.CaptureFixture[str]
+
+
+def lines_of(output: Output) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in output.readouterr().out.splitlines()]
+
+
+def complaint(output: Output) -> str:
+    """The one line on standard error; nothing is on the other stream."""
+    out, err = output.readouterr()
+    assert out == ""
+    assert err.startswith("cnnstudio: ")
+    assert err.count("\n") == 1
+    return err
+
+
+@pytest.fixture
+def train(design: Path, pictures: Path, tmp_path: Path) -> list[str]:
+    """The beginning of a command that trains into `tmp_path / "run"`."""
+    recipe = ["--recipe", "lesson", "--epochs", "2", "--batch-size", "8"]
+    place = ["--device", "cpu", "--threads", "1", "--run", str(tmp_path / "run")]
+    return ["train", str(design), "--data", str(pictures), *recipe, *place]
+
+
+def test_train_prints_every_event_as_a_line_with_the_promised_keys(
+    train: list[str], capsys: Output, tmp_path: Path
+) -> None:
+    assert main([*train, "--json"]) == 0
+    events = lines_of(capsys)
+    assert events[0]["event"] == "Started"
+    epochs = [event for event in events if event["event"] == "EpochEnded"]
+    assert [epoch["epoch"] for epoch in epochs] == [1, 2]
+    assert {"train", "validation", "images_per_second", "learning_rate", "seconds"} <= set(epochs[0])
+    assert set(epochs[0]["validation"]) == {"loss", "accuracy"}
+    finished = events[-1]
+    assert finished["event"] == "Finished"
+    assert finished["outcome"] == "completed"
+    assert set(finished["test"]) == {"loss", "accuracy"}
+    assert finished["run"] == str(tmp_path / "run")
+    assert Run.open(tmp_path / "run").status == "completed"
+
+
+def test_train_prints_a_table_of_epochs_for_people(train: list[str], capsys: Output, tmp_path: Path) -> None:
+    assert main(train) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "40 pictures to train, 10 to validate (the test set)" in out
+    rows = [line for line in out.splitlines() if line.strip().startswith(("Epoch", "1 ", "2 "))]
+    assert len(rows) == 4
+    assert "Test: accuracy" in out
+    assert f"Run: {tmp_path / 'run'}" in out
+    assert "\r" not in out
+
+
+def test_options_of_the_command_line_stand_above_the_recipe(train: list[str], tmp_path: Path) -> None:
+    more = ["--optimizer", "sgd", "--learning-rate", "0.5", "--seed", "7", "--flip", "--shift", "1"]
+    assert main([*train, *more]) == 0
+    recipe = Run.open(tmp_path / "run").recipe
+    assert (recipe.epochs, recipe.batch_size, recipe.optimizer) == (2, 8, "sgd")
+    assert (recipe.learning_rate, recipe.seed, recipe.flip, recipe.shift) == (0.5, 7, True, 1)
+
+
+def test_a_run_goes_on_where_it_stopped(
+    train: list[str], design: Path, capsys: Output, tmp_path: Path
+) -> None:
+    assert main(train) == 0
+    capsys.readouterr()
+    resume = ["--run", str(tmp_path / "run"), "--resume", "--epochs", "3", "--device", "cpu"]
+    assert main(["train", str(design), *resume, "--threads", "1", "--json"]) == 0
+    epochs = [event["epoch"] for event in lines_of(capsys) if event["event"] == "EpochEnded"]
+    assert epochs == [3]
+    assert len(Run.open(tmp_path / "run").history) == 3
+
+
+def test_runs_without_a_place_stand_among_the_users_own(train: list[str], capsys: Output, home: Path) -> None:
+    assert main(train[: train.index("--run")]) == 0
+    capsys.readouterr()
+    assert main(["runs", "list", "--json"]) == 0
+    (run,) = lines_of(capsys)[0]["runs"]
+    assert Path(run["folder"]).parent == home / "runs"
+    assert main(["runs", "show", run["id"]]) == 0
+    assert main(["runs", "delete", run["id"]]) == 0
+    assert list((home / "runs").iterdir()) == []
+
+
+# What is wrong with the input
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--epochs", "0"], "--epochs: 0 is out of range: 1 to 10,000"),
+        (["--epochs", "two"], "--epochs: a whole number from 1 to 10,000 is needed, not “two”"),
+        (["--batch-size", "-3"], "--batch-size"),
+        (["--learning-rate", "nan"], "--learning-rate"),
+        (["--optimizer", "lion"], "one of sgd, adam, adamw is"),
+        (["--threads", "0"], "--threads: a whole number from 1 to 1,024"),
+        (["--device", "cuda:99"], "there is no “cuda:99” on this machine; there is cpu"),
+        (["--recipe", "fastest"], "there is no recipe and no file “fastest”"),
+        (["--data", "mnist"], "There is no data set or folder “mnist”"),
+        (["--data", "cifar10"], "cnnstudio data download cifar10"),
+        (["--resume"], "There is no run in"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_input_is_one_plain_line_and_leaves_nothing_behind(
+    train: list[str], options: list[str], expected: str, capsys: Output, tmp_path: Path
+) -> None:
+    assert main([*train, *options]) == 2
+    assert expected in complaint(capsys)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_design_with_problems_is_explained_before_any_picture_is_read(
+    capsys: Output, tmp_path: Path, pictures: Path
+) -> None:
+    ids = IdMaker()
+    path = tmp_path / "faulty.cnn.json"
+    write_design(path, Network(Shape.of(3, 8, 8), (ids.node(Conv2D(4)), ids.node(Dense(2)))))
+    assert main(["train", str(path), "--data", str(pictures)]) == 2
+    assert "Dense takes a flat vector, but gets 4 × 6 × 6 from Conv2D: insert Flatten" in complaint(capsys)
+
+
+def test_a_design_for_another_number_of_classes_is_explained(capsys: Output, pictures: Path) -> None:
+    assert main(["train", "lesson-32", "--data", str(pictures), "--device", "cpu"]) == 2
+    assert "gives 10 scores, but the data has 2 classes" in complaint(capsys)
+
+
+def test_a_run_that_exists_is_not_written_over(train: list[str], trained: Path, capsys: Output) -> None:
+    before = (trained / "run.json").read_bytes()
+    capsys.readouterr()
+    assert main([*train, "--run", str(trained)]) == 2
+    assert str(trained) in complaint(capsys)
+    assert (trained / "run.json").read_bytes() == before
+
+
+def test_a_loss_that_is_not_finite_ends_with_1(train: list[str], capsys: Output, tmp_path: Path) -> None:
+    ids = IdMaker()
+    layers = (Conv2D(4), Conv2D(4), Flatten(), Dense(2))
+    train[1] = str(tmp_path / "wild.cnn.json")
+    write_design(Path(train[1]), Network(Shape.of(3, 8, 8), tuple(map(ids.node, layers))))
+    wild = ["--optimizer", "sgd", "--learning-rate", "100", "--epochs", "50"]
+    assert main([*train, *wild, "--json"]) == 1
+    assert lines_of(capsys)[-1]["outcome"] == "failed"
+
+
+# Stopping
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_the_run_in_good_order(train: list[str], number: int, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cnnstudio", *train, "--epochs", "10000", "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    events = []
+    for line in process.stdout:
+        events.append(json.loads(line))
+        if events[-1]["event"] == "EpochEnded":
+            process.send_signal(number)
+            break
+    rest, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors == ""
+    assert json.loads(rest.splitlines()[-1])["outcome"] == "stopped"
+    run = Run.open(tmp_path / "run")
+    assert run.status == "stopped"
+    run.model("best")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
+def test_a_reader_that_leaves_early_stops_the_run(train: list[str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cnnstudio", *train, "--epochs", "10000", "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr is not None
+    with process.stderr as errors:
+        assert errors.read() == ""
+    assert process.wait(60) == 130
+    assert Run.open(tmp_path / "run").status == "stopped"
+
+
+# Afterwards
+
+
+def test_evaluate_has_the_promised_keys(trained: Path, capsys: Output) -> None:
+    assert main(["evaluate", str(trained), "--json"]) == 0
+    (result,) = lines_of(capsys)
+    assert set(result["per_class"]) == {"bright", "dark"}
+    test = Run.open(trained).test
+    assert test is not None
+    assert result["accuracy"] == pytest.approx(test.accuracy)
+    assert result["loss"] == pytest.approx(test.loss, rel=1e-4)
+    assert result["images"] == 10
+
+
+def test_evaluate_in_words_shows_each_class(trained: Path, capsys: Output) -> None:
+    assert main(["evaluate", str(trained), "--split", "train"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Small on 40 training pictures of brightness\n")
+    assert "\nbright " in out
+    assert "\nAccuracy " in out
+
+
+def test_evaluate_on_other_classes_is_refused(trained: Path, capsys: Output) -> None:
+    assert main(["evaluate", str(trained), "--data", "shapes"]) == 2
+    assert "the run knows the classes bright, dark, but Shapes has arrow" in complaint(capsys)
+
+
+def test_predict_names_the_class_of_each_picture(trained: Path, capsys: Output, tmp_path: Path) -> None:
+    images = []
+    for name, level in (("white", 220), ("black", 30)):
+        images.append(str(tmp_path / f"{name}.png"))
+        Image.new("RGB", (30, 20), (level, level, level)).save(images[-1])
+    assert main(["predict", str(trained), *images, "--json"]) == 0
+    (result,) = lines_of(capsys)
+    assert [entry["image"] for entry in result["predictions"]] == images
+    assert [entry["class"] for entry in result["predictions"]] == ["bright", "dark"]
+    assert sum(result["predictions"][0]["probabilities"].values()) == pytest.approx(1)
+    assert main(["predict", str(trained), *images]) == 0
+    assert capsys.readouterr().out.startswith(f"{images[0]}: bright ")
+
+
+def test_a_picture_that_cannot_be_read_is_named(trained: Path, capsys: Output, tmp_path: Path) -> None:
+    path = tmp_path / "broken.png"
+    path.write_bytes(b"\x89PNG\r\n")
+    assert main(["predict", str(trained), str(path)]) == 2
+    assert str(path) in complaint(capsys)
+
+
+def test_export_writes_and_proves(trained: Path, capsys: Output, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    assert main(["export", str(trained), "--format", "safetensors", "--out", str(out), "--json"]) == 0
+    (result,) = lines_of(capsys)
+    (export,) = result["exports"]
+    assert export["format"] == "safetensors"
+    assert export["largest_difference"] == 0
+    assert {Path(path).name for path in export["files"]} == {path.name for path in out.iterdir()}
+
+
+def test_an_export_that_fails_ends_with_1_and_the_others_are_written(
+    trained: Path, capsys: Output, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cnnstudio.export import ExportFailed, exporters
+
+    def fail(proof: object) -> None:
+        raise ExportFailed("the exported model gives other answers")
+
+    monkeypatch.setattr(exporters()["pytorch"], "prove", fail)
+    out = tmp_path / "model"
+    assert main(["export", str(trained), "--format", "pytorch,safetensors", "--out", str(out)]) == 1
+    printed, err = capsys.readouterr()
+    assert err == "cnnstudio: PyTorch: the exported model gives other answers\n"
+    assert printed.startswith("Weights: ")
+    assert {path.name for path in out.iterdir()} == {"design.cnn.json", "model.safetensors"}
+
+
+@pytest.mark.parametrize(
+    ("formats", "out", "expected"),
+    [
+        ("pt2", "model", "there is no export format “pt2”; there are safetensors, onnx, pytorch"),
+        (",", "model", "no export format is named"),
+        ("onnx", "file", "is a file; a folder is needed"),
+        ("onnx", "file/below", "nothing can be written to"),
+    ],
+)
+def test_a_wrong_export_is_one_plain_line(
+    trained: Path, formats: str, out: str, expected: str, capsys: Output, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert main(["export", str(trained), "--format", formats, "--out", str(tmp_path / out)]) == 2
+    assert expected in complaint(capsys)
+    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["file"]
+
+
+def test_two_runs_are_compared_side_by_side(trained: Path, train: list[str], capsys: Output) -> None:
+    assert main([*train, "--seed", "5"]) == 0
+    capsys.readouterr()
+    other = train[train.index("--run") + 1]
+    assert main(["runs", "compare", str(trained), other]) == 0
+    rows = {line.split("  ")[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert rows["Seed"].endswith("≠")
+    assert not rows["Batch size"].endswith("≠")
+    assert main(["runs", "compare", str(trained), other, "--json"]) == 0
+    (result,) = lines_of(capsys)
+    assert [run["recipe"]["seed"] for run in result["runs"]] == [0, 5]
+
+
+def test_runs_show_tells_every_epoch(trained: Path, capsys: Output) -> None:
+    assert main(["runs", "show", str(trained), "--json"]) == 0
+    (result,) = lines_of(capsys)
+    assert [epoch["epoch"] for epoch in result["epochs"]] == [1, 2, 3]
+    assert main(["runs", "show", str(trained)]) == 0
+    assert "Network        Small, " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["evaluate nowhere", "predict nowhere a.png", "runs show nowhere", "runs delete nowhere"],
+)
+def test_a_run_that_is_not_there_is_explained(command: str, capsys: Output) -> None:
+    assert main(command.split()) == 2
+    assert "There is no run “nowhere”" in complaint(capsys)
+
+
+def test_deleting_a_run_leaves_the_users_own_files(trained: Path, train: list[str], tmp_path: Path) -> None:
+    assert main(train) == 0
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    assert main(["runs", "delete", str(tmp_path / "run")]) == 0
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["notes.txt"]
