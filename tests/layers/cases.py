@@ -1,0 +1,59 @@
+"""Layers of every type that the catalog finds, with inputs: a new type is tested without a line here."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from cnnstudio.layers.base import Group, Layer, Shape, ShapeError
+from cnnstudio.layers.catalog import layer_types
+from cnnstudio.layers.params import Choice, Flag, Integer, Number, Pair, Parameter, parameters
+
+TYPES = list(layer_types().values())
+PLAIN_TYPES = [kind for kind in TYPES if not issubclass(kind, Group)]
+GROUP_TYPES = [kind for kind in TYPES if issubclass(kind, Group)]
+
+SHAPES = [Shape.of(*dims) for dims in [(3, 8, 8), (1, 7, 9), (4, 5, 2), (2, 1, 1), (12,), (1,)]]
+"""Even and odd, one channel, narrow, a single pixel, flat."""
+
+
+def some_values(parameter: Parameter) -> list[Any]:
+    """A few values from the parameter's range, small enough to be built."""
+    match parameter:
+        case Integer():
+            return [value for value in (1, 2, 6) if parameter.minimum <= value <= parameter.maximum]
+        case Number():
+            return [parameter.minimum, (parameter.minimum + parameter.maximum) / 3, parameter.maximum]
+        case Choice():
+            return list(parameter.choices)
+        case Flag():
+            return [True, False]
+        case Pair():
+            return [(1, 1), (2, 3), (3, 2), *([None] if parameter.optional else [])]
+    raise AssertionError(f"unknown kind of parameter: {parameter}")
+
+
+def examples(kind: type[Layer]) -> list[Layer]:
+    """The defaults, each parameter changed alone, and a dozen mixtures; always the same."""
+    known = parameters(kind)
+    chosen = [kind()]
+    chosen += [kind(**{each.name: value}) for each in known for value in some_values(each)]
+    mixer = random.Random(kind.type_name())
+    chosen += [kind(**{each.name: mixer.choice(some_values(each)) for each in known}) for _ in range(12)]
+    return list(dict.fromkeys(chosen))
+
+
+def taken(layer: Layer) -> list[Shape]:
+    """Those of `SHAPES` that the layer takes."""
+
+    def fits(shape: Shape) -> bool:
+        try:
+            return bool(layer.output_shape(shape))
+        except ShapeError:
+            return False
+
+    return list(filter(fits, SHAPES))
+
+
+LAYERS = [layer for kind in PLAIN_TYPES for layer in examples(kind) if taken(layer)]
+"""Examples of every type that is no group."""

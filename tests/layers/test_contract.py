@@ -1,0 +1,131 @@
+"""What holds for every layer type there is, as far as it can be seen without torch."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+import cnnstudio.layers
+from cnnstudio.layers.base import Family, Layer, ParameterError, Shape, ShapeError
+from cnnstudio.layers.catalog import layer_type, layer_types, snake_case
+from cnnstudio.layers.params import parameters, values_from_json, values_to_json
+from cnnstudio.resources import resource
+from tests.layers.cases import LAYERS, PLAIN_TYPES, SHAPES, TYPES, examples, taken
+
+by_type = pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.type_name())
+by_plain_type = pytest.mark.parametrize("kind", PLAIN_TYPES, ids=lambda kind: kind.type_name())
+
+
+def test_the_types_that_the_first_version_promises_are_there() -> None:
+    assert {
+        *("Conv2D", "MaxPooling2D", "AveragePooling2D", "GlobalAveragePooling2D", "Flatten", "Dense"),
+        *("Activation", "Dropout", "BatchNormalization", "Residual", "Repeat"),
+    } <= set(layer_types())
+
+
+@by_type
+def test_a_type_stands_in_a_file_of_its_name(kind: type[Layer]) -> None:
+    assert kind.__module__ == f"cnnstudio.layers.{snake_case(kind.type_name())}"
+    assert layer_type(kind.type_name()) is kind
+
+
+@by_type
+def test_every_example_survives_the_file(kind: type[Layer]) -> None:
+    for layer in examples(kind):
+        text = json.dumps(values_to_json(layer))
+        assert kind(**values_from_json(kind, json.loads(text))) == layer
+
+
+@by_type
+def test_help_is_one_sentence_each(kind: type[Layer]) -> None:
+    for text in (kind.description, kind.advice):
+        assert text[0].isupper()
+        assert text.endswith(".")
+        assert text.count(".") == 1
+        assert 20 < len(text) < 100
+    assert isinstance(kind.family, Family)
+
+
+@by_type
+def test_every_field_is_a_parameter_with_help_and_a_default_that_it_takes(kind: type[Layer]) -> None:
+    declared = parameters(kind)
+    assert [each.name for each in declared] == [field.name for field in dataclasses.fields(kind)]
+    for parameter in declared:
+        assert parameter.help
+        assert not parameter.help.endswith(".")
+        assert parameter.label[0].isupper()
+        assert parameter.check(parameter.default) == parameter.default
+        with pytest.raises(ParameterError):
+            parameter.check(object())
+        with pytest.raises(ParameterError, match=f"^{parameter.name}: "):
+            kind(**{parameter.name: object()})
+
+
+@by_type
+def test_an_icon_is_drawn_for_the_type(kind: type[Layer]) -> None:
+    icon = resource(f"icons/{snake_case(kind.type_name())}.svg")
+    assert ElementTree.parse(icon).getroot().tag.endswith("svg")
+
+
+@by_type
+def test_the_row_says_the_telling_parameters_on_one_short_line(kind: type[Layer]) -> None:
+    for layer in examples(kind):
+        assert layer.summary().isprintable()
+        assert 0 < len(layer.summary()) < 60
+
+
+@by_plain_type
+def test_the_defaults_and_most_other_values_take_some_input(kind: type[Layer]) -> None:
+    assert taken(kind())
+    assert sum(map(bool, map(taken, examples(kind)))) > len(examples(kind)) / 2
+
+
+@by_plain_type
+def test_what_does_not_fit_is_refused_in_words_that_name_the_shape(kind: type[Layer]) -> None:
+    for layer in examples(kind):
+        for shape in SHAPES:
+            try:
+                assert isinstance(layer.output_shape(shape), Shape)
+            except ShapeError as error:
+                sentence = error.message.replace("{source}", " from Flatten")
+                assert "{" not in sentence
+                assert not sentence.endswith(".")
+                assert sentence[0].islower()
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=str)
+def test_keras_code_is_python_with_the_values_of_the_layer(layer: Layer) -> None:
+    known = {parameter.name for parameter in parameters(layer)}
+    for line in (line for shape in taken(layer) for line in layer.keras(shape)):
+        call = ast.parse(line, mode="eval").body
+        assert isinstance(call, ast.Call)
+        assert ast.unparse(call.func).startswith("layers.")
+        for word in call.keywords:
+            assert word.arg not in known or getattr(layer, word.arg) == ast.literal_eval(word.value)
+
+
+def test_snake_case_keeps_the_numbers_of_keras_names() -> None:
+    assert [snake_case(name) for name in ("Conv2D", "MaxPooling2D", "GlobalAveragePooling2D", "Dense")] == [
+        *("conv2d", "max_pooling2d", "global_average_pooling2d", "dense")
+    ]
+
+
+def test_the_palette_lists_families_in_their_order() -> None:
+    families = [kind.family for kind in TYPES]
+    assert families == sorted(families, key=list(Family).index)
+
+
+def test_no_module_names_the_type_of_another_file() -> None:
+    """No `if` on a layer type: a type is named in its own file, and in words for a mend."""
+    folder = Path(cnnstudio.layers.__file__).parent
+    for path in folder.glob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                own_files = {snake_case(kind.type_name()) for kind in TYPES}
+                assert node.module.rpartition(".")[2] not in own_files, f"{path.name} imports {node.module}"

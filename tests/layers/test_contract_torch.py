@@ -1,0 +1,105 @@
+"""What every layer type says of itself is what torch does."""
+
+from __future__ import annotations
+
+import warnings
+from collections import OrderedDict
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import nn  # noqa: E402  # after the skip where there is no torch
+from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
+
+from cnnstudio.layers.base import Layer, Pieces, Shape  # noqa: E402
+from tests.layers.cases import LAYERS, taken  # noqa: E402
+
+by_layer = pytest.mark.parametrize("layer", LAYERS, ids=str)
+
+
+def module_of(pieces: Pieces) -> nn.Sequential:
+    """The pieces in a row, under their names; the one named "" is called "weights"."""
+    return nn.Sequential(OrderedDict((name or "weights", piece) for name, piece in pieces))
+
+
+def built(layer: Layer, shape: Shape) -> nn.Sequential:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return module_of(layer.build(shape))
+
+
+def batch(shape: Shape, size: int = 3) -> torch.Tensor:
+    return torch.randn(size, *shape.dims, generator=torch.Generator().manual_seed(size))
+
+
+@by_layer
+def test_shape_parameters_and_macs_are_torchs(layer: Layer) -> None:
+    for shape in taken(layer):
+        module = built(layer, shape).eval()
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            output = module(batch(shape, 1))
+        trained = [weights.numel() for weights in module.parameters() if weights.requires_grad]
+        assert tuple(output.shape[1:]) == layer.output_shape(shape).dims
+        assert sum(trained) == layer.parameter_count(shape)
+        assert counter.get_total_flops() == 2 * layer.macs(shape)
+
+
+@by_layer
+def test_the_code_is_the_module(layer: Layer) -> None:
+    for shape in taken(layer):
+        pieces, code = layer.build(shape), layer.pytorch(shape)
+        assert [name for name, _ in code] == [name for name, _ in pieces]
+        assert len({name for name, _ in code}) == len(code)
+        drawn = module_of(pieces)
+        written = module_of([(name, eval(expression, {"nn": nn})) for name, expression in code])
+        written.load_state_dict(drawn.state_dict())
+        for mode in (True, False):
+            # The same seed lets a dropout drop the same.
+            expected, found = (run(module.train(mode), shape) for module in (drawn, written))
+            assert torch.equal(found, expected)
+        assert str(written.state_dict()) == str(drawn.state_dict())
+
+
+def run(module: nn.Module, shape: Shape) -> torch.Tensor:
+    torch.manual_seed(2)
+    with torch.no_grad():
+        return module(batch(shape))
+
+
+@by_layer
+def test_the_module_takes_channels_last_and_gives_finite_numbers(layer: Layer) -> None:
+    for shape in taken(layer):
+        module, images = built(layer, shape).eval(), batch(shape)
+        expected = module(images)
+        assert torch.isfinite(expected).all()
+        if shape.is_picture:
+            module = module.to(memory_format=torch.channels_last)
+            other = module(images.to(memory_format=torch.channels_last))
+            torch.testing.assert_close(other, expected)
+
+
+LEARNING = [layer for layer in LAYERS if layer.parameter_count(taken(layer)[0])]
+
+
+@pytest.mark.parametrize("layer", LEARNING, ids=str)
+def test_a_step_downhill_lowers_the_loss(layer: Layer) -> None:
+    shape = taken(layer)[0]
+    lone = layer.output_shape(shape).channels == 1 and getattr(layer, "activation", "") == "softmax"
+    torch.manual_seed(0)
+    module = built(layer, shape).double()
+    images, target = batch(shape, 16).double(), batch(layer.output_shape(shape), 16).double()
+    before = nn.functional.mse_loss(module(images), target)
+    before.backward()
+    slope = sum(float(weights.grad.square().sum()) for weights in module.parameters())
+    # A step so short that the loss is as good as straight: it has to fall.
+    torch.optim.SGD(module.parameters(), lr=1e-4).step()
+    after = nn.functional.mse_loss(module(images), target)
+    # Only a softmax over a single value is 1 whatever the weights are.
+    assert lone or (slope > 0 and after.item() < before.item())
+
+
+def test_every_type_with_weights_was_stepped() -> None:
+    weighty = {type(layer) for layer in LAYERS if any(map(layer.parameter_count, taken(layer)))}
+    assert {type(layer) for layer in LEARNING} == weighty
+    assert len(weighty) >= 3
