@@ -163,7 +163,8 @@ def test_a_loss_that_is_not_finite_ends_with_1(train: list[str], capsys: Output,
     layers = (Conv2D(4), Conv2D(4), Flatten(), Dense(2))
     train[1] = str(tmp_path / "wild.cnn.json")
     write_design(Path(train[1]), Network(Shape.of(3, 8, 8), tuple(map(ids.node, layers))))
-    wild = ["--optimizer", "sgd", "--learning-rate", "100", "--epochs", "50"]
+    # Each step makes the weights 99 times larger.
+    wild = ["--optimizer", "sgd", "--learning-rate", "100", "--weight-decay", "1", "--epochs", "50"]
     assert main([*train, *wild, "--json"]) == 1
     assert lines_of(capsys)[-1]["outcome"] == "failed"
 
