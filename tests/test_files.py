@@ -73,6 +73,22 @@ def test_a_full_disk_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Monk
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_file_that_cannot_be_moved_into_place_keeps_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+
+    def refuse(source: object, target: object) -> None:
+        raise PermissionError(13, "The file is in use")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(FileError, match="in use"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_json_comes_back(tmp_path: Path) -> None:
     value = {"name": "Größe 3 × 3", "layers": [1, 2.5, None, True]}
     write_json(tmp_path / "x.json", value)

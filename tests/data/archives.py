@@ -33,7 +33,7 @@ def md5(data: bytes) -> str:
 
 
 def small_cifar10(path: Path, extra: Mapping[str, bytes] | None = None) -> Release:
-    """Write an archive like CIFAR-10's with 3 + 2 training and 2 test pictures; what a source has to expect of it."""
+    """Write an archive like CIFAR-10's with 5 training and 2 test pictures. What to expect of it."""
     random = np.random.default_rng(0)
     counts = {"data_batch_1": 3, "data_batch_2": 2, "test_batch": 2}
     files = {name: _batch(random, count) for name, count in counts.items()}

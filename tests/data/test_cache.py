@@ -51,6 +51,16 @@ def test_damage_anywhere_is_noticed(tmp_path: Path, place: int) -> None:
     assert back is None or back.fingerprint == small().fingerprint
 
 
+def test_pixels_that_are_not_those_kept_are_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "small.npz"
+    keep(path, "key", small())
+    with np.load(path) as arrays:
+        changed = dict(arrays)
+    changed["test_images"][0, 0, 0, 0] ^= 1
+    np.savez(path, **changed)
+    assert kept(path, "key") is None
+
+
 @pytest.mark.parametrize("share", [0, 0.5, 0.99])
 def test_a_cut_off_file_is_noticed(tmp_path: Path, share: float) -> None:
     path = tmp_path / "small.npz"

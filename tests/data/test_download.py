@@ -53,6 +53,7 @@ def test_a_server_that_ignores_the_range_sends_it_all_again(target: Path) -> Non
     leave_part(target, DATA[:100_000])
     with Server(DATA, [Manner(ranges=False)]) as server:
         download(server.url, target, EXPECTED)
+        assert len(server.asked_ranges) == 1
     assert target.read_bytes() == DATA
 
 
@@ -60,6 +61,7 @@ def test_a_range_that_starts_elsewhere_is_not_trusted(target: Path) -> None:
     leave_part(target, DATA[:100_000])
     with Server(DATA, [Manner(range_start=5), Manner()]) as server:
         download(server.url, target, EXPECTED, patience=HASTY)
+        assert server.asked_ranges == ["bytes=100000-", None]
     assert target.read_bytes() == DATA
 
 

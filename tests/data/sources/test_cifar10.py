@@ -111,7 +111,7 @@ def test_a_truncated_archive_is_refused_in_one_sentence(source: Cifar10, archive
 
 def test_an_archive_with_a_wrong_checksum_is_refused(source: Cifar10, archive: Path) -> None:
     data = bytearray(archive.read_bytes())
-    data[len(data) // 2] ^= 1
+    data[4] ^= 1  # the time in gzip's head: every file in it is still right
     archive.write_bytes(data)
     with pytest.raises(DataError, match="checksum is wrong"):
         source.import_archive(archive)

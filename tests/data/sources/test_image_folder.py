@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from PIL import Image
 
 from cnnstudio.data import Cancelled, DataError, Progress, add_folder, find_source, sources
 from cnnstudio.data.sources import image_folder
+from cnnstudio.data.sources.folder_list import forget_folder
 from cnnstudio.data.sources.image_folder import ImageFolder
 
 
@@ -211,11 +213,16 @@ def test_the_second_loading_reads_what_the_first_kept(
 
 def test_a_changed_picture_is_read_again(tmp_path: Path) -> None:
     folder = fill(tmp_path / "pets", ORDERLY)
-    ImageFolder(folder).load()
-    picture(folder / "train/cat/000.png", 250, (8, 6))
-    assert ImageFolder(folder).load().train.images[0, 0, 0, 0] == 250
+    changing = folder / "train/cat/zzz.bmp"  # a kind of file whose length does not change with its content
+    picture(changing, 10)
+    assert ImageFolder(folder).load().train.images[3, 0, 0, 0] == 10
+    before = changing.stat()
+    picture(changing, 250)
+    os.utime(changing, ns=(before.st_atime_ns, before.st_mtime_ns + 10**9))
+    assert changing.stat().st_size == before.st_size
+    assert ImageFolder(folder).load().train.images[3, 0, 0, 0] == 250
     picture(folder / "train/cat/new.png", 1)
-    assert len(ImageFolder(folder).load().train) == 8
+    assert len(ImageFolder(folder).load().train) == 9
 
 
 def test_info_counts_without_opening_pictures(tmp_path: Path) -> None:
@@ -285,3 +292,12 @@ def test_an_unknown_name_names_what_there_is(tmp_path: Path) -> None:
     picture(tmp_path / "a.png")
     with pytest.raises(DataError, match="is a file"):
         find_source(str(tmp_path / "a.png"))
+
+
+def test_a_forgotten_folder_is_no_source_any_more_but_keeps_its_pictures(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "pets", ORDERLY)
+    add_folder(folder)
+    forget_folder("pets")
+    forget_folder("pets")
+    assert [source.name for source in sources()] == ["cifar10", "shapes"]
+    assert len(ImageFolder(folder).load().train) == 7
