@@ -1,9 +1,9 @@
 """None, True and False that Qt cannot use up.
 
 WORKAROUND: PySide6 6.12.0 gives None back from every function without a result, and True from every `emit`,
-without counting the reference. That is right from Python 3.12 on, where they are immortal (PEP 683), but not on
-3.11: there the count of None, some 16,000 at the start, reaches 0 after as many calls, within minutes, and Python
-aborts with "none_dealloc: deallocating None".
+without counting the reference. That is right from Python 3.12 on, where they are immortal (PEP 683), but not
+on 3.11: there the count of None, some 16,000 at the start, reaches 0 after as many calls, within minutes, and
+Python aborts with "none_dealloc: deallocating None".
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ from cnnstudio.gui.theme import PIXELS, theme
 
 _MARKED_EPOCHS = 60
 """More dots than this would be a caterpillar."""
-_SMOOTH_POINTS = 256
 _FAINT = 0.45
 """How much of its colour the line of single steps has."""
 _NICE = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
@@ -34,7 +33,7 @@ class _Axis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
 
     def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:
         """One level of ticks, at least so many pixels apart that their numbers do not touch."""
-        apart = 28 if self.orientation in ("left", "right") else 32
+        apart = 24 if self.orientation in ("left", "right") else 32
         spacing = round_up((high - low) * apart / max(size, 1), (1.0, 2.0, 2.5, 5.0, 10.0))
         if self._whole:
             spacing = max(round_up(spacing, (1.0, 2.0, 5.0, 10.0)), 1.0)
@@ -124,6 +123,7 @@ class CurvePlot(QWidget):
         self._hover: float | None = None
         self._zoomed = False
         self._drawn: object = None
+        self._trend_curve = self._curves.trend.curve()
         self.plot = Plot(percent=percent)
         self.plot.setObjectName(object_name)
         self.plot.setAccessibleName(title)
@@ -151,11 +151,11 @@ class CurvePlot(QWidget):
     def _make_items(self) -> None:
         self._steps = pg.PlotCurveItem(skipFiniteCheck=True)
         # Few enough points that smooth edges cost nothing to speak of.
-        self._smooth = pg.PlotCurveItem(skipFiniteCheck=True, antialias=True)
+        self._trend = pg.PlotCurveItem(skipFiniteCheck=True, antialias=True)
         self._validation = pg.PlotCurveItem(skipFiniteCheck=True, antialias=True)
         self._dots = pg.ScatterPlotItem(size=6, pxMode=True, antialias=True)
         self._line = pg.InfiniteLine(angle=90, movable=False)
-        for z, item in enumerate((self._steps, self._smooth, self._validation, self._dots, self._line)):
+        for z, item in enumerate((self._steps, self._trend, self._validation, self._dots, self._line)):
             item.setZValue(z)
             self.plot.addItem(item, ignoreBounds=True)
         self._line.hide()
@@ -181,7 +181,7 @@ class CurvePlot(QWidget):
             "epoch", **{"color": look.color("secondary").name(), "font-size": f"{PIXELS['head']}px"}
         )
         self._steps.setPen(pg.mkPen(_mixed(look.color("training"), look.color("panel"))))
-        self._smooth.setPen(pg.mkPen(look.color("training"), width=2))
+        self._trend.setPen(pg.mkPen(look.color("training"), width=2))
         self._validation.setPen(pg.mkPen(look.color("validation"), width=2))
         self._dots.setPen(None)
         self._dots.setBrush(look.color("validation"))
@@ -204,13 +204,14 @@ class CurvePlot(QWidget):
     def draw(self) -> None:
         """Puts the numbers that can be seen into the plot."""
         curves = self._curves
+        self._trend_curve = curves.trend.curve()
         self.plot.hint = "" if len(curves.steps) or len(curves.validation) else self._hint
         if not self._zoomed:
             self._fit()
         (low, high), _ = self.plot.getViewBox().viewRange()
         pixels = max(int(self.plot.inside().width() * self.devicePixelRatioF()), 16)
         self._steps.setData(*curves.steps.envelope(low, high, 2 * pixels))
-        self._smooth.setData(*curves.smooth.thinned(low, high, min(pixels, _SMOOTH_POINTS)))
+        self._trend.setData(*self._trend_curve)
         epochs = curves.validation.x.copy(), curves.validation.y.copy()
         self._validation.setData(*epochs)
         self._dots.setData(*(epochs if len(epochs[0]) <= _MARKED_EPOCHS else ([], [])))
@@ -220,7 +221,7 @@ class CurvePlot(QWidget):
         """The whole run, from 0 to a round number; changes seldom, so that the axes stand still."""
         top = 1.0
         if not self._percent:
-            highest = max(_highest(self._curves.smooth.y), _highest(self._curves.validation.y))
+            highest = max(_highest(self._trend_curve[1]), _highest(self._curves.validation.y))
             top = round_up(1.08 * highest, _NICE) if highest > 0 else 2.5
         wanted = [[0.0, float(self._epochs)], [0.0, top]]
         box = self.plot.getViewBox()
@@ -242,7 +243,7 @@ class CurvePlot(QWidget):
         """The numbers at the mouse, else at the cursor, else the newest."""
         place = self._hover if self._hover is not None else self._cursor
         shown = math.inf if place is None else place
-        training, validation = self._curves.smooth.at(shown), self._curves.validation.at(shown)
+        training, validation = self._trend_at(shown), self._curves.validation.at(shown)
         if validation is not None and shown < self._curves.validation.x[0]:
             validation = None
         self.legend.show_values(place if training is not None else None, training, validation)
@@ -250,6 +251,10 @@ class CurvePlot(QWidget):
         if place is not None:
             self._line.setValue(place)
         self.plot.setAccessibleDescription(self.legend.text or self._hint)
+
+    def _trend_at(self, epoch: float) -> float | None:
+        x, y = self._trend_curve
+        return float(np.interp(epoch, x, y)) if len(x) else None
 
     def _on_zoomed(self, zoomed: object) -> None:
         self._zoomed = bool(zoomed)

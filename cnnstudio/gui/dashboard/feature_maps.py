@@ -8,9 +8,10 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from cnnstudio.design.network import Network
 from cnnstudio.gui.dashboard.heading import Heading
-from cnnstudio.gui.dashboard.map_grid import MapGrid, Maps, probabilities
+from cnnstudio.gui.dashboard.map_grid import MapGrid, probabilities
 from cnnstudio.gui.dashboard.pictures import PictureColumn
-from cnnstudio.gui.widgets.words import count, ordinal, spoken
+from cnnstudio.gui.widgets.words import count, ordinal, plural, spoken
+from cnnstudio.insight.maps import FeatureMaps
 
 HINT = "Press Train to see what the layers make of a picture"
 
@@ -51,7 +52,9 @@ class FeatureMapsView(QWidget):
         self.pictures.show_pictures(pictures, names)
         self.pictures.setVisible(len(pictures) > 0)
 
-    def show_maps(self, maps: Maps, network: Network, classes: tuple[str, ...], when: str = "") -> None:
+    def show_maps(
+        self, maps: FeatureMaps, network: Network, classes: tuple[str, ...], when: str = ""
+    ) -> None:
         """The maps of a layer of `network`; `when` says the epoch where it is not the newest."""
         last = is_last(network, maps.node_id) and len(classes) == len(maps.maps) and maps.maps[0].size == 1
         self.grid.show_maps(maps, classes if last else ())
@@ -63,13 +66,17 @@ class FeatureMapsView(QWidget):
         heading = f"{self.heading.title}: {self.heading.remark}"
         self.grid.setAccessibleDescription(spoken(heading + _dead_numbers(maps)))
 
+    def show_nothing(self, network: Network, node_id: str, hint: str) -> None:
+        """There are no maps of that layer at that time."""
+        self.show_hint(f"Feature maps of {layer_in_words(network, node_id)}", hint)
+
     def show_hint(self, title: str, hint: str) -> None:
         """No maps, but a sentence that says why."""
         self.heading.show_texts(title)
         self.grid.show_hint(hint)
         self.grid.setAccessibleDescription(hint)
 
-    def _scores_in_words(self, maps: Maps, classes: tuple[str, ...]) -> str:
+    def _scores_in_words(self, maps: FeatureMaps, classes: tuple[str, ...]) -> str:
         shares = probabilities(maps)
         best = int(np.argmax(shares))
         words = f"takes it for {classes[best]}, {100 * shares[best]:.0f} %"
@@ -79,17 +86,17 @@ class FeatureMapsView(QWidget):
         return f"{words} · right" if name == classes[best] else f"{words} · it is {name}"
 
 
-def maps_in_words(maps: Maps) -> str:
+def maps_in_words(maps: FeatureMaps) -> str:
     """`64 maps, 5 dead · one scale for all`."""
-    noun = "value" if maps.maps[0].size == 1 else "map"
-    number = len(maps.maps)
-    words = f"{count(number)} {noun}{'s' if number != 1 else ''}"
+    words = plural(maps.total, "value" if maps.maps[0].size == 1 else "map")
+    if maps.total > len(maps.maps):
+        words += f", the first {count(len(maps.maps))} shown"
     if maps.dead:
         words += f", {count(len(maps.dead))} dead"
     return f"{words} · one scale for all"
 
 
-def _dead_numbers(maps: Maps) -> str:
+def _dead_numbers(maps: FeatureMaps) -> str:
     """The dead maps by number, for those who cannot see the red frames."""
     if not maps.dead:
         return ""

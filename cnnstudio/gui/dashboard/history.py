@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from cnnstudio.gui.dashboard.series import Series, Smoothed
+from cnnstudio.gui.dashboard.series import Series, Trend
 from cnnstudio.training.events import (
     EpochEnded,
     Event,
@@ -18,32 +18,28 @@ from cnnstudio.training.events import (
     Started,
 )
 
-_SMOOTHED_SHARE = 1 / 8
-"""Of an epoch: long enough to calm the line, short enough to show a change within the epoch."""
-_LONGEST_REACH = 200.0
+_MEANS_PER_EPOCH = 24
+"""Enough to show a change within an epoch, few enough to be calm."""
 
 
 class Curves:
-    """One quantity of a run by epochs done: per step, its running mean, and for validation per epoch."""
+    """One quantity of a run by epochs done: per step, its trend, and for validation per epoch."""
 
-    def __init__(self) -> None:
+    def __init__(self, steps_per_epoch: int = 1) -> None:
         self.steps = Series()
-        self.smooth = Series()
+        self.trend = Trend(steps_per_epoch // _MEANS_PER_EPOCH)
         self.validation = Series()
-        self._mean = Smoothed(1)
-
-    def restart_mean(self, steps_per_epoch: float) -> None:
-        """The running mean begins anew, with a reach that fits the length of an epoch."""
-        self._mean = Smoothed(min(steps_per_epoch * _SMOOTHED_SHARE, _LONGEST_REACH))
 
     def extend(self, x: np.ndarray, values: tuple[float, ...]) -> None:
+        """Adds what single steps gave."""
         self.steps.extend(x, values)
-        self.smooth.extend(x, self._mean.extend(values))
+        self.trend.extend(x, values)
 
     def cut(self, x: float) -> None:
         """Takes away everything from `x` on."""
-        for series in (self.steps, self.smooth, self.validation):
-            series.cut(x)
+        self.steps.cut(x)
+        self.trend.cut(x)
+        self.validation.cut(x)
 
 
 class History:
@@ -102,8 +98,9 @@ class History:
     def _start(self, event: Started) -> None:
         self.started = event
         self.finished = None
-        for curves in (self.loss, self.accuracy):
-            curves.restart_mean(event.steps_per_epoch)
+        # A run that goes on after an interruption keeps the curves that it has.
+        if self.is_empty:
+            self.loss, self.accuracy = Curves(event.steps_per_epoch), Curves(event.steps_per_epoch)
 
     def _add_steps(self, event: Progress) -> None:
         earlier, self.progress = self.progress, event

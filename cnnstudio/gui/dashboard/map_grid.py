@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt
@@ -12,26 +11,10 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QSizePolicy, QToolTip
 
 from cnnstudio.gui.dashboard.mosaic import Grid, fit, mosaic
 from cnnstudio.gui.theme import theme
+from cnnstudio.insight.maps import FeatureMaps
 
 _BAR_ROW = 18
 _GREYS = (0xFF000000 + 0x010101 * np.arange(256)).astype(np.uint32)
-
-
-class Maps(Protocol):
-    """What a layer gave for one picture: uint8 (K, h, w) on one scale from `low` to `high`."""
-
-    @property
-    def node_id(self) -> str: ...
-    @property
-    def picture(self) -> int: ...
-    @property
-    def maps(self) -> np.ndarray: ...
-    @property
-    def low(self) -> float: ...
-    @property
-    def high(self) -> float: ...
-    @property
-    def dead(self) -> tuple[int, ...]: ...
 
 
 class MapGrid(QAbstractScrollArea):
@@ -45,13 +28,13 @@ class MapGrid(QAbstractScrollArea):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 90)
         self.viewport().setAutoFillBackground(False)
-        self._maps: Maps | None = None
+        self._maps: FeatureMaps | None = None
         self._classes: tuple[str, ...] = ()
         self._hint = ""
         self._grid: Grid | None = None
         theme().changed.connect(self._on_theme_changed)
 
-    def show_maps(self, maps: Maps, classes: tuple[str, ...] = ()) -> None:
+    def show_maps(self, maps: FeatureMaps, classes: tuple[str, ...] = ()) -> None:
         """Shows maps; where `classes` are given, one for each value, as the scores of the last layer."""
         self._maps, self._classes, self._hint = maps, classes, ""
         self._arrange()
@@ -62,7 +45,7 @@ class MapGrid(QAbstractScrollArea):
         self._arrange()
 
     @property
-    def maps(self) -> Maps | None:
+    def maps(self) -> FeatureMaps | None:
         """What is shown."""
         return self._maps
 
@@ -122,7 +105,7 @@ class MapGrid(QAbstractScrollArea):
             self._paint_maps(painter, self._maps, self._grid)
         painter.end()
 
-    def _paint_maps(self, painter: QPainter, maps: Maps, grid: Grid) -> None:
+    def _paint_maps(self, painter: QPainter, maps: FeatureMaps, grid: Grid) -> None:
         ratio, top = self._ratio, self.verticalScrollBar().value() - 2
         row = grid.height + grid.gap
         first = max(int(top * ratio) // row, 0)
@@ -147,7 +130,7 @@ class MapGrid(QAbstractScrollArea):
         offset = 2 - self.verticalScrollBar().value()
         return QRectF(left / ratio + 1, top / ratio + offset, grid.width / ratio, grid.height / ratio)
 
-    def _paint_bars(self, painter: QPainter, maps: Maps) -> None:
+    def _paint_bars(self, painter: QPainter, maps: FeatureMaps) -> None:
         look, shares = theme(), probabilities(maps)
         painter.setFont(look.font("help"))
         metrics = painter.fontMetrics()
@@ -200,7 +183,7 @@ class MapGrid(QAbstractScrollArea):
         return f"{text} · dead: 0 wherever one looks" if index in self._maps.dead else text
 
 
-def probabilities(maps: Maps) -> np.ndarray:
+def probabilities(maps: FeatureMaps) -> np.ndarray:
     """The softmax of the last layer's scores: float64 (K,)."""
     scores = maps.low + maps.maps.reshape(-1) / 255.0 * (maps.high - maps.low)
     powers = np.exp(scores - scores.max())

@@ -11,6 +11,11 @@ MAXIMUM_POINTS = 400_000
 """Every number is kept up to here, 250 epochs of CIFAR-10 at batch 32; then the extremes of every four."""
 
 
+_MOST_MEANS = 512
+_REACH = 3
+"""Neighbours on either side that calm a mean of a trend."""
+
+
 class Series:
     """Points with rising x. Adding is cheap; the arrays are views, valid until the next change."""
 
@@ -76,15 +81,6 @@ class Series:
             np.concatenate([extremes, self._points[1, rest]]),
         )
 
-    def thinned(self, low: float, high: float, points: int) -> tuple[np.ndarray, np.ndarray]:
-        """About `points` points from `low` to `high`, equally far apart, and the last: for smooth curves."""
-        first, last = self._visible(low, high)
-        size = _power_of_two((last - first) / max(points, 2))
-        chosen = np.arange(first - first % size, last, size)
-        if last and (not len(chosen) or chosen[-1] != last - 1):
-            chosen = np.append(chosen, last - 1)
-        return self._points[0, chosen], self._points[1, chosen]
-
     def _visible(self, low: float, high: float) -> tuple[int, int]:
         """The indexes of the points from `low` to `high` and of one neighbour on either side."""
         first = int(np.searchsorted(self.x, low, side="left"))
@@ -108,23 +104,51 @@ def _power_of_two(size: float) -> int:
     return 1 << max(math.ceil(size) - 1, 0).bit_length()
 
 
-class Smoothed:
-    """The running mean of what is given to it, in which the last `reach` values weigh most.
+class Trend:
+    """What a noisy curve comes to: means of equally many points, calmed once more by their neighbours.
 
-    An exponential mean, corrected for its start as in Kingma and Ba, Adam (2015), section 3.
+    Unlike a running mean it does not lag behind. Where there are too many means, every two become one.
     """
 
-    def __init__(self, reach: float) -> None:
-        self._keep = 1 - 1 / max(reach, 1)
-        self._sum = 0.0
-        self._weight = 0.0
+    def __init__(self, points_per_mean: int = 1) -> None:
+        self._size = max(points_per_mean, 1)
+        self._means: list[tuple[float, float]] = []
+        self._open: list[tuple[float, float]] = []
 
-    def extend(self, values: Sequence[float]) -> list[float]:
-        """The mean after each of the values. What is not finite leaves it as it was."""
-        means = []
-        for value in values:
-            if np.isfinite(value):
-                self._sum = self._keep * self._sum + (1 - self._keep) * value
-                self._weight = self._keep * self._weight + (1 - self._keep)
-            means.append(self._sum / self._weight if self._weight else float("nan"))
-        return means
+    def extend(self, x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> None:
+        """Adds points behind the last one. What is not finite is left out."""
+        for point in zip(map(float, x), map(float, y), strict=True):
+            if math.isfinite(point[1]):
+                self._open.append(point)
+            if len(self._open) == self._size:
+                self._means.append(_mean(self._open))
+                self._open = []
+                self._keep_few()
+
+    def _keep_few(self) -> None:
+        if len(self._means) == _MOST_MEANS:
+            pairs = zip(self._means[::2], self._means[1::2], strict=True)
+            self._means = [_mean(pair) for pair in pairs]
+            self._size *= 2
+
+    def cut(self, x: float) -> None:
+        """Takes away what is from `x` on."""
+        self._means = [mean for mean in self._means if mean[0] < x]
+        self._open = [point for point in self._open if point[0] < x]
+
+    def curve(self) -> tuple[np.ndarray, np.ndarray]:
+        """The trend, at most some 500 points; near the ends it is calmed less, so that it stays true."""
+        # A mean of few points would wag at the curve's end.
+        is_open = self._open and (2 * len(self._open) >= self._size or not self._means)
+        means = [*self._means, _mean(self._open)] if is_open else self._means
+        x, y = np.array(means, dtype=np.float64).reshape(-1, 2).T
+        calmed = y.copy()
+        for reach in range(1, _REACH + 1):
+            if len(y) > 2 * reach:
+                kernel = np.bartlett(2 * reach + 3)[1:-1]
+                calmed[reach:-reach] = np.convolve(y, kernel / kernel.sum(), mode="valid")
+        return x, calmed
+
+
+def _mean(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    return sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)

@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction, QKeyEvent, QPainter, QPaintEvent, QWheelEvent
-from PySide6.QtWidgets import (
-    QComboBox,
-    QLabel,
-    QPushButton,
-    QSizePolicy,
-    QStyle,
-    QStyleOptionComboBox,
-    QStylePainter,
-)
+from PySide6.QtGui import QAction, QKeyEvent, QPaintEvent, QWheelEvent
+from PySide6.QtWidgets import QComboBox, QPushButton, QStyle, QStyleOptionComboBox, QStylePainter
 
 from cnnstudio.gui.theme import theme
 
@@ -45,10 +37,12 @@ class ActionButton(QPushButton):
         if self._icon:
             token = "on_accent" if self.property("role") == "primary" else "text"
             self.setIcon(theme().icon(self._icon, token))
-        self.setText(self._action.text().replace("&", ""))
+        text = self._action.text().replace("&", "")
+        # The style sets text close to its icon.
+        self.setText(f" {text}" if self._icon else text)
         self.setEnabled(self._action.isEnabled())
         self.setToolTip(self._action.toolTip())
-        self.setAccessibleName(self._action.text().replace("&", ""))
+        self.setAccessibleName(text)
 
 
 class TitledComboBox(QComboBox):
@@ -92,36 +86,3 @@ class TitledComboBox(QComboBox):
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()
-
-
-class ElidedLabel(QLabel):
-    """One line that is cut short where there is no room for it; the tool tip has all of it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setFont(theme().font("help"))
-        self.setProperty("role", "secondary")
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-
-    def show_text(self, text: str, *, wrong: bool = False) -> None:
-        """Shows the text, red where something is wrong."""
-        if text != self.text():
-            self.setText(text)
-            self.setToolTip(text)
-            self.setAccessibleName(text)
-        role = "wrong" if wrong else "secondary"
-        if role != self.property("role"):
-            self.setProperty("role", role)
-            self.style().unpolish(self)
-            self.style().polish(self)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(60, super().minimumSizeHint().height())
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
-        painter.setPen(self.palette().windowText().color())
-        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), text)
-        painter.end()

@@ -12,11 +12,12 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QToolBar, 
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.data.progress import Progress as DataProgress
 from cnnstudio.gui.project import Project
-from cnnstudio.gui.training.controls import ActionButton, ElidedLabel
+from cnnstudio.gui.training.controls import ActionButton
 from cnnstudio.gui.training.recipe_form import RecipePopup
 from cnnstudio.gui.training.selectors import DataSelector, RecipeSelector, recipe_in_words
 from cnnstudio.gui.training.sentences import RunWords
 from cnnstudio.gui.training.session import State, TrainingSession
+from cnnstudio.gui.widgets.labels import ElidedLabel
 from cnnstudio.training.events import Event, Progress, Warned
 
 _BAR_STEPS = 1000
@@ -93,7 +94,7 @@ class TrainingPanel(QToolBar):
         self.bar.setAccessibleName("Training progress")
         self.bar.setTextVisible(False)
         self.bar.setRange(0, _BAR_STEPS)
-        self.sentence = ElidedLabel()
+        self.sentence = ElidedLabel("", "help", "secondary")
         self.sentence.setObjectName("trainingSentence")
         progress = QVBoxLayout()
         progress.setContentsMargins(8, 0, 8, 0)
@@ -213,7 +214,8 @@ class TrainingPanel(QToolBar):
         # Hidden, but what a screen reader says and automated use reads.
         self.bar.setFormat(sentence)
         self.bar.setAccessibleDescription(sentence)
-        self.sentence.show_text(sentence, wrong=wrong)
+        self.sentence.set_whole(sentence)
+        self.sentence.set_tone("wrong" if wrong else "secondary")
 
     def _sentence(self) -> str:
         state = self._session.state

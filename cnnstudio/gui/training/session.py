@@ -78,6 +78,9 @@ class TrainingSession(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.run: Path | None = None
+        """The folder of the training that is under way, or of the last one."""
+        self.network: Network | None = None
+        """What is trained, or was trained last."""
         self._state = State.IDLE
         self._control = Control()
         self._queue: queue.SimpleQueue[Event | _News] = queue.SimpleQueue()
@@ -119,6 +122,7 @@ class TrainingSession(QObject):
         self.preload()
         self._control = Control()
         self.run = None
+        self.network = network
         control = self._control
         self._set_state(State.LOADING)
         if self.is_busy:
@@ -204,7 +208,7 @@ class TrainingSession(QObject):
         try:
             dataset = self._load(dataset_name, control)
             if not control.stop.is_set():
-                self._record(network, dataset, recipe, control, emit)
+                self._record(network, dataset, dataset_name, recipe, control, emit)
         except Cancelled:
             return
         except UserError as error:
@@ -221,6 +225,7 @@ class TrainingSession(QObject):
         self,
         network: Network,
         dataset: Dataset,
+        source: str,
         recipe: Recipe,
         control: Control,
         emit: Callable[[Event], None],
@@ -232,7 +237,9 @@ class TrainingSession(QObject):
         if self._watched is not None:
             self._probe.watch(*self._watched)
         try:
-            start_run(network, dataset, recipe, control=control, emit=emit, probes=[self._probe])
+            start_run(
+                network, dataset, recipe, source=source, control=control, emit=emit, probes=[self._probe]
+            )
         finally:
             self._probe = None
 

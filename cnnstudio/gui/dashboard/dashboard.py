@@ -1,0 +1,232 @@
+"""The dashboard: a run at a place in time. Live, that is its end; an old run is the same, from its folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from cnnstudio.data.dataset import Dataset
+from cnnstudio.gui.dashboard.feature_maps import HINT, FeatureMapsView
+from cnnstudio.gui.dashboard.learning import LearningView
+from cnnstudio.gui.dashboard.record import Record
+from cnnstudio.gui.dashboard.tabs import ViewTabs
+from cnnstudio.gui.dashboard.timeline import Timeline
+from cnnstudio.gui.project import Project
+from cnnstudio.gui.training.session import State, TrainingSession
+from cnnstudio.gui.widgets.labels import Panel
+from cnnstudio.runs.errors import RunError
+from cnnstudio.training.events import Event
+
+_WIDE = 900
+"""Pixels from which on two views stand side by side."""
+_FRAME_MS = 120
+_POLL_MS = 1000
+_DRAWING_SHARE = 0.03
+"""Of the time, at most, for drawing while it trains: torch wants all cores."""
+
+LEARNING, FEATURE_MAPS = 0, 1
+
+
+class Dashboard(Panel):
+    """Shows the record of a run: the session's, or one that was opened. Draws only what can be seen."""
+
+    def __init__(self, project: Project, session: TrainingSession) -> None:
+        super().__init__("dashboard")
+        self._project = project
+        self._session = session
+        self._live = Record()
+        self._record = self._live
+        self._layer: str | None = None
+        self._compose()
+        self._poll = QTimer(self)
+        self._poll.setInterval(_POLL_MS)
+        self._poll.timeout.connect(self._on_poll)
+        self._frame = QTimer(self)
+        self._frame.setSingleShot(True)
+        self._frame.timeout.connect(self._draw)
+        self._drawn_at = 0.0
+        self._cost = 0.0
+        self._connect()
+        self._refresh()
+
+    def _compose(self) -> None:
+        self.tabs = ViewTabs((("Learning", "tabLearning"), ("Feature maps", "tabFeatureMaps")))
+        self.learning = LearningView()
+        self.feature_maps = FeatureMapsView()
+        self.timeline = Timeline()
+        self._views: tuple[QWidget, ...] = (self.learning, self.feature_maps)
+        row = QHBoxLayout()
+        row.setSpacing(24)
+        for view in self._views:
+            row.addWidget(view, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(14, 6, 14, 8)
+        column.setSpacing(6)
+        column.addWidget(self.tabs)
+        column.addLayout(row, 1)
+        column.addWidget(self.timeline)
+        self._on_shown_changed(self.tabs.shown)
+
+    def _connect(self) -> None:
+        session, project = self._session, self._project
+        session.events.connect(self._on_events)
+        session.state_changed.connect(self._on_state_changed)
+        session.dataset_loaded.connect(self._on_dataset_loaded)
+        project.selection_changed.connect(self._on_selection_changed)
+        project.recipe_changed.connect(self._on_recipe_changed)
+        self.tabs.shown_changed.connect(self._on_shown_changed)
+        self.feature_maps.picture_chosen.connect(self._on_picture_chosen)
+        self.timeline.slider.chosen.connect(self._on_place_chosen)
+
+    # What is shown
+
+    @property
+    def record(self) -> Record:
+        """The run that is shown."""
+        return self._record
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the run that is shown is being trained now."""
+        if self._record is self._live:
+            return self._session.state is not State.IDLE
+        return self._poll.isActive()
+
+    def show_run(self, folder: Path) -> None:
+        """Shows an earlier run, from its folder. Raises RunError where it is none."""
+        self._record = self._live if folder == self._live.folder else Record.read(folder)
+        self._begin()
+        if self._record.is_being_written:
+            self._poll.start()
+
+    def _begin(self) -> None:
+        """A record is shown from its end."""
+        self._poll.stop()
+        self.timeline.slider.choose(None)
+        self._layer = None
+        self.feature_maps.show_hint("Feature maps", HINT)
+        self.feature_maps.show_pictures(self._record.pictures, self._record.picture_names)
+        self._choose_layer()
+        self._refresh()
+
+    def _on_state_changed(self, state: object) -> None:
+        if state is State.LOADING and self._session.network is not None:
+            self._live = self._record = Record(self._session.network)
+            self._begin()
+        elif state is State.IDLE:
+            self._refresh()
+
+    def _on_dataset_loaded(self, loaded: tuple[str, Dataset]) -> None:
+        self._live.take_pictures(loaded[1])
+        if self._record is self._live:
+            self.feature_maps.show_pictures(self._live.pictures, self._live.picture_names)
+            self._watch()
+
+    def _on_events(self, events: Iterable[Event]) -> None:
+        self._live.feed(events)
+        if self._record is not self._live:
+            return
+        if self._layer is None:
+            self._choose_layer()
+        self._plan_frame()
+
+    def _on_poll(self) -> None:
+        """Another program trains the run that is shown."""
+        try:
+            news = self._record.read_more()
+        except RunError:
+            news = False
+        if news:
+            self._refresh()
+        if not self._record.is_being_written:
+            self._poll.stop()
+            self._refresh()
+
+    # What the user does
+
+    def _on_selection_changed(self, _: object) -> None:
+        self._choose_layer()
+
+    def _choose_layer(self) -> None:
+        """The first selected layer that the run has; else the one before, else its first convolution."""
+        layer = self._record.layer_to_show(self._project.selection, self._layer)
+        if layer != self._layer:
+            self._layer = layer
+            self._watch()
+            self._refresh()
+
+    def _on_picture_chosen(self, _: object) -> None:
+        self._watch()
+        self._refresh()
+
+    def _watch(self) -> None:
+        """Tells the training what is looked at."""
+        if self._record is self._live and self._layer is not None:
+            self._session.watch(self._layer, self.feature_maps.picture)
+
+    def _on_place_chosen(self, _: object) -> None:
+        self._refresh()
+
+    def _on_recipe_changed(self, _: object) -> None:
+        if self._record.history.is_empty:
+            self._refresh()
+
+    def _on_shown_changed(self, shown: object) -> None:
+        for number, view in enumerate(self._views):
+            view.setVisible(isinstance(shown, tuple) and number in shown)
+
+    # Drawing
+
+    def _refresh(self) -> None:
+        """Draws what is new, now."""
+        self._frame.start(0)
+
+    def _plan_frame(self) -> None:
+        """Draws what is new, so much later than the last time that all together cost little."""
+        if not self._frame.isActive():
+            pause = max(_FRAME_MS / 1000, self._cost / _DRAWING_SHARE)
+            wait = self._drawn_at + pause - time.monotonic()
+            self._frame.start(max(round(1000 * wait), 0))
+
+    def _draw(self) -> None:
+        self._drawn_at = time.monotonic()
+        if not self.isVisible() or self.window().isMinimized():
+            return
+        began = time.thread_time()
+        history, epoch = self._record.history, self.timeline.slider.epoch
+        epochs = self._project.recipe.epochs if history.started is None else history.total_epochs
+        self.timeline.show_history(history, self.is_live)
+        self.learning.set_cursor(epoch)
+        self.learning.show_history(history, epochs)
+        if self.feature_maps.isVisible():
+            self._draw_maps(epoch)
+        self._cost = time.thread_time() - began + self.learning.cost
+
+    def _draw_maps(self, epoch: int | None) -> None:
+        record, picture = self._record, self.feature_maps.picture
+        if self._layer is None:
+            self.feature_maps.show_hint("Feature maps", HINT)
+            return
+        maps = record.maps(self._layer, picture, epoch)
+        if maps is None and epoch is None and self.is_live:
+            # The training answers within a few steps; until then stands what stood there.
+            return
+        if maps is None:
+            self.feature_maps.show_nothing(record.network, self._layer, "The run kept no maps of it")
+        elif maps is not self.feature_maps.grid.maps:
+            when = "" if epoch is None else f"after epoch {epoch}"
+            self.feature_maps.show_maps(maps, record.network, record.classes, when)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.tabs.set_capacity(2 if self.width() >= _WIDE else 1)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        # Also when a minimised window comes back.
+        super().showEvent(event)
+        self._refresh()

@@ -1,0 +1,62 @@
+"""What events add up to."""
+
+from __future__ import annotations
+
+import pytest
+
+from cnnstudio.gui.dashboard.history import History
+from cnnstudio.training.events import EpochEnded, Finished, Paused, Resumed
+from tests.gui.canned import epoch_ended, progress, run_events, started
+
+
+def test_steps_stand_at_the_epochs_that_they_end() -> None:
+    history = History()
+
+    history.feed([started(steps_per_epoch=10), progress(1, 5, steps_per_epoch=10)])
+
+    assert history.loss.steps.x.tolist() == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
+    assert history.position == pytest.approx(0.5)
+
+
+def test_validation_stands_at_whole_epochs() -> None:
+    history = History()
+
+    events = run_events(epochs=3, planned=8)
+
+    history.feed(events)
+
+    ends = [event for event in events if isinstance(event, EpochEnded)]
+    assert history.loss.validation.x.tolist() == [1, 2, 3]
+    assert history.accuracy.validation.y.tolist() == [end.validation.accuracy for end in ends]
+    assert history.total_epochs == 8
+
+
+def test_a_run_taken_up_again_replaces_what_did_not_count() -> None:
+    history = History()
+    history.feed([started(), progress(1, 10), epoch_ended(1), progress(11, 6)])
+
+    history.feed([started(), progress(11, 10), epoch_ended(2)])
+
+    assert len(history.loss.steps) == 20
+    assert [epoch.epoch for epoch in history.epochs] == [1, 2]
+    assert history.position == 2
+
+
+def test_events_without_their_beginning_still_find_their_place() -> None:
+    history = History()
+
+    history.feed([progress(11, 5, steps_per_epoch=10)])
+
+    assert history.loss.steps.x[-1] == pytest.approx(1.5)
+
+
+def test_a_pause_and_the_end_are_known() -> None:
+    history = History()
+    history.feed([started(), Paused(3)])
+    assert history.paused
+    history.feed([Resumed(3)])
+    assert not history.paused
+
+    history.feed([Finished("stopped", "Stopped in epoch 1.", None, 1.0, None, None)])
+
+    assert history.finished is not None
