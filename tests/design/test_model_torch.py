@@ -1,0 +1,103 @@
+"""What the analysis says of whole networks is what the trained model is: shapes, weights, multiply-adds."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from hypothesis import assume, given, settings  # noqa: E402  # after the skip where there is no torch
+from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
+
+from cnnstudio.design.analysis import analyse  # noqa: E402
+from cnnstudio.design.fixes import mended  # noqa: E402
+from cnnstudio.design.network import Network  # noqa: E402
+from cnnstudio.layers.activation import Activation  # noqa: E402
+from cnnstudio.layers.average_pooling2d import AveragePooling2D  # noqa: E402
+from cnnstudio.layers.batch_normalization import BatchNormalization  # noqa: E402
+from cnnstudio.layers.conv2d import Conv2D  # noqa: E402
+from cnnstudio.layers.dense import Dense  # noqa: E402
+from cnnstudio.layers.dropout import Dropout  # noqa: E402
+from cnnstudio.layers.flatten import Flatten  # noqa: E402
+from cnnstudio.layers.global_average_pooling2d import GlobalAveragePooling2D  # noqa: E402
+from cnnstudio.layers.max_pooling2d import MaxPooling2D  # noqa: E402
+from cnnstudio.layers.repeat import Repeat  # noqa: E402
+from cnnstudio.layers.residual import Residual  # noqa: E402
+from cnnstudio.training.model import build_model  # noqa: E402
+from tests.design.builders import Item, network, off  # noqa: E402
+from tests.strategies import networks  # noqa: E402
+
+SAME = Conv2D(6, padding="same")
+HALVING = Conv2D(6, padding="same", strides=(2, 2))
+PROJECTION = Residual(shortcut="projection")
+HEAD = (Flatten(), Dense(10, "softmax"))
+
+
+def compare(value: Network) -> None:
+    """The model against the analysis, in total, layer by layer and copy by copy."""
+    analysis = analyse(value, classes=10)
+    assert analysis.problems == ()
+    model = build_model(value).eval()
+    picture = torch.randn(1, *value.input.dims)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        output = model(picture)
+    trained = {name: weights for name, weights in model.named_parameters() if weights.requires_grad}
+    assert tuple(output.shape[1:]) == analysis.output.dims
+    assert sum(weights.numel() for weights in trained.values()) == analysis.parameters
+    assert counter.get_total_flops() == 2 * analysis.macs
+    outputs = model.activations(picture)
+    for report in analysis.reports:
+        node = report.node
+        own = [weights for name, weights in trained.items() if node.id in name.split(".")]
+        assert sum(weights.numel() for weights in own) == report.parameters, node.id
+        in_repeat = any(value.node(each).layer.copies() > 1 for each in value.ancestors(node.id))
+        if node.id in outputs and not in_repeat and node is not value.nodes[-1]:
+            assert tuple(outputs[node.id].shape[1:]) == report.output.dims, node.id
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        (Conv2D(6), MaxPooling2D(), BatchNormalization(), Dropout(), *HEAD),
+        (SAME, (Residual(), SAME, BatchNormalization(), Activation(), SAME), *HEAD),
+        ((PROJECTION, HALVING, SAME), GlobalAveragePooling2D(), Dense(10)),
+        ((PROJECTION, Conv2D(6, (1, 1), (3, 2), "same")), *HEAD),
+        ((PROJECTION, SAME, AveragePooling2D(padding="same")), *HEAD),
+        (GlobalAveragePooling2D(), (PROJECTION, Dense(7, "tanh"), Dense(5)), Dense(10)),
+        (Flatten(), Dense(8), (Residual(activation="linear"), Dense(8)), Dense(10)),
+        ((Repeat(3), Conv2D(6)), *HEAD),
+        ((Repeat(2), Conv2D(6), MaxPooling2D()), *HEAD),
+        ((Repeat(1), Conv2D(6)), *HEAD),
+        (SAME, (Repeat(3), (Residual(), SAME)), *HEAD),
+        ((Repeat(2), (PROJECTION, HALVING), (Repeat(2), (Residual(), SAME))), *HEAD),
+        ((PROJECTION, (Repeat(2), HALVING)), *HEAD),
+        ((PROJECTION, (PROJECTION, HALVING), (Residual(), SAME)), *HEAD),
+        (SAME, (Residual(),), (Repeat(4),), (PROJECTION, (Repeat(2),), off(SAME)), *HEAD),
+        (SAME, off((PROJECTION, HALVING)), (Residual(), off(HALVING), SAME), off(Dropout()), *HEAD),
+        ((Repeat(2), (PROJECTION, (Repeat(3), off(SAME)))), Conv2D(2), *HEAD),
+        ((Repeat(2), Conv2D(4, (2, 2), (1, 1), "same", (2, 3), 1, "gelu", False)), *HEAD, off(Dense(3))),
+    ],
+    ids=str,
+)
+def test_drawn_groups_are_the_built_ones(items: list[Item]) -> None:
+    compare(network(*items, input=(3, 13, 12)))
+
+
+def whole(value: Network) -> Network | None:
+    """The network with all mends; None where something is left that has to be mended by hand."""
+    for _ in range(4 * len(value) + 6):
+        problems = analyse(value, classes=10).problems
+        if not problems:
+            return value
+        if problems[0].mend is None:
+            return None
+        value = mended(value, problems[0])
+    return None
+
+
+@settings(max_examples=40)
+@given(networks(most=5, largest=5))
+def test_any_network_without_problems_is_built_as_analysed(value: Network) -> None:
+    repaired = whole(value)
+    assume(repaired is not None)
+    compare(repaired)
