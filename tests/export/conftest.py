@@ -1,0 +1,55 @@
+"""A run to export, made without training: what is exported are weights, however they came about."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cnnstudio.data.dataset import Dataset, Split
+from cnnstudio.design.network import IdMaker, Network, Node
+from cnnstudio.layers.average_pooling2d import AveragePooling2D
+from cnnstudio.layers.base import Shape
+from cnnstudio.layers.batch_normalization import BatchNormalization
+from cnnstudio.layers.conv2d import Conv2D
+from cnnstudio.layers.dense import Dense
+from cnnstudio.layers.dropout import Dropout
+from cnnstudio.layers.global_average_pooling2d import GlobalAveragePooling2D
+from cnnstudio.layers.max_pooling2d import MaxPooling2D
+from cnnstudio.layers.repeat import Repeat
+from cnnstudio.layers.residual import Residual
+from cnnstudio.runs.recorder import start_run
+from cnnstudio.runs.run import Run
+from cnnstudio.training.recipe import LESSON
+
+
+def network() -> Network:
+    """What asks something of an exporter: uneven padding, ceiling pools, groups, copies, dropout."""
+    ids = IdMaker()
+    inner = (ids.node(Conv2D(8, padding="same")), ids.node(BatchNormalization()))
+    halving = ids.node(Conv2D(8, padding="same", strides=(2, 2), activation="leaky_relu"))
+    nodes: tuple[Node, ...] = (
+        ids.node(Conv2D(4, activation="gelu")),
+        ids.node(MaxPooling2D((3, 3), (2, 2), padding="same")),
+        ids.node(Residual(shortcut="projection"), children=(halving,)),
+        ids.node(Repeat(2), children=(ids.node(Residual(), children=inner),)),
+        ids.node(AveragePooling2D((2, 2), (1, 1), padding="same")),
+        ids.node(Dropout(0.5)),
+        ids.node(GlobalAveragePooling2D()),
+        ids.node(Dense(3, activation="softmax")),
+    )
+    return Network(Shape.of(3, 12, 10), nodes, "Every kind")
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The run of one epoch of that network."""
+    random = np.random.default_rng(0)
+
+    def split(count: int) -> Split:
+        images = random.integers(0, 256, (count, 3, 12, 10), np.uint8)
+        return Split(images, np.arange(count, dtype=np.int64) % 3)
+
+    dataset = Dataset("noise", "Noise", ("one", "two", "three"), split(48), split(12))
+    folder = tmp_path_factory.mktemp("run") / "noise-run"
+    start_run(network(), dataset, LESSON.replace(epochs=1, batch_size=16), folder=folder, device="cpu")
+    return Run.open(folder)
