@@ -74,6 +74,7 @@ class ExportDialog(QDialog):
         self._folder.setAccessibleName("Folder for the files")
         self._folder.textChanged.connect(self._on_changed)
         self._browse = QPushButton("Choose…")
+        self._browse.setObjectName("chooseFolder")
         self._browse.clicked.connect(self._on_browse)
         self._verify = QCheckBox("Compare each file with the original (recommended)")
         self._verify.setObjectName("verify")
