@@ -14,7 +14,6 @@ from xml.etree import ElementTree
 import pytest
 from packaging.requirements import Requirement
 
-from cnnstudio.layers.catalog import layer_types, snake_case
 from cnnstudio.resources import resource, resources_folder
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,11 +58,6 @@ def test_the_installed_program_reads_its_own_resources(wheel: Path, tmp_path: Pa
 def test_a_missing_resource_is_named() -> None:
     with pytest.raises(FileNotFoundError, match=r"icons/no_such\.svg"):
         resource("icons/no_such.svg")
-
-
-@pytest.mark.parametrize("type_name", layer_types())
-def test_every_layer_type_has_an_icon(type_name: str) -> None:
-    assert resource(f"icons/{snake_case(type_name)}.svg").is_file()
 
 
 @pytest.mark.parametrize(
