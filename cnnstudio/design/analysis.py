@@ -151,7 +151,7 @@ def analyse(network: Network, previous: Analysis | None = None, *, classes: int 
     `previous` is an earlier analysis, of this or another network: what is the same is taken from it.
     """
     memory = previous._memory if previous else {}
-    if len(memory) > 4 * len(network) + 4096:
+    if previous and len(memory) > 4 * len(previous.reports) + 4096:
         memory = {}
     flow = _Asker(memory).chain(network.nodes, network.input)
     reports = _reports(network.nodes, [(flow, 1)], (" from the input",), _POINT, 0, network.input)
