@@ -46,6 +46,12 @@ def contracts(folder: Path) -> subprocess.CompletedProcess[str]:
     return run(folder, "-c", "from importlinter.cli import lint_imports as l; exit(l(no_cache=True))")
 
 
+def test_every_folder_of_the_package_is_a_package() -> None:
+    # The contracts do not see into a folder without an __init__.py.
+    folders = {path.parent for path in (ROOT / "cnnstudio").rglob("*.py")}
+    assert [folder for folder in folders if not (folder / "__init__.py").is_file()] == []
+
+
 def test_the_house_as_it_stands_keeps_every_contract() -> None:
     result = contracts(ROOT)
     assert result.returncode == 0, result.stdout

@@ -1,0 +1,1 @@
+"""What can be seen of a training: curves, feature maps, the timeline."""
