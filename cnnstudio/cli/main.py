@@ -28,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and gives the exit status: 0 done, 1 failed, 2 wrong input, 130 stopped."""
     _prepare_streams()
     try:
-        options = build_parser().parse_args(_with_command(sys.argv[1:] if arguments is None else arguments))
+        words = _with_command(sys.argv[1:] if arguments is None else arguments)
+        options = build_parser(words[0]).parse_args(words)
         command: Command = options.command
         status = command.run(options)
         sys.stdout.flush()
@@ -48,8 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return end.code if isinstance(end.code, int) else DONE
 
 
-def build_parser() -> Parser:
-    """The parser of the whole command line."""
+def build_parser(chosen: str) -> Parser:
+    """The parser of the whole command line, with the options of the command `chosen` alone.
+
+    Some options come from what they are about, such as the formats of exports, and the others need not wait for it.
+    """
     parser = Parser(
         "cnnstudio",
         description=_DESCRIPTION,
@@ -67,8 +71,9 @@ def build_parser() -> Parser:
             epilog=_listed(command.examples),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        command.arguments(each)
-        each.set_defaults(command=command)
+        if name == chosen:
+            command.arguments(each)
+            each.set_defaults(command=command)
     return parser
 
 

@@ -26,11 +26,9 @@ class Export(Command):
     def arguments(self, parser: Parser) -> None:
         from cnnstudio.export import exporters
 
-        formats = "; ".join(f"{name}: {exporter.description}" for name, exporter in exporters().items())
+        formats = f"one or more of {', '.join(exporters())}, with commas between them"
         parser.add_argument("run", metavar="RUN", help=RUN_HELP)
-        parser.add_argument(
-            "--format", required=True, metavar="NAMES", help=f"with commas between them. {formats}"
-        )
+        parser.add_argument("--format", required=True, metavar="NAMES", help=formats)
         parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where the files go")
         parser.add_argument("--no-verify", action="store_true", help="do not compare with the original")
         add_json_option(parser)
