@@ -7,6 +7,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 WITH := -c packaging/constraints.txt
 PINS := pyproject.toml packaging/constraints.txt
 TESTS ?=
+DATA ?= shapes
+LONG := benchmarks/accuracy.py
+LIBRARY := benchmarks/rivals.py
 
 # The first Python that is new enough, so that an old python3 beside a newer one is no obstacle.
 ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -19,7 +22,7 @@ run: $(VENV)/program.stamp
 	$(BIN)/python -m cnnstudio
 
 test: $(VENV)/test.stamp
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m "not campaign" $(TESTS)
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest $(TESTS)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
@@ -32,11 +35,14 @@ walls: $(VENV)/dev.stamp
 
 check: lint types walls test
 
+# Speed and memory beside what a user would write instead; the scripts say what they compare.
 benchmark: $(VENV)/test.stamp
-	$(BIN)/python -m benchmarks
+	for script in $(filter-out $(LIBRARY) $(LONG),$(wildcard benchmarks/*.py)); do \
+		echo "== $$script"; QT_QPA_PLATFORM=offscreen $(BIN)/python $$script || exit; done
 
+# What the recipes reach: DATA is a data set or a folder of pictures.
 campaign: $(VENV)/test.stamp
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m campaign --timeout 3600 $(TESTS)
+	$(BIN)/python $(LONG) --data $(DATA)
 
 # One picture of the real window, to look at.
 screenshots: $(VENV)/program.stamp
