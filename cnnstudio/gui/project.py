@@ -163,6 +163,7 @@ class Project(QObject):
         self.undo_stack.clear()
         self._path = path
         self._saved = network
+        self._input_selected = False
         self._show(dataclasses.replace(self._state, network=network), ())
         self._tell_file()
 
@@ -179,13 +180,14 @@ class Project(QObject):
             return
         self.undo_stack.push(_Change(self, text, (self._state, self._selection), (state, selection), merge))
 
-    def _show(self, state: State, selection: tuple[str, ...]) -> None:
-        """Makes a state the current one and tells everybody what of it is new."""
+    def _show(self, state: State, selection: Iterable[str]) -> None:
+        """Makes a state the current one, and only then tells everybody what of it is new."""
         old, self._state = self._state, state
         recipe_is_new, dataset_is_new = state.recipe != old.recipe, state.dataset_name != old.dataset_name
         network_is_new = state.network is not old.network
         if network_is_new or dataset_is_new:
             self._analysis = analyse(state.network, self._analysis, classes=self.classes)
+        selection_is_new = self._replace_selection(selection, self._input_selected)
         if network_is_new:
             self.network_changed.emit(state.network)
         if network_is_new or dataset_is_new:
@@ -194,7 +196,8 @@ class Project(QObject):
             self.dataset_changed.emit(state.dataset_name)
         if recipe_is_new:
             self.recipe_changed.emit(state.recipe)
-        self._set_selection(selection, self._input_selected and not selection)
+        if selection_is_new:
+            self.selection_changed.emit(self._selection)
         if self.is_modified != self._shown_as_modified:
             self._tell_file()
 
@@ -203,11 +206,15 @@ class Project(QObject):
         self.analysis_changed.emit(self._analysis)
 
     def _set_selection(self, ids: Iterable[str], input_selected: bool) -> None:
-        wanted = {node_id for node_id in ids if node_id in self.network}
-        ordered = self._in_list_order(wanted)
-        if (ordered, input_selected) != (self._selection, self._input_selected):
-            self._selection, self._input_selected = ordered, input_selected
-            self.selection_changed.emit(ordered)
+        if self._replace_selection(ids, input_selected):
+            self.selection_changed.emit(self._selection)
+
+    def _replace_selection(self, ids: Iterable[str], input_selected: bool) -> bool:
+        """Selects what there is of `ids`, or the input; says whether that is something else than before."""
+        before = (self._selection, self._input_selected)
+        self._selection = self._in_list_order({node_id for node_id in ids if node_id in self.network})
+        self._input_selected = input_selected and not self._selection
+        return before != (self._selection, self._input_selected)
 
     def _in_list_order(self, ids: set[str]) -> tuple[str, ...]:
         if len(ids) < 2:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from PySide6.QtCore import QAbstractItemModel, QMimeData, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from cnnstudio.design import edits
 from cnnstudio.design.analysis import LayerReport
-from cnnstudio.design.network import Network, Node, Place
+from cnnstudio.design.network import Node, Place
 from cnnstudio.gui.designer import commands
-from cnnstudio.gui.designer.rows import Insert, Move, Rows, Step, steps
+from cnnstudio.gui.designer.rows import INPUT, ROOT, Insert, Move, Rows, Step, steps
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.widgets.words import count, plural, spoken
 from cnnstudio.layers.base import UserError
@@ -26,10 +26,18 @@ ORIGIN_MIME = "application/x-cnnstudio-origin+json"
 NODE_ID_ROLE = Qt.ItemDataRole.UserRole
 """The layer's id; None for the row of the input."""
 
-_INPUT = 0
-"""The internal id of the input's row. Layers are numbered from 1 as they are first seen."""
-
 _NOWHERE = QModelIndex()
+
+_INPUT_FLAGS = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
+_GROUP_FLAGS = (
+    Qt.ItemFlag.ItemIsEnabled
+    | Qt.ItemFlag.ItemIsSelectable
+    | Qt.ItemFlag.ItemIsDragEnabled
+    | Qt.ItemFlag.ItemIsEditable
+    | Qt.ItemFlag.ItemIsDropEnabled
+)
+_LAYER_FLAGS = (_GROUP_FLAGS & ~Qt.ItemFlag.ItemIsDropEnabled) | Qt.ItemFlag.ItemNeverHasChildren
+"""Qt asks for each row of a long list several times a frame, so these are not put together each time."""
 
 
 class LayerModel(QAbstractItemModel):
@@ -40,37 +48,32 @@ class LayerModel(QAbstractItemModel):
         self._project = project
         self._token = uuid.uuid4().hex
         self._rows = Rows()
-        self._ids = [""]
-        self._numbers: dict[str, int] = {}
+        self._children, self._parents, self._places = (
+            self._rows.children,
+            self._rows.parents,
+            self._rows.places,
+        )
+        self._flags = {INPUT: _INPUT_FLAGS}
         self.is_changing = False
         """While rows come and go Qt moves the selection by itself; that is not the user's doing."""
-        self._follow(project.network)
+        self._follow()
         project.network_changed.connect(self._follow)
-        project.analysis_changed.connect(self._announce_data)
         project.dataset_changed.connect(self._announce_data)
 
-    # What stands where
+    # What stands where. Qt asks these for each row several times a frame, so they read tables and do no more.
 
     def index(self, row: int, column: int, parent: Index = _NOWHERE) -> QModelIndex:
-        if column != 0 or not 0 <= row < self.rowCount(parent):
-            return QModelIndex()
-        if parent.isValid():
-            node_id = self._rows.children(self.node_id(parent))[row]
-        elif row == 0:
-            return self.createIndex(0, 0, _INPUT)
-        else:
-            node_id = self._rows.children(None)[row - 1]
-        return self.createIndex(row, 0, self._numbers[node_id])
+        siblings = self._children.get(parent.internalId() if parent.isValid() else ROOT, ())
+        if 0 <= row < len(siblings) and column == 0:
+            return self.createIndex(row, 0, siblings[row])
+        return QModelIndex()
 
     def parent(self, index: Index) -> QModelIndex:  # type: ignore[override]  # QObject.parent() is another function
-        node_id = self.node_id(index)
-        return QModelIndex() if node_id is None else self._index_or_root(self._rows.parent(node_id))
+        number = self._parents.get(index.internalId(), ROOT) if index.isValid() else ROOT
+        return QModelIndex() if number == ROOT else self.createIndex(self._places[number], 0, number)
 
     def rowCount(self, parent: Index = _NOWHERE) -> int:
-        if not parent.isValid():
-            return 1 + len(self._rows.children(None))
-        node_id = self.node_id(parent)
-        return 0 if node_id is None else len(self._rows.children(node_id))
+        return len(self._children.get(parent.internalId() if parent.isValid() else ROOT, ()))
 
     def columnCount(self, parent: Index = _NOWHERE) -> int:
         return 1
@@ -78,21 +81,20 @@ class LayerModel(QAbstractItemModel):
     def hasChildren(self, parent: Index = _NOWHERE) -> bool:
         return self.rowCount(parent) > 0
 
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        return self._flags[index.internalId()] if index.isValid() else Qt.ItemFlag.ItemIsDropEnabled
+
     def node_id(self, index: Index) -> str | None:
         """The id of the layer in a row; None for the input's and for no row."""
-        number = index.internalId() if index.isValid() else _INPUT
-        return None if number == _INPUT else self._ids[number]
+        return (self._rows.ids[index.internalId()] or None) if index.isValid() else None
 
     def index_of(self, node_id: str) -> QModelIndex:
         """The row of a layer; an invalid index where it has none."""
-        if node_id not in self._rows:
-            return QModelIndex()
-        row = self._rows.row(node_id) + (self._rows.parent(node_id) is None)
-        return self.createIndex(row, 0, self._numbers[node_id])
+        return self._index(self._rows.numbers[node_id]) if node_id in self._rows else QModelIndex()
 
     def input_index(self) -> QModelIndex:
         """The row of the input."""
-        return self.index(0, 0)
+        return self._index(INPUT)
 
     def report(self, index: Index) -> LayerReport | None:
         """What is known of the layer in a row; None for the input's row."""
@@ -148,17 +150,6 @@ class LayerModel(QAbstractItemModel):
             parts += [f"output {output}", f"{count(report.parameters)} parameters"]
         parts.append(f"problem: {report.problem.sentence}" if report.problem else "no problems")
         return ", ".join(parts)
-
-    def flags(self, index: Index) -> Qt.ItemFlag:
-        flag = Qt.ItemFlag
-        if not index.isValid():
-            return flag.ItemIsDropEnabled
-        flags = flag.ItemIsEnabled | flag.ItemIsSelectable
-        report = self.report(index)
-        if report is None:
-            return flags
-        flags |= flag.ItemIsDragEnabled | flag.ItemIsEditable
-        return flags | flag.ItemIsDropEnabled if report.node.is_group else flags
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         node_id = self.node_id(index)
@@ -250,52 +241,44 @@ class LayerModel(QAbstractItemModel):
 
     # Following the project
 
-    def _follow(self, network: Network) -> None:
+    def _follow(self, *_: object) -> None:
+        network = self._project.network
         self.is_changing = True
         for step in steps(self._rows, network):
             self._apply(step)
         self.is_changing = False
+        # Still within the same change, so that the view lays its rows out once.
+        self._announce_data()
 
     def _apply(self, step: Step) -> None:
         if isinstance(step, Insert):
-            self._number(step.nodes)
-            first = self._qt_row(step.parent, step.row)
-            self.beginInsertRows(self._index_or_root(step.parent), first, first + len(step.nodes) - 1)
+            for top in step.nodes:
+                self._note_flags(top.walk())
+            last = step.row + len(step.nodes) - 1
+            self.beginInsertRows(self._index(step.parent), step.row, last)
             self._rows.apply(step)
             self.endInsertRows()
         elif isinstance(step, Move):
-            source = self._rows.parent(step.node_id)
-            row = self._qt_row(source, self._rows.row(step.node_id))
-            target = self._qt_row(step.parent, step.row)
-            self.beginMoveRows(
-                self._index_or_root(source), row, row, self._index_or_root(step.parent), target
-            )
+            source, row = self._parents[step.number], self._places[step.number]
+            self.beginMoveRows(self._index(source), row, row, self._index(step.parent), step.row)
             self._rows.apply(step)
             self.endMoveRows()
         else:
-            first, last = self._qt_row(step.parent, step.first), self._qt_row(step.parent, step.last)
-            self.beginRemoveRows(self._index_or_root(step.parent), first, last)
+            self.beginRemoveRows(self._index(step.parent), step.first, step.last)
             self._rows.apply(step)
             self.endRemoveRows()
 
-    def _number(self, nodes: Sequence[Node]) -> None:
-        for top in nodes:
-            for node in top.walk():
-                if node.id not in self._numbers:
-                    self._numbers[node.id] = len(self._ids)
-                    self._ids.append(node.id)
+    def _note_flags(self, nodes: Iterable[Node]) -> None:
+        for node in nodes:
+            self._flags[self._rows.number(node.id)] = _GROUP_FLAGS if node.is_group else _LAYER_FLAGS
 
-    def _qt_row(self, parent: str | None, row: int) -> int:
-        """The input stands above the layers of the network itself."""
-        return row + 1 if parent is None else row
-
-    def _index_or_root(self, node_id: str | None) -> QModelIndex:
-        return QModelIndex() if node_id is None else self.index_of(node_id)
+    def _index(self, number: int) -> QModelIndex:
+        return QModelIndex() if number == ROOT else self.createIndex(self._places[number], 0, number)
 
     def _announce_data(self, *_: object) -> None:
         """Every row shows a share of the total, so that a change of one is a change of all."""
-        self.dataChanged.emit(self.input_index(), self.index(self.rowCount() - 1, 0))
-        for report in self._project.analysis.reports:
-            children = self._rows.children(report.node.id)
-            if children:
-                self.dataChanged.emit(self.index_of(children[0]), self.index_of(children[-1]))
+        # Another design may use the same id for another type.
+        self._note_flags(report.node for report in self._project.analysis.reports)
+        for siblings in self._children.values():
+            if siblings:
+                self.dataChanged.emit(self._index(siblings[0]), self._index(siblings[-1]))

@@ -31,7 +31,7 @@ from cnnstudio.gui.designer import commands
 from cnnstudio.gui.designer.actions import actions
 from cnnstudio.gui.designer.drop_view import DropView
 from cnnstudio.gui.designer.layer_model import Index, LayerModel
-from cnnstudio.gui.designer.row_painter import INDENT, Row, RowPainter
+from cnnstudio.gui.designer.row_painter import INDENT, ROW_HEIGHT, Row, RowPainter
 from cnnstudio.gui.designer.subject import is_known
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.theme import family_token, theme
@@ -39,6 +39,7 @@ from cnnstudio.layers.catalog import snake_case
 
 Quantity = Literal["parameters", "macs"]
 
+_PLAIN = QSize(0, ROW_HEIGHT)
 _EMPTY = (
     "The network has no layers yet.\n\n"
     "Drag one here from the palette, or double-click it there.\nA convolution is a good beginning."
@@ -57,17 +58,20 @@ class LayerTree(DropView):
         self.setAccessibleName("Layers of the network")
         self.quantity: Quantity = "parameters"
         self._painter = RowPainter()
+        self._delegate = _Delegate(self)
         self._actions = actions(project, self)
         self._pressed_mend: str | None = None
         self._hovered_mend: str | None = None
         self._is_showing_selection = False
         self._set_up()
         self._connect()
+        self.setUniformRowHeights(True)
+        self._fit_heights()
         self.expandAll()
 
     def _set_up(self) -> None:
         self._model.setParent(self)
-        self.setItemDelegate(_Delegate(self))
+        self.setItemDelegate(self._delegate)
         self.setHeaderHidden(True)
         self.setIndentation(INDENT)
         self.setMouseTracking(True)
@@ -83,7 +87,8 @@ class LayerTree(DropView):
         self._model.rowsInserted.connect(self._on_rows_inserted)
         self._model.rowsMoved.connect(self._on_rows_moved)
         self.selectionModel().selectionChanged.connect(self._on_user_selected)
-        self._project.network_changed.connect(self._show_selection)
+        self._project.network_changed.connect(self._on_network_changed)
+        self._project.analysis_changed.connect(self._fit_heights)
         self._project.selection_changed.connect(self._show_selection)
         theme().changed.connect(self._on_theme_changed)
 
@@ -91,13 +96,6 @@ class LayerTree(DropView):
         """What the rows count and share: trained parameters, or multiply-adds."""
         self.quantity = quantity
         self.viewport().update()
-
-    def row_height(self, index: Index) -> int:
-        """Pixels; a faulty row has room for what is wrong."""
-        report = self._model.report(index)
-        if report is None or report.problem is None:
-            return self._painter.height(None, 0, 0)
-        return self._painter.height(report.problem, report.depth, self.viewport().width())
 
     def title_rect(self, index: Index) -> QRect:
         """Where the name of a layer stands in the viewport."""
@@ -173,8 +171,21 @@ class LayerTree(DropView):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.width_changed.emit(self.viewport().width())
-        if self._project.analysis.problems:
-            # Their sentences wrap at another width, which makes other heights.
+        # What is wrong wraps at another width, which makes other heights.
+        self._fit_heights()
+
+    def _fit_heights(self, *_: object) -> None:
+        """Only faulty rows are higher. Where there is none, Qt need not ask for the height of every row."""
+        width = self.viewport().width()
+        sizes = {}
+        for problem in self._project.analysis.problems:
+            report = self._project.analysis.by_id.get(problem.node_id or "")
+            if report is not None:
+                number = self._model.index_of(report.node.id).internalId()
+                sizes[number] = QSize(0, self._painter.height(problem, report.depth, width))
+        if sizes != self._delegate.sizes:
+            self._delegate.sizes = sizes
+            self.setUniformRowHeights(not sizes)
             self.scheduleDelayedItemsLayout()
 
     def _row_rect(self, index: Index) -> QRect:
@@ -183,6 +194,7 @@ class LayerTree(DropView):
 
     def _on_theme_changed(self, _: object) -> None:
         self._painter = RowPainter()
+        self._fit_heights()
         self.viewport().update()
 
     # Selection and open groups
@@ -216,6 +228,10 @@ class LayerTree(DropView):
             no_update = QItemSelectionModel.SelectionFlag.NoUpdate
             self.selectionModel().setCurrentIndex(wanted[-1], no_update)
             self.scrollTo(wanted[-1])
+
+    def _on_network_changed(self, _: object) -> None:
+        self._fit_heights()
+        self._show_selection()
 
     def _on_rows_inserted(self, parent: QModelIndex, first: int, last: int) -> None:
         for row in range(first, last + 1):
@@ -308,9 +324,11 @@ class _Delegate(QStyledItemDelegate):
     def __init__(self, tree: LayerTree) -> None:
         super().__init__(tree)
         self._tree = tree
+        self.sizes: dict[int, QSize] = {}
+        """Of the rows that are higher than others, by their internal ids."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(0, self._tree.row_height(index))
+        return self.sizes.get(index.internalId(), _PLAIN)
 
     def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
         field = QLineEdit(parent)

@@ -12,22 +12,27 @@ from dataclasses import dataclass
 
 from cnnstudio.design.network import Network, Node
 
+ROOT = 0
+"""The number of what is above all rows."""
+INPUT = 1
+"""The number of the first row, the network's input."""
+
 
 @dataclass(frozen=True)
 class Insert:
     """New nodes, with what is in them and not yet in the rows, as children of `parent` from `row` on."""
 
-    parent: str | None
+    parent: int
     row: int
     nodes: tuple[Node, ...]
 
 
 @dataclass(frozen=True)
 class Move:
-    """One node to `parent`, before the child that stands at `row` before the move."""
+    """One row to `parent`, before the child that stands at `row` before the move."""
 
-    node_id: str
-    parent: str | None
+    number: int
+    parent: int
     row: int
 
 
@@ -35,7 +40,7 @@ class Move:
 class Remove:
     """The children `first` to `last` of `parent`, both included."""
 
-    parent: str | None
+    parent: int
     first: int
     last: int
 
@@ -44,90 +49,92 @@ Step = Insert | Move | Remove
 
 
 class Rows:
-    """Which id stands where: the shape of the list without the layers themselves."""
+    """Which node stands where, in numbers. A node keeps its number, also while it is away.
+
+    Qt asks for `children`, `parents` and `places` several times a row and frame, so they are plain tables.
+    """
 
     def __init__(self) -> None:
-        self._children: dict[str | None, list[str]] = {None: []}
-        self._parents: dict[str, str | None] = {}
-        self._rows: dict[str, int] = {}
+        self.ids = ["", ""]
+        """Number -> id of the node; empty for ROOT and INPUT."""
+        self.numbers: dict[str, int] = {}
+        self.children: dict[int, list[int]] = {ROOT: [INPUT]}
+        self.parents = {INPUT: ROOT}
+        self.places = {INPUT: 0}
+        """Number -> row among the children of its parent."""
 
     def __contains__(self, node_id: object) -> bool:
-        return node_id in self._parents
+        return self.numbers.get(node_id) in self.parents  # type: ignore[call-overload]  # any object may be asked for
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._parents)
-
-    def children(self, parent: str | None) -> Sequence[str]:
-        return self._children.get(parent, ())
-
-    def parent(self, node_id: str) -> str | None:
-        return self._parents[node_id]
-
-    def row(self, node_id: str) -> int:
-        return self._rows[node_id]
+    def number(self, node_id: str) -> int:
+        """The node's number; a new one where it was never seen."""
+        number = self.numbers.get(node_id)
+        if number is None:
+            number = self.numbers[node_id] = len(self.ids)
+            self.ids.append(node_id)
+        return number
 
     def apply(self, step: Step) -> None:
         """Makes one of `steps`."""
         match step:
             case Insert(parent, row, nodes):
-                self._insert(parent, row, [node for node in nodes if node.id not in self])
-            case Move(node_id, parent, row):
-                self._move(node_id, parent, row)
+                self._insert(parent, row, nodes)
+            case Move(number, parent, row):
+                self._move(number, parent, row)
             case Remove(parent, first, last):
-                for node_id in self._children[parent][first : last + 1]:
-                    self._forget(node_id)
-                del self._children[parent][first : last + 1]
-                self._number(parent)
+                for number in self.children[parent][first : last + 1]:
+                    self._forget(number)
+                del self.children[parent][first : last + 1]
+                self._count(parent)
 
-    def _insert(self, parent: str | None, row: int, nodes: Sequence[Node]) -> None:
-        siblings = self._children.setdefault(parent, [])
-        siblings[row:row] = [node.id for node in nodes]
-        for node in nodes:
-            self._parents[node.id] = parent
-        self._number(parent)
-        for node in nodes:
+    def _insert(self, parent: int, row: int, nodes: Sequence[Node]) -> None:
+        numbers = [self.number(node.id) for node in nodes]
+        self.children.setdefault(parent, [])[row:row] = numbers
+        self.parents.update(dict.fromkeys(numbers, parent))
+        self._count(parent)
+        for node, number in zip(nodes, numbers, strict=True):
             if node.children:
-                self._insert(node.id, 0, [child for child in node.children if child.id not in self])
+                self._insert(number, 0, [child for child in node.children if child.id not in self])
 
-    def _move(self, node_id: str, parent: str | None, row: int) -> None:
-        source, index = self._parents[node_id], self._rows[node_id]
-        del self._children[source][index]
-        shift = source == parent and index < row
-        self._children.setdefault(parent, []).insert(row - shift, node_id)
-        self._parents[node_id] = parent
-        self._number(source)
-        self._number(parent)
+    def _move(self, number: int, parent: int, row: int) -> None:
+        source, place = self.parents[number], self.places[number]
+        del self.children[source][place]
+        shift = source == parent and place < row
+        self.children.setdefault(parent, []).insert(row - shift, number)
+        self.parents[number] = parent
+        self._count(source)
+        self._count(parent)
 
-    def _forget(self, node_id: str) -> None:
-        for child in self._children.pop(node_id, ()):
+    def _forget(self, number: int) -> None:
+        for child in self.children.pop(number, ()):
             self._forget(child)
-        del self._parents[node_id], self._rows[node_id]
+        del self.parents[number], self.places[number]
 
-    def _number(self, parent: str | None) -> None:
-        for row, node_id in enumerate(self._children[parent]):
-            self._rows[node_id] = row
+    def _count(self, parent: int) -> None:
+        for place, number in enumerate(self.children[parent]):
+            self.places[number] = place
 
 
 def steps(rows: Rows, network: Network) -> Iterator[Step]:
     """What makes `rows` those of `network`. Each step has to be applied before the next is asked for."""
     yield from _removals(rows, network)
-    yield from _arrange(rows, None, network.nodes)
+    yield from _arrange(rows, ROOT, network.nodes)
     for node in network.walk():
         if node.is_group:
-            yield from _arrange(rows, node.id, node.children)
+            yield from _arrange(rows, rows.number(node.id), node.children)
     # Groups that went but whose layers stayed, as after unwrapping, are empty only now.
     yield from _removals(rows, network)
 
 
 def _removals(rows: Rows, network: Network) -> Iterator[Remove]:
     """Takes out what the network no longer has, where nothing in it stays."""
-    gone = [node_id for node_id in rows if node_id not in network]
+    gone = [number for number in rows.parents if number != INPUT and rows.ids[number] not in network]
     while gone:
-        node_id = gone.pop()
-        if node_id not in rows or _keeps_something(rows, network, node_id):
+        number = gone.pop()
+        if number not in rows.parents or not _is_gone(rows, network, number):
             continue
-        parent, first = rows.parent(node_id), rows.row(node_id)
-        siblings, last = rows.children(parent), first
+        parent, first = rows.parents[number], rows.places[number]
+        siblings, last = rows.children[parent], first
         while first > 0 and _is_gone(rows, network, siblings[first - 1]):
             first -= 1
         while last + 1 < len(siblings) and _is_gone(rows, network, siblings[last + 1]):
@@ -135,44 +142,53 @@ def _removals(rows: Rows, network: Network) -> Iterator[Remove]:
         yield Remove(parent, first, last)
 
 
-def _is_gone(rows: Rows, network: Network, node_id: str) -> bool:
-    return node_id not in network and not _keeps_something(rows, network, node_id)
+def _is_gone(rows: Rows, network: Network, number: int) -> bool:
+    """Whether neither the row nor anything in it is in the network."""
+    if number == INPUT or rows.ids[number] in network:
+        return False
+    return all(_is_gone(rows, network, child) for child in rows.children.get(number, ()))
 
 
-def _keeps_something(rows: Rows, network: Network, node_id: str) -> bool:
-    return any(child in network or _keeps_something(rows, network, child) for child in rows.children(node_id))
-
-
-def _arrange(rows: Rows, parent: str | None, nodes: tuple[Node, ...]) -> Iterator[Step]:
+def _arrange(rows: Rows, parent: int, nodes: tuple[Node, ...]) -> Iterator[Step]:
     """Brings the children of one list into order: what stays in order is left alone, the rest comes to it."""
-    wanted = [node.id for node in nodes]
-    if wanted == rows.children(parent):
+    wanted = [rows.number(node.id) for node in nodes]
+    present = rows.children.get(parent, [])
+    first = 1 if parent == ROOT else 0
+    if wanted == present[first:]:
         return
-    staying = _longest_in_order(rows.children(parent), wanted)
-    row = position = 0
+    position = _shared_beginning(present[first:], wanted)
+    row = first + position
+    staying = _longest_in_order(present[row:], wanted[position:])
     while position < len(wanted):
-        node_id = wanted[position]
-        if node_id in staying:
-            row = rows.row(node_id) + 1
-            position += 1
-        elif node_id in rows:
-            if rows.parent(node_id) != parent or rows.row(node_id) != row:
-                yield Move(node_id, parent, row)
-            row = rows.row(node_id) + 1
+        number = wanted[position]
+        if number in rows.parents:
+            if number not in staying and (rows.parents[number] != parent or rows.places[number] != row):
+                yield Move(number, parent, row)
+            row = rows.places[number] + 1
             position += 1
         else:
             end = position + 1
-            while end < len(wanted) and wanted[end] not in rows:
+            while end < len(wanted) and wanted[end] not in rows.parents:
                 end += 1
             yield Insert(parent, row, nodes[position:end])
             row += end - position
             position = end
 
 
-def _longest_in_order(present: Sequence[str], wanted: Sequence[str]) -> set[str]:
-    """The most ids of `present` that stand in `wanted` in the same order (longest increasing subsequence)."""
-    places = {node_id: place for place, node_id in enumerate(wanted)}
-    common = [(places[node_id], node_id) for node_id in present if node_id in places]
+def _shared_beginning(present: Sequence[int], wanted: Sequence[int]) -> int:
+    """How many numbers stand at the beginning of both."""
+    pairs = enumerate(zip(present, wanted, strict=False))
+    return next((place for place, (left, right) in pairs if left != right), min(len(present), len(wanted)))
+
+
+def _longest_in_order(present: Sequence[int], wanted: Sequence[int]) -> set[int]:
+    """The most of `present` that stand in `wanted` in the same order: the longest increasing subsequence."""
+    both = set(present).intersection(wanted)
+    # Nearly always one list is the other with some taken out, and all that is in both is in order.
+    if [number for number in present if number in both] == [number for number in wanted if number in both]:
+        return both
+    places = {number: place for place, number in enumerate(wanted)}
+    common = [(places[number], number) for number in present if number in places]
     ends: list[int] = []
     tails: list[int] = []
     before: list[int | None] = []

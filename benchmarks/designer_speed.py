@@ -1,0 +1,182 @@
+"""How long from the drop of a layer until the list is painted, in designs of 500 layers: at most 16 ms.
+
+All three panels of the designer stand in one window, and the time ends when everything in it is drawn. A row
+inserted into a plain QTreeWidget of 500 rows, in the same minute, shows what Qt itself takes on this machine.
+
+    python benchmarks/designer_speed.py [--rounds 40] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QTreeWidget, QTreeWidgetItem, QWidget
+
+from cnnstudio.design.network import IdMaker, Network
+from cnnstudio.gui.designer import commands
+from cnnstudio.gui.designer.inspector import Inspector
+from cnnstudio.gui.designer.layer_list import LayerList
+from cnnstudio.gui.designer.palette import Palette
+from cnnstudio.gui.project import Project
+from cnnstudio.gui.theme import theme
+from cnnstudio.layers.catalog import layer_type
+from cnnstudio.layers.shape import Shape
+
+LAYERS = 500
+LIMIT_MILLISECONDS = 16.0
+_CLASSIFIER = (("GlobalAveragePooling2D", {}), ("Dense", {"units": 10}))
+
+
+def flat_design() -> Network:
+    """Convolutions, norms and activations in one list, then the classifier."""
+    fresh = IdMaker()
+    kinds = (("Conv2D", {"padding": "same"}), ("BatchNormalization", {}), ("Activation", {}))
+    body = [kinds[number % len(kinds)] for number in range(LAYERS - 2)]
+    nodes = [fresh.node(layer_type(name)(**values)) for name, values in [*body, *_CLASSIFIER]]
+    return Network(Shape.of(3, 64, 64), tuple(nodes), "Flat")
+
+
+def nested_design() -> Network:
+    """Residual groups of four convolutions, five of them in each Repeat, then the classifier."""
+    fresh = IdMaker()
+    nodes = [fresh.node(layer_type("Conv2D")(padding="same"))]
+    while sum(1 for node in nodes for _ in node.walk()) < LAYERS - 2:
+        residuals = []
+        for _ in range(5):
+            body = [fresh.node(layer_type("Conv2D")(padding="same", activation="relu")) for _ in range(4)]
+            residuals.append(fresh.node(layer_type("Residual")(), children=tuple(body)))
+        nodes.append(fresh.node(layer_type("Repeat")(times=2), children=tuple(residuals)))
+    nodes += [fresh.node(layer_type(name)(**values)) for name, values in _CLASSIFIER]
+    return Network(Shape.of(3, 64, 64), tuple(nodes), "Nested")
+
+
+class Designer:
+    """The designer's panels around one design, as they stand in the window."""
+
+    def __init__(self, application: QApplication, network: Network) -> None:
+        self._application = application
+        self.project = Project(network)
+        self.layers = LayerList(self.project)
+        self.window = QWidget()
+        self.window.resize(1440, 500)
+        row = QHBoxLayout(self.window)
+        for panel, share in ((Palette(self.project), 0), (self.layers, 1), (Inspector(self.project), 0)):
+            row.addWidget(panel, share)
+        self.window.show()
+        self.settle()
+
+    def settle(self) -> None:
+        """Lets the code view and all that waits for a quiet moment catch up."""
+        end = time.perf_counter() + 0.1
+        while time.perf_counter() < end:
+            self._application.processEvents()
+
+    def drop(self, type_name: str, position: QPoint) -> float:
+        """Drags a layer from outside to a position of the list; gives the milliseconds until all is drawn."""
+        data = commands.to_mime([commands.new_node(layer_type(type_name))])
+        viewport, where = self.layers.tree.viewport(), QPointF(position)
+        arguments = (
+            Qt.DropAction.CopyAction,
+            data,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+        )
+        self._application.sendEvent(viewport, QDragEnterEvent(position, *arguments))
+        self._application.sendEvent(viewport, QDragMoveEvent(position, *arguments))
+        self._application.processEvents()
+        before = len(self.project.network)
+        start = time.perf_counter()
+        self._application.sendEvent(viewport, QDropEvent(where, *arguments))
+        self._application.processEvents()
+        elapsed = (time.perf_counter() - start) * 1000
+        assert len(self.project.network) == before + 1
+        return elapsed
+
+
+def measure(
+    application: QApplication, network: Network, type_name: str, part: float, rounds: int
+) -> list[float]:
+    """Drops at `part` of the list's height, each taken back by undo."""
+    designer = Designer(application, network)
+    bar = designer.layers.tree.verticalScrollBar()
+    times = []
+    for number in range(rounds + 3):
+        bar.setValue(round(bar.maximum() * part))
+        designer.settle()
+        times.append(designer.drop(type_name, QPoint(200, 150 + 7 * (number % 10))))
+        designer.settle()
+        designer.project.undo_stack.undo()
+        designer.settle()
+    designer.window.close()
+    # The first ones load fonts and icons.
+    return times[3:]
+
+
+def measure_plain(application: QApplication, rounds: int) -> list[float]:
+    """The same insertion into Qt's own tree, without any of the program's content."""
+    tree = QTreeWidget()
+    tree.setColumnCount(4)
+    tree.resize(640, 500)
+    tree.addTopLevelItems([_plain_item() for _ in range(LAYERS)])
+    tree.show()
+    application.processEvents()
+    times = []
+    for number in range(rounds):
+        start = time.perf_counter()
+        tree.insertTopLevelItem(number % 10, _plain_item())
+        application.processEvents()
+        times.append((time.perf_counter() - start) * 1000)
+    tree.close()
+    return times
+
+
+def _plain_item() -> QTreeWidgetItem:
+    return QTreeWidgetItem(["Conv2D 32 filters 3 × 3", "32 × 64 × 64", "9,248", "1 %"])
+
+
+CASES: dict[str, Callable[[QApplication, int], list[float]]] = {
+    "plain QTreeWidget": measure_plain,
+    "flat list, Dropout in the middle": lambda app, n: measure(app, flat_design(), "Dropout", 0.5, n),
+    "flat list, MaxPooling2D at the top": lambda app, n: measure(app, flat_design(), "MaxPooling2D", 0.0, n),
+    "flat list, Dense at the top (problems below)": lambda app, n: measure(
+        app, flat_design(), "Dense", 0.0, n
+    ),
+    "nested groups, Conv2D in the middle": lambda app, n: measure(app, nested_design(), "Conv2D", 0.5, n),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    application = QApplication(sys.argv[:1])
+    theme().apply(application)
+    results = {}
+    print(f"{'drop to picture, ms':48} {'median':>8} {'p95':>8} {'most':>8}")
+    for name, run in CASES.items():
+        gc.collect()
+        times = run(application, arguments.rounds)
+        p95 = statistics.quantiles(times, n=20)[-1]
+        results[name] = {"median": statistics.median(times), "p95": p95, "most": max(times)}
+        print(f"{name:48} {statistics.median(times):8.1f} {p95:8.1f} {max(times):8.1f}")
+    worst = max(result["median"] for name, result in results.items() if name != "plain QTreeWidget")
+    print(f"the slowest median is {worst:.1f} ms of {LIMIT_MILLISECONDS:.0f} ms allowed")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=2), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
