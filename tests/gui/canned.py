@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.training.events import EpochEnded, Event, Finished, Outcome, Progress, Scores, Started
 
 CLASSES = ("cat", "dog", "frog", "ship", "truck", "plane", "bird", "deer", "horse", "car")
@@ -78,3 +81,13 @@ def finished(
     if outcome == "failed":
         return Finished(outcome, reason, None, 160.0, run, None)
     return Finished(outcome, reason, Scores(0.8, 0.712), 160.0, run, 4)
+
+
+def feature_maps(
+    node_id: str, picture: int = 0, count: int = 8, side: int = 4, dead: tuple[int, ...] = ()
+) -> FeatureMaps:
+    """Maps of which each has one grey; values from 0 to 2."""
+    maps = np.repeat(np.linspace(0, 255, count).astype(np.uint8), side * side).reshape(count, side, side)
+    maps[list(dead)] = 0
+    maps.flags.writeable = False
+    return FeatureMaps(node_id, picture, maps, 0.0, 2.0, dead, count)

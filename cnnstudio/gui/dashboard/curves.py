@@ -113,9 +113,9 @@ class CurvePlot(QWidget):
 
     hovered = Signal(object)
 
-    def __init__(self, title: str, object_name: str, hint: str, *, percent: bool = False) -> None:
+    def __init__(self, title: str, object_name: str, *, percent: bool = False) -> None:
         super().__init__()
-        self._hint = hint
+        self._hint = ""
         self._percent = percent
         self._curves = Curves()
         self._epochs = 1
@@ -188,18 +188,17 @@ class CurvePlot(QWidget):
         self._line.setPen(pg.mkPen(look.color("secondary"), style=Qt.PenStyle.DashLine))
         self.legend.update()
 
-    def show_curves(self, curves: Curves, epochs: int, version: object) -> None:
-        """What to show: the axis goes to `epochs`. Nothing is drawn where `version` was drawn already."""
+    def show_curves(self, curves: Curves, epochs: int, hint: str, version: object) -> None:
+        """What to show: the axis goes to `epochs`, and `hint` stands where there is no curve yet.
+
+        Nothing is drawn where `version` was drawn already.
+        """
         if curves is not self._curves:
             self._zoomed = False
-        self._curves, self._epochs = curves, epochs
+        self._curves, self._epochs, self._hint = curves, epochs, hint
         if self._drawn != version and self.isVisible():
             self._drawn = version
             self.draw()
-
-    def forget_drawing(self) -> None:
-        """The next `show_curves` draws, whatever its version."""
-        self._drawn = None
 
     def draw(self) -> None:
         """Puts the numbers that can be seen into the plot."""

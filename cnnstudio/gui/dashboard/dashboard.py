@@ -26,6 +26,7 @@ _WIDE = 900
 """Pixels from which on two views stand side by side."""
 _FRAME_MS = 120
 _POLL_MS = 1000
+_PATIENCE_SECONDS = 0.4
 _DRAWING_SHARE = 0.03
 """Of the time, at most, for drawing while it trains: torch wants all cores."""
 
@@ -42,13 +43,14 @@ class Dashboard(Panel):
         self._live = Record()
         self._record = self._live
         self._layer: str | None = None
-        self._compose()
         self._poll = QTimer(self)
         self._poll.setInterval(_POLL_MS)
         self._poll.timeout.connect(self._on_poll)
         self._frame = QTimer(self)
         self._frame.setSingleShot(True)
         self._frame.timeout.connect(self._draw)
+        self._compose()
+        self._asked_at = 0.0
         self._drawn_at = 0.0
         self._cost = 0.0
         self._connect()
@@ -167,6 +169,7 @@ class Dashboard(Panel):
     def _watch(self) -> None:
         """Tells the training what is looked at."""
         if self._record is self._live and self._layer is not None:
+            self._asked_at = time.monotonic()
             self._session.watch(self._layer, self.feature_maps.picture)
 
     def _on_place_chosen(self, _: object) -> None:
@@ -179,6 +182,7 @@ class Dashboard(Panel):
     def _on_shown_changed(self, shown: object) -> None:
         for number, view in enumerate(self._views):
             view.setVisible(isinstance(shown, tuple) and number in shown)
+        self._refresh()
 
     # Drawing
 
@@ -188,7 +192,7 @@ class Dashboard(Panel):
 
     def _plan_frame(self) -> None:
         """Draws what is new, so much later than the last time that all together cost little."""
-        if not self._frame.isActive():
+        if self.isVisible() and not self._frame.isActive():
             pause = max(_FRAME_MS / 1000, self._cost / _DRAWING_SHARE)
             wait = self._drawn_at + pause - time.monotonic()
             self._frame.start(max(round(1000 * wait), 0))
@@ -202,7 +206,7 @@ class Dashboard(Panel):
         epochs = self._project.recipe.epochs if history.started is None else history.total_epochs
         self.timeline.show_history(history, self.is_live)
         self.learning.set_cursor(epoch)
-        self.learning.show_history(history, epochs)
+        self.learning.show_history(history, epochs, self.is_live)
         if self.feature_maps.isVisible():
             self._draw_maps(epoch)
         self._cost = time.thread_time() - began + self.learning.cost
@@ -210,13 +214,19 @@ class Dashboard(Panel):
     def _draw_maps(self, epoch: int | None) -> None:
         record, picture = self._record, self.feature_maps.picture
         if self._layer is None:
-            self.feature_maps.show_hint("Feature maps", HINT)
+            hint = "The first maps are on their way" if self.is_live else HINT
+            self.feature_maps.show_hint("Feature maps", hint)
             return
         maps = record.maps(self._layer, picture, epoch)
         if maps is None and epoch is None and self.is_live:
-            # The training answers within a few steps; until then stands what stood there.
-            return
-        if maps is None:
+            # The training answers within a few steps; so long stands what stood there, and nothing flickers.
+            patience = self._asked_at + _PATIENCE_SECONDS - time.monotonic()
+            if patience > 0:
+                self._frame.start(round(1000 * patience) + 1)
+            else:
+                hint = "The training shows it with one of its next steps"
+                self.feature_maps.show_nothing(record.network, self._layer, hint)
+        elif maps is None:
             self.feature_maps.show_nothing(record.network, self._layer, "The run kept no maps of it")
         elif maps is not self.feature_maps.grid.maps:
             when = "" if epoch is None else f"after epoch {epoch}"

@@ -16,10 +16,8 @@ class LearningView(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.loss = CurvePlot("Loss", "lossPlot", "Press Train to see the loss fall")
-        self.accuracy = CurvePlot(
-            "Accuracy", "accuracyPlot", "Press Train to see the accuracy rise", percent=True
-        )
+        self.loss = CurvePlot("Loss", "lossPlot")
+        self.accuracy = CurvePlot("Accuracy", "accuracyPlot", percent=True)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(20)
@@ -32,10 +30,15 @@ class LearningView(QWidget):
         """Seconds that the plots' last paintings took to compute."""
         return self.loss.plot.cost + self.accuracy.plot.cost
 
-    def show_history(self, history: History, epochs: int) -> None:
+    def show_history(self, history: History, epochs: int, live: bool) -> None:
         """Draws what is new and can be seen; the axes go to `epochs`."""
-        self.loss.show_curves(history.loss, epochs, (history, history.version, epochs))
-        self.accuracy.show_curves(history.accuracy, epochs, (history, history.version, epochs))
+        version = (history, history.version, epochs, live)
+        for plot, curves, what in (
+            (self.loss, history.loss, "loss fall"),
+            (self.accuracy, history.accuracy, "accuracy rise"),
+        ):
+            hint = "The first steps are on their way" if live else f"Press Train to see the {what}"
+            plot.show_curves(curves, epochs, hint, version)
 
     def set_cursor(self, epoch: float | None) -> None:
         """The place in the run that is looked at; None at its end."""

@@ -118,6 +118,10 @@ class MapGrid(QAbstractScrollArea):
         image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32)
         image.setDevicePixelRatio(ratio)
         painter.drawImage(QPointF(1, first * row / ratio - top), image)
+        # White maps on a white panel need an edge.
+        painter.setPen(theme().color("border"))
+        shown = range(first * grid.columns, min(last * grid.columns, grid.count))
+        painter.drawRects([self._cell(grid, index).adjusted(-0.5, -0.5, 0.5, 0.5) for index in shown])
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(theme().color("wrong"), 1.5))
         for index in maps.dead:

@@ -137,17 +137,17 @@ class Trend:
         self._open = [point for point in self._open if point[0] < x]
 
     def curve(self) -> tuple[np.ndarray, np.ndarray]:
-        """The trend, at most some 500 points; near the ends it is calmed less, so that it stays true."""
+        """The trend, at most some 500 points."""
         # A mean of few points would wag at the curve's end.
         is_open = self._open and (2 * len(self._open) >= self._size or not self._means)
         means = [*self._means, _mean(self._open)] if is_open else self._means
-        x, y = np.array(means, dtype=np.float64).reshape(-1, 2).T
-        calmed = y.copy()
-        for reach in range(1, _REACH + 1):
-            if len(y) > 2 * reach:
-                kernel = np.bartlett(2 * reach + 3)[1:-1]
-                calmed[reach:-reach] = np.convolve(y, kernel / kernel.sum(), mode="valid")
-        return x, calmed
+        if not means:
+            return np.empty(0), np.empty(0)
+        x, y = np.array(means, dtype=np.float64).T
+        weights = np.bartlett(2 * _REACH + 3)[1:-1]
+        # At the ends there are fewer neighbours.
+        total = np.convolve(np.ones_like(y), weights)[_REACH : _REACH + len(y)]
+        return x, np.convolve(y, weights)[_REACH : _REACH + len(y)] / total
 
 
 def _mean(points: Sequence[tuple[float, float]]) -> tuple[float, float]:

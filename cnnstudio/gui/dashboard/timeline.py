@@ -202,7 +202,8 @@ class Timeline(QWidget):
         self._label.setText("Epoch" if epoch is None else f"Epoch {epoch} of {self._history.total_epochs}")
         self._end.setCurrentWidget(self._follows if epoch is None else self.back)
         self.back.setText("Back to live" if self._live else "Back to the end")
-        words = "● follows the training" if self._live else "" if self._history.is_empty else "end of the run"
+        words = "● follows the training" if self._live else "end of the run"
+        words = "" if self._history.is_empty else words
         if words != self._follows.text():
             self._follows.setText(words)
             self._follows.setProperty("role", "good" if self._live else "secondary")

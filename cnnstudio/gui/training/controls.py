@@ -11,6 +11,9 @@ from cnnstudio.gui.theme import theme
 _OPENING = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space)
 _CHOOSING = (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Home, Qt.Key.Key_End)
 
+_BESIDE_TEXT = 48
+"""Pixels of a combo box that are not for its text: margins and arrow."""
+
 
 class ActionButton(QPushButton):
     """A push button that is the face of an action: its text, whether it can be pressed, what it does."""
@@ -55,14 +58,18 @@ class TitledComboBox(QComboBox):
         super().__init__()
         self._title = title
         self.setAccessibleName(title)
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
 
     def sizeHint(self) -> QSize:
-        extra = self.fontMetrics().horizontalAdvance(f"{self._title}: ")
-        return super().sizeHint() + QSize(extra, 0)
+        """As wide as what is chosen; the list itself is as wide as its longest entry."""
+        text = self.fontMetrics().horizontalAdvance(f"{self._title}: {self.currentText()}")
+        return QSize(min(max(text + _BESIDE_TEXT, 140), 260), super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:
         return QSize(110, super().minimumSizeHint().height())
+
+    def showPopup(self) -> None:
+        self.view().setMinimumWidth(self.view().sizeHintForColumn(0) + _BESIDE_TEXT)
+        super().showPopup()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QStylePainter(self)
