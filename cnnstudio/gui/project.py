@@ -56,7 +56,7 @@ class Project(QObject):
 
     def __init__(self, network: Network | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._state = State(network or Network(), next(iter(RECIPES.values())), "")
+        self._state = State(Network() if network is None else network, next(iter(RECIPES.values())), "")
         self._datasets: dict[str, _DataSet] = {}
         self._analysis = analyse(self._state.network)
         self._selection: tuple[str, ...] = ()
