@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def build_parser(chosen: str) -> Parser:
     """The parser of the whole command line, with the options of the command `chosen` alone.
 
-    Some options come from what they are about, such as the formats of exports, and the others need not wait for it.
+    Some options come from what they are about, such as the formats of exports; the others need not wait.
     """
     parser = Parser(
         "cnnstudio",

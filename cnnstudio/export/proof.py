@@ -31,6 +31,8 @@ TOLERANCE = 1e-4
 """Relative to the largest score. Sums of float32 in another order differ by about a hundredth of it."""
 
 _LONGEST = 600.0
+_NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+"""On Windows a console would flash up beside the program's own window."""
 _PICTURES, _SCORES = "pictures.npy", "scores.npy"
 
 
@@ -87,13 +89,15 @@ class Proof:
         """
         np.save(self.folder / _PICTURES, self.pixels)
         frame = f"import sys\nimport numpy\n{_TAKE}{program}\n{_GIVE}"
-        command = [sys.executable, "-I", "-c", frame, *map(str, BATCHES)]
+        # -P: the folder of the files is not searched for modules.
+        command = [sys.executable, "-P", "-c", frame, *map(str, BATCHES)]
         process = subprocess.Popen(
             command,
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            creationflags=_NO_WINDOW,
         )
         message = self._wait(process)
         if process.returncode != 0:

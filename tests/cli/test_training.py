@@ -8,12 +8,16 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 from PIL import Image
 
 from cnnstudio.cli.main import main
+from cnnstudio.data.dataset import Dataset
+from cnnstudio.data.progress import CancelFunction, ProgressFunction, check
+from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.design.file import write_design
 from cnnstudio.design.network import IdMaker, Network
 from cnnstudio.layers.base import Shape
@@ -193,6 +197,22 @@ def test_a_signal_stops_the_run_in_good_order(train: list[str], number: int, tmp
     run.model("best")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+def test_a_signal_while_the_pictures_are_read_leaves_nothing(
+    train: list[str], capsys: Output, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(self: ImageFolder, progress: ProgressFunction, cancelled: CancelFunction) -> Dataset:
+        os.kill(os.getpid(), signal.SIGTERM)
+        while True:
+            check(cancelled)
+
+    monkeypatch.setattr(ImageFolder, "load", load)
+    assert main(train) == 130
+    assert complaint(capsys) == "cnnstudio: stopped\n"
+    assert not (tmp_path / "run").exists()
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
 def test_a_reader_that_leaves_early_stops_the_run(train: list[str], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "cnnstudio", *train, "--epochs", "10000", "--json"]
@@ -319,6 +339,21 @@ def test_runs_show_tells_every_epoch(trained: Path, capsys: Output) -> None:
     assert [epoch["epoch"] for epoch in result["epochs"]] == [1, 2, 3]
     assert main(["runs", "show", str(trained)]) == 0
     assert "Network        Small, " in capsys.readouterr().out
+
+
+def test_the_window_opens_a_run_by_its_name(
+    train: list[str], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str | None] = []
+    window = ModuleType("cnnstudio.gui.app")
+    monkeypatch.setitem(sys.modules, "cnnstudio.gui.app", window)
+    monkeypatch.setattr(window, "main", lambda path: opened.append(path) or 0, raising=False)
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    assert main([*train[: train.index("--run")], "--run", str(home / "runs" / "mine")]) == 0
+    assert main(["gui", "mine"]) == 0
+    assert main([train[1]]) == 0
+    assert main([]) == 0
+    assert opened == [str(home / "runs" / "mine"), train[1], None]
 
 
 @pytest.mark.parametrize(

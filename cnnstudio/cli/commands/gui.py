@@ -20,8 +20,7 @@ class Window(Command):
     def run(self, options: argparse.Namespace) -> int:
         from cnnstudio.cli.display import NoDisplay, missing_library, require_display
 
-        if options.path is not None and not Path(options.path).exists():
-            raise UsageError(f"there is no design and no run “{options.path}”")
+        path = None if options.path is None else _existing(options.path)
         require_display()
         try:
             from cnnstudio.gui.app import main
@@ -29,4 +28,17 @@ class Window(Command):
             if "lib" not in str(error) or isinstance(error, ModuleNotFoundError):
                 raise
             raise NoDisplay(missing_library(error)) from None
-        return main(options.path)
+        return main(path)
+
+
+def _existing(text: str) -> str:
+    """A design's file or a run's folder; a run of the user's own can be named too. Raises UsageError."""
+    if Path(text).exists():
+        return text
+
+    from cnnstudio.runs.run import RunError, find_run
+
+    try:
+        return str(find_run(text).folder)
+    except RunError:
+        raise UsageError(f"there is no design and no run “{text}”") from None
