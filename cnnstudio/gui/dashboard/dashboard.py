@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from PySide6.QtCore import QTimer
-from PySide6.QtGui import QResizeEvent, QShowEvent
+from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from cnnstudio.data.dataset import Dataset
@@ -188,7 +188,8 @@ class Dashboard(Panel):
 
     def _refresh(self) -> None:
         """Draws what is new, now."""
-        self._frame.start(0)
+        if self.isVisible():
+            self._frame.start(0)
 
     def _plan_frame(self) -> None:
         """Draws what is new, so much later than the last time that all together cost little."""
@@ -239,4 +240,11 @@ class Dashboard(Panel):
     def showEvent(self, event: QShowEvent) -> None:
         # Also when a minimised window comes back.
         super().showEvent(event)
+        if self._record.is_being_written:
+            self._poll.start()
         self._refresh()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._frame.stop()
+        self._poll.stop()

@@ -57,7 +57,7 @@ def test_an_empty_plot_says_what_will_appear(view: LearningView) -> None:
     assert not has_color(view, "training")
 
 
-def test_curves_are_drawn_in_their_colours_over_the_planned_epochs(view: LearningView, history: History) -> None:
+def test_curves_have_their_colours_and_the_planned_epochs(view: LearningView, history: History) -> None:
     view.show_history(history, 8, live=True)
 
     assert view.loss.plot.hint == ""
@@ -91,7 +91,7 @@ def test_the_mouse_reads_both_plots_at_its_place(view: LearningView, history: Hi
     assert "at epoch 2.0" in view.accuracy.legend.text
 
 
-def test_before_the_first_epoch_ended_there_is_no_validation_to_read(view: LearningView, history: History) -> None:
+def test_before_the_first_epoch_ended_validation_is_not_read(view: LearningView, history: History) -> None:
     view.show_history(history, 8, live=True)
 
     view.set_cursor(0.5)

@@ -171,7 +171,8 @@ def test_a_new_training_begins_with_empty_curves(stage: Stage) -> None:
     stage.session.show_state(State.LOADING)
 
     assert stage.dashboard.record.history.is_empty
-    stage.qtbot.waitUntil(lambda: stage.dashboard.learning.loss.plot.hint == "The first steps are on their way")
+    plot = stage.dashboard.learning.loss.plot
+    stage.qtbot.waitUntil(lambda: plot.hint == "The first steps are on their way")
 
 
 def test_nothing_is_drawn_while_it_is_hidden_and_all_is_there_when_it_is_shown(stage: Stage) -> None:
@@ -252,7 +253,6 @@ def test_a_run_that_another_program_writes_is_followed(
     events = (run_folder / "events.jsonl").read_bytes().splitlines(keepends=True)
     (run_folder / "events.jsonl").write_bytes(b"".join(events[:3]))
     monkeypatch.setattr(Run, "status", property(lambda run: "running"))
-    monkeypatch.setattr(stage.dashboard._poll, "interval", lambda: 10)
     stage.dashboard._poll.setInterval(10)
     stage.dashboard.show_run(run_folder)
     stage.qtbot.waitUntil(lambda: stage.dashboard.timeline.text == "● follows the training")

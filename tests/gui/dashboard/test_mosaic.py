@@ -28,10 +28,9 @@ def test_cells_are_as_large_as_fits(count: int, width: int, height: int) -> None
     grid = fit(count, 1.0, width, height)
 
     if grid.total_height <= height and grid.columns > 1 and grid.width < 120:
-        wider = Grid(count, grid.columns - 1, (width + grid.gap) // (grid.columns - 1) - grid.gap, 0, grid.gap)
-        bigger = min(wider.width, 120)
-        rows = -(-count // wider.columns)
-        assert rows * (bigger + grid.gap) - grid.gap > height
+        fewer = grid.columns - 1
+        side = min((width + grid.gap) // fewer - grid.gap, 120)
+        assert Grid(count, fewer, side, side, grid.gap).total_height > height
 
 
 def test_what_does_not_fit_gets_cells_large_enough_to_see_and_is_scrolled() -> None:
