@@ -44,6 +44,8 @@ def create_window(path: str | Path | None = None) -> MainWindow:
     project.open_network(templates()["lesson-32"].network, None)
     window = MainWindow(project, session, settings)
     project.set_dataset(_first_dataset(settings), None)
+    # How the window begins is nothing to undo.
+    project.undo_stack.clear()
     unsaved = window.documents.unsaved_copy()
     if path is not None:
         _open(window, Path(path))

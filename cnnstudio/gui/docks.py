@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QMargins, QRectF, QSize, Qt
 from PySide6.QtGui import QEnterEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QVBoxLayout, QWidget
 
 from cnnstudio.gui.theme import theme
 
@@ -44,15 +44,42 @@ class _Handle(QWidget):
         painter.drawRoundedRect(QRectF(self.width() / 2 - 20, 3, 40, 3), 1.5, 1.5)
 
 
+_MARGIN = 8
+_MARGINS = {
+    Qt.DockWidgetArea.LeftDockWidgetArea: QMargins(_MARGIN, 0, 0, 0),
+    Qt.DockWidgetArea.RightDockWidgetArea: QMargins(0, 0, _MARGIN, 0),
+    Qt.DockWidgetArea.TopDockWidgetArea: QMargins(_MARGIN, 0, _MARGIN, 0),
+    Qt.DockWidgetArea.BottomDockWidgetArea: QMargins(_MARGIN, 0, _MARGIN, _MARGIN),
+}
+"""The room between a panel and the window's edge, by where it stands; splitters stand on the other sides."""
+
+
+class Dock(QDockWidget):
+    """A panel that the user can move, float and hide."""
+
+    def __init__(self, window: QMainWindow, object_name: str, title: str, content: QWidget) -> None:
+        super().__init__(title, window)
+        # The dock has a name of its own: the content's belongs to automated use.
+        self.setObjectName(object_name)
+        self.setTitleBarWidget(_Handle(self))
+        frame = QWidget()
+        self._layout = QVBoxLayout(frame)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.addWidget(content)
+        self.setWidget(frame)
+        self.toggleViewAction().setText(title)
+        self.dockLocationChanged.connect(self._on_moved)
+        self.topLevelChanged.connect(lambda _: self._on_moved(window.dockWidgetArea(self)))
+
+    def _on_moved(self, area: Qt.DockWidgetArea) -> None:
+        alone = QMargins(_MARGIN, 0, _MARGIN, _MARGIN)
+        self._layout.setContentsMargins(alone if self.isFloating() else _MARGINS.get(area, alone))
+
+
 def add_dock(
     window: QMainWindow, area: Qt.DockWidgetArea, object_name: str, title: str, content: QWidget
-) -> QDockWidget:
-    """Puts `content` into a panel that the user can move, float and hide."""
-    dock = QDockWidget(title, window)
-    # The dock has a name of its own: the content's belongs to automated use.
-    dock.setObjectName(object_name)
-    dock.setTitleBarWidget(_Handle(dock))
-    dock.setWidget(content)
-    dock.toggleViewAction().setText(title)
+) -> Dock:
+    """Puts `content` into a panel at one side of the window."""
+    dock = Dock(window, object_name, title, content)
     window.addDockWidget(area, dock)
     return dock

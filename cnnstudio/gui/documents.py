@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from cnnstudio.design.file import SUFFIX, DesignError, read_design, write_design
 from cnnstudio.design.network import Network
+from cnnstudio.files import FileError
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.settings import Settings
 from cnnstudio.home import home
@@ -92,10 +93,8 @@ class Documents(QObject):
     def _write(self, path: Path) -> bool:
         try:
             write_design(path, self._project.network)
-        except OSError as error:
-            self.failed.emit(
-                f"The design could not be saved to {path} ({error.strerror}); choose another folder."
-            )
+        except FileError as error:
+            self.failed.emit(f"The design is not saved. {error}")
             return False
         self._project.mark_saved(path)
         self._remember(path)
@@ -143,7 +142,7 @@ class Documents(QObject):
             return
         try:
             write_design(self._slot, network)
-        except OSError:
+        except FileError:
             # The user's own save says what is wrong with the disk; a safety copy must not nag.
             return
         self._autosaved = network

@@ -46,6 +46,9 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.project = project
         self.session = session
+        # Automated use finds everything from the window down, the designer's actions too.
+        project.setParent(self)
+        session.setParent(self)
         self.settings = settings
         self.run_folder: Path | None = None
         self.documents = Documents(project, settings, self)
@@ -127,7 +130,7 @@ class MainWindow(QMainWindow):
 
     def _share_room(self) -> None:
         palette, inspector, dashboard = self.docks
-        self.resizeDocks([palette, inspector], [220, 470], Qt.Orientation.Horizontal)
+        self.resizeDocks([palette, inspector], [236, 470], Qt.Orientation.Horizontal)
         self.resizeDocks([dashboard], [300], Qt.Orientation.Vertical)
 
     def reset_layout(self) -> None:

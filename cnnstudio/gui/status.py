@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QLabel, QPushButton, QStatusBar
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import QPushButton, QStatusBar
 
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.training.session import State, TrainingSession
+from cnnstudio.gui.widgets.labels import Label
 
 _WORDS = {
     State.IDLE: "Ready",
@@ -27,11 +29,13 @@ class StatusLine(QStatusBar):
         self._project = project
         self._session = session
         self._saved_at: float | None = None
-        self._text = QLabel()
+        self._text = Label(role="help", tone="secondary")
+        self._text.setContentsMargins(12, 4, 12, 4)
         self._text.setObjectName("statusMessage")
         self._problems = QPushButton()
         self._problems.setObjectName("problemCount")
-        self._problems.setFlat(True)
+        self._problems.setProperty("role", "problem")
+        self._problems.setToolTip("Go to the faulty layer")
         self._problems.clicked.connect(self._on_problems_clicked)
         self.setSizeGripEnabled(False)
         self.addWidget(self._text, 1)
@@ -44,8 +48,15 @@ class StatusLine(QStatusBar):
         self._clock = QTimer(self)
         self._clock.setInterval(10_000)
         self._clock.timeout.connect(self._refresh)
-        self._clock.start()
         self._refresh()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._clock.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._clock.stop()
 
     def _on_file_changed(self, _: object) -> None:
         if self._project.path is not None and not self._project.is_modified:
@@ -59,7 +70,7 @@ class StatusLine(QStatusBar):
         self._problems.setVisible(bool(problems))
         if problems:
             self._problems.setText(self._problem_words())
-            self._problems.setToolTip(problems[0].sentence)
+            self._problems.setAccessibleDescription(problems[0].sentence)
 
     def _saved_words(self) -> str:
         if self._project.is_modified:

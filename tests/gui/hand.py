@@ -1,0 +1,105 @@
+"""A hand on mouse and keyboard, for tests that use the window as a person does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QPushButton, QWidget
+
+
+class Hand:
+    """Clicks, drags and types in a window, and takes a picture of each step where a folder is given."""
+
+    def __init__(self, window: QWidget, pictures: Path | None = None) -> None:
+        self.window = window
+        self._pictures = pictures
+        self._steps = 0
+
+    @property
+    def can_drag(self) -> bool:
+        """Whether the platform carries a drag through with synthetic moves of the mouse."""
+        return QGuiApplication.platformName() == "xcb"
+
+    def find(self, kind: type[QWidget], name: str) -> QWidget:
+        """The widget of that automation name."""
+        found = self.window.findChild(kind, name)
+        assert isinstance(found, kind), f"there is no {name}"
+        return found
+
+    def click(self, widget: QWidget, position: QPoint | None = None) -> None:
+        """A click of the left button, in the middle unless told."""
+        QTest.mouseClick(
+            widget,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+            position or widget.rect().center(),
+        )
+
+    def click_button(self, text: str, within: QWidget | None = None) -> None:
+        """A click on the visible button of that text."""
+        buttons = [
+            button
+            for button in (within or self.window).findChildren(QPushButton)
+            if button.isVisible() and text in button.text().replace("&", "")
+        ]
+        assert buttons, f"there is no button “{text}”"
+        self.click(buttons[0])
+
+    def keys(self, widget: QWidget, text: str) -> None:
+        QTest.keyClicks(widget, text)
+
+    def press(
+        self,
+        widget: QWidget,
+        key: Qt.Key,
+        modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
+    ) -> None:
+        QTest.keyClick(widget, key, modifiers)
+
+    def write(self, field: QWidget, text: str) -> None:
+        """Replaces what a field holds, and leaves it by Tab."""
+        field.setFocus(Qt.FocusReason.TabFocusReason)
+        self.press(field, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+        self.keys(field, text)
+        self.press(field, Qt.Key.Key_Tab)
+
+    def drag(self, source: QWidget, start: QPoint, target: QWidget, end: QPoint) -> None:
+        """Presses at `start`, moves, and lets go at `end`; returns after the drop."""
+        handle = self.window.windowHandle()
+        begin, finish = source.mapTo(self.window, start), target.mapTo(self.window, end)
+        dropped: list[bool] = []
+
+        def carry() -> None:
+            # The drag runs an event loop of its own until the button is released.
+            for part in (0.3, 0.6, 0.9, 1.0, 1.0):
+                QTest.mouseMove(handle, begin + (finish - begin) * part)
+                QTest.qWait(20)
+            QTest.mouseRelease(handle, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, finish)
+            dropped.append(True)
+
+        QTest.mousePress(handle, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, begin)
+        QTimer.singleShot(50, carry)
+        QTest.mouseMove(handle, begin + QPoint(6, 6))
+        QTest.mouseMove(handle, begin + QPoint(24, 24))
+        self.wait_for(lambda: bool(dropped), "the drop")
+
+    def wait_for(self, condition: Callable[[], object], what: str, seconds: float = 120) -> None:
+        """Lets the window live until the condition holds."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+            QApplication.processEvents()
+            time.sleep(0.005)
+
+    def picture(self, name: str) -> None:
+        """Keeps what the window shows now."""
+        self._steps += 1
+        if self._pictures is not None:
+            QApplication.processEvents()
+            active = QApplication.activeModalWidget() or self.window
+            active.grab().save(str(self._pictures / f"{self._steps:02}-{name}.png"))

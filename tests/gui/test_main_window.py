@@ -1,0 +1,276 @@
+"""The window as a whole: what it starts with, its files, its notices, and how it closes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import shiboken6
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QAction, QDropEvent
+from PySide6.QtWidgets import QAbstractSpinBox, QComboBox, QFileDialog, QMessageBox, QWidget
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.design import edits
+from cnnstudio.design.file import read_design, write_design
+from cnnstudio.design.templates import templates
+from cnnstudio.gui.app import create_window
+from cnnstudio.gui.main_window import MainWindow
+from cnnstudio.gui.training.session import State
+from tests.gui.hand import Hand
+
+OpenWindow = Callable[..., MainWindow]
+
+# What other programs find the parts of the window by.
+WIDGETS = [
+    "palette",
+    "layerList",
+    "inspector",
+    "datasetSelector",
+    "epochsField",
+    "batchSizeField",
+    "optimizerField",
+    "learningRateField",
+    "lossPlot",
+    "accuracyPlot",
+    "featureMaps",
+    "trainingProgress",
+    "statusMessage",
+    "timeline",
+]
+ACTIONS = [
+    "actionNew",
+    "actionOpen",
+    "actionSave",
+    "actionSaveAs",
+    "actionUndo",
+    "actionRedo",
+    "actionCut",
+    "actionCopy",
+    "actionPaste",
+    "actionDuplicate",
+    "actionDelete",
+    "actionTrain",
+    "actionPause",
+    "actionStop",
+    "actionExport",
+]
+
+
+@pytest.fixture
+def open_window(qtbot: QtBot) -> Iterator[OpenWindow]:
+    """Opens windows, and closes them without a question at the end."""
+    windows: list[MainWindow] = []
+
+    def start(path: Path | None = None) -> MainWindow:
+        window = create_window(path)
+        windows.append(window)
+        with qtbot.waitActive(window):
+            window.show()
+            window.activateWindow()
+        return window
+
+    yield start
+    for window in windows:
+        window.project.mark_saved(Path("elsewhere.cnn.json"))
+        window.session.stop()
+        # Loading torch cannot be called off.
+        qtbot.waitUntil(lambda session=window.session: not session.is_busy, timeout=60_000)
+        window.close()
+        shiboken6.delete(window)
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, button: QMessageBox.StandardButton) -> None:
+    """Whatever the window asks, it gets this answer."""
+    monkeypatch.setattr(QMessageBox, "exec", lambda box: button)
+    monkeypatch.setattr(QMessageBox, "question", lambda *arguments: button)
+
+
+def change(window: MainWindow) -> None:
+    first = window.project.network.nodes[0].id
+    window.project.edit("delete Conv2D", edits.remove(window.project.network, [first]))
+
+
+def test_parts_and_actions_are_found_by_their_names(open_window: OpenWindow) -> None:
+    window = open_window()
+    assert window.objectName() == "mainWindow"
+    assert [name for name in WIDGETS if window.findChild(QWidget, name) is None] == []
+    assert [name for name in ACTIONS if window.findChild(QAction, name) is None] == []
+
+
+def test_the_first_launch_can_train_with_one_click(open_window: OpenWindow) -> None:
+    window = open_window()
+    assert window.project.network == templates()["lesson-32"].network
+    assert window.project.dataset_name == "shapes"
+    assert window.project.recipe.name == "studio"
+    assert not window.project.analysis.problems
+    assert not window.project.undo_stack.canUndo()
+
+
+def test_new_gives_an_empty_list(open_window: OpenWindow) -> None:
+    window = open_window()
+    Hand(window).press(window, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
+    assert window.project.network.nodes == ()
+
+
+def test_saving_writes_the_file_and_the_title_says_so(
+    open_window: OpenWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    window = open_window()
+    change(window)
+    assert window.isWindowModified()
+    path = tmp_path / "mine"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *arguments: (str(path), ""))
+    Hand(window).press(window, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
+    assert read_design(tmp_path / "mine.cnn.json") == window.project.network
+    assert not window.isWindowModified()
+    assert window.windowTitle().startswith("mine.cnn.json")
+
+
+def test_a_save_that_fails_says_so_and_keeps_the_design(open_window: OpenWindow, tmp_path: Path) -> None:
+    window = open_window()
+    (tmp_path / "file").write_text("where a folder would have to be")
+    window.project.mark_saved(tmp_path / "file" / "mine.cnn.json")
+    change(window)
+    drawn = window.project.network
+    Hand(window).press(window, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
+    assert "not saved. Cannot write" in window.notice.text
+    assert window.project.network is drawn
+    assert window.isWindowModified()
+
+
+def test_closing_with_unsaved_changes_can_be_called_off(
+    open_window: OpenWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_window()
+    change(window)
+    answer(monkeypatch, QMessageBox.StandardButton.Cancel)
+    assert not window.close()
+    assert window.isVisible()
+
+
+def test_an_open_design_comes_from_its_file_and_stands_among_the_recent(
+    open_window: OpenWindow, tmp_path: Path
+) -> None:
+    path = tmp_path / "small.cnn.json"
+    write_design(path, templates()["lenet-5"].network)
+    window = open_window(path)
+    assert window.project.network == templates()["lenet-5"].network
+    assert window.settings.recent_files == [path]
+
+
+def test_a_damaged_file_is_a_sentence_and_the_design_stays(open_window: OpenWindow, tmp_path: Path) -> None:
+    path = tmp_path / "broken.cnn.json"
+    path.write_text(
+        '{"format": "cnnstudio.design", "version": 1, "input": [3, 32, 32], "layers": [{"type": "Conv9D"}]}'
+    )
+    window = open_window(path)
+    assert "layers[0].type" in window.notice.text
+    assert window.project.network == templates()["lesson-32"].network
+
+
+def test_a_design_dropped_on_the_window_is_opened(open_window: OpenWindow, tmp_path: Path) -> None:
+    path = tmp_path / "small.cnn.json"
+    write_design(path, templates()["vgg-small"].network)
+    window = open_window()
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    window.dropEvent(
+        QDropEvent(
+            QPointF(5, 5),
+            Qt.DropAction.CopyAction,
+            data,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+        )
+    )
+    assert window.project.network == templates()["vgg-small"].network
+
+
+def test_unsaved_work_comes_back_after_a_crash(open_window: OpenWindow, home: Path) -> None:
+    crashed = templates()["lenet-5"].network
+    home.mkdir(parents=True, exist_ok=True)
+    write_design(home / "unsaved-1.cnn.json", crashed)
+    window = open_window()
+    assert window.project.network == crashed
+    assert window.isWindowModified()
+    assert "did not end properly" in window.notice.text
+
+
+def test_a_safety_copy_is_kept_while_there_are_unsaved_changes(open_window: OpenWindow, home: Path) -> None:
+    window = open_window()
+    change(window)
+    window.documents._timer.timeout.emit()
+    assert read_design(home / "unsaved-1.cnn.json") == window.project.network
+    window.project.mark_saved(home / "mine.cnn.json")
+    window.close()
+    assert not (home / "unsaved-1.cnn.json").exists()
+
+
+def test_train_with_a_faulty_design_explains_and_points(open_window: OpenWindow) -> None:
+    window = open_window()
+    flatten = next(node.id for node in window.project.network.nodes if node.layer.type_name() == "Flatten")
+    window.project.edit("delete Flatten", edits.remove(window.project.network, [flatten]))
+    Hand(window).click_button("Train")
+    assert "insert Flatten before it" in window.notice.text
+    assert window.project.selection == ("dense_1",)
+    assert window.session.state is State.IDLE
+
+
+def test_export_without_a_model_says_what_to_do(open_window: OpenWindow) -> None:
+    window = open_window()
+    Hand(window).click_button("Export")
+    assert "press Train" in window.notice.text
+
+
+def test_closing_while_it_trains_asks_stops_and_keeps_the_run(
+    open_window: OpenWindow, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot, home: Path
+) -> None:
+    window = open_window()
+    Hand(window).click_button("Train")
+    qtbot.waitUntil(lambda: window.session.state is State.RUNNING, timeout=120_000)
+    answer(monkeypatch, QMessageBox.StandardButton.No)
+    assert not window.close()
+    answer(monkeypatch, QMessageBox.StandardButton.Yes)
+    assert window.close()
+    (run,) = (home / "runs").iterdir()
+    assert json.loads((run / "run.json").read_text())["status"] == "stopped"
+
+
+def test_the_fields_of_the_recipe_set_the_recipe(open_window: OpenWindow) -> None:
+    window = open_window()
+    epochs, optimizer = (
+        window.findChild(QAbstractSpinBox, "epochsField"),
+        window.findChild(QComboBox, "optimizerField"),
+    )
+    epochs.setValue(3)
+    optimizer.setCurrentText("adamw")
+    assert (window.project.recipe.epochs, window.project.recipe.optimizer) == (3, "adamw")
+
+
+def test_the_panels_return_to_where_the_user_left_them(open_window: OpenWindow) -> None:
+    first = open_window()
+    first.docks[1].hide()
+    first.close()
+    second = open_window()
+    assert second.docks[1].isHidden()
+    second.reset_layout()
+    assert not second.docks[1].isHidden()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="runs a second process by fork-free exec on POSIX only")
+def test_the_window_needs_no_torch_to_appear(home: Path) -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from cnnstudio.gui.app import create_window; w = create_window(); w.show(); "
+        "assert 'torch' not in sys.modules; print('free'); import os; os._exit(0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=os.environ
+    )
+    assert done.stdout.strip() == "free", done.stderr

@@ -1,0 +1,55 @@
+"""The main job on a virtual screen, with a real drag from the palette into the list."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_SCRIPT = Path(__file__).with_name("recorded_lesson.py")
+
+
+@pytest.fixture
+def screen() -> Iterator[dict[str, str]]:
+    """The environment of a virtual screen; of no screen at all where this machine has no Xvfb."""
+    if shutil.which("Xvfb") is None:
+        yield {"QT_QPA_PLATFORM": "offscreen"}
+        return
+    command = ["Xvfb", "-displayfd", "1", "-screen", "0", "1600x1000x24", "-nolisten", "tcp"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        assert server.stdout is not None
+        yield {"QT_QPA_PLATFORM": "xcb", "DISPLAY": f":{server.stdout.readline().strip()}"}
+        server.terminate()
+
+
+@pytest.mark.timeout(400)
+def test_the_lesson_is_drawn_trained_and_exported_by_mouse_and_keys(
+    screen: dict[str, str], home: Path, tmp_path: Path
+) -> None:
+    pictures = Path(os.environ.get("CNNSTUDIO_PICTURES", tmp_path))
+    exported = tmp_path / "exported"
+    exported.mkdir()
+    done = subprocess.run(
+        [sys.executable, str(_SCRIPT), str(exported), str(pictures)],
+        env={**os.environ, **screen, "CNNSTUDIO_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=390,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    seen = json.loads(done.stdout.splitlines()[-1])
+    assert seen["problem"] == (
+        "Dense takes a flat vector, but gets 64 × 6 × 6 from MaxPooling2D: insert Flatten before it"
+    )
+    assert seen["steps"] > 5
+    assert seen["maps_moved"]
+    assert "difference" in seen["export"]
+    assert list((Path(seen["run"]) / "checkpoints").glob("*.safetensors"))
+    assert list(exported.glob("*.onnx"))
