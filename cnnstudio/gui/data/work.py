@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QObject, QThread, Signal
+from PySide6.QtCore import QObject, Signal
 
 from cnnstudio.data.progress import CancelFunction, Cancelled, ProgressFunction, throttled
 from cnnstudio.layers.base import UserError
@@ -17,9 +18,6 @@ WorkFunction = Callable[[ProgressFunction, CancelFunction], Any]
 _OWN_ERROR = "An error of the program’s own stopped this: {error}. The log says more."
 
 _log = logging.getLogger(__name__)
-
-_unfinished: set[QThread] = set()
-"""Threads that run, kept here beyond the dialog: destroying one that still runs would end the program."""
 
 
 class Work(QObject):
@@ -37,14 +35,18 @@ class Work(QObject):
     def __init__(self, function: WorkFunction, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._cancel = threading.Event()
-        self._thread = _Thread(function, self._cancel)
-        self._thread.progressed.connect(self._on_progressed)
-        self._thread.result.connect(self._on_result)
-        self._thread.finished.connect(self._on_finished)
+        self._relay = _Relay()
+        self._relay.progressed.connect(self._on_progressed)
+        self._relay.result.connect(self._on_result)
+        self._relay.finished.connect(self._on_finished)
+        # A daemon, for reading a dead network drive cannot be interrupted and must not keep the program from
+        # ending. A QThread would be destroyed while it runs, which aborts the process.
+        arguments = (function, self._cancel, self._relay)
+        self._thread = threading.Thread(target=_work, args=arguments, name="data", daemon=True)
 
     def start(self) -> None:
         """Starts it. Connect the signals before."""
-        _unfinished.add(self._thread)
+        _running.add(self._relay)
         self._thread.start()
 
     @property
@@ -55,11 +57,10 @@ class Work(QObject):
         """Asks it to end; afterwards only `ended` comes."""
         self._cancel.set()
 
-    def close(self, milliseconds: int = 1000) -> None:
+    def close(self, seconds: float = 1.0) -> None:
         """Cancels, and waits so long for the end; a thread that hangs in the system is left to itself."""
         self.cancel()
-        if self._thread.wait(milliseconds):
-            _unfinished.discard(self._thread)
+        self._thread.join(seconds)
 
     def _on_progressed(self, progress: object) -> None:
         if not self.is_cancelled:
@@ -73,29 +74,44 @@ class Work(QObject):
         (self.done if succeeded else self.failed).emit(value)
 
     def _on_finished(self) -> None:
-        _unfinished.discard(self._thread)
         self.ended.emit()
 
 
-class _Thread(QThread):
+class _Relay(QObject):
+    """Carries what the thread says into the main thread; lives as long as the thread may speak."""
+
     progressed = Signal(object)
     result = Signal(object)
     """(True, value) or (False, sentence)."""
+    finished = Signal()
 
-    def __init__(self, function: WorkFunction, cancel: threading.Event) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._function = function
-        self._cancel = cancel
+        self.finished.connect(self._on_finished)
 
-    def run(self) -> None:
-        try:
-            value = self._function(throttled(self.progressed.emit), self._cancel.is_set)
-        except Cancelled:
-            return
-        except UserError as error:
-            self.result.emit((False, str(error)))
-        except Exception as error:
-            _log.exception("Work on the data failed")
-            self.result.emit((False, _OWN_ERROR.format(error=error)))
-        else:
-            self.result.emit((True, value))
+    def _on_finished(self) -> None:
+        _running.discard(self)
+
+
+_running: set[_Relay] = set()
+
+
+def _work(function: WorkFunction, cancel: threading.Event, relay: _Relay) -> None:
+    # RuntimeError: at the program's end Qt's side of the relay may be gone before its Python side.
+    with contextlib.suppress(RuntimeError):
+        result = _result(function, cancel, relay)
+        if result is not None:
+            relay.result.emit(result)
+        relay.finished.emit()
+
+
+def _result(function: WorkFunction, cancel: threading.Event, relay: _Relay) -> tuple[bool, Any] | None:
+    try:
+        return True, function(throttled(relay.progressed.emit), cancel.is_set)
+    except Cancelled:
+        return None
+    except UserError as error:
+        return False, str(error)
+    except Exception as error:
+        _log.exception("Work on the data failed")
+        return False, _OWN_ERROR.format(error=error)
