@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 from pathlib import Path
 
@@ -13,10 +15,12 @@ from cnnstudio import __version__
 from cnnstudio.data.sources import find_source
 from cnnstudio.design.templates import templates
 from cnnstudio.gui.main_window import MainWindow
+from cnnstudio.gui.mistakes import start_log, tell_mistakes
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.settings import Settings
 from cnnstudio.gui.theme import theme
 from cnnstudio.gui.training.session import TrainingSession
+from cnnstudio.gui.training.worker import threads_left
 from cnnstudio.resources import resource
 
 _RESTORED = "CNN Studio did not end properly; this is the design as it was then. Save it to keep it."
@@ -79,7 +83,13 @@ def _first_dataset(settings: Settings) -> str:
 
 def main(path: str | None = None) -> int:
     """Shows the window and runs until it is closed."""
+    start_log()
     app = application()
     window = create_window(path)
+    tell_mistakes(lambda sentence: window.notice.show_sentence(sentence, wrong=True))
     window.show()
-    return app.exec()
+    status = app.exec()
+    if threads_left():
+        logging.shutdown()
+        os._exit(status)
+    return status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from PySide6.QtCore import QTimer
@@ -59,8 +60,9 @@ class StatusLine(QStatusBar):
         self._clock.stop()
 
     def _on_file_changed(self, _: object) -> None:
-        if self._project.path is not None and not self._project.is_modified:
-            self._saved_at = time.monotonic()
+        path = self._project.path
+        with contextlib.suppress(OSError):
+            self._saved_at = None if path is None else path.stat().st_mtime
         self._refresh()
 
     def _refresh(self, _: object = None) -> None:
@@ -77,10 +79,7 @@ class StatusLine(QStatusBar):
             return "not saved"
         if self._project.path is None or self._saved_at is None:
             return ""
-        seconds = time.monotonic() - self._saved_at
-        if seconds < 10:
-            return "saved just now"
-        return f"saved {seconds:.0f} s ago" if seconds < 90 else f"saved {seconds / 60:.0f} min ago"
+        return f"saved {_ago(time.time() - self._saved_at)}"
 
     def _problem_words(self) -> str:
         problems = self._project.analysis.problems
@@ -95,3 +94,12 @@ class StatusLine(QStatusBar):
         first = self._project.analysis.problems[0].node_id
         if first is not None:
             self._project.select((first,))
+
+
+def _ago(seconds: float) -> str:
+    if seconds < 10:
+        return "just now"
+    for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        if seconds >= 1.5 * length or length == 1:
+            break
+    return f"{seconds / length:.0f} {unit} ago"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from cnnstudio.design.file import read_design, write_design
 from cnnstudio.design.templates import templates
 from cnnstudio.gui.app import create_window
 from cnnstudio.gui.main_window import MainWindow
+from cnnstudio.gui.mistakes import tell_mistakes
 from cnnstudio.gui.training.session import State
 from tests.gui.hand import Hand
 
@@ -264,7 +266,6 @@ def test_the_panels_return_to_where_the_user_left_them(open_window: OpenWindow) 
 @pytest.mark.skipif(os.name != "posix", reason="runs a second process by fork-free exec on POSIX only")
 def test_the_window_needs_no_torch_to_appear(home: Path) -> None:
     import subprocess
-    import sys
 
     code = (
         "import sys; from cnnstudio.gui.app import create_window; w = create_window(); w.show(); "
@@ -274,3 +275,15 @@ def test_the_window_needs_no_torch_to_appear(home: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=os.environ
     )
     assert done.stdout.strip() == "free", done.stderr
+
+
+def test_an_error_of_the_program_is_a_sentence_and_the_window_lives_on(
+    open_window: OpenWindow, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    window = open_window()
+    tell_mistakes(lambda sentence: window.notice.show_sentence(sentence, wrong=True))
+    sys.excepthook(ZeroDivisionError, ZeroDivisionError("a mistake"), None)
+    assert "ZeroDivisionError" in window.notice.text
+    assert "Traceback" not in window.notice.text
+    assert "a mistake" in caplog.text
