@@ -26,7 +26,7 @@ class DataSelector(TitledComboBox):
         self.setToolTip("The pictures to train and test with")
         self._project = project
         self._sources: dict[str, Source] = {}
-        self.refresh()
+        self._on_dataset_changed(project.dataset_name)
         self.currentIndexChanged.connect(self._on_index_changed)
         project.dataset_changed.connect(self._on_dataset_changed)
 
@@ -38,9 +38,9 @@ class DataSelector(TitledComboBox):
         name = self._project.dataset_name
         if name and name not in self._sources:
             self._add_unlisted(name)
-        for source in self._sources.values():
+        for name, source in self._sources.items():
             there = source.available()
-            self.addItem(source.title if there else f"{source.title} · download…", source.name)
+            self.addItem(source.title if there else f"{source.title} · download…", name)
             self.setItemData(self.count() - 1, source.description, 3)
         self.insertSeparator(self.count())
         self.addItem("Other pictures…", "")

@@ -1,0 +1,170 @@
+"""Training for real, with a tiny network on a few pictures, through panel, session and dashboard."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QMainWindow
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.design.network import Node
+from cnnstudio.gui.dashboard.dashboard import Dashboard
+from cnnstudio.gui.project import Project
+from cnnstudio.gui.training.panel import TrainingPanel
+from cnnstudio.gui.training.session import State, TrainingSession
+from cnnstudio.insight.maps import FeatureMaps
+from cnnstudio.layers.dropout import Dropout
+from cnnstudio.runs.run import Run
+from cnnstudio.training.events import Finished
+from cnnstudio.training.recipe import Recipe
+from tests.gui.training.stage import TINY, picture_folder
+
+PATIENCE_MS = 60_000
+
+
+class Studio:
+    """A small window with all that training needs."""
+
+    def __init__(self, qtbot: QtBot, pictures: Path) -> None:
+        self.qtbot = qtbot
+        self.project = Project(TINY)
+        self.session = TrainingSession()
+        self.window = QMainWindow()
+        qtbot.addWidget(self.window)
+        self.panel = TrainingPanel(self.project, self.session)
+        self.dashboard = Dashboard(self.project, self.session)
+        self.window.addToolBar(self.panel)
+        self.window.setCentralWidget(self.dashboard)
+        self.window.resize(1300, 400)
+        self.window.show()
+        self.project.set_dataset(str(pictures), None)
+
+    def train(self, epochs: int) -> None:
+        self.project.set_recipe(Recipe("quick", epochs=epochs, batch_size=4))
+        self.panel.train_action.trigger()
+
+    def until(self, state: State) -> None:
+        self.qtbot.waitUntil(lambda: self.session.state is state, timeout=PATIENCE_MS)
+
+    def until_steps(self, count: int) -> None:
+        losses = self.dashboard.record.history.loss
+        self.qtbot.waitUntil(lambda: len(losses.steps) >= count, timeout=PATIENCE_MS)
+
+    @property
+    def finished(self) -> Finished:
+        finished = self.dashboard.record.history.finished
+        assert finished is not None
+        return finished
+
+
+@pytest.fixture
+def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
+    studio = Studio(qtbot, picture_folder(tmp_path / "pictures"))
+    yield studio
+    assert studio.session.shutdown(10)
+
+
+def test_a_whole_training_leaves_curves_maps_and_a_run(studio: Studio) -> None:
+    studio.train(epochs=3)
+    studio.until(State.IDLE)
+
+    assert studio.finished.outcome == "completed"
+    assert studio.panel.sentence.whole.startswith("Done: 3 epochs in ")
+    assert len(studio.dashboard.record.history.loss.steps) == 3 * 6
+    run = studio.session.run
+    assert run is not None
+    assert Run.open(run).status == "completed"
+    assert Run.open(run).dataset_name == studio.project.dataset_name
+    grid = studio.dashboard.feature_maps.grid
+    studio.qtbot.waitUntil(lambda: grid.maps is not None)
+    assert studio.dashboard.timeline.text == "end of the run"
+
+
+def test_the_design_can_be_edited_while_it_trains(studio: Studio) -> None:
+    studio.train(epochs=2000)
+    studio.until(State.RUNNING)
+    studio.until_steps(5)
+
+    nodes = TINY.nodes
+    edited = dataclasses.replace(TINY, nodes=(nodes[0], Node("dropout_1", Dropout()), *nodes[1:]))
+    studio.project.edit("add Dropout", edited, select=["dropout_1"])
+    steps = len(studio.dashboard.record.history.loss.steps)
+    studio.until_steps(steps + 10)
+    studio.session.stop()
+    studio.until(State.IDLE)
+
+    assert studio.session.network == TINY
+    assert studio.finished.outcome == "stopped"
+
+
+def test_pause_holds_the_training_and_still_shows_other_layers(studio: Studio) -> None:
+    studio.train(epochs=2000)
+    studio.until(State.RUNNING)
+    studio.until_steps(5)
+    studio.panel.pause_action.trigger()
+    studio.until(State.PAUSED)
+    steps = len(studio.dashboard.record.history.loss.steps)
+
+    studio.project.select(["dense_1"])
+    grid = studio.dashboard.feature_maps.grid
+
+    def shows_the_layer() -> bool:
+        return isinstance(grid.maps, FeatureMaps) and grid.maps.node_id == "dense_1"
+
+    studio.qtbot.waitUntil(shows_the_layer, timeout=PATIENCE_MS)
+    assert len(studio.dashboard.record.history.loss.steps) == steps
+
+    studio.panel.pause_action.trigger()
+    studio.until(State.RUNNING)
+    studio.until_steps(steps + 1)
+    studio.panel.stop_action.trigger()
+    studio.until(State.IDLE)
+
+
+def test_epochs_that_are_done_can_be_seen_while_it_trains(studio: Studio) -> None:
+    studio.train(epochs=2000)
+    dashboard = studio.dashboard
+    studio.qtbot.waitUntil(lambda: len(dashboard.record.history.epochs) >= 2, timeout=PATIENCE_MS)
+    studio.qtbot.waitUntil(lambda: dashboard.timeline.slider.value() >= 2000, timeout=PATIENCE_MS)
+
+    dashboard.timeline.slider.setFocus()
+    studio.qtbot.keyClick(dashboard.timeline.slider, Qt.Key.Key_Home)
+
+    heading = dashboard.feature_maps.heading
+    studio.qtbot.waitUntil(lambda: heading.remark.startswith("after epoch 0 · 4 maps"), timeout=PATIENCE_MS)
+    studio.session.stop()
+    studio.until(State.IDLE)
+
+
+def test_closing_while_it_trains_keeps_the_weights(studio: Studio) -> None:
+    studio.train(epochs=2000)
+    studio.until(State.RUNNING)
+    studio.until_steps(20)
+
+    assert studio.session.shutdown(10)
+
+    run = studio.session.run
+    assert run is not None
+    assert Run.open(run).status == "stopped"
+    assert list((run / "checkpoints").iterdir())
+
+
+def test_what_cannot_be_trained_is_a_sentence(studio: Studio) -> None:
+    studio.project.set_recipe(Recipe("quick", batch_size=1))
+    nodes = TINY.nodes
+    from cnnstudio.layers.batch_normalization import BatchNormalization
+
+    network = dataclasses.replace(
+        TINY, nodes=(nodes[1], Node("batch_normalization_1", BatchNormalization()), nodes[2])
+    )
+    studio.project.edit("normalise", network)
+
+    studio.panel.train_action.trigger()
+    studio.until(State.IDLE)
+
+    assert "needs at least 2" in studio.panel.sentence.whole
+    assert studio.session.run is None

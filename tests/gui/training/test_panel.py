@@ -1,0 +1,299 @@
+"""The row of data, recipe, Train, Pause and Stop."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QComboBox, QMainWindow, QProgressBar, QPushButton
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.data.progress import Progress as DataProgress
+from cnnstudio.data.sources import add_folder
+from cnnstudio.design.network import Network, Node
+from cnnstudio.gui.project import Project
+from cnnstudio.gui.training.panel import TrainingPanel
+from cnnstudio.gui.training.session import State
+from cnnstudio.layers.conv2d import Conv2D
+from cnnstudio.layers.dense import Dense
+from cnnstudio.training.events import Warned
+from cnnstudio.training.recipe import LESSON, STUDIO
+from tests.gui.canned import finished, progress, run_events
+from tests.gui.training.stage import TINY, SilentSession, picture_folder
+
+SOUND = dataclasses.replace(TINY, nodes=(*TINY.nodes[:2], Node("dense_1", Dense(units=10))))
+
+
+class Stage:
+    """The panel in a window of its own."""
+
+    def __init__(self, qtbot: QtBot) -> None:
+        self.project = Project(SOUND)
+        self.project.set_dataset("shapes", None)
+        self.session = SilentSession()
+        self.window = QMainWindow()
+        qtbot.addWidget(self.window)
+        self.export = QAction("Export…", self.window)
+        self.panel = TrainingPanel(self.project, self.session, self.export)
+        self.window.addToolBar(self.panel)
+        self.window.resize(1400, 200)
+        self.window.show()
+        self.messages: list[str] = []
+        self.wishes: list[str] = []
+        self.panel.message.connect(self.messages.append)
+        self.panel.data_dialog_requested.connect(self.wishes.append)
+
+    def combo(self, name: str) -> QComboBox:
+        found = self.window.findChild(QComboBox, name)
+        assert found is not None
+        return found
+
+    def button(self, text: str) -> QPushButton:
+        return next(found for found in self.window.findChildren(QPushButton) if found.text().strip() == text)
+
+    def action(self, name: str) -> QAction:
+        found = self.window.findChild(QAction, name)
+        assert found is not None
+        return found
+
+    @property
+    def sentence(self) -> str:
+        return self.panel.sentence.whole
+
+    def run(self) -> None:
+        self.session.show_state(State.LOADING)
+        self.session.events.emit((*run_events(epochs=4), progress(41, 5)))
+        self.session.show_state(State.RUNNING)
+
+
+@pytest.fixture
+def stage(qtbot: QtBot) -> Stage:
+    return Stage(qtbot)
+
+
+def test_train_starts_the_session_with_network_data_and_recipe(stage: Stage, qtbot: QtBot) -> None:
+    qtbot.mouseClick(stage.button("Train"), Qt.MouseButton.LeftButton)
+
+    assert stage.session.asked == [(SOUND, "shapes", STUDIO)]
+    assert stage.session.asked[0][0] is stage.project.network  # type: ignore[index]  # a tuple
+
+
+@pytest.mark.parametrize("key", ["F5", "Ctrl+R"])
+def test_train_has_keys(stage: Stage, qtbot: QtBot, key: str) -> None:
+    assert key in [sequence.toString() for sequence in stage.action("actionTrain").shortcuts()]
+
+    stage.window.activateWindow()
+    qtbot.waitActive(stage.window)
+    modifier = Qt.KeyboardModifier.ControlModifier if "Ctrl" in key else Qt.KeyboardModifier.NoModifier
+    qtbot.keyClick(stage.window, Qt.Key.Key_R if "Ctrl" in key else Qt.Key.Key_F5, modifier)
+
+    assert len(stage.session.asked) == 1
+
+
+def test_a_faulty_design_is_explained_and_pointed_at(stage: Stage, qtbot: QtBot) -> None:
+    nodes = (Node("conv2d_1", Conv2D()), Node("dense_1", Dense()), Node("dense_2", Dense(units=10)))
+    faulty = Network(input=TINY.input, nodes=nodes)
+    stage.project.edit("break it", faulty, select=["dense_2"])
+    assert stage.action("actionTrain").isEnabled()
+
+    qtbot.mouseClick(stage.button("Train"), Qt.MouseButton.LeftButton)
+
+    assert stage.session.asked == []
+    assert stage.project.selection == ("dense_1",)
+    (message,) = stage.messages
+    assert message.startswith("This network cannot be trained yet. Dense takes a flat vector, but gets 32 ×")
+    assert message.endswith("insert Flatten before it.")
+
+
+def test_an_empty_design_is_explained(stage: Stage) -> None:
+    stage.project.edit("empty it", Network(input=TINY.input))
+
+    stage.action("actionTrain").trigger()
+
+    assert "has no layers yet" in stage.messages[0]
+
+
+def test_what_can_be_pressed_follows_the_state(stage: Stage) -> None:
+    def pressable() -> list[bool]:
+        return [stage.action(name).isEnabled() for name in ("actionTrain", "actionPause", "actionStop")]
+
+    seen = {}
+    for state in State:
+        stage.session.show_state(state)
+        seen[state] = pressable()
+    stage.session.show_state(State.IDLE)
+
+    assert seen == {
+        State.IDLE: [True, False, False],
+        State.LOADING: [False, False, True],
+        State.RUNNING: [False, True, True],
+        State.PAUSED: [False, True, True],
+        State.STOPPING: [False, False, False],
+    }
+
+
+def test_pause_becomes_resume(stage: Stage, qtbot: QtBot) -> None:
+    stage.run()
+    qtbot.mouseClick(stage.button("Pause"), Qt.MouseButton.LeftButton)
+
+    stage.session.show_state(State.PAUSED)
+    qtbot.mouseClick(stage.button("Resume"), Qt.MouseButton.LeftButton)
+    stage.session.show_state(State.RUNNING)
+    qtbot.mouseClick(stage.button("Stop"), Qt.MouseButton.LeftButton)
+
+    assert stage.session.asked == ["pause", "resume", "stop"]
+
+
+def test_progress_is_a_sentence_beside_a_bar(stage: Stage) -> None:
+    bar = stage.window.findChild(QProgressBar, "trainingProgress")
+    ready = "Ready to train · 8 epochs in batches of 128 · sgd, learning rate 0.05, one cycle"
+    assert stage.sentence == ready
+
+    stage.run()
+
+    expected = "Epoch 5 of 8 · 1 m 12 s left · 2,410 images/s · validation accuracy 75.7 %"
+    assert stage.sentence == expected
+    assert bar.text() == expected
+    assert bar.value() / bar.maximum() == pytest.approx(45 / 80, abs=0.001)
+
+
+def test_loading_says_what_is_loaded(stage: Stage) -> None:
+    bar = stage.window.findChild(QProgressBar, "trainingProgress")
+    stage.session.show_state(State.LOADING)
+
+    stage.session.loading.emit(DataProgress(41, 170, "Reading CIFAR-10: 41 of 170 MB"))
+
+    assert stage.sentence == "Reading CIFAR-10: 41 of 170 MB"
+    assert (bar.value(), bar.maximum()) == (41, 170)
+
+
+def test_the_end_stays_to_be_read(stage: Stage) -> None:
+    stage.run()
+    stage.session.events.emit((finished(),))
+    stage.session.show_state(State.IDLE)
+
+    stage.project.set_recipe(LESSON)
+
+    assert stage.sentence.startswith("Done: 8 epochs in 2 m 40 s")
+
+
+def test_a_failure_is_shown_in_red_until_the_next_training(stage: Stage) -> None:
+    stage.session.show_state(State.LOADING)
+    stage.session.failed.emit("CIFAR-10 is not on this computer yet.")
+    stage.session.show_state(State.IDLE)
+    assert stage.sentence == "CIFAR-10 is not on this computer yet."
+    assert stage.panel.sentence.property("role") == "wrong"
+
+    stage.action("actionTrain").trigger()
+    stage.session.show_state(State.LOADING)
+
+    assert stage.sentence == "Getting ready"
+    assert stage.panel.sentence.property("role") == "secondary"
+
+
+def test_warnings_of_the_run_are_messages(stage: Stage) -> None:
+    stage.session.events.emit((Warned("The batch size is more than the pictures."),))
+
+    assert stage.messages == ["The batch size is more than the pictures."]
+
+
+def test_export_is_the_windows_own_action(stage: Stage, qtbot: QtBot) -> None:
+    pressed = []
+    stage.export.triggered.connect(lambda: pressed.append(1))
+
+    qtbot.mouseClick(stage.button("Export…"), Qt.MouseButton.LeftButton)
+
+    assert pressed == [1]
+
+
+def test_without_data_train_explains(stage: Stage) -> None:
+    stage.project.set_dataset("", None)
+    stage.project.edit("two", TINY)
+
+    stage.action("actionTrain").trigger()
+
+    assert stage.messages == ["There are no pictures to train with: choose a data set first."]
+
+
+# Data and recipe
+
+
+def test_the_data_set_is_chosen_from_a_list(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
+    folder = add_folder(picture_folder(tmp_path / "Own pictures"))
+    stage.panel.refresh_sources()
+    combo = stage.combo("datasetSelector")
+    assert combo.currentText() == "Shapes"
+
+    combo.setCurrentText(folder.title)
+
+    assert stage.project.dataset_name == folder.name
+    assert stage.project.classes == 2
+    stage.project.undo_stack.undo()
+    assert combo.currentText() == "Shapes"
+
+
+def test_the_number_of_classes_is_known_before_the_pictures_are_loaded(stage: Stage) -> None:
+    assert stage.project.classes == 10
+    assert stage.project.dataset_title == "Shapes"
+
+
+def test_a_data_set_that_is_not_there_leads_to_the_dialog(stage: Stage) -> None:
+    combo = stage.combo("datasetSelector")
+    index = combo.findData("cifar10")
+    assert combo.itemText(index) == "CIFAR-10 · download…"
+
+    combo.setCurrentIndex(index)
+
+    assert stage.wishes == ["cifar10"]
+    assert combo.currentText() == "Shapes"
+    assert stage.project.dataset_name == "shapes"
+
+
+def test_other_pictures_lead_to_the_dialog(stage: Stage) -> None:
+    stage.combo("datasetSelector").setCurrentText("Other pictures…")
+
+    assert stage.wishes == [""]
+    assert stage.combo("datasetSelector").currentText() == "Shapes"
+
+
+def test_a_folder_that_was_only_named_is_listed(stage: Stage, tmp_path: Path) -> None:
+    folder = picture_folder(tmp_path / "Own pictures")
+
+    stage.project.set_dataset(str(folder), None)
+
+    assert stage.combo("datasetSelector").currentText() == "Own pictures"
+    assert stage.project.classes == 2
+
+
+def test_keys_open_the_list_instead_of_changing_the_choice(stage: Stage, qtbot: QtBot) -> None:
+    combo = stage.combo("datasetSelector")
+
+    qtbot.keyClick(combo, Qt.Key.Key_Down)
+
+    assert combo.view().isVisible()
+    assert stage.wishes == []
+    combo.hidePopup()
+
+
+def test_the_recipe_is_chosen_by_name(stage: Stage) -> None:
+    combo = stage.combo("recipeSelector")
+    assert combo.currentText() == "studio"
+
+    combo.setCurrentText("lesson")
+    assert stage.project.recipe == LESSON
+
+    stage.project.set_recipe(LESSON.replace(epochs=3, name="custom"))
+    assert combo.currentText() == "custom"
+
+
+def test_editing_opens_the_form_and_leaves_the_choice(stage: Stage) -> None:
+    combo = stage.combo("recipeSelector")
+
+    combo.setCurrentText("Edit recipe…")
+
+    assert stage.panel.popup.isVisible()
+    assert combo.currentText() == "studio"
+    stage.panel.popup.hide()

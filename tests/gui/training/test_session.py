@@ -1,0 +1,358 @@
+"""The session: states, events, jobs, and its end."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.data.progress import Cancelled
+from cnnstudio.gui.training.session import State, TrainingSession
+from cnnstudio.layers.base import UserError
+from cnnstudio.training.control import Control
+from cnnstudio.training.events import Event, Paused, Resumed, SnapshotTaken
+from cnnstudio.training.recipe import Recipe
+from tests.gui.canned import finished, progress, run_events, started
+from tests.gui.training.stage import TINY, picture_folder
+
+RECIPE = Recipe("quick", epochs=2, batch_size=8)
+
+
+class Play:
+    """A session whose training is what the test writes; what it says is kept."""
+
+    def __init__(self, session: TrainingSession, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.session = session
+        self.states: list[State] = []
+        self.events: list[Event] = []
+        self.batches: list[tuple[Event, ...]] = []
+        self.failures: list[str] = []
+        session.state_changed.connect(self.states.append)
+        session.events.connect(self._take)
+        session.failed.connect(self.failures.append)
+        monkeypatch.setattr(session, "_import_torch", lambda: None)
+        self._monkeypatch = monkeypatch
+
+    def _take(self, events: tuple[Event, ...]) -> None:
+        self.batches.append(events)
+        self.events.extend(events)
+
+    def script(self, act: Callable[[Callable[[Event], None], Control], None]) -> None:
+        """What the training does, in its thread: gets where to send events, and the control."""
+
+        def record(*arguments: Any) -> None:
+            act(arguments[-1], arguments[-2])
+
+        self._monkeypatch.setattr(self.session, "_load", lambda *arguments: None)
+        self._monkeypatch.setattr(self.session, "_record", record)
+
+    def start(self) -> None:
+        self.session.start(TINY, "tiny", RECIPE)
+
+
+@pytest.fixture
+def session() -> Iterator[TrainingSession]:
+    session = TrainingSession()
+    yield session
+    assert session.shutdown(10)
+
+
+@pytest.fixture
+def play(session: TrainingSession, monkeypatch: pytest.MonkeyPatch) -> Play:
+    return Play(session, monkeypatch)
+
+
+def until(qtbot: QtBot, play: Play, state: State) -> None:
+    qtbot.waitUntil(lambda: play.session.state is state)
+
+
+def test_a_run_goes_from_loading_to_running_to_idle(play: Play, qtbot: QtBot) -> None:
+    def act(emit: Callable[[Event], None], control: Control) -> None:
+        for event in [*run_events(epochs=2, planned=2, run="/runs/one"), finished(run="/runs/one")]:
+            emit(event)
+
+    play.script(act)
+    play.start()
+    until(qtbot, play, State.IDLE)
+
+    assert play.states == [State.LOADING, State.RUNNING, State.IDLE]
+    assert play.events == [*run_events(epochs=2, planned=2, run="/runs/one"), finished(run="/runs/one")]
+    assert play.session.run == Path("/runs/one")
+    assert play.session.network is TINY
+
+
+def test_no_number_is_lost_and_only_the_newest_picture_is_handed_on(play: Play, qtbot: QtBot) -> None:
+    def act(emit: Callable[[Event], None], control: Control) -> None:
+        emit(started())
+        for step in range(1, 201):
+            emit(progress(step, 1))
+            emit(SnapshotTaken(step, step / 10, "feature_maps", step))
+        emit(finished())
+
+    play.script(act)
+    play.start()
+    until(qtbot, play, State.IDLE)
+
+    assert sum(len(event.losses) for event in play.events if hasattr(event, "losses")) == 200
+    pictures = [event for event in play.events if isinstance(event, SnapshotTaken)]
+    assert pictures[-1].payload == 200
+    assert all(sum(isinstance(event, SnapshotTaken) for event in batch) <= 1 for batch in play.batches)
+
+
+def test_pause_resume_and_stop_reach_the_training(play: Play, qtbot: QtBot) -> None:
+    def act(emit: Callable[[Event], None], control: Control) -> None:
+        emit(started())
+        assert control.pause.wait(5)
+        emit(Paused(3))
+        while control.wait_if_paused(0.01):
+            pass
+        emit(Resumed(3))
+        assert control.stop.wait(5)
+        emit(finished("stopped", "Stopped in epoch 1."))
+
+    play.script(act)
+    play.start()
+    until(qtbot, play, State.RUNNING)
+    play.session.pause()
+    until(qtbot, play, State.PAUSED)
+    play.session.resume()
+    until(qtbot, play, State.RUNNING)
+    play.session.stop()
+    assert play.session.state is State.STOPPING
+    until(qtbot, play, State.IDLE)
+
+    assert play.failures == []
+
+
+def test_stop_while_the_pictures_are_loaded_ends_without_a_run(
+    play: Play, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(name: str, control: Control) -> None:
+        assert control.stop.wait(5)
+        raise Cancelled
+
+    play.script(lambda emit, control: pytest.fail("it trained"))
+    monkeypatch.setattr(play.session, "_load", load)
+    play.start()
+    play.session.stop()
+    until(qtbot, play, State.IDLE)
+
+    assert play.events == []
+    assert play.failures == []
+
+
+def test_a_second_start_is_no_second_run(play: Play, qtbot: QtBot) -> None:
+    runs = []
+
+    def act(emit: Callable[[Event], None], control: Control) -> None:
+        runs.append(control)
+        emit(started())
+        control.stop.wait(5)
+
+    play.script(act)
+    play.start()
+    play.start()
+    until(qtbot, play, State.RUNNING)
+    play.session.stop()
+    until(qtbot, play, State.IDLE)
+
+    assert len(runs) == 1
+
+
+def test_a_users_mistake_is_said_in_its_own_words(play: Play, qtbot: QtBot) -> None:
+    def act(emit: Callable[[Event], None], control: Control) -> None:
+        raise UserError("Tiny has too few pictures.")
+
+    play.script(act)
+    play.start()
+    until(qtbot, play, State.IDLE)
+
+    assert play.failures == ["Tiny has too few pictures."]
+
+
+def test_an_error_of_the_program_is_a_sentence_and_a_log(
+    play: Play, qtbot: QtBot, caplog: pytest.LogCaptureFixture
+) -> None:
+    def act(emit: Callable[[Event], None], control: Control) -> None:
+        raise RuntimeError("a kernel\nbroke")
+
+    play.script(act)
+    play.start()
+    until(qtbot, play, State.IDLE)
+
+    (sentence,) = play.failures
+    assert "a kernel broke" in sentence
+    assert "\n" not in sentence
+    assert any(record.levelno == logging.ERROR and record.exc_info for record in caplog.records)
+
+
+def test_a_run_that_failed_says_its_reason_once(
+    play: Play, qtbot: QtBot, caplog: pytest.LogCaptureFixture
+) -> None:
+    def act(emit: Callable[[Event], None], control: Control) -> None:
+        emit(started())
+        emit(finished("failed", "The disk is full."))
+        raise OSError("the disk is full")
+
+    play.script(act)
+    play.start()
+    until(qtbot, play, State.IDLE)
+
+    assert play.failures == ["The disk is full."]
+
+
+def test_data_that_are_not_there_are_a_sentence(play: Play, qtbot: QtBot) -> None:
+    play.session.start(TINY, "nowhere", RECIPE)
+    until(qtbot, play, State.IDLE)
+
+    (sentence,) = play.failures
+    assert "There is no data set or folder “nowhere”" in sentence
+
+
+def test_a_data_set_is_loaded_once(
+    play: Play, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = str(picture_folder(tmp_path / "pictures"))
+    loaded: list[tuple[str, object]] = []
+    texts: list[str] = []
+    play.session.dataset_loaded.connect(loaded.append)
+    play.session.loading.connect(lambda news: texts.append(news.text))
+    monkeypatch.setattr(play.session, "_record", lambda *arguments: None)
+
+    for _ in range(2):
+        play.session.start(TINY, folder, RECIPE)
+        until(qtbot, play, State.IDLE)
+
+    assert [name for name, _ in loaded] == [folder, folder]
+    assert loaded[0][1] is loaded[1][1]
+    assert texts
+
+
+def test_a_job_works_beside_the_main_thread_and_tells_its_result(play: Play, qtbot: QtBot) -> None:
+    results: list[object] = []
+    progress_seen: list[object] = []
+
+    def work(tell: Callable[[object], None], cancelled: Callable[[], bool]) -> int:
+        for number in range(1000):
+            tell(number)
+        return threading.get_ident()
+
+    play.session.run_job(work, results.append, on_progress=progress_seen.append)
+    qtbot.waitUntil(lambda: bool(results))
+
+    assert results != [threading.get_ident()]
+    assert progress_seen[-1] == 999
+    assert len(progress_seen) < 1000
+    qtbot.waitUntil(lambda: not play.session.is_busy)
+
+
+def test_a_job_that_fails_says_so_in_a_sentence(play: Play, qtbot: QtBot) -> None:
+    sentences: list[str] = []
+
+    def work(tell: object, cancelled: object) -> None:
+        raise UserError("The folder cannot be written.")
+
+    play.session.run_job(work, lambda result: pytest.fail("it succeeded"), sentences.append)
+
+    qtbot.waitUntil(lambda: sentences == ["The folder cannot be written."])
+
+
+def test_a_cancelled_job_is_not_heard_any_more(play: Play, qtbot: QtBot) -> None:
+    began, ended = threading.Event(), threading.Event()
+
+    def work(tell: Callable[[object], None], cancelled: Callable[[], bool]) -> None:
+        began.set()
+        while not cancelled():
+            time.sleep(0.001)
+        ended.set()
+
+    job = play.session.run_job(work, lambda result: pytest.fail("it was heard"))
+    assert began.wait(5)
+    job.cancel()
+
+    qtbot.waitUntil(lambda: not play.session.is_busy)
+    assert ended.is_set()
+
+
+def test_a_training_waits_for_a_job_that_is_under_way(play: Play, qtbot: QtBot) -> None:
+    order: list[str] = []
+    go_on = threading.Event()
+
+    def work(tell: object, cancelled: object) -> None:
+        go_on.wait(5)
+        order.append("job")
+
+    play.script(lambda emit, control: order.append("training"))
+    play.session.run_job(work, lambda result: None)
+    play.start()
+    assert play.session.state is State.LOADING
+    go_on.set()
+    until(qtbot, play, State.IDLE)
+
+    assert order == ["job", "training"]
+
+
+def test_a_listener_that_fails_does_not_keep_the_rest_from_the_others(play: Play, qtbot: QtBot) -> None:
+    def fail(value: object) -> None:
+        raise ValueError("a listener's mistake")
+
+    with qtbot.captureExceptions() as caught:
+        play.session.run_job(lambda tell, cancelled: 1, fail)
+        qtbot.waitUntil(lambda: not play.session.is_busy)
+        results: list[object] = []
+        play.session.run_job(lambda tell, cancelled: 2, results.append)
+        qtbot.waitUntil(lambda: results == [2])
+
+    assert len(caught) == 1
+
+
+def test_shutting_down_stops_what_is_under_way(monkeypatch: pytest.MonkeyPatch, qtbot: QtBot) -> None:
+    session = TrainingSession()
+    play = Play(session, monkeypatch)
+
+    def act(emit: Callable[[Event], None], control: Control) -> None:
+        emit(started())
+        control.stop.wait(10)
+        emit(finished("stopped", "Stopped in epoch 1."))
+
+    play.script(act)
+    play.start()
+    until(qtbot, play, State.RUNNING)
+
+    assert session.shutdown(5)
+
+    assert session.state is State.IDLE
+    assert play.events[-1] == finished("stopped", "Stopped in epoch 1.")
+
+
+def test_shutting_down_before_anything_began_is_quick() -> None:
+    assert TrainingSession().shutdown(3)
+
+
+def test_torch_is_loaded_in_the_thread_and_the_main_thread_keeps_one_of_its_threads(
+    session: TrainingSession, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    calls: list[tuple[int, int]] = []
+    real = torch.set_num_threads
+    monkeypatch.setattr(
+        torch, "set_num_threads", lambda count: (calls.append((threading.get_ident(), count)), real(count))
+    )
+    threads = torch.get_num_threads()
+
+    session.preload()
+    session.preload()
+    qtbot.waitUntil(lambda: not session.is_busy)
+
+    main = threading.get_ident()
+    assert [count for ident, count in calls if ident == main] == [1]
+    assert [count for ident, count in calls if ident != main] == [threads]
+    assert "cnnstudio.runs.recorder" in sys.modules
