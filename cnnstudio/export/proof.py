@@ -64,7 +64,8 @@ class Proof:
         """What was compared, in a sentence."""
         count = len(self.pictures)
         origin = f"{self._real} of them from the data set" if self._real else "made at random"
-        return f"Largest difference of any score {self.largest_difference:.1e} ({count} pictures, {origin})."
+        largest = f"{self.largest_difference:.1e}" if self.largest_difference else "0"
+        return f"Largest difference of any score {largest} ({count} pictures, {origin})."
 
     def compare(self, found: Floats) -> None:
         """Raises ExportFailed where `found`, the scores for `pixels`, are not those of the model."""

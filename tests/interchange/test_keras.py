@@ -23,8 +23,9 @@ from tests.interchange.networks import networks
 def layer_calls(source: str) -> list[str]:
     """The names of all `layers.…` calls, from top to bottom."""
     called = [node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
-    named = [name for name in called if isinstance(name, ast.Attribute) and ast.unparse(name.value) == "layers"]
-    return [name.attr for name in sorted(named, key=lambda name: (name.lineno, name.col_offset))]
+    named = [function for function in called if isinstance(function, ast.Attribute)]
+    named.sort(key=lambda function: (function.lineno, function.col_offset))
+    return [function.attr for function in named if ast.unparse(function.value) == "layers"]
 
 
 @pytest.mark.parametrize("each", templates().values(), ids=lambda each: each.name)
