@@ -99,7 +99,6 @@ class StatusLine(QStatusBar):
 def _ago(seconds: float) -> str:
     if seconds < 10:
         return "just now"
-    for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
-        if seconds >= 1.5 * length or length == 1:
-            break
+    units = (("days", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+    unit, length = next(found for found in units if seconds >= 1.5 * found[1] or found[1] == 1)
     return f"{seconds / length:.0f} {unit} ago"

@@ -1,0 +1,79 @@
+"""Makes the pictures of the documentation by driving the real window: `make screenshots`.
+
+    python docs/make_pictures.py [--folder docs/pictures]
+
+Trains the lesson's network on the built-in set for some seconds; works with and without a screen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path(__file__).parent / "pictures")
+    folder = parser.parse_args().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    if "DISPLAY" not in os.environ:
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    with tempfile.TemporaryDirectory() as home:
+        # The user's own designs, runs and settings are none of the pictures' business.
+        os.environ["CNNSTUDIO_HOME"] = home
+        take(folder)
+
+
+def take(folder: Path) -> None:
+    """Saves the window while it trains, in light and dark, and with a mistake in the network."""
+    from PySide6.QtWidgets import QApplication
+
+    from cnnstudio.design import edits
+    from cnnstudio.gui.app import create_window
+    from cnnstudio.gui.theme import theme
+    from cnnstudio.gui.training.session import State
+
+    window = create_window()
+    window.resize(1440, 900)
+    window.show()
+
+    def save(name: str) -> None:
+        for scheme in ("dark", "light"):
+            theme().set_scheme(scheme)
+            wait(0.3)
+            window.grab().save(str(folder / f"{name}-{scheme}.png"))
+
+    def wait(seconds: float, until: Callable[[], bool] = lambda: False) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not until():
+            QApplication.processEvents()
+            time.sleep(0.005)
+
+    wait(1)
+    project = window.project
+    project.select(("conv2d_2",))
+    epochs = 0
+
+    def count(events: tuple[object, ...]) -> None:
+        nonlocal epochs
+        epochs += sum(type(event).__name__ == "EpochEnded" for event in events)
+
+    window.session.events.connect(count)
+    window.panel.train_action.trigger()
+    wait(300, lambda: epochs >= 5)
+    save("window")
+    project.edit("delete Flatten", edits.remove(project.network, ["flatten_1"]))
+    project.select(("dense_1",))
+    save("mistake")
+    project.mark_saved(folder / "lesson.cnn.json")
+    window.session.stop()
+    wait(30, lambda: window.session.state is State.IDLE)
+    window.close()
+
+
+if __name__ == "__main__":
+    main()
