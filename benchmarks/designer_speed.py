@@ -93,8 +93,8 @@ class Designer:
             Qt.MouseButton.LeftButton,
             Qt.KeyboardModifier.NoModifier,
         )
-        self._application.sendEvent(viewport, QDragEnterEvent(position, *arguments))
-        self._application.sendEvent(viewport, QDragMoveEvent(position, *arguments))
+        self._application.sendEvent(viewport, QDragEnterEvent(where, *arguments))
+        self._application.sendEvent(viewport, QDragMoveEvent(where, *arguments))
         self._application.processEvents()
         before = len(self.project.network)
         start = time.perf_counter()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractItemView, QTreeView
@@ -15,6 +17,8 @@ from cnnstudio.gui.designer.layer_model import LayerModel
 from cnnstudio.gui.project import Project
 
 _COPY, _MOVE = Qt.DropAction.CopyAction, Qt.DropAction.MoveAction
+_KEYS = Qt.KeyboardModifier
+_COPY_KEY = _KEYS.AltModifier if sys.platform == "darwin" else _KEYS.ControlModifier
 
 
 class DropView(QTreeView):
@@ -113,8 +117,9 @@ class DropView(QTreeView):
             event.ignore()
 
     def _action(self, event: QDropEvent) -> Qt.DropAction:
-        moves = event.proposedAction() != _COPY and self._model.moving_ids(event.mimeData(), _MOVE)
-        return _MOVE if moves else _COPY
+        """Own layers move, unless the user holds the key for a copy; all others are copies."""
+        may_move = bool(event.possibleActions() & _MOVE) and not event.modifiers() & _COPY_KEY
+        return _MOVE if may_move and self._model.moving_ids(event.mimeData(), _MOVE) else _COPY
 
     def _show_target(self, target: DropTarget | None, refusal: str | None) -> None:
         self._target, self._refusal = target, refusal

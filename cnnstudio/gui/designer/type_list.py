@@ -63,7 +63,8 @@ class TypeList(QListWidget):
     def _add(self, name: str, kind: type[Layer]) -> None:
         if kind.family not in self._headings:
             heading = QListWidgetItem(kind.family.value, self)
-            heading.setFlags(Qt.ItemFlag.ItemIsEnabled)
+            # Arrows pass over what is not enabled.
+            heading.setFlags(Qt.ItemFlag.NoItemFlags)
             self._headings[kind.family] = heading
         item = QListWidgetItem(name, self)
         item.setData(_TYPE_ROLE, name)
@@ -88,21 +89,20 @@ class TypeList(QListWidget):
             self.chosen.emit(name)
 
     def filter(self, text: str) -> int:
-        """Shows only types with all words of `text` in name, family or help; gives how many they are."""
+        """Shows only types with all words of `text` in name, family or help; gives how many they are.
+
+        The best of them, by its name, becomes the current one, so that Enter adds what was meant.
+        """
         words = text.lower().split()
-        families = set()
-        found = []
+        found = [name for name in self._types if all(word in _searched(name) for word in words)]
+        families = {layer_type(name).family for name in found}
         for name, item in self._types.items():
-            kind = layer_type(name)
-            there = f"{name} {kind.family.value} {kind.description} {kind.advice}".lower()
-            item.setHidden(not all(word in there for word in words))
-            if not item.isHidden():
-                families.add(kind.family)
-                found.append(item)
+            item.setHidden(name not in found)
         for family, heading in self._headings.items():
             heading.setHidden(family not in families)
-        if found and self.current_type() is None:
-            self.setCurrentItem(found[0])
+        if found and (words or self.current_type() is None):
+            best = max(found, key=lambda name: _likeness(name.lower(), words))
+            self.setCurrentItem(self._types[best])
         return len(found)
 
     def mimeData(self, items: Sequence[QListWidgetItem]) -> QMimeData:
@@ -129,6 +129,16 @@ class TypeList(QListWidget):
 
     def _on_theme_changed(self, _: object) -> None:
         self.setItemDelegate(_Delegate(self))
+
+
+def _searched(name: str) -> str:
+    kind = layer_type(name)
+    return f"{name} {kind.family.value} {kind.description} {kind.advice}".lower()
+
+
+def _likeness(name: str, words: list[str]) -> tuple[bool, bool]:
+    """How well a name fits a search: it begins like it, or has all of it, and not only in its help."""
+    return name.startswith(words[0] if words else ""), all(word in name for word in words)
 
 
 def _is_command(event: QKeyEvent) -> bool:

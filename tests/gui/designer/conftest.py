@@ -1,0 +1,132 @@
+"""Designs to edit, and a hand that uses the mouse on them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.design import edits
+from cnnstudio.design.network import IdMaker, Network, Node
+from cnnstudio.design.templates import templates
+from cnnstudio.gui.designer import commands
+from cnnstudio.gui.designer.layer_list import LayerList
+from cnnstudio.gui.designer.layer_tree import LayerTree
+from cnnstudio.gui.project import Project
+from cnnstudio.gui.theme import theme
+from cnnstudio.layers.catalog import layer_type
+
+Make = Callable[..., Node]
+
+
+@pytest.fixture(autouse=True)
+def _looks_like_the_window(qapp: QApplication) -> None:
+    theme().apply(qapp)
+
+
+@pytest.fixture
+def lesson() -> Network:
+    """Conv2D, MaxPooling2D, Conv2D, MaxPooling2D, Flatten, Dense, Dense."""
+    return templates()["lesson-32"].network
+
+
+@pytest.fixture
+def faulty(lesson: Network) -> Network:
+    """The lesson's network without its Flatten."""
+    return edits.remove(lesson, ["flatten_1"])
+
+
+@pytest.fixture
+def nested() -> Network:
+    """conv2d_1; residual_1 with conv2d_2 and repeat_1 (with dropout_1); flatten_1; repeat_2, empty."""
+    fresh = IdMaker()
+
+    def make(name: str, *children: Node, **values: object) -> Node:
+        return fresh.node(layer_type(name)(**values), children=children)
+
+    first = make("Conv2D", padding="same")
+    inner = (make("Conv2D", padding="same"), make("Repeat", make("Dropout")))
+    return Network(nodes=(first, make("Residual", *inner), make("Flatten"), make("Repeat")))
+
+
+@dataclass
+class Hand:
+    """Drags over a layer list as a user would, by the events that Qt sends."""
+
+    tree: LayerTree
+
+    def place(self, node_id: str | None, part: float = 0.5, x: int = 220) -> QPoint:
+        """A point of a row, `part` of its height down; the input's row for None."""
+        model = self.tree.model()
+        index = model.index(0, 0) if node_id is None else model.index_of(node_id)  # type: ignore[attr-defined]  # our model
+        rect = self.tree.visualRect(index)
+        return QPoint(x, round(rect.top() + part * (rect.height() - 1)))
+
+    def over(self, data: QMimeData, position: QPoint, *, copy: bool = False, move: bool = False) -> bool:
+        """Brings a drag into the list and to a position; says whether it may be dropped there."""
+        arguments = _arguments(data, copy=copy, move=move)
+        QApplication.sendEvent(self.tree.viewport(), QDragEnterEvent(QPointF(position), *arguments))
+        event = QDragMoveEvent(QPointF(position), *arguments)
+        QApplication.sendEvent(self.tree.viewport(), event)
+        return event.isAccepted()
+
+    def drop(
+        self, data: QMimeData, position: QPoint, *, copy: bool = False, move: bool = False
+    ) -> Qt.DropAction:
+        """Brings a drag to a position and drops it; says what was done with it."""
+        self.over(data, position, copy=copy, move=move)
+        event = QDropEvent(QPointF(position), *_arguments(data, copy=copy, move=move))
+        QApplication.sendEvent(self.tree.viewport(), event)
+        return event.dropAction() if event.isAccepted() else Qt.DropAction.IgnoreAction
+
+    def leave(self) -> None:
+        """Takes the drag out of the list again."""
+        QApplication.sendEvent(self.tree.viewport(), QDragLeaveEvent())
+
+    def held(self, *ids: str) -> QMimeData:
+        """What a drag of layers of the list carries."""
+        model = self.tree.model()
+        return model.mimeData([model.index_of(node_id) for node_id in ids])  # type: ignore[attr-defined]  # our model
+
+
+def _arguments(
+    data: QMimeData, *, copy: bool, move: bool
+) -> tuple[Qt.DropAction, QMimeData, Qt.MouseButton, Qt.KeyboardModifier]:
+    actions = Qt.DropAction.CopyAction
+    if copy or move:
+        actions |= Qt.DropAction.MoveAction
+    copy_key = (
+        Qt.KeyboardModifier.AltModifier if sys.platform == "darwin" else Qt.KeyboardModifier.ControlModifier
+    )
+    modifiers = copy_key if copy else Qt.KeyboardModifier.NoModifier
+    return actions, data, Qt.MouseButton.LeftButton, modifiers
+
+
+@pytest.fixture
+def show(qtbot: QtBot) -> Callable[[Project], LayerList]:
+    """Shows a layer list of a project, large enough for all rows."""
+    shown = []
+
+    def show_list(project: Project) -> LayerList:
+        layers = LayerList(project)
+        qtbot.addWidget(layers)
+        # A test may only keep the tree in it.
+        shown.append(layers)
+        layers.resize(700, 700)
+        with qtbot.waitActive(layers):
+            layers.show()
+        return layers
+
+    return show_list
+
+
+@pytest.fixture
+def new() -> Callable[[str], QMimeData]:
+    """What a drag from the palette carries."""
+    return lambda type_name: commands.to_mime([commands.new_node(layer_type(type_name))])
