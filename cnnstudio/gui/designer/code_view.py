@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from PySide6.QtCore import QSize, QTimer
-from PySide6.QtGui import QGuiApplication, QTextCharFormat, QTextCursor, QTextFormat
+from PySide6.QtGui import (
+    QGuiApplication,
+    QHideEvent,
+    QShowEvent,
+    QTextCharFormat,
+    QTextCursor,
+    QTextFormat,
+)
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -46,7 +53,6 @@ class CodeView(QFrame):
         self._copy.clicked.connect(self._on_copy)
         for signal in (project.network_changed, project.selection_changed, theme().changed):
             signal.connect(self._show_code_later)
-        self._show_code()
 
     def sizeHint(self) -> QSize:
         return QSize(320, 110)
@@ -58,7 +64,7 @@ class CodeView(QFrame):
     def lit_lines(self) -> list[str]:
         """The lines of the selected layers."""
         lines = self._text.toPlainText().split("\n")
-        return [line for line, owner in zip(lines, self._owners, strict=True) if owner in self._lit()]
+        return [line for line, owner in zip(lines, self._owners, strict=False) if owner in self._lit()]
 
     def _compose(self) -> None:
         self.setProperty("role", "code")
@@ -90,8 +96,17 @@ class CodeView(QFrame):
         column.addWidget(self._text, 1)
         self.setMaximumHeight(_HIGHEST)
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._show_code_later()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._later.stop()
+
     def _show_code_later(self, *_: object) -> None:
-        self._later.start()
+        if self.isVisible():
+            self._later.start()
 
     def _show_code(self, *_: object) -> None:
         """Writes the code anew, and lights and shows what belongs to the selection."""
@@ -134,4 +149,5 @@ class CodeView(QFrame):
         self._text.centerCursor()
 
     def _on_copy(self) -> None:
+        self._show_code()
         QGuiApplication.clipboard().setText(self._text.toPlainText())

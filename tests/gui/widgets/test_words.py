@@ -1,0 +1,44 @@
+"""Numbers and places in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from cnnstudio.gui.widgets.words import ordinal, plural, rounded, spoken
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0"), (896, "896"), (9_999, "9,999"), (10_000, "10.0 k"), (99_949, "99.9 k"), (99_950, "100 k"),
+        (999_400, "999 k"), (999_950, "1.0 M"), (4_190_000, "4.2 M"), (315_722_000, "316 M"),
+        (2 * 10**9, "2.0 G"), (3 * 10**12, "3.0 T"), (5 * 10**15, "5,000 T"),
+    ],
+)  # fmt: skip
+def test_large_numbers_are_rounded(number: int, text: str) -> None:
+    assert rounded(number) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "word"),
+    [
+        (1, "first"),
+        (3, "third"),
+        (12, "twelfth"),
+        (13, "13th"),
+        (21, "21st"),
+        (22, "22nd"),
+        (103, "103rd"),
+        (111, "111th"),
+    ],
+)
+def test_places_have_names(number: int, word: str) -> None:
+    assert ordinal(number) == word
+
+
+def test_one_is_no_plural() -> None:
+    assert [plural(number, "layer") for number in (0, 1, 1200)] == ["0 layers", "1 layer", "1,200 layers"]
+
+
+def test_signs_are_spoken_as_words() -> None:
+    assert spoken("64 × 13 × 13 · sees 8 × 8") == "64 by 13 by 13, sees 8 by 8"
