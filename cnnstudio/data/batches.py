@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnnstudio.data.dataset import Split, as_channels_last, split_validation, statistics
+from cnnstudio.data.dataset import Rows, Split, as_channels_last, split_validation, statistics
 
 __all__ = ["Batches", "normalise", "split_validation", "statistics"]
 
@@ -38,8 +38,12 @@ class Batches:
         seed: int = 0,
         drop_last: bool = False,
         memory_format: torch.memory_format = torch.channels_last,
+        rows: Rows | None = None,
     ) -> None:
-        """`mean` and `std` are those of `statistics`, (C,) each, for pixels taken as 0 to 1."""
+        """`mean` and `std` are those of `statistics`, (C,) each, for pixels taken as 0 to 1.
+
+        With `rows`, only those pictures of the split are given out, without a copy of them all.
+        """
         self._device = torch.device(device)
         self._channels, self._height, self._width = split.shape
         self._pixels = _shared(as_channels_last(split.images)).contiguous().flatten(1).to(self._device)
@@ -47,7 +51,9 @@ class Batches:
         self._scale, self._offset = _per_pixel(mean, std, self._height * self._width, self._device)
         self._shuffle = shuffle
         self._seed = seed
-        self._bounds = _bounds(len(split), batch_size, drop_last)
+        self._rows = None if rows is None else torch.from_numpy(rows)
+        self._count = len(split) if rows is None else len(rows)
+        self._bounds = _bounds(self._count, batch_size, drop_last)
         self._memory_format = memory_format
         self._moves = _Moves(split.shape, self._bounds, flip, shift, self._device) if flip or shift else None
 
@@ -63,9 +69,8 @@ class Batches:
         """
         state = np.random.SeedSequence([self._seed & (2**64 - 1), number]).generate_state(1, np.uint64)
         random = torch.Generator().manual_seed(int(state[0]))
-        count = len(self._labels)
-        order = torch.randperm(count, generator=random).to(self._device) if self._shuffle else None
-        drawn = self._moves.draw(count, random) if self._moves else None
+        order = self._order(random)
+        drawn = self._moves.draw(self._count, random) if self._moves else None
         for start, stop in self._bounds:
             if order is None:
                 pixels, labels = self._pixels[start:stop], self._labels[start:stop]
@@ -75,6 +80,13 @@ class Batches:
             if self._moves and drawn:
                 pixels = self._moves.apply(pixels, drawn[0][start:stop], drawn[1][start:stop])
             yield self._finished(pixels), labels
+
+    def _order(self, random: torch.Generator) -> Tensor | None:
+        """Places in the split, in the order of this epoch; None for all as they lie."""
+        if not self._shuffle:
+            return None if self._rows is None else self._rows.to(self._device)
+        order = torch.randperm(self._count, generator=random)
+        return (order if self._rows is None else self._rows[order]).to(self._device)
 
     def _finished(self, pixels: Tensor) -> Tensor:
         """uint8 (n, H·W·C) as normalised float32 (n, C, H, W)."""

@@ -138,7 +138,13 @@ def statistics(split: Split) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.fl
 
 
 def split_validation(split: Split, share: float, seed: int) -> tuple[Split, Split]:
-    """Set `share` of each class aside: (what is left, what was set aside), the same for the same seed.
+    """What `validation_rows` sets apart, as two splits (copies)."""
+    left, aside = validation_rows(split, share, seed)
+    return split.rows(left), split.rows(aside)
+
+
+def validation_rows(split: Split, share: float, seed: int) -> tuple[Rows, Rows]:
+    """Set `share` of each class aside: (rows left, rows set aside), both in order, equal for equal seeds.
 
     Of every class with two pictures or more at least one goes to each side. Raises DataError where that
     leaves one side empty, or for a share that is not between 0 and 1.
@@ -154,4 +160,4 @@ def split_validation(split: Split, share: float, seed: int) -> tuple[Split, Spli
             aside[random.permutation(members)[:count]] = True
     if not aside.any():
         raise DataError("There are too few pictures to set some aside: at least one class needs two or more.")
-    return split.rows(np.flatnonzero(~aside)), split.rows(np.flatnonzero(aside))
+    return np.flatnonzero(~aside), np.flatnonzero(aside)

@@ -45,7 +45,7 @@ def evaluate(
 
     Raises Cancelled.
     """
-    size = evaluation_batch(analyse(model.network))
+    size = evaluation_batch(analyse(model.network), model.device)
     loss, confusion = 0.0, np.zeros((0, 0), np.int64)
     with evaluating(model):
         for start in range(0, len(split), size):
@@ -63,7 +63,7 @@ def evaluate(
 
 def predict(model: Model, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """The probability of each class, (N, classes), for uint8 (N, C, H, W) of the model's own size."""
-    size = evaluation_batch(analyse(model.network))
+    size = evaluation_batch(analyse(model.network), model.device)
     with evaluating(model):
         parts = [
             model(model.normalise(pictures[start : start + size])).float().softmax(1).cpu().numpy()

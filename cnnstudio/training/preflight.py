@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 
-from cnnstudio.data.dataset import Dataset, Split, split_validation, statistics
+from cnnstudio.data.dataset import Dataset, Rows, Split, statistics, validation_rows
 from cnnstudio.design.analysis import Analysis, analyse
 from cnnstudio.design.network import Network
 from cnnstudio.layers.base import Group, UserError
@@ -20,7 +21,10 @@ from cnnstudio.training.memory import free_memory
 from cnnstudio.training.model import build_model
 from cnnstudio.training.recipe import Recipe
 
-_EVALUATION_BYTES = 32 * 2**20
+_EVALUATION_BYTES = 16 * 2**20
+"""Of the largest layer's output, on the CPU; an accelerator is quicker with more pictures at a time."""
+
+_MORE_ON_ACCELERATORS = 16
 _FLOAT = 4
 
 
@@ -37,6 +41,8 @@ class Prepared:
     device: torch.device
     classes: tuple[str, ...]
     train: Split
+    train_rows: Rows
+    """The pictures of `train` to learn from; the others, if any, are set aside for the validation."""
     validation: Split
     validation_source: Literal["share", "test"]
     test: Split
@@ -61,45 +67,52 @@ def prepare(network: Network, dataset: Dataset, recipe: Recipe, device: str = "a
         raise TrainingError(f"{analysis.problems[0].sentence}.")
     channels, height, width = network.input.dims
     fitted = dataset.fitted((channels, height, width))
-    train, validation = fitted.train, fitted.test
+    train_rows, validation = np.arange(len(fitted.train)), fitted.test
     if recipe.validation_share:
-        train, validation = split_validation(fitted.train, recipe.validation_share, recipe.seed)
-    if len(train) < 2 or not len(fitted.test):
+        train_rows, aside = validation_rows(fitted.train, recipe.validation_share, recipe.seed)
+        validation = fitted.train.rows(aside)
+    count = len(train_rows)
+    if count < 2 or not len(fitted.test):
         raise TrainingError(
             f"{dataset.title} has too few pictures: at least 2 to train with and 1 to test with are needed, "
-            f"but there are {len(train)} and {len(fitted.test)}."
+            f"but there are {count} and {len(fitted.test)}."
         )
     warnings = []
-    if recipe.batch_size > len(train):
+    if recipe.batch_size > count:
         warnings.append(
-            f"The batch size of {recipe.batch_size:,} is more than the {len(train):,} training pictures, so "
-            "each batch holds all of them."
+            f"The batch size of {recipe.batch_size:,} is more than the {count:,} training pictures, so each "
+            "batch holds all of them."
         )
-        recipe = recipe.replace(batch_size=len(train))
+        recipe = recipe.replace(batch_size=count)
     _check_batch(network, recipe)
     _check_memory(analysis, recipe, chosen)
-    mean, std = statistics(train)
+    mean, std = statistics(fitted.train)
     return Prepared(
         network=network,
         recipe=recipe,
         device=chosen,
         classes=dataset.classes,
-        train=train,
+        train=fitted.train,
+        train_rows=train_rows,
         validation=validation,
         validation_source="share" if recipe.validation_share else "test",
         test=fitted.test,
         mean=tuple(map(float, mean)),
         std=tuple(map(float, std)),
         examples=examples(fitted.test),
-        evaluation_batch=evaluation_batch(analysis),
+        evaluation_batch=evaluation_batch(analysis, chosen),
         warnings=tuple(warnings),
     )
 
 
-def evaluation_batch(analysis: Analysis) -> int:
-    """Pictures at a time for evaluation: as many as keep the largest layer's output within 32 MB."""
-    largest = max((report.output.size for report in analysis.reports if report.output), default=1)
-    return min(max(_EVALUATION_BYTES // (_FLOAT * max(largest, analysis.network.input.size)), 1), 1024)
+def evaluation_batch(analysis: Analysis, device: torch.device) -> int:
+    """Pictures at a time where nothing is learnt: as many as keep the largest layer's output small."""
+    sizes = [
+        analysis.network.input.size,
+        *(report.output.size for report in analysis.reports if report.output),
+    ]
+    most = _EVALUATION_BYTES * (1 if device.type == "cpu" else _MORE_ON_ACCELERATORS)
+    return min(max(most // (_FLOAT * max(sizes)), 1), 1024)
 
 
 def check_threads(threads: int | None) -> None:

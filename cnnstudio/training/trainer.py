@@ -94,11 +94,16 @@ def train_prepared(
 ) -> Finished:
     """The same for what is prepared. `after_epoch` sees the model before the first and after each epoch.
 
-    Raises CheckpointError, before any event, where it cannot resume.
+    Raises, before any event, CheckpointError where it cannot resume and TrainingError where memory is short.
     """
     check_threads(threads)
     with own_settings(prepared.device, threads, prepared.recipe.seed):
-        training = _Training(prepared, control or Control(), emit, folder, probes, after_epoch)
+        try:
+            training = _Training(prepared, control or Control(), emit, folder, probes, after_epoch)
+        except (MemoryError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                raise TrainingError(f"{prepared.device} has too little memory for this network.") from None
+            raise
         if resume:
             training.restore()
         return training.run()
@@ -138,6 +143,7 @@ class _Training:
             flip=recipe.flip,
             shift=recipe.shift,
             seed=recipe.seed,
+            rows=prepared.train_rows if len(prepared.train_rows) < len(prepared.train) else None,
         )
         self.validation = self._unshuffled(prepared.validation)
         self.steps = recipe.epochs * len(self.batches)
@@ -204,7 +210,7 @@ class _Training:
                 epochs=self.recipe.epochs,
                 steps_per_epoch=len(self.batches),
                 batch_size=self.recipe.batch_size,
-                train_images=len(prepared.train),
+                train_images=len(prepared.train_rows),
                 validation_images=len(prepared.validation),
                 classes=prepared.classes,
                 validation=prepared.validation_source,

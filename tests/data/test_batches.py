@@ -158,3 +158,14 @@ def test_channels_last_pictures_are_shared_not_copied() -> None:
 def test_another_memory_format_is_given_on_request() -> None:
     for images, _ in batches(numbered(8), memory_format=torch.contiguous_format).epoch(0):
         assert images.is_contiguous()
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_chosen_rows_are_given_out_like_a_split_of_their_own(shuffle: bool) -> None:
+    split, rows = numbered(50), np.array([3, 4, 7, 11, 12, 30, 31, 32, 49])
+    settings = {"shuffle": shuffle, "flip": shuffle, "shift": 1 if shuffle else 0, "seed": 5}
+    chosen, copied = batches(split, rows=rows, **settings), batches(split.rows(rows), **settings)
+    assert len(chosen) == len(copied)
+    for left, right in zip(chosen.epoch(2), copied.epoch(2), strict=True):
+        assert torch.equal(left[0], right[0])
+        assert torch.equal(left[1], right[1])

@@ -19,7 +19,7 @@ SPLIT = colours(test=50).test
 
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> Model:
-    monkeypatch.setattr(predictions, "evaluation_batch", lambda analysis: 16)
+    monkeypatch.setattr(predictions, "evaluation_batch", lambda analysis, device: 16)
     model = build_model(tiny())
     model.set_normalisation([0.4, 0.4, 0.4], [0.2, 0.2, 0.2])
     return model.train()

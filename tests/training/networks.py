@@ -26,8 +26,7 @@ def lesson() -> Network:
     return network(
         *(Conv2D(32, activation="relu"), MaxPooling2D()),
         *(Conv2D(64, activation="relu"), MaxPooling2D()),
-        Conv2D(64, activation="relu"),
-        *(Flatten(), Dense(64, activation="relu"), Dense(10, activation="softmax")),
+        *(Flatten(), Dense(128, activation="relu"), Dense(10, activation="softmax")),
         name="Lesson",
     )
 

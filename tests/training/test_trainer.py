@@ -315,6 +315,19 @@ def test_a_loss_that_is_no_number_stops_the_run_at_that_step(tmp_path: Path) -> 
     assert not (tmp_path / "checkpoints").exists()
 
 
+def test_on_the_cpu_not_one_more_step_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = iter([1.0, 1.0, math.nan])
+
+    def spoilt(logits: torch.Tensor, labels: torch.Tensor, label_smoothing: float = 0.0) -> torch.Tensor:
+        return logits.sum() * 0 + next(losses)
+
+    # Nothing is read from the steps until the epoch ends.
+    monkeypatch.setattr(meter, "INTERVAL", math.inf)
+    monkeypatch.setattr(trainer.F, "cross_entropy", spoilt)
+    finished = train(tiny(), colours(), RECIPE, emit=Listener())
+    assert "batch 3 of 6 (step 3)" in finished.reason
+
+
 def test_a_loss_that_is_no_number_later_leaves_the_best_weights(tmp_path: Path) -> None:
     def spoil(epoch: int, model: Model) -> None:
         if epoch == 2:

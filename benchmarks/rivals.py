@@ -1,0 +1,107 @@
+"""The loops that a user would write without this program, for the lesson's network, and their pictures.
+
+They follow torch's own tutorial: a Sequential in the order of the lesson, Adam as it comes, cross-entropy.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from cnnstudio.data.dataset import Dataset, Split, from_channels_last
+from cnnstudio.data.torchvision_import import import_torchvision
+from cnnstudio.design.file import read_design
+from cnnstudio.design.network import Network
+from cnnstudio.resources import resource
+
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+MEAN, STD = 0.5, 0.25
+
+
+def lesson() -> Network:
+    """The lesson's network as a design."""
+    return read_design(resource("templates/lesson-32.cnn.json"))
+
+
+def plain_lesson() -> nn.Module:
+    """The same in plain torch."""
+    return nn.Sequential(
+        *(nn.Conv2d(3, 32, 3), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Flatten(), nn.Linear(64 * 6 * 6, 128), nn.ReLU(), nn.Linear(128, 10)),
+    )
+
+
+def noise(train: int, test: int) -> Dataset:
+    """Noise of the size of CIFAR-10's pictures: what is in them does not matter for time and memory."""
+    return Dataset("noise", "Noise", CLASSES, _split(train, 0), _split(test, 1))
+
+
+def _split(count: int, seed: int) -> Split:
+    random = np.random.default_rng(seed)
+    images = random.integers(0, 256, (count, 32, 32, 3), np.uint8)
+    return Split(from_channels_last(images), np.arange(count) % len(CLASSES))
+
+
+def plain_epoch(
+    model: nn.Module, optimizer: torch.optim.Optimizer, batches: Iterable[tuple[Tensor, Tensor]]
+) -> float:
+    """One pass over the batches; gives images per second."""
+    model.train()
+    count, began = 0, time.perf_counter()
+    for images, labels in batches:
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(images), labels)
+        loss.backward()
+        optimizer.step()
+        loss.item()
+        count += len(labels)
+    return count / (time.perf_counter() - began)
+
+
+def as_floats(pixels: Tensor) -> Tensor:
+    """uint8 (N, C, H, W) as normalised floats."""
+    return pixels.float().div_(255).sub_(MEAN).div_(STD)
+
+
+def shuffled(images: Tensor, labels: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches in random order of what is in memory; normalised here where it is not yet."""
+    for rows in torch.randperm(len(labels)).split(batch_size):
+        batch = images[rows]
+        yield (as_floats(batch) if batch.dtype == torch.uint8 else batch), labels[rows]
+
+
+def tensors(split: Split) -> tuple[Tensor, Tensor]:
+    """The pictures as plain contiguous uint8 tensors, with their labels."""
+    return torch.tensor(np.ascontiguousarray(split.images)), torch.tensor(split.labels)
+
+
+class PictureByPicture(TorchDataset[tuple[Tensor, int]]):
+    """The pictures as torchvision's CIFAR10 gives them: one by one, from an array through PIL to a tensor."""
+
+    def __init__(self, split: Split) -> None:
+        transforms = import_torchvision().transforms
+        self._images = np.ascontiguousarray(split.images.transpose(0, 2, 3, 1))
+        self._labels = split.labels
+        self._transform = transforms.Compose(
+            [transforms.ToPILImage(), transforms.ToTensor(), transforms.Normalize((MEAN,) * 3, (STD,) * 3)]
+        )
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self._transform(self._images[index]), int(self._labels[index])
+
+
+def loader(split: Split, batch_size: int, workers: int = 2) -> DataLoader[tuple[Tensor, int]]:
+    """Shuffled batches by torch's DataLoader, with workers that stay."""
+    return DataLoader(
+        PictureByPicture(split), batch_size, shuffle=True, num_workers=workers, persistent_workers=True
+    )
