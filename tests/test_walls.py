@@ -17,6 +17,10 @@ TORCHLESS = [
     "cnnstudio.interchange.*",
     "cnnstudio.training.recipe",
     "cnnstudio.training.events",
+    "cnnstudio.training.control",
+    "cnnstudio.training.examples",
+    "cnnstudio.insight.maps",
+    "cnnstudio.runs.run",
 ]
 """What the window needs to show itself: it must not wait for torch."""
 
