@@ -29,6 +29,7 @@ from cnnstudio.interchange import keras, pytorch
 from cnnstudio.layers.base import UserError
 
 _WRITERS = {"PyTorch": pytorch.layer_code, "Keras": keras.layer_code}
+_NO_CODE: list[tuple[str | None, str]] = [(None, "# The code of the layers stands here.")]
 _HIGHEST = 360
 _DELAY = 60
 """Milliseconds. The code follows when the list stands, so that it never holds up a drop or typing."""
@@ -113,7 +114,7 @@ class CodeView(QFrame):
         self._later.stop()
         write = _WRITERS[self._tabs.tabText(self._tabs.currentIndex())]
         try:
-            lines = write(self._project.network, self._project.analysis)
+            lines = write(self._project.network, self._project.analysis) or _NO_CODE
         except UserError as error:
             lines = [(None, f"# {error}")]
         self._owners = [owner for owner, _ in lines]

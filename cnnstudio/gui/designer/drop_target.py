@@ -74,8 +74,11 @@ def _end_of_list(view: QTreeView, model: LayerModel) -> int:
     return view.visualRect(last).bottom() + 1
 
 
-def paint_target(painter: QPainter, target: DropTarget, width: int) -> None:
-    """The line with its dot at the level where the drop lands, or the frame of the group that takes it."""
+def paint_target(painter: QPainter, target: DropTarget, width: int, group: str) -> None:
+    """The line with its dot at the level where the drop lands, or a frame around the group that takes it.
+
+    `group` is the name of the group in which the place is, if any; it is written at the line's end.
+    """
     accent = theme().color("accent")
     painter.setPen(QPen(accent, 2))
     if target.frame is not None:
@@ -87,6 +90,18 @@ def paint_target(painter: QPainter, target: DropTarget, width: int) -> None:
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(accent)
     painter.drawEllipse(QRectF(left - _DOT, round(y) - _DOT, 2 * _DOT, 2 * _DOT))
+    if group:
+        _paint_group_name(painter, f"in {group}", width - 9, round(y))
+
+
+def _paint_group_name(painter: QPainter, text: str, right: int, y: int) -> None:
+    face = Face(theme().font("help"))
+    text = face.fitting(text, 160)
+    pill = QRectF(right - face.width(text) - 14, y - 9, face.width(text) + 14, 18)
+    painter.drawRoundedRect(pill, 9, 9)
+    painter.setFont(face.font)
+    painter.setPen(theme().color("on_accent"))
+    painter.drawText(round(pill.left()) + 7, face.baseline(y), text)
 
 
 def paint_refusal(painter: QPainter, sentence: str, position: QPoint, viewport: QRect) -> None:

@@ -92,7 +92,9 @@ class DropView(QTreeView):
             painter = QPainter(self.viewport())
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             if self._refusal is None:
-                paint_target(painter, self._target, self.viewport().width())
+                parent = self._target.place.parent
+                group = "" if parent is None else self._project.network.node(parent).title
+                paint_target(painter, self._target, self.viewport().width(), group)
             else:
                 paint_refusal(painter, self._refusal, self._mouse, self.viewport().rect())
             painter.end()

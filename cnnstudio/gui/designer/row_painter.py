@@ -40,10 +40,11 @@ class Columns:
     @classmethod
     def of(cls, width: int) -> Columns:
         right = width - 16
-        share = (right - 72, right) if width >= 480 else None
-        amount = (right - 94 if share else right) if width >= 380 else None
+        bar = 72 if width >= 620 else 48
+        share = (right - bar, right) if width >= 480 else None
+        amount = (right - bar - 22 if share else right) if width >= 380 else None
         output = right if amount is None else amount - 98
-        return cls(output - 112, output, amount, share)
+        return cls(output - 104, output, amount, share)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from cnnstudio.layers.catalog import snake_case
 from cnnstudio.layers.params import choice, integer
 
 _MAXIMUM_SIDE = 1024
-_NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
+_NO_LAYERS = "It has no layers yet: drag some in from the palette, or open a template."
+_NO_BREAK = {" ": "\N{NO-BREAK SPACE}", "-": "\N{NON-BREAKING HYPHEN}"}
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def _result(report: LayerReport) -> str:
 
 def _joined(parts: list[str]) -> str:
     """The parts in a row, which is broken between them only."""
-    return " · ".join(part.replace(" ", _NO_BREAK_SPACE) for part in parts)
+    return f"{_NO_BREAK[' ']}· ".join(part.translate(str.maketrans(_NO_BREAK)) for part in parts)
 
 
 def _several(project: Project) -> Subject:
@@ -147,9 +148,10 @@ def _whole(network: Network, analysis: Analysis) -> Subject:
         "accent",
         network.name,
         "the whole network",
-        "Select a layer to see what it does and to change it.",
+        "Select a layer to see what it does and to change it." if network.nodes else _NO_LAYERS,
         _joined(parts),
-        analysis.problems[0] if analysis.problems else None,
+        # That a new design is empty is no mistake.
+        analysis.problems[0] if analysis.problems and network.nodes else None,
     )
 
 

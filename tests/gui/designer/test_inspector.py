@@ -49,7 +49,8 @@ def inspector(project: Project, qtbot: QtBot) -> Inspector:
 
 def text(inspector: Inspector, name: str) -> str:
     label = inspector.findChild(QLabel, name)
-    return (label.accessibleName() or label.text()).replace("\N{NO-BREAK SPACE}", " ")
+    unbroken = {"\N{NO-BREAK SPACE}": " ", "\N{NON-BREAKING HYPHEN}": "-"}
+    return (label.accessibleName() or label.text()).translate(str.maketrans(unbroken))
 
 
 def field(inspector: Inspector, name: str) -> QWidget:
