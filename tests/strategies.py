@@ -16,9 +16,7 @@ from cnnstudio.layers.catalog import layer_types
 from cnnstudio.layers.params import Choice, Flag, Integer, Number, Pair, Parameter, parameters
 
 # A busy machine is no failure, neither of what is tested nor of drawing it.
-settings.register_profile(
-    "suite", settings.get_profile("default"), deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -28,6 +26,8 @@ GROUP_TYPES = [kind for kind in layer_types().values() if issubclass(kind, Group
 
 _ODD_SIGNS = 'aß 中🙂\n\t\0\x1b\u2028\u202e\ud800"\\{}'
 """Letters, blanks, what controls a terminal, what breaks lines or turns them, and half a sign."""
+
+rarely = st.sampled_from([False] * 11 + [True])
 
 names = st.none() | st.sampled_from(["stem", "Größe", "第一层", "🙂", 'a "quoted" \\ name', "{source}"])
 
@@ -77,7 +77,7 @@ shapes = st.builds(Shape.of, st.integers(1, 4), st.integers(1, 12), st.integers(
 @st.composite
 def nodes(draw: Draw, ids: IdMaker, depth: int = 2, *, largest: int | None = 8) -> Node:
     """One node under a fresh id, a group of up to `depth` levels among them."""
-    enabled = draw(st.integers(0, 5)) > 0
+    enabled = not draw(rarely)
     if depth and draw(st.integers(0, 3)) == 0:
         inside = draw(st.lists(nodes(ids, depth - 1, largest=largest), max_size=3))
         group = draw(groups(largest=largest and min(largest, 4)))
@@ -90,7 +90,7 @@ def nodes(draw: Draw, ids: IdMaker, depth: int = 2, *, largest: int | None = 8) 
 def networks(draw: Draw, *, most: int = 6, depth: int = 2, largest: int | None = 8) -> Network:
     """Any networks, most of them with problems."""
     ids = IdMaker()
-    inside = draw(st.lists(nodes(ids, depth, largest=largest), max_size=most))
+    inside = draw(st.lists(nodes(ids, depth, largest=largest), min_size=not draw(rarely), max_size=most))
     return Network(draw(shapes), tuple(inside), draw(names) or "Drawn")
 
 
@@ -107,19 +107,26 @@ class Edit:
 
 @st.composite
 def places(draw: Draw, network: Network) -> Place:
-    """Gaps in the list; sometimes beyond its end, in a layer that is no group, or in an unknown one."""
-    parents: list[str | None] = [None, *(node.id for node in network.walk())]
-    groups_first = [None, *(node.id for node in network.walk() if node.is_group)]
-    parent = draw(st.sampled_from(groups_first) | st.sampled_from([*parents, "ghost_1"]))
-    return Place(parent, draw(st.integers(-1, 7)))
+    """Gaps in the list; now and then beyond its end, in a layer that is no group, or in an unknown one."""
+    if draw(rarely):
+        parent = draw(st.sampled_from([*(node.id for node in network.walk()), "ghost_1"]))
+        return Place(parent, draw(st.integers(-1, 9)))
+    parent = draw(st.sampled_from([None, None, *(node.id for node in network.walk() if node.is_group)]))
+    return Place(parent, draw(st.integers(0, len(network.children(parent)))))
 
 
 @st.composite
 def some_ids(draw: Draw, network: Network) -> list[str]:
-    """Ids of the network, now and then an unknown one among them."""
-    known = [node.id for node in network.walk()]
-    chosen = draw(st.lists(st.sampled_from(known), max_size=4, unique=True)) if known else []
-    return [*chosen, "ghost_1"] if draw(st.integers(0, 15)) == 0 else chosen
+    """Ids of the network: neighbours, or any; now and then an unknown one among them."""
+    if draw(rarely) or not len(network):
+        return ["ghost_1"]
+    if draw(st.booleans()):
+        known = [node.id for node in network.walk()]
+        return draw(st.lists(st.sampled_from(known), min_size=1, max_size=4, unique=True))
+    lists = [network.nodes, *(node.children for node in network.walk())]
+    siblings = draw(st.sampled_from([nodes for nodes in lists if nodes]))
+    first = draw(st.integers(0, len(siblings) - 1))
+    return [node.id for node in siblings[first : draw(st.integers(first + 1, len(siblings)))]]
 
 
 _EDITS = "insert", "remove", "move", "replace", "rename", "enable", "duplicate", "wrap", "unwrap", "input"
@@ -145,12 +152,12 @@ def network_edits(draw: Draw, network: Network) -> Edit:
         )
     )
     ids = draw(some_ids(network))
-    one = draw(st.sampled_from([*(node.id for node in network.walk()), "ghost_1"]))
+    one = ids[0]
     if kind == "insert":
         place = draw(places(network))
-        new = draw(st.lists(nodes(network.fresh_ids(), 1), max_size=2))
+        new = draw(st.lists(nodes(network.fresh_ids(), 1), min_size=not draw(rarely), max_size=2))
         # A node that stands in the network already cannot stand in it twice.
-        new += [network.node(ids[0])] if ids and ids[0] in network and draw(st.integers(0, 9)) == 0 else []
+        new += [network.node(one)] if one in network and draw(rarely) else []
         return Edit(f"insert {new} at {place}", lambda value: edits.insert(value, place, new))
     if kind == "remove":
         return Edit(f"remove {ids}", lambda value: edits.remove(value, ids))
@@ -158,8 +165,9 @@ def network_edits(draw: Draw, network: Network) -> Edit:
         place = draw(places(network))
         return Edit(f"move {ids} to {place}", lambda value: edits.move(value, ids, place))
     if kind == "replace":
-        types = [type(network.node(one).layer)] if one in network else [*layer_types().values()]
-        layer = draw(layers_of(draw(st.sampled_from(types + types + PLAIN_TYPES[:1]))))
+        known = one in network and not draw(rarely)
+        kind = type(network.node(one).layer) if known else draw(st.sampled_from(PLAIN_TYPES))
+        layer = draw(layers_of(kind))
         return Edit(f"replace {one} by {layer}", lambda value: edits.replace(value, one, layer=layer))
     if kind == "rename":
         name = draw(names | st.text(_ODD_SIGNS, max_size=150))
@@ -173,6 +181,8 @@ def network_edits(draw: Draw, network: Network) -> Edit:
         group = draw(groups(largest=4))
         return Edit(f"wrap {ids} in {group}", lambda value: edits.wrap(value, ids, group)[0])
     if kind == "unwrap":
-        return Edit(f"unwrap {one}", lambda value: edits.unwrap(value, one))
+        groups_first = [node.id for node in network.walk() if node.is_group] or [one]
+        group_id = draw(st.sampled_from([*groups_first, one]))
+        return Edit(f"unwrap {group_id}", lambda value: edits.unwrap(value, group_id))
     shape = draw(shapes | st.sampled_from([Shape.of(9), Shape.of(3, 2000, 8)]))
     return Edit(f"input {shape}", lambda value: edits.with_input(value, shape))

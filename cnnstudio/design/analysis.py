@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from cnnstudio.design.network import MAXIMUM_NODES, Network, Node
-from cnnstudio.layers.base import WHOLE, Append, Group, Mend, SetInside, Shape, ShapeError, Window
+from cnnstudio.layers.base import Append, Group, Mend, SetInside, Shape, ShapeError, Window
 
 MAXIMUM_PARAMETERS = 2**31
 """Of one layer and of the whole network. Weights, gradients and optimizer state would take 32 GB."""
@@ -310,7 +310,8 @@ def _reports(
 def _row(node: Node, context: _Context) -> _Row:
     parts, counts, sources, seen, depth, picture = context
     first = parts[0]
-    beyond = _further(seen, first.window, picture)
+    size = picture.height, picture.width
+    beyond = seen.then(first.window, limit=size)
     report = LayerReport(
         node,
         depth,
@@ -318,7 +319,7 @@ def _row(node: Node, context: _Context) -> _Row:
         first.output,
         sum(part.parameters * count for part, count in zip(parts, counts, strict=True)),
         sum(part.macs * count for part, count in zip(parts, counts, strict=True)),
-        (beyond.kernel or (picture.height, picture.width)) if first.output else None,
+        (beyond.kernel or size) if first.output else None,
         _first_problem(node, context),
     )
     reports = [report]
@@ -339,13 +340,6 @@ def _inside(node: Node, context: _Context) -> tuple[list[tuple[_Flow, int]], tup
             flows.append((flow, count * times))
             sources.append(f" from {last}" if number else source)
     return flows, tuple(sources)
-
-
-def _further(seen: Window, window: Window, picture: Shape) -> Window:
-    """The window after one more layer. All that are as large as the picture are the same one."""
-    limit = picture.height, picture.width
-    beyond = seen.then(window, limit)
-    return WHOLE if beyond.kernel == limit else beyond
 
 
 def _first_problem(node: Node, context: _Context) -> Problem | None:

@@ -275,6 +275,19 @@ def test_a_problem_without_a_mend_says_so() -> None:
             mended(value, hopeless)
 
 
+def test_no_mend_is_offered_that_would_change_nothing() -> None:
+    class Larger(Dropout):
+        def output_shape(self, shape: Shape) -> Shape:
+            return Shape.of(shape.channels, shape.height + 1, shape.width)
+
+    (problem,) = analyse(
+        network((PROJECTION, Conv2D(8, padding="same"), Larger()), *HEAD), classes=10
+    ).problems
+    assert problem.mend is None
+    (problem,) = analyse(network((PROJECTION, Conv2D(8, (1, 1)), Larger()), *HEAD), classes=10).problems
+    assert problem.mend is not None
+
+
 def same_problem(problem: Problem, analysis: Analysis) -> bool:
     return any(
         (other.node_id, other.message, other.mend) == (problem.node_id, problem.message, problem.mend)
