@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QLineEdit, QVBoxLayout
+from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from cnnstudio.gui.designer import commands
 from cnnstudio.gui.designer.type_list import TypeList
@@ -13,6 +13,8 @@ from cnnstudio.gui.theme import theme
 from cnnstudio.gui.widgets.labels import Label, Line, Panel
 from cnnstudio.layers.base import UserError
 from cnnstudio.layers.catalog import layer_type
+
+_ROOM_FOR_HELP = 560
 
 
 class Palette(Panel):
@@ -24,6 +26,7 @@ class Palette(Panel):
         self.types = TypeList()
         self.search = _SearchField(self.types)
         self._nothing = Label(role="help", tone="secondary", wrap=True)
+        self._foot = QWidget()
         self._help = Label(role="help", tone="secondary", wrap=True)
         self._compose()
         self.search.textChanged.connect(self._on_searched)
@@ -38,6 +41,11 @@ class Palette(Panel):
     def minimumSizeHint(self) -> QSize:
         return QSize(180, 220)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        # Where the types do not all fit they need the room, and the help stands in their tool tips.
+        self._foot.setVisible(self.height() >= _ROOM_FOR_HELP)
+
     def _compose(self) -> None:
         title = Label("Layers", "title")
         title.setContentsMargins(4, 0, 0, 0)
@@ -45,12 +53,15 @@ class Palette(Panel):
         self._help.setObjectName("paletteHelp")
         self._help.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._help.setFixedHeight(3 * self._help.fontMetrics().lineSpacing())
-        top, bottom = QVBoxLayout(), QVBoxLayout()
+        top, bottom = QVBoxLayout(), QVBoxLayout(self._foot)
         top.setContentsMargins(10, 10, 10, 8)
         top.setSpacing(9)
         top.addWidget(title)
         top.addWidget(self.search)
-        bottom.setContentsMargins(14, 8, 14, 8)
+        bottom.setContentsMargins(0, 0, 0, 8)
+        bottom.setSpacing(8)
+        self._help.setContentsMargins(14, 0, 14, 0)
+        bottom.addWidget(Line())
         bottom.addWidget(self._help)
         column = QVBoxLayout(self)
         # The rows reach to the border, which the panel draws.
@@ -59,8 +70,7 @@ class Palette(Panel):
         column.addLayout(top)
         column.addWidget(self._nothing)
         column.addWidget(self.types, 1)
-        column.addWidget(Line())
-        column.addLayout(bottom)
+        column.addWidget(self._foot)
         self.setFocusProxy(self.search)
 
     def _on_searched(self, text: str) -> None:

@@ -16,7 +16,7 @@ from cnnstudio.layers.params import choice, integer
 
 _MAXIMUM_SIDE = 1024
 _NO_LAYERS = "It has no layers yet: drag some in from the palette, or open a template."
-_NO_BREAK = {" ": "\N{NO-BREAK SPACE}", "-": "\N{NON-BREAKING HYPHEN}"}
+_SPACE, _HYPHEN = "\N{NO-BREAK SPACE}", "\N{NON-BREAKING HYPHEN}"
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _result(report: LayerReport) -> str:
 
 def _joined(parts: list[str]) -> str:
     """The parts in a row, which is broken between them only."""
-    return f"{_NO_BREAK[' ']}· ".join(part.translate(str.maketrans(_NO_BREAK)) for part in parts)
+    return f"{_SPACE}· ".join(part.replace(" ", _SPACE).replace("-", _HYPHEN) for part in parts)
 
 
 def _several(project: Project) -> Subject:

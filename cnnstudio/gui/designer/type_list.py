@@ -26,7 +26,8 @@ from cnnstudio.layers.catalog import layer_type, layer_types, snake_case
 _TYPE_ROLE = Qt.ItemDataRole.UserRole
 """The name of the layer type; nothing for a heading."""
 
-_ROW_HEIGHT = 26
+_ROW_HEIGHT = 25
+_HEADING_HEIGHT = 23
 _ICON_LEFT = 14
 _TEXT_LEFT = 40
 
@@ -155,7 +156,7 @@ class _Delegate(QStyledItemDelegate):
         self._head = Face(theme().font("head"))
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(0, _ROW_HEIGHT)
+        return QSize(0, _HEADING_HEIGHT if index.data(_TYPE_ROLE) is None else _ROW_HEIGHT)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

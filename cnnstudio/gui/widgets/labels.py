@@ -62,7 +62,9 @@ class ElidedLabel(Label):
         self._fit()
 
     def _fit(self) -> None:
-        short = self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideRight, self.width())
+        short = self.fontMetrics().elidedText(
+            self._whole, Qt.TextElideMode.ElideRight, self.contentsRect().width()
+        )
         self.setText(short)
         self.setToolTip("" if short == self._whole else self._whole)
 
