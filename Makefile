@@ -16,7 +16,7 @@ ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	if $$python -c '$(ENOUGH)' 2>/dev/null; then echo $$python; exit; fi; done; echo python3)
 
-.PHONY: run test lint types walls check benchmark campaign screenshots pictures wheel clean
+.PHONY: run test lint types walls check benchmark campaign screenshots wheel clean
 
 run: $(VENV)/program.stamp
 	$(BIN)/python -m cnnstudio
@@ -44,19 +44,15 @@ benchmark: $(VENV)/test.stamp
 campaign: $(VENV)/test.stamp
 	$(BIN)/python $(LONG) --data $(DATA)
 
-# One picture of the real window, to look at.
+# The pictures of the documentation, taken from the real window while it trains.
 screenshots: $(VENV)/program.stamp
-	QT_QPA_PLATFORM=offscreen $(BIN)/python packaging/start_window.py screenshots/window.png
-
-# The pictures of the user guide.
-pictures: $(VENV)/program.stamp
-	QT_QPA_PLATFORM=offscreen $(BIN)/python docs/make_pictures.py
+	$(BIN)/python docs/make_pictures.py
 
 wheel: $(VENV)/test.stamp
 	$(BIN)/python -m hatchling build -t wheel -d dist
 
 clean:
-	rm -rf $(VENV) dist build screenshots .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 # torch comes first and alone, so that its pin is taken as it stands and not as one of many wishes.
 $(VENV)/program.stamp: $(PINS)

@@ -1,4 +1,4 @@
-"""Starts the real window, takes its picture from the screen and closes it.
+"""Starts the program as a user does, takes its window's picture from the screen and closes it.
 
     python packaging/start_window.py PICTURE.png [DESIGN]
 
@@ -11,11 +11,11 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from PySide6.QtCore import QEventLoop, QTimer
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 
-from cnnstudio.gui.app import create_window
+from cnnstudio.gui import app
 
 PARTS = (
     "palette",
@@ -34,22 +34,27 @@ LARGEST_SHARE = 0.97
 
 
 def main(picture: str, design: str | None = None) -> int:
-    window = create_window(design)
-    window.show()
-    _wait(SETTLE_MILLISECONDS)
-    shown = take_picture(window)
-    problems = [*missing_parts(window), *emptiness(shown)]
-    Path(picture).parent.mkdir(parents=True, exist_ok=True)
-    if not shown.save(picture):
-        problems.append(f"{picture} cannot be written")
-    window.close()
-    _wait(100)
+    app.application()
+    QTimer.singleShot(SETTLE_MILLISECONDS, lambda: look(Path(picture)))
+    return app.main(design)
+
+
+def look(path: Path) -> None:
+    """Saves the picture of the window, says what is wrong with it and closes it, which ends the program."""
+    (window,) = (widget for widget in QApplication.topLevelWidgets() if isinstance(widget, QMainWindow))
+    picture = take_picture(window)
+    problems = [*missing_parts(window), *emptiness(picture)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not picture.save(str(path)):
+        problems.append(f"{path} cannot be written")
     for problem in problems:
         print(f"The window: {problem}", file=sys.stderr)
     if not problems:
-        platform = QApplication.platformName()
-        print(f"The window came up on {platform}; its picture, {shown.width()} × {shown.height()}: {picture}")
-    return 1 if problems else 0
+        size = f"{picture.width()} × {picture.height()}"
+        print(f"The window came up on {QApplication.platformName()}; its picture, {size}: {path}")
+    sys.stdout.flush()
+    window.close()
+    QApplication.exit(1 if problems else 0)
 
 
 def take_picture(window: QMainWindow) -> QImage:
@@ -76,12 +81,6 @@ def emptiness(picture: QImage) -> list[str]:
     if len(colours) < FEWEST_COLOURS or share > LARGEST_SHARE:
         return [f"it is blank: {len(colours)} colours, {share:.0%} of it in one of them"]
     return []
-
-
-def _wait(milliseconds: int) -> None:
-    loop = QEventLoop()
-    QTimer.singleShot(milliseconds, loop.quit)
-    loop.exec()
 
 
 if __name__ == "__main__":
