@@ -52,7 +52,9 @@ class MainWindow(QMainWindow):
         self.settings = settings
         self.run_folder: Path | None = None
         self.documents = Documents(project, settings, self)
-        self.export_action = make_action(self, "actionExport", "&Export…", self.show_export_dialog, "Ctrl+E")
+        self.export_action = make_action(
+            self, "actionExport", "&Export…", self.show_export_dialog, "Ctrl+E", "export"
+        )
         self._compose()
         self._connect()
         self._restore_layout()

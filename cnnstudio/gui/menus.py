@@ -32,12 +32,15 @@ def make_action(
     text: str,
     triggered: Callable[[], object],
     shortcut: QKeySequence | QKeySequence.StandardKey | str | None = None,
+    icon: str = "",
 ) -> QAction:
     """An action of the window under its automation name."""
     action = QAction(text, window)
     action.setObjectName(object_name)
     if shortcut is not None:
         action.setShortcut(QKeySequence(shortcut))
+    if icon:
+        theme().dress(action, icon)
     action.triggered.connect(lambda _checked=False: triggered())
     window.addAction(action)
     return action
@@ -81,16 +84,17 @@ class RecentMenu:
 
 def _file_menu(window: MainWindow, menu: QMenu) -> RecentMenu:
     documents = window.documents
-    menu.addAction(make_action(window, "actionNew", "&New", documents.new, QKeySequence.StandardKey.New))
-    menu.addAction(make_action(window, "actionOpen", "&Open…", documents.open, QKeySequence.StandardKey.Open))
+    keys = QKeySequence.StandardKey
+    menu.addAction(make_action(window, "actionNew", "&New", documents.new, keys.New, "new"))
+    menu.addAction(make_action(window, "actionOpen", "&Open…", documents.open, keys.Open, "open"))
     recent = RecentMenu(menu.addMenu("Open &recent"), documents.open_path, documents.clear_recent)
     menu.addSeparator()
-    menu.addAction(make_action(window, "actionSave", "&Save", documents.save, QKeySequence.StandardKey.Save))
+    menu.addAction(make_action(window, "actionSave", "&Save", documents.save, keys.Save, "save"))
     menu.addAction(make_action(window, "actionSaveAs", "Save &as…", documents.save_as, "Ctrl+Shift+S"))
     menu.addSeparator()
     menu.addAction(window.export_action)
     menu.addSeparator()
-    menu.addAction(make_action(window, "actionQuit", "&Quit", window.close, QKeySequence.StandardKey.Quit))
+    menu.addAction(make_action(window, "actionQuit", "&Quit", window.close, keys.Quit))
     return recent
 
 
