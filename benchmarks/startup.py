@@ -1,6 +1,7 @@
 """How long until the window is on the screen, against `python -c "import torch"` in the same minute.
 
-The two are run in turn and compared by their medians, so that a busy machine slows both. Each run is a fresh process.
+The two are run in turn and compared by their medians, so that a busy machine slows both. Each run is a fresh
+process.
 
     python benchmarks/startup.py [--rounds 7] [--json FILE]
 """

@@ -32,7 +32,7 @@ def _no_leaked_thread() -> Iterator[None]:
 
 
 def _started_since(before: set[threading.Thread]) -> list[threading.Thread]:
-    # A QThread leaves a dummy behind for ever, also when it ended well; tests/gui/conftest.py looks at QThreads.
+    # A QThread leaves a dummy behind for ever, however it ended; tests/gui/conftest.py looks at QThreads.
     return [
         thread
         for thread in threading.enumerate()

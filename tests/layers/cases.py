@@ -23,7 +23,8 @@ def some_values(parameter: Parameter) -> list[Any]:
         case Integer():
             return [value for value in (1, 2, 6) if parameter.minimum <= value <= parameter.maximum]
         case Number():
-            return [parameter.minimum, parameter.minimum + (parameter.maximum - parameter.minimum) / 3.1, parameter.maximum]
+            span = parameter.maximum - parameter.minimum
+            return [parameter.minimum, parameter.minimum + span / 3.1, parameter.maximum]
         case Choice():
             return list(parameter.choices)
         case Flag():
