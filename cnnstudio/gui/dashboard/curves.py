@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import time
 
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QMouseEvent, QPainter, QPaintEvent, QPen, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QStyleOptionGraphicsItem, QVBoxLayout, QWidget
 
 from cnnstudio.gui.dashboard.history import Curves
 from cnnstudio.gui.dashboard.legend import Legend
@@ -17,6 +16,7 @@ from cnnstudio.gui.theme import PIXELS, theme
 
 _MARKED_EPOCHS = 60
 """More dots than this would be a caterpillar."""
+_DOT_RADIUS = 3.0
 _FAINT = 0.45
 """How much of its colour the line of single steps has."""
 _NICE = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
@@ -52,8 +52,35 @@ class _Axis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
         return [f"{value:,.{places}f}" for value in values]
 
 
+class _Curve(pg.PlotCurveItem):  # type: ignore[misc]  # pyqtgraph has no types
+    """A curve that covers the whole view: to find its own bounds would cost more than to draw it."""
+
+    def boundingRect(self) -> QRectF:
+        box = self.getViewBox()
+        return QRectF() if box is None else box.viewRect()
+
+
+class _DottedCurve(_Curve):
+    """A curve with a dot at each of its points, as long as they are not too many."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None) -> None:
+        super().paint(painter, option, widget)
+        x, y = self.getData()
+        if x is None or len(x) > _MARKED_EPOCHS:
+            return
+        transform = painter.transform()
+        painter.save()
+        painter.resetTransform()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self.opts["pen"].color())
+        for point in zip(x, y, strict=True):
+            painter.drawEllipse(transform.map(QPointF(*point)), _DOT_RADIUS, _DOT_RADIUS)
+        painter.restore()
+
+
 class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
-    """The plot itself. `cost` are the seconds that the GUI thread computed for its last painting."""
+    """The plot itself: axes, and a sentence where there is no curve yet."""
 
     hovered = Signal(object)
     """The epoch under the mouse, or None when it left."""
@@ -62,7 +89,6 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
     def __init__(self, *, percent: bool) -> None:
         axes = {"left": _Axis("left", percent=percent), "bottom": _Axis("bottom", whole=True)}
         super().__init__(axisItems=axes)
-        self.cost = 0.0
         self.hint = ""
         self.setAntialiasing(False)
         self.setMenuEnabled(False)
@@ -79,7 +105,6 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         return QSize(330, 180)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        began = time.thread_time()
         super().paintEvent(event)
         if self.hint:
             painter = QPainter(self.viewport())
@@ -88,7 +113,6 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
             flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
             painter.drawText(self.inside(), int(flags), self.hint)
             painter.end()
-        self.cost = time.thread_time() - began
 
     def inside(self) -> QRectF:
         """The area between the axes, in the viewport's pixels."""
@@ -149,13 +173,12 @@ class CurvePlot(QWidget):
         column.addWidget(self.plot, 1)
 
     def _make_items(self) -> None:
-        self._steps = pg.PlotCurveItem(skipFiniteCheck=True)
-        # Few enough points that smooth edges cost nothing to speak of.
-        self._trend = pg.PlotCurveItem(skipFiniteCheck=True, antialias=True)
-        self._validation = pg.PlotCurveItem(skipFiniteCheck=True, antialias=True)
-        self._dots = pg.ScatterPlotItem(size=6, pxMode=True, antialias=True)
+        self._steps = _Curve(skipFiniteCheck=True)
+        # Few enough points that smooth edges cost little.
+        self._trend = _Curve(skipFiniteCheck=True, antialias=True)
+        self._validation = _DottedCurve(skipFiniteCheck=True, antialias=True)
         self._line = pg.InfiniteLine(angle=90, movable=False)
-        for z, item in enumerate((self._steps, self._trend, self._validation, self._dots, self._line)):
+        for z, item in enumerate((self._steps, self._trend, self._validation, self._line)):
             item.setZValue(z)
             self.plot.addItem(item, ignoreBounds=True)
         self._line.hide()
@@ -183,8 +206,6 @@ class CurvePlot(QWidget):
         self._steps.setPen(pg.mkPen(_mixed(look.color("training"), look.color("panel"))))
         self._trend.setPen(pg.mkPen(look.color("training"), width=2))
         self._validation.setPen(pg.mkPen(look.color("validation"), width=2))
-        self._dots.setPen(None)
-        self._dots.setBrush(look.color("validation"))
         self._line.setPen(pg.mkPen(look.color("secondary"), style=Qt.PenStyle.DashLine))
         self.legend.update()
 
@@ -211,9 +232,7 @@ class CurvePlot(QWidget):
         pixels = max(int(self.plot.inside().width() * self.devicePixelRatioF()), 16)
         self._steps.setData(*curves.steps.envelope(low, high, 2 * pixels))
         self._trend.setData(*self._trend_curve)
-        epochs = curves.validation.x.copy(), curves.validation.y.copy()
-        self._validation.setData(*epochs)
-        self._dots.setData(*(epochs if len(epochs[0]) <= _MARKED_EPOCHS else ([], [])))
+        self._validation.setData(curves.validation.x.copy(), curves.validation.y.copy())
         self._read()
 
     def _fit(self) -> None:

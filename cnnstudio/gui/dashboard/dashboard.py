@@ -24,11 +24,12 @@ from cnnstudio.training.events import Event
 
 _WIDE = 900
 """Pixels from which on two views stand side by side."""
-_FRAME_MS = 120
+_SHORTEST_FRAME, _LONGEST_FRAME = 0.12, 1.0
+"""Seconds between two drawings."""
 _POLL_MS = 1000
 _PATIENCE_SECONDS = 0.4
-_DRAWING_SHARE = 0.03
-"""Of the time, at most, for drawing while it trains: torch wants all cores."""
+_WORKING_SHARE = 0.05
+"""Of the time that the main thread works while it trains, about: torch wants all cores."""
 
 LEARNING, FEATURE_MAPS = 0, 1
 
@@ -52,7 +53,8 @@ class Dashboard(Panel):
         self._compose()
         self._asked_at = 0.0
         self._drawn_at = 0.0
-        self._cost = 0.0
+        self._worked = 0.0
+        self._clock = time.thread_time()
         self._connect()
         self._refresh()
 
@@ -192,17 +194,19 @@ class Dashboard(Panel):
             self._frame.start(0)
 
     def _plan_frame(self) -> None:
-        """Draws what is new, so much later than the last time that all together cost little."""
+        """Draws what is new, so much later than the last time that the main thread works little in all."""
         if self.isVisible() and not self._frame.isActive():
-            pause = max(_FRAME_MS / 1000, self._cost / _DRAWING_SHARE)
+            pause = min(max(self._worked / _WORKING_SHARE, _SHORTEST_FRAME), _LONGEST_FRAME)
             wait = self._drawn_at + pause - time.monotonic()
             self._frame.start(max(round(1000 * wait), 0))
 
     def _draw(self) -> None:
         self._drawn_at = time.monotonic()
+        # All that the thread did since the last drawing, which was most of it.
+        clock = time.thread_time()
+        self._worked, self._clock = clock - self._clock, clock
         if not self.isVisible() or self.window().isMinimized():
             return
-        began = time.thread_time()
         history, epoch = self._record.history, self.timeline.slider.epoch
         epochs = self._project.recipe.epochs if history.started is None else history.total_epochs
         self.timeline.show_history(history, self.is_live)
@@ -210,7 +214,6 @@ class Dashboard(Panel):
         self.learning.show_history(history, epochs, self.is_live)
         if self.feature_maps.isVisible():
             self._draw_maps(epoch)
-        self._cost = time.thread_time() - began + self.learning.cost
 
     def _draw_maps(self, epoch: int | None) -> None:
         record, picture = self._record, self.feature_maps.picture

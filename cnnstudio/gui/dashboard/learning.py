@@ -25,11 +25,6 @@ class LearningView(QWidget):
             row.addWidget(plot, 1)
             plot.hovered.connect(self._on_hovered)
 
-    @property
-    def cost(self) -> float:
-        """Seconds that the plots' last paintings took to compute."""
-        return self.loss.plot.cost + self.accuracy.plot.cost
-
     def show_history(self, history: History, epochs: int, live: bool) -> None:
         """Draws what is new and can be seen; the axes go to `epochs`."""
         version = (history, history.version, epochs, live)

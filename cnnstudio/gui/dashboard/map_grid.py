@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QHelpEvent, QImage, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QSizePolicy, QToolTip
 
-from cnnstudio.gui.dashboard.mosaic import Grid, fit, mosaic
+from cnnstudio.gui.dashboard.mosaic import EDGE, Grid, fit, mosaic
 from cnnstudio.gui.theme import theme
 from cnnstudio.insight.maps import FeatureMaps
 
@@ -112,16 +112,12 @@ class MapGrid(QAbstractScrollArea):
         last = min(math.ceil((top + self.viewport().height()) * ratio / row), grid.rows)
         if last <= first:
             return
-        ground = int(theme().color("panel").rgb())
-        pixels = mosaic(maps.maps, grid, first, last, _GREYS, ground)
+        colors = int(theme().color("panel").rgb()), int(theme().color("border").rgb())
+        pixels = mosaic(maps.maps, grid, first, last, _GREYS, colors)
         height, width = pixels.shape
         image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32)
         image.setDevicePixelRatio(ratio)
-        painter.drawImage(QPointF(1, first * row / ratio - top), image)
-        # White maps on a white panel need an edge.
-        painter.setPen(theme().color("border"))
-        shown = range(first * grid.columns, min(last * grid.columns, grid.count))
-        painter.drawRects([self._cell(grid, index).adjusted(-0.5, -0.5, 0.5, 0.5) for index in shown])
+        painter.drawImage(QPointF(1 - EDGE / ratio, (first * row - EDGE) / ratio - top), image)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(theme().color("wrong"), 1.5))
         for index in maps.dead:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 GAP = 4
+EDGE = 1
+"""Device pixels of a map's edge, which lies in the gap."""
 _SMALLEST = 18
 _LARGEST = 120
 
@@ -65,18 +67,22 @@ def _with_columns(count: int, ratio: float, width: int, columns: int, gap: int, 
 
 
 def mosaic(
-    maps: np.ndarray, grid: Grid, first_row: int, last_row: int, palette: np.ndarray, ground: int
+    maps: np.ndarray, grid: Grid, first_row: int, last_row: int, palette: np.ndarray, colors: tuple[int, int]
 ) -> np.ndarray:
     """The pixels of the rows `first_row` to before `last_row`: uint32 (height, width).
 
-    maps: uint8 (count, h, w). palette: uint32 (256,), what each grey is drawn as. `ground` lies between.
+    maps: uint8 (count, h, w). palette: uint32 (256,), what each grey is drawn as. colors: what lies between
+    the maps, and the thin edge that a white map needs on a white ground. The first map begins at (EDGE, EDGE).
     """
     shown = maps[first_row * grid.columns : last_row * grid.columns]
     rows = math.ceil(len(shown) / grid.columns)
     down = np.arange(grid.height) * maps.shape[1] // grid.height
     across = np.arange(grid.width) * maps.shape[2] // grid.width
     size = (rows * grid.columns, grid.height + grid.gap, grid.width + grid.gap)
+    ground, edge = colors
     cells = np.full(size, ground, dtype=np.uint32)
-    cells[: len(shown), : grid.height, : grid.width] = palette[shown[:, down][:, :, across]]
+    cells[: len(shown), : grid.height + 2 * EDGE, : grid.width + 2 * EDGE] = edge
+    inside = (slice(EDGE, grid.height + EDGE), slice(EDGE, grid.width + EDGE))
+    cells[: len(shown), *inside] = palette[shown[:, down][:, :, across]]
     ordered = cells.reshape(rows, grid.columns, *cells.shape[1:]).transpose(0, 2, 1, 3)
     return np.ascontiguousarray(ordered.reshape(rows * cells.shape[1], grid.columns * cells.shape[2]))

@@ -184,8 +184,7 @@ class TrainingPanel(QToolBar):
         self._loading_text = progress.text
         self._show()
         if progress.total:
-            self.bar.setRange(0, progress.total)
-            self.bar.setValue(progress.done)
+            self._show_share(progress.done, progress.total)
 
     def _on_failed(self, sentence: str) -> None:
         self._failure = sentence
@@ -209,13 +208,19 @@ class TrainingPanel(QToolBar):
         self._shown_at = time.monotonic()
         wrong = bool(self._failure) or self._words.is_failed
         sentence = self._sentence()
-        self.bar.setRange(0, _BAR_STEPS)
-        self.bar.setValue(round(_BAR_STEPS * self._words.share))
+        self._show_share(round(_BAR_STEPS * self._words.share), _BAR_STEPS)
         # Hidden, but what a screen reader says and automated use reads.
         self.bar.setFormat(sentence)
         self.bar.setAccessibleDescription(sentence)
         self.sentence.set_whole(sentence)
         self.sentence.set_tone("wrong" if wrong else "secondary")
+
+    def _show_share(self, done: int, total: int) -> None:
+        if self.bar.maximum() != total:
+            self.bar.setRange(0, total)
+        # It paints itself at once, also for the same value.
+        if self.bar.value() != done:
+            self.bar.setValue(done)
 
     def _sentence(self) -> str:
         state = self._session.state

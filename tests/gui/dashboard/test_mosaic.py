@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnstudio.gui.dashboard.mosaic import Grid, fit, mosaic
+from cnnstudio.gui.dashboard.mosaic import EDGE, Grid, fit, mosaic
 
 GREYS = np.arange(256, dtype=np.uint32)
 
@@ -53,31 +53,32 @@ def test_the_cell_under_a_point_is_found(count: int, index: int) -> None:
 
 def test_pixels_stand_where_the_grid_says() -> None:
     maps = np.arange(5, dtype=np.uint8).reshape(5, 1, 1) * 10
-    grid = Grid(count=5, columns=2, width=3, height=2, gap=1)
+    grid = Grid(count=5, columns=2, width=3, height=2, gap=4)
 
-    pixels = mosaic(maps, grid, 0, 3, GREYS, 999)
+    pixels = mosaic(maps, grid, 0, 3, GREYS, (999, 555))
 
     for index in range(5):
-        left, top = grid.corner(index)
+        left, top = (place + EDGE for place in grid.corner(index))
         assert (pixels[top : top + 2, left : left + 3] == index * 10).all()
-        assert (pixels[top + 2, left : left + 3] == 999).all()
-    assert (pixels[6:, 4:] == 999).all()
+        assert (pixels[top - 1 : top + 3, left - 1] == 555).all()
+        assert (pixels[top + 3, left : left + 3] == 999).all()
+    assert (pixels[10:, 7:] == 999).all()
 
 
 def test_only_the_rows_that_are_asked_for_are_made() -> None:
     maps = np.arange(6, dtype=np.uint8).reshape(6, 1, 1)
-    grid = Grid(count=6, columns=2, width=2, height=2, gap=1)
+    grid = Grid(count=6, columns=2, width=2, height=2, gap=4)
 
-    pixels = mosaic(maps, grid, 1, 2, GREYS, 999)
+    pixels = mosaic(maps, grid, 1, 2, GREYS, (999, 555))
 
-    assert pixels.shape == (3, 6)
-    assert pixels[0, 0] == 2
-    assert pixels[0, 3] == 3
+    assert pixels.shape == (6, 12)
+    assert pixels[1, 1] == 2
+    assert pixels[1, 7] == 3
 
 
 def test_a_map_is_enlarged_pixel_by_pixel() -> None:
     maps = np.array([[[1, 2], [3, 4]]], dtype=np.uint8)
 
-    pixels = mosaic(maps, Grid(1, 1, 4, 4, 0), 0, 1, GREYS, 999)
+    pixels = mosaic(maps, Grid(1, 1, 4, 4, 4), 0, 1, GREYS, (999, 555))
 
-    assert pixels.tolist() == [[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]
+    assert pixels[1:5, 1:5].tolist() == [[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]
