@@ -186,17 +186,15 @@ class MainWindow(QMainWindow):
         from cnnstudio.layers.base import UserError
         from cnnstudio.runs.run import Run
 
-        try:
-            run = Run.open(folder)
-            network = run.network
-        except UserError as error:
-            self._on_failed(str(error))
-            return
         if self.session.state is not State.IDLE:
             self._on_failed("Another run is training: stop it before opening one.")
-        elif self.documents.open_template(network):
-            self.run_folder = folder
-            self.dashboard.show_run(folder)
+            return
+        try:
+            if self.documents.open_template(Run.open(folder).network):
+                self.dashboard.show_run(folder)
+                self.run_folder = folder
+        except UserError as error:
+            self._on_failed(str(error))
 
     def show_run_folder(self) -> None:
         """The run's files in the system's file manager."""

@@ -72,7 +72,7 @@ def mosaic(
     """The pixels of the rows `first_row` to before `last_row`: uint32 (height, width).
 
     maps: uint8 (count, h, w). palette: uint32 (256,), what each grey is drawn as. colors: what lies between
-    the maps, and the thin edge that a white map needs on a white ground. The first map begins at (EDGE, EDGE).
+    the maps, and the thin edge that a white map needs on a white ground. The first map is at (EDGE, EDGE).
     """
     shown = maps[first_row * grid.columns : last_row * grid.columns]
     rows = math.ceil(len(shown) / grid.columns)
