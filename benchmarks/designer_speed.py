@@ -1,7 +1,9 @@
 """How long from the drop of a layer until the list is painted, in designs of 500 layers: at most 16 ms.
 
-All three panels of the designer stand in one window, and the time ends when everything in it is drawn. A row
-inserted into a plain QTreeWidget of 500 rows, in the same minute, shows what Qt itself takes on this machine.
+All three panels of the designer stand in one window. "list" ends when the layer list is drawn, "all" when the
+other panels are, too; "computing" is the part of "list" in which the processor worked for this program, which
+is what counts on a machine with other work. A row inserted into a plain QTreeWidget of 500 rows, in the same
+minute, shows what Qt itself takes.
 
     python benchmarks/designer_speed.py [--rounds 40] [--json FILE]
 """
@@ -16,11 +18,12 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QTreeWidget, QTreeWidgetItem, QWidget
 
@@ -62,6 +65,15 @@ def nested_design() -> Network:
     return Network(Shape.of(3, 64, 64), tuple(nodes), "Nested")
 
 
+@dataclass(frozen=True)
+class Drop:
+    """Milliseconds from the drop on."""
+
+    list: float
+    computing: float
+    all: float
+
+
 class Designer:
     """The designer's panels around one design, as they stand in the window."""
 
@@ -83,8 +95,8 @@ class Designer:
         while time.perf_counter() < end:
             self._application.processEvents()
 
-    def drop(self, type_name: str, position: QPoint) -> float:
-        """Drags a layer from outside to a position of the list; gives the milliseconds until all is drawn."""
+    def drop(self, type_name: str, position: QPoint) -> Drop:
+        """Drags a layer from outside to a position of the list."""
         data = commands.to_mime([commands.new_node(layer_type(type_name))])
         viewport, where = self.layers.tree.viewport(), QPointF(position)
         arguments = (
@@ -97,17 +109,20 @@ class Designer:
         self._application.sendEvent(viewport, QDragMoveEvent(where, *arguments))
         self._application.processEvents()
         before = len(self.project.network)
-        start = time.perf_counter()
+        start, start_computing = time.perf_counter(), time.thread_time()
         self._application.sendEvent(viewport, QDropEvent(where, *arguments))
+        # What Qt does first when the event loop goes on: it draws what the drop has changed so far.
+        self._application.sendPostedEvents(self.window, QEvent.Type.UpdateRequest)
+        listed, computing = time.perf_counter() - start, time.thread_time() - start_computing
         self._application.processEvents()
-        elapsed = (time.perf_counter() - start) * 1000
+        everything = time.perf_counter() - start
         assert len(self.project.network) == before + 1
-        return elapsed
+        return Drop(listed * 1000, computing * 1000, everything * 1000)
 
 
 def measure(
     application: QApplication, network: Network, type_name: str, part: float, rounds: int
-) -> list[float]:
+) -> list[Drop]:
     """Drops at `part` of the list's height, each taken back by undo."""
     designer = Designer(application, network)
     bar = designer.layers.tree.verticalScrollBar()
@@ -124,7 +139,7 @@ def measure(
     return times[3:]
 
 
-def measure_plain(application: QApplication, rounds: int) -> list[float]:
+def measure_plain(application: QApplication, rounds: int) -> list[Drop]:
     """The same insertion into Qt's own tree, without any of the program's content."""
     tree = QTreeWidget()
     tree.setColumnCount(4)
@@ -134,10 +149,11 @@ def measure_plain(application: QApplication, rounds: int) -> list[float]:
     application.processEvents()
     times = []
     for number in range(rounds):
-        start = time.perf_counter()
+        start, start_computing = time.perf_counter(), time.thread_time()
         tree.insertTopLevelItem(number % 10, _plain_item())
         application.processEvents()
-        times.append((time.perf_counter() - start) * 1000)
+        elapsed, computing = time.perf_counter() - start, time.thread_time() - start_computing
+        times.append(Drop(elapsed * 1000, computing * 1000, elapsed * 1000))
     tree.close()
     return times
 
@@ -146,13 +162,12 @@ def _plain_item() -> QTreeWidgetItem:
     return QTreeWidgetItem(["Conv2D 32 filters 3 × 3", "32 × 64 × 64", "9,248", "1 %"])
 
 
-CASES: dict[str, Callable[[QApplication, int], list[float]]] = {
-    "plain QTreeWidget": measure_plain,
+PLAIN = "plain QTreeWidget"
+CASES: dict[str, Callable[[QApplication, int], list[Drop]]] = {
+    PLAIN: measure_plain,
     "flat list, Dropout in the middle": lambda app, n: measure(app, flat_design(), "Dropout", 0.5, n),
     "flat list, MaxPooling2D at the top": lambda app, n: measure(app, flat_design(), "MaxPooling2D", 0.0, n),
-    "flat list, Dense at the top (problems below)": lambda app, n: measure(
-        app, flat_design(), "Dense", 0.0, n
-    ),
+    "flat list, Dense at the top (a problem)": lambda app, n: measure(app, flat_design(), "Dense", 0.0, n),
     "nested groups, Conv2D in the middle": lambda app, n: measure(app, nested_design(), "Conv2D", 0.5, n),
 }
 
@@ -165,15 +180,21 @@ def main() -> None:
     application = QApplication(sys.argv[:1])
     theme().apply(application)
     results = {}
-    print(f"{'drop to picture, ms':48} {'median':>8} {'p95':>8} {'most':>8}")
+    print(f"{'median milliseconds':42} {'list':>7} {'computing':>10} {'all':>7} {'list, p95':>10}")
     for name, run in CASES.items():
         gc.collect()
-        times = run(application, arguments.rounds)
-        p95 = statistics.quantiles(times, n=20)[-1]
-        results[name] = {"median": statistics.median(times), "p95": p95, "most": max(times)}
-        print(f"{name:48} {statistics.median(times):8.1f} {p95:8.1f} {max(times):8.1f}")
-    worst = max(result["median"] for name, result in results.items() if name != "plain QTreeWidget")
-    print(f"the slowest median is {worst:.1f} ms of {LIMIT_MILLISECONDS:.0f} ms allowed")
+        drops = run(application, arguments.rounds)
+        result = {
+            key: statistics.median(getattr(drop, key) for drop in drops)
+            for key in ("list", "computing", "all")
+        }
+        result["list_p95"] = statistics.quantiles([drop.list for drop in drops], n=20)[-1]
+        results[name] = result
+        print(
+            f"{name:42} {result['list']:7.1f} {result['computing']:10.1f} {result['all']:7.1f} {result['list_p95']:10.1f}"
+        )
+    worst = max(result["list"] for name, result in results.items() if name != PLAIN)
+    print(f"the slowest median of the list is {worst:.1f} ms; {LIMIT_MILLISECONDS:.0f} ms are allowed")
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2), encoding="utf-8")
 

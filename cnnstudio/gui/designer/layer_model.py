@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QAbstractItemModel, QMimeData, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from cnnstudio.design import edits
 from cnnstudio.design.analysis import LayerReport
-from cnnstudio.design.network import Node, Place
+from cnnstudio.design.network import Network, Place
 from cnnstudio.gui.designer import commands
-from cnnstudio.gui.designer.rows import INPUT, ROOT, Insert, Move, Rows, Step, steps
+from cnnstudio.gui.designer.rows import INPUT, ROOT, Insert, Move, Rows, Step, changed_nodes, steps
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.widgets.words import count, plural, spoken
 from cnnstudio.layers.base import UserError
@@ -56,6 +56,7 @@ class LayerModel(QAbstractItemModel):
         self._flags = {INPUT: _INPUT_FLAGS}
         self.is_changing = False
         """While rows come and go Qt moves the selection by itself; that is not the user's doing."""
+        self._network: Network | None = None
         self._follow()
         project.network_changed.connect(self._follow)
         project.dataset_changed.connect(self._announce_data)
@@ -242,9 +243,12 @@ class LayerModel(QAbstractItemModel):
     # Following the project
 
     def _follow(self, *_: object) -> None:
-        network = self._project.network
+        before, self._network = self._network, self._project.network
+        changed = list(changed_nodes(self._network, before))
+        for node in changed:
+            self._flags[self._rows.number(node.id)] = _GROUP_FLAGS if node.is_group else _LAYER_FLAGS
         self.is_changing = True
-        for step in steps(self._rows, network):
+        for step in steps(self._rows, self._network, changed):
             self._apply(step)
         self.is_changing = False
         # Still within the same change, so that the view lays its rows out once.
@@ -252,8 +256,6 @@ class LayerModel(QAbstractItemModel):
 
     def _apply(self, step: Step) -> None:
         if isinstance(step, Insert):
-            for top in step.nodes:
-                self._note_flags(top.walk())
             last = step.row + len(step.nodes) - 1
             self.beginInsertRows(self._index(step.parent), step.row, last)
             self._rows.apply(step)
@@ -268,17 +270,11 @@ class LayerModel(QAbstractItemModel):
             self._rows.apply(step)
             self.endRemoveRows()
 
-    def _note_flags(self, nodes: Iterable[Node]) -> None:
-        for node in nodes:
-            self._flags[self._rows.number(node.id)] = _GROUP_FLAGS if node.is_group else _LAYER_FLAGS
-
     def _index(self, number: int) -> QModelIndex:
         return QModelIndex() if number == ROOT else self.createIndex(self._places[number], 0, number)
 
     def _announce_data(self, *_: object) -> None:
         """Every row shows a share of the total, so that a change of one is a change of all."""
-        # Another design may use the same id for another type.
-        self._note_flags(report.node for report in self._project.analysis.reports)
         for siblings in self._children.values():
             if siblings:
                 self.dataChanged.emit(self._index(siblings[0]), self._index(siblings[-1]))

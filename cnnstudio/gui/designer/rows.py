@@ -7,7 +7,7 @@ selection, its open groups and its place. `steps` finds few such steps for any t
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cnnstudio.design.network import Network, Node
@@ -115,11 +115,26 @@ class Rows:
             self.places[number] = place
 
 
-def steps(rows: Rows, network: Network) -> Iterator[Step]:
-    """What makes `rows` those of `network`. Each step has to be applied before the next is asked for."""
+def changed_nodes(network: Network, before: Network | None) -> Iterator[Node]:
+    """The nodes that are other objects than before, top to bottom. An edit shares what it did not touch."""
+
+    def visit(nodes: tuple[Node, ...]) -> Iterator[Node]:
+        for node in nodes:
+            if before is None or node.id not in before or before.node(node.id) is not node:
+                yield node
+                yield from visit(node.children)
+
+    return visit(network.nodes)
+
+
+def steps(rows: Rows, network: Network, changed: Iterable[Node]) -> Iterator[Step]:
+    """What makes `rows` those of `network`, of which at most the nodes `changed` are new to them.
+
+    Each step has to be applied before the next is asked for.
+    """
     yield from _removals(rows, network)
     yield from _arrange(rows, ROOT, network.nodes)
-    for node in network.walk():
+    for node in changed:
         if node.is_group:
             yield from _arrange(rows, rows.number(node.id), node.children)
     # Groups that went but whose layers stayed, as after unwrapping, are empty only now.

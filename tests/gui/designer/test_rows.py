@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from hypothesis import given
+from hypothesis import strategies as st
 
 from cnnstudio.design import edits
+from cnnstudio.design.edits import EditError
 from cnnstudio.design.network import Network, Place
-from cnnstudio.gui.designer.rows import INPUT, ROOT, Insert, Move, Remove, Rows, Step, steps
+from cnnstudio.gui.designer.rows import INPUT, ROOT, Insert, Move, Remove, Rows, Step, changed_nodes, steps
 from cnnstudio.layers.catalog import layer_type
-from tests.strategies import networks
+from tests.strategies import network_edits, networks
 
 
-def follow(rows: Rows, network: Network) -> list[Step]:
+def follow(rows: Rows, network: Network, before: Network | None = None) -> list[Step]:
     made = []
-    for step in steps(rows, network):
+    for step in steps(rows, network, list(changed_nodes(network, before))):
         rows.apply(step)
         made.append(step)
     return made
@@ -35,8 +39,25 @@ def test_any_network_can_follow_any_other(before: Network, after: Network) -> No
     rows = Rows()
     follow(rows, before)
     assert tree(rows) == wanted(before)
-    follow(rows, after)
+    follow(rows, after, before)
     assert tree(rows) == wanted(after)
+
+
+@given(networks(), st.data())
+def test_edits_that_share_what_they_did_not_touch_are_followed(network: Network, data: st.DataObject) -> None:
+    rows = Rows()
+    follow(rows, network)
+    for _ in range(4):
+        before = network
+        with suppress(EditError):
+            network = data.draw(network_edits(network)).make(network)
+        follow(rows, network, before)
+        assert tree(rows) == wanted(network)
+
+
+def test_what_an_edit_did_not_touch_is_not_looked_at(nested: Network) -> None:
+    after = edits.replace(nested, "dropout_1", name="new")
+    assert [node.id for node in changed_nodes(after, nested)] == ["residual_1", "repeat_1", "dropout_1"]
 
 
 @given(networks(), networks())
