@@ -203,10 +203,12 @@ class CurvePlot(QWidget):
         self.plot.getAxis("bottom").setLabel(
             "epoch", **{"color": look.color("secondary").name(), "font-size": f"{PIXELS['head']}px"}
         )
-        self._steps.setPen(pg.mkPen(_mixed(look.color("training"), look.color("panel"))))
-        self._trend.setPen(pg.mkPen(look.color("training"), width=2))
-        self._validation.setPen(pg.mkPen(look.color("validation"), width=2))
-        self._line.setPen(pg.mkPen(look.color("secondary"), style=Qt.PenStyle.DashLine))
+        # Widths are in the screen's own pixels.
+        thin = self.devicePixelRatioF()
+        self._steps.setPen(pg.mkPen(_mixed(look.color("training"), look.color("panel")), width=thin))
+        self._trend.setPen(pg.mkPen(look.color("training"), width=2 * thin))
+        self._validation.setPen(pg.mkPen(look.color("validation"), width=2 * thin))
+        self._line.setPen(pg.mkPen(look.color("secondary"), width=thin, style=Qt.PenStyle.DashLine))
         self.legend.update()
 
     def show_curves(self, curves: Curves, epochs: int, hint: str, version: object) -> None:
@@ -278,8 +280,14 @@ class CurvePlot(QWidget):
         self._zoomed = bool(zoomed)
         self.draw()
 
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.DevicePixelRatioChange:
+            self._restyle()
+        return bool(super().event(event))
+
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        self._restyle()
         self.draw()
 
 

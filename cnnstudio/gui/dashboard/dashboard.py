@@ -129,7 +129,7 @@ class Dashboard(Panel):
         self._live.take_pictures(loaded[1])
         if self._record is self._live:
             self.feature_maps.show_pictures(self._live.pictures, self._live.picture_names)
-            self._watch()
+            self._choose_layer()
 
     def _on_events(self, events: Iterable[Event]) -> None:
         self._live.feed(events)

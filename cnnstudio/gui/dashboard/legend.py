@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from cnnstudio.gui.theme import theme
+
+_MARK = 14
+"""Pixels from a mark to its text."""
+_GAP = 12
+"""Pixels between two entries."""
 
 
 class Legend(QWidget):
@@ -26,6 +31,7 @@ class Legend(QWidget):
         """The values at `epoch`, which is None where it goes without saying: at the end."""
         if (epoch, (training, validation)) != (self._epoch, self._values):
             self._epoch, self._values = epoch, (training, validation)
+            self.setToolTip(self.text)
             self.update()
 
     @property
@@ -43,21 +49,31 @@ class Legend(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setFont(theme().font("help"))
-        metrics = painter.fontMetrics()
+        left = self._paint_entries(painter, self._texts(painter.fontMetrics()))
+        if self._epoch is not None:
+            text = f"epoch {self._epoch:.2f}"
+            if painter.fontMetrics().horizontalAdvance(text) <= left:
+                painter.setPen(theme().color("text"))
+                area = QRectF(0, 0, left, self.height())
+                painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, text)
+        painter.end()
+
+    def _texts(self, metrics: QFontMetrics) -> list[str]:
+        """What stands behind each mark: word and number; where there is no room for both, the number."""
+        numbers = ["" if value is None else self._number(value) for value in self._values]
+        texts = [f"{word} {number}".strip() for (_, word), number in zip(self._WORDS, numbers, strict=True)]
+        needed = sum(metrics.horizontalAdvance(text) + _MARK + _GAP for text in texts)
+        return texts if needed <= self.width() + _GAP else numbers
+
+    def _paint_entries(self, painter: QPainter, texts: list[str]) -> float:
+        """From the right end; gives where they begin."""
         right = float(self.width())
-        for (token, word), value in reversed(list(zip(self._WORDS, self._values, strict=True))):
-            text = word if value is None else f"{word} {self._number(value)}"
-            width = metrics.horizontalAdvance(text)
+        for (token, _), text in reversed(list(zip(self._WORDS, texts, strict=True))):
+            width = painter.fontMetrics().horizontalAdvance(text)
             painter.setPen(theme().color("secondary"))
             area = QRectF(right - width, 0, width, self.height())
             painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, text)
-            right -= width + 14
+            right -= width + _MARK
             painter.fillRect(QRectF(right, self.height() / 2 - 1.5, 9, 3), theme().color(token))
-            right -= 12
-        if self._epoch is not None:
-            text = f"epoch {self._epoch:.2f}"
-            if metrics.horizontalAdvance(text) <= right:
-                painter.setPen(theme().color("text"))
-                area = QRectF(0, 0, right, self.height())
-                painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, text)
-        painter.end()
+            right -= _GAP
+        return right

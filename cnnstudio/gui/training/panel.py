@@ -31,7 +31,9 @@ class TrainingPanel(QToolBar):
     """Starts and stops the session's training with the project's network, data and recipe."""
 
     message = Signal(object)
-    """A sentence on why Train did nothing, or of what the run warned."""
+    """A sentence on why Train did nothing."""
+    remark = Signal(object)
+    """What the run warned of, or what the data set has to say of itself."""
     data_dialog_requested = Signal(object)
     """The name of a data set that is not on the machine yet; empty where the user wants to see them all."""
 
@@ -53,6 +55,7 @@ class TrainingPanel(QToolBar):
         self._words = RunWords()
         self._loading_text = ""
         self._failure = ""
+        self._noted: Dataset | None = None
         self._shown_at = 0.0
         self._make_actions()
         self._compose(export)
@@ -173,7 +176,7 @@ class TrainingPanel(QToolBar):
         self._words.feed(events)
         for event in events:
             if isinstance(event, Warned):
-                self.message.emit(event.message)
+                self.remark.emit(event.message)
         if any(not isinstance(event, Progress) for event in events) or self._is_time():
             self._show()
 
@@ -194,8 +197,9 @@ class TrainingPanel(QToolBar):
         name, dataset = loaded
         if name == self._project.dataset_name:
             self._project.set_dataset(name, len(dataset.classes), dataset.title)
-        if dataset.notes:
-            self.message.emit(" ".join(dataset.notes))
+        if dataset.notes and dataset is not self._noted:
+            self.remark.emit(" ".join(dataset.notes))
+        self._noted = dataset
 
     def _on_design_changed(self, _: object) -> None:
         if self._session.state is State.IDLE and not self._words.sentence:
