@@ -1,4 +1,4 @@
-"""Makes the pictures of the documentation by driving the real window: `make screenshots`.
+"""Makes the pictures of the documentation by driving the real window: `make pictures`.
 
     python docs/make_pictures.py [--folder docs/pictures]
 
@@ -54,6 +54,7 @@ def take(folder: Path) -> None:
             time.sleep(0.005)
 
     wait(1)
+    window.notice.hide()
     project = window.project
     project.select(("conv2d_2",))
     epochs = 0

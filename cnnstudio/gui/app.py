@@ -21,8 +21,17 @@ from cnnstudio.gui.settings import Settings
 from cnnstudio.gui.theme import theme
 from cnnstudio.gui.training.session import TrainingSession
 from cnnstudio.gui.training.worker import threads_left
+from cnnstudio.home import home
 from cnnstudio.resources import resource
 
+_OFFER = (
+    "Shapes, drawn by the program, is ready to train with. CIFAR-10 has real photographs: download it "
+    "(170 MB), or choose the archive if you have it."
+)
+_NO_HOME = (
+    "Nothing can be written to {}: runs, settings and unsaved work are not kept. "
+    "Give another folder in CNNSTUDIO_HOME."
+)
 _RESTORED = "CNN Studio did not end properly; this is the design as it was then. Save it to keep it."
 
 
@@ -46,16 +55,20 @@ def create_window(path: str | Path | None = None) -> MainWindow:
     project = Project()
     session = TrainingSession()
     project.open_network(templates()["lesson-32"].network, None)
-    window = MainWindow(project, session, settings)
+    window = MainWindow(project, session, settings, recover=path is None)
     project.set_dataset(_first_dataset(settings), None)
     # How the window begins is nothing to undo.
     project.undo_stack.clear()
-    unsaved = window.documents.unsaved_copy()
     if path is not None:
         _open(window, Path(path))
-    elif unsaved is not None:
-        project.edit("restore the unsaved design", unsaved)
+    elif window.documents.recovered is not None:
+        project.edit("restore the unsaved design", window.documents.recovered)
         window.notice.show_sentence(_RESTORED)
+    elif not window.documents.keeps_a_copy:
+        window.notice.show_sentence(_NO_HOME.format(home()), wrong=True)
+    elif project.dataset_name == "shapes" and not settings.text("cifar10_offered"):
+        settings.set_text("cifar10_offered", "yes")
+        window.notice.show_sentence(_OFFER, button="Get CIFAR-10…", action=window.show_data_dialog)
     # Behind the window: the first paint comes first.
     QTimer.singleShot(0, session.preload)
     return window

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from cnnstudio.home import home
 
 _FILTER = f"Designs (*{SUFFIX});;All files (*)"
 _AUTOSAVE_EVERY_MS = 20_000
+_MOST_SLOTS = 32
 
 
 class Documents(QObject):
@@ -25,13 +27,16 @@ class Documents(QObject):
     failed = Signal(object)
     recent_changed = Signal(object)
 
-    def __init__(self, project: Project, settings: Settings, window: QWidget) -> None:
+    def __init__(self, project: Project, settings: Settings, window: QWidget, *, recover: bool) -> None:
+        """With `recover`, unsaved work of a session that did not end properly is taken up; else it waits."""
         super().__init__(window)
         self._project = project
         self._settings = settings
         self._window = window
         self._autosaved: Network | None = None
-        self._slot, self._lock = _free_slot()
+        self._slot, self._lock = _free_slot(recover)
+        self.recovered = _read_if_there(self._slot) if self._slot is not None else None
+        """What an earlier session had left unsaved."""
         self._timer = QTimer(self)
         self._timer.setInterval(_AUTOSAVE_EVERY_MS)
         self._timer.timeout.connect(self._autosave)
@@ -88,7 +93,19 @@ class Documents(QObject):
         if not name:
             return False
         path = Path(name)
-        return self._write(path if path.name.endswith(".json") else path.with_name(path.name + SUFFIX))
+        if path.name.endswith(".json"):
+            return self._write(path)
+        # The dialog asked about the name as it was typed, not about this one.
+        path = path.with_name(path.name + SUFFIX)
+        return self._may_replace(path) and self._write(path)
+
+    def _may_replace(self, path: Path) -> bool:
+        if not path.exists():
+            return True
+        answer = QMessageBox.question(
+            self._window, "Save the design", f"{path.name} is there already. Replace it with this design?"
+        )
+        return answer == QMessageBox.StandardButton.Yes
 
     def _write(self, path: Path) -> bool:
         try:
@@ -138,7 +155,7 @@ class Documents(QObject):
 
     def _autosave(self) -> None:
         network = self._project.network
-        if not self._project.is_modified or network is self._autosaved:
+        if self._slot is None or not self._project.is_modified or network is self._autosaved:
             return
         try:
             write_design(self._slot, network)
@@ -149,43 +166,52 @@ class Documents(QObject):
 
     def drop_autosave(self) -> None:
         """There is nothing unsaved any more."""
-        self._slot.unlink(missing_ok=True)
+        if self._slot is not None:
+            with contextlib.suppress(OSError):
+                self._slot.unlink(missing_ok=True)
         self._autosaved = None
 
-    def unsaved_copy(self) -> Network | None:
-        """What an earlier session that did not end properly had left unsaved."""
-        if not self._slot.exists():
-            return None
-        try:
-            return read_design(self._slot)
-        except DesignError:
-            return None
-        finally:
-            self._slot.unlink(missing_ok=True)
+    @property
+    def keeps_a_copy(self) -> bool:
+        """Whether unsaved work would survive a crash; not so where the user's data folder takes no files."""
+        return self._slot is not None
 
     def close(self) -> None:
         """The window closes properly: no safety copy stays."""
         self._timer.stop()
         self.drop_autosave()
-        self._lock.unlock()
+        if self._lock is not None:
+            self._lock.unlock()
 
 
-def _free_slot() -> tuple[Path, QLockFile]:
+def _free_slot(recover: bool) -> tuple[Path | None, QLockFile | None]:
     """The file of this window's safety copy, and the lock that keeps a second window off it.
 
-    The lock of a process that died is stale and given to us, and with it the copy that it left.
+    The lock of a process that died is stale and given to us, and where `recover` the copy that it left too.
+    None where the folder takes no files: the window then works without a copy.
     """
     folder = home()
-    folder.mkdir(parents=True, exist_ok=True)
-    number = 1
-    while True:
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    for number in range(1, _MOST_SLOTS + 1):
         slot = folder / f"unsaved-{number}{SUFFIX}"
         lock = QLockFile(str(slot.with_name(slot.name + ".lock")))
         lock.setStaleLockTime(0)
-        # After many windows, or where the folder takes no files, go on without a lock.
-        if lock.tryLock(0) or number == 32:
+        if not lock.tryLock(0):
+            if lock.error() is not QLockFile.LockError.LockFailedError:
+                return None, None
+        elif recover or not slot.exists():
             return slot, lock
-        number += 1
+        else:
+            lock.unlock()
+    return None, None
+
+
+def _read_if_there(path: Path) -> Network | None:
+    try:
+        return read_design(path) if path.exists() else None
+    except DesignError:
+        return None
 
 
 def _file_stem(name: str) -> str:

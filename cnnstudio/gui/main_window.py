@@ -33,14 +33,16 @@ from cnnstudio.gui.training.panel import TrainingPanel
 from cnnstudio.gui.training.session import State, TrainingSession
 
 _LAYOUT_VERSION = 1
-_CLOSE_SECONDS = 3.0
+_CLOSE_SECONDS = 2.5
 _STILL_TRAINING = "The model can be exported when training has ended: press Stop, or wait for it."
 
 
 class MainWindow(QMainWindow):
     """The designer, the training panel and the dashboard around one project."""
 
-    def __init__(self, project: Project, session: TrainingSession, settings: Settings) -> None:
+    def __init__(
+        self, project: Project, session: TrainingSession, settings: Settings, *, recover: bool = True
+    ) -> None:
         super().__init__()
         self.setObjectName("mainWindow")
         self.setAcceptDrops(True)
@@ -50,8 +52,7 @@ class MainWindow(QMainWindow):
         project.setParent(self)
         session.setParent(self)
         self.settings = settings
-        self.run_folder: Path | None = None
-        self.documents = Documents(project, settings, self)
+        self.documents = Documents(project, settings, self, recover=recover)
         self.export_action = make_action(
             self, "actionExport", "&Export…", self.show_export_dialog, "Ctrl+E", "export"
         )
@@ -101,9 +102,9 @@ class MainWindow(QMainWindow):
         self.documents.failed.connect(self._on_failed)
         self.documents.recent_changed.connect(self._recent.show)
         self.panel.message.connect(lambda sentence: self.notice.show_sentence(str(sentence), wrong=True))
+        self.panel.remark.connect(lambda sentence: self.notice.show_sentence(str(sentence)))
         self.panel.data_dialog_requested.connect(lambda _: self.show_data_dialog())
         self.session.failed.connect(self._on_failed)
-        self.session.state_changed.connect(self._on_state_changed)
 
     def _on_failed(self, sentence: object) -> None:
         self.notice.show_sentence(str(sentence), wrong=True)
@@ -114,9 +115,10 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(f"{name}[*] – CNN Studio")
         self.setWindowModified(self.project.is_modified)
 
-    def _on_state_changed(self, _: object) -> None:
-        if self.session.run is not None:
-            self.run_folder = self.session.run
+    @property
+    def run_folder(self) -> Path | None:
+        """The folder of the run that the dashboard shows."""
+        return self.dashboard.record.folder
 
     # Panels
 
@@ -151,10 +153,10 @@ class MainWindow(QMainWindow):
         dialog = DataDialog(self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.chosen.connect(self._on_data_chosen)
+        dialog.finished.connect(lambda _: self.panel.refresh_sources())
         dialog.open()
 
     def _on_data_chosen(self, name: object) -> None:
-        self.panel.refresh_sources()
         self.project.set_dataset(str(name), None)
 
     def show_export_dialog(self) -> None:
@@ -190,9 +192,11 @@ class MainWindow(QMainWindow):
             self._on_failed("Another run is training: stop it before opening one.")
             return
         try:
-            if self.documents.open_template(Run.open(folder).network):
+            network = Run.open(folder).network
+            if self.documents.may_discard():
+                # First what may fail: the present design goes only when the run can be shown.
                 self.dashboard.show_run(folder)
-                self.run_folder = folder
+                self.project.open_network(network, None)
         except UserError as error:
             self._on_failed(str(error))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeySequence
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
 
@@ -27,9 +27,8 @@ class NoticeBar(QFrame):
         self._close = QToolButton(self)
         self._close.setObjectName("noticeClose")
         self._close.setText("✕")
-        self._close.setToolTip("Close this message (Esc)")
+        self._close.setToolTip("Close this message")
         self._close.setAccessibleName("Close this message")
-        self._close.setShortcut(QKeySequence(Qt.Key.Key_Escape))
         self._close.clicked.connect(self.hide)
         self._action: Callable[[], object] | None = None
         layout = QHBoxLayout(self)
@@ -63,6 +62,13 @@ class NoticeBar(QFrame):
         self.style().unpolish(self)
         self.style().polish(self)
         self.show()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        # Only with the focus in here: elsewhere Escape has work of its own.
+        if event.key() == Qt.Key.Key_Escape:
+            self.hide()
+        else:
+            super().keyPressEvent(event)
 
     def _on_button(self) -> None:
         self.hide()

@@ -91,9 +91,11 @@ class StatusLine(QStatusBar):
         return f"{count} in the network: layer {order}, {self._project.network.node(first).title}"
 
     def _on_problems_clicked(self) -> None:
-        first = self._project.analysis.problems[0].node_id
-        if first is not None:
-            self._project.select((first,))
+        first = self._project.analysis.problems[0]
+        if first.node_id is not None:
+            self._project.select((first.node_id,))
+        else:
+            self._project.message.emit(f"{first.sentence}.")
 
 
 def _ago(seconds: float) -> str:

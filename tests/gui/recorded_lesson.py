@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from hand import Hand
+from pyqtgraph import PlotWidget
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -137,7 +138,10 @@ def train(hand: Hand, window: MainWindow) -> dict[str, object]:
     window.session.events.connect(lambda events: keep(events, steps, maps))
     hand.click_button("Train")
     hand.wait_for(lambda: len(maps) > 1, "feature maps")
-    hand.wait_for(lambda: len(steps) > 5, "steps")
+    hand.wait_for(lambda: points_drawn(hand) > 0, "a curve")
+    points = [points_drawn(hand)]
+    hand.wait_for(lambda: points_drawn(hand) > points[0], "a curve that grows")
+    points.append(points_drawn(hand))
     hand.picture("training")
     hand.press(window, Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier)
     assert len(window.project.network) == len(LESSON) + 2, "a layer more, while it trains"
@@ -149,9 +153,17 @@ def train(hand: Hand, window: MainWindow) -> dict[str, object]:
     return {
         "steps": sum(steps),
         "maps_moved": bool((maps[0] != maps[-1]).any()),
-        "points": int(hand.find(QWidget, "lossPlot").isVisible()),
+        "points": points,
         "run": str(window.run_folder),
     }
+
+
+def points_drawn(hand: Hand) -> int:
+    """Points of the longest curve that the loss plot shows."""
+    plot = hand.find(QWidget, "lossPlot")
+    assert isinstance(plot, PlotWidget)
+    curves = [item.getData()[0] for item in plot.listDataItems()]
+    return max((len(curve) for curve in curves if curve is not None), default=0)
 
 
 def keep(events: tuple[object, ...], steps: list[int], maps: list[np.ndarray]) -> None:

@@ -12,7 +12,7 @@ import pytest
 import shiboken6
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QAction, QDropEvent
-from PySide6.QtWidgets import QAbstractSpinBox, QComboBox, QFileDialog, QMessageBox, QWidget
+from PySide6.QtWidgets import QAbstractSpinBox, QComboBox, QDialog, QFileDialog, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.design import edits
@@ -287,3 +287,62 @@ def test_an_error_of_the_program_is_a_sentence_and_the_window_lives_on(
     assert "ZeroDivisionError" in window.notice.text
     assert "Traceback" not in window.notice.text
     assert "a mistake" in caplog.text
+
+
+def test_a_design_on_the_command_line_leaves_unsaved_work_for_the_next_start(
+    open_window: OpenWindow, home: Path, tmp_path: Path
+) -> None:
+    crashed = templates()["lenet-5"].network
+    home.mkdir(parents=True, exist_ok=True)
+    write_design(home / "unsaved-1.cnn.json", crashed)
+    write_design(tmp_path / "named.cnn.json", templates()["vgg-small"].network)
+    first = open_window(tmp_path / "named.cnn.json")
+    assert first.project.network == templates()["vgg-small"].network
+    first.close()
+    assert open_window().project.network == crashed
+
+
+def test_saving_under_a_short_name_asks_before_it_replaces_the_file(
+    open_window: OpenWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    there = tmp_path / "mine.cnn.json"
+    write_design(there, templates()["vgg-small"].network)
+    window = open_window()
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *arguments: (str(tmp_path / "mine"), ""))
+    answer(monkeypatch, QMessageBox.StandardButton.No)
+    assert not window.documents.save_as()
+    assert read_design(there) == templates()["vgg-small"].network
+    answer(monkeypatch, QMessageBox.StandardButton.Yes)
+    assert window.documents.save_as()
+    assert read_design(there) == window.project.network
+
+
+def test_a_data_folder_that_takes_no_files_is_told_and_the_window_works(
+    open_window: OpenWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("where the folder would have to be")
+    monkeypatch.setenv("CNNSTUDIO_HOME", str(tmp_path / "file"))
+    window = open_window()
+    assert "Nothing can be written" in window.notice.text
+    change(window)
+    window.documents._timer.timeout.emit()
+    assert window.isWindowModified()
+
+
+def test_the_first_launch_offers_real_photographs_once(open_window: OpenWindow) -> None:
+    first = open_window()
+    assert "CIFAR-10" in first.notice.text
+    Hand(first).click_button("Get CIFAR-10")
+    dialog = first.findChild(QDialog)
+    assert dialog is not None
+    assert dialog.isVisible()
+    dialog.close()
+    assert open_window().notice.text == ""
+
+
+def test_a_run_that_cannot_be_read_is_a_sentence_and_the_design_stays(
+    open_window: OpenWindow, tmp_path: Path
+) -> None:
+    window = open_window(tmp_path)
+    assert window.notice.text
+    assert window.project.network == templates()["lesson-32"].network

@@ -44,6 +44,7 @@ class Stage:
         self.messages: list[str] = []
         self.wishes: list[str] = []
         self.panel.message.connect(self.messages.append)
+        self.panel.remark.connect(self.messages.append)
         self.panel.data_dialog_requested.connect(self.wishes.append)
 
     def combo(self, name: str) -> QComboBox:
