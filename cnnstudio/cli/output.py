@@ -47,34 +47,6 @@ def pairs(entries: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"{name.ljust(width)}  {value}" for name, value in entries)
 
 
-def percent(share: float) -> str:
-    """`77.4 %`."""
-    return f"{share * 100:.1f} %"
-
-
-def duration(seconds: float) -> str:
-    """`41 s`, `1 m 12 s`, `2 h 05 m`."""
-    whole = max(round(seconds), 0)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} m {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} m"
-
-
-def large(number: int) -> str:
-    """`4.2 M`, `1.3 G`; exact below a hundred thousand."""
-    for size, unit in ((10**9, "G"), (10**6, "M")):
-        if number >= size:
-            return f"{number / size:.1f} {unit}"
-    return f"{number:,}"
-
-
-def plural(number: int, noun: str) -> str:
-    """`1 layer`, `1,200 layers`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def bar(share: float) -> str:
     """A share from 0 to 1 as a bar of fixed width."""
     full = round(min(max(share, 0.0), 1.0) * _BAR)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from cnnstudio.cli.output import LiveLine, bar, duration, percent, plural, print_json
+from cnnstudio.cli.output import LiveLine, bar, print_json
 from cnnstudio.training.events import (
     EpochEnded,
     Event,
@@ -16,6 +16,7 @@ from cnnstudio.training.events import (
     Started,
     Warned,
 )
+from cnnstudio.words import duration, percent, plural
 
 _HEADS = ("Epoch", "Loss", "Accuracy", "Val. loss", "Val. accuracy", "Images/s", "Time")
 _WIDTHS = (7, 8, 9, 10, 14, 9, 10)

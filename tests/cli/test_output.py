@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from cnnstudio.cli.output import LiveLine, bar, duration, large, print_json, table
+from cnnstudio.cli.output import LiveLine, bar, print_json, table
 
 
 class Terminal(io.StringIO):
@@ -22,19 +22,6 @@ def test_a_table_aligns_numbers_right_and_words_left() -> None:
         "a           1",
         "longer  1,000",
     ]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.2, "0 s"), (59.7, "1 m 00 s"), (72, "1 m 12 s"), (3599.9, "1 h 00 m"), (-1, "0 s")],
-)
-def test_durations_read_as_people_say_them(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
-
-
-@pytest.mark.parametrize(("number", "text"), [(999, "999"), (4_203_136, "4.2 M"), (2_500_000_000, "2.5 G")])
-def test_large_numbers_are_rounded(number: int, text: str) -> None:
-    assert large(number) == text
 
 
 def test_a_bar_never_leaves_its_width() -> None:

@@ -7,8 +7,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.command import DONE, Command, Parser, UsageError, add_json_option
-from cnnstudio.cli.output import LiveLine, percent, print_json, table
+from cnnstudio.cli.output import LiveLine, print_json, table
 from cnnstudio.cli.reading import RUN_HELP, add_device_options
+from cnnstudio.words import percent
 
 if TYPE_CHECKING:
     from cnnstudio.data.dataset import Dataset

@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 
 from cnnstudio.cli.command import DONE, Command, Parser, add_json_option
-from cnnstudio.cli.output import percent, print_json
+from cnnstudio.cli.output import print_json
 from cnnstudio.cli.reading import RUN_HELP, add_device_options
+from cnnstudio.words import percent
 
 _SHOWN = 3
 

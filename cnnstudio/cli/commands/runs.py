@@ -6,8 +6,9 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.command import DONE, Command, Parser, add_json_option, add_subcommands
-from cnnstudio.cli.output import pairs, percent, print_json, table
+from cnnstudio.cli.output import pairs, print_json, table
 from cnnstudio.cli.reading import RUN_HELP
+from cnnstudio.words import percent
 
 if TYPE_CHECKING:
     from cnnstudio.runs.run import Run

@@ -7,9 +7,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.command import DONE, WRONG_INPUT, Command, Parser, add_json_option
-from cnnstudio.cli.output import large, plural, print_json, table
+from cnnstudio.cli.output import print_json, table
 from cnnstudio.cli.reading import DESIGN_HELP, read_design_argument
 from cnnstudio.layers.shape import times
+from cnnstudio.words import plural, rounded
 
 if TYPE_CHECKING:
     from cnnstudio.design.analysis import Analysis, LayerReport, Problem
@@ -80,7 +81,7 @@ def _text(analysis: Analysis) -> str:
     heads = ["Layer", "", "Output", "Parameters", "Multiply-adds", "Sees"]
     lines = [network.name, "", table(heads, rows, right=(2, 3, 4, 5)), ""]
     count = sum(not report.node.is_group for report in analysis.reports)
-    costs = f"{analysis.parameters:,} parameters · {large(analysis.macs)} multiply-adds a picture"
+    costs = f"{analysis.parameters:,} parameters · {rounded(analysis.macs)} multiply-adds a picture"
     lines.append(f"{plural(count, 'layer')} · {costs}")
     if analysis.problems:
         lines += ["", "Problems", *(f"  {problem.sentence}" for problem in analysis.problems)]

@@ -10,8 +10,8 @@ from cnnstudio.design.network import Network
 from cnnstudio.gui.dashboard.heading import Heading
 from cnnstudio.gui.dashboard.map_grid import MapGrid, probabilities
 from cnnstudio.gui.dashboard.pictures import PictureColumn
-from cnnstudio.gui.widgets.words import count, ordinal, plural, spoken
 from cnnstudio.insight.maps import FeatureMaps
+from cnnstudio.words import count, ordinal, plural, spoken
 
 HINT = "Press Train to see what the layers make of a picture"
 

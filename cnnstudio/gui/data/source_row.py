@@ -11,7 +11,7 @@ from cnnstudio.data.progress import Progress
 from cnnstudio.data.sources import Source
 from cnnstudio.gui.widgets.labels import Label, Panel, Tone
 from cnnstudio.gui.widgets.progress import ProgressLine
-from cnnstudio.gui.widgets.words import count
+from cnnstudio.words import count
 
 
 class SourceRow(Panel):

@@ -17,9 +17,9 @@ from cnnstudio.design.file import layers_from_text, layers_to_text
 from cnnstudio.design.fixes import mended
 from cnnstudio.design.network import IdMaker, Network, Node, Place
 from cnnstudio.gui.project import Project
-from cnnstudio.gui.widgets.words import plural
 from cnnstudio.layers.base import Group, Layer, Shape
 from cnnstudio.layers.params import shorten
+from cnnstudio.words import plural
 
 MIME = "application/x-cnnstudio-layers+json"
 LONGEST_NAME = 100

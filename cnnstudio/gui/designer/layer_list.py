@@ -12,7 +12,7 @@ from cnnstudio.gui.designer.row_painter import Columns
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
-from cnnstudio.gui.widgets.words import plural, rounded
+from cnnstudio.words import plural, rounded
 
 _HINT = "Drop a layer anywhere in the list, or press Enter in the palette to add it after the selection."
 

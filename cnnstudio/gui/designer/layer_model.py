@@ -15,8 +15,8 @@ from cnnstudio.design.network import Network, Place
 from cnnstudio.gui.designer import commands
 from cnnstudio.gui.designer.rows import INPUT, ROOT, Insert, Move, Rows, Step, changed_nodes, steps
 from cnnstudio.gui.project import Project
-from cnnstudio.gui.widgets.words import count, plural, spoken
 from cnnstudio.layers.base import UserError
+from cnnstudio.words import count, plural, spoken
 
 Index = QModelIndex | QPersistentModelIndex
 

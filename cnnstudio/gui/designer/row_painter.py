@@ -10,7 +10,7 @@ from PySide6.QtGui import QPainter, QPen
 from cnnstudio.design.analysis import Problem
 from cnnstudio.gui.theme import theme
 from cnnstudio.gui.widgets.face import Face
-from cnnstudio.gui.widgets.words import count, rounded
+from cnnstudio.words import count, rounded
 
 ROW_HEIGHT = 38
 INDENT = 26

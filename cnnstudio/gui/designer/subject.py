@@ -9,10 +9,10 @@ from cnnstudio.design.analysis import Analysis, LayerReport, Problem
 from cnnstudio.design.network import Network
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.theme import family_token
-from cnnstudio.gui.widgets.words import count, ordinal, plural, rounded
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.catalog import snake_case
 from cnnstudio.layers.params import choice, integer
+from cnnstudio.words import count, ordinal, plural, rounded
 
 _MAXIMUM_SIDE = 1024
 _NO_LAYERS = "It has no layers yet: drag some in from the palette, or open a template."

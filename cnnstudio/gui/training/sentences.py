@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cnnstudio.gui.widgets.words import count, plural
 from cnnstudio.training.events import EpochEnded, Event, Finished, Paused, Progress, Resumed, Started
+from cnnstudio.words import count, duration, percent, plural
 
 
 class RunWords:
@@ -81,22 +81,3 @@ class RunWords:
         if finished.best_epoch is not None:
             parts.append(f"best was epoch {count(finished.best_epoch)}")
         return " · ".join(parts)
-
-
-def percent(share: float) -> str:
-    """`73.5 %`."""
-    return f"{100 * share:.1f} %"
-
-
-def duration(seconds: float) -> str:
-    """`12 s`, `1 m 12 s`, `2 h 5 m`, `3 d 4 h`: the two largest units."""
-    left = max(round(seconds), 0)
-    if left < 60:
-        return f"{left} s"
-    if left < 3600:
-        return f"{left // 60} m {left % 60} s"
-    minutes = round(left / 60)
-    if minutes < 24 * 60:
-        return f"{minutes // 60} h {minutes % 60} m"
-    hours = round(left / 3600)
-    return f"{hours // 24} d {hours % 24} h"

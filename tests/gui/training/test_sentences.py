@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cnnstudio.gui.training.sentences import RunWords, duration
+from cnnstudio.gui.training.sentences import RunWords
 from cnnstudio.training.events import Finished, Paused, Resumed
 from tests.gui.canned import finished, progress, run_events, started
 
@@ -63,21 +63,3 @@ def test_a_stop_before_the_first_step_says_so() -> None:
     early = words(started(), Finished("stopped", "Stopped before the first step.", None, 0.0, None, None))
 
     assert early.sentence == "Stopped before the first step"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s"),
-        (59.4, "59 s"),
-        (59.6, "1 m 0 s"),
-        (72, "1 m 12 s"),
-        (3599.7, "1 h 0 m"),
-        (7500, "2 h 5 m"),
-        (86_390, "1 d 0 h"),
-        (100 * 3600, "4 d 4 h"),
-        (-3, "0 s"),
-    ],
-)
-def test_durations_have_their_two_largest_units(seconds: float, text: str) -> None:
-    assert duration(seconds) == text

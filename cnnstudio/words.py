@@ -1,4 +1,4 @@
-"""Numbers and places in words, the same in all panels."""
+"""Numbers, times and places in words, the same on the command line and in the window."""
 
 from __future__ import annotations
 
@@ -40,6 +40,30 @@ def ordinal(number: int) -> str:
     return f"{count(number)}{ending}"
 
 
+def percent(share: float) -> str:
+    """`73.5 %`."""
+    return f"{100 * share:.1f} %"
+
+
+def duration(seconds: float) -> str:
+    """`12 s`, `1 m 5 s`, `2 h 5 m`, `3 d 4 h`: the two largest units."""
+    left = max(round(seconds), 0)
+    if left < 60:
+        return f"{left} s"
+    if left < 3600:
+        return f"{left // 60} m {left % 60} s"
+    minutes = round(left / 60)
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60} m"
+    hours = round(left / 3600)
+    return f"{hours // 24} d {hours % 24} h"
+
+
 def spoken(text: str) -> str:
     """For a screen reader, which would call × a letter or nothing: `64 × 13 × 13` as `64 by 13 by 13`."""
     return text.replace("×", "by").replace(" · ", ", ")
+
+
+def own_error(error: Exception | str) -> str:
+    """The sentence for a mistake of the program's own, whose details are in the log."""
+    return f"An error of the program’s own stopped this: {error}. The log says more."

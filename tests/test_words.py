@@ -1,10 +1,10 @@
-"""Numbers and places in words."""
+"""Numbers, times and places in words."""
 
 from __future__ import annotations
 
 import pytest
 
-from cnnstudio.gui.widgets.words import ordinal, plural, rounded, spoken
+from cnnstudio.words import duration, ordinal, percent, plural, rounded, spoken
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,26 @@ def test_one_is_no_plural() -> None:
 
 def test_signs_are_spoken_as_words() -> None:
     assert spoken("64 × 13 × 13 · sees 8 × 8") == "64 by 13 by 13, sees 8 by 8"
+
+
+def test_shares_have_one_digit_after_the_point() -> None:
+    assert [percent(share) for share in (0.0, 0.7735, 1.0)] == ["0.0 %", "77.3 %", "100.0 %"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 m 0 s"),
+        (65, "1 m 5 s"),
+        (72, "1 m 12 s"),
+        (3599.7, "1 h 0 m"),
+        (7500, "2 h 5 m"),
+        (86_390, "1 d 0 h"),
+        (100 * 3600, "4 d 4 h"),
+        (-3, "0 s"),
+    ],
+)
+def test_durations_have_their_two_largest_units(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
