@@ -17,6 +17,21 @@ class FileError(UserError):
     """A file that cannot be read or written, in one plain sentence."""
 
 
+def exists(path: Path) -> bool:
+    """Whether there is such a file or folder; what the system cannot look for (a name too long) is not."""
+    return os.path.exists(path)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder, with no error either for what the system cannot look for."""
+    return os.path.isdir(path)
+
+
+def with_home(path: str | Path) -> Path:
+    """The path with the user's folder in place of a leading ~; one with an unknown user's stays as it is."""
+    return Path(os.path.expanduser(path))
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A new file to write into, which takes the place of `path` when the block ends well.

@@ -15,5 +15,5 @@ def home() -> Path:
     """
     chosen = os.environ.get("CNNSTUDIO_HOME")
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        return Path(os.path.expanduser(chosen)).absolute()
     return Path(platformdirs.user_data_dir("cnnstudio", appauthor=False))

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from cnnstudio.files import FileError, read_json, replacing, write_atomically, write_json
+from cnnstudio.files import (
+    FileError,
+    exists,
+    is_folder,
+    read_json,
+    replacing,
+    with_home,
+    write_atomically,
+    write_json,
+)
 from cnnstudio.home import home
 
 
@@ -16,6 +25,20 @@ def test_written_bytes_are_the_whole_content(tmp_path: Path) -> None:
     write_atomically(path, b"long content")
     write_atomically(path, b"short")
     assert path.read_bytes() == b"short"
+
+
+def test_what_the_system_cannot_look_for_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert [exists(tmp_path), exists(tmp_path / "file"), exists(tmp_path / "no")] == [True, True, False]
+    assert [is_folder(tmp_path), is_folder(tmp_path / "file")] == [True, False]
+    assert not exists(tmp_path / ("x" * 300))
+    assert not is_folder(tmp_path / ("x" * 300))
+
+
+def test_an_unknown_users_folder_is_a_plain_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert with_home("~/model") == tmp_path / "model"
+    assert with_home("~nobody-of-this-name/model") == Path("~nobody-of-this-name/model")
 
 
 def test_a_failed_write_leaves_the_old_content_and_no_rubbish(tmp_path: Path) -> None:

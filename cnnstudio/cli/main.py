@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cnnstudio import __version__
 from cnnstudio.cli.command import DONE, FAILED, STOPPED, WRONG_INPUT, Command, Parser, UsageError, commands
+from cnnstudio.files import exists
 from cnnstudio.layers.errors import UserError
 
 _DESCRIPTION = (
@@ -84,7 +85,7 @@ def _with_command(arguments: Sequence[str]) -> list[str]:
     first = arguments[0]
     if first in commands() or first.startswith("-"):
         return list(arguments)
-    if Path(first).exists() or first.endswith(".json") or os.sep in first:
+    if exists(Path(first)) or first.endswith(".json") or os.sep in first:
         return ["gui", *arguments]
     raise UsageError(f"there is no command and no file “{first}”; the commands are {', '.join(commands())}")
 

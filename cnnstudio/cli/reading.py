@@ -10,6 +10,7 @@ from typing import Any
 
 from cnnstudio.cli.command import Parser, UsageError
 from cnnstudio.design.network import Network
+from cnnstudio.files import exists, is_folder
 from cnnstudio.layers.errors import ParameterError
 from cnnstudio.layers.params import Parameter
 
@@ -24,11 +25,11 @@ def read_design_argument(text: str) -> Network:
     from cnnstudio.design.templates import templates
 
     path = Path(text)
-    if path.is_dir():
+    if is_folder(path):
         raise UsageError(f"{text} is a folder, but a design is a file that ends in {SUFFIX}")
-    if not path.exists() and text in templates():
+    if not exists(path) and text in templates():
         return templates()[text].network
-    if not path.exists():
+    if not exists(path):
         names = ", ".join(templates())
         raise UsageError(f"there is no file “{text}” and no template of that name; the templates are {names}")
     return read_design(path)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from cnnstudio.data.progress import CancelFunction, Progress, ProgressFunction, check, ignore, never
+from cnnstudio.files import exists
 from cnnstudio.layers.errors import UserError
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Exporter(ABC):
 @contextmanager
 def _workshop(folder: Path) -> Iterator[Path]:
     """An empty folder inside `folder`, gone afterwards. Raises ExportError where nothing can be written."""
-    made = not folder.exists()
+    made = not exists(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         workshop = Path(tempfile.mkdtemp(prefix=".export-", dir=folder))

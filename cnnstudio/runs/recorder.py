@@ -23,7 +23,7 @@ from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.analysis import analyse
 from cnnstudio.design.file import write_design
 from cnnstudio.design.network import Network
-from cnnstudio.files import FileError, write_json
+from cnnstudio.files import FileError, exists, is_folder, write_json
 from cnnstudio.insight.feature_maps import look
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.event_log import EventLog, forget_after
@@ -106,7 +106,7 @@ class RunRecorder:
     ) -> None:
         self.folder = folder
         self._prepared = prepared
-        self._about = about
+        self._about = {"id": folder.name, **about}
         self._forward = forward
         self._context = ExitStack()
         self._log = EventLog(folder / EVENTS_FILE, self._warn)
@@ -118,11 +118,11 @@ class RunRecorder:
         self._snapshots_fail = False
 
     def __enter__(self) -> Self:
-        made = not self.folder.exists()
+        made = not exists(self.folder)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._context.enter_context(RunLock(self.folder))
-            if not (self.folder / RUN_FILE).exists():
+            if not exists(self.folder / RUN_FILE):
                 self._write_description()
         except BlockingIOError:
             raise RunError(f"The run in {self.folder} is being written by another program.") from None
@@ -238,12 +238,12 @@ def _new_folder(name: str) -> Path:
 
 def _fresh(folder: Path) -> Path:
     """The folder, if a new run can have it."""
-    if (folder / RUN_FILE).exists():
+    if exists(folder / RUN_FILE):
         raise RunError(f"There is a run in {folder} already: let it go on (resume), or give another folder.")
-    if folder.exists() and not folder.is_dir():
+    if exists(folder) and not is_folder(folder):
         raise RunError(f"{folder} is a file: a run needs a folder.")
     try:
-        occupied = folder.exists() and any(path.name != LOCK_FILE for path in folder.iterdir())
+        occupied = exists(folder) and any(path.name != LOCK_FILE for path in folder.iterdir())
     except OSError as error:
         raise RunError(f"The run cannot be written to {folder}: {error.strerror}.") from None
     if occupied:

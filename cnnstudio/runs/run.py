@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cnnstudio.design.file import DesignError, read_design
 from cnnstudio.design.network import Network
-from cnnstudio.files import FileError, read_json
+from cnnstudio.files import FileError, exists, read_json
 from cnnstudio.home import home
 from cnnstudio.layers.params import shorten
 from cnnstudio.runs.errors import RunError
@@ -48,7 +48,7 @@ class Run:
     def open(cls, folder: Path) -> Run:
         """The run in that folder. Raises RunError."""
         path = folder / RUN_FILE
-        if not path.exists():
+        if not exists(path):
             raise RunError(f"There is no run in {folder}: a run is a folder with a {RUN_FILE} in it.")
         try:
             about = read_json(path)
@@ -158,7 +158,7 @@ class Run:
     def snapshot(self, epoch: int) -> Snapshot:
         """What the layers made of the example pictures then. Raises RunError where there is none."""
         path = snapshot_path(self.folder, epoch)
-        if not path.exists():
+        if not exists(path):
             raise RunError(f"The run has no snapshot of epoch {epoch}.")
         return Snapshot(path, epoch)
 
@@ -202,9 +202,9 @@ def list_runs(folder: Path | None = None) -> list[Run]:
 def find_run(id_or_folder: str | Path) -> Run:
     """The run of that id, or in that folder. Raises RunError."""
     place = Path(id_or_folder)
-    if (place / RUN_FILE).exists():
+    if exists(place / RUN_FILE):
         return Run.open(place)
-    if place.name == str(id_or_folder) and (runs_folder() / place / RUN_FILE).exists():
+    if place.name == str(id_or_folder) and exists(runs_folder() / place / RUN_FILE):
         return Run.open(runs_folder() / place)
     known = ", ".join(run.id for run in list_runs()[:3]) or "none yet"
     raise RunError(

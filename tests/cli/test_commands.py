@@ -219,6 +219,36 @@ def test_a_wrong_command_line_gets_one_plain_line_and_status_2(
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        ["summary", "LONG"],
+        ["LONG/design.json"],
+        ["gui", "LONG"],
+        ["train", "lesson-32", "--data", "LONG"],
+        ["train", "lesson-32", "--data", "shapes", "--run", "LONG"],
+        ["train", "lesson-32", "--data", "~nobody-of-this-name"],
+        ["train", "lesson-32", "--recipe", "LONG"],
+        ["train", "lesson-32", "--run", "LONG", "--resume"],
+        ["evaluate", "LONG"],
+        ["predict", "LONG", "a.png"],
+        ["export", "LONG", "--format", "onnx", "--out", "model"],
+        ["runs", "show", "LONG"],
+        ["data", "info", "LONG"],
+        ["data", "add", "LONG"],
+        ["data", "download", "cifar10", "--archive", "LONG"],
+        ["template", "write", "lenet-5", "--out", "LONG"],
+    ],
+    ids=" ".join,
+)
+def test_a_name_that_no_file_can_have_is_wrong_input_like_others(
+    arguments: list[str], capsys: Output, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([word.replace("LONG", "x" * 300) for word in arguments]) == 2
+    complaint(capsys)
+
+
+@pytest.mark.parametrize(
     ("content", "expected"),
     [
         (b"\x89PNG\r\n\x1a\n\0\0\xff", "no design"),

@@ -59,6 +59,13 @@ def test_a_run_tells_later_what_it_said_while_it_trained(tmp_path: Path) -> None
     assert (run.name, run.dataset_name, run.dataset_fingerprint) == ("Tiny", "colours", DATA.fingerprint)
 
 
+def test_the_description_names_the_run(tmp_path: Path) -> None:
+    trained(tmp_path / "run")
+    about = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert next(iter(about)) == "id"
+    assert about["id"] == Run.open(tmp_path / "run").id == "run"
+
+
 def test_the_weights_of_a_run_give_the_scores_that_it_told(tmp_path: Path) -> None:
     trained(tmp_path / "run")
     run = Run.open(tmp_path / "run")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cnnstudio.cli.command import DONE, FAILED, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.output import LiveLine, print_json
 from cnnstudio.cli.reading import RUN_HELP
+from cnnstudio.files import exists, is_folder
 
 if TYPE_CHECKING:
     from cnnstudio.export import Exporter
@@ -39,7 +40,7 @@ class Export(Command):
 
         chosen = chosen_exporters(options.format.split(","))
         run = find_run(options.run)
-        if options.out.exists() and not options.out.is_dir():
+        if exists(options.out) and not is_folder(options.out):
             raise UsageError(f"--out: {options.out} is a file; a folder is needed")
         results, failures = _export(run, chosen, options)
         if options.json:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from cnnstudio.cli.command import Command, Parser, UsageError
+from cnnstudio.files import exists
 
 
 class Window(Command):
@@ -33,7 +34,7 @@ class Window(Command):
 
 def _existing(text: str) -> str:
     """A design's file or a run's folder; a run of the user's own can be named too. Raises UsageError."""
-    if Path(text).exists():
+    if exists(Path(text)):
         return text
 
     from cnnstudio.runs.run import RunError, find_run

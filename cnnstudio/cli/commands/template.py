@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cnnstudio.cli.command import DONE, Command, Parser, UsageError, add_json_option, add_subcommands
 from cnnstudio.cli.output import print_json, table
+from cnnstudio.files import is_folder
 
 
 class TemplateCommand(Command):
@@ -58,7 +59,7 @@ def _write(name: str, path: Path, as_json: bool) -> int:
     from cnnstudio.design.templates import template
 
     network = template(name).network
-    if path.is_dir():
+    if is_folder(path):
         raise UsageError(f"--out: {path} is a folder; say a file in it, such as {path / f'{name}.cnn.json'}")
     write_design(path, network)
     if as_json:

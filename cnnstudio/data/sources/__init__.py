@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources.base import Source
+from cnnstudio.files import exists, is_folder, with_home
 
 __all__ = ["Source", "add_folder", "find_source", "sources"]
 
@@ -41,11 +42,11 @@ def find_source(name_or_folder: str) -> Source:
     for source in there:
         if wanted in (source.name.lower(), source.title.lower()):
             return source
-    path = Path(name_or_folder).expanduser()
-    if name_or_folder.strip() and path.is_dir():
+    path = with_home(name_or_folder)
+    if name_or_folder.strip() and is_folder(path):
         return ImageFolder(path)
     names = ", ".join(source.name for source in there)
-    if path.is_file():
+    if exists(path) and not is_folder(path):
         raise DataError(f"{path} is a file: give a folder of pictures, or one of {names}.")
     raise DataError(
         f"There is no data set or folder “{name_or_folder}”: there are {names}, or give a folder of pictures."

@@ -28,6 +28,7 @@ from cnnstudio.data.progress import (
 )
 from cnnstudio.data.sources.base import Source, datasets_folder
 from cnnstudio.data.sources.folder_list import remembered_folders
+from cnnstudio.files import is_folder, with_home
 
 VERSION = 1
 """Goes up with every change to how pictures are read, so that no kept copy of an older kind is used."""
@@ -62,7 +63,7 @@ class ImageFolder(Source):
     built_in: ClassVar[bool] = False
 
     def __init__(self, folder: Path, name: str = "", seed: int = 0) -> None:
-        self.folder = Path(os.path.abspath(folder.expanduser()))
+        self.folder = Path(os.path.abspath(with_home(folder)))
         self.name = name or self.folder.name
         self.title = self.name
         self.description = f"Pictures in {self.folder}"
@@ -73,7 +74,7 @@ class ImageFolder(Source):
         return [cls(folder, name) for name, folder in remembered_folders().items()]
 
     def available(self) -> bool:
-        return self.folder.is_dir()
+        return is_folder(self.folder)
 
     def info(self) -> dict[str, Any]:
         about = super().info() | {"folder": str(self.folder)}
@@ -89,7 +90,7 @@ class ImageFolder(Source):
 
     def listing(self) -> Listing:
         """What the folder holds, by names alone. Raises DataError for what cannot become a data set."""
-        if not self.folder.is_dir():
+        if not is_folder(self.folder):
             raise DataError(f"There is no folder {self.folder}.")
         try:
             below = {entry.name.lower(): entry for entry in sorted(self.folder.iterdir()) if _counts(entry)}
