@@ -62,8 +62,3 @@ def duration(seconds: float) -> str:
 def spoken(text: str) -> str:
     """For a screen reader, which would call × a letter or nothing: `64 × 13 × 13` as `64 by 13 by 13`."""
     return text.replace("×", "by").replace(" · ", ", ")
-
-
-def own_error(error: Exception | str) -> str:
-    """The sentence for a mistake of the program's own, whose details are in the log."""
-    return f"An error of the program’s own stopped this: {error}. The log says more."

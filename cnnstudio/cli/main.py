@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,10 @@ from cnnstudio import __version__
 from cnnstudio.cli.command import DONE, FAILED, STOPPED, WRONG_INPUT, Command, Parser, UsageError, commands
 from cnnstudio.files import exists
 from cnnstudio.layers.errors import UserError
+from cnnstudio.layers.params import shorten
+from cnnstudio.log import own_error, start_log
+
+_log = logging.getLogger(__name__)
 
 _DESCRIPTION = (
     "Draw a convolutional network, train it, watch it learn, take it away. "
@@ -45,6 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         return _complain(f"{place}{error.strerror or error}", FAILED)
+    except Exception as error:
+        start_log(on_screen=False)
+        _log.exception("An exception that nobody caught")
+        return _complain(own_error(f"{type(error).__name__}: {shorten(str(error), 200)}"), FAILED)
     except SystemExit as end:
         # --help and --version end argparse this way.
         return end.code if isinstance(end.code, int) else DONE

@@ -79,9 +79,10 @@ def download(
     What has arrived stands in `<path>.part` until it is whole and its MD5 is right; the next call goes on
     there. Raises DataError (what went wrong, and what to do) or Cancelled.
     """
-    if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
+    if not _is_address(url):
         raise DataError(
-            f"{url} is not an address to download from: it has to begin with https:// or http://."
+            f"{url} is not an address to download from: it has to begin with https:// or http://, and then "
+            "name a server."
         )
     part = path.with_name(path.name + ".part")
     tell = throttled(progress)
@@ -102,6 +103,14 @@ def download(
         os.replace(part, path)
     except OSError as error:
         raise DataError(f"Cannot write {part}: {error.strerror or error}.") from error
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        return False
 
 
 def file_md5(path: Path, cancelled: CancelFunction = never) -> str:

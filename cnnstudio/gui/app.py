@@ -15,13 +15,14 @@ from cnnstudio import __version__
 from cnnstudio.data.sources import find_source
 from cnnstudio.design.templates import templates
 from cnnstudio.gui.main_window import MainWindow
-from cnnstudio.gui.mistakes import start_log, tell_mistakes
+from cnnstudio.gui.mistakes import tell_mistakes
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.settings import Settings
 from cnnstudio.gui.theme import theme
 from cnnstudio.gui.training.session import TrainingSession
 from cnnstudio.gui.training.worker import threads_left
 from cnnstudio.home import home
+from cnnstudio.log import start_log
 from cnnstudio.resources import resource
 
 _OFFER = (
@@ -96,7 +97,7 @@ def _first_dataset(settings: Settings) -> str:
 
 def main(path: str | None = None) -> int:
     """Shows the window and runs until it is closed."""
-    start_log()
+    start_log(on_screen=True)
     app = application()
     window = create_window(path)
     tell_mistakes(lambda sentence: window.notice.show_sentence(sentence, wrong=True))

@@ -1,41 +1,15 @@
-"""Errors of the program's own: written to a log, told in one sentence, and no reason to lose the design."""
+"""Errors of the program's own: written to the log, told in one sentence, and no reason to lose the design."""
 
 from __future__ import annotations
 
 import logging
 import sys
 from collections.abc import Callable
-from logging.handlers import RotatingFileHandler
-from pathlib import Path
 from types import TracebackType
 
-from cnnstudio.home import home
-
-_LARGEST_LOG = 1_000_000
+from cnnstudio.log import log_path
 
 _log = logging.getLogger(__name__)
-
-
-def log_path() -> Path:
-    """Where warnings and errors are written."""
-    return home() / "cnnstudio.log"
-
-
-def start_log() -> None:
-    """Writes what the program logs to a file as well; where that cannot be, to standard error alone."""
-    handlers: list[logging.Handler] = [logging.StreamHandler()]
-    try:
-        log_path().parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(
-            RotatingFileHandler(
-                log_path(), maxBytes=_LARGEST_LOG, backupCount=1, encoding="utf-8", delay=True
-            )
-        )
-    except OSError as error:
-        _log.warning("There is no log file: %s", error)
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=handlers
-    )
 
 
 def tell_mistakes(tell: Callable[[str], None]) -> None:

@@ -283,6 +283,33 @@ def test_ctrl_c_ends_with_130(capsys: Output, monkeypatch: pytest.MonkeyPatch) -
     assert complaint(capsys) == "cnnstudio: stopped\n"
 
 
+def broken_inside(home: Path) -> subprocess.CompletedProcess[str]:
+    """A command that runs into a mistake of the program's own."""
+    code = (
+        "import sys; from cnnstudio.cli.command import commands; from cnnstudio.cli.main import main\n"
+        "commands()['summary'].run = lambda options: {}['no such key']\n"
+        "sys.exit(main(['summary', 'lenet-5']))"
+    )
+    return run("-c", code, CNNSTUDIO_HOME=str(home))
+
+
+def test_a_mistake_of_the_programs_own_is_one_line_and_the_rest_is_in_the_log(home: Path) -> None:
+    done = broken_inside(home)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "cnnstudio: An error of the program’s own stopped this: KeyError: 'no such key'. "
+        f"{home / 'cnnstudio.log'} says more.\n"
+    )
+    assert "Traceback" in (home / "cnnstudio.log").read_text()
+
+
+def test_without_a_log_it_is_one_line_too(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    done = broken_inside(tmp_path / "file" / "home")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.endswith("'no such key'.\n")
+
+
 # Help
 
 

@@ -172,9 +172,10 @@ def test_a_server_that_never_ends_is_cut_off(target: Path) -> None:
         download(server.url, target, EXPECTED)
 
 
-def test_an_address_of_another_kind_is_refused(target: Path) -> None:
+@pytest.mark.parametrize("address", ["file:///etc/hostname", "http://[::1", "http://", "cifar.tar.gz"])
+def test_an_address_of_another_kind_is_refused(address: str, target: Path) -> None:
     with pytest.raises(DataError, match="has to begin with https://"):
-        download("file:///etc/hostname", target, EXPECTED)
+        download(address, target, EXPECTED)
 
 
 @pytest.mark.parametrize("sent", [0, 65_536])

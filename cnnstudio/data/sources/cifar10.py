@@ -82,13 +82,23 @@ class Cifar10(Source):
     def download(
         self, progress: ProgressFunction = ignore, cancelled: CancelFunction = never, url: str | None = None
     ) -> None:
-        """Download and unpack. `url` is by default $CNNSTUDIO_CIFAR10_URL, else the author's page."""
+        """Download and unpack. `url` is by default $CNNSTUDIO_CIFAR10_URL, else the author's page.
+
+        An archive that is here already, because it could not be unpacked then, is not fetched again.
+        """
         archive = self.folder / "cifar-10-python.tar.gz"
         expected = Expected(self.title, self._release.archive_md5, self._release.archive_size)
         url = url or os.environ.get("CNNSTUDIO_CIFAR10_URL") or URL
-        download(url, archive, expected, progress, cancelled, self._patience)
+        if not self._is_here(archive, cancelled):
+            download(url, archive, expected, progress, cancelled, self._patience)
         self._unpack(archive, progress, cancelled)
         archive.unlink(missing_ok=True)
+
+    def _is_here(self, archive: Path, cancelled: CancelFunction) -> bool:
+        try:
+            return file_md5(archive, cancelled) == self._release.archive_md5
+        except OSError:
+            return False
 
     def import_archive(
         self, path: Path, progress: ProgressFunction = ignore, cancelled: CancelFunction = never

@@ -12,10 +12,9 @@ from PySide6.QtCore import QObject, Signal
 
 from cnnstudio.data.progress import CancelFunction, Cancelled, ProgressFunction, throttled
 from cnnstudio.layers.base import UserError
+from cnnstudio.log import own_error
 
 WorkFunction = Callable[[ProgressFunction, CancelFunction], Any]
-
-_OWN_ERROR = "An error of the program’s own stopped this: {error}. The log says more."
 
 _log = logging.getLogger(__name__)
 
@@ -114,4 +113,4 @@ def _result(function: WorkFunction, cancel: threading.Event, relay: _Relay) -> t
         return False, str(error)
     except Exception as error:
         _log.exception("Work on the data failed")
-        return False, _OWN_ERROR.format(error=error)
+        return False, own_error(error)

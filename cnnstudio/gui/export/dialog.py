@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 from cnnstudio.data.progress import CancelFunction, Progress, ProgressFunction
 from cnnstudio.design.file import read_design
 from cnnstudio.export import Exporter, ExportResult, exporters
+from cnnstudio.files import exists, with_home
 from cnnstudio.gui.training.job import Job
 from cnnstudio.gui.training.session import TrainingSession
 from cnnstudio.gui.widgets.labels import Label, Line, Panel
@@ -142,23 +143,26 @@ class ExportDialog(QDialog):
     def _chosen(self) -> list[Exporter]:
         return [exporters()[name] for name, box in self._formats.items() if box.isChecked()]
 
+    @property
+    def _target(self) -> Path:
+        """The folder that the field names, in which ~ stands for the user's own."""
+        return with_home(self._folder.text().strip())
+
     def _on_changed(self) -> None:
-        folder = self._folder.text().strip()
-        self._export.setEnabled(bool(self._chosen() and folder) and self._job is None)
-        there = [
-            name for exporter in self._chosen() for name in exporter.files if Path(folder, name).exists()
-        ]
+        named, folder = bool(self._folder.text().strip()), self._target
+        self._export.setEnabled(bool(self._chosen()) and named and self._job is None)
+        there = [name for exporter in self._chosen() for name in exporter.files if exists(folder / name)]
         names = ", ".join(dict.fromkeys(there))
-        self._note.setText(f"Replaces in this folder: {names}" if folder and names else "")
+        self._note.setText(f"Replaces in this folder: {names}" if named and names else "")
         self._note.setVisible(bool(self._note.text()))
 
     def _on_browse(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "A folder for the files", self._folder.text())
+        folder = QFileDialog.getExistingDirectory(self, "A folder for the files", str(self._target))
         if folder:
             self._folder.setText(folder)
 
     def _on_export(self) -> None:
-        chosen, folder = self._chosen(), Path(self._folder.text().strip()).expanduser()
+        chosen, folder = self._chosen(), self._target
         run, verify = self._run, self._verify.isChecked()
         self._show_outcomes([])
         self._progress.begin("Getting ready")
@@ -191,7 +195,7 @@ class ExportDialog(QDialog):
         self._add_line("The export was called off; files that were written before are whole.", wrong=False)
 
     def _on_open(self) -> None:
-        QDesktopServices.openUrl(QUrl.fromLocalFile(self._folder.text().strip()))
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._target)))
 
     # What is shown
 

@@ -27,6 +27,7 @@ from cnnstudio.design.network import Network
 from cnnstudio.gui.training.job import Job, JobFunction
 from cnnstudio.gui.training.worker import ComputingThread
 from cnnstudio.layers.base import UserError
+from cnnstudio.log import own_error
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import Event, Finished, Paused, Resumed, SnapshotTaken, Started
 from cnnstudio.training.recipe import Recipe
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from cnnstudio.insight.feature_maps import FeatureMapProbe
 
 DRAIN_EVERY_MS = 40
-_OWN_ERROR = "An error of the program’s own stopped this: {error}. The log says more."
 
 _log = logging.getLogger(__name__)
 
@@ -217,7 +217,7 @@ class TrainingSession(QObject):
             _log.exception("Training failed")
             # After Started, the Finished event has said that it failed.
             if not started:
-                self._tell_failed(_OWN_ERROR.format(error=_short(error)))
+                self._tell_failed(own_error(_short(error)))
         finally:
             self._tell(lambda: self._set_state(State.IDLE))
 
@@ -269,7 +269,7 @@ class TrainingSession(QObject):
             self._tell(lambda: job.failed(sentence))
         except Exception as error:
             _log.exception("A job failed")
-            sentence = _OWN_ERROR.format(error=_short(error))
+            sentence = own_error(_short(error))
             self._tell(lambda: job.failed(sentence))
         finally:
             self._tell(lambda: self._jobs.discard(job))

@@ -95,6 +95,24 @@ def test_a_cancelled_download_can_be_taken_up_again(source: Cifar10, server: Ser
     assert source.available()
 
 
+def test_an_archive_that_arrived_but_was_not_unpacked_is_not_fetched_again(
+    source: Cifar10, server: Server
+) -> None:
+    unpacking: list[Progress] = []
+
+    def hear(news: Progress) -> None:
+        if not news.text.startswith("Downloading"):
+            unpacking.append(news)
+
+    with pytest.raises(Cancelled):
+        source.download(hear, lambda: bool(unpacking), url=server.url)
+    assert files_below(source.folder) == ["cifar-10-python.tar.gz"]
+    source.download(url=server.url)
+    assert len(server.asked_ranges) == 1
+    assert source.available()
+    assert "cifar-10-python.tar.gz" not in files_below(source.folder)
+
+
 def test_before_it_is_here_loading_says_how_to_get_it(source: Cifar10) -> None:
     with pytest.raises(DataError, match=r"is not on this computer yet: download it .* or give your own copy"):
         source.load()

@@ -110,6 +110,28 @@ def test_it_says_beforehand_what_would_be_replaced(dialog: ExportDialog, tmp_pat
     assert "Replaces in this folder: model.onnx" in shown(dialog)
 
 
+def test_the_users_folder_is_meant_by_its_sign_everywhere(
+    dialog: ExportDialog, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    opened: list[str] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.onnx").write_bytes(b"old")
+    choose(dialog, "onnx")
+    field(dialog).setText("~/model")
+    assert "Replaces in this folder: model.onnx" in shown(dialog)
+    button(dialog, "openFolder").show()
+    press(qtbot, dialog, "openFolder")
+    assert opened == [str(tmp_path / "model")]
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "~nobody-of-this-name"])
+def test_any_name_can_be_typed(dialog: ExportDialog, name: str) -> None:
+    field(dialog).setText(name)
+    assert "Replaces" not in shown(dialog)
+
+
 def test_without_a_format_or_a_folder_there_is_nothing_to_press(dialog: ExportDialog) -> None:
     choose(dialog)
     assert not button(dialog, "export").isEnabled()

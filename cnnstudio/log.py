@@ -1,0 +1,41 @@
+"""Where the program writes down what went wrong inside it, and the sentence that says so."""
+
+from __future__ import annotations
+
+import logging
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from cnnstudio.files import exists
+from cnnstudio.home import home
+
+_LARGEST = 1_000_000
+
+_log = logging.getLogger(__name__)
+
+
+def log_path() -> Path:
+    """Where warnings and errors are written."""
+    return home() / "cnnstudio.log"
+
+
+def start_log(*, on_screen: bool) -> None:
+    """Writes what the program logs to a file, where there can be one, and on standard error where asked."""
+    handlers: list[logging.Handler] = [logging.StreamHandler() if on_screen else logging.NullHandler()]
+    problem = None
+    try:
+        log_path().parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(RotatingFileHandler(log_path(), maxBytes=_LARGEST, backupCount=1, encoding="utf-8"))
+    except OSError as error:
+        problem = error
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=handlers
+    )
+    if problem is not None:
+        _log.warning("There is no log file: %s", problem)
+
+
+def own_error(error: Exception | str) -> str:
+    """The sentence for a mistake of the program's own that stopped what the user wanted."""
+    more = f" {log_path()} says more." if exists(log_path()) else ""
+    return f"An error of the program’s own stopped this: {error}.{more}"
