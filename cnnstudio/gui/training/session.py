@@ -86,11 +86,12 @@ class TrainingSession(QObject):
         self._queue: queue.SimpleQueue[Event | _News] = queue.SimpleQueue()
         self._unread: deque[Event | _News] = deque()
         self._jobs: set[Job] = set()
+        self._watching = threading.Lock()
         self._watched: tuple[str, int] | None = None
         self._probe: FeatureMapProbe | None = None
         self._preloaded = False
         self._main_is_ready = threading.Event()
-        self._dataset: tuple[str, Dataset] | None = None
+        self._dataset: Dataset | None = None
         self._thread = ComputingThread(self)
         self._thread.done.connect(self._on_task_done)
         self._torch_loaded.connect(self._on_torch_loaded)
@@ -145,9 +146,10 @@ class TrainingSession(QObject):
 
     def watch(self, node_id: str, picture: int) -> None:
         """The layer and the example picture whose feature maps are wanted while it trains."""
-        self._watched = (node_id, picture)
-        if self._probe is not None:
-            self._probe.watch(node_id, picture)
+        with self._watching:
+            self._watched = (node_id, picture)
+            if self._probe is not None:
+                self._probe.watch(node_id, picture)
 
     def run_job(
         self,
@@ -233,26 +235,31 @@ class TrainingSession(QObject):
         from cnnstudio.insight.feature_maps import FeatureMapProbe
         from cnnstudio.runs.recorder import start_run
 
-        self._probe = FeatureMapProbe()
-        if self._watched is not None:
-            self._probe.watch(*self._watched)
+        probe = FeatureMapProbe()
+        with self._watching:
+            self._probe = probe
+            if self._watched is not None:
+                probe.watch(*self._watched)
         try:
-            start_run(
-                network, dataset, recipe, source=source, control=control, emit=emit, probes=[self._probe]
-            )
+            start_run(network, dataset, recipe, source=source, control=control, emit=emit, probes=[probe])
         finally:
-            self._probe = None
+            with self._watching:
+                self._probe = None
 
     def _load(self, name: str, control: Control) -> Dataset:
-        """The data set, from memory where it was the last one."""
-        if self._dataset is None or self._dataset[0] != name:
-            self._dataset = None
-            dataset = find_source(name).load(self._tell_loading, control.stop.is_set)
-            self._dataset = (name, dataset)
-        loaded = self._dataset
+        """The data set, from memory where it is a built-in one and was the last."""
+        source = find_source(name)
+        dataset = self._dataset
+        if dataset is None or not source.built_in or dataset.name != source.name:
+            # Two data sets need not fit into memory.
+            self._dataset = dataset = None
+            dataset = source.load(self._tell_loading, control.stop.is_set)
+            # A folder's pictures may change, and so may the folder that a name stands for.
+            self._dataset = dataset if source.built_in else None
+        loaded = (name, dataset)
         self._tell(lambda: self.dataset_loaded.emit(loaded))
         self._tell_loading(DataProgress(0, None, "Getting ready"))
-        return loaded[1]
+        return dataset
 
     def _run_job(self, job: Job) -> None:
         try:

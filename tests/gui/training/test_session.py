@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import sys
 import threading
 import time
@@ -10,10 +11,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
+from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.data.progress import Cancelled
+from cnnstudio.data.sources import add_folder
+from cnnstudio.data.sources.folder_list import forget_folder
+from cnnstudio.data.sources.shapes import Shapes
 from cnnstudio.gui.training.session import State, TrainingSession
 from cnnstudio.layers.base import UserError
 from cnnstudio.training.control import Control
@@ -216,23 +222,97 @@ def test_data_that_are_not_there_are_a_sentence(play: Play, qtbot: QtBot) -> Non
     assert "There is no data set or folder “nowhere”" in sentence
 
 
-def test_a_data_set_is_loaded_once(
-    play: Play, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+class Loads:
+    """Loads data sets by the session, without training on them."""
+
+    def __init__(self, play: Play, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._play, self._qtbot = play, qtbot
+        self._loaded: list[tuple[str, Dataset]] = []
+        self.texts: list[str] = []
+        play.session.dataset_loaded.connect(self._loaded.append)
+        play.session.loading.connect(lambda news: self.texts.append(news.text))
+        monkeypatch.setattr(play.session, "_record", lambda *arguments: None)
+
+    def load(self, name: str) -> Dataset:
+        self._play.session.start(TINY, name, RECIPE)
+        until(self._qtbot, self._play, State.IDLE)
+        told, dataset = self._loaded[-1]
+        assert told == name
+        return dataset
+
+
+@pytest.fixture
+def loads(play: Play, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Loads:
+    return Loads(play, qtbot, monkeypatch)
+
+
+def test_a_built_in_data_set_is_loaded_once(loads: Loads, monkeypatch: pytest.MonkeyPatch) -> None:
+    split = Split(np.zeros((2, 3, 8, 8), np.uint8), np.arange(2))
+    monkeypatch.setattr(
+        Shapes, "load", lambda *arguments: Dataset("shapes", "Shapes", ("a", "b"), split, split)
+    )
+
+    assert loads.load("shapes") is loads.load("shapes")
+    assert loads.texts
+
+
+def test_pictures_that_were_added_to_a_folder_are_trained_too(loads: Loads, tmp_path: Path) -> None:
+    folder = picture_folder(tmp_path / "pictures")
+    before = loads.load(str(folder))
+    shutil.copy(folder / "train" / "dark" / "0.png", folder / "train" / "dark" / "new.png")
+
+    after = loads.load(str(folder))
+
+    assert len(after.train.labels) == len(before.train.labels) + 1
+
+
+def test_another_folder_under_the_name_of_a_forgotten_one_is_another_data_set(
+    loads: Loads, tmp_path: Path
 ) -> None:
-    folder = str(picture_folder(tmp_path / "pictures"))
-    loaded: list[tuple[str, object]] = []
-    texts: list[str] = []
-    play.session.dataset_loaded.connect(loaded.append)
-    play.session.loading.connect(lambda news: texts.append(news.text))
-    monkeypatch.setattr(play.session, "_record", lambda *arguments: None)
+    first, second = (picture_folder(tmp_path / place / "pets") for place in ("one", "two"))
+    for part in ("train", "test"):
+        (second / part / "dark").rename(second / part / "cats")
+    add_folder(first)
+    assert loads.load("pets").classes == ("bright", "dark")
 
-    for _ in range(2):
-        play.session.start(TINY, folder, RECIPE)
-        until(qtbot, play, State.IDLE)
+    forget_folder("pets")
+    add_folder(second)
 
-    assert [name for name, _ in loaded] == [folder, folder]
-    assert loaded[0][1] is loaded[1][1]
-    assert texts
+    assert loads.load("pets").classes == ("bright", "cats")
+
+
+def test_a_folder_named_like_a_built_in_data_set_is_not_taken_for_it(loads: Loads, tmp_path: Path) -> None:
+    loads.load("shapes")
+
+    assert loads.load(str(picture_folder(tmp_path / "shapes"))).classes == ("bright", "dark")
+
+
+def test_the_layer_that_was_asked_for_last_is_shown_however_the_threads_meet(
+    session: TrainingSession, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched: list[str] = []
+    begun, over = threading.Event(), threading.Event()
+
+    class SlowProbe:
+        def watch(self, node_id: str, picture: int) -> None:
+            if not watched and not begun.is_set():
+                begun.set()
+                over.wait(0.3)
+            watched.append(node_id)
+
+    monkeypatch.setattr(session, "_import_torch", lambda: None)
+    monkeypatch.setattr(session, "_load", lambda *arguments: None)
+    monkeypatch.setattr("cnnstudio.insight.feature_maps.FeatureMapProbe", SlowProbe)
+    monkeypatch.setattr("cnnstudio.runs.recorder.start_run", lambda *arguments, **options: None)
+    session.watch("old", 0)
+    session.start(TINY, "tiny", RECIPE)
+    assert begun.wait(10)
+
+    session.watch("new", 0)
+    over.set()
+
+    qtbot.waitUntil(lambda: session.state is State.IDLE)
+    assert watched == ["old", "new"]
 
 
 def test_a_job_works_beside_the_main_thread_and_tells_its_result(play: Play, qtbot: QtBot) -> None:
