@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from cnnstudio.data.dataset import DataError
+from cnnstudio.data.progress import CancelFunction, never
 from cnnstudio.data.sources.base import Source
 from cnnstudio.files import exists, is_folder, with_home
 
@@ -53,7 +54,7 @@ def find_source(name_or_folder: str) -> Source:
     )
 
 
-def add_folder(path: Path) -> Source:
+def add_folder(path: Path, cancelled: CancelFunction = never) -> Source:
     """Remember a folder of pictures as a source from now on. Raises DataError for one that holds no data set.
 
     A name that is taken gets a number; the same folder again stays the one source it is.
@@ -62,7 +63,7 @@ def add_folder(path: Path) -> Source:
     from cnnstudio.data.sources.image_folder import ImageFolder
 
     source = ImageFolder(path)
-    source.listing()
+    source.listing(cancelled)
     for name, folder in remembered_folders().items():
         if folder == source.folder:
             return ImageFolder(folder, name)

@@ -88,7 +88,7 @@ class ImageFolder(Source):
             "test": None if listing.test is None else len(listing.test),
         }
 
-    def listing(self) -> Listing:
+    def listing(self, cancelled: CancelFunction = never) -> Listing:
         """What the folder holds, by names alone. Raises DataError for what cannot become a data set."""
         if not is_folder(self.folder):
             raise DataError(f"There is no folder {self.folder}.")
@@ -99,8 +99,10 @@ class ImageFolder(Source):
             )
             test = next((below[name] for name in _TEST_NAMES if name in below and below[name].is_dir()), None)
             if train is None:
-                return self._checked(_classes_in(self.folder), None)
-            return self._checked(_classes_in(train), _classes_in(test) if test else None)
+                return self._checked(_classes_in(self.folder, cancelled), None)
+            return self._checked(
+                _classes_in(train, cancelled), _classes_in(test, cancelled) if test else None
+            )
         except OSError as error:
             raise DataError(
                 f"Cannot read {error.filename or self.folder}: {error.strerror or error}."
@@ -130,7 +132,7 @@ class ImageFolder(Source):
         return Listing(tuple(classes), labelled(train), None if test is None else labelled(test))
 
     def load(self, progress: ProgressFunction = ignore, cancelled: CancelFunction = never) -> Dataset:
-        listing = self.listing()
+        listing = self.listing(cancelled)
         place = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:12]
         path, key = datasets_folder() / "folders" / f"{place}.npz", self._key(listing)
         dataset = kept(path, key)
@@ -210,18 +212,19 @@ def _counts(entry: Path) -> bool:
     return not entry.name.startswith((".", "__MACOSX"))
 
 
-def _classes_in(folder: Path) -> dict[str, list[Path]]:
+def _classes_in(folder: Path, cancelled: CancelFunction) -> dict[str, list[Path]]:
     """Class -> its pictures, from all folders below it, in a fixed order; an empty folder is no class."""
     classes = {}
     for entry in sorted(folder.iterdir()):
-        if entry.is_dir() and _counts(entry) and (pictures := _pictures_below(entry)):
+        if entry.is_dir() and _counts(entry) and (pictures := _pictures_below(entry, cancelled)):
             classes[entry.name] = pictures
     return classes
 
 
-def _pictures_below(folder: Path) -> list[Path]:
+def _pictures_below(folder: Path, cancelled: CancelFunction) -> list[Path]:
     found = []
     for place, folders, files in os.walk(folder):
+        check(cancelled)
         folders[:] = [name for name in folders if _counts(Path(name))]
         paths = [Path(place, name) for name in files if _counts(Path(name))]
         found += [path for path in paths if path.suffix.lower() in SUFFIXES]

@@ -24,6 +24,7 @@ from cnnstudio.data.sources.folder_list import forget_folder
 from cnnstudio.gui.data.source_row import SourceRow
 from cnnstudio.gui.data.work import Work, WorkFunction
 from cnnstudio.gui.widgets.labels import Label
+from cnnstudio.gui.widgets.progress import ProgressLine
 from cnnstudio.layers.base import UserError
 
 _ARCHIVES = "Archives (*.tar.gz *.tgz);;All files (*)"
@@ -49,6 +50,9 @@ class DataDialog(QDialog):
         self._message = Label("", "help", "wrong", wrap=True)
         self._message.setObjectName("dataMessage")
         self._message.hide()
+        self._adding = ProgressLine()
+        self._adding.setObjectName("adding")
+        self._adding.cancelled.connect(lambda: self._on_cancel(None))
         self._compose()
         self._fill()
 
@@ -80,6 +84,7 @@ class DataDialog(QDialog):
         column.addWidget(Label("Pictures to learn from", "title"))
         column.addWidget(scroll, 1)
         column.addWidget(self._message)
+        column.addWidget(self._adding)
         column.addLayout(foot)
 
     # The list
@@ -156,13 +161,15 @@ class DataDialog(QDialog):
         if not folder:
             return
         self._say("")
+        self._adding.begin(f"Looking through {Path(folder).name or folder}")
 
         def add(progress: ProgressFunction, cancelled: CancelFunction) -> Source:
-            return add_folder(Path(folder))
+            return add_folder(Path(folder), cancelled)
 
         self._start(add, lambda _: None, self._on_added)
         assert self._work is not None
         self._work.failed.connect(lambda text: self._say(str(text)))
+        self._work.ended.connect(self._adding.hide)
         self._work.start()
 
     def _on_added(self, source: object) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
+from cnnstudio.data.progress import CancelFunction, ProgressFunction
 from cnnstudio.data.sources import Source, find_source, sources
+from cnnstudio.gui.data.work import Work
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.training.controls import TitledComboBox
 from cnnstudio.layers.base import UserError
@@ -26,6 +26,7 @@ class DataSelector(TitledComboBox):
         self.setToolTip("The pictures to train and test with")
         self._project = project
         self._sources: dict[str, Source] = {}
+        self._looking: Work | None = None
         self._on_dataset_changed(project.dataset_name)
         self.currentIndexChanged.connect(self._on_index_changed)
         project.dataset_changed.connect(self._on_dataset_changed)
@@ -68,7 +69,8 @@ class DataSelector(TitledComboBox):
             self._show_chosen()
             self.dialog_requested.emit(name)
         elif name != self._project.dataset_name:
-            self._project.set_dataset(name, known_classes(source), source.title)
+            # How many classes it has is looked up when the project says that it has another data set.
+            self._project.set_dataset(name, None, source.title)
 
     def _on_dataset_changed(self, _: object) -> None:
         name = self._project.dataset_name
@@ -77,7 +79,28 @@ class DataSelector(TitledComboBox):
         self._show_chosen()
         source = self._sources.get(name)
         if source is not None and self._project.classes is None:
-            self._project.set_dataset(name, known_classes(source), source.title)
+            self._look(name, source)
+
+    def _look(self, name: str, source: Source) -> None:
+        """Finds out how many classes there are. A folder is looked through beside the window."""
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+        if source.built_in:
+            self._tell_classes(name, source.title, known_classes(source))
+            return
+
+        def look(progress: ProgressFunction, cancelled: CancelFunction) -> int | None:
+            return known_classes(source)
+
+        self._looking = Work(look, self)
+        self._looking.done.connect(lambda classes: self._tell_classes(name, source.title, classes))
+        self._looking.start()
+
+    def _tell_classes(self, name: str, title: str, classes: int | None) -> None:
+        project = self._project
+        if classes is not None and project.dataset_name == name and project.classes is None:
+            project.set_dataset(name, classes, title)
 
 
 class RecipeSelector(TitledComboBox):
@@ -131,11 +154,3 @@ def recipe_in_words(recipe: Recipe) -> str:
         f"{recipe.epochs:,} epochs in batches of {recipe.batch_size:,} · "
         f"{recipe.optimizer}, learning rate {recipe.learning_rate:g}, {schedule}"
     )
-
-
-def title_of(name: str) -> str:
-    """The title of a data set by its name; of a folder that is in no list, its own name."""
-    try:
-        return find_source(name).title
-    except UserError:
-        return Path(name).name

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -18,6 +21,7 @@ from cnnstudio.data.sources import sources
 from cnnstudio.data.sources.cifar10 import Cifar10
 from cnnstudio.gui.data.dialog import DataDialog
 from cnnstudio.gui.data.source_row import SourceRow
+from cnnstudio.gui.widgets.progress import ProgressLine
 
 
 @pytest.fixture
@@ -171,6 +175,33 @@ def test_a_folder_of_pictures_is_added_and_can_be_used_and_removed(
     press(qtbot, dialog, "flowers", "remove")
     assert [source.name for source in sources()] == ["cifar10", "shapes"]
     assert len(list(folder.rglob("*.png"))) == 6
+
+
+def test_looking_through_a_folder_can_be_cancelled(
+    dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = picture_folder(tmp_path / "flowers")
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *arguments: str(folder))
+    walking, walk = threading.Event(), os.walk
+
+    def endless(place: Path) -> Iterator[Any]:
+        while True:
+            walking.set()
+            time.sleep(0.01)
+            yield from walk(place)
+
+    monkeypatch.setattr(os, "walk", endless)
+    qtbot.mouseClick(dialog.findChild(QPushButton, "addFolder"), Qt.MouseButton.LeftButton)
+    adding = dialog.findChild(ProgressLine, "adding")
+    assert walking.wait(10)
+    assert (adding.isVisible(), adding.sentence) == (True, "Looking through flowers")
+
+    qtbot.mouseClick(adding.findChild(QPushButton, "cancel"), Qt.MouseButton.LeftButton)
+
+    qtbot.waitUntil(lambda: not adding.isVisible())
+    assert [source.name for source in sources()] == ["cifar10", "shapes"]
+    assert not dialog.findChild(QLabel, "dataMessage").isVisible()
+    assert dialog.findChild(QPushButton, "addFolder").isEnabled()
 
 
 def test_a_folder_that_is_no_data_set_says_what_is_missing(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
@@ -13,6 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from cnnstudio.data.progress import Progress as DataProgress
 from cnnstudio.data.sources import add_folder
+from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.design.network import Network, Node
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.training.panel import TrainingPanel
@@ -222,7 +225,7 @@ def test_without_data_train_explains(stage: Stage) -> None:
 # Data and recipe
 
 
-def test_the_data_set_is_chosen_from_a_list(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
+def test_the_data_set_is_chosen_from_a_list(stage: Stage, tmp_path: Path) -> None:
     folder = add_folder(picture_folder(tmp_path / "Own pictures"))
     stage.panel.refresh_sources()
     combo = stage.combo("datasetSelector")
@@ -231,9 +234,52 @@ def test_the_data_set_is_chosen_from_a_list(stage: Stage, tmp_path: Path, qtbot:
     combo.setCurrentText(folder.title)
 
     assert stage.project.dataset_name == folder.name
-    assert stage.project.classes == 2
     stage.project.undo_stack.undo()
     assert combo.currentText() == "Shapes"
+
+
+def test_a_folder_is_looked_through_beside_the_window(
+    stage: Stage, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = add_folder(picture_folder(tmp_path / "Own pictures"))
+    stage.panel.refresh_sources()
+    threads: list[int] = []
+    listing = ImageFolder.listing
+
+    def look(source: ImageFolder, *arguments: Any) -> object:
+        threads.append(threading.get_ident())
+        return listing(source, *arguments)
+
+    monkeypatch.setattr(ImageFolder, "listing", look)
+
+    stage.combo("datasetSelector").setCurrentText(folder.title)
+
+    qtbot.waitUntil(lambda: stage.project.classes == 2)
+    assert threads
+    assert threading.get_ident() not in threads
+
+
+def test_what_was_found_in_a_folder_is_not_said_of_the_data_set_chosen_since(
+    stage: Stage, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = add_folder(picture_folder(tmp_path / "Own pictures"))
+    stage.panel.refresh_sources()
+    go_on, ended = threading.Event(), threading.Event()
+    info = ImageFolder.info
+
+    def slow(source: ImageFolder) -> dict[str, Any]:
+        go_on.wait(10)
+        ended.set()
+        return info(source)
+
+    monkeypatch.setattr(ImageFolder, "info", slow)
+    stage.combo("datasetSelector").setCurrentText(folder.title)
+    stage.combo("datasetSelector").setCurrentText("Shapes")
+    go_on.set()
+
+    qtbot.waitUntil(ended.is_set)
+    qtbot.wait(50)
+    assert (stage.project.dataset_name, stage.project.classes) == ("shapes", 10)
 
 
 def test_the_number_of_classes_is_known_before_the_pictures_are_loaded(stage: Stage) -> None:
@@ -260,13 +306,13 @@ def test_other_pictures_lead_to_the_dialog(stage: Stage) -> None:
     assert stage.combo("datasetSelector").currentText() == "Shapes"
 
 
-def test_a_folder_that_was_only_named_is_listed(stage: Stage, tmp_path: Path) -> None:
+def test_a_folder_that_was_only_named_is_listed(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
     folder = picture_folder(tmp_path / "Own pictures")
 
     stage.project.set_dataset(str(folder), None)
 
     assert stage.combo("datasetSelector").currentText() == "Own pictures"
-    assert stage.project.classes == 2
+    qtbot.waitUntil(lambda: stage.project.classes == 2)
 
 
 def test_keys_open_the_list_instead_of_changing_the_choice(stage: Stage, qtbot: QtBot) -> None:
