@@ -121,6 +121,8 @@ class Pair(Parameter):
     minimum: int = 1
     maximum: int = 1024
     optional: bool = False
+    empty: str = "empty"
+    """What None stands for, as people read it."""
 
     def check(self, value: Any) -> tuple[int, int] | None:
         if value is None and self.optional:
@@ -136,7 +138,7 @@ class Pair(Parameter):
         return None if value is None else list(value)
 
     def text(self, value: Any) -> str:
-        return "same as pool" if value is None else f"{value[0]} × {value[1]}"
+        return self.empty if value is None else f"{value[0]} × {value[1]}"
 
 
 def integer(
@@ -171,9 +173,10 @@ def pair(
     label: str = "",
     unit: str = "",
     optional: bool = False,
+    empty: str = "empty",
 ) -> Any:
-    """A dataclass field for height and width."""
-    return _field(Pair("", default, help, label, unit, maximum=maximum, optional=optional))
+    """A dataclass field for height and width; `empty` says what None stands for."""
+    return _field(Pair("", default, help, label, unit, maximum=maximum, optional=optional, empty=empty))
 
 
 def _field(parameter: Parameter) -> Any:

@@ -30,7 +30,7 @@ class Pooling2D(Layer):
 
     pool_size: tuple[int, int] = pair((2, 2), maximum=255, help="height × width in pixels")
     strides: tuple[int, int] | None = pair(
-        None, maximum=255, optional=True, help="pixels from one window to the next; empty: the pool size"
+        None, maximum=255, optional=True, empty="as pool size", help="pixels from one window to the next"
     )
     padding: str = choice("valid", ("valid", "same"), help="“same” pools the border too")
 

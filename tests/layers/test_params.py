@@ -35,7 +35,7 @@ class Sample:
     colour: str = choice("red", ("red", "green"), help="which")
     big_one: bool = flag(False, help="whether")
     size: tuple[int, int] = pair((1, 2), maximum=4, help="how large")
-    step: tuple[int, int] | None = pair(None, maximum=4, help="how far", optional=True)
+    step: tuple[int, int] | None = pair(None, maximum=4, help="how far", optional=True, empty="all the way")
     note: str = "no parameter"
 
     def __post_init__(self) -> None:
@@ -138,7 +138,7 @@ def test_every_value_of_the_range_goes_through_json_unchanged(parameter: Any, da
 
 def test_texts_for_people() -> None:
     assert [each.text(getattr(Sample(), each.name)) for each in parameters(Sample)] == [
-        *("3", "0.5", "red", "off", "1 × 2", "same as pool")
+        *("3", "0.5", "red", "off", "1 × 2", "all the way")
     ]
     assert Conv2D(8, 5, 2, "same", activation="relu").summary() == "8 filters 5 × 5, stride 2, same, relu"
 

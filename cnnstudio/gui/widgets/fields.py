@@ -139,7 +139,8 @@ class ChoiceField(QComboBox):
 
     def __init__(self, parameter: Choice) -> None:
         super().__init__()
-        self.addItems(parameter.choices)
+        self._choices = parameter.choices
+        self.addItems(self._choices)
         _teach(self)
         self.currentTextChanged.connect(self.edited.emit)
 
@@ -149,7 +150,10 @@ class ChoiceField(QComboBox):
     def set_value(self, value: str) -> None:
         if value != self.currentText():
             self.blockSignals(True)
-            if self.findText(value) < 0:
+            # A design from elsewhere may have another value, which is offered only as long as it is shown.
+            for index in range(self.count() - 1, len(self._choices) - 1, -1):
+                self.removeItem(index)
+            if value not in self._choices:
                 self.addItem(value)
             self.setCurrentText(value)
             self.blockSignals(False)
@@ -192,7 +196,7 @@ class PairField(QWidget):
         super().__init__()
         side = Integer(parameter.name, None, minimum=parameter.minimum, maximum=parameter.maximum)
         self._sides = (IntegerField(side), IntegerField(side))
-        self._empty = QCheckBox("as pool") if parameter.optional else None
+        self._empty = QCheckBox(parameter.empty) if parameter.optional else None
         column, row = QVBoxLayout(self), QHBoxLayout()
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
@@ -213,7 +217,7 @@ class PairField(QWidget):
             row.addWidget(field, 1)
         if self._empty is not None:
             _teach(self._empty)
-            self._empty.setAccessibleName(f"{parameter.label} as pool size")
+            self._empty.setAccessibleName(f"{parameter.label}, {parameter.empty}")
             self._empty.toggled.connect(self._on_emptied)
             column.addWidget(self._empty)
         self.setFocusProxy(self._sides[0])

@@ -29,7 +29,7 @@ WIDE = Number("learning_rate", 0.001, "", "Learning rate", minimum=1e-8, maximum
 WORD = Choice("padding", "valid", "", "Padding", choices=("valid", "same"))
 SWITCH = Flag("use_bias", True, "", "Bias")
 SIZE = Pair("kernel_size", (3, 3), "", "Kernel size", maximum=255)
-STRIDE = Pair("strides", None, "", "Strides", maximum=255, optional=True)
+STRIDE = Pair("strides", None, "", "Strides", maximum=255, optional=True, empty="as pool size")
 
 
 class Heard:
@@ -173,6 +173,18 @@ def test_a_choice_and_a_flag_are_heard_once(qtbot: QtBot) -> None:
     assert (heard.values, field.text()) == ([False], "off")
 
 
+def test_a_foreign_value_is_offered_only_while_it_is_shown(qtbot: QtBot) -> None:
+    field, heard = shown(qtbot, WORD)
+    for foreign in ("odd", "odder"):
+        field.set_value(foreign)
+        assert [field.itemText(index) for index in range(field.count())] == ["valid", "same", foreign]
+
+    field.set_value("same")
+
+    assert [field.itemText(index) for index in range(field.count())] == ["valid", "same"]
+    assert (field.value(), heard.values) == ("same", [])
+
+
 def test_a_pair_gives_both_sides(qtbot: QtBot) -> None:
     field, heard = shown(qtbot, SIZE)
     field.set_value((3, 3))
@@ -185,7 +197,7 @@ def test_an_optional_pair_can_follow_the_pool(qtbot: QtBot) -> None:
     field.set_value(None)
     field.suggest((2, 2))
     box = field.findChild(QCheckBox)
-    assert box.text() == "as pool"
+    assert (box.text(), box.accessibleName()) == ("as pool size", "Strides, as pool size")
     assert not field.findChild(IntegerField).isEnabled()
     qtbot.keyClick(box, KEY.Key_Space)
     assert heard.values == [(2, 2)]
