@@ -133,8 +133,11 @@ class _Actions(QObject):
             QGuiApplication.clipboard().setMimeData(commands.to_mime(nodes))
 
     def _paste(self) -> None:
-        project = self._project
-        nodes = commands.nodes_from_mime(QGuiApplication.clipboard().mimeData(), project.network)
+        project, data = self._project, QGuiApplication.clipboard().mimeData()
+        if not commands.holds_layers(data):
+            project.message.emit("The clipboard holds no layers: copy some first.")
+            return
+        nodes = commands.nodes_from_mime(data, project.network)
         if nodes:
             commands.insert(project, nodes, commands.place_after_selection(project), "paste")
 

@@ -206,6 +206,11 @@ def new_node(kind: type[Layer]) -> Node:
     return IdMaker().node(kind())
 
 
+def holds_layers(data: QMimeData) -> bool:
+    """Whether a drag or the clipboard has layers, or text that names itself layers or a design."""
+    return data.hasFormat(MIME) or '"cnnstudio.' in data.text()
+
+
 def nodes_from_mime(data: QMimeData, network: Network) -> list[Node]:
     """The layers in a drag or on the clipboard, under ids that are fresh in `network`. Raises DesignError."""
     if data.hasFormat(MIME):

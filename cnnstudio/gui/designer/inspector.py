@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt
@@ -125,6 +126,9 @@ class Inspector(Panel):
         form.edited.connect(self._on_edited)
         form.finished.connect(self._on_finished)
         self._form_area.addWidget(form)
+        # Tab goes as one reads: a form that is made later would come after everything in the window.
+        for before, after in pairwise((self._problem.button, *form.stops)):
+            self.setTabOrder(before, after)
         return form
 
     def _on_edited(self, edit: tuple[str, Any]) -> None:
@@ -152,24 +156,24 @@ class _ProblemCard(QFrame):
         self._project = project
         self._problem: Problem | None = None
         self._sentence = Label(role="help", tone="wrong", wrap=True)
-        self._button = QPushButton()
+        self.button = QPushButton()
         self.setProperty("role", "wrong_card")
-        self._button.setObjectName("mendButton")
-        self._button.setProperty("role", "mend")
-        self._button.clicked.connect(self._on_clicked)
+        self.button.setObjectName("mendButton")
+        self.button.setProperty("role", "mend")
+        self.button.clicked.connect(self._on_clicked)
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 6, 8, 6)
         row.addWidget(self._sentence, 1)
-        row.addWidget(self._button)
+        row.addWidget(self.button)
 
     def show_problem(self, problem: Problem | None) -> None:
         self._problem = problem
         self.setVisible(problem is not None)
         if problem is not None:
             self._sentence.setText(f"{problem.message}.")
-            self._button.setVisible(problem.mend is not None)
-            self._button.setText(problem.mend.label if problem.mend else "")
-            self._button.setAccessibleDescription(problem.sentence)
+            self.button.setVisible(problem.mend is not None)
+            self.button.setText(problem.mend.label if problem.mend else "")
+            self.button.setAccessibleDescription(problem.sentence)
 
     def _on_clicked(self) -> None:
         if self._problem is not None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
+from itertools import pairwise
+
+from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
@@ -20,9 +22,6 @@ _HINT = "Drop a layer anywhere in the list, or press Enter in the palette to add
 class LayerList(Panel):
     """The design as a list of layers."""
 
-    message = Signal(object)
-    """A sentence for the user, such as why an edit is not possible."""
-
     def __init__(self, project: Project) -> None:
         super().__init__("layerListPanel")
         self._project = project
@@ -32,7 +31,6 @@ class LayerList(Panel):
         self._totals.setObjectName("designTotals")
         self._heads = _ColumnHeads(self.tree)
         self._compose()
-        project.message.connect(self.message)
         project.analysis_changed.connect(self._show_totals)
         self._show_totals()
 
@@ -57,8 +55,8 @@ class LayerList(Panel):
         column.addWidget(self.tree, 1)
         column.addWidget(Line())
         column.addWidget(hint)
-        self.setFocusProxy(self.tree)
-        self.setTabOrder(self.tree, self._name)
+        for before, after in pairwise((self._name, *self._heads.buttons, self.tree)):
+            self.setTabOrder(before, after)
 
     def _show_totals(self, *_: object) -> None:
         analysis = self._project.analysis
@@ -115,14 +113,15 @@ class _ColumnHeads(QWidget):
         self._output = Label("Output", "head", "secondary")
         self._amount = QPushButton()
         self._share = QPushButton("share")
-        for button in (self._amount, self._share):
+        self.buttons = (self._amount, self._share)
+        for button in self.buttons:
             button.setProperty("role", "head")
             button.setFont(theme().font("head"))
             button.setCursor(Qt.CursorShape.PointingHandCursor)
             button.clicked.connect(self._on_clicked)
         self._amount.setObjectName("amountHead")
         self._share.setObjectName("shareHead")
-        for part in (self._output, self._amount, self._share):
+        for part in (self._output, *self.buttons):
             part.setParent(self)
         self.setFixedHeight(26)
         tree.width_changed.connect(self._place)

@@ -23,9 +23,6 @@ Index = QModelIndex | QPersistentModelIndex
 ORIGIN_MIME = "application/x-cnnstudio-origin+json"
 """Beside the layers of a drag: from which model they come, and their ids there. A drop in it moves them."""
 
-NODE_ID_ROLE = Qt.ItemDataRole.UserRole
-"""The layer's id; None for the row of the input."""
-
 _NOWHERE = QModelIndex()
 
 _INPUT_FLAGS = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren

@@ -15,6 +15,7 @@ from cnnstudio.layers.params import Pair, Parameter, parameters
 
 _LABEL_WIDTH = 92
 _FIELD_WIDTH = 126
+_TAB = Qt.FocusPolicy.TabFocus
 
 
 class ParameterForm(QWidget):
@@ -43,6 +44,13 @@ class ParameterForm(QWidget):
         self._grid.setColumnStretch(2, 1)
         for row, parameter in enumerate(self._parameters):
             self._add(2 * row, parameter)
+
+    @property
+    def stops(self) -> list[QWidget]:
+        """What Tab goes through, top to bottom."""
+        # The list that opens below a combo box is a window of its own.
+        inside = [each for each in self.findChildren(QWidget) if each.window() is self.window()]
+        return [each for each in inside if each.focusPolicy() & _TAB and each.focusProxy() is None]
 
     def show_values(self, instances: Sequence[Any]) -> None:
         """The values of one or several instances. Where they differ, the first is shown and all are named."""
@@ -84,11 +92,16 @@ class ParameterForm(QWidget):
         self._mistakes[name].hide()
         field.edited.connect(partial(self._on_edited, name))
         field.mistaken.connect(partial(self._show_mistake, name))
-        field.finished.connect(lambda _: self.finished.emit(name))
+        field.finished.connect(partial(self._on_finished, name))
 
     def _on_edited(self, name: str, value: object) -> None:
         self._show_mistake(name, "")
         self.edited.emit((name, value))
+
+    def _on_finished(self, name: str, _: object) -> None:
+        # By now the field has taken back what it could not take.
+        self._show_mistake(name, "")
+        self.finished.emit(name)
 
     def _show_mistake(self, name: str, sentence: str) -> None:
         label = self._mistakes[name]

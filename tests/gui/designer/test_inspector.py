@@ -160,6 +160,38 @@ def test_a_wrong_value_is_explained_below_its_field(
     )
 
 
+@pytest.mark.parametrize("key", [KEY.Key_Tab, KEY.Key_Return])
+def test_the_explanation_goes_with_the_wrong_value(
+    qtbot: QtBot, project: Project, inspector: Inspector, key: Qt.Key
+) -> None:
+    project.select(["conv2d_2"])
+    spin_box = field(inspector, "filters")
+    retype(qtbot, spin_box, "0")
+    assert any("0 is out of range" in label.text() for label in inspector.findChildren(QLabel))
+
+    qtbot.keyClick(spin_box.findChild(QLineEdit), key)
+
+    assert spin_box.text() == "64"  # type: ignore[attr-defined]  # an IntegerField
+    assert not any("out of range" in label.text() for label in inspector.findChildren(QLabel))
+
+
+def test_tab_goes_through_the_form_to_the_code_also_of_a_type_seen_later(
+    qtbot: QtBot, project: Project, inspector: Inspector
+) -> None:
+    for node_id in ("conv2d_1", "max_pooling2d_1"):
+        project.select([node_id])
+        names = [parameter.name for parameter in parameters(project.network.node(node_id).layer)]
+        field(inspector, names[0]).setFocus()
+        seen: list[QWidget] = []
+        while not isinstance(inspector.focusWidget(), QTabBar):
+            seen.append(inspector.focusWidget())
+            assert len(seen) < 30
+            qtbot.keyClick(inspector.focusWidget(), KEY.Key_Tab)
+        fields = [field(inspector, name) for name in names]
+        reached = [next(each for each in fields if each in (stop, stop.parent())) for stop in seen]
+        assert list(dict.fromkeys(reached)) == fields
+
+
 def test_a_typed_value_is_not_disturbed_by_its_own_edit(
     qtbot: QtBot, project: Project, inspector: Inspector
 ) -> None:

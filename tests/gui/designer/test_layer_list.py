@@ -199,19 +199,36 @@ def test_cut_takes_away_what_paste_brings_back(qtbot: QtBot, project: Project, t
     assert project.network.nodes[-1].layer == layer_type("Conv2D")(filters=32, activation="relu")
 
 
-def test_pasting_something_else_says_so(qtbot: QtBot, project: Project, tree: LayerTree) -> None:
-    QGuiApplication.clipboard().setText("a shopping list")
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a shopping list", "The clipboard holds no layers: copy some first."),
+        ('{"eggs": 12}', "The clipboard holds no layers: copy some first."),
+        ('{"format": "cnnstudio.layers", "layers": [{"type": "Odd"}]}', "Odd"),
+    ],
+)
+def test_pasting_something_else_says_so(
+    qtbot: QtBot, project: Project, tree: LayerTree, text: str, sentence: str
+) -> None:
+    QGuiApplication.clipboard().setText(text)
     with qtbot.waitSignal(project.message) as message:
         press(qtbot, tree, KEY.Key_V, CTRL)
-    assert "JSON" in message.args[0]
+    assert sentence in message.args[0]
     assert project.undo_stack.count() == 0
 
 
-def test_the_list_passes_messages_on(qtbot: QtBot, project: Project, show: Show) -> None:
+def test_tab_goes_through_the_name_and_the_column_heads_to_the_list(
+    qtbot: QtBot, project: Project, show: Show
+) -> None:
     layers = show(project)
-    with qtbot.waitSignal(layers.message) as message:
-        project.message.emit("a sentence")
-    assert message.args == ["a sentence"]
+    name = layers.findChild(QLineEdit, "designName")
+    name.setFocus()
+    seen = [name]
+    for _ in range(3):
+        qtbot.keyClick(layers.focusWidget(), KEY.Key_Tab)
+        seen.append(layers.focusWidget())
+    heads = [layers.findChild(QPushButton, head) for head in ("amountHead", "shareHead")]
+    assert seen == [name, *heads, layers.tree]
 
 
 def test_ctrl_d_duplicates(qtbot: QtBot, project: Project, tree: LayerTree) -> None:

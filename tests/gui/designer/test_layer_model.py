@@ -12,20 +12,21 @@ from pytestqt.qtbot import QtBot
 
 from cnnstudio.design import edits
 from cnnstudio.design.network import Network, Node, Place
-from cnnstudio.gui.designer.layer_model import NODE_ID_ROLE, LayerModel
+from cnnstudio.gui.designer.layer_model import LayerModel
 from cnnstudio.gui.project import Project
 from cnnstudio.layers.catalog import layer_type
 from tests.strategies import networks
 
 MOVE, COPY = Qt.DropAction.MoveAction, Qt.DropAction.CopyAction
 ACCESSIBLE = Qt.ItemDataRole.AccessibleTextRole
+ID = Qt.ItemDataRole.UserRole
 NOWHERE = QModelIndex()
 
 
 def rows_of(model: LayerModel, parent: QModelIndex = NOWHERE) -> list[object]:
     """All rows below, as nested lists of ids."""
     indexes = [model.index(row, 0, parent) for row in range(model.rowCount(parent))]
-    return [[index.data(NODE_ID_ROLE), rows_of(model, index)] for index in indexes]
+    return [[index.data(ID), rows_of(model, index)] for index in indexes]
 
 
 def expected(network: Network) -> list[object]:
@@ -64,15 +65,15 @@ def test_any_change_of_the_network_is_announced_correctly(
 
 def test_the_input_stands_above_the_layers(model: LayerModel) -> None:
     assert model.index(0, 0).data() == "Input"
-    assert model.index(0, 0).data(NODE_ID_ROLE) is None
-    assert model.index(1, 0).data(NODE_ID_ROLE) == "conv2d_1"
+    assert model.index(0, 0).data(ID) is None
+    assert model.index(1, 0).data(ID) == "conv2d_1"
 
 
 def test_a_moved_row_keeps_its_persistent_index(project: Project, model: LayerModel) -> None:
     index = QPersistentModelIndex(model.index_of("conv2d_2"))
     project.edit("move", edits.move(project.network, ["conv2d_2"], Place(None, 0)))
     assert index.isValid()
-    assert (index.data(NODE_ID_ROLE), index.row(), index.parent().isValid()) == ("conv2d_2", 1, False)
+    assert (index.data(ID), index.row(), index.parent().isValid()) == ("conv2d_2", 1, False)
 
 
 def test_only_groups_take_layers_and_only_layers_can_be_dragged_or_renamed(model: LayerModel) -> None:
