@@ -222,6 +222,7 @@ class Dashboard(Panel):
             self.feature_maps.show_hint("Feature maps", hint)
             return
         maps = record.maps(self._layer, picture, epoch)
+        when = "" if epoch is None else f"after epoch {record.snapshot_epoch(epoch)}"
         if maps is None and epoch is None and self.is_live:
             # The training answers within a few steps; so long stands what stood there, and nothing flickers.
             patience = self._asked_at + _PATIENCE_SECONDS - time.monotonic()
@@ -232,8 +233,7 @@ class Dashboard(Panel):
                 self.feature_maps.show_nothing(record.network, self._layer, hint)
         elif maps is None:
             self.feature_maps.show_nothing(record.network, self._layer, "The run kept no maps of it")
-        elif maps is not self.feature_maps.grid.maps:
-            when = "" if epoch is None else f"after epoch {epoch}"
+        elif (maps, when) != (self.feature_maps.grid.maps, self.feature_maps.when):
             self.feature_maps.show_maps(maps, record.network, record.classes, when)
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -10,6 +10,7 @@ from cnnstudio.design.network import Network
 from cnnstudio.gui.dashboard.heading import Heading
 from cnnstudio.gui.dashboard.map_grid import MapGrid, probabilities
 from cnnstudio.gui.dashboard.pictures import PictureColumn
+from cnnstudio.gui.dashboard.scale_button import ScaleButton
 from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.words import count, ordinal, plural, spoken
 
@@ -24,10 +25,16 @@ class FeatureMapsView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.heading = Heading()
+        self.scale = ScaleButton()
         self.pictures = PictureColumn()
         self.grid = MapGrid()
         self.grid.setAccessibleName("Feature maps")
         self._names: tuple[str, ...] = ()
+        self._when = ""
+        head = QHBoxLayout()
+        head.setSpacing(2)
+        head.addWidget(self.heading, 1)
+        head.addWidget(self.scale)
         row = QHBoxLayout()
         row.setSpacing(10)
         row.addWidget(self.pictures)
@@ -35,9 +42,10 @@ class FeatureMapsView(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        column.addWidget(self.heading)
+        column.addLayout(head)
         column.addLayout(row, 1)
         self.pictures.chosen.connect(self.picture_chosen)
+        self.scale.changed.connect(self._on_scale_changed)
         self.pictures.hide()
         self.show_hint("Feature maps", HINT)
 
@@ -45,6 +53,11 @@ class FeatureMapsView(QWidget):
     def picture(self) -> int:
         """The number of the chosen picture, from 0."""
         return self.pictures.number
+
+    @property
+    def when(self) -> str:
+        """From when the maps are that are shown; empty for the newest."""
+        return self._when
 
     def show_pictures(self, pictures: np.ndarray, names: tuple[str, ...]) -> None:
         """uint8 (N, C, H, W), and the class of each."""
@@ -56,15 +69,25 @@ class FeatureMapsView(QWidget):
         self, maps: FeatureMaps, network: Network, classes: tuple[str, ...], when: str = ""
     ) -> None:
         """The maps of a layer of `network`; `when` says the epoch where it is not the newest."""
-        last = is_last(network, maps.node_id) and len(classes) == len(maps.maps) and maps.maps[0].size == 1
+        self._when = when
+        flat = maps.maps[0].size == 1
+        last = is_last(network, maps.node_id) and len(classes) == len(maps.maps) and flat
         self.grid.show_maps(maps, classes if last else ())
         words = self._scores_in_words(maps, classes) if last else maps_in_words(maps)
-        title = "Scores" if last else "Values" if maps.maps[0].size == 1 else "Feature maps"
-        self.heading.show_texts(
-            f"{title} of {layer_in_words(network, maps.node_id)}", " · ".join(filter(None, (when, words)))
-        )
-        heading = f"{self.heading.title}: {self.heading.remark}"
+        title = "Scores" if last else "Values" if flat else "Feature maps"
+        self.scale.setVisible(not flat)
+        self.heading.show_texts(f"{title} of {layer_in_words(network, maps.node_id)}", _joined(when, words))
+        self._describe(maps)
+
+    def _describe(self, maps: FeatureMaps) -> None:
+        scale = self.scale.words if self.scale.isVisibleTo(self) else ""
+        heading = f"{self.heading.title}: {_joined(self.heading.remark, scale)}"
         self.grid.setAccessibleDescription(spoken(heading + _dead_numbers(maps)))
+
+    def _on_scale_changed(self, each: object) -> None:
+        self.grid.scale_each(bool(each))
+        if self.grid.maps is not None:
+            self._describe(self.grid.maps)
 
     def show_nothing(self, network: Network, node_id: str, hint: str) -> None:
         """There are no maps of that layer at that time."""
@@ -73,6 +96,7 @@ class FeatureMapsView(QWidget):
     def show_hint(self, title: str, hint: str) -> None:
         """No maps, but a sentence that says why."""
         self.heading.show_texts(title)
+        self.scale.hide()
         self.grid.show_hint(hint)
         self.grid.setAccessibleDescription(hint)
 
@@ -87,13 +111,17 @@ class FeatureMapsView(QWidget):
 
 
 def maps_in_words(maps: FeatureMaps) -> str:
-    """`64 maps, 5 dead · one scale for all`."""
+    """`64 maps, 5 dead`."""
     words = plural(maps.total, "value" if maps.maps[0].size == 1 else "map")
     if maps.total > len(maps.maps):
         words += f", the first {count(len(maps.maps))} shown"
     if maps.dead:
         words += f", {count(len(maps.dead))} dead"
-    return f"{words} · one scale for all"
+    return words
+
+
+def _joined(*parts: str) -> str:
+    return " · ".join(filter(None, parts))
 
 
 def _dead_numbers(maps: FeatureMaps) -> str:

@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QHelpEvent, QImage, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QSizePolicy, QToolTip
 
-from cnnstudio.gui.dashboard.mosaic import EDGE, Grid, fit, mosaic
+from cnnstudio.gui.dashboard.mosaic import EDGE, Grid, fit, mosaic, stretched
 from cnnstudio.gui.theme import theme
 from cnnstudio.insight.maps import FeatureMaps
 
@@ -29,6 +29,8 @@ class MapGrid(QAbstractScrollArea):
         self.setMinimumSize(160, 90)
         self.viewport().setAutoFillBackground(False)
         self._maps: FeatureMaps | None = None
+        self._scale_each = False
+        self._levels = np.empty((0, 1, 1), np.uint8)
         self._classes: tuple[str, ...] = ()
         self._hint = ""
         self._grid: Grid | None = None
@@ -37,7 +39,18 @@ class MapGrid(QAbstractScrollArea):
     def show_maps(self, maps: FeatureMaps, classes: tuple[str, ...] = ()) -> None:
         """Shows maps; where `classes` are given, one for each value, as the scores of the last layer."""
         self._maps, self._classes, self._hint = maps, classes, ""
+        self._show_levels()
         self._arrange()
+
+    def scale_each(self, each: bool) -> None:
+        """Draws each map from its own darkest to its own brightest value, or all on one scale."""
+        self._scale_each = each
+        self._show_levels()
+        self.viewport().update()
+
+    def _show_levels(self) -> None:
+        if self._maps is not None:
+            self._levels = stretched(self._maps.maps) if self._scale_each else self._maps.maps
 
     def show_hint(self, hint: str) -> None:
         """Shows nothing but a sentence."""
@@ -113,7 +126,7 @@ class MapGrid(QAbstractScrollArea):
         if last <= first:
             return
         colors = int(theme().color("panel").rgb()), int(theme().color("border").rgb())
-        pixels = mosaic(maps.maps, grid, first, last, _GREYS, colors)
+        pixels = mosaic(self._levels, grid, first, last, _GREYS, colors)
         height, width = pixels.shape
         image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32)
         image.setDevicePixelRatio(ratio)

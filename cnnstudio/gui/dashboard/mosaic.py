@@ -66,6 +66,14 @@ def _with_columns(count: int, ratio: float, width: int, columns: int, gap: int, 
     return Grid(count, columns, side, min(max(round(side * ratio), 1), 4 * side), gap)
 
 
+def stretched(maps: np.ndarray) -> np.ndarray:
+    """Each map brought to the whole range from 0 to 255; one that has a single grey keeps it. Both uint8."""
+    low = maps.min(axis=(1, 2), keepdims=True)
+    span = maps.max(axis=(1, 2), keepdims=True) - low
+    levels = (maps - low).astype(np.uint16) * 255 // np.maximum(span, 1)
+    return np.where(span, levels, maps).astype(np.uint8)
+
+
 def mosaic(
     maps: np.ndarray, grid: Grid, first_row: int, last_row: int, palette: np.ndarray, colors: tuple[int, int]
 ) -> np.ndarray:

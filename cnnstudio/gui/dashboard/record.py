@@ -105,7 +105,7 @@ class Record:
         return next(convolutions, next((node.id for node in self._layers), None))
 
     def maps(self, node_id: str, picture: int, epoch: int | None) -> FeatureMaps | None:
-        """What a layer made of an example picture after `epoch`, by default now; None where nobody looked."""
+        """What a layer made of an example picture until `epoch`, by default now; None where nobody looked."""
         if epoch is not None:
             return self._maps_then(node_id, picture, epoch)
         newest = self.history.snapshot.payload if self.history.snapshot is not None else None
@@ -117,12 +117,17 @@ class Record:
         last = self.history.epochs[-1].epoch if self.history.epochs else 0
         return self._maps_then(node_id, picture, last)
 
-    def _maps_then(self, node_id: str, picture: int, epoch: int) -> FeatureMaps | None:
-        """From the last snapshot that was taken until then; long runs do not take one at every epoch."""
+    def snapshot_epoch(self, epoch: int) -> int | None:
+        """The last epoch until `epoch` whose maps were kept; long runs do not keep those of every epoch."""
         if self._folder is None:
             return None
-        taken = [number for number in snapshot_epochs(self._folder) if number <= epoch]
-        return self._read_maps(self._folder, taken[-1], node_id, picture) if taken else None
+        return max((number for number in snapshot_epochs(self._folder) if number <= epoch), default=None)
+
+    def _maps_then(self, node_id: str, picture: int, epoch: int) -> FeatureMaps | None:
+        taken = self.snapshot_epoch(epoch)
+        if self._folder is None or taken is None:
+            return None
+        return self._read_maps(self._folder, taken, node_id, picture)
 
 
 def _read_maps(folder: Path, epoch: int, node_id: str, picture: int) -> FeatureMaps | None:

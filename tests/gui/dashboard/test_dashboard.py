@@ -230,6 +230,30 @@ def test_an_old_run_shows_every_epoch_and_every_layer(stage: Stage, run_folder: 
     assert dashboard.feature_maps.heading.remark.startswith("after epoch 0 · takes it for ")
 
 
+def test_maps_are_told_under_the_epoch_that_they_were_kept_at(stage: Stage, run_folder: Path) -> None:
+    (run_folder / "snapshots" / "epoch-001.npz").unlink()
+    dashboard = stage.dashboard
+    dashboard.show_run(run_folder)
+    stage.until_title("Feature maps of Conv2D (first layer)")
+
+    dashboard.timeline.slider.choose(1)
+
+    stage.qtbot.waitUntil(lambda: dashboard.feature_maps.heading.remark.startswith("after epoch 0"))
+
+
+def test_the_same_maps_seen_from_another_time_say_so(stage: Stage, run_folder: Path) -> None:
+    for epoch in (1, 2):
+        (run_folder / "snapshots" / f"epoch-{epoch:03d}.npz").unlink()
+    dashboard = stage.dashboard
+    dashboard.show_run(run_folder)
+    stage.until_title("Feature maps of Conv2D (first layer)")
+    assert dashboard.feature_maps.heading.remark.startswith("8 maps")
+
+    dashboard.timeline.slider.choose(1)
+
+    stage.qtbot.waitUntil(lambda: dashboard.feature_maps.heading.remark.startswith("after epoch 0"))
+
+
 def test_a_folder_without_a_run_is_refused(stage: Stage, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="There is no run in"):
         stage.dashboard.show_run(tmp_path)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.design.network import Network, Node
@@ -52,20 +53,21 @@ def test_it_says_whose_maps_they_are_and_how_many_are_dead(view: FeatureMapsView
     view.show_maps(feature_maps("conv2d_1", dead=(2, 5)), NETWORK, CLASSES)
 
     assert view.heading.title == "Feature maps of Conv2D (first layer)"
-    assert view.heading.remark == "8 maps, 2 dead · one scale for all"
-    assert view.grid.accessibleDescription().endswith("; dead: 3, 6")
+    assert view.heading.remark == "8 maps, 2 dead"
+    assert view.scale.text() == "one scale for all ▾"
+    assert view.grid.accessibleDescription().endswith("8 maps, 2 dead, one scale for all; dead: 3, 6")
 
 
 def test_an_earlier_epoch_is_named(view: FeatureMapsView) -> None:
     view.show_maps(feature_maps("conv2d_1"), NETWORK, CLASSES, "after epoch 3")
 
-    assert view.heading.remark == "after epoch 3 · 8 maps · one scale for all"
+    assert view.heading.remark == "after epoch 3 · 8 maps"
 
 
 def test_maps_that_are_left_out_are_counted(view: FeatureMapsView) -> None:
     view.show_maps(dataclasses.replace(feature_maps("conv2d_1"), total=512), NETWORK, CLASSES)
 
-    assert view.heading.remark == "512 maps, the first 8 shown · one scale for all"
+    assert view.heading.remark == "512 maps, the first 8 shown"
 
 
 def test_every_map_can_be_seen_and_dead_ones_have_a_red_frame(view: FeatureMapsView) -> None:
@@ -78,13 +80,59 @@ def test_every_map_can_be_seen_and_dead_ones_have_a_red_frame(view: FeatureMapsV
     assert (pixels == np.uint32(theme().color("wrong").rgb())).any()
 
 
+def faint() -> FeatureMaps:
+    """A strong map, and one whose two halves differ little."""
+    maps = np.zeros((2, 4, 4), np.uint8)
+    maps[0, 0], maps[1, :2], maps[1, 2:] = 255, 40, 60
+    return FeatureMaps("conv2d_1", 0, maps, 0.0, 2.0, (), 2)
+
+
+def greys(view: FeatureMapsView) -> set[int]:
+    image = view.grid.viewport().grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+    return {int(value) & 0xFF for value in np.unique(np.frombuffer(image.constBits(), np.uint32))}
+
+
+def test_a_scale_for_each_map_is_chosen_by_key_and_stays_for_the_next_maps(
+    view: FeatureMapsView, qtbot: QtBot
+) -> None:
+    view.show_maps(faint(), NETWORK, CLASSES)
+    assert {40, 60} <= greys(view)
+
+    view.scale.setFocus()
+    qtbot.keyClick(view.scale, Qt.Key.Key_Space)
+    menu = view.scale.findChild(QMenu)
+    qtbot.keyClick(menu, Qt.Key.Key_Down)
+    qtbot.keyClick(menu, Qt.Key.Key_Return)
+
+    assert not {40, 60} & greys(view)
+    view.show_maps(faint(), NETWORK, CLASSES)
+    assert not {40, 60} & greys(view)
+    assert view.scale.text() == "a scale for each map ▾"
+    assert view.scale.accessibleName() == "Scale of the maps: a scale for each map, press to choose"
+    assert view.grid.accessibleDescription().endswith("2 maps, a scale for each map")
+    assert view.grid.text_at(QPoint(10, 10)) == "Map 1 of 2: 0 to 2"
+
+    view.scale.findChild(QMenu).actions()[0].trigger()
+    assert {40, 60} <= greys(view)
+
+
+def test_values_and_hints_have_no_scale_to_choose(view: FeatureMapsView) -> None:
+    view.show_maps(faint(), NETWORK, CLASSES)
+    assert view.scale.isVisible()
+
+    view.show_maps(feature_maps("dense_1", count=12, side=1), NETWORK, CLASSES)
+    assert not view.scale.isVisible()
+
+    view.show_maps(faint(), NETWORK, CLASSES)
+    view.show_hint("Feature maps", "none yet")
+    assert not view.scale.isVisible()
+
+
 def test_the_mouse_reads_a_map(view: FeatureMapsView) -> None:
     view.show_maps(feature_maps("conv2d_1", dead=(1,)), NETWORK, CLASSES)
 
     assert view.grid.text_at(QPoint(10, 10)) == "Map 1 of 8: 0 to 0"
-    second = next(
-        text for x in range(300) if (text := view.grid.text_at(QPoint(x, 10))).startswith("Map 2")
-    )
+    second = next(text for x in range(300) if (text := view.grid.text_at(QPoint(x, 10))).startswith("Map 2"))
     assert second.endswith("dead: 0 wherever one looks")
     assert view.grid.text_at(QPoint(699, 219)) == ""
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnstudio.gui.dashboard.mosaic import EDGE, Grid, fit, mosaic
+from cnnstudio.gui.dashboard.mosaic import EDGE, Grid, fit, mosaic, stretched
 
 GREYS = np.arange(256, dtype=np.uint32)
 
@@ -82,3 +82,10 @@ def test_a_map_is_enlarged_pixel_by_pixel() -> None:
     pixels = mosaic(maps, Grid(1, 1, 4, 4, 4), 0, 1, GREYS, (999, 555))
 
     assert pixels[1:5, 1:5].tolist() == [[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]
+
+
+def test_each_map_can_be_brought_to_the_whole_range() -> None:
+    maps = np.array([[[10, 20, 30]], [[0, 0, 255]], [[7, 7, 7]]], np.uint8)
+
+    assert stretched(maps).tolist() == [[[0, 127, 255]], [[0, 0, 255]], [[7, 7, 7]]]
+    assert stretched(maps).dtype == np.uint8
