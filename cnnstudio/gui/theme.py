@@ -90,10 +90,6 @@ class Theme(QObject):
             color = self._colors[token] = QColor(TOKENS[token][self._scheme == "dark"])
         return color
 
-    def family(self, family: Family) -> QColor:
-        """The colour of a layer family."""
-        return self.color(family_token(family))
-
     def apply(self, application: QApplication) -> None:
         """Gives the application its style, and follows the system's colour scheme from now on."""
         if application is not self._application:

@@ -71,7 +71,7 @@ def test_bars_and_lines_stand_out(
 
 
 def test_every_family_has_its_colour(look: Theme) -> None:
-    colors = [look.family(family).name() for family in Family if family is not Family.GROUP]
+    colors = [look.color(family_token(family)).name() for family in Family if family is not Family.GROUP]
     assert len(set(colors)) == len(colors)
 
 
@@ -116,7 +116,7 @@ def test_every_layer_type_has_an_icon_in_its_colour(look: Theme, name: str) -> N
         for y in range(34)
         if picture.pixelColor(x, y).alpha() > 250
     }
-    assert look.family(kind.family).name() in pixels
+    assert look.color(family_token(kind.family)).name() in pixels
 
 
 def test_an_icon_is_sharp_on_a_dense_screen(look: Theme) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from cnnstudio.gui.dashboard.curves import CurvePlot
@@ -11,8 +10,6 @@ from cnnstudio.gui.dashboard.history import History
 
 class LearningView(QWidget):
     """The two plots of a run; what the mouse reads in one, it reads in both."""
-
-    hovered = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
