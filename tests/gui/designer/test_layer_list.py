@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAccessible, QContextMenuEvent, QGuiApplication
-from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QMenu, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.design import edits
@@ -217,18 +217,22 @@ def test_pasting_something_else_says_so(
     assert project.undo_stack.count() == 0
 
 
-def test_tab_goes_through_the_name_and_the_column_heads_to_the_list(
-    qtbot: QtBot, project: Project, show: Show
-) -> None:
-    layers = show(project)
-    name = layers.findChild(QLineEdit, "designName")
-    name.setFocus()
-    seen = [name]
-    for _ in range(3):
-        qtbot.keyClick(layers.focusWidget(), KEY.Key_Tab)
-        seen.append(layers.focusWidget())
-    heads = [layers.findChild(QPushButton, head) for head in ("amountHead", "shareHead")]
-    assert seen == [name, *heads, layers.tree]
+def test_tab_goes_through_the_name_and_the_column_heads_to_the_list(qtbot: QtBot, project: Project) -> None:
+    window, before, layers, after = QWidget(), QLineEdit(), LayerList(project), QLineEdit()
+    qtbot.addWidget(window)
+    column = QVBoxLayout(window)
+    for part in (before, layers, after):
+        column.addWidget(part)
+    window.resize(700, 700)
+    with qtbot.waitActive(window):
+        window.show()
+    before.setFocus()
+    seen = []
+    while window.focusWidget() is not after:
+        qtbot.keyClick(window.focusWidget(), KEY.Key_Tab)
+        seen.append(window.focusWidget())
+    parts = [layers.findChild(QWidget, name) for name in ("designName", "amountHead", "shareHead")]
+    assert seen == [*parts, layers.tree, after]
 
 
 def test_ctrl_d_duplicates(qtbot: QtBot, project: Project, tree: LayerTree) -> None:
