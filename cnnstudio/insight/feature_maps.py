@@ -20,6 +20,10 @@ __all__ = ["MOST_MAPS", "FeatureMapProbe", "FeatureMaps", "feature_maps", "look"
 
 MOST_MAPS = 256
 
+_BRIGHT = 0.995
+_CLEARLY = 0.8
+_SAMPLE = 100_000
+
 _INTERVAL = 1 / 8
 _DEAD_EVERY = 8
 
@@ -77,12 +81,26 @@ def _smaller(maps: Tensor, side: int | None) -> Tensor:
 def _scaled(node_id: str, picture: int, maps: Tensor, dead: tuple[int, ...], total: int) -> FeatureMaps:
     values = torch.nan_to_num(maps.float())
     low, high = (value.item() for value in values.aminmax())
+    if maps[0].numel() > 1:
+        high = _white(values, low, high)
     span = high - low if math.isfinite(high - low) and high > low else 1.0
     levels = (
         ((values - low) * (255 / span)).round_().clamp_(0, 255).to(torch.uint8).cpu().contiguous().numpy()
     )
     levels.flags.writeable = False
     return FeatureMaps(node_id, picture, levels, low, high, dead, total)
+
+
+def _white(values: Tensor, low: float, high: float) -> float:
+    """What is drawn white: the largest value, unless a few outliers would leave all else in the dark.
+
+    Then it is the value that only one in two hundred exceeds, counted on a regular sample of very many.
+    Values read off as numbers, one a map, always keep the largest.
+    """
+    sample = values.flatten()[:: -(-values.numel() // _SAMPLE)].cpu().numpy()
+    place = math.ceil(len(sample) * _BRIGHT) - 1
+    bright = float(np.partition(sample, place)[place])
+    return bright if low < bright < low + _CLEARLY * (high - low) else high
 
 
 class FeatureMapProbe:

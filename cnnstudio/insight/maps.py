@@ -14,6 +14,7 @@ Maps = npt.NDArray[np.uint8]
 class FeatureMaps:
     """What one layer makes of one picture. One scale holds for all maps: 0 stands for `low`, 255 for `high`.
 
+    Where a few outliers would leave all else dark, `high` is below them, and 255 stands for them too.
     `maps` is uint8 (K, h, w), read-only; a layer that gives a flat vector has K values of 1 × 1.
     """
 
