@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from cnnstudio.design.analysis import analyse
 from cnnstudio.design.file import DesignError, read_design
 from cnnstudio.design.network import Network
 from cnnstudio.files import FileError, exists, read_json
@@ -28,6 +29,9 @@ __all__ = ["Run", "RunError", "find_run", "list_runs", "runs_folder"]
 FORMAT = "cnnstudio.run"
 VERSION = 1
 RUN_FILE, DESIGN_FILE, RECIPE_FILE, EVENTS_FILE = "run.json", "design.cnn.json", "recipe.json", "events.jsonl"
+
+_HUGE = 1e30
+"""No number in a description is that large; NaN is not below it either."""
 
 Status = Literal["running", "completed", "stopped", "failed", "interrupted"]
 
@@ -64,6 +68,10 @@ class Run:
             )
         return cls(folder, about)
 
+    def check(self) -> None:
+        """Raises RunError where what a list of runs shows of it is not as it should be."""
+        _ = (self.name, self.created, self.status, self.test, self.best_epoch, self.dataset_name)
+
     @property
     def id(self) -> str:
         return self.folder.name
@@ -97,11 +105,18 @@ class Run:
     def test(self) -> Scores | None:
         """The scores of the best weights on the test pictures."""
         found = self.about.get("test")
-        return Scores(found["loss"], found["accuracy"]) if isinstance(found, dict) else None
+        if found is None:
+            return None
+        if not isinstance(found, dict) or not {"loss", "accuracy"} <= found.keys():
+            raise self._damaged("test")
+        return Scores(*self._numbers("test", [found["loss"], found["accuracy"]]))
 
     @property
     def best_epoch(self) -> int | None:
-        return self.about.get("best_epoch")
+        found = self.about.get("best_epoch")
+        if found is not None and type(found) is not int:
+            raise self._damaged("best_epoch")
+        return found
 
     @property
     def dataset_name(self) -> str:
@@ -114,7 +129,10 @@ class Run:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        return tuple(map(str, self._get("classes", list)))
+        found = self._get("classes", list)
+        if not all(isinstance(name, str) for name in found):
+            raise self._damaged("classes")
+        return tuple(found)
 
     @cached_property
     def network(self) -> Network:
@@ -170,12 +188,18 @@ class Run:
         from cnnstudio.training.checkpoint import Checkpoints, restore_weights
         from cnnstudio.training.model import build_model
 
+        problems = analyse(self.network, classes=len(self.classes)).problems
+        if problems:
+            raise RunError(f"The run in {self.folder} is damaged: {problems[0].sentence}.")
+        mean, std = self._per_channel("mean"), self._per_channel("std")
+        if min(std) <= 0:
+            raise self._damaged("std")
         checkpoints = Checkpoints(self.folder / "checkpoints")
         if which not in checkpoints:
             raise RunError(f"The run {self.id} has no weights yet: it ended before it learnt anything.")
         model = build_model(self.network)
         restore_weights(model, checkpoints.load(which).weights)
-        model.set_normalisation(self._get("mean", list), self._get("std", list))
+        model.set_normalisation(mean, std)
         return model.eval()
 
     def _get(self, key: str, kind: type) -> Any:
@@ -183,6 +207,17 @@ class Run:
         if not isinstance(value, kind):
             raise self._damaged(key)
         return value
+
+    def _per_channel(self, key: str) -> list[float]:
+        found = self._numbers(key, self._get(key, list))
+        if len(found) != self.network.input.channels:
+            raise self._damaged(key)
+        return found
+
+    def _numbers(self, key: str, values: list[Any]) -> list[float]:
+        if not all(type(value) in (int, float) and abs(value) < _HUGE for value in values):
+            raise self._damaged(key)
+        return list(map(float, values))
 
     def _damaged(self, key: str) -> RunError:
         return RunError(f"The run in {self.folder} is damaged: {RUN_FILE} does not say “{key}” as it should.")
@@ -195,6 +230,7 @@ def list_runs(folder: Path | None = None) -> list[Run]:
         for place in (folder or runs_folder()).iterdir():
             with contextlib.suppress(RunError):
                 run = Run.open(place)
+                run.check()
                 found.append((run.created.timestamp(), run.id, run))
     return [run for _, _, run in sorted(found, key=lambda entry: entry[:2], reverse=True)]
 

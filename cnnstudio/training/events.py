@@ -9,7 +9,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 from cnnstudio.layers.errors import UserError
 
@@ -159,15 +161,18 @@ def event_from_json(content: Any) -> Event:
     kind = _KINDS.get(str(content.get("event"))) if isinstance(content, Mapping) else None
     if kind is None:
         raise EventError("this is no event: an event is a JSON object with the name of its kind as “event”")
-    try:
-        values = {
-            item.name: _from_json(content[item.name])
-            for item in dataclasses.fields(kind)
-            if item.name not in kind.unwritten and (item.name in content or _is_needed(item))
-        }
-    except (KeyError, TypeError) as error:
-        raise EventError(f"a {kind.__name__} event lacks {error}") from None
+    values = {}
+    for item in dataclasses.fields(kind):
+        if item.name not in kind.unwritten and (item.name in content or _is_needed(item)):
+            try:
+                values[item.name] = _from_json(content.get(item.name), _kinds_of(kind)[item.name])
+            except (KeyError, TypeError, OverflowError):
+                message = f"a {kind.__name__} event does not say “{item.name}” as it should"
+                raise EventError(message) from None
     return kind(**values)
+
+
+_kinds_of = cache(get_type_hints)
 
 
 def _is_needed(item: dataclasses.Field[Any]) -> bool:
@@ -180,7 +185,18 @@ def _to_json(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _from_json(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return Scores(float(value["loss"]), float(value["accuracy"]))
-    return tuple(value) if isinstance(value, list) else value
+def _from_json(value: Any, kind: Any) -> Any:
+    """The value as the field's kind. Raises TypeError, KeyError or OverflowError."""
+    if get_origin(kind) is UnionType:
+        if value is None:
+            return None
+        (kind,) = (each for each in get_args(kind) if each is not NoneType)
+    if kind is Scores and isinstance(value, Mapping):
+        return Scores(_from_json(value["loss"], float), _from_json(value["accuracy"], float))
+    if get_origin(kind) is tuple and isinstance(value, list):
+        return tuple(_from_json(each, get_args(kind)[0]) for each in value)
+    if kind is float and type(value) in (int, float):
+        return float(value)
+    if type(value) is kind or (get_origin(kind) is Literal and value in get_args(kind)):
+        return value
+    raise TypeError

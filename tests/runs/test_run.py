@@ -18,7 +18,7 @@ import torch
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
 from cnnstudio.insight.predictions import evaluate
-from cnnstudio.layers.base import Shape
+from cnnstudio.layers.base import Shape, UserError
 from cnnstudio.layers.dense import Dense
 from cnnstudio.layers.flatten import Flatten
 from cnnstudio.runs.lock import RunLock
@@ -27,6 +27,7 @@ from cnnstudio.runs.run import Run, RunError, find_run, list_runs, runs_folder
 from cnnstudio.training import meter
 from cnnstudio.training.checkpoint import CheckpointError, Checkpoints
 from cnnstudio.training.control import Control
+from cnnstudio.training.device import DeviceError
 from cnnstudio.training.events import EpochEnded, Event, Finished, Progress, Started, Warned
 from cnnstudio.training.preflight import TrainingError
 from cnnstudio.training.recipe import Recipe
@@ -112,20 +113,20 @@ def test_a_run_knows_where_its_pictures_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("drawn", "options", "reason"),
+    ("drawn", "options", "error", "reason"),
     [
-        (network(Dense(3), input=Shape.of(3, 8, 8)), {}, "insert Flatten before it"),
-        (tiny(), {"threads": 0}, "threads"),
-        (tiny(), {"device": "cuda:99"}, "device"),
-        (tiny(), {"resume": True}, "There is no run in"),
+        (network(Dense(3), input=Shape.of(3, 8, 8)), {}, TrainingError, "insert Flatten before it"),
+        (tiny(), {"threads": 0}, TrainingError, "threads"),
+        (tiny(), {"device": "cuda:99"}, DeviceError, "device"),
+        (tiny(), {"resume": True}, RunError, "There is no run in"),
     ],
     ids=["design", "threads", "device", "resume"],
 )
 def test_what_cannot_be_started_leaves_no_folder(
-    drawn: Network, options: dict[str, Any], reason: str, tmp_path: Path
+    drawn: Network, options: dict[str, Any], error: type[UserError], reason: str, tmp_path: Path
 ) -> None:
     heard = Listener()
-    with pytest.raises((TrainingError, RunError, Exception), match=reason):
+    with pytest.raises(error, match=reason):
         start_run(drawn, DATA, RECIPE, folder=tmp_path / "run", emit=heard, **options)
     assert not heard.events
     assert not (tmp_path / "run").exists()
@@ -273,6 +274,16 @@ def test_lines_that_are_no_events_are_passed_over(tmp_path: Path) -> None:
         ({"classes": None}, "does not say “classes”"),
         ({"created": "yesterday"}, "does not say “created”"),
         ({"data": []}, "does not say “data”"),
+        ({"test": {"loss": 1}}, "does not say “test”"),
+        ({"test": {"loss": 1, "accuracy": "high"}}, "does not say “test”"),
+        ({"test": 1}, "does not say “test”"),
+        ({"best_epoch": "last"}, "does not say “best_epoch”"),
+        ({"classes": ["a", "b", 3]}, "does not say “classes”"),
+        ({"classes": ["a", "b"]}, "is damaged: .* 2 classes"),
+        ({"mean": ["x", 0.5, 0.5]}, "does not say “mean”"),
+        ({"mean": [0.5]}, "does not say “mean”"),
+        ({"std": [0.2, 0.2, 0]}, "does not say “std”"),
+        ({"std": [0.2, 0.2, 10**400]}, "does not say “std”"),
     ],
 )
 def test_a_strange_description_is_refused_in_one_sentence(
@@ -284,10 +295,18 @@ def test_a_strange_description_is_refused_in_one_sentence(
 
     def read() -> object:
         run = Run.open(tmp_path / "run")
-        return run.classes, run.created, run.dataset_name
+        return run.classes, run.created, run.dataset_name, run.test, run.best_epoch, run.model()
 
     with pytest.raises(RunError, match=reason):
         read()
+
+
+def test_a_damaged_run_does_not_hide_the_others() -> None:
+    for name in ("whole", "damaged"):
+        trained(runs_folder() / name)
+    path = runs_folder() / "damaged" / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"test": {"loss": 1}}))
+    assert [run.id for run in list_runs()] == ["whole"]
 
 
 @pytest.mark.parametrize("file", ["design.cnn.json", "recipe.json"])

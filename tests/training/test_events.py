@@ -56,6 +56,13 @@ def test_the_picture_of_a_snapshot_stays_out_of_json() -> None:
     assert "payload" not in SnapshotTaken(1, 0.1, "feature_maps", np.zeros(3)).to_json()
 
 
+def test_whole_numbers_are_numbers_too() -> None:
+    content = EVENTS[3].to_json() | {"seconds": 26, "train": {"loss": 2, "accuracy": 1}}
+    event = event_from_json(content)
+    assert isinstance(event, EpochEnded)
+    assert (event.seconds, event.train) == (26.0, Scores(2.0, 1.0))
+
+
 def test_an_entry_of_a_later_version_is_passed_over() -> None:
     assert event_from_json({"event": "Paused", "step": 3, "mood": "good"}) == Paused(3)
 
@@ -70,6 +77,18 @@ def test_an_entry_of_a_later_version_is_passed_over() -> None:
         {"event": []},
         {"event": "Paused"},
         {"event": "Paused", "step": {}},
+        {"event": "Paused", "step": True},
+        {"event": "Paused", "step": 1.5},
+        {"event": "Warned", "message": ["a"]},
+        EVENTS[0].to_json() | {"classes": ["cat", 2]},
+        EVENTS[0].to_json() | {"validation": "none"},
+        EVENTS[1].to_json() | {"losses": [1.0, None]},
+        EVENTS[1].to_json() | {"seconds": None},
+        EVENTS[1].to_json() | {"seconds": 10**400},
+        EVENTS[3].to_json() | {"validation": 5},
+        EVENTS[3].to_json() | {"train": {"loss": 1.0}},
+        EVENTS[3].to_json() | {"train": {"loss": "1", "accuracy": 0.5}},
+        EVENTS[8].to_json() | {"test": []},
     ],
 )
 def test_what_is_no_event_is_refused(content: object) -> None:
