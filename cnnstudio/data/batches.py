@@ -36,8 +36,6 @@ class Batches:
         flip: bool = False,
         shift: int = 0,
         seed: int = 0,
-        drop_last: bool = False,
-        memory_format: torch.memory_format = torch.channels_last,
         rows: Rows | None = None,
     ) -> None:
         """`mean` and `std` are those of `statistics`, (C,) each, for pixels taken as 0 to 1.
@@ -53,8 +51,7 @@ class Batches:
         self._seed = seed
         self._rows = None if rows is None else torch.from_numpy(rows)
         self._count = len(split) if rows is None else len(rows)
-        self._bounds = _bounds(self._count, batch_size, drop_last)
-        self._memory_format = memory_format
+        self._bounds = _bounds(self._count, batch_size)
         self._moves = _Moves(split.shape, self._bounds, flip, shift, self._device) if flip or shift else None
 
     def __len__(self) -> int:
@@ -92,7 +89,7 @@ class Batches:
         """uint8 (n, H·W·C) as normalised float32 (n, C, H, W)."""
         images = torch.mul(pixels, self._scale).add_(self._offset)
         images = images.view(len(pixels), self._height, self._width, self._channels).permute(0, 3, 1, 2)
-        return images.contiguous(memory_format=self._memory_format)
+        return images.contiguous(memory_format=torch.channels_last)
 
 
 class _Moves:
@@ -158,18 +155,16 @@ def _reflected(size: int, shift: int) -> Tensor:
     return (size - 1) - ((size - 1) - lines.abs()).abs()
 
 
-def _bounds(count: int, batch_size: int, drop_last: bool) -> list[tuple[int, int]]:
+def _bounds(count: int, batch_size: int) -> list[tuple[int, int]]:
     """(first, one past the last) picture of each batch; a set smaller than one batch is one batch."""
     if batch_size < 1:
         raise ValueError(f"batch_size must be 1 or more, not {batch_size}")
     if count <= batch_size:
         return [(0, count)] if count else []
     starts = list(range(0, count, batch_size))
-    rest = count % batch_size
-    if rest and (drop_last or rest == 1):
+    if count % batch_size == 1:
         starts.pop()
-    stops = [*starts[1:], starts[-1] + batch_size if drop_last else count]
-    return list(zip(starts, stops, strict=True))
+    return list(zip(starts, [*starts[1:], count], strict=True))
 
 
 def _shared(array: np.ndarray) -> Tensor:

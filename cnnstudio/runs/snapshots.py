@@ -85,11 +85,6 @@ class Snapshot:
         self.epoch = epoch
         self._path = path
 
-    @property
-    def node_ids(self) -> tuple[str, ...]:
-        """The layers that it shows."""
-        return tuple(self._about)
-
     @cached_property
     def pictures(self) -> npt.NDArray[np.uint8]:
         """The example pictures, uint8 (N, C, H, W)."""

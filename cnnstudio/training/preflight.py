@@ -59,6 +59,9 @@ class Prepared:
 def prepare(network: Network, dataset: Dataset, recipe: Recipe, device: str = "auto") -> Prepared:
     """Checks the network against data, machine and recipe, and gets the pictures ready; writes nothing.
 
+    Mean and deviation are those of all training pictures, the share set aside for validation included, so
+    that they do not depend on the seed.
+
     Raises TrainingError, DeviceError or DataError, each with one sentence.
     """
     chosen = choose_device(device)
