@@ -15,8 +15,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cnnstudio.data import Dataset, find_source
 from cnnstudio.data.batches import Batches, statistics
+from cnnstudio.data.dataset import Dataset
+from cnnstudio.data.sources import find_source
 
 BATCH_SIZE = 128
 

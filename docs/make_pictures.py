@@ -1,4 +1,4 @@
-"""Makes the pictures of the documentation by driving the real window: `make pictures`.
+"""Makes the pictures of the documentation by driving the real window: `make screenshots`.
 
     python docs/make_pictures.py [--folder docs/pictures]
 

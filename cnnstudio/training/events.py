@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from types import NoneType, UnionType
 from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
@@ -155,6 +154,9 @@ _KINDS: Mapping[str, type[Event]] = {
     for kind in (Started, Progress, EpochEnded, SnapshotTaken, Warned, Paused, Resumed, Finished)
 }
 
+_FIELDS = {name: get_type_hints(kind) for name, kind in _KINDS.items()}
+"""For each kind the kinds of its fields."""
+
 
 def event_from_json(content: Any) -> Event:
     """The event that `to_json` wrote; entries that are not known are passed over. Raises EventError."""
@@ -165,14 +167,11 @@ def event_from_json(content: Any) -> Event:
     for item in dataclasses.fields(kind):
         if item.name not in kind.unwritten and (item.name in content or _is_needed(item)):
             try:
-                values[item.name] = _from_json(content.get(item.name), _kinds_of(kind)[item.name])
+                values[item.name] = _from_json(content.get(item.name), _FIELDS[kind.__name__][item.name])
             except (KeyError, TypeError, OverflowError):
                 message = f"a {kind.__name__} event does not say “{item.name}” as it should"
                 raise EventError(message) from None
     return kind(**values)
-
-
-_kinds_of = cache(get_type_hints)
 
 
 def _is_needed(item: dataclasses.Field[Any]) -> bool:
@@ -194,7 +193,9 @@ def _from_json(value: Any, kind: Any) -> Any:
     if kind is Scores and isinstance(value, Mapping):
         return Scores(_from_json(value["loss"], float), _from_json(value["accuracy"], float))
     if get_origin(kind) is tuple and isinstance(value, list):
-        return tuple(_from_json(each, get_args(kind)[0]) for each in value)
+        item = get_args(kind)[0]
+        # Of the many losses of a run nearly all are of the kind already.
+        return tuple(value if set(map(type, value)) <= {item} else (_from_json(each, item) for each in value))
     if kind is float and type(value) in (int, float):
         return float(value)
     if type(value) is kind or (get_origin(kind) is Literal and value in get_args(kind)):

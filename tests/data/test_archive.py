@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cnnstudio.data import Cancelled, DataError, Progress
 from cnnstudio.data.archive import extract
+from cnnstudio.data.dataset import DataError
+from cnnstudio.data.progress import Cancelled, Progress
 from tests.data.archives import md5, write_archive
 
 ONE, TWO = b"first" * 1000, b"second" * 1000

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnstudio.data import Dataset, Split
 from cnnstudio.data.cache import keep, kept
+from cnnstudio.data.dataset import Dataset, Split
 
 
 def small(seed: int = 0) -> Dataset:

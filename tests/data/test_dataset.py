@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnstudio.data import DataError, Dataset, Split, split_validation, statistics
+from cnnstudio.data.dataset import DataError, Dataset, Split, split_validation, statistics
 
 
 def random_split(
@@ -34,7 +34,7 @@ def dataset(**changes: object) -> Dataset:
 
 
 def test_importing_the_data_room_loads_no_torch() -> None:
-    code = "import sys, cnnstudio.data as d; d.sources(); assert 'torch' not in sys.modules"
+    code = "import sys, cnnstudio.data.sources as d; d.sources(); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

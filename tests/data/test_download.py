@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cnnstudio.data import Cancelled, DataError, Progress
+from cnnstudio.data.dataset import DataError
 from cnnstudio.data.download import Expected, Patience, download
+from cnnstudio.data.progress import Cancelled, Progress
 from tests.data.server import Manner, Server
 
 DATA = bytes(range(256)) * 2_000

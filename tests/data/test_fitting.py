@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnnstudio.data import DataError, Dataset, Split
+from cnnstudio.data.dataset import DataError, Dataset, Split
 
 
 def filled(shape: tuple[int, int, int], count: int = 3) -> Dataset:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnstudio.data import DataError
+from cnnstudio.data.dataset import DataError
 from cnnstudio.data.pictures import picture_size, quiet_pillow, read_pixels
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cnnstudio.data import Progress
 from cnnstudio.data import progress as module
+from cnnstudio.data.progress import Progress
 
 
 def test_news_are_held_back_but_the_first_and_last_arrive(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnstudio.data import Cancelled, DataError, Progress, find_source
+from cnnstudio.data.dataset import DataError
 from cnnstudio.data.download import Patience
+from cnnstudio.data.progress import Cancelled, Progress
+from cnnstudio.data.sources import find_source
 from cnnstudio.data.sources.cifar10 import OFFICIAL, Cifar10
 from tests.data.archives import small_cifar10, write_archive
 from tests.data.server import Manner, Server
@@ -168,6 +170,12 @@ def test_loading_can_be_cancelled(source: Cifar10, archive: Path) -> None:
     source.import_archive(archive)
     with pytest.raises(Cancelled):
         source.load(cancelled=lambda: True)
+
+
+def test_a_source_can_be_imported_by_its_full_name() -> None:
+    import cnnstudio.data.sources.cifar10 as module
+
+    assert module.Cifar10 is Cifar10
 
 
 def test_the_official_release_is_the_published_one() -> None:

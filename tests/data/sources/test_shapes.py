@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnstudio.data import Cancelled, Progress, find_source
 from cnnstudio.data.outlines import OUTLINES
-from cnnstudio.data.sources import shapes
+from cnnstudio.data.progress import Cancelled, Progress
+from cnnstudio.data.sources import find_source, shapes
 from cnnstudio.data.sources.shapes import Shapes, draw_split
 
 
