@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from cnnstudio.design.analysis import Analysis, analyse
 from cnnstudio.design.network import Network
+from cnnstudio.layers.errors import UserError
 from cnnstudio.training.recipe import RECIPES, Recipe
 
 UNDO_STEPS = 500
@@ -157,6 +158,15 @@ class Project(QObject):
     def select_input(self) -> None:
         """Selects the row of the network's input instead of layers."""
         self._set_selection((), True)
+
+    def attempt(self, command: Callable[[], None]) -> bool:
+        """Carries out a command. Where it makes no sense the user is told why, and False comes back."""
+        try:
+            command()
+        except UserError as error:
+            self.message.emit(str(error))
+            return False
+        return True
 
     def open_network(self, network: Network, path: Path | None) -> None:
         """Shows another design, as read from `path`; there is nothing to undo then."""

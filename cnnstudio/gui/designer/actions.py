@@ -14,7 +14,7 @@ from cnnstudio.design.analysis import Problem
 from cnnstudio.gui.designer import commands
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.theme import theme
-from cnnstudio.layers.base import Group, UserError
+from cnnstudio.layers.base import Group
 from cnnstudio.layers.catalog import layer_types, snake_case
 
 _IN_LIST = Qt.ShortcutContext.WidgetWithChildrenShortcut
@@ -107,7 +107,7 @@ class _Actions(QObject):
         if in_list:
             action.setShortcutContext(_IN_LIST)
         if run is not None:
-            action.triggered.connect(lambda _checked=False: self._run(run))
+            action.triggered.connect(lambda _checked=False: self._project.attempt(run))
         self._register(name, action, keys, icon)
 
     def _register(self, name: str, action: QAction, keys: list[str], icon: str) -> None:
@@ -116,12 +116,6 @@ class _Actions(QObject):
         if icon:
             theme().dress(action, icon)
         self.by_name[name] = action
-
-    def _run(self, command: Callable[[], None]) -> None:
-        try:
-            command()
-        except UserError as error:
-            self._project.message.emit(str(error))
 
     def _cut(self) -> None:
         self._copy()

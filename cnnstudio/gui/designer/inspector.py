@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from cnnstudio.design.analysis import Problem
@@ -17,7 +17,6 @@ from cnnstudio.gui.project import Project
 from cnnstudio.gui.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
 from cnnstudio.gui.widgets.parameter_form import ParameterForm
-from cnnstudio.layers.base import UserError
 from cnnstudio.layers.params import parameters
 
 
@@ -37,9 +36,14 @@ class Inspector(Panel):
         self._problem = _ProblemCard(project)
         self._form_area = QVBoxLayout()
         self._result = Label(role="help", wrap=True)
+        self._later = QTimer(self)
+        self._shown: tuple[object, ...] = ()
         self._compose()
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self._show)
         project.selection_changed.connect(self._on_selection_changed)
-        project.analysis_changed.connect(self._show)
+        project.network_changed.connect(self._show_later)
+        project.analysis_changed.connect(self._show_later)
         theme().changed.connect(self._show)
         self._show()
 
@@ -86,9 +90,16 @@ class Inspector(Panel):
         self._session += 1
         if self._form is not None:
             self._form.forget_mistakes()
-        self._show()
+        if not self._later.isActive():
+            self._show()
+
+    def _show_later(self, *_: object) -> None:
+        """After an edit the list comes first; this is up to date when the event loop has drawn it."""
+        self._later.start(0)
 
     def _show(self, *_: object) -> None:
+        self._later.stop()
+        self._shown = self._chosen()
         about = subject(self._project)
         self._show_words(about)
         if self._project.input_selected:
@@ -131,18 +142,25 @@ class Inspector(Panel):
             self.setTabOrder(before, after)
         return form
 
+    def _chosen(self) -> tuple[object, ...]:
+        return self._project.selection, self._project.input_selected
+
     def _on_edited(self, edit: tuple[str, Any]) -> None:
+        if self._shown != self._chosen():
+            # The form is still that of what was selected before.
+            self._show()
+            return
         name, value = edit
         # Numbers come one by one while they are typed or stepped through; a choice is made once.
         merge = None if isinstance(value, bool | str) else ("inspector", self._session, name)
-        try:
-            if self._project.input_selected:
-                shape = InputSize.of(self._project.network.input).with_value(name, value)
-                commands.set_input(self._project, shape, merge)
-            else:
-                commands.change(self._project, self._project.selection, name, value, merge)
-        except UserError as error:
-            self._project.message.emit(str(error))
+        self._project.attempt(lambda: self._change(name, value, merge))
+
+    def _change(self, name: str, value: Any, merge: Hashable | None) -> None:
+        if self._project.input_selected:
+            shape = InputSize.of(self._project.network.input).with_value(name, value)
+            commands.set_input(self._project, shape, merge)
+        else:
+            commands.change(self._project, self._project.selection, name, value, merge)
 
     def _on_finished(self, _: object) -> None:
         self._session += 1
@@ -176,5 +194,6 @@ class _ProblemCard(QFrame):
             self.button.setAccessibleDescription(problem.sentence)
 
     def _on_clicked(self) -> None:
-        if self._problem is not None:
-            commands.mend(self._project, self._problem)
+        problem = self._problem
+        if problem is not None:
+            self._project.attempt(lambda: commands.mend(self._project, problem))

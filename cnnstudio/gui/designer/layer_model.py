@@ -201,17 +201,14 @@ class LayerModel(QAbstractItemModel):
 
     def drop(self, data: QMimeData, action: Qt.DropAction, place: Place) -> bool:
         """Moves the layers of a drag of this model, unless `action` is a copy; adds those of any other."""
-        try:
-            moving = self.moving_ids(data, action)
-            if moving:
-                commands.move(self._project, moving, place)
-            else:
-                nodes = commands.nodes_from_mime(data, self._project.network)
-                commands.insert(self._project, nodes, place)
-        except UserError as error:
-            self._project.message.emit(str(error))
-            return False
-        return True
+        return self._project.attempt(lambda: self._drop(data, action, place))
+
+    def _drop(self, data: QMimeData, action: Qt.DropAction, place: Place) -> None:
+        moving = self.moving_ids(data, action)
+        if moving:
+            commands.move(self._project, moving, place)
+        else:
+            commands.insert(self._project, commands.nodes_from_mime(data, self._project.network), place)
 
     def refusal(self, data: QMimeData, action: Qt.DropAction, place: Place) -> str | None:
         """Why `drop` would not be possible, in words; None where it is."""

@@ -307,7 +307,7 @@ class LayerTree(DropView):
     def _mend(self, node_id: str) -> None:
         problem = self._project.analysis[node_id].problem
         if problem is not None:
-            commands.mend(self._project, problem)
+            self._project.attempt(lambda: commands.mend(self._project, problem))
 
     def _hover(self, node_id: str | None) -> None:
         if node_id != self._hovered_mend:

@@ -11,7 +11,6 @@ from cnnstudio.gui.designer.type_list import TypeList
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.theme import theme
 from cnnstudio.gui.widgets.labels import Label, Line, Panel
-from cnnstudio.layers.base import UserError
 from cnnstudio.layers.catalog import layer_type
 
 _ROOM_FOR_HELP = 560
@@ -85,10 +84,8 @@ class Palette(Panel):
         self.search.insert(str(text))
 
     def _on_chosen(self, name: object) -> None:
-        try:
-            commands.add_type(self._project, layer_type(str(name)))
-        except UserError as error:
-            self._project.message.emit(str(error))
+        kind = layer_type(str(name))
+        self._project.attempt(lambda: commands.add_type(self._project, kind))
 
     def _show_help(self, name: object) -> None:
         kind = layer_type(str(name)) if name else None
