@@ -5,6 +5,7 @@ They follow torch's own tutorial: a Sequential in the order of the lesson, Adam 
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable, Iterator
 
@@ -103,5 +104,11 @@ class PictureByPicture(TorchDataset[tuple[Tensor, int]]):
 def loader(split: Split, batch_size: int, workers: int = 2) -> DataLoader[tuple[Tensor, int]]:
     """Shuffled batches by torch's DataLoader, with workers that stay."""
     return DataLoader(
-        PictureByPicture(split), batch_size, shuffle=True, num_workers=workers, persistent_workers=True
+        PictureByPicture(split),
+        batch_size,
+        shuffle=True,
+        num_workers=workers,
+        persistent_workers=True,
+        # As in a user's script; this process itself may have been spawned.
+        multiprocessing_context="fork" if sys.platform == "linux" else None,
     )

@@ -1,9 +1,10 @@
 """Images per second of training the lesson's network, against the loops that a user would write.
 
-All are measured in turn in one process, round by round, so that a busy machine slows all of them; ratios are
-those of the medians. Each measurement is the second epoch of its loop, without evaluation.
+Each loop runs in a process of its own, so that none profits from what another one set up. They take turns,
+one epoch at a time, so that a machine busy with other things slows all of them alike: the ratio is the median
+of the turns' own ratios. Nothing is evaluated within the time; the first epoch of each does not count.
 
-    python benchmarks/training_speed.py [--batch-sizes 32 128] [--images 6400] [--rounds 3] [--threads N]
+    python benchmarks/training_speed.py [--batch-sizes 32 128] [--images 1920] [--turns 9] [--threads N]
                                         [--json FILE]
 """
 
@@ -11,49 +12,108 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
+import multiprocessing
 from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-
-import torch
-
-from benchmarks.rivals import as_floats, lesson, loader, noise, plain_epoch, plain_lesson, shuffled, tensors
-from cnnstudio.data.dataset import Dataset
-from cnnstudio.training.events import EpochEnded, Event
-from cnnstudio.training.recipe import LESSON
-from cnnstudio.training.trainer import train
+from statistics import median
 
 PLAIN, LOADER, STUDIO = "plain torch, pictures in memory", "Dataset + DataLoader, 2 workers", "CNN Studio"
 GOALS = {PLAIN: 1.5, LOADER: 3.0}
 
+EpochDone = Callable[[float], None]
+"""Hears the images per second of an epoch, and returns when it is the loop's turn again."""
 
-def studio(data: Dataset, batch_size: int) -> float:
-    rates: list[float] = []
+
+def studio(images: int, batch_size: int, turns: int, epoch_done: EpochDone) -> None:
+    """The program's own trainer, with all that it says."""
+    from benchmarks.rivals import lesson, noise
+    from cnnstudio.training.events import EpochEnded, Event
+    from cnnstudio.training.recipe import LESSON
+    from cnnstudio.training.trainer import train
 
     def note(event: Event) -> None:
         if isinstance(event, EpochEnded):
-            rates.append(event.images_per_second)
+            epoch_done(event.images_per_second)
 
-    train(lesson(), data, LESSON.replace(epochs=2, batch_size=batch_size), device="cpu", emit=note)
-    return rates[-1]
+    recipe = LESSON.replace(epochs=turns + 1, batch_size=batch_size)
+    train(lesson(), noise(images, 10), recipe, device="cpu", emit=note)
 
 
-def plain(data: Dataset, batch_size: int) -> float:
-    pixels, labels = tensors(data.train)
-    images = as_floats(pixels)
+def plain(images: int, batch_size: int, turns: int, epoch_done: EpochDone) -> None:
+    """All pictures as floats in memory, batches cut by index."""
+    import torch
+
+    from benchmarks.rivals import as_floats, noise, plain_epoch, plain_lesson, shuffled, tensors
+
+    pixels, labels = tensors(noise(images, 10).train)
+    pictures = as_floats(pixels)
     model = plain_lesson()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
-    return [plain_epoch(model, optimizer, shuffled(images, labels, batch_size)) for _ in range(2)][-1]
+    for _ in range(turns + 1):
+        epoch_done(plain_epoch(model, optimizer, shuffled(pictures, labels, batch_size)))
 
 
-def data_loader(data: Dataset, batch_size: int) -> float:
-    batches = loader(data.train, batch_size)
+def data_loader(images: int, batch_size: int, turns: int, epoch_done: EpochDone) -> None:
+    """One picture at a time, by a DataLoader."""
+    import torch
+
+    from benchmarks.rivals import loader, noise, plain_epoch, plain_lesson
+
+    batches = loader(noise(images, 10).train, batch_size)
     model = plain_lesson()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
-    return [plain_epoch(model, optimizer, batches) for _ in range(2)][-1]
+    for _ in range(turns + 1):
+        epoch_done(plain_epoch(model, optimizer, batches))
 
 
-LOOPS: dict[str, Callable[[Dataset, int], float]] = {PLAIN: plain, LOADER: data_loader, STUDIO: studio}
+LOOPS = {PLAIN: plain, LOADER: data_loader, STUDIO: studio}
+
+
+def work(name: str, images: int, batch_size: int, turns: int, threads: int | None, pipe: Connection) -> None:
+    """One loop in its process: sends each epoch's rate and waits to be asked for the next."""
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
+
+    def epoch_done(rate: float) -> None:
+        pipe.send((rate, torch.get_num_threads()))
+        pipe.recv()
+
+    LOOPS[name](images, batch_size, turns, epoch_done)
+
+
+def start(name: str, *arguments: int | None) -> tuple[BaseProcess, Connection]:
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=work, args=(name, *arguments, there))
+    process.start()
+    there.close()
+    return process, here
+
+
+def measure(
+    images: int, batch_size: int, turns: int, threads: int | None
+) -> tuple[dict[str, list[float]], int]:
+    """Images per second of each loop in each turn, and the number of threads."""
+    rates: dict[str, list[float]] = {name: [] for name in LOOPS}
+    workers = {}
+    used = 0
+    for name in LOOPS:
+        workers[name] = start(name, images, batch_size, turns, threads)
+        # The epoch that warms it up; after it, the process waits and takes no time from the others.
+        workers[name][1].recv()
+    for _ in range(turns):
+        for name, (_, pipe) in workers.items():
+            pipe.send("next")
+            rate, used = pipe.recv()
+            rates[name].append(rate)
+    for process, pipe in workers.values():
+        pipe.send("end")
+        process.join()
+    return rates, used
 
 
 def main() -> None:
@@ -61,27 +121,23 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[32, 128])
-    parser.add_argument("--images", type=int, default=6400)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--images", type=int, default=1920)
+    parser.add_argument("--turns", type=int, default=9)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    data, fewer = noise(options.images, 10), noise(options.images // 2, 10)
     report = {}
     for batch_size in options.batch_sizes:
-        rates: dict[str, list[float]] = {name: [] for name in LOOPS}
-        for _ in range(options.rounds):
-            for name, loop in LOOPS.items():
-                rates[name].append(loop(fewer if name == LOADER else data, batch_size))
-        medians = {name: statistics.median(values) for name, values in rates.items()}
-        ratios = {name: medians[STUDIO] / medians[name] for name in GOALS}
-        report[batch_size] = {"images_per_second": medians, "ratios": ratios, "rounds": rates}
-        print(f"batch {batch_size}, {torch.get_num_threads()} threads, median of {options.rounds}:")
-        for name, rate in medians.items():
+        rates, threads = measure(options.images, batch_size, options.turns, options.threads)
+        ratios = {
+            name: median(ours / theirs for ours, theirs in zip(rates[STUDIO], rates[name], strict=True))
+            for name in GOALS
+        }
+        report[batch_size] = {"ratios": ratios, "images_per_second": rates, "threads": threads}
+        print(f"batch {batch_size}, {threads} threads, medians of {options.turns} turns:")
+        for name, values in rates.items():
             goal = f"  CNN Studio × {ratios[name]:.2f} (goal {GOALS[name]:.1f})" if name in GOALS else ""
-            print(f"  {name:34} {rate:7,.0f} images/s{goal}", flush=True)
+            print(f"  {name:32} {median(values):7,.0f} images/s{goal}", flush=True)
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n")
 

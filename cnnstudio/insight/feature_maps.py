@@ -25,7 +25,7 @@ _CLEARLY = 0.8
 _SAMPLE = 100_000
 
 _INTERVAL = 1 / 8
-_DEAD_EVERY = 8
+_DEAD_EVERY = 16
 
 
 def feature_maps(

@@ -1,11 +1,22 @@
-"""How much memory there is, and whether an error says that there was too little."""
+"""How much memory there is, what an error says of it, and how the C library keeps it."""
 
 from __future__ import annotations
 
+import ctypes
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+
+# Of glibc's malloc.h.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+
+_LARGEST_KEPT = 64 * 2**20
+"""Larger blocks, such as whole data sets, still go back to the system as soon as they are free."""
+_MOST_KEPT = 512 * 2**20
 
 
 def free_memory(device: torch.device) -> int | None:
@@ -32,3 +43,23 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+
+
+@contextmanager
+def keeping_freed_memory() -> Iterator[None]:
+    """Inside, what a step frees is kept for the next step; afterwards it goes back to the system.
+
+    glibc gives large blocks back at once, and the system then hands them out anew page by page, filled with
+    zeros: on the CPU that is up to a third of a step. Elsewhere nothing changes. The setting itself, which
+    cannot be read and so not be put back, stays.
+    """
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if library is None or not hasattr(library, "mallopt"):
+        yield
+        return
+    library.mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
+    library.mallopt(_M_TRIM_THRESHOLD, _MOST_KEPT)
+    try:
+        yield
+    finally:
+        library.malloc_trim(0)

@@ -31,7 +31,7 @@ from cnnstudio.training.events import (
     Warned,
 )
 from cnnstudio.training.keeper import Keeper, all_finite
-from cnnstudio.training.memory import is_out_of_memory
+from cnnstudio.training.memory import is_out_of_memory, keeping_freed_memory
 from cnnstudio.training.meter import Meter, NotFiniteError, Stopwatch
 from cnnstudio.training.model import Model, build_model
 from cnnstudio.training.optimizers import learning_rates, make_optimizer, set_learning_rate
@@ -97,7 +97,7 @@ def train_prepared(
     Raises, before any event, CheckpointError where it cannot resume and TrainingError where memory is short.
     """
     check_threads(threads)
-    with own_settings(prepared.device, threads, prepared.recipe.seed):
+    with own_settings(prepared.device, threads, prepared.recipe.seed), keeping_freed_memory():
         try:
             training = _Training(prepared, control or Control(), emit, folder, probes, after_epoch)
         except (MemoryError, RuntimeError) as error:
