@@ -14,7 +14,7 @@ class Shape:
     dims: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if len(self.dims) not in (1, 3) or any(size < 1 for size in self.dims):
+        if len(self.dims) not in (1, 3) or min(self.dims) < 1:
             raise ValueError(
                 f"a shape is (channels, height, width) or (features,), all at least 1, not {self.dims}"
             )
