@@ -56,11 +56,18 @@ class Meter:
     """
 
     def __init__(
-        self, emit: Callable[[Progress], None], watch: Stopwatch, step: int, steps: int, steps_per_epoch: int
+        self,
+        emit: Callable[[Progress], None],
+        watch: Stopwatch,
+        learning_rate: Callable[[int], float],
+        step: int,
+        steps: int,
+        steps_per_epoch: int,
     ) -> None:
         self.step = step
         self._emit = emit
         self._watch = watch
+        self._learning_rate = learning_rate
         self._steps = steps
         self._steps_per_epoch = steps_per_epoch
         self._began = (step, watch.seconds)
@@ -82,14 +89,14 @@ class Meter:
         self.step += 1
         self._unread.append((loss.detach(), right, count))
         if loss.device.type == "cpu" and not math.isfinite(loss.item()):
-            self.flush(0.0)
+            self.flush()
 
     @property
     def is_due(self) -> bool:
         """Whether the last Progress is long enough ago for the next one."""
         return self._watch.seconds - self._flushed >= INTERVAL
 
-    def flush(self, learning_rate: float) -> None:
+    def flush(self) -> None:
         """Reads what was added and emits it. Raises NotFiniteError after what came before the faulty step."""
         first = self.step - len(self._unread) + 1
         losses, accuracies, count = self._read()
@@ -98,7 +105,7 @@ class Meter:
             self.step = first + faulty - 1
             losses, accuracies = losses[:faulty], accuracies[:faulty]
         if losses:
-            self._emit(self._progress(first, losses, accuracies, count, learning_rate))
+            self._emit(self._progress(first, losses, accuracies, count))
         if faulty is not None:
             raise NotFiniteError(first + faulty)
 
@@ -122,9 +129,11 @@ class Meter:
         self._right_sum += sum(rights)
         return losses, [right / count for right, count in zip(rights, counts, strict=True)], sum(counts)
 
-    def _progress(
-        self, first: int, losses: list[float], accuracies: list[float], count: int, learning_rate: float
-    ) -> Progress:
+    def last_learning_rate(self) -> float:
+        """That of the last step."""
+        return self._learning_rate(max(self.step - 1, 0))
+
+    def _progress(self, first: int, losses: list[float], accuracies: list[float], count: int) -> Progress:
         now = self._watch.seconds
         passed = max(now - self._flushed, 1e-9)
         self._flushed = now
@@ -141,7 +150,7 @@ class Meter:
             accuracies=tuple(accuracies),
             first_step=first,
             images_per_second=self._rate,
-            learning_rate=learning_rate,
+            learning_rate=self.last_learning_rate(),
             seconds=now,
             seconds_left=left,
         )

@@ -199,7 +199,9 @@ class _Training:
 
     def _start(self) -> None:
         prepared = self.prepared
-        self.meter = Meter(self.emit, self.watch, self.step, self.steps, len(self.batches))
+        self.meter = Meter(
+            self.emit, self.watch, self.learning_rate, self.step, self.steps, len(self.batches)
+        )
         self.emit(
             Started(
                 run=str(self.folder) if self.folder else None,
@@ -250,7 +252,7 @@ class _Training:
         for images, labels in self.batches.epoch(epoch):
             self._step(images, labels)
             self._look()
-        self.meter.flush(self._rate_now())
+        self.meter.flush()
         scores, rate = self.meter.epoch_scores(), self.meter.epoch_rate()
         validation = mean_scores(self.model, self.validation.epoch(0), self.control.stop.is_set)
         if validation is None:
@@ -259,7 +261,7 @@ class _Training:
         if not math.isfinite(validation.loss) or not all_finite(self.model):
             raise NotFiniteError(self.step)
         best, seconds = self.keeper.is_best(epoch, validation), self.watch.seconds
-        self.emit(EpochEnded(epoch, scores, validation, rate, self._rate_now(), seconds, best))
+        self.emit(EpochEnded(epoch, scores, validation, rate, self.meter.last_learning_rate(), seconds, best))
         self.keeper.keep(epoch, validation, seconds)
         self.after_epoch(epoch, self.model)
 
@@ -277,10 +279,6 @@ class _Training:
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
 
-    def _rate_now(self) -> float:
-        """The learning rate of the last step."""
-        return self.learning_rate(max(self.step - 1, 0))
-
     def _look(self) -> None:
         """What happens between two steps: stop, pause, progress, probes."""
         if self.control.pause.is_set():
@@ -288,14 +286,14 @@ class _Training:
         if self.control.stop.is_set():
             raise _Stopped
         if self.meter.is_due:
-            self.meter.flush(self._rate_now())
+            self.meter.flush()
         if self.probes and self.probe_seconds <= _PROBE_SHARE * self.watch.seconds:
             self._probe()
 
     def _pause(self) -> None:
         if self.control.stop.is_set():
             return
-        self.meter.flush(self._rate_now())
+        self.meter.flush()
         self.emit(Paused(self.step))
         self.watch.pause()
         while self.control.wait_if_paused(_PAUSE_TICK):
@@ -316,7 +314,7 @@ class _Training:
     def _stopped(self) -> str:
         """Keeps what there is; where it stopped, in words."""
         with contextlib.suppress(NotFiniteError):
-            self.meter.flush(self._rate_now())
+            self.meter.flush()
         if self.keeper.best is None and self.step and all_finite(self.model):
             self.keeper.keep_unfinished(self.watch.seconds)
         if not self.step:
