@@ -116,9 +116,10 @@ class RunRecorder:
         self._most, self._side = limits(shapes, shown)
         self._snapshot_every = -(-prepared.recipe.epochs // _MOST_SNAPSHOTS)
         self._snapshots_fail = False
+        self._made = self._begun = False
 
     def __enter__(self) -> Self:
-        made = not exists(self.folder)
+        self._made = not exists(self.folder)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._context.enter_context(RunLock(self.folder))
@@ -127,9 +128,7 @@ class RunRecorder:
         except BlockingIOError:
             raise RunError(f"The run in {self.folder} is being written by another program.") from None
         except (OSError, FileError) as error:
-            self._context.close()
-            if made:
-                shutil.rmtree(self.folder, ignore_errors=True)
+            self._leave()
             reason = error.strerror if isinstance(error, OSError) else error
             raise RunError(f"The run cannot be written to {self.folder}: {reason}.") from None
         return self
@@ -137,7 +136,13 @@ class RunRecorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        """Closes what is open, and leaves no folder behind where the training did not even start."""
         self._context.close()
+        if self._made and not self._begun:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def emit(self, event: Event) -> None:
         """Writes the event down and hands it on."""
@@ -162,6 +167,7 @@ class RunRecorder:
                 self._warn(f"The feature maps could not be kept; the run goes on. {error}")
 
     def _begin(self, started: Started) -> None:
+        self._begun = True
         forget_after(self.folder / EVENTS_FILE, started.first_epoch - 1)
         self._context.enter_context(self._log)
         self._about |= {"threads": started.threads, "parameters": started.parameters}
