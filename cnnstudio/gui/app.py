@@ -7,7 +7,6 @@ import os
 import sys
 from pathlib import Path
 
-from PySide6.QtCore import QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
@@ -70,8 +69,6 @@ def create_window(path: str | Path | None = None) -> MainWindow:
     elif project.dataset_name == "shapes" and not settings.text("cifar10_offered"):
         settings.set_text("cifar10_offered", "yes")
         window.notice.show_sentence(_OFFER, button="Get CIFAR-10…", action=window.show_data_dialog)
-    # Behind the window: the first paint comes first.
-    QTimer.singleShot(0, session.preload)
     return window
 
 

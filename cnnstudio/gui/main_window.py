@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QSize, Qt, QUrl
-from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent
+from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, QUrl
+from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QPaintEvent
 from PySide6.QtWidgets import (
     QDockWidget,
     QFileDialog,
@@ -34,6 +34,7 @@ from cnnstudio.gui.training.session import State, TrainingSession
 
 _LAYOUT_VERSION = 1
 _CLOSE_SECONDS = 2.5
+_AFTER_FIRST_PAINT_MS = 50
 _STILL_TRAINING = "The model can be exported when training has ended: press Stop, or wait for it."
 
 
@@ -52,6 +53,7 @@ class MainWindow(QMainWindow):
         project.setParent(self)
         session.setParent(self)
         self.settings = settings
+        self._is_painted = False
         self.documents = Documents(project, settings, self, recover=recover)
         self.export_action = make_action(
             self, "actionExport", "&Export…", self.show_export_dialog, "Ctrl+E", "export"
@@ -220,6 +222,13 @@ class MainWindow(QMainWindow):
             f"<b>CNN Studio {__version__}</b><p>Draw a convolutional network, train it, watch it learn, "
             "and take the model away.</p><p>MIT licence.</p>",
         )
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        # Behind the window: loading torch beside the first paint would hold it up by as much again.
+        if not self._is_painted:
+            self._is_painted = True
+            QTimer.singleShot(_AFTER_FIRST_PAINT_MS, self.session.preload)
 
     # Files dropped on the window
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -231,7 +232,7 @@ def test_a_network_that_torch_cannot_write_is_refused_in_words(
 
 def test_a_run_without_weights_is_refused(run: Run, tmp_path: Path) -> None:
     empty = Run(tmp_path / "empty", run.about)
-    (tmp_path / "empty").mkdir()
+    shutil.copytree(run.folder, empty.folder, ignore=shutil.ignore_patterns("checkpoints"))
     with pytest.raises(RunError, match="has no weights"):
         exporters()["safetensors"].export(empty, tmp_path / "out")
     assert not (tmp_path / "out").exists()

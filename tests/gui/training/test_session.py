@@ -291,7 +291,7 @@ def test_the_layer_that_was_asked_for_last_is_shown_however_the_threads_meet(
     session: TrainingSession, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched: list[str] = []
-    begun, over = threading.Event(), threading.Event()
+    begun, over, asked = threading.Event(), threading.Event(), threading.Event()
 
     class SlowProbe:
         def watch(self, node_id: str, picture: int) -> None:
@@ -303,13 +303,15 @@ def test_the_layer_that_was_asked_for_last_is_shown_however_the_threads_meet(
     monkeypatch.setattr(session, "_import_torch", lambda: None)
     monkeypatch.setattr(session, "_load", lambda *arguments: None)
     monkeypatch.setattr("cnnstudio.insight.feature_maps.FeatureMapProbe", SlowProbe)
-    monkeypatch.setattr("cnnstudio.runs.recorder.start_run", lambda *arguments, **options: None)
+    # The run is not over before both have asked.
+    monkeypatch.setattr("cnnstudio.runs.recorder.start_run", lambda *arguments, **options: asked.wait(10))
     session.watch("old", 0)
     session.start(TINY, "tiny", RECIPE)
     assert begun.wait(10)
 
     session.watch("new", 0)
     over.set()
+    asked.set()
 
     qtbot.waitUntil(lambda: session.state is State.IDLE)
     assert watched == ["old", "new"]
