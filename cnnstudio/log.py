@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from cnnstudio.files import exists
@@ -21,6 +20,9 @@ def log_path() -> Path:
 
 def start_log(*, on_screen: bool) -> None:
     """Writes what the program logs to a file, where there can be one, and on standard error where asked."""
+    # Loads the network modules too, for its other handlers; most of the program's starts need none of them.
+    from logging.handlers import RotatingFileHandler
+
     handlers: list[logging.Handler] = [logging.StreamHandler() if on_screen else logging.NullHandler()]
     problem = None
     try:

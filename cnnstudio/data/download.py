@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
 import os
 import queue
 import re
 import threading
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from cnnstudio import __version__
 from cnnstudio.data.dataset import DataError
@@ -27,6 +23,9 @@ from cnnstudio.data.progress import (
     never,
     throttled,
 )
+
+if TYPE_CHECKING:
+    import http.client
 
 _BLOCK = 1 << 16
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -106,8 +105,10 @@ def download(
 
 
 def _is_address(url: str) -> bool:
+    from urllib.parse import urlsplit
+
     try:
-        parts = urllib.parse.urlsplit(url)
+        parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         return False
@@ -242,7 +243,7 @@ class _Stream:
     def head(self, cancelled: CancelFunction) -> http.client.HTTPResponse:
         """The answer's status and headers."""
         head = self._next(cancelled)
-        assert isinstance(head, http.client.HTTPResponse)
+        assert not isinstance(head, bytes)
         return head
 
     def block(self, cancelled: CancelFunction) -> bytes:
@@ -270,6 +271,9 @@ class _Stream:
             return item
 
     def _read(self) -> None:
+        # Loaded when something is downloaded: the window, which lists the data sets, must not wait for it.
+        import urllib.request
+
         headers = {"User-Agent": f"cnnstudio/{__version__}", "Accept-Encoding": "identity"}
         if self._start:
             headers["Range"] = f"bytes={self._start}-"
@@ -296,6 +300,9 @@ class _Stream:
         return _Interrupted(f"{_host(self._url)} sent nothing for {self._stall:g} seconds", final=True)
 
     def _translated(self, error: Exception) -> Exception:
+        import http.client
+        import urllib.error
+
         host = _host(self._url)
         if isinstance(error, urllib.error.HTTPError):
             error.close()
@@ -317,7 +324,9 @@ class _Stream:
 
 
 def _host(url: str) -> str:
-    return urllib.parse.urlsplit(url).hostname or url
+    from urllib.parse import urlsplit
+
+    return urlsplit(url).hostname or url
 
 
 def _size(path: Path) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from types import MappingProxyType
 
 from cnnstudio.design.file import SUFFIX, read_design
@@ -26,14 +26,18 @@ class Template:
     name: str
     title: str
     description: str
-    network: Network
+
+    @cached_property
+    def network(self) -> Network:
+        """The design, read when it is first asked for."""
+        return read_design(resource(f"templates/{self.name}{SUFFIX}"))
 
 
 @cache
 def templates() -> Mapping[str, Template]:
     """Name -> template, the simplest first."""
     index = json.loads(resource("templates/index.json").read_text(encoding="utf-8"))
-    return MappingProxyType({name: _template(name, **words) for name, words in index.items()})
+    return MappingProxyType({name: Template(name, **words) for name, words in index.items()})
 
 
 def template(name: str) -> Template:
@@ -43,7 +47,3 @@ def template(name: str) -> Template:
     except KeyError:
         names = ", ".join(templates())
         raise TemplateError(f"there is no template “{shorten(name)}”; there are {names}") from None
-
-
-def _template(name: str, title: str, description: str) -> Template:
-    return Template(name, title, description, read_design(resource(f"templates/{name}{SUFFIX}")))

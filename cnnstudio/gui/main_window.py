@@ -54,6 +54,9 @@ class MainWindow(QMainWindow):
         session.setParent(self)
         self.settings = settings
         self._is_painted = False
+        self._preload = QTimer(self)
+        self._preload.setSingleShot(True)
+        self._preload.timeout.connect(session.preload)
         self.documents = Documents(project, settings, self, recover=recover)
         self.export_action = make_action(
             self, "actionExport", "&Export…", self.show_export_dialog, "Ctrl+E", "export"
@@ -228,7 +231,7 @@ class MainWindow(QMainWindow):
         # Behind the window: loading torch beside the first paint would hold it up by as much again.
         if not self._is_painted:
             self._is_painted = True
-            QTimer.singleShot(_AFTER_FIRST_PAINT_MS, self.session.preload)
+            self._preload.start(_AFTER_FIRST_PAINT_MS)
 
     # Files dropped on the window
 
@@ -252,6 +255,7 @@ class MainWindow(QMainWindow):
         self.settings.set_bytes("geometry", self.saveGeometry())
         self.settings.set_bytes("layout", self.saveState(_LAYOUT_VERSION))
         self.settings.save()
+        self._preload.stop()
         self.session.shutdown(_CLOSE_SECONDS)
         self.documents.close()
         event.accept()

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu
 
-from cnnstudio.design.network import Network
-from cnnstudio.design.templates import templates
+from cnnstudio.design.templates import Template, templates
 from cnnstudio.gui.settings import SchemeChoice
 from cnnstudio.gui.theme import theme
 
@@ -110,15 +109,15 @@ def _network_menu(window: MainWindow, menu: QMenu, design: Mapping[str, QAction]
         action = chosen.addAction(template.title)
         action.setStatusTip(template.description)
         action.setToolTip(template.description)
-        action.triggered.connect(partial(_open_template, window, template.network))
+        action.triggered.connect(partial(_open_template, window, template))
     chosen.setToolTipsVisible(True)
     menu.addSeparator()
     in_edit = {name for names in _EDIT for name in names}
     menu.addActions([action for name, action in design.items() if name not in in_edit])
 
 
-def _open_template(window: MainWindow, network: Network, _checked: bool = False) -> None:
-    window.documents.open_template(network)
+def _open_template(window: MainWindow, template: Template, _checked: bool = False) -> None:
+    window.documents.open_template(template.network)
 
 
 def _data_menu(window: MainWindow, menu: QMenu) -> None:

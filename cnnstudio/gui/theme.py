@@ -62,7 +62,6 @@ PIXELS: Mapping[Role, int] = {"head": 10, "help": 12, "content": 13, "strong": 1
 """Text sizes: column heads, help and secondary text, content, names in content, titles of panels."""
 
 _ICON_SIZE = 17
-_ICON_RATIOS = (1.0, 1.25, 1.5, 2.0, 3.0)
 
 
 class Theme(QObject):
@@ -140,7 +139,8 @@ class Theme(QObject):
     def icon(self, name: str, token: str | None = None) -> QIcon:
         """The icon in a token's colour ("text" if None), grey where disabled. Better use `dress`."""
         icon = QIcon()
-        for ratio in _ICON_RATIOS:
+        # For the screens that there are; on one that comes later Qt scales the finest.
+        for ratio in {1.0, *(screen.devicePixelRatio() for screen in QGuiApplication.screens())}:
             icon.addPixmap(self.pixmap(name, token or "text", ratio=ratio))
             icon.addPixmap(self.pixmap(name, "secondary", ratio=ratio), QIcon.Mode.Disabled)
         return icon
