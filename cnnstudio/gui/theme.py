@@ -139,7 +139,7 @@ class Theme(QObject):
     def icon(self, name: str, token: str | None = None) -> QIcon:
         """The icon in a token's colour ("text" if None), grey where disabled. Better use `dress`."""
         icon = QIcon()
-        # Each drawing costs time at the start: those for the screens there are, and a fine one for those to come.
+        # Each drawing costs time at the start: for the screens there are, and a fine one for those to come.
         for ratio in {1.0, 2.0, *(screen.devicePixelRatio() for screen in QGuiApplication.screens())}:
             icon.addPixmap(self.pixmap(name, token or "text", ratio=ratio))
             icon.addPixmap(self.pixmap(name, "secondary", ratio=ratio), QIcon.Mode.Disabled)
