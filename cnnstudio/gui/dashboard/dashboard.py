@@ -28,7 +28,7 @@ _SHORTEST_FRAME, _LONGEST_FRAME = 0.12, 1.0
 """Seconds between two drawings."""
 _POLL_MS = 1000
 _PATIENCE_SECONDS = 0.4
-_WORKING_SHARE = 0.05
+_WORKING_SHARE = 0.04
 """Of the time that the main thread works while it trains, about: torch wants all cores."""
 
 LEARNING, FEATURE_MAPS = 0, 1
@@ -197,8 +197,12 @@ class Dashboard(Panel):
         """Draws what is new, so much later than the last time that the main thread works little in all."""
         if self.isVisible() and not self._frame.isActive():
             pause = min(max(self._worked / _WORKING_SHARE, _SHORTEST_FRAME), _LONGEST_FRAME)
-            wait = self._drawn_at + pause - time.monotonic()
-            self._frame.start(max(round(1000 * wait), 0))
+            wait = round(1000 * (self._drawn_at + pause - time.monotonic()))
+            if wait > 0:
+                self._frame.start(wait)
+            else:
+                # At once: to wake the thread again would cost more.
+                self._draw()
 
     def _draw(self) -> None:
         self._drawn_at = time.monotonic()

@@ -35,7 +35,8 @@ from cnnstudio.training.recipe import Recipe
 if TYPE_CHECKING:
     from cnnstudio.insight.feature_maps import FeatureMapProbe
 
-DRAIN_EVERY_MS = 40
+DRAIN_EVERY_MS = 80
+"""Each time wakes the main thread, for which torch has to give up a core; nobody reads faster than this."""
 
 _log = logging.getLogger(__name__)
 
