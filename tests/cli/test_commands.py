@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,6 @@ from PIL import Image
 
 from cnnstudio import __version__
 from cnnstudio.cli.command import commands
-from cnnstudio.cli.display import require_display
 from cnnstudio.cli.main import main
 from cnnstudio.design.file import read_design, write_design
 from cnnstudio.design.network import IdMaker, Network
@@ -359,51 +357,3 @@ def test_a_terminal_that_lacks_the_signs_gets_escapes() -> None:
     done = run("-m", "cnnstudio", "summary", "lesson-32", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert done.returncode == 0
     assert "3 \\xd7 32 \\xd7 32" in done.stdout
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only there a display can be missing")
-@pytest.mark.parametrize(
-    ("platform", "display", "wayland", "expected"),
-    [
-        ("", "", "", "there is no display"),
-        ("", ":987", "", "the display :987 does not answer"),
-        ("", "", "wayland-left-over", "there is no display"),
-        ("xcb", ":987", "", "the display :987 does not answer"),
-        ("wayland", ":987", "wayland-left-over", "no Wayland display answers"),
-        ("wayland-egl;xcb", ":987", "", "the display :987 does not answer"),
-        ("xbc", ":987", "", "QT_QPA_PLATFORM asks for “xbc”"),
-    ],
-)
-def test_without_a_display_the_window_is_refused_in_a_sentence(
-    platform: str, display: str, wayland: str, expected: str, capsys: Output, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("QT_PLUGIN_PATH", "QT_QPA_PLATFORM_PLUGIN_PATH", "WAYLAND_SOCKET"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("QT_QPA_PLATFORM", platform)
-    monkeypatch.setenv("DISPLAY", display)
-    monkeypatch.setenv("WAYLAND_DISPLAY", wayland)
-    assert main([]) == 2
-    assert expected in complaint(capsys)
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only there a display can be missing")
-@pytest.mark.parametrize("platform", ["offscreen", "minimal", "vnc:port=5987", "xbc;offscreen"])
-def test_platforms_that_show_no_window_need_no_display(
-    platform: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("QT_QPA_PLATFORM", platform)
-    monkeypatch.setenv("DISPLAY", ":987")
-    require_display()
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Wayland is there alone")
-def test_a_wayland_display_that_answers_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)  # a socket's name must be short
-    monkeypatch.setenv("QT_QPA_PLATFORM", "")
-    monkeypatch.setenv("DISPLAY", "")
-    monkeypatch.setenv("XDG_RUNTIME_DIR", ".")
-    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-7")
-    with socket.socket(socket.AF_UNIX) as compositor:
-        compositor.bind("wayland-7")
-        compositor.listen()
-        require_display()
