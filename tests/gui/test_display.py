@@ -1,4 +1,4 @@
-"""The command line's look at the display before Qt is asked, which would end the process. Needs Qt's own plugins."""
+"""What the command line asks of the display before Qt is asked, which would end the process. Needs Qt's plugins."""
 
 from __future__ import annotations
 
