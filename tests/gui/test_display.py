@@ -1,4 +1,4 @@
-"""What the command line asks of the display before Qt is asked, which would end the process. Needs Qt's plugins."""
+"""What the command line asks of the display before Qt, which would end the process. Needs Qt's plugins."""
 
 from __future__ import annotations
 
