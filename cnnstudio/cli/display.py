@@ -55,7 +55,10 @@ def _platforms() -> set[str]:
 
 
 def _plugin_folders() -> list[Path]:
-    package = importlib.util.find_spec("PySide6")
+    try:
+        package = importlib.util.find_spec("PySide6")
+    except ImportError:
+        return []
     places = (package.submodule_search_locations or []) if package else []
     return [Path(place, "Qt/plugins/platforms") for place in places]
 
