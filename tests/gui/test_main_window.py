@@ -176,7 +176,7 @@ def test_a_damaged_file_is_a_sentence_and_the_design_stays(open_window: OpenWind
 
 def test_a_design_dropped_on_the_window_is_opened(open_window: OpenWindow, tmp_path: Path) -> None:
     path = tmp_path / "small.cnn.json"
-    write_design(path, templates()["vgg-small"].network)
+    write_design(path, templates()["vgg-11-small"].network)
     window = open_window()
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path))])
@@ -189,7 +189,7 @@ def test_a_design_dropped_on_the_window_is_opened(open_window: OpenWindow, tmp_p
             Qt.KeyboardModifier.NoModifier,
         )
     )
-    assert window.project.network == templates()["vgg-small"].network
+    assert window.project.network == templates()["vgg-11-small"].network
 
 
 def test_unsaved_work_comes_back_after_a_crash(open_window: OpenWindow, home: Path) -> None:
@@ -295,9 +295,9 @@ def test_a_design_on_the_command_line_leaves_unsaved_work_for_the_next_start(
     crashed = templates()["lenet-5"].network
     home.mkdir(parents=True, exist_ok=True)
     write_design(home / "unsaved-1.cnn.json", crashed)
-    write_design(tmp_path / "named.cnn.json", templates()["vgg-small"].network)
+    write_design(tmp_path / "named.cnn.json", templates()["vgg-11-small"].network)
     first = open_window(tmp_path / "named.cnn.json")
-    assert first.project.network == templates()["vgg-small"].network
+    assert first.project.network == templates()["vgg-11-small"].network
     first.close()
     assert open_window().project.network == crashed
 
@@ -306,12 +306,12 @@ def test_saving_under_a_short_name_asks_before_it_replaces_the_file(
     open_window: OpenWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     there = tmp_path / "mine.cnn.json"
-    write_design(there, templates()["vgg-small"].network)
+    write_design(there, templates()["vgg-11-small"].network)
     window = open_window()
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *arguments: (str(tmp_path / "mine"), ""))
     answer(monkeypatch, QMessageBox.StandardButton.No)
     assert not window.documents.save_as()
-    assert read_design(there) == templates()["vgg-small"].network
+    assert read_design(there) == templates()["vgg-11-small"].network
     answer(monkeypatch, QMessageBox.StandardButton.Yes)
     assert window.documents.save_as()
     assert read_design(there) == window.project.network
