@@ -27,11 +27,11 @@ class Template:
     title: str
     description: str
     accuracy: float | None = None
-    """Share of test pictures that it gets right after the training that `measured` tells; None where not known."""
+    """Share of the test pictures that it gets right, trained as `measured` tells; None where not known."""
     minutes: float | None = None
     """How long that training takes."""
     measured: str = ""
-    """One sentence: on what data and machine, with which recipe, and by whom, accuracy and minutes were found."""
+    """One sentence: the data, recipe and machine of these figures, or who published them."""
 
     @cached_property
     def network(self) -> Network:
