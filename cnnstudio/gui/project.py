@@ -52,6 +52,8 @@ class Project(QObject):
     """The new Recipe."""
     file_changed = Signal(object)
     """The Path or None. Also sent where the design became modified, or is so no longer."""
+    opening = Signal(object)
+    """The Path or None of another design, before it is shown in place of the present one."""
     message = Signal(object)
     """A sentence for the user, such as why an edit is not possible."""
 
@@ -124,14 +126,17 @@ class Project(QObject):
         network: Network,
         *,
         select: Iterable[str] | None = None,
+        recipe: Recipe | None = None,
         merge: Hashable | None = None,
     ) -> None:
         """Makes `network` the design, as one undo step; `text` "move Conv2D" gives "Undo move Conv2D".
 
-        `select` are the layers to select afterwards. Edits in a row with the same `merge` become one step.
+        `select` are the layers to select afterwards, `recipe` is what to train it with from now on. Edits in a
+        row with the same `merge` become one step.
         """
         selection = self._selection if select is None else tuple(select)
-        self._push(text, dataclasses.replace(self._state, network=network), selection, merge)
+        state = dataclasses.replace(self._state, network=network, recipe=recipe or self.recipe)
+        self._push(text, state, selection, merge)
 
     def set_recipe(self, recipe: Recipe, *, merge: Hashable | None = None) -> None:
         """Chooses what to train with; one undo step."""
@@ -170,6 +175,7 @@ class Project(QObject):
 
     def open_network(self, network: Network, path: Path | None) -> None:
         """Shows another design, as read from `path`; there is nothing to undo then."""
+        self.opening.emit(path)
         self.undo_stack.clear()
         self._path = path
         self._saved = network

@@ -1,0 +1,1 @@
+"""The designs to start from, as a gallery."""

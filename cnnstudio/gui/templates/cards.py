@@ -1,0 +1,120 @@
+"""The gallery's cards: one template each, with its drawing, painted as a whole."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPen, QPixmap
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QListView,
+    QListWidget,
+    QListWidgetItem,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+)
+
+from cnnstudio.design.templates import Template
+from cnnstudio.gui.templates.facts import Facts
+from cnnstudio.gui.theme import theme
+from cnnstudio.gui.widgets.face import Face
+from cnnstudio.words import spoken
+
+CARD = QSize(264, 190)
+PICTURE = QSize(228, 92)
+
+_NAME_ROLE = Qt.ItemDataRole.UserRole
+_FACTS_ROLE = Qt.ItemDataRole.UserRole + 1
+_PICTURE_ROLE = Qt.ItemDataRole.UserRole + 2
+
+
+class Cards(QListWidget):
+    """All templates, row by row; arrows go from card to card, Enter and a double click choose one."""
+
+    pointed = Signal(object)
+    """The name of the template whose card is the current one."""
+    chosen = Signal(object)
+    """The name of the template to open."""
+
+    def __init__(self, templates: list[Template]) -> None:
+        super().__init__()
+        self.setObjectName("templateCards")
+        self.setAccessibleName("Templates")
+        self.setItemDelegate(_Delegate(self))
+        self.setFlow(QListView.Flow.LeftToRight)
+        self.setWrapping(True)
+        self.setResizeMode(QListView.ResizeMode.Adjust)
+        self.setUniformItemSizes(True)
+        self.setMouseTracking(True)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._cards: dict[str, QListWidgetItem] = {}
+        for template in templates:
+            card = QListWidgetItem(template.title, self)
+            card.setData(_NAME_ROLE, template.name)
+            card.setData(Qt.ItemDataRole.AccessibleDescriptionRole, template.description)
+            self._cards[template.name] = card
+        self.currentItemChanged.connect(lambda *_: self.pointed.emit(self.current_name))
+        self.itemActivated.connect(lambda item: self.chosen.emit(item.data(_NAME_ROLE)))
+        theme().changed.connect(self._on_theme_changed)
+
+    @property
+    def current_name(self) -> str:
+        """The name of the template whose card is the current one."""
+        return str(self.currentItem().data(_NAME_ROLE))
+
+    def show_facts(self, name: str, facts: Facts) -> None:
+        """Fills in the numbers of a card."""
+        card = self._cards[name]
+        card.setData(_FACTS_ROLE, facts)
+        words = f"{card.text()}, {facts.cost}, {facts.result}"
+        card.setData(Qt.ItemDataRole.AccessibleTextRole, spoken(words))
+
+    def show_picture(self, name: str, picture: QPixmap) -> None:
+        """Fills in the drawing of a card."""
+        self._cards[name].setData(_PICTURE_ROLE, picture)
+
+    def _on_theme_changed(self, _: object) -> None:
+        self.setItemDelegate(_Delegate(self))
+
+
+class _Delegate(QStyledItemDelegate):
+    def __init__(self, parent: Cards) -> None:
+        super().__init__(parent)
+        self._strong = Face(theme().font("strong"))
+        self._small = Face(theme().font("help"))
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return CARD
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        card = option.rect.adjusted(6, 6, -6, -6)
+        self._paint_ground(painter, card, option)
+        picture = index.data(_PICTURE_ROLE)
+        if picture is not None:
+            painter.drawPixmap(card.left() + (card.width() - PICTURE.width()) // 2, card.top() + 10, picture)
+        facts = index.data(_FACTS_ROLE)
+        self._write(painter, card, 118, self._strong, "text", index.data())
+        if facts is not None:
+            self._write(painter, card, 139, self._small, "secondary", facts.cost)
+            self._write(painter, card, 158, self._small, "secondary", facts.result)
+        painter.restore()
+
+    def _paint_ground(self, painter: QPainter, card: QRect, option: QStyleOptionViewItem) -> None:
+        states = QStyle.StateFlag
+        selected = bool(option.state & states.State_Selected)
+        hovered = bool(option.state & states.State_MouseOver)
+        focused = bool(option.state & states.State_HasFocus)
+        painter.setPen(QPen(theme().color("accent" if selected else "border"), 2 if selected and focused else 1))
+        painter.setBrush(theme().color("selection" if selected else "grid" if hovered else "panel"))
+        painter.drawRoundedRect(QRectF(card).adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
+
+    def _write(self, painter: QPainter, card: QRect, middle: int, face: Face, token: str, text: str) -> None:
+        painter.setFont(face.font)
+        painter.setPen(theme().color(token))
+        fitted = face.fitting(text, card.width() - 24)
+        painter.drawText(card.left() + 12, face.baseline(card.top() + middle), fitted)
