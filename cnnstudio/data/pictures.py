@@ -14,27 +14,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cnnstudio.data.dataset import DataError, Pixels
 
-SUFFIXES = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".bmp",
-        ".gif",
-        ".tif",
-        ".tiff",
-        ".webp",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".pnm",
-        ".tga",
-    ]
-)
-"""File names that promise a picture."""
-
 # Named so that no other reader is ever tried: some of Pillow's start programs (EPS calls Ghostscript).
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM", "TGA")
 _ORIENTATION = 0x0112  # the Exif tag

@@ -16,7 +16,6 @@ import numpy as np
 
 from cnnstudio.data.cache import keep, kept
 from cnnstudio.data.dataset import DataError, Dataset, Pixels, Split, from_channels_last, split_validation
-from cnnstudio.data.pictures import SUFFIXES, picture_size, quiet_pillow, read_pixels
 from cnnstudio.data.progress import (
     CancelFunction,
     Progress,
@@ -39,6 +38,9 @@ _TRAIN_NAMES = ("train", "training")
 _TEST_NAMES = ("test", "testing", "val", "valid", "validation")
 _LONGEST_SIDE = 224
 _MOST_BYTES = 2_000_000_000
+_JPEG_NAMES = (".jpg", ".jpeg", ".jpe", ".jfif")
+_OTHER_NAMES = (".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm", ".tga")
+_PICTURE_NAMES = frozenset(_JPEG_NAMES + _OTHER_NAMES)
 _SIZES_LOOKED_AT = 1_000
 _CHUNK = 16
 
@@ -132,6 +134,9 @@ class ImageFolder(Source):
         return Listing(tuple(classes), labelled(train), None if test is None else labelled(test))
 
     def load(self, progress: ProgressFunction = ignore, cancelled: CancelFunction = never) -> Dataset:
+        # Pillow comes in with the first pictures: the window lists this source without it.
+        from cnnstudio.data.pictures import quiet_pillow
+
         listing = self.listing(cancelled)
         place = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:12]
         path, key = datasets_folder() / "folders" / f"{place}.npz", self._key(listing)
@@ -227,7 +232,7 @@ def _pictures_below(folder: Path, cancelled: CancelFunction) -> list[Path]:
         check(cancelled)
         folders[:] = [name for name in folders if _counts(Path(name))]
         paths = [Path(place, name) for name in files if _counts(Path(name))]
-        found += [path for path in paths if path.suffix.lower() in SUFFIXES]
+        found += [path for path in paths if path.suffix.lower() in _PICTURE_NAMES]
     return sorted(found)
 
 
@@ -237,6 +242,8 @@ def _choose_size(paths: list[Path], cancelled: CancelFunction) -> tuple[tuple[in
     The most common size where at least half of the pictures have it, else a square of the median shorter
     side; never more than 224 a side or 2 GB in all. Of large sets an even sample is looked at.
     """
+    from cnnstudio.data.pictures import picture_size
+
     sizes: Counter[tuple[int, int]] = Counter()
     for path in paths[:: max(1, len(paths) // _SIZES_LOOKED_AT)]:
         check(cancelled)
@@ -266,6 +273,8 @@ def _read_all(
 
     A few threads share the work, because Pillow decodes without holding Python's lock.
     """
+    from cnnstudio.data.pictures import read_pixels
+
     channels, height, width = shape
     images = np.zeros((len(paths), height, width, channels), np.uint8)
     readable = np.zeros(len(paths), bool)

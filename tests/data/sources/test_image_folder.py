@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnstudio.data import pictures
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.progress import Cancelled, Progress
 from cnnstudio.data.sources import add_folder, find_source, image_folder, sources
@@ -206,7 +207,7 @@ def test_the_second_loading_reads_what_the_first_kept(
 ) -> None:
     source = ImageFolder(fill(tmp_path / "pets", ORDERLY))
     first = source.load()
-    monkeypatch.setattr(image_folder, "read_pixels", None)
+    monkeypatch.setattr(pictures, "read_pixels", None)
     again = source.load()
     assert again.fingerprint == first.fingerprint
     assert again.classes == first.classes
