@@ -1,25 +1,29 @@
-"""What the lesson's network reaches on real pictures, by recipe; the scores are those of the best weights.
+"""What templates reach on real pictures, by recipe; the scores are those of the best weights.
 
-python benchmarks/accuracy.py [--data cifar10 or FOLDER] [--recipes lesson studio] [--epochs N] [--threads N]
-                              [--seeds 0] [--json FILE]
+python benchmarks/accuracy.py [--data cifar10 or FOLDER] [--templates lesson-32] [--recipes lesson studio]
+                              [--epochs N] [--threads N] [--seeds 0] [--json FILE]
+
+`--templates all` takes every template for pictures of 32 × 32; resources/templates/index.json quotes such runs.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-from benchmarks.rivals import lesson
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.data.sources import find_source
+from cnnstudio.design.network import Network
+from cnnstudio.design.templates import Template, template, templates
 from cnnstudio.training.events import EpochEnded, Event
 from cnnstudio.training.recipe import Recipe, read_recipe
 from cnnstudio.training.trainer import train
 
 
-def trained(data: Dataset, recipe: Recipe, threads: int | None) -> dict[str, Any]:
+def trained(network: Network, data: Dataset, recipe: Recipe, threads: int | None) -> dict[str, Any]:
     """Trains, says each epoch's scores, and gives the end."""
 
     def tell(event: Event) -> None:
@@ -30,7 +34,7 @@ def trained(data: Dataset, recipe: Recipe, threads: int | None) -> dict[str, Any
                 flush=True,
             )
 
-    finished = train(lesson(), data, recipe, threads=threads, emit=tell)
+    finished = train(network, data, recipe, threads=threads, emit=tell)
     return finished.to_json()
 
 
@@ -39,6 +43,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", default="shapes")
+    parser.add_argument("--templates", nargs="+", default=["lesson-32"])
     parser.add_argument("--recipes", nargs="+", default=["lesson", "studio"])
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--threads", type=int)
@@ -47,17 +52,23 @@ def main() -> None:
     options = parser.parse_args()
     data = find_source(options.data).load()
     report = []
-    for name in options.recipes:
-        for seed in options.seeds:
-            recipe = read_recipe(name).replace(seed=seed)
-            recipe = recipe.replace(epochs=options.epochs) if options.epochs else recipe
-            print(f"{data.title}, recipe {name}, seed {seed}:")
-            result = trained(data, recipe, options.threads)
-            accuracy, seconds = result["test"]["accuracy"], result["seconds"]
-            print(f"  test {accuracy:.1%} in {seconds:.0f} s, best epoch {result['best_epoch']}")
-            report.append({"recipe": recipe.to_json(), "result": result})
+    for design, name, seed in product(chosen(options.templates), options.recipes, options.seeds):
+        recipe = read_recipe(name).replace(seed=seed)
+        recipe = recipe.replace(epochs=options.epochs) if options.epochs else recipe
+        print(f"{design.title}, {data.title}, recipe {name}, seed {seed}:")
+        result = trained(design.network, data, recipe, options.threads)
+        accuracy, seconds = result["test"]["accuracy"], result["seconds"]
+        print(f"  test {accuracy:.1%} in {seconds:.0f} s, best epoch {result['best_epoch']}")
+        report.append({"template": design.name, "recipe": recipe.to_json(), "result": result})
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def chosen(names: list[str]) -> list[Template]:
+    """The templates of those names; all for CIFAR-10's pictures where that is asked for."""
+    if names == ["all"]:
+        return [each for each in templates().values() if each.network.input.dims == (3, 32, 32)]
+    return [template(name) for name in names]
 
 
 if __name__ == "__main__":
