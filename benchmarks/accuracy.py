@@ -3,7 +3,7 @@
 python benchmarks/accuracy.py [--data cifar10 or FOLDER] [--templates lesson-32] [--recipes lesson studio]
                               [--epochs N] [--threads N] [--seeds 0] [--json FILE]
 
-`--templates all` takes every template for pictures of 32 × 32; resources/templates/index.json quotes such runs.
+`--templates all` takes every template for pictures of 32 × 32; their index quotes such runs.
 """
 
 from __future__ import annotations
