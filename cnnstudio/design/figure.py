@@ -1,0 +1,165 @@
+"""What a drawing of a network is made of: boxes, lines and words at their places; colours by their tokens."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, Self
+
+Point = tuple[float, float]
+State = Literal["known", "faulty", "unknown"]
+Anchor = Literal["start", "middle", "end"]
+
+TURN = 45
+"""Degrees by which labels are turned where there is no room for them side by side."""
+
+_LINE_HEIGHT = 1.3
+_WIDE, _NARROW = frozenset("mwMW@%—×→"), frozenset("ijltfrI.,:;'|!()[] ")
+
+
+def text_width(text: str, size: float) -> float:
+    """About the most pixels that the text takes in a common sans-serif face; no font is asked."""
+    return size * sum(_em(sign) for sign in text)
+
+
+def _em(sign: str) -> float:
+    if sign in _NARROW:
+        return 0.36
+    if ord(sign) > 0x2E7F or sign in _WIDE:
+        return 0.95
+    return 0.70 if sign.isupper() else 0.62
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A layer as a volume. `x`, `y` is the upper left corner of its front, `slant` the way to its back."""
+
+    node_id: str | None
+    """None for the network's input."""
+    words: str
+    """One sentence on the layer."""
+    token: str
+    """What its colour is called."""
+    face: str
+    """The same for the picture at its right: a sheet shows that of the box under it."""
+    state: State
+    x: float
+    y: float
+    width: float
+    height: float
+    slant: Point
+
+    @property
+    def right(self) -> float:
+        return self.x + self.width + self.slant[0]
+
+    @property
+    def outline(self) -> tuple[Point, ...]:
+        """All around, from the front's upper left corner."""
+        (left, top), (across, up) = (self.x, self.y), self.slant
+        right, bottom = left + self.width, top + self.height
+        return (
+            (left, top),
+            (left + across, top - up),
+            (right + across, top - up),
+            (right + across, bottom - up),
+            (right, bottom),
+            (left, bottom),
+        )
+
+    @property
+    def sides(self) -> tuple[tuple[Point, ...], tuple[Point, ...]]:
+        """The faces beside the front: the top and, at the right, the picture."""
+        first, second, third, fourth, fifth, _ = self.outline
+        corner = (fifth[0], first[1])
+        return (first, second, third, corner), (corner, third, fourth, fifth)
+
+    def contains(self, point: Point) -> bool:
+        # Convex and clockwise: inside is to the right of every side.
+        corners = self.outline
+        following = (*corners[1:], corners[0])
+        return all(
+            (end[0] - start[0]) * (point[1] - start[1]) >= (end[1] - start[1]) * (point[0] - start[0])
+            for start, end in zip(corners, following, strict=True)
+        )
+
+    def moved(self, across: float, down: float) -> Self:
+        return dataclasses.replace(self, x=self.x + across, y=self.y + down)
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A word or two. `y` is the baseline; turned, the text ends there and comes from below at the left."""
+
+    node_id: str | None
+    text: str
+    x: float
+    y: float
+    size: float
+    token: str
+    anchor: Anchor = "middle"
+    is_turned: bool = False
+    is_strong: bool = False
+
+    @property
+    def area(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of what it covers."""
+        width = text_width(self.text, self.size)
+        if self.is_turned:
+            reach = width * math.sin(math.radians(TURN)) + self.size
+            return self.x - reach, self.y - self.size, self.x + self.size / 2, self.y + reach
+        left = self.x - {"start": 0.0, "middle": 0.5, "end": 1.0}[self.anchor] * width
+        return left, self.y - self.size, left + width, self.y + self.size * (_LINE_HEIGHT - 1)
+
+    def contains(self, point: Point) -> bool:
+        if self.is_turned:
+            # Turned back around its end, the text is a flat strip.
+            across, down = point[0] - self.x, point[1] - self.y
+            cos, sin = math.cos(math.radians(TURN)), math.sin(math.radians(TURN))
+            along, beside = across * cos - down * sin, across * sin + down * cos
+            return -text_width(self.text, self.size) <= along <= 0 and -self.size <= beside <= self.size / 3
+        left, top, right, bottom = self.area
+        return left <= point[0] <= right and top <= point[1] <= bottom
+
+    def moved(self, across: float, down: float) -> Self:
+        return dataclasses.replace(self, x=self.x + across, y=self.y + down)
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A line along `points`, with round corners; where two flows meet it ends in a plus."""
+
+    points: tuple[Point, ...]
+    end: Literal["plain", "arrow", "plus"] = "plain"
+
+    def moved(self, across: float, down: float) -> Self:
+        return dataclasses.replace(self, points=tuple((x + across, y + down) for x, y in self.points))
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A finished drawing; its origin is at the upper left. Later boxes hide earlier ones."""
+
+    title: str
+    width: float
+    height: float
+    wires: tuple[Wire, ...]
+    boxes: tuple[Box, ...]
+    captions: tuple[Caption, ...]
+
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """The ids of all layers that have a box, in the order of the list."""
+        return tuple(dict.fromkeys(box.node_id for box in self.boxes if box.node_id is not None))
+
+    def at(self, x: float, y: float) -> Box | Caption | None:
+        """What a click there means."""
+        found: Iterable[Box | Caption] = (*reversed(self.boxes), *self.captions)
+        return next((part for part in found if part.contains((x, y))), None)
+
+    def of(self, node_id: str | None) -> tuple[Box, ...]:
+        """The boxes of a layer; of the input for None."""
+        return tuple(box for box in self.boxes if box.node_id == node_id)
