@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu
 
-from cnnstudio.design.templates import Template, templates
+from cnnstudio.gui import dialogs
 from cnnstudio.gui.settings import SchemeChoice
 from cnnstudio.gui.theme import theme
 
@@ -50,7 +50,7 @@ def build_menus(window: MainWindow, design: Mapping[str, QAction]) -> RecentMenu
     bar = window.menuBar()
     recent = _file_menu(window, bar.addMenu("&File"))
     _edit_menu(bar.addMenu("&Edit"), design)
-    _network_menu(window, bar.addMenu("&Network"), design)
+    _network_menu(bar.addMenu("&Network"), design)
     _data_menu(window, bar.addMenu("&Data"))
     _train_menu(window, bar.addMenu("&Train"))
     _view_menu(window, bar.addMenu("&View"))
@@ -85,6 +85,15 @@ def _file_menu(window: MainWindow, menu: QMenu) -> RecentMenu:
     documents = window.documents
     keys = QKeySequence.StandardKey
     menu.addAction(make_action(window, "actionNew", "&New", documents.new, keys.New, "new"))
+    menu.addAction(
+        make_action(
+            window,
+            "actionNewFromTemplate",
+            "New from &template…",
+            partial(dialogs.show_templates, window),
+            "Ctrl+Shift+N",
+        )
+    )
     menu.addAction(make_action(window, "actionOpen", "&Open…", documents.open, keys.Open, "open"))
     recent = RecentMenu(menu.addMenu("Open &recent"), documents.open_path, documents.clear_recent)
     menu.addSeparator()
@@ -103,21 +112,9 @@ def _edit_menu(menu: QMenu, design: Mapping[str, QAction]) -> None:
         menu.addSeparator()
 
 
-def _network_menu(window: MainWindow, menu: QMenu, design: Mapping[str, QAction]) -> None:
-    chosen = menu.addMenu("New from &template")
-    for template in templates().values():
-        action = chosen.addAction(template.title)
-        action.setStatusTip(template.description)
-        action.setToolTip(template.description)
-        action.triggered.connect(partial(_open_template, window, template))
-    chosen.setToolTipsVisible(True)
-    menu.addSeparator()
+def _network_menu(menu: QMenu, design: Mapping[str, QAction]) -> None:
     in_edit = {name for names in _EDIT for name in names}
     menu.addActions([action for name, action in design.items() if name not in in_edit])
-
-
-def _open_template(window: MainWindow, template: Template, _checked: bool = False) -> None:
-    window.documents.open_template(template.network)
 
 
 def _data_menu(window: MainWindow, menu: QMenu) -> None:

@@ -20,8 +20,8 @@ from cnnstudio.gui.theme import theme
 from cnnstudio.gui.widgets.face import Face
 from cnnstudio.words import spoken
 
-CARD = QSize(264, 190)
-PICTURE = QSize(228, 92)
+CARD = QSize(300, 190)
+PICTURE = QSize(264, 92)
 
 _NAME_ROLE = Qt.ItemDataRole.UserRole
 _FACTS_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -108,8 +108,8 @@ class _Delegate(QStyledItemDelegate):
         states = QStyle.StateFlag
         selected = bool(option.state & states.State_Selected)
         hovered = bool(option.state & states.State_MouseOver)
-        focused = bool(option.state & states.State_HasFocus)
-        painter.setPen(QPen(theme().color("accent" if selected else "border"), 2 if selected and focused else 1))
+        width = 2 if selected and option.state & states.State_HasFocus else 1
+        painter.setPen(QPen(theme().color("accent" if selected else "border"), width))
         painter.setBrush(theme().color("selection" if selected else "grid" if hovered else "panel"))
         painter.drawRoundedRect(QRectF(card).adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
 

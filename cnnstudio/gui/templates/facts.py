@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cnnstudio.design.analysis import Analysis
 from cnnstudio.design.templates import Template
-from cnnstudio.words import duration, percent, plural, rounded
+from cnnstudio.words import count, duration, percent, rounded
 
 UNMEASURED = "not measured yet"
 
@@ -37,8 +37,8 @@ def facts(template: Template, analysis: Analysis) -> Facts:
     return Facts(
         rounded(analysis.parameters),
         rounded(analysis.macs),
-        plural(len(network), "layer"),
-        f"{network.input} pictures",
+        count(len(network)),
+        f"pictures of {network.input}",
         UNMEASURED if template.accuracy is None else percent(template.accuracy),
         UNMEASURED if template.minutes is None else duration(60 * template.minutes),
     )

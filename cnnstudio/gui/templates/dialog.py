@@ -1,0 +1,172 @@
+"""The template gallery: what each design looks like, costs and reaches, and a new design from one."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QHideEvent, QPixmap, QShowEvent
+from PySide6.QtWidgets import (
+    QDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cnnstudio.colors import palette
+from cnnstudio.design.analysis import Analysis, analyse
+from cnnstudio.design.drawing import svg, volumes
+from cnnstudio.design.templates import Template, templates
+from cnnstudio.gui.templates.cards import PICTURE, Cards
+from cnnstudio.gui.templates.facts import facts
+from cnnstudio.gui.theme import theme
+from cnnstudio.gui.widgets.labels import Label, Line, Panel
+from cnnstudio.gui.widgets.svg_pixmap import svg_pixmap
+
+_LARGE = QSize(420, 172)
+_FACTS = (
+    ("layers", "Layers"),
+    ("takes", "Takes"),
+    ("parameters", "Parameters"),
+    ("macs", "Multiply-adds"),
+    ("accuracy", "Test accuracy"),
+    ("time", "Training time"),
+)
+
+
+class TemplateDialog(QDialog):
+    """A card for each template; the chosen one is told in full beside them."""
+
+    chosen = Signal(object)
+    """The Template to start from."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("templateDialog")
+        self.setWindowTitle("New from template")
+        self.resize(1130, 680)
+        self._analyses: dict[str, Analysis] = {}
+        self._cards = Cards(list(templates().values()))
+        self._picture = QLabel()
+        self._title = Label("", "title", wrap=True)
+        self._description = Label("", "help", "secondary", wrap=True)
+        self._measured = Label("", "help", "secondary", wrap=True)
+        self._values = {name: Label("", "help") for name, _ in _FACTS}
+        self._use = QPushButton("Use this template")
+        # Reading, analysing and drawing all of them takes longer than a frame: one card a turn of the loop.
+        self._filling = QTimer(self)
+        self._filling.timeout.connect(self._fill_next)
+        self._waiting: list[str] = []
+        self._compose()
+        self._cards.pointed.connect(self._show_template)
+        self._cards.chosen.connect(self._on_chosen)
+        theme().changed.connect(self._fill_anew)
+        self._cards.setCurrentRow(0)
+
+    def _compose(self) -> None:
+        self._title.setObjectName("templateTitle")
+        self._measured.setObjectName("templateMeasured")
+        self._picture.setFixedSize(_LARGE)
+        side = Panel("templateDetails")
+        side.setFixedWidth(_LARGE.width() + 34)
+        column = QVBoxLayout(side)
+        column.setContentsMargins(16, 16, 16, 16)
+        column.setSpacing(10)
+        for widget in (self._picture, self._title, self._description, Line()):
+            column.addWidget(widget)
+        column.addLayout(self._facts_grid())
+        column.addWidget(self._measured)
+        column.addStretch(1)
+        self._use.setObjectName("useTemplate")
+        self._use.setProperty("role", "primary")
+        self._use.setDefault(True)
+        self._use.clicked.connect(lambda: self._on_chosen(self._cards.current_name))
+        cancel = QPushButton("Cancel")
+        cancel.clicked.connect(self.reject)
+        foot = QHBoxLayout()
+        foot.setSpacing(8)
+        foot.addStretch(1)
+        foot.addWidget(cancel)
+        foot.addWidget(self._use)
+        frame = Panel()
+        inside = QVBoxLayout(frame)
+        inside.setContentsMargins(6, 6, 4, 6)
+        inside.addWidget(self._cards)
+        body = QHBoxLayout()
+        body.setSpacing(12)
+        body.addWidget(frame, 1)
+        body.addWidget(side)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(16, 16, 16, 16)
+        whole.setSpacing(12)
+        whole.addLayout(body, 1)
+        whole.addLayout(foot)
+
+    def _facts_grid(self) -> QGridLayout:
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(14)
+        grid.setVerticalSpacing(5)
+        grid.setColumnStretch(1, 1)
+        for row, (name, text) in enumerate(_FACTS):
+            grid.addWidget(Label(text, "help", "secondary"), row, 0)
+            value = self._values[name]
+            value.setObjectName(f"template_{name}")
+            value.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            grid.addWidget(value, row, 1)
+        return grid
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._cards.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._fill_anew()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._filling.stop()
+
+    # Filling
+
+    def _fill_anew(self, *_: object) -> None:
+        """Draws all cards, in the colours of the scheme, those on top first."""
+        if self.isVisible():
+            self._waiting = list(templates())
+            self._filling.start()
+            self._show_template(self._cards.current_name)
+
+    def _fill_next(self) -> None:
+        name = self._waiting.pop(0)
+        self._cards.show_facts(name, facts(templates()[name], self._analysis(name)))
+        self._cards.show_picture(name, self._drawn(name, PICTURE, labels=False))
+        if not self._waiting:
+            self._filling.stop()
+
+    def _analysis(self, name: str) -> Analysis:
+        if name not in self._analyses:
+            self._analyses[name] = analyse(templates()[name].network)
+        return self._analyses[name]
+
+    def _drawn(self, name: str, size: QSize, *, labels: bool) -> QPixmap:
+        drawing = volumes(self._analysis(name), labels=labels)
+        text = svg(drawing, palette(theme().scheme), ground=False)
+        return svg_pixmap(text, size, self.devicePixelRatioF())
+
+    def _show_template(self, name: object) -> None:
+        template = templates()[str(name)]
+        told = facts(template, self._analysis(template.name))
+        self._title.setText(template.title)
+        self._description.setText(template.description)
+        for value, label in self._values.items():
+            label.setText(getattr(told, value))
+        self._measured.setText(template.measured)
+        self._measured.setVisible(bool(template.measured))
+        self._picture.setPixmap(self._drawn(template.name, _LARGE, labels=True))
+        self._picture.setAccessibleName(f"Drawing of {template.title}")
+
+    # What the user does
+
+    def _on_chosen(self, name: object) -> None:
+        template: Template = templates()[str(name)]
+        self.accept()
+        self.chosen.emit(template)

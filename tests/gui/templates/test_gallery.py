@@ -1,0 +1,98 @@
+"""The gallery of templates: what each is told to be, and a design from one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QPixmap
+from PySide6.QtWidgets import QLabel, QPushButton
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.design.analysis import analyse
+from cnnstudio.design.templates import Template, templates
+from cnnstudio.gui.templates.cards import Cards
+from cnnstudio.gui.templates.dialog import TemplateDialog
+from cnnstudio.gui.templates.facts import UNMEASURED, facts
+
+KEY = Qt.Key
+
+
+@pytest.fixture
+def dialog(qtbot: QtBot) -> Iterator[TemplateDialog]:
+    dialog = TemplateDialog()
+    qtbot.addWidget(dialog)
+    with qtbot.waitActive(dialog):
+        dialog.show()
+    yield dialog
+    dialog.close()
+
+
+@pytest.fixture
+def cards(dialog: TemplateDialog) -> Cards:
+    return dialog.findChild(Cards)
+
+
+def label(dialog: TemplateDialog, name: str) -> str:
+    return dialog.findChild(QLabel, name).text()
+
+
+def pictures(cards: Cards) -> list[QPixmap]:
+    roles = Qt.ItemDataRole.UserRole + 2
+    return [cards.item(row).data(roles) for row in range(cards.count())]
+
+
+def test_every_template_has_a_card_with_its_own_drawing_and_numbers(
+    dialog: TemplateDialog, cards: Cards, qtbot: QtBot
+) -> None:
+    assert [cards.item(row).text() for row in range(cards.count())] == [
+        each.title for each in templates().values()
+    ]
+    qtbot.waitUntil(lambda: all(picture is not None for picture in pictures(cards)))
+    assert len({bytes(picture.toImage().constBits()) for picture in pictures(cards)}) == cards.count()
+    spoken = cards.item(0).data(Qt.ItemDataRole.AccessibleTextRole)
+    assert spoken.startswith("Lesson CNN, 32 by 32, 316 k parameters, 4.2 M multiply-adds")
+
+
+def test_the_current_card_is_told_in_full(dialog: TemplateDialog, cards: Cards, qtbot: QtBot) -> None:
+    for row in range(cards.count()):
+        cards.setCurrentRow(row)
+        template = list(templates().values())[row]
+        assert label(dialog, "templateTitle") == template.title
+        assert label(dialog, "templateMeasured") == template.measured
+        assert label(dialog, "template_layers") == f"{len(template.network):,}"
+
+
+def test_the_gallery_is_used_by_keys(dialog: TemplateDialog, cards: Cards, qtbot: QtBot) -> None:
+    names = list(templates())
+    assert cards.hasFocus()
+    qtbot.keyClick(cards, KEY.Key_Right)
+    assert cards.current_name == names[1]
+    chosen: list[object] = []
+    dialog.chosen.connect(chosen.append)
+    qtbot.keyClick(cards, KEY.Key_Return)
+    assert chosen == [templates()[names[1]]]
+    assert not dialog.isVisible()
+
+
+def test_the_button_chooses_once(dialog: TemplateDialog, cards: Cards, qtbot: QtBot) -> None:
+    chosen: list[object] = []
+    dialog.chosen.connect(chosen.append)
+    cards.setCurrentRow(2)
+    qtbot.mouseClick(dialog.findChild(QPushButton, "useTemplate"), Qt.MouseButton.LeftButton)
+    assert chosen == [list(templates().values())[2]]
+
+
+def test_escape_chooses_nothing(dialog: TemplateDialog, cards: Cards, qtbot: QtBot) -> None:
+    with qtbot.assertNotEmitted(dialog.chosen):
+        qtbot.keyClick(cards, KEY.Key_Escape)
+    assert not dialog.isVisible()
+
+
+def test_what_a_template_reaches_is_told_where_it_is_known() -> None:
+    known = Template("lesson-32", "Lesson", "The lesson's.", 0.7345, 2.5, "CIFAR-10, two cores.")
+    told = facts(known, analyse(known.network))
+    assert (told.accuracy, told.time, told.result) == ("73.5 %", "2 m 30 s", "73.5 % · 2 m 30 s")
+    unknown = Template("lesson-32", "Lesson", "The lesson's.")
+    assert facts(unknown, analyse(unknown.network)).result == UNMEASURED
