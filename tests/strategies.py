@@ -13,7 +13,7 @@ from cnnstudio.design import edits
 from cnnstudio.design.network import IdMaker, Network, Node, Place
 from cnnstudio.layers.base import Group, Layer, Shape
 from cnnstudio.layers.catalog import layer_types
-from cnnstudio.layers.params import Choice, Flag, Integer, Number, Pair, Parameter, parameters
+from cnnstudio.layers.params import Choice, Flag, Integer, Number, Pair, Parameter, Sides, parameters
 
 # A busy machine is no failure, neither of what is tested nor of drawing it.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -47,6 +47,12 @@ def values(parameter: Parameter, *, largest: int | None = 8) -> st.SearchStrateg
             side = st.integers(parameter.minimum, _smaller(parameter.maximum, largest and min(largest, 5)))
             pairs = st.tuples(side, side)
             return st.none() | pairs if parameter.optional else pairs
+        case Sides():
+            side = st.integers(parameter.minimum, _smaller(parameter.maximum, largest and min(largest, 3)))
+            return st.tuples(st.tuples(side, side), st.tuples(side, side))
+        case Sides():
+            side = st.integers(parameter.minimum, _smaller(parameter.maximum, largest and min(largest, 3)))
+            return st.tuples(st.tuples(side, side), st.tuples(side, side))
     raise AssertionError(f"no strategy for {parameter}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -50,9 +51,24 @@ class Node:
         return isinstance(self.layer, Group)
 
     @property
+    def has_branches(self) -> bool:
+        """Whether the children stand side by side, each with the node's own input."""
+        return isinstance(self.layer, Group) and self.layer.branches
+
+    @property
+    def is_transparent(self) -> bool:
+        """Whether it is a group that does nothing itself; empty, it passes its input on."""
+        return isinstance(self.layer, Group) and self.layer.transparent
+
+    @property
     def is_active(self) -> bool:
-        """Whether the node is part of the model: switched on, and no group in which nothing is."""
-        return self.enabled and (not self.is_group or any(child.is_active for child in self.children))
+        """Whether the node is part of the model: switched on, and no group in which nothing is.
+
+        A transparent group is part of it with nothing in it too: as a branch it passes the input on.
+        """
+        if not self.enabled or not isinstance(self.layer, Group) or self.layer.transparent:
+            return self.enabled
+        return any(child.is_active for child in self.children)
 
     def walk(self) -> Iterator[Node]:
         """This node and all below it, from top to bottom of the list."""
@@ -66,6 +82,20 @@ class Node:
             yield self
             for child in self.children:
                 yield from child.walk_active()
+
+
+def giving_logits(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    """The nodes of a network without the softmax at their very end: that is left to the loss."""
+    for index in reversed(range(len(nodes))):
+        node = nodes[index]
+        if not node.is_active or (node.is_transparent and not any(each.is_active for each in node.children)):
+            continue
+        if node.is_transparent:
+            node = dataclasses.replace(node, children=giving_logits(node.children))
+        else:
+            node = dataclasses.replace(node, layer=node.layer.without_softmax())
+        return (*nodes[:index], node, *nodes[index + 1 :])
+    return nodes
 
 
 @dataclass(frozen=True)

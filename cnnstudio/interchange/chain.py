@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cnnstudio.design.analysis import Analysis, analyse
-from cnnstudio.design.network import Network, Node
+from cnnstudio.design.network import Network, Node, giving_logits
 from cnnstudio.layers.base import Group, Layer, Shape, ShapeError, UserError
 
 BODY = "\0body\0"
@@ -27,7 +27,7 @@ class CodeError(UserError):
 
 @dataclass(frozen=True)
 class Body:
-    """What stands in a group, for one input shape; `count` copies in a row are alike."""
+    """What stands in a group, or in a branch of it, for one input shape; `count` copies in a row."""
 
     steps: tuple[Step, ...]
     count: int
@@ -41,8 +41,8 @@ class Step:
     layer: Layer
     shape: Shape
     output: Shape | None
-    inside: Shape | None = None
-    """What the last copy of a group's body gives."""
+    inside: tuple[Shape, ...] = ()
+    """What comes to a group's end: what the last copy of its body gives, or each branch; empty if unknown."""
     bodies: tuple[Body, ...] = ()
     problem: str = ""
 
@@ -57,17 +57,14 @@ class Chain:
 
 def chain(network: Network, analysis: Analysis | None = None, *, logits: bool) -> Chain:
     """Follows the shape through the network. With `logits` the classifier's final softmax is left out."""
-    nodes = [node for node in network.nodes if node.is_active]
-    if logits and nodes:
-        nodes[-1] = dataclasses.replace(nodes[-1], layer=nodes[-1].layer.without_softmax())
+    nodes = giving_logits(network.nodes) if logits else network.nodes
     steps, output = _Follower(analysis or analyse(network)).follow(nodes, network.input)
     return Chain(tuple(steps), output)
 
 
 def ends_in_softmax(network: Network) -> bool:
     """Whether `chain` with logits leaves a softmax out."""
-    nodes = [node for node in network.nodes if node.is_active]
-    return bool(nodes) and nodes[-1].layer.without_softmax() != nodes[-1].layer
+    return giving_logits(network.nodes) != network.nodes
 
 
 def require_whole(network: Network, analysis: Analysis | None = None) -> Analysis:
@@ -104,15 +101,23 @@ class _Follower:
             return Step(node, node.layer, shape, error.assumed, problem=self._sentence(node, error))
 
     def _group(self, node: Node, group: Group, shape: Shape) -> Step:
-        bodies = self._bodies(node, group, shape)
-        inside = bodies[-1][1]
-        step = Step(node, group, shape, inside, inside, tuple(body for body, _ in bodies))
-        if inside is None:
+        bodies = (self._branches if group.branches else self._bodies)(node, group, shape)
+        outputs = [output for _, output in bodies]
+        inside = outputs if group.branches else outputs[-1:]
+        known = tuple(shape for shape in inside if shape is not None)
+        step = Step(node, group, shape, None, bodies=tuple(body for body, _ in bodies))
+        if len(known) < len(inside):
             return step
+        step = dataclasses.replace(step, inside=known)
         try:
-            return dataclasses.replace(step, output=group.join(shape, inside))
+            return dataclasses.replace(step, output=group.join(shape, known))
         except ShapeError as error:
             return dataclasses.replace(step, output=error.assumed, problem=self._sentence(node, error))
+
+    def _branches(self, node: Node, group: Group, shape: Shape) -> list[tuple[Body, Shape | None]]:
+        """Each branch with its output."""
+        followed = [self.follow([child], shape) for child in node.children if child.is_active]
+        return [(Body(tuple(steps), 1), output) for steps, output in followed]
 
     def _bodies(self, node: Node, group: Group, shape: Shape) -> list[tuple[Body, Shape | None]]:
         """The copies of the body, each with its output. After one that keeps its shape, all are like it."""

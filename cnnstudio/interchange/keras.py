@@ -6,7 +6,16 @@ from collections.abc import Iterator, Sequence
 
 from cnnstudio.design.analysis import Analysis
 from cnnstudio.design.network import Network
-from cnnstudio.interchange.chain import BODY, INDENT, CodeLine, Step, chain, require_whole
+from cnnstudio.interchange.chain import (
+    BODY,
+    INDENT,
+    Body,
+    CodeLine,
+    Step,
+    chain,
+    ends_in_softmax,
+    require_whole,
+)
 from cnnstudio.interchange.names import class_name, comment_text, quoted
 from cnnstudio.layers.base import Group, Shape
 
@@ -28,8 +37,7 @@ def write_model(network: Network) -> str:
         model = [*lines, f'model = keras.Model(inputs, x, name={name})']
     else:
         model = ["model = keras.Sequential([", *(INDENT + line for line in lines), f'], name={name})']
-    last = steps[-1].layer
-    loss = f"keras.losses.SparseCategoricalCrossentropy(from_logits={last.without_softmax() == last})"
+    loss = f"keras.losses.SparseCategoricalCrossentropy(from_logits={not ends_in_softmax(network)})"
     return "\n".join(
         [
             f'"""{comment_text(network.name) or "A network"}, written by CNN Studio.',
@@ -89,24 +97,29 @@ def _functional(steps: Sequence[Step], level: int) -> Iterator[CodeLine]:
 
 
 def _group(step: Step, group: Group, level: int) -> Iterator[CodeLine]:
-    lines = [BODY]
-    if step.inside is not None and not step.problem:
-        shortcut = "shortcut" if level == 0 else f"shortcut_{level + 1}"
-        lines = group.keras_group(step.shape, step.inside, [BODY], shortcut)
+    parts = [[body] for body in step.bodies] if group.branches else [list(step.bodies)]
+    lines = [BODY] * len(parts)
+    if step.inside and not step.problem:
+
+        def free(name: str) -> str:
+            return name if level == 0 else f"{name}_{level + 1}"
+
+        lines = group.keras_group(step.shape, step.inside, [[BODY]] * len(parts), free)
+    following = iter(parts)
     for line in lines:
         if line == BODY:
-            yield from _bodies(step, level + 1)
+            yield from _bodies(step.node.id, next(following), level + 1)
         else:
             yield step.node.id, line
 
 
-def _bodies(step: Step, level: int) -> Iterator[CodeLine]:
-    for body in step.bodies:
+def _bodies(node_id: str, bodies: Sequence[Body], level: int) -> Iterator[CodeLine]:
+    for body in bodies:
         lines = list(_functional(body.steps, level))
         if body.count == 1:
             yield from lines
         elif lines:
-            yield step.node.id, f"for _ in range({body.count}):"
+            yield node_id, f"for _ in range({body.count}):"
             yield from ((node_id, INDENT + line) for node_id, line in lines)
 
 

@@ -88,18 +88,23 @@ class _Writer:
 
     def _group(self, step: Step, group: Group, depth: int) -> Iterator[CodeLine]:
         expression = BODY
-        if step.inside is not None and not step.problem:
+        if step.inside and not step.problem:
             expression = group.pytorch_group(step.shape, step.inside, BODY)
         before, after = self._entry(step.node.id, "", expression).split(BODY)
         node_id, indent = step.node.id, INDENT * depth
-        if len(step.bodies) == 1:
+        if group.branches:
+            yield node_id, indent + before
+            for body in step.bodies:
+                yield from self._body(node_id, body, depth + 1, "", ",")
+            yield node_id, indent + after
+        elif len(step.bodies) == 1:
             yield from self._body(node_id, step.bodies[0], depth, before, after)
-            return
-        yield node_id, f"{indent}{before}nn.Sequential("
-        for body in step.bodies:
-            prefix = "*" if body.count > 1 else ""
-            yield from self._body(node_id, body, depth + 1, prefix, ",")
-        yield node_id, f"{indent}){after}"
+        else:
+            yield node_id, f"{indent}{before}nn.Sequential("
+            for body in step.bodies:
+                prefix = "*" if body.count > 1 else ""
+                yield from self._body(node_id, body, depth + 1, prefix, ",")
+            yield node_id, f"{indent}){after}"
 
     def _body(self, node_id: str, body: Body, depth: int, before: str, after: str) -> Iterator[CodeLine]:
         indent = INDENT * depth
@@ -108,9 +113,13 @@ class _Writer:
             opening, closing = f"[{opening}", f"{closing} for _ in range({body.count})]"
             if before != "*":
                 opening, closing = f"nn.Sequential(*{opening}", f"{closing})"
-        yield node_id, f"{indent}{before}{opening}"
-        yield from self.steps(body.steps, depth + 1)
-        yield node_id, f"{indent}{closing}{after}"
+        lines = list(self.steps(body.steps, depth + 1))
+        if lines:
+            yield node_id, f"{indent}{before}{opening}"
+            yield from lines
+            yield node_id, f"{indent}{closing}{after}"
+        else:
+            yield node_id, f"{indent}{before}nn.Sequential(){after}"
 
 
 def _helpers(steps: Sequence[Step]) -> Mapping[str, str]:

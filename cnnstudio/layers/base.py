@@ -7,9 +7,11 @@ else here needs torch, so the designer works before torch is loaded.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from cnnstudio.layers.errors import ParameterError, ShapeError, UserError
@@ -55,18 +57,28 @@ class Family(Enum):
 
 # No picture is that large. Without an end, strides in nested Repeats would be numbers of a million digits.
 _FAR = 2**31
+_NEAR = Fraction(1, _FAR)
+
+
+Pixels = int | Fraction
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
     """How much of its input one output value sees, and how far neighbours stand apart, in input pixels.
 
-    `kernel` None means all of it. Windows compose along a chain of layers (Araujo, Norris and Sim, Computing
-    Receptive Fields of Convolutional Neural Networks, Distill 2019, equations 1 and 2).
+    `kernel` None means all of it. Behind a layer that enlarges the picture both may be fractions of a pixel.
+    Windows compose along a chain of layers (Araujo, Norris and Sim, Computing Receptive Fields of
+    Convolutional Neural Networks, Distill 2019, equations 1 and 2).
     """
 
-    kernel: tuple[int, int] | None = (1, 1)
-    stride: tuple[int, int] = (1, 1)
+    kernel: tuple[Pixels, Pixels] | None = (1, 1)
+    stride: tuple[Pixels, Pixels] = (1, 1)
+
+    @property
+    def field(self) -> tuple[int, int] | None:
+        """The kernel in whole pixels, all of which are seen at least in part."""
+        return self.kernel and (math.ceil(self.kernel[0]), math.ceil(self.kernel[1]))
 
     def then(self, following: Window, limit: tuple[int, int] = (_FAR, _FAR)) -> Window:
         """This window with `following` applied to its output.
@@ -81,8 +93,22 @@ class Window:
                 min(height + (following.kernel[0] - 1) * down, limit[0]),
                 min(width + (following.kernel[1] - 1) * right, limit[1]),
             ),
-            (min(down * following.stride[0], limit[0]), min(right * following.stride[1], limit[1])),
+            (_step(down * following.stride[0], limit[0]), _step(right * following.stride[1], limit[1])),
         )
+
+    def beside(self, other: Window) -> Window:
+        """What a value sees that is made of one value of each, at the same place."""
+        if self.kernel is None or other.kernel is None:
+            return WHOLE
+        return Window(_larger(self.kernel, other.kernel), _larger(self.stride, other.stride))
+
+
+def _step(stride: Pixels, limit: int) -> Pixels:
+    return min(stride, limit) if stride >= 1 else max(stride, _NEAR)
+
+
+def _larger(one: tuple[Pixels, Pixels], other: tuple[Pixels, Pixels]) -> tuple[Pixels, Pixels]:
+    return max(one[0], other[0]), max(one[1], other[1])
 
 
 WHOLE = Window(None)
@@ -100,6 +126,11 @@ class Layer:
     """One sentence: when to use it."""
     order: ClassVar[int] = 0
     """Place within the family in the palette; equal places go by name."""
+
+    pytorch_helper: ClassVar[str] = ""
+    """Source of the class or function that its PyTorch code names, written once into a stand-alone file."""
+    keras_helper: ClassVar[str] = ""
+    """The same for its Keras code."""
 
     def __post_init__(self) -> None:
         check_all(self)
@@ -136,9 +167,14 @@ class Layer:
         return self
 
     def taking(self, values: Mapping[str, Any]) -> Self:
-        """The layer with these values; itself where it does not have all of these parameters."""
+        """The layer with these values; itself where it does not have all of these parameters or values."""
         known = {parameter.name for parameter in parameters(self)}
-        return dataclasses.replace(self, **values) if known.issuperset(values) else self
+        if not known.issuperset(values):
+            return self
+        try:
+            return dataclasses.replace(self, **values)
+        except ParameterError:
+            return self
 
     def giving(self, features: int) -> SetParameters | None:
         """What would make a classifier's last layer give `features` scores; None for any other layer."""
@@ -152,44 +188,65 @@ class Layer:
         """The same pieces as `build` gives, as expressions on `nn`."""
         raise NotImplementedError
 
+    def pytorch_helpers(self) -> tuple[str, ...]:
+        """The sources that the code of this very layer needs: `pytorch_helper`, where there is one."""
+        return (self.pytorch_helper,) if self.pytorch_helper else ()
+
     def keras(self, shape: Shape) -> list[str]:
         """The layer as expressions on `layers` (keras.layers), one after the other."""
         raise NotImplementedError
 
+    def keras_helpers(self) -> tuple[str, ...]:
+        """The sources that they need."""
+        return (self.keras_helper,) if self.keras_helper else ()
+
 
 @dataclass(frozen=True)
 class Group(Layer):
-    """A layer that holds a list of layers, its body. The body belongs to the design, not to this value."""
+    """A layer that holds a list of layers, which belongs to the design, not to this value.
+
+    In most groups they stand in a row, the body. In a group with `branches` each of them gets the group's
+    input. `inside` is always what comes to the group's end: what the last body gives, as one shape, or what
+    each branch gives.
+    """
 
     family: ClassVar[Family] = Family.GROUP
+    branches: ClassVar[bool] = False
+    """Whether the layers stand side by side."""
+    skips: ClassVar[bool] = False
+    """Whether its input also goes around what is in it, as drawings of networks show it."""
+    transparent: ClassVar[bool] = False
+    """Whether it does nothing itself: it gives what its last layer gives, and without layers its input."""
 
     def copies(self) -> int:
         """How many times the body stands in a row, each with weights of its own."""
         return 1
 
-    def join(self, shape: Shape, body: Shape) -> Shape:
-        """The group's output: `shape` went in and the (last) body gave `body`. Raises ShapeError."""
-        return body
+    def join(self, shape: Shape, inside: Sequence[Shape]) -> Shape:
+        """The group's output, where `shape` went in. Raises ShapeError."""
+        return inside[-1]
 
-    def own_parameter_count(self, shape: Shape, body: Shape) -> int:
-        """Trained numbers besides those of the body."""
+    def own_parameter_count(self, shape: Shape, inside: Sequence[Shape]) -> int:
+        """Trained numbers besides those of the layers inside."""
         return 0
 
-    def own_macs(self, shape: Shape, body: Shape) -> int:
-        """Multiply-adds besides those of the body."""
+    def own_macs(self, shape: Shape, inside: Sequence[Shape]) -> int:
+        """Multiply-adds besides those of the layers inside."""
         return 0
 
-    def build_group(self, shape: Shape, body_shape: Shape, body: nn.Module) -> nn.Module:
-        """The group around `body`, which already holds all copies."""
+    def build_group(self, shape: Shape, inside: Sequence[Shape], bodies: Sequence[nn.Module]) -> nn.Module:
+        """The group around its body, which already holds all copies, or around its branches."""
+        return bodies[0]
+
+    def pytorch_group(self, shape: Shape, inside: Sequence[Shape], body: str) -> str:
+        """The same as an expression. `body` is that for the body, or those for the branches, by commas."""
         return body
 
-    def pytorch_group(self, shape: Shape, body_shape: Shape, body: str) -> str:
-        """The same as an expression, where `body` is the expression for the body."""
-        return body
+    def keras_group(
+        self, shape: Shape, inside: Sequence[Shape], bodies: Sequence[list[str]], free: Callable[[str], str]
+    ) -> list[str]:
+        """Functional Keras: lines that, like those of each body, read and write `x`.
 
-    pytorch_helper: ClassVar[str] = ""
-    """Source of the class that `pytorch_group` names, written once into a stand-alone file."""
-
-    def keras_group(self, shape: Shape, body_shape: Shape, body: list[str], shortcut: str) -> list[str]:
-        """Functional Keras: lines that, like `body`, read and write `x`. `shortcut` is a free name."""
-        return body
+        `free` makes a name that only this group has in this place: `free("shortcut")` may be `shortcut_2`.
+        """
+        return bodies[0]

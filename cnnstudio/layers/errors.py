@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,12 +22,25 @@ class ShapeError(UserError):
     """A layer cannot take what it gets.
 
     The message continues the layer's name and may hold `{source}`, the words for where the input came from:
-    "takes a flat vector, but gets 64 × 6 × 6{source}". `fix` is what would mend it. `assumed` is the output
-    that the layer would have once mended, so that what follows can still be checked.
+    "takes a flat vector, but gets 64 × 6 × 6{source}". `fixes` are what would mend it, the best one first.
+    `assumed` is the output that the layer would have once mended, so that what follows can still be checked.
+    `why` is one sentence on why it matters.
     """
 
-    def __init__(self, message: str, fix: Mend | None = None, assumed: Shape | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        fix: Mend | Sequence[Mend] | None = None,
+        assumed: Shape | None = None,
+        why: str = "",
+    ) -> None:
         super().__init__(message)
         self.message = message
-        self.fix = fix
+        self.fixes: tuple[Mend, ...] = tuple(fix) if isinstance(fix, Sequence) else (fix,) if fix else ()
         self.assumed = assumed
+        self.why = why
+
+    @property
+    def fix(self) -> Mend | None:
+        """The best mend."""
+        return self.fixes[0] if self.fixes else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar
@@ -40,6 +41,7 @@ class Residual(Group):
 
     description: ClassVar[str] = "Adds what goes in to what its layers make of it."
     advice: ClassVar[str] = "Use it to train deep networks: the shortcut lets the gradient through."
+    skips: ClassVar[bool] = True
 
     shortcut: str = choice(
         "identity", ("identity", "projection"), help="a projection fits the shapes by a 1 × 1 convolution"
@@ -52,7 +54,8 @@ class Residual(Group):
         text = "adds its input" if self.shortcut == "identity" else "adds its projected input"
         return text if self.activation == "linear" else f"{text}, {self.activation}"
 
-    def join(self, shape: Shape, body: Shape) -> Shape:
+    def join(self, shape: Shape, inside: Sequence[Shape]) -> Shape:
+        (body,) = inside
         if self.shortcut == "projection" or shape == body:
             self._strides(shape, body)
             return body
@@ -86,15 +89,16 @@ class Residual(Group):
             assumed=body,
         )
 
-    def own_parameter_count(self, shape: Shape, body: Shape) -> int:
-        return (shape.channels + 2) * body.channels if self.shortcut == "projection" else 0
+    def own_parameter_count(self, shape: Shape, inside: Sequence[Shape]) -> int:
+        return (shape.channels + 2) * inside[0].channels if self.shortcut == "projection" else 0
 
-    def own_macs(self, shape: Shape, body: Shape) -> int:
-        return shape.channels * body.size if self.shortcut == "projection" else 0
+    def own_macs(self, shape: Shape, inside: Sequence[Shape]) -> int:
+        return shape.channels * inside[0].size if self.shortcut == "projection" else 0
 
-    def build_group(self, shape: Shape, body_shape: Shape, body: nn.Module) -> nn.Module:
+    def build_group(self, shape: Shape, inside: Sequence[Shape], bodies: Sequence[nn.Module]) -> nn.Module:
         from torch import nn
 
+        (body_shape,), (body,) = inside, bodies
         shortcut: nn.Module | None = None
         if self.shortcut == "projection" and shape.is_flat:
             shortcut = nn.Sequential(
@@ -110,7 +114,8 @@ class Residual(Group):
         activation = build_activation(self.activation)
         return _residual_module()(body, shortcut, activation[0][1] if activation else None)
 
-    def pytorch_group(self, shape: Shape, body_shape: Shape, body: str) -> str:
+    def pytorch_group(self, shape: Shape, inside: Sequence[Shape], body: str) -> str:
+        (body_shape,) = inside
         arguments = [body]
         if self.shortcut == "projection" and shape.is_flat:
             arguments.append(
@@ -127,7 +132,11 @@ class Residual(Group):
         arguments += [f"activation={code}" for _, code in pytorch_activation(self.activation)]
         return f"Residual({', '.join(arguments)})"
 
-    def keras_group(self, shape: Shape, body_shape: Shape, body: list[str], shortcut: str) -> list[str]:
+    def keras_group(
+        self, shape: Shape, inside: Sequence[Shape], bodies: Sequence[list[str]], free: Callable[[str], str]
+    ) -> list[str]:
+        (body_shape,), (body,) = inside, bodies
+        shortcut = free("shortcut")
         lines = [f"{shortcut} = x", *body]
         if self.shortcut == "projection" and shape.is_flat:
             lines.append(f"{shortcut} = layers.Dense({body_shape.features}, use_bias=False)({shortcut})")

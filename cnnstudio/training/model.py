@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnstudio.data.batches import normalise
-from cnnstudio.design.network import Network, Node
+from cnnstudio.design.network import Network, Node, giving_logits
 from cnnstudio.layers.base import Group, Shape
 
 # Non-decreasing everywhere. GELU and SiLU fall before they rise, and softmax does not look at one value
@@ -116,11 +116,7 @@ def build_model(network: Network, *, reorder: bool = True) -> Model:
     Disabled nodes, and groups in which nothing is enabled, are left out. A softmax at the very end is left
     out too: the model gives logits. `reorder=False` runs the pieces as drawn.
     """
-    nodes = [node for node in network.nodes if node.is_active]
-    if nodes:
-        last = nodes[-1]
-        nodes[-1] = Node(last.id, last.layer.without_softmax(), last.name, True, last.children)
-    pieces, _ = _build(nodes, network.input, reorder)
+    pieces, _ = _build(giving_logits(network.nodes), network.input, reorder)
     return Model(network, pieces, reorder=reorder)
 
 
@@ -132,8 +128,9 @@ def _build(nodes: Iterable[Node], shape: Shape, reorder: bool) -> tuple[list[_Pi
             continue
         layer = node.layer
         if isinstance(layer, Group):
-            body, inside = _build_body(node, layer, shape, reorder)
-            pieces.append(_Piece(node.id, node.id, layer.build_group(shape, inside, body)))
+            make = _build_branches if layer.branches else _build_body
+            bodies, inside = make(node, layer, shape, reorder)
+            pieces.append(_Piece(node.id, node.id, layer.build_group(shape, inside, bodies)))
             shape = layer.join(shape, inside)
         else:
             for suffix, module in layer.build(shape):
@@ -142,12 +139,21 @@ def _build(nodes: Iterable[Node], shape: Shape, reorder: bool) -> tuple[list[_Pi
     return pieces, shape
 
 
-def _build_body(node: Node, group: Group, shape: Shape, reorder: bool) -> tuple[nn.Module, Shape]:
+_Inside = tuple[list[nn.Module], list[Shape]]
+"""A group's body or its branches, and the shapes that they give."""
+
+
+def _build_branches(node: Node, group: Group, shape: Shape, reorder: bool) -> _Inside:
+    built = [_build([child], shape, reorder) for child in node.children if child.is_active]
+    return [Chain(pieces, reorder=reorder) for pieces, _ in built], [output for _, output in built]
+
+
+def _build_body(node: Node, group: Group, shape: Shape, reorder: bool) -> _Inside:
     copies: list[nn.Module] = []
     for _ in range(group.copies()):
         pieces, shape = _build(node.children, shape, reorder)
         copies.append(Chain(pieces, reorder=reorder))
-    return (copies[0] if len(copies) == 1 else nn.Sequential(*copies)), shape
+    return [copies[0] if len(copies) == 1 else nn.Sequential(*copies)], [shape]
 
 
 def _pooling_first(pieces: Iterable[_Piece]) -> tuple[str, ...]:

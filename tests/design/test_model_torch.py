@@ -15,12 +15,14 @@ from cnnstudio.design.network import Network  # noqa: E402
 from cnnstudio.layers.activation import Activation  # noqa: E402
 from cnnstudio.layers.average_pooling2d import AveragePooling2D  # noqa: E402
 from cnnstudio.layers.batch_normalization import BatchNormalization  # noqa: E402
+from cnnstudio.layers.block import Block  # noqa: E402
 from cnnstudio.layers.conv2d import Conv2D  # noqa: E402
 from cnnstudio.layers.dense import Dense  # noqa: E402
 from cnnstudio.layers.dropout import Dropout  # noqa: E402
 from cnnstudio.layers.flatten import Flatten  # noqa: E402
 from cnnstudio.layers.global_average_pooling2d import GlobalAveragePooling2D  # noqa: E402
 from cnnstudio.layers.max_pooling2d import MaxPooling2D  # noqa: E402
+from cnnstudio.layers.parallel import Parallel  # noqa: E402
 from cnnstudio.layers.repeat import Repeat  # noqa: E402
 from cnnstudio.layers.residual import Residual  # noqa: E402
 from cnnstudio.training.model import build_model  # noqa: E402
@@ -75,6 +77,12 @@ def compare(value: Network) -> None:
         (SAME, (Residual(),), (Repeat(4),), (PROJECTION, (Repeat(2),), off(SAME)), *HEAD),
         (SAME, off((PROJECTION, HALVING)), (Residual(), off(HALVING), SAME), off(Dropout()), *HEAD),
         ((Repeat(2), (PROJECTION, (Repeat(3), off(SAME)))), Conv2D(2), *HEAD),
+        ((Parallel(), SAME, (Block(),), (Block(), Conv2D(2, (1, 1)), SAME), off(SAME)), *HEAD),
+        ((Parallel("add"), SAME, (Block(), Conv2D(6, (1, 1)), SAME)), *HEAD),
+        ((Repeat(3), (Parallel(), (Block(),), Conv2D(2, padding="same"))), *HEAD),
+        (Flatten(), (Parallel(), Dense(4), (Block(), off(Dense(3)))), Dense(10)),
+        (SAME, (Parallel(), (PROJECTION, HALVING), (Repeat(1), HALVING), off((Block(), SAME))), *HEAD),
+        (SAME, (Parallel(), (Repeat(2),), (Residual(),)), (Block(), (Block(), *HEAD)), off(Dense(3))),
         ((Repeat(2), Conv2D(4, (2, 2), (1, 1), "same", (2, 3), 1, "gelu", False)), *HEAD, off(Dense(3))),
     ],
     ids=str,

@@ -270,7 +270,7 @@ def test_a_mend_does_what_its_button_says(items: list[Item], mend: str, repaired
 def test_a_problem_without_a_mend_says_so() -> None:
     value = network((Residual(), Flatten(), Dense(10)))
     (problem,) = analyse(value, classes=10).problems
-    for hopeless in (problem, Problem(None, "?"), Problem("ghost_1", "?", InsertBefore("Flatten"))):
+    for hopeless in (problem, Problem(None, "?"), Problem("ghost_1", "?", (InsertBefore("Flatten"),))):
         with pytest.raises(edits.EditError, match="this problem has no mend"):
             mended(value, hopeless)
 

@@ -13,11 +13,13 @@ from cnnstudio.layers.activations import ACTIVATIONS
 from cnnstudio.layers.average_pooling2d import AveragePooling2D
 from cnnstudio.layers.base import Group, Layer, Shape
 from cnnstudio.layers.batch_normalization import BatchNormalization
+from cnnstudio.layers.block import Block
 from cnnstudio.layers.conv2d import Conv2D
 from cnnstudio.layers.dense import Dense
 from cnnstudio.layers.dropout import Dropout
 from cnnstudio.layers.flatten import Flatten
 from cnnstudio.layers.max_pooling2d import MaxPooling2D
+from cnnstudio.layers.parallel import Parallel
 from cnnstudio.layers.repeat import Repeat
 from cnnstudio.layers.residual import Residual
 
@@ -44,6 +46,8 @@ _layers: st.SearchStrategy[Layer] = st.one_of(
 )
 _groups: st.SearchStrategy[Group] = st.one_of(
     st.builds(Repeat, times=st.integers(1, 3)),
+    st.just(Block()),
+    st.builds(Parallel, mode=st.sampled_from(["concat", "add"])),
     st.builds(Residual, shortcut=st.sampled_from(["identity", "projection"]), activation=_activations),
 )
 
@@ -63,7 +67,8 @@ def _node(draw: st.DrawFn, ids: IdMaker, depth: int) -> Node:
     if group is None:
         layer = draw(_layers)
         return Node(ids(layer), layer, enabled=draw(st.integers(0, 9)) > 0)
-    children = [_node(draw, ids, depth + 1) for _ in range(draw(st.integers(1, 3)))]
+    fewest = 0 if group.transparent else 1
+    children = [_node(draw, ids, depth + 1) for _ in range(draw(st.integers(fewest, 3)))]
     return Node(ids(group), group, enabled=draw(st.integers(0, 9)) > 0, children=tuple(children))
 
 

@@ -1,0 +1,246 @@
+"""What nodes make of the shapes that reach them: shapes, costs, windows, errors. Answers are remembered.
+
+They are kept per node and input shape and go from one analysis to the next, so that after an edit only what
+it touched is asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cnnstudio.design.network import MAXIMUM_NODES, Node
+from cnnstudio.layers.base import Group, Mend, SetInside, Shape, ShapeError, Window
+
+if TYPE_CHECKING:
+    from cnnstudio.design.analysis import Row
+
+MAXIMUM_PARAMETERS = 2**31
+"""Of one layer and of the whole network. Weights, gradients and optimizer state would take 32 GB."""
+
+MAXIMUM_OUTPUT = 2**28
+"""Numbers that one layer may give for one picture: 1 GB."""
+
+MAXIMUM_LAYERS = MAXIMUM_NODES
+"""Of the whole network, all copies in Repeats counted."""
+
+POINT = Window()
+"""What is seen before the first layer: the pixel itself."""
+
+_SHAPES_PER_NODE = 64
+
+
+@dataclass(slots=True, eq=False)
+class Flow:
+    """What a list of nodes makes of one input shape. `layers` counts what would be built."""
+
+    input: Shape | None
+    ends: tuple[Shape | None, ...]
+    """What the last node gives; in branches what each of them gives."""
+    layers: int
+    parameters: int
+    macs: int
+    activations: int
+    window: Window
+    parts: tuple[Part, ...]
+
+    @property
+    def output(self) -> Shape | None:
+        """What the last node gives."""
+        return self.ends[-1]
+
+
+@dataclass(slots=True, eq=False)
+class Part:
+    """What one node makes of one input shape. `bodies` are the flows of a group's copies, counted."""
+
+    input: Shape | None
+    output: Shape | None
+    layers: int = 0
+    parameters: int = 0
+    macs: int = 0
+    activations: int = 0
+    window: Window = POINT
+    error: ShapeError | None = None
+    mends: tuple[Mend, ...] = ()
+    """Those of the error that change something here."""
+    bodies: tuple[tuple[Flow, int], ...] = ()
+    row: Row | None = None
+    """How the node was last reported with this part; good for as long as the context is the same."""
+
+
+@dataclass(slots=True, eq=False)
+class _Known:
+    """The answers of one node, which is kept so that its id() cannot come to mean another one."""
+
+    node: Node
+    last: Part
+    parts: dict[Shape | None, Part]
+
+
+@dataclass(slots=True, eq=False)
+class Memory:
+    """The answers of nodes by their id()."""
+
+    nodes: dict[int, _Known] = field(default_factory=dict)
+
+
+class Asker:
+    """Follows a shape through the nodes and remembers every answer."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory.nodes
+
+    def chain(self, nodes: tuple[Node, ...], shape: Shape | None) -> Flow:
+        """The nodes in a row."""
+        first, parts = shape, []
+        for node in nodes:
+            known = self._memory.get(id(node))
+            # Shapes are handed on as the same object, so that most answers are found without a comparison.
+            part = known.last if known is not None and known.last.input is shape else self._part(node, shape)
+            parts.append(part)
+            shape = part.output
+        return _flow(first, (shape,), _in_a_row(parts), parts)
+
+    def fan(self, nodes: tuple[Node, ...], shape: Shape | None) -> Flow:
+        """The nodes side by side."""
+        parts = [self._part(node, shape) for node in nodes]
+        branches = [part for node, part in zip(nodes, parts, strict=True) if node.is_active]
+        ends = tuple(part.output for part in branches)
+        return _flow(shape, ends, _side_by_side(part.window for part in branches), parts)
+
+    def _part(self, node: Node, shape: Shape | None) -> Part:
+        known = self._memory.get(id(node))
+        if known is None or shape not in known.parts:
+            part = self._ask(node, shape)
+            if known is None or len(known.parts) >= _SHAPES_PER_NODE:
+                known = self._memory[id(node)] = _Known(node, part, {})
+            known.parts[shape] = part
+        known.last = known.parts[shape]
+        return known.last
+
+    def _ask(self, node: Node, shape: Shape | None) -> Part:
+        if not node.enabled:
+            return Part(shape, shape, bodies=((self.chain(node.children, None), 1),))
+        if isinstance(node.layer, Group):
+            return self._ask_group(node, node.layer, shape)
+        layer, part = node.layer, Part(shape, None, layers=1)
+        if shape is None:
+            return part
+        try:
+            part.output = layer.output_shape(shape)
+            part.parameters = layer.parameter_count(shape)
+            part.macs = layer.macs(shape)
+            part.window = layer.window(shape)
+            part.activations = part.output.size
+            _require_possible(part.output, part.parameters)
+        except ShapeError as error:
+            _refused(part, error, node)
+        return part
+
+    def _ask_group(self, node: Node, group: Group, shape: Shape | None) -> Part:
+        bodies = self._bodies(node, group, shape)
+        part = Part(
+            shape,
+            shape,
+            1 + sum(flow.layers * count for flow, count in bodies),
+            sum(flow.parameters * count for flow, count in bodies),
+            sum(flow.macs * count for flow, count in bodies),
+            sum(flow.activations * count for flow, count in bodies),
+            _repeated(bodies),
+            bodies=bodies,
+        )
+        if not node.is_active:
+            part.layers = 0
+            return part
+        part.output = None
+        inside = [end for end in bodies[-1][0].ends if end is not None]
+        if shape is not None and len(inside) == len(bodies[-1][0].ends):
+            try:
+                part.output = group.join(shape, inside)
+                part.parameters += group.own_parameter_count(shape, inside)
+                part.macs += group.own_macs(shape, inside)
+                _require_possible(part.output, 0)
+            except ShapeError as error:
+                _refused(part, error, node)
+        return part
+
+    def _bodies(self, node: Node, group: Group, shape: Shape | None) -> tuple[tuple[Flow, int], ...]:
+        """The copies of the body. Once a copy gives the shape that it takes, all that follow are like it."""
+        if group.branches:
+            return ((self.fan(node.children, shape), 1),)
+        bodies: list[tuple[Flow, int]] = []
+        left = group.copies()
+        while left:
+            flow = self.chain(node.children, bodies[-1][0].output if bodies else shape)
+            # What is too large to be built is not worth asking for every copy, which could take hours.
+            alike = flow.output == flow.input or flow.layers * left > MAXIMUM_LAYERS
+            bodies.append((flow, left if alike else 1))
+            left -= bodies[-1][1]
+        return tuple(bodies)
+
+
+def _flow(shape: Shape | None, ends: tuple[Shape | None, ...], window: Window, parts: Sequence[Part]) -> Flow:
+    return Flow(
+        shape,
+        ends,
+        sum([part.layers for part in parts]),
+        sum([part.parameters for part in parts]),
+        sum([part.macs for part in parts]),
+        sum([part.activations for part in parts]),
+        window,
+        tuple(parts),
+    )
+
+
+def _in_a_row(parts: Iterable[Part]) -> Window:
+    window = POINT
+    for part in parts:
+        window = window.then(part.window)
+    return window
+
+
+def _side_by_side(windows: Iterable[Window]) -> Window:
+    window = POINT
+    for other in windows:
+        window = window.beside(other)
+    return window
+
+
+def _repeated(bodies: Sequence[tuple[Flow, int]]) -> Window:
+    window = POINT
+    for flow, count in bodies:
+        for _ in range(count):
+            window = window.then(flow.window)
+    return window
+
+
+def _refused(part: Part, error: ShapeError, node: Node) -> None:
+    part.output, part.error = error.assumed, error.with_traceback(None)
+    part.mends = tuple(
+        mend for mend in error.fixes if not isinstance(mend, SetInside) or _changes(node, mend)
+    )
+
+
+def _changes(node: Node, mend: SetInside) -> bool:
+    return any(each.layer.taking(mend.values) != each.layer for each in node.walk_active())
+
+
+def _require_possible(output: Shape, parameters: int) -> None:
+    """Raises ShapeError for what no memory holds."""
+    if parameters > MAXIMUM_PARAMETERS:
+        raise ShapeError(f"would have {too_many(parameters)}", assumed=output)
+    if output.size > MAXIMUM_OUTPUT:
+        raise ShapeError(
+            f"would give {output} numbers, {output.size * 4 / 1e9:,.0f} GB, for each picture; "
+            f"at most {MAXIMUM_OUTPUT:,} are possible"
+        )
+
+
+def too_many(parameters: int) -> str:
+    """Words for more parameters than are possible."""
+    return (
+        f"{parameters:,} parameters, {parameters * 4 // 10**9:,} GB of weights alone; "
+        f"at most {MAXIMUM_PARAMETERS:,} are possible"
+    )

@@ -1,0 +1,124 @@
+"""Parallel: branches side by side, joined at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, ClassVar
+
+from cnnstudio.layers.base import Group, Mend, SetInside, SetParameters, Shape, ShapeError
+from cnnstudio.layers.params import choice
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_HELPER = '''
+class Parallel(nn.ModuleList):
+    """What each branch makes of x: one after the other along the channels, or added up."""
+
+    def __init__(self, branches, mode="concat"):
+        super().__init__(branches)
+        self.mode = mode
+
+    def forward(self, x):
+        outputs = [branch(x) for branch in self]
+        return torch.cat(outputs, 1) if self.mode == "concat" else sum(outputs[1:], outputs[0])
+'''
+
+_KEEP_SIZE = SetInside({"padding": "same"}, "set padding to same inside it")
+_NO_STRIDES = SetInside(
+    {"padding": "same", "strides": (1, 1)}, "set padding to same and strides to 1 inside it"
+)
+_CONCAT = SetParameters({"mode": "concat"}, "set mode to concat")
+
+
+@dataclass(frozen=True)
+class Parallel(Group):
+    """Every layer inside gets the group's input (Szegedy et al., Going Deeper with Convolutions, 2014)."""
+
+    description: ClassVar[str] = "Gives its input to each layer inside it and joins what they make of it."
+    advice: ClassVar[str] = (
+        "Use it to look at the same picture in several ways; a branch of several layers is a Block, an empty "
+        "Block passes the input on."
+    )
+    order: ClassVar[int] = 2
+
+    mode: str = choice(
+        "concat", ("concat", "add"), help="“concat” puts the channels one after the other, “add” sums them up"
+    )
+
+    branches: ClassVar[bool] = True
+    pytorch_helper: ClassVar[str] = _HELPER
+
+    def summary(self) -> str:
+        return "joins its branches" if self.mode == "concat" else "adds up its branches"
+
+    def join(self, shape: Shape, inside: Sequence[Shape]) -> Shape:
+        first = inside[0]
+        joined = self._sum_of_channels(inside) if self.mode == "concat" else first
+        for number, other in enumerate(inside[1:], start=2):
+            if self.mode == "add" and other == first:
+                continue
+            if self.mode == "concat" and other.dims[1:] == first.dims[1:]:
+                continue
+            raise self._refusal(first, other, number, joined)
+        return joined
+
+    def _sum_of_channels(self, inside: Sequence[Shape]) -> Shape:
+        return Shape.of(sum(each.channels for each in inside), *inside[0].dims[1:])
+
+    def _refusal(self, first: Shape, other: Shape, number: int, assumed: Shape) -> ShapeError:
+        fixes: tuple[Mend, ...] = ()
+        if first.is_picture and other.is_picture and first.dims[1:] != other.dims[1:]:
+            fixes = (_KEEP_SIZE, _NO_STRIDES)
+        elif self.mode == "add" and first.is_picture == other.is_picture:
+            fixes = (_CONCAT,)
+        does, needs = "join", "equal heights and widths"
+        if self.mode == "add":
+            does, needs = "add", "equal shapes"
+        return ShapeError(
+            f"cannot {does} the {first} of its first branch and the {other} of branch {number}, "
+            f"for it needs {needs}",
+            fixes,
+            assumed=assumed,
+            why="What stands side by side has to be of one size, or there is no one place for each value.",
+        )
+
+    def build_group(self, shape: Shape, inside: Sequence[Shape], bodies: Sequence[nn.Module]) -> nn.Module:
+        return _parallel_module()(bodies, self.mode)
+
+    def pytorch_group(self, shape: Shape, inside: Sequence[Shape], body: str) -> str:
+        mode = "" if self.mode == "concat" else ', mode="add"'
+        return f"Parallel([{body}]{mode})"
+
+    def keras_group(
+        self, shape: Shape, inside: Sequence[Shape], bodies: Sequence[list[str]], free: Callable[[str], str]
+    ) -> list[str]:
+        if len(bodies) == 1:
+            return bodies[0]
+        entrance = free("entrance")
+        names = [free(f"branch_{number}") for number in range(1, len(bodies) + 1)]
+        lines = [f"{entrance} = x"]
+        for name, body in zip(names, bodies, strict=True):
+            lines += [*body, f"{name} = x", f"x = {entrance}"]
+        function = "concatenate" if self.mode == "concat" else "add"
+        return [*lines[:-1], f"x = layers.{function}([{', '.join(names)}])"]
+
+
+@cache
+def _parallel_module() -> type[nn.Module]:
+    """The class of `_HELPER`, made on first use: the layers can be imported where torch cannot."""
+    import torch
+    from torch import nn
+
+    class Parallel(nn.ModuleList):
+        def __init__(self, branches: Sequence[nn.Module], mode: str) -> None:
+            super().__init__(branches)
+            self.mode = mode
+
+        def forward(self, x: Tensor) -> Tensor:
+            outputs: list[Tensor] = [branch(x) for branch in self]
+            return torch.cat(outputs, 1) if self.mode == "concat" else sum(outputs[1:], outputs[0])
+
+    return Parallel
