@@ -7,7 +7,7 @@ in place of its body, and the writers put the body's lines where `BODY` comes ba
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cnnstudio.design.analysis import Analysis, analyse
@@ -73,6 +73,16 @@ def require_whole(network: Network, analysis: Analysis | None = None) -> Analysi
     if analysis.problems:
         raise CodeError(f"the network cannot be written as a program yet: {analysis.problems[0].sentence}")
     return analysis
+
+
+def helper_sources(steps: Sequence[Step], ask: Callable[[Layer], tuple[str, ...]]) -> list[str]:
+    """What the layers of these steps, and of the groups among them, name in their code: each source once."""
+    found: dict[str, None] = {}
+    for step in steps:
+        found.update(dict.fromkeys(ask(step.layer)))
+        for body in step.bodies:
+            found.update(dict.fromkeys(helper_sources(body.steps, ask)))
+    return list(found)
 
 
 class _Follower:

@@ -14,6 +14,7 @@ from cnnstudio.interchange.chain import (
     Step,
     chain,
     ends_in_softmax,
+    helper_sources,
     require_whole,
 )
 from cnnstudio.interchange.names import class_name, comment_text, quoted
@@ -31,6 +32,7 @@ def layer_code(network: Network, analysis: Analysis | None = None) -> list[CodeL
 def write_model(network: Network) -> str:
     """A Keras script that makes and compiles the model. Raises CodeError for a network with problems."""
     steps = chain(network, require_whole(network), logits=False).steps
+    helpers = helper_sources(steps, lambda layer: layer.keras_helpers())
     lines = [line for _, line in _lines(network, steps)]
     name = quoted(class_name(network.name))
     if _has_groups(steps):
@@ -48,6 +50,7 @@ def write_model(network: Network) -> str:
             "import keras",
             "from keras import layers",
             "",
+            *(f"\n{source.strip()}\n\n" for source in helpers),
             *model,
             "model.compile(",
             f'{INDENT}optimizer="adam",',

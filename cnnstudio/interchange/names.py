@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Iterable
 
 
 def class_name(title: str) -> str:
@@ -25,3 +26,8 @@ def quoted(text: str) -> str:
     """The text as a Python string, whatever it holds, in double quotes where possible."""
     literal = repr(text)
     return f'"{literal[1:-1]}"' if literal.startswith("'") and '"' not in text else literal
+
+
+def defined_names(sources: Iterable[str]) -> set[str]:
+    """The classes and functions that stand at the left edge of these sources."""
+    return {name for source in sources for name in re.findall(r"^(?:class|def) (\w+)", source, re.MULTILINE)}

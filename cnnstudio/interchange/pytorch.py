@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from cnnstudio.design.analysis import Analysis
 from cnnstudio.design.network import Network
@@ -14,10 +14,11 @@ from cnnstudio.interchange.chain import (
     Step,
     chain,
     ends_in_softmax,
+    helper_sources,
     require_whole,
 )
 from cnnstudio.interchange.names import class_name as class_name_of
-from cnnstudio.interchange.names import comment_text
+from cnnstudio.interchange.names import comment_text, defined_names
 from cnnstudio.interchange.pytorch_file import OWN_NAMES, PyTorchFile
 from cnnstudio.layers.base import Group
 
@@ -46,11 +47,11 @@ def write_module(
     problems.
     """
     whole = chain(network, require_whole(network), logits=True)
-    helpers = _helpers(whole.steps)
+    helpers = helper_sources(whole.steps, lambda layer: layer.pytorch_helpers())
     name = class_name or class_name_of(network.name)
     frame = PyTorchFile(
         title=comment_text(network.name) or "A network",
-        class_name=f"{name}Network" if name in {*helpers, *OWN_NAMES} else name,
+        class_name=f"{name}Network" if name in {*defined_names(helpers), *OWN_NAMES} else name,
         input=network.input,
         output=whole.output or network.input,
         weights_file=weights_file,
@@ -61,7 +62,7 @@ def write_module(
     lines = [line for _, line in _Writer(named=True).steps(whole.steps, 0)]
     if ends_in_softmax(network):
         lines.append("# No softmax here: cross-entropy takes the scores, and classify() applies it.")
-    return frame.source(lines, list(helpers.values()))
+    return frame.source(lines, helpers)
 
 
 class _Writer:
@@ -120,14 +121,3 @@ class _Writer:
             yield node_id, f"{indent}{closing}{after}"
         else:
             yield node_id, f"{indent}{before}nn.Sequential(){after}"
-
-
-def _helpers(steps: Sequence[Step]) -> Mapping[str, str]:
-    """The classes that the groups of these steps need, by group type."""
-    found: dict[str, str] = {}
-    for step in steps:
-        if isinstance(step.layer, Group) and step.layer.pytorch_helper:
-            found[step.layer.type_name()] = step.layer.pytorch_helper
-        for body in step.bodies:
-            found.update(_helpers(body.steps))
-    return found

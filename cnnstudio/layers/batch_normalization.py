@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cnnstudio.layers.base import Family, Layer, Pieces, Shape
+from cnnstudio.layers.normalizations import (
+    center_flag,
+    freeze_parts,
+    frozen_code,
+    frozen_names,
+    keras_parts,
+    parts_summary,
+    scale_flag,
+)
 from cnnstudio.layers.params import number
+from cnnstudio.layers.weights import FROZEN_HELPER
 
 
 @dataclass(frozen=True)
@@ -25,12 +35,14 @@ class BatchNormalization(Layer):
 
     momentum: float = number(0.9, minimum=0.0, maximum=0.9999, help="how slowly the running mean follows")
     epsilon: float = number(0.001, minimum=1e-12, maximum=1.0, help="keeps the division away from zero")
+    center: bool = center_flag()
+    scale: bool = scale_flag()
 
     def summary(self) -> str:
-        return f"momentum {self.momentum:g}"
+        return f"momentum {self.momentum:g}" + parts_summary(self.center, self.scale)
 
     def parameter_count(self, shape: Shape) -> int:
-        return 2 * shape.channels
+        return (self.center + self.scale) * shape.channels
 
     def _torch_momentum(self) -> float:
         return round(1 - self.momentum, 12)
@@ -39,13 +51,19 @@ class BatchNormalization(Layer):
         from torch import nn
 
         kind = nn.BatchNorm2d if shape.is_picture else nn.BatchNorm1d
-        return [("", kind(shape.channels, eps=self.epsilon, momentum=self._torch_momentum()))]
+        affine = self.center or self.scale
+        module = kind(shape.channels, eps=self.epsilon, momentum=self._torch_momentum(), affine=affine)
+        return [("", freeze_parts(module, self.center, self.scale))]
 
     def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
         kind = "BatchNorm2d" if shape.is_picture else "BatchNorm1d"
-        return [
-            ("", f"nn.{kind}({shape.channels}, eps={self.epsilon!r}, momentum={self._torch_momentum()!r})")
-        ]
+        affine = "" if self.center or self.scale else ", affine=False"
+        arguments = f"{shape.channels}, eps={self.epsilon!r}, momentum={self._torch_momentum()!r}{affine}"
+        return [("", frozen_code(f"nn.{kind}({arguments})", self.center, self.scale))]
+
+    def pytorch_helpers(self) -> tuple[str, ...]:
+        return (FROZEN_HELPER,) if frozen_names(self.center, self.scale) else ()
 
     def keras(self, shape: Shape) -> list[str]:
-        return [f"layers.BatchNormalization(momentum={self.momentum!r}, epsilon={self.epsilon!r})"]
+        parts = keras_parts(self.center, self.scale)
+        return [f"layers.BatchNormalization(momentum={self.momentum!r}, epsilon={self.epsilon!r}{parts})"]

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cnnstudio.layers.activations import (
-    activation_choice,
-    build_activation,
-    keras_activation,
-    pytorch_activation,
-)
-from cnnstudio.layers.base import Family, Layer, Pieces, SetParameters, Shape, ShapeError, Window
+from cnnstudio.layers.activations import activation_choice, build_activation, pytorch_activation
+from cnnstudio.layers.base import Family, Pieces, SetParameters, Shape, ShapeError
+from cnnstudio.layers.convolution import Convolution
 from cnnstudio.layers.params import choice, flag, integer, pair
 from cnnstudio.layers.shape import times
-from cnnstudio.layers.sliding import as_code, effective, output_size, same_padding
+from cnnstudio.layers.weights import initializer_choice, l2_number
 
 
 @dataclass(frozen=True)
-class Conv2D(Layer):
+class Conv2D(Convolution):
     """`filters` kernels of `kernel_size` slide over the picture; each makes one feature map."""
 
     family: ClassVar[Family] = Family.CONVOLUTION
@@ -33,28 +30,31 @@ class Conv2D(Layer):
     groups: int = integer(1, maximum=65_536, help="channels are split into so many separate convolutions")
     activation: str = activation_choice("linear")
     use_bias: bool = flag(True, label="Bias", help="a trained number added to each feature map")
+    kernel_initializer: str = initializer_choice(dirac=True)
+    kernel_l2: float = l2_number()
 
     def summary(self) -> str:
-        text = f"{self.filters} filters {times(self.kernel_size)}"
-        if self.strides != (1, 1):
-            text += f", stride {as_code(self.strides)}"
-        if self.padding != "valid":
-            text += f", {self.padding}"
-        return text if self.activation == "linear" else f"{text}, {self.activation}"
-
-    def _extent(self) -> tuple[int, int]:
-        return effective(self.kernel_size, self.dilation_rate)
+        return self.summary_of(f"{self.filters} filters {times(self.kernel_size)}")
 
     def output_shape(self, shape: Shape) -> Shape:
-        size = output_size(shape, self._extent(), self.strides, self.padding)
+        size = self.output_size(shape)
         if shape.channels % self.groups or self.filters % self.groups:
             raise ShapeError(
                 f"cannot split {shape.channels} channels{{source}} and {self.filters} filters into "
                 f"{self.groups} groups of the same size",
-                SetParameters({"groups": 1}, "set groups to 1"),
+                self._fitting_groups(shape.channels),
                 assumed=Shape.of(self.filters, *size),
+                why="Each group gets its own share of the channels and makes its own share of the filters.",
             )
         return Shape.of(self.filters, *size)
+
+    def _fitting_groups(self, channels: int) -> list[SetParameters]:
+        """The nearest number that divides channels and filters, and 1, which always does."""
+        common = math.gcd(channels, self.filters)
+        divisors = [number for number in range(1, common + 1) if common % number == 0]
+        nearest = min(divisors, key=lambda number: (abs(number - self.groups), number))
+        chosen = dict.fromkeys((nearest, 1))
+        return [SetParameters({"groups": number}, f"set groups to {number}") for number in chosen]
 
     def parameter_count(self, shape: Shape) -> int:
         return self._weights(shape) + (self.filters if self.use_bias else 0)
@@ -66,67 +66,18 @@ class Conv2D(Layer):
         output = self.output_shape(shape)
         return self._weights(shape) * output.height * output.width
 
-    def window(self, shape: Shape) -> Window:
-        return Window(self._extent(), self.strides)
-
-    def _padding(self, shape: Shape) -> tuple[tuple[int, int], tuple[int, int]]:
-        """(before, after) of height and of width."""
-        if self.padding == "valid":
-            return (0, 0), (0, 0)
-        extent = self._extent()
-        return (
-            same_padding(shape.height, extent[0], self.strides[0]),
-            same_padding(shape.width, extent[1], self.strides[1]),
-        )
-
     def build(self, shape: Shape) -> Pieces:
-        from torch import nn
-
-        (top, bottom), (left, right) = self._padding(shape)
-        # torch pads both sides alike; the odd pixel of Keras's "same" needs a piece of its own.
-        uneven = top != bottom or left != right
-        pieces: Pieces = [("padding", nn.ZeroPad2d((left, right, top, bottom)))] if uneven else []
-        convolution = nn.Conv2d(
-            shape.channels,
-            self.filters,
-            self.kernel_size,
-            stride=self.strides,
-            padding=(0, 0) if uneven else (top, left),
-            dilation=self.dilation_rate,
-            groups=self.groups,
-            bias=self.use_bias,
-        )
-        return [*pieces, ("", convolution), *build_activation(self.activation)]
+        return [
+            *self.build_sliding(shape, self.filters, self.groups, self.use_bias),
+            *build_activation(self.activation),
+        ]
 
     def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
-        (top, bottom), (left, right) = self._padding(shape)
-        uneven = top != bottom or left != right
-        pieces = [("padding", f"nn.ZeroPad2d(({left}, {right}, {top}, {bottom}))")] if uneven else []
-        arguments = [str(shape.channels), str(self.filters), f"kernel_size={as_code(self.kernel_size)}"]
-        if self.strides != (1, 1):
-            arguments.append(f"stride={as_code(self.strides)}")
-        if not uneven and (top, left) != (0, 0):
-            arguments.append(f"padding={as_code((top, left))}")
-        if self.dilation_rate != (1, 1):
-            arguments.append(f"dilation={as_code(self.dilation_rate)}")
-        if self.groups != 1:
-            arguments.append(f"groups={self.groups}")
-        if not self.use_bias:
-            arguments.append("bias=False")
-        return [*pieces, ("", f"nn.Conv2d({', '.join(arguments)})"), *pytorch_activation(self.activation)]
+        return [
+            *self.sliding_code(shape, self.filters, self.groups, self.use_bias),
+            *pytorch_activation(self.activation),
+        ]
 
     def keras(self, shape: Shape) -> list[str]:
-        activation, following = keras_activation(self.activation)
-        code = f"layers.Conv2D({self.filters}, {self.kernel_size}"
-        if self.strides != (1, 1):
-            code += f", strides={self.strides}"
-        if self.padding != "valid":
-            code += f', padding="{self.padding}"'
-        if self.dilation_rate != (1, 1):
-            code += f", dilation_rate={self.dilation_rate}"
-        if self.groups != 1:
-            code += f", groups={self.groups}"
-        code += activation
-        if not self.use_bias:
-            code += ", use_bias=False"
-        return [code + ")", *following]
+        groups = "" if self.groups == 1 else f", groups={self.groups}"
+        return self.keras_convolution(shape, f"{self.filters}, {self.kernel_size}", groups, self.groups)

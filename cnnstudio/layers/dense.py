@@ -23,6 +23,14 @@ from cnnstudio.layers.base import (
     Window,
 )
 from cnnstudio.layers.params import flag, integer
+from cnnstudio.layers.weights import (
+    initializer_choice,
+    keras_kernel,
+    l2_number,
+    prepared,
+    prepared_code,
+    prepared_helpers,
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,8 @@ class Dense(Layer):
     units: int = integer(128, maximum=1_048_576, help="numbers that come out")
     activation: str = activation_choice("linear")
     use_bias: bool = flag(True, label="Bias", help="a trained number added to each output")
+    kernel_initializer: str = initializer_choice(dirac=False)
+    kernel_l2: float = l2_number()
 
     def summary(self) -> str:
         text = f"{self.units} units" if self.units > 1 else "1 unit"
@@ -48,7 +58,10 @@ class Dense(Layer):
         output = Shape.of(self.units)
         if not shape.is_flat:
             raise ShapeError(
-                f"takes a flat vector, but gets {shape}{{source}}", InsertBefore("Flatten"), assumed=output
+                f"takes a flat vector, but gets {shape}{{source}}",
+                (InsertBefore("Flatten"), InsertBefore("GlobalAveragePooling2D")),
+                assumed=output,
+                why="Each unit has a weight for each number that comes in, so these have to stand in a row.",
             )
         return output
 
@@ -70,19 +83,25 @@ class Dense(Layer):
     def build(self, shape: Shape) -> Pieces:
         from torch import nn
 
+        linear = nn.Linear(shape.features, self.units, bias=self.use_bias)
         return [
-            ("", nn.Linear(shape.features, self.units, bias=self.use_bias)),
+            ("", prepared(linear, self.kernel_initializer, self.kernel_l2)),
             *build_activation(self.activation),
         ]
 
     def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
         bias = "" if self.use_bias else ", bias=False"
+        code = f"nn.Linear({shape.features}, {self.units}{bias})"
         return [
-            ("", f"nn.Linear({shape.features}, {self.units}{bias})"),
+            ("", prepared_code(code, self.kernel_initializer, self.kernel_l2)),
             *pytorch_activation(self.activation),
         ]
+
+    def pytorch_helpers(self) -> tuple[str, ...]:
+        return prepared_helpers(self.kernel_initializer, self.kernel_l2)
 
     def keras(self, shape: Shape) -> list[str]:
         activation, following = keras_activation(self.activation)
         bias = "" if self.use_bias else ", use_bias=False"
-        return [f"layers.Dense({self.units}{activation}{bias})", *following]
+        kernel = keras_kernel(self.kernel_initializer, self.kernel_l2)
+        return [f"layers.Dense({self.units}{activation}{bias}{kernel})", *following]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,10 @@ class Parameter:
         raise NotImplementedError
 
     def to_json(self, value: Any) -> Any:
+        return value
+
+    def from_code(self, value: Any, note: Callable[[str], None]) -> Any:
+        """A value of Keras code as this parameter has it, still to be checked; `note` takes what gets lost."""
         return value
 
     def text(self, value: Any) -> str:
@@ -100,6 +104,9 @@ class Choice(Parameter):
             raise ParameterError(f"{shown(value)} is not possible; one of {', '.join(self.choices)} is")
         return value
 
+    def from_code(self, value: Any, note: Callable[[str], None]) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
 
 @dataclass(frozen=True)
 class Flag(Parameter):
@@ -141,6 +148,42 @@ class Pair(Parameter):
         return self.empty if value is None else f"{value[0]} × {value[1]}"
 
 
+Edges = tuple[tuple[int, int], tuple[int, int]]
+"""((top, bottom), (left, right)), as Keras has it."""
+
+
+@dataclass(frozen=True)
+class Sides(Parameter):
+    """Top, bottom, left and right. One whole number stands for all, two for rows and columns, as in Keras."""
+
+    minimum: int = 0
+    maximum: int = 1024
+
+    def check(self, value: Any) -> Edges:
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = (value, value)
+        if not isinstance(value, list | tuple) or len(value) != 2:
+            raise ParameterError(
+                f"two pairs of whole numbers, (top, bottom) and (left, right), are needed, not {shown(value)}"
+            )
+        side = Pair(self.name, None, minimum=self.minimum, maximum=self.maximum)
+        rows, columns = side.check(value[0]), side.check(value[1])
+        assert rows, "only an optional pair may be empty"
+        assert columns, "only an optional pair may be empty"
+        return rows, columns
+
+    def to_json(self, value: Any) -> Any:
+        return [list(pair) for pair in value]
+
+    def text(self, value: Any) -> str:
+        (top, bottom), (left, right) = value
+        if top == bottom == left == right:
+            return f"{top} on each side"
+        if top == bottom and left == right:
+            return f"{top} above and below, {left} left and right"
+        return f"{top} above, {bottom} below, {left} left, {right} right"
+
+
 def integer(
     default: int, *, minimum: int = 1, maximum: int, help: str, label: str = "", unit: str = ""
 ) -> Any:
@@ -155,9 +198,11 @@ def number(
     return _field(Number("", default, help, label, unit, minimum=minimum, maximum=maximum))
 
 
-def choice(default: str, choices: tuple[str, ...], *, help: str, label: str = "") -> Any:
-    """A dataclass field for one of a few words."""
-    return _field(Choice("", default, help, label, choices=choices))
+def choice(
+    default: str, choices: tuple[str, ...], *, help: str, label: str = "", kind: type[Choice] = Choice
+) -> Any:
+    """A dataclass field for one of a few words; `kind` may be one that reads them from code in its own way."""
+    return _field(kind("", default, help, label, choices=choices))
 
 
 def flag(default: bool, *, help: str, label: str = "") -> Any:
@@ -177,6 +222,12 @@ def pair(
 ) -> Any:
     """A dataclass field for height and width; `empty` says what None stands for."""
     return _field(Pair("", default, help, label, unit, maximum=maximum, optional=optional, empty=empty))
+
+
+def sides(default: int, *, maximum: int, help: str, label: str = "", unit: str = "") -> Any:
+    """A dataclass field for top, bottom, left and right, all `default` at first."""
+    both = default, default
+    return _field(Sides("", (both, both), help, label, unit, maximum=maximum))
 
 
 def _field(parameter: Parameter) -> Any:

@@ -7,13 +7,13 @@ from typing import Any
 
 from cnnstudio.layers.base import Group, Layer, Shape, ShapeError
 from cnnstudio.layers.catalog import layer_types
-from cnnstudio.layers.params import Choice, Flag, Integer, Number, Pair, Parameter, parameters
+from cnnstudio.layers.params import Choice, Flag, Integer, Number, Pair, Parameter, Sides, parameters
 
 TYPES = list(layer_types().values())
 PLAIN_TYPES = [kind for kind in TYPES if not issubclass(kind, Group)]
 GROUP_TYPES = [kind for kind in TYPES if issubclass(kind, Group)]
 
-SHAPES = [Shape.of(*dims) for dims in [(3, 8, 8), (1, 7, 9), (4, 5, 2), (2, 1, 1), (12,), (1,)]]
+SHAPES = [Shape.of(*dims) for dims in [(3, 8, 8), (1, 7, 9), (8, 5, 2), (2, 1, 1), (12,), (1,)]]
 """Even and odd, one channel, narrow, a single pixel, flat."""
 
 
@@ -31,6 +31,8 @@ def some_values(parameter: Parameter) -> list[Any]:
             return [True, False]
         case Pair():
             return [(1, 1), (2, 3), (3, 2), *([None] if parameter.optional else [])]
+        case Sides():
+            return [((0, 0), (0, 0)), ((1, 1), (2, 2)), ((0, 1), (2, 3))]
     raise AssertionError(f"unknown kind of parameter: {parameter}")
 
 

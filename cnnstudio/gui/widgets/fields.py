@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QSpinBox,
@@ -24,13 +25,14 @@ from PySide6.QtWidgets import (
 )
 
 from cnnstudio.layers.errors import ParameterError
-from cnnstudio.layers.params import Choice, Flag, Integer, Number, Pair, Parameter
+from cnnstudio.layers.params import Choice, Edges, Flag, Integer, Number, Pair, Parameter, Sides
 
 _LOCALE = QLocale(QLocale.Language.English, QLocale.Country.UnitedStates)
 """The window speaks English, so its numbers are written the English way, too."""
 _DECIMALS = 12
 _MARGINS = (8, 0, 2, 0)
 """Around the text of a spin box, which takes no padding from the style sheet."""
+_EDGES = "top", "bottom", "left", "right"
 _WIDE = 1000.0
 """A number whose range spans more than this factor is stepped through as 1, 2, 5, 10, 20 …"""
 
@@ -185,6 +187,20 @@ class FlagField(QCheckBox):
         self.edited.emit(value)
 
 
+def _side(parameter: Pair | Sides, name: str) -> IntegerField:
+    """The narrow field for one of several numbers of a parameter."""
+    field = IntegerField(
+        Integer(parameter.name, None, minimum=parameter.minimum, maximum=parameter.maximum)
+    )
+    field.setObjectName(f"{parameter.name}_{name}")
+    field.setAccessibleName(f"{parameter.label}, {name}")
+    field.setProperty("role", "side")
+    field.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+    field.lineEdit().setTextMargins(0, 0, 0, 0)
+    field.setMinimumWidth(40)
+    return field
+
+
 class PairField(QWidget):
     """Height and width; where it may be left empty, a box to do so."""
 
@@ -194,23 +210,16 @@ class PairField(QWidget):
 
     def __init__(self, parameter: Pair) -> None:
         super().__init__()
-        side = Integer(parameter.name, None, minimum=parameter.minimum, maximum=parameter.maximum)
-        self._sides = (IntegerField(side), IntegerField(side))
+        self._sides = tuple(_side(parameter, name) for name in ("height", "width"))
         self._empty = QCheckBox(parameter.empty) if parameter.optional else None
         column, row = QVBoxLayout(self), QHBoxLayout()
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
         column.addLayout(row)
         row.setSpacing(4)
-        for number, (field, name) in enumerate(zip(self._sides, ("height", "width"), strict=True)):
+        for number, field in enumerate(self._sides):
             if number:
                 row.addWidget(QLabel("×"))
-            field.setObjectName(f"{parameter.name}_{name}")
-            field.setAccessibleName(f"{parameter.label}, {name}")
-            field.setProperty("role", "side")
-            field.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-            field.lineEdit().setTextMargins(0, 0, 0, 0)
-            field.setMinimumWidth(40)
             field.edited.connect(self._on_edited)
             field.mistaken.connect(self.mistaken.emit)
             field.finished.connect(self.finished.emit)
@@ -304,7 +313,45 @@ def _one_two_five(value: float, steps: int) -> float:
     return float(f"{(1, 2, 5)[reached % 3] * 10.0 ** (reached // 3):.6g}")
 
 
-Field = IntegerField | NumberField | ChoiceField | FlagField | PairField
+class SidesField(QWidget):
+    """Top and bottom, left and right, two to a row."""
+
+    edited = Signal(object)
+    mistaken = Signal(object)
+    finished = Signal(object)
+
+    def __init__(self, parameter: Sides) -> None:
+        super().__init__()
+        self._fields = tuple(_side(parameter, name) for name in _EDGES)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(4)
+        for number, (field, name) in enumerate(zip(self._fields, _EDGES, strict=True)):
+            label = QLabel(name)
+            label.setBuddy(field)
+            field.edited.connect(self._on_edited)
+            field.mistaken.connect(self.mistaken.emit)
+            field.finished.connect(self.finished.emit)
+            row, column = divmod(number, 2)
+            grid.addWidget(label, row, 2 * column)
+            grid.addWidget(field, row, 2 * column + 1)
+        grid.setColumnStretch(1, 1)
+        grid.setColumnStretch(3, 1)
+        self.setFocusProxy(self._fields[0])
+
+    def value(self) -> Edges:
+        top, bottom, left, right = (field.value() for field in self._fields)
+        return (top, bottom), (left, right)
+
+    def set_value(self, value: Edges) -> None:
+        for field, size in zip(self._fields, (*value[0], *value[1]), strict=True):
+            field.set_value(size)
+
+    def _on_edited(self, _: object) -> None:
+        self.edited.emit(self.value())
+
+
+Field = IntegerField | NumberField | ChoiceField | FlagField | PairField | SidesField
 
 
 def make_field(parameter: Parameter) -> Field:
@@ -321,6 +368,8 @@ def make_field(parameter: Parameter) -> Field:
             field = FlagField(parameter)
         case Pair():
             field = PairField(parameter)
+        case Sides():
+            field = SidesField(parameter)
         case _:
             raise TypeError(f"there is no field for a {type(parameter).__name__}")
     field.setObjectName(f"param_{parameter.name}")

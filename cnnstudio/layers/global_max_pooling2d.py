@@ -1,0 +1,40 @@
+"""Global max pooling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cnnstudio.layers.base import WHOLE, Family, Layer, Pieces, Shape, Window
+from cnnstudio.layers.sliding import require_picture
+
+
+@dataclass(frozen=True)
+class GlobalMaxPooling2D(Layer):
+    """The largest value of each feature map: a flat vector with one number a channel."""
+
+    family: ClassVar[Family] = Family.POOLING
+    description: ClassVar[str] = "Turns each feature map into its largest value: one number a channel."
+    advice: ClassVar[str] = "Use it before the last Dense where one strong sign of a feature is enough."
+    order: ClassVar[int] = 3
+
+    def summary(self) -> str:
+        return "largest value of each feature map"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        require_picture(shape)
+        return Shape.of(shape.channels)
+
+    def window(self, shape: Shape) -> Window:
+        return WHOLE
+
+    def build(self, shape: Shape) -> Pieces:
+        from torch import nn
+
+        return [("", nn.AdaptiveMaxPool2d(1)), ("flatten", nn.Flatten())]
+
+    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
+        return [("", "nn.AdaptiveMaxPool2d(1)"), ("flatten", "nn.Flatten()")]
+
+    def keras(self, shape: Shape) -> list[str]:
+        return ["layers.GlobalMaxPooling2D()"]

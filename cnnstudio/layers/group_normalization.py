@@ -1,0 +1,91 @@
+"""Group normalisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cnnstudio.layers.base import Family, Layer, Pieces, SetParameters, Shape, ShapeError
+from cnnstudio.layers.normalizations import (
+    center_flag,
+    freeze_parts,
+    frozen_code,
+    frozen_names,
+    keras_parts,
+    parts_summary,
+    scale_flag,
+)
+from cnnstudio.layers.params import integer, number
+from cnnstudio.layers.weights import FROZEN_HELPER
+
+
+@dataclass(frozen=True)
+class GroupNormalization(Layer):
+    """Per picture and group of channels: (value - mean) / sqrt(variance + epsilon) * gamma + beta.
+
+    After Wu and He 2018. The receptive field does not count the mean and the variance, which see all of the
+    picture.
+    """
+
+    family: ClassVar[Family] = Family.ACTIVATION
+    description: ClassVar[str] = (
+        "Gives groups of feature maps mean 0 and spread 1 within each picture, then rescales."
+    )
+    advice: ClassVar[str] = "Use it in place of BatchNormalization where batches are small."
+    order: ClassVar[int] = 3
+
+    groups: int = integer(8, maximum=65_536, help="channels are split into so many groups of the same size")
+    epsilon: float = number(0.001, minimum=1e-12, maximum=1.0, help="keeps the division away from zero")
+    center: bool = center_flag()
+    scale: bool = scale_flag()
+
+    def summary(self) -> str:
+        groups = f"{self.groups} groups" if self.groups > 1 else "1 group"
+        return groups + parts_summary(self.center, self.scale)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if shape.channels % self.groups:
+            raise ShapeError(
+                f"cannot split {shape.channels} channels{{source}} into {self.groups} groups of one size",
+                self._fewer(shape),
+                assumed=shape,
+            )
+        if shape.size == self.groups:
+            raise ShapeError(
+                f"would compare single values, for each of its {self.groups} groups has only one{{source}}",
+                None if shape.size == 1 else self._fewer(shape),
+                assumed=shape,
+            )
+        return shape
+
+    def _fewer(self, shape: Shape) -> SetParameters:
+        """The nearest number of groups that divides the channels and leaves something to compare."""
+        fitting = [
+            groups
+            for groups in range(1, min(shape.channels, 65_536) + 1)
+            if shape.channels % groups == 0 and (groups < shape.size or shape.size == 1)
+        ]
+        nearest = min(fitting, key=lambda groups: (abs(groups - self.groups), groups))
+        return SetParameters({"groups": nearest}, f"set groups to {nearest}")
+
+    def parameter_count(self, shape: Shape) -> int:
+        return (self.center + self.scale) * shape.channels
+
+    def build(self, shape: Shape) -> Pieces:
+        from torch import nn
+
+        affine = self.center or self.scale
+        module = nn.GroupNorm(self.groups, shape.channels, eps=self.epsilon, affine=affine)
+        return [("", freeze_parts(module, self.center, self.scale))]
+
+    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
+        affine = "" if self.center or self.scale else ", affine=False"
+        code = f"nn.GroupNorm({self.groups}, {shape.channels}, eps={self.epsilon!r}{affine})"
+        return [("", frozen_code(code, self.center, self.scale))]
+
+    def pytorch_helpers(self) -> tuple[str, ...]:
+        return (FROZEN_HELPER,) if frozen_names(self.center, self.scale) else ()
+
+    def keras(self, shape: Shape) -> list[str]:
+        parts = keras_parts(self.center, self.scale)
+        return [f"layers.GroupNormalization(groups={self.groups}, epsilon={self.epsilon!r}{parts})"]

@@ -1,0 +1,97 @@
+"""Layer normalisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, ClassVar
+
+from cnnstudio.layers.base import Family, Layer, Pieces, Shape, ShapeError
+from cnnstudio.layers.normalizations import (
+    center_flag,
+    freeze_parts,
+    frozen_code,
+    frozen_names,
+    keras_parts,
+    parts_summary,
+    scale_flag,
+)
+from cnnstudio.layers.params import number
+from cnnstudio.layers.weights import FROZEN_HELPER
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_HELPER = '''
+class LayerNorm2d(nn.LayerNorm):
+    """Normalises over the channels of (N, C, H, W), at each place of the picture on its own."""
+
+    def forward(self, x):
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+'''
+
+
+@dataclass(frozen=True)
+class LayerNormalization(Layer):
+    """Per place of the picture, over the channels: (value - mean) / sqrt(variance + epsilon) * gamma + beta.
+
+    After Ba, Kiros and Hinton 2016; over the last axis of (N, H, W, C), as Keras does it and as ConvNeXt
+    (Liu et al. 2022) uses it.
+    """
+
+    family: ClassVar[Family] = Family.ACTIVATION
+    description: ClassVar[str] = (
+        "Gives the channels at each place mean 0 and spread 1 among themselves, then rescales."
+    )
+    advice: ClassVar[str] = "Use it where a picture should be treated alike whatever batch it comes in."
+    order: ClassVar[int] = 2
+
+    epsilon: float = number(0.001, minimum=1e-12, maximum=1.0, help="keeps the division away from zero")
+    center: bool = center_flag()
+    scale: bool = scale_flag()
+
+    def summary(self) -> str:
+        return "over the channels" + parts_summary(self.center, self.scale)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if shape.channels == 1:
+            what = "channel" if shape.is_picture else "feature"
+            raise ShapeError(
+                f"compares the {what}s with one another, but gets only one {what}{{source}}", assumed=shape
+            )
+        return shape
+
+    def parameter_count(self, shape: Shape) -> int:
+        return (self.center + self.scale) * shape.channels
+
+    def build(self, shape: Shape) -> Pieces:
+        from torch import nn
+
+        kind = _layer_norm_2d() if shape.is_picture else nn.LayerNorm
+        affine = self.center or self.scale
+        module = kind(shape.channels, eps=self.epsilon, elementwise_affine=affine)
+        return [("", freeze_parts(module, self.center, self.scale))]
+
+    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
+        kind = "LayerNorm2d" if shape.is_picture else "nn.LayerNorm"
+        affine = "" if self.center or self.scale else ", elementwise_affine=False"
+        code = f"{kind}({shape.channels}, eps={self.epsilon!r}{affine})"
+        return [("", frozen_code(code, self.center, self.scale))]
+
+    def pytorch_helpers(self) -> tuple[str, ...]:
+        return (_HELPER, FROZEN_HELPER) if frozen_names(self.center, self.scale) else (_HELPER,)
+
+    def keras(self, shape: Shape) -> list[str]:
+        return [f"layers.LayerNormalization(epsilon={self.epsilon!r}{keras_parts(self.center, self.scale)})"]
+
+
+@cache
+def _layer_norm_2d() -> type[nn.LayerNorm]:
+    """The class of `_HELPER`, made on first use: the layers can be imported where torch cannot."""
+    from torch import nn
+
+    class LayerNorm2d(nn.LayerNorm):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+    return LayerNorm2d

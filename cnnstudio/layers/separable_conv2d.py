@@ -1,0 +1,83 @@
+"""Convolution of each channel on its own, then one of single pixels that mixes the channels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cnnstudio.layers.activations import activation_choice, build_activation, pytorch_activation
+from cnnstudio.layers.base import Family, Pieces, Shape
+from cnnstudio.layers.convolution import Convolution
+from cnnstudio.layers.params import choice, flag, integer, pair
+from cnnstudio.layers.shape import times
+from cnnstudio.layers.weights import initializer_choice, l2_number
+
+
+@dataclass(frozen=True)
+class SeparableConv2D(Convolution):
+    """A depthwise convolution without bias, then a 1 × 1 convolution (Chollet 2017, Xception)."""
+
+    family: ClassVar[Family] = Family.CONVOLUTION
+    description: ClassVar[str] = (
+        "Slides one filter over each channel, then mixes the channels pixel by pixel."
+    )
+    advice: ClassVar[str] = "Use it in place of Conv2D where the network should be small and quick."
+    order: ClassVar[int] = 2
+
+    filters: int = integer(32, maximum=65_536, help="feature maps that come out")
+    kernel_size: tuple[int, int] = pair((3, 3), maximum=255, help="height × width in pixels")
+    strides: tuple[int, int] = pair((1, 1), maximum=255, help="pixels from one window to the next")
+    padding: str = choice("valid", ("valid", "same"), help="“same” keeps the size")
+    depth_multiplier: int = integer(1, maximum=1024, help="filters that slide over each channel")
+    dilation_rate: tuple[int, int] = pair((1, 1), maximum=255, help="pixels between the taps of the kernel")
+    activation: str = activation_choice("linear")
+    use_bias: bool = flag(True, label="Bias", help="a trained number added to each feature map")
+    kernel_initializer: str = initializer_choice(dirac=True)
+    kernel_l2: float = l2_number()
+
+    keras_kernels: ClassVar[tuple[str, ...]] = ("depthwise", "pointwise")
+
+    def summary(self) -> str:
+        return self.summary_of(f"{self.filters} filters {times(self.kernel_size)}")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return Shape.of(self.filters, *self.output_size(shape))
+
+    def _between(self, shape: Shape) -> int:
+        """Channels after the depthwise convolution."""
+        return shape.channels * self.depth_multiplier
+
+    def parameter_count(self, shape: Shape) -> int:
+        return self._weights(shape) + (self.filters if self.use_bias else 0)
+
+    def _weights(self, shape: Shape) -> int:
+        return self._between(shape) * (self.kernel_size[0] * self.kernel_size[1] + self.filters)
+
+    def macs(self, shape: Shape) -> int:
+        output = self.output_shape(shape)
+        return self._weights(shape) * output.height * output.width
+
+    def build(self, shape: Shape) -> Pieces:
+        from torch import nn
+
+        between = self._between(shape)
+        mixing = self.prepare(nn.Conv2d(between, self.filters, 1, bias=self.use_bias))
+        return [
+            *self.build_sliding(shape, between, shape.channels, False),
+            ("pointwise", mixing),
+            *build_activation(self.activation),
+        ]
+
+    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
+        between = self._between(shape)
+        bias = "" if self.use_bias else ", bias=False"
+        mixing = self.prepare_code(f"nn.Conv2d({between}, {self.filters}, kernel_size=1{bias})")
+        return [
+            *self.sliding_code(shape, between, shape.channels, False),
+            ("pointwise", mixing),
+            *pytorch_activation(self.activation),
+        ]
+
+    def keras(self, shape: Shape) -> list[str]:
+        many = "" if self.depth_multiplier == 1 else f", depth_multiplier={self.depth_multiplier}"
+        return self.keras_convolution(shape, f"{self.filters}, {self.kernel_size}", many)

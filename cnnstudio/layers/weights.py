@@ -1,0 +1,192 @@
+"""How weights begin and what holds them: small functions that stand in the program and in the code it writes.
+
+Each `…_HELPER` is the source of the function of that name, for a file that stands alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+
+from cnnstudio.layers.params import choice, number
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    Weighty = TypeVar("Weighty", nn.Conv2d, nn.Linear)
+
+# Name -> function of torch.nn.init. The names are Keras's; Keras cuts the tails of its normal distributions
+# off, torch does not.
+_FUNCTIONS = {
+    "glorot_uniform": "xavier_uniform_",
+    "glorot_normal": "xavier_normal_",
+    "he_uniform": "kaiming_uniform_",
+    "he_normal": "kaiming_normal_",
+    "orthogonal": "orthogonal_",
+    "zeros": "zeros_",
+}
+_INITIALIZERS = ("auto", *_FUNCTIONS)
+
+FROZEN_HELPER = '''
+def frozen(layer, *names):
+    """The layer, with these of its weights left as they are by the training."""
+    for name in names:
+        getattr(layer, name).requires_grad_(False)
+    return layer
+'''
+
+_INITIALISED_HELPER = '''
+def initialised(layer, fill):
+    """The layer, its weights begun by a function of nn.init and its biases at zero."""
+    fill(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+'''
+
+_DIRAC_HELPER = '''
+def dirac(layer):
+    """The convolution, whose first filters hand the channels on as they are; the others begin at random."""
+    for weights in layer.weight.detach().chunk(layer.groups):
+        nn.init.dirac_(weights[: weights.shape[1]])
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+'''
+
+_PENALISED_HELPER = '''
+def penalised(layer, kernel_l2):
+    """The layer, with a note for the training: add kernel_l2 * (layer.weight ** 2).sum() to the loss."""
+    layer.kernel_l2 = kernel_l2
+    return layer
+'''
+
+_KERAS_DIRAC_HELPER = '''
+def dirac(groups=1):
+    """Initializer of a convolution: its first filters hand the channels on, the others begin at random."""
+
+    def initializer(shape, dtype=None):
+        import numpy as np
+
+        kernel = np.array(keras.ops.convert_to_numpy(keras.initializers.GlorotUniform()(shape)))
+        centre = shape[0] // 2, shape[1] // 2
+        for group in np.split(kernel, groups, axis=3):
+            count = min(group.shape[2:])
+            group[..., :count] = 0
+            group[(*centre, range(count), range(count))] = 1
+        return keras.ops.convert_to_tensor(kernel, dtype=dtype)
+
+    return initializer
+'''
+
+_KERAS_DEPTHWISE_DIRAC_HELPER = '''
+def depthwise_dirac(shape, dtype=None):
+    """Initializer: the first filter of each channel hands it on, the others begin at random."""
+    import numpy as np
+
+    kernel = np.array(keras.ops.convert_to_numpy(keras.initializers.GlorotUniform()(shape)))
+    kernel[..., 0] = 0
+    kernel[shape[0] // 2, shape[1] // 2, :, 0] = 1
+    return keras.ops.convert_to_tensor(kernel, dtype=dtype)
+'''
+
+
+@runtime_checkable
+class TakesPictures(Protocol):
+    """A module whose weights are not learnt but taken from what reaches it, once, before the training."""
+
+    def take_pictures(self, pictures: Tensor) -> None:
+        """Sets the weights. `pictures` (N, C, H, W) are its inputs for some of the training pictures."""
+
+
+def frozen(layer: nn.Module, *names: str) -> nn.Module:
+    """The layer, with these of its weights left as they are by the training."""
+    for name in names:
+        layer.get_parameter(name).requires_grad_(False)
+    return layer
+
+
+def initializer_choice(*, dirac: bool) -> Any:
+    """A dataclass field for how a layer's weights begin; `dirac` is for convolutions only."""
+    known = (*_INITIALIZERS, "dirac") if dirac else _INITIALIZERS
+    return choice(
+        "auto",
+        known,
+        label="Weights begin",
+        help="“auto” is PyTorch's own way" + (", “dirac” hands the channels on as they are" if dirac else ""),
+    )
+
+
+def l2_number() -> Any:
+    """A dataclass field for the L2 penalty on a layer's weights."""
+    return number(
+        0.0,
+        minimum=0.0,
+        maximum=1.0,
+        label="L2 penalty",
+        help="the loss grows by this times the sum of the squared weights",
+    )
+
+
+def prepared(layer: Weighty, initializer: str, kernel_l2: float) -> Weighty:
+    """The layer with weights that begin as `initializer` says, its penalty noted for the training."""
+    from torch import nn
+
+    if initializer == "dirac":
+        assert isinstance(layer, nn.Conv2d), "only convolutions offer it"
+        for weights in layer.weight.detach().chunk(layer.groups):
+            nn.init.dirac_(weights[: weights.shape[1]])
+    elif initializer != "auto":
+        getattr(nn.init, _FUNCTIONS[initializer])(layer.weight)
+    if initializer != "auto" and layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    if kernel_l2:
+        layer.kernel_l2 = kernel_l2  # type: ignore[assignment]  # a plain number, to torch's types a tensor or module
+    return layer
+
+
+def prepared_code(code: str, initializer: str, kernel_l2: float) -> str:
+    """The same as code."""
+    if initializer == "dirac":
+        code = f"dirac({code})"
+    elif initializer != "auto":
+        code = f"initialised({code}, nn.init.{_FUNCTIONS[initializer]})"
+    return f"penalised({code}, kernel_l2={kernel_l2!r})" if kernel_l2 else code
+
+
+def prepared_helpers(initializer: str, kernel_l2: float) -> tuple[str, ...]:
+    """The sources that it needs."""
+    helpers = (_PENALISED_HELPER,) if kernel_l2 else ()
+    if initializer == "auto":
+        return helpers
+    return (_DIRAC_HELPER if initializer == "dirac" else _INITIALISED_HELPER, *helpers)
+
+
+def keras_kernel(
+    initializer: str, kernel_l2: float, kernels: Sequence[str] = ("kernel",), groups: int = 1
+) -> str:
+    """The arguments of a Keras layer for each of its `kernels`, as `, kernel_initializer="he_normal"`."""
+    arguments = ""
+    for kernel in kernels:
+        if initializer == "dirac":
+            arguments += f", {kernel}_initializer={_keras_dirac(kernel, groups)}"
+        elif initializer != "auto":
+            arguments += f', {kernel}_initializer="{initializer}"'
+        if kernel_l2:
+            arguments += f", {kernel}_regularizer=keras.regularizers.L2({kernel_l2!r})"
+    return arguments
+
+
+def _keras_dirac(kernel: str, groups: int) -> str:
+    if kernel == "depthwise":
+        return "depthwise_dirac"
+    return "dirac()" if groups == 1 else f"dirac(groups={groups})"
+
+
+def keras_kernel_helpers(initializer: str, kernels: Sequence[str] = ("kernel",)) -> tuple[str, ...]:
+    """The sources that they need."""
+    if initializer != "dirac":
+        return ()
+    return tuple(
+        _KERAS_DEPTHWISE_DIRAC_HELPER if kernel == "depthwise" else _KERAS_DIRAC_HELPER for kernel in kernels
+    )

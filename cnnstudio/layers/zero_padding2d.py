@@ -1,0 +1,45 @@
+"""A border of zeros."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cnnstudio.layers.base import Family, Layer, Pieces, Shape
+from cnnstudio.layers.params import sides
+from cnnstudio.layers.sliding import require_picture
+
+
+@dataclass(frozen=True)
+class ZeroPadding2D(Layer):
+    """Rows and columns of zeros around each feature map: ((top, bottom), (left, right))."""
+
+    family: ClassVar[Family] = Family.CORE
+    description: ClassVar[str] = "Puts a border of zeros around the picture, so it grows."
+    advice: ClassVar[str] = (
+        "Use it where a convolution has to see past the edge in another way than “same” does."
+    )
+    order: ClassVar[int] = 2
+
+    padding: tuple[tuple[int, int], tuple[int, int]] = sides(1, maximum=255, help="pixels to add", unit="pixels")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        require_picture(shape)
+        (top, bottom), (left, right) = self.padding
+        return Shape.of(shape.channels, shape.height + top + bottom, shape.width + left + right)
+
+    def build(self, shape: Shape) -> Pieces:
+        from torch import nn
+
+        (top, bottom), (left, right) = self.padding
+        return [("", nn.ZeroPad2d((left, right, top, bottom)))]
+
+    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
+        (top, bottom), (left, right) = self.padding
+        alike = top == bottom == left == right
+        return [("", f"nn.ZeroPad2d({top if alike else (left, right, top, bottom)})")]
+
+    def keras(self, shape: Shape) -> list[str]:
+        (top, bottom), (left, right) = self.padding
+        even = top == bottom and left == right
+        return [f"layers.ZeroPadding2D({(top, left) if even else self.padding})"]
