@@ -32,6 +32,8 @@ SUFFIX = ".cnn.json"
 MAXIMUM_BYTES = 32 * 2**20
 # Ends in a number, so that no id is the name of a torch module's own attribute or of another layer's piece.
 _ID = re.compile(r"[a-z][a-z0-9_]{0,52}_[0-9]{1,9}")
+# One layer or several as they stand in a file, one line each, copied without the brackets around them.
+_LAYER_LINES = re.compile(r'\s*\{\s*"type"')
 _RESERVED = {"type", "name", "enabled", "id", "layers"}
 
 
@@ -291,11 +293,16 @@ def layers_to_text(nodes: Sequence[Node]) -> str:
 
 
 def layers_from_text(text: str, network: Network) -> list[Node]:
-    """The layers of such a text or of a design, under ids fresh in `network`. Raises DesignError."""
+    """The layers of such a text, of a design, or of lines out of one, under ids fresh in `network`.
+
+    Raises DesignError.
+    """
     if len(text) > MAXIMUM_BYTES:
         raise DesignError("the text is too long to be layers of a design")
-    content = _load(text)
-    if not isinstance(content, dict) or content.get("format") not in ("cnnstudio.layers", FORMAT):
+    content = _load(f"[{text.strip().rstrip(',')}]" if _LAYER_LINES.match(text) else text)
+    if isinstance(content, dict) and content.get("format") in ("cnnstudio.layers", FORMAT):
+        content = content.get("layers")
+    elif not isinstance(content, list) or not content:
         raise DesignError("the text holds no layers of a design")
     fresh = network.fresh_ids()
-    return [fresh.copy(node) for node in nodes_from_json(content.get("layers"))]
+    return [fresh.copy(node) for node in nodes_from_json(content)]

@@ -7,10 +7,10 @@ from pathlib import Path
 from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, QUrl
 from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QPaintEvent
 from PySide6.QtWidgets import (
-    QDockWidget,
     QFileDialog,
     QMainWindow,
     QMessageBox,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -22,17 +22,18 @@ from cnnstudio.gui.designer.actions import actions as designer_actions
 from cnnstudio.gui.designer.inspector import Inspector
 from cnnstudio.gui.designer.layer_list import LayerList
 from cnnstudio.gui.designer.palette import Palette
-from cnnstudio.gui.docks import add_dock
+from cnnstudio.gui.docks import Dock, add_dock
 from cnnstudio.gui.documents import Documents
 from cnnstudio.gui.menus import build_menus, make_action
 from cnnstudio.gui.notice import NoticeBar
-from cnnstudio.gui.project import Project
+from cnnstudio.gui.project import Project, Question
 from cnnstudio.gui.settings import Settings
 from cnnstudio.gui.status import StatusLine
 from cnnstudio.gui.training.panel import TrainingPanel
 from cnnstudio.gui.training.session import State, TrainingSession
 
-_LAYOUT_VERSION = 1
+_LAYOUT_VERSION = 2
+_IN_FRONT = ("inspectorDock", "dashboardDock")
 _CLOSE_SECONDS = 2.5
 _AFTER_FIRST_PAINT_MS = 50
 _STILL_TRAINING = "The model can be exported when training has ended: press Stop, or wait for it."
@@ -84,16 +85,33 @@ class MainWindow(QMainWindow):
         column.addWidget(self.layers, 1)
         self.setCentralWidget(centre)
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.panel)
-        areas = Qt.DockWidgetArea
-        self.docks: list[QDockWidget] = [
-            add_dock(self, areas.LeftDockWidgetArea, "paletteDock", "Layers", Palette(self.project)),
-            add_dock(self, areas.RightDockWidgetArea, "inspectorDock", "Inspector", Inspector(self.project)),
-            add_dock(self, areas.BottomDockWidgetArea, "dashboardDock", "Dashboard", self.dashboard),
-        ]
+        self._add_docks()
         self.status = StatusLine(self.project, self.session)
         self.setStatusBar(self.status)
         self._recent = build_menus(self, designer_actions(self.project, self))
         self._recent.show(self.settings.recent_files)
+
+    def _add_docks(self) -> None:
+        project, areas = self.project, Qt.DockWidgetArea
+        right, bottom = areas.RightDockWidgetArea, areas.BottomDockWidgetArea
+        palette = add_dock(self, areas.LeftDockWidgetArea, "paletteDock", "Layers", Palette(project))
+        inspector = add_dock(self, right, "inspectorDock", "Inspector", Inspector(project))
+        dashboard = add_dock(self, bottom, "dashboardDock", "Dashboard", self.dashboard)
+        drawing = add_dock(self, bottom, "drawingDock", "Drawing", self._make_drawing, behind=dashboard)
+        self.docks: list[Dock] = [palette, inspector, dashboard, drawing]
+        self.setTabPosition(areas.AllDockWidgetAreas, QTabWidget.TabPosition.North)
+        self._raise_first()
+
+    def _raise_first(self) -> None:
+        """The panels that one sees first stand before those that share their places."""
+        for dock in self.docks:
+            if dock.objectName() in _IN_FRONT:
+                dock.raise_()
+
+    def _make_drawing(self) -> QWidget:
+        from cnnstudio.gui.designer.drawing_view import DrawingView
+
+        return DrawingView(self.project)
 
     @property
     def training_actions(self) -> list[QAction]:
@@ -104,6 +122,7 @@ class MainWindow(QMainWindow):
         self.project.file_changed.connect(self._on_file_changed)
         self.project.dataset_changed.connect(lambda name: self.settings.set_text("dataset", str(name)))
         self.project.message.connect(lambda sentence: self.notice.show_sentence(str(sentence)))
+        self.project.question.connect(self._on_question)
         self.documents.failed.connect(self._on_failed)
         self.documents.recent_changed.connect(self._recent.show)
         self.panel.message.connect(lambda sentence: self.notice.show_sentence(str(sentence), wrong=True))
@@ -113,6 +132,9 @@ class MainWindow(QMainWindow):
 
     def _on_failed(self, sentence: object) -> None:
         self.notice.show_sentence(str(sentence), wrong=True)
+
+    def _on_question(self, question: Question) -> None:
+        self.notice.ask(question.sentence, question.button, question.action)
 
     def _on_file_changed(self, _: object) -> None:
         path = self.project.path
@@ -138,7 +160,7 @@ class MainWindow(QMainWindow):
             self.restoreState(layout, _LAYOUT_VERSION)
 
     def _share_room(self) -> None:
-        palette, inspector, dashboard = self.docks
+        palette, inspector, dashboard = self.docks[:3]
         self.resizeDocks([palette, inspector], [236, 470], Qt.Orientation.Horizontal)
         self.resizeDocks([dashboard], [300], Qt.Orientation.Vertical)
 
@@ -147,6 +169,7 @@ class MainWindow(QMainWindow):
         self.restoreState(QByteArray(self._first_layout), _LAYOUT_VERSION)
         for dock in self.docks:
             dock.show()
+        self._raise_first()
         self._share_room()
 
     # Dialogs

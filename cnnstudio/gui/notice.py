@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import shiboken6
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QHideEvent, QKeyEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QWidget,
+)
 
 
 class NoticeBar(QFrame):
@@ -31,6 +41,7 @@ class NoticeBar(QFrame):
         self._close.setAccessibleName("Close this message")
         self._close.clicked.connect(self.hide)
         self._action: Callable[[], object] | None = None
+        self._asked_from: QWidget | None = None
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14, 8, 8, 8)
         layout.setSpacing(8)
@@ -62,6 +73,19 @@ class NoticeBar(QFrame):
         self.style().unpolish(self)
         self.style().polish(self)
         self.show()
+        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, sentence))
+
+    def ask(self, sentence: str, button: str, action: Callable[[], object]) -> None:
+        """Shows a question. The keys go to its button until it is answered, then to where they were."""
+        self._asked_from = QApplication.focusWidget()
+        self.show_sentence(sentence, button=button, action=action)
+        self._button.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        back, self._asked_from = self._asked_from, None
+        if back is not None and shiboken6.isValid(back):
+            back.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         # Only with the focus in here: elsewhere Escape has work of its own.

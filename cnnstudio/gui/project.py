@@ -32,6 +32,15 @@ class State:
 
 
 @dataclass(frozen=True)
+class Question:
+    """Something that the user should decide before it is done, and what would be done."""
+
+    sentence: str
+    button: str
+    action: Callable[[], object]
+
+
+@dataclass(frozen=True)
 class _DataSet:
     title: str
     classes: int | None
@@ -56,6 +65,8 @@ class Project(QObject):
     """The Path or None of another design, before it is shown in place of the present one."""
     message = Signal(object)
     """A sentence for the user, such as why an edit is not possible."""
+    question = Signal(object)
+    """A Question, such as whether very many layers are to be pasted."""
 
     def __init__(self, network: Network | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)

@@ -17,6 +17,12 @@ from cnnstudio.gui.theme import theme
 from cnnstudio.layers.base import Group
 from cnnstudio.layers.catalog import layer_types, snake_case
 
+_WITHOUT_SELECTION = {
+    *("actionUndo", "actionRedo", "actionPaste", "actionMend", "actionInsert"),
+    *("actionSelectAll", "actionOpenGroups", "actionCloseGroups"),
+}
+"""Actions that make sense where no layer is selected."""
+
 _IN_LIST = Qt.ShortcutContext.WidgetWithChildrenShortcut
 
 
@@ -24,7 +30,8 @@ def actions(project: Project, parent: QWidget) -> dict[str, QAction]:
     """The designer's actions by object name, in the order of a menu; their keys work in `parent`'s window.
 
     Keys that a field or a button needs too, such as Delete and Space, work in the layer list alone, which
-    adds them to itself. It also carries out `actionRename`, since the new name is typed there.
+    adds them to itself. It also carries out what happens in its rows: typing a name or a new layer, choosing
+    all rows, opening and closing groups.
     """
     owner = project.findChild(_Actions)
     if owner is None:
@@ -51,6 +58,7 @@ class _Actions(QObject):
         self._make_clipboard()
         self._make_layer_actions()
         self._make_group_actions()
+        self._make_view_actions()
         self._add("actionMend", "&Mend", ["F8", "Ctrl+M"], self._mend, icon="check")
         project.selection_changed.connect(self._refresh)
         project.analysis_changed.connect(self._refresh)
@@ -71,6 +79,7 @@ class _Actions(QObject):
 
     def _make_layer_actions(self) -> None:
         add, project = self._add, self._project
+        add("actionInsert", "&Insert by typing…", ["Insert", "Ctrl+Return"], None, in_list=True)
         add(
             "actionDuplicate",
             "&Duplicate",
@@ -87,11 +96,21 @@ class _Actions(QObject):
         add("actionMoveDown", "Move do&wn", ["Alt+Down"], partial(commands.step_down, project), in_list=True)
 
     def _make_group_actions(self) -> None:
-        for name, kind in layer_types().items():
-            if issubclass(kind, Group):
-                wrap = partial(commands.wrap, self._project, kind)
-                self._add(f"actionWrap{name}", f"Wrap in {name}", [], wrap, icon=snake_case(name))
-        self._add("actionUnwrap", "Un&wrap", [], partial(commands.unwrap, self._project))
+        add, project = self._add, self._project
+        into, out = partial(commands.indent, project), partial(commands.outdent, project)
+        add("actionIndent", "Move &into the group", ["Ctrl+]", "Alt+Right"], into, in_list=True)
+        add("actionOutdent", "Move &out of the group", ["Ctrl+[", "Alt+Left"], out, in_list=True)
+        kinds = [kind for kind in layer_types().values() if issubclass(kind, Group)]
+        for number, kind in enumerate(kinds, start=1):
+            name = kind.type_name()
+            wrap = partial(commands.wrap, project, kind)
+            add(f"actionWrap{name}", f"Wrap in {name}", [f"Ctrl+{number}"], wrap, icon=snake_case(name))
+        add("actionUnwrap", "Un&wrap", ["Ctrl+0", "Ctrl+Shift+G"], partial(commands.unwrap, project))
+
+    def _make_view_actions(self) -> None:
+        self._add("actionSelectAll", "Select &all", ["Ctrl+A"], None, in_list=True)
+        self._add("actionOpenGroups", "Open all &groups", ["Shift+Right"], None, in_list=True)
+        self._add("actionCloseGroups", "&Close all groups", ["Shift+Left"], None, in_list=True)
 
     def _add(
         self,
@@ -127,13 +146,11 @@ class _Actions(QObject):
             QGuiApplication.clipboard().setMimeData(commands.to_mime(nodes))
 
     def _paste(self) -> None:
-        project, data = self._project, QGuiApplication.clipboard().mimeData()
-        if not commands.holds_layers(data):
-            project.message.emit("The clipboard holds no layers: copy some first.")
-            return
-        nodes = commands.nodes_from_mime(data, project.network)
-        if nodes:
-            commands.insert(project, nodes, commands.place_after_selection(project), "paste")
+        data = QGuiApplication.clipboard().mimeData()
+        if commands.holds_layers(data):
+            commands.bring(self._project, data, verb="paste")
+        else:
+            self._project.message.emit("The clipboard holds no layers: copy some first.")
 
     def _mend(self) -> None:
         problem = chosen_problem(self._project)
@@ -145,10 +162,12 @@ class _Actions(QObject):
         chosen = [network.node(node_id) for node_id in selection if node_id in network]
         one = chosen[0] if len(chosen) == 1 else None
         for name, action in self.by_name.items():
-            if name not in ("actionUndo", "actionRedo", "actionPaste", "actionMend"):
+            if name not in _WITHOUT_SELECTION:
                 action.setEnabled(bool(chosen))
         self.by_name["actionRename"].setEnabled(one is not None)
         self.by_name["actionUnwrap"].setEnabled(one is not None and one.is_group)
+        self.by_name["actionOutdent"].setEnabled(any(network.place(node.id).parent for node in chosen))
+        self.by_name["actionSelectAll"].setEnabled(bool(network.nodes))
         all_off = bool(chosen) and not any(node.enabled for node in chosen)
         self.by_name["actionToggleEnabled"].setText("Switch &on" if all_off else "Switch &off")
         problem = chosen_problem(self._project)

@@ -16,13 +16,15 @@ from cnnstudio.design.analysis import Problem
 from cnnstudio.design.file import layers_from_text, layers_to_text
 from cnnstudio.design.fixes import mended
 from cnnstudio.design.network import IdMaker, Network, Node, Place
-from cnnstudio.gui.project import Project
+from cnnstudio.gui.project import Project, Question
 from cnnstudio.layers.base import Group, Layer, Shape
 from cnnstudio.layers.params import shorten
 from cnnstudio.words import plural
 
 MIME = "application/x-cnnstudio-layers+json"
 LONGEST_NAME = 100
+MANY = 1_000
+"""More layers than these come in only after a question."""
 
 
 def described(nodes: Sequence[Node]) -> str:
@@ -55,11 +57,34 @@ def insert(project: Project, nodes: Sequence[Node], place: Place, verb: str = "a
     project.edit(f"{verb} {described(nodes)}", network, select=[node.id for node in nodes])
 
 
-def move(project: Project, ids: Collection[str], place: Place) -> None:
-    """Layers of the network to another place."""
+def bring(project: Project, data: QMimeData, place: Place | None = None, verb: str = "add") -> None:
+    """The layers of a drag or of the clipboard at a place, else after the selection.
+
+    Many come only after a question.
+
+    Raises DesignError.
+    """
+    text = layers_in(data)
+    nodes = layers_from_text(text, project.network)
+    number = sum(1 for node in nodes for _ in node.walk())
+    if number <= MANY:
+        insert(project, nodes, place or place_after_selection(project), verb)
+        return
+
+    def bring_all() -> None:
+        # The network may have changed before the answer, so the ids have to be made anew.
+        again = layers_from_text(text, project.network)
+        insert(project, again, place or place_after_selection(project), verb)
+
+    question = f"These are {plural(number, 'layer')}. Do you want to {verb} all of them?"
+    project.question.emit(Question(question, f"{verb.capitalize()} them", lambda: project.attempt(bring_all)))
+
+
+def move(project: Project, ids: Collection[str], place: Place, where: str = "") -> None:
+    """Layers of the network to another place; `where` says it in the name of the undo step."""
     nodes = edits.outermost(project.network, ids)
     network = edits.move(project.network, ids, place)
-    project.edit(f"move {described(nodes)}", network, select=[node.id for node in nodes])
+    project.edit(f"move {described(nodes)}{where}", network, select=[node.id for node in nodes])
 
 
 def step_up(project: Project) -> None:
@@ -78,6 +103,50 @@ def step_down(project: Project) -> None:
         place = _place_below(project.network, nodes[-1].id)
         if place is not None:
             move(project, [node.id for node in nodes], place)
+
+
+def indent(project: Project) -> None:
+    """The selected layers into the group next to them: the end of that above, else the top of that below.
+
+    Raises EditError where there is none.
+    """
+    nodes = edits.outermost(project.network, project.selection)
+    if nodes:
+        place = _place_inside(project.network, nodes)
+        group = project.network.node(place.parent or "")
+        move(project, [node.id for node in nodes], place, f" into {group.title}")
+
+
+def outdent(project: Project) -> None:
+    """The selected layers out of their group: to after it, or to before it where they are its first ones.
+
+    Raises EditError where they are in none.
+    """
+    network = project.network
+    nodes = edits.outermost(network, project.selection)
+    if not nodes:
+        return
+    parent = network.place(nodes[0].id).parent
+    if parent is None:
+        raise edits.EditError(f"{nodes[0].title} is in no group")
+    around, siblings = network.place(parent), network.children(parent)
+    are_first = len(nodes) < len(siblings) and nodes == list(siblings[: len(nodes)])
+    place = Place(around.parent, around.index if are_first else around.index + 1)
+    move(project, [node.id for node in nodes], place, f" out of {network.node(parent).title}")
+
+
+def _place_inside(network: Network, nodes: Sequence[Node]) -> Place:
+    first, last = network.place(nodes[0].id), network.place(nodes[-1].id)
+    above = network.children(first.parent)[: first.index][-1:]
+    below = network.children(last.parent)[last.index + 1 :][:1]
+    if above and above[0].is_group:
+        return Place(above[0].id, len(above[0].children))
+    if below and below[0].is_group:
+        return Place(below[0].id, 0)
+    raise edits.EditError(
+        f"there is no group next to {described(nodes)}: wrap what belongs together in one, "
+        "or add one from the palette"
+    )
 
 
 def _place_above(network: Network, node_id: str) -> Place | None:
@@ -207,12 +276,18 @@ def new_node(kind: type[Layer]) -> Node:
 
 
 def holds_layers(data: QMimeData) -> bool:
-    """Whether a drag or the clipboard has layers, or text that names itself layers or a design."""
-    return data.hasFormat(MIME) or '"cnnstudio.' in data.text()
+    """Whether a drag or the clipboard has layers, or text that seems to be layers or a design as JSON."""
+    if data.hasFormat(MIME):
+        return True
+    text = data.text()
+    return text.lstrip()[:1] in ("{", "[") and ('"cnnstudio.' in text or '"type"' in text)
+
+
+def layers_in(data: QMimeData) -> str:
+    """The JSON of a drag or of the clipboard, for `layers_from_text`."""
+    return bytes(data.data(MIME).data()).decode("utf-8", "replace") if data.hasFormat(MIME) else data.text()
 
 
 def nodes_from_mime(data: QMimeData, network: Network) -> list[Node]:
     """The layers in a drag or on the clipboard, under ids that are fresh in `network`. Raises DesignError."""
-    if data.hasFormat(MIME):
-        return layers_from_text(bytes(data.data(MIME).data()).decode("utf-8", "replace"), network)
-    return layers_from_text(data.text(), network)
+    return layers_from_text(layers_in(data), network)

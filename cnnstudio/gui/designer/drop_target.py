@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPoint, QRect, QRectF, Qt
+from PySide6.QtCore import QModelIndex, QPoint, QRect, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 from PySide6.QtWidgets import QTreeView
 
@@ -13,6 +13,7 @@ from cnnstudio.gui.designer.layer_model import LayerModel
 from cnnstudio.gui.designer.row_painter import INDENT, STRIPE_LEFT
 from cnnstudio.gui.theme import theme
 from cnnstudio.gui.widgets.face import Face
+from cnnstudio.layers.base import Group
 
 _DOT = 3.5
 
@@ -67,17 +68,44 @@ def _after(network: Network, node_id: str, x: int, y: int) -> DropTarget:
     return DropTarget(Place(place.parent, place.index + 1), depth, y)
 
 
+def target_of(view: QTreeView, model: LayerModel, network: Network, place: Place) -> DropTarget:
+    """A place in the network as a drop there would show it."""
+    siblings = network.children(place.parent)
+    if place.index > 0:
+        index = _last_shown(view, model, model.index_of(siblings[place.index - 1].id))
+    else:
+        index = model.input_index() if place.parent is None else model.index_of(place.parent)
+    while index.isValid() and view.visualRect(index).isEmpty():
+        # In a closed group; the line is drawn below its row.
+        index = index.parent()
+    depth = 0 if place.parent is None else network.depth(place.parent) + 1
+    return DropTarget(place, depth, view.visualRect(index).bottom() + 1)
+
+
 def _end_of_list(view: QTreeView, model: LayerModel) -> int:
-    last = model.index(model.rowCount() - 1, 0)
-    while view.isExpanded(last) and model.rowCount(last):
-        last = model.index(model.rowCount(last) - 1, 0, last)
-    return view.visualRect(last).bottom() + 1
+    return view.visualRect(_last_shown(view, model, model.index(model.rowCount() - 1, 0))).bottom() + 1
 
 
-def paint_target(painter: QPainter, target: DropTarget, width: int, group: str) -> None:
+def _last_shown(view: QTreeView, model: LayerModel, index: QModelIndex) -> QModelIndex:
+    """The last row of what is open below a row; the row itself where nothing is."""
+    while view.isExpanded(index) and model.rowCount(index):
+        index = model.index(model.rowCount(index) - 1, 0, index)
+    return index
+
+
+def words_for(network: Network, place: Place) -> str:
+    """The group in which a place is, for the end of its line: `in Residual`, `branch 2 of Parallel`."""
+    if place.parent is None:
+        return ""
+    group = network.node(place.parent)
+    is_parallel = isinstance(group.layer, Group) and group.layer.branches
+    return f"branch {place.index + 1} of {group.title}" if is_parallel else f"in {group.title}"
+
+
+def paint_target(painter: QPainter, target: DropTarget, width: int, words: str) -> None:
     """The line with its dot at the level where the drop lands, or a frame around the group that takes it.
 
-    `group` is the name of the group in which the place is, if any; it is written at the line's end.
+    `words` stand at the line's end: the group in which the place is, if any.
     """
     accent = theme().color("accent")
     painter.setPen(QPen(accent, 2))
@@ -90,11 +118,11 @@ def paint_target(painter: QPainter, target: DropTarget, width: int, group: str) 
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(accent)
     painter.drawEllipse(QRectF(left - _DOT, round(y) - _DOT, 2 * _DOT, 2 * _DOT))
-    if group:
-        _paint_group_name(painter, f"in {group}", width - 9, round(y))
+    if words:
+        _paint_words(painter, words, width - 9, round(y))
 
 
-def _paint_group_name(painter: QPainter, text: str, right: int, y: int) -> None:
+def _paint_words(painter: QPainter, text: str, right: int, y: int) -> None:
     face = Face(theme().font("help"))
     text = face.fitting(text, 160)
     pill = QRectF(right - face.width(text) - 14, y - 9, face.width(text) + 14, 18)

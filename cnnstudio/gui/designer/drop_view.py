@@ -12,7 +12,13 @@ from cnnstudio.design import edits
 from cnnstudio.design.network import Place
 from cnnstudio.gui.designer import commands
 from cnnstudio.gui.designer.drag_chip import drag
-from cnnstudio.gui.designer.drop_target import DropTarget, drop_target, paint_refusal, paint_target
+from cnnstudio.gui.designer.drop_target import (
+    DropTarget,
+    drop_target,
+    paint_refusal,
+    paint_target,
+    words_for,
+)
 from cnnstudio.gui.designer.layer_model import LayerModel
 from cnnstudio.gui.project import Project
 
@@ -92,9 +98,8 @@ class DropView(QTreeView):
             painter = QPainter(self.viewport())
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             if self._refusal is None:
-                parent = self._target.place.parent
-                group = "" if parent is None else self._project.network.node(parent).title
-                paint_target(painter, self._target, self.viewport().width(), group)
+                words = words_for(self._project.network, self._target.place)
+                paint_target(painter, self._target, self.viewport().width(), words)
             else:
                 paint_refusal(painter, self._refusal, self._mouse, self.viewport().rect())
             painter.end()

@@ -13,10 +13,10 @@ from cnnstudio.design import edits
 from cnnstudio.design.analysis import LayerReport
 from cnnstudio.design.network import Network, Place
 from cnnstudio.gui.designer import commands
+from cnnstudio.gui.designer.row_content import spoken_row
 from cnnstudio.gui.designer.rows import INPUT, ROOT, Insert, Move, Rows, Step, changed_nodes, steps
 from cnnstudio.gui.project import Project
 from cnnstudio.layers.base import UserError
-from cnnstudio.words import count, plural, spoken
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -111,18 +111,12 @@ class LayerModel(QAbstractItemModel):
             case Qt.ItemDataRole.ToolTipRole:
                 return self._tool_tip(report)
             case Qt.ItemDataRole.AccessibleTextRole:
-                return self._spoken_row(report)
+                return spoken_row(self._project, report)
             case Qt.ItemDataRole.AccessibleDescriptionRole:
                 return "" if report is None else report.node.layer.description
             case Qt.ItemDataRole.UserRole:
                 return self.node_id(index)
         return None
-
-    def input_summary(self) -> str:
-        """What the input's row says: `CIFAR-10 picture, 3 channels`."""
-        words = f"{self._project.dataset_title} picture".strip()
-        shape = self._project.network.input
-        return f"{words}, {plural(shape.channels, 'channel')}"
 
     def _tool_tip(self, report: LayerReport | None) -> str:
         if report is None:
@@ -132,22 +126,6 @@ class LayerModel(QAbstractItemModel):
         total = self._project.analysis.parameters
         share = f"\n{report.parameters / total:.1%} of all parameters" if report.parameters and total else ""
         return f"{report.node.layer.description}{share}"
-
-    def _spoken_row(self, report: LayerReport | None) -> str:
-        if report is None:
-            return f"Input, {self.input_summary()}, {spoken(str(self._project.network.input))}"
-        node, network = report.node, self._project.network
-        place = network.place(node.id)
-        inside = f" in {network.node(place.parent).title}" if place.parent else ""
-        parts = [f"Layer {place.index + 1}{inside}", node.title]
-        parts += [spoken(node.layer.summary())] if node.layer.summary() else []
-        if not node.enabled:
-            parts.append("switched off")
-        else:
-            output = spoken(str(report.output)) if report.output else "not known"
-            parts += [f"output {output}", f"{count(report.parameters)} parameters"]
-        parts.append(f"problem: {report.problem.sentence}" if report.problem else "no problems")
-        return ", ".join(parts)
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         node_id = self.node_id(index)
@@ -208,7 +186,7 @@ class LayerModel(QAbstractItemModel):
         if moving:
             commands.move(self._project, moving, place)
         else:
-            commands.insert(self._project, commands.nodes_from_mime(data, self._project.network), place)
+            commands.bring(self._project, data, place)
 
     def refusal(self, data: QMimeData, action: Qt.DropAction, place: Place) -> str | None:
         """Why `drop` would not be possible, in words; None where it is."""

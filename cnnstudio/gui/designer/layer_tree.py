@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from PySide6.QtCore import (
     QAbstractItemModel,
     QEvent,
@@ -16,7 +14,17 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QContextMenuEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleAnnouncementEvent,
+    QContextMenuEvent,
+    QFocusEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QLineEdit,
@@ -26,18 +34,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cnnstudio.design.network import Node
 from cnnstudio.gui.designer import commands
 from cnnstudio.gui.designer.actions import actions
+from cnnstudio.gui.designer.drop_target import paint_target, target_of, words_for
 from cnnstudio.gui.designer.drop_view import DropView
 from cnnstudio.gui.designer.layer_model import Index, LayerModel
-from cnnstudio.gui.designer.row_painter import INDENT, ROW_HEIGHT, Row, RowPainter
-from cnnstudio.gui.designer.subject import is_known
+from cnnstudio.gui.designer.quick_insert import QuickInsert
+from cnnstudio.gui.designer.row_content import Quantity, input_row, layer_row, spoken_row
+from cnnstudio.gui.designer.row_motion import RowMotion
+from cnnstudio.gui.designer.row_painter import INDENT, ROW_HEIGHT, TITLE_LEFT, Row, RowPainter
 from cnnstudio.gui.project import Project
-from cnnstudio.gui.theme import family_token, theme
-from cnnstudio.layers.catalog import snake_case
-
-Quantity = Literal["parameters", "macs"]
+from cnnstudio.gui.theme import theme
 
 _PLAIN = QSize(0, ROW_HEIGHT)
 _EMPTY = (
@@ -63,6 +70,10 @@ class LayerTree(DropView):
         self._pressed_mend: str | None = None
         self._hovered_mend: str | None = None
         self._is_showing_selection = False
+        self._uses_keys = False
+        self._quick: QuickInsert | None = None
+        self._motion = RowMotion(self)
+        self._tops_before: dict[int, int] | None = None
         self._set_up()
         self._connect()
         self.setUniformRowHeights(True)
@@ -83,13 +94,22 @@ class LayerTree(DropView):
         self.addActions(list(self._actions.values()))
 
     def _connect(self) -> None:
-        self._actions["actionRename"].triggered.connect(self.rename_selected)
+        for name, run in (
+            ("actionRename", self.rename_selected),
+            ("actionInsert", self.insert_by_typing),
+            ("actionSelectAll", self._select_all),
+            ("actionOpenGroups", self.expandAll),
+            ("actionCloseGroups", self.collapseAll),
+        ):
+            self._actions[name].triggered.connect(lambda _checked=False, run=run: run())
+        self._model.rowsAboutToBeMoved.connect(self._on_rows_about_to_move)
         self._model.rowsInserted.connect(self._on_rows_inserted)
         self._model.rowsMoved.connect(self._on_rows_moved)
         self.selectionModel().selectionChanged.connect(self._on_user_selected)
         self._project.network_changed.connect(self._on_network_changed)
         self._project.analysis_changed.connect(self._fit_heights)
         self._project.selection_changed.connect(self._show_selection)
+        self._motion.stepped.connect(self.viewport().update)
         theme().changed.connect(self._on_theme_changed)
 
     def set_quantity(self, quantity: Quantity) -> None:
@@ -115,58 +135,80 @@ class LayerTree(DropView):
             self.scrollTo(index)
             self.edit(index)
 
+    def insert_by_typing(self, text: str = "") -> None:
+        """Opens the field below the selection in which new layers are typed; `text` is its beginning."""
+        if self._quick is None:
+            self._quick = QuickInsert(self._project, self)
+            self._quick.moved.connect(self._put_quick)
+            self._quick.closed.connect(self.viewport().update)
+            self.width_changed.connect(self._put_quick)
+            self.verticalScrollBar().valueChanged.connect(self._put_quick)
+        self._quick.open(self.window(), text)
+
+    def _put_quick(self, *_: object) -> None:
+        """Puts the field below the line at which its layers would land."""
+        if self._quick is not None and not self._quick.isHidden():
+            target = target_of(self, self._model, self._project.network, self._quick.place)
+            left = target.depth * INDENT + TITLE_LEFT - 27
+            corner = self.viewport().mapTo(self._quick.parentWidget(), QPoint(left, target.y + 8))
+            self._quick.put_at(corner, self.viewport().width() - left - 12)
+            self.viewport().update()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        self._uses_keys = True
+        if event.key() == Qt.Key.Key_Escape and self.state() != QAbstractItemView.State.EditingState:
+            self._project.select(())
+        elif _begins_a_layer(event):
+            self.insert_by_typing(event.text().replace("+", ""))
+        else:
+            super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        self._uses_keys = event.reason() != Qt.FocusReason.MouseFocusReason
+        super().focusInEvent(event)
+
+    def _select_all(self) -> None:
+        self._project.select(node.id for node in self._project.network.walk())
+
     # Painting
 
     def drawRow(self, painter: QPainter, options: QStyleOptionViewItem, index: Index) -> None:
+        offset = self._motion.offset(index.internalId())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        keyboard = self.hasFocus() and self.window().testAttribute(Qt.WidgetAttribute.WA_KeyboardFocusChange)
+        if offset:
+            painter.translate(0, offset)
         self._painter.paint(
             painter,
             options.rect,
             self._row(index),
             selected=self.selectionModel().isSelected(index),
-            focused=keyboard and index == self.currentIndex(),
+            focused=self._uses_keys and self.hasFocus() and index == self.currentIndex(),
             mend_hovered=self._hovered_mend is not None and self._hovered_mend == self._model.node_id(index),
             ratio=self.devicePixelRatioF(),
         )
+        if offset:
+            painter.translate(0, -offset)
 
     def _row(self, index: Index) -> Row:
         report = self._model.report(index)
-        network, analysis = self._project.network, self._project.analysis
         if report is None:
-            return Row("Input", "input", "group", self._model.input_summary(), str(network.input))
-        node = report.node
-        amount = getattr(report, self.quantity)
-        known = is_known(report)
-        return Row(
-            node.title,
-            snake_case(node.layer.type_name()),
-            family_token(node.layer.family),
-            self._summary(node),
-            str(report.output) if known else "",
-            amount if known and node.enabled else None,
-            amount / max(getattr(analysis, self.quantity), 1),
-            report.problem,
-            report.depth,
-            self.isExpanded(index) if node.children else None,
-            not node.enabled,
-            not all(network.node(above).enabled for above in (node.id, *network.ancestors(node.id))),
-        )
-
-    def _summary(self, node: Node) -> str:
-        own = f"{node.layer.type_name()} · " if node.name else ""
-        empty = " · empty: drop layers on it" if node.is_group and not node.children else ""
-        return f"{own}{node.layer.summary()}{empty}"
+            return input_row(self._project)
+        return layer_row(self._project, report, self.quantity, self.isExpanded(index))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
-        if not self._project.network.nodes:
-            painter = QPainter(self.viewport())
+        painter = QPainter(self.viewport())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        network = self._project.network
+        if not network.nodes:
             painter.setFont(theme().font("content"))
             painter.setPen(theme().color("secondary"))
             area = self.viewport().rect().adjusted(24, 60, -24, -8)
             painter.drawText(area, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, _EMPTY)
-            painter.end()
+        if self._quick is not None and not self._quick.isHidden():
+            target = target_of(self, self._model, network, self._quick.place)
+            paint_target(painter, target, self.viewport().width(), words_for(network, target.place))
+        painter.end()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -231,7 +273,38 @@ class LayerTree(DropView):
 
     def _on_network_changed(self, _: object) -> None:
         self._fit_heights()
+        same = self._model.node_id(self.currentIndex())
         self._show_selection()
+        if self._tops_before is not None:
+            self._slide()
+        if QAccessible.isActive() and self.hasFocus() and same == self._model.node_id(self.currentIndex()):
+            # Qt tells about another current row by itself, but not about what became of this one.
+            sentence = spoken_row(self._project, self._model.report(self.currentIndex()))
+            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, sentence))
+
+    def _on_rows_about_to_move(self, *_: object) -> None:
+        if self._tops_before is None:
+            self._tops_before = self._tops()
+
+    def _slide(self) -> None:
+        """Lets the rows in sight come from where they were before layers moved."""
+        before, self._tops_before = self._tops_before or {}, None
+        self.executeDelayedItemsLayout()
+        self._motion.start(
+            {number: before[number] - top for number, top in self._tops().items() if number in before}
+        )
+
+    def _tops(self) -> dict[int, int]:
+        """Where the rows in sight begin, by their numbers, in the whole list's pixels."""
+        tops, scrolled = {}, self.verticalOffset()
+        index = self.indexAt(QPoint(0, 0))
+        while index.isValid():
+            top = self.visualRect(index).top()
+            if top > self.viewport().height():
+                break
+            tops[index.internalId()] = top + scrolled
+            index = self.indexBelow(index)
+        return tops
 
     def _on_rows_inserted(self, parent: QModelIndex, first: int, last: int) -> None:
         for row in range(first, last + 1):
@@ -249,6 +322,7 @@ class LayerTree(DropView):
     # Mouse
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._uses_keys = False
         self._pressed_mend = self._mend_at(event.position().toPoint())
         if self._pressed_mend is None or event.button() != Qt.MouseButton.LeftButton:
             super().mousePressEvent(event)
@@ -316,6 +390,13 @@ class LayerTree(DropView):
                 Qt.CursorShape.ArrowCursor if node_id is None else Qt.CursorShape.PointingHandCursor
             )
             self.viewport().update()
+
+
+def _begins_a_layer(event: QKeyEvent) -> bool:
+    """Whether a key is the first letter of a layer that someone types, or the + that asks for one."""
+    keys = Qt.KeyboardModifier
+    commanding = event.modifiers() & (keys.ControlModifier | keys.AltModifier | keys.MetaModifier)
+    return not commanding and (event.text().isalpha() or event.text() == "+")
 
 
 class _Delegate(QStyledItemDelegate):

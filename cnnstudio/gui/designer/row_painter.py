@@ -68,6 +68,8 @@ class Row:
     is_off: bool = False
     """Switched off by itself; `is_dim` also where a group around it is."""
     is_dim: bool = False
+    branch: int | None = None
+    """Which branch of the group around it the layer is; None where the layers stand in a row."""
 
 
 class RowPainter:
@@ -77,6 +79,7 @@ class RowPainter:
         self._strong = Face(theme().font("strong"))
         self._small = Face(theme().font("help"))
         self._digits = Face(theme().monospace("help"))
+        self._head = Face(theme().font("head"))
 
     def height(self, problem: Problem | None, depth: int, width: int) -> int:
         """Of a row with this problem in a list of this width."""
@@ -113,6 +116,8 @@ class RowPainter:
         if selected:
             painter.fillRect(rect, theme().color("selection"))
         self._paint_guides(painter, rect, row.depth)
+        if row.branch is not None:
+            self._paint_branch(painter, rect, row.depth, row.branch)
         if row.problem is None:
             self._paint_stripe(painter, rect, row)
         else:
@@ -131,6 +136,22 @@ class RowPainter:
         for level in range(depth):
             left = rect.left() + level * INDENT + STRIPE_LEFT + 1
             painter.fillRect(left, rect.top(), 1, rect.height(), theme().color("group"))
+
+    def _paint_branch(self, painter: QPainter, rect: QRect, depth: int, branch: int) -> None:
+        """The number of the branch on the line of its group, and a thin line between two branches."""
+        middle = rect.left() + (depth - 1) * INDENT + STRIPE_LEFT + 1.5
+        if branch > 1:
+            left = round(middle) + 10
+            painter.fillRect(left, rect.top(), rect.right() - 8 - left, 1, theme().color("border"))
+        text = count(branch)
+        width = max(self._head.width(text) + 9, 16)
+        badge = QRectF(middle - width / 2, rect.top() + ROW_HEIGHT / 2 - 8, width, 16)
+        painter.setPen(QPen(theme().color("group"), 1))
+        painter.setBrush(theme().color("panel"))
+        painter.drawRoundedRect(badge, 8, 8)
+        painter.setFont(self._head.font)
+        left = round(badge.center().x() - self._head.width(text) / 2)
+        painter.drawText(left, self._head.baseline(badge.center().y()), text)
 
     def _paint_stripe(self, painter: QPainter, rect: QRect, row: Row) -> None:
         left = rect.left() + row.depth * INDENT + STRIPE_LEFT

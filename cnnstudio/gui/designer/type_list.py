@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QStyleOptionViewItem,
 )
 
+from cnnstudio.design.search import find_types
 from cnnstudio.gui.designer import commands
 from cnnstudio.gui.designer.drag_chip import drag
 from cnnstudio.gui.designer.layer_model import Index
@@ -23,13 +24,15 @@ from cnnstudio.gui.widgets.face import Face
 from cnnstudio.layers.base import Family, Layer
 from cnnstudio.layers.catalog import layer_type, layer_types, snake_case
 
-_TYPE_ROLE = Qt.ItemDataRole.UserRole
+TYPE_ROLE = Qt.ItemDataRole.UserRole
 """The name of the layer type; nothing for a heading."""
 
-_ROW_HEIGHT = 25
+ROW_HEIGHT = 25
 _HEADING_HEIGHT = 23
 _ICON_LEFT = 14
 _TEXT_LEFT = 40
+_HELP_LEFT = 200
+_WIDTH_FOR_HELP = 400
 
 
 class TypeList(QListWidget):
@@ -46,7 +49,7 @@ class TypeList(QListWidget):
         super().__init__()
         self.setObjectName("paletteList")
         self.setAccessibleName("Layer types")
-        self.setItemDelegate(_Delegate(self))
+        self.setItemDelegate(TypeDelegate(self))
         self.setMouseTracking(True)
         self.setDragEnabled(True)
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
@@ -58,7 +61,7 @@ class TypeList(QListWidget):
             self._add(name, kind)
         self.itemDoubleClicked.connect(lambda _: self.choose_current())
         self.currentItemChanged.connect(lambda *_: self.pointed.emit(self.current_type()))
-        self.itemEntered.connect(lambda item: self.pointed.emit(item.data(_TYPE_ROLE) or self.current_type()))
+        self.itemEntered.connect(lambda item: self.pointed.emit(item.data(TYPE_ROLE) or self.current_type()))
         theme().changed.connect(self._on_theme_changed)
 
     def _add(self, name: str, kind: type[Layer]) -> None:
@@ -68,7 +71,7 @@ class TypeList(QListWidget):
             heading.setFlags(Qt.ItemFlag.NoItemFlags)
             self._headings[kind.family] = heading
         item = QListWidgetItem(name, self)
-        item.setData(_TYPE_ROLE, name)
+        item.setData(TYPE_ROLE, name)
         item.setToolTip(f"{kind.description} {kind.advice}".strip())
         item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{name}, {kind.family.value}")
         item.setData(Qt.ItemDataRole.AccessibleDescriptionRole, f"{kind.description} {kind.advice}".strip())
@@ -81,7 +84,7 @@ class TypeList(QListWidget):
         """The name of the type that Enter would add."""
         item = self.currentItem()
         # PySide6 says that there is always one.
-        return item.data(_TYPE_ROLE) if item is not None and not item.isHidden() else None  # type: ignore[redundant-expr]
+        return item.data(TYPE_ROLE) if item is not None and not item.isHidden() else None  # type: ignore[redundant-expr]
 
     def choose_current(self) -> None:
         """Says that the current type is wanted."""
@@ -90,24 +93,23 @@ class TypeList(QListWidget):
             self.chosen.emit(name)
 
     def filter(self, text: str) -> int:
-        """Shows only types with all words of `text` in name, family or help; gives how many they are.
+        """Shows only the types that all words of `text` fit; gives how many they are.
 
-        The best of them, by its name, becomes the current one, so that Enter adds what was meant.
+        The best of them becomes the current one, so that Enter adds what was meant.
         """
-        words = text.lower().split()
-        found = [name for name in self._types if all(word in _searched(name) for word in words)]
-        families = {layer_type(name).family for name in found}
+        found = find_types(text)
+        families = {kind.family for kind in found}
+        names = {kind.type_name() for kind in found}
         for name, item in self._types.items():
-            item.setHidden(name not in found)
+            item.setHidden(name not in names)
         for family, heading in self._headings.items():
             heading.setHidden(family not in families)
-        if found and (words or self.current_type() is None):
-            best = max(found, key=lambda name: _likeness(name.lower(), words))
-            self.setCurrentItem(self._types[best])
+        if found and (text.strip() or self.current_type() is None):
+            self.setCurrentItem(self._types[found[0].type_name()])
         return len(found)
 
     def mimeData(self, items: Sequence[QListWidgetItem]) -> QMimeData:
-        names = [item.data(_TYPE_ROLE) for item in items if item.data(_TYPE_ROLE)]
+        names = [item.data(TYPE_ROLE) for item in items if item.data(TYPE_ROLE)]
         return commands.to_mime([commands.new_node(layer_type(name)) for name in names])
 
     def startDrag(self, supported_actions: Qt.DropAction) -> None:
@@ -129,17 +131,7 @@ class TypeList(QListWidget):
         self.pointed.emit(self.current_type())
 
     def _on_theme_changed(self, _: object) -> None:
-        self.setItemDelegate(_Delegate(self))
-
-
-def _searched(name: str) -> str:
-    kind = layer_type(name)
-    return f"{name} {kind.family.value} {kind.description} {kind.advice}".lower()
-
-
-def _likeness(name: str, words: list[str]) -> tuple[bool, bool]:
-    """How well a name fits a search: it begins like it, or has all of it, and not only in its help."""
-    return name.startswith(words[0] if words else ""), all(word in name for word in words)
+        self.setItemDelegate(TypeDelegate(self))
 
 
 def _is_command(event: QKeyEvent) -> bool:
@@ -147,20 +139,21 @@ def _is_command(event: QKeyEvent) -> bool:
     return bool(modifiers & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.MetaModifier))
 
 
-class _Delegate(QStyledItemDelegate):
-    """Headings in small capitals, types with the icon of their family's colour."""
+class TypeDelegate(QStyledItemDelegate):
+    """Headings in small capitals, types with their icon, and with help where there is room."""
 
     def __init__(self, parent: QListWidget) -> None:
         super().__init__(parent)
         self._content = Face(theme().font("content"))
+        self._small = Face(theme().font("help"))
         self._head = Face(theme().font("head"))
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(0, _HEADING_HEIGHT if index.data(_TYPE_ROLE) is None else _ROW_HEIGHT)
+        return QSize(0, _HEADING_HEIGHT if index.data(TYPE_ROLE) is None else ROW_HEIGHT)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        name, rect = index.data(_TYPE_ROLE), option.rect
+        name, rect = index.data(TYPE_ROLE), option.rect
         if name is None:
             painter.setFont(self._head.font)
             painter.setPen(theme().color("secondary"))
@@ -176,6 +169,11 @@ class _Delegate(QStyledItemDelegate):
         painter.setPen(theme().color("text"))
         room = rect.width() - _TEXT_LEFT - 4
         painter.drawText(_TEXT_LEFT, self._content.baseline(middle), self._content.fitting(name, room))
+        if rect.width() >= _WIDTH_FOR_HELP:
+            painter.setFont(self._small.font)
+            painter.setPen(theme().color("secondary"))
+            help_text = self._small.fitting(kind.description, rect.width() - _HELP_LEFT - 14)
+            painter.drawText(_HELP_LEFT, self._small.baseline(middle), help_text)
 
     def _paint_ground(self, painter: QPainter, rect: QRect, option: QStyleOptionViewItem) -> None:
         state, states = option.state, QStyle.StateFlag
