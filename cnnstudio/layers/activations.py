@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cnnstudio.layers.params import choice
+from cnnstudio.layers.code import Arguments, Call, Name, NotDrawable, Signatures
+from cnnstudio.layers.params import Choice, choice
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,9 +29,118 @@ ACTIVATIONS = ("linear", *_PYTORCH)
 _KERAS_LAYERS = {"leaky_relu": "layers.LeakyReLU(negative_slope=0.01)"}
 
 
+# What other code has and this program has not, and what comes nearest.
+_NEAREST = {
+    "relu6": "relu",
+    "softplus": "relu",
+    "selu": "elu",
+    "celu": "elu",
+    "prelu": "leaky_relu",
+    "rrelu": "leaky_relu",
+    "mish": "silu",
+    "hardswish": "silu",
+    "hard_swish": "silu",
+    "hard_silu": "silu",
+    "hardsigmoid": "sigmoid",
+    "hard_sigmoid": "sigmoid",
+    "hardtanh": "tanh",
+    "softsign": "tanh",
+}
+_SAME = {"swish": "silu", "logsoftmax": "softmax", "log_softmax": "softmax", "identity": "linear"}
+"""Other names; cross-entropy takes the logarithm of a softmax anyway."""
+
+_SLOPE = 0.01
+
+KERAS_ACTIVATION_CALLS: Signatures = {
+    "ReLU": "max_value=None, negative_slope=0.0, threshold=0.0",
+    "LeakyReLU": "negative_slope=0.3, alpha=None",
+    "PReLU": "alpha_initializer='Zeros', alpha_regularizer=None, alpha_constraint=None, shared_axes=None",
+    "ELU": "alpha=1.0",
+    "Softmax": "axis=-1",
+}
+"""Keras's layers that are activations."""
+PYTORCH_ACTIVATION_CALLS: Signatures = {
+    "ReLU": "inplace=False",
+    "LeakyReLU": "negative_slope=0.01, inplace=False",
+    "ELU": "alpha=1.0, inplace=False",
+    "GELU": "approximate='none'",
+    "SiLU": "inplace=False",
+    "Sigmoid": "",
+    "Tanh": "",
+    "Softmax": "dim=None",
+    "LogSoftmax": "dim=None",
+    "Identity": "",
+    "ReLU6": "inplace=False",
+    "SELU": "inplace=False",
+    "CELU": "alpha=1.0, inplace=False",
+    "PReLU": "num_parameters=1, init=0.25",
+    "Mish": "inplace=False",
+    "Hardswish": "inplace=False",
+    "Hardsigmoid": "inplace=False",
+    "Hardtanh": "min_val=-1.0, max_val=1.0, inplace=False",
+    "Softplus": "beta=1.0, threshold=20.0",
+    "Softsign": "",
+}
+"""torch's."""
+
+
+@dataclass(frozen=True)
+class ActivationChoice(Choice):
+    """An activation, which code gives as a name, as a function or as a layer."""
+
+    def from_code(self, value: Any, note: Callable[[str], None]) -> Any:
+        if value is None:
+            return "linear"
+        if isinstance(value, Call):
+            return keras_activation_of(value, note)
+        name = value.last if isinstance(value, Name) else value
+        if name == "leaky_relu":
+            note(f"its leaky_relu has a slope of 0.2; {_SLOPE} is drawn")
+        return activation_named(name, note) if isinstance(name, str) else name
+
+
+def activation_named(name: str, note: Callable[[str], None]) -> str:
+    """The activation of that name, whatever library calls it so, or the one that comes nearest."""
+    known = {each.replace("_", ""): each for each in ACTIVATIONS}
+    small = name.lower()
+    plain = _SAME.get(small, known.get(small.replace("_", ""), small))
+    if plain in ACTIVATIONS:
+        return plain
+    nearest = _NEAREST.get(small)
+    if nearest is None:
+        raise NotDrawable(f"applies {name}, which there is not; there are {', '.join(ACTIVATIONS)}")
+    note(f"there is no {name}: {nearest}, which comes nearest, is drawn")
+    return nearest
+
+
+def keras_activation_of(call: Call, note: Callable[[str], None]) -> str:
+    """The activation that one of Keras's layers applies."""
+    arguments = Arguments(call, KERAS_ACTIVATION_CALLS.get(call.name, ""), frozenset({"name", "dtype"}))
+    if call.name == "LeakyReLU":
+        old = arguments["alpha"]
+        slope = arguments["negative_slope"] if old is None else old
+        if slope != _SLOPE:
+            note(f"its slope is {slope}; {_SLOPE} is drawn")
+    elif call.name == "ReLU" and arguments["max_value"] is not None:
+        note("its largest value is not drawn")
+    for name in arguments.left_over():
+        note(f"{name} is not drawn")
+    return activation_named(call.name, note)
+
+
+def pytorch_activation_of(call: Call, note: Callable[[str], None] = lambda text: None) -> str | None:
+    """The activation that one of torch's modules applies; None for a module that is none."""
+    if call.name not in PYTORCH_ACTIVATION_CALLS:
+        return None
+    arguments = Arguments(call, PYTORCH_ACTIVATION_CALLS[call.name])
+    if call.name == "LeakyReLU" and arguments["negative_slope"] != _SLOPE:
+        note(f"its slope is {arguments['negative_slope']}; {_SLOPE} is drawn")
+    return activation_named(call.name, note)
+
+
 def activation_choice(default: str, help: str = "what is applied to each output value") -> Any:
     """A dataclass field for an activation."""
-    return choice(default, ACTIVATIONS, help=help)
+    return choice(default, ACTIVATIONS, help=help, kind=ActivationChoice)
 
 
 def build_activation(name: str) -> list[tuple[str, nn.Module]]:
