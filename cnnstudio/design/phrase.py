@@ -235,7 +235,7 @@ class _Values:
             for parameter in parameters(self._kind)
             if not isinstance(parameter, Choice | Flag) and parameter.name not in self._values
         ]
-        if not word.isdecimal():
+        if not _is_whole(word):
             free = [parameter for parameter in free if _fits(parameter, word)] or free
         if not free:
             raise PhraseError(f"{self._kind.type_name()} takes no number “{shorten(word)}” more")
@@ -265,7 +265,11 @@ def _value(parameter: Parameter, word: str) -> Any:
     if not _NUMBER.fullmatch(word):
         return word
     # So long a number is refused anyway, and Python reads at most 4,300 digits.
-    return int(word[:100]) if word.lstrip("-").isdecimal() else float(word)
+    return int(word[:100]) if _is_whole(word) else float(word)
+
+
+def _is_whole(word: str) -> bool:
+    return word.removeprefix("-").isdecimal()
 
 
 def _is_number(word: str) -> bool:
