@@ -25,6 +25,8 @@ MAXIMUM_OUTPUT = 2**28
 MAXIMUM_LAYERS = MAXIMUM_NODES
 """Of the whole network, all copies in Repeats counted."""
 
+NO_MEMORY = "What does not fit into memory cannot be trained."
+
 POINT = Window()
 """What is seen before the first layer: the pixel itself."""
 
@@ -230,11 +232,12 @@ def _changes(node: Node, mend: SetInside) -> bool:
 def _require_possible(output: Shape, parameters: int) -> None:
     """Raises ShapeError for what no memory holds."""
     if parameters > MAXIMUM_PARAMETERS:
-        raise ShapeError(f"would have {too_many(parameters)}", assumed=output)
+        raise ShapeError(f"would have {too_many(parameters)}", assumed=output, why=NO_MEMORY)
     if output.size > MAXIMUM_OUTPUT:
         raise ShapeError(
             f"would give {output} numbers, {output.size * 4 / 1e9:,.0f} GB, for each picture; "
-            f"at most {MAXIMUM_OUTPUT:,} are possible"
+            f"at most {MAXIMUM_OUTPUT:,} are possible",
+            why=NO_MEMORY,
         )
 
 

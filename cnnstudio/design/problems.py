@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cnnstudio.design.flows import MAXIMUM_LAYERS, MAXIMUM_PARAMETERS, Flow, Part, too_many
+from cnnstudio.design.flows import MAXIMUM_LAYERS, MAXIMUM_PARAMETERS, NO_MEMORY, Flow, Part, too_many
 from cnnstudio.design.network import Network, Node
-from cnnstudio.layers.base import Append, Mend, Shape
+from cnnstudio.layers.base import Append, Mend, Shape, ShapeError
+
+_ONE_A_CLASS = "Training compares one score for each class with the class that is right."
 
 
 @dataclass(frozen=True)
@@ -37,17 +39,17 @@ class Problem:
 def of_the_whole(flow: Flow) -> Iterator[Problem]:
     """What no single layer is to blame for."""
     if flow.layers == 0:
-        yield Problem(
-            None, "The network has no layers yet: drag some in from the palette, or open a template"
-        )
+        words = "The network has no layers yet: drag some in from the palette, or open a template"
+        yield Problem(None, words, why="Without layers there is nothing that could learn.")
     if flow.layers > MAXIMUM_LAYERS:
         yield Problem(
             None,
             f"The network would have {flow.layers:,} layers, all copies counted; "
             f"at most {MAXIMUM_LAYERS:,} are possible",
+            why="Each copy has weights and a place in memory of its own.",
         )
     if flow.parameters > MAXIMUM_PARAMETERS:
-        yield Problem(None, f"The network would have {too_many(flow.parameters)}")
+        yield Problem(None, f"The network would have {too_many(flow.parameters)}", why=NO_MEMORY)
 
 
 def of_the_ending(network: Network, flow: Flow, classes: int | None) -> Problem | None:
@@ -58,17 +60,19 @@ def of_the_ending(network: Network, flow: Flow, classes: int | None) -> Problem 
     dense = ("Dense", {"units": classes or 10})
     if not flow.output.is_flat:
         message = f"The network ends with {flow.output} from {last.title}, but class scores are a flat vector"
-        return Problem(last.id, message, (Append((("Flatten", {}), dense)),))
+        mends = (Append((("Flatten", {}), dense)), Append((("GlobalAveragePooling2D", {}), dense)))
+        return Problem(last.id, message, mends, _ONE_A_CLASS)
     if classes is None:
         return None
     if flow.output.features != classes:
         message = f"{last.title} gives {flow.output} scores, but the data has {classes} classes"
         decisive = _decisive(network.nodes, flow.parts, classes)
         if decisive is not None:
-            return Problem(decisive[0].id, message, (decisive[1],))
-        return Problem(last.id, message, (Append((dense,)),))
+            return Problem(decisive[0].id, message, (decisive[1],), _ONE_A_CLASS)
+        return Problem(last.id, message, (Append((dense,)),), _ONE_A_CLASS)
     if flow.parameters == 0:
-        return Problem(last.id, "The network has no weights that could learn", (Append((dense,)),))
+        why = "Training changes weights, so that the answers get better; without any, nothing can change."
+        return Problem(last.id, "The network has no weights that could learn", (Append((dense,)),), why)
     return None
 
 
@@ -86,7 +90,13 @@ def _decisive(nodes: Sequence[Node], parts: Sequence[Part], classes: int) -> tup
         mend = node.layer.giving(classes)
         if mend is not None:
             return node, mend
-        passes_on = not node.is_group and part.input is not None and part.input.is_flat
-        if not passes_on or node.layer.output_shape(scores) != scores:
+        if node.is_group or part.input is None or not part.input.is_flat or not _passes_on(node, scores):
             break
     return None
+
+
+def _passes_on(node: Node, scores: Shape) -> bool:
+    try:
+        return node.layer.output_shape(scores) == scores
+    except ShapeError:
+        return False

@@ -7,17 +7,17 @@ else here needs torch, so the designer works before torch is loaded.
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from cnnstudio.layers.code import Arguments, Call, NotDrawable, Signatures
 from cnnstudio.layers.errors import ParameterError, ShapeError, UserError
-from cnnstudio.layers.mends import Append, InsertBefore, Mend, SetInside, SetParameters
+from cnnstudio.layers.mends import Append, InsertBefore, Mend, MoveBehind, Remove, SetInside, SetParameters
 from cnnstudio.layers.params import check_all, parameters
 from cnnstudio.layers.shape import Shape
+from cnnstudio.layers.window import WHOLE, Window
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,8 +30,10 @@ __all__ = [
     "InsertBefore",
     "Layer",
     "Mend",
+    "MoveBehind",
     "ParameterError",
     "Pieces",
+    "Remove",
     "SetInside",
     "SetParameters",
     "Shape",
@@ -55,66 +57,6 @@ class Family(Enum):
     GROUP = "Groups"
 
 
-# No picture is that large. Without an end, strides in nested Repeats would be numbers of a million digits.
-_FAR = 2**31
-_NEAR = Fraction(1, _FAR)
-
-
-Pixels = int | Fraction
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """How much of its input one output value sees, and how far neighbours stand apart, in input pixels.
-
-    `kernel` None means all of it. Behind a layer that enlarges the picture both may be fractions of a pixel.
-    Windows compose along a chain of layers (Araujo, Norris and Sim, Computing Receptive Fields of
-    Convolutional Neural Networks, Distill 2019, equations 1 and 2).
-    """
-
-    kernel: tuple[Pixels, Pixels] | None = (1, 1)
-    stride: tuple[Pixels, Pixels] = (1, 1)
-
-    @property
-    def field(self) -> tuple[int, int] | None:
-        """The kernel in whole pixels, all of which are seen at least in part."""
-        return self.kernel and (math.ceil(self.kernel[0]), math.ceil(self.kernel[1]))
-
-    def then(self, following: Window, limit: tuple[int, int] = (_FAR, _FAR)) -> Window:
-        """This window with `following` applied to its output.
-
-        Where `limit` is the size of the picture, a kernel that would be larger counts as just that large.
-        """
-        if self.kernel is None or following.kernel is None:
-            return WHOLE
-        (height, width), (down, right) = self.kernel, self.stride
-        return Window(
-            (
-                min(height + (following.kernel[0] - 1) * down, limit[0]),
-                min(width + (following.kernel[1] - 1) * right, limit[1]),
-            ),
-            (_step(down * following.stride[0], limit[0]), _step(right * following.stride[1], limit[1])),
-        )
-
-    def beside(self, other: Window) -> Window:
-        """What a value sees that is made of one value of each, at the same place."""
-        if self.kernel is None or other.kernel is None:
-            return WHOLE
-        return Window(_larger(self.kernel, other.kernel), _larger(self.stride, other.stride))
-
-
-def _step(stride: Pixels, limit: int) -> Pixels:
-    return min(stride, limit) if stride >= 1 else max(stride, _NEAR)
-
-
-def _larger(one: tuple[Pixels, Pixels], other: tuple[Pixels, Pixels]) -> tuple[Pixels, Pixels]:
-    return max(one[0], other[0]), max(one[1], other[1])
-
-
-WHOLE = Window(None)
-"""The window of a value that sees all of the input."""
-
-
 @dataclass(frozen=True)
 class Layer:
     """One layer with its parameters. Subclasses are frozen dataclasses whose fields come from `params`."""
@@ -131,6 +73,11 @@ class Layer:
     """Source of the class or function that its PyTorch code names, written once into a stand-alone file."""
     keras_helper: ClassVar[str] = ""
     """The same for its Keras code."""
+
+    keras_calls: ClassVar[Signatures] = {}
+    """What of Keras it is read from. Without any: a call of its own name, with its own parameters."""
+    pytorch_calls: ClassVar[Signatures] = {}
+    """The signatures of what its PyTorch code names, and of what else it is read from."""
 
     def __post_init__(self) -> None:
         check_all(self)
@@ -200,6 +147,30 @@ class Layer:
         """The sources that they need."""
         return (self.keras_helper,) if self.keras_helper else ()
 
+    @classmethod
+    def from_keras(cls, call: Arguments) -> Self:
+        """The layer of one of `keras_calls`. Raises NotDrawable or ParameterError."""
+        known = [parameter for parameter in parameters(cls) if parameter.name in call]
+        return cls(**{parameter.name: call.parameter(parameter) for parameter in known})
+
+    @classmethod
+    def from_keras_row(cls, calls: Sequence[Call]) -> Iterable[Self]:
+        """Layers that may write just these calls as their Keras code; the reader finds out which one does."""
+        return ()
+
+    @classmethod
+    def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
+        """Layers whose PyTorch code may begin this row of calls; the reader keeps the one that writes most."""
+        return (cls(),)
+
+    @classmethod
+    def instead_of_pytorch(cls, call: Call, shape: Shape) -> tuple[Sequence[tuple[str, dict[str, Any]]], str]:
+        """What does the same as a call that no layer writes, as (type, values), and what to say of it.
+
+        Nothing, where there is nothing. Raises NotDrawable or ParameterError.
+        """
+        return (), ""
+
 
 @dataclass(frozen=True)
 class Group(Layer):
@@ -250,3 +221,21 @@ class Group(Layer):
         `free` makes a name that only this group has in this place: `free("shortcut")` may be `shortcut_2`.
         """
         return bodies[0]
+
+    @classmethod
+    def of_copies(cls, times: int) -> Self | None:
+        """The group that stands for so many copies of a row. Raises ParameterError for too many."""
+        return None
+
+    @classmethod
+    def from_branches(cls, mode: str, rows: Sequence[Sequence[Layer]]) -> tuple[Self, list[int]] | None:
+        """The group that puts branches together again by `mode`, "add" or "concat", if this type does that.
+
+        `rows` are the layers of each branch; with the group come the indices of those that stand inside it.
+        """
+        return None
+
+    @classmethod
+    def from_pytorch_group(cls, call: Arguments) -> tuple[Self, list[Any]]:
+        """The group of a call of its own `pytorch_helper`, and which of its arguments are bodies."""
+        raise NotDrawable("is no group")

@@ -64,4 +64,33 @@ class SetInside(SetParameters):
     """The same for all layers in the faulty group that have such parameters."""
 
 
-Mend = InsertBefore | Append | SetParameters | SetInside
+@dataclass(frozen=True)
+class Remove:
+    """Take the faulty layer out."""
+
+    @property
+    def label(self) -> str:
+        return "Remove it"
+
+    @property
+    def advice(self) -> str:
+        return "remove it"
+
+
+@dataclass(frozen=True)
+class MoveBehind:
+    """Put the faulty layer directly behind another one, whose title is said."""
+
+    node_id: str
+    title: str
+
+    @property
+    def label(self) -> str:
+        return f"Move behind {self.title}"
+
+    @property
+    def advice(self) -> str:
+        return f"move it behind {self.title}"
+
+
+Mend = InsertBefore | Append | SetParameters | SetInside | Remove | MoveBehind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnnstudio.layers.base import Layer, Shape, Window
+from cnnstudio.layers.base import Layer, Remove, Shape, ShapeError, Window
 from cnnstudio.layers.params import choice, pair
 from cnnstudio.layers.shape import times
 from cnnstudio.layers.sliding import as_code, output_size, same_padding
@@ -44,10 +44,21 @@ class Pooling2D(Layer):
         return self.strides or self.pool_size
 
     def output_shape(self, shape: Shape) -> Shape:
-        return Shape.of(shape.channels, *output_size(shape, self.pool_size, self._strides(), self.padding))
+        try:
+            size = output_size(shape, self.pool_size, self._strides(), self.padding, called="pool_size")
+        except ShapeError as error:
+            if shape.is_picture:
+                error.fixes = (*error.fixes, Remove())
+            raise
+        return Shape.of(shape.channels, *size)
 
     def window(self, shape: Shape) -> Window:
-        return Window(self.pool_size, self._strides())
+        start = (0, 0)
+        if self.padding == "same":
+            sizes = zip((shape.height, shape.width), self.pool_size, self._strides(), strict=True)
+            top, left = (same_padding(*size)[0] for size in sizes)
+            start = -top, -left
+        return Window(self.pool_size, self._strides(), start)
 
     def torch_pooling(self, shape: Shape) -> TorchPooling:
         """How torch, which pads both sides alike, gets what Keras's padding gives.

@@ -63,6 +63,7 @@ class Residual(Group):
             f"cannot add its input of {shape}{{source}} to the {body} that its layers make",
             self._projection(shape, body),
             assumed=body,
+            why="The shortcut adds value to value, so both sides need the same shape.",
         )
 
     def _projection(self, shape: Shape, body: Shape) -> Mend | None:
@@ -87,6 +88,7 @@ class Residual(Group):
             "for only the channels and the stride can be changed",
             SetInside({"padding": "same"}, "set padding to same inside it") if pictures else None,
             assumed=body,
+            why="The shortcut adds value to value, so both sides need the same shape.",
         )
 
     def own_parameter_count(self, shape: Shape, inside: Sequence[Shape]) -> int:

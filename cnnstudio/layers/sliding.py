@@ -22,22 +22,39 @@ def require_picture(shape: Shape) -> None:
     if not shape.is_picture:
         raise ShapeError(
             f"takes a picture (channels × height × width), but gets a flat vector of {shape}{{source}}; "
-            "it belongs before the layer that flattens"
+            "it belongs before the layer that flattens",
+            why="Flattening loses where each value stood in the picture, and this layer works on places.",
         )
 
 
-def output_size(shape: Shape, extent: Sizes, strides: Sizes, padding: str) -> Sizes:
-    """Height and width of what comes out; `extent` is the effective kernel. Raises ShapeError."""
+def output_size(
+    shape: Shape, kernel: Sizes, strides: Sizes, padding: str, *, called: str, dilation: Sizes = (1, 1)
+) -> Sizes:
+    """Height and width of what comes out; `called` is the kernel's name as a parameter. Raises ShapeError."""
     require_picture(shape)
     height, width = shape.height, shape.width
+    extent = effective(kernel, dilation)
     if padding == "same":
         return -(-height // strides[0]), -(-width // strides[1])
     if height < extent[0] or width < extent[1]:
         raise ShapeError(
             f"needs a picture of at least {times(extent)}, but gets {height} × {width}{{source}}",
-            SetParameters({"padding": "same"}, "set padding to same"),
+            (
+                SetParameters({"padding": "same"}, "set padding to same"),
+                _smaller(shape, kernel, dilation, called),
+            ),
+            why="Poolings, strides and convolutions without padding make the picture smaller, until no whole "
+            "window fits into it.",
         )
     return (height - extent[0]) // strides[0] + 1, (width - extent[1]) // strides[1] + 1
+
+
+def _smaller(shape: Shape, kernel: Sizes, dilation: Sizes, called: str) -> SetParameters:
+    """The largest kernel that fits."""
+    height = min(kernel[0], (shape.height - 1) // dilation[0] + 1)
+    width = min(kernel[1], (shape.width - 1) // dilation[1] + 1)
+    words = f"set {called.replace('_', ' ')} to {times((height, width))}"
+    return SetParameters({called: (height, width)}, words)
 
 
 def same_padding(size: int, extent: int, stride: int) -> Sizes:

@@ -8,17 +8,19 @@ from hypothesis import strategies as st
 
 from cnnstudio.design import edits
 from cnnstudio.design.analysis import Analysis, Problem, analyse
-from cnnstudio.design.fixes import mended
+from cnnstudio.design.fixes import PreviewRow, mended, preview
 from cnnstudio.design.network import Network
 from cnnstudio.layers.activation import Activation
 from cnnstudio.layers.base import Append, InsertBefore, SetParameters, Shape
 from cnnstudio.layers.batch_normalization import BatchNormalization
+from cnnstudio.layers.block import Block
 from cnnstudio.layers.conv2d import Conv2D
 from cnnstudio.layers.dense import Dense
 from cnnstudio.layers.dropout import Dropout
 from cnnstudio.layers.flatten import Flatten
 from cnnstudio.layers.global_average_pooling2d import GlobalAveragePooling2D
 from cnnstudio.layers.max_pooling2d import MaxPooling2D
+from cnnstudio.layers.parallel import Parallel
 from cnnstudio.layers.repeat import Repeat
 from cnnstudio.layers.residual import Residual
 from tests.design.builders import Item, network, off
@@ -289,10 +291,7 @@ def test_no_mend_is_offered_that_would_change_nothing() -> None:
 
 
 def same_problem(problem: Problem, analysis: Analysis) -> bool:
-    return any(
-        (other.node_id, other.message, other.mend) == (problem.node_id, problem.message, problem.mend)
-        for other in analysis.problems
-    )
+    return problem in analysis.problems
 
 
 @given(networks(), st.integers(2, 12))
@@ -302,8 +301,9 @@ def test_every_mend_solves_its_problem_and_mending_comes_to_an_end(value: Networ
         problem = next((each for each in analysis.problems if each.mend), None)
         if problem is None:
             break
+        for mend in problem.mends:
+            assert not same_problem(problem, analyse(mended(value, problem, mend), classes=classes))
         value = mended(value, problem)
-        assert not same_problem(problem, analyse(value, classes=classes))
     else:
         pytest.fail("mending does not come to an end")
 
@@ -338,3 +338,112 @@ def test_the_words_of_mends_fit_a_sentence_and_a_button() -> None:
     ]
     assert [mend.label for mend in mends] == ["Insert Flatten", "Add Dense", "Set groups to 1"]
     assert Shape.of(64, 6, 6).size == 2304
+
+
+@pytest.mark.parametrize(
+    ("items", "labels"),
+    [
+        ((*TRUNK, Dense(10)), ["Insert Flatten", "Insert GlobalAveragePooling2D"]),
+        (TRUNK, ["Add Flatten and Dense", "Add GlobalAveragePooling2D and Dense"]),
+        ((Conv2D(8, (40, 3)), *HEAD), ["Set padding to same", "Set kernel size to 32 × 3"]),
+        (
+            (Conv2D(8, (9, 9), dilation_rate=(5, 2)), *HEAD),
+            ["Set padding to same", "Set kernel size to 7 × 9"],
+        ),
+        (
+            (MaxPooling2D((16, 16)), MaxPooling2D((3, 2)), *HEAD),
+            ["Set padding to same", "Set pool size to 2 × 2", "Remove it"],
+        ),
+        ((Conv2D(16), Conv2D(32, groups=3), *HEAD), ["Set groups to 2", "Set groups to 1"]),
+        ((Conv2D(15), Conv2D(32, groups=3), *HEAD), ["Set groups to 1"]),
+        (
+            ((Parallel(), Conv2D(8), Conv2D(8, padding="same", strides=(2, 2))), *HEAD),
+            ["Set padding to same inside it", "Set padding to same and strides to 1 inside it"],
+        ),
+        (
+            ((Parallel("add"), Conv2D(8), Conv2D(9)), *HEAD),
+            ["Set mode to concat"],
+        ),
+    ],
+)
+def test_a_problem_can_have_several_mends(items: list[Item], labels: list[str]) -> None:
+    value = network(*items)
+    (problem,) = analyse(value, classes=10).problems
+    assert [mend.label for mend in problem.mends] == labels
+    assert problem.mend == problem.mends[0]
+    for mend in problem.mends:
+        assert problem not in analyse(mended(value, problem, mend), classes=10).problems
+
+
+def test_a_problem_inside_a_branch_is_mended_in_the_branch() -> None:
+    value = network((Parallel(), Conv2D(8, (40, 40)), (Block(),)), *HEAD)
+    (problem,) = analyse(value, classes=10).problems
+    assert problem.node_id == "conv2d_1"
+    assert " from the input" in problem.message
+    assert analyse(mended(value, problem), classes=10).problems == ()
+
+
+def test_the_last_dense_in_a_block_is_told_the_number_of_classes() -> None:
+    value = network(Conv2D(8), (Block(), Flatten(), (Block(), Dense(7, "softmax")), (Block(),)))
+    (problem,) = analyse(value, classes=10).problems
+    assert (problem.node_id, problem.mend) == ("dense_1", SetParameters({"units": 10}, "set units to 10"))
+
+
+@given(networks(), st.integers(2, 12))
+def test_a_problem_says_why_it_matters_in_one_sentence(value: Network, classes: int) -> None:
+    for problem in analyse(value, classes=classes).problems:
+        assert problem.why.endswith(".")
+        assert problem.why[0].isupper()
+        assert problem.why.count(". ") == 0
+
+
+# Previews
+
+
+def test_a_preview_tells_shapes_and_costs_before_and_after() -> None:
+    value = network(*TRUNK, Dense(64), Dense(10))
+    analysis = analyse(value, classes=10)
+    (problem,) = analysis.problems
+    found = preview(value, problem, problem.mends[1], analysis, 10)
+    assert found.rows == (
+        PreviewRow("global_average_pooling2d_1", "GlobalAveragePooling2D", None, Shape.of(64), "added"),
+    )
+    assert found.analysis == analyse(mended(value, problem, problem.mends[1]), classes=10)
+    assert (found.problems_before, found.problems_after) == (1, 0)
+    assert found.parameters_after - found.parameters_before == 64 * 64 + 64
+    assert found.macs_after - found.macs_before == 64 * 64
+
+
+def test_a_preview_lists_every_layer_whose_shape_changes_and_what_goes() -> None:
+    value = network(Conv2D(8), MaxPooling2D((31, 31)), Conv2D(8, (1, 1)), *HEAD)
+    (problem,) = analyse(value, classes=10).problems
+    same, _, removed = problem.mends
+    assert [
+        (row.title, str(row.before), str(row.after), row.status) for row in preview(value, problem, same).rows
+    ] == [
+        ("MaxPooling2D", "None", "8 × 1 × 1", "changed"),
+        ("Conv2D", "None", "8 × 1 × 1", "changed"),
+        ("Flatten", "None", "8", "changed"),
+        ("Dense", "None", "10", "changed"),
+    ]
+    assert preview(value, problem, removed).rows[0] == PreviewRow(
+        "max_pooling2d_1", "MaxPooling2D", None, None, "removed"
+    )
+
+
+@given(networks(), st.integers(2, 12))
+def test_a_preview_is_what_the_mend_then_does(value: Network, classes: int) -> None:
+    analysis = analyse(value, classes=classes)
+    for problem in analysis.problems:
+        for mend in problem.mends:
+            found = preview(value, problem, mend, analysis, classes)
+            after = mended(value, problem, mend)
+            assert found.network == after
+            assert found.analysis == analyse(after, classes=classes)
+            shown = {row.node_id: row for row in found.rows}
+            for node_id in {*(node.id for node in value.walk()), *(node.id for node in after.walk())}:
+                outputs = [
+                    each.by_id[node_id].output if node_id in each.by_id else "nothing"
+                    for each in (analysis, found.analysis)
+                ]
+                assert (outputs[0] == outputs[1]) or node_id in shown
