@@ -53,6 +53,8 @@ class LayerReport:
     """Numbers that its outputs hold for one picture; of a group, those of all in it."""
     receptive_field: tuple[int, int] | None
     """Height × width in input pixels that one output value sees, at most the whole picture."""
+    window: Window
+    """Where these pixels are; only with a `receptive_field`."""
     problem: Problem | None
 
 
@@ -151,7 +153,7 @@ def _row(node: Node, context: _Context) -> Row:
     parts, counts, sources, seen, depth, picture = context
     first = parts[0]
     size = picture.height, picture.width
-    beyond = seen.then(first.window, limit=size)
+    beyond = seen.then(first.window)
     report = LayerReport(
         node,
         depth,
@@ -160,7 +162,8 @@ def _row(node: Node, context: _Context) -> Row:
         sum(part.parameters * count for part, count in zip(parts, counts, strict=True)),
         sum(part.macs * count for part, count in zip(parts, counts, strict=True)),
         sum(part.activations * count for part, count in zip(parts, counts, strict=True)),
-        (beyond.field or size) if first.output else None,
+        _at_most(beyond.field or size, size) if first.output else None,
+        beyond,
         _first_problem(node, context),
     )
     reports = [report]
@@ -170,6 +173,10 @@ def _row(node: Node, context: _Context) -> Row:
     if node.is_active:
         sources = (f" from {node.title}",) * len(parts)
     return Row(context, reports, beyond, sources)
+
+
+def _at_most(field: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
+    return min(field[0], size[0]), min(field[1], size[1])
 
 
 def _inside(node: Node, context: _Context) -> tuple[list[Flow], _Context]:

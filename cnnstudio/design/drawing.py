@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from cnnstudio.design.figure import TURN, Box, Caption, Drawing, Point, Wire
-from cnnstudio.design.volumes import volumes
+from cnnstudio.design.volumes import layer_words, volumes
 
-__all__ = ["Drawing", "svg", "volumes"]
+__all__ = ["Drawing", "layer_words", "svg", "volumes"]
 
 _CORNER = 7.0
 _PLUS = 5.5

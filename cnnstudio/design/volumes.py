@@ -155,7 +155,7 @@ class _Row:
     def _layer(self, node: Node) -> None:
         report = self._draftsman.analysis[node.id]
         state, has_column = _state(report), _has_column(node)
-        token, words = node.layer.family.name.lower(), _words(report)
+        token, words = node.layer.family.name.lower(), layer_words(report)
         if has_column or state != "known" or not self._sheet(node, words, token, report.output):
             title = node.title if has_column or state == "faulty" else ""
             self.box(node.id, words, token, state, report.output, title, is_sheet=not has_column)
@@ -282,7 +282,7 @@ class _Row:
         self._flows_from = join
         self._right, self._neighbour, self._shape, self._words_right = join - _GAP / 3, None, None, join
         report = self._draftsman.analysis[node.id]
-        self.box(node.id, _words(report), "group", _state(report), report.output, node.title)
+        self.box(node.id, layer_words(report), "group", _state(report), report.output, node.title)
 
     def _lane(self, branch: Node) -> _Row:
         lane = _Row(self._draftsman)
@@ -370,7 +370,8 @@ def _state(report: LayerReport) -> State:
     return "faulty" if report.problem else "known" if report.output else "unknown"
 
 
-def _words(report: LayerReport) -> str:
+def layer_words(report: LayerReport) -> str:
+    """One sentence on a layer: what it is, what it gives or what is wrong with it."""
     node = report.node
     words = f"{node.title}, {node.layer.summary()}" if node.layer.summary() else node.title
     if report.problem:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QEvent, QMargins, QRectF, QSize, Qt
-from PySide6.QtGui import QEnterEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QAction, QEnterEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QVBoxLayout, QWidget
 
 from cnnstudio.gui.theme import theme
@@ -55,31 +57,86 @@ _MARGINS = {
 
 
 class Dock(QDockWidget):
-    """A panel that the user can move, float and hide."""
+    """A panel that the user can move, float, hide, and put behind others as a tab.
 
-    def __init__(self, window: QMainWindow, object_name: str, title: str, content: QWidget) -> None:
+    Its content may be a function that makes it: it is called when the panel is in front for the first time.
+    """
+
+    def __init__(
+        self, window: QMainWindow, object_name: str, title: str, content: QWidget | Callable[[], QWidget]
+    ) -> None:
         super().__init__(title, window)
         # The dock has a name of its own: the content's belongs to automated use.
         self.setObjectName(object_name)
         self.setTitleBarWidget(_Handle(self))
-        frame = QWidget()
-        self._layout = QVBoxLayout(frame)
+        self._frame = QWidget()
+        self._layout = QVBoxLayout(self._frame)
         self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.addWidget(content)
-        self.setWidget(frame)
-        self.toggleViewAction().setText(title)
+        self._make = content if callable(content) else None
+        self._content = None if callable(content) else content
+        if self._content is not None:
+            self._layout.addWidget(self._content)
+        self.setWidget(self._frame)
+        self.action = QAction(title, self)
+        """Brings the panel to the front and the focus into it; where it is in front, closes it."""
+        self.action.setObjectName(f"action{object_name[:1].upper()}{object_name[1:]}")
+        self.action.setCheckable(True)
+        self.action.triggered.connect(self._on_action)
+        self.visibilityChanged.connect(self._on_visibility_changed)
         self.dockLocationChanged.connect(self._on_moved)
         self.topLevelChanged.connect(lambda _: self._on_moved(window.dockWidgetArea(self)))
+
+    @property
+    def content(self) -> QWidget:
+        """What stands in it; made now if it was not yet."""
+        if self._content is None:
+            assert self._make is not None
+            self._content = self._make()
+            self._layout.addWidget(self._content)
+        return self._content
+
+    def bring_to_front(self) -> None:
+        """Shows the panel, before others that share its place, and gives it the focus."""
+        self.show()
+        self.raise_()
+        self._on_visibility_changed(True)
+        content = self.content
+        first = content.focusProxy() or next(filter(_takes_focus, content.findChildren(QWidget)), None)
+        if first is not None:
+            first.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def _on_action(self, checked: bool) -> None:
+        if checked:
+            self.bring_to_front()
+        else:
+            self.close()
+
+    def _on_visibility_changed(self, in_front: bool) -> None:
+        self.action.setChecked(in_front)
+        # Qt only moves a panel behind others out of sight: it would go on drawing what nobody sees.
+        if in_front or self._content is not None:
+            self.content.setVisible(in_front)
 
     def _on_moved(self, area: Qt.DockWidgetArea) -> None:
         alone = QMargins(_MARGIN, 0, _MARGIN, _MARGIN)
         self._layout.setContentsMargins(alone if self.isFloating() else _MARGINS.get(area, alone))
 
 
+def _takes_focus(widget: QWidget) -> bool:
+    return widget.isVisible() and widget.isEnabled() and bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus)
+
+
 def add_dock(
-    window: QMainWindow, area: Qt.DockWidgetArea, object_name: str, title: str, content: QWidget
+    window: QMainWindow,
+    area: Qt.DockWidgetArea,
+    object_name: str,
+    title: str,
+    content: QWidget | Callable[[], QWidget],
+    behind: Dock | None = None,
 ) -> Dock:
-    """Puts `content` into a panel at one side of the window."""
+    """Puts `content` into a panel at one side of the window, or as a tab behind another panel."""
     dock = Dock(window, object_name, title, content)
     window.addDockWidget(area, dock)
+    if behind is not None:
+        window.tabifyDockWidget(behind, dock)
     return dock

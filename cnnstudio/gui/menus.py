@@ -130,7 +130,7 @@ def _train_menu(window: MainWindow, menu: QMenu) -> None:
 
 def _view_menu(window: MainWindow, menu: QMenu) -> None:
     for dock in window.docks:
-        menu.addAction(dock.toggleViewAction())
+        menu.addAction(dock.action)
     menu.addAction(make_action(window, "actionResetLayout", "&Reset the panels", window.reset_layout))
     menu.addSeparator()
     scheme_menu = menu.addMenu("&Colours")

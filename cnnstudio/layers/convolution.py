@@ -58,7 +58,8 @@ class Convolution(Layer):
         )
 
     def window(self, shape: Shape) -> Window:
-        return Window(self._extent(), self.strides)
+        (top, _), (left, _) = self._padding(shape, self.strides)
+        return Window(self._extent(), self.strides, (-top, -left))
 
     def _padding(self, shape: Shape, strides: Sizes) -> tuple[Sizes, Sizes]:
         """(before, after) of height and of width."""

@@ -34,6 +34,10 @@ class Pooling2D(Layer):
     )
     padding: str = choice("valid", ("valid", "same"), help="“same” pools the border too")
 
+    keras_calls_shared: ClassVar[str] = (
+        "pool_size=(2, 2), strides=None, padding='valid', data_format=None"
+    )
+
     def summary(self) -> str:
         text = times(self.pool_size)
         if self._strides() != self.pool_size:

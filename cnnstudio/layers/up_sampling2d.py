@@ -39,6 +39,7 @@ class UpSampling2D(Layer):
         return Window(
             (2 if between and down > 1 else 1, 2 if between and right > 1 else 1),
             (Fraction(1, down), Fraction(1, right)),
+            (_first(down), _first(right)) if between else (0, 0),
         )
 
     def build(self, shape: Shape) -> Pieces:
@@ -53,3 +54,8 @@ class UpSampling2D(Layer):
     def keras(self, shape: Shape) -> list[str]:
         mode = "" if self.interpolation == "nearest" else f', interpolation="{self.interpolation}"'
         return [f"layers.UpSampling2D({self.size}{mode})"]
+
+
+def _first(factor: int) -> Fraction:
+    """Where the middle of the first value falls among those of the pixels, as torch and Keras place it."""
+    return Fraction(1, 2 * factor) - Fraction(1, 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cnnstudio.layers.base import Family, Layer, Pieces, Shape
+from cnnstudio.layers.base import Family, Layer, Pieces, Shape, Window
 from cnnstudio.layers.params import sides
 from cnnstudio.layers.sliding import require_picture
 
@@ -27,6 +27,10 @@ class ZeroPadding2D(Layer):
         require_picture(shape)
         (top, bottom), (left, right) = self.padding
         return Shape.of(shape.channels, shape.height + top + bottom, shape.width + left + right)
+
+    def window(self, shape: Shape) -> Window:
+        (top, _), (left, _) = self.padding
+        return Window(start=(-top, -left))
 
     def build(self, shape: Shape) -> Pieces:
         from torch import nn

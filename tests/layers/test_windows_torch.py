@@ -14,6 +14,8 @@ from cnnstudio.layers.conv2d import Conv2D  # noqa: E402
 from cnnstudio.layers.dense import Dense  # noqa: E402
 from cnnstudio.layers.flatten import Flatten  # noqa: E402
 from cnnstudio.layers.global_average_pooling2d import GlobalAveragePooling2D  # noqa: E402
+from cnnstudio.layers.up_sampling2d import UpSampling2D  # noqa: E402
+from cnnstudio.layers.zero_padding2d import ZeroPadding2D  # noqa: E402
 
 # Max-pooling sends its gradient to one pixel only; its window is computed by the same lines as the average's.
 CHAINS = [
@@ -24,6 +26,18 @@ CHAINS = [
     [AveragePooling2D(), Conv2D(2), AveragePooling2D((3, 3), (2, 2)), Conv2D(2)],
     [Conv2D(2, padding="same"), AveragePooling2D((2, 3), padding="same"), Conv2D(2, (5, 4), padding="same")],
     [Conv2D(2, (1, 1), (3, 3)), Conv2D(2, (2, 2))],
+    [
+        Conv2D(2, (4, 3), (2, 3), "same"),
+        AveragePooling2D((3, 2), (1, 1), "same"),
+        Conv2D(2, (2, 4), padding="same"),
+    ],
+    [ZeroPadding2D(((3, 1), (0, 2))), Conv2D(2, (5, 5), (2, 2)), ZeroPadding2D(((1, 1), (1, 1))), Conv2D(2)],
+]
+ENLARGING = [
+    [UpSampling2D((2, 3)), Conv2D(2)],
+    [AveragePooling2D(), UpSampling2D((2, 4)), Conv2D(2, padding="same")],
+    [Conv2D(2, strides=(2, 2)), UpSampling2D((3, 3)), Conv2D(2, (4, 2))],
+    [UpSampling2D((2, 2), "bilinear"), Conv2D(2)],
 ]
 
 
@@ -40,29 +54,47 @@ def built(layers: list[Layer], shape: Shape) -> tuple[nn.Module, Window]:
     return module, window
 
 
-def seen(module: nn.Module, images: torch.Tensor, down: int = 0, right: int = 0) -> tuple[range, range]:
-    """The rows and columns of the input that reach a value near the centre of the output."""
+def seen(module: nn.Module, images: torch.Tensor, row: int = 0, column: int = 0) -> tuple[range, range]:
+    """The rows and columns of the input that reach the value at that place of the output."""
     images = images.clone().requires_grad_()
     output = module(images)
-    if output.dim() == 4:
-        output = output[0, 0, output.shape[2] // 2 + down, output.shape[3] // 2 + right]
-    else:
-        output = output[0, 0]
-    output.backward()
+    value = output[0, 0, row, column] if output.dim() == 4 else output[0, 0]
+    value.backward()
     touched = images.grad[0].abs().sum(0) > 0
     rows, columns = touched.any(1).nonzero(), touched.any(0).nonzero()
     return range(int(rows.min()), int(rows.max()) + 1), range(int(columns.min()), int(columns.max()) + 1)
 
 
+def inside(pixels: range, size: int) -> range:
+    return range(max(pixels.start, 0), min(pixels.stop, size))
+
+
 @pytest.mark.parametrize("chain", CHAINS, ids=str)
-def test_a_chain_sees_what_its_windows_say(chain: list[Layer]) -> None:
-    shape = Shape.of(1, 64, 64)
-    module, window = built(chain, shape)
-    images = torch.rand(1, 1, 64, 64, dtype=torch.float64)
-    rows, columns = seen(module, images)
-    assert (len(rows), len(columns)) == window.kernel
-    below, beside = seen(module, images, down=1), seen(module, images, right=1)
-    assert (below[0].start - rows.start, beside[1].start - columns.start) == window.stride
+def test_a_value_sees_what_its_window_says_at_the_place_that_it_says(chain: list[Layer]) -> None:
+    height, width = 48, 37
+    module, window = built(chain, Shape.of(1, height, width))
+    images = torch.rand(1, 1, height, width, dtype=torch.float64)
+    rows, columns = module(images).shape[2:]
+    for row, column in ((0, 0), (1, 2), (rows // 2, columns // 2), (rows - 2, 1), (rows - 1, columns - 1)):
+        down, right = window.at(row, column)
+        assert seen(module, images, row, column) == (inside(down, height), inside(right, width))
+
+
+@pytest.mark.parametrize("chain", ENLARGING, ids=str)
+def test_behind_a_layer_that_enlarges_a_window_is_right_to_about_a_step(chain: list[Layer]) -> None:
+    module, window = built(chain, Shape.of(1, 48, 37))
+    images = torch.rand(1, 1, 48, 37, dtype=torch.float64)
+    for row, column in ((0, 0), (4, 3), (9, 8), (10, 11)):
+        for pixels, claimed in zip(seen(module, images, row, column), window.at(row, column), strict=True):
+            assert abs(claimed.start - pixels.start) <= 1
+            assert abs(claimed.stop - pixels.stop) <= 2
+
+
+def test_the_field_is_the_size_of_what_a_value_sees() -> None:
+    _, window = built([Conv2D(2, (3, 2), (2, 1)), Conv2D(2, (2, 3))], Shape.of(1, 64, 64))
+    assert (window.field, window.stride) == ((5, 4), (2, 1))
+    down, right = window.at(7, 3)
+    assert (len(down), len(right)) == window.field
 
 
 @pytest.mark.parametrize("last", [[Flatten(), Dense(3)], [GlobalAveragePooling2D()]], ids=str)
@@ -72,6 +104,15 @@ def test_what_sums_up_the_picture_sees_all_of_it(last: list[Layer]) -> None:
     assert seen(module, torch.rand(1, 1, 9, 7, dtype=torch.float64)) == (range(9), range(7))
 
 
-def test_a_window_never_outgrows_the_picture() -> None:
-    wide = Window((30, 3), (2, 2)).then(Window((5, 5), (40, 1)), limit=(32, 32))
-    assert wide == Window((32, 11), (32, 2))
+def test_windows_of_deep_networks_are_no_numbers_without_end() -> None:
+    window = Window()
+    for _ in range(200):
+        window = window.then(Window((7, 7), (255, 255), (-3, -3)))
+    assert max(*window.kernel, *window.stride) <= 2**31
+    assert min(window.start) >= -(2**31)
+
+
+def test_side_by_side_a_value_sees_all_that_one_of_both_sees() -> None:
+    left, right = Window((3, 1), (1, 1), (-1, 0)), Window((1, 5), (1, 1), (0, -2))
+    assert left.beside(right) == Window((3, 5), (1, 1), (-1, -2))
+    assert left.beside(WHOLE) == WHOLE
