@@ -5,7 +5,7 @@ Each `…_HELPER` is the source of the function of that name, for a file that st
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from cnnstudio.layers.params import choice, number
@@ -95,8 +95,8 @@ def depthwise_dirac(shape, dtype=None):
 class TakesPictures(Protocol):
     """A module whose weights are not learnt but taken from what reaches it, once, before the training."""
 
-    def take_pictures(self, pictures: Tensor) -> None:
-        """Sets the weights. `pictures` (N, C, H, W) are its inputs for some of the training pictures."""
+    def take_pictures(self, batches: Iterable[Tensor]) -> None:
+        """Sets the weights. `batches`, (N, C, H, W), are its inputs for some of the training pictures."""
 
 
 def frozen(layer: nn.Module, *names: str) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar
@@ -30,11 +31,11 @@ class Whitening(nn.Conv2d):
             nn.init.zeros_(self.bias)
 
     @torch.no_grad()
-    def take_pictures(self, pictures):
-        """Call it once, before the training, with inputs of this layer, (N, C, H, W)."""
+    def take_pictures(self, batches):
+        """Call it once, before the training, with batches of inputs of this layer, (N, C, H, W)."""
         total, count = 0, 0
-        for some in pictures.split(64):
-            patches = nn.functional.unfold(some, self.kernel_size)
+        for pictures in batches:
+            patches = nn.functional.unfold(pictures, self.kernel_size)
             total = total + (patches @ patches.mT).sum(0).double().cpu()
             count += len(patches) * patches.shape[2]
         spreads, directions = torch.linalg.eigh(total / count)
@@ -64,15 +65,18 @@ class Whitening(layers.Layer):
         x = keras.ops.conv(x, self.kernel)
         return x + self.bias if self.use_bias else x
 
-    def take_pictures(self, pictures):
-        """Call it once, before the training, with inputs of this layer, (N, height, width, channels)."""
+    def take_pictures(self, batches):
+        """Call it once, before the training, with batches of its inputs, (N, height, width, channels)."""
         import numpy as np
 
         height, width = self.kernel_size
-        channels = pictures.shape[-1]
-        patches = np.lib.stride_tricks.sliding_window_view(pictures, self.kernel_size, axis=(1, 2))
-        patches = patches.reshape(-1, channels * height * width)
-        spreads, directions = np.linalg.eigh(patches.T @ patches / len(patches))
+        channels, total, count = self.kernel.shape[2], 0, 0
+        for pictures in batches:
+            windows = np.lib.stride_tricks.sliding_window_view(pictures, self.kernel_size, axis=(1, 2))
+            patches = windows.reshape(-1, channels * height * width)
+            total = total + patches.T @ patches
+            count += len(patches)
+        spreads, directions = np.linalg.eigh(total / count)
         columns = (directions / np.sqrt(spreads.clip(0) + self.epsilon))[:, ::-1]
         columns = np.concatenate([columns, -columns], axis=1)
         self.kernel.assign(columns.reshape(channels, height, width, -1).transpose(1, 2, 0, 3))
@@ -119,6 +123,7 @@ class Whitening(Layer):
                 f"needs a picture of at least {times(self.kernel_size)}, "
                 f"but gets {shape.height} × {shape.width}{{source}}",
                 SetParameters({"kernel_size": smaller}, f"set the kernel size to {times(smaller)}"),
+                why="It looks at whole patches of the picture, and not one of them fits in.",
             )
         output = Shape.of(2 * self._patch(shape), shape.height - height + 1, shape.width - width + 1)
         if self._patch(shape) > MAXIMUM_PATCH:
@@ -128,6 +133,7 @@ class Whitening(Layer):
                 f"pixels of {shape.channels:,} channels{{source}}; at most {MAXIMUM_PATCH:,} are possible",
                 single if shape.channels <= MAXIMUM_PATCH else None,
                 assumed=output,
+                why="It compares each number of a patch with each other one, which grows with the square.",
             )
         return output
 
@@ -168,10 +174,10 @@ def _whitening_module() -> type[nn.Module]:
                 nn.init.zeros_(self.bias)
 
         @torch.no_grad()
-        def take_pictures(self, pictures: Tensor) -> None:
+        def take_pictures(self, batches: Iterable[Tensor]) -> None:
             total, count = torch.zeros(()), 0
-            for some in pictures.split(64):
-                patches = nn.functional.unfold(some, self.kernel_size)
+            for pictures in batches:
+                patches = nn.functional.unfold(pictures, self.kernel_size)
                 total = total + (patches @ patches.mT).sum(0).double().cpu()
                 count += len(patches) * patches.shape[2]
             spreads, directions = torch.linalg.eigh(total / count)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from cnnstudio.data.batches import normalise
 from cnnstudio.design.network import Network, Node, giving_logits
 from cnnstudio.layers.base import Group, Shape
+from cnnstudio.layers.weights import TakesPictures
 
 # Non-decreasing everywhere. GELU and SiLU fall before they rise, and softmax does not look at one value
 # alone.
@@ -51,6 +52,14 @@ class Chain(nn.Sequential):
         return x
 
 
+class _Reached(Exception):
+    """The forward pass has come to the layer that is looked for."""
+
+    def __init__(self, inputs: Tensor) -> None:
+        super().__init__()
+        self.inputs = inputs
+
+
 class Model(Chain):
     """A network with weights: pictures (N, C, H, W), normalised, in; logits (N, classes) out.
 
@@ -77,6 +86,36 @@ class Model(Chain):
         """Pictures, uint8 (N, C, H, W), as this model takes them, on its device."""
         pixels = torch.tensor(pictures, device=self.device)
         return normalise(pixels, torch.tensor(self.mean), torch.tensor(self.std))
+
+    def prepare_weights(self, batches: Callable[[], Iterable[Tensor]]) -> None:
+        """Sets the weights that are taken from pictures, as Whitening's are, by what reaches them.
+
+        From top to bottom. `batches` gives normalised training pictures, the same on each call.
+        """
+        training = self.training
+        try:
+            self.eval()
+            for module in self.modules():
+                if isinstance(module, TakesPictures):
+                    module.take_pictures(self._input_of(module, images) for images in batches())
+        finally:
+            self.train(training)
+
+    def _input_of(self, module: nn.Module, images: Tensor) -> Tensor:
+        """What reaches the module; what comes after it is not worked out."""
+
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            raise _Reached(inputs[0])
+
+        handle = module.register_forward_pre_hook(hook)
+        try:
+            with torch.no_grad():
+                self(images)
+        except _Reached as reached:
+            return reached.inputs
+        finally:
+            handle.remove()
+        raise AssertionError("each module of the network takes part in a forward pass")
 
     def activations(self, images: Tensor, node_ids: Collection[str] | None = None) -> dict[str, Tensor]:
         """What each enabled node gives for normalised `images`, always as drawn; in a Repeat the last copy.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -35,6 +35,7 @@ from cnnstudio.training.memory import is_out_of_memory, keeping_freed_memory
 from cnnstudio.training.meter import Meter, NotFiniteError, Stopwatch
 from cnnstudio.training.model import Model, build_model
 from cnnstudio.training.optimizers import learning_rates, make_optimizer, set_learning_rate
+from cnnstudio.training.penalty import add_gradients, penalties
 from cnnstudio.training.preflight import Prepared, TrainingError, check_threads, prepare
 from cnnstudio.training.recipe import Recipe
 from cnnstudio.training.settings import own_settings
@@ -46,6 +47,9 @@ _PROBE_SHARE = 0.02
 
 _PAUSE_TICK = 0.05
 """Seconds between two looks at the world while paused."""
+
+_FIRST_PICTURES = 5_000
+"""At most, for weights that are taken from pictures."""
 
 _LAST_LOOK = 1.0
 """Seconds that a stopped run takes, at most, for the test pictures."""
@@ -133,6 +137,7 @@ class _Training:
         self.model.to(prepared.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model.set_normalisation(prepared.mean, prepared.std)
         self.optimizer = make_optimizer(recipe, self.model)
+        self.penalties = penalties(self.model)
         self.batches = Batches(
             prepared.train,
             prepared.device,
@@ -206,7 +211,9 @@ class _Training:
             Started(
                 run=str(self.folder) if self.folder else None,
                 network_name=prepared.network.name,
-                parameters=sum(parameter.numel() for parameter in self.model.parameters()),
+                parameters=sum(
+                    weights.numel() for weights in self.model.parameters() if weights.requires_grad
+                ),
                 device=str(prepared.device),
                 threads=torch.get_num_threads(),
                 epochs=self.recipe.epochs,
@@ -229,6 +236,7 @@ class _Training:
             for probe in self.probes:
                 probe.begin(self.prepared.examples.images)
             if self.first_epoch == 1:
+                self.model.prepare_weights(self._first_pictures)
                 self.after_epoch(0, self.model)
             for epoch in range(self.first_epoch, self.recipe.epochs + 1):
                 self._epoch(epoch)
@@ -244,6 +252,15 @@ class _Training:
                 f"{self.recipe.batch_size:,}, or fewer filters or units."
             )
         return "completed", f"All {self.recipe.epochs:,} epochs are done."
+
+    def _first_pictures(self) -> Iterator[Tensor]:
+        """Training pictures for weights that are taken from them, as they are: spread over all of them."""
+        rows = self.prepared.train_rows
+        some = rows[:: math.ceil(len(rows) / _FIRST_PICTURES)]
+        for images, _ in self._unshuffled(self.prepared.train.rows(some)).epoch(0):
+            if self.control.stop.is_set():
+                raise _Stopped
+            yield images
 
     def _epoch(self, epoch: int) -> None:
         self.meter.start_epoch()
@@ -275,6 +292,8 @@ class _Training:
             plain = F.cross_entropy(logits, labels) if self.recipe.label_smoothing else loss
             self.meter.add(plain, (logits.argmax(1) == labels).sum(), len(labels))
         loss.backward()
+        if self.penalties:
+            add_gradients(self.penalties)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1

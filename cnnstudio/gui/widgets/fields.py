@@ -189,9 +189,7 @@ class FlagField(QCheckBox):
 
 def _side(parameter: Pair | Sides, name: str) -> IntegerField:
     """The narrow field for one of several numbers of a parameter."""
-    field = IntegerField(
-        Integer(parameter.name, None, minimum=parameter.minimum, maximum=parameter.maximum)
-    )
+    field = IntegerField(Integer(parameter.name, None, minimum=parameter.minimum, maximum=parameter.maximum))
     field.setObjectName(f"{parameter.name}_{name}")
     field.setAccessibleName(f"{parameter.label}, {name}")
     field.setProperty("role", "side")

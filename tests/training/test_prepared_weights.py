@@ -1,0 +1,148 @@
+"""Weights that are taken from the training pictures before the first step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cnnstudio.design.network import IdMaker, Network, Node
+from cnnstudio.layers.base import Shape
+from cnnstudio.layers.batch_normalization import BatchNormalization
+from cnnstudio.layers.conv2d import Conv2D
+from cnnstudio.layers.dense import Dense
+from cnnstudio.layers.flatten import Flatten
+from cnnstudio.layers.repeat import Repeat
+from cnnstudio.layers.whitening import Whitening
+from cnnstudio.training import trainer
+from cnnstudio.training.checkpoint import Checkpoints
+from cnnstudio.training.control import Control
+from cnnstudio.training.events import EpochEnded, Finished, Started
+from cnnstudio.training.model import Model, build_model
+from cnnstudio.training.preflight import prepare
+from cnnstudio.training.recipe import Recipe
+from cnnstudio.training.trainer import train, train_prepared
+from tests.training.listening import Listener, stop_at
+from tests.training.networks import network
+from tests.training.pictures import colours
+
+RECIPE = Recipe("test", epochs=3, batch_size=16, learning_rate=0.01, flip=True, shift=1)
+DATA = colours()
+WHITENED = network(
+    *(Whitening(), Conv2D(8, activation="relu"), BatchNormalization(center=False), Flatten(), Dense(3)),
+    input=Shape.of(3, 8, 8),
+)
+
+
+def spread(values: torch.Tensor) -> torch.Tensor:
+    """The second moments of the channels of (N, C, H, W)."""
+    rows = values.movedim(1, 0).flatten(1)
+    return rows @ rows.T / rows.shape[1]
+
+
+def normalised(model: Model) -> torch.Tensor:
+    return model.normalise(np.ascontiguousarray(DATA.train.images))
+
+
+def test_the_model_that_is_seen_before_the_first_epoch_whitens_the_training_pictures() -> None:
+    seen: list[torch.Tensor] = []
+
+    def look(epoch: int, model: Model) -> None:
+        if epoch == 0:
+            with torch.no_grad():
+                seen.append(spread(model.get_submodule("whitening_1")(normalised(model))[:, :12]))
+
+    prepared = prepare(WHITENED, DATA, RECIPE, "cpu")
+    train_prepared(prepared, emit=Listener(), after_epoch=look)
+    # epsilon holds the weakest directions back a little.
+    assert seen[0].diagonal().min() > 0.8
+    torch.testing.assert_close(seen[0], torch.diag(seen[0].diagonal()), atol=1e-3, rtol=0)
+
+
+def test_the_training_leaves_them_alone_and_learns_with_them(tmp_path: Path) -> None:
+    heard = Listener()
+    train(WHITENED, DATA, RECIPE.replace(epochs=6), emit=heard, folder=tmp_path)
+    last = Checkpoints(tmp_path / "checkpoints").load("last").weights
+    model = build_model(WHITENED)
+    model.load_state_dict(last)
+    weight = model.get_parameter("whitening_1.weight").detach()
+    torch.testing.assert_close(weight[12:], -weight[:12])
+    assert last["whitening_1.bias"].any()
+    assert heard.of(EpochEnded)[-1].validation.accuracy > 0.8
+    (finished,) = heard.of(Finished)
+    assert finished.outcome == "completed"
+
+
+def test_only_what_is_trained_is_counted_as_parameters() -> None:
+    heard = Listener()
+    train(WHITENED, DATA, RECIPE.replace(epochs=1), emit=heard)
+    counted = 24 + (24 * 8 * 9 + 8) + 8 + (8 * 25 * 3 + 3)
+    assert heard.of(Started)[0].parameters == counted
+
+
+def test_a_resumed_run_gives_the_very_same_bits(tmp_path: Path) -> None:
+    train(WHITENED, DATA, RECIPE, emit=Listener(), folder=tmp_path / "whole")
+    control = Control()
+    heard = Listener(stop_at(control, epoch=1))
+    train(WHITENED, DATA, RECIPE, control=control, emit=heard, folder=tmp_path / "parts")
+    train(WHITENED, DATA, RECIPE, emit=Listener(), folder=tmp_path / "parts", resume=True)
+    whole, parts = (Checkpoints(tmp_path / name / "checkpoints").load("last") for name in ("whole", "parts"))
+    assert all(torch.equal(value, parts.weights[name]) for name, value in whole.weights.items())
+
+
+def test_each_layer_sees_what_reaches_it_through_those_above() -> None:
+    ids = IdMaker()
+    copies = Node("repeat_1", Repeat(2), children=(ids.node(Whitening((1, 1), epsilon=1e-9)),))
+    model = build_model(Network(Shape.of(3, 8, 8), (ids.node(Conv2D(2)), copies)))
+    pictures = normalised(model)
+    model.train()
+    model.prepare_weights(lambda: pictures.split(32))
+    assert model.training
+    first, second = (
+        model.get_submodule(f"repeat_1.{copy}").get_submodule("whitening_1") for copy in range(2)
+    )
+    with torch.no_grad():
+        once = first(model.get_submodule("conv2d_1")(pictures))
+        torch.testing.assert_close(spread(once[:, :2]), torch.eye(2), atol=1e-3, rtol=0)
+        # Two of the four channels that reach the second are the negatives of the others.
+        found = spread(second(once)[:, :2])
+        torch.testing.assert_close(found, torch.eye(2), atol=1e-3, rtol=0)
+
+
+def test_a_forward_pass_after_it_runs_through() -> None:
+    model = build_model(WHITENED)
+    model.prepare_weights(lambda: normalised(model).split(32))
+    assert model(normalised(model)).shape == (96, 3)
+
+
+def test_they_are_spread_over_all_training_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer, "_FIRST_PICTURES", 24)
+    taken: list[torch.Tensor] = []
+
+    def keep(model: Model, batches: object) -> None:
+        taken.extend(batches())  # type: ignore[operator]  # the trainer gives a function
+
+    monkeypatch.setattr(Model, "prepare_weights", keep)
+    train(WHITENED, DATA, RECIPE.replace(epochs=1), emit=Listener())
+    model = build_model(WHITENED)
+    prepared = prepare(WHITENED, DATA, RECIPE, "cpu")
+    model.set_normalisation(prepared.mean, prepared.std)
+    torch.testing.assert_close(torch.cat(taken), normalised(model)[::4])
+
+
+def test_a_stop_before_them_is_a_stop(tmp_path: Path) -> None:
+    control = Control()
+    control.request_stop()
+    heard = Listener()
+    train(WHITENED, DATA, RECIPE, control=control, emit=heard, folder=tmp_path)
+    assert heard.of(Finished)[0].reason == "Stopped before the first step."
+
+
+def test_a_network_without_such_layers_looks_at_no_pictures() -> None:
+    def none() -> list[torch.Tensor]:
+        raise AssertionError("not asked for")
+
+    plain = network(Flatten(), Dense(3), input=Shape.of(3, 8, 8))
+    build_model(plain).prepare_weights(none)
