@@ -16,7 +16,7 @@ from cnnstudio.gui.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
 from cnnstudio.words import plural, rounded
 
-_HINT = "Drop a layer anywhere in the list, or press Enter in the palette to add it after the selection."
+_HINT = "Drop a layer anywhere in the list, press Enter in the palette, or type one here: conv 64 3 relu."
 
 
 class LayerList(Panel):

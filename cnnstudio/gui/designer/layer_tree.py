@@ -19,6 +19,7 @@ from PySide6.QtGui import (
     QAccessibleAnnouncementEvent,
     QContextMenuEvent,
     QFocusEvent,
+    QHelpEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -34,22 +35,23 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cnnstudio.gui.designer import commands
 from cnnstudio.gui.designer.actions import actions
+from cnnstudio.gui.designer.advice_desk import advice_desk
 from cnnstudio.gui.designer.drop_target import paint_target, target_of, words_for
 from cnnstudio.gui.designer.drop_view import DropView
 from cnnstudio.gui.designer.layer_model import Index, LayerModel
 from cnnstudio.gui.designer.quick_insert import QuickInsert
+from cnnstudio.gui.designer.row_buttons import RowButtons, chosen_spot
 from cnnstudio.gui.designer.row_content import Quantity, input_row, layer_row, spoken_row
 from cnnstudio.gui.designer.row_motion import RowMotion
-from cnnstudio.gui.designer.row_painter import INDENT, ROW_HEIGHT, TITLE_LEFT, Row, RowPainter
+from cnnstudio.gui.designer.row_painter import INDENT, ROW_HEIGHT, TITLE_LEFT, Part, Row, RowPainter
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.theme import theme
 
 _PLAIN = QSize(0, ROW_HEIGHT)
 _EMPTY = (
     "The network has no layers yet.\n\n"
-    "Drag one here from the palette, or double-click it there.\nA convolution is a good beginning."
+    "Drag one here from the palette, double-click it there,\nor type it: conv 32 3 relu is a good beginning."
 )
 
 
@@ -67,8 +69,8 @@ class LayerTree(DropView):
         self._painter = RowPainter()
         self._delegate = _Delegate(self)
         self._actions = actions(project, self)
-        self._pressed_mend: str | None = None
-        self._hovered_mend: str | None = None
+        self._desk = advice_desk(project)
+        self._buttons = RowButtons(project, self)
         self._is_showing_selection = False
         self._uses_keys = False
         self._quick: QuickInsert | None = None
@@ -96,12 +98,13 @@ class LayerTree(DropView):
     def _connect(self) -> None:
         for name, run in (
             ("actionRename", self.rename_selected),
-            ("actionInsert", self.insert_by_typing),
+            ("actionInsert", self._on_insert_asked),
             ("actionSelectAll", self._select_all),
             ("actionOpenGroups", self.expandAll),
             ("actionCloseGroups", self.collapseAll),
+            ("actionPreviewMend", self.preview_mends),
         ):
-            self._actions[name].triggered.connect(lambda _checked=False, run=run: run())
+            self._actions[name].triggered.connect(run)
         self._model.rowsAboutToBeMoved.connect(self._on_rows_about_to_move)
         self._model.rowsInserted.connect(self._on_rows_inserted)
         self._model.rowsMoved.connect(self._on_rows_moved)
@@ -109,6 +112,7 @@ class LayerTree(DropView):
         self._project.network_changed.connect(self._on_network_changed)
         self._project.analysis_changed.connect(self._fit_heights)
         self._project.selection_changed.connect(self._show_selection)
+        self._desk.changed.connect(self.viewport().update)
         self._motion.stepped.connect(self.viewport().update)
         theme().changed.connect(self._on_theme_changed)
 
@@ -124,9 +128,29 @@ class LayerTree(DropView):
 
     def mend_rect(self, node_id: str) -> QRect:
         """Where the button stands in the viewport that mends a layer; empty where there is none."""
+        return self.button_rect(node_id, "mend")
+
+    def button_rect(self, node_id: str, part: Part) -> QRect:
+        """Where a button of a layer's row stands in the viewport; empty where there is none."""
         index = self._model.index_of(node_id)
         report = self._model.report(index)
-        return self._painter.mend_rect(self._row_rect(index), report.problem) if report else QRect()
+        if report is None:
+            return QRect()
+        has_advice = bool(self._desk.of(node_id))
+        return self._painter.button_rect(part, self._row_rect(index), report.problem, has_advice)
+
+    def layer_at(self, position: QPoint) -> str | None:
+        """The layer whose row is at a position of the viewport."""
+        index = self.indexAt(position)
+        return self._model.node_id(index) if index.isValid() else None
+
+    def preview_mends(self) -> None:
+        """Opens the card that shows what the mends of a layer would do, or the advice on it."""
+        spot = chosen_spot(self._project)
+        if spot is not None:
+            self._project.select([spot.node_id])
+            self.scrollTo(self._model.index_of(spot.node_id))
+            self._buttons.open(spot)
 
     def rename_selected(self) -> None:
         """Opens the field for another name in the selected row."""
@@ -145,10 +169,18 @@ class LayerTree(DropView):
             self.verticalScrollBar().valueChanged.connect(self._put_quick)
         self._quick.open(self.window(), text)
 
+    def _on_insert_asked(self) -> None:
+        self.insert_by_typing()
+
     def _put_quick(self, *_: object) -> None:
         """Puts the field below the line at which its layers would land."""
         if self._quick is not None and not self._quick.isHidden():
             target = target_of(self, self._model, self._project.network, self._quick.place)
+            hidden = target.y + 12 - self.viewport().height()
+            if hidden > 0 and self.verticalScrollBar().value() < self.verticalScrollBar().maximum():
+                # Comes here again, unless the list is at its end.
+                self.verticalScrollBar().setValue(self.verticalScrollBar().value() + hidden)
+                return
             left = target.depth * INDENT + TITLE_LEFT - 27
             corner = self.viewport().mapTo(self._quick.parentWidget(), QPoint(left, target.y + 8))
             self._quick.put_at(corner, self.viewport().width() - left - 12)
@@ -183,7 +215,7 @@ class LayerTree(DropView):
             self._row(index),
             selected=self.selectionModel().isSelected(index),
             focused=self._uses_keys and self.hasFocus() and index == self.currentIndex(),
-            mend_hovered=self._hovered_mend is not None and self._hovered_mend == self._model.node_id(index),
+            hovered=self._buttons.part_of(self._model.node_id(index)),
             ratio=self.devicePixelRatioF(),
         )
         if offset:
@@ -193,7 +225,8 @@ class LayerTree(DropView):
         report = self._model.report(index)
         if report is None:
             return input_row(self._project)
-        return layer_row(self._project, report, self.quantity, self.isExpanded(index))
+        has_advice = bool(self._desk.of(report.node.id))
+        return layer_row(self._project, report, self.quantity, self.isExpanded(index), has_advice)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
@@ -323,21 +356,17 @@ class LayerTree(DropView):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._uses_keys = False
-        self._pressed_mend = self._mend_at(event.position().toPoint())
-        if self._pressed_mend is None or event.button() != Qt.MouseButton.LeftButton:
+        if not self._buttons.press(event):
             super().mousePressEvent(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        pressed, self._pressed_mend = self._pressed_mend, None
-        if pressed is None or event.button() != Qt.MouseButton.LeftButton:
+        if not self._buttons.release(event):
             super().mouseReleaseEvent(event)
-        elif pressed == self._mend_at(event.position().toPoint()):
-            self._mend(pressed)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if self._pressed_mend is None:
+        if not self._buttons.is_pressed:
             super().mouseMoveEvent(event)
-        self._hover(self._mend_at(event.position().toPoint()))
+        self._buttons.hover(self._buttons.at(event.position().toPoint()))
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         index = self.indexAt(event.position().toPoint())
@@ -347,9 +376,15 @@ class LayerTree(DropView):
         elif self.title_rect(index).contains(event.position().toPoint()):
             self.edit(index)
 
+    def viewportEvent(self, event: QEvent) -> bool:
+        # A button tells what it does in its own card; the row's tool tip would lie over that.
+        if isinstance(event, QHelpEvent) and self._buttons.at(event.pos()) is not None:
+            return True
+        return super().viewportEvent(event)
+
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
-        self._hover(None)
+        self._buttons.hover(None)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         position = event.pos()
@@ -363,33 +398,13 @@ class LayerTree(DropView):
         """What can be done with the selected layers."""
         menu = QMenu(self)
         history = ("actionUndo", "actionRedo")
-        mend = self._actions["actionMend"]
-        if mend.isEnabled():
-            menu.addAction(mend)
-            menu.addSeparator()
+        mends = [self._actions[name] for name in ("actionMend", "actionPreviewMend")]
+        menu.addActions([action for action in mends if action.isEnabled()])
+        menu.addSeparator()
         menu.addActions(
-            [action for name, action in self._actions.items() if name not in history and action is not mend]
+            [action for name, action in self._actions.items() if name not in history and action not in mends]
         )
         return menu
-
-    def _mend_at(self, position: QPoint) -> str | None:
-        """The layer whose mending button is at a position of the viewport."""
-        index = self.indexAt(position)
-        node_id = self._model.node_id(index) if index.isValid() else None
-        return node_id if node_id is not None and self.mend_rect(node_id).contains(position) else None
-
-    def _mend(self, node_id: str) -> None:
-        problem = self._project.analysis[node_id].problem
-        if problem is not None:
-            self._project.attempt(lambda: commands.mend(self._project, problem))
-
-    def _hover(self, node_id: str | None) -> None:
-        if node_id != self._hovered_mend:
-            self._hovered_mend = node_id
-            self.viewport().setCursor(
-                Qt.CursorShape.ArrowCursor if node_id is None else Qt.CursorShape.PointingHandCursor
-            )
-            self.viewport().update()
 
 
 def _begins_a_layer(event: QKeyEvent) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPoint, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QFrame, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
@@ -14,13 +14,15 @@ from cnnstudio.gui.designer import commands
 from cnnstudio.gui.designer.type_list import ROW_HEIGHT, TYPE_ROLE, TypeDelegate
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.theme import theme
-from cnnstudio.gui.widgets.labels import ElidedLabel
+from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.layers.base import Layer, UserError
 from cnnstudio.words import plural, spoken
 
 _LONGEST = 2_000
 _MOST_SUGGESTIONS = 6
 _WIDTH = 560
+_NARROWEST = 260
+_MARGIN = 6
 _HINT = "conv 64 3 relu same, pool, residual(…) · Enter adds · Ctrl+[ leaves the group · Escape ends"
 
 
@@ -45,7 +47,7 @@ class QuickInsert(QFrame):
         self.setProperty("role", "popup")
         self.field = _Field(self)
         self._types = QListWidget()
-        self._preview = ElidedLabel(_HINT, "help", "secondary")
+        self._preview = Label(_HINT, "help", "secondary", wrap=True)
         self._compose()
         self.field.textChanged.connect(self._on_typed)
         self._types.itemClicked.connect(lambda _: self.complete())
@@ -60,12 +62,12 @@ class QuickInsert(QFrame):
         self._types.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._types.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         column = QVBoxLayout(self)
-        column.setContentsMargins(6, 6, 6, 6)
-        column.setSpacing(6)
+        column.setContentsMargins(*(_MARGIN,) * 4)
+        column.setSpacing(_MARGIN)
         column.addWidget(self.field)
         column.addWidget(self._preview)
         column.addWidget(self._types)
-        theme().changed.connect(lambda _: self._types.setItemDelegate(TypeDelegate(self._types)))
+        theme().changed.connect(self._on_theme_changed)
 
     @property
     def place(self) -> Place:
@@ -87,16 +89,17 @@ class QuickInsert(QFrame):
 
     def put_at(self, corner: QPoint, width: int) -> None:
         """Moves the field to a point of the window, or as near to it as all of it can be seen."""
-        self.resize(min(width, _WIDTH), self.sizeHint().height())
-        room = self.parentWidget().rect().marginsRemoved(self.contentsMargins())
-        highest = max(room.bottom() - self.height(), 0)
-        self.move(min(corner.x(), max(room.right() - self.width(), 0)), min(corner.y(), highest))
+        width = min(max(width, _NARROWEST), _WIDTH)
+        self.resize(width, self.heightForWidth(width))
+        room = self.parentWidget().rect()
+        left, top = room.right() - self.width(), room.bottom() - self.height()
+        self.move(min(corner.x(), max(left, 0)), min(corner.y(), max(top, 0)))
 
-    def sizeHint(self) -> QSize:
-        # Hidden parts still count for the layout until it runs again.
-        rows = min(self._types.count(), _MOST_SUGGESTIONS)
-        height = 12 + self.field.sizeHint().height() + 6 + self._preview.sizeHint().height()
-        return QSize(_WIDTH, height + (rows * ROW_HEIGHT + 8 if rows else 0))
+    def heightForWidth(self, width: int) -> int:
+        # The layout counts parts that were just hidden until it runs again.
+        rows = self._types.count()
+        words = self._preview.heightForWidth(width - 2 * _MARGIN)
+        return 3 * _MARGIN + self.field.sizeHint().height() + words + (rows * ROW_HEIGHT + 8 if rows else 0)
 
     def end(self) -> None:
         """Closes the field, if it is open."""
@@ -107,6 +110,9 @@ class QuickInsert(QFrame):
             self._home.setFocus(Qt.FocusReason.OtherFocusReason)
         self.hide()
         self.closed.emit()
+
+    def _on_theme_changed(self, _: object) -> None:
+        self._types.setItemDelegate(TypeDelegate(self._types))
 
     # What the keys in the field do
 
@@ -156,7 +162,7 @@ class QuickInsert(QFrame):
         self._show_types(self._beginning.kinds[:_MOST_SUGGESTIONS] if self._beginning else ())
         sentence, is_wrong = (_HINT, False) if not text.strip() else self._outcome(text)
         self._preview.set_tone("wrong" if is_wrong else "secondary")
-        self._preview.set_whole(sentence)
+        self._preview.setText(sentence)
         self.field.setAccessibleDescription(spoken(sentence))
         self.moved.emit()
 
