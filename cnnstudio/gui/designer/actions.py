@@ -12,13 +12,16 @@ from PySide6.QtWidgets import QWidget
 from cnnstudio.design import edits
 from cnnstudio.design.analysis import Problem
 from cnnstudio.gui.designer import commands
+from cnnstudio.gui.designer.advice_desk import advice_desk
+from cnnstudio.gui.designer.mending import mend
+from cnnstudio.gui.designer.row_buttons import chosen_spot
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.theme import theme
 from cnnstudio.layers.base import Group
 from cnnstudio.layers.catalog import layer_types, snake_case
 
 _WITHOUT_SELECTION = {
-    *("actionUndo", "actionRedo", "actionPaste", "actionMend", "actionInsert"),
+    *("actionUndo", "actionRedo", "actionPaste", "actionMend", "actionPreviewMend", "actionInsert"),
     *("actionSelectAll", "actionOpenGroups", "actionCloseGroups"),
 }
 """Actions that make sense where no layer is selected."""
@@ -60,8 +63,10 @@ class _Actions(QObject):
         self._make_group_actions()
         self._make_view_actions()
         self._add("actionMend", "&Mend", ["F8", "Ctrl+M"], self._mend, icon="check")
+        self._add("actionPreviewMend", "Preview the m&ends…", ["Shift+F8"], None)
         project.selection_changed.connect(self._refresh)
         project.analysis_changed.connect(self._refresh)
+        advice_desk(project).changed.connect(self._refresh)
         self._refresh()
 
     def _make_history(self) -> None:
@@ -155,7 +160,7 @@ class _Actions(QObject):
     def _mend(self) -> None:
         problem = chosen_problem(self._project)
         if problem is not None:
-            commands.mend(self._project, problem)
+            mend(self._project, problem)
 
     def _refresh(self, *_: object) -> None:
         network, selection = self._project.network, self._project.selection
@@ -171,6 +176,7 @@ class _Actions(QObject):
         all_off = bool(chosen) and not any(node.enabled for node in chosen)
         self.by_name["actionToggleEnabled"].setText("Switch &on" if all_off else "Switch &off")
         problem = chosen_problem(self._project)
-        mend = self.by_name["actionMend"]
-        mend.setEnabled(problem is not None)
-        mend.setText(f"&Mend: {problem.mend.label}" if problem and problem.mend else "&Mend")
+        action = self.by_name["actionMend"]
+        action.setEnabled(problem is not None)
+        action.setText(f"&Mend: {problem.mend.label}" if problem and problem.mend else "&Mend")
+        self.by_name["actionPreviewMend"].setEnabled(chosen_spot(self._project) is not None)

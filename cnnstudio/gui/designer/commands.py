@@ -12,9 +12,7 @@ from typing import Any
 from PySide6.QtCore import QByteArray, QMimeData
 
 from cnnstudio.design import edits
-from cnnstudio.design.analysis import Problem
 from cnnstudio.design.file import layers_from_text, layers_to_text
-from cnnstudio.design.fixes import mended
 from cnnstudio.design.network import IdMaker, Network, Node, Place
 from cnnstudio.gui.project import Project, Question
 from cnnstudio.layers.base import Group, Layer, Shape
@@ -234,15 +232,6 @@ def unwrap(project: Project) -> None:
     node = project.network.node(project.selection[-1])
     network = edits.unwrap(project.network, node.id)
     project.edit(f"unwrap {node.title}", network, select=[child.id for child in node.children])
-
-
-def mend(project: Project, problem: Problem) -> None:
-    """The mend that a problem offers; what it added or changed is selected then."""
-    before = project.network
-    network = mended(before, problem)
-    added = [node.id for node in network.walk() if node.id not in before]
-    label = problem.mend.label if problem.mend else "mend"
-    project.edit(label[:1].lower() + label[1:], network, select=added or (problem.node_id or "",))
 
 
 def change(project: Project, ids: Sequence[str], name: str, value: Any, merge: Hashable | None) -> None:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from cnnstudio.design.analysis import Problem
 from cnnstudio.gui.designer import commands
+from cnnstudio.gui.designer.advice_desk import advice_desk
 from cnnstudio.gui.designer.code_view import CodeView
+from cnnstudio.gui.designer.finding_cards import AdviceColumn, ProblemCard
 from cnnstudio.gui.designer.subject import InputSize, Subject, subject
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
 from cnnstudio.gui.widgets.parameter_form import ParameterForm
 from cnnstudio.layers.params import parameters
+
+if TYPE_CHECKING:
+    from cnnstudio.design.advice import Advice
 
 
 class Inspector(Panel):
@@ -33,7 +37,8 @@ class Inspector(Panel):
         self._title = Label(role="title")
         self._place = ElidedLabel(role="help", tone="secondary")
         self._description = Label(role="help", tone="secondary", wrap=True)
-        self._problem = _ProblemCard(project)
+        self._problem = ProblemCard(project)
+        self._advice = AdviceColumn(project)
         self._form_area = QVBoxLayout()
         self._result = Label(role="help", wrap=True)
         self._later = QTimer(self)
@@ -44,6 +49,7 @@ class Inspector(Panel):
         project.selection_changed.connect(self._on_selection_changed)
         project.network_changed.connect(self._show_later)
         project.analysis_changed.connect(self._show_later)
+        advice_desk(project).changed.connect(self._show_later)
         theme().changed.connect(self._show)
         self._show()
 
@@ -70,6 +76,7 @@ class Inspector(Panel):
         column.addLayout(head)
         column.addWidget(self._description)
         column.addWidget(self._problem)
+        column.addWidget(self._advice)
         column.addLayout(self._form_area)
         column.addWidget(Line())
         column.addWidget(self._result)
@@ -117,6 +124,12 @@ class Inspector(Panel):
         self._description.setText(about.description)
         self._result.setText(about.result)
         self._problem.show_problem(about.problem)
+        self._advice.show_advice(() if self._project.input_selected else self._advice_of_selection())
+
+    def _advice_of_selection(self) -> tuple[Advice, ...]:
+        """Of the one layer that is selected; of the network as a whole where none is."""
+        desk, selection = advice_desk(self._project), self._project.selection
+        return desk.of(selection[0] if selection else None) if len(selection) < 2 else ()
 
     def _show_form(self, kind: type[Any] | None, instances: Sequence[Any]) -> None:
         """The form of a type with some values; forms are kept, since making one takes longer than a frame."""
@@ -138,7 +151,7 @@ class Inspector(Panel):
         form.finished.connect(self._on_finished)
         self._form_area.addWidget(form)
         # Tab goes as one reads: a form that is made later would come after everything in the window.
-        for before, after in pairwise((self._problem.button, *form.stops)):
+        for before, after in pairwise((self._advice.stops[-1], *form.stops)):
             self.setTabOrder(before, after)
         return form
 
@@ -165,35 +178,3 @@ class Inspector(Panel):
     def _on_finished(self, _: object) -> None:
         self._session += 1
 
-
-class _ProblemCard(QFrame):
-    """What is wrong, with the button that mends it; nothing where nothing is wrong."""
-
-    def __init__(self, project: Project) -> None:
-        super().__init__()
-        self._project = project
-        self._problem: Problem | None = None
-        self._sentence = Label(role="help", tone="wrong", wrap=True)
-        self.button = QPushButton()
-        self.setProperty("role", "wrong_card")
-        self.button.setObjectName("mendButton")
-        self.button.setProperty("role", "mend")
-        self.button.clicked.connect(self._on_clicked)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(10, 6, 8, 6)
-        row.addWidget(self._sentence, 1)
-        row.addWidget(self.button)
-
-    def show_problem(self, problem: Problem | None) -> None:
-        self._problem = problem
-        self.setVisible(problem is not None)
-        if problem is not None:
-            self._sentence.setText(f"{problem.message}.")
-            self.button.setVisible(problem.mend is not None)
-            self.button.setText(problem.mend.label if problem.mend else "")
-            self.button.setAccessibleDescription(problem.sentence)
-
-    def _on_clicked(self) -> None:
-        problem = self._problem
-        if problem is not None:
-            self._project.attempt(lambda: commands.mend(self._project, problem))

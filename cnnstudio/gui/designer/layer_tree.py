@@ -399,8 +399,10 @@ class LayerTree(DropView):
         menu = QMenu(self)
         history = ("actionUndo", "actionRedo")
         mends = [self._actions[name] for name in ("actionMend", "actionPreviewMend")]
-        menu.addActions([action for action in mends if action.isEnabled()])
-        menu.addSeparator()
+        possible = [action for action in mends if action.isEnabled()]
+        if possible:
+            menu.addActions(possible)
+            menu.addSeparator()
         menu.addActions(
             [action for name, action in self._actions.items() if name not in history and action not in mends]
         )

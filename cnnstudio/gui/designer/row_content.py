@@ -6,6 +6,7 @@ from typing import Literal
 
 from cnnstudio.design.analysis import LayerReport
 from cnnstudio.design.network import Network, Node
+from cnnstudio.gui.designer.advice_desk import advice_desk
 from cnnstudio.gui.designer.row_painter import Row
 from cnnstudio.gui.designer.subject import is_known
 from cnnstudio.gui.project import Project
@@ -22,7 +23,9 @@ def input_row(project: Project) -> Row:
     return Row("Input", "input", "group", input_summary(project), str(project.network.input))
 
 
-def layer_row(project: Project, report: LayerReport, quantity: Quantity, is_expanded: bool) -> Row:
+def layer_row(
+    project: Project, report: LayerReport, quantity: Quantity, is_expanded: bool, has_advice: bool
+) -> Row:
     """The row of a layer."""
     node, network, analysis = report.node, project.network, project.analysis
     amount = getattr(report, quantity)
@@ -41,6 +44,7 @@ def layer_row(project: Project, report: LayerReport, quantity: Quantity, is_expa
         not node.enabled,
         not all(network.node(above).enabled for above in (node.id, *network.ancestors(node.id))),
         branch_of(network, node.id),
+        has_advice,
     )
 
 
@@ -80,6 +84,7 @@ def spoken_row(project: Project, report: LayerReport | None, is_expanded: bool |
     else:
         parts.append("switched off")
     parts.append(f"problem: {report.problem.sentence}" if report.problem else "no problems")
+    parts += [f"tip: {advice.message}" for advice in advice_desk(project).of(node.id)]
     return ", ".join(parts)
 
 

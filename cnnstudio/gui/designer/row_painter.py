@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
@@ -23,8 +24,14 @@ _ICON_SIZE = 17
 _LINE_HEIGHT = 17
 _MOST_LINES = 3
 _MEND_HEIGHT = 26
+_MORE_WIDTH, _MORE_GAP = 26, 3
+_ADVICE_SIZE = 22
 _LONGEST_COUNT = 999_999_999
 """Beyond it a count is rounded, since its digits would not fit into the column."""
+
+
+Part = Literal["mend", "more", "advice"]
+"""A button in a row: the best mend, the arrow to all of them, the sign that there is advice."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,7 @@ class Row:
     is_dim: bool = False
     branch: int | None = None
     """Which branch of the group around it the layer is; None where the layers stand in a row."""
+    has_advice: bool = False
 
 
 class RowPainter:
@@ -87,13 +95,22 @@ class RowPainter:
             return ROW_HEIGHT
         return ROW_HEIGHT + 12 + _LINE_HEIGHT * len(self._message(problem, depth, width))
 
-    def mend_rect(self, rect: QRect, problem: Problem | None) -> QRect:
-        """Where the button of the mend stands in a faulty row; empty where there is none."""
+    def button_rect(self, part: Part, rect: QRect, problem: Problem | None, has_advice: bool) -> QRect:
+        """Where a button stands in a row; empty where the row has none of that kind."""
+        if part == "advice":
+            left = rect.left() + Columns.of(rect.width()).text - _ADVICE_SIZE
+            top = rect.top() + (ROW_HEIGHT - _ADVICE_SIZE) // 2
+            square = QRect(left, top, _ADVICE_SIZE, _ADVICE_SIZE)
+            return square if has_advice and problem is None else QRect()
         if problem is None or problem.mend is None:
             return QRect()
+        right, top = rect.right() - 8 - 9, rect.bottom() - 3 - 7 - _MEND_HEIGHT
+        has_more = len(problem.mends) > 1
+        if part == "more":
+            return QRect(right - _MORE_WIDTH, top, _MORE_WIDTH, _MEND_HEIGHT) if has_more else QRect()
+        right -= _MORE_WIDTH + _MORE_GAP if has_more else 0
         width = self._strong.width(problem.mend.label) + 30
-        left, top = rect.right() - 8 - 9 - width, rect.bottom() - 3 - 7 - _MEND_HEIGHT
-        return QRect(left, top, width, _MEND_HEIGHT)
+        return QRect(right - width, top, width, _MEND_HEIGHT)
 
     def title_rect(self, rect: QRect, depth: int) -> QRect:
         """Where the name stands, for typing another one."""
@@ -109,10 +126,10 @@ class RowPainter:
         *,
         selected: bool,
         focused: bool,
-        mend_hovered: bool,
+        hovered: Part | None,
         ratio: float,
     ) -> None:
-        """The whole row. `ratio` is the device's pixels to one of `rect`."""
+        """The whole row, the mouse over its button `hovered`; `ratio` device pixels are one of `rect`."""
         if selected:
             painter.fillRect(rect, theme().color("selection"))
         self._paint_guides(painter, rect, row.depth)
@@ -121,10 +138,12 @@ class RowPainter:
         if row.problem is None:
             self._paint_stripe(painter, rect, row)
         else:
-            self._paint_card(painter, rect, row, row.problem, selected, mend_hovered)
+            self._paint_card(painter, rect, row, row.problem, selected, hovered)
         if row.is_open is not None:
             self._paint_arrow(painter, rect, row)
         self._paint_title(painter, rect, row, ratio)
+        if row.has_advice and row.problem is None:
+            self._paint_advice(painter, rect, hovered == "advice", ratio)
         self._paint_columns(painter, rect, row)
         if focused:
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -167,16 +186,19 @@ class RowPainter:
         pen.setCapStyle(Qt.PenCapStyle.RoundCap)
         pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
         painter.setPen(pen)
-        if row.is_open:
+        self._paint_chevron(painter, middle, opened=bool(row.is_open))
+
+    def _paint_chevron(self, painter: QPainter, middle: QPointF, *, opened: bool) -> None:
+        if opened:
             corners = (QPointF(-3.5, -1.7), QPointF(0, 1.8), QPointF(3.5, -1.7))
         else:
             corners = (QPointF(-1.7, -3.5), QPointF(1.8, 0), QPointF(-1.7, 3.5))
         painter.drawPolyline([middle + corner for corner in corners])
 
     def _paint_card(
-        self, painter: QPainter, rect: QRect, row: Row, problem: Problem, selected: bool, mend_hovered: bool
+        self, painter: QPainter, rect: QRect, row: Row, problem: Problem, selected: bool, hovered: Part | None
     ) -> None:
-        """The red ground of a faulty row, what is wrong, and the button that mends it."""
+        """The red ground of a faulty row, what is wrong, and the buttons that mend it."""
         wrong, depth = theme().color("wrong"), row.depth
         card = QRectF(rect).adjusted(6.5 + depth * INDENT, 2.5, -6.5, -2.5)
         painter.setPen(QPen(wrong, 2 if selected else 1))
@@ -189,16 +211,34 @@ class RowPainter:
             painter.drawText(left, self._small.baseline(middle), line)
             middle += _LINE_HEIGHT
         if problem.mend is not None:
-            self._paint_mend(painter, self.mend_rect(rect, problem), problem.mend.label, mend_hovered)
+            button = self.button_rect("mend", rect, problem, False)
+            self._paint_button(painter, button, hovered == "mend")
+            painter.setFont(self._strong.font)
+            baseline = self._strong.baseline(button.center().y() + 0.5)
+            painter.drawText(button.left() + 15, baseline, problem.mend.label)
+        if len(problem.mends) > 1:
+            button = self.button_rect("more", rect, problem, False)
+            self._paint_button(painter, button, hovered == "more")
+            self._paint_chevron(painter, QRectF(button).center(), opened=True)
 
-    def _paint_mend(self, painter: QPainter, button: QRect, label: str, hovered: bool) -> None:
+    def _paint_button(self, painter: QPainter, button: QRect, hovered: bool) -> None:
+        """The ground of a button in a faulty row; leaves the pen for what stands on it."""
         wrong, ground = theme().color("wrong"), theme().color("panel")
         painter.setPen(QPen(wrong, 1))
         painter.setBrush(wrong if hovered else ground)
         painter.drawRoundedRect(QRectF(button).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
-        painter.setPen(ground if hovered else wrong)
-        painter.setFont(self._strong.font)
-        painter.drawText(button.left() + 15, self._strong.baseline(button.center().y() + 0.5), label)
+        painter.setPen(QPen(ground if hovered else wrong, 1.6))
+
+    def _paint_advice(self, painter: QPainter, rect: QRect, hovered: bool, ratio: float) -> None:
+        """A small lamp, as quiet as the words beside it."""
+        square = self.button_rect("advice", rect, None, True)
+        if hovered:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme().color("border"))
+            painter.drawRoundedRect(QRectF(square), 6, 6)
+        pixmap = theme().pixmap("advice", "text" if hovered else "secondary", _ICON_SIZE, ratio)
+        margin = (_ADVICE_SIZE - _ICON_SIZE) // 2
+        painter.drawPixmap(square.left() + margin, square.top() + margin, pixmap)
 
     def _paint_title(self, painter: QPainter, rect: QRect, row: Row, ratio: float) -> None:
         left, middle = rect.left() + row.depth * INDENT, rect.top() + ROW_HEIGHT / 2
@@ -208,6 +248,8 @@ class RowPainter:
         right = rect.left() + Columns.of(rect.width()).text
         if row.problem is not None:
             right = rect.right() - 14
+        elif row.has_advice:
+            right -= _ADVICE_SIZE + 4
         x = left + TITLE_LEFT
         title = self._strong.fitting(row.title, right - x)
         painter.setFont(self._strong.font)
@@ -259,6 +301,7 @@ class RowPainter:
             painter.drawRoundedRect(QRectF(left + edges[0], middle - 3, filled, 6), min(3, filled / 2), 3)
 
     def _message(self, problem: Problem, depth: int, width: int) -> list[str]:
-        button = self.mend_rect(QRect(0, 0, width, 0), problem).width()
-        room = width - depth * INDENT - TITLE_LEFT - 20 - (button + 8 if button else 0)
+        button = self.button_rect("mend", QRect(0, 0, width, 0), problem, False)
+        right = button.left() - 8 if problem.mend else width - 20
+        room = right - depth * INDENT - TITLE_LEFT
         return self._small.wrapped(f"{problem.message}.", max(room, 60), _MOST_LINES)

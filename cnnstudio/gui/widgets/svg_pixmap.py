@@ -8,7 +8,7 @@ from PySide6.QtSvg import QSvgRenderer
 
 
 def svg_pixmap(text: str, size: QSize, ratio: float = 1.0) -> QPixmap:
-    """The drawing as large as it fits into `size`, in the middle, on nothing; sharp at `ratio` pixels to one."""
+    """The drawing as large as it fits into `size`, in the middle, on nothing. `ratio`: pixels to one."""
     pixmap = QPixmap(size * ratio)
     pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(Qt.GlobalColor.transparent)
