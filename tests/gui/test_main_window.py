@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import shiboken6
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QAction, QDropEvent
+from PySide6.QtGui import QAction, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QAbstractSpinBox, QComboBox, QDialog, QFileDialog, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -220,6 +220,21 @@ def test_train_with_a_faulty_design_explains_and_points(open_window: OpenWindow)
     assert "insert Flatten before it" in window.notice.text
     assert window.project.selection == ("dense_1",)
     assert window.session.state is State.IDLE
+
+
+def test_a_paste_of_very_many_layers_is_asked_about_and_answered_by_keys(
+    open_window: OpenWindow, qtbot: QtBot
+) -> None:
+    window = open_window()
+    before = len(window.project.network)
+    QGuiApplication.clipboard().setText(f"[{', '.join(['{\"type\": \"Dropout\"}'] * 1_500)}]")
+    window.layers.tree.setFocus()
+    qtbot.keyClick(window.layers.tree, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    assert "1,500 layers" in window.notice.text
+    assert len(window.project.network) == before
+    qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Space)
+    assert len(window.project.network) == before + 1_500
+    assert window.layers.tree.hasFocus()
 
 
 def test_export_without_a_model_says_what_to_do(open_window: OpenWindow) -> None:
