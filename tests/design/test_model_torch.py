@@ -50,11 +50,16 @@ def compare(value: Network) -> None:
     outputs = model.activations(picture)
     for report in analysis.reports:
         node = report.node
-        own = [weights for name, weights in trained.items() if node.id in name.split(".")]
+        own = [weights for name, weights in trained.items() if belongs(name, node.id)]
         assert sum(weights.numel() for weights in own) == report.parameters, node.id
         in_repeat = any(value.node(each).layer.copies() > 1 for each in value.ancestors(node.id))
         if node.id in outputs and not in_repeat and node is not value.nodes[-1]:
             assert tuple(outputs[node.id].shape[1:]) == report.output.dims, node.id
+
+
+def belongs(name: str, node_id: str) -> bool:
+    """Whether a weight is of this node, or of what is in it."""
+    return any(part == node_id or part.startswith(f"{node_id}_") for part in name.split("."))
 
 
 @pytest.mark.parametrize(
