@@ -50,7 +50,7 @@ class LayerReport:
     parameters: int
     macs: int
     activations: int
-    """Numbers that its outputs hold for one picture; of a group, those of all in it."""
+    """Numbers that it keeps for one picture until the way back; of a group, those of all in it too."""
     receptive_field: tuple[int, int] | None
     """Height × width in input pixels that one output value sees, at most the whole picture."""
     window: Window

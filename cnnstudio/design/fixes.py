@@ -13,6 +13,7 @@ from cnnstudio.design.network import Network, Place
 from cnnstudio.design.problems import Problem
 from cnnstudio.layers.base import (
     Append,
+    Exchange,
     InsertBefore,
     Mend,
     MoveBehind,
@@ -80,6 +81,10 @@ def mended(network: Network, finding: Problem | Advice, mend: Mend | None = None
         return network
     if isinstance(mend, Remove):
         return edits.remove(network, [node_id])
+    if isinstance(mend, Exchange) and mend.node_id in network:
+        added = [network.fresh_ids().node(layer_type(mend.layer_type)())]
+        place = network.place(mend.node_id)
+        return edits.insert(edits.remove(network, [mend.node_id]), place, added)
     if isinstance(mend, MoveBehind) and mend.node_id in network:
         target = network.place(mend.node_id)
         return edits.move(network, [node_id], Place(target.parent, target.index + 1))

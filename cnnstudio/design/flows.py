@@ -135,7 +135,7 @@ class Asker:
             part.parameters = layer.parameter_count(shape)
             part.macs = layer.macs(shape)
             part.window = layer.window(shape)
-            part.activations = part.output.size
+            part.activations = layer.own_activations(shape)
             _require_possible(part.output, part.parameters)
         except ShapeError as error:
             _refused(part, error, node)
@@ -163,6 +163,7 @@ class Asker:
                 part.output = group.join(shape, inside)
                 part.parameters += group.own_parameter_count(shape, inside)
                 part.macs += group.own_macs(shape, inside)
+                part.activations += group.joined_activations(shape, inside)
                 _require_possible(part.output, 0)
             except ShapeError as error:
                 _refused(part, error, node)

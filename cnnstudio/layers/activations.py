@@ -143,6 +143,15 @@ def activation_choice(default: str, help: str = "what is applied to each output 
     return choice(default, ACTIVATIONS, help=help, kind=ActivationChoice)
 
 
+# These are differentiated from their input. The others are from their result, and the input can go.
+_NEED_INPUT = frozenset({"leaky_relu", "elu", "gelu", "silu"})
+
+
+def needs_input(name: str) -> bool:
+    """Whether the way back needs what the function was applied to, besides what it gave."""
+    return name in _NEED_INPUT
+
+
 def build_activation(name: str) -> list[tuple[str, nn.Module]]:
     """The activation as the last piece of a layer; no piece for "linear"."""
     from torch import nn

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cnnstudio.layers.base import Family, Pieces, Shape
+from cnnstudio.layers.base import Family, Pieces, Role, Shape
 from cnnstudio.layers.pooling import Pooling2D
 
 
@@ -14,6 +14,7 @@ class AveragePooling2D(Pooling2D):
     """The mean of each window, the padding not counted."""
 
     family: ClassVar[Family] = Family.POOLING
+    role: ClassVar[Role] = Role.POOLS
     description: ClassVar[str] = "Keeps the mean of each window, so the picture shrinks smoothly."
     advice: ClassVar[str] = "Use it where the amount of a feature matters more than its peak."
     order: ClassVar[int] = 1

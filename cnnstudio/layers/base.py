@@ -12,9 +12,19 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from cnnstudio.layers.activations import needs_input
 from cnnstudio.layers.code import Arguments, Call, NotDrawable, Signatures
 from cnnstudio.layers.errors import ParameterError, ShapeError, UserError
-from cnnstudio.layers.mends import Append, InsertBefore, Mend, MoveBehind, Remove, SetInside, SetParameters
+from cnnstudio.layers.mends import (
+    Append,
+    Exchange,
+    InsertBefore,
+    Mend,
+    MoveBehind,
+    Remove,
+    SetInside,
+    SetParameters,
+)
 from cnnstudio.layers.params import check_all, parameters
 from cnnstudio.layers.shape import Shape
 from cnnstudio.layers.window import WHOLE, Window
@@ -25,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "WHOLE",
     "Append",
+    "Exchange",
     "Family",
     "Group",
     "InsertBefore",
@@ -34,6 +45,7 @@ __all__ = [
     "ParameterError",
     "Pieces",
     "Remove",
+    "Role",
     "SetInside",
     "SetParameters",
     "Shape",
@@ -57,6 +69,22 @@ class Family(Enum):
     GROUP = "Groups"
 
 
+class Role(Enum):
+    """What a layer is there for, where advice on a design has to know it."""
+
+    MIXES = "mixes"
+    """Makes each output of all channels that it sees, by trained weights."""
+    NORMALISES = "normalises"
+    BENDS = "bends"
+    """Applies an activation and nothing else."""
+    POOLS = "pools"
+    """Makes the picture smaller by windows that slide over it."""
+    DROPS = "drops"
+    """Sets random values to zero while training; its `rate` says how many."""
+    FLATTENS = "flattens"
+    OTHER = "other"
+
+
 @dataclass(frozen=True)
 class Layer:
     """One layer with its parameters. Subclasses are frozen dataclasses whose fields come from `params`."""
@@ -68,6 +96,9 @@ class Layer:
     """One sentence: when to use it."""
     order: ClassVar[int] = 0
     """Place within the family in the palette; equal places go by name."""
+    role: ClassVar[Role] = Role.OTHER
+    cancels_bias: ClassVar[bool] = False
+    """Whether a number that is added to a whole channel before it makes no difference behind it."""
 
     pytorch_helper: ClassVar[str] = ""
     """Source of the class or function that its PyTorch code names, written once into a stand-alone file."""
@@ -106,6 +137,16 @@ class Layer:
     def window(self, shape: Shape) -> Window:
         """What one output value sees of the input."""
         return Window()
+
+    def own_activations(self, shape: Shape) -> int:
+        """Numbers that it keeps for one picture until the way back: its output, and what else it needs."""
+        twice = needs_input(getattr(self, "activation", "linear"))
+        return self.output_shape(shape).size * (2 if twice else 1)
+
+    @property
+    def bends(self) -> bool:
+        """Whether it is a nonlinearity: without one between them, two layers that mix are worth only one."""
+        return getattr(self, "activation", "linear") != "linear"
 
     def without_softmax(self) -> Self:
         """The layer as a classifier's last one: it gives logits, and the loss takes the softmax."""
@@ -203,6 +244,10 @@ class Group(Layer):
 
     def own_macs(self, shape: Shape, inside: Sequence[Shape]) -> int:
         """Multiply-adds besides those of the layers inside."""
+        return 0
+
+    def joined_activations(self, shape: Shape, inside: Sequence[Shape]) -> int:
+        """Numbers that it keeps for one picture besides those of the layers inside."""
         return 0
 
     def build_group(self, shape: Shape, inside: Sequence[Shape], bodies: Sequence[nn.Module]) -> nn.Module:

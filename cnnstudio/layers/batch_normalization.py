@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cnnstudio.layers.base import Family, Layer, Pieces, Shape
+from cnnstudio.layers.base import Family, Layer, Pieces, Role, Shape
 from cnnstudio.layers.normalizations import (
     center_flag,
     freeze_parts,
@@ -27,6 +27,8 @@ class BatchNormalization(Layer):
     """
 
     family: ClassVar[Family] = Family.ACTIVATION
+    role: ClassVar[Role] = Role.NORMALISES
+    cancels_bias: ClassVar[bool] = True
     description: ClassVar[str] = (
         "Gives each feature map mean 0 and spread 1 over the batch, then rescales it."
     )

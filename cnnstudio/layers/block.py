@@ -13,10 +13,7 @@ class Block(Group):
     """The layers inside it, as if it were not there; it has the name that its user gives it."""
 
     description: ClassVar[str] = "Holds layers together in a row, under a name, and changes nothing."
-    advice: ClassVar[str] = (
-        "Use it to fold parts of a deep network, and for a branch of several layers; empty, it passes its "
-        "input on."
-    )
+    advice: ClassVar[str] = "Use it for parts with a name, and as a branch; empty, it passes its input on."
     order: ClassVar[int] = 3
 
     transparent: ClassVar[bool] = True

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cnnstudio.layers.activations import activation_choice, build_activation, pytorch_activation
-from cnnstudio.layers.base import Family, Pieces, SetParameters, Shape, ShapeError
+from cnnstudio.layers.base import Family, Pieces, Role, SetParameters, Shape, ShapeError
 from cnnstudio.layers.convolution import Convolution
 from cnnstudio.layers.params import choice, flag, integer, pair
 from cnnstudio.layers.shape import times
@@ -19,6 +19,7 @@ class Conv2D(Convolution):
     """`filters` kernels of `kernel_size` slide over the picture; each makes one feature map."""
 
     family: ClassVar[Family] = Family.CONVOLUTION
+    role: ClassVar[Role] = Role.MIXES
     description: ClassVar[str] = "Slides small filters over the picture; each makes one feature map."
     advice: ClassVar[str] = "Use it to find edges, textures and parts of things wherever they stand."
 

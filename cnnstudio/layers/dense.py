@@ -17,6 +17,7 @@ from cnnstudio.layers.base import (
     InsertBefore,
     Layer,
     Pieces,
+    Role,
     SetParameters,
     Shape,
     ShapeError,
@@ -38,6 +39,7 @@ class Dense(Layer):
     """Each of `units` outputs weighs every input."""
 
     family: ClassVar[Family] = Family.CORE
+    role: ClassVar[Role] = Role.MIXES
     description: ClassVar[str] = "Connects every input with every output by a weight."
     advice: ClassVar[str] = (
         "Use it at the end, to turn features into classes; the last one has one unit a class."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cnnstudio.layers.base import Family, Layer, Pieces, Shape
+from cnnstudio.layers.base import Family, Layer, Pieces, Role, Shape
 from cnnstudio.layers.params import number
 
 
@@ -14,6 +14,7 @@ class Dropout(Layer):
     """While training, sets values to zero at random and scales the rest by 1 / (1 - rate)."""
 
     family: ClassVar[Family] = Family.REGULARISATION
+    role: ClassVar[Role] = Role.DROPS
     description: ClassVar[str] = "Sets random values to zero while training."
     advice: ClassVar[str] = "Use it before Dense layers against overfitting."
 

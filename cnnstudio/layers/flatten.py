@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cnnstudio.layers.base import Family, Layer, Pieces, Shape
+from cnnstudio.layers.base import Family, Layer, Pieces, Role, Shape
 
 
 @dataclass(frozen=True)
@@ -13,6 +13,7 @@ class Flatten(Layer):
     """Channels, height and width in one row; torch's order (channel by channel)."""
 
     family: ClassVar[Family] = Family.CORE
+    role: ClassVar[Role] = Role.FLATTENS
     description: ClassVar[str] = "Lays all feature maps out as one flat vector."
     advice: ClassVar[str] = "Use it once, between the last pooling and the first Dense."
 
@@ -21,6 +22,9 @@ class Flatten(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         return Shape.of(shape.size)
+
+    def own_activations(self, shape: Shape) -> int:
+        return 0  # the same numbers at the same place, read in another way
 
     def build(self, shape: Shape) -> Pieces:
         from torch import nn

@@ -28,6 +28,10 @@ class GlobalMaxPooling2D(Layer):
     def window(self, shape: Shape) -> Window:
         return WHOLE
 
+    @property
+    def bends(self) -> bool:
+        return True
+
     def build(self, shape: Shape) -> Pieces:
         from torch import nn
 

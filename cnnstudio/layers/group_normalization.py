@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cnnstudio.layers.base import Family, Layer, Pieces, SetParameters, Shape, ShapeError
+from cnnstudio.layers.base import Family, Layer, Pieces, Remove, Role, SetParameters, Shape, ShapeError
 from cnnstudio.layers.normalizations import (
     center_flag,
     freeze_parts,
@@ -28,6 +28,7 @@ class GroupNormalization(Layer):
     """
 
     family: ClassVar[Family] = Family.ACTIVATION
+    role: ClassVar[Role] = Role.NORMALISES
     description: ClassVar[str] = (
         "Gives groups of feature maps mean 0 and spread 1 within each picture, then rescales."
     )
@@ -49,12 +50,14 @@ class GroupNormalization(Layer):
                 f"cannot split {shape.channels} channels{{source}} into {self.groups} groups of one size",
                 self._fewer(shape),
                 assumed=shape,
+                why="Each group is brought to mean 0 and spread 1 by itself, on its own channels.",
             )
         if shape.size == self.groups:
             raise ShapeError(
                 f"would compare single values, for each of its {self.groups} groups has only one{{source}}",
-                None if shape.size == 1 else self._fewer(shape),
+                Remove() if shape.size == 1 else self._fewer(shape),
                 assumed=shape,
+                why="A single value is its own mean, so nothing but zero would be left of it.",
             )
         return shape
 

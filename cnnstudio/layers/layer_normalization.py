@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
-from cnnstudio.layers.base import Family, Layer, Pieces, Shape, ShapeError
+from cnnstudio.layers.base import Family, Layer, Pieces, Remove, Role, Shape, ShapeError
 from cnnstudio.layers.normalizations import (
     center_flag,
     freeze_parts,
@@ -40,6 +40,7 @@ class LayerNormalization(Layer):
     """
 
     family: ClassVar[Family] = Family.ACTIVATION
+    role: ClassVar[Role] = Role.NORMALISES
     description: ClassVar[str] = (
         "Gives the channels at each place mean 0 and spread 1 among themselves, then rescales."
     )
@@ -57,7 +58,10 @@ class LayerNormalization(Layer):
         if shape.channels == 1:
             what = "channel" if shape.is_picture else "feature"
             raise ShapeError(
-                f"compares the {what}s with one another, but gets only one {what}{{source}}", assumed=shape
+                f"compares the {what}s with one another, but gets only one {what}{{source}}",
+                Remove(),
+                assumed=shape,
+                why="A single value is its own mean, so nothing but zero would be left of it.",
             )
         return shape
 

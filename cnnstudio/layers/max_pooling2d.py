@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cnnstudio.layers.base import Family, Pieces, Shape
+from cnnstudio.layers.base import Family, Pieces, Role, Shape
 from cnnstudio.layers.pooling import Pooling2D
 
 
@@ -14,8 +14,16 @@ class MaxPooling2D(Pooling2D):
     """The largest value of each window."""
 
     family: ClassVar[Family] = Family.POOLING
+    role: ClassVar[Role] = Role.POOLS
     description: ClassVar[str] = "Keeps the largest value of each window, so the picture shrinks."
     advice: ClassVar[str] = "Use it after convolutions to save work and to care less about the exact place."
+
+    @property
+    def bends(self) -> bool:
+        return True
+
+    def own_activations(self, shape: Shape) -> int:
+        return 3 * self.output_shape(shape).size  # with the place of each largest value, of twice the bytes
 
     def build(self, shape: Shape) -> Pieces:
         from torch import nn

@@ -93,4 +93,21 @@ class MoveBehind:
         return f"move it behind {self.title}"
 
 
-Mend = InsertBefore | Append | SetParameters | SetInside | Remove | MoveBehind
+@dataclass(frozen=True)
+class Exchange:
+    """Put a new layer in the place of the layer `node_id`, whose title is said."""
+
+    node_id: str
+    title: str
+    layer_type: str
+
+    @property
+    def label(self) -> str:
+        return f"Replace {self.title} by {self.layer_type}"
+
+    @property
+    def advice(self) -> str:
+        return f"replace {self.title} by {self.layer_type}"
+
+
+Mend = InsertBefore | Append | SetParameters | SetInside | Remove | MoveBehind | Exchange

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from cnnstudio.layers.base import Group, Mend, SetInside, SetParameters, Shape, ShapeError
+from cnnstudio.layers.base import Group, Layer, Mend, SetInside, SetParameters, Shape, ShapeError
+from cnnstudio.layers.code import Arguments, NotDrawable, Signatures
 from cnnstudio.layers.params import choice
 
 if TYPE_CHECKING:
@@ -38,10 +39,7 @@ class Parallel(Group):
     """Every layer inside gets the group's input (Szegedy et al., Going Deeper with Convolutions, 2014)."""
 
     description: ClassVar[str] = "Gives its input to each layer inside it and joins what they make of it."
-    advice: ClassVar[str] = (
-        "Use it to look at the same picture in several ways; a branch of several layers is a Block, an empty "
-        "Block passes the input on."
-    )
+    advice: ClassVar[str] = "Use it to see a picture in several ways; Blocks make branches of several layers."
     order: ClassVar[int] = 2
 
     mode: str = choice(
@@ -50,6 +48,7 @@ class Parallel(Group):
 
     branches: ClassVar[bool] = True
     pytorch_helper: ClassVar[str] = _HELPER
+    pytorch_calls: ClassVar[Signatures] = {"Parallel": "branches, mode='concat'"}
 
     def summary(self) -> str:
         return "joins its branches" if self.mode == "concat" else "adds up its branches"
@@ -85,6 +84,9 @@ class Parallel(Group):
             why="What stands side by side has to be of one size, or there is no one place for each value.",
         )
 
+    def joined_activations(self, shape: Shape, inside: Sequence[Shape]) -> int:
+        return self.join(shape, inside).size
+
     def build_group(self, shape: Shape, inside: Sequence[Shape], bodies: Sequence[nn.Module]) -> nn.Module:
         return _parallel_module()(bodies, self.mode)
 
@@ -92,11 +94,20 @@ class Parallel(Group):
         mode = "" if self.mode == "concat" else ', mode="add"'
         return f"Parallel([{body}]{mode})"
 
+    @classmethod
+    def from_branches(cls, mode: str, rows: Sequence[Sequence[Layer]]) -> tuple[Parallel, list[int]]:
+        return cls(mode=mode), list(range(len(rows)))
+
+    @classmethod
+    def from_pytorch_group(cls, call: Arguments) -> tuple[Parallel, list[Any]]:
+        branches = call["branches"]
+        if not isinstance(branches, list):
+            raise NotDrawable("needs a list of branches")
+        return cls(mode=call["mode"]), branches
+
     def keras_group(
         self, shape: Shape, inside: Sequence[Shape], bodies: Sequence[list[str]], free: Callable[[str], str]
     ) -> list[str]:
-        if len(bodies) == 1:
-            return bodies[0]
         entrance = free("entrance")
         names = [free(f"branch_{number}") for number in range(1, len(bodies) + 1)]
         lines = [f"{entrance} = x"]

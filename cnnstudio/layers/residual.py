@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnnstudio.layers.activations import (
     activation_choice,
     build_activation,
     keras_activation_layers,
     pytorch_activation,
+    pytorch_activation_of,
 )
-from cnnstudio.layers.base import Group, Mend, SetInside, SetParameters, Shape, ShapeError
+from cnnstudio.layers.base import Group, Layer, Mend, SetInside, SetParameters, Shape, ShapeError
+from cnnstudio.layers.code import Arguments, Call, NotDrawable, Signatures
 from cnnstudio.layers.params import choice
 from cnnstudio.layers.sliding import as_code
 
@@ -49,6 +51,7 @@ class Residual(Group):
     activation: str = activation_choice("relu", help="what is applied to the sum")
 
     pytorch_helper: ClassVar[str] = _HELPER
+    pytorch_calls: ClassVar[Signatures] = {"Residual": "body, shortcut=None, activation=None"}
 
     def summary(self) -> str:
         text = "adds its input" if self.shortcut == "identity" else "adds its projected input"
@@ -96,6 +99,10 @@ class Residual(Group):
 
     def own_macs(self, shape: Shape, inside: Sequence[Shape]) -> int:
         return shape.channels * inside[0].size if self.shortcut == "projection" else 0
+
+    def joined_activations(self, shape: Shape, inside: Sequence[Shape]) -> int:
+        projected = inside[0].size if self.shortcut == "projection" else 0
+        return inside[0].size + projected
 
     def build_group(self, shape: Shape, inside: Sequence[Shape], bodies: Sequence[nn.Module]) -> nn.Module:
         from torch import nn
@@ -147,8 +154,30 @@ class Residual(Group):
             lines.append(f"{shortcut} = layers.Conv2D({arguments}, use_bias=False)({shortcut})")
         if self.shortcut == "projection":
             lines.append(f"{shortcut} = layers.BatchNormalization(momentum=0.9, epsilon=1e-05)({shortcut})")
-        lines.append(f"x = layers.add([x, {shortcut}])")
-        return lines + [f"x = {code}(x)" for code in keras_activation_layers(self.activation)]
+        # In one line: an activation in a line of its own is a layer that follows the group.
+        code = f"layers.add([x, {shortcut}])"
+        for activation in keras_activation_layers(self.activation):
+            code = f"{activation}({code})"
+        return [*lines, f"x = {code}"]
+
+    @classmethod
+    def from_branches(cls, mode: str, rows: Sequence[Sequence[Layer]]) -> tuple[Residual, list[int]] | None:
+        if mode != "add" or len(rows) != 2:
+            return None
+        for body, other in ((0, 1), (1, 0)):
+            if not rows[other]:
+                return cls("identity", "linear"), [body]
+            if _is_projection(rows[other]) and not _is_projection(rows[body]):
+                return cls("projection", "linear"), [body]
+        return None
+
+    @classmethod
+    def from_pytorch_group(cls, call: Arguments) -> tuple[Residual, list[Any]]:
+        shortcut, activation = call["shortcut"], call["activation"]
+        if shortcut is not None and not _is_module_projection(shortcut):
+            raise NotDrawable("has a shortcut that is no projection")
+        name = pytorch_activation_of(activation) if isinstance(activation, Call) else "linear"
+        return cls("projection" if shortcut else "identity", name or "linear"), [call["body"]]
 
 
 @cache
@@ -172,3 +201,30 @@ def _residual_module() -> type[nn.Module]:
 def _stride(size: int, target: int) -> int | None:
     """The stride by which a 1 × 1 convolution makes `target` windows of `size` pixels, if there is one."""
     return next((stride for stride in range(1, size + 1) if (size - 1) // stride + 1 == target), None)
+
+
+def _is_projection(row: Sequence[Layer]) -> bool:
+    """Whether these layers are what the group's own code puts into its shortcut."""
+    from cnnstudio.layers.catalog import layer_type
+
+    if len(row) != 2:
+        return False
+    first, last = row
+    norm = layer_type("BatchNormalization")(momentum=0.9, epsilon=1e-05)  # type: ignore[call-arg]  # its own fields
+    flat = layer_type("Dense")().taking({"units": getattr(first, "units", 1), "use_bias": False})
+    picture = layer_type("Conv2D")().taking(
+        {
+            "filters": getattr(first, "filters", 1),
+            "kernel_size": (1, 1),
+            "strides": getattr(first, "strides", (1, 1)),
+            "use_bias": False,
+        }
+    )
+    return last == norm and first in (flat, picture)
+
+
+def _is_module_projection(shortcut: Any) -> bool:
+    """The same for the modules that its PyTorch code puts there."""
+    parts = list(shortcut.positional) if isinstance(shortcut, Call) else []
+    names = [part.name for part in parts if isinstance(part, Call)]
+    return names in (["Conv2d", "BatchNorm2d"], ["Linear", "BatchNorm1d"])

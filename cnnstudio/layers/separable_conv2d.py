@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cnnstudio.layers.activations import activation_choice, build_activation, pytorch_activation
-from cnnstudio.layers.base import Family, Pieces, Shape
+from cnnstudio.layers.base import Family, Pieces, Role, Shape
 from cnnstudio.layers.convolution import Convolution
 from cnnstudio.layers.params import choice, flag, integer, pair
 from cnnstudio.layers.shape import times
@@ -18,6 +18,7 @@ class SeparableConv2D(Convolution):
     """A depthwise convolution without bias, then a 1 × 1 convolution (Chollet 2017, Xception)."""
 
     family: ClassVar[Family] = Family.CONVOLUTION
+    role: ClassVar[Role] = Role.MIXES
     description: ClassVar[str] = (
         "Slides one filter over each channel, then mixes the channels pixel by pixel."
     )

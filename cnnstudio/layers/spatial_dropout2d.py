@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cnnstudio.layers.base import Family, Layer, Pieces, Shape
+from cnnstudio.layers.base import Family, Layer, Pieces, Role, Shape
 from cnnstudio.layers.params import number
 from cnnstudio.layers.sliding import require_picture
 
@@ -18,6 +18,7 @@ class SpatialDropout2D(Layer):
     """
 
     family: ClassVar[Family] = Family.REGULARISATION
+    role: ClassVar[Role] = Role.DROPS
     description: ClassVar[str] = "Sets whole feature maps to zero at random while training."
     advice: ClassVar[str] = "Use it between convolutions, where single values say what their neighbours say."
     order: ClassVar[int] = 1

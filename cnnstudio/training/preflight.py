@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,8 +10,9 @@ import torch
 
 from cnnstudio.data.dataset import Dataset, Rows, Split, statistics, validation_rows
 from cnnstudio.design.analysis import Analysis, analyse
+from cnnstudio.design.memory import FLOAT, batch_memory
 from cnnstudio.design.network import Network
-from cnnstudio.layers.base import Group, UserError
+from cnnstudio.layers.base import UserError
 from cnnstudio.layers.params import shown
 from cnnstudio.training.device import choose_device
 from cnnstudio.training.examples import examples
@@ -25,7 +24,6 @@ _EVALUATION_BYTES = 16 * 2**20
 """Of the largest layer's output, on the CPU; an accelerator is quicker with more pictures at a time."""
 
 _MORE_ON_ACCELERATORS = 16
-_FLOAT = 4
 
 
 class TrainingError(UserError):
@@ -115,7 +113,7 @@ def evaluation_batch(analysis: Analysis, device: torch.device) -> int:
         *(report.output.size for report in analysis.reports if report.output),
     ]
     most = _EVALUATION_BYTES * (1 if device.type == "cpu" else _MORE_ON_ACCELERATORS)
-    return min(max(most // (_FLOAT * max(sizes)), 1), 1024)
+    return min(max(most // (FLOAT * max(sizes)), 1), 1024)
 
 
 def check_threads(threads: int | None) -> None:
@@ -152,21 +150,8 @@ def _check_memory(analysis: Analysis, recipe: Recipe, device: torch.device) -> N
 def needed_memory(analysis: Analysis, recipe: Recipe) -> int:
     """Bytes that a training takes at the very least.
 
-    Weights, gradients, the best weights and the optimizer's one or two numbers a weight; and every layer's
-    output for each picture of a batch, which the way back needs.
+    One step, with the optimizer's one or two numbers a weight, and the best weights.
     """
-    numbers_per_weight = 3 + (recipe.momentum > 0 if recipe.optimizer == "sgd" else 2)
-    outputs = sum(size for size in _output_sizes(analysis))
-    return _FLOAT * (analysis.parameters * numbers_per_weight + outputs * recipe.batch_size)
-
-
-def _output_sizes(analysis: Analysis) -> Iterator[int]:
-    """Numbers that each layer gives for one picture, all copies counted."""
-    network = analysis.network
-    for report in analysis.reports:
-        if report.output is None or not report.node.enabled or report.node.is_group:
-            continue
-        around = [network.node(node_id) for node_id in network.ancestors(report.node.id)]
-        if all(node.enabled for node in around):
-            copies = math.prod(node.layer.copies() for node in around if isinstance(node.layer, Group))
-            yield report.output.size * copies
+    slots = int(recipe.momentum > 0) if recipe.optimizer == "sgd" else 2
+    step = batch_memory(analysis, recipe.batch_size, slots)
+    return step.total + step.weights

@@ -90,8 +90,8 @@ def test_more_memory_than_there_is_is_refused(monkeypatch: pytest.MonkeyPatch) -
 def test_the_memory_needed_grows_with_batch_and_optimizer() -> None:
     analysis = analyse(lesson())
     small, large = (needed_memory(analysis, LESSON.replace(batch_size=size)) for size in (32, 64))
-    outputs = sum(report.output.size for report in analysis.reports if report.output)
-    assert large - small == 32 * outputs * 4
+    numbers = analysis.network.input.size + analysis.activations
+    assert large - small == 32 * numbers * 4
     plain = needed_memory(analysis, Recipe(optimizer="sgd", momentum=0.0))
     assert small - plain == 2 * 4 * analysis.parameters
 
