@@ -182,7 +182,7 @@ class LayerTree(DropView):
                 self.verticalScrollBar().setValue(self.verticalScrollBar().value() + hidden)
                 return
             left = target.depth * INDENT + TITLE_LEFT - 27
-            corner = self.viewport().mapTo(self._quick.parentWidget(), QPoint(left, target.y + 8))
+            corner = self.viewport().mapTo(self.window(), QPoint(left, target.y + 8))
             self._quick.put_at(corner, self.viewport().width() - left - 12)
             self.viewport().update()
 

@@ -23,6 +23,7 @@ _MOST_SUGGESTIONS = 6
 _WIDTH = 560
 _NARROWEST = 260
 _MARGIN = 6
+_TABS = (Qt.Key.Key_Tab, Qt.Key.Key_Backtab)
 _HINT = "conv 64 3 relu same, pool, residual(…) · Enter adds · Ctrl+[ leaves the group · Escape ends"
 
 
@@ -91,7 +92,7 @@ class QuickInsert(QFrame):
         """Moves the field to a point of the window, or as near to it as all of it can be seen."""
         width = min(max(width, _NARROWEST), _WIDTH)
         self.resize(width, self.heightForWidth(width))
-        room = self.parentWidget().rect()
+        room = self.window().rect()
         left, top = room.right() - self.width(), room.bottom() - self.height()
         self.move(min(corner.x(), max(left, 0)), min(corner.y(), max(top, 0)))
 
@@ -138,7 +139,7 @@ class QuickInsert(QFrame):
     def complete(self) -> None:
         """Writes out the type that is marked in the list."""
         item = self._types.currentItem()
-        if self._beginning is not None and item is not None:  # type: ignore[redundant-expr]  # PySide6 says that there is always one
+        if self._beginning is not None and item is not None:
             before = self.field.text()[: self._beginning.start]
             self.field.setText(f"{before}{item.data(TYPE_ROLE)} ")
 
@@ -201,8 +202,7 @@ class _Field(QLineEdit):
 
     def event(self, event: QEvent) -> bool:
         # Tab would go to the next field before keyPressEvent hears of it.
-        is_press = isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress
-        if is_press and event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.key() in _TABS:
             self._card.complete()
             return True
         return super().event(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -219,8 +220,7 @@ def test_json_of_any_editor_can_be_pasted(qtbot: QtBot, project: Project, tree: 
 def test_very_many_layers_are_pasted_only_after_a_question(
     qtbot: QtBot, project: Project, tree: LayerTree
 ) -> None:
-    one = '{"type": "Dropout"}'
-    QGuiApplication.clipboard().setText(f"[{', '.join([one] * 1_001)}]")
+    QGuiApplication.clipboard().setText(json.dumps([{"type": "Dropout"}] * 1_001))
     with qtbot.waitSignal(project.question) as asked:
         press(qtbot, tree, KEY.Key_V, CTRL)
     question = asked.args[0]
@@ -234,8 +234,7 @@ def test_very_many_layers_are_pasted_only_after_a_question(
 def test_more_layers_than_a_design_can_have_are_refused(
     qtbot: QtBot, project: Project, tree: LayerTree
 ) -> None:
-    one = '{"type": "Dropout"}'
-    QGuiApplication.clipboard().setText(f"[{', '.join([one] * 100_000)}]")
+    QGuiApplication.clipboard().setText(json.dumps([{"type": "Dropout"}] * 100_000))
     with qtbot.waitSignal(project.message) as message:
         press(qtbot, tree, KEY.Key_V, CTRL)
     assert message.args[0] == "a design has at most 20,000 layers"
