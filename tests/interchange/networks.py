@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -16,33 +17,55 @@ from cnnstudio.layers.batch_normalization import BatchNormalization
 from cnnstudio.layers.block import Block
 from cnnstudio.layers.conv2d import Conv2D
 from cnnstudio.layers.dense import Dense
+from cnnstudio.layers.depthwise_conv2d import DepthwiseConv2D
 from cnnstudio.layers.dropout import Dropout
 from cnnstudio.layers.flatten import Flatten
+from cnnstudio.layers.group_normalization import GroupNormalization
+from cnnstudio.layers.layer_normalization import LayerNormalization
 from cnnstudio.layers.max_pooling2d import MaxPooling2D
 from cnnstudio.layers.parallel import Parallel
 from cnnstudio.layers.repeat import Repeat
 from cnnstudio.layers.residual import Residual
+from cnnstudio.layers.scale import Scale
+from cnnstudio.layers.separable_conv2d import SeparableConv2D
+from cnnstudio.layers.spatial_dropout2d import SpatialDropout2D
+from cnnstudio.layers.squeeze_excite import SqueezeExcite
+from cnnstudio.layers.up_sampling2d import UpSampling2D
+from cnnstudio.layers.whitening import Whitening
+from cnnstudio.layers.zero_padding2d import ZeroPadding2D
 
 _sizes = st.tuples(st.integers(1, 3), st.integers(1, 3))
 _paddings = st.sampled_from(["valid", "same"])
 _activations = st.sampled_from(ACTIVATIONS)
+_sliding: dict[str, st.SearchStrategy[Any]] = {
+    "kernel_size": _sizes,
+    "strides": _sizes,
+    "padding": _paddings,
+    "dilation_rate": _sizes,
+    "activation": _activations,
+    "use_bias": st.booleans(),
+    "kernel_initializer": st.sampled_from(["auto", "he_normal", "orthogonal", "dirac", "zeros"]),
+    "kernel_l2": st.sampled_from([0.0, 0.0005]),
+}
+_parts = {"center": st.booleans(), "scale": st.booleans()}
+_border = st.tuples(st.integers(0, 2), st.integers(0, 2))
 _layers: st.SearchStrategy[Layer] = st.one_of(
-    st.builds(
-        Conv2D,
-        filters=st.sampled_from([2, 4]),
-        kernel_size=_sizes,
-        strides=_sizes,
-        padding=_paddings,
-        dilation_rate=_sizes,
-        groups=st.sampled_from([1, 2]),
-        activation=_activations,
-        use_bias=st.booleans(),
-    ),
+    st.builds(Conv2D, filters=st.sampled_from([2, 4]), groups=st.sampled_from([1, 2]), **_sliding),
+    st.builds(DepthwiseConv2D, depth_multiplier=st.integers(1, 2), **_sliding),
+    st.builds(SeparableConv2D, filters=st.just(3), depth_multiplier=st.integers(1, 2), **_sliding),
     st.builds(MaxPooling2D, pool_size=_sizes, strides=st.none() | _sizes, padding=_paddings),
     st.builds(AveragePooling2D, pool_size=_sizes, strides=st.none() | _sizes, padding=_paddings),
     st.builds(Activation, activation=_activations),
-    st.just(BatchNormalization()),
+    st.builds(BatchNormalization, **_parts),
+    st.builds(LayerNormalization, **_parts),
+    st.builds(GroupNormalization, groups=st.integers(1, 2), **_parts),
+    st.builds(SqueezeExcite, ratio=st.integers(1, 3), activation=_activations),
+    st.builds(Scale, factor=st.sampled_from([-0.5, 1 / 9, 2.0]), trainable=st.booleans()),
+    st.builds(Whitening, kernel_size=_sizes, use_bias=st.booleans()),
+    st.builds(ZeroPadding2D, padding=st.tuples(_border, _border)),
+    st.builds(UpSampling2D, size=_sizes, interpolation=st.sampled_from(["nearest", "bilinear"])),
     st.just(Dropout(0.3)),
+    st.just(SpatialDropout2D(0.3)),
 )
 _groups: st.SearchStrategy[Group] = st.one_of(
     st.builds(Repeat, times=st.integers(1, 3)),
