@@ -22,7 +22,7 @@ from cnnstudio.layers.catalog import layer_types, snake_case
 
 _WITHOUT_SELECTION = {
     *("actionUndo", "actionRedo", "actionPaste", "actionMend", "actionPreviewMend", "actionInsert"),
-    *("actionSelectAll", "actionOpenGroups", "actionCloseGroups"),
+    *("actionAdvice", "actionSelectAll", "actionOpenGroups", "actionCloseGroups"),
 }
 """Actions that make sense where no layer is selected."""
 
@@ -64,6 +64,7 @@ class _Actions(QObject):
         self._make_view_actions()
         self._add("actionMend", "&Mend", ["F8", "Ctrl+M"], self._mend, icon="check")
         self._add("actionPreviewMend", "Preview the m&ends…", ["Shift+F8"], None)
+        self._add("actionAdvice", "&Tips…", ["F7"], None, icon="advice")
         project.selection_changed.connect(self._refresh)
         project.analysis_changed.connect(self._refresh)
         advice_desk(project).changed.connect(self._refresh)
@@ -179,4 +180,6 @@ class _Actions(QObject):
         action = self.by_name["actionMend"]
         action.setEnabled(problem is not None)
         action.setText(f"&Mend: {problem.mend.label}" if problem and problem.mend else "&Mend")
+        desk = advice_desk(self._project)
+        self.by_name["actionAdvice"].setEnabled(bool(desk.shown or desk.dismissed))
         self.by_name["actionPreviewMend"].setEnabled(chosen_spot(self._project) is not None)

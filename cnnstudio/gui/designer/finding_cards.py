@@ -68,7 +68,8 @@ class AdviceCard(QFrame):
 
     def _compose(self) -> None:
         self.setProperty("role", "advice_card")
-        self._where.setProperty("role", "quiet")
+        self._where.setProperty("role", "head")
+        self._where.setFont(theme().font("help"))
         self._where.setToolTip("Go to this layer")
         self._where.clicked.connect(self._on_where)
         self._dismiss.setProperty("role", "quiet")

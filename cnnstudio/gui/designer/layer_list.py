@@ -9,6 +9,8 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from cnnstudio.gui.designer import commands
+from cnnstudio.gui.designer.actions import actions
+from cnnstudio.gui.designer.advice_panel import AdviceButton
 from cnnstudio.gui.designer.layer_tree import LayerTree
 from cnnstudio.gui.designer.row_painter import Columns
 from cnnstudio.gui.project import Project
@@ -29,8 +31,10 @@ class LayerList(Panel):
         self._name = _NameField(project)
         self._totals = ElidedLabel(role="help", tone="secondary")
         self._totals.setObjectName("designTotals")
+        self.advice = AdviceButton(project)
         self._heads = _ColumnHeads(self.tree)
         self._compose()
+        actions(project, self)["actionAdvice"].triggered.connect(lambda _: self.advice.open_panel())
         project.analysis_changed.connect(self._show_totals)
         self._show_totals()
 
@@ -43,6 +47,7 @@ class LayerList(Panel):
         head.setSpacing(4)
         head.addWidget(self._name)
         head.addWidget(self._totals, 1)
+        head.addWidget(self.advice)
         hint = ElidedLabel(_HINT, "help", "secondary")
         hint.setContentsMargins(14, 6, 14, 10)
         column = QVBoxLayout(self)
@@ -55,7 +60,7 @@ class LayerList(Panel):
         column.addWidget(self.tree, 1)
         column.addWidget(Line())
         column.addWidget(hint)
-        for before, after in pairwise((self._name, *self._heads.buttons, self.tree)):
+        for before, after in pairwise((self._name, self.advice, *self._heads.buttons, self.tree)):
             self.setTabOrder(before, after)
 
     def _show_totals(self, *_: object) -> None:

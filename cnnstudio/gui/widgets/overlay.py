@@ -64,7 +64,9 @@ class Overlay(QFrame):
         top = anchor.bottom() + _GAP
         if top + height > room.bottom() and anchor.top() - room.top() > room.bottom() - anchor.bottom():
             top = anchor.top() - _GAP - height
-        left = min(max(anchor.right() - self.width(), room.left()), room.right() - self.width())
+        is_left = anchor.center().x() < room.center().x()
+        left = anchor.left() if is_left else anchor.right() - self.width()
+        left = max(min(left, room.right() - self.width()), room.left())
         self.resize(self.width(), height)
         self.move(QPoint(left, max(min(top, room.bottom() - height), room.top())))
         self.show()

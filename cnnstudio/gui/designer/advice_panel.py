@@ -1,0 +1,130 @@
+"""All advice on the design in one card, and the button in the list's head that counts it and opens that."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from cnnstudio.gui.designer.advice_desk import advice_desk
+from cnnstudio.gui.designer.finding_cards import AdviceColumn
+from cnnstudio.gui.project import Project
+from cnnstudio.gui.theme import theme
+from cnnstudio.gui.widgets.labels import Label
+from cnnstudio.gui.widgets.overlay import Overlay
+from cnnstudio.words import plural
+
+_WIDTH = 460
+_LARGEST_SHARE = 0.62
+"""Of the window's height, for the cards."""
+_CALM = "The network trains without them; each may make it learn better or cost less."
+
+
+class AdviceButton(QPushButton):
+    """`2 tips`; nothing where there are none."""
+
+    def __init__(self, project: Project) -> None:
+        super().__init__()
+        self._project = project
+        self._panel: AdvicePanel | None = None
+        self.setObjectName("adviceCount")
+        self.setProperty("role", "quiet")
+        self.setFont(theme().font("help"))
+        theme().dress(self, "advice", "secondary")
+        self.clicked.connect(self.open_panel)
+        advice_desk(project).changed.connect(self._show)
+        self._show()
+
+    def open_panel(self) -> None:
+        """Opens the card, also where all advice was dismissed."""
+        if self._panel is None or self._panel.parentWidget() is not self.window():
+            self._panel = AdvicePanel(self._project, self.window())
+        # The card comes where the button is, or would be.
+        place = self.mapTo(self.parentWidget(), self.rect().topLeft())
+        self._panel.open(self.parentWidget(), QRect(place, self.sizeHint()))
+
+    def _show(self, *_: object) -> None:
+        shown = advice_desk(self._project).shown
+        self.setVisible(bool(shown))
+        self.setText(plural(len(shown), "tip"))
+        self.setToolTip("What could be better in this network")
+        self.setAccessibleDescription(". ".join(advice.message for advice in shown[:3]))
+
+
+class AdvicePanel(Overlay):
+    """Every tip with its layer, its mend and a way to dismiss it; and a way to see dismissed ones again."""
+
+    def __init__(self, project: Project, window: QWidget) -> None:
+        super().__init__("advicePanel", _WIDTH, window)
+        self._desk = advice_desk(project)
+        self._title = Label(role="title")
+        self._calm = Label(_CALM, "help", "secondary", wrap=True)
+        self._tips = AdviceColumn(project, names_layers=True)
+        self._scroll = QScrollArea()
+        self._bring_back = QPushButton()
+        self._close = QPushButton("Close")
+        self._compose()
+        self._desk.changed.connect(self._fill)
+
+    def _compose(self) -> None:
+        self._title.setObjectName("adviceTitle")
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._tips)
+        column.addStretch()
+        self._scroll.setWidget(content)
+        self._scroll.viewport().setAutoFillBackground(False)
+        content.setAutoFillBackground(False)
+        self._bring_back.setObjectName("bringAdviceBack")
+        self._bring_back.setProperty("role", "advice")
+        self._bring_back.clicked.connect(self._desk.bring_back)
+        self._close.setProperty("role", "advice")
+        self._close.clicked.connect(self.leave)
+        foot = QHBoxLayout()
+        foot.addWidget(self._bring_back)
+        foot.addStretch(1)
+        foot.addWidget(self._close)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(14, 12, 14, 12)
+        whole.setSpacing(8)
+        whole.addWidget(self._title)
+        whole.addWidget(self._calm)
+        whole.addWidget(self._scroll)
+        whole.addLayout(foot)
+
+    def open(self, widget: QWidget, rect: QRect) -> None:
+        """Shows all advice below `rect` of `widget`, and takes the focus."""
+        self._fill()
+        self.show_at(widget, rect)
+        self.hold()
+        stops = [stop for stop in (*self._tips.stops, self._bring_back, self._close) if stop.isVisible()]
+        stops[0].setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._fit()
+
+    def _fill(self, *_: object) -> None:
+        shown, dismissed = self._desk.shown, self._desk.dismissed
+        had_focus = self.holds_focus
+        self._title.setText(plural(len(shown), "tip") if shown else "No tips")
+        self._calm.setVisible(bool(shown))
+        self._tips.show_advice(shown)
+        self._scroll.setVisible(bool(shown))
+        self._bring_back.setVisible(bool(dismissed))
+        self._bring_back.setText(f"Show {plural(len(dismissed), 'dismissed tip')} again")
+        self._fit()
+        if had_focus and self.isVisible():
+            self.place_again()
+
+    def _fit(self) -> None:
+        """As high as the tips are, if the window has the room."""
+        content = self._scroll.widget()
+        wanted = content.heightForWidth(self.width() - 28)
+        most = round(self.parentWidget().height() * _LARGEST_SHARE)
+        self._scroll.setFixedHeight(max(min(wanted, most), 0))
