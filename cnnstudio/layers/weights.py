@@ -62,32 +62,39 @@ def penalised(layer, kernel_l2):
 '''
 
 _KERAS_DIRAC_HELPER = '''
-def dirac(groups=1):
-    """Initializer of a convolution: its first filters hand the channels on, the others begin at random."""
+@keras.saving.register_keras_serializable()
+class Dirac(keras.initializers.Initializer):
+    """Of a convolution: its first filters hand the channels on as they are, the others begin at random."""
 
-    def initializer(shape, dtype=None):
+    def __init__(self, groups=1):
+        self.groups = groups
+
+    def __call__(self, shape, dtype=None):
         import numpy as np
 
         kernel = np.array(keras.ops.convert_to_numpy(keras.initializers.GlorotUniform()(shape)))
-        centre = shape[0] // 2, shape[1] // 2
-        for group in np.split(kernel, groups, axis=3):
+        for group in np.split(kernel, self.groups, axis=3):
             count = min(group.shape[2:])
             group[..., :count] = 0
-            group[(*centre, range(count), range(count))] = 1
+            group[shape[0] // 2, shape[1] // 2, range(count), range(count)] = 1
         return keras.ops.convert_to_tensor(kernel, dtype=dtype)
 
-    return initializer
+    def get_config(self):
+        return {"groups": self.groups}
 '''
 
 _KERAS_DEPTHWISE_DIRAC_HELPER = '''
-def depthwise_dirac(shape, dtype=None):
-    """Initializer: the first filter of each channel hands it on, the others begin at random."""
-    import numpy as np
+@keras.saving.register_keras_serializable()
+class DepthwiseDirac(keras.initializers.Initializer):
+    """Of a depthwise convolution: each channel's first filter hands it on, the others begin at random."""
 
-    kernel = np.array(keras.ops.convert_to_numpy(keras.initializers.GlorotUniform()(shape)))
-    kernel[..., 0] = 0
-    kernel[shape[0] // 2, shape[1] // 2, :, 0] = 1
-    return keras.ops.convert_to_tensor(kernel, dtype=dtype)
+    def __call__(self, shape, dtype=None):
+        import numpy as np
+
+        kernel = np.array(keras.ops.convert_to_numpy(keras.initializers.GlorotUniform()(shape)))
+        kernel[..., 0] = 0
+        kernel[shape[0] // 2, shape[1] // 2, :, 0] = 1
+        return keras.ops.convert_to_tensor(kernel, dtype=dtype)
 '''
 
 
@@ -179,8 +186,8 @@ def keras_kernel(
 
 def _keras_dirac(kernel: str, groups: int) -> str:
     if kernel == "depthwise":
-        return "depthwise_dirac"
-    return "dirac()" if groups == 1 else f"dirac(groups={groups})"
+        return "DepthwiseDirac()"
+    return "Dirac()" if groups == 1 else f"Dirac(groups={groups})"
 
 
 def keras_kernel_helpers(initializer: str, kernels: Sequence[str] = ("kernel",)) -> tuple[str, ...]:
