@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from cnnstudio.design import edits
 from cnnstudio.design.analysis import Analysis, LayerReport, analyse
 from cnnstudio.design.network import Network, Place
-from cnnstudio.design.problems import Problem
+from cnnstudio.design.problems import Advice, Problem
 from cnnstudio.layers.base import (
     Append,
     Exchange,
@@ -24,9 +24,6 @@ from cnnstudio.layers.base import (
 )
 from cnnstudio.layers.block import Block
 from cnnstudio.layers.catalog import layer_type
-
-if TYPE_CHECKING:
-    from cnnstudio.design.advice import Advice
 
 
 @dataclass(frozen=True)

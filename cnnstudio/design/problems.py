@@ -1,4 +1,4 @@
-"""What stops a network from training, in words, and what would mend it."""
+"""What stops a network from training and what could be better, in words; and what would mend it."""
 
 from __future__ import annotations
 
@@ -34,6 +34,25 @@ class Problem:
     def sentence(self) -> str:
         """What is wrong and what to do: `Dense takes …, but gets …: insert Flatten before it`."""
         return f"{self.message}: {self.mends[0].advice}" if self.mends else self.message
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One thing that could be better, why, and what would make it so."""
+
+    node_id: str | None
+    """The layer that it is about; None for the network as a whole."""
+    key: str
+    """The rule and the layer: the same for as long as the advice is, so that it can be dismissed."""
+    message: str
+    why: str
+    """One sentence of reason."""
+    mend: Mend | None = None
+
+    @property
+    def sentence(self) -> str:
+        """What could be better and what to do."""
+        return self.message if self.mend is None else f"{self.message}: {self.mend.advice}"
 
 
 def of_the_whole(flow: Flow) -> Iterator[Problem]:
