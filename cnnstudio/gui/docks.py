@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QEvent, QMargins, QRectF, QSize, Qt
 from PySide6.QtGui import QAction, QEnterEvent, QPainter, QPaintEvent
@@ -63,9 +63,16 @@ class Dock(QDockWidget):
     """
 
     def __init__(
-        self, window: QMainWindow, object_name: str, title: str, content: QWidget | Callable[[], QWidget]
+        self,
+        window: QMainWindow,
+        object_name: str,
+        title: str,
+        content: QWidget | Callable[[], QWidget],
+        place: Qt.DockWidgetArea | Dock,
     ) -> None:
+        """`place` is where it first stands: at one side of the window, or behind another panel."""
         super().__init__(title, window)
+        self.place = place
         # The dock has a name of its own: the content's belongs to automated use.
         self.setObjectName(object_name)
         self.setTitleBarWidget(_Handle(self))
@@ -75,7 +82,7 @@ class Dock(QDockWidget):
         self._make = content if callable(content) else None
         self._content = None if callable(content) else content
         if self._content is not None:
-            self._layout.addWidget(self._content)
+            self._take(self._content)
         self.setWidget(self._frame)
         self.action = QAction(title, self)
         """Brings the panel to the front and the focus into it; where it is in front, closes it."""
@@ -85,6 +92,10 @@ class Dock(QDockWidget):
         self.visibilityChanged.connect(self._on_visibility_changed)
         self.dockLocationChanged.connect(self._on_moved)
         self.topLevelChanged.connect(lambda _: self._on_moved(window.dockWidgetArea(self)))
+        if isinstance(place, Dock):
+            self.hide()
+        else:
+            window.addDockWidget(place, self)
 
     @property
     def content(self) -> QWidget:
@@ -92,8 +103,15 @@ class Dock(QDockWidget):
         if self._content is None:
             assert self._make is not None
             self._content = self._make()
-            self._layout.addWidget(self._content)
+            self._take(self._content)
         return self._content
+
+    def _take(self, content: QWidget) -> None:
+        policy = content.sizePolicy()
+        # Panels that share a place keep their size when another comes to the front.
+        policy.setRetainSizeWhenHidden(True)
+        content.setSizePolicy(policy)
+        self._layout.addWidget(content)
 
     def bring_to_front(self) -> None:
         """Shows the panel, before others that share its place, and gives it the focus."""
@@ -126,17 +144,24 @@ def _takes_focus(widget: QWidget) -> bool:
     return widget.isVisible() and widget.isEnabled() and bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus)
 
 
-def add_dock(
-    window: QMainWindow,
-    area: Qt.DockWidgetArea,
-    object_name: str,
-    title: str,
-    content: QWidget | Callable[[], QWidget],
-    behind: Dock | None = None,
-) -> Dock:
-    """Puts `content` into a panel at one side of the window, or as a tab behind another panel."""
-    dock = Dock(window, object_name, title, content)
-    window.addDockWidget(area, dock)
-    if behind is not None:
-        window.tabifyDockWidget(behind, dock)
-    return dock
+def arrange(window: QMainWindow, docks: Sequence[Dock]) -> None:
+    """Puts all panels where they first stand.
+
+    WORKAROUND: Qt 6.12 leaves a second tab bar behind, which stays where it is, for panels that are put or
+    restored behind each other before their window is shown, and for those that are so already.
+    """
+    for dock in docks:
+        dock.setFloating(False)
+        window.removeDockWidget(dock)
+    layout = window.layout()
+    if layout is not None:
+        layout.activate()
+    for dock in docks:
+        if isinstance(dock.place, Dock):
+            window.tabifyDockWidget(dock.place, dock)
+        else:
+            window.addDockWidget(dock.place, dock)
+        dock.show()
+    for dock in docks:
+        if not isinstance(dock.place, Dock):
+            dock.raise_()

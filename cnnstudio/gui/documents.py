@@ -88,7 +88,7 @@ class Documents(QObject):
 
     def save_as(self) -> bool:
         """Asks for a file and saves there."""
-        suggestion = self._folder() / f"{_file_stem(self._project.network.name)}{SUFFIX}"
+        suggestion = self._folder() / f"{file_stem(self._project.network.name)}{SUFFIX}"
         name, _ = QFileDialog.getSaveFileName(self._window, "Save the design", str(suggestion), _FILTER)
         if not name:
             return False
@@ -214,6 +214,6 @@ def _read_if_there(path: Path) -> Network | None:
         return None
 
 
-def _file_stem(name: str) -> str:
+def file_stem(name: str) -> str:
     """The design's name as a file name that every system takes."""
     return re.sub(r"\W+", "-", name.lower()).strip("-")[:60] or "design"

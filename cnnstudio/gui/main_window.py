@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, QUrl
-from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QPaintEvent
+from PySide6.QtCore import QSize, Qt, QTimer, QUrl
+from PySide6.QtGui import (
+    QAction,
+    QCloseEvent,
+    QDesktopServices,
+    QDragEnterEvent,
+    QDropEvent,
+    QPaintEvent,
+    QShowEvent,
+)
 from PySide6.QtWidgets import (
     QFileDialog,
     QMainWindow,
@@ -22,7 +30,7 @@ from cnnstudio.gui.designer.actions import actions as designer_actions
 from cnnstudio.gui.designer.inspector import Inspector
 from cnnstudio.gui.designer.layer_list import LayerList
 from cnnstudio.gui.designer.palette import Palette
-from cnnstudio.gui.docks import Dock, add_dock
+from cnnstudio.gui.docks import Dock, arrange
 from cnnstudio.gui.documents import Documents
 from cnnstudio.gui.menus import build_menus, make_action
 from cnnstudio.gui.notice import NoticeBar
@@ -33,7 +41,6 @@ from cnnstudio.gui.training.panel import TrainingPanel
 from cnnstudio.gui.training.session import State, TrainingSession
 
 _LAYOUT_VERSION = 2
-_IN_FRONT = ("inspectorDock", "dashboardDock")
 _CLOSE_SECONDS = 2.5
 _AFTER_FIRST_PAINT_MS = 50
 _STILL_TRAINING = "The model can be exported when training has ended: press Stop, or wait for it."
@@ -54,7 +61,7 @@ class MainWindow(QMainWindow):
         project.setParent(self)
         session.setParent(self)
         self.settings = settings
-        self._is_painted = False
+        self._is_painted = self._is_arranged = False
         self._preload = QTimer(self)
         self._preload.setSingleShot(True)
         self._preload.timeout.connect(session.preload)
@@ -64,7 +71,7 @@ class MainWindow(QMainWindow):
         )
         self._compose()
         self._connect()
-        self._restore_layout()
+        self._restore_geometry()
         self._on_file_changed(None)
 
     def sizeHint(self) -> QSize:
@@ -94,19 +101,28 @@ class MainWindow(QMainWindow):
     def _add_docks(self) -> None:
         project, areas = self.project, Qt.DockWidgetArea
         right, bottom = areas.RightDockWidgetArea, areas.BottomDockWidgetArea
-        palette = add_dock(self, areas.LeftDockWidgetArea, "paletteDock", "Layers", Palette(project))
-        inspector = add_dock(self, right, "inspectorDock", "Inspector", Inspector(project))
-        dashboard = add_dock(self, bottom, "dashboardDock", "Dashboard", self.dashboard)
-        drawing = add_dock(self, bottom, "drawingDock", "Drawing", self._make_drawing, behind=dashboard)
-        self.docks: list[Dock] = [palette, inspector, dashboard, drawing]
+        palette = Dock(self, "paletteDock", "Layers", Palette(project), areas.LeftDockWidgetArea)
+        inspector = Dock(self, "inspectorDock", "Inspector", Inspector(project), right)
+        code = Dock(self, "codeDock", "Code", self._make_code, inspector)
+        field = Dock(self, "fieldDock", "Receptive field", self._make_field, code)
+        dashboard = Dock(self, "dashboardDock", "Dashboard", self.dashboard, bottom)
+        drawing = Dock(self, "drawingDock", "Drawing", self._make_drawing, dashboard)
+        self.docks = [palette, inspector, code, field, dashboard, drawing]
+        for number, dock in enumerate(self.docks, start=1):
+            dock.action.setShortcut(f"Ctrl+{number}")
         self.setTabPosition(areas.AllDockWidgetAreas, QTabWidget.TabPosition.North)
-        self._raise_first()
 
-    def _raise_first(self) -> None:
-        """The panels that one sees first stand before those that share their places."""
-        for dock in self.docks:
-            if dock.objectName() in _IN_FRONT:
-                dock.raise_()
+    # Made when they are first seen, so that the window is there sooner.
+
+    def _make_code(self) -> QWidget:
+        from cnnstudio.gui.designer.code_view import CodeView
+
+        return CodeView(self.project, whole=True)
+
+    def _make_field(self) -> QWidget:
+        from cnnstudio.gui.designer.receptive_field_view import ReceptiveFieldView
+
+        return ReceptiveFieldView(self.project, self.session)
 
     def _make_drawing(self) -> QWidget:
         from cnnstudio.gui.designer.drawing_view import DrawingView
@@ -149,27 +165,36 @@ class MainWindow(QMainWindow):
 
     # Panels
 
-    def _restore_layout(self) -> None:
+    def save_drawing(self) -> None:
+        """Asks where to save the drawing of the network."""
+        from cnnstudio.gui.designer.drawing_view import ask_and_save
+
+        ask_and_save(self, self.project)
+
+    def _restore_geometry(self) -> None:
         self.resize(self.sizeHint())
-        self._first_layout = self.saveState(_LAYOUT_VERSION)
         self._share_room()
-        geometry, layout = self.settings.bytes("geometry"), self.settings.bytes("layout")
+        geometry = self.settings.bytes("geometry")
         if geometry is not None:
             self.restoreGeometry(geometry)
-        if layout is not None:
-            self.restoreState(layout, _LAYOUT_VERSION)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not self._is_arranged:
+            self._is_arranged = True
+            arrange(self, self.docks)
+            layout = self.settings.bytes("layout")
+            if layout is not None:
+                self.restoreState(layout, _LAYOUT_VERSION)
 
     def _share_room(self) -> None:
-        palette, inspector, dashboard = self.docks[:3]
+        palette, inspector, *_, dashboard, _ = self.docks
         self.resizeDocks([palette, inspector], [236, 470], Qt.Orientation.Horizontal)
         self.resizeDocks([dashboard], [300], Qt.Orientation.Vertical)
 
     def reset_layout(self) -> None:
         """All panels back to where they first stood."""
-        self.restoreState(QByteArray(self._first_layout), _LAYOUT_VERSION)
-        for dock in self.docks:
-            dock.show()
-        self._raise_first()
+        arrange(self, self.docks)
         self._share_room()
 
     # Dialogs

@@ -101,6 +101,7 @@ def _file_menu(window: MainWindow, menu: QMenu) -> RecentMenu:
     menu.addAction(make_action(window, "actionSaveAs", "Save &as…", documents.save_as, "Ctrl+Shift+S"))
     menu.addSeparator()
     menu.addAction(window.export_action)
+    menu.addAction(make_action(window, "actionSaveDrawing", "Save the d&rawing…", window.save_drawing))
     menu.addSeparator()
     menu.addAction(make_action(window, "actionQuit", "&Quit", window.close, keys.Quit))
     return recent

@@ -145,3 +145,19 @@ class _Follower:
     def _sentence(self, node: Node, error: ShapeError) -> str:
         problem = self._analysis[node.id].problem
         return problem.sentence if problem else f"{node.title} {error.message.replace('{source}', '')}"
+
+
+def located(text: str, lines: Sequence[CodeLine]) -> list[CodeLine]:
+    """The lines of a file in which `lines` stand in a row, indented or not, each with the id of its node."""
+    rows = text.rstrip("\n").split("\n")
+    bare, wanted = [row.strip() for row in rows], [line.strip() for _, line in lines]
+    starts = (
+        start
+        for start in range(len(rows) - len(wanted) + 1)
+        if all(bare[start + place] == line for place, line in enumerate(wanted))
+    )
+    first = next(starts, None)
+    owners: list[str | None] = [None] * len(rows)
+    if first is not None:
+        owners[first : first + len(lines)] = [owner for owner, _ in lines]
+    return list(zip(owners, rows, strict=True))

@@ -15,6 +15,7 @@ from cnnstudio.interchange.chain import (
     chain,
     ends_in_softmax,
     helper_sources,
+    located,
     require_whole,
 )
 from cnnstudio.interchange.names import class_name, comment_text, quoted
@@ -50,7 +51,8 @@ def write_model(network: Network) -> str:
             "import keras",
             "from keras import layers",
             "",
-            *(f"\n{source.strip()}\n\n" for source in helpers),
+            *(f"\n{source.strip()}\n" for source in helpers),
+            *([""] if helpers else []),
             *model,
             "model.compile(",
             f'{INDENT}optimizer="adam",',
@@ -63,6 +65,12 @@ def write_model(network: Network) -> str:
             "",
         ]
     )
+
+
+def file_code(network: Network, analysis: Analysis | None = None) -> list[CodeLine]:
+    """The lines of `write_model`, each with the id of its node. Raises CodeError as that does."""
+    analysis = require_whole(network, analysis)
+    return located(write_model(network), layer_code(network, analysis))
 
 
 def _lines(network: Network, steps: Sequence[Step]) -> list[CodeLine]:

@@ -15,6 +15,7 @@ from cnnstudio.interchange.chain import (
     chain,
     ends_in_softmax,
     helper_sources,
+    located,
     require_whole,
 )
 from cnnstudio.interchange.names import class_name as class_name_of
@@ -63,6 +64,12 @@ def write_module(
     if ends_in_softmax(network):
         lines.append("# No softmax here: cross-entropy takes the scores, and classify() applies it.")
     return frame.source(lines, helpers)
+
+
+def file_code(network: Network, analysis: Analysis | None = None) -> list[CodeLine]:
+    """The lines of `write_module`, each with the id of its node. Raises CodeError as that does."""
+    steps = chain(network, require_whole(network, analysis), logits=True).steps
+    return located(write_module(network), list(_Writer(named=True).steps(steps, 0)))
 
 
 class _Writer:

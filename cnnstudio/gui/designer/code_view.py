@@ -1,8 +1,9 @@
-"""The network's code beside the layer that it comes from: PyTorch and Keras, the chosen layer's lines lit."""
+"""The network as PyTorch and Keras code, the chosen layers' lines lit: of the layers, or the whole file."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 
 from PySide6.QtCore import QSize, QTimer
 from PySide6.QtGui import (
@@ -14,6 +15,7 @@ from PySide6.QtGui import (
     QTextFormat,
 )
 from PySide6.QtWidgets import (
+    QFileDialog,
     QFrame,
     QHBoxLayout,
     QPlainTextEdit,
@@ -23,28 +25,38 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
+from cnnstudio.files import write_atomically
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.theme import theme
 from cnnstudio.interchange import keras, pytorch
+from cnnstudio.interchange.chain import CodeLine, require_whole
+from cnnstudio.interchange.names import class_name
 from cnnstudio.layers.base import UserError
 
-_WRITERS = {"PyTorch": pytorch.layer_code, "Keras": keras.layer_code}
-_NO_CODE: list[tuple[str | None, str]] = [(None, "# The code of the layers stands here.")]
+_WRITERS = {
+    "PyTorch": (pytorch.layer_code, pytorch.file_code),
+    "Keras": (keras.layer_code, keras.file_code),
+}
+"""Language -> what writes the lines of the layers, and those of a whole file."""
+_NO_FILE = "# No whole program yet. {}."
+_NO_CODE: list[CodeLine] = [(None, "# The code of the layers stands here.")]
 _HIGHEST = 360
 _DELAY = 60
 """Milliseconds. The code follows when the list stands, so that it never holds up a drop or typing."""
 
 
 class CodeView(QFrame):
-    """All lines of the network as code, moved to those of the selected layers."""
+    """The lines of the layers, moved to those of the selected ones; `whole`, the file around them too."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, *, whole: bool = False) -> None:
         super().__init__()
         self._project = project
+        self._whole = whole
         self._owners: list[str | None] = []
         self._tabs = QTabBar()
         self._text = QPlainTextEdit()
         self._copy = QToolButton()
+        self._save = QToolButton()
         self._later = QTimer(self)
         self._compose()
         self._later.setSingleShot(True)
@@ -52,14 +64,15 @@ class CodeView(QFrame):
         self._later.timeout.connect(self._show_code)
         self._tabs.currentChanged.connect(self._show_code)
         self._copy.clicked.connect(self._on_copy)
+        self._save.clicked.connect(self._on_save)
         for signal in (project.network_changed, project.selection_changed, theme().changed):
             signal.connect(self._show_code_later)
 
     def sizeHint(self) -> QSize:
-        return QSize(320, 110)
+        return QSize(320, 400 if self._whole else 110)
 
     def minimumSizeHint(self) -> QSize:
-        return self.sizeHint()
+        return QSize(320, 110)
 
     @property
     def lit_lines(self) -> list[str]:
@@ -68,34 +81,43 @@ class CodeView(QFrame):
         return [line for line, owner in zip(lines, self._owners, strict=False) if owner in self._lit()]
 
     def _compose(self) -> None:
-        self.setProperty("role", "code")
-        self.setObjectName("codeView")
+        self.setProperty("role", "panel" if self._whole else "code")
+        self.setObjectName("codeFile" if self._whole else "codeView")
         for name in _WRITERS:
             self._tabs.addTab(name)
         self._tabs.setFont(theme().font("help"))
         self._tabs.setExpanding(False)
         self._tabs.setAccessibleName("Language of the code")
         self._text.setObjectName("code")
-        self._text.setProperty("role", "code")
+        self._text.setProperty("role", "program" if self._whole else "code")
         self._text.setReadOnly(True)
         self._text.setFont(theme().monospace())
         self._text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self._text.setTabChangesFocus(True)
         self._text.setAccessibleName("Code of the network")
-        self._copy.setText("Copy")
-        self._copy.setObjectName("copyCode")
-        self._copy.setProperty("role", "quiet")
-        self._copy.setToolTip("Copy the code of all layers")
-        self._copy.setAccessibleName("Copy the code of all layers")
+        of_what = "the whole program" if self._whole else "all layers"
         head = QHBoxLayout()
         head.addWidget(self._tabs, 1)
-        head.addWidget(self._copy)
+        for button, name, text, words in (
+            (self._copy, "copyCode", "Copy", f"Copy the code of {of_what}"),
+            (self._save, "saveCode", "Save…", "Save the whole program as a Python file"),
+        ):
+            button.setText(text)
+            button.setObjectName(name)
+            button.setProperty("role", "quiet")
+            button.setToolTip(words)
+            button.setAccessibleName(words)
+            head.addWidget(button)
+        self._save.setVisible(self._whole)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 4, 6, 6)
         column.setSpacing(2)
         column.addLayout(head)
         column.addWidget(self._text, 1)
-        self.setMaximumHeight(_HIGHEST)
+        if self._whole:
+            self.setFocusProxy(self._text)
+        else:
+            self.setMaximumHeight(_HIGHEST)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -112,16 +134,29 @@ class CodeView(QFrame):
     def _show_code(self, *_: object) -> None:
         """Writes the code anew, and lights and shows what belongs to the selection."""
         self._later.stop()
-        write = _WRITERS[self._tabs.tabText(self._tabs.currentIndex())]
-        try:
-            lines = write(self._project.network, self._project.analysis) or _NO_CODE
-        except UserError as error:
-            lines = [(None, f"# {error}")]
+        lines = self._lines()
         self._owners = [owner for owner, _ in lines]
         code = "\n".join(line for _, line in lines)
         if code != self._text.toPlainText():
             self._text.setPlainText(code)
         self._light()
+
+    def _lines(self) -> list[CodeLine]:
+        network, analysis = self._project.network, self._project.analysis
+        of_layers, of_file = _WRITERS[self._language]
+        try:
+            if not self._whole:
+                return of_layers(network, analysis) or _NO_CODE
+            if not analysis.problems:
+                return of_file(network, analysis)
+            reason = _NO_FILE.format(analysis.problems[0].sentence)
+            return [(None, reason), (None, ""), *of_layers(network, analysis)]
+        except UserError as error:
+            return [(None, f"# {error}")]
+
+    @property
+    def _language(self) -> str:
+        return self._tabs.tabText(self._tabs.currentIndex())
 
     def _lit(self) -> Collection[str | None]:
         """The selected layers and all that is in them."""
@@ -152,3 +187,21 @@ class CodeView(QFrame):
     def _on_copy(self) -> None:
         self._show_code()
         QGuiApplication.clipboard().setText(self._text.toPlainText())
+
+    def _on_save(self) -> None:
+        """Asks where to, and writes the program there."""
+        project = self._project
+        if not project.attempt(lambda: _require_whole(project)):
+            return
+        self._show_code()
+        stem = f"{class_name(project.network.name)}_{self._language}".lower()
+        name, _ = QFileDialog.getSaveFileName(self, "Save the program", f"{stem}.py", "Python (*.py)")
+        if name:
+            path = Path(name) if name.endswith(".py") else Path(f"{name}.py")
+            text = self._text.toPlainText() + "\n"
+            project.attempt(lambda: write_atomically(path, text.encode()))
+
+
+def _require_whole(project: Project) -> None:
+    """Raises CodeError, which says why there is no program yet."""
+    require_whole(project.network, project.analysis)

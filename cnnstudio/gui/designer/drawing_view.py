@@ -7,13 +7,14 @@ from pathlib import Path
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import QImage, QImageWriter, QPainter, QShowEvent
 from PySide6.QtSvg import QSvgRenderer
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QToolButton, QVBoxLayout
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from cnnstudio.colors import Scheme, palette
 from cnnstudio.design.analysis import Analysis
 from cnnstudio.design.drawing import layer_words, svg, volumes
 from cnnstudio.files import replacing
 from cnnstudio.gui.designer.drawing_canvas import DrawingCanvas
+from cnnstudio.gui.documents import file_stem
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Panel
@@ -66,7 +67,7 @@ class DrawingView(Panel):
             ("zoomOut", "−", "Smaller", lambda: self.canvas.zoom(-1)),
             ("zoomIn", "+", "Larger", lambda: self.canvas.zoom(1)),
             ("zoomFit", "Fit", "Fit to the room that there is", self.canvas.fit),
-            ("saveDrawing", "Save…", "Save the drawing as SVG or PNG", self.save),
+            ("saveDrawing", "Save…", "Save the drawing as SVG or PNG", self._on_save),
         ):
             button = QToolButton()
             button.setObjectName(name)
@@ -109,29 +110,31 @@ class DrawingView(Panel):
         first = layer_words(self._project.analysis[selection[0]])
         return first if len(selection) == 1 else f"{first}, and {len(selection) - 1} more"
 
+    def _on_save(self) -> None:
+        ask_and_save(self, self._project)
+
     def _on_chosen(self, node_id: object) -> None:
         if node_id is None:
             self._project.select(())
         else:
             self._project.select((str(node_id),))
 
-    # As a file
 
-    def save(self) -> None:
-        """Asks where to, and writes the drawing there."""
-        name, chosen = QFileDialog.getSaveFileName(
-            self,
-            "Save the drawing",
-            f"{self._project.network.name}.svg",
-            ";;".join(_FILTERS),
-            next(words for words, (_, scheme) in _FILTERS.items() if scheme == theme().scheme),
-        )
-        if name:
-            suffix, scheme = _FILTERS.get(chosen, (".svg", theme().scheme))
-            path = Path(name)
-            if path.suffix.lower() not in (".svg", ".png"):
-                path = path.with_name(path.name + suffix)
-            self._project.attempt(lambda: save_drawing(self._project.analysis, path, scheme))
+def ask_and_save(parent: QWidget, project: Project) -> None:
+    """Asks where to save the drawing of the project's network, as what and in which colours, and does it."""
+    name, chosen = QFileDialog.getSaveFileName(
+        parent,
+        "Save the drawing",
+        f"{file_stem(project.network.name)}.svg",
+        ";;".join(_FILTERS),
+        next(words for words, (_, scheme) in _FILTERS.items() if scheme == theme().scheme),
+    )
+    if name:
+        suffix, scheme = _FILTERS.get(chosen, (".svg", theme().scheme))
+        path = Path(name)
+        if path.suffix.lower() not in (".svg", ".png"):
+            path = path.with_name(path.name + suffix)
+        project.attempt(lambda: save_drawing(project.analysis, path, scheme))
 
 
 def save_drawing(analysis: Analysis, path: Path, scheme: Scheme) -> None:

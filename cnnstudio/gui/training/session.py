@@ -14,13 +14,14 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from cnnstudio.data.dataset import Dataset
-from cnnstudio.data.progress import Cancelled
+from cnnstudio.data.progress import CancelFunction, Cancelled, ProgressFunction
 from cnnstudio.data.progress import Progress as DataProgress
 from cnnstudio.data.sources import find_source
 from cnnstudio.design.network import Network
@@ -170,6 +171,12 @@ class TrainingSession(QObject):
         self._do(lambda: self._run_job(job))
         return job
 
+    def fetch(
+        self, name: str, on_done: Callable[[Dataset], object], on_error: Callable[[str], object]
+    ) -> Job:
+        """Gets a data set to look at; a training that follows has it at once, one under way comes first."""
+        return self.run_job(partial(self._dataset_of, name), on_done, on_error)
+
     def shutdown(self, seconds: float = 3.0) -> bool:
         """Stops everything, keeps the checkpoint and ends the thread; False where it did not end in time."""
         self._control.request_stop()
@@ -248,18 +255,23 @@ class TrainingSession(QObject):
                 self._probe = None
 
     def _load(self, name: str, control: Control) -> Dataset:
+        """The data set to train with; tells everybody of it."""
+        dataset = self._dataset_of(name, self._tell_loading, control.stop.is_set)
+        loaded = (name, dataset)
+        self._tell(lambda: self.dataset_loaded.emit(loaded))
+        self._tell_loading(DataProgress(0, None, "Getting ready"))
+        return dataset
+
+    def _dataset_of(self, name: str, progress: ProgressFunction, cancelled: CancelFunction) -> Dataset:
         """The data set, from memory where it is a built-in one and was the last."""
         source = find_source(name)
         dataset = self._dataset
         if dataset is None or not source.built_in or dataset.name != source.name:
             # Two data sets need not fit into memory.
             self._dataset = dataset = None
-            dataset = source.load(self._tell_loading, control.stop.is_set)
+            dataset = source.load(progress, cancelled)
             # A folder's pictures may change, and so may the folder that a name stands for.
             self._dataset = dataset if source.built_in else None
-        loaded = (name, dataset)
-        self._tell(lambda: self.dataset_loaded.emit(loaded))
-        self._tell_loading(DataProgress(0, None, "Getting ready"))
         return dataset
 
     def _run_job(self, job: Job) -> None:
