@@ -205,10 +205,11 @@ def skipped_pixels(lines: Lines) -> Iterator[Advice]:
         layer, shape = report.node.layer, report.input
         if shape is None or not shape.is_picture or report.problem is not None:
             continue
-        kernel, stride = (window := layer.window(shape)).kernel, window.stride
+        window = layer.window(shape)
+        stride, kernel = (int(window.stride[0]), int(window.stride[1])), window.field
         if kernel is None or not any(side < step for side, step in zip(kernel, stride, strict=True)):
             continue
-        needed = max(int(stride[0]), int(kernel[0])), max(int(stride[1]), int(kernel[1]))
+        needed = max(stride[0], kernel[0]), max(stride[1], kernel[1])
         wider = [{name: needed} for name in ("kernel_size", "pool_size")]
         fitting = [values for values in wider if layer.taking(values) != layer]
         words = f"make its window {times(needed)}"

@@ -137,7 +137,8 @@ def _row(old: LayerReport | None, new: LayerReport | None) -> PreviewRow:
     status: Literal["added", "changed", "removed"] = "changed"
     if old is None or new is None:
         status = "added" if old is None else "removed"
-    return PreviewRow(node.id, node.title, old and old.output, new and new.output, status)
+    shapes = [report.output if report is not None else None for report in (old, new)]
+    return PreviewRow(node.id, node.title, shapes[0], shapes[1], status)
 
 
 def _changed(old: LayerReport, new: LayerReport) -> bool:
