@@ -7,6 +7,7 @@ analysis to the next, so that after an edit only what it touched is worked out a
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -159,9 +160,9 @@ def _row(node: Node, context: _Context) -> Row:
         depth,
         first.input,
         first.output,
-        sum(part.parameters * count for part, count in zip(parts, counts, strict=True)),
-        sum(part.macs * count for part, count in zip(parts, counts, strict=True)),
-        sum(part.activations * count for part, count in zip(parts, counts, strict=True)),
+        sum(map(operator.mul, [part.parameters for part in parts], counts)),
+        sum(map(operator.mul, [part.macs for part in parts], counts)),
+        sum(map(operator.mul, [part.activations for part in parts], counts)),
         _at_most(beyond.field or size, size) if first.output else None,
         beyond,
         _first_problem(node, context),

@@ -6,7 +6,7 @@ it touched is asked again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -44,7 +44,6 @@ class Flow:
     parameters: int
     macs: int
     activations: int
-    window: Window
     parts: tuple[Part, ...]
 
     @property
@@ -103,14 +102,13 @@ class Asker:
             part = known.last if known is not None and known.last.input is shape else self._part(node, shape)
             parts.append(part)
             shape = part.output
-        return _flow(first, (shape,), _in_a_row(parts), parts)
+        return _flow(first, (shape,), parts)
 
     def fan(self, nodes: tuple[Node, ...], shape: Shape | None) -> Flow:
         """The nodes side by side."""
         parts = [self._part(node, shape) for node in nodes]
-        branches = [part for node, part in zip(nodes, parts, strict=True) if node.is_active]
-        ends = tuple(part.output for part in branches)
-        return _flow(shape, ends, _side_by_side(part.window for part in branches), parts)
+        ends = tuple(part.output for node, part in zip(nodes, parts, strict=True) if node.is_active)
+        return _flow(shape, ends, parts)
 
     def _part(self, node: Node, shape: Shape | None) -> Part:
         known = self._memory.get(id(node))
@@ -150,7 +148,7 @@ class Asker:
             sum(flow.parameters * count for flow, count in bodies),
             sum(flow.macs * count for flow, count in bodies),
             sum(flow.activations * count for flow, count in bodies),
-            _repeated(bodies),
+            _side_by_side(node.children, bodies[0][0]) if group.branches else _in_a_row(bodies),
             bodies=bodies,
         )
         if not node.is_active:
@@ -184,7 +182,7 @@ class Asker:
         return tuple(bodies)
 
 
-def _flow(shape: Shape | None, ends: tuple[Shape | None, ...], window: Window, parts: Sequence[Part]) -> Flow:
+def _flow(shape: Shape | None, ends: tuple[Shape | None, ...], parts: Sequence[Part]) -> Flow:
     return Flow(
         shape,
         ends,
@@ -192,30 +190,28 @@ def _flow(shape: Shape | None, ends: tuple[Shape | None, ...], window: Window, p
         sum([part.parameters for part in parts]),
         sum([part.macs for part in parts]),
         sum([part.activations for part in parts]),
-        window,
         tuple(parts),
     )
 
 
-def _in_a_row(parts: Iterable[Part]) -> Window:
-    window = POINT
-    for part in parts:
-        window = window.then(part.window)
-    return window
-
-
-def _side_by_side(windows: Iterable[Window]) -> Window:
-    window = POINT
-    for other in windows:
-        window = window.beside(other)
-    return window
-
-
-def _repeated(bodies: Sequence[tuple[Flow, int]]) -> Window:
+def _in_a_row(bodies: Sequence[tuple[Flow, int]]) -> Window:
+    """What the end of the last copy sees."""
     window = POINT
     for flow, count in bodies:
+        once = POINT
+        for part in flow.parts:
+            once = once.then(part.window)
         for _ in range(count):
-            window = window.then(flow.window)
+            window = window.then(once)
+    return window
+
+
+def _side_by_side(nodes: Sequence[Node], flow: Flow) -> Window:
+    """What the branches see together."""
+    window = POINT
+    for node, part in zip(nodes, flow.parts, strict=True):
+        if node.is_active:
+            window = window.beside(part.window)
     return window
 
 

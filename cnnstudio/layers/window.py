@@ -10,6 +10,8 @@ from fractions import Fraction
 _FAR = 2**31
 _NEAR = Fraction(1, _FAR)
 
+_ONE, _ZERO = (1, 1), (0, 0)
+
 Pixels = int | Fraction
 Pair = tuple[Pixels, Pixels]
 
@@ -51,16 +53,18 @@ class Window:
         """This window with `following` applied to its output."""
         if self.kernel is None or following.kernel is None:
             return WHOLE
+        # Most layers see just what the layer before them sees, and this is asked for every layer of a design.
+        if following.kernel == _ONE and following.stride == _ONE and following.start == _ZERO:
+            return self
         (height, width), (down, right) = self.kernel, self.stride
         (top, left), (below, beside) = self.start, following.start
-        return Window(
-            (
-                _short(height + (following.kernel[0] - 1) * down),
-                _short(width + (following.kernel[1] - 1) * right),
-            ),
-            (_step(down * following.stride[0]), _step(right * following.stride[1])),
-            (_short(top + below * down), _short(left + beside * right)),
-        )
+        kernel = height + (following.kernel[0] - 1) * down, width + (following.kernel[1] - 1) * right
+        stride = down * following.stride[0], right * following.stride[1]
+        start = top + below * down, left + beside * right
+        if max(*kernel, *stride, *start) > _FAR or min(*start) < -_FAR or min(*stride) < 1:
+            kernel, start = (_short(kernel[0]), _short(kernel[1])), (_short(start[0]), _short(start[1]))
+            stride = _step(stride[0]), _step(stride[1])
+        return Window(kernel, stride, start)
 
     def beside(self, other: Window) -> Window:
         """What a value sees that is made of one value of each, at the same place."""
