@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 from cnnstudio import __version__
 from cnnstudio.data.sources import find_source
 from cnnstudio.design.templates import templates
+from cnnstudio.gui.designer.advice_desk import advice_desk
 from cnnstudio.gui.main_window import MainWindow
 from cnnstudio.gui.mistakes import tell_mistakes
 from cnnstudio.gui.project import Project
@@ -55,6 +56,7 @@ def create_window(path: str | Path | None = None) -> MainWindow:
     project = Project()
     session = TrainingSession()
     project.open_network(templates()["lesson-32"].network, None)
+    advice_desk(project).remember_in(settings)
     window = MainWindow(project, session, settings, recover=path is None)
     project.set_dataset(_first_dataset(settings), None)
     # How the window begins is nothing to undo.

@@ -74,10 +74,8 @@ class AdviceDesk(QObject):
         self._later.start(0)
 
     def _work_out(self) -> None:
-        try:
-            from cnnstudio.design.advice import advise
-        except ModuleNotFoundError:
-            return
+        from cnnstudio.design.advice import advise
+
         before, self._all = self._all, advise(self._project.analysis)
         if self._all != before:
             self._tell()

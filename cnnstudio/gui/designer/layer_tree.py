@@ -397,15 +397,14 @@ class LayerTree(DropView):
     def context_menu(self) -> QMenu:
         """What can be done with the selected layers."""
         menu = QMenu(self)
-        history = ("actionUndo", "actionRedo")
+        of_the_whole = ("actionUndo", "actionRedo", "actionAdvice")
         mends = [self._actions[name] for name in ("actionMend", "actionPreviewMend")]
         possible = [action for action in mends if action.isEnabled()]
         if possible:
             menu.addActions(possible)
             menu.addSeparator()
-        menu.addActions(
-            [action for name, action in self._actions.items() if name not in history and action not in mends]
-        )
+        own = [action for name, action in self._actions.items() if name not in of_the_whole]
+        menu.addActions([action for action in own if action not in mends])
         return menu
 
 
