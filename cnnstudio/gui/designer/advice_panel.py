@@ -37,11 +37,9 @@ class AdviceButton(QPushButton):
 
     def open_panel(self) -> None:
         """Opens the card, also where all advice was dismissed."""
-        if self._panel is None or self._panel.parentWidget() is not self.window():
+        if self._panel is None:
             self._panel = AdvicePanel(self._project, self.window())
-        # The card comes where the button is, or would be.
-        place = self.mapTo(self.parentWidget(), self.rect().topLeft())
-        self._panel.open(self.parentWidget(), QRect(place, self.sizeHint()))
+        self._panel.open(self, self.rect())
 
     def _show(self, *_: object) -> None:
         shown = advice_desk(self._project).shown
@@ -61,6 +59,7 @@ class AdvicePanel(Overlay):
         self._calm = Label(_CALM, "help", "secondary", wrap=True)
         self._tips = AdviceColumn(project, names_layers=True)
         self._scroll = QScrollArea()
+        self._content = QWidget()
         self._bring_back = QPushButton()
         self._close = QPushButton("Close")
         self._compose()
@@ -72,7 +71,7 @@ class AdvicePanel(Overlay):
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        content = QWidget()
+        content = self._content
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._tips)
@@ -124,7 +123,6 @@ class AdvicePanel(Overlay):
 
     def _fit(self) -> None:
         """As high as the tips are, if the window has the room."""
-        content = self._scroll.widget()
-        wanted = content.heightForWidth(self.width() - 28)
-        most = round(self.parentWidget().height() * _LARGEST_SHARE)
+        wanted = self._content.heightForWidth(self.width() - 28)
+        most = round(self.window().height() * _LARGEST_SHARE)
         self._scroll.setFixedHeight(max(min(wanted, most), 0))

@@ -55,7 +55,8 @@ class Overlay(QFrame):
     def show_at(self, widget: QWidget, rect: QRect) -> None:
         """Shows it below `rect` of `widget`, or above where there is more room; always in the window."""
         self._anchor = (widget, rect)
-        layout, window = self.layout(), self.parentWidget()
+        # Its parent is the window, to which it belongs for good.
+        layout, window = self.layout(), self.window()
         if layout is not None:
             layout.activate()
         room = window.rect().adjusted(_EDGE, _EDGE, -_EDGE, -_EDGE)
