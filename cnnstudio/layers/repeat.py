@@ -24,3 +24,7 @@ class Repeat(Group):
 
     def copies(self) -> int:
         return self.times
+
+    @classmethod
+    def of_copies(cls, times: int) -> Repeat:
+        return cls(times=times)

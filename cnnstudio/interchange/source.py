@@ -1,0 +1,93 @@
+"""A text as a syntax tree, with limits that keep whatever it holds from costing much; and what reading it gives."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import textwrap
+import tokenize
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from cnnstudio.design.network import Network
+from cnnstudio.interchange.chain import CodeError
+from cnnstudio.layers.params import shorten
+
+MAXIMUM_CHARACTERS = 2_000_000
+MAXIMUM_NOTES = 100
+_LONGEST_NOTE = 240
+
+Language = Literal["keras", "pytorch"]
+
+
+@dataclass(frozen=True, order=True)
+class Note:
+    """What of the code is not in the design as it stands there, in one sentence; `line` counts from 1."""
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A design read from code, and what the code says of its training: `recipe` has the keys of a recipe file."""
+
+    network: Network
+    recipe: Mapping[str, Any]
+    notes: tuple[Note, ...]
+    language: Language
+
+
+@dataclass
+class Notes:
+    """Collects notes while a text is read: each once, in the order of the lines, and not without end."""
+
+    _found: dict[Note, None] = field(default_factory=dict)
+
+    def add(self, line: int, text: str) -> None:
+        if len(self._found) < MAXIMUM_NOTES:
+            self._found[Note(line, shorten(text, _LONGEST_NOTE))] = None
+
+    def all(self) -> tuple[Note, ...]:
+        return tuple(sorted(self._found))
+
+
+def parse(text: str) -> ast.Module:
+    """The syntax tree of a program. Raises CodeError for what is none, with the line."""
+    if len(text) > MAXIMUM_CHARACTERS:
+        raise CodeError(
+            f"the code is longer than {MAXIMUM_CHARACTERS:,} characters, so it is no listing of a network"
+        )
+    if not text.strip():
+        raise CodeError("there is no code in it")
+    try:
+        return ast.parse(_without_shell(textwrap.dedent(text.lstrip("\ufeff"))))
+    except SyntaxError as error:
+        raise CodeError(f"line {error.lineno or 1}: this is not Python ({_reason(error)})") from None
+    except (RecursionError, MemoryError):
+        raise CodeError("brackets or signs stand too deep in each other, so this cannot be read") from None
+    except ValueError:
+        raise CodeError("there are null characters in it, so this is not Python") from None
+
+
+def _reason(error: SyntaxError) -> str:
+    return shorten((error.msg or "it cannot be understood").rstrip("."), 80)
+
+
+def _without_shell(text: str) -> str:
+    """The text with the lines emptied that notebooks give to the shell: `!pip install keras`, `%matplotlib`."""
+    return re.sub(r"^[ \t]*[!%][a-zA-Z].*$", "", text, flags=re.MULTILINE)
+
+
+def comments(text: str) -> list[tuple[int, str]]:
+    """The comments of a program with their lines; as many as can be read."""
+    found: list[tuple[int, str]] = []
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(textwrap.dedent(text)).readline):
+            if token.type == tokenize.COMMENT:
+                found.append((token.start[0], token.string.lstrip("# ")))
+    except (tokenize.TokenError, SyntaxError):
+        pass
+    return found
