@@ -15,6 +15,8 @@ from cnnstudio.gui.widgets.overlay import Overlay
 from cnnstudio.words import plural
 
 _WIDTH = 460
+_MOST = 20
+"""Cards at once: more of them nobody reads, and each takes time to make."""
 _LARGEST_SHARE = 0.62
 """Of the window's height, for the cards."""
 _CALM = "The network trains without them; each may make it learn better or cost less."
@@ -58,12 +60,13 @@ class AdvicePanel(Overlay):
         self._title = Label(role="title")
         self._calm = Label(_CALM, "help", "secondary", wrap=True)
         self._tips = AdviceColumn(project, names_layers=True)
+        self._more = Label("", "help", "secondary", wrap=True)
         self._scroll = QScrollArea()
         self._content = QWidget()
         self._bring_back = QPushButton()
         self._close = QPushButton("Close")
         self._compose()
-        self._desk.changed.connect(self._fill)
+        self._desk.changed.connect(self._on_changed)
 
     def _compose(self) -> None:
         self._title.setObjectName("adviceTitle")
@@ -75,6 +78,7 @@ class AdvicePanel(Overlay):
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._tips)
+        column.addWidget(self._more)
         column.addStretch()
         self._scroll.setWidget(content)
         self._scroll.viewport().setAutoFillBackground(False)
@@ -108,18 +112,23 @@ class AdvicePanel(Overlay):
         super().showEvent(event)
         self._fit()
 
-    def _fill(self, *_: object) -> None:
+    def _on_changed(self, _: object) -> None:
+        if self.isVisible():
+            self._fill()
+            self.place_again()
+
+    def _fill(self) -> None:
         shown, dismissed = self._desk.shown, self._desk.dismissed
-        had_focus = self.holds_focus
         self._title.setText(plural(len(shown), "tip") if shown else "No tips")
         self._calm.setVisible(bool(shown))
-        self._tips.show_advice(shown)
+        self._tips.show_advice(shown[:_MOST])
+        more = len(shown) - _MOST
+        self._more.setText(f"And {plural(more, 'more tip')}; a lamp marks the rows that have one.")
+        self._more.setVisible(more > 0)
         self._scroll.setVisible(bool(shown))
         self._bring_back.setVisible(bool(dismissed))
         self._bring_back.setText(f"Show {plural(len(dismissed), 'dismissed tip')} again")
         self._fit()
-        if had_focus and self.isVisible():
-            self.place_again()
 
     def _fit(self) -> None:
         """As high as the tips are, if the window has the room."""

@@ -207,6 +207,19 @@ def test_what_was_dismissed_can_be_brought_back(
     assert desk.dismissed == ()
 
 
+def test_very_much_advice_is_told_in_part(
+    layers: LayerList, project: Project, desk: AdviceDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = tuple(Advice("dense_1", f"rule-{number}:dense_1", "A tip", "A reason") for number in range(300))
+    monkeypatch.setattr("cnnstudio.design.advice.advise", lambda analysis: many)
+    project.edit("delete Conv2D", edits.remove(project.network, ["conv2d_1"]))
+    QApplication.processEvents()
+    shown = panel(layers, project)
+    assert len(buttons(shown, "dismissAdvice")) == 20
+    texts = [label.text() for label in shown.findChildren(QLabel) if not label.isHidden()]
+    assert "And 280 more tips; a lamp marks the rows that have one." in texts
+
+
 # Remembering
 
 
