@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -160,17 +160,14 @@ class Sides(Parameter):
     maximum: int = 1024
 
     def check(self, value: Any) -> Edges:
-        if isinstance(value, int) and not isinstance(value, bool):
-            value = (value, value)
-        if not isinstance(value, list | tuple) or len(value) != 2:
+        pairs = [_both(each) for each in _both(value) or ()]
+        if len(pairs) != 2 or None in pairs:
             raise ParameterError(
                 f"two pairs of whole numbers, (top, bottom) and (left, right), are needed, not {shown(value)}"
             )
-        side = Pair(self.name, None, minimum=self.minimum, maximum=self.maximum)
-        rows, columns = side.check(value[0]), side.check(value[1])
-        assert rows, "only an optional pair may be empty"
-        assert columns, "only an optional pair may be empty"
-        return rows, columns
+        side = Integer(self.name, None, minimum=self.minimum, maximum=self.maximum)
+        (top, bottom), (left, right) = (map(side.check, pair or ()) for pair in pairs)
+        return (top, bottom), (left, right)
 
     def to_json(self, value: Any) -> Any:
         return [list(pair) for pair in value]
@@ -182,6 +179,13 @@ class Sides(Parameter):
         if top == bottom and left == right:
             return f"{top} above and below, {left} left and right"
         return f"{top} above, {bottom} below, {left} left, {right} right"
+
+
+def _both(value: Any) -> Sequence[Any] | None:
+    """Two values as they are, one number as both; None for anything else."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value, value
+    return value if isinstance(value, list | tuple) and len(value) == 2 else None
 
 
 def integer(

@@ -76,16 +76,14 @@ class SqueezeExcite(Layer):
     advice: ClassVar[str] = "Use it after convolutions, for a little more accuracy at hardly any cost."
     order: ClassVar[int] = 4
 
-    ratio: int = integer(
-        16, maximum=65_536, help="so many times fewer numbers in between than there are feature maps"
-    )
+    ratio: int = integer(16, maximum=65_536, help="feature maps for each number in between")
     activation: str = activation_choice("relu", help="what is applied to the numbers in between")
 
     pytorch_helper: ClassVar[str] = _HELPER
     keras_helper: ClassVar[str] = _KERAS_HELPER
 
     def summary(self) -> str:
-        text = f"1/{self.ratio} of the channels in between"
+        text = f"ratio {self.ratio}"
         return text if self.activation == "relu" else f"{text}, {self.activation}"
 
     def without_softmax(self) -> Self:

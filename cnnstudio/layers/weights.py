@@ -116,23 +116,12 @@ def frozen(layer: nn.Module, *names: str) -> nn.Module:
 def initializer_choice(*, dirac: bool) -> Any:
     """A dataclass field for how a layer's weights begin; `dirac` is for convolutions only."""
     known = (*_INITIALIZERS, "dirac") if dirac else _INITIALIZERS
-    return choice(
-        "auto",
-        known,
-        label="Weights begin",
-        help="“auto” is PyTorch's own way" + (", “dirac” hands the channels on as they are" if dirac else ""),
-    )
+    return choice("auto", known, label="Initial weights", help="“auto” is PyTorch's own way")
 
 
 def l2_number() -> Any:
-    """A dataclass field for the L2 penalty on a layer's weights."""
-    return number(
-        0.0,
-        minimum=0.0,
-        maximum=1.0,
-        label="L2 penalty",
-        help="the loss grows by this times the sum of the squared weights",
-    )
+    """A dataclass field for the L2 penalty on a layer's weights: the loss grows by it times their squares."""
+    return number(0.0, minimum=0.0, maximum=1.0, label="L2 penalty", help="on large weights, in the loss")
 
 
 def prepared(layer: Weighty, initializer: str, kernel_l2: float) -> Weighty:

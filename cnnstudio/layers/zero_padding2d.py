@@ -21,7 +21,9 @@ class ZeroPadding2D(Layer):
     )
     order: ClassVar[int] = 2
 
-    padding: tuple[tuple[int, int], tuple[int, int]] = sides(1, maximum=255, help="pixels to add", unit="pixels")
+    padding: tuple[tuple[int, int], tuple[int, int]] = sides(
+        1, maximum=255, help="pixels to add", unit="pixels"
+    )
 
     def output_shape(self, shape: Shape) -> Shape:
         require_picture(shape)

@@ -22,9 +22,11 @@ from cnnstudio.layers.params import (
     parameters,
     shorten,
     shown,
+    sides,
     values_from_json,
     values_to_json,
 )
+from cnnstudio.layers.zero_padding2d import ZeroPadding2D
 from tests.strategies import values
 
 
@@ -36,6 +38,7 @@ class Sample:
     big_one: bool = flag(False, help="whether")
     size: tuple[int, int] = pair((1, 2), maximum=4, help="how large")
     step: tuple[int, int] | None = pair(None, maximum=4, help="how far", optional=True, empty="all the way")
+    border: tuple[tuple[int, int], tuple[int, int]] = sides(1, maximum=4, help="how much around")
     note: str = "no parameter"
 
     def __post_init__(self) -> None:
@@ -51,6 +54,7 @@ def test_parameters_are_read_from_the_type_and_from_a_value() -> None:
         "big_one",
         "size",
         "step",
+        "border",
     ]
     assert [each.label for each in parameters(Sample)] == [
         "Count",
@@ -59,6 +63,7 @@ def test_parameters_are_read_from_the_type_and_from_a_value() -> None:
         "Big one",
         "Size",
         "Step",
+        "Border",
     ]
     assert parameters(Sample)[0].unit == "pieces"
 
@@ -68,6 +73,8 @@ def test_parameters_are_read_from_the_type_and_from_a_value() -> None:
     [
         *(("count", 2, 2), ("count", 9.0, 9), ("share", 0.25, 0.25), ("big_one", True, True)),
         *(("size", 4, (4, 4)), ("size", [1, 4], (1, 4)), ("size", (2.0, 3), (2, 3)), ("step", None, None)),
+        *(("border", 2, ((2, 2), (2, 2))), ("border", [0, 3], ((0, 0), (3, 3)))),
+        *(("border", [[0, 1], (2, 3)], ((0, 1), (2, 3))), ("border", (4, [2, 3.0]), ((4, 4), (2, 3)))),
     ],
 )
 def test_a_value_becomes_one_of_the_parameters_own_type(name: str, value: Any, taken: Any) -> None:
@@ -99,6 +106,18 @@ def test_a_value_becomes_one_of_the_parameters_own_type(name: str, value: Any, t
         ("size", 5, "5 is out of range: 1 to 4 is possible"),
         ("size", None, "two whole numbers, height and width, are needed, not null"),
         ("size", {}, "two whole numbers, height and width, are needed, not an object"),
+        ("border", 5, "5 is out of range: 0 to 4 is possible"),
+        ("border", [[0, 1], [2, 7]], "7 is out of range: 0 to 4 is possible"),
+        ("border", [[0, 1], [2, True]], "a whole number from 0 to 4 is needed, not true"),
+        *(
+            (
+                "border",
+                value,
+                "two pairs of whole numbers, (top, bottom) and (left, right), are needed, "
+                f"not {shown(value)}",
+            )
+            for value in (None, True, "1", [1], [1, 2, 3, 4], [[1, 2], [3]], [[1, 2], None], {})
+        ),
     ],
     ids=shown,
 )
@@ -118,7 +137,7 @@ def test_an_unknown_name_is_answered_with_those_that_exist() -> None:
     with pytest.raises(ParameterError) as caught:
         values_from_json(Sample, {"colr": 1})
     assert str(caught.value) == (
-        "colr: Sample has no such parameter; it has count, share, colour, big_one, size, step"
+        "colr: Sample has no such parameter; it has count, share, colour, big_one, size, step, border"
     )
 
 
@@ -138,8 +157,10 @@ def test_every_value_of_the_range_goes_through_json_unchanged(parameter: Any, da
 
 def test_texts_for_people() -> None:
     assert [each.text(getattr(Sample(), each.name)) for each in parameters(Sample)] == [
-        *("3", "0.5", "red", "off", "1 × 2", "all the way")
+        *("3", "0.5", "red", "off", "1 × 2", "all the way", "1 on each side")
     ]
+    assert ZeroPadding2D((1, 2)).summary() == "1 above and below, 2 left and right"
+    assert ZeroPadding2D(((1, 2), (0, 3))).summary() == "1 above, 2 below, 0 left, 3 right"
     assert Conv2D(8, 5, 2, "same", activation="relu").summary() == "8 filters 5 × 5, stride 2, same, relu"
 
 

@@ -32,7 +32,7 @@ _LOCALE = QLocale(QLocale.Language.English, QLocale.Country.UnitedStates)
 _DECIMALS = 12
 _MARGINS = (8, 0, 2, 0)
 """Around the text of a spin box, which takes no padding from the style sheet."""
-_EDGES = "top", "bottom", "left", "right"
+_EDGES = {"top": "↑", "bottom": "↓", "left": "←", "right": "→"}
 _WIDE = 1000.0
 """A number whose range spans more than this factor is stepped through as 1, 2, 5, 10, 20 …"""
 
@@ -325,8 +325,9 @@ class SidesField(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(4)
         for number, (field, name) in enumerate(zip(self._fields, _EDGES, strict=True)):
-            label = QLabel(name)
-            label.setBuddy(field)
+            label = QLabel(_EDGES[name])
+            label.setToolTip(name)
+            field.setToolTip(name)
             field.edited.connect(self._on_edited)
             field.mistaken.connect(self.mistaken.emit)
             field.finished.connect(self.finished.emit)

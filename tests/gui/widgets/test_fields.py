@@ -17,9 +17,10 @@ from cnnstudio.gui.widgets.fields import (
     IntegerField,
     NumberField,
     PairField,
+    SidesField,
     make_field,
 )
-from cnnstudio.layers.params import Choice, Flag, Integer, Number, Pair, Parameter
+from cnnstudio.layers.params import Choice, Flag, Integer, Number, Pair, Parameter, Sides
 
 KEY = Qt.Key
 
@@ -30,6 +31,7 @@ WORD = Choice("padding", "valid", "", "Padding", choices=("valid", "same"))
 SWITCH = Flag("use_bias", True, "", "Bias")
 SIZE = Pair("kernel_size", (3, 3), "", "Kernel size", maximum=255)
 STRIDE = Pair("strides", None, "", "Strides", maximum=255, optional=True, empty="as pool size")
+BORDER = Sides("padding", ((1, 1), (1, 1)), "pixels to add", "Padding", maximum=255)
 
 
 class Heard:
@@ -66,6 +68,7 @@ def retype(qtbot: QtBot, field: QWidget, text: str) -> None:
         (SIZE, PairField, (5, 3)),
         (STRIDE, PairField, None),
         (STRIDE, PairField, (2, 2)),
+        (BORDER, SidesField, ((0, 1), (2, 3))),
     ],
 )
 def test_each_kind_of_parameter_has_its_field(
@@ -190,6 +193,19 @@ def test_a_pair_gives_both_sides(qtbot: QtBot) -> None:
     field.set_value((3, 3))
     retype(qtbot, field.findChild(IntegerField, "kernel_size_width"), "5")
     assert heard.values == [(3, 5)]
+
+
+def test_each_side_of_a_border_is_a_field_of_its_own(qtbot: QtBot) -> None:
+    field, heard = shown(qtbot, BORDER)
+    field.set_value(((0, 1), (2, 3)))
+    spin_boxes = {box.objectName(): box for box in field.findChildren(IntegerField)}
+    assert list(spin_boxes) == ["padding_top", "padding_bottom", "padding_left", "padding_right"]
+    assert [box.value() for box in spin_boxes.values()] == [0, 1, 2, 3]
+    assert spin_boxes["padding_left"].accessibleName() == "Padding, left"
+    retype(qtbot, spin_boxes["padding_left"], "7")
+    assert heard.values == [((0, 1), (7, 3))]
+    retype(qtbot, spin_boxes["padding_right"], "300")
+    assert heard.mistakes[-1] == "300 is out of range: 0 to 255 is possible."
 
 
 def test_an_optional_pair_can_follow_the_pool(qtbot: QtBot) -> None:
