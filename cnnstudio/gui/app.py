@@ -19,6 +19,7 @@ from cnnstudio.gui.mistakes import tell_mistakes
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.settings import Settings
 from cnnstudio.gui.theme import theme
+from cnnstudio.gui.tidying import collect_seldom
 from cnnstudio.gui.training.session import TrainingSession
 from cnnstudio.gui.training.worker import threads_left
 from cnnstudio.home import home
@@ -101,6 +102,7 @@ def main(path: str | None = None) -> int:
     window = create_window(path)
     tell_mistakes(lambda sentence: window.notice.show_sentence(sentence, wrong=True))
     window.show()
+    collect_seldom()
     status = app.exec()
     if threads_left():
         logging.shutdown()

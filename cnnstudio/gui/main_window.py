@@ -37,6 +37,7 @@ from cnnstudio.gui.notice import NoticeBar
 from cnnstudio.gui.project import Project, Question
 from cnnstudio.gui.settings import Settings
 from cnnstudio.gui.status import StatusLine
+from cnnstudio.gui.tidying import Tidying
 from cnnstudio.gui.training.panel import TrainingPanel
 from cnnstudio.gui.training.session import State, TrainingSession
 
@@ -65,6 +66,7 @@ class MainWindow(QMainWindow):
         self._preload = QTimer(self)
         self._preload.setSingleShot(True)
         self._preload.timeout.connect(session.preload)
+        self._tidying = Tidying(project, self)
         self.documents = Documents(project, settings, self, recover=recover)
         self.export_action = make_action(
             self, "actionExport", "&Export…", self.show_export_dialog, "Ctrl+E", "export"
@@ -304,6 +306,7 @@ class MainWindow(QMainWindow):
         self.settings.set_bytes("layout", self.saveState(_LAYOUT_VERSION))
         self.settings.save()
         self._preload.stop()
+        self._tidying.end()
         self.session.shutdown(_CLOSE_SECONDS)
         self.documents.close()
         event.accept()

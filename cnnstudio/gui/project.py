@@ -142,8 +142,8 @@ class Project(QObject):
     ) -> None:
         """Makes `network` the design, as one undo step; `text` "move Conv2D" gives "Undo move Conv2D".
 
-        `select` are the layers to select afterwards, `recipe` is what to train it with from now on. Edits in a
-        row with the same `merge` become one step.
+        `select` are the layers to select afterwards, `recipe` is what to train it with from now on. Edits in
+        a row with the same `merge` become one step.
         """
         selection = self._selection if select is None else tuple(select)
         state = dataclasses.replace(self._state, network=network, recipe=recipe or self.recipe)
