@@ -45,6 +45,17 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def storage(size: int) -> str:
+    """Bytes as `640 B`, `12 kB`, `45 MB`, `1.3 GB`."""
+    value, unit = float(size), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        # 999.6 kB would round to "1000 kB".
+        if value < 999.5:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:,.1f} {unit}" if unit in ("GB", "TB") else f"{value:.0f} {unit}"
+
+
 def duration(seconds: float) -> str:
     """`12 s`, `1 m 5 s`, `2 h 5 m`, `3 d 4 h`: the two largest units."""
     left = max(round(seconds), 0)

@@ -152,6 +152,5 @@ def needed_memory(analysis: Analysis, recipe: Recipe) -> int:
 
     One step, with the optimizer's one or two numbers a weight, and the best weights.
     """
-    slots = int(recipe.momentum > 0) if recipe.optimizer == "sgd" else 2
-    step = batch_memory(analysis, recipe.batch_size, slots)
+    step = batch_memory(analysis, recipe.batch_size, recipe.optimizer_slots)
     return step.total + step.weights

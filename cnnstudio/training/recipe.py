@@ -74,6 +74,11 @@ class Recipe:
         except ParameterError as error:
             raise RecipeError(str(error)) from None
 
+    @property
+    def optimizer_slots(self) -> int:
+        """Numbers that the optimizer keeps for each weight."""
+        return int(self.momentum > 0) if self.optimizer == "sgd" else 2
+
     def to_json(self) -> dict[str, Any]:
         """The content of a recipe file."""
         return {"format": FORMAT, "version": VERSION, "name": self.name, **values_to_json(self)}

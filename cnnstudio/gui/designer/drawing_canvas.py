@@ -117,7 +117,8 @@ class DrawingCanvas(QScrollArea):
         if drawing is None:
             return
         if self._fits:
-            room = self.maximumViewportSize()
+            # Before it is laid out there is none.
+            room = self.maximumViewportSize().expandedTo(QSize(1, 1))
             down = room.height() / drawing.height
             whole = min(room.width() / drawing.width, down)
             # Where all of it would be too small it fills the height, if that is not too small as well.
@@ -211,10 +212,6 @@ class _Paper(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._renderer.render(painter, QRectF(self.rect()))
         self._paint_light(painter)
-        if self._canvas.hasFocus():
-            painter.setPen(QPen(theme().color("accent"), 1.5))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(QRectF(self.visibleRegion().boundingRect()).adjusted(1, 1, -1, -1), 6, 6)
         painter.end()
 
     def _paint_light(self, painter: QPainter) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from cnnstudio.gui.theme import theme
@@ -13,7 +13,7 @@ from cnnstudio.layers.window import WHOLE, Pixels, Window
 
 _MOST_MARGIN = 0.25
 """Of the picture's side, for what a value sees of the padding around it."""
-_CLOSEST = 4.0
+_CLOSEST = 6.0
 """Pixels of the screen between the dots of the grid; closer ones would be a grey area."""
 _MOVES = {
     Qt.Key.Key_Up: (-1, 0),
@@ -134,8 +134,8 @@ class FieldPicture(QWidget):
         rest.addRect(area)
         hole = QPainterPath()
         hole.addRect(seen)
-        veil = look.color("panel")
-        veil.setAlpha(170)
+        veil = QColor(look.color("panel"))
+        veil.setAlpha(150)
         painter.fillPath(rest.subtracted(hole), veil)
         painter.save()
         painter.setClipRect(QRectF(self.rect()))
@@ -158,7 +158,8 @@ class FieldPicture(QWidget):
         steps = float(window.stride[0]) * scale, float(window.stride[1]) * scale
         painter.setPen(QPen(theme().color("panel"), 0.7))
         painter.setBrush(theme().color("text"))
-        if min(steps) >= _CLOSEST:
+        # Of a stride of 1 every pixel is the middle of a field.
+        if min(steps) >= _CLOSEST and max(window.stride) > 1:
             radius = min(1.8, min(steps) / 5)
             for row in range(self._values[0]):
                 for column in range(self._values[1]):

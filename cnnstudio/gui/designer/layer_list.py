@@ -8,6 +8,7 @@ from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from cnnstudio.design.memory import batch_memory
 from cnnstudio.gui.designer import commands
 from cnnstudio.gui.designer.actions import actions
 from cnnstudio.gui.designer.advice_panel import AdviceButton
@@ -16,7 +17,7 @@ from cnnstudio.gui.designer.row_painter import Columns
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
-from cnnstudio.words import plural, rounded
+from cnnstudio.words import count, plural, rounded, storage
 
 _HINT = "Drop a layer anywhere in the list, press Enter in the palette, or type one here: conv 64 3 relu."
 
@@ -31,11 +32,14 @@ class LayerList(Panel):
         self._name = _NameField(project)
         self._totals = ElidedLabel(role="help", tone="secondary")
         self._totals.setObjectName("designTotals")
+        self._memory = Label(role="help", tone="secondary")
+        self._memory.setObjectName("designMemory")
         self.advice = AdviceButton(project)
         self._heads = _ColumnHeads(self.tree)
         self._compose()
         actions(project, self)["actionAdvice"].triggered.connect(lambda _: self.advice.open_panel())
         project.analysis_changed.connect(self._show_totals)
+        project.recipe_changed.connect(self._show_totals)
         self._show_totals()
 
     def minimumSizeHint(self) -> QSize:
@@ -48,8 +52,11 @@ class LayerList(Panel):
         head.addWidget(self._name)
         head.addWidget(self._totals, 1)
         head.addWidget(self.advice)
-        hint = ElidedLabel(_HINT, "help", "secondary")
-        hint.setContentsMargins(14, 6, 14, 10)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(14, 6, 14, 10)
+        foot.setSpacing(16)
+        foot.addWidget(ElidedLabel(_HINT, "help", "secondary"), 1)
+        foot.addWidget(self._memory)
         column = QVBoxLayout(self)
         # The rows reach to the border, which the panel draws.
         column.setContentsMargins(1, 1, 1, 1)
@@ -59,7 +66,7 @@ class LayerList(Panel):
         column.addWidget(Line())
         column.addWidget(self.tree, 1)
         column.addWidget(Line())
-        column.addWidget(hint)
+        column.addLayout(foot)
         for before, after in pairwise((self._name, self.advice, *self._heads.buttons, self.tree)):
             self.setTabOrder(before, after)
 
@@ -68,6 +75,17 @@ class LayerList(Panel):
         self._totals.set_whole(
             f"{plural(len(self._project.network), 'layer')} · {plural(analysis.parameters, 'parameter')}"
             f" · {rounded(analysis.macs)} multiply-adds"
+        )
+        recipe = self._project.recipe
+        memory = batch_memory(analysis, recipe.batch_size, recipe.optimizer_slots)
+        words = f"A batch of {count(recipe.batch_size)} takes {storage(memory.total)}"
+        self._memory.setText(words)
+        self._memory.setAccessibleName(words)
+        self._memory.setToolTip(
+            f"{words} of memory while it trains:\n"
+            f"{storage(memory.activations)} what the layers keep for the way back\n"
+            f"{storage(memory.weights)} weights, {storage(memory.gradients)} gradients, "
+            f"{storage(memory.optimizer)} optimizer"
         )
 
 

@@ -13,6 +13,7 @@ from cnnstudio.design import edits
 from cnnstudio.design.analysis import LayerReport
 from cnnstudio.design.network import Network, Place
 from cnnstudio.gui.designer import commands
+from cnnstudio.gui.designer.field_words import field_sentence
 from cnnstudio.gui.designer.row_content import spoken_row
 from cnnstudio.gui.designer.rows import INPUT, ROOT, Insert, Move, Rows, Step, changed_nodes, steps
 from cnnstudio.gui.project import Project
@@ -113,7 +114,7 @@ class LayerModel(QAbstractItemModel):
             case Qt.ItemDataRole.AccessibleTextRole:
                 return spoken_row(self._project, report)
             case Qt.ItemDataRole.AccessibleDescriptionRole:
-                return "" if report is None else report.node.layer.description
+                return "" if report is None else self._description(report)
             case Qt.ItemDataRole.UserRole:
                 return self.node_id(index)
         return None
@@ -125,7 +126,11 @@ class LayerModel(QAbstractItemModel):
             return f"{report.problem.sentence}."
         total = self._project.analysis.parameters
         share = f"\n{report.parameters / total:.1%} of all parameters" if report.parameters and total else ""
-        return f"{report.node.layer.description}{share}"
+        return f"{self._description(report)}{share}"
+
+    def _description(self, report: LayerReport) -> str:
+        field = field_sentence(report, self._project.network.input)
+        return f"{report.node.layer.description} {field}".strip()
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         node_id = self.node_id(index)

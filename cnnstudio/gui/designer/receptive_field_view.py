@@ -10,19 +10,19 @@ from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.design.analysis import LayerReport
 from cnnstudio.gui.dashboard.pictures import as_image
 from cnnstudio.gui.designer.field_picture import FieldPicture
+from cnnstudio.gui.designer.field_words import field_sentence, place_words
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.training.job import Job
 from cnnstudio.gui.training.session import TrainingSession
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Panel
 from cnnstudio.layers.base import UserError
-from cnnstudio.layers.shape import times
 from cnnstudio.layers.window import Window
 from cnnstudio.training.examples import examples
-from cnnstudio.words import count, percent, spoken
+from cnnstudio.words import count, spoken
 
 _PICTURES = 60
 _NO_LAYER = "Select a layer to see how much of a picture each of its values sees."
-_UNKNOWN = "What it sees is known once the mistake is mended."
+_UNKNOWN = "It is switched off, or a mistake has to be mended before one knows what it sees."
 _LOADING = "Loading the pictures"
 _HINT = "Move the mouse or press the arrow keys for other values, Page Up and Page Down for other pictures."
 
@@ -176,44 +176,27 @@ class ReceptiveFieldView(Panel):
     def _show(self) -> None:
         self._ask_for_pictures()
         self._show_picture()
-        selection = self._project.selection
-        report = self._project.analysis[selection[0]] if selection else None
-        shape = self._project.network.input
+        report, shape = self._report, self._project.network.input
         size = shape.height, shape.width
-        known = report if report is not None and report.receptive_field is not None else None
+        sentence = field_sentence(report, shape) if report is not None else _NO_LAYER
         self._title.set_whole(report.node.title if report is not None else "Receptive field")
-        self._sentence.setText(_sentence(known, size) if known else _UNKNOWN if report else _NO_LAYER)
-        window, values = _placed(known, size) if known else (None, (1, 1))
+        self._sentence.setText(sentence or _UNKNOWN)
+        window, values = _placed(report, size) if report is not None and sentence else (None, (1, 1))
         self.picture.show_window(window, values, size)
         self._on_moved(self.picture.place)
 
-    def _on_moved(self, _: object) -> None:
+    @property
+    def _report(self) -> LayerReport | None:
+        """Of the first selected layer."""
         selection = self._project.selection
-        report = self._project.analysis[selection[0]] if selection else None
-        words = _value_words(report, self.picture.place) if report is not None else ""
+        return self._project.analysis[selection[0]] if selection else None
+
+    def _on_moved(self, _: object) -> None:
+        report = self._report
+        is_known = report is not None and report.receptive_field is not None
+        words = place_words(report, self.picture.place) if report is not None and is_known else ""
         self._value.set_whole(words)
-        self.picture.setAccessibleDescription(
-            spoken(" · ".join(part for part in (self.sentence, words) if part))
-        )
-
-
-def _sentence(report: LayerReport, size: tuple[int, int]) -> str:
-    """`Each value sees 18 × 18 of 32 × 32 pixels, 31.6 %`."""
-    field = report.receptive_field or size
-    if field == size:
-        return f"Each value sees all {times(size)} pixels."
-    share = percent(field[0] * field[1] / (size[0] * size[1]))
-    return f"Each value sees {times(field)} of {times(size)} pixels, {share} of the picture."
-
-
-def _value_words(report: LayerReport, place: tuple[int, int]) -> str:
-    """`Row 7, column 7 of 13 × 13 · neighbours see 2 × 2 pixels further`."""
-    output, window = report.output, report.window
-    if output is None or report.receptive_field is None or window.kernel is None or output.is_flat:
-        return ""
-    words = f"Row {place[0] + 1}, column {place[1] + 1} of {output.height} × {output.width}"
-    stride = " × ".join(f"{float(step):g}" for step in window.stride)
-    return f"{words} · a step is {stride} pixels"
+        self.picture.setAccessibleDescription(spoken(f"{self.sentence} {words}".strip()))
 
 
 def _placed(report: LayerReport, size: tuple[int, int]) -> tuple[Window, tuple[int, int]]:
