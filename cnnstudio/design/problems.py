@@ -50,6 +50,11 @@ class Advice:
     mend: Mend | None = None
 
     @property
+    def mends(self) -> tuple[Mend, ...]:
+        """The same as for a problem, which may have several."""
+        return () if self.mend is None else (self.mend,)
+
+    @property
     def sentence(self) -> str:
         """What could be better and what to do."""
         return self.message if self.mend is None else f"{self.message}: {self.mend.advice}"

@@ -21,6 +21,7 @@ from cnnstudio.design.templates import template, templates
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.conv2d import Conv2D
 from cnnstudio.layers.dense import Dense
+from cnnstudio.layers.max_pooling2d import MaxPooling2D
 
 Output = pytest.CaptureFixture[str]
 START = b'{"format": "cnnstudio.design", "version": 1, "input": '
@@ -83,13 +84,48 @@ def test_summary_of_a_faulty_design_says_why_and_how_to_mend_it_and_ends_with_2(
     assert main(["summary", str(faulty), "--json"]) == 2
     out, err = capsys.readouterr()
     (problem,) = json.loads(out)["problems"]
-    assert problem == {
-        "layer": "dense_1",
-        "message": "Dense takes a flat vector, but gets 8 × 30 × 30 from Conv2D",
-        "fix": "insert Flatten before it",
-    }
+    assert (
+        problem.items()
+        >= {
+            "layer": "dense_1",
+            "message": "Dense takes a flat vector, but gets 8 × 30 × 30 from Conv2D",
+            "fix": "insert Flatten before it",
+        }.items()
+    )
     assert json.loads(out)["layers"][1]["problem"].endswith(": insert Flatten before it")
     assert err.count("\n") == 1
+
+
+def test_summary_tells_reasons_other_mends_and_advice(capsys: Output, tmp_path: Path) -> None:
+    layers = (MaxPooling2D(), MaxPooling2D(), Dense(10))
+    ids, path = IdMaker(), tmp_path / "poor.cnn.json"
+    write_design(path, Network(Shape.of(3, 32, 32), tuple(map(ids.node, layers))))
+    assert main(["summary", str(path)]) == 2
+    told = capsys.readouterr().out
+    assert "insert Flatten before it\n    or insert GlobalAveragePooling2D before it\n    Each unit" in told
+    assert "\nAdvice\n  MaxPooling2D follows MaxPooling2D" in told
+    main(["summary", str(path), "--json"])
+    found = json_of(capsys)
+    assert found["problems"][0]["fixes"] == [
+        "insert Flatten before it",
+        "insert GlobalAveragePooling2D before it",
+    ]
+    assert found["problems"][0]["why"].endswith(".")
+    assert [advice["key"] for advice in found["advice"]] == ["pooling-twice:max_pooling2d_2"]
+
+
+def test_summary_compares_two_designs(capsys: Output) -> None:
+    assert main(["summary", "lesson-32", "--compare", "lesson-64"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert "Pictures: 3 × 32 × 32 → 3 × 64 × 64" in told
+    assert main(["summary", "lesson-32", "--compare", "lesson-32", "--json"]) == 0
+    assert json_of(capsys)["same"]
+    assert main(["summary", "lesson-32", "--compare", "lenet-5", "--json"]) == 0
+    found = json_of(capsys)
+    assert found["parameters"][0] == 315_722
+    assert {entry["status"] for entry in found["entries"]} <= {"added", "removed", "changed", "moved"}
+    assert found["lines"][: len(found["entries"])] == [entry["text"] for entry in found["entries"]]
+    assert main(["summary", "lesson-32", "--compare", "nothing"]) == 2
 
 
 def test_summary_in_words_lines_its_columns_up(capsys: Output) -> None:

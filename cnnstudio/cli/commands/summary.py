@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.command import DONE, WRONG_INPUT, Command, Parser, add_json_option
@@ -13,23 +14,36 @@ from cnnstudio.layers.shape import times
 from cnnstudio.words import plural, rounded
 
 if TYPE_CHECKING:
+    from cnnstudio.design.advice import Advice
     from cnnstudio.design.analysis import Analysis, LayerReport, Problem
+    from cnnstudio.design.diff import Diff, Entry
+    from cnnstudio.design.network import Network
 
 
 class Summary(Command):
     name = "summary"
-    help = "show the layers of a design with shapes, parameters, multiply-adds and problems"
-    examples = ("cnnstudio summary lesson-32", "cnnstudio summary my.cnn.json --json")
+    help = "show the layers of a design with shapes, parameters, multiply-adds, problems and advice"
+    examples = (
+        "cnnstudio summary lesson-32",
+        "cnnstudio summary my.cnn.json --json",
+        "cnnstudio summary my.cnn.json --compare resnet-20",
+    )
     order = 1
 
     def arguments(self, parser: Parser) -> None:
         parser.add_argument("design", metavar="DESIGN", help=DESIGN_HELP)
+        parser.add_argument(
+            "--compare", metavar="OTHER", help="show what changes from DESIGN to this design instead"
+        )
         add_json_option(parser)
 
     def run(self, options: argparse.Namespace) -> int:
         from cnnstudio.design.analysis import analyse
 
-        analysis = analyse(read_design_argument(options.design))
+        network = read_design_argument(options.design)
+        if options.compare is not None:
+            return _compare(network, read_design_argument(options.compare), options.json)
+        analysis = analyse(network)
         if options.json:
             print_json(summary(analysis))
         else:
@@ -39,8 +53,46 @@ class Summary(Command):
         return WRONG_INPUT if analysis.problems else DONE
 
 
+def _compare(network: Network, other: Network, as_json: bool) -> int:
+    from cnnstudio.design.diff import diff
+
+    found = diff(network, other)
+    if as_json:
+        print_json(comparison(found))
+    else:
+        lines = [f"{network.name} → {other.name}", "", *found.lines()]
+        print("\n".join(lines))
+    return DONE
+
+
+def comparison(found: Diff) -> dict[str, Any]:
+    """The JSON of a comparison; numbers and names are pairs, before and after."""
+    pair = found.before, found.after
+    return {
+        "names": [analysis.network.name for analysis in pair],
+        "inputs": [list(analysis.network.input.dims) for analysis in pair],
+        "same": found.is_empty,
+        "entries": [_entry(entry) for entry in found.entries],
+        "parameters": [analysis.parameters for analysis in pair],
+        "macs": [analysis.macs for analysis in pair],
+        "problems": [len(analysis.problems) for analysis in pair],
+        "lines": list(found.lines()),
+    }
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    return {
+        "status": entry.status,
+        "layers": [node.id if node else None for node in (entry.before, entry.after)],
+        "text": entry.text,
+        "changes": {change.name: [change.before, change.after] for change in entry.changes},
+    }
+
+
 def summary(analysis: Analysis) -> dict[str, Any]:
     """The JSON of a summary."""
+    from cnnstudio.design.advice import advise
+
     return {
         "name": analysis.network.name,
         "input": list(analysis.network.input.dims),
@@ -48,7 +100,9 @@ def summary(analysis: Analysis) -> dict[str, Any]:
         "layers": [_layer(report) for report in analysis.reports],
         "parameters": analysis.parameters,
         "macs": analysis.macs,
+        "activations": analysis.activations,
         "problems": [_problem(problem) for problem in analysis.problems],
+        "advice": [{"key": advice.key, **_problem(advice)} for advice in advise(analysis)],
     }
 
 
@@ -67,15 +121,19 @@ def _layer(report: LayerReport) -> dict[str, Any]:
     }
 
 
-def _problem(problem: Problem) -> dict[str, Any]:
+def _problem(finding: Problem | Advice) -> dict[str, Any]:
     return {
-        "layer": problem.node_id,
-        "message": problem.message,
-        "fix": problem.mend.advice if problem.mend else None,
+        "layer": finding.node_id,
+        "message": finding.message,
+        "why": finding.why,
+        "fix": finding.mend.advice if finding.mend else None,
+        "fixes": [mend.advice for mend in finding.mends],
     }
 
 
 def _text(analysis: Analysis) -> str:
+    from cnnstudio.design.advice import advise
+
     network = analysis.network
     rows = [["Input", "", str(network.input), "", "", ""], *map(_row, analysis.reports)]
     heads = ["Layer", "", "Output", "Parameters", "Multiply-adds", "Sees"]
@@ -83,9 +141,17 @@ def _text(analysis: Analysis) -> str:
     count = sum(not report.node.is_group for report in analysis.reports)
     costs = f"{analysis.parameters:,} parameters · {rounded(analysis.macs)} multiply-adds a picture"
     lines.append(f"{plural(count, 'layer')} · {costs}")
-    if analysis.problems:
-        lines += ["", "Problems", *(f"  {problem.sentence}" for problem in analysis.problems)]
+    for title, findings in (("Problems", analysis.problems), ("Advice", advise(analysis))):
+        if findings:
+            lines += ["", title, *(line for finding in findings for line in _finding(finding))]
     return "\n".join(lines)
+
+
+def _finding(finding: Problem | Advice) -> Iterator[str]:
+    yield f"  {finding.sentence}"
+    yield from (f"    or {mend.advice}" for mend in finding.mends[1:])
+    if finding.why:
+        yield f"    {finding.why}"
 
 
 def _row(report: LayerReport) -> list[str]:
