@@ -161,7 +161,7 @@ def early_softmax(lines: Lines) -> Iterator[Advice]:
 
 def small_receptive_field(lines: Lines) -> Iterator[Advice]:
     pictures = [each for each in lines.main if each.output is not None and each.output.is_picture]
-    looks = any(each.input is not None and each.input.is_picture for each in lines.mixing)
+    looks = any(each.output is not None and each.output.is_picture for each in lines.mixing)
     if not pictures or not looks or lines.analysis.output is None or lines.analysis.output.is_picture:
         return
     last, picture = pictures[-1], lines.analysis.network.input

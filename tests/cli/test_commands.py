@@ -133,7 +133,7 @@ def test_summary_in_words_lines_its_columns_up(capsys: Output) -> None:
     lines = capsys.readouterr().out.splitlines()
     numbers = [line for line in lines if line.startswith(("Conv2D", "Dense", "Max", "Flatten"))]
     assert len({len(line) for line in numbers}) == 1
-    assert lines[-1] == "7 layers · 315,722 parameters · 4.2 M multiply-adds a picture"
+    assert "7 layers · 315,722 parameters · 4.2 M multiply-adds a picture" in lines
 
 
 def test_summary_shows_what_a_group_holds_and_what_is_switched_off(capsys: Output, tmp_path: Path) -> None:
