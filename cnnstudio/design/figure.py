@@ -16,6 +16,8 @@ Anchor = Literal["start", "middle", "end"]
 TURN = 45
 """Degrees by which labels are turned where there is no room for them side by side."""
 
+_LINE = 4.0
+"""More than any line is wide beside the points that it goes through."""
 _LINE_HEIGHT = 1.3
 _WIDE, _NARROW = frozenset("mwMW@%—×→"), frozenset("ijltfrI.,:;'|!()[] ")
 
@@ -135,6 +137,12 @@ class Wire:
     points: tuple[Point, ...]
     end: Literal["plain", "arrow", "plus"] = "plain"
 
+    @property
+    def span(self) -> tuple[float, float]:
+        """From where to where it reaches, with what is at its end."""
+        across = [x for x, _ in self.points]
+        return min(across) - 2 * _LINE, max(across) + 2 * _LINE
+
     def moved(self, across: float, down: float) -> Self:
         return dataclasses.replace(self, points=tuple((x + across, y + down) for x, y in self.points))
 
@@ -163,3 +171,17 @@ class Drawing:
     def of(self, node_id: str | None) -> tuple[Box, ...]:
         """The boxes of a layer; of the input for None."""
         return tuple(box for box in self.boxes if box.node_id == node_id)
+
+    def part(self, left: float, right: float) -> Drawing:
+        """The same drawing without what lies wholly beside that strip."""
+
+        def touches(first: float, last: float) -> bool:
+            return last >= left and first <= right
+
+        areas = ((caption, caption.area) for caption in self.captions)
+        return dataclasses.replace(
+            self,
+            wires=tuple(wire for wire in self.wires if touches(*wire.span)),
+            boxes=tuple(box for box in self.boxes if touches(box.x - _LINE, box.right + _LINE)),
+            captions=tuple(caption for caption, area in areas if touches(area[0], area[2])),
+        )

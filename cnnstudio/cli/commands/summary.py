@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnstudio.cli.command import DONE, WRONG_INPUT, Command, Parser, add_json_option
+from cnnstudio.cli.command import DONE, WRONG_INPUT, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.output import print_json, table
 from cnnstudio.cli.reading import DESIGN_HELP, read_design_argument
 from cnnstudio.layers.shape import times
 from cnnstudio.words import plural, rounded
 
 if TYPE_CHECKING:
+    from cnnstudio.colors import Scheme
     from cnnstudio.design.advice import Advice
     from cnnstudio.design.analysis import Analysis, LayerReport, Problem
     from cnnstudio.design.diff import Diff, Entry
@@ -27,6 +29,7 @@ class Summary(Command):
         "cnnstudio summary lesson-32",
         "cnnstudio summary my.cnn.json --json",
         "cnnstudio summary my.cnn.json --compare resnet-20",
+        "cnnstudio summary my.cnn.json --drawing network.svg",
     )
     order = 1
 
@@ -35,6 +38,10 @@ class Summary(Command):
         parser.add_argument(
             "--compare", metavar="OTHER", help="show what changes from DESIGN to this design instead"
         )
+        parser.add_argument(
+            "--drawing", metavar="FILE.svg", help="also draw the network as volumes into this file"
+        )
+        parser.add_argument("--dark", action="store_true", help="draw it for a dark ground")
         add_json_option(parser)
 
     def run(self, options: argparse.Namespace) -> int:
@@ -44,6 +51,8 @@ class Summary(Command):
         if options.compare is not None:
             return _compare(network, read_design_argument(options.compare), options.json)
         analysis = analyse(network)
+        if options.drawing is not None:
+            _draw(analysis, Path(options.drawing), "dark" if options.dark else "light")
         if options.json:
             print_json(summary(analysis))
         else:
@@ -51,6 +60,18 @@ class Summary(Command):
         if analysis.problems:
             print(f"cnnstudio: this cannot be trained: {analysis.problems[0].sentence}", file=sys.stderr)
         return WRONG_INPUT if analysis.problems else DONE
+
+
+def _draw(analysis: Analysis, path: Path, scheme: Scheme) -> None:
+    from cnnstudio.colors import palette
+    from cnnstudio.design.drawing import svg, volumes
+    from cnnstudio.files import write_atomically
+
+    if path.suffix.lower() != ".svg":
+        raise UsageError(
+            f"--drawing: drawings are SVG files, so a name that ends in .svg is needed, not “{path}”"
+        )
+    write_atomically(path, svg(volumes(analysis), palette(scheme)).encode())
 
 
 def _compare(network: Network, other: Network, as_json: bool) -> int:

@@ -12,6 +12,7 @@ from PySide6.QtGui import (
     QPainterPath,
     QPaintEvent,
     QPen,
+    QPixmap,
     QPolygonF,
     QResizeEvent,
     QWheelEvent,
@@ -26,6 +27,8 @@ from cnnstudio.gui.theme import theme
 
 _STEP = 1.25
 _SMALLEST, _LARGEST = 0.1, 6.0
+_STRIP, _MOST_STRIPS = 400, 24
+"""Pixels across, and how many of them are kept."""
 _READABLE = 0.85
 """Below this scale the words are too small: then a long network is moved along instead of seen as a whole."""
 _NEIGHBOURS = {
@@ -80,7 +83,7 @@ class DrawingCanvas(QScrollArea):
     def show_drawing(self, drawing: Drawing) -> None:
         """Shows it at the scale of the one before, or fitted to the room as long as nobody zoomed."""
         self._drawing = drawing
-        self._paper.load(svg(drawing, palette(theme().scheme), ground=False))
+        self._paper.forget()
         self._fit_or_resize()
 
     def light(self, node_ids: frozenset[str], words: str) -> None:
@@ -192,27 +195,51 @@ class DrawingCanvas(QScrollArea):
 
 
 class _Paper(QWidget):
-    """What scrolls: the drawing with the light on it."""
+    """What scrolls: the drawing, painted in strips that are kept once they were seen, with the light on it."""
 
     def __init__(self, canvas: DrawingCanvas) -> None:
         super().__init__()
         self._canvas = canvas
-        self._renderer = QSvgRenderer(self)
+        self._strips: dict[int, QPixmap] = {}
+        self._strips_for: tuple[float, float] = (0.0, 0.0)
         self._pressed: QPoint | None = None
         self._is_dragged = False
 
     def sizeHint(self) -> QSize:
         return self.size()
 
-    def load(self, text: str) -> None:
-        self._renderer.load(QByteArray(text.encode()))
+    def forget(self) -> None:
+        """The drawing is another one."""
+        self._strips.clear()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._renderer.render(painter, QRectF(self.rect()))
+        if self._canvas.drawing is not None:
+            area = event.rect()
+            for number in range(area.left() // _STRIP, area.right() // _STRIP + 1):
+                painter.drawPixmap(QPoint(number * _STRIP, 0), self._strip(self._canvas.drawing, number))
         self._paint_light(painter)
         painter.end()
+
+    def _strip(self, drawing: Drawing, number: int) -> QPixmap:
+        ratio, scale = self.devicePixelRatioF(), self._canvas.scale
+        if self._strips_for != (scale, ratio) or len(self._strips) >= _MOST_STRIPS:
+            self._strips.clear()
+            self._strips_for = scale, ratio
+        if number not in self._strips:
+            part = drawing.part(number * _STRIP / scale, (number + 1) * _STRIP / scale)
+            text = svg(part, palette(theme().scheme), ground=False)
+            pixmap = QPixmap(QSize(round(_STRIP * ratio), round(self.height() * ratio)))
+            pixmap.setDevicePixelRatio(ratio)
+            pixmap.fill(Qt.GlobalColor.transparent)
+            painter = QPainter(pixmap)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.translate(-number * _STRIP, 0)
+            QSvgRenderer(QByteArray(text.encode())).render(painter, QRectF(self.rect()))
+            painter.end()
+            self._strips[number] = pixmap
+        return self._strips[number]
 
     def _paint_light(self, painter: QPainter) -> None:
         drawing = self._canvas.drawing

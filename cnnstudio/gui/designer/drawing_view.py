@@ -19,7 +19,7 @@ from cnnstudio.gui.project import Project
 from cnnstudio.gui.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Panel
 
-_DELAY = 40
+_DELAY = 80
 """Milliseconds. The drawing follows when the list stands, so that it never holds up a drop or typing."""
 
 _HINT = "Click a layer to select it, drag to move, Ctrl + wheel or + and − to zoom."
