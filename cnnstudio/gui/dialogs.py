@@ -18,3 +18,18 @@ def show_templates(window: MainWindow) -> None:
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.chosen.connect(lambda template: window.documents.open_template(template.network))
     dialog.open()
+
+
+def show_compare(window: MainWindow) -> None:
+    """The comparison with another design; it stays open beside the window, and there is one of it."""
+    from cnnstudio.gui.compare.designs import known_designs
+    from cnnstudio.gui.compare.dialog import CompareDialog
+
+    dialog = window.findChild(CompareDialog)
+    if dialog is None:
+        designs = known_designs(window.project.path, window.run_folder, window.settings.recent_files)
+        dialog = CompareDialog(window.project, list(designs), window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.show()
+    dialog.raise_()
+    dialog.activateWindow()

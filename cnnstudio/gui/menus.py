@@ -85,20 +85,18 @@ def _file_menu(window: MainWindow, menu: QMenu) -> RecentMenu:
     documents = window.documents
     keys = QKeySequence.StandardKey
     menu.addAction(make_action(window, "actionNew", "&New", documents.new, keys.New, "new"))
+    gallery = partial(dialogs.show_templates, window)
     menu.addAction(
-        make_action(
-            window,
-            "actionNewFromTemplate",
-            "New from &template…",
-            partial(dialogs.show_templates, window),
-            "Ctrl+Shift+N",
-        )
+        make_action(window, "actionNewFromTemplate", "New from &template…", gallery, "Ctrl+Shift+N")
     )
     menu.addAction(make_action(window, "actionOpen", "&Open…", documents.open, keys.Open, "open"))
     recent = RecentMenu(menu.addMenu("Open &recent"), documents.open_path, documents.clear_recent)
     menu.addSeparator()
     menu.addAction(make_action(window, "actionSave", "&Save", documents.save, keys.Save, "save"))
     menu.addAction(make_action(window, "actionSaveAs", "Save &as…", documents.save_as, "Ctrl+Shift+S"))
+    menu.addSeparator()
+    compare = partial(dialogs.show_compare, window)
+    menu.addAction(make_action(window, "actionCompare", "&Compare with…", compare, "Ctrl+Shift+K"))
     menu.addSeparator()
     menu.addAction(window.export_action)
     menu.addAction(make_action(window, "actionSaveDrawing", "Save the d&rawing…", window.save_drawing))

@@ -1,0 +1,130 @@
+"""The comparison of the open design with another one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QComboBox, QFileDialog, QLabel, QPushButton
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.design import edits
+from cnnstudio.design.file import write_design
+from cnnstudio.design.network import Network
+from cnnstudio.design.templates import templates
+from cnnstudio.gui.compare.designs import Design, known_designs
+from cnnstudio.gui.compare.dialog import CompareDialog
+from cnnstudio.gui.compare.entry_list import EntryList
+from cnnstudio.gui.project import Project
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def lesson() -> Network:
+    return templates()["lesson-32"].network
+
+
+@pytest.fixture
+def project(lesson: Network) -> Project:
+    return Project(edits.remove(lesson, ["conv2d_2"]))
+
+
+@pytest.fixture
+def dialog(project: Project, qtbot: QtBot) -> Iterator[CompareDialog]:
+    dialog = CompareDialog(project, list(known_designs(None, None, [])))
+    qtbot.addWidget(dialog)
+    with qtbot.waitActive(dialog):
+        dialog.show()
+    yield dialog
+    dialog.close()
+
+
+def rows(dialog: CompareDialog) -> list[str]:
+    found = dialog.findChild(EntryList)
+    return [found.item(number).text() for number in range(found.count())]
+
+
+def sentence(dialog: CompareDialog) -> str:
+    return dialog.findChild(QLabel, "compareSentence").text()
+
+
+def costs(dialog: CompareDialog, name: str) -> list[str]:
+    return [dialog.findChild(QLabel, f"compare_{name}_{column}").text() for column in (1, 2, 3)]
+
+
+def test_every_difference_is_a_row_and_costs_stand_side_by_side(dialog: CompareDialog) -> None:
+    assert sentence(dialog) == "1 difference: 1 removed."
+    assert rows(dialog) == ["Conv2D (64 filters 3 × 3, relu), layer 3 before, is removed."]
+    assert costs(dialog, "layers") == ["7", "6", ""]
+    before, now, change = costs(dialog, "parameters")
+    assert (before, now) == ("315,722", "203,018")
+    assert change == "\N{MINUS SIGN}35.7 %"
+
+
+def test_the_comparison_follows_the_edits(
+    dialog: CompareDialog, project: Project, lesson: Network, qtbot: QtBot
+) -> None:
+    project.edit("add Conv2D", lesson)
+    qtbot.waitUntil(lambda: sentence(dialog) == "The two designs are the same.")
+    assert rows(dialog) == []
+
+
+def test_a_row_leads_to_its_layer(
+    dialog: CompareDialog, project: Project, lesson: Network, qtbot: QtBot
+) -> None:
+    project.edit("switch off", edits.replace(lesson, "dense_1", enabled=False))
+    qtbot.waitUntil(lambda: rows(dialog) == ["Layer 6, Dense, is switched off."])
+    found = dialog.findChild(EntryList)
+    found.setFocus()
+    qtbot.keyClick(found, Qt.Key.Key_Down)
+    found.setCurrentRow(0)
+    assert project.selection == ("dense_1",)
+
+
+def test_another_design_can_be_chosen(dialog: CompareDialog, lesson: Network) -> None:
+    choice = dialog.findChild(QComboBox, "compareWith")
+    titles = [choice.itemText(number) for number in range(choice.count())]
+    assert titles == [f"Template {template.title}" for template in templates().values()]
+    choice.setCurrentIndex(2)
+    choice.activated.emit(2)
+    assert len(rows(dialog)) > 1
+
+
+def test_a_file_can_be_chosen_and_a_bad_one_says_what_is_wrong(
+    dialog: CompareDialog, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    good, bad = tmp_path / "good.cnn.json", tmp_path / "bad.cnn.json"
+    write_design(good, project.network)
+    bad.write_text("{}")
+    for path, expected in ((good, "The two designs are the same."), (bad, "bad.cnn.json: this is no design")):
+        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, path=path: (str(path), ""))
+        qtbot.mouseClick(dialog.findChild(QPushButton, "compareFile"), LEFT)
+        assert sentence(dialog).startswith(expected)
+    assert rows(dialog) == []
+    assert not dialog.findChild(QPushButton, "copyDifferences").isEnabled()
+
+
+def test_the_comparison_can_be_copied(dialog: CompareDialog, qtbot: QtBot) -> None:
+    qtbot.mouseClick(dialog.findChild(QPushButton, "copyDifferences"), LEFT)
+    lines = QGuiApplication.clipboard().text().split("\n")
+    assert lines[0] == "Lesson CNN → Lesson CNN"
+    assert lines[1].endswith("is removed")
+    assert any(line.startswith("Parameters: 315,722 → 203,018") for line in lines)
+
+
+def test_saved_version_and_run_come_first(lesson: Network, tmp_path: Path) -> None:
+    path, run, other = tmp_path / "mine.cnn.json", tmp_path / "run-3", tmp_path / "other.cnn.json"
+    for target in (path, run / "design.cnn.json", other):
+        target.parent.mkdir(exist_ok=True)
+        write_design(target, lesson)
+    designs: list[Design] = list(known_designs(path, run, [path, other]))
+    assert [design.title for design in designs[:3]] == [
+        "The saved version, mine.cnn.json",
+        "The trained design, run run-3",
+        "File other.cnn.json",
+    ]
+    assert all(design.read().nodes for design in designs)
