@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRect, Qt
-from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from cnnstudio.gui.designer.advice_desk import advice_desk
 from cnnstudio.gui.designer.finding_cards import AdviceColumn
@@ -75,6 +74,8 @@ class AdvicePanel(Overlay):
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         content = self._content
+        # Its height follows from its width alone: wrapped labels ask for more at the least than they then take.
+        content.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._tips)
@@ -104,13 +105,12 @@ class AdvicePanel(Overlay):
         """Shows all advice below `rect` of `widget`, and takes the focus."""
         self._fill()
         self.show_at(widget, rect)
+        # Only what is shown has the paddings of the style sheet.
+        self._fit()
+        self.place_again()
         self.hold()
         stops = [stop for stop in (*self._tips.stops, self._bring_back, self._close) if stop.isVisible()]
         stops[0].setFocus(Qt.FocusReason.PopupFocusReason)
-
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self._fit()
 
     def _on_changed(self, _: object) -> None:
         if self.isVisible():

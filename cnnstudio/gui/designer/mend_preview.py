@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from cnnstudio.gui.designer.mending import Finding
 
 _WIDTH = 408
+_WIDEST_BUTTON = 220
 _COMES_AFTER_MS = 250
 _GOES_AFTER_MS = 180
 """Long enough for the mouse to come over from the button."""
@@ -59,6 +60,7 @@ class MendPreview(Overlay):
         self._title = Label(role="strong", wrap=True)
         self._reason = Label(role="help", tone="secondary", wrap=True)
         self._choices = QButtonGroup(self)
+        self._way = Label(role="strong", wrap=True)
         self._change = _Change()
         self._why = Label(role="help", tone="secondary", wrap=True)
         self._foot = QWidget()
@@ -97,6 +99,7 @@ class MendPreview(Overlay):
         column.addWidget(self._title)
         column.addWidget(self._reason)
         column.addLayout(self._choice_column)
+        column.addWidget(self._way)
         column.addWidget(self._change)
         column.addWidget(self._why)
         column.addWidget(self._foot)
@@ -188,6 +191,7 @@ class MendPreview(Overlay):
             self._finding, self._mend = finding, None
             self._show_words(finding)
             self._show_choices(finding)
+        self._way.setVisible(chosen is not None and not isinstance(finding, Problem))
         if chosen is None:
             self._change.hide()
             self._apply.hide()
@@ -241,7 +245,10 @@ class MendPreview(Overlay):
             return False
         told = effect(finding.node_id, project.analysis, seen.analysis)
         self._change.show_preview(told, shape_rows(project.analysis, finding.node_id, seen), seen)
-        self._apply.setText(chosen.label)
+        self._way.setText(chosen.label)
+        fits = self._apply.fontMetrics().horizontalAdvance(chosen.label) <= _WIDEST_BUTTON
+        self._apply.setText(chosen.label if fits else "Apply")
+        self._apply.setAccessibleName(chosen.label)
         self._apply.show()
         self._apply.setAccessibleDescription(sentence(chosen.label, told, seen))
         return True
