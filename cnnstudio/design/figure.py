@@ -18,7 +18,7 @@ TURN = 45
 
 _LINE = 4.0
 """More than any line is wide beside the points that it goes through."""
-_LINE_HEIGHT = 1.3
+_ASCENT, _DESCENT = 0.9, 0.25
 _WIDE, _NARROW = frozenset("mwMW@%—×→"), frozenset("ijltfrI.,:;'|!()[] ")
 
 
@@ -114,7 +114,7 @@ class Caption:
             reach = width * math.sin(math.radians(TURN)) + self.size
             return self.x - reach, self.y - self.size, self.x + self.size / 2, self.y + reach
         left = self.x - {"start": 0.0, "middle": 0.5, "end": 1.0}[self.anchor] * width
-        return left, self.y - self.size, left + width, self.y + self.size * (_LINE_HEIGHT - 1)
+        return left, self.y - _ASCENT * self.size, left + width, self.y + _DESCENT * self.size
 
     def contains(self, point: Point) -> bool:
         if self.is_turned:

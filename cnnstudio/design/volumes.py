@@ -17,7 +17,7 @@ from cnnstudio.design.analysis import Analysis, LayerReport
 from cnnstudio.design.figure import Box, Caption, Drawing, Point, State, Wire, text_width
 from cnnstudio.design.network import Node
 from cnnstudio.layers.base import Family, Group, Shape
-from cnnstudio.words import count
+from cnnstudio.words import count, plural
 
 MOST_VOLUMES = 400
 """Layers that are drawn; of a longer network the rest is a number at the end."""
@@ -44,7 +44,7 @@ def volumes(analysis: Analysis, *, labels: bool = True) -> Drawing:
     """The drawing of the network, without what is switched off. Without `labels` it is for thumbnails."""
     draftsman = _Draftsman(analysis, labels)
     row = draftsman.network()
-    title = f"{analysis.network.name}: {count(len(analysis.network))} layers"
+    title = f"{analysis.network.name}: {plural(len(analysis.network), 'layer')}"
     return row.finished(title)
 
 
