@@ -195,7 +195,7 @@ class DrawingCanvas(QScrollArea):
 
 
 class _Paper(QWidget):
-    """What scrolls: the drawing, painted in strips that are kept once they were seen, with the light on it."""
+    """What scrolls: the drawing, painted in strips that are kept once seen, with the light on it."""
 
     def __init__(self, canvas: DrawingCanvas) -> None:
         super().__init__()

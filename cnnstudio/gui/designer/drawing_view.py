@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QRectF, QSize, Qt, QTimer
-from PySide6.QtGui import QImage, QImageWriter, QPainter, QShowEvent
+from PySide6.QtGui import QHideEvent, QImage, QImageWriter, QPainter, QShowEvent
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
@@ -86,6 +86,10 @@ class DrawingView(Panel):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._show_later()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._later.stop()
 
     def _show_later(self, *_: object) -> None:
         if self.isVisible():
