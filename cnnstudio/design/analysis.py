@@ -11,6 +11,7 @@ import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import NamedTuple
 
 from cnnstudio.design.flows import (
@@ -20,12 +21,14 @@ from cnnstudio.design.flows import (
     POINT,
     Asker,
     Flow,
+    ListKey,
     Memory,
     Part,
+    alike,
 )
 from cnnstudio.design.network import Network, Node
 from cnnstudio.design.problems import Problem, of_the_ending, of_the_whole
-from cnnstudio.layers.base import Shape, Window
+from cnnstudio.layers.base import WHOLE, Shape, Window
 
 __all__ = [
     "MAXIMUM_LAYERS",
@@ -36,6 +39,8 @@ __all__ = [
     "Problem",
     "analyse",
 ]
+
+_REPORTS = operator.attrgetter("reports")
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,15 @@ class Row:
     sources: tuple[str, ...]
 
 
+@dataclass(slots=True, eq=False)
+class Listing:
+    """The rows of a list: what held before it, what its nodes made of that, and how they were reported."""
+
+    start: _Context
+    parts: tuple[Part, ...]
+    rows: list[Row]
+
+
 @dataclass(frozen=True)
 class Analysis:
     """The reports of all layers, top to bottom as in the list, and the totals of what is enabled."""
@@ -110,11 +124,11 @@ def analyse(network: Network, previous: Analysis | None = None, *, classes: int 
     `previous` is an earlier analysis, of this or another network: what is the same is taken from it.
     """
     memory = previous._memory if previous else Memory()
-    if previous and len(memory.nodes) > 4 * len(previous.reports) + 4096:
+    if previous and len(memory) > 8 * len(previous.reports) + 8192:
         memory = Memory()
     flow = Asker(memory).chain(network.nodes, network.input)
     start = _Context((), (1,), (" from the input",), POINT, 0, network.input)
-    reports = _reports(network.nodes, [flow], start)
+    reports = _Reporter(memory).in_a_row(None, network.nodes, flow, start)
     problem = of_the_ending(network, flow, classes)
     if problem is not None:
         _blame(reports, problem)
@@ -132,48 +146,94 @@ def analyse(network: Network, previous: Analysis | None = None, *, classes: int 
     )
 
 
-def _reports(
-    nodes: tuple[Node, ...], flows: Sequence[Flow], start: _Context, *, branches: bool = False
-) -> list[LayerReport]:
-    """The rows of one list. `flows` are what its copies make of their inputs; `start` is what holds there."""
-    reports: list[LayerReport] = []
-    _, counts, sources, seen, depth, picture = start
-    parts_of_nodes = zip(*(flow.parts for flow in flows), strict=True)
-    for node, parts in zip(nodes, parts_of_nodes, strict=True):
-        context = (parts, counts, sources, seen, depth, picture)
+class _Reporter:
+    """Makes the rows, as far as they cannot be taken over from when they were last made."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._listings = memory.listings
+
+    def in_a_row(
+        self, key: ListKey, nodes: tuple[Node, ...], flow: Flow, start: _Context
+    ) -> list[LayerReport]:
+        """The rows of a list in which each node gets what the one before it gives, in one way only."""
+        before = self._listings.get(key)
+        if before is None or before.start != start:
+            before = Listing(start, (), [])
+        head, tail = alike(flow.parts, before.parts)
+        rows = before.rows[:head]
+        for place in range(head, len(nodes)):
+            state = _behind(rows[-1] if rows else start)
+            old = place - len(nodes) + len(before.rows)
+            if place >= len(nodes) - tail and state == _behind(before.rows[old - 1] if old else start):
+                rows += before.rows[old:]
+                break
+            rows.append(self._row_of(nodes[place], (flow.parts[place],), start, *state))
+        self._listings[key] = Listing(start, flow.parts, rows)
+        return list(chain.from_iterable(map(_REPORTS, rows)))
+
+    def _of_copies(self, group: Node, flows: Sequence[Flow], start: _Context) -> list[LayerReport]:
+        """The rows of a list that gets its input in several ways, or whose nodes are branches."""
+        reports: list[LayerReport] = []
+        state = _behind(start)
+        parts_of_nodes = zip(*(flow.parts for flow in flows), strict=True)
+        for node, parts in zip(group.children, parts_of_nodes, strict=True):
+            row = self._row_of(node, parts, start, *state)
+            reports += row.reports
+            state = state if group.has_branches else _behind(row)
+        return reports
+
+    def _row_of(
+        self, node: Node, parts: tuple[Part, ...], start: _Context, seen: Window, sources: tuple[str, ...]
+    ) -> Row:
+        context = (parts, start.counts, sources, seen, start.depth, start.picture)
         row = parts[0].row
         if row is None or row.context != context:
-            row = parts[0].row = _row(node, _Context(*context))
-        reports += row.reports
-        if not branches:
-            seen, sources = row.seen, row.sources
-    return reports
+            row = parts[0].row = self._made(node, _Context(*context))
+        return row
+
+    def _made(self, node: Node, context: _Context) -> Row:
+        parts, counts, sources, seen, depth, picture = context
+        first = parts[0]
+        size = picture.height, picture.width
+        beyond = _saturated(seen.then(first.window), first.output, size)
+        report = LayerReport(
+            node,
+            depth,
+            first.input,
+            first.output,
+            sum(map(operator.mul, [part.parameters for part in parts], counts)),
+            sum(map(operator.mul, [part.macs for part in parts], counts)),
+            sum(map(operator.mul, [part.activations for part in parts], counts)),
+            _at_most(beyond.field or size, size) if first.output else None,
+            beyond,
+            _first_problem(node, context),
+        )
+        reports = [report]
+        if node.children:
+            flows, start = _inside(node, context)
+            if len(flows) == 1 and not node.has_branches:
+                reports += self.in_a_row(node.id, node.children, flows[0], start)
+            else:
+                reports += self._of_copies(node, flows, start)
+        if node.is_active:
+            sources = (f" from {node.title}",) * len(parts)
+        return Row(context, reports, beyond, sources)
 
 
-def _row(node: Node, context: _Context) -> Row:
-    parts, counts, sources, seen, depth, picture = context
-    first = parts[0]
-    size = picture.height, picture.width
-    beyond = seen.then(first.window)
-    report = LayerReport(
-        node,
-        depth,
-        first.input,
-        first.output,
-        sum(map(operator.mul, [part.parameters for part in parts], counts)),
-        sum(map(operator.mul, [part.macs for part in parts], counts)),
-        sum(map(operator.mul, [part.activations for part in parts], counts)),
-        _at_most(beyond.field or size, size) if first.output else None,
-        beyond,
-        _first_problem(node, context),
-    )
-    reports = [report]
-    if node.children:
-        flows, start = _inside(node, context)
-        reports += _reports(node.children, flows, start, branches=node.has_branches)
-    if node.is_active:
-        sources = (f" from {node.title}",) * len(parts)
-    return Row(context, reports, beyond, sources)
+def _behind(place: Row | _Context) -> tuple[Window, tuple[str, ...]]:
+    """What the next node's row depends on: what is seen, and where its input comes from."""
+    return place.seen, place.sources
+
+
+def _saturated(window: Window, output: Shape | None, size: tuple[int, int]) -> Window:
+    """WHOLE, once every value of the output sees the whole picture: that then stays so, whatever follows."""
+    if window.kernel is None or output is None or not output.is_picture:
+        return window
+    axes = zip(window.start, window.kernel, window.stride, output.dims[1:], size, strict=True)
+    for first, kernel, stride, count, pixels in axes:
+        if first + kernel < pixels or first + (count - 1) * stride > 0:
+            return window
+    return WHOLE
 
 
 def _at_most(field: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
@@ -207,6 +267,10 @@ def _first_problem(node: Node, context: _Context) -> Problem | None:
 
 def _blame(reports: list[LayerReport], problem: Problem) -> None:
     """Puts the problem into its layer's report, unless there is one already: that comes first."""
-    for index, report in enumerate(reports):
-        if report.node.id == problem.node_id and report.problem is None:
-            reports[index] = dataclasses.replace(report, problem=problem)
+    # It is about a layer at the end.
+    for index in reversed(range(len(reports))):
+        report = reports[index]
+        if report.node.id == problem.node_id:
+            if report.problem is None:
+                reports[index] = dataclasses.replace(report, problem=problem)
+            break

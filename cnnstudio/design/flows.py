@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter, is_not
 from typing import TYPE_CHECKING
 
 from cnnstudio.design.network import MAXIMUM_NODES, Node
 from cnnstudio.layers.base import Group, Mend, SetInside, Shape, ShapeError, Window
 
 if TYPE_CHECKING:
-    from cnnstudio.design.analysis import Row
+    from cnnstudio.design.analysis import Listing, Row
 
 MAXIMUM_PARAMETERS = 2**31
 """Of one layer and of the whole network. Weights, gradients and optimizer state would take 32 GB."""
@@ -31,6 +32,8 @@ POINT = Window()
 """What is seen before the first layer: the pixel itself."""
 
 _SHAPES_PER_NODE = 64
+
+_LAYERS, _PARAMETERS, _MACS, _ACTIVATIONS = map(attrgetter, ("layers", "parameters", "macs", "activations"))
 
 
 @dataclass(slots=True, eq=False)
@@ -80,11 +83,23 @@ class _Known:
     parts: dict[Shape | None, Part]
 
 
+ListKey = str | None
+"""Whose list of nodes it is: a group's id; None for the network itself."""
+
+
 @dataclass(slots=True, eq=False)
 class Memory:
-    """The answers of nodes by their id()."""
+    """What goes from one analysis to the next: it spares work, and what it says holds whatever was edited."""
 
     nodes: dict[int, _Known] = field(default_factory=dict)
+    """The answers of nodes by their id()."""
+    flows: dict[tuple[ListKey, Shape | None], tuple[tuple[Node, ...], Flow]] = field(default_factory=dict)
+    """What lists made of their inputs when they were last asked, and of which nodes they were then."""
+    listings: dict[ListKey, Listing] = field(default_factory=dict)
+    """How lists were last reported."""
+
+    def __len__(self) -> int:
+        return len(self.nodes) + len(self.flows)
 
 
 class Asker:
@@ -92,17 +107,31 @@ class Asker:
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory.nodes
+        self._flows = memory.flows
 
-    def chain(self, nodes: tuple[Node, ...], shape: Shape | None) -> Flow:
-        """The nodes in a row."""
-        first, parts = shape, []
-        for node in nodes:
-            known = self._memory.get(id(node))
-            # Shapes are handed on as the same object, so that most answers are found without a comparison.
-            part = known.last if known is not None and known.last.input is shape else self._part(node, shape)
-            parts.append(part)
-            shape = part.output
-        return _flow(first, (shape,), parts)
+    def chain(self, nodes: tuple[Node, ...], shape: Shape | None, key: ListKey = None) -> Flow:
+        """The nodes in a row. What their list was when it was last asked is taken over as far as it goes."""
+        before, flow = self._flows.get((key, shape), ((), _NOTHING))
+        head, tail = alike(nodes, before)
+        if head == len(nodes) == len(before) > 0:
+            return flow
+        parts = list(flow.parts[:head])
+        between = parts[-1].output if parts else shape
+        for place in range(head, len(nodes)):
+            old = place - len(nodes) + len(before)
+            if place >= len(nodes) - tail and flow.parts[old].input == between:
+                parts += flow.parts[old:]
+                break
+            parts.append(self._follow(nodes[place], between))
+            between = parts[-1].output
+        flow = _flow(shape, (parts[-1].output if parts else shape,), parts)
+        self._flows[key, shape] = nodes, flow
+        return flow
+
+    def _follow(self, node: Node, shape: Shape | None) -> Part:
+        known = self._memory.get(id(node))
+        # Shapes are handed on as the same object, so that most answers are found without a comparison.
+        return known.last if known is not None and known.last.input is shape else self._part(node, shape)
 
     def fan(self, nodes: tuple[Node, ...], shape: Shape | None) -> Flow:
         """The nodes side by side."""
@@ -122,7 +151,7 @@ class Asker:
 
     def _ask(self, node: Node, shape: Shape | None) -> Part:
         if not node.enabled:
-            return Part(shape, shape, bodies=((self.chain(node.children, None), 1),))
+            return Part(shape, shape, bodies=((self.chain(node.children, None, node.id), 1),))
         if isinstance(node.layer, Group):
             return self._ask_group(node, node.layer, shape)
         layer, part = node.layer, Part(shape, None, layers=1)
@@ -133,7 +162,7 @@ class Asker:
             part.parameters = layer.parameter_count(shape)
             part.macs = layer.macs(shape)
             part.window = layer.window(shape)
-            part.activations = layer.own_activations(shape)
+            part.activations = layer.own_activations(shape, part.output)
             _require_possible(part.output, part.parameters)
         except ShapeError as error:
             _refused(part, error, node)
@@ -174,7 +203,7 @@ class Asker:
         bodies: list[tuple[Flow, int]] = []
         left = group.copies()
         while left:
-            flow = self.chain(node.children, bodies[-1][0].output if bodies else shape)
+            flow = self.chain(node.children, bodies[-1][0].output if bodies else shape, node.id)
             # What is too large to be built is not worth asking for every copy, which could take hours.
             alike = flow.output == flow.input or flow.layers * left > MAXIMUM_LAYERS
             bodies.append((flow, left if alike else 1))
@@ -182,14 +211,30 @@ class Asker:
         return tuple(bodies)
 
 
+_NOTHING = Flow(None, (None,), 0, 0, 0, 0, ())
+
+
+def alike(left: Sequence[object], right: Sequence[object]) -> tuple[int, int]:
+    """How many things at the start of both are the very same, and of the others at the end."""
+    shorter = min(len(left), len(right))
+    head = _same(left, right, shorter)
+    return head, _same(left[::-1], right[::-1], shorter - head)
+
+
+def _same(left: Sequence[object], right: Sequence[object], most: int) -> int:
+    # This looks at every node of a list after every edit, so it is done by functions that are not Python's.
+    differences = list(map(is_not, left[:most], right[:most]))
+    return differences.index(True) if True in differences else most
+
+
 def _flow(shape: Shape | None, ends: tuple[Shape | None, ...], parts: Sequence[Part]) -> Flow:
     return Flow(
         shape,
         ends,
-        sum([part.layers for part in parts]),
-        sum([part.parameters for part in parts]),
-        sum([part.macs for part in parts]),
-        sum([part.activations for part in parts]),
+        sum(map(_LAYERS, parts)),
+        sum(map(_PARAMETERS, parts)),
+        sum(map(_MACS, parts)),
+        sum(map(_ACTIVATIONS, parts)),
         tuple(parts),
     )
 

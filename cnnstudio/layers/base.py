@@ -138,10 +138,10 @@ class Layer:
         """What one output value sees of the input."""
         return Window()
 
-    def own_activations(self, shape: Shape) -> int:
+    def own_activations(self, shape: Shape, output: Shape) -> int:
         """Numbers that it keeps for one picture until the way back: its output, and what else it needs."""
         twice = needs_input(getattr(self, "activation", "linear"))
-        return self.output_shape(shape).size * (2 if twice else 1)
+        return output.size * (2 if twice else 1)
 
     @property
     def bends(self) -> bool:
@@ -201,7 +201,7 @@ class Layer:
 
     @classmethod
     def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
-        """Layers whose PyTorch code may begin this row of calls; the reader keeps the one that writes most."""
+        """Layers whose PyTorch code this row of calls may begin with; the longest that does is kept."""
         return (cls(),)
 
     @classmethod
@@ -227,6 +227,8 @@ class Group(Layer):
     """Whether the layers stand side by side."""
     skips: ClassVar[bool] = False
     """Whether its input also goes around what is in it, as drawings of networks show it."""
+    repeats: ClassVar[bool] = False
+    """Whether its body stands several times in a row, be it only once."""
     transparent: ClassVar[bool] = False
     """Whether it does nothing itself: it gives what its last layer gives, and without layers its input."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from cnnstudio.layers.base import Family, Layer, Pieces, Role, Shape
+from cnnstudio.layers.code import Arguments, Signatures
 
 
 @dataclass(frozen=True)
@@ -17,13 +18,20 @@ class Flatten(Layer):
     description: ClassVar[str] = "Lays all feature maps out as one flat vector."
     advice: ClassVar[str] = "Use it once, between the last pooling and the first Dense."
 
+    keras_calls: ClassVar[Signatures] = {
+        "Flatten": "data_format=None",
+    }
+    pytorch_calls: ClassVar[Signatures] = {
+        "Flatten": "start_dim=1, end_dim=-1",
+    }
+
     def summary(self) -> str:
         return "to a flat vector"
 
     def output_shape(self, shape: Shape) -> Shape:
         return Shape.of(shape.size)
 
-    def own_activations(self, shape: Shape) -> int:
+    def own_activations(self, shape: Shape, output: Shape) -> int:
         return 0  # the same numbers at the same place, read in another way
 
     def build(self, shape: Shape) -> Pieces:
@@ -36,3 +44,7 @@ class Flatten(Layer):
 
     def keras(self, shape: Shape) -> list[str]:
         return ["layers.Flatten()"]
+
+    @classmethod
+    def from_keras(cls, call: Arguments) -> Self:
+        return cls()
