@@ -7,7 +7,15 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import QAbstractItemModel, QMimeData, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QMimeData,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    Qt,
+    Signal,
+)
 
 from cnnstudio.design import edits
 from cnnstudio.design.analysis import LayerReport
@@ -38,8 +46,15 @@ _LAYER_FLAGS = (_GROUP_FLAGS & ~Qt.ItemFlag.ItemIsDropEnabled) | Qt.ItemFlag.Ite
 """Qt asks for each row of a long list several times a frame, so these are not put together each time."""
 
 
+_MOST_ANNOUNCED = 100
+"""Rows of another content, of which Qt tells screen readers. More of them are another design."""
+
+
 class LayerModel(QAbstractItemModel):
     """A row for the input, then the layers; what is in a group stands below it. There is no `removeRows`."""
+
+    changing = Signal()
+    """Rows are about to come, go and move, but all still stand where they stood."""
 
     def __init__(self, project: Project, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -57,7 +72,7 @@ class LayerModel(QAbstractItemModel):
         self._network: Network | None = None
         self._follow()
         project.network_changed.connect(self._follow)
-        project.dataset_changed.connect(self._announce_data)
+        project.dataset_changed.connect(self._on_dataset_changed)
 
     # What stands where. Qt asks these for each row several times a frame, so they read tables and do no more.
 
@@ -222,14 +237,21 @@ class LayerModel(QAbstractItemModel):
     def _follow(self, *_: object) -> None:
         before, self._network = self._network, self._project.network
         changed = list(changed_nodes(self._network, before))
+        # Every row shows a share of the total, so that the view paints all of them anew anyway.
+        stay = [node.id for node in changed if node.id in self._rows]
         for node in changed:
             self._flags[self._rows.number(node.id)] = _GROUP_FLAGS if node.is_group else _LAYER_FLAGS
+        self.changing.emit()
         self.is_changing = True
         for step in steps(self._rows, self._network, changed):
             self._apply(step)
+        for node_id in stay[:_MOST_ANNOUNCED]:
+            index = self.index_of(node_id)
+            self.dataChanged.emit(index, index)
         self.is_changing = False
-        # Still within the same change, so that the view lays its rows out once.
-        self._announce_data()
+
+    def _on_dataset_changed(self, _: object) -> None:
+        self.dataChanged.emit(self.input_index(), self.input_index())
 
     def _apply(self, step: Step) -> None:
         if isinstance(step, Insert):
@@ -249,9 +271,3 @@ class LayerModel(QAbstractItemModel):
 
     def _index(self, number: int) -> QModelIndex:
         return QModelIndex() if number == ROOT else self.createIndex(self._places[number], 0, number)
-
-    def _announce_data(self, *_: object) -> None:
-        """Every row shows a share of the total, so that a change of one is a change of all."""
-        for siblings in self._children.values():
-            if siblings:
-                self.dataChanged.emit(self._index(siblings[0]), self._index(siblings[-1]))

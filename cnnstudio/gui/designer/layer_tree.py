@@ -74,8 +74,7 @@ class LayerTree(DropView):
         self._is_showing_selection = False
         self._uses_keys = False
         self._quick: QuickInsert | None = None
-        self._motion = RowMotion(self)
-        self._tops_before: dict[int, int] | None = None
+        self._motion = RowMotion(self, self._model)
         self._set_up()
         self._connect()
         self.setUniformRowHeights(True)
@@ -105,7 +104,7 @@ class LayerTree(DropView):
             ("actionPreviewMend", self.preview_mends),
         ):
             self._actions[name].triggered.connect(run)
-        self._model.rowsAboutToBeMoved.connect(self._on_rows_about_to_move)
+        self._model.changing.connect(self._on_changing)
         self._model.rowsInserted.connect(self._on_rows_inserted)
         self._model.rowsMoved.connect(self._on_rows_moved)
         self.selectionModel().selectionChanged.connect(self._on_user_selected)
@@ -308,36 +307,18 @@ class LayerTree(DropView):
         self._fit_heights()
         same = self._model.node_id(self.currentIndex())
         self._show_selection()
-        if self._tops_before is not None:
-            self._slide()
+        self._motion.start()
+        self.viewport().update()
         if QAccessible.isActive() and self.hasFocus() and same == self._model.node_id(self.currentIndex()):
             # Qt tells about another current row by itself, but not about what became of this one.
             sentence = spoken_row(self._project, self._model.report(self.currentIndex()))
             QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, sentence))
 
-    def _on_rows_about_to_move(self, *_: object) -> None:
-        if self._tops_before is None:
-            self._tops_before = self._tops()
-
-    def _slide(self) -> None:
-        """Lets the rows in sight come from where they were before layers moved."""
-        before, self._tops_before = self._tops_before or {}, None
-        self.executeDelayedItemsLayout()
-        self._motion.start(
-            {number: before[number] - top for number, top in self._tops().items() if number in before}
-        )
-
-    def _tops(self) -> dict[int, int]:
-        """Where the rows in sight begin, by their numbers, in the whole list's pixels."""
-        tops, scrolled = {}, self.verticalOffset()
-        index = self.indexAt(QPoint(0, 0))
-        while index.isValid():
-            top = self.visualRect(index).top()
-            if top > self.viewport().height():
-                break
-            tops[index.internalId()] = top + scrolled
-            index = self.indexBelow(index)
-        return tops
+    def _on_changing(self) -> None:
+        # Else Qt looks for another current row between two steps, and lays out all rows once more for that.
+        current = self._model.node_id(self.currentIndex())
+        if current is not None and current not in self._project.network:
+            self.selectionModel().clearCurrentIndex()
 
     def _on_rows_inserted(self, parent: QModelIndex, first: int, last: int) -> None:
         for row in range(first, last + 1):

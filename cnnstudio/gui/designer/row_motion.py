@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from PySide6.QtCore import QEasingCurve, QObject, Qt, QVariantAnimation, Signal
+from PySide6.QtCore import QEasingCurve, QObject, QPoint, Qt, QVariantAnimation, Signal
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QTreeView
+
+from cnnstudio.gui.designer.layer_model import LayerModel
 
 MILLISECONDS = 120
 
@@ -25,9 +26,12 @@ class RowMotion(QObject):
     stepped = Signal()
     """The rows have to be painted anew."""
 
-    def __init__(self, parent: QObject) -> None:
-        super().__init__(parent)
-        self._offsets: Mapping[int, int] = {}
+    def __init__(self, view: QTreeView, model: LayerModel) -> None:
+        super().__init__(view)
+        self._view = view
+        self._before: dict[int, int] = {}
+        self._has_moved = False
+        self._offsets: dict[int, int] = {}
         self._left = 0.0
         self._animation = QVariantAnimation(self)
         self._animation.setStartValue(1.0)
@@ -35,15 +39,22 @@ class RowMotion(QObject):
         self._animation.setDuration(MILLISECONDS)
         self._animation.setEasingCurve(QEasingCurve.Type.OutCubic)
         self._animation.valueChanged.connect(self._on_step)
+        model.changing.connect(self._on_changing)
+        model.rowsMoved.connect(self._on_rows_moved)
 
     @property
     def is_running(self) -> bool:
         return self._left > 0.0
 
-    def start(self, offsets: Mapping[int, int]) -> None:
-        """Lets rows come from where they were: by their numbers, in pixels below their places."""
+    def start(self) -> None:
+        """Lets the rows in sight come from where they were, if the last change moved any."""
         self._animation.stop()
-        self._offsets = offsets if wants_motion() else {}
+        self._left, self._offsets = 0.0, {}
+        if self._has_moved and wants_motion():
+            now = self._tops()
+            self._offsets = {
+                number: self._before[number] - top for number, top in now.items() if number in self._before
+            }
         if any(self._offsets.values()):
             self._left = 1.0
             self._animation.start()
@@ -52,6 +63,22 @@ class RowMotion(QObject):
         """How far below its place a row is painted now."""
         return round(self._offsets.get(number, 0) * self._left) if self._left else 0
 
+    def _on_changing(self) -> None:
+        self._before, self._has_moved = self._tops(), False
+
+    def _on_rows_moved(self, *_: object) -> None:
+        self._has_moved = True
+
     def _on_step(self, left: float) -> None:
         self._left = left
         self.stepped.emit()
+
+    def _tops(self) -> dict[int, int]:
+        """Where the rows in sight begin, by their numbers, in the whole list's pixels."""
+        tops, view = {}, self._view
+        scrolled, height = view.verticalScrollBar().value(), view.viewport().height()
+        index = view.indexAt(QPoint(0, 0))
+        while index.isValid() and (top := view.visualRect(index).top()) <= height:
+            tops[index.internalId()] = top + scrolled
+            index = view.indexBelow(index)
+        return tops
