@@ -157,3 +157,15 @@ def test_whitening_learns_its_bias_alone_and_takes_pictures_without_any_spread()
     learnt = {name for name, weights in module.named_parameters() if weights.requires_grad}
     assert learnt == {"bias"}
     assert not module.bias.any()
+
+
+def test_the_written_whitening_takes_the_same_weights() -> None:
+    layer, shape = Whitening((2, 3), use_bias=False), Shape.of(3, 8, 8)
+    names = {"torch": torch, "nn": nn}
+    exec(layer.pytorch_helper, names)
+    ((_, module),), ((_, code),) = layer.build(shape), layer.pytorch(shape)
+    written = eval(code, names)
+    pictures = torch.randn(50, *shape.dims)
+    for each in (module, written):
+        each.take_pictures(pictures.split(20))
+    assert torch.equal(written.weight, module.weight)
