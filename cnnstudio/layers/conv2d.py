@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from cnnstudio.layers.activations import activation_choice, build_activation, pytorch_activation
 from cnnstudio.layers.base import Family, Pieces, Role, SetParameters, Shape, ShapeError
-from cnnstudio.layers.convolution import Convolution
+from cnnstudio.layers.code import Arguments, Call, Signatures
+from cnnstudio.layers.convolution import PYTORCH_CONVOLUTION, Convolution
 from cnnstudio.layers.params import choice, flag, integer, pair
 from cnnstudio.layers.shape import times
 from cnnstudio.layers.weights import initializer_choice, l2_number
@@ -23,7 +25,9 @@ class Conv2D(Convolution):
     description: ClassVar[str] = "Slides small filters over the picture; each makes one feature map."
     advice: ClassVar[str] = "Use it to find edges, textures and parts of things wherever they stand."
 
-    filters: int = integer(32, maximum=65_536, help="feature maps that come out")
+    filters: int = integer(
+        32, maximum=65_536, help="feature maps that come out", one_for="each pixel of each picture"
+    )
     kernel_size: tuple[int, int] = pair((3, 3), maximum=255, help="height × width in pixels")
     strides: tuple[int, int] = pair((1, 1), maximum=255, help="pixels from one window to the next")
     padding: str = choice("valid", ("valid", "same"), help="“same” keeps the size")
@@ -33,6 +37,21 @@ class Conv2D(Convolution):
     use_bias: bool = flag(True, label="Bias", help="a trained number added to each feature map")
     kernel_initializer: str = initializer_choice(dirac=True)
     kernel_l2: float = l2_number()
+
+    keras_calls: ClassVar[Signatures] = {
+        "Conv2D": (
+            "filters, kernel_size, strides=(1, 1), padding='valid', data_format=None, dilation_rate=(1, "
+            "1), groups=1, activation=None, use_bias=True, kernel_initializer='auto', "
+            "bias_initializer='zeros', kernel_regularizer=None, bias_regularizer=None, "
+            "activity_regularizer=None, kernel_constraint=None, bias_constraint=None"
+        ),
+        "Convolution2D": (
+            "filters, kernel_size, strides=(1, 1), padding='valid', data_format=None, dilation_rate=(1, "
+            "1), groups=1, activation=None, use_bias=True, kernel_initializer='auto', "
+            "bias_initializer='zeros', kernel_regularizer=None, bias_regularizer=None, "
+            "activity_regularizer=None, kernel_constraint=None, bias_constraint=None"
+        ),
+    }
 
     def summary(self) -> str:
         return self.summary_of(f"{self.filters} filters {times(self.kernel_size)}")
@@ -82,3 +101,26 @@ class Conv2D(Convolution):
     def keras(self, shape: Shape) -> list[str]:
         groups = "" if self.groups == 1 else f", groups={self.groups}"
         return self.keras_convolution(shape, f"{self.filters}, {self.kernel_size}", groups, self.groups)
+
+    @classmethod
+    def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
+        for call, values in cls.sliding_values(calls):
+            yield cls(filters=call["out_channels"], groups=call["groups"], **values)
+
+    @classmethod
+    def instead_of_pytorch(cls, call: Call, shape: Shape) -> tuple[Sequence[tuple[str, dict[str, Any]]], str]:
+        """A border of zeros and then the convolution, in place of a padding that is not Keras's "same"."""
+        arguments = Arguments(call, PYTORCH_CONVOLUTION)
+        padding = arguments["padding"]
+        height, width = (padding, padding) if isinstance(padding, int) else padding
+        border = ("ZeroPadding2D", {"padding": ((height, height), (width, width))})
+        values = {
+            "filters": arguments["out_channels"],
+            "kernel_size": arguments["kernel_size"],
+            "strides": arguments["stride"],
+            "dilation_rate": arguments["dilation"],
+            "groups": arguments["groups"],
+            "use_bias": arguments["bias"],
+        }
+        note = f"its padding_mode {arguments['padding_mode']} is drawn as zeros"
+        return (border, (cls.type_name(), values)), note if arguments["padding_mode"] != "zeros" else ""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from cnnstudio.layers.activations import (
     activation_choice,
     build_activation,
     keras_activation,
     pytorch_activation,
+    pytorch_activations,
 )
 from cnnstudio.layers.base import (
     WHOLE,
@@ -23,14 +25,17 @@ from cnnstudio.layers.base import (
     ShapeError,
     Window,
 )
+from cnnstudio.layers.code import Arguments, Call, Signatures
 from cnnstudio.layers.params import flag, integer
 from cnnstudio.layers.weights import (
     initializer_choice,
     keras_kernel,
+    kernel_from_keras,
     l2_number,
     prepared,
     prepared_code,
     prepared_helpers,
+    unprepared,
 )
 
 
@@ -46,11 +51,22 @@ class Dense(Layer):
     )
     order: ClassVar[int] = 1
 
-    units: int = integer(128, maximum=1_048_576, help="numbers that come out")
+    units: int = integer(128, maximum=1_048_576, help="numbers that come out", one_for="each picture")
     activation: str = activation_choice("linear")
     use_bias: bool = flag(True, label="Bias", help="a trained number added to each output")
     kernel_initializer: str = initializer_choice(dirac=False)
     kernel_l2: float = l2_number()
+
+    keras_calls: ClassVar[Signatures] = {
+        "Dense": (
+            "units, activation=None, use_bias=True, kernel_initializer='auto', bias_initializer='zeros', "
+            "kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None, "
+            "kernel_constraint=None, bias_constraint=None"
+        ),
+    }
+    pytorch_calls: ClassVar[Signatures] = {
+        "Linear": "in_features, out_features, bias=True",
+    }
 
     def summary(self) -> str:
         text = f"{self.units} units" if self.units > 1 else "1 unit"
@@ -103,7 +119,20 @@ class Dense(Layer):
         return prepared_helpers(self.kernel_initializer, self.kernel_l2)
 
     def keras(self, shape: Shape) -> list[str]:
-        activation, following = keras_activation(self.activation)
+        activation = keras_activation(self.activation)
         bias = "" if self.use_bias else ", use_bias=False"
         kernel = keras_kernel(self.kernel_initializer, self.kernel_l2)
-        return [f"layers.Dense({self.units}{activation}{bias}{kernel})", *following]
+        return [f"layers.Dense({self.units}{activation}{bias}{kernel})"]
+
+    @classmethod
+    def from_keras(cls, call: Arguments) -> Self:
+        return super().from_keras(call).taking(kernel_from_keras(call, ("kernel",)))
+
+    @classmethod
+    def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
+        inner, prepared_values = unprepared(calls[0])
+        call = Arguments(inner, cls.pytorch_calls[inner.name])
+        for activation in pytorch_activations(calls[1:2]):
+            yield cls(
+                units=call["out_features"], use_bias=call["bias"], activation=activation, **prepared_values
+            )

@@ -41,7 +41,7 @@ class Parameter:
         return value
 
     def from_code(self, value: Any, note: Callable[[str], None]) -> Any:
-        """A value of Keras code as this parameter has it, still to be checked; `note` takes what gets lost."""
+        """A value of Keras code as the parameter has it, not yet checked; `note` takes what gets lost."""
         return value
 
     def text(self, value: Any) -> str:
@@ -55,6 +55,8 @@ class Integer(Parameter):
 
     minimum: int = 1
     maximum: int = 2**31 - 1
+    one_for: str = ""
+    """What each of them takes a number for, such as `each picture`: too many then say what they take."""
 
     def check(self, value: Any) -> int:
         if isinstance(value, float) and value.is_integer():
@@ -66,8 +68,16 @@ class Integer(Parameter):
         if not self.minimum <= value <= self.maximum:
             raise ParameterError(
                 f"{shown(value)} is out of range: {self.minimum:,} to {self.maximum:,} is possible"
+                f"{self._memory(value)}"
             )
         return value
+
+    def _memory(self, value: int) -> str:
+        """Words for what so many would take of the memory, from a gigabyte up."""
+        gigabytes = value * 4 // 10**9
+        if not self.one_for or not 1 <= gigabytes < 10**9:
+            return ""
+        return f"; it would take {gigabytes:,} GB for {self.one_for}"
 
 
 @dataclass(frozen=True)
@@ -189,10 +199,17 @@ def _both(value: Any) -> Sequence[Any] | None:
 
 
 def integer(
-    default: int, *, minimum: int = 1, maximum: int, help: str, label: str = "", unit: str = ""
+    default: int,
+    *,
+    minimum: int = 1,
+    maximum: int,
+    help: str,
+    label: str = "",
+    unit: str = "",
+    one_for: str = "",
 ) -> Any:
     """A dataclass field for a whole number."""
-    return _field(Integer("", default, help, label, unit, minimum=minimum, maximum=maximum))
+    return _field(Integer("", default, help, label, unit, minimum=minimum, maximum=maximum, one_for=one_for))
 
 
 def number(
@@ -205,7 +222,7 @@ def number(
 def choice(
     default: str, choices: tuple[str, ...], *, help: str, label: str = "", kind: type[Choice] = Choice
 ) -> Any:
-    """A dataclass field for one of a few words; `kind` may be one that reads them from code in its own way."""
+    """A dataclass field for one of a few words; `kind` may be one that reads code in its own way."""
     return _field(kind("", default, help, label, choices=choices))
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from cnnstudio.layers.activations import activation_choice, build_activation, pytorch_activation
 from cnnstudio.layers.base import Family, Pieces, Role, Shape
-from cnnstudio.layers.convolution import Convolution
+from cnnstudio.layers.code import Arguments, Call, Signatures
+from cnnstudio.layers.convolution import PYTORCH_CONVOLUTION, Convolution
 from cnnstudio.layers.params import choice, flag, integer, pair
 from cnnstudio.layers.shape import times
-from cnnstudio.layers.weights import initializer_choice, l2_number
+from cnnstudio.layers.weights import initializer_choice, l2_number, unprepared
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,9 @@ class SeparableConv2D(Convolution):
     advice: ClassVar[str] = "Use it in place of Conv2D where the network should be small and quick."
     order: ClassVar[int] = 2
 
-    filters: int = integer(32, maximum=65_536, help="feature maps that come out")
+    filters: int = integer(
+        32, maximum=65_536, help="feature maps that come out", one_for="each pixel of each picture"
+    )
     kernel_size: tuple[int, int] = pair((3, 3), maximum=255, help="height × width in pixels")
     strides: tuple[int, int] = pair((1, 1), maximum=255, help="pixels from one window to the next")
     padding: str = choice("valid", ("valid", "same"), help="“same” keeps the size")
@@ -37,6 +41,16 @@ class SeparableConv2D(Convolution):
     kernel_l2: float = l2_number()
 
     keras_kernels: ClassVar[tuple[str, ...]] = ("depthwise", "pointwise")
+
+    keras_calls: ClassVar[Signatures] = {
+        "SeparableConv2D": (
+            "filters, kernel_size, strides=(1, 1), padding='valid', data_format=None, dilation_rate=(1, "
+            "1), depth_multiplier=1, activation=None, use_bias=True, depthwise_initializer='auto', "
+            "pointwise_initializer='auto', bias_initializer='zeros', depthwise_regularizer=None, "
+            "pointwise_regularizer=None, bias_regularizer=None, activity_regularizer=None, "
+            "depthwise_constraint=None, pointwise_constraint=None, bias_constraint=None"
+        ),
+    }
 
     def summary(self) -> str:
         return self.summary_of(f"{self.filters} filters {times(self.kernel_size)}")
@@ -82,3 +96,14 @@ class SeparableConv2D(Convolution):
     def keras(self, shape: Shape) -> list[str]:
         many = "" if self.depth_multiplier == 1 else f", depth_multiplier={self.depth_multiplier}"
         return self.keras_convolution(shape, f"{self.filters}, {self.kernel_size}", many)
+
+    @classmethod
+    def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
+        for call, values in cls.sliding_values(calls):
+            mixing = next((each for each in calls[1:3] if unprepared(each)[0].name == "Conv2d"), None)
+            if mixing is None or call["groups"] != call["in_channels"]:
+                continue
+            last = Arguments(unprepared(mixing)[0], PYTORCH_CONVOLUTION)
+            values = {**values, "use_bias": last["bias"]}
+            many = call["out_channels"] // call["in_channels"]
+            yield cls(filters=last["out_channels"], depth_multiplier=many, **values)

@@ -18,6 +18,7 @@ from cnnstudio.design.file import (
     design_to_json,
     layers_from_text,
     layers_to_text,
+    nodes_from_json,
     parse_design,
     read_design,
     write_design,
@@ -176,7 +177,8 @@ def test_writing_where_nothing_can_be_written_leaves_what_was_there(tmp_path: Pa
         ),
         (
             '"type": "Conv2D", "filters": 1e9',
-            "layers[0].filters: 1,000,000,000 is out of range: 1 to 65,536 is possible",
+            "layers[0].filters: 1,000,000,000 is out of range: 1 to 65,536 is possible; "
+            "it would take 4 GB for each pixel of each picture",
         ),
         (
             '"type": "Repeat", "times": 1000000000',
@@ -453,3 +455,31 @@ def test_layers_travel_as_text_and_arrive_under_fresh_ids() -> None:
 def test_other_text_on_the_clipboard_is_refused(text: str) -> None:
     with pytest.raises(DesignError):
         layers_from_text(text, network())
+
+
+def test_a_billion_channels_are_refused_with_the_memory_that_they_would_take() -> None:
+    for layer, sentence in (
+        (
+            {"type": "Conv2D", "filters": 10**9},
+            "layers[0].filters: 1,000,000,000 is out of range: 1 to 65,536 is possible; "
+            "it would take 4 GB for each pixel of each picture",
+        ),
+        (
+            {"type": "Dense", "units": 10**12},
+            "layers[0].units: 1,000,000,000,000 is out of range: 1 to 1,048,576 is possible; "
+            "it would take 4,000 GB for each picture",
+        ),
+        (
+            {"type": "Repeat", "times": 10**9, "layers": []},
+            "layers[0].times: 1,000,000,000 is out of range: 1 to 1,000 is possible",
+        ),
+    ):
+        with pytest.raises(DesignError) as caught:
+            nodes_from_json([layer])
+        assert str(caught.value) == sentence
+
+
+def test_a_group_that_is_said_to_hold_itself_is_refused() -> None:
+    inner = {"type": "Repeat", "id": "repeat_1", "layers": []}
+    with pytest.raises(DesignError, match=r"layers\[0\]\.id: “repeat_1” is the id of two layers"):
+        nodes_from_json([{"type": "Block", "id": "repeat_1", "layers": [inner]}])
