@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cnnstudio.words import duration, ordinal, percent, plural, rounded, spoken
+from cnnstudio.words import duration, ordinal, percent, plural, rounded, spoken, storage
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,20 @@ def test_shares_have_one_digit_after_the_point() -> None:
 )
 def test_durations_have_their_two_largest_units(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1_280, "1 kB"),
+        (999_400, "999 kB"),
+        (999_600, "1 MB"),
+        (45_200_000, "45 MB"),
+        (1_340_000_000, "1.3 GB"),
+        (2 * 10**15, "2,000.0 TB"),
+    ],
+)
+def test_bytes_have_the_unit_that_one_would_say(size: int, text: str) -> None:
+    assert storage(size) == text

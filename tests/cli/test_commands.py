@@ -78,6 +78,25 @@ def test_summary_json_has_the_promised_keys(capsys: Output) -> None:
     }
 
 
+@pytest.mark.parametrize(("options", "ground"), [([], "#FFFFFF"), (["--dark"], "#1E2126")])
+def test_summary_draws_the_network(
+    capsys: Output, tmp_path: Path, options: list[str], ground: str
+) -> None:
+    path = tmp_path / "drawing.svg"
+    assert main(["summary", "lesson-32", "--drawing", str(path), *options]) == 0
+    assert "315,722 parameters" in capsys.readouterr().out
+    text = path.read_text("utf-8")
+    assert text.startswith("<svg")
+    assert f'fill="{ground}"' in text
+    assert "64 × 13 × 13" in text
+
+
+def test_summary_draws_svg_and_nothing_else(capsys: Output, tmp_path: Path) -> None:
+    assert main(["summary", "lesson-32", "--drawing", str(tmp_path / "drawing.png")]) == 2
+    assert "a name that ends in .svg is needed" in complaint(capsys)
+    assert list(tmp_path.glob("*.png")) == []
+
+
 def test_summary_of_a_faulty_design_says_why_and_how_to_mend_it_and_ends_with_2(
     faulty: Path, capsys: Output
 ) -> None:

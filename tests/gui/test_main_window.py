@@ -12,13 +12,23 @@ import pytest
 import shiboken6
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QAction, QDropEvent, QGuiApplication
-from PySide6.QtWidgets import QAbstractSpinBox, QComboBox, QDialog, QFileDialog, QMessageBox, QWidget
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QDialog,
+    QFileDialog,
+    QLabel,
+    QMenu,
+    QMessageBox,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.design import edits
 from cnnstudio.design.file import read_design, write_design
 from cnnstudio.design.templates import templates
 from cnnstudio.gui.app import create_window
+from cnnstudio.gui.docks import Dock
 from cnnstudio.gui.main_window import MainWindow
 from cnnstudio.gui.mistakes import tell_mistakes
 from cnnstudio.gui.training.session import State
@@ -276,6 +286,54 @@ def test_the_panels_return_to_where_the_user_left_them(open_window: OpenWindow) 
     assert second.docks[1].isHidden()
     second.reset_layout()
     assert not second.docks[1].isHidden()
+
+
+def test_a_tab_that_was_in_front_is_in_front_again(open_window: OpenWindow, qtbot: QtBot) -> None:
+    first = open_window()
+    dock(first, "drawingDock").action.trigger()
+    first.close()
+    second = open_window()
+    qtbot.waitUntil(lambda: dock(second, "drawingDock").action.isChecked())
+    assert not second.dashboard.isVisible()
+
+
+def test_panels_come_by_their_keys(open_window: OpenWindow, qtbot: QtBot) -> None:
+    window = open_window()
+    Hand(window).press(window, Qt.Key.Key_3, Qt.KeyboardModifier.ControlModifier)
+    assert dock(window, "codeDock").content.isVisible()
+    Hand(window).press(window, Qt.Key.Key_2, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: not dock(window, "codeDock").content.isVisible())
+
+
+def test_every_panel_is_in_the_view_menu(open_window: OpenWindow) -> None:
+    window = open_window()
+    view = next(menu for menu in window.menuBar().findChildren(QMenu) if menu.title() == "&View")
+    assert {each.action for each in window.docks} <= set(view.actions())
+
+
+def test_the_drawing_is_saved_from_the_file_menu(
+    open_window: OpenWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    window = open_window()
+    path = tmp_path / "net.svg"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *arguments: (str(path), ""))
+    window.findChild(QAction, "actionSaveDrawing").trigger()
+    assert path.read_text("utf-8").startswith("<svg")
+
+
+def test_the_list_says_what_memory_a_batch_takes(open_window: OpenWindow) -> None:
+    window = open_window()
+    words = window.findChild(QLabel, "designMemory")
+    before = words.text()
+    assert before.startswith("A batch of 128 takes ")
+    window.project.set_recipe(window.project.recipe.replace(batch_size=512))
+    assert words.text().startswith("A batch of 512 takes ")
+    assert words.text() != before.replace("128", "512")
+    assert "optimizer" in words.toolTip()
+
+
+def dock(window: MainWindow, name: str) -> Dock:
+    return next(each for each in window.docks if each.objectName() == name)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="runs a second process by fork-free exec on POSIX only")

@@ -256,6 +256,39 @@ def test_a_built_in_data_set_is_loaded_once(loads: Loads, monkeypatch: pytest.Mo
     assert loads.texts
 
 
+def test_a_data_set_can_be_fetched_to_look_at_and_is_there_for_the_training(
+    play: Play, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+    tiny = Split(np.zeros((2, 3, 8, 8), np.uint8), np.array([0, 1]))
+
+    def load(source: Shapes, *arguments: object) -> Dataset:
+        loaded.append(source.name)
+        return Dataset(source.name, source.title, ("one", "two"), tiny, tiny)
+
+    monkeypatch.setattr(Shapes, "load", load)
+    given: list[Dataset] = []
+    told: list[object] = []
+    play.session.dataset_loaded.connect(told.append)
+    play.session.fetch("shapes", given.append, play.failures.append)
+    qtbot.waitUntil(lambda: bool(given))
+    assert given[0].classes == ("one", "two")
+    # Whoever follows the training has nothing to do with it.
+    assert told == []
+    assert play.states == []
+    play.session.fetch("shapes", given.append, play.failures.append)
+    qtbot.waitUntil(lambda: len(given) == 2)
+    assert loaded == ["shapes"]
+
+
+def test_what_cannot_be_fetched_is_told_to_the_one_who_asked(play: Play, qtbot: QtBot) -> None:
+    refused: list[str] = []
+    play.session.fetch("nothing of that name", print, refused.append)
+    qtbot.waitUntil(lambda: bool(refused))
+    assert "no data set" in refused[0]
+    assert play.failures == []
+
+
 def test_pictures_that_were_added_to_a_folder_are_trained_too(loads: Loads, tmp_path: Path) -> None:
     folder = picture_folder(tmp_path / "pictures")
     before = loads.load(str(folder))

@@ -1,0 +1,46 @@
+"""Whole programs by lines, each line with the layer that it belongs to."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+
+from cnnstudio.design.network import Network
+from cnnstudio.design.templates import Template, templates
+from cnnstudio.interchange import keras, pytorch
+from cnnstudio.interchange.chain import CodeError, located
+from tests.interchange.networks import networks
+
+
+def test_lines_are_found_in_their_file_whatever_their_indent() -> None:
+    lines = located("# head\nnet = [\n    one,\n    two,\n]\n", [("a", "one,"), ("b", "two,")])
+    assert lines == [(None, "# head"), (None, "net = ["), ("a", "    one,"), ("b", "    two,"), (None, "]")]
+
+
+def test_a_file_without_the_lines_belongs_to_nobody() -> None:
+    assert located("one\n", [("a", "two")]) == [(None, "one")]
+
+
+@pytest.mark.parametrize("each", templates().values(), ids=lambda each: each.name)
+def test_every_layer_of_a_template_has_its_lines_in_the_whole_program(each: Template) -> None:
+    for lines, text in (
+        (pytorch.file_code(each.network), pytorch.write_module(each.network)),
+        (keras.file_code(each.network), keras.write_model(each.network)),
+    ):
+        assert "\n".join(line for _, line in lines) == text.rstrip("\n")
+        owners = {owner for owner, _ in lines if owner is not None}
+        assert owners == {node.id for top in each.network.nodes for node in top.walk_active()}
+
+
+@settings(max_examples=30, deadline=None)
+@given(networks())
+def test_no_line_of_a_program_belongs_to_a_layer_that_is_not_there(network: Network) -> None:
+    known = {node.id for node in network.walk()} | {None}
+    assert {owner for owner, _ in pytorch.file_code(network)} <= known
+    assert {owner for owner, _ in keras.file_code(network)} <= known
+
+
+def test_a_network_with_problems_is_no_program() -> None:
+    for write in (pytorch.file_code, keras.file_code):
+        with pytest.raises(CodeError):
+            write(Network())
