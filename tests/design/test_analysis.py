@@ -11,12 +11,14 @@ from cnnstudio.layers.activation import Activation
 from cnnstudio.layers.average_pooling2d import AveragePooling2D
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.batch_normalization import BatchNormalization
+from cnnstudio.layers.block import Block
 from cnnstudio.layers.conv2d import Conv2D
 from cnnstudio.layers.dense import Dense
 from cnnstudio.layers.dropout import Dropout
 from cnnstudio.layers.flatten import Flatten
 from cnnstudio.layers.global_average_pooling2d import GlobalAveragePooling2D
 from cnnstudio.layers.max_pooling2d import MaxPooling2D
+from cnnstudio.layers.parallel import Parallel
 from cnnstudio.layers.repeat import Repeat
 from cnnstudio.layers.residual import Residual
 from tests.design.builders import nested, network, off
@@ -104,6 +106,50 @@ def test_a_residual_counts_its_projection() -> None:
     assert flat["residual_1"].parameters == flat["dense_1"].parameters + 3 * 7 + 2 * 7
 
 
+def test_each_branch_gets_the_input_of_its_group_and_all_are_joined() -> None:
+    same, narrow = Conv2D(8, padding="same"), Conv2D(4, (1, 1))
+    analysis = analyse(
+        network(Conv2D(6), (Parallel(), same, (Block(), narrow, same), (Block(),), off(same)), Dropout())
+    )
+    for node_id in ("conv2d_2", "block_1", "conv2d_3", "block_2", "conv2d_5"):
+        assert analysis[node_id].input == Shape.of(6, 30, 30)
+    assert analysis["conv2d_4"].input == Shape.of(4, 30, 30)
+    assert analysis["parallel_1"].output == Shape.of(8 + 8 + 6, 30, 30)
+    assert analysis["parallel_1"].parameters == (6 * 72 + 8) + (6 * 4 + 4) + (4 * 72 + 8)
+    assert analysis["parallel_1"].macs == 900 * (6 * 72 + 6 * 4 + 4 * 72)
+    assert analysis["conv2d_5"].parameters == 0
+
+
+def test_a_parallel_sees_what_its_branches_see_together() -> None:
+    wide, high = Conv2D(3, (1, 5), padding="same"), Conv2D(3, (7, 1), padding="same")
+    analysis = analyse(network(Conv2D(3), (Parallel("add"), wide, high), Conv2D(3)))
+    fields = [report.receptive_field for report in analysis.reports]
+    assert fields == [(3, 3), (9, 7), (3, 7), (9, 3), (11, 9)]
+
+
+def test_branches_that_are_not_there_are_not_joined() -> None:
+    analysis = analyse(
+        network(Conv2D(6), (Parallel(), off(Conv2D(8)), (Repeat(),), (Residual(),)), Flatten())
+    )
+    assert analysis["parallel_1"].output == analysis["conv2d_1"].output
+    assert analysis.parameters == analysis["conv2d_1"].parameters
+    assert analysis.problems == ()
+
+
+def test_an_empty_block_passes_its_input_on() -> None:
+    analysis = analyse(network((Block(),), Conv2D(6), (Block(), off(Conv2D(9))), (Repeat(3), (Block(),))))
+    assert [str(analysis[node_id].output) for node_id in ("block_1", "block_2", "block_3")] == [
+        *("3 × 32 × 32", "6 × 30 × 30", "6 × 30 × 30")
+    ]
+    assert analysis.parameters == analysis["conv2d_1"].parameters
+
+
+def test_what_follows_an_unknown_branch_is_unknown() -> None:
+    analysis = analyse(network((Parallel(), Conv2D(3, (40, 40)), (Block(),)), Flatten()))
+    assert [report.output for report in analysis.reports] == [None, None, Shape.of(3, 32, 32), None]
+    assert [problem.node_id for problem in analysis.problems] == ["conv2d_1"]
+
+
 def test_a_row_knows_how_deep_it_stands() -> None:
     analysis = analyse(network(Conv2D(), (Repeat(), (Residual(), Dropout())), Flatten()))
     assert [report.depth for report in analysis.reports] == [0, 0, 1, 2, 0]
@@ -133,6 +179,15 @@ def test_an_edit_costs_only_what_it_touched() -> None:
     assert changed(before.reports, more.reports) == [group, "conv2d_20", "batch_normalization_10"]
     wider = analyse(edits.replace(value, "conv2d_1", layer=Conv2D(9, padding="same")), before)
     assert wider != before
+
+
+def test_deep_in_a_network_where_all_is_seen_an_insertion_changes_no_other_row() -> None:
+    value = network(*[Conv2D(8, padding="same")] * 200, Flatten(), Dense(10))
+    before = analyse(value)
+    added = value.fresh_ids().node(Conv2D(8, padding="same"))
+    after = analyse(edits.insert(value, Place(None, 100), [added]), before)
+    assert changed(before.reports, after.reports) == [added.id]
+    assert after == analyse(after.network)
 
 
 def test_undo_after_an_edit_asks_nobody_again() -> None:

@@ -11,15 +11,19 @@ from torch import nn
 
 from cnnstudio.design.analysis import analyse
 from cnnstudio.design.network import IdMaker, Network, Node
+from cnnstudio.interchange.keras import write_model
+from cnnstudio.interchange.pytorch import write_module
 from cnnstudio.layers.activation import Activation
 from cnnstudio.layers.base import Layer, Shape
 from cnnstudio.layers.batch_normalization import BatchNormalization
+from cnnstudio.layers.block import Block
 from cnnstudio.layers.conv2d import Conv2D
 from cnnstudio.layers.dense import Dense
 from cnnstudio.layers.dropout import Dropout
 from cnnstudio.layers.flatten import Flatten
 from cnnstudio.layers.global_average_pooling2d import GlobalAveragePooling2D
 from cnnstudio.layers.max_pooling2d import MaxPooling2D
+from cnnstudio.layers.parallel import Parallel
 from cnnstudio.layers.repeat import Repeat
 from cnnstudio.layers.residual import Residual
 from cnnstudio.training.model import build_model
@@ -48,6 +52,33 @@ def test_the_last_softmax_is_left_to_the_loss() -> None:
     assert not any(isinstance(module, nn.Softmax) for module in build_model(ends).modules())
     assert any(isinstance(module, nn.Softmax) for module in build_model(inside).modules())
     assert build_model(ends).network is ends
+
+
+def test_the_last_softmax_is_found_in_blocks_too() -> None:
+    ids = IdMaker()
+    inner = ids.node(Block(), children=(ids.node(Flatten()), ids.node(Dense(4, "softmax"))))
+    empty = ids.node(Block(), children=(Node("dense_9", Dense(3), enabled=False),))
+    drawn = Network(Shape.of(1, 4, 4), (ids.node(Block(), children=(inner, empty)), ids.node(Block())))
+    model = build_model(drawn)
+    assert not any(isinstance(module, nn.Softmax) for module in model.modules())
+    assert "from_logits=False" in write_model(drawn)
+    assert "No softmax here" in write_module(drawn)
+
+
+def test_activations_reach_into_branches() -> None:
+    ids = IdMaker()
+    body = ids.node(Block(), children=(ids.node(Conv2D(5, padding="same")), ids.node(MaxPooling2D((1, 1)))))
+    branches = (ids.node(Conv2D(4, padding="same", activation="relu")), body, ids.node(Block()))
+    parallel = Node("parallel_1", Parallel(), children=branches)
+    drawn = Network(Shape.of(3, 8, 8), (parallel, ids.node(Flatten()), ids.node(Dense(3))))
+    model = build_model(drawn).eval()
+    images = torch.randn(2, 3, 8, 8)
+    found = model.activations(images)
+    assert set(found) == {node.id for node in drawn.walk()}
+    parts = [found[branch.id] for branch in branches]
+    torch.testing.assert_close(parts[2], images)
+    torch.testing.assert_close(found["parallel_1"], torch.cat(parts, 1))
+    assert "parallel_1.0.conv2d_2.weight" in model.state_dict()
 
 
 def test_what_is_switched_off_is_left_out() -> None:
