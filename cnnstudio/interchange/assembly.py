@@ -1,4 +1,4 @@
-"""Makes the nodes of a network of what the readers found. How a single call becomes a layer, each of them says."""
+"""Makes nodes of what the readers found. How a single call becomes a layer, each of them says."""
 
 from __future__ import annotations
 
@@ -54,9 +54,7 @@ class Assembler(ABC):
         """The nodes of a row, and what comes out where `shape` goes in; None where that is not known."""
         self._depth += 1
         if self._depth > MAXIMUM_DEPTH:
-            raise CodeError(
-                f"groups can stand at most {MAXIMUM_DEPTH} deep in each other, and here are more"
-            )
+            raise CodeError(f"groups can stand at most {MAXIMUM_DEPTH} deep in each other, and here are more")
         nodes: Row = []
         for run in _runs(items):
             made, shape = self._pieces(run, shape) if isinstance(run, list) else self._item(run, shape)
@@ -67,7 +65,9 @@ class Assembler(ABC):
     def _counted(self, nodes: int) -> None:
         self._count += nodes
         if self._count > MAXIMUM_NODES:
-            raise CodeError(f"the code makes more than {MAXIMUM_NODES:,} layers, and a design has at most so many")
+            raise CodeError(
+                f"the code makes more than {MAXIMUM_NODES:,} layers, and a design has at most so many"
+            )
 
     def _pieces(self, run: list[Piece], shape: Shape | None) -> tuple[Row, Shape | None]:
         self._counted(len(run))

@@ -1,4 +1,4 @@
-"""What reading finds before it is made of layers: calls in a row, with loops, joins and named blocks among them.
+"""What reading finds before it is made of layers: calls in a row, loops, joins and named rows among them.
 
 A program that passes a picture from call to call (functional Keras, a module's forward) gives a graph of
 `Tensor`s. `between` turns it into rows with branches: the graph of everything that groups can draw.

@@ -1,8 +1,8 @@
 """Follows a program's statements as far as its layers depend on them. Nothing of the program is ever run.
 
-Names stand for values of this module's own making: plain constants, what is imported (`Name`), calls of that
-(`Call`), the program's own functions and classes, and `Unknown` for everything else. The readers say what calls
-of libraries mean by overriding the `on_…` methods.
+Names stand for values of this module's own making: plain constants, what is imported (`Name`), calls of
+that (`Call`), the program's own functions and classes, and `Unknown` for everything else. The readers say
+what calls of libraries mean by overriding the `on_…` methods.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from cnnstudio.interchange import folding
@@ -25,7 +24,9 @@ MAXIMUM_CALLS = 40
 """Functions of the program inside one another."""
 MAXIMUM_NESTING = 150
 """Expressions inside one another."""
-_TOO_MUCH = "the code does too much to be followed: a listing of a network is needed, with its loops of a few rounds"
+_TOO_MUCH = (
+    "the code does too much to be followed: a listing of a network is needed, with short loops"
+)
 
 
 @dataclass
@@ -582,9 +583,7 @@ class Interpreter:
         if declared.vararg is not None:
             found[declared.vararg.arg] = tuple(positional[len(names) :])
         if declared.kwarg is not None:
-            found[declared.kwarg.arg] = {
-                name: value for name, value in keywords.items() if name not in found
-            }
+            found[declared.kwarg.arg] = {name: value for name, value in keywords.items() if name not in found}
         return found
 
     def _instantiate(
@@ -645,8 +644,8 @@ def truth(value: Any) -> bool:
 def uses(target: ast.expr, nodes: Iterable[ast.AST]) -> bool:
     """Whether a loop's body names what the loop counts with."""
     counted = {name.id for name in ast.walk(target) if isinstance(name, ast.Name)}
-    inside = (each for node in nodes for each in ast.walk(node))
-    return any(isinstance(each, ast.Name) and each.id in counted for each in inside)
+    names = (each for node in nodes for each in ast.walk(node) if isinstance(each, ast.Name))
+    return any(name.id in counted and isinstance(name.ctx, ast.Load) for name in names)
 
 
 def _expanded(values: Iterable[Any]) -> Iterator[Any]:
@@ -749,9 +748,11 @@ def _extreme(choose: Any) -> Any:
 _BUILT_INS: Mapping[str, Any] = {
     "range": _range,
     "len": _length,
-    "list": lambda interpreter, *values: list(values[0]) if values and isinstance(values[0], list | tuple) else [
-        *_values(interpreter, values[0] if values else ())
-    ],
+    "list": lambda interpreter, *values: (
+        list(values[0])
+        if values and isinstance(values[0], list | tuple)
+        else [*_values(interpreter, values[0] if values else ())]
+    ),
     "tuple": lambda interpreter, *values: tuple(_values(interpreter, values[0] if values else ())),
     "enumerate": lambda interpreter, values, start=0: [
         (start + index, value) for index, value in enumerate(_values(interpreter, values))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from cnnstudio.design.analysis import Analysis
-from cnnstudio.design.network import Network
+from cnnstudio.design.network import Network, Node
 from cnnstudio.interchange.chain import (
     BODY,
     INDENT,
@@ -93,7 +93,15 @@ def _sequential(steps: Sequence[Step]) -> Iterator[CodeLine]:
         if step.problem:
             yield _comment(step)
         else:
-            yield from ((step.node.id, f"{code},") for code in step.layer.keras(step.shape))
+            yield from ((step.node.id, line) for line in _expression(step, "", ","))
+
+
+def _expression(step: Step, before: str, after: str) -> list[str]:
+    """The layer's code. Several calls are a Sequential, by which they can be told from several layers."""
+    calls = step.layer.keras(step.shape)
+    if len(calls) == 1:
+        return [f"{before}{calls[0]}{after}"]
+    return [f"{before}keras.Sequential([", *(f"{INDENT}{call}," for call in calls), f"]){after}"]
 
 
 def _functional(steps: Sequence[Step], level: int) -> Iterator[CodeLine]:
@@ -104,34 +112,69 @@ def _functional(steps: Sequence[Step], level: int) -> Iterator[CodeLine]:
         if isinstance(step.layer, Group):
             yield from _group(step, step.layer, level)
         elif not step.problem:
-            yield from ((step.node.id, f"x = {code}(x)") for code in step.layer.keras(step.shape))
+            yield from ((step.node.id, line) for line in _expression(step, "x = ", "(x)"))
 
 
 def _group(step: Step, group: Group, level: int) -> Iterator[CodeLine]:
     parts = [[body] for body in step.bodies] if group.branches else [list(step.bodies)]
     lines = [BODY] * len(parts)
+
+    def free(name: str) -> str:
+        return name if level == 0 else f"{name}_{level + 1}"
+
     if step.inside and not step.problem:
-
-        def free(name: str) -> str:
-            return name if level == 0 else f"{name}_{level + 1}"
-
         lines = group.keras_group(step.shape, step.inside, [[BODY]] * len(parts), free)
     following = iter(parts)
     for line in lines:
-        if line == BODY:
-            yield from _bodies(step.node.id, next(following), level + 1)
+        if line.endswith(BODY):
+            indent = line.removesuffix(BODY)
+            inside = _bodies(step, group, next(following), free("copy"), level + 1)
+            yield from ((node_id, indent + each) for node_id, each in inside)
         else:
             yield step.node.id, line
 
 
-def _bodies(node_id: str, bodies: Sequence[Body], level: int) -> Iterator[CodeLine]:
-    for body in bodies:
-        lines = list(_functional(body.steps, level))
-        if body.count == 1:
-            yield from lines
-        elif lines:
-            yield node_id, f"for _ in range({body.count}):"
-            yield from ((node_id, INDENT + line) for node_id, line in lines)
+def _bodies(step: Step, group: Group, bodies: Sequence[Body], copy: str, level: int) -> Iterator[CodeLine]:
+    """What stands in a group, in a frame by which reading knows that the group is there."""
+    written = [(list(_functional(body.steps, level)), body.count) for body in bodies]
+    if group.repeats:
+        yield from _loop(step.node.id, written, copy)
+    elif group.transparent:
+        yield from _scope(step.node, [line for lines, _ in written for line in lines])
+    else:
+        yield from (line for lines, _ in written for line in lines)
+
+
+def _scope(node: Node, lines: Sequence[CodeLine]) -> Iterator[CodeLine]:
+    """Layers under a name. Without any, something has to stand there that passes its input on."""
+    if not lines:
+        yield node.id, "x = layers.Identity()(x)"
+        return
+    # Keras takes no stroke in such a name.
+    name = comment_text(node.name or node.id).replace("/", " ") or node.id
+    yield node.id, f"with keras.name_scope({quoted(name)}):"
+    yield from _indented(lines)
+
+
+def _loop(node_id: str, written: Sequence[tuple[list[CodeLine], int]], copy: str) -> Iterator[CodeLine]:
+    """Copies in a row. Where their code differs, each has the part of the loop that is its own."""
+    total = sum(count for _, count in written)
+    if all(lines == written[0][0] for lines, _ in written):
+        if written[0][0]:
+            yield node_id, f"for _ in range({total}):"
+            yield from _indented(written[0][0])
+        return
+    yield node_id, f"for {copy} in range({total}):"
+    end = 0
+    for index, (lines, count) in enumerate(written):
+        end += count
+        test = "else" if index == len(written) - 1 else f"{'elif' if index else 'if'} {copy} < {end}"
+        yield node_id, f"{INDENT}{test}:"
+        yield from _indented(_indented(lines))
+
+
+def _indented(lines: Iterable[CodeLine]) -> Iterator[CodeLine]:
+    return ((node_id, INDENT + line) for node_id, line in lines)
 
 
 def _comment(step: Step) -> CodeLine:

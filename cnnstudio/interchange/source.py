@@ -1,4 +1,4 @@
-"""A text as a syntax tree, with limits that keep whatever it holds from costing much; and what reading it gives."""
+"""A text as a syntax tree, whatever it holds within limits; and what reading it gives."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Imported:
-    """A design read from code, and what the code says of its training: `recipe` has the keys of a recipe file."""
+    """A design read from code, and what the code says of its training, under the keys of a recipe file."""
 
     network: Network
     recipe: Mapping[str, Any]
@@ -77,7 +77,7 @@ def _reason(error: SyntaxError) -> str:
 
 
 def _without_shell(text: str) -> str:
-    """The text with the lines emptied that notebooks give to the shell: `!pip install keras`, `%matplotlib`."""
+    """The text without the lines that notebooks give to the shell: `!pip install keras`, `%matplotlib`."""
     return re.sub(r"^[ \t]*[!%][a-zA-Z].*$", "", text, flags=re.MULTILINE)
 
 

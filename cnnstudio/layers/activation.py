@@ -55,7 +55,7 @@ class Activation(Layer):
     def from_keras(cls, call: Arguments) -> Self:
         if call.name == "Activation":
             return super().from_keras(call)
-        return cls(keras_activation_of(call.call, call.notes.append))
+        return cls(keras_activation_of(call))
 
     @classmethod
     def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +92,11 @@ class ActivationChoice(Choice):
         if value is None:
             return "linear"
         if isinstance(value, Call):
-            return keras_activation_of(value, note)
+            arguments = Arguments(value, KERAS_ACTIVATION_CALLS.get(value.name, ""), frozenset({"name"}))
+            name = keras_activation_of(arguments)
+            for text in (*arguments.notes, *(f"{each} is not drawn" for each in arguments.left_over())):
+                note(text)
+            return name
         name = value.last if isinstance(value, Name) else value
         if name == "leaky_relu":
             note(f"its leaky_relu has a slope of 0.2; {_SLOPE} is drawn")
@@ -113,19 +117,13 @@ def activation_named(name: str, note: Callable[[str], None]) -> str:
     return nearest
 
 
-def keras_activation_of(call: Call, note: Callable[[str], None]) -> str:
+def keras_activation_of(call: Arguments) -> str:
     """The activation that one of Keras's layers applies."""
-    arguments = Arguments(call, KERAS_ACTIVATION_CALLS.get(call.name, ""), frozenset({"name", "dtype"}))
     if call.name == "LeakyReLU":
-        old = arguments["alpha"]
-        slope = arguments["negative_slope"] if old is None else old
+        slope = call["negative_slope"] if call["alpha"] is None else call["alpha"]
         if slope != _SLOPE:
-            note(f"its slope is {slope}; {_SLOPE} is drawn")
-    elif call.name == "ReLU" and arguments["max_value"] is not None:
-        note("its largest value is not drawn")
-    for name in arguments.left_over():
-        note(f"{name} is not drawn")
-    return activation_named(call.name, note)
+            call.notes.append(f"its slope is {slope}; {_SLOPE} is drawn")
+    return activation_named(call.name, call.notes.append)
 
 
 def pytorch_activation_of(call: Call, note: Callable[[str], None] = lambda text: None) -> str | None:
@@ -136,6 +134,12 @@ def pytorch_activation_of(call: Call, note: Callable[[str], None] = lambda text:
     if call.name == "LeakyReLU" and arguments["negative_slope"] != _SLOPE:
         note(f"its slope is {arguments['negative_slope']}; {_SLOPE} is drawn")
     return activation_named(call.name, note)
+
+
+def pytorch_activations(calls: Iterable[Call]) -> list[str]:
+    """What a layer before these calls may apply: one of them, if it is an activation, or nothing."""
+    named = [pytorch_activation_of(call) for call in calls]
+    return [*(name for name in named if name), "linear"]
 
 
 def activation_choice(default: str, help: str = "what is applied to each output value") -> Any:
@@ -174,13 +178,11 @@ def pytorch_activation(name: str) -> list[tuple[str, str]]:
     return [] if name == "linear" else [("activation", _PYTORCH[name])]
 
 
-def keras_activation(name: str) -> tuple[str, list[str]]:
-    """The argument that a Keras layer takes, as `, activation="relu"`, or layers to follow in its place."""
+def keras_activation(name: str) -> str:
+    """The argument that a Keras layer takes, as `, activation="relu"`; nothing for "linear"."""
     if name == "linear":
-        return "", []
-    if name in _KERAS_LAYERS:
-        return "", [_KERAS_LAYERS[name]]
-    return f', activation="{name}"', []
+        return ""
+    return ", activation=" + _KERAS_LAYERS.get(name, f'"{name}"')
 
 
 def keras_activation_layers(name: str) -> list[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from cnnstudio.layers.base import Family, Layer, Pieces, Role, Shape
+from cnnstudio.layers.code import Arguments, Call, NotDrawable, Signatures
 from cnnstudio.layers.normalizations import (
     center_flag,
     freeze_parts,
@@ -14,6 +16,8 @@ from cnnstudio.layers.normalizations import (
     keras_parts,
     parts_summary,
     scale_flag,
+    thawed_parts,
+    unfrozen,
 )
 from cnnstudio.layers.params import number
 from cnnstudio.layers.weights import FROZEN_HELPER
@@ -39,6 +43,18 @@ class BatchNormalization(Layer):
     epsilon: float = number(0.001, minimum=1e-12, maximum=1.0, help="keeps the division away from zero")
     center: bool = center_flag()
     scale: bool = scale_flag()
+
+    keras_calls: ClassVar[Signatures] = {
+        "BatchNormalization": (
+            "axis=-1, momentum=0.99, epsilon=0.001, center=True, scale=True, beta_initializer='zeros', "
+            "gamma_initializer='ones', moving_mean_initializer='zeros', "
+            "moving_variance_initializer='ones', beta_regularizer=None, gamma_regularizer=None"
+        ),
+    }
+    pytorch_calls: ClassVar[Signatures] = {
+        "BatchNorm2d": "num_features, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True",
+        "BatchNorm1d": "num_features, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True",
+    }
 
     def summary(self) -> str:
         return f"momentum {self.momentum:g}" + parts_summary(self.center, self.scale)
@@ -69,3 +85,13 @@ class BatchNormalization(Layer):
     def keras(self, shape: Shape) -> list[str]:
         parts = keras_parts(self.center, self.scale)
         return [f"layers.BatchNormalization(momentum={self.momentum!r}, epsilon={self.epsilon!r}{parts})"]
+
+    @classmethod
+    def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
+        inner, names = unfrozen(calls[0])
+        call = Arguments(inner, cls.pytorch_calls[inner.name])
+        momentum = call["momentum"]
+        if momentum is None:
+            raise NotDrawable("averages over all batches, which no layer here does")
+        parts = thawed_parts(names, call["affine"])
+        yield cls(momentum=round(1 - momentum, 12), epsilon=call["eps"], **parts)

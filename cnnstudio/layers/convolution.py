@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from cnnstudio.layers.activations import keras_activation
+from cnnstudio.layers.activations import keras_activation, pytorch_activations
 from cnnstudio.layers.base import Layer, Pieces, Shape, Window
+from cnnstudio.layers.code import Arguments, Call, Signatures
 from cnnstudio.layers.sliding import Sizes, as_code, effective, output_size, same_padding
 from cnnstudio.layers.weights import (
     keras_kernel,
     keras_kernel_helpers,
+    kernel_from_keras,
     prepared,
     prepared_code,
     prepared_helpers,
+    unprepared,
 )
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+PYTORCH_CONVOLUTION = (
+    "in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True, "
+    "padding_mode='zeros'"
+)
 
 
 class Convolution(Layer):
@@ -33,6 +43,7 @@ class Convolution(Layer):
 
     keras_kernels: ClassVar[tuple[str, ...]] = ("kernel",)
     """What Keras calls the kernels, as in `kernel_initializer`."""
+    pytorch_calls: ClassVar[Signatures] = {"Conv2d": PYTORCH_CONVOLUTION, "ZeroPad2d": "padding"}
 
     def summary_of(self, first: str) -> str:
         """The row's words: `first`, then what is not as usual."""
@@ -110,7 +121,8 @@ class Convolution(Layer):
         arguments = [str(shape.channels), str(filters), f"kernel_size={as_code(self.kernel_size)}"]
         if self.strides != (1, 1):
             arguments.append(f"stride={as_code(self.strides)}")
-        if not uneven and (top, left) != (0, 0):
+        # Padding by nothing is written too: by that "same" differs from "valid" where both do alike.
+        if not uneven and self.padding == "same":
             arguments.append(f"padding={as_code((top, left))}")
         if self.dilation_rate != (1, 1):
             arguments.append(f"dilation={as_code(self.dilation_rate)}")
@@ -134,7 +146,6 @@ class Convolution(Layer):
                 before = [f"layers.ZeroPadding2D({self._padding(shape, strides)})"]
             after = [f"layers.MaxPooling2D((1, 1), strides={strides})"]
             padding, strides = "valid", (1, 1)
-        activation, following = keras_activation(self.activation)
         code = f"layers.{self.type_name()}({first}"
         if strides != (1, 1):
             code += f", strides={strides}"
@@ -142,11 +153,51 @@ class Convolution(Layer):
             code += f', padding="{padding}"'
         if self.dilation_rate != (1, 1):
             code += f", dilation_rate={self.dilation_rate}"
-        code += extra + activation
+        code += extra + keras_activation(self.activation)
         if not self.use_bias:
             code += ", use_bias=False"
         code += keras_kernel(self.kernel_initializer, self.kernel_l2, self.keras_kernels, groups)
-        return [*before, code + ")", *following, *after]
+        return [*before, code + ")", *after]
+
+    @classmethod
+    def from_keras(cls, call: Arguments) -> Self:
+        kernel = kernel_from_keras(call, cls.keras_kernels)
+        return super().from_keras(call).taking(kernel)
+
+    @classmethod
+    def from_keras_row(cls, calls: Sequence[Call]) -> Iterable[Self]:
+        """A dilated convolution whose stride a pooling of single pixels makes up for."""
+        convolution = next((call for call in calls if call.name == cls.type_name()), None)
+        if convolution is None or calls[-1].name != "MaxPooling2D":
+            return
+        own = cls.from_keras(Arguments(convolution, cls.keras_calls[cls.type_name()]))
+        strides = calls[-1].keywords.get("strides", (1, 1))
+        for padding in ("valid", "same"):
+            yield own.taking({"strides": strides, "padding": padding})
+
+    @classmethod
+    def sliding_values(cls, calls: Sequence[Call]) -> Iterator[tuple[Arguments, dict[str, Any]]]:
+        """The first torch convolution of a row, with the shared parameters that it may stand for."""
+        for call in calls[:2]:
+            inner, prepared_values = unprepared(call)
+            if inner.name != "Conv2d":
+                continue
+            arguments = Arguments(inner, PYTORCH_CONVOLUTION)
+            for padding in ("valid", "same"):
+                for activation in pytorch_activations(calls[1:4]):
+                    yield (
+                        arguments,
+                        {
+                            "kernel_size": arguments["kernel_size"],
+                            "strides": arguments["stride"],
+                            "dilation_rate": arguments["dilation"],
+                            "use_bias": arguments["bias"],
+                            "padding": padding,
+                            "activation": activation,
+                            **prepared_values,
+                        },
+                    )
+            return
 
     def keras_helpers(self) -> tuple[str, ...]:
         return keras_kernel_helpers(self.kernel_initializer, self.keras_kernels)

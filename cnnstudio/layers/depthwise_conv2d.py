@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from cnnstudio.layers.activations import activation_choice, build_activation, pytorch_activation
 from cnnstudio.layers.base import Family, Pieces, Shape
+from cnnstudio.layers.code import Call, Signatures
 from cnnstudio.layers.convolution import Convolution
 from cnnstudio.layers.params import choice, flag, integer, pair
 from cnnstudio.layers.shape import times
@@ -33,6 +35,15 @@ class DepthwiseConv2D(Convolution):
     kernel_l2: float = l2_number()
 
     keras_kernels: ClassVar[tuple[str, ...]] = ("depthwise",)
+
+    keras_calls: ClassVar[Signatures] = {
+        "DepthwiseConv2D": (
+            "kernel_size, strides=(1, 1), padding='valid', depth_multiplier=1, data_format=None, "
+            "dilation_rate=(1, 1), activation=None, use_bias=True, depthwise_initializer='auto', "
+            "bias_initializer='zeros', depthwise_regularizer=None, bias_regularizer=None, "
+            "activity_regularizer=None, depthwise_constraint=None, bias_constraint=None"
+        ),
+    }
 
     def summary(self) -> str:
         kernel = times(self.kernel_size)
@@ -70,3 +81,10 @@ class DepthwiseConv2D(Convolution):
     def keras(self, shape: Shape) -> list[str]:
         many = "" if self.depth_multiplier == 1 else f", depth_multiplier={self.depth_multiplier}"
         return self.keras_convolution(shape, f"{self.kernel_size}", many)
+
+    @classmethod
+    def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
+        for call, values in cls.sliding_values(calls):
+            # A single channel, or one convolution for all, is a plain Conv2D as well as this: that is taken.
+            if call["groups"] == call["in_channels"] > 1:
+                yield cls(depth_multiplier=call["out_channels"] // call["in_channels"], **values)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from cnnstudio.layers.base import Family, Layer, Pieces, Role, Shape
+from cnnstudio.layers.code import Arguments, Call, Signatures
 from cnnstudio.layers.params import number
 
 
@@ -20,6 +22,13 @@ class Dropout(Layer):
 
     rate: float = number(0.5, minimum=0.0, maximum=0.99, help="share of the values that is set to zero")
 
+    keras_calls: ClassVar[Signatures] = {
+        "Dropout": "rate, noise_shape=None, seed=None",
+    }
+    pytorch_calls: ClassVar[Signatures] = {
+        "Dropout": "p=0.5, inplace=False",
+    }
+
     def summary(self) -> str:
         return f"rate {self.rate:g}"
 
@@ -33,3 +42,7 @@ class Dropout(Layer):
 
     def keras(self, shape: Shape) -> list[str]:
         return [f"layers.Dropout({self.rate!r})"]
+
+    @classmethod
+    def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
+        return (cls(rate=Arguments(calls[0], cls.pytorch_calls["Dropout"])["p"]),)

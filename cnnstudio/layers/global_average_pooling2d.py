@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cnnstudio.layers.base import WHOLE, Family, Layer, Pieces, Shape, Window
+from cnnstudio.layers.code import Signatures
 from cnnstudio.layers.sliding import require_picture
 
 
@@ -17,6 +18,11 @@ class GlobalAveragePooling2D(Layer):
     description: ClassVar[str] = "Turns each feature map into its mean: one number a channel."
     advice: ClassVar[str] = "Use it before the last Dense in place of Flatten; it needs far fewer parameters."
     order: ClassVar[int] = 2
+
+    keras_calls: ClassVar[Signatures] = {
+        "GlobalAveragePooling2D": "data_format=None, keepdims=False",
+        "GlobalAvgPool2D": "data_format=None, keepdims=False",
+    }
 
     def summary(self) -> str:
         return "mean of each feature map"

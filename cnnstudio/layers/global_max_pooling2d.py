@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cnnstudio.layers.base import WHOLE, Family, Layer, Pieces, Shape, Window
+from cnnstudio.layers.code import Signatures
 from cnnstudio.layers.sliding import require_picture
 
 
@@ -17,6 +18,11 @@ class GlobalMaxPooling2D(Layer):
     description: ClassVar[str] = "Turns each feature map into its largest value: one number a channel."
     advice: ClassVar[str] = "Use it before the last Dense where one strong sign of a feature is enough."
     order: ClassVar[int] = 3
+
+    keras_calls: ClassVar[Signatures] = {
+        "GlobalMaxPooling2D": "data_format=None, keepdims=False",
+        "GlobalMaxPool2D": "data_format=None, keepdims=False",
+    }
 
     def summary(self) -> str:
         return "largest value of each feature map"

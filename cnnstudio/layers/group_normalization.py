@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from cnnstudio.layers.base import Family, Layer, Pieces, Remove, Role, SetParameters, Shape, ShapeError
+from cnnstudio.layers.code import Arguments, Call, Signatures
 from cnnstudio.layers.normalizations import (
     center_flag,
     freeze_parts,
@@ -14,6 +16,8 @@ from cnnstudio.layers.normalizations import (
     keras_parts,
     parts_summary,
     scale_flag,
+    thawed_parts,
+    unfrozen,
 )
 from cnnstudio.layers.params import integer, number
 from cnnstudio.layers.weights import FROZEN_HELPER
@@ -39,6 +43,17 @@ class GroupNormalization(Layer):
     epsilon: float = number(0.001, minimum=1e-12, maximum=1.0, help="keeps the division away from zero")
     center: bool = center_flag()
     scale: bool = scale_flag()
+
+    keras_calls: ClassVar[Signatures] = {
+        "GroupNormalization": (
+            "groups=32, axis=-1, epsilon=0.001, center=True, scale=True, beta_initializer='zeros', "
+            "gamma_initializer='ones', beta_regularizer=None, gamma_regularizer=None, "
+            "beta_constraint=None, gamma_constraint=None"
+        ),
+    }
+    pytorch_calls: ClassVar[Signatures] = {
+        "GroupNorm": "num_groups, num_channels, eps=1e-05, affine=True",
+    }
 
     def summary(self) -> str:
         groups = f"{self.groups} groups" if self.groups > 1 else "1 group"
@@ -92,3 +107,9 @@ class GroupNormalization(Layer):
     def keras(self, shape: Shape) -> list[str]:
         parts = keras_parts(self.center, self.scale)
         return [f"layers.GroupNormalization(groups={self.groups}, epsilon={self.epsilon!r}{parts})"]
+
+    @classmethod
+    def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
+        inner, names = unfrozen(calls[0])
+        call = Arguments(inner, cls.pytorch_calls[inner.name])
+        yield cls(groups=call["num_groups"], epsilon=call["eps"], **thawed_parts(names, call["affine"]))

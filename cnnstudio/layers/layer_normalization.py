@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from cnnstudio.layers.base import Family, Layer, Pieces, Remove, Role, Shape, ShapeError
+from cnnstudio.layers.code import Arguments, Call, Signatures
 from cnnstudio.layers.normalizations import (
     center_flag,
     freeze_parts,
@@ -15,6 +17,8 @@ from cnnstudio.layers.normalizations import (
     keras_parts,
     parts_summary,
     scale_flag,
+    thawed_parts,
+    unfrozen,
 )
 from cnnstudio.layers.params import number
 from cnnstudio.layers.weights import FROZEN_HELPER
@@ -50,6 +54,18 @@ class LayerNormalization(Layer):
     epsilon: float = number(0.001, minimum=1e-12, maximum=1.0, help="keeps the division away from zero")
     center: bool = center_flag()
     scale: bool = scale_flag()
+
+    keras_calls: ClassVar[Signatures] = {
+        "LayerNormalization": (
+            "axis=-1, epsilon=0.001, center=True, scale=True, rms_scaling=False, "
+            "beta_initializer='zeros', gamma_initializer='ones', beta_regularizer=None, "
+            "gamma_regularizer=None, beta_constraint=None, gamma_constraint=None"
+        ),
+    }
+    pytorch_calls: ClassVar[Signatures] = {
+        "LayerNorm": "normalized_shape, eps=1e-05, elementwise_affine=True, bias=True",
+        "LayerNorm2d": "normalized_shape, eps=1e-05, elementwise_affine=True, bias=True",
+    }
 
     def summary(self) -> str:
         return "over the channels" + parts_summary(self.center, self.scale)
@@ -87,6 +103,12 @@ class LayerNormalization(Layer):
 
     def keras(self, shape: Shape) -> list[str]:
         return [f"layers.LayerNormalization(epsilon={self.epsilon!r}{keras_parts(self.center, self.scale)})"]
+
+    @classmethod
+    def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
+        inner, names = unfrozen(calls[0])
+        call = Arguments(inner, cls.pytorch_calls[inner.name])
+        yield cls(epsilon=call["eps"], **thawed_parts(names, call["elementwise_affine"]))
 
 
 @cache

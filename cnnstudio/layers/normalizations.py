@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cnnstudio.layers.code import Call
 from cnnstudio.layers.params import flag
 from cnnstudio.layers.weights import frozen
 
@@ -45,6 +46,18 @@ def frozen_code(code: str, center: bool, scale: bool) -> str:
     """The same as code."""
     names = frozen_names(center, scale)
     return f'frozen({code}, "{names[0]}")' if names else code
+
+
+def unfrozen(call: Call) -> tuple[Call, tuple[str, ...]]:
+    """What `frozen_code` wrote its call around, and the weights that stand still."""
+    if call.name == "frozen" and call.positional and isinstance(call.positional[0], Call):
+        return call.positional[0], tuple(map(str, call.positional[1:]))
+    return call, ()
+
+
+def thawed_parts(names: tuple[str, ...], affine: bool) -> dict[str, bool]:
+    """`center` and `scale` of a layer whose weights of these names stand still, or that has none at all."""
+    return {"center": affine and "bias" not in names, "scale": affine and "weight" not in names}
 
 
 def keras_parts(center: bool, scale: bool) -> str:

@@ -108,12 +108,16 @@ class Parallel(Group):
     def keras_group(
         self, shape: Shape, inside: Sequence[Shape], bodies: Sequence[list[str]], free: Callable[[str], str]
     ) -> list[str]:
+        function = "concatenate" if self.mode == "concat" else "add"
+        if len(bodies) == 1:
+            # Nothing else would tell where the only branch begins.
+            only = [*bodies[0], f"x = layers.{function}([x])"]
+            return ['with keras.name_scope("branch"):', *(f"    {line}" for line in only)]
         entrance = free("entrance")
         names = [free(f"branch_{number}") for number in range(1, len(bodies) + 1)]
         lines = [f"{entrance} = x"]
         for name, body in zip(names, bodies, strict=True):
             lines += [*body, f"{name} = x", f"x = {entrance}"]
-        function = "concatenate" if self.mode == "concat" else "add"
         return [*lines[:-1], f"x = layers.{function}([{', '.join(names)}])"]
 
 

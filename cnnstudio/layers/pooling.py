@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 from cnnstudio.layers.base import Layer, Remove, Shape, ShapeError, Window
+from cnnstudio.layers.code import Arguments, Call, NotDrawable, same
 from cnnstudio.layers.params import choice, pair
 from cnnstudio.layers.shape import times
 from cnnstudio.layers.sliding import as_code, output_size, same_padding
+
+KERAS_POOLING = "pool_size=(2, 2), strides=None, padding='valid', data_format=None"
+"""The signature of Keras's poolings."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +39,6 @@ class Pooling2D(Layer):
         None, maximum=255, optional=True, empty="as pool size", help="pixels from one window to the next"
     )
     padding: str = choice("valid", ("valid", "same"), help="“same” pools the border too")
-
-    keras_calls_shared: ClassVar[str] = (
-        "pool_size=(2, 2), strides=None, padding='valid', data_format=None"
-    )
 
     def summary(self) -> str:
         text = times(self.pool_size)
@@ -88,9 +90,10 @@ class Pooling2D(Layer):
         """The expressions for `class_name`, `MaxPool2d` or `AvgPool2d`."""
         pooling = self.torch_pooling(shape)
         arguments = [as_code(self.pool_size)]
-        if self._strides() != self.pool_size:
-            arguments.append(f"stride={as_code(self._strides())}")
-        if pooling.padding != (0, 0):
+        if self.strides is not None:
+            arguments.append(f"stride={as_code(self.strides)}")
+        # Padding by nothing is written too: only by that does "same" differ from "valid" where they do alike.
+        if self.padding == "same":
             arguments.append(f"padding={as_code(pooling.padding)}")
         if pooling.ceil_mode:
             arguments.append("ceil_mode=True")
@@ -101,6 +104,28 @@ class Pooling2D(Layer):
 
     def keras(self, shape: Shape) -> list[str]:
         code = f"layers.{self.type_name()}({self.pool_size}"
-        if self._strides() != self.pool_size:
-            code += f", strides={self._strides()}"
+        if self.strides is not None:
+            code += f", strides={self.strides}"
         return [code + (', padding="same")' if self.padding == "same" else ")")]
+
+    @classmethod
+    def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
+        if calls[0].name == "ZeroPad2d":
+            return
+        call = Arguments(calls[0], cls.pytorch_calls[calls[0].name])
+        size, strides = call["kernel_size"], call["stride"]
+        for padding in ("valid", "same"):
+            # torch's own default is the size, so that a stride of just that is one that the code leaves out.
+            yield cls(pool_size=size, strides=strides, padding=padding)
+
+    @classmethod
+    def padded(cls, call: Arguments) -> tuple[Sequence[tuple[str, dict[str, Any]]], str]:
+        """A border of zeros and then the pooling, in place of a padding that is not Keras's "same"."""
+        dilated = "dilation" in call and not same(call["dilation"], 1)
+        if call["ceil_mode"] or dilated:
+            raise NotDrawable("has a ceil_mode or a dilation, which no pooling here has")
+        padding = call["padding"]
+        height, width = (padding, padding) if isinstance(padding, int) else padding
+        values = {"pool_size": call["kernel_size"], "strides": call["stride"]}
+        border = ("ZeroPadding2D", {"padding": ((height, height), (width, width))})
+        return (border, (cls.type_name(), values)), ""

@@ -16,6 +16,7 @@ class Repeat(Group):
     description: ClassVar[str] = "Repeats the layers inside it, each time with weights of its own."
     advice: ClassVar[str] = "Use it to draw deep networks without copying rows."
     order: ClassVar[int] = 1
+    repeats: ClassVar[bool] = True
 
     times: int = integer(2, maximum=1000, help="copies in a row")
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from cnnstudio.layers.base import Family, Layer, Pieces, Shape
+from cnnstudio.layers.code import Arguments, Call, Signatures
 from cnnstudio.layers.params import flag, number
 
 if TYPE_CHECKING:
@@ -60,6 +62,14 @@ class Scale(Layer):
 
     pytorch_helper: ClassVar[str] = _HELPER
 
+    keras_calls: ClassVar[Signatures] = {
+        "Scale": "factor=1.0",
+        "Rescaling": "scale, offset=0.0",
+    }
+    pytorch_calls: ClassVar[Signatures] = {
+        "Scale": "factor, trainable=False",
+    }
+
     def summary(self) -> str:
         return f"× {self.factor:.4g}" + (", trained" if self.trainable else "")
 
@@ -79,6 +89,16 @@ class Scale(Layer):
 
     def keras_helpers(self) -> tuple[str, ...]:
         return (_KERAS_HELPER,) if self.trainable else ()
+
+    @classmethod
+    def from_keras(cls, call: Arguments) -> Self:
+        own = call.name == "Scale"
+        return cls(factor=call["factor" if own else "scale"], trainable=own)
+
+    @classmethod
+    def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
+        call = Arguments(calls[0], cls.pytorch_calls["Scale"])
+        return (cls(factor=call["factor"], trainable=call["trainable"]),)
 
 
 @cache

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from cnnstudio.layers.base import Family, Layer, Pieces, Role, Shape
+from cnnstudio.layers.code import Arguments, Call, Signatures
 from cnnstudio.layers.params import number
 from cnnstudio.layers.sliding import require_picture
 
@@ -25,6 +27,13 @@ class SpatialDropout2D(Layer):
 
     rate: float = number(0.2, minimum=0.0, maximum=0.99, help="share of the feature maps that is set to zero")
 
+    keras_calls: ClassVar[Signatures] = {
+        "SpatialDropout2D": "rate, seed=None, data_format=None",
+    }
+    pytorch_calls: ClassVar[Signatures] = {
+        "Dropout2d": "p=0.5, inplace=False",
+    }
+
     def summary(self) -> str:
         return f"rate {self.rate:g}"
 
@@ -42,3 +51,7 @@ class SpatialDropout2D(Layer):
 
     def keras(self, shape: Shape) -> list[str]:
         return [f"layers.SpatialDropout2D({self.rate!r})"]
+
+    @classmethod
+    def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
+        return (cls(rate=Arguments(calls[0], cls.pytorch_calls["Dropout2d"])["p"]),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -11,8 +12,10 @@ from cnnstudio.layers.activations import (
     build_activation,
     keras_activation,
     pytorch_activation,
+    pytorch_activation_of,
 )
 from cnnstudio.layers.base import Family, Layer, Pieces, Shape
+from cnnstudio.layers.code import Arguments, Call, Signatures
 from cnnstudio.layers.params import integer
 from cnnstudio.layers.sliding import require_picture
 
@@ -82,6 +85,13 @@ class SqueezeExcite(Layer):
     pytorch_helper: ClassVar[str] = _HELPER
     keras_helper: ClassVar[str] = _KERAS_HELPER
 
+    keras_calls: ClassVar[Signatures] = {
+        "SqueezeExcite": "ratio=16, activation=None",
+    }
+    pytorch_calls: ClassVar[Signatures] = {
+        "SqueezeExcite": "channels, ratio, activation=None",
+    }
+
     def summary(self) -> str:
         text = f"ratio {self.ratio}"
         return text if self.activation == "relu" else f"{text}, {self.activation}"
@@ -115,9 +125,14 @@ class SqueezeExcite(Layer):
         return [("", f"SqueezeExcite({shape.channels}, ratio={self.ratio}{activation})")]
 
     def keras(self, shape: Shape) -> list[str]:
-        activation, instead = keras_activation(self.activation)
-        activation = "".join(f", activation={code}" for code in instead) or activation
-        return [f"SqueezeExcite(ratio={self.ratio}{activation})"]
+        return [f"SqueezeExcite(ratio={self.ratio}{keras_activation(self.activation)})"]
+
+    @classmethod
+    def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
+        call = Arguments(calls[0], cls.pytorch_calls["SqueezeExcite"])
+        inside = call["activation"]
+        activation = pytorch_activation_of(inside) if isinstance(inside, Call) else "linear"
+        yield cls(ratio=call["ratio"], activation=activation or "linear")
 
 
 @cache

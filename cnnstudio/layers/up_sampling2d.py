@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from cnnstudio.layers.base import Family, Layer, Pieces, Shape, Window
+from cnnstudio.layers.code import Arguments, Call, Signatures
 from cnnstudio.layers.params import choice, pair
 from cnnstudio.layers.shape import times
 from cnnstudio.layers.sliding import as_code, require_picture
@@ -25,6 +27,15 @@ class UpSampling2D(Layer):
     interpolation: str = choice(
         "nearest", ("nearest", "bilinear"), help="“bilinear” puts values between the pixels"
     )
+
+    keras_calls: ClassVar[Signatures] = {
+        "UpSampling2D": "size=(2, 2), data_format=None, interpolation='nearest'",
+    }
+    pytorch_calls: ClassVar[Signatures] = {
+        "Upsample": (
+            "size=None, scale_factor=None, mode='nearest', align_corners=None, recompute_scale_factor=None"
+        ),
+    }
 
     def summary(self) -> str:
         return f"{times(self.size)}, {self.interpolation}"
@@ -54,6 +65,15 @@ class UpSampling2D(Layer):
     def keras(self, shape: Shape) -> list[str]:
         mode = "" if self.interpolation == "nearest" else f', interpolation="{self.interpolation}"'
         return [f"layers.UpSampling2D({self.size}{mode})"]
+
+    @classmethod
+    def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
+        call = Arguments(calls[0], cls.pytorch_calls["Upsample"])
+        factor, size = call["scale_factor"], call["size"]
+        if factor is None and size is not None and shape.is_picture:
+            height, width = (size, size) if isinstance(size, int) else size
+            factor = height / shape.height, width / shape.width
+        yield cls(size=factor if isinstance(factor, tuple) else (factor, factor), interpolation=call["mode"])
 
 
 def _first(factor: int) -> Fraction:

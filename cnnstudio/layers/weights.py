@@ -5,10 +5,12 @@ Each `…_HELPER` is the source of the function of that name, for a file that st
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
-from cnnstudio.layers.params import choice, number
+from cnnstudio.layers.code import Arguments, Call, Name
+from cnnstudio.layers.params import Choice, choice, number
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -113,15 +115,29 @@ def frozen(layer: nn.Module, *names: str) -> nn.Module:
     return layer
 
 
+class InitializerChoice(Choice):
+    """How weights begin, which code gives as a name, a function or an object."""
+
+    def from_code(self, value: Any, note: Callable[[str], None]) -> Any:
+        return _initializer(value, note)
+
+
 def initializer_choice(*, dirac: bool) -> Any:
     """A dataclass field for how a layer's weights begin; `dirac` is for convolutions only."""
     known = (*_INITIALIZERS, "dirac") if dirac else _INITIALIZERS
-    return choice("auto", known, label="Initial weights", help="“auto” is PyTorch's own way")
+    label, help = "Initial weights", "“auto” is PyTorch's own way"
+    return choice("auto", known, label=label, help=help, kind=InitializerChoice)
 
 
 def l2_number() -> Any:
     """A dataclass field for the L2 penalty on a layer's weights: the loss grows by it times their squares."""
-    return number(0.0, minimum=0.0, maximum=1.0, label="L2 penalty", help="on large weights, in the loss")
+    return number(
+        0.0,
+        minimum=0.0,
+        maximum=1.0,
+        label="L2 penalty",
+        help="on large weights; the loss that is shown is without it",
+    )
 
 
 def prepared(layer: Weighty, initializer: str, kernel_l2: float) -> Weighty:
@@ -186,3 +202,54 @@ def keras_kernel_helpers(initializer: str, kernels: Sequence[str] = ("kernel",))
     return tuple(
         _KERAS_DEPTHWISE_DIRAC_HELPER if kernel == "depthwise" else _KERAS_DIRAC_HELPER for kernel in kernels
     )
+
+
+def kernel_from_keras(call: Arguments, kernels: Sequence[str]) -> dict[str, Any]:
+    """How the weights of a Keras layer begin and what holds them, under the names of parameters."""
+    initializers = [_initializer(call[f"{kernel}_initializer"], call.notes.append) for kernel in kernels]
+    penalties = [_penalty(call[f"{kernel}_regularizer"], call.notes) for kernel in kernels]
+    if len(set(initializers)) + len(set(penalties)) > 2:
+        call.notes.append("its kernels begin or are held differently; all are drawn as the first")
+    return {"kernel_initializer": initializers[0], "kernel_l2": penalties[0]}
+
+
+def _initializer(value: Any, note: Callable[[str], None]) -> str:
+    name = value.name if isinstance(value, Call) else value.last if isinstance(value, Name) else value
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(name)).lower()
+    known = {"depthwise_dirac": "dirac", "identity": "dirac", "orthogonal_initializer": "orthogonal"}
+    words = known.get(words, words)
+    if words in (*_INITIALIZERS, "dirac"):
+        return words
+    note(f"weights that begin by {words} are not drawn")
+    return "auto"
+
+
+def _penalty(value: Any, notes: list[str]) -> float:
+    if value is None:
+        return 0.0
+    name = value.name if isinstance(value, Call) else value
+    if str(name).lower() == "l2":
+        given = [*value.positional, *value.keywords.values()] if isinstance(value, Call) else []
+        strength = given[0] if given else 0.01
+        if isinstance(strength, int | float):
+            return float(strength)
+    notes.append("a penalty on weights other than l2 is not drawn")
+    return 0.0
+
+
+def unprepared(call: Call) -> tuple[Call, dict[str, Any]]:
+    """What `prepared_code` wrote its calls around, and the parameters that they stand for."""
+    values: dict[str, Any] = {"kernel_initializer": "auto", "kernel_l2": 0.0}
+    names = {function: name for name, function in _FUNCTIONS.items()}
+    while call.name in ("penalised", "initialised", "dirac") and call.positional:
+        inner = call.positional[0]
+        if not isinstance(inner, Call):
+            break
+        if call.name == "penalised":
+            values["kernel_l2"] = call.keywords.get("kernel_l2", 0.0)
+        elif call.name == "dirac":
+            values["kernel_initializer"] = "dirac"
+        elif isinstance(call.positional[-1], Name):
+            values["kernel_initializer"] = names.get(call.positional[-1].last, "auto")
+        call = inner
+    return call, values

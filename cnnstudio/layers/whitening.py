@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from cnnstudio.layers.base import Family, Layer, Pieces, SetParameters, Shape, ShapeError, Window
+from cnnstudio.layers.code import Arguments, Call, Signatures
 from cnnstudio.layers.params import flag, number, pair
 from cnnstudio.layers.shape import times
 from cnnstudio.layers.sliding import as_code, require_picture
@@ -35,9 +36,9 @@ class Whitening(nn.Conv2d):
         """Call it once, before the training, with batches of inputs of this layer, (N, C, H, W)."""
         total, count = 0, 0
         for pictures in batches:
-            patches = nn.functional.unfold(pictures, self.kernel_size)
-            total = total + (patches @ patches.mT).sum(0).double().cpu()
-            count += len(patches) * patches.shape[2]
+            patches = nn.functional.unfold(pictures, self.kernel_size).mT.flatten(0, 1)
+            total = total + (patches.T @ patches).cpu().double()
+            count += len(patches)
         spreads, directions = torch.linalg.eigh(total / count)
         rows = (directions / (spreads.clamp(min=0) + self.epsilon).sqrt()).T.flip(0)
         self.weight.copy_(torch.cat([rows, -rows]).view_as(self.weight))
@@ -108,6 +109,10 @@ class Whitening(Layer):
     pytorch_helper: ClassVar[str] = _HELPER
     keras_helper: ClassVar[str] = _KERAS_HELPER
 
+    pytorch_calls: ClassVar[Signatures] = {
+        "Whitening": "channels, kernel_size, epsilon=0.0005, bias=True",
+    }
+
     def summary(self) -> str:
         return f"patches {times(self.kernel_size)}"
 
@@ -158,6 +163,11 @@ class Whitening(Layer):
         bias = "" if self.use_bias else ", use_bias=False"
         return [f"Whitening({self.kernel_size}, epsilon={self.epsilon!r}{bias})"]
 
+    @classmethod
+    def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
+        call = Arguments(calls[0], cls.pytorch_calls["Whitening"])
+        yield cls(kernel_size=call["kernel_size"], epsilon=call["epsilon"], use_bias=call["bias"])
+
 
 @cache
 def _whitening_module() -> type[nn.Module]:
@@ -177,9 +187,9 @@ def _whitening_module() -> type[nn.Module]:
         def take_pictures(self, batches: Iterable[Tensor]) -> None:
             total, count = torch.zeros(()), 0
             for pictures in batches:
-                patches = nn.functional.unfold(pictures, self.kernel_size)
-                total = total + (patches @ patches.mT).sum(0).double().cpu()
-                count += len(patches) * patches.shape[2]
+                patches = nn.functional.unfold(pictures, self.kernel_size).mT.flatten(0, 1)
+                total = total + (patches.T @ patches).cpu().double()
+                count += len(patches)
             spreads, directions = torch.linalg.eigh(total / count)
             rows = (directions / (spreads.clamp(min=0) + self.epsilon).sqrt()).T.flip(0)
             self.weight.copy_(torch.cat([rows, -rows]).view_as(self.weight))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from cnnstudio.layers.base import Family, Layer, Pieces, Shape, Window
+from cnnstudio.layers.code import Arguments, Call, NotDrawable, Signatures
 from cnnstudio.layers.params import sides
 from cnnstudio.layers.sliding import require_picture
 
@@ -24,6 +26,13 @@ class ZeroPadding2D(Layer):
     padding: tuple[tuple[int, int], tuple[int, int]] = sides(
         1, maximum=255, help="pixels to add", unit="pixels"
     )
+
+    keras_calls: ClassVar[Signatures] = {
+        "ZeroPadding2D": "padding=(1, 1), data_format=None",
+    }
+    pytorch_calls: ClassVar[Signatures] = {
+        "ZeroPad2d": "padding",
+    }
 
     def output_shape(self, shape: Shape) -> Shape:
         require_picture(shape)
@@ -49,3 +58,13 @@ class ZeroPadding2D(Layer):
         (top, bottom), (left, right) = self.padding
         even = top == bottom and left == right
         return [f"layers.ZeroPadding2D({(top, left) if even else self.padding})"]
+
+    @classmethod
+    def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
+        padding = Arguments(calls[0], cls.pytorch_calls["ZeroPad2d"])["padding"]
+        if isinstance(padding, int):
+            padding = [padding] * 4
+        if not isinstance(padding, tuple | list) or len(padding) != 4:
+            raise NotDrawable("needs four numbers")
+        left, right, top, bottom = padding
+        return (cls(padding=((top, bottom), (left, right))),)

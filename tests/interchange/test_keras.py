@@ -66,8 +66,7 @@ def test_a_residual_group_keeps_its_shortcut_through_another_inside_it() -> None
         ("residual_1", "shortcut_2 = x"),
         ("conv2d_1", 'x = layers.Conv2D(3, (3, 3), padding="same")(x)'),
         ("residual_1", "x = layers.add([x, shortcut_2])"),
-        ("residual_2", "x = layers.add([x, shortcut])"),
-        ("residual_2", 'x = layers.Activation("relu")(x)'),
+        ("residual_2", 'x = layers.Activation("relu")(layers.add([x, shortcut]))'),
     ]
 
 

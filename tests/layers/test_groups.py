@@ -29,7 +29,7 @@ def test_a_group_takes_a_body_that_keeps_the_shape(kind: type[Group]) -> None:
             assert group.copies() >= 1
             assert group.own_parameter_count(shape, [shape]) >= 0
             lines = group.keras_group(shape, [shape], [["x = body(x)"]], str)
-            assert "x = body(x)" in lines
+            assert any(line.endswith("x = body(x)") for line in lines)
             ast.parse("\n".join(lines))
             ast.parse(group.pytorch_group(shape, [shape], "body"))
             ast.parse(group.pytorch_helper)

@@ -1,0 +1,55 @@
+"""The pictures that a network takes, as code says them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from cnnstudio.design.network import MAXIMUM_INPUT
+from cnnstudio.layers.base import Shape
+from cnnstudio.layers.shape import times
+
+DEFAULT_INPUT = Shape.of(3, 32, 32)
+"""Where the code does not say it."""
+
+
+def keras_input(value: Any) -> tuple[Shape | None, str]:
+    """The pictures of a Keras shape, (height, width, channels), and what there is to say of them."""
+    default = f"pictures of {DEFAULT_INPUT} are drawn"
+    if value is None:
+        return None, f"the code does not say what goes in: {default}"
+    sizes = (value,) if isinstance(value, int) else value
+    if not isinstance(sizes, list | tuple) or not 1 <= len(sizes) <= 3:
+        return None, f"what goes in, only the running program knows: {default}"
+    known = [size if type(size) is int else None for size in sizes]
+    if len(known) == 1:
+        return flat_input(known[0])
+    if len(known) == 2:
+        known.append(1)
+    if None in known:
+        height, width, channels = (size or instead for size, instead in zip(known, (32, 32, 3), strict=True))
+        words = f"the code leaves a size of the input open: {channels} × {height} × {width} is drawn"
+        return picture(channels, height, width)[0], words
+    height, width, channels = (size or 0 for size in known)
+    return picture(channels, height, width)
+
+
+def picture(channels: int, height: int, width: int) -> tuple[Shape | None, str]:
+    """Pictures of that size, if a design can have them."""
+    sizes = channels, height, width
+    if all(1 <= size <= MAXIMUM_INPUT for size in sizes):
+        return Shape.of(*sizes), ""
+    return None, (
+        f"pictures of {times(sizes)} are not possible, each is at most {MAXIMUM_INPUT:,}: "
+        f"{DEFAULT_INPUT} is drawn"
+    )
+
+
+def flat_input(features: int | None) -> tuple[Shape | None, str]:
+    """Pictures with so many numbers: a design always takes pictures."""
+    for channels in (1, 3):
+        side = math.isqrt((features or 0) // channels)
+        if features and side * side * channels == features and side <= MAXIMUM_INPUT:
+            shape = Shape.of(channels, side, side)
+            return shape, f"this takes flat vectors; pictures of {shape} have as many numbers: insert Flatten"
+    return None, f"this takes flat vectors, and a design takes pictures: {DEFAULT_INPUT} is drawn"
