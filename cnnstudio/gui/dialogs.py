@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
@@ -18,6 +19,17 @@ def show_templates(window: MainWindow) -> None:
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.chosen.connect(lambda template: window.documents.open_template(template.network))
     dialog.open()
+
+
+def show_import(window: MainWindow, path: Path | None = None) -> None:
+    """Code of Keras or PyTorch as layers; that in a file, or what is pasted there."""
+    from cnnstudio.gui.interchange.dialog import ImportDialog
+
+    dialog = ImportDialog(window.project, window)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.open()
+    if path is not None:
+        dialog.open_file(path)
 
 
 def show_compare(window: MainWindow) -> None:

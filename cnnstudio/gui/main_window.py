@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 
 from cnnstudio import __version__
 from cnnstudio.design.file import SUFFIX
+from cnnstudio.gui import dialogs
 from cnnstudio.gui.dashboard.dashboard import Dashboard
 from cnnstudio.gui.designer.actions import actions as designer_actions
 from cnnstudio.gui.designer.inspector import Inspector
@@ -286,15 +287,18 @@ class MainWindow(QMainWindow):
     # Files dropped on the window
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if any(url.toLocalFile().endswith(SUFFIX) for url in event.mimeData().urls()):
+        if _file_in(event) is not None:
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        for url in event.mimeData().urls():
-            if url.toLocalFile().endswith(SUFFIX):
-                event.acceptProposedAction()
-                self.documents.open_path(Path(url.toLocalFile()))
-                return
+        path = _file_in(event)
+        if path is None:
+            return
+        event.acceptProposedAction()
+        if path.name.endswith(SUFFIX):
+            self.documents.open_path(path)
+        else:
+            dialogs.show_import(self, path)
 
     # The end
 
@@ -322,3 +326,9 @@ class MainWindow(QMainWindow):
             QMessageBox.StandardButton.No,
         )
         return answer == QMessageBox.StandardButton.Yes
+
+
+def _file_in(event: QDropEvent) -> Path | None:
+    """The first design or code among the files that are dragged."""
+    names = [url.toLocalFile() for url in event.mimeData().urls()]
+    return next((Path(name) for name in names if name.endswith((SUFFIX, ".py"))), None)

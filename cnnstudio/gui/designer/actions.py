@@ -156,7 +156,9 @@ class _Actions(QObject):
         if commands.holds_layers(data):
             commands.bring(self._project, data, verb="paste")
         else:
-            self._project.message.emit("The clipboard holds no layers: copy some first.")
+            from cnnstudio.gui.interchange.importing import paste_text
+
+            paste_text(self._project, data.text())
 
     def _mend(self) -> None:
         problem = chosen_problem(self._project)

@@ -74,7 +74,7 @@ class AdvicePanel(Overlay):
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         content = self._content
-        # Its height follows from its width alone: wrapped labels ask for more at the least than they then take.
+        # Its height follows from its width alone: wrapped labels ask for more than they then take.
         content.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)

@@ -1,0 +1,57 @@
+"""Code that was read, as an edit of the open design: in place of it, or as layers in it."""
+
+from __future__ import annotations
+
+from cnnstudio.gui.designer import commands
+from cnnstudio.gui.project import Project
+from cnnstudio.interchange.reading import CodeError, Imported, read_code
+from cnnstudio.training.recipe import FORMAT, VERSION, Recipe
+from cnnstudio.words import plural
+
+_SIGNS = ("Sequential", "nn.", "keras", "layers.", ".add(", "nn.Module")
+
+
+def seems_code(text: str) -> bool:
+    """Whether a text on the clipboard is worth reading as code; a quick look, no promise."""
+    return "(" in text and any(sign in text for sign in _SIGNS)
+
+
+def recipe_of(imported: Imported) -> Recipe | None:
+    """How the code trains; what it leaves open is as in the lesson. None where it says nothing."""
+    if not imported.recipe:
+        return None
+    return Recipe.from_json(
+        {"format": FORMAT, "version": VERSION, "name": "from code", **dict(imported.recipe)}
+    )
+
+
+def replace_design(project: Project, imported: Imported, *, with_recipe: bool) -> None:
+    """The code's network in place of the open one, and its recipe, as one undo step."""
+    recipe = recipe_of(imported) if with_recipe else None
+    project.edit("import code", imported.network, select=(), recipe=recipe)
+
+
+def insert_layers(project: Project, imported: Imported) -> None:
+    """The code's layers after the selection; an empty design becomes the code's whole network."""
+    if project.network.nodes:
+        fresh = project.network.fresh_ids()
+        nodes = [fresh.copy(node) for node in imported.network.nodes]
+        commands.insert(project, nodes, commands.place_after_selection(project), "import")
+    else:
+        replace_design(project, imported, with_recipe=False)
+
+
+def paste_text(project: Project, text: str) -> None:
+    """The layers of code on the clipboard after the selection, and a sentence on what was left out of it.
+
+    Raises CodeError where they cannot be read.
+    """
+    if not seems_code(text):
+        raise CodeError("The clipboard holds no layers: copy some first.")
+    imported = read_code(text)
+    # As layers they come in the way of all layers, with a question before very many.
+    commands.bring(project, commands.to_mime(imported.network.nodes), verb="paste")
+    if imported.notes:
+        first, more = imported.notes[0], len(imported.notes) - 1
+        others = f" {plural(more, 'more remark')}: File ▸ Import code… shows them." if more else ""
+        project.message.emit(f"Line {first.line}: {first.text}.{others}")

@@ -1,0 +1,278 @@
+"""Other people's code as layers: what is read is shown while it is typed, and taken over in one step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QLabel,
+    QListWidget,
+    QPlainTextEdit,
+    QPushButton,
+    QRadioButton,
+    QTreeWidget,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.design.network import Network
+from cnnstudio.design.templates import templates
+from cnnstudio.gui.designer.actions import actions
+from cnnstudio.gui.interchange.dialog import ImportDialog
+from cnnstudio.gui.interchange.importing import recipe_of, seems_code
+from cnnstudio.gui.project import Project
+from cnnstudio.interchange.reading import read_code
+from cnnstudio.interchange.source import MAXIMUM_CHARACTERS
+
+LEFT = Qt.MouseButton.LeftButton
+
+LESSON = """\
+model = Sequential()
+model.add(Conv2D(32, (3, 3), activation='relu', input_shape=(32, 32, 3)))
+model.add(MaxPooling2D(pool_size=(2, 2)))
+model.add(Conv2D(64, (3, 3), activation='relu'))
+model.add(MaxPooling2D(pool_size=(2, 2)))
+model.add(Dense(128, activation='relu'))
+model.add(Dense(10, activation='softmax'))
+model.compile(optimizer='adam', loss='categorical_crossentropy', metrics=['accuracy'])
+model.fit(x_train, y_train, epochs=7, batch_size=64, validation_data=(x_test, y_test))
+"""
+STRANGE = LESSON.replace("model.add(Dense(128", "model.add(Mystery(3))\nmodel.add(Dense(128")
+
+
+@pytest.fixture
+def project() -> Project:
+    project = Project(templates()["lenet-5"].network)
+    project.set_dataset("shapes", 10)
+    project.undo_stack.clear()
+    return project
+
+
+@pytest.fixture
+def dialog(project: Project, qtbot: QtBot) -> Iterator[ImportDialog]:
+    dialog = ImportDialog(project)
+    qtbot.addWidget(dialog)
+    with qtbot.waitActive(dialog):
+        dialog.show()
+    yield dialog
+    dialog.close()
+
+
+def code(dialog: ImportDialog) -> QPlainTextEdit:
+    return dialog.findChild(QPlainTextEdit, "importCode")
+
+
+def sentence(dialog: ImportDialog) -> str:
+    return dialog.findChild(QLabel, "importSentence").text()
+
+
+def ready(dialog: ImportDialog) -> bool:
+    return dialog.findChild(QPushButton, "importButton").isEnabled()
+
+
+def paste(text: str) -> None:
+    QGuiApplication.clipboard().setText(text)
+
+
+def read(dialog: ImportDialog, text: str, qtbot: QtBot) -> None:
+    """Pastes code into the dialog and waits until it is read."""
+    field = code(dialog)
+    field.setFocus()
+    field.selectAll()
+    paste(text)
+    qtbot.keyClick(field, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: ready(dialog), timeout=20_000)
+
+
+def names(network: Network) -> list[str]:
+    return [node.layer.type_name() for node in network.walk()]
+
+
+def press(dialog: ImportDialog, kind: type[QWidget], name: str, qtbot: QtBot) -> None:
+    qtbot.mouseClick(dialog.findChild(kind, name), LEFT)
+
+
+# What is shown
+
+
+def test_the_code_field_waits_for_code(dialog: ImportDialog) -> None:
+    assert code(dialog).hasFocus()
+    assert not ready(dialog)
+
+
+def test_what_the_code_says_is_shown_before_it_is_taken_over(
+    dialog: ImportDialog, project: Project, qtbot: QtBot
+) -> None:
+    before = project.network
+    read(dialog, LESSON, qtbot)
+    assert sentence(dialog) == "Keras: 6 layers for pictures of 3 × 32 × 32, 20,682 parameters"
+    rows = dialog.findChild(QTreeWidget, "importLayers")
+    assert [rows.topLevelItem(row).text(0).split()[0] for row in range(rows.topLevelItemCount())] == [
+        *("Conv2D", "MaxPooling2D", "Conv2D", "MaxPooling2D", "Dense", "Dense")
+    ]
+    assert rows.topLevelItem(0).text(1) == "32 × 30 × 30"
+    problems = dialog.findChild(QLabel, "importProblems").text()
+    assert (
+        problems
+        == "Dense takes a flat vector, but gets 64 × 6 × 6 from MaxPooling2D: insert Flatten before it."
+    )
+    assert project.network is before
+
+
+def test_what_is_left_out_is_listed_and_leads_to_its_line(dialog: ImportDialog, qtbot: QtBot) -> None:
+    read(dialog, STRANGE, qtbot)
+    notes = dialog.findChild(QListWidget, "importNotes")
+    assert notes.isVisible()
+    first = notes.item(0)
+    assert first.text().startswith("Line 6: ")
+    notes.itemActivated.emit(first)
+    assert code(dialog).textCursor().blockNumber() == 5
+    assert [each.cursor.blockNumber() for each in code(dialog).extraSelections()] == [5]
+
+
+def test_what_is_no_code_is_said_and_cannot_be_imported(dialog: ImportDialog, qtbot: QtBot) -> None:
+    read(dialog, LESSON, qtbot)
+    for text, word in (("print(1)", "neither Keras nor PyTorch"), ("model = (", "this is not Python")):
+        code(dialog).setPlainText(text)
+        assert not ready(dialog)
+        qtbot.waitUntil(lambda word=word: word in sentence(dialog), timeout=20_000)
+        assert not ready(dialog)
+        assert not dialog.findChild(QTreeWidget, "importLayers").isVisible()
+
+
+def test_a_text_of_millions_of_letters_is_refused_and_the_one_before_stays(
+    dialog: ImportDialog, qtbot: QtBot
+) -> None:
+    read(dialog, LESSON, qtbot)
+    paste("x" * (MAXIMUM_CHARACTERS + 1))
+    qtbot.keyClick(code(dialog), Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    assert "2,000,001 characters" in sentence(dialog)
+    assert code(dialog).toPlainText() == LESSON
+
+
+def test_code_is_read_and_never_run(dialog: ImportDialog, tmp_path: Path, qtbot: QtBot) -> None:
+    trace = tmp_path / "trace"
+    read(dialog, f"open({str(trace)!r}, 'w').write('run')\n{LESSON}", qtbot)
+    assert not trace.exists()
+
+
+# Taking it over
+
+
+def test_the_design_and_its_recipe_are_replaced_in_one_step(
+    dialog: ImportDialog, project: Project, qtbot: QtBot
+) -> None:
+    before, recipe = project.network, project.recipe
+    read(dialog, LESSON, qtbot)
+    press(dialog, QPushButton, "importButton", qtbot)
+    assert not dialog.isVisible()
+    assert names(project.network)[-2:] == ["Dense", "Dense"]
+    assert (project.recipe.epochs, project.recipe.batch_size, project.recipe.optimizer) == (7, 64, "adam")
+    assert project.analysis.problems[0].mends[0].label == "Insert Flatten"
+    assert project.undo_stack.count() == 1
+    assert project.undo_stack.undoText() == "import code"
+    project.undo_stack.undo()
+    assert (project.network, project.recipe) == (before, recipe)
+
+
+def test_the_recipe_can_be_left_alone(dialog: ImportDialog, project: Project, qtbot: QtBot) -> None:
+    recipe = project.recipe
+    read(dialog, LESSON, qtbot)
+    box = dialog.findChild(QCheckBox, "importRecipe")
+    assert box.text() == "Train as the code does: adam, learning rate 0.001, 7 epochs in batches of 64"
+    box.setChecked(False)
+    press(dialog, QPushButton, "importButton", qtbot)
+    assert project.recipe == recipe
+    assert len(project.network) == 6
+
+
+def test_the_layers_can_be_inserted_instead(dialog: ImportDialog, project: Project, qtbot: QtBot) -> None:
+    before, recipe = project.network, project.recipe
+    project.select([before.nodes[0].id])
+    read(dialog, LESSON, qtbot)
+    dialog.findChild(QRadioButton, "importInserts").setChecked(True)
+    assert not dialog.findChild(QCheckBox, "importRecipe").isEnabled()
+    press(dialog, QPushButton, "importButton", qtbot)
+    assert len(project.network) == len(before) + 6
+    assert project.network.nodes[0] is before.nodes[0]
+    assert names(project.network)[1:3] == ["Conv2D", "MaxPooling2D"]
+    assert project.recipe == recipe
+    assert project.undo_stack.count() == 1
+
+
+def test_closing_takes_nothing_over(dialog: ImportDialog, project: Project, qtbot: QtBot) -> None:
+    before = project.network
+    read(dialog, LESSON, qtbot)
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    assert not dialog.isVisible()
+    assert project.network is before
+
+
+# Files
+
+
+def test_a_file_is_opened_and_a_bad_one_is_told(
+    dialog: ImportDialog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    good, picture, gone = tmp_path / "lesson.py", tmp_path / "picture.py", tmp_path / "gone.py"
+    good.write_text(LESSON)
+    picture.write_bytes(b"\x89PNG\xff\xfe")
+    for path, expected in (
+        (good, "Keras: 6 layers"),
+        (picture, "picture.py: this is not UTF-8 text"),
+        (gone, "gone.py: this is no file"),
+        (tmp_path, "this is no file"),
+    ):
+        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, path=path: (str(path), ""))
+        press(dialog, QPushButton, "openCode", qtbot)
+        qtbot.waitUntil(lambda expected=expected: expected in sentence(dialog), timeout=20_000)
+    assert code(dialog).toPlainText() == ""
+
+
+# In the clipboard
+
+
+def test_code_on_the_clipboard_is_pasted_as_layers(project: Project, qtbot: QtBot) -> None:
+    widget = QWidget()
+    qtbot.addWidget(widget)
+    before = project.network
+    said: list[object] = []
+    project.message.connect(said.append)
+    paste(STRANGE)
+    actions(project, widget)["actionPaste"].trigger()
+    assert len(project.network) == len(before) + 6
+    assert project.undo_stack.count() == 1
+    assert len(said) == 1
+    assert str(said[0]).startswith("Line 6: ")
+
+
+def test_other_text_on_the_clipboard_is_no_code(project: Project, qtbot: QtBot) -> None:
+    widget = QWidget()
+    qtbot.addWidget(widget)
+    said: list[object] = []
+    project.message.connect(said.append)
+    for text in ("Dear Sir or Madam", "nn.Sequential("):
+        paste(text)
+        actions(project, widget)["actionPaste"].trigger()
+    assert said[0] == "The clipboard holds no layers: copy some first."
+    assert "not Python" in str(said[1])
+    assert project.undo_stack.count() == 0
+
+
+def test_only_what_may_be_code_is_read() -> None:
+    assert seems_code(LESSON)
+    assert seems_code("net = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))")
+    assert not seems_code("A letter (to nobody)")
+
+
+def test_what_the_code_leaves_open_is_as_in_the_lesson() -> None:
+    recipe = recipe_of(read_code(LESSON))
+    assert recipe is not None
+    assert (recipe.schedule, recipe.flip, recipe.weight_decay) == ("constant", False, 0.0)
+    assert recipe_of(read_code(LESSON.partition("model.compile")[0])) is None
