@@ -95,7 +95,7 @@ class _Writer:
         return f'("{name}", {code}),' if self._named else f"{code},"
 
     def _group(self, step: Step, group: Group, depth: int) -> Iterator[CodeLine]:
-        expression = BODY
+        expression = f"[{BODY}]" if group.branches else BODY
         if step.inside and not step.problem:
             expression = group.pytorch_group(step.shape, step.inside, BODY)
         before, after = self._entry(step.node.id, "", expression).split(BODY)

@@ -73,15 +73,14 @@ class Parallel(Group):
             fixes = (_KEEP_SIZE, _NO_STRIDES)
         elif self.mode == "add" and first.is_picture == other.is_picture:
             fixes = (_CONCAT,)
-        does, needs = "join", "equal heights and widths"
+        does, differs = "join", "heights and widths differ"
         if self.mode == "add":
-            does, needs = "add", "equal shapes"
+            does, differs = "add", "their shapes differ"
         return ShapeError(
-            f"cannot {does} the {first} of its first branch and the {other} of branch {number}, "
-            f"for it needs {needs}",
+            f"cannot {does} the {first} of branch 1 and the {other} of branch {number}, for {differs}",
             fixes,
             assumed=assumed,
-            why="What stands side by side has to be of one size, or there is no one place for each value.",
+            why="What the branches give is laid over each other, so each place has to be in all of them.",
         )
 
     def joined_activations(self, shape: Shape, inside: Sequence[Shape]) -> int:

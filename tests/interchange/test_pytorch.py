@@ -20,10 +20,12 @@ from cnnstudio.design.templates import Template, template, templates
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.pytorch import layer_code, write_module
 from cnnstudio.layers.base import Shape
+from cnnstudio.layers.block import Block
 from cnnstudio.layers.conv2d import Conv2D
 from cnnstudio.layers.dense import Dense
 from cnnstudio.layers.flatten import Flatten
 from cnnstudio.layers.max_pooling2d import MaxPooling2D
+from cnnstudio.layers.parallel import Parallel
 from cnnstudio.layers.repeat import Repeat
 from cnnstudio.layers.residual import Residual
 from cnnstudio.training.model import build_model
@@ -114,6 +116,32 @@ def test_a_faulty_layer_is_a_comment_with_its_problem_and_the_rest_is_code() -> 
     assert layer_code(network, analyse(network))[3:] == [
         ("dense_1", f"# {problem}"),
         ("dense_2", "nn.Linear(128, 10),"),
+    ]
+
+
+def test_branches_that_cannot_be_joined_are_a_list_under_the_problem() -> None:
+    ids = IdMaker()
+    branches = (ids.node(Conv2D(4, padding="same")), ids.node(Conv2D(4)))
+    network = Network(Shape.of(3, 8, 8), (Node("parallel_1", Parallel("add"), children=branches),))
+    lines = [line for _, line in layer_code(network)]
+    assert lines[0].startswith("# Parallel cannot add the 4 × 8 × 8 of branch 1 and the 4 × 6 × 6 of")
+    assert lines[1:] == [
+        "[",
+        *("    nn.Sequential(", "        nn.Conv2d(3, 4, kernel_size=3, padding=1),", "    ),"),
+        *("    nn.Sequential(", "        nn.Conv2d(3, 4, kernel_size=3),", "    ),"),
+        "],",
+    ]
+
+
+def test_branches_are_a_list_of_rows() -> None:
+    ids = IdMaker()
+    branches = (ids.node(Conv2D(4, (1, 1), activation="relu")), ids.node(Block()))
+    network = Network(Shape.of(3, 8, 8), (Node("parallel_1", Parallel(), children=branches),))
+    assert [line for _, line in layer_code(network)] == [
+        "Parallel([",
+        *("    nn.Sequential(", "        nn.Conv2d(3, 4, kernel_size=1),", "        nn.ReLU(),", "    ),"),
+        *("    nn.Sequential(", "        nn.Sequential(),", "    ),"),
+        "]),",
     ]
 
 

@@ -94,7 +94,7 @@ def test_concat_puts_the_channels_of_all_branches_together() -> None:
 def test_add_takes_only_equal_shapes() -> None:
     assert Parallel("add").join(picture(3, 8), [picture(5, 8)] * 3) == picture(5, 8)
     with pytest.raises(
-        ShapeError, match=r"the 5 × 8 × 8 of its first branch and the 6 × 8 × 8 of branch 2"
+        ShapeError, match=r"the 5 × 8 × 8 of branch 1 and the 6 × 8 × 8 of branch 2"
     ) as caught:
         Parallel("add").join(picture(3, 8), [picture(5, 8), picture(6, 8)])
     assert caught.value.fix == SetParameters({"mode": "concat"}, "set mode to concat")
