@@ -56,7 +56,7 @@ class EntryList(QListWidget):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.currentItemChanged.connect(self._on_current_changed)
-        theme().changed.connect(lambda _: self.setItemDelegate(_Delegate(self)))
+        theme().changed.connect(self._on_theme_changed)
 
     def show_entries(self, entries: Sequence[Entry]) -> None:
         """Shows these, and keeps the place of the one before where there still is one."""
@@ -72,6 +72,9 @@ class EntryList(QListWidget):
             item.setFlags(Qt.ItemFlag.NoItemFlags)
         self.setCurrentRow(min(row, self.count() - 1))
         self.blockSignals(False)
+
+    def _on_theme_changed(self, _: object) -> None:
+        self.setItemDelegate(_Delegate(self))
 
     def _on_current_changed(self, item: QListWidgetItem | None, _: object) -> None:
         if item is not None and item.data(_ENTRY_ROLE) is not None:
