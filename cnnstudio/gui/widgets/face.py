@@ -45,4 +45,7 @@ class Face:
         return self._metrics.horizontalAdvance(text)
 
     def _fit(self, text: str, width: int) -> str:
+        # Qt would also cut a text that is wider by a part of a pixel.
+        if self._measure(text) <= width:
+            return text
         return self._metrics.elidedText(text, Qt.TextElideMode.ElideRight, max(width, 0))
