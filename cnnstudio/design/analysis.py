@@ -25,6 +25,7 @@ from cnnstudio.design.flows import (
     Memory,
     Part,
     alike,
+    window_of,
 )
 from cnnstudio.design.network import Network, Node
 from cnnstudio.design.problems import Problem, of_the_ending, of_the_whole
@@ -182,6 +183,15 @@ class _Reporter:
             state = state if group.has_branches else _behind(row)
         return reports
 
+    def _contents(self, node: Node, context: _Context) -> tuple[list[LayerReport], Window | None]:
+        """The rows of what is in a group; and what is seen at their end, where the group sees just that."""
+        flows, start = _inside(node, context)
+        if len(flows) > 1 or node.has_branches:
+            return self._of_copies(node, flows, start), None
+        reports = self.in_a_row(node.id, node.children, flows[0], start)
+        is_alone = context.parts[0].bodies[0][1] == 1
+        return reports, self._listings[node.id].rows[-1].seen if is_alone else None
+
     def _row_of(
         self, node: Node, parts: tuple[Part, ...], start: _Context, seen: Window, sources: tuple[str, ...]
     ) -> Row:
@@ -195,7 +205,8 @@ class _Reporter:
         parts, counts, sources, seen, depth, picture = context
         first = parts[0]
         size = picture.height, picture.width
-        beyond = _saturated(seen.then(first.window), first.output, size)
+        inside, end = self._contents(node, context) if node.children else ([], None)
+        beyond = _saturated(end or seen.then(window_of(first)), first.output, size)
         report = LayerReport(
             node,
             depth,
@@ -208,16 +219,9 @@ class _Reporter:
             beyond,
             _first_problem(node, context),
         )
-        reports = [report]
-        if node.children:
-            flows, start = _inside(node, context)
-            if len(flows) == 1 and not node.has_branches:
-                reports += self.in_a_row(node.id, node.children, flows[0], start)
-            else:
-                reports += self._of_copies(node, flows, start)
         if node.is_active:
             sources = (f" from {node.title}",) * len(parts)
-        return Row(context, reports, beyond, sources)
+        return Row(context, [report, *inside], beyond, sources)
 
 
 def _behind(place: Row | _Context) -> tuple[Window, tuple[str, ...]]:

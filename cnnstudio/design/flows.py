@@ -65,7 +65,8 @@ class Part:
     parameters: int = 0
     macs: int = 0
     activations: int = 0
-    window: Window = POINT
+    window: Window | None = POINT
+    """None until somebody asks; `window_of` does."""
     error: ShapeError | None = None
     mends: tuple[Mend, ...] = ()
     """Those of the error that change something here."""
@@ -177,7 +178,7 @@ class Asker:
             sum(flow.parameters * count for flow, count in bodies),
             sum(flow.macs * count for flow, count in bodies),
             sum(flow.activations * count for flow, count in bodies),
-            _side_by_side(node.children, bodies[0][0]) if group.branches else _in_a_row(bodies),
+            _side_by_side(node.children, bodies[0][0]) if group.branches else None,
             bodies=bodies,
         )
         if not node.is_active:
@@ -239,13 +240,20 @@ def _flow(shape: Shape | None, ends: tuple[Shape | None, ...], parts: Sequence[P
     )
 
 
+def window_of(part: Part) -> Window:
+    """What one output value sees of the part's input, put together of what each layer inside sees."""
+    if part.window is None:
+        part.window = _in_a_row(part.bodies)
+    return part.window
+
+
 def _in_a_row(bodies: Sequence[tuple[Flow, int]]) -> Window:
     """What the end of the last copy sees."""
     window = POINT
     for flow, count in bodies:
         once = POINT
         for part in flow.parts:
-            once = once.then(part.window)
+            once = once.then(window_of(part))
         for _ in range(count):
             window = window.then(once)
     return window
@@ -256,7 +264,7 @@ def _side_by_side(nodes: Sequence[Node], flow: Flow) -> Window:
     window = POINT
     for node, part in zip(nodes, flow.parts, strict=True):
         if node.is_active:
-            window = window.beside(part.window)
+            window = window.beside(window_of(part))
     return window
 
 
