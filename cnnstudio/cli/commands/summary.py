@@ -56,7 +56,7 @@ class Summary(Command):
         if options.json:
             print_json(summary(analysis))
         else:
-            print(_text(analysis))
+            print(summary_text(analysis))
         if analysis.problems:
             print(f"cnnstudio: this cannot be trained: {analysis.problems[0].sentence}", file=sys.stderr)
         return WRONG_INPUT if analysis.problems else DONE
@@ -152,7 +152,8 @@ def _problem(finding: Problem | Advice) -> dict[str, Any]:
     }
 
 
-def _text(analysis: Analysis) -> str:
+def summary_text(analysis: Analysis) -> str:
+    """The summary for people: a table of the layers, the costs, problems and advice."""
     from cnnstudio.design.advice import advise
 
     network = analysis.network

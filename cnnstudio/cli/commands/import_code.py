@@ -1,0 +1,131 @@
+"""`cnnstudio import`: a Keras or PyTorch listing as a design. The listing is read, never run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnnstudio.cli.command import DONE, Command, Parser, UsageError, add_json_option
+from cnnstudio.cli.commands.summary import summary, summary_text
+from cnnstudio.cli.output import print_json
+from cnnstudio.files import is_folder
+
+if TYPE_CHECKING:
+    from cnnstudio.design.analysis import Analysis
+    from cnnstudio.interchange.reading import Imported
+
+_LANGUAGES = {"keras": "Keras", "pytorch": "PyTorch"}
+
+
+class ImportCode(Command):
+    name = "import"
+    help = "read Keras or PyTorch code, without running it, and write the network as a design"
+    examples = (
+        "cnnstudio import model.py --out my.cnn.json",
+        "cnnstudio import model.py --out my.cnn.json --recipe my-recipe.json",
+    )
+    order = 1
+
+    def arguments(self, parser: Parser) -> None:
+        parser.add_argument("code", metavar="CODE.py", type=Path, help="a file with the code of a network")
+        parser.add_argument("--out", required=True, metavar="DESIGN", type=Path, help="the file to write")
+        parser.add_argument(
+            "--recipe", metavar="FILE", type=Path, help="where to write what the code says of the training"
+        )
+        add_json_option(parser)
+
+    def run(self, options: argparse.Namespace) -> int:
+        from cnnstudio.design.analysis import analyse
+        from cnnstudio.design.file import write_design
+
+        for option, path in (("--out", options.out), ("--recipe", options.recipe)):
+            if path is not None and is_folder(path):
+                raise UsageError(f"{option}: {path} is a folder; say a file in it")
+        imported = _read(options.code)
+        recipe, complaints = _recipe(imported.recipe)
+        write_design(options.out, imported.network)
+        if options.recipe is not None:
+            _write_recipe(options.recipe, recipe)
+        analysis = analyse(imported.network)
+        if options.json:
+            print_json(_content(options, imported, analysis, recipe, complaints))
+        else:
+            print(_text(options, imported, analysis, recipe))
+            for complaint in complaints:
+                print(f"cnnstudio: {complaint}", file=sys.stderr)
+        return DONE
+
+
+def _read(path: Path) -> Imported:
+    """The design in a file. Raises CodeError or UsageError."""
+    from cnnstudio.interchange.reading import CodeError, read_code
+    from cnnstudio.interchange.source import MAXIMUM_CHARACTERS
+
+    if is_folder(path):
+        raise UsageError(f"{path} is a folder, but code is a file that ends in .py")
+    try:
+        with open(path, "rb") as file:
+            # A sign takes up to four bytes; more than this is too long whatever is in it.
+            content = file.read(4 * MAXIMUM_CHARACTERS + 1)
+        return read_code(content.decode("utf-8-sig"))
+    except FileNotFoundError:
+        raise UsageError(f"there is no file “{path}”") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path.name}: this is not UTF-8 text, so it is no Python code") from None
+    except CodeError as error:
+        raise CodeError(f"{path.name}: {error}") from None
+
+
+def _recipe(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """What of the recipe can be, and a sentence on each value that cannot."""
+    from cnnstudio.training.recipe import Recipe, RecipeError
+
+    taken: dict[str, Any] = {}
+    complaints: list[str] = []
+    for name, value in values.items():
+        try:
+            Recipe().replace(**{name: value})
+            taken[name] = value
+        except RecipeError as error:
+            complaints.append(f"the training's {error}")
+    return taken, complaints
+
+
+def _write_recipe(path: Path, values: Mapping[str, Any]) -> None:
+    from cnnstudio.files import write_json
+    from cnnstudio.training.recipe import Recipe
+
+    write_json(path, Recipe("imported").replace(**values).to_json())
+
+
+def _content(
+    options: argparse.Namespace,
+    imported: Imported,
+    analysis: Analysis,
+    recipe: Mapping[str, Any],
+    complaints: list[str],
+) -> dict[str, Any]:
+    """The JSON of an import: the summary of the design, and what became of the code."""
+    return {
+        **summary(analysis),
+        "language": imported.language,
+        "recipe": dict(recipe),
+        "notes": [{"line": note.line, "text": note.text} for note in imported.notes]
+        + [{"line": None, "text": complaint} for complaint in complaints],
+        "out": str(options.out),
+    }
+
+
+def _text(
+    options: argparse.Namespace, imported: Imported, analysis: Analysis, recipe: Mapping[str, Any]
+) -> str:
+    lines = [summary_text(analysis)]
+    if recipe:
+        said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in recipe.items())
+        lines += ["", f"Training: {said}"]
+    if imported.notes:
+        lines += ["", "Notes", *(f"  line {note.line}: {note.text}" for note in imported.notes)]
+    return "\n".join([*lines, "", f"{options.out}: read from {_LANGUAGES[imported.language]} code"])
