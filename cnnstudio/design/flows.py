@@ -118,14 +118,18 @@ class Asker:
             return flow
         parts = list(flow.parts[:head])
         between = parts[-1].output if parts else shape
+        kept = len(before)
         for place in range(head, len(nodes)):
             old = place - len(nodes) + len(before)
             if place >= len(nodes) - tail and flow.parts[old].input == between:
                 parts += flow.parts[old:]
+                kept = old
                 break
             parts.append(self._follow(nodes[place], between))
             between = parts[-1].output
-        flow = _flow(shape, (parts[-1].output if parts else shape,), parts)
+        end = parts[-1].output if parts else shape
+        new = parts[head : len(parts) - len(before) + kept]
+        flow = _flow(shape, (end,), parts, flow, flow.parts[head:kept], new)
         self._flows[key, shape] = nodes, flow
         return flow
 
@@ -138,7 +142,7 @@ class Asker:
         """The nodes side by side."""
         parts = [self._part(node, shape) for node in nodes]
         ends = tuple(part.output for node, part in zip(nodes, parts, strict=True) if node.is_active)
-        return _flow(shape, ends, parts)
+        return _flow(shape, ends, parts, _NOTHING, (), parts)
 
     def _part(self, node: Node, shape: Shape | None) -> Part:
         known = self._memory.get(id(node))
@@ -228,14 +232,22 @@ def _same(left: Sequence[object], right: Sequence[object], most: int) -> int:
     return differences.index(True) if True in differences else most
 
 
-def _flow(shape: Shape | None, ends: tuple[Shape | None, ...], parts: Sequence[Part]) -> Flow:
+def _flow(
+    shape: Shape | None,
+    ends: tuple[Shape | None, ...],
+    parts: Sequence[Part],
+    before: Flow,
+    gone: Sequence[Part],
+    new: Sequence[Part],
+) -> Flow:
+    """A flow that has `new` parts where the one before had those that are gone."""
     return Flow(
         shape,
         ends,
-        sum(map(_LAYERS, parts)),
-        sum(map(_PARAMETERS, parts)),
-        sum(map(_MACS, parts)),
-        sum(map(_ACTIVATIONS, parts)),
+        before.layers + sum(map(_LAYERS, new)) - sum(map(_LAYERS, gone)),
+        before.parameters + sum(map(_PARAMETERS, new)) - sum(map(_PARAMETERS, gone)),
+        before.macs + sum(map(_MACS, new)) - sum(map(_MACS, gone)),
+        before.activations + sum(map(_ACTIVATIONS, new)) - sum(map(_ACTIVATIONS, gone)),
         tuple(parts),
     )
 
