@@ -108,6 +108,7 @@ class AdviceCard(QFrame):
         self._why.setText(advice.why)
         self._mends.show_mends(advice)
         self._dismiss.setAccessibleName(f"Dismiss: {advice.message}")
+        self.setAccessibleName(f"Tip: {advice.message}. {advice.why}")
         self.show()
 
     def _show_icon(self, *_: object) -> None:

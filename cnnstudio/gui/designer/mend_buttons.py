@@ -54,7 +54,9 @@ class MendButton(QPushButton):
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
         if self._finding is not None and event.reason() in _BY_KEY:
-            mend_preview(self._project, self).peek(self._finding, self._mend, self, self.rect())
+            card = mend_preview(self._project, self)
+            card.peek(self._finding, self._mend, self, self.rect())
+            self.setAccessibleDescription(card.sentence)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)

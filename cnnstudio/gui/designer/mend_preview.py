@@ -55,6 +55,8 @@ class MendPreview(Overlay):
         self._finding: Finding | None = None
         self._mend: Mend | None = None
         self._asked: Callable[[], None] | None = None
+        self.sentence = ""
+        """What the mend that it shows would do, to be heard."""
         self._coming = self._timer(self._on_time)
         self._going = self._timer(self.hide)
         self._title = Label(role="strong", wrap=True)
@@ -250,7 +252,8 @@ class MendPreview(Overlay):
         self._apply.setText(chosen.label if fits else "Apply")
         self._apply.setAccessibleName(chosen.label)
         self._apply.show()
-        self._apply.setAccessibleDescription(sentence(chosen.label, told, seen))
+        self.sentence = sentence(chosen.label, told, seen)
+        self._apply.setAccessibleDescription(self.sentence)
         return True
 
     def _on_apply(self) -> None:

@@ -37,6 +37,8 @@ from cnnstudio.training.recipe import Recipe
 
 _DELAY = 250
 """Milliseconds after the last key before the code is read."""
+_SLOW = 500
+"""Milliseconds of reading after which it is said that it is read; most code takes a few."""
 _FILTER = "Python (*.py);;All files (*)"
 _NOTHING = "What the code says is shown here while you type: its layers, their shapes, and what is missing."
 
@@ -68,6 +70,7 @@ class ImportDialog(QDialog):
         self._recipe = QCheckBox()
         self._import = QPushButton("Import")
         self._later = QTimer(self)
+        self._slow = QTimer(self)
         self._compose()
         self._connect()
         self._show_nothing(_NOTHING)
@@ -120,7 +123,9 @@ class ImportDialog(QDialog):
         opening.clicked.connect(self._on_open)
         examples = QPushButton("Examples")
         examples.setObjectName("codeExamples")
-        examples.setMenu(self._examples_menu(examples))
+        menu = self._examples_menu(examples)
+        examples.setMenu(menu)
+        examples.setVisible(not menu.isEmpty())
         head = QHBoxLayout()
         head.setSpacing(8)
         head.addWidget(Label("Keras or PyTorch code", "title"), 1)
@@ -145,6 +150,9 @@ class ImportDialog(QDialog):
         self._later.setSingleShot(True)
         self._later.setInterval(_DELAY)
         self._later.timeout.connect(self._read)
+        self._slow.setSingleShot(True)
+        self._slow.setInterval(_SLOW)
+        self._slow.timeout.connect(lambda: self._show_nothing("Reading the code…"))
         self._code.textChanged.connect(self._on_text_changed)
         self._code.refused.connect(lambda sentence: self._show_nothing(str(sentence), wrong=True))
         self._result.line_chosen.connect(self._code.go_to)
@@ -193,6 +201,7 @@ class ImportDialog(QDialog):
         self._work = Work(read, self)
         self._work.done.connect(self._show_reading)
         self._work.failed.connect(lambda sentence: self._show_nothing(str(sentence), wrong=True))
+        self._slow.start()
         self._work.start()
 
     def _stop_reading(self) -> None:
@@ -204,6 +213,7 @@ class ImportDialog(QDialog):
 
     def _show_nothing(self, sentence: str, *, wrong: bool = False) -> None:
         self._reading = None
+        self._slow.stop()
         self._code.mark(())
         self._result.show_sentence(sentence, wrong=wrong)
         self._recipe.hide()
@@ -212,6 +222,7 @@ class ImportDialog(QDialog):
     def _show_reading(self, reading: object) -> None:
         assert isinstance(reading, _Reading)
         self._reading = reading
+        self._slow.stop()
         self._code.mark({note.line for note in reading.imported.notes})
         self._result.show_imported(reading.imported, reading.analysis)
         self._recipe.setVisible(reading.recipe is not None)
@@ -242,6 +253,7 @@ class ImportDialog(QDialog):
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self._later.stop()
+        self._slow.stop()
         if self._work is not None:
             self._work.close()
 

@@ -1,0 +1,46 @@
+"""Widgets side by side, and on into the next line."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QLabel, QWidget
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.gui.widgets.flow import FlowLayout
+
+
+def boxes(count: int, qtbot: QtBot) -> tuple[QWidget, FlowLayout, list[QLabel]]:
+    """Boxes of 100 × 20 in a flow, 8 apart."""
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    flow = FlowLayout(parent)
+    labels = []
+    for _ in range(count):
+        label = QLabel()
+        label.setFixedSize(100, 20)
+        flow.addWidget(label)
+        labels.append(label)
+    return parent, flow, labels
+
+
+def test_what_does_not_fit_goes_into_the_next_line(qtbot: QtBot) -> None:
+    parent, flow, labels = boxes(3, qtbot)
+    parent.resize(220, 100)
+    parent.show()
+    assert [(label.x(), label.y()) for label in labels] == [(0, 0), (108, 0), (0, 28)]
+    assert flow.heightForWidth(220) == 48
+    assert flow.heightForWidth(400) == 20
+
+
+def test_what_is_hidden_takes_no_room(qtbot: QtBot) -> None:
+    parent, flow, labels = boxes(3, qtbot)
+    labels[1].hide()
+    parent.resize(220, 100)
+    parent.show()
+    assert [(label.x(), label.y()) for label in (labels[0], labels[2])] == [(0, 0), (108, 0)]
+    assert flow.heightForWidth(220) == 20
+
+
+def test_it_is_never_narrower_than_its_widest_part(qtbot: QtBot) -> None:
+    _, flow, labels = boxes(2, qtbot)
+    labels[1].setFixedSize(160, 20)
+    assert flow.minimumSize().width() == 160
