@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QEvent, QMargins, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QMargins, QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import QAction, QEnterEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QVBoxLayout, QWidget
 
@@ -117,8 +117,8 @@ class Dock(QDockWidget):
         """Shows the panel, before others that share its place, and gives it the focus."""
         self.show()
         self.raise_()
-        self._on_visibility_changed(True)
         content = self.content
+        self._on_visibility_changed(True)
         first = content.focusProxy() or next(filter(_takes_focus, content.findChildren(QWidget)), None)
         if first is not None:
             first.setFocus(Qt.FocusReason.ShortcutFocusReason)
@@ -131,9 +131,16 @@ class Dock(QDockWidget):
 
     def _on_visibility_changed(self, in_front: bool) -> None:
         self.action.setChecked(in_front)
-        # Qt only moves a panel behind others out of sight: it would go on drawing what nobody sees.
-        if in_front or self._content is not None:
-            self.content.setVisible(in_front)
+        if self._content is not None:
+            # Qt only moves a panel behind others out of sight: it would go on drawing what nobody sees.
+            self._content.setVisible(in_front)
+        elif in_front:
+            # While panels are arranged, some are in front for a moment.
+            QTimer.singleShot(0, self, self._make_if_in_front)
+
+    def _make_if_in_front(self) -> None:
+        if self.action.isChecked():
+            self.content.show()
 
     def _on_moved(self, area: Qt.DockWidgetArea) -> None:
         alone = QMargins(_MARGIN, 0, _MARGIN, _MARGIN)

@@ -185,6 +185,8 @@ class MainWindow(QMainWindow):
         super().showEvent(event)
         if not self._is_arranged:
             self._is_arranged = True
+            # Not in the first field that there is, where a key would change something.
+            self.layers.tree.setFocus()
             arrange(self, self.docks)
             layout = self.settings.bytes("layout")
             if layout is not None:

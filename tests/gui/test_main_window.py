@@ -297,6 +297,14 @@ def test_a_tab_that_was_in_front_is_in_front_again(open_window: OpenWindow, qtbo
     assert not second.dashboard.isVisible()
 
 
+def test_what_stands_behind_is_not_made_for_the_start(open_window: OpenWindow, qtbot: QtBot) -> None:
+    window = open_window()
+    qtbot.waitUntil(lambda: dock(window, "inspectorDock").action.isChecked())
+    behind = ("codeFile", "fieldView", "drawingView")
+    assert [name for name in behind if window.findChild(QWidget, name) is not None] == []
+    assert not dock(window, "codeDock").action.isChecked()
+
+
 def test_panels_come_by_their_keys(open_window: OpenWindow, qtbot: QtBot) -> None:
     window = open_window()
     Hand(window).press(window, Qt.Key.Key_3, Qt.KeyboardModifier.ControlModifier)

@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 )
 
 from cnnstudio.files import write_atomically
+from cnnstudio.gui.designer.code_colors import CodeColors
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.theme import theme
 from cnnstudio.interchange import keras, pytorch
@@ -108,7 +109,8 @@ class CodeView(QFrame):
             button.setToolTip(words)
             button.setAccessibleName(words)
             head.addWidget(button)
-        self._save.setVisible(self._whole)
+        if not self._whole:
+            self._save.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 4, 6, 6)
         column.setSpacing(2)
@@ -116,6 +118,7 @@ class CodeView(QFrame):
         column.addWidget(self._text, 1)
         if self._whole:
             self.setFocusProxy(self._text)
+            self._colors = CodeColors(self._text.document())
         else:
             self.setMaximumHeight(_HIGHEST)
 
@@ -165,7 +168,9 @@ class CodeView(QFrame):
 
     def _light(self) -> None:
         lit = QTextCharFormat()
-        lit.setForeground(theme().color("text"))
+        if not self._whole:
+            # The whole program has the colours of its code.
+            lit.setForeground(theme().color("text"))
         lit.setBackground(theme().color("selection"))
         lit.setProperty(QTextFormat.Property.FullWidthSelection, True)
         chosen = self._lit()

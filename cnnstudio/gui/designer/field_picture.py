@@ -166,7 +166,8 @@ class FieldPicture(QWidget):
                     painter.drawEllipse(self._dot(area, scale, row, column), radius, radius)
         painter.setPen(QPen(theme().color("panel"), 1.5))
         painter.setBrush(theme().color("accent"))
-        painter.drawEllipse(self._dot(area, scale, *self._place), 4.5, 4.5)
+        radius = min(4.5, min(self.field.width(), self.field.height()) * scale / 6)
+        painter.drawEllipse(self._dot(area, scale, *self._place), radius, radius)
 
     def _dot(self, area: QRectF, scale: float, row: int, column: int) -> QPointF:
         middle = QPointF(float(self._middle(1, column)), float(self._middle(0, row)))

@@ -80,7 +80,7 @@ class ReceptiveFieldView(Panel):
             button.setAccessibleName(words)
             turns.addWidget(button)
         turns.addWidget(self._name, 1)
-        hint = Label(_HINT, "help", "secondary", wrap=True)
+        self.picture.setToolTip(_HINT)
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 10, 14, 12)
         column.setSpacing(6)
@@ -88,7 +88,6 @@ class ReceptiveFieldView(Panel):
             column.addWidget(part)
         column.addWidget(self.picture, 1)
         column.addLayout(turns)
-        column.addWidget(hint)
         self.setFocusProxy(self.picture)
 
     def _connect(self) -> None:
