@@ -91,8 +91,21 @@ def _node(draw: st.DrawFn, ids: IdMaker, depth: int) -> Node:
         layer = draw(_layers)
         return Node(ids(layer), layer, enabled=draw(st.integers(0, 9)) > 0)
     fewest = 0 if group.transparent else 1
-    children = [_node(draw, ids, depth + 1) for _ in range(draw(st.integers(fewest, 3)))]
+    make = _branch if group.branches and draw(st.booleans()) else _node
+    children = [make(draw, ids, depth + 1) for _ in range(draw(st.integers(fewest, 3)))]
     return Node(ids(group), group, enabled=draw(st.integers(0, 9)) > 0, children=tuple(children))
+
+
+def _branch(draw: st.DrawFn, ids: IdMaker, depth: int) -> Node:
+    """A branch that keeps the size of the picture, so that it can be joined with others."""
+    sliding = {**_sliding, "strides": st.just((1, 1)), "padding": st.just("same")}
+    convolution = draw(st.builds(Conv2D, filters=st.just(2), **sliding))
+    last = Node(ids(convolution), convolution)
+    if draw(st.booleans()):
+        return last
+    inside = [_node(draw, ids, 2)] if draw(st.booleans()) else []
+    block = draw(st.sampled_from([Block(), Repeat(2)]))
+    return Node(ids(block), block, children=(*inside, last) if draw(st.booleans()) else ())
 
 
 def _accepted(shape: Shape, nodes: Sequence[Node]) -> list[Node]:
