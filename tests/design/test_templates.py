@@ -74,3 +74,15 @@ def test_resnet_20_has_the_parameters_of_its_paper() -> None:
 def test_an_unknown_name_is_answered_with_those_that_exist() -> None:
     with pytest.raises(TemplateError, match="no template “lenet”; there are lesson-32, lesson-64"):
         template("lenet")
+
+
+def test_airbench94_has_the_parameters_of_its_listing() -> None:
+    """KellerJordan/cifar10-airbench: widths 64, 256, 256; the whitening and all factors are fixed."""
+    convolutions = 9 * (24 * 64 + 64 * 64 + 64 * 256 + 3 * 256 * 256)
+    offsets = 24 + 2 * 64 + 4 * 256
+    assert analyse(template("airbench94").network).parameters == convolutions + offsets + 256 * 10
+
+
+def test_every_kind_of_group_stands_in_a_template() -> None:
+    found = {node.layer.type_name() for each in templates().values() for node in each.network.walk()}
+    assert {"Residual", "Repeat", "Parallel", "Block"} <= found
