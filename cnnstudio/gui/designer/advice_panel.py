@@ -1,4 +1,4 @@
-"""All advice on the design in one card, and the button in the list's head that counts it and opens that."""
+"""All advice on the design in one card."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QSi
 from cnnstudio.gui.designer.advice_desk import advice_desk
 from cnnstudio.gui.designer.finding_cards import AdviceColumn
 from cnnstudio.gui.project import Project
-from cnnstudio.gui.theme import theme
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.overlay import Overlay
 from cnnstudio.words import plural
@@ -19,35 +18,6 @@ _MOST = 20
 _LARGEST_SHARE = 0.62
 """Of the window's height, for the cards."""
 _CALM = "The network trains without them; each may make it learn better or cost less."
-
-
-class AdviceButton(QPushButton):
-    """`2 tips`; nothing where there are none."""
-
-    def __init__(self, project: Project) -> None:
-        super().__init__()
-        self._project = project
-        self._panel: AdvicePanel | None = None
-        self.setObjectName("adviceCount")
-        self.setProperty("role", "quiet")
-        self.setFont(theme().font("help"))
-        theme().dress(self, "advice", "secondary")
-        self.clicked.connect(self.open_panel)
-        advice_desk(project).changed.connect(self._show)
-        self._show()
-
-    def open_panel(self) -> None:
-        """Opens the card, also where all advice was dismissed."""
-        if self._panel is None:
-            self._panel = AdvicePanel(self._project, self.window())
-        self._panel.open(self, self.rect())
-
-    def _show(self, *_: object) -> None:
-        shown = advice_desk(self._project).shown
-        self.setVisible(bool(shown))
-        self.setText(plural(len(shown), "tip"))
-        self.setToolTip("What could be better in this network")
-        self.setAccessibleDescription(". ".join(advice.message for advice in shown[:3]))
 
 
 class AdvicePanel(Overlay):

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QSizePolicy, 
 from cnnstudio.design.memory import batch_memory
 from cnnstudio.gui.designer import commands
 from cnnstudio.gui.designer.actions import actions
-from cnnstudio.gui.designer.advice_panel import AdviceButton
+from cnnstudio.gui.designer.advice_button import AdviceButton
 from cnnstudio.gui.designer.layer_tree import LayerTree
 from cnnstudio.gui.designer.row_painter import Columns
 from cnnstudio.gui.project import Project

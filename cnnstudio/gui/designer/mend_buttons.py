@@ -8,8 +8,8 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QEnterEvent, QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QPushButton, QWidget
 
-from cnnstudio.gui.designer.mend_preview import mend_preview, present_preview
 from cnnstudio.gui.designer.mending import mend, mends_of
+from cnnstudio.gui.designer.previews import mend_preview, present_preview
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.widgets.flow import FlowLayout
 from cnnstudio.layers.base import Mend

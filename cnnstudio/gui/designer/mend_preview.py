@@ -29,6 +29,7 @@ from cnnstudio.design.fixes import Preview, preview
 from cnnstudio.gui.designer.advice_desk import advice_desk
 from cnnstudio.gui.designer.mend_words import amounts, effect, sentence, shape_rows
 from cnnstudio.gui.designer.mending import mend, mends_of
+from cnnstudio.gui.designer.previews import NAME
 from cnnstudio.gui.designer.shape_table import ShapeRow, ShapeTable
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.theme import theme
@@ -47,10 +48,10 @@ _GOES_AFTER_MS = 180
 
 
 class MendPreview(Overlay):
-    """Shows a mend of a problem or of a piece of advice. Get the window's by `mend_preview`."""
+    """Shows a mend of a problem or of a piece of advice. Get the window's by `previews.mend_preview`."""
 
     def __init__(self, project: Project, window: QWidget) -> None:
-        super().__init__("mendPreview", _WIDTH, window)
+        super().__init__(NAME, _WIDTH, window)
         self._project = project
         self._finding: Finding | None = None
         self._mend: Mend | None = None
@@ -314,13 +315,3 @@ class _Change(QWidget):
             after.setText(amount.after)
             after.set_tone("good" if amount.is_better else "text")
         self.show()
-
-
-def mend_preview(project: Project, widget: QWidget) -> MendPreview:
-    """The card of the window that `widget` is in; made when it is first wanted."""
-    return present_preview(widget) or MendPreview(project, widget.window())
-
-
-def present_preview(widget: QWidget) -> MendPreview | None:
-    """The card of the window that `widget` is in, if there is one by now."""
-    return widget.window().findChild(MendPreview, options=Qt.FindChildOption.FindDirectChildrenOnly)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnnstudio.design.analysis import Problem
-from cnnstudio.design.fixes import mended
 from cnnstudio.gui.project import Project
 from cnnstudio.layers.base import Mend
 
@@ -24,6 +23,8 @@ def mends_of(finding: Finding) -> tuple[Mend, ...]:
 
 def mend(project: Project, finding: Finding, chosen: Mend | None = None) -> None:
     """Does one of a finding's mends, else the best; what it added or changed is selected then."""
+    from cnnstudio.design.fixes import mended
+
     before = project.network
     network = mended(before, finding, chosen)
     added = [node.id for node in network.walk() if node.id not in before]

@@ -8,8 +8,8 @@ from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QMouseEvent
 
 from cnnstudio.gui.designer.advice_desk import advice_desk
-from cnnstudio.gui.designer.mend_preview import mend_preview, present_preview
 from cnnstudio.gui.designer.mending import mend, mends_of
+from cnnstudio.gui.designer.previews import mend_preview, present_preview
 from cnnstudio.gui.designer.row_painter import Part
 from cnnstudio.gui.project import Project
 

@@ -21,7 +21,7 @@ from cnnstudio.gui.designer.finding_cards import AdviceCard
 from cnnstudio.gui.designer.inspector import Inspector
 from cnnstudio.gui.designer.layer_list import LayerList
 from cnnstudio.gui.designer.layer_tree import LayerTree
-from cnnstudio.gui.designer.mend_preview import present_preview
+from cnnstudio.gui.designer.previews import present_preview
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.settings import Settings
 from cnnstudio.layers.base import SetParameters

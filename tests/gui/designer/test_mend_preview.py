@@ -18,8 +18,9 @@ from cnnstudio.gui.designer.actions import actions
 from cnnstudio.gui.designer.inspector import Inspector
 from cnnstudio.gui.designer.layer_list import LayerList
 from cnnstudio.gui.designer.layer_tree import LayerTree
-from cnnstudio.gui.designer.mend_preview import MendPreview, present_preview
+from cnnstudio.gui.designer.mend_preview import MendPreview
 from cnnstudio.gui.designer.mend_words import amounts, effect, sentence, shape_rows
+from cnnstudio.gui.designer.previews import present_preview
 from cnnstudio.gui.project import Project
 
 LEFT, KEY = Qt.MouseButton.LeftButton, Qt.Key
