@@ -1,4 +1,4 @@
-"""The window's one preview of mends: loaded and made when it is first wanted, long after the window is there."""
+"""The window's one preview of mends: loaded and made when it is first wanted."""
 
 from __future__ import annotations
 
