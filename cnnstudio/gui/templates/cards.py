@@ -54,7 +54,7 @@ class Cards(QListWidget):
             card.setData(_NAME_ROLE, template.name)
             card.setData(Qt.ItemDataRole.AccessibleDescriptionRole, template.description)
             self._cards[template.name] = card
-        self.currentItemChanged.connect(lambda *_: self.pointed.emit(self.current_name))
+        self.currentItemChanged.connect(self._on_current_changed)
         self.itemActivated.connect(lambda item: self.chosen.emit(item.data(_NAME_ROLE)))
         theme().changed.connect(self._on_theme_changed)
 
@@ -73,6 +73,10 @@ class Cards(QListWidget):
     def show_picture(self, name: str, picture: QPixmap) -> None:
         """Fills in the drawing of a card."""
         self._cards[name].setData(_PICTURE_ROLE, picture)
+
+    def _on_current_changed(self, card: QListWidgetItem | None, _: object) -> None:
+        if card is not None:
+            self.pointed.emit(card.data(_NAME_ROLE))
 
     def _on_theme_changed(self, _: object) -> None:
         self.setItemDelegate(_Delegate(self))
