@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cnnstudio.design.network import MAXIMUM_INPUT
@@ -53,3 +55,32 @@ def flat_input(features: int | None) -> tuple[Shape | None, str]:
             shape = Shape.of(channels, side, side)
             return shape, f"this takes flat vectors; pictures of {shape} have as many numbers: insert Flatten"
     return None, f"this takes flat vectors, and a design takes pictures: {DEFAULT_INPUT} is drawn"
+
+
+_NAMES = ("input", "input_shape", "input_size", "image_shape", "image_size", "img_shape", "img_size")
+_SIZES = re.compile(r"(\d{1,4})\s*[x×,]\s*(\d{1,4})\s*[x×,]\s*(\d{1,4})(?!\d)")
+
+
+def said_by_names(names: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """(channels, height, width) in a constant of the program: `INPUT = (3, 32, 32)`."""
+    for name, value in names.items():
+        whole = (
+            isinstance(value, tuple | list) and len(value) == 3 and all(type(size) is int for size in value)
+        )
+        if whole and name.lower() in _NAMES:
+            return _channels_first(tuple(value))
+    return None
+
+
+def said_by_comments(comments: Iterable[tuple[int, str]]) -> tuple[int, ...] | None:
+    """The same in a comment: `# input: 3 x 32 x 32`."""
+    for _, comment in comments:
+        found = _SIZES.search(comment)
+        if found and re.search(r"input|image|picture", comment, re.IGNORECASE):
+            return _channels_first(tuple(map(int, found.groups())))
+    return None
+
+
+def _channels_first(sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """Some write the channels last; there are 1 or 3 of them."""
+    return (sizes[2], sizes[0], sizes[1]) if sizes[2] in (1, 3) and sizes[0] not in (1, 3) else sizes

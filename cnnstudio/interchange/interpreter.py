@@ -24,9 +24,7 @@ MAXIMUM_CALLS = 40
 """Functions of the program inside one another."""
 MAXIMUM_NESTING = 150
 """Expressions inside one another."""
-_TOO_MUCH = (
-    "the code does too much to be followed: a listing of a network is needed, with short loops"
-)
+_TOO_MUCH = "the code does too much to be followed: a listing of a network is needed, with short loops"
 
 
 @dataclass

@@ -37,9 +37,9 @@ def write_model(network: Network) -> str:
     lines = [line for _, line in _lines(network, steps)]
     name = quoted(class_name(network.name))
     if _has_groups(steps):
-        model = [*lines, f'model = keras.Model(inputs, x, name={name})']
+        model = [*lines, f"model = keras.Model(inputs, x, name={name})"]
     else:
-        model = ["model = keras.Sequential([", *(INDENT + line for line in lines), f'], name={name})']
+        model = ["model = keras.Sequential([", *(INDENT + line for line in lines), f"], name={name})"]
     loss = f"keras.losses.SparseCategoricalCrossentropy(from_logits={not ends_in_softmax(network)})"
     return "\n".join(
         [

@@ -17,6 +17,7 @@ from cnnstudio.interchange.helpers import helper_name, is_helper
 from cnnstudio.interchange.input_shapes import DEFAULT_INPUT, keras_input
 from cnnstudio.interchange.interpreter import Bound, Interpreter, Scope, _Returned, uses
 from cnnstudio.interchange.keras_training import compiled, fitted
+from cnnstudio.interchange.names import written_title
 from cnnstudio.interchange.source import Imported, Note, Notes, parse
 from cnnstudio.layers.activations import KERAS_ACTIVATION_CALLS, activation_named, keras_activation_of
 from cnnstudio.layers.base import Layer, ParameterError, Shape
@@ -55,7 +56,7 @@ def read_keras(text: str) -> Imported:
     nodes, _ = _KerasAssembler(reader.notes).row(model.items, input_shape)
     if not nodes:
         raise CodeError(_nothing(reader.notes.all()))
-    name = clean_name(model.name) or UNTITLED
+    name = written_title(ast.get_docstring(tree)) or clean_name(model.name) or UNTITLED
     return Imported(Network(input_shape, with_ids(nodes), name), reader.recipe, reader.notes.all(), "keras")
 
 

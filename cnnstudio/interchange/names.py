@@ -31,3 +31,9 @@ def quoted(text: str) -> str:
 def defined_names(sources: Iterable[str]) -> set[str]:
     """The classes and functions that stand at the left edge of these sources."""
     return {name for source in sources for name in re.findall(r"^(?:class|def) (\w+)", source, re.MULTILINE)}
+
+
+def written_title(docstring: str | None) -> str | None:
+    """The network's name in the docstring of a file that this program wrote; None for any other."""
+    found = re.match(r"(.{1,100}), written by CNN Studio\.", docstring or "")
+    return found[1] if found else None

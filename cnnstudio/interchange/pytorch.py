@@ -20,7 +20,7 @@ from cnnstudio.interchange.chain import (
 )
 from cnnstudio.interchange.names import class_name as class_name_of
 from cnnstudio.interchange.names import comment_text, defined_names
-from cnnstudio.interchange.pytorch_file import OWN_NAMES, PyTorchFile
+from cnnstudio.interchange.pytorch_file import NO_SOFTMAX, OWN_NAMES, PyTorchFile
 from cnnstudio.layers.base import Group
 
 
@@ -62,7 +62,7 @@ def write_module(
     )
     lines = [line for _, line in _Writer(named=True).steps(whole.steps, 0)]
     if ends_in_softmax(network):
-        lines.append("# No softmax here: cross-entropy takes the scores, and classify() applies it.")
+        lines.append(f"# {NO_SOFTMAX}")
     return frame.source(lines, helpers)
 
 
@@ -106,7 +106,8 @@ class _Writer:
                 yield from self._body(node_id, body, depth + 1, "", ",")
             yield node_id, indent + after
         elif len(step.bodies) == 1:
-            yield from self._body(node_id, step.bodies[0], depth, before, after)
+            once = group.repeats and step.bodies[0].count == 1
+            yield from self._body(node_id, step.bodies[0], depth, before, after, once=once)
         else:
             yield node_id, f"{indent}{before}nn.Sequential("
             for body in step.bodies:
@@ -114,12 +115,17 @@ class _Writer:
                 yield from self._body(node_id, body, depth + 1, prefix, ",")
             yield node_id, f"{indent}){after}"
 
-    def _body(self, node_id: str, body: Body, depth: int, before: str, after: str) -> Iterator[CodeLine]:
+    def _body(
+        self, node_id: str, body: Body, depth: int, before: str, after: str, *, once: bool = False
+    ) -> Iterator[CodeLine]:
+        """`once`: a single copy, which stands for itself, but as a copy, so that reading knows the group."""
         indent = INDENT * depth
         opening, closing = self._open, self._close
-        if body.count > 1:
+        if body.count > 1 or once:
             opening, closing = f"[{opening}", f"{closing} for _ in range({body.count})]"
-            if before != "*":
+            if once:
+                opening = f"*{opening}"
+            elif before != "*":
                 opening, closing = f"nn.Sequential(*{opening}", f"{closing})"
         lines = list(self.steps(body.steps, depth + 1))
         if lines:

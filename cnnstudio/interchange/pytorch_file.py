@@ -11,6 +11,9 @@ from cnnstudio.layers.base import Shape
 OWN_NAMES = frozenset({"INPUT", "WEIGHTS", "MEAN", "STD", "CLASSES", "OrderedDict", "Path"})
 """What a file defines besides the network; a class of one of these names would hide it."""
 
+NO_SOFTMAX = "No softmax here: cross-entropy takes the scores, and classify() applies it."
+"""The comment by which reading knows that the design ends in a softmax."""
+
 _INDENT = "    "
 
 
@@ -142,7 +145,7 @@ def classify(model, pictures):
     return model.eval()(normalise(pictures)).softmax(dim=1)
 '''
 
-_MAIN = '''
+_MAIN = """
 def main():
     model = MODEL.eval()
     if len(sys.argv) == 1:
@@ -156,4 +159,4 @@ def main():
 
 if __name__ == "__main__":
     main()
-'''
+"""

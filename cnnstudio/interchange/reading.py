@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.keras_reader import read_keras
+from cnnstudio.interchange.pytorch_reader import read_pytorch
 from cnnstudio.interchange.source import Imported, Language, Note, parse
 
 __all__ = ["CodeError", "Imported", "Language", "Note", "language_of", "read_code"]
@@ -20,7 +21,7 @@ def read_code(text: str) -> Imported:
     language = language_of(text)
     if language is None:
         raise CodeError("there is neither Keras nor PyTorch in it, so no network can be read from it")
-    readers: dict[Language, Callable[[str], Imported]] = {"keras": read_keras}
+    readers: dict[Language, Callable[[str], Imported]] = {"keras": read_keras, "pytorch": read_pytorch}
     return readers[language](text)
 
 

@@ -85,6 +85,5 @@ class DepthwiseConv2D(Convolution):
     @classmethod
     def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
         for call, values in cls.sliding_values(calls):
-            # A single channel, or one convolution for all, is a plain Conv2D as well as this: that is taken.
-            if call["groups"] == call["in_channels"] > 1:
+            if call["groups"] == call["in_channels"]:
                 yield cls(depth_multiplier=call["out_channels"] // call["in_channels"], **values)

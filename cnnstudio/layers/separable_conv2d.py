@@ -99,11 +99,13 @@ class SeparableConv2D(Convolution):
 
     @classmethod
     def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
+        both = [inner for inner, _ in map(unprepared, calls[:3]) if inner.name == "Conv2d"][:2]
+        if len(both) < 2:
+            return
+        last = Arguments(both[1], PYTORCH_CONVOLUTION)
         for call, values in cls.sliding_values(calls):
-            mixing = next((each for each in calls[1:3] if unprepared(each)[0].name == "Conv2d"), None)
-            if mixing is None or call["groups"] != call["in_channels"]:
+            if call["groups"] != call["in_channels"]:
                 continue
-            last = Arguments(unprepared(mixing)[0], PYTORCH_CONVOLUTION)
             values = {**values, "use_bias": last["bias"]}
             many = call["out_channels"] // call["in_channels"]
             yield cls(filters=last["out_channels"], depth_multiplier=many, **values)
