@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QEvent, QMargins, QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import QAction, QEnterEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar, QVBoxLayout, QWidget
 
 from cnnstudio.gui.theme import theme
 
@@ -172,3 +172,9 @@ def arrange(window: QMainWindow, docks: Sequence[Dock]) -> None:
     for dock in docks:
         if not isinstance(dock.place, Dock):
             dock.raise_()
+
+
+def name_tabs(window: QMainWindow) -> None:
+    """Gives the tab bars, which Qt makes, a name for those who hear it."""
+    for bar in window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly):
+        bar.setAccessibleName("Panels that share this place")

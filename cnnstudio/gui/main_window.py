@@ -31,7 +31,7 @@ from cnnstudio.gui.designer.actions import actions as designer_actions
 from cnnstudio.gui.designer.inspector import Inspector
 from cnnstudio.gui.designer.layer_list import LayerList
 from cnnstudio.gui.designer.palette import Palette
-from cnnstudio.gui.docks import Dock, arrange
+from cnnstudio.gui.docks import Dock, arrange, name_tabs
 from cnnstudio.gui.documents import Documents
 from cnnstudio.gui.menus import build_menus, make_action
 from cnnstudio.gui.notice import NoticeBar
@@ -191,6 +191,7 @@ class MainWindow(QMainWindow):
             layout = self.settings.bytes("layout")
             if layout is not None:
                 self.restoreState(layout, _LAYOUT_VERSION)
+            name_tabs(self)
 
     def _share_room(self) -> None:
         palette, inspector, *_, dashboard, _ = self.docks
@@ -200,6 +201,7 @@ class MainWindow(QMainWindow):
     def reset_layout(self) -> None:
         """All panels back to where they first stood."""
         arrange(self, self.docks)
+        name_tabs(self)
         self._share_room()
 
     # Dialogs

@@ -136,6 +136,10 @@ def test_branches_are_lanes_above_each_other_that_meet_in_their_group() -> None:
     assert second.x < third.x
     assert joined.x > max(first.right, third.right)
     assert joined.token == "group"
+    # One of the lanes goes straight on.
+    assert joined.y + joined.height / 2 - joined.slant[1] / 2 in [
+        pytest.approx(box.y + box.height / 2 - box.slant[1] / 2) for box in (first, second)
+    ]
     assert "12 × 32 × 32" in words(drawing)
 
 
@@ -218,8 +222,10 @@ def test_a_strip_of_a_drawing_has_all_that_reaches_into_it() -> None:
     whole = drawing.part(0, drawing.width)
     assert (whole.boxes, whole.wires, whole.captions) == (drawing.boxes, drawing.wires, drawing.captions)
     middle = drawing.boxes[5]
-    strip = drawing.part(middle.x, middle.right)
+    strip = drawing.part(middle.right - 1, middle.right + 40)
     assert middle in strip.boxes
+    assert {caption.node_id for caption in strip.captions} <= set(drawing.order)
+    assert drawing.wires[-1] in strip.wires
     assert drawing.boxes[0] not in strip.boxes
     assert (strip.width, strip.height) == (drawing.width, drawing.height)
 
@@ -232,6 +238,12 @@ def test_every_drawing_is_well_formed_xml(drawn_network: Network) -> None:
     odd = dataclasses.replace(drawn_network, name='<&"\ud800\x00')
     text = svg(volumes(analyse(odd)), palette("dark"))
     assert ElementTree.fromstring(text.encode()).tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_names_cannot_break_the_file() -> None:
+    odd = edits.replace(network(Conv2D(8), *ENDING), "conv2d_1", name='<b> & "co" \x1b</text>')
+    tree = ElementTree.fromstring(svg(volumes(analyse(odd)), palette("light")))
+    assert '<b> & "co"' in "".join(tree.itertext())
 
 
 def test_light_and_dark_differ_in_their_colours_only() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLineEdit, QMainWindow, QPushButton, QTabBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QLineEdit, QMainWindow, QPushButton, QTabBar, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.docks import Dock, arrange
@@ -106,11 +106,30 @@ def scattered(docks: list[Dock]) -> None:
     docks[2].parent().addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, docks[3])
 
 
-@pytest.mark.parametrize("mess", [scattered, lambda docks: docks[1].action.trigger()])
+def moved(docks: list[Dock]) -> None:
+    others_in_front(docks)
+    docks[0].close()
+    docks[0].parent().addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, docks[1])
+
+
+def others_in_front(docks: list[Dock]) -> None:
+    docks[3].action.trigger()
+    docks[1].action.trigger()
+
+
+def resized(docks: list[Dock]) -> None:
+    others_in_front(docks)
+    docks[0].close()
+    docks[0].parent().resizeDocks([docks[3]], [320], Qt.Orientation.Vertical)
+
+
+@pytest.mark.parametrize("mess", [scattered, moved, others_in_front, resized])
 def test_all_go_back_to_where_they_first_stood(
     qtbot: QtBot, docks: list[Dock], mess: Callable[[list[Dock]], None]
 ) -> None:
+    qtbot.waitUntil(lambda: in_front(docks) == [True, False, True, False])
     mess(docks)
+    QApplication.processEvents()
     arrange(docks[0].parent(), docks)
     qtbot.waitUntil(lambda: bars(docks) == [["First", "Second"], ["Third", "Fourth"]])
     qtbot.waitUntil(lambda: in_front(docks) == [True, False, True, False])

@@ -14,12 +14,14 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QAction, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
+    QApplication,
     QComboBox,
     QDialog,
     QFileDialog,
     QLabel,
     QMenu,
     QMessageBox,
+    QTabBar,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
@@ -295,6 +297,31 @@ def test_a_tab_that_was_in_front_is_in_front_again(open_window: OpenWindow, qtbo
     second = open_window()
     qtbot.waitUntil(lambda: dock(second, "drawingDock").action.isChecked())
     assert not second.dashboard.isVisible()
+
+
+def test_after_a_reset_every_panel_has_one_tab(open_window: OpenWindow, qtbot: QtBot) -> None:
+    window = open_window()
+    for name in ("drawingDock", "codeDock"):
+        dock(window, name).action.trigger()
+        qtbot.waitUntil(lambda name=name: dock(window, name).action.isChecked())
+    dock(window, "inspectorDock").close()
+    window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock(window, "fieldDock"))
+    QApplication.processEvents()
+    window.reset_layout()
+    wanted = ["Code", "Dashboard", "Drawing", "Inspector", "Receptive field"]
+    qtbot.waitUntil(lambda: tabs(window) == wanted)
+    assert dock(window, "inspectorDock").action.isChecked()
+
+
+def tabs(window: MainWindow) -> list[str]:
+    """The texts of all tabs of panels that can be seen."""
+    bars = window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
+    return sorted(
+        bar.tabText(number)
+        for bar in bars
+        if bar.isVisible() and window.rect().intersects(bar.geometry())
+        for number in range(bar.count())
+    )
 
 
 def test_what_stands_behind_is_not_made_for_the_start(open_window: OpenWindow, qtbot: QtBot) -> None:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from cnnstudio.gui.theme import theme
 from cnnstudio.layers.window import WHOLE, Pixels, Window
 
-_MOST_MARGIN = 0.25
+_MOST_MARGIN = 0.12
 """Of the picture's side, for what a value sees of the padding around it."""
 _CLOSEST = 6.0
 """Pixels of the screen between the dots of the grid; closer ones would be a grey area."""
