@@ -136,12 +136,20 @@ def test_advice_is_given_with_its_mend(key: str, items: tuple[Item, ...], label:
         (*WIDE, DepthwiseConv2D(padding="same"), RELU, *HEAD),
         (*WIDE, off(PLAIN), off(Dropout(0.9)), RELU, *HEAD),
         (*WIDE, GlobalAveragePooling2D(), Dropout(), Dense(10)),
+        (*WIDE, Dropout(), UNBIASED, NORM, Activation(), *HEAD),
+        (Conv2D(8, (17, 17), padding="same", activation="relu"), *HEAD),
         (Flatten(), Dense(10)),
+        (Flatten(), Dense(20, "softmax")),
     ],
-    ids=range(12),
+    ids=range(15),
 )
 def test_what_is_well_made_gets_no_advice(items: tuple[Item, ...]) -> None:
     assert keys(*items) == []
+
+
+def test_a_softmax_behind_another_activation_is_the_classifiers_and_no_second_one() -> None:
+    found = keys(*WIDE, GlobalAveragePooling2D(), Dense(10, "relu"), Activation("softmax"))
+    assert found == ["activation-on-output:dense_1"]
 
 
 def test_layers_in_a_block_are_neighbours_of_those_around_it() -> None:

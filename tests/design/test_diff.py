@@ -92,6 +92,14 @@ def test_layers_that_trade_places_are_one_move() -> None:
     ]
 
 
+def test_what_is_gone_is_told_where_it_stood() -> None:
+    value = edits.move(edits.remove(DRAWN, ["max_pooling2d_1"]), ["dense_1"], Place(None, 0))
+    value = edits.replace(value, "conv2d_1", name="stem")
+    assert [(entry.status, entry.node.id) for entry in diff(DRAWN, value).entries] == [
+        *(("moved", "dense_1"), ("renamed", "conv2d_1"), ("removed", "max_pooling2d_1"))
+    ]
+
+
 def test_a_group_around_layers_is_added_and_they_move_into_it() -> None:
     wrapped, _ = edits.wrap(DRAWN, ["conv2d_1", "max_pooling2d_1"], Block())
     assert told(DRAWN, wrapped) == [

@@ -383,6 +383,16 @@ def test_a_problem_inside_a_branch_is_mended_in_the_branch() -> None:
     assert analyse(mended(value, problem), classes=10).problems == ()
 
 
+def test_what_is_put_before_a_branch_makes_a_block_of_it() -> None:
+    value = network((Parallel(), Dense(4), (Block(), Flatten())), Dense(10))
+    (problem,) = analyse(value, classes=10).problems
+    after = mended(value, problem)
+    first, second = after.nodes[0].children
+    assert [child.layer for child in first.children] == [Flatten(), Dense(4)]
+    assert (first.layer, second) == (Block(), value.nodes[0].children[1])
+    assert analyse(after, classes=10).problems == ()
+
+
 def test_the_last_dense_in_a_block_is_told_the_number_of_classes() -> None:
     value = network(Conv2D(8), (Block(), Flatten(), (Block(), Dense(7, "softmax")), (Block(),)))
     (problem,) = analyse(value, classes=10).problems

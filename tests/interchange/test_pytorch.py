@@ -133,6 +133,16 @@ def test_branches_that_cannot_be_joined_are_a_list_under_the_problem() -> None:
     ]
 
 
+@pytest.mark.parametrize("mode", ["concat", "add"])
+def test_branches_are_joined_in_their_order(mode: str) -> None:
+    ids = IdMaker()
+    pair = (ids.node(Conv2D(2, (1, 1))), ids.node(Conv2D(3, padding="same", activation="relu")))
+    branches = (ids.node(Conv2D(3, padding="same")), ids.node(Block(), children=pair), ids.node(Block()))
+    twice = (Node("parallel_1", Parallel(mode), children=branches),)
+    nodes = (Node("repeat_1", Repeat(2), children=twice), ids.node(Flatten()), ids.node(Dense(2)))
+    assert_same_network(Network(Shape.of(3, 6, 6), nodes))
+
+
 def test_branches_are_a_list_of_rows() -> None:
     ids = IdMaker()
     branches = (ids.node(Conv2D(4, (1, 1), activation="relu")), ids.node(Block()))
