@@ -112,7 +112,7 @@ class MainWindow(QMainWindow):
         drawing = Dock(self, "drawingDock", "Drawing", self._make_drawing, dashboard)
         self.docks = [palette, inspector, code, field, dashboard, drawing]
         for number, dock in enumerate(self.docks, start=1):
-            dock.action.setShortcut(f"Ctrl+{number}")
+            dock.action.setShortcut(f"Alt+{number}")
         self.setTabPosition(areas.AllDockWidgetAreas, QTabWidget.TabPosition.North)
 
     # Made when they are first seen, so that the window is there sooner.

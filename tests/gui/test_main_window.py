@@ -334,10 +334,16 @@ def test_what_stands_behind_is_not_made_for_the_start(open_window: OpenWindow, q
 
 def test_panels_come_by_their_keys(open_window: OpenWindow, qtbot: QtBot) -> None:
     window = open_window()
-    Hand(window).press(window, Qt.Key.Key_3, Qt.KeyboardModifier.ControlModifier)
+    Hand(window).press(window, Qt.Key.Key_3, Qt.KeyboardModifier.AltModifier)
     assert dock(window, "codeDock").content.isVisible()
-    Hand(window).press(window, Qt.Key.Key_2, Qt.KeyboardModifier.ControlModifier)
+    Hand(window).press(window, Qt.Key.Key_2, Qt.KeyboardModifier.AltModifier)
     qtbot.waitUntil(lambda: not dock(window, "codeDock").content.isVisible())
+
+
+def test_no_two_actions_share_a_key(open_window: OpenWindow) -> None:
+    window = open_window()
+    keys = [key.toString() for action in window.findChildren(QAction) for key in action.shortcuts()]
+    assert sorted(keys) == sorted(set(keys))
 
 
 def test_every_panel_is_in_the_view_menu(open_window: OpenWindow) -> None:
