@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 
 from cnnstudio.design.analysis import Analysis
 from cnnstudio.design.network import Node
+from cnnstudio.gui.designer.subject import is_known
 from cnnstudio.gui.theme import family_token, theme
 from cnnstudio.gui.widgets.labels import Label, Panel
 from cnnstudio.interchange.reading import Imported, Note
@@ -134,7 +135,7 @@ def _items(nodes: Iterable[Node], analysis: Analysis, room: list[int]) -> list[Q
             break
         room[0] -= 1
         report, icon = analysis[node.id], snake_case(node.layer.type_name())
-        output = str(report.output) if report.output is not None else ""
+        output = str(report.output) if is_known(report) else ""
         own = f"{node.layer.type_name()}, " if node.name else ""
         item = QTreeWidgetItem([f"{node.title}   {own}{node.layer.summary()}".rstrip(" ,"), output])
         item.setSizeHint(0, _ROW)

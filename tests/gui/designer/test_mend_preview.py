@@ -84,12 +84,16 @@ def test_the_card_goes_with_the_mouse(tree: LayerTree, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: not shown.isVisible())
 
 
-def test_a_mouse_that_only_passes_by_brings_no_card(tree: LayerTree, qtbot: QtBot) -> None:
+def test_a_mouse_that_only_passes_by_brings_no_card(
+    tree: LayerTree, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnnstudio.gui.designer.mend_preview._COMES_AFTER_MS", 60_000)
     hover(qtbot, tree, tree.mend_rect("dense_1").center())
-    qtbot.mouseMove(tree.viewport(), QPoint(2, 2))
-    qtbot.wait(350)
+    qtbot.wait(20)
     found = present_preview(tree)
-    assert found is None or not found.isVisible()
+    assert found is not None
+    assert not found.isVisible()
+    qtbot.mouseMove(tree.viewport(), QPoint(2, 2))
 
 
 def test_the_arrow_beside_a_mend_opens_all_of_them(tree: LayerTree, project: Project, qtbot: QtBot) -> None:
@@ -128,6 +132,7 @@ def test_the_card_is_opened_and_used_by_keys(tree: LayerTree, project: Project, 
     qtbot.keyClick(second, KEY.Key_Return)
     assert not shown.isVisible()
     assert project.undo_stack.undoText() == "insert GlobalAveragePooling2D"
+    assert "global_average_pooling2d_1" in project.network
     assert project.analysis.problems == ()
     project.undo_stack.undo()
     assert project.analysis.problems
