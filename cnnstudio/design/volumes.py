@@ -74,6 +74,8 @@ class _Draftsman:
     def __init__(self, analysis: Analysis, labels: bool) -> None:
         self.analysis = analysis
         self.labels = labels
+        # Thumbnails are small: what goes into the depth would be lost to the height.
+        self.gap, self._channel_depth = (_GAP, 4.0) if labels else (_GAP / 2, 2.2)
         shapes = [analysis.network.input, *(report.output for report in analysis.reports if report.output)]
         sides = [side for shape in shapes if shape.is_picture for side in (shape.height, shape.width)]
         self._largest = max(sides)
@@ -111,7 +113,7 @@ class _Draftsman:
             return _Body(_BAR, height, (_BAR * 0.7, _BAR * 0.5))
         width = self._pixels(shape.width)
         slant = _SLANT[0] * width, _SLANT[1] * width
-        depth = _SHEET if is_sheet else 2 + 4 * math.log2(1 + shape.channels)
+        depth = _SHEET if is_sheet else 2 + self._channel_depth * math.log2(1 + shape.channels)
         return _Body(depth, self._pixels(shape.height), slant)
 
     def _pixels(self, side: int) -> float:
@@ -203,7 +205,7 @@ class _Row:
     def _place(self, body: _Body, shape: Shape, lines: tuple[str, ...], detail: str) -> float:
         """Where the front of the next box begins, so that neither boxes nor words touch."""
         before = self._neighbour
-        x = self._right + _GAP if self.boxes or self.wires else 0.0
+        x = self._right + self._draftsman.gap if self.boxes or self.wires else 0.0
         if before is not None and shape == self._shape:
             # Slabs of one size may stand close behind each other.
             shift = 0.0 if self._draftsman.is_crowded else 0.6 * body.slant[0]
@@ -239,19 +241,19 @@ class _Row:
 
     def _bracket(self, node: Node, group: Group) -> None:
         """The contents under a bracket with the group's name; its legs are the shortcut, if there is one."""
-        start = self._right + _GAP
-        self._right, self._neighbour = start - _GAP / 3, None
+        start = self._right + self._draftsman.gap
+        self._right, self._neighbour = start - self._draftsman.gap / 3, None
         outer, self.top = self.top, 0.0
         for child in node.children:
             self.node(child)
         y = self.top - _ROOM
         words = node.title + (f" × {count(group.copies())}" if group.copies() > 1 else "")
-        end = self._right + _GAP * 0.7
+        end = self._right + self._draftsman.gap * 0.7
         if self._draftsman.labels:
             faulty = self._draftsman.analysis[node.id].problem is not None
             words, token = (f"! {words}", "wrong") if faulty else (words, "secondary")
             self.captions.append(Caption(node.id, words, start, y - 4, _DETAIL, token, "start"))
-            end = max(end, start + text_width(words, _DETAIL) - _GAP / 2)
+            end = max(end, start + text_width(words, _DETAIL) - self._draftsman.gap / 2)
         legs = (start, 0.0 if group.skips else y + 6), (end, 0.0 if group.skips else y + 6)
         points = (legs[0], (start, y), (end, y), legs[1])
         self.wires.append(Wire(points, "plus" if group.skips else "plain"))
@@ -262,7 +264,7 @@ class _Row:
         """Each branch on a line of its own; they meet in a box with the shape of the group's output."""
         lanes = [self._lane(child) for child in node.children if child.enabled]
         self.write_labels()
-        fork = max(self._right + _GAP / 2, self._words_right + _ROOM)
+        fork = max(self._right + self._draftsman.gap / 2, self._words_right + _ROOM)
         longest = max(lane.right - lane.left for lane in lanes)
         join = fork + longest + 2 * _FAN
         total = sum(lane.bottom - lane.top for lane in lanes) + _LANE_GAP * (len(lanes) - 1)
@@ -280,7 +282,12 @@ class _Row:
         self.bottom = max(self.bottom, total / 2 - shift)
         self.wires.append(Wire(((self._flows_from, 0.0), (fork, 0.0))))
         self._flows_from = join
-        self._right, self._neighbour, self._shape, self._words_right = join - _GAP / 3, None, None, join
+        self._right, self._neighbour, self._shape, self._words_right = (
+            join - self._draftsman.gap / 3,
+            None,
+            None,
+            join,
+        )
         report = self._draftsman.analysis[node.id]
         self.box(node.id, layer_words(report), "group", _state(report), report.output, node.title)
 
@@ -309,7 +316,7 @@ class _Row:
 
     def end(self) -> None:
         """The arrow out of the last box."""
-        self._right += _GAP + 2
+        self._right += self._draftsman.gap + 2
         self.wires.append(Wire(((self._flows_from, 0.0), (self._right, 0.0)), "arrow"))
 
     def remark(self, words: str) -> None:
