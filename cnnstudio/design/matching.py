@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 from cnnstudio.design.network import Network, Node
+from cnnstudio.layers.base import Layer
 
 _MOST_DIFFERENCES = 1000
 """With more, two lists have only their beginning and end in common: to know better would take seconds."""
@@ -34,19 +35,29 @@ def pairs_by_order(before: Network, after: Network) -> Pairs:
     values = [[(depth, node.layer) for depth, node in line] for line in (left, right)]
     equal = common(values[0], values[1])
     pairs: dict[str, str] = {}
-    last = (-1, -1)
+    done = (0, 0)
     for i, j in (*equal, (len(left), len(right))):
-        waiting = left[last[0] + 1 : i]
-        for depth, node in right[last[1] + 1 : j]:
-            kinds = [(each, type(other.layer)) for each, other in waiting]
-            if (depth, type(node.layer)) in kinds:
-                place = kinds.index((depth, type(node.layer)))
-                pairs[node.id] = waiting[place][1].id
-                waiting = waiting[place + 1 :]
+        pairs.update(_of_one_type(left[done[0] : i], right[done[1] : j]))
         if i < len(left):
             pairs[right[j][1].id] = left[i][1].id
-        last = (i, j)
+        done = i + 1, j + 1
     return pairs
+
+
+def _of_one_type(
+    left: Sequence[tuple[int, Node]], right: Sequence[tuple[int, Node]]
+) -> Iterator[tuple[str, str]]:
+    """Each of the right with the next of the left that has its type and depth; (right id, left id)."""
+    places: dict[tuple[int, type[Layer]], list[int]] = {}
+    for place, (depth, node) in enumerate(left):
+        places.setdefault((depth, type(node.layer)), []).append(place)
+    done = 0
+    for depth, node in right:
+        candidates = places.get((depth, type(node.layer)), [])
+        number = bisect_left(candidates, done)
+        if number < len(candidates):
+            done = candidates[number] + 1
+            yield node.id, left[candidates[number]][1].id
 
 
 def moved(before: Network, after: Network, pairs: Pairs) -> set[str]:
