@@ -221,6 +221,8 @@ class MendPreview(Overlay):
         for button in self._choices.buttons():
             self._choices.removeButton(button)
             self._choice_column.removeWidget(button)
+            # Until it is deleted it would be seen behind the new ones.
+            button.hide()
             button.deleteLater()
         mends = mends_of(finding)
         for each in mends if len(mends) > 1 else ():

@@ -45,7 +45,7 @@ def effect(node_id: str | None, before: Analysis, after: Analysis) -> str:
         instead = f" instead of {_numbers(old.output)}" if old.output is not None else ""
         return f"{title} gives {_numbers(new.output)}{instead}."
     if old.node.layer != new.node.layer and new.node.layer.summary():
-        return f"{title} becomes {new.node.layer.summary()}."
+        return f"{title}: {new.node.layer.summary()}."
     return ""
 
 
@@ -78,14 +78,10 @@ def shape_rows(before: Analysis, node_id: str | None, preview: Preview) -> list[
 def _shape_row(row: PreviewRow, before: Analysis, preview: Preview) -> ShapeRow:
     old, new = before.by_id.get(row.node_id), preview.analysis.by_id.get(row.node_id)
     layer = (new or before[row.node_id]).node.layer
-    return ShapeRow(
-        row.title,
-        snake_case(layer.type_name()),
-        family_token(layer.family),
-        row.status,
-        _shape(row.before, old) if old is not None else "",
-        _shape(row.after, new) if new is not None else "",
-    )
+    was = _shape(row.before, old) if old is not None else ""
+    will = _shape(row.after, new) if new is not None else ""
+    icon, token = snake_case(layer.type_name()), family_token(layer.family)
+    return ShapeRow(row.title, icon, token, row.status, was if was != will else "", will)
 
 
 def _shape(value: Shape | None, report: LayerReport) -> str:

@@ -22,7 +22,7 @@ _MARKS = {"added": "+", "removed": "\N{MINUS SIGN}", "changed": ""}
 
 @dataclass(frozen=True)
 class ShapeRow:
-    """One layer. `status` is "added", "changed" or "removed"; shapes are in words."""
+    """One layer. `status` is "added", "changed" or "removed"; a shape that stays is only in `after`."""
 
     title: str
     icon: str
@@ -66,10 +66,10 @@ class ShapeTable(QWidget):
         after_width = max((self._digits.width(row.after) for row in self._rows), default=0)
         before_width = max((self._digits.width(row.before) for row in self._rows), default=0)
         before_right = self.width() - after_width - _ARROW_WIDTH
-        title_room = before_right - before_width - _MARK_WIDTH - _ICON - 20
         for number, row in enumerate(self._rows):
             middle = number * _ROW + _ROW / 2
-            self._paint_name(painter, row, middle, title_room)
+            shapes_left = before_right - before_width if row.before else self.width() - after_width
+            self._paint_name(painter, row, middle, shapes_left - _MARK_WIDTH - _ICON - 20)
             self._paint_shapes(painter, row, middle, before_right)
         if self._more:
             painter.setFont(self._content.font)

@@ -56,9 +56,12 @@ class Overlay(QFrame):
         """Shows it below `rect` of `widget`, or above where there is more room; always in the window."""
         self._anchor = (widget, rect)
         # Its parent is the window, to which it belongs for good.
-        layout, window = self.layout(), self.window()
-        if layout is not None:
-            layout.activate()
+        window = self.window()
+        # From the inside out: only then the outer ones hear of what became larger in the inner ones.
+        for part in (*reversed(self.findChildren(QWidget)), self):
+            layout = part.layout()
+            if layout is not None:
+                layout.activate()
         room = window.rect().adjusted(_EDGE, _EDGE, -_EDGE, -_EDGE)
         anchor = QRect(widget.mapTo(window, rect.topLeft()), rect.size())
         height = min(max(self.heightForWidth(self.width()), self.sizeHint().height()), room.height())

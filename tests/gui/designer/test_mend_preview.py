@@ -21,6 +21,7 @@ from cnnstudio.gui.designer.layer_tree import LayerTree
 from cnnstudio.gui.designer.mend_preview import MendPreview
 from cnnstudio.gui.designer.mend_words import amounts, effect, sentence, shape_rows
 from cnnstudio.gui.designer.previews import present_preview
+from cnnstudio.gui.designer.shape_table import ShapeTable
 from cnnstudio.gui.project import Project
 
 LEFT, KEY = Qt.MouseButton.LeftButton, Qt.Key
@@ -112,6 +113,28 @@ def test_the_card_stays_inside_the_window_and_off_the_button(tree: LayerTree, qt
         shown = card(tree, qtbot)
         assert tree.window().rect().contains(shown.geometry())
         shown.leave()
+
+
+def test_a_card_about_something_else_has_nothing_of_the_one_before(
+    tree: LayerTree, project: Project, qtbot: QtBot
+) -> None:
+    layer = project.network.node("dense_2").layer
+    more = dataclasses.replace(layer, units=12)  # type: ignore[call-arg]  # a Dense
+    project.edit("change units", edits.replace(project.network, "dense_2", layer=more))
+    project.set_dataset("shapes", 10)
+    qtbot.mouseClick(tree.viewport(), LEFT, pos=tree.button_rect("dense_1", "more").center())
+    shown = card(tree, qtbot)
+    second = project.analysis["dense_2"].problem
+    assert second is not None
+    assert second.mend is not None
+    shown.peek(second, second.mend, tree.viewport(), tree.mend_rect("dense_2"))
+    assert [each.text() for each in shown.findChildren(QRadioButton) if each.isVisible()] == []
+    assert "Set units to 10" in titles(shown)
+    first = fault(project)
+    shown.peek(first, first.mend, tree.viewport(), tree.mend_rect("dense_1"))
+    table = shown.findChild(ShapeTable)
+    assert table.height() == table.sizeHint().height()
+    assert shown.rect().contains(table.geometry())
 
 
 # By keys
