@@ -43,6 +43,11 @@ model.add(Dense(10, activation='softmax'))
 model.compile(optimizer='adam', loss='categorical_crossentropy', metrics=['accuracy'])
 model.fit(x_train, y_train, epochs=7, batch_size=64, validation_data=(x_test, y_test))
 """
+PYTORCH = """\
+net = nn.Sequential(
+    nn.Conv2d(3, 32, kernel_size=3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(7200, 10)
+)
+"""
 STRANGE = LESSON.replace("model.add(Dense(128", "model.add(Mystery(3))\nmodel.add(Dense(128")
 
 
@@ -160,6 +165,14 @@ def test_code_is_read_and_never_run(dialog: ImportDialog, tmp_path: Path, qtbot:
     trace = tmp_path / "trace"
     read(dialog, f"open({str(trace)!r}, 'w').write('run')\n{LESSON}", qtbot)
     assert not trace.exists()
+
+
+def test_pytorch_is_read_too(dialog: ImportDialog, qtbot: QtBot) -> None:
+    read(dialog, PYTORCH, qtbot)
+    assert sentence(dialog).startswith("PyTorch: 4 layers for pictures of 3 × 32 × 32")
+    assert not dialog.findChild(QLabel, "importProblems").isVisible()
+    # PyTorch does not name the size of the pictures.
+    assert "what goes in" in dialog.findChild(QListWidget, "importNotes").item(0).text()
 
 
 # Taking it over
