@@ -148,7 +148,7 @@ def _check_memory(analysis: Analysis, recipe: Recipe, device: torch.device) -> N
 
 
 def needed_memory(analysis: Analysis, recipe: Recipe) -> int:
-    """Bytes that a training takes at the very least.
+    """About how many bytes a training takes.
 
     One step, with the optimizer's one or two numbers a weight, and the best weights.
     """
