@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cnnstudio.design.analysis import Analysis, LayerReport
-from cnnstudio.design.figure import Box, Caption, Drawing, Point, State, Wire, text_width
+from cnnstudio.design.figure import TURN, Box, Caption, Drawing, Point, State, Wire, text_width
 from cnnstudio.design.network import Node
 from cnnstudio.layers.base import Family, Group, Shape
 from cnnstudio.words import count, plural
@@ -82,8 +82,7 @@ class _Draftsman:
         # Lanes stand above each other: the more there are, the smaller is all.
         lanes = max([1, *(len(node.children) for node in analysis.network.walk() if _has_lanes(node))])
         self._tallest = max(_TALLEST / math.sqrt(lanes), _TALLEST / 2)
-        shown = [node for node in analysis.network.walk() if _has_column(node)]
-        self.is_crowded = len(shown) > _CROWDED
+        self.is_crowded = _columns(analysis.network.nodes) > _CROWDED
         self.left = MOST_VOLUMES
         self.skipped = 0
 
@@ -131,7 +130,7 @@ class _Row:
         self.captions: list[Caption] = []
         self._columns: list[_Column] = []
         self._right = 0.0
-        self._words_right = -math.inf
+        self._words_right = self._lanes_end = -math.inf
         self._ground = 0.0
         """The height under which the words of the columns go."""
         self._shape: Shape | None = None
@@ -205,14 +204,18 @@ class _Row:
     def _place(self, body: _Body, shape: Shape, lines: tuple[str, ...], detail: str) -> float:
         """Where the front of the next box begins, so that neither boxes nor words touch."""
         before = self._neighbour
-        x = self._right + self._draftsman.gap if self.boxes or self.wires else 0.0
+        x = self._right + self._draftsman.gap if self.boxes or self._right else 0.0
         if before is not None and shape == self._shape:
             # Slabs of one size may stand close behind each other.
             shift = 0.0 if self._draftsman.is_crowded else 0.6 * body.slant[0]
             x = before.x + before.width + shift + _TIGHT
         if lines or detail:
-            half = self._words_width(lines, detail) / 2
-            x = max(x, self._words_right + _ROOM + half - (body.width + body.slant[0]) / 2)
+            half, middle = self._words_width(lines, detail) / 2, (body.width + body.slant[0]) / 2
+            x = max(x, self._words_right + _ROOM + half - middle)
+        if lines and self._draftsman.is_crowded:
+            # Turned words come from the left, where lanes may be.
+            reach = text_width(f"{lines[0]}  {detail}", _DETAIL) * math.cos(math.radians(TURN))
+            x = max(x, self._lanes_end + reach - middle)
         return x
 
     def _words_width(self, lines: tuple[str, ...], detail: str) -> float:
@@ -282,12 +285,9 @@ class _Row:
         self.bottom = max(self.bottom, total / 2 - shift)
         self.wires.append(Wire(((self._flows_from, 0.0), (fork, 0.0))))
         self._flows_from = join
-        self._right, self._neighbour, self._shape, self._words_right = (
-            join - self._draftsman.gap / 3,
-            None,
-            None,
-            join,
-        )
+        self._neighbour = self._shape = None
+        self._right = join - self._draftsman.gap / 3
+        self._words_right = self._lanes_end = join
         report = self._draftsman.analysis[node.id]
         self.box(node.id, layer_words(report), "group", _state(report), report.output, node.title)
 
@@ -326,12 +326,14 @@ class _Row:
 
     def write_labels(self) -> None:
         """Puts the words under the boxes that have none yet, all from one height on."""
-        for column in self._columns:
-            self.captions += self._turned(column) if self._draftsman.is_crowded else self._level(column)
+        turned = self._draftsman.is_crowded
+        new = [
+            part for each in self._columns for part in (self._turned(each) if turned else self._level(each))
+        ]
+        self.captions += new
+        self.bottom = max([self.bottom, *(caption.area[3] for caption in new)])
         self._columns.clear()
         self._ground = 0.0
-        self.top = min([self.top, *(caption.area[1] for caption in self.captions)])
-        self.bottom = max([self.bottom, *(caption.area[3] for caption in self.captions)])
 
     def _level(self, column: _Column) -> Iterator[Caption]:
         y = self._ground + _TITLE + 6
@@ -366,6 +368,16 @@ class _Row:
 
 def _has_lanes(node: Node) -> bool:
     return isinstance(node.layer, Group) and node.layer.branches
+
+
+def _columns(nodes: Sequence[Node]) -> int:
+    """How many labelled boxes stand beside each other."""
+    return sum(
+        (max(map(_columns, [[child] for child in node.children]), default=0) + 1)
+        if _has_lanes(node)
+        else _columns(node.children) + _has_column(node)
+        for node in nodes
+    )
 
 
 def _has_column(node: Node) -> bool:

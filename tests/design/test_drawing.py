@@ -102,6 +102,23 @@ def test_a_repeat_is_drawn_once_under_a_bracket_that_counts() -> None:
     assert "Repeat × 5" in words(drawing)
 
 
+@pytest.mark.parametrize("lanes", [False, True])
+def test_a_bracket_spans_what_is_in_its_group(lanes: bool) -> None:
+    repeat = Repeat(2), SAME, SAME
+    drawing = drawn((Parallel(), repeat, SAME) if lanes else repeat, *ENDING)
+    first, last = drawing.of("conv2d_1")[0], drawing.of("conv2d_2")[0]
+    (caption,) = [part for part in drawing.captions if part.text == "Repeat × 2"]
+    (bracket,) = [wire for wire in drawing.wires if abs(wire.points[1][1] - caption.y) < 6]
+    assert bracket.points[0][0] <= first.x
+    assert bracket.points[-1][0] >= last.right
+    assert bracket.points[1][1] < first.y - first.slant[1]
+
+
+def test_brackets_of_groups_in_a_row_stand_at_one_height() -> None:
+    drawing = drawn(*[(Repeat(2), (Parallel("add"), SAME, SAME))] * 3, *ENDING)
+    assert len({caption.y for caption in drawing.captions if caption.text == "Repeat × 2"}) == 1
+
+
 def test_a_group_has_the_name_that_its_user_gave_it() -> None:
     residual = network((Residual(), Conv2D(3, padding="same")), *ENDING)
     named = edits.replace(residual, "residual_1", name="Stage 1")
