@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,9 @@ from PySide6.QtWidgets import (
 )
 
 from cnnstudio.data.progress import CancelFunction, ProgressFunction
+from cnnstudio.design import edits
 from cnnstudio.design.analysis import Analysis, analyse
+from cnnstudio.design.network import UNTITLED
 from cnnstudio.gui.data.work import Work
 from cnnstudio.gui.interchange.code_field import CodeField
 from cnnstudio.gui.interchange.importing import insert_layers, recipe_of, replace_design
@@ -63,6 +66,7 @@ class ImportDialog(QDialog):
         self._project = project
         self._reading: _Reading | None = None
         self._work: Work | None = None
+        self._opened = ("", "")
         self._code = CodeField()
         self._result = ResultView()
         self._replace = QRadioButton("Replace the open design")
@@ -171,7 +175,9 @@ class ImportDialog(QDialog):
     def open_file(self, path: Path) -> None:
         """Shows the code in a file, or says why it cannot be shown."""
         try:
-            self.show_code(read_text(path))
+            text = read_text(path)
+            self._opened = (text, path.stem)
+            self.show_code(text)
         except CodeError as error:
             self._code.clear()
             self._later.stop()
@@ -234,7 +240,7 @@ class ImportDialog(QDialog):
     def _on_import(self) -> None:
         if self._reading is None:
             return
-        imported, project = self._reading.imported, self._project
+        imported, project = self._named(self._reading.imported), self._project
         with_recipe = self._recipe.isChecked() and self._reading.recipe is not None
         try:
             if self._insert.isChecked():
@@ -245,6 +251,13 @@ class ImportDialog(QDialog):
             self._result.show_sentence(str(error), wrong=True)
             return
         self.accept()
+
+    def _named(self, imported: Imported) -> Imported:
+        """Code that has no name for its network has that of its file, if it is still the file's."""
+        text, name = self._opened
+        if imported.network.name != UNTITLED or self._code.toPlainText() != text:
+            return imported
+        return dataclasses.replace(imported, network=edits.renamed(imported.network, name))
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
