@@ -8,6 +8,8 @@ from cnnstudio.interchange.reading import CodeError, Imported, read_code
 from cnnstudio.training.recipe import FORMAT, VERSION, Recipe
 from cnnstudio.words import plural
 
+_LONGEST_PASTE = 200_000
+"""Characters. Reading more takes longer than a key may; the dialog reads behind the window."""
 _SIGNS = ("Sequential", "nn.", "keras", "layers.", ".add(", "nn.Module")
 
 
@@ -48,6 +50,8 @@ def paste_text(project: Project, text: str) -> None:
     """
     if not seems_code(text):
         raise CodeError("The clipboard holds no layers: copy some first.")
+    if len(text) > _LONGEST_PASTE:
+        raise CodeError("The clipboard holds very much code: read it by File ▸ Import code….")
     imported = read_code(text)
     # As layers they come in the way of all layers, with a question before very many.
     commands.bring(project, commands.to_mime(imported.network.nodes), verb="paste")

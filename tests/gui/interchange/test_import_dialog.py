@@ -281,11 +281,12 @@ def test_other_text_on_the_clipboard_is_no_code(project: Project, qtbot: QtBot) 
     qtbot.addWidget(widget)
     said: list[object] = []
     project.message.connect(said.append)
-    for text in ("Dear Sir or Madam", "nn.Sequential("):
+    for text in ("Dear Sir or Madam", "nn.Sequential(", "nn.ReLU()\n" * 30_000):
         paste(text)
         actions(project, widget)["actionPaste"].trigger()
     assert said[0] == "The clipboard holds no layers: copy some first."
     assert "not Python" in str(said[1])
+    assert "Import code" in str(said[2])
     assert project.undo_stack.count() == 0
 
 
