@@ -14,6 +14,7 @@ from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.base import Group, Layer, ParameterError, Shape, ShapeError
 from cnnstudio.layers.catalog import layer_types
 from cnnstudio.layers.code import Call, NotDrawable
+from cnnstudio.layers.params import parameters, values_to_json
 
 Row = list[Node]
 """Nodes under each other; they get their ids at the very end."""
@@ -30,11 +31,19 @@ def with_ids(nodes: Iterable[Node]) -> tuple[Node, ...]:
     return tuple(fresh.copy(node) for node in nodes)
 
 
+def require_few(layers: int) -> None:
+    """Raises CodeError for more layers than a design can have."""
+    if layers > MAXIMUM_NODES:
+        raise CodeError(f"the code makes more than {MAXIMUM_NODES:,} layers, the most of a design")
+
+
 class Assembler(ABC):
     """Follows the shape through items and makes nodes of them."""
 
-    def __init__(self, notes: Notes) -> None:
+    def __init__(self, notes: Notes, *, own: bool = False) -> None:
+        """`own`: this program wrote the code, in which every line is where it belongs."""
         self.notes = notes
+        self._own = own
         self._count = 0
         self._depth = 0
 
@@ -60,14 +69,11 @@ class Assembler(ABC):
             made, shape = self._pieces(run, shape) if isinstance(run, list) else self._item(run, shape)
             nodes += made
         self._depth -= 1
-        return nodes, shape
+        return nodes if self._own else list(_drawn_in(nodes)), shape
 
     def _counted(self, nodes: int) -> None:
         self._count += nodes
-        if self._count > MAXIMUM_NODES:
-            raise CodeError(
-                f"the code makes more than {MAXIMUM_NODES:,} layers, and a design has at most so many"
-            )
+        require_few(self._count)
 
     def _pieces(self, run: list[Piece], shape: Shape | None) -> tuple[Row, Shape | None]:
         self._counted(len(run))
@@ -124,7 +130,7 @@ class Assembler(ABC):
         return rounds, shape
 
     def _join(self, item: Join, shape: Shape | None) -> tuple[Row, Shape | None]:
-        rows = [self.row(branch, shape) for branch in item.branches]
+        rows = [self._branch(branch, shape) for branch in item.branches]
         for kind in group_types():
             found = kind.from_branches(item.mode, [[node.layer for node in nodes] for nodes, _ in rows])
             if found is None:
@@ -138,6 +144,13 @@ class Assembler(ABC):
             return self._grouped(group, [rows[index] for index in inside], shape)
         self.notes.add(item.line, "there is no group that joins branches in this way: the first one is drawn")
         return rows[0]
+
+    def _branch(self, items: Items, shape: Shape | None) -> tuple[Row, Shape | None]:
+        """A branch; that other people's code keeps it in a module of its own does not count."""
+        nodes, output = self.row(items, shape)
+        if not self._own and len(nodes) == 1 and nodes[0].is_transparent:
+            nodes = list(nodes[0].children)
+        return nodes, output
 
     def _activated(self, group: Group, call: Call) -> tuple[Group, list[Piece]]:
         """The group with the activation, or the call to follow it where the group has none."""
@@ -169,12 +182,31 @@ class Assembler(ABC):
         if layer is not None:
             return [Node("", layer)], output_of(layer, shape)
         nodes, output = self.row(item.items, shape)
+        if not self._own and len(nodes) == 1:
+            return [drawn(nodes[0], nodes[0].name or item.name)], output
         return self._block(nodes, item.name), output
 
     def _block(self, nodes: Row, name: str) -> Row:
         """The nodes as a row of their own."""
         kind = next(kind for kind in group_types() if kind.transparent)
         return [Node("", kind(), clean_name(name), children=tuple(nodes))]
+
+
+def _drawn_in(nodes: Iterable[Node]) -> Iterator[Node]:
+    """The nodes, with each activation in a line of its own drawn into the group before it, if it can."""
+    before: Node | None = None
+    for node in nodes:
+        only = [parameter.name for parameter in parameters(node.layer)] == ["activation"]
+        if before is not None and only and getattr(before.layer, "activation", "") == "linear":
+            before = dataclasses.replace(before, layer=before.layer.taking(values_to_json(node.layer)))
+            continue
+        if before is not None:
+            yield before
+        before = node if node.is_group else None
+        if before is None:
+            yield node
+    if before is not None:
+        yield before
 
 
 def output_of(layer: Layer, shape: Shape | None) -> Shape | None:

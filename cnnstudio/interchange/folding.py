@@ -113,7 +113,15 @@ def compare(sign: ast.cmpop, left: Any, right: Any) -> bool:
 
 
 def is_constant(value: Any) -> bool:
-    """Whether this is a plain value of Python, through and through."""
-    if isinstance(value, list | tuple):
-        return all(map(is_constant, value))
-    return value is None or isinstance(value, str | int | float | bool | range)
+    """Whether this is a plain value of Python, through and through, and small enough to look through."""
+    left, seen = [value], 0
+    while left:
+        each = left.pop()
+        seen += 1
+        if seen > LONGEST:
+            return False
+        if isinstance(each, list | tuple):
+            left += each[: LONGEST + 1]
+        elif each is not None and not isinstance(each, str | int | float | bool | range):
+            return False
+    return True

@@ -57,6 +57,8 @@ def flat_input(features: int | None) -> tuple[Shape | None, str]:
     return None, f"this takes flat vectors, and a design takes pictures: {DEFAULT_INPUT} is drawn"
 
 
+WRITTEN_NAME = "INPUT"
+"""The constant in the files that this program writes, with the channels first."""
 _NAMES = ("input", "input_shape", "input_size", "image_shape", "image_size", "img_shape", "img_size")
 _SIZES = re.compile(r"(\d{1,4})\s*[x×,]\s*(\d{1,4})\s*[x×,]\s*(\d{1,4})(?!\d)")
 
@@ -68,7 +70,7 @@ def said_by_names(names: Mapping[str, Any]) -> tuple[int, ...] | None:
             isinstance(value, tuple | list) and len(value) == 3 and all(type(size) is int for size in value)
         )
         if whole and name.lower() in _NAMES:
-            return _channels_first(tuple(value))
+            return tuple(value) if name == WRITTEN_NAME else _channels_first(tuple(value))
     return None
 
 

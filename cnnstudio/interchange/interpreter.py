@@ -131,6 +131,8 @@ class Interpreter:
     def __init__(self, notes: Notes) -> None:
         self.notes = notes
         self.module = Scope({"__name__": "__main__"})
+        self.stars: list[str] = []
+        """Modules from which everything is imported."""
         self.events = 0
         """Counts what readers care for, so that what made no difference is passed over."""
         self._steps = 0
@@ -171,6 +173,9 @@ class Interpreter:
 
     def on_instance(self, instance: Instance) -> None:
         """An object of a class of the program was made."""
+
+    def on_assign(self, owner: Instance, name: str, value: Any) -> None:
+        """An object got an attribute."""
 
     def on_library_init(self, instance: Instance, positional: Sequence[Any], line: int) -> None:
         """The library's `__init__` of an object, called with these arguments."""
@@ -292,7 +297,9 @@ class Interpreter:
             return
         module = f"{node.module}." if node.module else ""
         for alias in node.names:
-            if alias.name != "*":
+            if alias.name == "*":
+                self.stars.append(node.module or "")
+            else:
                 scope.names[alias.asname or alias.name] = Name(f"{module}{alias.name}")
 
     def _class(self, node: ast.ClassDef, scope: Scope) -> Class:
@@ -310,6 +317,7 @@ class Interpreter:
                 found = self.evaluate(owner, scope)
                 if isinstance(found, Instance):
                     found.names[name] = value
+                    self.on_assign(found, name, value)
             case ast.Tuple(elts=targets) | ast.List(elts=targets):
                 values = self.elements(value)
                 known = values is not None and len(values) == len(targets)
@@ -663,6 +671,8 @@ def _call_list(owner: list[Any], name: str, positional: Sequence[Any]) -> Any:
         case "append", [value]:
             owner.append(value)
         case "extend", [list() | tuple() as values]:
+            if len(owner) + len(values) > folding.LONGEST:
+                raise CodeError(_TOO_MUCH)
             owner.extend(values)
         case "insert", [int() as index, value]:
             owner.insert(index, value)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from cnnstudio.design.network import UNTITLED, Network, Node, clean_name
 from cnnstudio.interchange import graph
-from cnnstudio.interchange.assembly import Assembler, drawn, group_types, with_ids
+from cnnstudio.interchange.assembly import Assembler, drawn, group_types, require_few, with_ids
 from cnnstudio.interchange.chain import CodeError
-from cnnstudio.interchange.graph import Items, Join, Nest, Piece, Rounds, Tangled, Tensor, between
+from cnnstudio.interchange.graph import Item, Items, Join, Nest, Piece, Rounds, Tangled, Tensor, between
 from cnnstudio.interchange.helpers import helper_name, is_helper
 from cnnstudio.interchange.input_shapes import DEFAULT_INPUT, keras_input
 from cnnstudio.interchange.interpreter import Bound, Interpreter, Scope, _Returned, uses
@@ -53,10 +53,11 @@ def read_keras(text: str) -> Imported:
     if model is None:
         raise CodeError("there is no Keras model with layers in it: Sequential() or keras.Model(…) is needed")
     input_shape = reader.input_of(model)
-    nodes, _ = _KerasAssembler(reader.notes).row(model.items, input_shape)
+    title = written_title(ast.get_docstring(tree))
+    nodes, _ = _KerasAssembler(reader.notes, own=title is not None).row(tuple(model.items), input_shape)
     if not nodes:
         raise CodeError(_nothing(reader.notes.all()))
-    name = written_title(ast.get_docstring(tree)) or clean_name(model.name) or UNTITLED
+    name = title or clean_name(model.name) or UNTITLED
     return Imported(Network(input_shape, with_ids(nodes), name), reader.recipe, reader.notes.all(), "keras")
 
 
@@ -82,7 +83,7 @@ def canonical(path: str) -> str:
 class Model:
     """A model of the program, as far as it is made."""
 
-    items: Items = ()
+    items: list[Item] = field(default_factory=list)
     line: int = 0
     name: str = ""
     shape: Any = None
@@ -141,7 +142,7 @@ class _Reader(Interpreter):
             return Name(f"{_LAYERS}{name}")
         if name in ("keras", "layers", "models", "optimizers"):
             return Name("keras" if name == "keras" else f"keras.{name}")
-        if is_helper(name):
+        if is_helper(name) or (name[:1].isupper() and any("layers" in each for each in self.stars)):
             return Name(f"{_LAYERS}{name}")
         if name in ("tf", "tensorflow"):
             return Name("tensorflow")
@@ -194,7 +195,7 @@ class _Reader(Interpreter):
             return Unknown()
         if isinstance(function, Model):
             function.part = True
-            return value.then(Nest(function.items, line, function.name))
+            return value.then(Nest(tuple(function.items), line, function.name))
         if isinstance(function, Call):
             if direct and value.mode and value.activation is None and self._is_activation(function):
                 return Tensor(value.inputs, (), value.mode, value.line, function)
@@ -224,7 +225,7 @@ class _Reader(Interpreter):
         return Tensor(tuple(tensors), (), mode, call.line)
 
     def _sequential(self, call: Call) -> Model:
-        model = Model((), call.line, _said_name(call))
+        model = Model([], call.line, _said_name(call))
         self.models.append(model)
         layers = call.positional[0] if call.positional else call.keywords.get("layers")
         for layer in self.elements(layers) or ():
@@ -233,16 +234,17 @@ class _Reader(Interpreter):
 
     def _add(self, model: Model, layer: Any, line: int) -> None:
         self.events += 1
+        require_few(len(model.items))
         if isinstance(layer, Tensor) and id(layer) in self._inputs:
             model.shape = self._inputs[id(layer)][1]
         elif isinstance(layer, Model):
             layer.part = True
             model.shape = layer.shape if not model.items and model.shape is None else model.shape
-            model.items += (Nest(layer.items, line, layer.name),)
+            model.items.append(Nest(tuple(layer.items), line, layer.name))
         elif isinstance(layer, Call):
             if model.shape is None and not model.items:
                 model.shape = _said_shape(layer.keywords)
-            model.items += (Piece(layer, _said_name(layer)),)
+            model.items.append(Piece(layer, _said_name(layer)))
         else:
             self.notes.add(line, "what is added here, only the running program knows: it is not drawn")
 
@@ -268,7 +270,7 @@ class _Reader(Interpreter):
                 f"line {call.line}: the layers of this model are joined in a way that groups cannot draw"
             ) from None
         shape = self._inputs.get(id(start), (start, None))[1]
-        model = Model(items, call.line, _said_name(call), shape)
+        model = Model(list(items), call.line, _said_name(call), shape)
         self.models.append(model)
         self.events += 1
         return model
@@ -281,7 +283,7 @@ class _Reader(Interpreter):
                 case "add":
                     self._add(owner, positional[0] if positional else Unknown(), line)
                 case "pop":
-                    owner.items = owner.items[:-1]
+                    del owner.items[-1:]
                 case "compile":
                     owner.weight += 1
                     self.recipe |= compiled(positional, keywords, line, self.notes)
@@ -312,7 +314,7 @@ class _Reader(Interpreter):
     def on_loop(self, node: ast.For, values: Sequence[Any], scope: Scope) -> Any:
         """The rounds of a loop in which one model or one tensor grows, as rounds; any other, one by one."""
         counting = isinstance(values, range) and not uses(node.target, node.body)
-        start = self._tensors(scope), {id(model): model.items for model in self.models}
+        start = self._tensors(scope), {id(model): len(model.items) for model in self.models}
         rounds: list[tuple[Items, int]] = []
         grown: Any = None
         for index, value in enumerate(values):
@@ -342,7 +344,7 @@ class _Reader(Interpreter):
         known = [model for model in self.models if id(model) in lengths]
         grown = [model for model in known if len(model.items) > lengths[id(model)]]
         if len(grown) == 1:
-            return grown[0], grown[0].items[lengths[id(grown[0])] :]
+            return grown[0], tuple(grown[0].items[lengths[id(grown[0])] :])
         return self._carried(before, scope, node.body) if not grown else None
 
     def _tensors(self, scope: Scope) -> dict[str, Tensor]:
@@ -371,11 +373,11 @@ class _Reader(Interpreter):
         tensors: Mapping[str, Tensor],
         item: Nest | Rounds | Join,
         scope: Scope,
-        items: Mapping[int, Items] | None = None,
+        lengths: Mapping[int, int] | None = None,
     ) -> None:
         """Puts one item in place of what the statements added; what else they made is not to be reached."""
         if isinstance(grown, Model):
-            grown.items = (*(items or {})[id(grown)], item)
+            grown.items[(lengths or {})[id(grown)] :] = [item]
             return
         for name, tensor in scope.names.items():
             if isinstance(tensor, Tensor) and tensor is not tensors.get(name):

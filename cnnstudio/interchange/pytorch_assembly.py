@@ -17,9 +17,9 @@ from cnnstudio.interchange.input_shapes import DEFAULT_INPUT, flat_input, pictur
 from cnnstudio.interchange.interpreter import Interpreter
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.activations import pytorch_activation_of
-from cnnstudio.layers.base import Layer, Shape, ShapeError, UserError
+from cnnstudio.layers.base import Layer, ParameterError, Shape, ShapeError, UserError
 from cnnstudio.layers.catalog import layer_type, layer_types, snake_case
-from cnnstudio.layers.code import Arguments, Call, Name, NotDrawable, same
+from cnnstudio.layers.code import Arguments, Call, Name, NotDrawable, Unknown, same, signature
 from cnnstudio.layers.params import parameters
 
 _LONGEST = 5
@@ -28,8 +28,10 @@ _DERIVED = frozenset(
     {"in_channels", "in_features", "num_features", "num_channels", "normalized_shape", "channels"}
 )
 """Arguments that follow from the shape: the code may say another one, but the layer is the same."""
+_USUAL: Mapping[str, Any] = {"out_channels": 32, "out_features": 10, "kernel_size": 3, "padding": 0}
+"""What stands for an argument that only the running program knows."""
 _NEUTRAL = frozenset({"inplace", "dim", "device", "dtype", "track_running_stats"})
-_ALIASES = {"BatchNorm1d": "BatchNorm2d"}
+_ALIASES = {"BatchNorm1d": "BatchNorm2d", "LogSoftmax": "Softmax"}
 _SIZES = (32, 28, 64, 224, 96, 128, 48, 227, 299, 256, 16, 8)
 _LARGEST_TRIED = 256
 
@@ -59,8 +61,8 @@ def is_own_name(name: str) -> bool:
 class PyTorchAssembler(Assembler):
     """Tries layers until one writes just what the code has."""
 
-    def __init__(self, notes: Notes) -> None:
-        super().__init__(notes)
+    def __init__(self, notes: Notes, *, own: bool = False) -> None:
+        super().__init__(notes, own=own)
         self.mismatches = 0
         """How often the code says another number of channels or features than what arrives."""
 
@@ -88,17 +90,42 @@ class PyTorchAssembler(Assembler):
         self, pieces: Sequence[Piece], shape: Shape | None, owner: str
     ) -> tuple[list[Node] | None, int, Shape | None]:
         """The layers of the first few pieces, how many these are, and what comes out."""
-        calls = [piece.call for piece in pieces[:_LONGEST]]
+        calls = [self._settled(piece.call, shape) for piece in pieces[:_LONGEST]]
         self._compare(calls[0], shape)
         stem = owner.rpartition("_")[0]
         layer, taken = _best(calls, shape or _stand_in(calls), stem)
         name = "" if owner else pieces[0].name
         if layer is not None:
             return [drawn(Node("", layer), name)], taken, output_of(layer, shape)
-        row = self._instead(calls[0], shape)
+        row, taken = self._instead(calls[0], shape), 1
+        following = pytorch_activation_of(calls[1]) if len(calls) > 1 else None
+        if row and following is not None and getattr(row[-1], "activation", "") == "linear":
+            row[-1], taken = row[-1].taking({"activation": following}), 2
         for each in row:
             shape = output_of(each, shape)
-        return [Node("", each) for each in row], 1, shape
+        return [Node("", each) for each in row], taken, shape
+
+    def _settled(self, call: Call, shape: Shape | None) -> Call:
+        """The call with something in place of what only the running program knows."""
+        given = _bound(call)
+        if isinstance(given.get("padding"), str):
+            return Call(call.path, (), {**given, "padding": _padding(given)}, call.line)
+        unknown = [name for name, value in given.items() if isinstance(value, Unknown)]
+        if not unknown or call.name not in PYTORCH_SIGNATURES:
+            return call
+        defaults = signature(PYTORCH_SIGNATURES[call.name])
+        values = dict(given)
+        for name in unknown:
+            usual = _USUAL.get(name, defaults[name])
+            values[name] = shape.channels if name in _DERIVED and shape is not None else usual
+            if name not in _DERIVED:
+                what = f"“{given[name].text}”, which" if given[name].text else "what"
+                self.notes.add(
+                    call.line,
+                    f"{call.name}: {name} is {what} only the running program knows: {usual} is drawn",
+                )
+        known = {name: value for name, value in values.items() if not isinstance(value, Unknown)}
+        return Call(call.path, (), known, call.line)
 
     def _compare(self, call: Call, shape: Shape | None) -> None:
         """Notes where the code counts on other channels or features than those that arrive."""
@@ -122,8 +149,11 @@ class PyTorchAssembler(Assembler):
             try:
                 row, note = kind.instead_of_pytorch(inner, shape or _stand_in([inner]))
                 layers = [layer_type(name)(**values) for name, values in row]
-            except (UserError, TypeError) as error:
+            except (NotDrawable, ParameterError) as error:
                 self.notes.add(inner.line, f"{inner.name} is left out: it {error}")
+                return []
+            except (TypeError, ValueError, ZeroDivisionError):
+                self.notes.add(inner.line, f"{inner.name} is left out: its arguments make no sense")
                 return []
             if row or note:
                 if note:
@@ -137,6 +167,18 @@ def _owner(piece: Piece) -> str:
     """The id of the node that this program wrote the piece for; empty for other people's names."""
     match = _own_name().fullmatch(piece.name)
     return match["id"] if match else ""
+
+
+def _padding(given: Mapping[str, Any]) -> Any:
+    """torch's padding by a word as the numbers that it stands for, where both sides get the same."""
+    if given["padding"] == "valid":
+        return 0
+    sizes = [given.get(name) for name in ("kernel_size", "dilation")]
+    kernel, dilation = (size if isinstance(size, tuple) else (size, size) for size in sizes)
+    if not all(type(size) is int for size in (*kernel, *dilation)):
+        return given["padding"]
+    totals = [(size - 1) * step for size, step in zip(kernel, dilation, strict=False)]
+    return tuple(total // 2 for total in totals) if not any(total % 2 for total in totals) else "same"
 
 
 def _innermost(call: Call) -> Call:
@@ -183,8 +225,13 @@ def _candidates(kind: type[Layer], calls: Sequence[Call], shape: Shape) -> Itera
 
 
 def _as_much_given(one: Call, other: Call) -> bool:
-    """Whether both calls leave the same number of arguments to their defaults."""
-    return len(_innermost(one).keywords) == len(_innermost(other).keywords)
+    """Whether both calls leave the same arguments to their defaults."""
+    return _given(_innermost(one)) == _given(_innermost(other))
+
+
+def _given(call: Call) -> set[str]:
+    positional = signature(PYTORCH_SIGNATURES.get(call.name, ""))
+    return {*call.keywords, *(name for name, _ in zip(positional, call.positional, strict=False))}
 
 
 def _unusual(layer: Layer) -> int:

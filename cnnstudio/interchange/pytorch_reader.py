@@ -9,7 +9,7 @@ from typing import Any
 
 from cnnstudio.design.network import UNTITLED, Network, Node, clean_name
 from cnnstudio.interchange import graph
-from cnnstudio.interchange.assembly import group_types, with_ids
+from cnnstudio.interchange.assembly import group_types, require_few, with_ids
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.graph import Grouped, Item, Items, Nest, Piece, Rounds, Tangled, Tensor, between
 from cnnstudio.interchange.helpers import helper_name, is_helper
@@ -55,12 +55,13 @@ def read_pytorch(text: str) -> Imported:
     remarks = comments(text)
     said = said_by_names(reader.module.names) or next(iter(reader.hints), None) or said_by_comments(remarks)
     shape = fitting_input(found.items, said, found.line, reader.notes)
-    nodes, _ = PyTorchAssembler(reader.notes).row(found.items, shape)
+    title = written_title(ast.get_docstring(tree))
+    nodes, _ = PyTorchAssembler(reader.notes, own=title is not None).row(found.items, shape)
     if any(remark == NO_SOFTMAX for _, remark in remarks):
         nodes = _with_softmax(nodes)
     if not nodes:
         raise CodeError("none of its layers can be drawn")
-    name = written_title(ast.get_docstring(tree)) or clean_name(found.name) or UNTITLED
+    name = title or clean_name(found.name) or UNTITLED
     return Imported(
         Network(shape, with_ids(nodes), name), trained(reader.training), reader.notes.all(), "pytorch"
     )
@@ -99,6 +100,9 @@ class _Reader(Interpreter):
         self._modules: list[Instance | Call] = []
         self._inside: set[int] = set()
         """Modules that are part of another one."""
+        self._parts = 0
+        self._names: dict[int, str] = {}
+        """The attributes under which modules are kept."""
 
     def network(self, tree: ast.Module) -> _Found | None:
         """The largest module of the program that is part of no other."""
@@ -120,15 +124,17 @@ class _Reader(Interpreter):
                 found.append(_Found(items, module.line, name))
         best = max(found, key=lambda each: sum(1 for _ in graph.calls(each.items)), default=None)
         for each in found:
-            if best is not None and each is not best:
+            if best is not None and each.name != best.name:
                 self.notes.add(each.line, "this is another network; one is drawn")
         return best
 
     def _make_some(self, tree: ast.Module) -> None:
-        """Makes what the program only defines: its modules, or else what its functions give."""
-        for kind in (ast.ClassDef, ast.FunctionDef):
-            for node in (each for each in tree.body if isinstance(each, kind)):
-                self.call(self.module.names.get(node.name), [], {}, node.lineno, False)
+        """Makes what the program only defines: what needs no arguments first, which may hold the others."""
+        defined = [node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
+        for needed in (False, True):
+            for node in defined:
+                if _needs_arguments(node) == needed:
+                    self.call(self.module.names.get(node.name), [], {}, node.lineno, False)
             if self._modules:
                 return
 
@@ -197,6 +203,10 @@ class _Reader(Interpreter):
     def on_library_init(self, instance: Instance, positional: Sequence[Any], line: int) -> None:
         if instance.kind.library_base() == f"{_NN}Sequential":
             instance.names["__row__"] = tuple(positional)
+
+    def on_assign(self, owner: Instance, name: str, value: Any) -> None:
+        if isinstance(value, Instance) or (isinstance(value, Call) and value.name == "Sequential"):
+            self._names.setdefault(id(value), name)
 
     def on_attribute(self, owner: Any, name: str) -> Any:
         if isinstance(owner, Tensor) and name in ("shape", "device", "dtype"):
@@ -318,8 +328,11 @@ class _Reader(Interpreter):
         items = self._items(module, "")
         return items[0].items if len(items) == 1 and isinstance(items[0], Nest) else items
 
-    def _items(self, module: Any, name: str) -> Items:
-        """What a module does, as a part of another one."""
+    def _items(self, module: Any, name: str, line: int = 1) -> Items:
+        """What a module does, as a part of another one; `line` is where that is made."""
+        self._parts += 1
+        require_few(self._parts // 4)
+        name = name or self._names.get(id(module), "")
         self._inside.add(id(module))
         match module:
             case Copies(value=value, count=count):
@@ -363,7 +376,7 @@ class _Reader(Interpreter):
         if isinstance(entries, dict):
             items: list[Item] = []
             for key, value in entries.items():
-                items += self._items(value, str(key))
+                items += self._items(value, str(key), line)
             return (Nest(tuple(items), line, "" if is_own_name(name) else name),)
         rows = [_copied(part) for part in parts]
         if rows and all(isinstance(value, Call) and value.name == "Sequential" for value, _ in rows):
@@ -371,7 +384,7 @@ class _Reader(Interpreter):
             counted = any(isinstance(part, Copies) for part in parts)
             self._inside.update(id(value) for value, _ in rows)
             return (Rounds(bodies, line, counted, rows=not counted),)
-        inside = tuple(item for part in parts for item in self._items(part, ""))
+        inside = tuple(item for part in parts for item in self._items(part, "", line))
         return (Nest(inside, line, "" if is_own_name(name) else name),)
 
     def _grouped(self, call: Call) -> Grouped | None:
@@ -387,6 +400,14 @@ class _Reader(Interpreter):
                 self._inside.update(map(id, (*parts, *call.positional, *call.keywords.values())))
                 return Grouped(layer, tuple(self._row(body) for body in parts), call.line)
         return None
+
+
+def _needs_arguments(node: ast.ClassDef | ast.FunctionDef) -> bool:
+    """Whether a function, or the __init__ of a class, has arguments without a default."""
+    if isinstance(node, ast.ClassDef):
+        makers = [each for each in node.body if isinstance(each, ast.FunctionDef) and each.name == "__init__"]
+        return any(len(maker.args.args) - 1 > len(maker.args.defaults) for maker in makers)
+    return len(node.args.args) > len(node.args.defaults)
 
 
 def _copied(part: Any) -> tuple[Any, int]:

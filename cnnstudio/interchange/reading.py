@@ -22,7 +22,10 @@ def read_code(text: str) -> Imported:
     if language is None:
         raise CodeError("there is neither Keras nor PyTorch in it, so no network can be read from it")
     readers: dict[Language, Callable[[str], Imported]] = {"keras": read_keras, "pytorch": read_pytorch}
-    return readers[language](text)
+    try:
+        return readers[language](text)
+    except RecursionError:
+        raise CodeError("what the code makes stands too deep in itself, so this cannot be read") from None
 
 
 def language_of(text: str) -> Language | None:

@@ -15,7 +15,7 @@ from cnnstudio.design.network import Network
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.layers.params import shorten
 
-MAXIMUM_CHARACTERS = 2_000_000
+MAXIMUM_CHARACTERS = 1_000_000
 MAXIMUM_NOTES = 100
 _LONGEST_NOTE = 240
 
@@ -69,7 +69,7 @@ def parse(text: str) -> ast.Module:
     except (RecursionError, MemoryError):
         raise CodeError("brackets or signs stand too deep in each other, so this cannot be read") from None
     except ValueError:
-        raise CodeError("there are null characters in it, so this is not Python") from None
+        raise CodeError("there are signs in it that no program can hold, so this is not Python") from None
 
 
 def _reason(error: SyntaxError) -> str:

@@ -63,7 +63,8 @@ class BatchNormalization(Layer):
         return (self.center + self.scale) * shape.channels
 
     def _torch_momentum(self) -> float:
-        return round(1 - self.momentum, 12)
+        short = round(1 - self.momentum, 12)
+        return short if round(1 - short, 12) == self.momentum else 1 - self.momentum
 
     def build(self, shape: Shape) -> Pieces:
         from torch import nn
@@ -94,4 +95,5 @@ class BatchNormalization(Layer):
         if momentum is None:
             raise NotDrawable("averages over all batches, which no layer here does")
         parts = thawed_parts(names, call["affine"])
-        yield cls(momentum=round(1 - momentum, 12), epsilon=call["eps"], **parts)
+        for kept in (round(1 - momentum, 12), 1 - momentum):
+            yield cls(momentum=kept, epsilon=call["eps"], **parts)

@@ -127,5 +127,7 @@ class Pooling2D(Layer):
         padding = call["padding"]
         height, width = (padding, padding) if isinstance(padding, int) else padding
         values = {"pool_size": call["kernel_size"], "strides": call["stride"]}
+        if not height and not width:
+            return ((cls.type_name(), values),), ""
         border = ("ZeroPadding2D", {"padding": ((height, height), (width, width))})
         return (border, (cls.type_name(), values)), ""
