@@ -6,6 +6,8 @@ import os
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before the first Qt import looks for a screen
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -49,3 +51,16 @@ def _running() -> list[QObject]:
 
 def _works(thread: QThread) -> bool:
     return thread is not QThread.currentThread() and thread.isRunning()
+
+
+@pytest.fixture
+def screen() -> Iterator[dict[str, str]]:
+    """The environment of a virtual screen; of no screen at all where this machine has no Xvfb."""
+    if shutil.which("Xvfb") is None:
+        yield {"QT_QPA_PLATFORM": "offscreen"}
+        return
+    command = ["Xvfb", "-displayfd", "1", "-screen", "0", "1600x1000x24", "-nolisten", "tcp"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        assert server.stdout is not None
+        yield {"QT_QPA_PLATFORM": "xcb", "DISPLAY": f":{server.stdout.readline().strip()}"}
+        server.terminate()

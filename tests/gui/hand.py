@@ -103,3 +103,28 @@ class Hand:
             QApplication.processEvents()
             active = QApplication.activeModalWidget() or self.window
             active.grab().save(str(self._pictures / f"{self._steps:02}-{name}.png"))
+
+
+class Keyboard:
+    """Keys alone, as they come from the system: the window itself finds out whom they are for."""
+
+    def __init__(self, window: QWidget) -> None:
+        self._window = window
+
+    def press(self, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+        QTest.keyClick(self._window.windowHandle(), key, modifiers)
+        QApplication.processEvents()
+
+    def type(self, text: str) -> None:
+        """Writes small letters, digits, blanks and commas."""
+        for sign in text:
+            self.press(Qt.Key(ord(sign.upper())))
+
+    def tab_to(self, name: str) -> None:
+        """Presses Tab until the widget of that automation name has the keys."""
+        for _ in range(100):
+            focused = QApplication.focusWidget()
+            if focused is not None and focused.objectName() == name:  # type: ignore[redundant-expr]  # PySide6 says that there is always one
+                return
+            self.press(Qt.Key.Key_Tab)
+        raise AssertionError(f"Tab does not come to {name}")

@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from PySide6.QtCore import QEvent, QLocale, QObject, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QKeySequence, QValidator
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence, QValidator
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
@@ -227,7 +227,10 @@ class PairField(QWidget):
             self._empty.setAccessibleName(f"{parameter.label}, {parameter.empty}")
             self._empty.toggled.connect(self._on_emptied)
             column.addWidget(self._empty)
-        self.setFocusProxy(self._sides[0])
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        # A focus proxy would catch Tab a second time, wherever the field stands in the window's chain of Tab.
+        self._sides[0].setFocus(event.reason())
 
     def value(self) -> tuple[int, int] | None:
         if self._empty is not None and self._empty.isChecked():
@@ -336,7 +339,10 @@ class SidesField(QWidget):
             grid.addWidget(field, row, 2 * column + 1)
         grid.setColumnStretch(1, 1)
         grid.setColumnStretch(3, 1)
-        self.setFocusProxy(self._fields[0])
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        # No focus proxy; see PairField.
+        self._fields[0].setFocus(event.reason())
 
     def value(self) -> Edges:
         top, bottom, left, right = (field.value() for field in self._fields)
