@@ -15,7 +15,7 @@ from cnnstudio.gui.designer.type_list import ROW_HEIGHT, TYPE_ROLE, TypeDelegate
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.theme import theme
 from cnnstudio.gui.widgets.labels import Label
-from cnnstudio.layers.base import Layer, UserError
+from cnnstudio.layers.base import Layer, ShapeError, UserError
 from cnnstudio.words import plural, spoken
 
 _LONGEST = 2_000
@@ -235,13 +235,24 @@ def _outcome(nodes: list[Node], network: Network, project: Project) -> tuple[str
     """What comes out of the new layers where they would stand."""
     analysis = analyse(network, project.analysis, classes=project.classes)
     ids = [node.id for new in nodes for node in new.walk()]
-    problem = next((analysis[node_id].problem for node_id in ids if analysis[node_id].problem), None)
+    problem = next((report.problem for report in map(analysis.__getitem__, ids) if _is_refused(report)), None)
     words = f"{nodes[0].title} · {nodes[0].layer.summary()}" if len(ids) == 1 else plural(len(ids), "layer")
     if problem is not None:
         return f"{words.removesuffix(' · ')}: {problem.message}", True
     parameters = sum(analysis[node.id].parameters for node in nodes)
     output = analysis[nodes[-1].id].output
     return f"{words.removesuffix(' · ')} → {output} · {plural(parameters, 'parameter')}", False
+
+
+def _is_refused(report: LayerReport) -> bool:
+    """Whether a layer cannot take its input. That the network does not end with scores yet is no news."""
+    if report.problem is None or report.input is None or report.node.is_group:
+        return report.problem is not None
+    try:
+        report.node.layer.output_shape(report.input)
+    except ShapeError:
+        return True
+    return False
 
 
 def _spoken(nodes: list[Node], analysis: Analysis) -> str:

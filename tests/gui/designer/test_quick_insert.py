@@ -169,6 +169,13 @@ def test_a_problem_is_told_before_the_layer_is_there(
     assert field_of(layers).accessibleDescription().startswith("Dense, 10 units: Dense takes a flat vector")
 
 
+def test_that_the_network_goes_on_is_no_problem(qtbot: QtBot, project: Project, layers: LayerList) -> None:
+    project.open_network(Network(), None)
+    qtbot.keyClick(layers.tree, KEY.Key_Insert)
+    qtbot.keyClicks(field_of(layers), "conv 8")
+    assert preview(layers) == "Conv2D · 8 filters 3 × 3 → 8 × 30 × 30 · 224 parameters"
+
+
 def test_the_field_stays_in_the_window(qtbot: QtBot, project: Project, layers: LayerList) -> None:
     layers.resize(420, 260)
     project.select(["repeat_2"])
