@@ -141,8 +141,13 @@ class Network:
         return node_id in self._places
 
     def __len__(self) -> int:
-        """All layers, groups included."""
+        """All nodes, groups included."""
         return len(self._places)
+
+    @cached_property
+    def layer_count(self) -> int:
+        """Layers without the groups that hold them: how many a person would count."""
+        return sum(not node.is_group for node, _, _ in self._places.values())
 
     def node(self, node_id: str) -> Node:
         """The node of that id. Raises KeyError."""

@@ -160,9 +160,8 @@ def summary_text(analysis: Analysis) -> str:
     rows = [["Input", "", str(network.input), "", "", ""], *map(_row, analysis.reports)]
     heads = ["Layer", "", "Output", "Parameters", "Multiply-adds", "Sees"]
     lines = [network.name, "", table(heads, rows, right=(2, 3, 4, 5)), ""]
-    count = sum(not report.node.is_group for report in analysis.reports)
     costs = f"{analysis.parameters:,} parameters · {rounded(analysis.macs)} multiply-adds a picture"
-    lines.append(f"{plural(count, 'layer')} · {costs}")
+    lines.append(f"{plural(network.layer_count, 'layer')} · {costs}")
     for title, findings in (("Problems", analysis.problems), ("Advice", advise(analysis))):
         if findings:
             lines += ["", title, *(line for finding in findings for line in _finding(finding))]

@@ -232,7 +232,7 @@ class _Costs(Panel):
 
     def show_costs(self, found: Diff) -> None:
         old, new = found.before, found.after
-        self._show("Layers", *(count(len(side.network)) for side in (old, new)))
+        self._show("Layers", *(count(side.network.layer_count) for side in (old, new)))
         self._show("Parameters", *_amounts(old.parameters, new.parameters))
         self._show("Multiply-adds", *_amounts(old.macs, new.macs))
         self._show("Output", *(str(side.output or "not known") for side in (old, new)))

@@ -72,9 +72,9 @@ class LayerList(Panel):
 
     def _show_totals(self, *_: object) -> None:
         analysis = self._project.analysis
+        layers = plural(self._project.network.layer_count, "layer")
         self._totals.set_whole(
-            f"{plural(len(self._project.network), 'layer')} · {plural(analysis.parameters, 'parameter')}"
-            f" · {rounded(analysis.macs)} multiply-adds"
+            f"{layers} · {plural(analysis.parameters, 'parameter')} · {rounded(analysis.macs)} multiply-adds"
         )
         recipe = self._project.recipe
         memory = batch_memory(analysis, recipe.batch_size, recipe.optimizer_slots)

@@ -139,7 +139,7 @@ def _input(project: Project) -> Subject:
 def _whole(network: Network, analysis: Analysis) -> Subject:
     parts = [f"Output {analysis.output}"] if analysis.output else []
     parts += [
-        plural(len(network), "layer"),
+        plural(network.layer_count, "layer"),
         f"{plural(analysis.parameters, 'parameter')} ({_megabytes(analysis.parameters)})",
         f"{rounded(analysis.macs)} multiply-adds",
     ]

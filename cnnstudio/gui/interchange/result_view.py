@@ -85,7 +85,7 @@ class ResultView(Panel):
 
     def show_imported(self, imported: Imported, analysis: Analysis) -> None:
         """What was read, with its shapes."""
-        number = plural(len(imported.network), "layer")
+        number = plural(imported.network.layer_count, "layer")
         parameters = plural(analysis.parameters, "parameter")
         takes = f"pictures of {imported.network.input}"
         self._sentence.setText(f"{LANGUAGES[imported.language]}: {number} for {takes}, {parameters}")

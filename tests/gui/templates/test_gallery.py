@@ -61,7 +61,7 @@ def test_the_current_card_is_told_in_full(dialog: TemplateDialog, cards: Cards, 
         template = list(templates().values())[row]
         assert label(dialog, "templateTitle") == template.title
         assert label(dialog, "templateMeasured") == template.measured
-        assert label(dialog, "template_layers") == f"{len(template.network):,}"
+        assert label(dialog, "template_layers") == f"{template.network.layer_count:,}"
 
 
 def test_the_gallery_is_used_by_keys(dialog: TemplateDialog, cards: Cards, qtbot: QtBot) -> None:
