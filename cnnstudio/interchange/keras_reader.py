@@ -29,7 +29,7 @@ _ROOTS = ("tensorflow.keras", "tensorflow.python.keras", "tensorflow.compat.v1.k
 _LAYERS = "keras.layers."
 _JOINS = {"add": "add", "Add": "add", "concatenate": "concat", "Concatenate": "concat"}
 _COMMON = frozenset(
-    {"name", "dtype", "input_shape", "batch_input_shape", "input_dim", "batch_size", "weights"}
+    {"name", "dtype", "input_shape", "batch_input_shape", "batch_shape", "input_dim", "batch_size", "weights"}
 )
 """Arguments that every layer of Keras takes and that are read elsewhere or change nothing."""
 _SHAPES = ("batch_input_shape", "batch_shape", "input_shape", "shape", "input_dim")

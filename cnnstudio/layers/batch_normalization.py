@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import ClassVar, Self
 
 from cnnstudio.layers.base import Family, Layer, Pieces, Role, Shape
@@ -63,8 +64,7 @@ class BatchNormalization(Layer):
         return (self.center + self.scale) * shape.channels
 
     def _torch_momentum(self) -> float:
-        short = round(1 - self.momentum, 12)
-        return short if round(1 - short, 12) == self.momentum else 1 - self.momentum
+        return _rest(self.momentum)
 
     def build(self, shape: Shape) -> Pieces:
         from torch import nn
@@ -95,5 +95,9 @@ class BatchNormalization(Layer):
         if momentum is None:
             raise NotDrawable("averages over all batches, which no layer here does")
         parts = thawed_parts(names, call["affine"])
-        for kept in (round(1 - momentum, 12), 1 - momentum):
-            yield cls(momentum=kept, epsilon=call["eps"], **parts)
+        yield cls(momentum=_rest(momentum), epsilon=call["eps"], **parts)
+
+
+def _rest(share: float) -> float:
+    """1 - share as one reckons with written digits: 0.1 for 0.9, where floats give 0.09999999999999998."""
+    return float(1 - Decimal(repr(share)))

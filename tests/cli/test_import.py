@@ -1,0 +1,80 @@
+"""`cnnstudio import`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cnnstudio.cli.main import main
+from cnnstudio.design.file import read_design
+from cnnstudio.resources import resource
+from cnnstudio.training.recipe import read_recipe
+
+Output = pytest.CaptureFixture[str]
+LESSON = str(resource("lessons/keras-lesson-32.py"))
+
+
+def test_the_lesson_becomes_a_design_and_a_recipe(tmp_path: Path, capsys: Output) -> None:
+    design, recipe = tmp_path / "lesson.cnn.json", tmp_path / "recipe.json"
+    assert main(["import", LESSON, "--out", str(design), "--recipe", str(recipe)]) == 0
+    assert [node.layer.type_name() for node in read_design(design).nodes] == [
+        *("Conv2D", "MaxPooling2D", "Conv2D", "MaxPooling2D", "Dense", "Dense")
+    ]
+    assert (read_recipe(recipe).epochs, read_recipe(recipe).batch_size) == (10, 32)
+    printed = capsys.readouterr().out
+    assert "insert Flatten before it" in printed
+    assert "epochs 10, batch size 32" in printed
+
+
+def test_json_has_the_layers_the_notes_and_the_problems_with_their_mends(
+    tmp_path: Path, capsys: Output
+) -> None:
+    code = tmp_path / "code.py"
+    code.write_text("import torch.nn as nn\nm = nn.Sequential(nn.Conv2d(3, 8, 3), nn.GRU(8, 8))\n")
+    assert main(["import", str(code), "--out", str(tmp_path / "out.cnn.json"), "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["language"] == "pytorch"
+    assert [layer["type"] for layer in content["layers"]] == ["Conv2D"]
+    assert [note["line"] for note in content["notes"]] == [2, 2]
+    assert content["problems"][0]["fix"] == "add Flatten and Dense at the end"
+
+
+def test_a_value_that_no_recipe_has_is_said_and_left_out(tmp_path: Path, capsys: Output) -> None:
+    code, recipe = tmp_path / "code.py", tmp_path / "recipe.json"
+    code.write_text("m = Sequential([Dense(3)])\nm.fit(x, y, epochs=10**6, batch_size=8)\n")
+    arguments = ["import", str(code), "--out", str(tmp_path / "out.cnn.json"), "--recipe", str(recipe)]
+    assert main(arguments) == 0
+    assert "epochs: 1,000,000 is out of range" in capsys.readouterr().err
+    assert (read_recipe(recipe).epochs, read_recipe(recipe).batch_size) == (10, 8)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"print('hello')", "neither Keras nor PyTorch"),
+        (b"def (:", "line 1: this is not Python"),
+        (b"\xff\xfe\x00", "no Python code"),
+        (b"m = Sequential()\n" * 1_000_000, "longer than 1,000,000 characters"),
+    ],
+)
+def test_what_is_no_listing_is_one_line_and_no_design(
+    content: bytes, sentence: str, tmp_path: Path, capsys: Output
+) -> None:
+    code, design = tmp_path / "code.py", tmp_path / "out.cnn.json"
+    code.write_bytes(content)
+    assert main(["import", str(code), "--out", str(design)]) == 2
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert error.count("\n") == 1
+    assert not design.exists()
+
+
+def test_files_that_are_not_there_and_folders(tmp_path: Path, capsys: Output) -> None:
+    assert main(["import", str(tmp_path / "none.py"), "--out", str(tmp_path / "a.json")]) == 2
+    assert "there is no file" in capsys.readouterr().err
+    assert main(["import", str(tmp_path), "--out", str(tmp_path / "a.json")]) == 2
+    assert "is a folder" in capsys.readouterr().err
+    assert main(["import", LESSON, "--out", str(tmp_path)]) == 2
+    assert "--out" in capsys.readouterr().err
