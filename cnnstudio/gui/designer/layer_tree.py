@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from PySide6.QtCore import (
-    QAbstractItemModel,
     QEvent,
     QItemSelection,
     QItemSelectionModel,
@@ -28,11 +27,8 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QLineEdit,
     QMenu,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
-    QWidget,
 )
 
 from cnnstudio.gui.designer.actions import actions
@@ -43,12 +39,12 @@ from cnnstudio.gui.designer.layer_model import Index, LayerModel
 from cnnstudio.gui.designer.quick_insert import QuickInsert
 from cnnstudio.gui.designer.row_buttons import RowButtons, chosen_spot
 from cnnstudio.gui.designer.row_content import Quantity, input_row, layer_row, spoken_row
+from cnnstudio.gui.designer.row_delegate import RowDelegate
 from cnnstudio.gui.designer.row_motion import RowMotion
-from cnnstudio.gui.designer.row_painter import INDENT, ROW_HEIGHT, TITLE_LEFT, Part, Row, RowPainter
+from cnnstudio.gui.designer.row_painter import INDENT, TITLE_LEFT, Part, Row, RowPainter
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.theme import theme
 
-_PLAIN = QSize(0, ROW_HEIGHT)
 _EMPTY = (
     "The network has no layers yet.\n\n"
     "Drag one here from the palette, double-click it there,\nor type it: conv 32 3 relu is a good beginning."
@@ -67,7 +63,7 @@ class LayerTree(DropView):
         self.setAccessibleName("Layers of the network")
         self.quantity: Quantity = "parameters"
         self._painter = RowPainter()
-        self._delegate = _Delegate(self)
+        self._delegate = RowDelegate(self)
         self._actions = actions(project, self)
         self._desk = advice_desk(project)
         self._buttons = RowButtons(project, self)
@@ -394,30 +390,3 @@ def _begins_a_layer(event: QKeyEvent) -> bool:
     keys = Qt.KeyboardModifier
     commanding = event.modifiers() & (keys.ControlModifier | keys.AltModifier | keys.MetaModifier)
     return not commanding and (event.text().isalpha() or event.text() == "+")
-
-
-class _Delegate(QStyledItemDelegate):
-    """The heights of the rows, and the field in which a name is typed."""
-
-    def __init__(self, tree: LayerTree) -> None:
-        super().__init__(tree)
-        self._tree = tree
-        self.sizes: dict[int, QSize] = {}
-        """Of the rows that are higher than others, by their internal ids."""
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return self.sizes.get(index.internalId(), _PLAIN)
-
-    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
-        field = QLineEdit(parent)
-        field.setObjectName("layerName")
-        field.setFont(theme().font("strong"))
-        field.setAccessibleName("Name of the layer")
-        return field
-
-    def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
-        editor.setGeometry(self._tree.title_rect(index))
-
-    def setModelData(self, editor: QWidget, model: QAbstractItemModel, index: Index) -> None:
-        if isinstance(editor, QLineEdit):
-            model.setData(index, editor.text())
