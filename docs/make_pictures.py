@@ -14,6 +14,21 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+_THREE_MISTAKES = """{
+"format": "cnnstudio.design", "version": 1, "name": "Three mistakes", "input": [3, 32, 32],
+"layers": [
+  {"type": "Conv2D", "filters": 32, "activation": "relu"},
+  {"type": "MaxPooling2D"},
+  {"type": "Residual", "layers": [
+    {"type": "Conv2D", "filters": 64, "padding": "same"},
+    {"type": "BatchNormalization"}
+  ]},
+  {"type": "Conv2D", "filters": 64, "groups": 5},
+  {"type": "MaxPooling2D"},
+  {"type": "Dense", "units": 128, "activation": "relu"},
+  {"type": "Dense", "units": 10, "activation": "softmax"}
+]}"""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -29,10 +44,13 @@ def main() -> None:
 
 
 def take(folder: Path) -> None:
-    """Saves the window while it trains, in light and dark, and with a mistake in the network."""
-    from PySide6.QtWidgets import QApplication
+    """Saves the window, light and dark: training, with a mistake, with groups, and with a mend's preview."""
+    from PySide6.QtGui import QAction
+    from PySide6.QtWidgets import QApplication, QDockWidget
 
     from cnnstudio.design import edits
+    from cnnstudio.design.file import parse_design
+    from cnnstudio.design.templates import template
     from cnnstudio.gui.app import create_window
     from cnnstudio.gui.theme import theme
     from cnnstudio.gui.training.session import State
@@ -41,10 +59,11 @@ def take(folder: Path) -> None:
     window.resize(1440, 900)
     window.show()
 
-    def save(name: str) -> None:
+    def save(name: str, prepare: Callable[[], object] = lambda: None) -> None:
         for scheme in ("dark", "light"):
             theme().set_scheme(scheme)
-            wait(0.3)
+            prepare()
+            wait(0.5)
             window.grab().save(str(folder / f"{name}-{scheme}.png"))
 
     def wait(seconds: float, until: Callable[[], bool] = lambda: False) -> None:
@@ -70,9 +89,18 @@ def take(folder: Path) -> None:
     project.edit("delete Flatten", edits.remove(project.network, ["flatten_1"]))
     project.select(("dense_1",))
     save("mistake")
-    project.mark_saved(folder / "lesson.cnn.json")
     window.session.stop()
     wait(30, lambda: window.session.state is State.IDLE)
+    project.open_network(template("resnet-20").network, None)
+    project.select(("residual_1",))
+    dock, preview = window.findChild(QDockWidget, "drawingDock"), window.findChild(QAction, "actionPreviewMend")
+    assert dock is not None and preview is not None
+    dock.raise_()
+    save("nested")
+    project.open_network(parse_design(_THREE_MISTAKES), None)
+    project.select(("conv2d_3",))
+    save("preview", preview.trigger)
+    project.mark_saved(folder / "lesson.cnn.json")
     window.close()
 
 
