@@ -93,12 +93,14 @@ def take(folder: Path) -> None:
     wait(30, lambda: window.session.state is State.IDLE)
     project.open_network(template("resnet-20").network, None)
     project.select(("residual_1",))
-    dock, preview = window.findChild(QDockWidget, "drawingDock"), window.findChild(QAction, "actionPreviewMend")
-    assert dock is not None and preview is not None
+    dock = window.findChild(QDockWidget, "drawingDock")
+    assert dock is not None
     dock.raise_()
     save("nested")
     project.open_network(parse_design(_THREE_MISTAKES), None)
     project.select(("conv2d_3",))
+    preview = window.findChild(QAction, "actionPreviewMend")
+    assert preview is not None
     save("preview", preview.trigger)
     project.mark_saved(folder / "lesson.cnn.json")
     window.close()
