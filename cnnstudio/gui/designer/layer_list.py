@@ -19,7 +19,7 @@ from cnnstudio.gui.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
 from cnnstudio.words import count, plural, rounded, storage
 
-_HINT = "Drop a layer anywhere in the list, press Enter in the palette, or type one here: conv 64 3 relu."
+_HINT = "Drop layers here, or type one: conv 64 3 relu"
 
 
 class LayerList(Panel):
