@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from cnnstudio.interchange import folding
+from cnnstudio.interchange.built_ins import BUILT_INS
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.source import Notes
+from cnnstudio.interchange.values import Bound, Class, Copies, Function, Instance, Scope, Super
 from cnnstudio.layers.code import Call, Name, Unknown
 from cnnstudio.layers.params import shorten
 
@@ -27,98 +29,8 @@ MAXIMUM_NESTING = 150
 _TOO_MUCH = "the code does too much to be followed: a listing of a network is needed, with short loops"
 
 
-@dataclass
-class Scope:
-    """Names of a module, a function or a class body; `parent` is where else to look."""
-
-    names: dict[str, Any] = field(default_factory=dict)
-    parent: Scope | None = None
-
-    def find(self, name: str) -> Any:
-        """What the name stands for. Raises KeyError."""
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.names:
-                return scope.names[name]
-            scope = scope.parent
-        raise KeyError(name)
-
-
-@dataclass(frozen=True, eq=False)
-class Function:
-    """A function of the program; `owner` is what `self` is in a method."""
-
-    node: ast.FunctionDef | ast.Lambda
-    scope: Scope
-    owner: Instance | None = None
-    home: Class | None = None
-    """The class that a method stands in, for `super()`."""
-
-
-@dataclass(frozen=True, eq=False)
-class Class:
-    """A class of the program."""
-
-    node: ast.ClassDef
-    scope: Scope
-    bases: tuple[Any, ...]
-    names: Mapping[str, Any]
-
-    def find(self, name: str) -> tuple[Any, Class | None]:
-        """An attribute of the class or of what it comes from, and the class where it stands."""
-        if name in self.names:
-            return self.names[name], self
-        for base in self.bases:
-            if isinstance(base, Class):
-                value, home = base.find(name)
-                if value is not None:
-                    return value, home
-        return None, None
-
-    def library_base(self) -> str:
-        """The full name of the library's class that it comes from; empty where there is none."""
-        for base in self.bases:
-            path = base.library_base() if isinstance(base, Class) else getattr(base, "path", "")
-            if path:
-                return str(path)
-        return ""
-
-
-@dataclass(eq=False)
-class Instance:
-    """An object of a class of the program."""
-
-    kind: Class
-    line: int
-    names: dict[str, Any] = field(default_factory=dict)
-
-
 @dataclass(frozen=True)
-class Bound:
-    """A method of a value that is no object of the program: `model.add`, `x.view`, `layers.append`."""
-
-    owner: Any
-    name: str
-
-
-@dataclass(frozen=True)
-class Super:
-    """`super()` in a method."""
-
-    owner: Instance
-    home: Class
-
-
-@dataclass(frozen=True)
-class Copies:
-    """In a list: so many elements that were made in the same way."""
-
-    value: Any
-    count: int
-
-
-@dataclass(frozen=True)
-class _Returned:
+class Returned:
     value: Any
 
 
@@ -190,7 +102,7 @@ class Interpreter:
 
     # Statements
 
-    def execute(self, statements: Iterable[ast.stmt], scope: Scope) -> _Returned | None:
+    def execute(self, statements: Iterable[ast.stmt], scope: Scope) -> Returned | None:
         """Follows the statements; what a `return` among them gives."""
         for statement in statements:
             returned = self._statement(statement, scope)
@@ -203,7 +115,7 @@ class Interpreter:
         if self._steps > MAXIMUM_STEPS:
             raise CodeError(_TOO_MUCH)
 
-    def _statement(self, node: ast.stmt, scope: Scope) -> _Returned | None:
+    def _statement(self, node: ast.stmt, scope: Scope) -> Returned | None:
         self._step()
         match node:
             case ast.Expr(value=value):
@@ -223,9 +135,9 @@ class Interpreter:
             case ast.ClassDef():
                 scope.names[node.name] = self.on_class(node) or self._class(node, scope)
             case ast.Return(value=None):
-                return _Returned(None)
+                return Returned(None)
             case ast.Return(value=ast.expr() as value):
-                return _Returned(self.evaluate(value, scope))
+                return Returned(self.evaluate(value, scope))
             case ast.If():
                 return self._if(node, scope)
             case ast.For():
@@ -238,7 +150,7 @@ class Interpreter:
                 return self.execute([*node.body, *node.orelse, *node.finalbody], scope)
         return None
 
-    def _if(self, node: ast.If, scope: Scope) -> _Returned | None:
+    def _if(self, node: ast.If, scope: Scope) -> Returned | None:
         test = self.evaluate(node.test, scope)
         if is_known(test):
             return self.execute(node.body if truth(test) else node.orelse, scope)
@@ -248,15 +160,15 @@ class Interpreter:
             self.notes.add(node.lineno, "whether this is done, only the running program knows: it is drawn")
         return returned
 
-    def _for(self, node: ast.For, scope: Scope) -> _Returned | None:
+    def _for(self, node: ast.For, scope: Scope) -> Returned | None:
         values = self.elements(self.evaluate(node.iter, scope))
         if values is None:
             self.assign(node.target, _NOTHING, scope)
             return self.execute(node.body, scope)
         returned = self.on_loop(node, values, scope)
-        return returned if isinstance(returned, _Returned) else None
+        return returned if isinstance(returned, Returned) else None
 
-    def unroll(self, node: ast.For, values: Iterable[Any], scope: Scope) -> _Returned | None:
+    def unroll(self, node: ast.For, values: Iterable[Any], scope: Scope) -> Returned | None:
         """The body once for each value, up to a round that changed nothing."""
         for value in values:
             before, events = dict(scope.names), self.events
@@ -276,14 +188,14 @@ class Interpreter:
             for name, value in now.items()
         )
 
-    def _with(self, node: ast.With, scope: Scope) -> _Returned | None:
+    def _with(self, node: ast.With, scope: Scope) -> Returned | None:
         value: Any = None
         for item in node.items:
             value = self.evaluate(item.context_expr, scope)
             if item.optional_vars is not None:
                 self.assign(item.optional_vars, _NOTHING, scope)
         returned = self.on_with(value, node, scope)
-        return returned if isinstance(returned, _Returned) else None
+        return returned if isinstance(returned, Returned) else None
 
     def _augment(self, node: ast.AugAssign, scope: Scope) -> None:
         load = ast.copy_location(ast.BinOp(_loaded(node.target), node.op, node.value), node)
@@ -627,13 +539,13 @@ class Interpreter:
                 return Super(scope.find("__self__"), scope.find("__class__"))
             except KeyError:
                 return None
-        if name not in _BUILT_INS or node.keywords:
+        if name not in BUILT_INS or node.keywords:
             return None
         arguments = self._elements(node.args, scope)
         if not all(map(is_known, arguments)):
             return None
         try:
-            return _BUILT_INS[name](self, *arguments)
+            return BUILT_INS[name](self.elements, *arguments)
         except (TypeError, ValueError, ArithmeticError):
             return None
 
@@ -707,74 +619,3 @@ def _height(node: ast.AST) -> int:
         level = [child for each in level for child in ast.iter_child_nodes(each)]
         height += 1
     return height
-
-
-def _values(interpreter: Interpreter, value: Any) -> list[Any]:
-    found = interpreter.elements(value)
-    if found is None or len(found) > folding.LONGEST:
-        raise TypeError
-    return list(found)
-
-
-def _length(interpreter: Interpreter, value: Any) -> int:
-    if isinstance(value, list | tuple):
-        return sum(each.count if isinstance(each, Copies) else 1 for each in value)
-    if isinstance(value, str | range | dict):
-        return len(value)
-    raise TypeError
-
-
-def _zip(interpreter: Interpreter, *lists: Any) -> list[Any]:
-    return [tuple(each) for each in zip(*(_values(interpreter, values) for values in lists), strict=False)]
-
-
-def _range(interpreter: Interpreter, *bounds: int) -> range:
-    if not all(type(bound) is int for bound in bounds):
-        raise TypeError
-    result = range(*bounds)
-    # len() refuses what is longer than a machine's word.
-    len(result)
-    return result
-
-
-def _int(interpreter: Interpreter, value: Any) -> int:
-    if not isinstance(value, int | float) or not abs(value) <= folding.LARGEST:
-        raise TypeError
-    return int(value)
-
-
-def _extreme(choose: Any) -> Any:
-    def found(interpreter: Interpreter, *values: Any) -> Any:
-        numbers = _values(interpreter, values[0]) if len(values) == 1 else list(values)
-        if not all(isinstance(number, int | float) for number in numbers):
-            raise TypeError
-        return choose(numbers)
-
-    return found
-
-
-_BUILT_INS: Mapping[str, Any] = {
-    "range": _range,
-    "len": _length,
-    "list": lambda interpreter, *values: (
-        list(values[0])
-        if values and isinstance(values[0], list | tuple)
-        else [*_values(interpreter, values[0] if values else ())]
-    ),
-    "tuple": lambda interpreter, *values: tuple(_values(interpreter, values[0] if values else ())),
-    "enumerate": lambda interpreter, values, start=0: [
-        (start + index, value) for index, value in enumerate(_values(interpreter, values))
-    ],
-    "reversed": lambda interpreter, values: _values(interpreter, values)[::-1],
-    "zip": _zip,
-    "int": _int,
-    "float": lambda interpreter, value: float(value) if isinstance(value, int | float) else None,
-    "min": _extreme(min),
-    "max": _extreme(max),
-    "sum": _extreme(sum),
-    "abs": lambda interpreter, value: abs(value) if isinstance(value, int | float) else None,
-    "round": lambda interpreter, value: round(value) if isinstance(value, int | float) else None,
-    "str": lambda interpreter, value: str(value) if isinstance(value, str | int | float) else None,
-    "dict": lambda interpreter, *values: {} if not values else None,
-}
-"""Python's own functions, as far as layers are counted and sized with them."""

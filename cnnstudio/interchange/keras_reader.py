@@ -15,10 +15,11 @@ from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.graph import Item, Items, Join, Nest, Piece, Rounds, Tangled, Tensor, between
 from cnnstudio.interchange.helpers import helper_name, is_helper
 from cnnstudio.interchange.input_shapes import DEFAULT_INPUT, keras_input
-from cnnstudio.interchange.interpreter import Bound, Interpreter, Scope, _Returned, uses
+from cnnstudio.interchange.interpreter import Interpreter, Returned, uses
 from cnnstudio.interchange.keras_training import compiled, fitted
 from cnnstudio.interchange.names import written_title
 from cnnstudio.interchange.source import Imported, Note, Notes, parse
+from cnnstudio.interchange.values import Bound, Scope
 from cnnstudio.layers.activations import KERAS_ACTIVATION_CALLS, activation_named, keras_activation_of
 from cnnstudio.layers.base import Layer, ParameterError, Shape
 from cnnstudio.layers.catalog import layer_types
@@ -320,7 +321,7 @@ class _Reader(Interpreter):
         for index, value in enumerate(values):
             before = dict(scope.names)
             made = self._round(node, value, scope)
-            if isinstance(made, _Returned):
+            if isinstance(made, Returned):
                 return made
             if made is None or (rounds and made[0] != grown):
                 return self.unroll(node, values[index + 1 :], scope)
@@ -333,7 +334,7 @@ class _Reader(Interpreter):
             self._replace(grown, start[0], Rounds(tuple(rounds), node.lineno, counting), scope, start[1])
         return None
 
-    def _round(self, node: ast.For, value: Any, scope: Scope) -> _Returned | tuple[Any, Items] | None:
+    def _round(self, node: ast.For, value: Any, scope: Scope) -> Returned | tuple[Any, Items] | None:
         """What grew in one round of a loop, and by what; None where it is not one thing."""
         before = self._tensors(scope)
         lengths = {id(model): len(model.items) for model in self.models}

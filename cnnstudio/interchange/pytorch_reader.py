@@ -14,7 +14,7 @@ from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.graph import Grouped, Item, Items, Nest, Piece, Rounds, Tangled, Tensor, between
 from cnnstudio.interchange.helpers import helper_name, is_helper
 from cnnstudio.interchange.input_shapes import said_by_comments, said_by_names
-from cnnstudio.interchange.interpreter import Bound, Copies, Function, Instance, Interpreter
+from cnnstudio.interchange.interpreter import Interpreter
 from cnnstudio.interchange.names import written_title
 from cnnstudio.interchange.pytorch_assembly import (
     PYTORCH_SIGNATURES,
@@ -25,6 +25,7 @@ from cnnstudio.interchange.pytorch_assembly import (
 from cnnstudio.interchange.pytorch_file import NO_SOFTMAX
 from cnnstudio.interchange.pytorch_training import trained
 from cnnstudio.interchange.source import Imported, Notes, comments, parse
+from cnnstudio.interchange.values import Bound, Copies, Function, Instance
 from cnnstudio.layers.code import Arguments, Call, Name, NotDrawable, Unknown
 
 _NN = "torch.nn."
