@@ -145,3 +145,17 @@ def read_recipe(name_or_path: str | Path) -> Recipe:
         raise RecipeError(str(error)) from None
     except RecipeError as error:
         raise RecipeError(f"{path.name}: {error}") from None
+
+
+def possible_fields(values: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Which of these fields a recipe can have, and half a sentence on each value that it cannot."""
+    taken: dict[str, Any] = {}
+    complaints: list[str] = []
+    for name, value in values.items():
+        try:
+            Recipe().replace(**{name: value})
+        except RecipeError as error:
+            complaints.append(f"the training's {error}")
+        else:
+            taken[name] = value
+    return taken, tuple(complaints)

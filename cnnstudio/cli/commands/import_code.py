@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,12 +40,13 @@ class ImportCode(Command):
     def run(self, options: argparse.Namespace) -> int:
         from cnnstudio.design.analysis import analyse
         from cnnstudio.design.file import write_design
+        from cnnstudio.training.recipe import possible_fields
 
         for option, path in (("--out", options.out), ("--recipe", options.recipe)):
             if path is not None and is_folder(path):
                 raise UsageError(f"{option}: {path} is a folder; say a file in it")
         imported = _read(options.code)
-        recipe, complaints = _recipe(imported.recipe)
+        recipe, complaints = possible_fields(imported.recipe)
         write_design(options.out, imported.network)
         if options.recipe is not None:
             _write_recipe(options.recipe, recipe)
@@ -79,21 +80,6 @@ def _read(path: Path) -> Imported:
         raise CodeError(f"{path.name}: {error}") from None
 
 
-def _recipe(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """What of the recipe can be, and a sentence on each value that cannot."""
-    from cnnstudio.training.recipe import Recipe, RecipeError
-
-    taken: dict[str, Any] = {}
-    complaints: list[str] = []
-    for name, value in values.items():
-        try:
-            Recipe().replace(**{name: value})
-            taken[name] = value
-        except RecipeError as error:
-            complaints.append(f"the training's {error}")
-    return taken, complaints
-
-
 def _write_recipe(path: Path, values: Mapping[str, Any]) -> None:
     from cnnstudio.files import write_json
     from cnnstudio.training.recipe import Recipe
@@ -106,7 +92,7 @@ def _content(
     imported: Imported,
     analysis: Analysis,
     recipe: Mapping[str, Any],
-    complaints: list[str],
+    complaints: Sequence[str],
 ) -> dict[str, Any]:
     """The JSON of an import: the summary of the design, and what became of the code."""
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cnnstudio.gui.designer import commands
 from cnnstudio.gui.project import Project
 from cnnstudio.interchange.reading import CodeError, Imported, read_code
-from cnnstudio.training.recipe import FORMAT, VERSION, Recipe
+from cnnstudio.training.recipe import LESSON, Recipe, possible_fields
 from cnnstudio.words import plural
 
 _LONGEST_PASTE = 200_000
@@ -19,12 +19,12 @@ def seems_code(text: str) -> bool:
 
 
 def recipe_of(imported: Imported) -> Recipe | None:
-    """How the code trains; what it leaves open is as in the lesson. None where it says nothing."""
-    if not imported.recipe:
-        return None
-    return Recipe.from_json(
-        {"format": FORMAT, "version": VERSION, "name": "from code", **dict(imported.recipe)}
-    )
+    """How the code trains; what it leaves open, or no recipe can have, is as in the lesson.
+
+    None where it says nothing.
+    """
+    fields, _ = possible_fields(imported.recipe)
+    return LESSON.replace(name="from code", **fields) if fields else None
 
 
 def replace_design(project: Project, imported: Imported, *, with_recipe: bool) -> None:

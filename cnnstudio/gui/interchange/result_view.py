@@ -21,6 +21,7 @@ from cnnstudio.gui.theme import family_token, theme
 from cnnstudio.gui.widgets.labels import Label, Panel
 from cnnstudio.interchange.reading import Imported, Note
 from cnnstudio.layers.catalog import snake_case
+from cnnstudio.training.recipe import possible_fields
 from cnnstudio.words import plural, spoken
 
 LANGUAGES = {"keras": "Keras", "pytorch": "PyTorch"}
@@ -97,10 +98,14 @@ class ResultView(Panel):
         self._layers.expandAll()
         self._layers.setRootIsDecorated(any(node.is_group for node in imported.network.nodes))
         self._layers.show()
-        self._show_notes(imported.notes)
+        self._show_notes(imported.notes, possible_fields(imported.recipe)[1])
 
-    def _show_notes(self, notes: Iterable[Note]) -> None:
+    def _show_notes(self, notes: Iterable[Note], complaints: Iterable[str]) -> None:
+        """`complaints` are values of the training, which the reader gives without their lines."""
         self._notes.clear()
+        for complaint in complaints:
+            item = QListWidgetItem(f"{complaint[:1].upper()}{complaint[1:]}", self._notes)
+            item.setToolTip(item.text())
         for note in notes:
             item = QListWidgetItem(f"Line {note.line}: {note.text}", self._notes)
             item.setData(_LINE_ROLE, note.line)
@@ -112,7 +117,9 @@ class ResultView(Panel):
         self._notes.setVisible(number > 0)
 
     def _on_note(self, item: QListWidgetItem) -> None:
-        self.line_chosen.emit(item.data(_LINE_ROLE))
+        line = item.data(_LINE_ROLE)
+        if line is not None:
+            self.line_chosen.emit(line)
 
     def _on_theme_changed(self, _: object) -> None:
         def paint(item: QTreeWidgetItem | None) -> None:

@@ -301,3 +301,15 @@ def test_what_the_code_leaves_open_is_as_in_the_lesson() -> None:
     assert recipe is not None
     assert (recipe.schedule, recipe.flip, recipe.weight_decay) == ("constant", False, 0.0)
     assert recipe_of(read_code(LESSON.partition("model.compile")[0])) is None
+
+
+def test_a_value_that_no_recipe_can_have_is_a_remark_and_no_obstacle(
+    dialog: ImportDialog, project: Project, qtbot: QtBot
+) -> None:
+    read(dialog, LESSON.replace("batch_size=64", "batch_size=100000"), qtbot)
+    remarks = dialog.findChild(QListWidget, "importNotes")
+    assert "batch_size: 100,000 is out of range" in remarks.item(0).text()
+    remarks.itemActivated.emit(remarks.item(0))
+    press(dialog, QPushButton, "importButton", qtbot)
+    assert names(project.network)[:2] == ["Conv2D", "MaxPooling2D"]
+    assert (project.recipe.epochs, project.recipe.batch_size) == (7, 32)
