@@ -16,6 +16,7 @@ from cnnstudio.layers.base import UserError
 from cnnstudio.layers.params import shown
 from cnnstudio.training.device import choose_device
 from cnnstudio.training.examples import examples
+from cnnstudio.training.learner import part_size
 from cnnstudio.training.memory import free_memory
 from cnnstudio.training.model import build_model
 from cnnstudio.training.recipe import Recipe
@@ -123,8 +124,8 @@ def check_threads(threads: int | None) -> None:
 
 
 def _check_batch(network: Network, recipe: Recipe) -> None:
-    """BatchNormalization of flat vectors has nothing to normalise by in a batch of one picture."""
-    if recipe.batch_size > 1:
+    """BatchNormalization of flat vectors has nothing to normalise by where it sees a single picture."""
+    if part_size(recipe.batch_size, recipe.accumulate) > 1:
         return
     # On the meta device a model has shapes but no numbers, so this costs next to nothing.
     with torch.device("meta"):
@@ -152,5 +153,5 @@ def needed_memory(analysis: Analysis, recipe: Recipe) -> int:
 
     One step, with the optimizer's one or two numbers a weight, and the best weights.
     """
-    step = batch_memory(analysis, recipe.batch_size, recipe.optimizer_slots)
+    step = batch_memory(analysis, part_size(recipe.batch_size, recipe.accumulate), recipe.optimizer_slots)
     return step.total + step.weights

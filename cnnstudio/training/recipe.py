@@ -45,6 +45,12 @@ class Recipe:
 
     epochs: int = integer(10, maximum=10_000, help="times that all training pictures are seen")
     batch_size: int = integer(32, maximum=65_536, help="pictures for one step", unit="pictures")
+    accumulate: int = integer(
+        1,
+        maximum=1024,
+        label="Parts of a batch",
+        help="computed one after the other for the same step: more parts take less memory",
+    )
     optimizer: str = choice("adam", OPTIMIZERS, help="sgd is SGD with Nesterov momentum")
     learning_rate: float = number(
         0.001, minimum=1e-8, maximum=100.0, help="size of a step; the schedule's highest"

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from cnnstudio.data.batches import Batches
 from cnnstudio.data.dataset import Dataset, Split
@@ -31,11 +30,11 @@ from cnnstudio.training.events import (
     Warned,
 )
 from cnnstudio.training.keeper import Keeper, all_finite
+from cnnstudio.training.learner import Learner
 from cnnstudio.training.memory import is_out_of_memory, keeping_freed_memory
 from cnnstudio.training.meter import Meter, NotFiniteError, Stopwatch
 from cnnstudio.training.model import Model, build_model
-from cnnstudio.training.optimizers import learning_rates, make_optimizer, set_learning_rate
-from cnnstudio.training.penalty import add_gradients, penalties
+from cnnstudio.training.optimizers import learning_rates, set_learning_rate
 from cnnstudio.training.preflight import Prepared, TrainingError, check_threads, prepare
 from cnnstudio.training.recipe import Recipe
 from cnnstudio.training.settings import own_settings
@@ -136,8 +135,8 @@ class _Training:
         # The stub of `to` does not know a memory format beside a device.
         self.model.to(prepared.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model.set_normalisation(prepared.mean, prepared.std)
-        self.optimizer = make_optimizer(recipe, self.model)
-        self.penalties = penalties(self.model)
+        self.learner = Learner(self.model, recipe)
+        self.optimizer = self.learner.optimizer
         self.batches = Batches(
             prepared.train,
             prepared.device,
@@ -285,17 +284,10 @@ class _Training:
     def _step(self, images: Tensor, labels: Tensor) -> None:
         if self.recipe.schedule != "constant":
             set_learning_rate(self.optimizer, self.learning_rate(self.step))
-        logits = self.model(images)
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
-        with torch.no_grad():
-            # What is shown is comparable with the validation, whose targets are never smoothed.
-            plain = F.cross_entropy(logits, labels) if self.recipe.label_smoothing else loss
-            self.meter.add(plain, (logits.argmax(1) == labels).sum(), len(labels))
-        loss.backward()
-        if self.penalties:
-            add_gradients(self.penalties)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        loss, right = self.learner.backward(images, labels)
+        # Before the update: weights that a loss without a number would spoil are still whole.
+        self.meter.add(loss, right, len(labels))
+        self.learner.update()
         self.step += 1
 
     def _look(self) -> None:

@@ -15,7 +15,7 @@ from cnnstudio.layers.batch_normalization import BatchNormalization
 from cnnstudio.layers.conv2d import Conv2D
 from cnnstudio.layers.dense import Dense
 from cnnstudio.layers.flatten import Flatten
-from cnnstudio.training import meter, trainer
+from cnnstudio.training import learner, meter, trainer
 from cnnstudio.training.checkpoint import Checkpoints, restore_weights
 from cnnstudio.training.control import Control
 from cnnstudio.training.evaluation import mean_scores
@@ -323,7 +323,7 @@ def test_on_the_cpu_not_one_more_step_is_made(monkeypatch: pytest.MonkeyPatch) -
 
     # Nothing is read from the steps until the epoch ends.
     monkeypatch.setattr(meter, "INTERVAL", math.inf)
-    monkeypatch.setattr(trainer.F, "cross_entropy", spoilt)
+    monkeypatch.setattr(learner.F, "cross_entropy", spoilt)
     finished = train(tiny(), colours(), RECIPE, emit=Listener())
     assert "batch 3 of 6 (step 3)" in finished.reason
 
@@ -366,7 +366,7 @@ def test_memory_that_runs_out_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -
     def exhausted(*arguments: object, **options: object) -> None:
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
 
-    monkeypatch.setattr(trainer.F, "cross_entropy", exhausted)
+    monkeypatch.setattr(learner.F, "cross_entropy", exhausted)
     finished = train(tiny(), colours(), RECIPE, emit=Listener())
     assert finished.outcome == "failed"
     assert finished.reason.startswith("The memory ran out at step 1: take smaller batches than 16")
