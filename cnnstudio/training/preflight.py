@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from cnnstudio.data.batches import Batches
 from cnnstudio.data.dataset import Dataset, Rows, Split, statistics, validation_rows
 from cnnstudio.design.analysis import Analysis, analyse
 from cnnstudio.design.memory import FLOAT, batch_memory
@@ -18,13 +22,16 @@ from cnnstudio.training.device import choose_device
 from cnnstudio.training.examples import examples
 from cnnstudio.training.learner import part_size
 from cnnstudio.training.memory import free_memory
-from cnnstudio.training.model import build_model
+from cnnstudio.training.model import Model, build_model
 from cnnstudio.training.recipe import Recipe
 
 _EVALUATION_BYTES = 16 * 2**20
 """Of the largest layer's output, on the CPU; an accelerator is quicker with more pictures at a time."""
 
 _MORE_ON_ACCELERATORS = 16
+
+_FIRST_PICTURES = 5_000
+"""At most, for weights that are taken from pictures."""
 
 
 class TrainingError(UserError):
@@ -53,6 +60,47 @@ class Prepared:
     evaluation_batch: int
     """Pictures at a time where nothing is learnt."""
     warnings: tuple[str, ...]
+
+    def batches(self) -> Batches:
+        """The pictures to learn from, in the recipe's batches."""
+        recipe, count = self.recipe, len(self.train_rows)
+        return Batches(
+            self.train,
+            self.device,
+            torch.tensor(self.mean),
+            torch.tensor(self.std),
+            batch_size=recipe.batch_size,
+            shuffle=True,
+            flip=recipe.flip,
+            shift=recipe.shift,
+            seed=recipe.seed,
+            rows=self.train_rows if count < len(self.train) else None,
+        )
+
+    def unshuffled(self, split: Split) -> Batches:
+        """Pictures that nothing is learnt from, in large batches."""
+        return Batches(
+            split,
+            self.device,
+            torch.tensor(self.mean),
+            torch.tensor(self.std),
+            batch_size=self.evaluation_batch,
+            shuffle=False,
+        )
+
+    def first_pictures(self) -> Iterator[Tensor]:
+        """Normalised training pictures for weights that are taken from them, spread over all of them."""
+        some = self.train_rows[:: math.ceil(len(self.train_rows) / _FIRST_PICTURES)]
+        for images, _ in self.unshuffled(self.train.rows(some)).epoch(0):
+            yield images
+
+    def fresh_model(self) -> Model:
+        """The network on the device, with weights as the random numbers stand."""
+        model = build_model(self.network)
+        # The stub of `to` does not know a memory format beside a device.
+        model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model.set_normalisation(self.mean, self.std)
+        return model
 
 
 def prepare(network: Network, dataset: Dataset, recipe: Recipe, device: str = "auto") -> Prepared:

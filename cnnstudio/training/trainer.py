@@ -11,8 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cnnstudio.data.batches import Batches
-from cnnstudio.data.dataset import Dataset, Split
+from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
 from cnnstudio.training.checkpoint import restore_weights
 from cnnstudio.training.control import Control, Probe
@@ -33,7 +32,7 @@ from cnnstudio.training.keeper import Keeper, all_finite
 from cnnstudio.training.learner import Learner
 from cnnstudio.training.memory import is_out_of_memory, keeping_freed_memory
 from cnnstudio.training.meter import Meter, NotFiniteError, Stopwatch
-from cnnstudio.training.model import Model, build_model
+from cnnstudio.training.model import Model
 from cnnstudio.training.optimizers import learning_rates, set_learning_rate
 from cnnstudio.training.preflight import Prepared, TrainingError, check_threads, prepare
 from cnnstudio.training.recipe import Recipe
@@ -46,9 +45,6 @@ _PROBE_SHARE = 0.02
 
 _PAUSE_TICK = 0.05
 """Seconds between two looks at the world while paused."""
-
-_FIRST_PICTURES = 5_000
-"""At most, for weights that are taken from pictures."""
 
 _LAST_LOOK = 1.0
 """Seconds that a stopped run takes, at most, for the test pictures."""
@@ -131,25 +127,11 @@ class _Training:
         self.folder = folder
         self.probes = probes
         self.after_epoch = after_epoch
-        self.model = build_model(prepared.network)
-        # The stub of `to` does not know a memory format beside a device.
-        self.model.to(prepared.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.model.set_normalisation(prepared.mean, prepared.std)
+        self.model = prepared.fresh_model()
         self.learner = Learner(self.model, recipe)
         self.optimizer = self.learner.optimizer
-        self.batches = Batches(
-            prepared.train,
-            prepared.device,
-            torch.tensor(prepared.mean),
-            torch.tensor(prepared.std),
-            batch_size=recipe.batch_size,
-            shuffle=True,
-            flip=recipe.flip,
-            shift=recipe.shift,
-            seed=recipe.seed,
-            rows=prepared.train_rows if len(prepared.train_rows) < len(prepared.train) else None,
-        )
-        self.validation = self._unshuffled(prepared.validation)
+        self.batches = prepared.batches()
+        self.validation = prepared.unshuffled(prepared.validation)
         self.steps = recipe.epochs * len(self.batches)
         self.learning_rate = learning_rates(recipe, self.steps)
         self.keeper = Keeper(self.model, self.optimizer, folder, self.warn)
@@ -158,16 +140,6 @@ class _Training:
         self.step = 0
         self.watch = Stopwatch()
         self.probe_seconds = 0.0
-
-    def _unshuffled(self, split: Split) -> Batches:
-        return Batches(
-            split,
-            self.prepared.device,
-            torch.tensor(self.prepared.mean),
-            torch.tensor(self.prepared.std),
-            batch_size=self.prepared.evaluation_batch,
-            shuffle=False,
-        )
 
     def restore(self) -> None:
         """Goes back to the last epoch end in the folder. Raises CheckpointError."""
@@ -253,10 +225,8 @@ class _Training:
         return "completed", f"All {self.recipe.epochs:,} epochs are done."
 
     def _first_pictures(self) -> Iterator[Tensor]:
-        """Training pictures for weights that are taken from them, as they are: spread over all of them."""
-        rows = self.prepared.train_rows
-        some = rows[:: math.ceil(len(rows) / _FIRST_PICTURES)]
-        for images, _ in self._unshuffled(self.prepared.train.rows(some)).epoch(0):
+        """Training pictures for weights that are taken from them; not one more after a stop."""
+        for images in self.prepared.first_pictures():
             if self.control.stop.is_set():
                 raise _Stopped
             yield images
@@ -357,4 +327,4 @@ class _Training:
         restore_weights(self.model, best.weights)
         hurry = outcome == "stopped"
         cancelled = past(time.monotonic() + _LAST_LOOK) if hurry else self.control.stop.is_set
-        return mean_scores(self.model, self._unshuffled(self.prepared.test).epoch(0), cancelled)
+        return mean_scores(self.model, self.prepared.unshuffled(self.prepared.test).epoch(0), cancelled)
