@@ -28,7 +28,7 @@ from tests.training.listening import Listener, stop_at
 from tests.training.networks import network
 from tests.training.pictures import colours
 
-RECIPE = Recipe("test", epochs=3, batch_size=16, learning_rate=0.01, flip=True, shift=1)
+RECIPE = Recipe("test", epochs=3, batch_size=16, learning_rate=0.01, flip="random", shift=1)
 DATA = colours()
 WHITENED = network(
     *(Whitening(), Conv2D(8, activation="relu"), BatchNormalization(center=False), Flatten(), Dense(3)),
