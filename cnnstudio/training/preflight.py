@@ -71,8 +71,8 @@ class Prepared:
             torch.tensor(self.std),
             batch_size=recipe.batch_size,
             shuffle=True,
-            flip=recipe.flip,
-            shift=recipe.shift,
+            augmentation=recipe.augmentation,
+            classes=len(self.classes),
             seed=recipe.seed,
             rows=self.train_rows if count < len(self.train) else None,
         )
@@ -103,11 +103,14 @@ class Prepared:
         return model
 
 
-def prepare(network: Network, dataset: Dataset, recipe: Recipe, device: str = "auto") -> Prepared:
+def prepare(
+    network: Network, dataset: Dataset, recipe: Recipe, device: str = "auto", *, check_memory: bool = True
+) -> Prepared:
     """Checks the network against data, machine and recipe, and gets the pictures ready; writes nothing.
 
     Mean and deviation are those of all training pictures, the share set aside for validation included, so
-    that they do not depend on the seed.
+    that they do not depend on the seed. `check_memory=False` lets a batch pass that is too large, for those
+    who look for one that is not.
 
     Raises TrainingError, DeviceError or DataError, each with one sentence.
     """
@@ -135,7 +138,8 @@ def prepare(network: Network, dataset: Dataset, recipe: Recipe, device: str = "a
         )
         recipe = recipe.replace(batch_size=count)
     _check_batch(network, recipe)
-    _check_memory(analysis, recipe, chosen)
+    if check_memory:
+        _check_memory(analysis, recipe, chosen)
     mean, std = statistics(fitted.train)
     return Prepared(
         network=network,
@@ -192,7 +196,8 @@ def _check_memory(analysis: Analysis, recipe: Recipe, device: torch.device) -> N
         return
     raise TrainingError(
         f"The training needs about {needed / 1e9:,.1f} GB of memory, but {free / 1e9:,.1f} GB are free on "
-        f"{device}: take smaller batches than {recipe.batch_size:,}, or fewer filters or units."
+        f"{device}: take smaller batches than {recipe.batch_size:,}, more parts of a batch, or fewer filters "
+        "or units."
     )
 
 
