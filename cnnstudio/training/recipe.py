@@ -39,7 +39,7 @@ _WITH_MOMENTUM = ("sgd", "rmsprop", "muon")
 
 FIELD_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "Run": ("epochs", "batch_size", "accumulate", "validation_share", "seed"),
+        "Run": ("epochs", "patience", "batch_size", "accumulate", "validation_share", "seed"),
         "Optimizer": (
             *("optimizer", "learning_rate", "momentum"),
             *("weight_decay", "clip_norm", "norm_bias_rate"),
@@ -56,6 +56,9 @@ FIELD_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """The fields as people look for them."""
+
+MOST_PARTS = 1024
+"""In which a batch may be computed."""
 
 
 class RecipeError(UserError):
@@ -77,10 +80,17 @@ class Recipe:
     name: str = "custom"
 
     epochs: int = integer(10, maximum=10_000, help="times that all training pictures are seen")
+    patience: int = integer(
+        0,
+        minimum=0,
+        maximum=10_000,
+        help="ends the run after so many epochs that bring nothing better; 0: never",
+        unit="epochs",
+    )
     batch_size: int = integer(32, maximum=65_536, help="pictures for one step", unit="pictures")
     accumulate: int = integer(
         1,
-        maximum=1024,
+        maximum=MOST_PARTS,
         label="Parts of a batch",
         help="computed one after the other for the same step: more parts take less memory",
     )
@@ -186,6 +196,11 @@ class Recipe:
         """Numbers that are kept for each weight: the optimizer's, and the average."""
         own = int(self.momentum > 0) if self.optimizer == "sgd" else _SLOTS[self.optimizer]
         return own + int(self.lookahead or self.average_decay > 0)
+
+    @property
+    def changes_rate(self) -> bool:
+        """Whether not all steps have the same learning rate."""
+        return self.schedule != "constant" or self.warm_up > 0
 
     @property
     def augmentation(self) -> Augmentation:
