@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 
 from cnnstudio.cli.output import LiveLine, bar, print_json
 from cnnstudio.training.events import (
+    Adjusted,
+    CarriedOver,
     EpochEnded,
     Event,
     Finished,
@@ -46,6 +48,11 @@ class TextPrinter:
                 self._say(_row(_epoch_cells(event)) + ("  best so far" if event.best else ""))
             case Warned():
                 self._say(f"Note: {event.message}")
+            case Adjusted():
+                name = event.name.replace("_", " ").capitalize()
+                self._say(f"{name}: {event.before} → {event.after}, from step {event.step + 1:,} on")
+            case CarriedOver():
+                self._say("\n".join((f"Goes on from {event.run}", *event.lines)))
             case Paused() | Resumed() | SnapshotTaken():
                 pass
             case Finished():

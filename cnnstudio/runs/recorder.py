@@ -8,7 +8,6 @@ import shutil
 import unicodedata
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import fields
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -23,8 +22,10 @@ from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.analysis import analyse
 from cnnstudio.design.file import write_design
 from cnnstudio.design.network import Network
-from cnnstudio.files import FileError, exists, is_folder, write_json
+from cnnstudio.files import FileError, exists, is_folder, write_atomically, write_json
 from cnnstudio.insight.feature_maps import look
+from cnnstudio.layers.errors import UserError
+from cnnstudio.layers.params import parameters
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.event_log import EventLog, forget_after
 from cnnstudio.runs.lock import LOCK_FILE, RunLock
@@ -40,19 +41,18 @@ from cnnstudio.runs.run import (
 )
 from cnnstudio.runs.signals import stopping_on_signals
 from cnnstudio.runs.snapshots import limits, snapshot_path, write_snapshot
+from cnnstudio.training.adjusting import ADJUSTABLE
 from cnnstudio.training.control import Control, Probe
 from cnnstudio.training.device import device_title
 from cnnstudio.training.events import Event, Finished, Started, Warned
 from cnnstudio.training.examples import SHOWN
+from cnnstudio.training.interval import DEFAULT, Interval
 from cnnstudio.training.model import Model
 from cnnstudio.training.preflight import Prepared, check_threads, prepare
 from cnnstudio.training.recipe import Recipe
 from cnnstudio.training.trainer import train_prepared
 
 _MOST_SNAPSHOTS = 200
-_FREE_ON_RESUME = {"name", "epochs"}
-"""What of the recipe may be another when a run goes on."""
-
 
 def start_run(
     network: Network,
@@ -67,11 +67,13 @@ def start_run(
     emit: Callable[[Event], None] = lambda event: None,
     probes: Sequence[Probe] = (),
     resume: bool = False,
+    interval: Interval = DEFAULT,
 ) -> Finished:
     """Trains the network and writes the run into `folder`, by default a new one among the user's runs.
 
     `source` is the name or folder by which the pictures are found again, where that is not the data set's
-    name. With `resume` the run that is in `folder` goes on. Ctrl+C and SIGTERM stop it in good order. What
+    name. With `resume` the run that is in `folder` goes on. Ctrl+C and SIGTERM stop it in good order, at the
+    step that it is in, from which it can go on. `interval` is how often it is saved besides. What
     cannot be started raises a UserError (TrainingError, DeviceError, DataError, RunError, CheckpointError)
     before anything is written.
     """
@@ -95,6 +97,8 @@ def start_run(
             probes=probes,
             resume=resume,
             after_epoch=recorder.after_epoch,
+            interval=interval,
+            before_saving=recorder.make_sure,
         )
 
 
@@ -109,6 +113,7 @@ class RunRecorder:
         self._about = {"id": folder.name, **about}
         self._forward = forward
         self._context = ExitStack()
+        self._lock = RunLock(folder)
         self._log = EventLog(folder / EVENTS_FILE, self._warn)
         shown = min(SHOWN, len(prepared.examples))
         self._shown = prepared.examples.rows(np.arange(shown))
@@ -122,7 +127,7 @@ class RunRecorder:
         self._made = not exists(self.folder)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._context.enter_context(RunLock(self.folder))
+            self._context.enter_context(self._lock)
             if not exists(self.folder / RUN_FILE):
                 self._write_description()
         except BlockingIOError:
@@ -143,6 +148,30 @@ class RunRecorder:
         self._context.close()
         if self._made and not self._begun:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def make_sure(self) -> None:
+        """Makes the folder anew where somebody deleted it.
+
+        Raises FileError or RunError where the place cannot be written, or is another run's now.
+        """
+        if exists(self.folder / RUN_FILE) and self._lock.is_in_place:
+            return
+        try:
+            said = self._log.said()
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock.take_anew()
+        except BlockingIOError:
+            raise FileError(f"Another program writes a run to {self.folder} now.") from None
+        except OSError as error:
+            raise FileError(f"Cannot write {self.folder}: {error.strerror or error}.") from None
+        if exists(self.folder / RUN_FILE):
+            if Run.open(self.folder).about.get("created") != self._about["created"]:
+                raise FileError(f"There is another run in {self.folder} now.")
+            return
+        write_atomically(self.folder / EVENTS_FILE, said)
+        self._log.reopen()
+        self._write_description()
+        self._warn(f"The run's folder was gone; it was made anew: {self.folder}.")
 
     def emit(self, event: Event) -> None:
         """Writes the event down and hands it on."""
@@ -168,7 +197,7 @@ class RunRecorder:
 
     def _begin(self, started: Started) -> None:
         self._begun = True
-        forget_after(self.folder / EVENTS_FILE, started.first_epoch - 1)
+        forget_after(self.folder / EVENTS_FILE, started.steps_done, started.first_epoch - 1)
         self._context.enter_context(self._log)
         self._about |= {"threads": started.threads, "parameters": started.parameters}
         self._write_description()
@@ -183,8 +212,9 @@ class RunRecorder:
             "best_epoch": finished.best_epoch,
         }
         try:
+            self.make_sure()
             write_json(self.folder / RUN_FILE, self._about)
-        except FileError as error:
+        except UserError as error:
             self._warn(f"How the run ended could not be written. {error}")
 
     def _write_description(self) -> None:
@@ -266,9 +296,9 @@ def _resumable(folder: Path | None, prepared: Prepared, about: dict[str, Any]) -
         raise RunError(f"The run in {folder} trains another design, so it cannot go on with this one.")
     if run.dataset_fingerprint != about["data"]["fingerprint"]:
         raise RunError(f"The run in {folder} was trained with other pictures, so it cannot go on with these.")
-    for field in fields(Recipe):
+    for field in parameters(Recipe):
         before, now = getattr(run.recipe, field.name), getattr(prepared.recipe, field.name)
-        if before != now and field.name not in _FREE_ON_RESUME:
+        if before != now and field.name not in ADJUSTABLE:
             raise RunError(
                 f"{field.name}: the run in {folder} was trained with {before}, so it cannot go on with {now}."
             )

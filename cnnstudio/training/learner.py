@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cnnstudio.training.averaging import WeightAverage, make_average
 from cnnstudio.training.model import Model
+from cnnstudio.training.optimizer_memory import memory_of, restore_memory
 from cnnstudio.training.optimizers import make_optimizer
 from cnnstudio.training.penalty import add_gradients, penalties
 from cnnstudio.training.recipe import Recipe
@@ -22,10 +27,45 @@ class Learner:
 
     def __init__(self, model: Model, recipe: Recipe) -> None:
         self.model = model
-        self.optimizer = make_optimizer(recipe, model)
+        self.average: WeightAverage | None = None
+        self._adopt(recipe)
+        self._penalties = penalties(model)
+
+    def _adopt(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.optimizer = make_optimizer(recipe, self.model)
         self._smoothing = recipe.label_smoothing
         self._part = part_size(recipe.batch_size, recipe.accumulate)
-        self._penalties = penalties(model)
+
+    def begin_average(self, steps: int) -> None:
+        """Takes the average that the recipe asks for from here on, in a run of so many steps."""
+        self.average = make_average(self.recipe, self.model, steps)
+
+    def adopt(self, recipe: Recipe, steps: int) -> None:
+        """Goes on by another recipe, with all that is remembered of the weights."""
+        memory = {name: value.clone() for name, value in self.memory().items()}
+        self._adopt(recipe)
+        self.begin_average(steps)
+        self.restore(memory)
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Inside, the model has the weights that count: the average's, where there is one."""
+        return self.average.in_model() if self.average else nullcontext()
+
+    def weights(self) -> dict[str, Tensor]:
+        """The weights that count, by their names in the model."""
+        return self.average.weights() if self.average else dict(self.model.state_dict())
+
+    def memory(self) -> dict[str, Tensor]:
+        """What it takes to go on beside the model's own weights; `restore` takes it."""
+        average = self.average.tensors() if self.average else {}
+        return {**memory_of(self.optimizer, self.model), **average}
+
+    def restore(self, memory: Mapping[str, Tensor]) -> None:
+        """Goes back to what `memory` gave; what is not there starts afresh."""
+        restore_memory(self.optimizer, self.model, memory)
+        if self.average:
+            self.average.restore(memory)
 
     def backward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Adds the gradients of a batch; gives its mean loss, and how many of its pictures were right.
@@ -45,7 +85,7 @@ class Learner:
         loss = F.cross_entropy(logits, labels, label_smoothing=self._smoothing)
         with torch.no_grad():
             plain = F.cross_entropy(logits, labels) if self._smoothing else loss.detach()
-            right = (logits.argmax(1) == labels).sum()
+            right = (logits.argmax(1) == _most(labels)).sum()
         if share == 1.0:
             loss.backward()
             return plain, right
@@ -56,8 +96,17 @@ class Learner:
         """Makes the step, and forgets the gradients."""
         if self._penalties:
             add_gradients(self._penalties)
+        if self.recipe.clip_norm:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
+        if self.average:
+            self.average.update()
+
+
+def _most(labels: Tensor) -> Tensor:
+    """The class of each picture, (n,); of mixed pictures, (n, classes), the one with the largest share."""
+    return labels.argmax(1) if labels.ndim > 1 else labels
 
 
 def part_size(batch_size: int, accumulate: int) -> int:

@@ -22,7 +22,9 @@ from tests.training.listening import Listener, stop_at
 from tests.training.networks import network, tiny
 from tests.training.pictures import colours
 
-RECIPE = Recipe("test", epochs=5, batch_size=16, learning_rate=0.02, flip=True, shift=1, label_smoothing=0.1)
+RECIPE = Recipe(
+    "test", epochs=5, batch_size=16, learning_rate=0.02, flip="random", shift=1, label_smoothing=0.1
+)
 DATA = colours(noise=120)
 
 
@@ -47,12 +49,11 @@ def scores(heard: Listener) -> list[object]:
 def test_a_resumed_run_gives_the_very_same_bits(optimizer: str, schedule: str, tmp_path: Path) -> None:
     recipe = RECIPE.replace(optimizer=optimizer, schedule=schedule, weight_decay=0.01)
     whole = run(tmp_path / "whole", recipe)
-    # In the middle of the third epoch, so that what it had learnt of it is thrown away.
     first = run(tmp_path / "parts", recipe, stop_step=15)
     second = run(tmp_path / "parts", recipe, resume=True)
     assert len(scores(first)) == 2
     assert scores(first) + scores(second) == scores(whole)
-    assert second.losses() == whole.losses()[12:]
+    assert first.losses() + second.losses() == whole.losses()
     assert second.of(Finished)[0].test == whole.of(Finished)[0].test
     assert second.of(Finished)[0].best_epoch == whole.of(Finished)[0].best_epoch
     for name in ("last", "best"):
@@ -69,10 +70,14 @@ def test_the_clock_goes_on_too(tmp_path: Path) -> None:
     assert second.of(EpochEnded)[0].seconds > first.of(EpochEnded)[-1].seconds
 
 
-def test_resuming_where_no_epoch_ended_starts_anew(tmp_path: Path) -> None:
+def test_a_run_goes_on_before_its_first_epoch_ended(tmp_path: Path) -> None:
     whole = run(tmp_path / "whole", RECIPE)
-    run(tmp_path / "parts", RECIPE, stop_step=3)
-    assert scores(run(tmp_path / "parts", RECIPE, resume=True)) == scores(whole)
+    first = run(tmp_path / "parts", RECIPE, stop_step=3)
+    second = run(tmp_path / "parts", RECIPE, resume=True)
+    assert first.losses() + second.losses() == whole.losses()
+    assert scores(second) == scores(whole)
+    started = second.of(Started)[0]
+    assert (started.first_epoch, started.steps_done) == (1, len(first.losses()))
 
 
 def test_resuming_what_is_complete_only_tells_the_result(tmp_path: Path) -> None:
@@ -86,10 +91,12 @@ def test_a_damaged_last_checkpoint_is_passed_over_for_the_one_before(tmp_path: P
     whole = run(tmp_path / "whole", RECIPE)
     first = run(tmp_path / "parts", RECIPE, stop_step=21)
     assert len(scores(first)) == 3
-    (tmp_path / "parts/checkpoints/epoch-00003.state.safetensors").write_bytes(b"spoilt")
+    (spoilt,) = (tmp_path / "parts/checkpoints").glob("step-*.state.safetensors")
+    spoilt.write_bytes(b"spoilt")
     second = run(tmp_path / "parts", RECIPE, resume=True)
-    assert "epoch-00003.state.safetensors is not what was written" in second.of(Warned)[0].message
-    assert scores(second) == scores(whole)[2:]
+    assert f"{spoilt.name} is not what was written" in second.of(Warned)[0].message
+    assert scores(second) == scores(whole)[3:]
+    assert second.losses() == whole.losses()[18:]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +107,11 @@ def test_a_damaged_last_checkpoint_is_passed_over_for_the_one_before(tmp_path: P
             RECIPE,
             "belongs to another design",
         ),
-        (tiny(dropout=True), RECIPE.replace(optimizer="sgd"), "written with the optimizer Adam, not SGD"),
+        (
+            tiny(dropout=True),
+            RECIPE.replace(optimizer="sgd"),
+            "optimizer: the checkpoint was written with adam, so the run cannot go on with sgd",
+        ),
     ],
     ids=["design", "optimizer"],
 )

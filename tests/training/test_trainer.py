@@ -62,7 +62,9 @@ def test_it_learns_what_can_be_learnt() -> None:
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "one_cycle"])
 def test_every_optimizer_and_schedule_lowers_the_loss(optimizer: str, schedule: str) -> None:
     heard = Listener()
-    recipe = RECIPE.replace(optimizer=optimizer, schedule=schedule, weight_decay=0.001, flip=True, shift=1)
+    recipe = RECIPE.replace(
+        optimizer=optimizer, schedule=schedule, weight_decay=0.001, flip="random", shift=1
+    )
     train(tiny(), colours(), recipe, emit=heard)
     assert heard.losses()[-1] < heard.losses()[0]
 
@@ -110,7 +112,7 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another() -> None:
     runs = []
     for seed in (3, 3, 4):
         heard = Listener()
-        train(tiny(dropout=True), colours(), RECIPE.replace(seed=seed, flip=True, shift=1), emit=heard)
+        train(tiny(dropout=True), colours(), RECIPE.replace(seed=seed, flip="random", shift=1), emit=heard)
         runs.append(heard.losses())
     assert runs[0] == runs[1]
     assert runs[0] != runs[2]
@@ -207,7 +209,7 @@ def test_stop_in_the_first_epoch_keeps_what_was_learnt(tmp_path: Path) -> None:
     )
     checkpoints = Checkpoints(tmp_path / "checkpoints")
     restore_weights(build_model(tiny()), checkpoints.load("best").weights)
-    assert "last" not in checkpoints
+    assert checkpoints.load("last").info["batch"] >= 3
 
 
 def test_a_stopped_run_does_not_start_a_test_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -377,7 +379,7 @@ def test_a_checkpoint_that_cannot_be_written_is_a_warning(tmp_path: Path) -> Non
     heard = Listener()
     finished = train(tiny(), colours(), RECIPE, emit=heard, folder=tmp_path)
     assert (finished.outcome, finished.best_epoch is not None) == ("completed", True)
-    assert len(heard.of(Warned)) == 2
+    assert len(heard.of(Warned)) == 1
     assert "could not be saved; the run goes on" in heard.of(Warned)[0].message
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cnnstudio.design.network import Network
     from cnnstudio.training.control import Control
     from cnnstudio.training.events import Event
+    from cnnstudio.training.interval import Interval
     from cnnstudio.training.recipe import Recipe
 
 
@@ -47,11 +48,18 @@ class Train(Command):
             "--run", type=Path, metavar="FOLDER", help="the run's folder (default: a new one)"
         )
         parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
+        parser.add_argument(
+            "--checkpoint-every",
+            metavar="N",
+            help="save after so many steps, or seconds as in 30s, besides the ends of epochs "
+            "(default: 30s, or later where saving would take more than a hundredth of the time)",
+        )
         add_json_option(parser)
 
     def run(self, options: argparse.Namespace) -> int:
         if options.resume and options.run is None:
             raise UsageError("--resume needs --run FOLDER, the run that goes on")
+        interval = _interval(options.checkpoint_every)
         network = read_design_argument(options.design)
         _require_trainable(network)
         recipe, data = _recipe_and_data(options)
@@ -60,7 +68,7 @@ class Train(Command):
             raise UsageError(
                 f"{source.title} is not on this machine yet: cnnstudio data download {source.name}"
             )
-        return _train(options, network, recipe, source)
+        return _train(options, network, recipe, source, interval)
 
 
 def _add_recipe_options(parser: Parser) -> None:
@@ -122,7 +130,18 @@ def _source(data: str | None) -> Source:
     return cifar10 if cifar10.available() else find_source("shapes")
 
 
-def _train(options: argparse.Namespace, network: Network, recipe: Recipe, source: Source) -> int:
+def _interval(text: str | None) -> Interval:
+    from cnnstudio.training.interval import DEFAULT, Interval, IntervalError
+
+    try:
+        return DEFAULT if text is None else Interval.parse(text)
+    except IntervalError as error:
+        raise UsageError(f"--checkpoint-every: {error}") from None
+
+
+def _train(
+    options: argparse.Namespace, network: Network, recipe: Recipe, source: Source, interval: Interval
+) -> int:
     from cnnstudio.cli.training_output import printer
     from cnnstudio.data.progress import Cancelled
     from cnnstudio.runs.recorder import start_run
@@ -148,6 +167,7 @@ def _train(options: argparse.Namespace, network: Network, recipe: Recipe, source
         control=control,
         emit=_until_nobody_reads(printer(options.json), control),
         resume=options.resume,
+        interval=interval,
     )
     return {"completed": DONE, "stopped": STOPPED, "failed": FAILED}[finished.outcome]
 
