@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import NoneType, UnionType
-from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
 from cnnstudio.layers.errors import UserError
 
@@ -251,7 +251,7 @@ def _to_json(value: Any) -> Any:
 
 def _from_json(value: Any, kind: Any) -> Any:
     """The value as the field's kind. Raises TypeError, KeyError or OverflowError."""
-    if get_origin(kind) is UnionType:
+    if get_origin(kind) in (UnionType, Union):
         if value is None:
             return None
         (kind,) = (each for each in get_args(kind) if each is not NoneType)
