@@ -310,7 +310,9 @@ class _Training:
         self.meter.flush()
         scores, rate = self.meter.epoch_scores(), self.meter.epoch_rate()
         with self.learner.averaged():
-            validation = mean_scores(self.model, self.validation.epoch(0), self.control.stop.is_set)
+            validation = mean_scores(
+                self.model, self.validation.epoch(0), self.control.stop.is_set, self.recipe.test_time_flip
+            )
         if validation is None:
             raise _Stopped
         # A last step that went too far shows in the weights before it shows in a loss.
@@ -459,4 +461,5 @@ class _Training:
         restore_weights(self.model, best.weights)
         hurry = outcome == "stopped" and not self.control.stop_after_epoch.is_set()
         cancelled = past(time.monotonic() + _LAST_LOOK) if hurry else self.control.stop.is_set
-        return mean_scores(self.model, self.prepared.unshuffled(self.prepared.test).epoch(0), cancelled)
+        batches = self.prepared.unshuffled(self.prepared.test).epoch(0)
+        return mean_scores(self.model, batches, cancelled, self.recipe.test_time_flip)

@@ -32,7 +32,7 @@ from tests.training.networks import network, tiny
 @pytest.mark.parametrize(("rising", "start"), [(None, 0.04), (0.5, 0.1)])
 def test_one_cycle_is_torchs(steps: int, rising: float | None, start: float) -> None:
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-    own = {} if rising is None else {"pct_start": rising, "div_factor": 1 / start}
+    own: dict[str, Any] = {} if rising is None else {"pct_start": rising, "div_factor": 1 / start}
     schedule = OneCycleLR(optimizer, 0.05, total_steps=steps, cycle_momentum=False, **own)
     rates = []
     for _ in range(steps):
@@ -61,7 +61,7 @@ def schedules_of_torch(make: Callable[[Optimizer], LRScheduler], steps: int) -> 
     schedule = make(optimizer)
     rates = []
     for _ in range(steps):
-        rates.append(schedule.get_last_lr()[0])
+        rates.append(float(schedule.get_last_lr()[0]))
         optimizer.step()
         schedule.step()
     return rates
