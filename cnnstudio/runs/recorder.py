@@ -23,11 +23,11 @@ from cnnstudio.design.analysis import analyse
 from cnnstudio.design.file import write_design
 from cnnstudio.design.network import Network
 from cnnstudio.files import FileError, exists, is_folder, write_atomically, write_json
-from cnnstudio.insight.feature_maps import look
+from cnnstudio.insight.feature_maps import FeatureMaps, look
 from cnnstudio.layers.errors import UserError
 from cnnstudio.layers.params import parameters
 from cnnstudio.runs.errors import RunError
-from cnnstudio.runs.event_log import EventLog, forget_after
+from cnnstudio.runs.event_log import EventLog, forget_after, read_events
 from cnnstudio.runs.lock import LOCK_FILE, RunLock
 from cnnstudio.runs.run import (
     DESIGN_FILE,
@@ -44,7 +44,8 @@ from cnnstudio.runs.snapshots import limits, snapshot_path, write_snapshot
 from cnnstudio.training.adjusting import ADJUSTABLE
 from cnnstudio.training.control import Control, Probe
 from cnnstudio.training.device import device_title
-from cnnstudio.training.events import Event, Finished, Started, Warned
+from cnnstudio.training.diagnosis import Diagnosis
+from cnnstudio.training.events import Event, Finished, Started, UnitsChecked, Warned
 from cnnstudio.training.examples import SHOWN
 from cnnstudio.training.interval import DEFAULT, Interval
 from cnnstudio.training.model import Model
@@ -121,6 +122,7 @@ class RunRecorder:
         self._most, self._side = limits(shapes, shown)
         self._snapshot_every = -(-prepared.recipe.epochs // _MOST_SNAPSHOTS)
         self._snapshots_fail = False
+        self._diagnosis = Diagnosis(prepared.recipe, prepared.network)
         self._made = self._begun = False
 
     def __enter__(self) -> Self:
@@ -174,7 +176,11 @@ class RunRecorder:
         self._warn(f"The run's folder was gone; it was made anew: {self.folder}.")
 
     def emit(self, event: Event) -> None:
-        """Writes the event down and hands it on."""
+        """Writes the event down and hands it on, with what is recognised in it."""
+        for each in self._diagnosis.followed(event):
+            self._emit(each)
+
+    def _emit(self, event: Event) -> None:
         if isinstance(event, Started):
             self._begin(event)
         elif isinstance(event, Finished):
@@ -188,6 +194,7 @@ class RunRecorder:
             return
         examples = self._prepared.examples.images
         maps = look(model, examples, shown=range(len(self._shown)), most=self._most, side=self._side)
+        self.emit(_units(epoch, maps))
         try:
             write_snapshot(snapshot_path(self.folder, epoch), maps, self._shown)
         except FileError as error:
@@ -198,6 +205,9 @@ class RunRecorder:
     def _begin(self, started: Started) -> None:
         self._begun = True
         forget_after(self.folder / EVENTS_FILE, started.steps_done, started.first_epoch - 1)
+        for event in read_events(self.folder / EVENTS_FILE)[0]:
+            # What was said before an interruption is not said again.
+            self._diagnosis.followed(event)
         self._context.enter_context(self._log)
         self._about |= {"threads": started.threads, "parameters": started.parameters}
         self._write_description()
@@ -257,6 +267,13 @@ def _description(prepared: Prepared, dataset: Dataset, source: str) -> dict[str,
         "mean": list(prepared.mean),
         "std": list(prepared.std),
     }
+
+
+def _units(epoch: int, maps: Sequence[FeatureMaps]) -> UnitsChecked:
+    """What the maps say of each layer's units, which is the same for all pictures."""
+    layers = {each.node_id: each for each in maps}
+    dead, total = (len(each.dead) for each in layers.values()), (len(each.maps) for each in layers.values())
+    return UnitsChecked(epoch, tuple(layers), tuple(dead), tuple(total))
 
 
 def _now() -> str:

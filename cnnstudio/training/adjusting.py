@@ -12,7 +12,7 @@ from cnnstudio.training.recipe import Recipe, RecipeError
 
 AUGMENTATION = frozenset(field.name for field in fields(Augmentation))
 
-ADJUSTABLE = frozenset({"epochs", "learning_rate", "weight_decay", "patience"}) | AUGMENTATION
+ADJUSTABLE = frozenset({"epochs", "accumulate", "learning_rate", "weight_decay", "patience"}) | AUGMENTATION
 """Fields that mean the same for a run that has begun as for one that has not."""
 
 

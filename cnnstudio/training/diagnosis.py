@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator
+from statistics import mean, stdev
 
 from cnnstudio.design.network import Network
 from cnnstudio.layers.errors import ParameterError
@@ -134,9 +135,9 @@ class Diagnosis:
         steps, chance = self._steps, self._chance
         if not chance or steps.count < _ENOUGH_STEPS:
             return
-        if steps.mean > _ABOVE_CHANCE * max(chance, steps.first):
+        if steps.now > _ABOVE_CHANCE * max(chance, steps.first):
             yield from self._too_high(
-                f"The loss rises instead of falling: from {steps.first:.2f} to {steps.mean:.2f}."
+                f"The loss rises instead of falling: from {steps.first:.2f} to {steps.now:.2f}."
             )
 
     def _look_at_epoch(self, ended: EpochEnded) -> Iterator[Diagnosed]:
@@ -165,7 +166,7 @@ class Diagnosis:
         seen = f"Nothing is learnt: a loss of {ended.train.loss:.2f} is no better than guessing."
         if steps.highest > _SPIKE * max(self._chance, steps.first):
             yield from self._too_high(f"{seen} Single steps came to {steps.highest:.1f}.")
-        elif abs(steps.mean - steps.first) <= _STILL * steps.first:
+        elif steps.stand_still:
             words = f"{seen} It hardly moves from step to step: the learning rate looks too low."
             yield from self._say("rate_too_low", words)
 
@@ -239,13 +240,11 @@ def _with(recipe: Recipe, event: Adjusted) -> Recipe:
 
 
 class _Steps:
-    """The losses of the steps of an epoch: that of the beginning, the running mean, and the highest."""
+    """The losses of the steps of an epoch."""
 
     def __init__(self, first: float | None = None) -> None:
-        self.count = 0
-        self.highest = 0.0
+        self._losses: list[float] = []
         self._first = first
-        self._early: list[float] = []
         self._sum = self._weight = 0.0
 
     def next(self) -> _Steps:
@@ -253,21 +252,33 @@ class _Steps:
         return _Steps(self.first)
 
     def add(self, losses: tuple[float, ...]) -> None:
+        self._losses += losses
         for loss in losses:
-            self.count += 1
-            self.highest = max(self.highest, loss)
-            if len(self._early) < _FIRST:
-                self._early.append(loss)
             self._sum = _SMOOTHING * self._sum + (1 - _SMOOTHING) * loss
             self._weight = _SMOOTHING * self._weight + (1 - _SMOOTHING)
 
     @property
-    def first(self) -> float:
-        """The mean loss of the run's first steps."""
-        if self._first is not None:
-            return self._first
-        return sum(self._early) / len(self._early) if self._early else 0.0
+    def count(self) -> int:
+        return len(self._losses)
 
     @property
-    def mean(self) -> float:
+    def first(self) -> float:
+        """The mean loss of the run's first steps."""
+        return mean(self._losses[:_FIRST] or [0.0]) if self._first is None else self._first
+
+    @property
+    def now(self) -> float:
+        """The running mean."""
         return self._sum / self._weight if self._weight else 0.0
+
+    @property
+    def highest(self) -> float:
+        return max(self._losses, default=0.0)
+
+    @property
+    def stand_still(self) -> bool:
+        """Whether the last quarter is as the first, give or take what small batches differ by chance."""
+        quarter = len(self._losses) // 4
+        early, late = mean(self._losses[:quarter]), mean(self._losses[-quarter:])
+        chance = 2 * stdev(self._losses) * math.sqrt(2 / quarter)
+        return abs(late - early) <= _STILL * early + chance

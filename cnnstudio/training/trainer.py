@@ -36,7 +36,7 @@ from cnnstudio.training.events import (
 from cnnstudio.training.interval import DEFAULT, Clock, Interval
 from cnnstudio.training.keeper import Keeper, Position, all_finite
 from cnnstudio.training.learner import Learner
-from cnnstudio.training.memory import is_out_of_memory, keeping_freed_memory
+from cnnstudio.training.memory import give_back_memory, is_out_of_memory, keeping_freed_memory
 from cnnstudio.training.meter import NOTHING, Meter, NotFiniteError, Stopwatch
 from cnnstudio.training.model import Model
 from cnnstudio.training.optimizers import learning_rates, set_learning_rate
@@ -118,7 +118,11 @@ def train_prepared(
             raise
         if resume:
             training.restore()
-        return training.run()
+        finished = training.run()
+        if finished.cause == "memory":
+            del training
+            give_back_memory(prepared.device)
+        return finished
 
 
 class _Training:
@@ -279,7 +283,7 @@ class _Training:
             self.cause = "memory"
             return "failed", (
                 f"The memory ran out at step {self.step + 1:,}: take smaller batches than "
-                f"{self.recipe.batch_size:,}, or fewer filters or units."
+                f"{self.recipe.batch_size:,}, more parts of a batch, or fewer filters or units."
             )
 
     def _epochs(self) -> tuple[Outcome, str]:
