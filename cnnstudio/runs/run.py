@@ -19,7 +19,8 @@ from cnnstudio.runs.event_log import read_events
 from cnnstudio.runs.lock import is_held
 from cnnstudio.runs.snapshots import Snapshot, snapshot_epochs, snapshot_path
 from cnnstudio.training.events import EpochEnded, Event, Scores
-from cnnstudio.training.recipe import Recipe, RecipeError, read_recipe
+from cnnstudio.training.recipe import Recipe, RecipeError
+from cnnstudio.training.recipe_files import read_recipe
 
 if TYPE_CHECKING:
     from cnnstudio.training.model import Model

@@ -6,15 +6,12 @@ Where it is trained, device and threads, is a setting of the run and not of the 
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from cnnstudio.data.augmentation import BORDERS, FLIPS, Augmentation
-from cnnstudio.files import FileError, read_json
 from cnnstudio.layers.errors import ParameterError, UserError
 from cnnstudio.layers.params import (
     Choice,
@@ -31,6 +28,9 @@ from cnnstudio.layers.params import (
 
 FORMAT = "cnnstudio.recipe"
 VERSION = 1
+UNNAMED = "custom"
+"""The name of a recipe that was changed and not kept."""
+
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "muon")
 SCHEDULES = ("constant", "step", "cosine", "one_cycle", "linear")
 _SLOTS: Mapping[str, int] = MappingProxyType({"adam": 2, "adamw": 2, "rmsprop": 2, "muon": 1})
@@ -39,14 +39,13 @@ _WITH_MOMENTUM = ("sgd", "rmsprop", "muon")
 
 FIELD_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "Run": ("epochs", "patience", "batch_size", "accumulate", "validation_share", "seed"),
-        "Optimizer": (
-            *("optimizer", "learning_rate", "momentum"),
-            *("weight_decay", "clip_norm", "norm_bias_rate"),
+        "Basics": (
+            *("epochs", "batch_size", "optimizer", "learning_rate"),
+            *("schedule", "validation_share", "patience", "seed"),
         ),
-        "Schedule": (
-            *("schedule", "warm_up", "warm_up_start"),
-            *("final_rate", "step_epochs", "step_factor"),
+        "Steps": (
+            *("momentum", "weight_decay", "clip_norm", "norm_bias_rate", "accumulate"),
+            *("warm_up", "warm_up_start", "final_rate", "step_epochs", "step_factor"),
         ),
         "Pictures": (
             *("flip", "shift", "shift_border", "crop", "cutout"),
@@ -77,7 +76,7 @@ class _Flip(Choice):
 class Recipe:
     """Optimizer, learning rate, batches and augmentation. Raises RecipeError for a value out of range."""
 
-    name: str = "custom"
+    name: str = UNNAMED
 
     epochs: int = integer(10, maximum=10_000, help="times that all training pictures are seen")
     patience: int = integer(
@@ -240,7 +239,7 @@ class Recipe:
             raise RecipeError(
                 f"version: this recipe is of version {version}; this program reads up to {VERSION}, so update"
             )
-        name = content.get("name", "custom")
+        name = content.get("name", UNNAMED)
         values = {key: value for key, value in content.items() if key not in ("format", "version", "name")}
         try:
             return cls(shorten(name, 100) if isinstance(name, str) else name, **values_from_json(cls, values))
@@ -298,21 +297,3 @@ learns to the end, biases of normalisations do not decay, and pictures are not s
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType({"studio": STUDIO, "lesson": LESSON, "fast-gpu": FAST_GPU})
 """By name; the default first."""
-
-
-def read_recipe(name_or_path: str | Path) -> Recipe:
-    """A recipe by its name, or from a file. Raises RecipeError."""
-    if str(name_or_path) in RECIPES:
-        return RECIPES[str(name_or_path)]
-    if not os.path.exists(name_or_path):
-        names = ", ".join(RECIPES)
-        raise RecipeError(
-            f"there is no recipe and no file “{shorten(str(name_or_path))}”; the recipes are {names}"
-        )
-    path = Path(name_or_path)
-    try:
-        return Recipe.from_json(read_json(path))
-    except FileError as error:
-        raise RecipeError(str(error)) from None
-    except RecipeError as error:
-        raise RecipeError(f"{path.name}: {error}") from None

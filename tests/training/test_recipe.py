@@ -17,8 +17,8 @@ from cnnstudio.training.recipe import (
     STUDIO,
     Recipe,
     RecipeError,
-    read_recipe,
 )
+from cnnstudio.training.recipe_files import read_recipe
 
 
 def test_the_lesson_is_the_lesson_to_the_letter() -> None:

@@ -40,7 +40,9 @@ class Train(Command):
             help="data set (default: CIFAR-10 where it is ready, else Shapes)",
         )
         parser.add_argument(
-            "--recipe", metavar="NAME or FILE", help="studio (the default), lesson or a recipe file"
+            "--recipe",
+            metavar="NAME or FILE",
+            help="studio (the default), lesson, fast-gpu, one of your own or a file",
         )
         _add_recipe_options(parser)
         add_device_options(parser)
@@ -74,10 +76,14 @@ class Train(Command):
 def _add_recipe_options(parser: Parser) -> None:
     """One option for each field of a recipe, with its own help and range."""
     from cnnstudio.layers.params import Flag, parameters
-    from cnnstudio.training.recipe import Recipe
+    from cnnstudio.training.recipe import FIELD_GROUPS, Recipe
 
-    group = parser.add_argument_group("in place of what the recipe says")
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for title, names in FIELD_GROUPS.items():
+        group = parser.add_argument_group(f"in place of what the recipe says: {title.lower()}")
+        groups |= dict.fromkeys(names, group)
     for parameter in parameters(Recipe):
+        group = groups[parameter.name]
         name, words = f"--{parameter.name.replace('_', '-')}", parameter.help.replace("%", "%%")
         if isinstance(parameter, Flag):
             group.add_argument(name, action=argparse.BooleanOptionalAction, help=words)
@@ -108,7 +114,8 @@ def _recipe_and_data(options: argparse.Namespace) -> tuple[Recipe, str | None]:
     """What was asked for; a run that goes on keeps its own recipe and data where nothing else is said."""
     from cnnstudio.layers.params import parameters
     from cnnstudio.runs.run import Run
-    from cnnstudio.training.recipe import Recipe, read_recipe
+    from cnnstudio.training.recipe import Recipe
+    from cnnstudio.training.recipe_files import read_recipe
 
     data = options.data
     if options.resume:
