@@ -123,6 +123,7 @@ class RunRecorder:
         self._snapshot_every = -(-prepared.recipe.epochs // _MOST_SNAPSHOTS)
         self._snapshots_fail = False
         self._diagnosis = Diagnosis(prepared.recipe, prepared.network)
+        self._lost = ""
         self._made = self._begun = False
 
     def __enter__(self) -> Self:
@@ -156,6 +157,8 @@ class RunRecorder:
 
         Raises FileError or RunError where the place cannot be written, or is another run's now.
         """
+        if self._lost:
+            raise FileError(self._lost)
         if exists(self.folder / RUN_FILE) and self._lock.is_in_place:
             return
         try:
@@ -167,9 +170,10 @@ class RunRecorder:
         except OSError as error:
             raise FileError(f"Cannot write {self.folder}: {error.strerror or error}.") from None
         if exists(self.folder / RUN_FILE):
-            if Run.open(self.folder).about.get("created") != self._about["created"]:
-                raise FileError(f"There is another run in {self.folder} now.")
-            return
+            if Run.open(self.folder).about.get("created") == self._about["created"]:
+                return
+            self._lost = f"There is another run in {self.folder} now."
+            raise FileError(self._lost)
         write_atomically(self.folder / EVENTS_FILE, said)
         self._log.reopen()
         self._write_description()
@@ -244,7 +248,8 @@ def _description(prepared: Prepared, dataset: Dataset, source: str) -> dict[str,
         "version": VERSION,
         "name": prepared.network.name,
         "status": "running",
-        "created": _now(),
+        # So exact that it tells this run from any other in the same folder.
+        "created": _now("microseconds"),
         "versions": {
             "cnnstudio": cnnstudio.__version__,
             "python": platform.python_version(),
@@ -276,8 +281,8 @@ def _units(epoch: int, maps: Sequence[FeatureMaps]) -> UnitsChecked:
     return UnitsChecked(epoch, tuple(layers), tuple(dead), tuple(total))
 
 
-def _now() -> str:
-    return datetime.now().astimezone().isoformat(timespec="seconds")
+def _now(timespec: str = "seconds") -> str:
+    return datetime.now().astimezone().isoformat(timespec=timespec)
 
 
 def _new_folder(name: str) -> Path:

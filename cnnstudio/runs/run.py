@@ -129,6 +129,14 @@ class Run:
         return str(self._get("data", dict).get("fingerprint", ""))
 
     @property
+    def test_pictures(self) -> int:
+        """How many pictures it was tested on; 0 where that was not noted."""
+        found = self._get("data", dict).get("test", 0)
+        if type(found) is not int:
+            raise self._damaged("data")
+        return found
+
+    @property
     def classes(self) -> tuple[str, ...]:
         found = self._get("classes", list)
         if not all(isinstance(name, str) for name in found):

@@ -81,8 +81,8 @@ def test_a_place_that_another_run_has_taken_is_left_to_it(tmp_path: Path) -> Non
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    found = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in found if "snapshots" not in path.parts}
+    paths = [path for path in folder.rglob("*") if path.is_file() and "snapshots" not in path.parts]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows deletes no file that is open")
@@ -149,6 +149,7 @@ def test_the_record_goes_on_within_an_epoch(tmp_path: Path) -> None:
     )
     run(tmp_path / "parts", resume=True)
     events = Run.open(tmp_path / "parts").events()
-    assert [loss for event in events if isinstance(event, Progress) for loss in event.losses] == whole.losses()
+    losses = [loss for event in events if isinstance(event, Progress) for loss in event.losses]
+    assert losses == whole.losses()
     assert [event.epoch for event in events if isinstance(event, EpochEnded)] == [1, 2, 3]
     assert len([event for event in events if isinstance(event, Finished)]) == 1
