@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from cnnstudio.data.progress import Cancelled
-from cnnstudio.training import learning_rate_finder as finder
 from cnnstudio.training.learner import Learner
 from cnnstudio.training.learning_rate_finder import RateTest, find_learning_rate, range_test, rate_at
 from cnnstudio.training.preflight import Prepared, TrainingError, prepare
@@ -117,6 +116,6 @@ def test_memory_that_runs_out_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -
     def exhausted(self: Learner, *batch: object) -> None:
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
 
-    monkeypatch.setattr(finder.Learner, "backward", exhausted)
+    monkeypatch.setattr(Learner, "backward", exhausted)
     with pytest.raises(TrainingError, match=r"too little memory for batches of 16"):
         find_learning_rate(prepared(), threads=1)

@@ -10,7 +10,7 @@ from cnnstudio.training import measurement
 from cnnstudio.training.learner import Learner
 from cnnstudio.training.measurement import Measured, fitted_recipe, measure
 from cnnstudio.training.memory import PeakMemory
-from cnnstudio.training.preflight import Prepared, TrainingError, prepare
+from cnnstudio.training.preflight import Prepared, TrainingError, needed_memory, prepare
 from cnnstudio.training.recipe import Recipe
 from cnnstudio.training.trainer import train_prepared
 from tests.training.listening import Listener
@@ -124,7 +124,7 @@ def test_what_was_reckoned_is_tried_out(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_batch_for_which_there_is_not_the_memory_is_not_even_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = run_out(monkeypatch, beyond=1000)
-    needed = measurement.needed_memory
+    needed = needed_memory
     monkeypatch.setattr(
         measurement,
         "needed_memory",

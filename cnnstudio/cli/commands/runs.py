@@ -107,36 +107,15 @@ def _described(run: Run) -> list[tuple[str, str]]:
 
 
 def _compare(options: argparse.Namespace) -> None:
+    from cnnstudio.cli.comparison import Comparison
     from cnnstudio.runs.run import find_run
 
-    runs = [find_run(options.run), find_run(options.other)]
+    comparison = Comparison(find_run(options.run), find_run(options.other))
     if options.json:
-        print_json({"runs": [{**_facts(run), "recipe": run.recipe.to_json()} for run in runs]})
-        return
-    columns = [_compared(run) for run in runs]
-    rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
-    rows = [[*row, "" if row[1] == row[2] else "≠"] for row in rows]
-    print(table(["", runs[0].id, runs[1].id, ""], rows))
-
-
-def _compared(run: Run) -> dict[str, str]:
-    from cnnstudio.design.analysis import analyse
-    from cnnstudio.layers.params import parameters
-    from cnnstudio.training.recipe import Recipe
-
-    analysis = analyse(run.network)
-    history = run.history
-    recipe = {each.label: each.text(getattr(run.recipe, each.name)) for each in parameters(Recipe)}
-    return {
-        "Test accuracy": _test_accuracy(run),
-        "Best validation": percent(max(epoch.validation.accuracy for epoch in history)) if history else "",
-        "Epochs done": str(len(history)),
-        "Network": run.name,
-        "Parameters": f"{analysis.parameters:,}",
-        "Multiply-adds": f"{analysis.macs:,}",
-        "Data": run.dataset_name,
-        **recipe,
-    }
+        facts = [_facts(run) for run in comparison.runs]
+        print_json(comparison.to_json(facts))
+    else:
+        print(comparison.text())
 
 
 def _delete(options: argparse.Namespace) -> None:

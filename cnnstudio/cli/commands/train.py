@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from cnnstudio.cli.command import DONE, FAILED, STOPPED, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.output import LiveLine
 from cnnstudio.cli.reading import DESIGN_HELP, add_device_options, option_type, read_design_argument
+from cnnstudio.cli.trials import AUTO, add_trial_options, fitted, or_auto, try_out
 
 if TYPE_CHECKING:
     from cnnstudio.data.dataset import Dataset
     from cnnstudio.data.sources import Source
     from cnnstudio.design.network import Network
     from cnnstudio.training.control import Control
-    from cnnstudio.training.events import Event
+    from cnnstudio.training.events import Event, Finished
     from cnnstudio.training.interval import Interval
     from cnnstudio.training.recipe import Recipe
 
@@ -45,9 +46,16 @@ class Train(Command):
             help="studio (the default), lesson, fast-gpu, one of your own or a file",
         )
         _add_recipe_options(parser)
+        add_trial_options(parser)
         add_device_options(parser)
         parser.add_argument(
             "--run", type=Path, metavar="FOLDER", help="the run's folder (default: a new one)"
+        )
+        parser.add_argument(
+            "--seeds",
+            type=int,
+            metavar="N",
+            help="train N times with seeds in a row, and say mean and deviation of the results",
         )
         parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
         parser.add_argument(
@@ -61,6 +69,8 @@ class Train(Command):
     def run(self, options: argparse.Namespace) -> int:
         if options.resume and options.run is None:
             raise UsageError("--resume needs --run FOLDER, the run that goes on")
+        if options.resume and options.seeds is not None:
+            raise UsageError("--seeds trains new runs; to go on with one of them, leave --seeds away")
         interval = _interval(options.checkpoint_every)
         network = read_design_argument(options.design)
         _require_trainable(network)
@@ -88,8 +98,11 @@ def _add_recipe_options(parser: Parser) -> None:
         if isinstance(parameter, Flag):
             group.add_argument(name, action=argparse.BooleanOptionalAction, help=words)
         else:
-            kind = option_type(parameter)
-            group.add_argument(name, type=kind, metavar=_placeholder(parameter), help=words)
+            kind, shown = option_type(parameter), _placeholder(parameter)
+            if parameter.name == "batch_size":
+                kind, shown = or_auto(kind), "N or auto"
+                words += "; auto: the recipe's, in as many parts as the memory needs"
+            group.add_argument(name, type=kind, metavar=shown, help=words)
 
 
 def _placeholder(parameter: Any) -> str:
@@ -125,7 +138,7 @@ def _recipe_and_data(options: argparse.Namespace) -> tuple[Recipe, str | None]:
     else:
         recipe = read_recipe(options.recipe or "studio")
     given = {parameter.name: getattr(options, parameter.name) for parameter in parameters(Recipe)}
-    return recipe.replace(**{name: value for name, value in given.items() if value is not None}), data
+    return recipe.replace(**{name: value for name, value in given.items() if value not in (None, AUTO)}), data
 
 
 def _source(data: str | None) -> Source:
@@ -149,34 +162,48 @@ def _interval(text: str | None) -> Interval:
 def _train(
     options: argparse.Namespace, network: Network, recipe: Recipe, source: Source, interval: Interval
 ) -> int:
+    from cnnstudio.cli.repeated import check_seeds, train_seeds
     from cnnstudio.cli.training_output import printer
     from cnnstudio.data.progress import Cancelled
     from cnnstudio.runs.recorder import start_run
     from cnnstudio.runs.signals import stopping_on_signals
     from cnnstudio.training.control import Control
+    from cnnstudio.training.preflight import prepare
 
     control = Control()
     with stopping_on_signals(control):
         try:
             dataset = _load(source, control)
+            for note in dataset.notes:
+                print(f"{dataset.title}: {note}", file=sys.stderr)
+            if options.find_learning_rate or options.preflight or options.batch_size == AUTO:
+                prepared = prepare(network, dataset, recipe, options.device, check_memory=False)
+                if options.find_learning_rate or options.preflight:
+                    try_out(options, prepared, control.stop.is_set)
+                    return DONE
+                recipe = fitted(options, prepared, control.stop.is_set)
         except Cancelled:
             raise KeyboardInterrupt from None
-    for note in dataset.notes:
-        print(f"{dataset.title}: {note}", file=sys.stderr)
-    finished = start_run(
-        network,
-        dataset,
-        recipe,
-        folder=options.run,
-        source=_place_of(source),
-        device=options.device,
-        threads=options.threads,
-        control=control,
-        emit=_until_nobody_reads(printer(options.json), control),
-        resume=options.resume,
-        interval=interval,
-    )
-    return {"completed": DONE, "stopped": STOPPED, "failed": FAILED}[finished.outcome]
+
+    def train(recipe: Recipe, folder: Path | None) -> Finished:
+        return start_run(
+            network,
+            dataset,
+            recipe,
+            folder=folder,
+            source=_place_of(source),
+            device=options.device,
+            threads=options.threads,
+            control=control,
+            emit=_until_nobody_reads(printer(options.json), control),
+            resume=options.resume,
+            interval=interval,
+        )
+
+    if options.seeds is not None:
+        check_seeds(recipe, options.seeds)
+        return train_seeds(recipe, options.seeds, options.run, train, options.json)
+    return {"completed": DONE, "stopped": STOPPED, "failed": FAILED}[train(recipe, options.run).outcome]
 
 
 def _load(source: Source, control: Control) -> Dataset:
