@@ -41,17 +41,17 @@ FIELD_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "Basics": (
             *("epochs", "batch_size", "optimizer", "learning_rate"),
-            *("schedule", "validation_share", "patience", "seed"),
+            *("validation_share", "patience", "seed"),
         ),
+        "Schedule": ("schedule", "warm_up", "warm_up_start", "final_rate", "step_epochs", "step_factor"),
         "Steps": (
-            *("momentum", "weight_decay", "clip_norm", "norm_bias_rate", "accumulate"),
-            *("warm_up", "warm_up_start", "final_rate", "step_epochs", "step_factor"),
+            *("momentum", "weight_decay", "clip_norm", "label_smoothing", "norm_bias_rate"),
+            *("average_decay", "lookahead", "accumulate"),
         ),
         "Pictures": (
             *("flip", "shift", "shift_border", "crop", "cutout"),
-            *("brightness", "contrast", "saturation", "mixup", "cutmix"),
+            *("brightness", "contrast", "saturation", "mixup", "cutmix", "test_time_flip"),
         ),
-        "Result": ("label_smoothing", "average_decay", "lookahead", "test_time_flip"),
     }
 )
 """The fields as people look for them."""
@@ -120,12 +120,15 @@ class Recipe:
         minimum=0.01,
         maximum=1000.0,
         label="Norms' bias rate",
-        help="learning rate of the biases of normalisations, in times the others'",
+        help="learning rate of normalisations' biases, in times the others'",
     )
 
     schedule: str = choice("constant", SCHEDULES, help="how the learning rate changes from step to step")
     warm_up: float = number(
-        0.0, minimum=0.0, maximum=0.9, help="share of the run in which the rate rises; one_cycle: 0.3 for 0"
+        0.0,
+        minimum=0.0,
+        maximum=0.9,
+        help="share of the run in which the rate rises; for one_cycle 0 means 0.3",
     )
     warm_up_start: float = number(
         0.04, minimum=0.0, maximum=1.0, label="Starts at", help="share of the learning rate at first"
@@ -134,7 +137,11 @@ class Recipe:
         0.0, minimum=0.0, maximum=1.0, label="Ends at", help="share of the learning rate at last"
     )
     step_epochs: int = integer(
-        10, maximum=10_000, label="Step every", help="until the rate is multiplied once more", unit="epochs"
+        10,
+        maximum=10_000,
+        label="Step every",
+        help="epochs until the rate is multiplied once more",
+        unit="epochs",
     )
     step_factor: float = number(
         0.1, minimum=1e-6, maximum=1.0, help="what the rate is multiplied by at each step"
@@ -143,7 +150,7 @@ class Recipe:
     flip: str = choice(
         "off",
         FLIPS,
-        help="mirrors left to right: half by chance, or each in every other epoch",
+        help="mirrors pictures left to right, by chance or each in every other epoch",
         kind=_Flip,
     )
     shift: int = integer(
@@ -154,7 +161,7 @@ class Recipe:
         0.0, minimum=0.0, maximum=0.9, help="cuts away up to this share of each side, and enlarges the rest"
     )
     cutout: int = integer(
-        0, minimum=0, maximum=1024, help="side of a square that is painted over", unit="pixels"
+        0, minimum=0, maximum=1024, help="side in pixels of a square that is painted over", unit="pixels"
     )
     brightness: float = number(0.0, minimum=0.0, maximum=1.0, help="varies by up to this share")
     contrast: float = number(0.0, minimum=0.0, maximum=1.0, help="varies by up to this share")

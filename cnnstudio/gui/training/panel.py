@@ -13,7 +13,7 @@ from cnnstudio.data.dataset import Dataset
 from cnnstudio.data.progress import Progress as DataProgress
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.training.controls import ActionButton
-from cnnstudio.gui.training.recipe_form import RecipePopup
+from cnnstudio.gui.training.recipe_popup import RecipePopup
 from cnnstudio.gui.training.selectors import DataSelector, RecipeSelector, recipe_in_words
 from cnnstudio.gui.training.sentences import RunWords
 from cnnstudio.gui.training.session import State, TrainingSession
