@@ -274,5 +274,5 @@ def test_only_what_may_be_code_is_read() -> None:
 def test_what_the_code_leaves_open_is_as_in_the_lesson() -> None:
     recipe = recipe_of(read_code(LESSON))
     assert recipe is not None
-    assert (recipe.schedule, recipe.flip, recipe.weight_decay) == ("constant", False, 0.0)
+    assert (recipe.schedule, recipe.flip, recipe.weight_decay) == ("constant", "off", 0.0)
     assert recipe_of(read_code(LESSON.partition("model.compile")[0])) is None
