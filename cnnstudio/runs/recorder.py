@@ -42,6 +42,7 @@ from cnnstudio.runs.run import (
 from cnnstudio.runs.signals import stopping_on_signals
 from cnnstudio.runs.snapshots import limits, snapshot_path, write_snapshot
 from cnnstudio.training.adjusting import ADJUSTABLE
+from cnnstudio.training.carry_over import Ancestor
 from cnnstudio.training.control import Control, Probe
 from cnnstudio.training.device import device_title
 from cnnstudio.training.diagnosis import Diagnosis
@@ -69,18 +70,21 @@ def start_run(
     probes: Sequence[Probe] = (),
     resume: bool = False,
     interval: Interval = DEFAULT,
+    continue_from: Path | None = None,
 ) -> Finished:
     """Trains the network and writes the run into `folder`, by default a new one among the user's runs.
 
     `source` is the name or folder by which the pictures are found again, where that is not the data set's
     name. With `resume` the run that is in `folder` goes on. Ctrl+C and SIGTERM stop it in good order, at the
-    step that it is in, from which it can go on. `interval` is how often it is saved besides. What
+    step that it is in, from which it can go on. `interval` is how often it is saved besides. A new run
+    continues from the one in `continue_from`, which may have another design, with the layers that fit. What
     cannot be started raises a UserError (TrainingError, DeviceError, DataError, RunError, CheckpointError)
     before anything is written.
     """
     prepared = prepare(network, dataset, recipe, device)
     check_threads(threads)
     about = _description(prepared, dataset, source or dataset.name)
+    ancestor = _ancestor(continue_from, about)
     if resume:
         place = _resumable(folder, prepared, about)
     else:
@@ -100,6 +104,7 @@ def start_run(
             after_epoch=recorder.after_epoch,
             interval=interval,
             before_saving=recorder.make_sure,
+            ancestor=ancestor,
         )
 
 
@@ -194,7 +199,8 @@ class RunRecorder:
 
     def after_epoch(self, epoch: int, model: Model) -> None:
         """Keeps what the layers make of the first examples; of a very long run every few epochs."""
-        if epoch % self._snapshot_every and epoch != self._prepared.recipe.epochs:
+        left_out = epoch % self._snapshot_every and epoch != self._prepared.recipe.epochs
+        if left_out or self._lost:
             return
         examples = self._prepared.examples.images
         maps = look(model, examples, shown=range(len(self._shown)), most=self._most, side=self._side)
@@ -279,6 +285,18 @@ def _units(epoch: int, maps: Sequence[FeatureMaps]) -> UnitsChecked:
     layers = {each.node_id: each for each in maps}
     dead, total = (len(each.dead) for each in layers.values()), (len(each.maps) for each in layers.values())
     return UnitsChecked(epoch, tuple(layers), tuple(dead), tuple(total))
+
+
+def _ancestor(folder: Path | None, about: dict[str, Any]) -> Ancestor | None:
+    """The run that the new one continues from; `about` gets its name. Raises RunError."""
+    if folder is None:
+        return None
+    run = Run.open(folder)
+    problems = analyse(run.network, classes=len(run.classes)).problems
+    if problems:
+        raise RunError(f"The run in {folder} is damaged: {problems[0].sentence}.")
+    about["continues"] = run.id
+    return Ancestor(folder, run.network)
 
 
 def _now(timespec: str = "seconds") -> str:

@@ -143,12 +143,11 @@ class Keeper:
 
         Gives the position, and what the learner and the random numbers go on from. Raises CheckpointError.
         """
-        found = self._last()
+        found = last_checkpoint(self._checkpoints, self._warn) if self._checkpoints else None
         if found is None or self._checkpoints is None:
             return None
-        position = _position(found, asked, steps_per_epoch)
-        own = {key.removeprefix(_OWN): value for key, value in found.state.items() if key.startswith(_OWN)}
-        restore_weights(self._learner.model, own or found.weights)
+        position = _fitting_position(found, asked, steps_per_epoch)
+        restore_weights(self._learner.model, own_weights(found))
         best = self._checkpoints.load("best")
         if "loss" in best.info:
             scores = Scores(best.info["loss"], best.info["accuracy"])
@@ -160,22 +159,6 @@ class Keeper:
             self._to_beat = (last.epoch, last.validation)
         self.saved_step = position.step
         return position, found.state
-
-    def _last(self) -> Checkpoint | None:
-        checkpoints = self._checkpoints
-        if checkpoints is None or "last" not in checkpoints:
-            return None
-        try:
-            return checkpoints.load("last", with_state=True)
-        except CheckpointError as error:
-            if "previous" not in checkpoints:
-                raise
-            try:
-                previous = checkpoints.load("previous", with_state=True)
-            except CheckpointError:
-                raise error from None
-            self._warn(f"{error} The run goes on from the one before it.")
-            return previous
 
     def _weights(self) -> dict[str, Tensor]:
         return _on_cpu(self._learner.weights())
@@ -214,12 +197,40 @@ class Keeper:
             self._fails = True
 
 
-def _position(found: Checkpoint, asked: Recipe, steps_per_epoch: int) -> Position:
-    """Where the checkpoint was written, if a run of this recipe can go on from there."""
+def last_checkpoint(checkpoints: Checkpoints, warn: Callable[[str], None]) -> Checkpoint | None:
+    """The last one that is whole, with its state; None where there is none. Raises CheckpointError."""
+    if "last" not in checkpoints:
+        return None
     try:
-        position = Position.from_json(found.info, asked, steps_per_epoch)
+        return checkpoints.load("last", with_state=True)
+    except CheckpointError as error:
+        if "previous" not in checkpoints:
+            raise
+        try:
+            previous = checkpoints.load("previous", with_state=True)
+        except CheckpointError:
+            raise error from None
+        warn(f"{error} The run goes on from the one before it.")
+        return previous
+
+
+def own_weights(found: Checkpoint) -> dict[str, Tensor]:
+    """The model's weights, also where an average of them is what counts."""
+    own = {key.removeprefix(_OWN): value for key, value in found.state.items() if key.startswith(_OWN)}
+    return own or found.weights
+
+
+def position_of(found: Checkpoint, asked: Recipe, steps_per_epoch: int) -> Position:
+    """Where the checkpoint was written. Raises CheckpointError."""
+    try:
+        return Position.from_json(found.info, asked, steps_per_epoch)
     except (KeyError, TypeError, ValueError, RecipeError, EventError) as error:
         raise CheckpointError(f"The checkpoint cannot be gone on from: {error}") from None
+
+
+def _fitting_position(found: Checkpoint, asked: Recipe, steps_per_epoch: int) -> Position:
+    """The same, if a run of this recipe can go on from there to the same end."""
+    position = position_of(found, asked, steps_per_epoch)
     for name, before, now in differences(position.asked, asked):
         if name not in ADJUSTABLE:
             raise CheckpointError(

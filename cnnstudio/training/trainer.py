@@ -7,7 +7,6 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 
 import torch
@@ -16,11 +15,13 @@ from torch import Tensor
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
 from cnnstudio.training.adjusting import adjusted, continued, differences
-from cnnstudio.training.checkpoint import restore_weights
+from cnnstudio.training.carry_over import Ancestor, carry_over
+from cnnstudio.training.checkpoint import CheckpointError, Checkpoints, restore_weights
 from cnnstudio.training.control import Control, Probe
 from cnnstudio.training.evaluation import mean_scores, past
 from cnnstudio.training.events import (
     Adjusted,
+    CarriedOver,
     Cause,
     EpochEnded,
     Event,
@@ -34,7 +35,14 @@ from cnnstudio.training.events import (
     Warned,
 )
 from cnnstudio.training.interval import DEFAULT, Clock, Interval
-from cnnstudio.training.keeper import Keeper, Position, all_finite
+from cnnstudio.training.keeper import (
+    Keeper,
+    Position,
+    all_finite,
+    last_checkpoint,
+    own_weights,
+    position_of,
+)
 from cnnstudio.training.learner import Learner
 from cnnstudio.training.memory import give_back_memory, is_out_of_memory, keeping_freed_memory
 from cnnstudio.training.meter import NOTHING, Meter, NotFiniteError, Stopwatch
@@ -99,11 +107,13 @@ def train_prepared(
     after_epoch: Callable[[int, Model], None] = lambda epoch, model: None,
     interval: Interval = DEFAULT,
     before_saving: Callable[[], None] = lambda: None,
+    ancestor: Ancestor | None = None,
 ) -> Finished:
     """The same for what is prepared. `after_epoch` sees the model before the first and after each epoch.
 
     Besides the ends of epochs, checkpoints are written at the interval, at pauses and at a stop;
-    `before_saving` is called each time, and may raise FileError where the folder cannot be written.
+    `before_saving` is called each time, and may raise FileError where the folder cannot be written. A run
+    with an `ancestor` goes on where that one stands, with the layers that did not change (`carry_over`).
 
     Raises, before any event, CheckpointError where it cannot resume and TrainingError where memory is short.
     """
@@ -112,6 +122,8 @@ def train_prepared(
         try:
             training = _Training(prepared, control or Control(), emit, folder, probes, after_epoch)
             training.keep_in(folder, interval, before_saving)
+            if ancestor is not None:
+                training.inherit(ancestor)
         except (MemoryError, RuntimeError) as error:
             if is_out_of_memory(error):
                 raise TrainingError(f"{prepared.device} has too little memory for this network.") from None
@@ -156,6 +168,7 @@ class _Training:
         self.epochs_done = self.step = 0
         self.sums = NOTHING
         self.history: list[EpochEnded] = []
+        self.inherited: tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]] | None = None
         self.watch = Stopwatch()
         self.saving = Clock(Interval(), 0.0)
         self.probe_seconds = 0.0
@@ -180,6 +193,54 @@ class _Training:
         self.learner.restore(memory)
         self._change_to(continued(position.asked, position.recipe, self.prepared.recipe))
         set_random_state(self.prepared.device, memory)
+
+    def inherit(self, ancestor: Ancestor) -> None:
+        """Goes on where another run stands, with what this design keeps of it.
+
+        Raises CheckpointError, and TrainingError where no epoch is left.
+        """
+        found = last_checkpoint(Checkpoints(ancestor.folder / "checkpoints"), self.warn)
+        if found is None:
+            raise CheckpointError(f"The run in {ancestor.folder} has no weights yet to go on from.")
+        steps = len(self.batches)
+        position = position_of(found, self.recipe, steps)
+        self.epochs_done = position.epoch
+        self.step = position.epoch * steps
+        if position.steps_per_epoch == steps:
+            self.step, self.sums = position.step, position.sums
+        self.watch = Stopwatch(position.seconds)
+        self.saving = Clock(self.saving.interval, position.seconds)
+        carried = carry_over(ancestor.network, self.prepared.network)
+        self._say(
+            CarriedOver(
+                self.step,
+                str(ancestor.folder),
+                tuple(node.id for node in carried.kept),
+                tuple(node.id for node, _ in carried.fresh),
+                carried.lines,
+            )
+        )
+        self._change_to(continued(position.asked, position.recipe, self.recipe))
+        if self.epochs_done >= self.recipe.epochs:
+            done = plural(self.epochs_done, "epoch")
+            raise TrainingError(f"epochs: that run has done {done} already, so more are needed.")
+        same = position.recipe.optimizer == self.recipe.optimizer
+        kept = {key: value for key, value in found.state.items() if same or not key.startswith("optimizer.")}
+        self.inherited = (carried.tensors(own_weights(found)), carried.tensors(kept), found.state)
+
+    def _prepare_weights(self) -> None:
+        """Before the first step: weights that are taken from pictures, and those of the run before."""
+        weights, memory, random = self.inherited or ({}, {}, {})
+        # Layers that take theirs from pictures need what stands above them, and may be kept themselves.
+        self.model.load_state_dict(weights, strict=False)
+        self.model.prepare_weights(self._first_pictures)
+        self.model.load_state_dict(weights, strict=False)
+        self.learner.begin_average(self.steps)
+        if self.inherited:
+            self.learner.restore(memory)
+            set_random_state(self.prepared.device, random)
+        self.after_epoch(self.epochs_done, self.model)
+        self._keep_unfinished()
 
     def _adopt(self, recipe: Recipe) -> None:
         """Takes another recipe for what is left of the run."""
@@ -262,10 +323,8 @@ class _Training:
         try:
             for probe in self.probes:
                 probe.begin(self.prepared.examples.images)
-            if not self.step:
-                self.model.prepare_weights(self._first_pictures)
-                self.after_epoch(0, self.model)
-                self.learner.begin_average(self.steps)
+            if not self.step or self.inherited:
+                self._prepare_weights()
             return self._epochs()
         except _Stopped:
             with contextlib.suppress(NotFiniteError):
@@ -338,7 +397,7 @@ class _Training:
         first = (epoch - 1) * len(self.batches)
         while self.step < first + len(self.batches):
             batches = self.batches
-            for images, labels in islice(batches.epoch(epoch), self.step - first, None):
+            for images, labels in batches.epoch(epoch, self.step - first):
                 self._step(images, labels)
                 self._look()
                 if self.batches is not batches:

@@ -81,7 +81,7 @@ def test_a_place_that_another_run_has_taken_is_left_to_it(tmp_path: Path) -> Non
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    paths = [path for path in folder.rglob("*") if path.is_file() and "snapshots" not in path.parts]
+    paths = [path for path in folder.rglob("*") if path.is_file()]
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 

@@ -59,6 +59,12 @@ class Train(Command):
         )
         parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
         parser.add_argument(
+            "--continue-from",
+            metavar="RUN",
+            help="a new run that goes on where that one stands, although the design was changed: layers "
+            "whose weights still fit keep them",
+        )
+        parser.add_argument(
             "--checkpoint-every",
             metavar="N",
             help="save after so many steps, or seconds as in 30s, besides the ends of epochs "
@@ -71,6 +77,8 @@ class Train(Command):
             raise UsageError("--resume needs --run FOLDER, the run that goes on")
         if options.resume and options.seeds is not None:
             raise UsageError("--seeds trains new runs; to go on with one of them, leave --seeds away")
+        if options.resume and options.continue_from is not None:
+            raise UsageError("--resume goes on with a run, --continue-from begins a new one: give one of them")
         interval = _interval(options.checkpoint_every)
         network = read_design_argument(options.design)
         _require_trainable(network)
@@ -126,13 +134,13 @@ def _require_trainable(network: Network) -> None:
 def _recipe_and_data(options: argparse.Namespace) -> tuple[Recipe, str | None]:
     """What was asked for; a run that goes on keeps its own recipe and data where nothing else is said."""
     from cnnstudio.layers.params import parameters
-    from cnnstudio.runs.run import Run
+    from cnnstudio.runs.run import Run, find_run
     from cnnstudio.training.recipe import Recipe
     from cnnstudio.training.recipe_files import read_recipe
 
     data = options.data
-    if options.resume:
-        run = Run.open(options.run)
+    if options.resume or options.continue_from is not None:
+        run = Run.open(options.run) if options.resume else find_run(options.continue_from)
         recipe = read_recipe(options.recipe) if options.recipe else run.recipe
         data = data or run.dataset_name
     else:
@@ -166,6 +174,7 @@ def _train(
     from cnnstudio.cli.training_output import printer
     from cnnstudio.data.progress import Cancelled
     from cnnstudio.runs.recorder import start_run
+    from cnnstudio.runs.run import find_run
     from cnnstudio.runs.signals import stopping_on_signals
     from cnnstudio.training.control import Control
     from cnnstudio.training.preflight import prepare
@@ -198,6 +207,7 @@ def _train(
             emit=_until_nobody_reads(printer(options.json), control),
             resume=options.resume,
             interval=interval,
+            continue_from=None if options.continue_from is None else find_run(options.continue_from).folder,
         )
 
     if options.seeds is not None:
