@@ -42,6 +42,8 @@ class MatrixOptimizer(Optimizer):
         self._lend()
         self._muon.step()
         self._rest.step()
+        for flat in self._flat:
+            flat.grad = None  # else the gradients could not be freed
         return loss
 
     def _lend(self) -> None:

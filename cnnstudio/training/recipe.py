@@ -304,3 +304,12 @@ learns to the end, biases of normalisations do not decay, and pictures are not s
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType({"studio": STUDIO, "lesson": LESSON, "fast-gpu": FAST_GPU})
 """By name; the default first."""
+
+PURPOSES: Mapping[str, str] = MappingProxyType(
+    {
+        "studio": "What learns best in the lesson's network on a processor",
+        "lesson": "The lesson to the letter: Adam, batches of 32, 10 epochs",
+        "fast-gpu": "For the template airbench94 on a graphics card; others need a lower learning rate",
+    }
+)
+"""What each of them is for."""

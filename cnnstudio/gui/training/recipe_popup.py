@@ -25,6 +25,7 @@ class RecipePopup(Panel):
         self.setFixedWidth(_WIDTH)
         self.setAccessibleName("Recipe")
         self._project = project
+        self._filled = ""
         self.form = RecipeForm(project)
         self._name = Label("", "help", "secondary")
         self._mistake = Label("", "help", "wrong", wrap=True)
@@ -118,7 +119,10 @@ class RecipePopup(Panel):
         name = self._project.recipe.name
         own = name not in RECIPES and name in own_recipes()
         self._name.setText("changed, not kept yet" if name == UNNAMED else name)
-        self._own_name.setText(name if own else "")
+        # What the user wrote stays; so does the name of an own recipe that was changed, to keep it anew.
+        if own or (name in RECIPES and self._own_name.text() == self._filled):
+            self._filled = name if own else ""
+            self._own_name.setText(self._filled)
         self._on_name_changed(self._own_name.text())
         self._remove.setEnabled(own)
         self._remove.setToolTip(f"Takes “{name}” off the list" if own else "Recipes of the program stay")

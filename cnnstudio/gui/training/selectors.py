@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from cnnstudio.data.progress import CancelFunction, ProgressFunction
@@ -13,7 +13,7 @@ from cnnstudio.gui.data.work import Work
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.training.controls import TitledComboBox
 from cnnstudio.layers.base import UserError
-from cnnstudio.training.recipe import RECIPES, UNNAMED, Recipe, RecipeError
+from cnnstudio.training.recipe import PURPOSES, RECIPES, UNNAMED, Recipe, RecipeError
 from cnnstudio.training.recipe_files import known_recipes, own_recipes, read_recipe, with_known_name
 
 _FILE = "\n"
@@ -129,6 +129,7 @@ class RecipeSelector(TitledComboBox):
         recipe, own = self._project.recipe, [*own_recipes()]
         for name in RECIPES:
             self.addItem(name, name)
+            self.setItemData(self.count() - 1, PURPOSES[name], Qt.ItemDataRole.ToolTipRole)
         if recipe.name not in (*RECIPES, *own):
             own.append(recipe.name)
         if own:

@@ -198,6 +198,20 @@ def test_values_of_an_own_recipe_bring_back_its_name(popup: RecipePopup, project
     assert popup.findChild(QLineEdit, "recipeName").text() == "nine rounds"
 
 
+def test_a_name_stays_while_settings_change(popup: RecipePopup, project: Project, qtbot: QtBot) -> None:
+    name = popup.findChild(QLineEdit, "recipeName")
+    qtbot.keyClicks(name, "mine")
+    field(popup, "epochsField").setValue(9)
+    assert name.text() == "mine"
+    qtbot.keyClick(name, Qt.Key.Key_Return)
+    field(popup, "epochsField").setValue(7)
+    assert (project.recipe.name, name.text()) == ("custom", "mine")
+    qtbot.keyClick(name, Qt.Key.Key_Return)
+    assert own_recipes()["mine"].epochs == 7
+    project.set_recipe(STUDIO)
+    assert name.text() == ""
+
+
 def test_escape_closes_it(popup: RecipePopup, qtbot: QtBot) -> None:
     qtbot.keyClick(popup, Qt.Key.Key_Escape)
 
