@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.command import Parser
 from cnnstudio.cli.output import LiveLine, print_json, table
-from cnnstudio.words import count, duration, plural, storage
+from cnnstudio.words import count, storage
 
 if TYPE_CHECKING:
     from cnnstudio.data.progress import CancelFunction
-    from cnnstudio.training.learning_rate_finder import RateTest
-    from cnnstudio.training.measurement import Measured, Measurement
+    from cnnstudio.training.measurement import Measurement
     from cnnstudio.training.preflight import Prepared
+    from cnnstudio.training.rate_test import RateTest
     from cnnstudio.training.recipe import Recipe
 
 AUTO = "auto"
@@ -101,38 +101,19 @@ def _measure(
     found = measure(
         prepared, threads=threads, progress=lambda progress: line.show(progress.text), cancelled=cancelled
     )
-    return found, measurement_text(found, prepared.recipe)
+    return found, _measurement_text(found)
 
 
-def measurement_text(found: Measurement, recipe: Recipe) -> str:
-    """The answer in sentences, over the table that it comes from."""
+def _measurement_text(found: Measurement) -> str:
+    """The table, and what it comes to."""
     heads = ["Pictures at a time", "Images/s", "Memory", ""]
     rows = [
         [
             count(one.size),
             f"{one.images_per_second:,.0f}",
             "" if one.memory is None else storage(one.memory),
-            _remark(found, one),
+            found.remark(one),
         ]
         for one in found.sizes
     ]
-    return f"{table(heads, rows, right=(0, 1, 2))}\n\n{_conclusion(found, recipe)}"
-
-
-def _remark(found: Measurement, one: Measured) -> str:
-    remarks = {"the recipe’s": one.size == found.part, "fastest": one.size == found.fastest}
-    return ", ".join(words for words, holds in remarks.items() if holds)
-
-
-def _conclusion(found: Measurement, recipe: Recipe) -> str:
-    free = "" if found.free is None else f"; {storage(found.free)} are free"
-    sentences = []
-    if found.seconds_per_epoch is None or found.seconds is None:
-        sentences.append(f"Batches of {count(found.part)} do not fit into the memory{free}.")
-        sentences.append(f"With --accumulate {found.accumulate} (or --batch-size auto) they do.")
-    else:
-        whole = f", all {plural(found.epochs, 'epoch')} about {duration(found.seconds)}"
-        sentences.append(f"An epoch takes about {duration(found.seconds_per_epoch)}{whole}.")
-        sentences.append(f"Memory: {storage(found.memory)}{free}.")
-    sentences.append(f"The largest batch that fits is about {count(found.largest)}.")
-    return " ".join(sentences)
+    return f"{table(heads, rows, right=(0, 1, 2))}\n\n{found.sentence}"

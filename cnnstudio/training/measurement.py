@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 from torch import Tensor
@@ -25,6 +25,7 @@ from cnnstudio.training.memory import (
 from cnnstudio.training.preflight import Prepared, TrainingError, check_threads, needed_memory
 from cnnstudio.training.recipe import MOST_PARTS, Recipe
 from cnnstudio.training.settings import own_settings
+from cnnstudio.words import count, duration, plural, storage
 
 SECONDS = 12.0
 """For all sizes together, about."""
@@ -86,6 +87,35 @@ class Measurement:
     @property
     def fits(self) -> bool:
         return self.part <= self.largest
+
+    @property
+    def sentence(self) -> str:
+        """What it comes to, for people."""
+        free = "" if self.free is None else f"; {storage(self.free)} are free"
+        if self.seconds_per_epoch is None or self.seconds is None:
+            words = (
+                f"Batches of {count(self.part)} do not fit into the memory{free}. Computed in "
+                f"{self.accumulate} parts they do, with the same steps."
+            )
+        else:
+            epochs = f", all {plural(self.epochs, 'epoch')} about {duration(self.seconds)}"
+            words = (
+                f"An epoch takes about {duration(self.seconds_per_epoch)}{epochs}. "
+                f"Memory: {storage(self.memory)}{free}."
+            )
+        return f"{words} The largest batch that fits is about {count(self.largest)}."
+
+    @property
+    def in_short(self) -> str:
+        """The same in a few words."""
+        if self.seconds is None:
+            return f"its batches do not fit into the memory, in {self.accumulate} parts they do"
+        return f"takes about {duration(self.seconds)} and {storage(self.memory)}"
+
+    def remark(self, one: Measured) -> str:
+        """What is special about a size."""
+        remarks = {"the recipe’s": one.size == self.part, "fastest": one.size == self.fastest}
+        return ", ".join(words for words, holds in remarks.items() if holds)
 
     def to_json(self) -> dict[str, Any]:
         return {**dataclasses.asdict(self), "seconds": self.seconds, "fits": self.fits}
@@ -211,7 +241,7 @@ def _step(learner: Learner, images: Tensor, labels: Tensor) -> None:
 
 def _endless(prepared: Prepared) -> Iterator[tuple[Tensor, Tensor]]:
     batches = prepared.batches()
-    for epoch in count(1):
+    for epoch in itertools.count(1):
         yield from batches.epoch(epoch)
 
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from cnnstudio.training.events import Kind
-from cnnstudio.training.recipe import MOST_PARTS, Recipe, RecipeError
+from cnnstudio.training.recipe import MOST_PARTS, UNNAMED, Recipe, RecipeError
 
 _LOWER, _GENTLER, _HIGHER = 0.1, 1 / 3, 10.0
 _SHIFT = 2
@@ -26,7 +26,7 @@ class Remedy:
 
     def applied(self, recipe: Recipe) -> Recipe:
         """The recipe with it."""
-        return recipe.replace(**self.fields, name="custom")
+        return recipe.replace(**self.fields, name=UNNAMED)
 
 
 def advice(kind: Kind, recipe: Recipe) -> str:
@@ -95,7 +95,7 @@ _REMEDIES: Mapping[Kind, Callable[[Recipe], Remedy | None]] = MappingProxyType(
         "memory": _more_parts,
         "rate_too_high": _rate(_LOWER),
         "rate_too_low": _rate(_HIGHER),
-        "dead_units": _rate(_GENTLER),
+        "dead_units": _rate(_LOWER),
         "overfitting": _against_overfitting,
         "plateau": _against_plateau,
     }

@@ -182,7 +182,7 @@ REMEDIES: list[tuple[Kind, Recipe, dict[str, object]]] = [
     ("diverged", LESSON.replace(learning_rate=5.0), {"learning_rate": 0.5}),
     ("rate_too_high", LESSON, {"learning_rate": 0.0001}),
     ("rate_too_low", LESSON, {"learning_rate": 0.01}),
-    ("dead_units", LESSON.replace(learning_rate=0.03), {"learning_rate": 0.01}),
+    ("dead_units", LESSON.replace(learning_rate=0.03), {"learning_rate": 0.003}),
     ("memory", LESSON.replace(accumulate=4), {"accumulate": 8}),
     ("overfitting", LESSON, {"flip": "random", "shift": 2}),
     ("overfitting", LESSON.replace(flip="alternating"), {"flip": "alternating", "shift": 2}),

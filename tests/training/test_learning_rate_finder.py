@@ -11,8 +11,9 @@ import torch
 
 from cnnstudio.data.progress import Cancelled
 from cnnstudio.training.learner import Learner
-from cnnstudio.training.learning_rate_finder import RateTest, find_learning_rate, range_test, rate_at
+from cnnstudio.training.learning_rate_finder import find_learning_rate
 from cnnstudio.training.preflight import Prepared, TrainingError, prepare
+from cnnstudio.training.rate_test import RateTest, RateTestError, range_test, rate_at
 from cnnstudio.training.recipe import Recipe
 from cnnstudio.training.trainer import train_prepared
 from tests.training.listening import Listener
@@ -76,7 +77,7 @@ def test_it_ends_as_soon_as_the_loss_runs_away() -> None:
 
 def test_a_loss_that_is_no_number_ends_it_and_at_once_is_said() -> None:
     steps = iter([(1e-5, 2.3), (1e-4, math.nan)])
-    with pytest.raises(TrainingError, match="ran away at the lowest learning rates"):
+    with pytest.raises(RateTestError, match="ran away at the lowest learning rates"):
         range_test(steps, 100, ignore)
 
 

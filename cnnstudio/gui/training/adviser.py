@@ -1,0 +1,60 @@
+"""What goes wrong in a training, as a notice with a button that applies what there is to try."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import QObject
+
+from cnnstudio.gui.notice import NoticeBar
+from cnnstudio.gui.project import Project
+from cnnstudio.gui.training.session import TrainingSession
+from cnnstudio.training.events import Diagnosed, Event, Finished, Started
+from cnnstudio.training.remedies import Remedy, remedy
+
+
+class Adviser(QObject):
+    """Shows what the session's training recognises, and all that fails in it."""
+
+    def __init__(
+        self, project: Project, session: TrainingSession, notice: NoticeBar, parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self._project = project
+        self._notice = notice
+        self._last: Diagnosed | None = None
+        session.events.connect(self._on_events)
+        session.failed.connect(self._on_failed)
+
+    def _on_events(self, events: Iterable[Event]) -> None:
+        for event in events:
+            match event:
+                case Started():
+                    self._last = None
+                case Diagnosed():
+                    self._last = event
+                    self._show(event.message, event, wrong=False)
+                case Finished() if event.outcome != "failed":
+                    # What fails later, such as an export, has nothing to do with it.
+                    self._last = None
+
+    def _on_failed(self, sentence: object) -> None:
+        """The last event has said already what helps, where that is known."""
+        last, self._last = self._last, None
+        if last is None or last.kind not in ("diverged", "memory"):
+            self._notice.show_sentence(str(sentence), wrong=True)
+        else:
+            self._show(str(sentence), last, wrong=True)
+
+    def _show(self, seen: str, event: Diagnosed, *, wrong: bool) -> None:
+        found = remedy(event.kind, self._project.recipe)
+        self._notice.show_sentence(
+            f"{seen} {event.advice}",
+            wrong=wrong,
+            button=found.button if found else "",
+            action=(lambda: self._apply(found)) if found else None,
+        )
+
+    def _apply(self, found: Remedy) -> None:
+        """For the next training, as one undo step."""
+        self._project.set_recipe(found.applied(self._project.recipe))
