@@ -47,9 +47,10 @@ from cnnstudio.training.learner import Learner
 from cnnstudio.training.memory import give_back_memory, is_out_of_memory, keeping_freed_memory
 from cnnstudio.training.meter import NOTHING, Meter, NotFiniteError, Stopwatch
 from cnnstudio.training.model import Model
-from cnnstudio.training.optimizers import learning_rates, set_learning_rate
+from cnnstudio.training.optimizers import set_learning_rate
 from cnnstudio.training.preflight import Prepared, TrainingError, check_threads, prepare
 from cnnstudio.training.recipe import Recipe, RecipeError
+from cnnstudio.training.schedule import learning_rates
 from cnnstudio.training.settings import own_settings, set_random_state
 from cnnstudio.words import plural
 

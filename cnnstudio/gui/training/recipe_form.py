@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from cnnstudio.gui.project import Project
+from cnnstudio.gui.training.rate_curve import RateCurve
 from cnnstudio.gui.widgets.fields import Field, make_field
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.layers.params import Parameter, parameters
@@ -42,6 +43,7 @@ class RecipeForm(QWidget):
         self._parameters = {parameter.name: parameter for parameter in parameters(Recipe)}
         self._fields: dict[str, Field] = {}
         self._labels: dict[str, tuple[Label, Label]] = {}
+        self._curve: RateCurve | None = None
         self._visit = 0
         self.tabs = QTabBar()
         self.tabs.setObjectName("recipeTabs")
@@ -92,7 +94,10 @@ class RecipeForm(QWidget):
         names = [*FIELD_GROUPS.values()][number]
         for row, name in enumerate(names):
             self._add_row(grid, row, self._parameters[name])
-        grid.setRowStretch(len(names), 1)
+        if "schedule" in names:
+            self._curve = RateCurve()
+            grid.addWidget(self._curve, len(names), 0, 1, 3)
+        grid.setRowStretch(len(names) + 1, 1)
         self._show(self._project.recipe)
 
     def _add_row(self, grid: QGridLayout, row: int, parameter: Parameter) -> None:
@@ -122,6 +127,8 @@ class RecipeForm(QWidget):
 
     def _show(self, recipe: Recipe) -> None:
         idle = recipe.idle_fields
+        if self._curve is not None:
+            self._curve.show_recipe(recipe)
         for name, field in self._fields.items():
             field.set_value(getattr(recipe, name))
             field.setEnabled(name not in idle)
