@@ -74,7 +74,7 @@ def _find(
 
     def tell(test: RateTest) -> None:
         line.show(
-            f"Step {len(test.rates)} of {test.steps} · rate {test.rates[-1]:.1e} · loss {test.losses[-1]:.3f}"
+            f"Step {len(test.rates)} of {test.steps} · rate {test.rates[-1]:.2g} · loss {test.losses[-1]:.3f}"
         )
 
     found = find_learning_rate(prepared, threads=threads, tell=tell, cancelled=cancelled)
@@ -82,13 +82,13 @@ def _find(
 
 
 def _rates_text(test: RateTest, recipe: Recipe) -> str:
-    rows = [[f"{rate:.1e}", f"{loss:.3f}"] for rate, loss in zip(test.rates, test.losses, strict=True)]
+    rows = [[f"{rate:.2g}", f"{loss:.3f}"] for rate, loss in zip(test.rates, test.losses, strict=True)]
     # Every fifth step is enough to see where the loss falls and where it rises.
     text = table(["Rate", "Loss"], rows[::5], right=(0, 1))
     if test.suggestion is None:
         return f"{text}\n\nThe loss falls at no rate: the test has no suggestion for {recipe.optimizer}."
     return (
-        f"{text}\n\nThe loss falls between {test.lowest:.1e} and {test.highest:.1e}. "
+        f"{text}\n\nThe loss falls between {test.lowest:.2g} and {test.highest:.2g}. "
         f"Suggested: --learning-rate {test.suggestion:g} (the recipe has {recipe.learning_rate:g})"
     )
 

@@ -111,6 +111,7 @@ class PreflightDialog(TrialDialog):
             self.use.setText(f"Use batches of {count(result.fastest)}")
         self.use.setVisible(True)
         self.use.setEnabled(recipe.replace(**self._fields) != recipe)
+        self.use.setFocus()
 
     def show_nothing(self) -> None:
         self._words.setText("")

@@ -81,7 +81,7 @@ class RateDialog(TrialDialog):
     def show_progress(self, value: Any) -> tuple[int, int | None, str]:
         self.plot.show_test(value)
         done = len(value.rates)
-        return done, value.steps, f"Learning rate {value.rates[-1]:.1e}, loss {value.losses[-1]:.3f}"
+        return done, value.steps, f"Learning rate {value.rates[-1]:.2g}, loss {value.losses[-1]:.3f}"
 
     def show_result(self, result: Any) -> None:
         self.plot.show_test(result)
@@ -90,8 +90,8 @@ class RateDialog(TrialDialog):
             words = f"The loss falls at none of these rates. The recipe has {now:g}."
         else:
             words = (
-                f"Suggested: {result.suggestion:g}. The loss falls between {result.lowest:.1e} and "
-                f"{result.highest:.1e}; the recipe has {now:g}."
+                f"Suggested: {result.suggestion:g}. The loss falls between {result.lowest:.2g} and "
+                f"{result.highest:.2g}; the recipe has {now:g}."
             )
         self._words.setText(words)
         self.plot.setAccessibleDescription(words)

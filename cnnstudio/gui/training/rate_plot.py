@@ -15,6 +15,8 @@ from cnnstudio.training.rate_test import HIGHEST, LOWEST, RateTest
 _SHOWN = 1.3
 """How far above the loss at the beginning the plot goes: what runs away needs no room."""
 
+_LEFT = 52
+
 
 class _RateAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
     """One number a decade; the values are logarithms."""
@@ -102,6 +104,8 @@ class RatePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
             axis.setTickPen(pg.mkPen(look.color("grid")))
             axis.setGrid(255)
             axis.setLabel(label, **words)
+        # As wide as any loss needs: the curve does not jump while it is drawn.
+        self.getAxis("left").setWidth(_LEFT)
         wide = 2 * self.devicePixelRatioF()
         self._curve.setPen(pg.mkPen(look.color("training"), width=wide))
         self._line.setPen(pg.mkPen(look.color("accent"), width=wide))

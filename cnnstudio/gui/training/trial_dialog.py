@@ -65,10 +65,9 @@ class TrialDialog(QDialog):
         column.setSpacing(12)
         column.addWidget(Label(title, "title"))
         column.addWidget(Label(help, "help", "secondary", wrap=True))
-        column.addLayout(self.content)
+        column.addLayout(self.content, 1)
         column.addWidget(self._failure)
         column.addWidget(self._progress)
-        column.addStretch(1)
         column.addLayout(foot)
         self._failure.hide()
 
