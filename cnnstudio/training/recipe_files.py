@@ -22,8 +22,12 @@ def recipes_folder() -> Path:
 
 def own_recipes() -> dict[str, Recipe]:
     """The user's own by name, in the order of the alphabet; files that are no recipes are passed over."""
+    try:
+        paths = sorted(recipes_folder().glob(f"*{_SUFFIX}"))
+    except OSError:
+        return {}
     found = {}
-    for path in sorted(recipes_folder().glob(f"*{_SUFFIX}")):
+    for path in paths:
         try:
             found[path.stem] = _read(path).replace(name=path.stem)
         except RecipeError:

@@ -9,6 +9,7 @@ from cnnstudio.layers.base import Shape
 from cnnstudio.layers.conv2d import Conv2D
 from cnnstudio.layers.dense import Dense
 from cnnstudio.layers.flatten import Flatten
+from cnnstudio.layers.scale import Scale
 from cnnstudio.training.model import build_model
 from cnnstudio.training.optimizers import make_optimizer, set_learning_rate
 from cnnstudio.training.recipe import LESSON, Recipe
@@ -55,6 +56,14 @@ def test_weight_decay_leaves_biases_and_norms_alone() -> None:
     }
     assert (decayed["weight_decay"], left["weight_decay"]) == (0.01, 0.0)
     assert len(decayed["params"]) + len(left["params"]) == len(names)
+
+
+def test_weight_decay_leaves_a_trained_scale_alone() -> None:
+    drawn = network(Flatten(), Dense(3), Scale(trainable=True), input=Shape.of(3, 8, 8))
+    model = build_model(drawn)
+    decayed, left = make_optimizer(LESSON.replace(weight_decay=0.01), model).param_groups
+    assert [each.ndim for each in decayed["params"]] == [2]
+    assert sorted(each.ndim for each in left["params"]) == [0, 1]
 
 
 def test_the_rate_reaches_every_group() -> None:

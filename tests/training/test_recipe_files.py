@@ -58,6 +58,12 @@ def test_faulty_files_do_not_hide_the_others() -> None:
     assert [*own_recipes()] == ["mine"]
 
 
+def test_a_folder_that_cannot_be_looked_into_holds_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CNNSTUDIO_HOME", f"/{'x' * 5000}")
+    assert own_recipes() == {}
+    assert read_recipe("studio") is STUDIO
+
+
 def test_a_folder_that_cannot_be_made_is_told(home: Path) -> None:
     home.write_text("a file in the way")
     with pytest.raises(FileError):
