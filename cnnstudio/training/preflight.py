@@ -23,12 +23,15 @@ from cnnstudio.training.examples import examples
 from cnnstudio.training.learner import part_size
 from cnnstudio.training.memory import free_memory
 from cnnstudio.training.model import Model, build_model
-from cnnstudio.training.recipe import Recipe
+from cnnstudio.training.recipe import MOST_PARTS, Recipe
 
 _EVALUATION_BYTES = 16 * 2**20
 """Of the largest layer's output, on the CPU; an accelerator is quicker with more pictures at a time."""
 
 _MORE_ON_ACCELERATORS = 16
+
+_SHARE = 0.8
+"""Of the free memory, what is reckoned with: the least that a training takes is less than what it takes."""
 
 _FIRST_PICTURES = 5_000
 """At most, for weights that are taken from pictures."""
@@ -194,11 +197,24 @@ def _check_memory(analysis: Analysis, recipe: Recipe, device: torch.device) -> N
     needed = needed_memory(analysis, recipe)
     if free is None or needed <= free:
         return
+    parts = _parts_that_fit(analysis, recipe, free)
+    way_out = "take fewer filters or units, or smaller pictures"
+    if parts is not None:
+        way_out = f"compute each batch of {recipe.batch_size:,} in {parts:,} parts (accumulate)"
     raise TrainingError(
         f"The training needs about {needed / 1e9:,.1f} GB of memory, but {free / 1e9:,.1f} GB are free on "
-        f"{device}: take smaller batches than {recipe.batch_size:,}, more parts of a batch, or fewer filters "
-        "or units."
+        f"{device}: {way_out}."
     )
+
+
+def _parts_that_fit(analysis: Analysis, recipe: Recipe, free: int) -> int | None:
+    """The fewest parts of a batch, as a power of two, that leave some of the free memory to others."""
+    parts = 2 * recipe.accumulate
+    while parts <= min(recipe.batch_size, MOST_PARTS):
+        if needed_memory(analysis, recipe.replace(accumulate=parts)) <= _SHARE * free:
+            return parts
+        parts *= 2
+    return None
 
 
 def needed_memory(analysis: Analysis, recipe: Recipe) -> int:

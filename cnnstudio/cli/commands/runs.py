@@ -12,6 +12,7 @@ from cnnstudio.words import percent
 
 if TYPE_CHECKING:
     from cnnstudio.runs.run import Run
+    from cnnstudio.training.events import Diagnosed
 
 
 class Runs(Command):
@@ -85,9 +86,19 @@ def _show(options: argparse.Namespace) -> None:
     run = find_run(options.run)
     if options.json:
         epochs = [epoch.to_json() for epoch in run.history]
-        print_json({**_facts(run), "recipe": run.recipe.to_json(), "epochs": epochs})
+        diagnosed = [event.to_json() for event in _diagnosed(run)]
+        content = {"recipe": run.recipe.to_json(), "epochs": epochs, "diagnosed": diagnosed}
+        print_json({**_facts(run), **content})
         return
     print(f"{pairs(_described(run))}\n\n{epoch_table(run.history)}")
+    for event in _diagnosed(run):
+        print(f"\nAfter {event.epoch:.1f} epochs: {event.message} {event.advice}")
+
+
+def _diagnosed(run: Run) -> list[Diagnosed]:
+    from cnnstudio.training.events import Diagnosed
+
+    return [event for event in run.events() if isinstance(event, Diagnosed)]
 
 
 def _described(run: Run) -> list[tuple[str, str]]:

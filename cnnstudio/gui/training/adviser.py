@@ -8,7 +8,8 @@ from PySide6.QtCore import QObject
 
 from cnnstudio.gui.notice import NoticeBar
 from cnnstudio.gui.project import Project
-from cnnstudio.gui.training.session import TrainingSession
+from cnnstudio.gui.training.session import State, TrainingSession
+from cnnstudio.training.adjusting import ADJUSTABLE
 from cnnstudio.training.events import Diagnosed, Event, Finished, Started
 from cnnstudio.training.remedies import Remedy, remedy
 
@@ -47,7 +48,8 @@ class Adviser(QObject):
             self._show(str(sentence), last, wrong=True)
 
     def _show(self, seen: str, event: Diagnosed, *, wrong: bool) -> None:
-        found = remedy(event.kind, self._project.recipe)
+        recipe = (self._session.recipe if self._is_training else None) or self._project.recipe
+        found = remedy(event.kind, recipe)
         self._notice.show_sentence(
             f"{seen} {event.advice}",
             wrong=wrong,
@@ -55,6 +57,16 @@ class Adviser(QObject):
             action=(lambda: self._apply(found)) if found else None,
         )
 
+    @property
+    def _is_training(self) -> bool:
+        return self._session.state in (State.RUNNING, State.PAUSED)
+
     def _apply(self, found: Remedy) -> None:
-        """For the next training, as one undo step."""
+        """To the run that is under way, as far as that is possible, and to the project, as one undo step."""
+        if self._is_training:
+            # Before the project, which would else offer the same once more.
+            now = {name: value for name, value in found.fields.items() if name in ADJUSTABLE}
+            self._session.change(**now)
+            if len(now) < len(found.fields):
+                self._notice.show_sentence("The next training is done so: this one keeps its schedule.")
         self._project.set_recipe(found.applied(self._project.recipe))
