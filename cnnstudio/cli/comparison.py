@@ -8,11 +8,11 @@ from typing import Any
 from cnnstudio.cli.output import table
 from cnnstudio.design.analysis import analyse
 from cnnstudio.layers.params import parameters
-from cnnstudio.runs.noise import compare, in_words, sentence
-from cnnstudio.runs.repeats import accuracies, repeats
+from cnnstudio.runs.noise import Spread, Verdict, compare, in_words, sentence
+from cnnstudio.runs.repeats import accuracies, repeats, same_training
 from cnnstudio.runs.run import Run
 from cnnstudio.training.recipe import Recipe
-from cnnstudio.words import percent
+from cnnstudio.words import percent, plural
 
 
 class Comparison:
@@ -22,10 +22,22 @@ class Comparison:
         self.runs = (first, second)
         self._repeats = [repeats(run) for run in self.runs]
         self._spreads = [accuracies(group) for group in self._repeats]
-        known, other = self._spreads
-        pictures = min(run.test_pictures for run in self.runs)
-        self._verdict = compare(known, other, pictures) if known and other else None
-        self._sentence = sentence(known, other, self._verdict) if known and other and self._verdict else ""
+        self._verdict, self._sentence = self._judged(*self._spreads)
+
+    def _judged(self, first: Spread | None, second: Spread | None) -> tuple[Verdict | None, str]:
+        """Whether the accuracies differ by more than chance, in words too; None where they do not compare."""
+        one, other = self.runs
+        if first is None or second is None:
+            return None, ""
+        if one.dataset_fingerprint != other.dataset_fingerprint:
+            return None, "They were trained with other pictures, so that their accuracies do not compare."
+        if same_training(one, other):
+            runs = {run.recipe.seed: run for group in self._repeats for run in group}
+            seeds = accuracies(runs.values()) or first
+            words = f"over {plural(len(seeds.values), 'seed')} the test accuracy is {in_words(seeds)}"
+            return None, f"The two are the same training but for the seed: {words}."
+        verdict = compare(first, second, min(run.test_pictures for run in self.runs))
+        return verdict, sentence(first, second, verdict)
 
     def to_json(self, facts: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """`facts` is what is said of each run anywhere."""

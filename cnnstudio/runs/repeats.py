@@ -25,6 +25,11 @@ def repeats(run: Run, among: Iterable[Run] | None = None) -> list[Run]:
     return [found[seed] for seed in sorted(found)]
 
 
+def same_training(first: Run, second: Run) -> bool:
+    """Whether two runs differ in their seed at the most. Raises RunError."""
+    return _key(first) == _key(second)
+
+
 def accuracies(runs: Iterable[Run]) -> Spread | None:
     """The accuracies on the test pictures, of those that were tested."""
     values = tuple(run.test.accuracy for run in runs if run.test is not None)

@@ -137,7 +137,7 @@ class Diagnosis:
             return
         if steps.now > _ABOVE_CHANCE * max(chance, steps.first):
             yield from self._too_high(
-                f"The loss rises instead of falling: from {steps.first:.2f} to {steps.now:.2f}."
+                f"The loss rises from {steps.first:.2f} to {steps.now:.2f} instead of falling"
             )
 
     def _look_at_epoch(self, ended: EpochEnded) -> Iterator[Diagnosed]:
@@ -155,19 +155,19 @@ class Diagnosis:
     def _chance(self) -> float:
         return math.log(self._classes) if self._classes > 1 else 0.0
 
-    def _too_high(self, message: str) -> Iterator[Diagnosed]:
-        yield from self._say("rate_too_high", f"{message} The learning rate looks too high.")
+    def _too_high(self, seen: str) -> Iterator[Diagnosed]:
+        yield from self._say("rate_too_high", f"{seen}: the learning rate looks too high.")
 
     def _look_for_nothing_learnt(self, ended: EpochEnded, steps: _Steps) -> Iterator[Diagnosed]:
         if not self._chance or steps.count < _ENOUGH_STEPS:
             return
         if ended.train.loss < _NOTHING_LEARNT * self._chance:
             return
-        seen = f"Nothing is learnt: a loss of {ended.train.loss:.2f} is no better than guessing."
+        seen = f"Nothing is learnt (a loss of {ended.train.loss:.2f} is no better than guessing)"
         if steps.highest > _SPIKE * max(self._chance, steps.first):
-            yield from self._too_high(f"{seen} Single steps came to {steps.highest:.1f}.")
+            yield from self._too_high(f"{seen} since single steps went up to {steps.highest:.1f}")
         elif steps.stand_still:
-            words = f"{seen} It hardly moves from step to step: the learning rate looks too low."
+            words = f"{seen} and the loss hardly moves: the learning rate looks too low."
             yield from self._say("rate_too_low", words)
 
     def _look_for_overfitting(self) -> Iterator[Diagnosed]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,7 +146,9 @@ def measure(
         _measured(prepared, 2, cancelled)
         for number, size in enumerate(sizes):
             progress(Progress(number, len(sizes), f"Batches of {size:,}"))
-            if not _fits(prepared, size, free) or (size != part and _takes_too_long(found, size, deadline)):
+            if not _fits(prepared, size, free, found) or (
+                size != part and _takes_too_long(found, size, deadline)
+            ):
                 continue
             one = _measured(prepared, size, cancelled)
             if one is None:
@@ -191,12 +193,14 @@ def _sizes(part: int, most: int) -> list[int]:
     return sorted({part, *(size for size in _SIZES if size <= most)})
 
 
-def _fits(prepared: Prepared, size: int, free: int | None) -> bool:
-    """Whether it is worth trying: the CPU's memory must not be asked for what is not there."""
+def _fits(prepared: Prepared, size: int, free: int | None, found: list[Measured]) -> bool:
+    """Whether it may be tried: the CPU's memory must not be asked for what is not there."""
     if free is None:
         return True
-    recipe = prepared.recipe.replace(batch_size=size, accumulate=1)
-    return needed_memory(analyse(prepared.network), recipe) <= _SHARE * free
+    analysis, recipe = analyse(prepared.network), prepared.recipe
+    base, slope = _memory_line(found, analysis, recipe)
+    least = needed_memory(analysis, recipe.replace(batch_size=size, accumulate=1))
+    return max(least, base + slope * size) <= _SHARE * free
 
 
 def _measured(prepared: Prepared, size: int, cancelled: CancelFunction) -> Measured | None:
@@ -288,7 +292,7 @@ def _best(found: Iterable[Measured]) -> Measured:
     return max(found, key=lambda one: one.images_per_second)
 
 
-def _memory_line(found: tuple[Measured, ...], analysis: Analysis, recipe: Recipe) -> tuple[float, float]:
+def _memory_line(found: Sequence[Measured], analysis: Analysis, recipe: Recipe) -> tuple[float, float]:
     """Bytes without a picture, and bytes for each picture at a time.
 
     The line through the smallest and the largest measured size, but none that is flatter than the least that

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def test_both_at_once_are_refused(train: list[str], capsys: Output) -> None:
 def test_batch_size_auto_keeps_the_recipes_batch_in_parts_that_fit(
     train: list[str], capsys: Output, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(measurement, "_fits", lambda prepared, size, free: size <= 10)
+    monkeypatch.setattr(measurement, "_fits", lambda prepared, size, free, found: size <= 10)
     monkeypatch.setattr(measurement, "_largest", lambda base, slope, free, done: 10)
     monkeypatch.setattr(measurement, "_SIZES", (2, 4, 8))
     arguments = [*train, "--batch-size", "auto", "--run", str(tmp_path / "run"), "--json"]
@@ -92,7 +93,9 @@ def test_seeds_train_as_often_and_say_mean_and_deviation(
     assert main(["runs", "compare", str(runs[0].folder), str(runs[1].folder), "--json"]) == 0
     compared = last_line(capsys)
     assert [each["repeats"] for each in compared["runs"]] == [["seed-5", "seed-6", "seed-7"]] * 2
-    assert compared["comparison"]["larger_than_noise"] is False
+    assert compared["comparison"] is None
+    assert main(["runs", "compare", str(runs[0].folder), str(runs[1].folder)]) == 0
+    assert "the same training but for the seed: over 3 seeds" in capsys.readouterr().out
 
 
 def test_other_recipes_are_compared_with_all_their_seeds(
@@ -108,6 +111,20 @@ def test_other_recipes_are_compared_with_all_their_seeds(
     text = capsys.readouterr().out
     assert "All seeds" in text
     assert "Welch's t-test, 2 and 2 runs" in text
+
+
+def test_accuracies_on_other_pictures_are_not_compared(
+    train: list[str], design: Path, pictures: Path, capsys: Output, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(pictures, other)
+    next((other / "test" / "dark").iterdir()).unlink()
+    assert main([*train, "--run", str(tmp_path / "one")]) == 0
+    elsewhere = [str(other) if word == str(pictures) else word for word in train]
+    assert main([*elsewhere, "--run", str(tmp_path / "two")]) == 0
+    capsys.readouterr()
+    assert main(["runs", "compare", str(tmp_path / "one"), str(tmp_path / "two")]) == 0
+    assert "accuracies do not compare" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("seeds", ["0", "-1", "5000", "two"])

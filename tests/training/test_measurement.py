@@ -115,7 +115,7 @@ def test_batches_that_are_too_large_are_split_for_the_same_step(monkeypatch: pyt
 
 def test_what_was_reckoned_is_tried_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measurement, "_SIZES", (2, 4))
-    monkeypatch.setattr(measurement, "_fits", lambda prepared, size, free: size <= 48)
+    monkeypatch.setattr(measurement, "_fits", lambda prepared, size, free, found: size <= 48)
     monkeypatch.setattr(measurement, "_concluded", lambda prepared, *rest: prepared.recipe)
     tried = run_out(monkeypatch, beyond=24)
     assert fitted_recipe(prepared(), threads=1).accumulate == 2
@@ -133,6 +133,14 @@ def test_a_batch_for_which_there_is_not_the_memory_is_not_even_tried(monkeypatch
     found = measure(prepared(), threads=1)
     assert max(tried) == 32
     assert found.seconds is None
+
+
+def test_a_batch_that_measured_ones_say_is_too_large_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    table(monkeypatch, dict.fromkeys((2, 16, 32, 48, 64), 1000.0), per_picture=10_000_000)
+    monkeypatch.setattr(measurement, "free_memory", lambda device: 500_000_000)
+    found = measure(prepared(), threads=1)
+    assert [one.size for one in found.sizes] == [16, 32]
+    assert (found.largest, found.accumulate) == (32, 2)
 
 
 def test_nothing_that_fits_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

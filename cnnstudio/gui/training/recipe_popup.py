@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, Qt, Signal, SignalInstance
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
@@ -19,6 +19,11 @@ _WIDTH = 600
 class RecipePopup(Panel):
     """Escape or a click beside it closes it."""
 
+    rate_wanted = Signal()
+    """The recipe's learning rate is to be found by a trial."""
+    check_wanted = Signal()
+    """What the recipe's training takes is to be measured."""
+
     def __init__(self, project: Project, parent: QWidget) -> None:
         super().__init__("recipePopup")
         self.setParent(parent, Qt.WindowType.Popup)
@@ -34,6 +39,8 @@ class RecipePopup(Panel):
         title.setSpacing(8)
         title.addWidget(Label("Recipe", "title"))
         title.addWidget(self._name, 1)
+        title.addWidget(self._trial("Find a learning rate…", "findRate", self.rate_wanted))
+        title.addWidget(self._trial("Check before training…", "checkTraining", self.check_wanted))
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 12, 14, 12)
         column.setSpacing(12)
@@ -52,6 +59,16 @@ class RecipePopup(Panel):
         self.form.mistaken.connect(self._on_mistaken)
         project.recipe_changed.connect(self._on_recipe_changed)
         self._on_recipe_changed()
+
+    def _trial(self, text: str, name: str, wanted: SignalInstance) -> QPushButton:
+        """A button that closes the panel and has something tried out."""
+        button = QPushButton(text)
+        button.setObjectName(name)
+        button.setProperty("role", "quiet")
+        button.setAutoDefault(False)
+        button.clicked.connect(self.hide)
+        button.clicked.connect(wanted)
+        return button
 
     def _keeping(self) -> QHBoxLayout:
         """The row in which a recipe gets a name."""
