@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from cnnstudio.data.dataset import Dataset
@@ -23,13 +24,35 @@ if TYPE_CHECKING:
     from cnnstudio.training.measurement import Measurement
 
 _HELP = (
-    "A few batches of each size are learnt from, on weights of its own. Larger batches make fewer steps of "
-    "an epoch, so that the learning rate may have to rise with them."
+    "A few batches of each size are learnt from, on weights that are then thrown away. Larger batches make "
+    "fewer steps of an epoch, so that the learning rate may have to rise with them."
 )
 _SECONDS = 8.0
-_HEADS = ("PICTURES AT A TIME", "IMAGES/S", "MEMORY", "")
+_HEADS = ("PICTURES AT A TIME", "IMAGES/S", "MEMORY", "SPEED", "")
+_BAR_HEIGHT = 8
+_BARS = 3
+"""The column of the bars."""
+_REMARK_WIDTH = 130
 _ROOM = 9
 """Rows that the table has from the beginning, so that the dialog does not grow."""
+
+
+class _Bar(QWidget):
+    """A speed as a share of the highest. The number beside it says the same."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self._share = share
+        self.setFixedHeight(_BAR_HEIGHT)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme().color("training"))
+        radius = self.height() / 2
+        painter.drawRoundedRect(QRectF(0, 0, self._share * self.width(), self.height()), radius, radius)
+        painter.end()
 
 
 class PreflightDialog(TrialDialog):
@@ -44,7 +67,7 @@ class PreflightDialog(TrialDialog):
         self._words = Label("", wrap=True)
         self._words.setObjectName("preflightWords")
         self._fields: dict[str, int] = {}
-        self._cells: list[Label] = []
+        self._cells: list[QWidget] = []
         self.use.setObjectName("useBatch")
         self.use.clicked.connect(self._on_use)
         self._fill()
@@ -57,7 +80,9 @@ class PreflightDialog(TrialDialog):
         self._grid.setContentsMargins(14, 12, 14, 12)
         self._grid.setHorizontalSpacing(24)
         self._grid.setVerticalSpacing(6)
-        self._grid.setColumnStretch(3, 1)
+        self._grid.setColumnStretch(_BARS, 1)
+        self._grid.setColumnMinimumWidth(_BARS + 1, _REMARK_WIDTH)
+        self._grid.setRowStretch(_ROOM + 1, 1)
         for column, text in enumerate(_HEADS):
             head = Label(text, "head", "secondary")
             self._grid.addWidget(head, 0, column, _side(column))
@@ -85,18 +110,19 @@ class PreflightDialog(TrialDialog):
 
     def show_result(self, result: Any) -> None:
         self._words.setText(result.sentence)
+        highest = max(one.images_per_second for one in result.sizes)
         for row, one in enumerate(result.sizes, start=1):
             memory = "" if one.memory is None else storage(one.memory)
-            cells = (count(one.size), f"{one.images_per_second:,.0f}", memory, result.remark(one))
-            for column, text in enumerate(cells):
-                self._add(row, column, text)
+            for column, text in enumerate((count(one.size), f"{one.images_per_second:,.0f}", memory)):
+                number = Label(text, "help")
+                number.setFont(theme().monospace())
+                self._add(row, column, number)
+            self._add(row, _BARS, _Bar(one.images_per_second / highest))
+            self._add(row, _BARS + 1, Label(result.remark(one), "help", "secondary"))
         self._offer(result)
         self.measured.emit(result)
 
-    def _add(self, row: int, column: int, text: str) -> None:
-        cell = Label(text, "help", "secondary" if column == 3 else "text")
-        if column < 3:
-            cell.setFont(theme().monospace())
+    def _add(self, row: int, column: int, cell: QWidget) -> None:
         self._cells.append(cell)
         self._grid.addWidget(cell, row, column, _side(column))
 
@@ -127,4 +153,7 @@ class PreflightDialog(TrialDialog):
 
 
 def _side(column: int) -> Qt.AlignmentFlag:
-    return Qt.AlignmentFlag.AlignRight if column < 3 else Qt.AlignmentFlag.AlignLeft
+    sides = Qt.AlignmentFlag
+    if column == _BARS:
+        return sides.AlignVCenter
+    return (sides.AlignRight if column < _BARS else sides.AlignLeft) | sides.AlignVCenter

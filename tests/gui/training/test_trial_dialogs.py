@@ -237,4 +237,4 @@ def test_a_second_measurement_replaces_the_first(
     for _ in range(2):
         dialog.show_nothing()
         dialog.show_result(result(fits=True))
-    assert len(dialog._cells) == 8
+    assert len(dialog._cells) == 10
