@@ -22,6 +22,7 @@ class Adviser(QObject):
     ) -> None:
         super().__init__(parent)
         self._project = project
+        self._session = session
         self._notice = notice
         self._last: Diagnosed | None = None
         session.events.connect(self._on_events)
