@@ -1,4 +1,4 @@
-"""What to try against each thing that can go wrong in a training: in words, and as another recipe."""
+"""What to try against each thing that can go wrong in a training: in words, and as recipe or network."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from cnnstudio.design.edits import insert
+from cnnstudio.design.network import Network
+from cnnstudio.layers.base import Role
+from cnnstudio.layers.catalog import layer_type
 from cnnstudio.training.events import Kind
 from cnnstudio.training.recipe import MOST_PARTS, UNNAMED, Recipe, RecipeError
 
@@ -23,6 +27,8 @@ class Remedy:
     """A few words, such as `Use a learning rate of 0.005`."""
     fields: Mapping[str, Any]
     """Of the recipe, with their new values."""
+    network: Network | None = None
+    """The network as it should be, where that is what changes."""
 
     def applied(self, recipe: Recipe) -> Recipe:
         """The recipe with it."""
@@ -34,9 +40,11 @@ def advice(kind: Kind, recipe: Recipe) -> str:
     return _ADVICE[kind](recipe)
 
 
-def remedy(kind: Kind, recipe: Recipe) -> Remedy | None:
-    """The change of the recipe that is worth a try first; None where it has been made already."""
+def remedy(kind: Kind, recipe: Recipe, network: Network) -> Remedy | None:
+    """The change that is worth a try first; None where nothing simple is left to try."""
     found = _REMEDIES[kind](recipe)
+    if found is None and kind == "overfitting":
+        return _dropping(network)
     try:
         return found if found is not None and found.applied(recipe) != recipe else None
     except RecipeError:
@@ -66,6 +74,18 @@ def _against_overfitting(recipe: Recipe) -> Remedy | None:
     if not recipe.weight_decay:
         return Remedy(f"Use a weight decay of {_DECAY:g}", {"weight_decay": _DECAY})
     return None
+
+
+def _dropping(network: Network) -> Remedy | None:
+    """Dropout before the layer that gives the scores, in a network that drops nothing yet."""
+    active = [node for node in network.nodes if node.is_active]
+    if any(node.layer.role is Role.DROPS for node in network.walk()):
+        return None
+    last = next((node for node in reversed(active) if node.layer.role is Role.MIXES), None)
+    if last is None or last is active[0]:
+        return None
+    node = network.fresh_ids().node(layer_type("Dropout")())
+    return Remedy("Add Dropout", {}, insert(network, network.place(last.id), [node]))
 
 
 def _against_plateau(recipe: Recipe) -> Remedy | None:

@@ -196,15 +196,25 @@ REMEDIES: list[tuple[Kind, Recipe, dict[str, object]]] = [
 def test_each_has_a_remedy_that_one_click_applies(
     kind: Kind, recipe: Recipe, fields: dict[str, object]
 ) -> None:
-    found = remedy(kind, recipe)
+    found = remedy(kind, recipe, lesson())
     assert found is not None
     assert found.applied(recipe) == recipe.replace(**fields, name="custom")
     assert found.button
     assert advice(kind, recipe).endswith(".")
 
 
+def test_dropout_is_offered_where_pictures_vary_and_weights_decay_already() -> None:
+    recipe = LESSON.replace(flip="random", shift=2, weight_decay=0.001)
+    found = remedy("overfitting", recipe, lesson())
+    assert found is not None
+    assert found.button == "Add Dropout"
+    assert found.network is not None
+    before = [node.id for node in lesson().nodes]
+    assert [node.id for node in found.network.nodes] == [*before[:-1], "dropout_1", before[-1]]
+    assert remedy("overfitting", recipe, found.network) is None
+
+
 def test_where_nothing_is_left_to_try_there_is_no_button() -> None:
-    assert remedy("memory", LESSON.replace(batch_size=8, accumulate=8)) is None
-    assert remedy("overfitting", LESSON.replace(flip="random", shift=2, weight_decay=0.001)) is None
-    assert remedy("rate_too_low", LESSON.replace(learning_rate=50.0)) is None
+    assert remedy("memory", LESSON.replace(batch_size=8, accumulate=8), lesson()) is None
+    assert remedy("rate_too_low", LESSON.replace(learning_rate=50.0), lesson()) is None
     assert advice("memory", LESSON.replace(batch_size=8, accumulate=8)).startswith("Take fewer filters")

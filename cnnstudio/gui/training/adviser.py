@@ -50,7 +50,7 @@ class Adviser(QObject):
 
     def _show(self, seen: str, event: Diagnosed, *, wrong: bool) -> None:
         recipe = (self._session.recipe if self._is_training else None) or self._project.recipe
-        found = remedy(event.kind, recipe)
+        found = remedy(event.kind, recipe, self._project.network)
         self._notice.show_sentence(
             f"{seen} {event.advice}",
             wrong=wrong,
@@ -64,10 +64,14 @@ class Adviser(QObject):
 
     def _apply(self, found: Remedy) -> None:
         """To the run that is under way, as far as that is possible, and to the project, as one undo step."""
+        project = self._project
         if self._is_training:
             # Before the project, which would else offer the same once more.
             now = {name: value for name, value in found.fields.items() if name in ADJUSTABLE}
             self._session.change(**now)
-            if len(now) < len(found.fields):
-                self._notice.show_sentence("The next training is done so: this one keeps its schedule.")
-        self._project.set_recipe(found.applied(self._project.recipe))
+            if found.network is not None or len(now) < len(found.fields):
+                self._notice.show_sentence("The next training is done so: this one goes on as it began.")
+        if found.network is not None:
+            project.edit(found.button[:1].lower() + found.button[1:], found.network)
+        else:
+            project.set_recipe(found.applied(project.recipe))

@@ -70,8 +70,12 @@ def test_one_click_applies_the_remedy_as_one_undo_step(desk: Desk) -> None:
     assert desk.project.recipe == LESSON
 
 
-def test_the_remedy_belongs_to_the_recipe_as_it_is_now(desk: Desk) -> None:
+def test_the_remedy_belongs_to_recipe_and_network_as_they_are_now(desk: Desk) -> None:
     desk.project.set_recipe(LESSON.replace(flip="random", shift=2, weight_decay=0.001))
+    desk.hear(diagnosed("overfitting"))
+    desk.hand.click_button("Add Dropout")
+    assert [type(node.layer).__name__ for node in desk.project.network.nodes][-2:] == ["Dropout", "Dense"]
+    assert desk.project.undo_stack.undoText() == "add Dropout"
     desk.hear(diagnosed("overfitting"))
     assert desk.notice.text == "This is seen. Try that."
     button = desk.notice.findChild(QPushButton, "noticeButton")
