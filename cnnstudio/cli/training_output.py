@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 
 from cnnstudio.cli.output import LiveLine, bar, print_json
 from cnnstudio.training.events import (
+    Adjusted,
+    CarriedOver,
+    Diagnosed,
     EpochEnded,
     Event,
     Finished,
@@ -14,6 +17,7 @@ from cnnstudio.training.events import (
     Resumed,
     SnapshotTaken,
     Started,
+    UnitsChecked,
     Warned,
 )
 from cnnstudio.words import duration, percent, plural
@@ -46,7 +50,14 @@ class TextPrinter:
                 self._say(_row(_epoch_cells(event)) + ("  best so far" if event.best else ""))
             case Warned():
                 self._say(f"Note: {event.message}")
-            case Paused() | Resumed() | SnapshotTaken():
+            case Diagnosed():
+                self._say(f"Note: {event.message} {event.advice}")
+            case Adjusted():
+                name = event.name.replace("_", " ").capitalize()
+                self._say(f"{name}: {event.before} → {event.after}, from step {event.step + 1:,} on")
+            case CarriedOver():
+                self._say("\n".join((f"Goes on from {event.run}", *event.lines)))
+            case Paused() | Resumed() | SnapshotTaken() | UnitsChecked():
                 pass
             case Finished():
                 self._finish(event)

@@ -9,6 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cnnstudio.data.augmentation import UNCHANGED, Augmentation
+from cnnstudio.data.augmentation_moves import Moves
+from cnnstudio.data.augmentation_pixels import after_normalisation, before_normalisation
 from cnnstudio.data.dataset import Rows, Split, as_channels_last, split_validation, statistics
 
 __all__ = ["Batches", "normalise", "split_validation", "statistics"]
@@ -18,10 +21,8 @@ class Batches:
     """One split on the device as uint8, given out in whole batches.
 
     Pictures lie as (N, H, W, C), so that what comes out is channels_last without a copy; on the CPU the
-    split's own memory is shared where it lies like that. With `shift`, each picture moves by up to so many
-    pixels each way and what comes in at the side is its mirror image; with `flip`, half of them are mirrored
-    left to right. A last batch of one single picture joins the one before it, because batch normalisation
-    cannot learn from one.
+    split's own memory is shared where it lies like that. A last batch of one single picture joins the one
+    before it, because batch normalisation cannot learn from one.
     """
 
     def __init__(
@@ -33,13 +34,14 @@ class Batches:
         *,
         batch_size: int,
         shuffle: bool,
-        flip: bool = False,
-        shift: int = 0,
+        augmentation: Augmentation = UNCHANGED,
+        classes: int | None = None,
         seed: int = 0,
         rows: Rows | None = None,
     ) -> None:
         """`mean` and `std` are those of `statistics`, (C,) each, for pixels taken as 0 to 1.
 
+        `classes` is how many there are, where pictures are mixed; by default as many as the labels tell.
         With `rows`, only those pictures of the split are given out, without a copy of them all.
         """
         self._device = torch.device(device)
@@ -52,31 +54,61 @@ class Batches:
         self._rows = None if rows is None else torch.from_numpy(rows)
         self._count = len(split) if rows is None else len(rows)
         self._bounds = _bounds(self._count, batch_size)
-        self._moves = _Moves(split.shape, self._bounds, flip, shift, self._device) if flip or shift else None
+        self._classes = classes or int(split.labels.max(initial=0)) + 1
+        self.augment(augmentation)
 
     def __len__(self) -> int:
         """Steps in one epoch."""
         return len(self._bounds)
 
-    def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """(images, labels) of each batch: float32 (n, C, H, W) and int64 (n,), both on the device.
+    def augment(self, augmentation: Augmentation) -> None:
+        """Changes what happens to the pictures, from the next batch on."""
+        self.augmentation = augmentation
+        largest = max((stop - start for start, stop in self._bounds), default=0)
+        shape = self._channels, self._height, self._width
+        self._moves = Moves(shape, largest, augmentation, self._device) if augmentation.moves else None
 
-        Order and augmentation depend on the seed and `number` alone, on every device; the order also stays
-        the same when the augmentation is switched on or off.
+    def epoch(self, number: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """(images, labels) of each batch from the `first` on, counted from 0, both on the device.
+
+        Images are float32 (n, C, H, W), labels int64 (n,), or float32 (n, classes) where pictures are mixed.
+
+        Order and augmentation depend on the seed, `number` and the place of the batch alone, on every device;
+        the order also stays the same when the augmentation is another.
         """
-        state = np.random.SeedSequence([self._seed & (2**64 - 1), number]).generate_state(1, np.uint64)
-        random = torch.Generator().manual_seed(int(state[0]))
+        random = torch.Generator().manual_seed(_seed(self._seed, number))
         order = self._order(random)
-        drawn = self._moves.draw(self._count, random) if self._moves else None
-        for start, stop in self._bounds:
+        state = random.get_state()
+        moves, drawn = None, None
+        for step, (start, stop) in enumerate(self._bounds[first:], first):
+            if moves is not self._moves:
+                random.set_state(state)
+                moves, drawn = self._moves, self._drawn(number, order, random)
             if order is None:
                 pixels, labels = self._pixels[start:stop], self._labels[start:stop]
             else:
                 rows = order[start:stop]
                 pixels, labels = self._pixels.index_select(0, rows), self._labels.index_select(0, rows)
-            if self._moves and drawn:
-                pixels = self._moves.apply(pixels, drawn[0][start:stop], drawn[1][start:stop])
-            yield self._finished(pixels), labels
+            if moves and drawn:
+                pixels = moves.apply(pixels, drawn[0][start:stop], drawn[1][start:stop])
+            if self.augmentation.changes_pixels:
+                yield self._changed(pixels, labels, np.random.default_rng(_seed(self._seed, number, step)))
+            else:
+                yield self._finished(pixels), labels
+
+    def _drawn(
+        self, number: int, order: Tensor | None, random: torch.Generator
+    ) -> tuple[Tensor, Tensor] | None:
+        """How each picture moves in this epoch, in its order."""
+        if self._moves is None:
+            return None
+        if self.augmentation.flip != "alternating":
+            return self._moves.draw(self._count, random)
+        # Which side a picture begins with is its own, whatever else is drawn and in whatever order.
+        beginning = torch.Generator().manual_seed(_seed(self._seed, 0, 0, 0))
+        begins = torch.randint(2, (len(self._labels),), generator=beginning)
+        places = torch.arange(self._count) if order is None else order.cpu()
+        return self._moves.draw(self._count, random, (begins[places] + number) % 2)
 
     def _order(self, random: torch.Generator) -> Tensor | None:
         """Places in the split, in the order of this epoch; None for all as they lie."""
@@ -88,49 +120,21 @@ class Batches:
     def _finished(self, pixels: Tensor) -> Tensor:
         """uint8 (n, H·W·C) as normalised float32 (n, C, H, W)."""
         images = torch.mul(pixels, self._scale).add_(self._offset)
-        images = images.view(len(pixels), self._height, self._width, self._channels).permute(0, 3, 1, 2)
-        return images.contiguous(memory_format=torch.channels_last)
+        return self._as_images(images).contiguous(memory_format=torch.channels_last)
 
+    def _changed(self, pixels: Tensor, labels: Tensor, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """The same with new pixels, for a part of them with new labels."""
+        augmentation = self.augmentation
+        if augmentation.colours or augmentation.crop:
+            images = before_normalisation(self._as_images(pixels).float(), augmentation, random)
+            pixels = images.permute(0, 2, 3, 1).flatten(1)
+        images = self._finished(pixels)
+        images, labels = after_normalisation(images, labels, self._classes, augmentation, random)
+        return images.contiguous(memory_format=torch.channels_last), labels
 
-class _Moves:
-    """Flips and shifts as one gather of whole pixels.
-
-    Which column of the picture each column of the result shows is looked up in a table, with one line for
-    every shift and for every shift of the mirrored picture; rows likewise.
-    """
-
-    def __init__(
-        self,
-        shape: tuple[int, int, int],
-        bounds: list[tuple[int, int]],
-        flip: bool,
-        shift: int,
-        device: torch.device,
-    ) -> None:
-        self._channels, height, width = shape
-        largest = max((stop - start for start, stop in bounds), default=0)
-        # 32-bit indices are quicker; they count within one batch, not within the set.
-        kind = torch.int32 if largest * height * width < 2**31 else torch.int64
-        rows = _reflected(height, shift).to(kind) * width
-        columns = _reflected(width, shift).to(kind)
-        if flip:
-            columns = torch.cat([columns, width - 1 - columns])
-        self._rows, self._columns = rows.to(device), columns.to(device)
-        first = torch.arange(largest, dtype=kind) * (height * width)
-        self._first = first.view(-1, 1, 1).to(device)
-        self._device = device
-
-    def draw(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        """For each of `count` pictures a line of each table."""
-        rows = torch.randint(len(self._rows), (count,), generator=random)
-        columns = torch.randint(len(self._columns), (count,), generator=random)
-        return rows.to(self._device), columns.to(self._device)
-
-    def apply(self, pixels: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-        """uint8 (n, H·W·C), each picture moved as its lines say."""
-        lines = self._rows.index_select(0, rows) + self._first[: len(pixels), :, 0]
-        places = lines.unsqueeze(2) + self._columns.index_select(0, columns).unsqueeze(1)
-        return pixels.reshape(-1, self._channels).index_select(0, places.flatten()).view(len(pixels), -1)
+    def _as_images(self, pixels: Tensor) -> Tensor:
+        """(n, H·W·C) seen as (n, C, H, W)."""
+        return pixels.view(len(pixels), self._height, self._width, self._channels).permute(0, 3, 1, 2)
 
 
 def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
@@ -148,11 +152,10 @@ def _per_pixel(mean: Tensor, std: Tensor, pixels: int, device: torch.device) -> 
     return scale.float().repeat(pixels).to(device), offset.float().repeat(pixels).to(device)
 
 
-def _reflected(size: int, shift: int) -> Tensor:
-    """(2 * shift + 1, size): which line of the picture each line of the result shows, for every shift."""
-    shift = min(shift, size - 1)  # a mirror image has no more lines than the picture
-    lines = torch.arange(size) + torch.arange(-shift, shift + 1).unsqueeze(1)
-    return (size - 1) - ((size - 1) - lines.abs()).abs()
+def _seed(*numbers: int) -> int:
+    """One seed from several numbers, which may be negative."""
+    state = np.random.SeedSequence([number & (2**64 - 1) for number in numbers]).generate_state(1, np.uint64)
+    return int(state[0])
 
 
 def _bounds(count: int, batch_size: int) -> list[tuple[int, int]]:

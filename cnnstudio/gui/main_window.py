@@ -39,6 +39,7 @@ from cnnstudio.gui.project import Project, Question
 from cnnstudio.gui.settings import Settings
 from cnnstudio.gui.status import StatusLine
 from cnnstudio.gui.tidying import Tidying
+from cnnstudio.gui.training.adviser import Adviser
 from cnnstudio.gui.training.panel import TrainingPanel
 from cnnstudio.gui.training.session import State, TrainingSession
 
@@ -98,6 +99,7 @@ class MainWindow(QMainWindow):
         self._add_docks()
         self.status = StatusLine(self.project, self.session)
         self.setStatusBar(self.status)
+        self.adviser = Adviser(self.project, self.session, self.notice, self)
         self._recent = build_menus(self, designer_actions(self.project, self))
         self._recent.show(self.settings.recent_files)
 
@@ -147,7 +149,6 @@ class MainWindow(QMainWindow):
         self.panel.message.connect(lambda sentence: self.notice.show_sentence(str(sentence), wrong=True))
         self.panel.remark.connect(lambda sentence: self.notice.show_sentence(str(sentence)))
         self.panel.data_dialog_requested.connect(lambda _: self.show_data_dialog())
-        self.session.failed.connect(self._on_failed)
 
     def _on_failed(self, sentence: object) -> None:
         self.notice.show_sentence(str(sentence), wrong=True)

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QMenu
 from cnnstudio.gui import dialogs
 from cnnstudio.gui.settings import SchemeChoice
 from cnnstudio.gui.theme import theme
+from cnnstudio.gui.training import dialogs as trials
 
 if TYPE_CHECKING:
     from cnnstudio.gui.main_window import MainWindow
@@ -126,6 +127,12 @@ def _data_menu(window: MainWindow, menu: QMenu) -> None:
 def _train_menu(window: MainWindow, menu: QMenu) -> None:
     for action in window.training_actions:
         menu.addAction(action)
+    menu.addSeparator()
+    check, find = partial(trials.show_preflight, window), partial(trials.show_rate_finder, window)
+    menu.addAction(make_action(window, "actionPreflight", "&Check before training…", check, "Ctrl+Shift+R"))
+    menu.addAction(
+        make_action(window, "actionFindLearningRate", "Find a &learning rate…", find, "Ctrl+Shift+L")
+    )
 
 
 def _view_menu(window: MainWindow, menu: QMenu) -> None:

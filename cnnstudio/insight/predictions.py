@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from cnnstudio.data.dataset import Split
 from cnnstudio.data.progress import CancelFunction, Progress, ProgressFunction, check, ignore, never
 from cnnstudio.design.analysis import analyse
-from cnnstudio.training.evaluation import evaluating
+from cnnstudio.training.evaluation import answers, evaluating
 from cnnstudio.training.model import Model
 from cnnstudio.training.preflight import evaluation_batch
 
@@ -40,10 +40,12 @@ def evaluate(
     split: Split,
     progress: ProgressFunction = ignore,
     cancelled: CancelFunction = never,
+    *,
+    flip: bool = False,
 ) -> Evaluation:
     """Mean cross-entropy, accuracy and confusions over pictures of the size that the model takes.
 
-    Raises Cancelled.
+    With `flip` each picture is judged together with its mirror image. Raises Cancelled.
     """
     size = evaluation_batch(analyse(model.network), model.device)
     loss, confusion = 0.0, np.zeros((0, 0), np.int64)
@@ -51,7 +53,8 @@ def evaluate(
         for start in range(0, len(split), size):
             check(cancelled)
             labels = split.labels[start : start + size]
-            logits = model(model.normalise(split.images[start : start + size])).float().cpu()
+            images = model.normalise(split.images[start : start + size])
+            logits = answers(model, images, flip).float().cpu()
             loss += F.cross_entropy(logits, torch.tensor(labels), reduction="sum").item()
             if not len(confusion):
                 confusion = np.zeros((logits.shape[1], logits.shape[1]), np.int64)

@@ -14,7 +14,7 @@ _OPTIMIZERS: Mapping[str, tuple[str, str]] = {
     "nadam": ("adam", "learning_rate=0.001"),
     "adamax": ("adam", "learning_rate=0.001"),
     "sgd": ("sgd", "learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=0.0"),
-    "rmsprop": ("adam", "learning_rate=0.001"),
+    "rmsprop": ("rmsprop", "learning_rate=0.001, rho=0.9, momentum=0.0"),
 }
 """Keras's name in small letters -> the recipe's, and the arguments that matter with Keras's defaults."""
 _KEYS = ("learning_rate", "momentum", "weight_decay")
@@ -57,7 +57,7 @@ def _optimizer(value: Any, line: int, notes: Notes) -> dict[str, Any]:
     call = value if isinstance(value, Call) else Call(value.path if isinstance(value, Name) else str(value))
     keras_name = call.name.lower()
     if keras_name not in _OPTIMIZERS:
-        notes.add(line, f"there is no optimizer {call.name} here; there are Adam, AdamW and SGD")
+        notes.add(line, f"there is no optimizer {call.name} here; there are Adam, AdamW, RMSprop and SGD")
         return {}
     name, signature = _OPTIMIZERS[keras_name]
     if name not in (keras_name, ""):

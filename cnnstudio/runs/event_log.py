@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from cnnstudio.files import write_atomically
-from cnnstudio.training.events import EpochEnded, Event, EventError, SnapshotTaken, event_from_json
+from cnnstudio.training.events import EpochEnded, Event, EventError, Finished, SnapshotTaken, event_from_json
 
 
 def read_events(path: Path, offset: int = 0) -> tuple[list[Event], int]:
@@ -33,27 +33,29 @@ def read_events(path: Path, offset: int = 0) -> tuple[list[Event], int]:
     return events, offset + end
 
 
-def forget_after(path: Path, epoch: int) -> None:
-    """Leaves only what was said until the end of that epoch; 0 leaves nothing. Raises FileError."""
-    kept = b""
-    if epoch and path.exists():
-        data = path.read_bytes()
-        place = 0
-        for line in data.splitlines(keepends=True):
-            place += len(line)
-            if _epoch_ended(line) == epoch:
-                kept = data[:place]
-    write_atomically(path, kept)
+def forget_after(path: Path, step: int, epoch: int) -> None:
+    """Leaves only what was said until that step, with so many epochs ended; step 0 leaves nothing.
+
+    Progress ends where a checkpoint is written, so no event is cut in two. Raises FileError.
+    """
+    kept = 0
+    data = path.read_bytes() if step and path.exists() else b""
+    for line in data.splitlines(keepends=True):
+        if _is_after(line, step, epoch):
+            break
+        kept += len(line)
+    write_atomically(path, data[:kept])
 
 
-def _epoch_ended(line: bytes) -> int | None:
-    if b'"EpochEnded"' not in line:
-        return None
+def _is_after(line: bytes, step: int, epoch: int) -> bool:
+    """Whether the event is of a later time; what is no event is of none."""
     try:
         event = event_from_json(json.loads(line))
     except (ValueError, RecursionError, EventError):
-        return None
-    return event.epoch if isinstance(event, EpochEnded) else None
+        return not line.endswith(b"\n")
+    if isinstance(event, EpochEnded):
+        return event.epoch > epoch
+    return isinstance(event, Finished) or int(getattr(event, "step", 0)) > step
 
 
 class EventLog:
@@ -66,8 +68,25 @@ class EventLog:
         self._broken = False
 
     def __enter__(self) -> Self:
-        self._file = open(self._path, "ab", buffering=0)
+        self._open()
         return self
+
+    def _open(self) -> None:
+        # Readable too: where somebody deletes the file, what was said can still be had.
+        self._file = open(self._path, "a+b", buffering=0)  # noqa: SIM115  # closed by __exit__
+
+    def said(self) -> bytes:
+        """All that was written, also where the file was deleted since. Raises OSError."""
+        if self._file is None:
+            return b""
+        self._file.seek(0)
+        return self._file.read()
+
+    def reopen(self) -> None:
+        """Goes on in the file that stands in its place now. Raises OSError."""
+        if self._file is not None:
+            self._file.close()
+        self._open()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from pathlib import Path
@@ -38,6 +39,24 @@ class RunLock:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file that is held is still the one in the folder."""
+        if self._file is None:
+            return False
+        try:
+            return os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._path))
+        except OSError:
+            return False
+
+    def take_anew(self) -> None:
+        """Holds the file that is in the folder now. Raises BlockingIOError if another process does."""
+        before, self._file = self._file, None
+        if before is not None:
+            before.close()
+        self.__enter__()
 
 
 def is_held(folder: Path) -> bool:

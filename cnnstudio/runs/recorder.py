@@ -8,7 +8,6 @@ import shutil
 import unicodedata
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import fields
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -23,10 +22,12 @@ from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.analysis import analyse
 from cnnstudio.design.file import write_design
 from cnnstudio.design.network import Network
-from cnnstudio.files import FileError, exists, is_folder, write_json
-from cnnstudio.insight.feature_maps import look
+from cnnstudio.files import FileError, exists, is_folder, write_atomically, write_json
+from cnnstudio.insight.feature_maps import FeatureMaps, look
+from cnnstudio.layers.errors import UserError
+from cnnstudio.layers.params import parameters
 from cnnstudio.runs.errors import RunError
-from cnnstudio.runs.event_log import EventLog, forget_after
+from cnnstudio.runs.event_log import EventLog, forget_after, read_events
 from cnnstudio.runs.lock import LOCK_FILE, RunLock
 from cnnstudio.runs.run import (
     DESIGN_FILE,
@@ -40,19 +41,20 @@ from cnnstudio.runs.run import (
 )
 from cnnstudio.runs.signals import stopping_on_signals
 from cnnstudio.runs.snapshots import limits, snapshot_path, write_snapshot
+from cnnstudio.training.adjusting import ADJUSTABLE
+from cnnstudio.training.carry_over import Ancestor
 from cnnstudio.training.control import Control, Probe
 from cnnstudio.training.device import device_title
-from cnnstudio.training.events import Event, Finished, Started, Warned
+from cnnstudio.training.diagnosis import Diagnosis
+from cnnstudio.training.events import Event, Finished, Started, UnitsChecked, Warned
 from cnnstudio.training.examples import SHOWN
+from cnnstudio.training.interval import DEFAULT, Interval
 from cnnstudio.training.model import Model
 from cnnstudio.training.preflight import Prepared, check_threads, prepare
 from cnnstudio.training.recipe import Recipe
 from cnnstudio.training.trainer import train_prepared
 
 _MOST_SNAPSHOTS = 200
-_FREE_ON_RESUME = {"name", "epochs"}
-"""What of the recipe may be another when a run goes on."""
-
 
 def start_run(
     network: Network,
@@ -67,17 +69,22 @@ def start_run(
     emit: Callable[[Event], None] = lambda event: None,
     probes: Sequence[Probe] = (),
     resume: bool = False,
+    interval: Interval = DEFAULT,
+    continue_from: Path | None = None,
 ) -> Finished:
     """Trains the network and writes the run into `folder`, by default a new one among the user's runs.
 
     `source` is the name or folder by which the pictures are found again, where that is not the data set's
-    name. With `resume` the run that is in `folder` goes on. Ctrl+C and SIGTERM stop it in good order. What
+    name. With `resume` the run that is in `folder` goes on. Ctrl+C and SIGTERM stop it in good order, at the
+    step that it is in, from which it can go on. `interval` is how often it is saved besides. A new run
+    continues from the one in `continue_from`, which may have another design, with the layers that fit. What
     cannot be started raises a UserError (TrainingError, DeviceError, DataError, RunError, CheckpointError)
     before anything is written.
     """
     prepared = prepare(network, dataset, recipe, device)
     check_threads(threads)
     about = _description(prepared, dataset, source or dataset.name)
+    ancestor = _ancestor(continue_from, about)
     if resume:
         place = _resumable(folder, prepared, about)
     else:
@@ -95,6 +102,9 @@ def start_run(
             probes=probes,
             resume=resume,
             after_epoch=recorder.after_epoch,
+            interval=interval,
+            before_saving=recorder.make_sure,
+            ancestor=ancestor,
         )
 
 
@@ -109,6 +119,7 @@ class RunRecorder:
         self._about = {"id": folder.name, **about}
         self._forward = forward
         self._context = ExitStack()
+        self._lock = RunLock(folder)
         self._log = EventLog(folder / EVENTS_FILE, self._warn)
         shown = min(SHOWN, len(prepared.examples))
         self._shown = prepared.examples.rows(np.arange(shown))
@@ -116,13 +127,15 @@ class RunRecorder:
         self._most, self._side = limits(shapes, shown)
         self._snapshot_every = -(-prepared.recipe.epochs // _MOST_SNAPSHOTS)
         self._snapshots_fail = False
+        self._diagnosis = Diagnosis(prepared.recipe, prepared.network)
+        self._lost = ""
         self._made = self._begun = False
 
     def __enter__(self) -> Self:
         self._made = not exists(self.folder)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._context.enter_context(RunLock(self.folder))
+            self._context.enter_context(self._lock)
             if not exists(self.folder / RUN_FILE):
                 self._write_description()
         except BlockingIOError:
@@ -144,8 +157,39 @@ class RunRecorder:
         if self._made and not self._begun:
             shutil.rmtree(self.folder, ignore_errors=True)
 
+    def make_sure(self) -> None:
+        """Makes the folder anew where somebody deleted it.
+
+        Raises FileError or RunError where the place cannot be written, or is another run's now.
+        """
+        if self._lost:
+            raise FileError(self._lost)
+        if exists(self.folder / RUN_FILE) and self._lock.is_in_place:
+            return
+        try:
+            said = self._log.said()
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock.take_anew()
+        except BlockingIOError:
+            raise FileError(f"Another program writes a run to {self.folder} now.") from None
+        except OSError as error:
+            raise FileError(f"Cannot write {self.folder}: {error.strerror or error}.") from None
+        if exists(self.folder / RUN_FILE):
+            if Run.open(self.folder).about.get("created") == self._about["created"]:
+                return
+            self._lost = f"There is another run in {self.folder} now."
+            raise FileError(self._lost)
+        write_atomically(self.folder / EVENTS_FILE, said)
+        self._log.reopen()
+        self._write_description()
+        self._warn(f"The run's folder was gone; it was made anew: {self.folder}.")
+
     def emit(self, event: Event) -> None:
-        """Writes the event down and hands it on."""
+        """Writes the event down and hands it on, with what is recognised in it."""
+        for each in self._diagnosis.followed(event):
+            self._emit(each)
+
+    def _emit(self, event: Event) -> None:
         if isinstance(event, Started):
             self._begin(event)
         elif isinstance(event, Finished):
@@ -155,10 +199,12 @@ class RunRecorder:
 
     def after_epoch(self, epoch: int, model: Model) -> None:
         """Keeps what the layers make of the first examples; of a very long run every few epochs."""
-        if epoch % self._snapshot_every and epoch != self._prepared.recipe.epochs:
+        left_out = epoch % self._snapshot_every and epoch != self._prepared.recipe.epochs
+        if left_out or self._lost:
             return
         examples = self._prepared.examples.images
         maps = look(model, examples, shown=range(len(self._shown)), most=self._most, side=self._side)
+        self.emit(_units(epoch, maps))
         try:
             write_snapshot(snapshot_path(self.folder, epoch), maps, self._shown)
         except FileError as error:
@@ -168,7 +214,10 @@ class RunRecorder:
 
     def _begin(self, started: Started) -> None:
         self._begun = True
-        forget_after(self.folder / EVENTS_FILE, started.first_epoch - 1)
+        forget_after(self.folder / EVENTS_FILE, started.steps_done, started.first_epoch - 1)
+        for event in read_events(self.folder / EVENTS_FILE)[0]:
+            # What was said before an interruption is not said again.
+            self._diagnosis.followed(event)
         self._context.enter_context(self._log)
         self._about |= {"threads": started.threads, "parameters": started.parameters}
         self._write_description()
@@ -183,8 +232,9 @@ class RunRecorder:
             "best_epoch": finished.best_epoch,
         }
         try:
+            self.make_sure()
             write_json(self.folder / RUN_FILE, self._about)
-        except FileError as error:
+        except UserError as error:
             self._warn(f"How the run ended could not be written. {error}")
 
     def _write_description(self) -> None:
@@ -204,7 +254,8 @@ def _description(prepared: Prepared, dataset: Dataset, source: str) -> dict[str,
         "version": VERSION,
         "name": prepared.network.name,
         "status": "running",
-        "created": _now(),
+        # So exact that it tells this run from any other in the same folder.
+        "created": _now("microseconds"),
         "versions": {
             "cnnstudio": cnnstudio.__version__,
             "python": platform.python_version(),
@@ -229,8 +280,27 @@ def _description(prepared: Prepared, dataset: Dataset, source: str) -> dict[str,
     }
 
 
-def _now() -> str:
-    return datetime.now().astimezone().isoformat(timespec="seconds")
+def _units(epoch: int, maps: Sequence[FeatureMaps]) -> UnitsChecked:
+    """What the maps say of each layer's units, which is the same for all pictures."""
+    layers = {each.node_id: each for each in maps}
+    dead, total = (len(each.dead) for each in layers.values()), (len(each.maps) for each in layers.values())
+    return UnitsChecked(epoch, tuple(layers), tuple(dead), tuple(total))
+
+
+def _ancestor(folder: Path | None, about: dict[str, Any]) -> Ancestor | None:
+    """The run that the new one continues from; `about` gets its name. Raises RunError."""
+    if folder is None:
+        return None
+    run = Run.open(folder)
+    problems = analyse(run.network, classes=len(run.classes)).problems
+    if problems:
+        raise RunError(f"The run in {folder} is damaged: {problems[0].sentence}.")
+    about["continues"] = run.id
+    return Ancestor(folder, run.network)
+
+
+def _now(timespec: str = "seconds") -> str:
+    return datetime.now().astimezone().isoformat(timespec=timespec)
 
 
 def _new_folder(name: str) -> Path:
@@ -266,9 +336,9 @@ def _resumable(folder: Path | None, prepared: Prepared, about: dict[str, Any]) -
         raise RunError(f"The run in {folder} trains another design, so it cannot go on with this one.")
     if run.dataset_fingerprint != about["data"]["fingerprint"]:
         raise RunError(f"The run in {folder} was trained with other pictures, so it cannot go on with these.")
-    for field in fields(Recipe):
+    for field in parameters(Recipe):
         before, now = getattr(run.recipe, field.name), getattr(prepared.recipe, field.name)
-        if before != now and field.name not in _FREE_ON_RESUME:
+        if before != now and field.name not in ADJUSTABLE:
             raise RunError(
                 f"{field.name}: the run in {folder} was trained with {before}, so it cannot go on with {now}."
             )

@@ -19,7 +19,8 @@ from cnnstudio.runs.event_log import read_events
 from cnnstudio.runs.lock import is_held
 from cnnstudio.runs.snapshots import Snapshot, snapshot_epochs, snapshot_path
 from cnnstudio.training.events import EpochEnded, Event, Scores
-from cnnstudio.training.recipe import Recipe, RecipeError, read_recipe
+from cnnstudio.training.recipe import Recipe, RecipeError
+from cnnstudio.training.recipe_files import read_recipe
 
 if TYPE_CHECKING:
     from cnnstudio.training.model import Model
@@ -126,6 +127,14 @@ class Run:
     @property
     def dataset_fingerprint(self) -> str:
         return str(self._get("data", dict).get("fingerprint", ""))
+
+    @property
+    def test_pictures(self) -> int:
+        """How many pictures it was tested on; 0 where that was not noted."""
+        found = self._get("data", dict).get("test", 0)
+        if type(found) is not int:
+            raise self._damaged("data")
+        return found
 
     @property
     def classes(self) -> tuple[str, ...]:

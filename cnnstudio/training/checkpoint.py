@@ -3,7 +3,8 @@
 A folder holds data files, each written once, and three small manifests that name data files with their
 SHA-256: `last`, `previous` (the one before it) and `best`. A manifest is replaced only after the files that
 it names are on the disk, so each manifest is whole at any moment, whatever happened. Data files that no
-manifest names are removed.
+manifest names are removed. The trainer's notes stand in the manifest, under its own SHA-256, so that the same
+weights are always the same file.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from cnnstudio.layers.errors import UserError
 from cnnstudio.layers.params import shorten
 
 FORMAT = "cnnstudio.checkpoint"
-VERSION = 1
+VERSION = 2
+"""The first had the notes in the weights' file, and no SHA-256 of the manifest."""
 NAMES = ("last", "previous", "best")
 _FILE_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,80}\.safetensors")
 
@@ -50,22 +52,25 @@ class Checkpoints:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def save(self, stem: str, checkpoint: Checkpoint, *, last: bool = True, best: bool = False) -> None:
-        """Writes a checkpoint under the names asked for; `last` becomes `previous`. Raises FileError.
+    def save(self, stem: str, checkpoint: Checkpoint, *, best: bool = False) -> None:
+        """Writes a checkpoint as `last`, which becomes `previous`, and as `best` if asked for.
+
+        Raises FileError.
 
         `stem` names the data files, such as `epoch-00003`, and is used for nothing else.
         """
-        metadata = {"info": json.dumps(checkpoint.info, allow_nan=False)}
-        manifest: dict[str, Any] = {"format": FORMAT, "version": VERSION}
-        manifest["weights"] = self._write(f"{stem}.safetensors", checkpoint.weights, metadata)
+        manifest = self._with_weights(stem, checkpoint)
         if best:
-            write_json(self._manifest("best"), manifest)
-        if last:
-            manifest["state"] = self._write(f"{stem}.state.safetensors", checkpoint.state, {})
-            with contextlib.suppress(OSError):
-                write_atomically(self._manifest("previous"), self._manifest("last").read_bytes())
-            write_json(self._manifest("last"), manifest)
+            write_json(self._manifest("best"), sealed(manifest))
+        manifest["state"] = self._write(f"{stem}.state.safetensors", checkpoint.state)
+        with contextlib.suppress(OSError):
+            write_atomically(self._manifest("previous"), self._manifest("last").read_bytes())
+        write_json(self._manifest("last"), sealed(manifest))
         self._remove_unnamed()
+
+    def save_best(self, stem: str, checkpoint: Checkpoint) -> None:
+        """Writes the checkpoint as `best` alone, without its state. Raises FileError."""
+        write_json(self._manifest("best"), sealed(self._with_weights(stem, checkpoint)))
 
     def load(self, name: str = "best", *, with_state: bool = False) -> Checkpoint:
         """The checkpoint of that name, checked. Raises CheckpointError."""
@@ -83,9 +88,13 @@ class Checkpoints:
                 f"The checkpoint “{name}” was written by a newer CNN Studio (format {version}; this one "
                 f"reads up to {VERSION}): update the program to use it."
             )
+        if version > 1 and sealed(manifest) != manifest:
+            raise CheckpointError(
+                f"The checkpoint “{name}” is damaged: {name}.json is not what was written, by its SHA-256."
+            )
         weights, info = self._read(name, manifest.get("weights"))
         state = self._read(name, manifest.get("state"))[0] if with_state else {}
-        return Checkpoint(weights, info, state)
+        return Checkpoint(weights, manifest.get("info", info), state)
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self._manifest(name).is_file()
@@ -93,14 +102,20 @@ class Checkpoints:
     def _manifest(self, name: str) -> Path:
         return self.folder / f"{name}.json"
 
-    def _write(self, file: str, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> dict[str, str]:
+    def _with_weights(self, stem: str, checkpoint: Checkpoint) -> dict[str, Any]:
+        """The beginning of a manifest, for weights that are on the disk now."""
+        weights = self._write(f"{stem}.safetensors", checkpoint.weights)
+        return {"format": FORMAT, "version": VERSION, "info": checkpoint.info, "weights": weights}
+
+    def _write(self, file: str, tensors: Mapping[str, Tensor]) -> dict[str, str]:
         # The layout in memory (channels_last) is the device's matter; files hold the plain order.
         plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        data = safetensors.torch.save(plain, metadata)
+        data = safetensors.torch.save(plain)
         write_atomically(self.folder / file, data)
         return {"file": file, "sha256": hashlib.sha256(data).hexdigest()}
 
     def _read(self, name: str, entry: Any) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The tensors, and the notes that files of the first version have beside them."""
         file_name = entry.get("file") if isinstance(entry, dict) else None
         if not isinstance(file_name, str) or not _FILE_NAME.fullmatch(file_name):
             raise CheckpointError(f"The checkpoint “{name}” is damaged: it does not name its file.")
@@ -133,6 +148,13 @@ class Checkpoints:
                 # What cannot be removed now costs space, not correctness.
                 with contextlib.suppress(OSError):
                     path.unlink()
+
+
+def sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest with the SHA-256 of all that it says otherwise."""
+    content = {key: value for key, value in manifest.items() if key != "sha256"}
+    text = json.dumps(content, sort_keys=True, allow_nan=False)
+    return {**content, "sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
 def restore_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:

@@ -1,9 +1,11 @@
-"""How others reach into a running training: stop, pause, and probes that look at the model. No torch here."""
+"""How others reach into a running training: stop, pause, change, probes. No torch here."""
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Protocol
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,11 +15,14 @@ if TYPE_CHECKING:
 
 
 class Control:
-    """Stop and pause, asked for from any thread; the training loop looks at every step."""
+    """What the run is asked to do, from any thread; the training loop looks at every step."""
 
     def __init__(self) -> None:
         self.stop = threading.Event()
         self.pause = threading.Event()
+        self.stop_after_epoch = threading.Event()
+        self.single_step = threading.Event()
+        self._changes: deque[tuple[Mapping[str, Any], int]] = deque()
 
     def request_stop(self) -> None:
         """Ends the run after the step that it is in; a pause too."""
@@ -30,6 +35,34 @@ class Control:
     def request_resume(self) -> None:
         """Ends the pause."""
         self.pause.clear()
+
+    def request_step(self) -> None:
+        """Makes one step, and waits after it."""
+        self.single_step.set()
+        self.pause.set()
+
+    def request_stop_after_epoch(self) -> None:
+        """Ends the run after the epoch that it is in; a pause too."""
+        self.stop_after_epoch.set()
+        self.pause.clear()
+
+    def request_change(self, **fields: Any) -> None:
+        """Other values for fields of the recipe (`adjusting.ADJUSTABLE`), in force from the next step on."""
+        self._changes.append((fields, 0))
+
+    def request_more_epochs(self, epochs: int) -> None:
+        """Makes the run so many epochs longer."""
+        self._changes.append(({}, epochs))
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether `changes` would give something; asked at every step, so it has to be quick."""
+        return bool(self._changes)
+
+    def changes(self) -> Iterator[tuple[Mapping[str, Any], int]]:
+        """What was asked for since the last time, in its order: fields, and epochs to be added."""
+        while self._changes:
+            yield self._changes.popleft()
 
     def wait_if_paused(self, seconds: float) -> bool:
         """Waits up to `seconds` while paused; tells whether the pause goes on."""

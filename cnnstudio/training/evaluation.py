@@ -31,10 +31,22 @@ def evaluating(model: nn.Module) -> Iterator[None]:
         model.train(was_training)
 
 
+def answers(model: nn.Module, images: Tensor, flip: bool = False) -> Tensor:
+    """The logits (N, classes); with `flip` the mean of those for the pictures and for their mirror images."""
+    logits: Tensor = model(images)
+    return (logits + model(images.flip(3))) / 2 if flip else logits
+
+
 def mean_scores(
-    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], cancelled: CancelFunction = never
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    cancelled: CancelFunction = never,
+    flip: bool = False,
 ) -> Scores | None:
-    """Mean cross-entropy and accuracy over all pictures; None where it was cancelled before the end."""
+    """Mean cross-entropy and accuracy over all pictures; None where it was cancelled before the end.
+
+    With `flip` each picture is judged together with its mirror image.
+    """
     losses: list[Tensor] = []
     rights: list[Tensor] = []
     count = 0
@@ -42,7 +54,7 @@ def mean_scores(
         for images, labels in batches:
             if cancelled():
                 return None
-            logits = model(images)
+            logits = answers(model, images, flip)
             losses.append(F.cross_entropy(logits, labels, reduction="sum"))
             rights.append((logits.argmax(1) == labels).sum())
             count += len(labels)

@@ -10,11 +10,16 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import NoneType, UnionType
-from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
 from cnnstudio.layers.errors import UserError
 
 Outcome = Literal["completed", "stopped", "failed"]
+Cause = Literal["memory", "not_finite"]
+"""Why a run failed, where the program knows what helps."""
+
+Kind = Literal["diverged", "memory", "rate_too_high", "rate_too_low", "dead_units", "overfitting", "plateau"]
+"""What `diagnosis` can recognise."""
 
 
 class EventError(UserError):
@@ -63,6 +68,8 @@ class Started(Event):
     validation: Literal["share", "test"]
     first_epoch: int = 1
     """The epoch that comes next; more than 1 where the run goes on after an interruption."""
+    steps_done: int = 0
+    """Steps before this start; more than those of whole epochs where it goes on within an epoch."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +143,60 @@ class Resumed(Event):
 
 
 @dataclass(frozen=True)
+class Adjusted(Event):
+    """A field of the recipe was changed; in force from the step after this one."""
+
+    step: int
+    epoch: float
+    """Epochs done, with fraction."""
+    name: str
+    """The field, such as `learning_rate`."""
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class CarriedOver(Event):
+    """The run goes on with what another one has learnt, in a design that was changed. Comes after Started."""
+
+    step: int
+    run: str
+    """The other run's folder."""
+    kept: tuple[str, ...]
+    """Layers that keep their weights and what the optimizer knows of them, by their ids."""
+    fresh: tuple[str, ...]
+    """Layers that start afresh, by their ids."""
+    lines: tuple[str, ...]
+    """The same in words."""
+
+
+@dataclass(frozen=True)
+class UnitsChecked(Event):
+    """How many units of each layer are dead: they give 0 for every example picture."""
+
+    epoch: int
+    """Counted from 1; 0 is before the training."""
+    layers: tuple[str, ...]
+    """Their ids, from top to bottom; the other two go along with them."""
+    dead: tuple[int, ...]
+    total: tuple[int, ...]
+    """Units that were looked at: feature maps, or the values of a flat layer."""
+
+
+@dataclass(frozen=True)
+class Diagnosed(Event):
+    """Something goes wrong in the way that is known, and there is something to try."""
+
+    kind: Kind
+    epoch: float
+    """Epochs done, with fraction."""
+    message: str
+    """What is to be seen, in one sentence."""
+    advice: str
+    """What to try, in one sentence."""
+
+
+@dataclass(frozen=True)
 class Finished(Event):
     """The end, however it came. `test` are the best weights' scores, where there was time for them."""
 
@@ -147,11 +208,15 @@ class Finished(Event):
     run: str | None
     best_epoch: int | None
     """Counted from 1; None where no epoch ended."""
+    cause: Cause | None = None
 
 
 _KINDS: Mapping[str, type[Event]] = {
     kind.__name__: kind
-    for kind in (Started, Progress, EpochEnded, SnapshotTaken, Warned, Paused, Resumed, Finished)
+    for kind in (
+        *(Started, CarriedOver, Progress, EpochEnded, SnapshotTaken, Warned),
+        *(Paused, Resumed, Adjusted, UnitsChecked, Diagnosed, Finished),
+    )
 }
 
 _FIELDS = {name: get_type_hints(kind) for name, kind in _KINDS.items()}
@@ -186,7 +251,7 @@ def _to_json(value: Any) -> Any:
 
 def _from_json(value: Any, kind: Any) -> Any:
     """The value as the field's kind. Raises TypeError, KeyError or OverflowError."""
-    if get_origin(kind) is UnionType:
+    if get_origin(kind) in (UnionType, Union):
         if value is None:
             return None
         (kind,) = (each for each in get_args(kind) if each is not NoneType)

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
-from cnnstudio.files import FileError
+from cnnstudio.layers.errors import UserError
+from cnnstudio.training.adjusting import ADJUSTABLE, differences
 from cnnstudio.training.checkpoint import Checkpoint, CheckpointError, Checkpoints, restore_weights
-from cnnstudio.training.events import Scores
+from cnnstudio.training.events import EpochEnded, EventError, Scores, event_from_json
+from cnnstudio.training.learner import Learner
+from cnnstudio.training.meter import NOTHING, Sums
 from cnnstudio.training.model import Model
-from cnnstudio.training.optimizers import optimizer_tensors, restore_optimizer
-from cnnstudio.training.settings import random_state, set_random_state
+from cnnstudio.training.recipe import Recipe, RecipeError
+from cnnstudio.training.settings import random_state
 
-_OPTIMIZER = "optimizer."
+_OWN = "own."
+"""In front of the names of the model's own weights, where those that count are an average."""
 
 
 @dataclass(frozen=True)
@@ -29,94 +33,226 @@ class Best:
     weights: dict[str, Tensor]
 
 
+@dataclass(frozen=True)
+class Position:
+    """Where a run is between two steps, all that is no tensor."""
+
+    epoch: int
+    """Whole epochs done."""
+    batch: int
+    """Batches done of the next one."""
+    steps_per_epoch: int
+    seconds: float
+    asked: Recipe
+    """What the run was asked for when it began."""
+    recipe: Recipe
+    """What that has become."""
+    sums: Sums = NOTHING
+    """Of the epoch that is not done."""
+    history: tuple[EpochEnded, ...] = ()
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return self.epoch * self.steps_per_epoch + self.batch
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "steps_per_epoch": self.steps_per_epoch,
+            "seconds": self.seconds,
+            "asked": self.asked.to_json(),
+            "recipe": self.recipe.to_json(),
+            "sums": list(self.sums),
+            "history": [event.to_json() for event in self.history],
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any], asked: Recipe, steps_per_epoch: int) -> Position:
+        """What `to_json` wrote; checkpoints of the first version leave out all that the defaults say.
+
+        Raises KeyError, TypeError, ValueError, RecipeError or EventError.
+        """
+        loss, right, images = content.get("sums", NOTHING)
+        return cls(
+            int(content["epoch"]),
+            int(content.get("batch", 0)),
+            int(content.get("steps_per_epoch", steps_per_epoch)),
+            float(content["seconds"]),
+            Recipe.from_json(content["asked"]) if "asked" in content else asked,
+            Recipe.from_json(content["recipe"]) if "recipe" in content else asked,
+            (float(loss), float(right), int(images)),
+            tuple(_epoch_ended(entry) for entry in content.get("history", ())),
+        )
+
+
 class Keeper:
-    """Decides which weights are the best, saves, and restores. `warn` hears of what could not be saved."""
+    """Decides which weights are the best, saves, and restores. `warn` hears of what could not be saved.
+
+    `before_saving` is called each time; it makes sure that the folder is there and the run's own, or raises
+    FileError.
+    """
 
     def __init__(
-        self, model: Model, optimizer: Optimizer, folder: Path | None, warn: Callable[[str], None]
+        self,
+        learner: Learner,
+        folder: Path | None,
+        warn: Callable[[str], None],
+        before_saving: Callable[[], None] = lambda: None,
     ) -> None:
         self.best: Best | None = None
-        self._model = model
-        self._optimizer = optimizer
+        self.saved_step = 0
+        self._to_beat: tuple[int, Scores] | None = None
+        self._learner = learner
         self._checkpoints = Checkpoints(folder / "checkpoints") if folder else None
         self._warn = warn
+        self._before_saving = before_saving
+        self._fails = False
 
     def is_best(self, epoch: int, scores: Scores) -> bool:
         """By validation accuracy, then by loss."""
-        if self.best is None or self.best.epoch == epoch:
+        if self._to_beat is None or self._to_beat[0] == epoch:
             return True
-        before = self.best.scores
+        before = self._to_beat[1]
         return (scores.accuracy, -scores.loss) > (before.accuracy, -before.loss)
 
-    def keep(self, epoch: int, scores: Scores, seconds: float) -> None:
+    def epochs_without_better(self, epoch: int) -> int:
+        """Epochs up to this one since the best."""
+        return epoch - self._to_beat[0] if self._to_beat else 0
+
+    def keep(self, epoch: int, scores: Scores, position: Position) -> None:
         """Keeps the end of an epoch."""
         best = self.is_best(epoch, scores)
         weights = self._weights()
         if best:
-            self.best = Best(epoch, scores, weights)
-        state = random_state(self._model.device)
-        state |= {_OPTIMIZER + name: value for name, value in optimizer_tensors(self._optimizer).items()}
-        info = {
-            "epoch": epoch,
-            "loss": scores.loss,
-            "accuracy": scores.accuracy,
-            "seconds": seconds,
-            "optimizer": type(self._optimizer).__name__,
-        }
-        self._save(f"epoch-{epoch:05d}", Checkpoint(weights, info, state), last=True, best=best)
+            self.best, self._to_beat = Best(epoch, scores, weights), (epoch, scores)
+        info = {**position.to_json(), "loss": scores.loss, "accuracy": scores.accuracy}
+        self._save(f"epoch-{epoch:05d}", weights, info, best=best)
+        self.saved_step = position.step
 
-    def keep_unfinished(self, seconds: float) -> None:
-        """Keeps what was learnt before the first epoch ended, so that stopping early loses nothing."""
-        info = {"epoch": 0, "seconds": seconds}
-        self._save("unfinished", Checkpoint(self._weights(), info), last=False, best=True)
+    def keep_unfinished(self, position: Position) -> None:
+        """Keeps the middle of an epoch; until the first one has ended, as the best too."""
+        if self._checkpoints is not None:
+            stem = f"step-{position.step:09d}"
+            self._save(stem, self._weights(), position.to_json(), best=self.best is None)
+        self.saved_step = position.step
 
-    def restore(self) -> tuple[int, float]:
-        """Goes back to the last epoch end in the folder; gives its number and the seconds until then.
+    def restore(self, asked: Recipe, steps_per_epoch: int) -> tuple[Position, dict[str, Tensor]] | None:
+        """Goes back to the last checkpoint in the folder; None where there is none.
 
-        (0, 0.0) where no epoch has ended. Raises CheckpointError.
+        Gives the position, and what the learner and the random numbers go on from. Raises CheckpointError.
         """
-        found = self._last()
+        found = last_checkpoint(self._checkpoints, self._warn) if self._checkpoints else None
         if found is None or self._checkpoints is None:
-            return 0, 0.0
-        restore_weights(self._model, found.weights)
-        before, now = found.info["optimizer"], type(self._optimizer).__name__
-        if before != now:
-            raise CheckpointError(f"The checkpoint was written with the optimizer {before}, not {now}.")
-        memory = {
-            name.removeprefix(_OPTIMIZER): value
-            for name, value in found.state.items()
-            if name.startswith(_OPTIMIZER)
-        }
-        restore_optimizer(self._optimizer, memory)
-        set_random_state(self._model.device, found.state)
-        best = self._checkpoints.load("best")
-        scores = Scores(best.info["loss"], best.info["accuracy"])
-        self.best = Best(best.info["epoch"], scores, best.weights)
-        return found.info["epoch"], found.info["seconds"]
-
-    def _last(self) -> Checkpoint | None:
-        checkpoints = self._checkpoints
-        if checkpoints is None or "last" not in checkpoints:
             return None
-        try:
-            return checkpoints.load("last", with_state=True)
-        except CheckpointError as error:
-            if "previous" not in checkpoints:
-                raise
-            previous = checkpoints.load("previous", with_state=True)
-            self._warn(f"{error} The run goes on from the one before it.")
-            return previous
+        position = _fitting_position(found, asked, steps_per_epoch)
+        restore_weights(self._learner.model, own_weights(found))
+        best = self._checkpoints.load("best")
+        if "loss" in best.info:
+            scores = Scores(best.info["loss"], best.info["accuracy"])
+            self.best = Best(best.info["epoch"], scores, best.weights)
+            self._to_beat = (self.best.epoch, scores)
+        if position.history:
+            # The best on the disk may be of a later epoch than this checkpoint.
+            last = [event for event in position.history if event.best][-1]
+            self._to_beat = (last.epoch, last.validation)
+        self.saved_step = position.step
+        return position, found.state
 
     def _weights(self) -> dict[str, Tensor]:
-        return {name: value.detach().to("cpu", copy=True) for name, value in self._model.state_dict().items()}
+        return _on_cpu(self._learner.weights())
 
-    def _save(self, stem: str, checkpoint: Checkpoint, *, last: bool, best: bool) -> None:
+    def _save(self, stem: str, weights: dict[str, Tensor], info: dict[str, Any], *, best: bool) -> None:
+        if self._checkpoints is None:
+            return
+        learner = self._learner
+        state = random_state(learner.model.device) | learner.memory()
+        if learner.average:
+            state |= {_OWN + name: value for name, value in learner.model.state_dict().items()}
+        checkpoint = Checkpoint(weights, info, state)
+        self._try_to(lambda checkpoints: checkpoints.save(stem, checkpoint, best=best))
+        self.keep_best()
+
+    def keep_best(self) -> None:
+        """Puts the best weights back where somebody deleted them."""
+        best = self.best
+        if best is None or self._checkpoints is None or "best" in self._checkpoints:
+            return
+        info = {"epoch": best.epoch, "loss": best.scores.loss, "accuracy": best.scores.accuracy}
+        checkpoint = Checkpoint(best.weights, info)
+        self._try_to(lambda checkpoints: checkpoints.save_best(f"epoch-{best.epoch:05d}", checkpoint))
+
+    def _try_to(self, save: Callable[[Checkpoints], None]) -> None:
         if self._checkpoints is None:
             return
         try:
-            self._checkpoints.save(stem, checkpoint, last=last, best=best)
-        except FileError as error:
-            self._warn(f"The weights could not be saved; the run goes on. {error}")
+            self._before_saving()
+            save(self._checkpoints)
+            self._fails = False
+        except UserError as error:
+            # Said once: a full disk would else be reported every half a minute.
+            if not self._fails:
+                self._warn(f"The weights could not be saved; the run goes on. {error}")
+            self._fails = True
+
+
+def last_checkpoint(checkpoints: Checkpoints, warn: Callable[[str], None]) -> Checkpoint | None:
+    """The last one that is whole, with its state; None where there is none. Raises CheckpointError."""
+    if "last" not in checkpoints:
+        return None
+    try:
+        return checkpoints.load("last", with_state=True)
+    except CheckpointError as error:
+        if "previous" not in checkpoints:
+            raise
+        try:
+            previous = checkpoints.load("previous", with_state=True)
+        except CheckpointError:
+            raise error from None
+        warn(f"{error} The run goes on from the one before it.")
+        return previous
+
+
+def own_weights(found: Checkpoint) -> dict[str, Tensor]:
+    """The model's weights, also where an average of them is what counts."""
+    own = {key.removeprefix(_OWN): value for key, value in found.state.items() if key.startswith(_OWN)}
+    return own or found.weights
+
+
+def position_of(found: Checkpoint, asked: Recipe, steps_per_epoch: int) -> Position:
+    """Where the checkpoint was written. Raises CheckpointError."""
+    try:
+        return Position.from_json(found.info, asked, steps_per_epoch)
+    except (KeyError, TypeError, ValueError, RecipeError, EventError) as error:
+        raise CheckpointError(f"The checkpoint cannot be gone on from: {error}") from None
+
+
+def _fitting_position(found: Checkpoint, asked: Recipe, steps_per_epoch: int) -> Position:
+    """The same, if a run of this recipe can go on from there to the same end."""
+    position = position_of(found, asked, steps_per_epoch)
+    for name, before, now in differences(position.asked, asked):
+        if name not in ADJUSTABLE:
+            raise CheckpointError(
+                f"{name}: the checkpoint was written with {before}, so the run cannot go on with {now}."
+            )
+    if position.batch and position.steps_per_epoch != steps_per_epoch:
+        raise CheckpointError(
+            f"The checkpoint was written within an epoch of {position.steps_per_epoch:,} batches, so the run "
+            f"cannot go on with {steps_per_epoch:,}: it needs the same pictures."
+        )
+    return position
+
+
+def _epoch_ended(content: Any) -> EpochEnded:
+    event = event_from_json(content)
+    if not isinstance(event, EpochEnded):
+        raise EventError("its history tells of something else than epochs")
+    return event
+
+
+def _on_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().to("cpu", copy=True) for name, value in tensors.items()}
 
 
 def all_finite(model: Model) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import re
 import sys
 from collections.abc import Iterator
@@ -45,6 +46,62 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
 
 
+class PeakMemory:
+    """The most memory that is in use at a time from now on, beyond what is in use now."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        give_back_memory(device)
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+            self._before: int | None = torch.cuda.memory_allocated(device)
+        else:
+            self._before = _reset_peak() if device.type == "cpu" else None
+
+    def used(self) -> int | None:
+        """Bytes; None where the system does not tell."""
+        if self._before is None:
+            return None
+        now = (
+            torch.cuda.max_memory_allocated(self._device) if self._device.type == "cuda" else _process("HWM")
+        )
+        return None if now is None else max(now - self._before, 0)
+
+
+def _reset_peak() -> int | None:
+    """Lets Linux count the process's peak anew; gives what the process takes now."""
+    try:
+        # 5: "reset the peak resident set size", see proc_pid_clear_refs(5).
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return None
+    return _process("RSS")
+
+
+def _process(what: str) -> int | None:
+    """Bytes of main memory that the process takes (RSS), or took at the most (HWM)."""
+    found = re.search(rf"^Vm{what}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
+
+
+def give_back_memory(device: torch.device) -> None:
+    """Lets the system have what nobody uses any more, such as after a batch that was too large."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
+    library = _c_library()
+    if library is not None:
+        library.malloc_trim(0)
+
+
+def _c_library() -> ctypes.CDLL | None:
+    """That of GNU, whose way to keep memory is known."""
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    return library if library is not None and hasattr(library, "mallopt") else None
+
+
 @contextmanager
 def keeping_freed_memory() -> Iterator[None]:
     """Inside, what a step frees is kept for the next step; afterwards it goes back to the system.
@@ -53,8 +110,8 @@ def keeping_freed_memory() -> Iterator[None]:
     zeros: on the CPU that is up to a third of a step. Elsewhere nothing changes. The setting itself, which
     cannot be read and so not be put back, stays.
     """
-    library = ctypes.CDLL(None) if sys.platform == "linux" else None
-    if library is None or not hasattr(library, "mallopt"):
+    library = _c_library()
+    if library is None:
         yield
         return
     library.mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)

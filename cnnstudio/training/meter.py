@@ -21,6 +21,11 @@ _ENOUGH_TO_JUDGE = 0.3
 """Seconds after which there is a guess of the time left."""
 
 
+Sums = tuple[float, float, int]
+"""Losses, right answers and pictures of an epoch, added up."""
+NOTHING: Sums = (0.0, 0.0, 0)
+
+
 class NotFiniteError(Exception):
     """The loss of `step`, counted from 1 over the whole run, is no number any more."""
 
@@ -75,11 +80,11 @@ class Meter:
         self._rate = 0.0
         self.start_epoch()
 
-    def start_epoch(self) -> None:
-        """Starts the means of an epoch anew."""
+    def start_epoch(self, sums: Sums = NOTHING) -> None:
+        """Starts the means of an epoch anew, or with what was learnt of it before an interruption."""
         self._epoch_began = self._flushed = self._watch.seconds
-        self._epoch_images = 0
-        self._loss_sum = self._right_sum = 0.0
+        self._loss_sum, self._right_sum, self._epoch_images = sums
+        self._images_before = self._epoch_images
 
     def add(self, loss: Tensor, right: Tensor, count: int) -> None:
         """One step's mean loss, and how many of its `count` pictures were right.
@@ -109,13 +114,24 @@ class Meter:
         if faulty is not None:
             raise NotFiniteError(first + faulty)
 
+    def reschedule(self, learning_rate: Callable[[int], float], steps: int) -> None:
+        """Another plan for what is left of the run."""
+        self._learning_rate = learning_rate
+        self._steps = steps
+
+    @property
+    def sums(self) -> Sums:
+        """What was flushed since the epoch began; `start_epoch` takes it."""
+        return self._loss_sum, self._right_sum, self._epoch_images
+
     def epoch_scores(self) -> Scores:
         """The means over what was flushed since the epoch began."""
         return Scores(self._loss_sum / self._epoch_images, self._right_sum / self._epoch_images)
 
     def epoch_rate(self) -> float:
         """Images per second since the epoch began."""
-        return self._epoch_images / max(self._watch.seconds - self._epoch_began, 1e-9)
+        passed = max(self._watch.seconds - self._epoch_began, 1e-9)
+        return (self._epoch_images - self._images_before) / passed
 
     def _read(self) -> tuple[list[float], list[float], int]:
         unread, self._unread = self._unread, []
@@ -125,8 +141,10 @@ class Meter:
         losses = torch.stack([loss for loss, _, _ in unread]).tolist()
         rights = torch.stack([right for _, right, _ in unread]).tolist()
         self._epoch_images += sum(counts)
-        self._loss_sum += sum(loss * count for loss, count in zip(losses, counts, strict=True))
-        self._right_sum += sum(rights)
+        # One by one, so that the sums do not depend on how often they are read.
+        for loss, right, count in zip(losses, rights, counts, strict=True):
+            self._loss_sum += loss * count
+            self._right_sum += right
         return losses, [right / count for right, count in zip(rights, counts, strict=True)], sum(counts)
 
     def last_learning_rate(self) -> float:

@@ -1,82 +1,84 @@
-"""Optimizers and learning rates, as the recipe names them."""
+"""Optimizers, as the recipe names them."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 
+from cnnstudio.training.muon import MatrixOptimizer
 from cnnstudio.training.recipe import Recipe
 
 # One kernel for all parameters instead of one a parameter and operation.
 _FUSED = frozenset({"cpu", "cuda", "mps"})
 
-_WARM_UP = 0.3
-_START = 1 / 25
-_END = 1e-4
+_NORMALISATIONS = (_BatchNorm, nn.GroupNorm, nn.LayerNorm)
+_RATE_FACTOR = "rate_factor"
+"""The entry of a group of weights that says in how many times the learning rate it learns."""
+
+_MEMORY = 0.9
+"""Of RMSprop's mean of squares, as in Keras (torch's own default is 0.99)."""
 
 
 def make_optimizer(recipe: Recipe, model: nn.Module) -> Optimizer:
     """The recipe's optimizer for the model's weights, on the device where they are."""
-    groups = _groups(model, recipe.weight_decay)
+    rate, momentum = recipe.learning_rate, recipe.momentum
+    matrices = _inner_matrices(model) if recipe.optimizer == "muon" else []
+    groups = _groups(model, recipe, {id(weights) for weights in matrices})
     device = next((parameter.device.type for parameter in model.parameters()), "cpu")
     fused = device in _FUSED
     if recipe.optimizer == "sgd":
-        return SGD(
-            groups, recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.momentum > 0, fused=fused
-        )
-    kind = AdamW if recipe.optimizer == "adamw" else Adam
-    return kind(groups, recipe.learning_rate, fused=fused)
+        return SGD(groups, rate, momentum=momentum, nesterov=momentum > 0, fused=fused)
+    if recipe.optimizer == "rmsprop":
+        return RMSprop(groups, rate, alpha=_MEMORY, momentum=momentum)
+    if recipe.optimizer == "adam":
+        return Adam(groups, rate, fused=fused)
+    adamw = AdamW(groups, rate, fused=fused)
+    if not matrices:
+        return adamw
+    return MatrixOptimizer(matrices, adamw, rate, momentum=momentum, weight_decay=recipe.weight_decay)
 
 
-def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+def _groups(model: nn.Module, recipe: Recipe, without: set[int]) -> list[dict[str, Any]]:
     """Weights, and apart from them biases and norms, which need no decay (He et al. 2019, section 3.1)."""
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if not weight_decay:
-        return [{"params": parameters, "weight_decay": 0.0}]
-    return [
-        {
-            "params": [parameter for parameter in parameters if parameter.ndim > 1],
-            "weight_decay": weight_decay,
-        },
-        {"params": [parameter for parameter in parameters if parameter.ndim <= 1], "weight_decay": 0.0},
+    parameters = [each for each in model.parameters() if each.requires_grad and id(each) not in without]
+    quick = _norm_biases(model) if recipe.norm_bias_rate != 1 else set()
+    slow = [each for each in parameters if id(each) not in quick]
+    groups: list[dict[str, Any]] = [{"params": slow, "weight_decay": 0.0}]
+    if recipe.weight_decay:
+        groups = [
+            {"params": [each for each in slow if each.ndim > 1], "weight_decay": recipe.weight_decay},
+            {"params": [each for each in slow if each.ndim <= 1], "weight_decay": 0.0},
+        ]
+    if quick:
+        biases = [each for each in parameters if id(each) in quick]
+        groups.append({"params": biases, "weight_decay": 0.0, _RATE_FACTOR: recipe.norm_bias_rate})
+    for group in groups:
+        group["lr"] = recipe.learning_rate * group.get(_RATE_FACTOR, 1.0)
+    return groups
+
+
+def _norm_biases(model: nn.Module) -> set[int]:
+    """What normalisations add, by identity."""
+    found: list[Tensor | None] = [
+        module.bias for module in model.modules() if isinstance(module, _NORMALISATIONS)
     ]
+    return {id(bias) for bias in found if bias is not None and bias.requires_grad}
 
 
-def learning_rates(recipe: Recipe, steps: int) -> Callable[[int], float]:
-    """The learning rate of each step, counted from 0, in a run of `steps`. It needs no state to resume.
-
-    cosine: falls from the peak to 0 along half a cosine (Loshchilov and Hutter 2017, without restarts).
-    one_cycle: rises from 1/25 of the peak over 30 % of the steps, then falls to 1/10,000 of where it began
-    (Smith and Topin 2018, in the form of fast.ai and torch's OneCycleLR).
-    """
-    peak = recipe.learning_rate
-    if recipe.schedule == "cosine":
-        return lambda step: _between(peak, 0.0, step / steps)
-    if recipe.schedule == "one_cycle":
-        start, last = peak * _START, max(steps - 1, 1)
-        top = max(_WARM_UP * steps - 1, 1e-9)
-
-        def one_cycle(step: int) -> float:
-            if step <= top:
-                return _between(start, peak, step / top)
-            return _between(peak, start * _END, (step - top) / max(last - top, 1e-9))
-
-        return one_cycle
-    return lambda step: peak
-
-
-def _between(first: float, last: float, share: float) -> float:
-    """From `first` at 0 to `last` at 1 along half a cosine."""
-    return last + (first - last) * (1 + math.cos(math.pi * min(max(share, 0.0), 1.0))) / 2
+def _inner_matrices(model: nn.Module) -> list[nn.Parameter]:
+    """Kernels and matrices but the first and the last, which their authors leave to AdamW (Jordan 2024)."""
+    matrices = [weights for weights in model.parameters() if weights.ndim > 1]
+    return [weights for weights in matrices[1:-1] if weights.requires_grad]
 
 
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
+    """For all weights; some learn in a multiple of it."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get(_RATE_FACTOR, 1.0)
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from cnnstudio.data.batches import Batches
 from cnnstudio.data.dataset import Dataset, Rows, Split, statistics, validation_rows
 from cnnstudio.design.analysis import Analysis, analyse
 from cnnstudio.design.memory import FLOAT, batch_memory
@@ -16,14 +20,21 @@ from cnnstudio.layers.base import UserError
 from cnnstudio.layers.params import shown
 from cnnstudio.training.device import choose_device
 from cnnstudio.training.examples import examples
+from cnnstudio.training.learner import part_size
 from cnnstudio.training.memory import free_memory
-from cnnstudio.training.model import build_model
-from cnnstudio.training.recipe import Recipe
+from cnnstudio.training.model import Model, build_model
+from cnnstudio.training.recipe import MOST_PARTS, Recipe
 
 _EVALUATION_BYTES = 16 * 2**20
 """Of the largest layer's output, on the CPU; an accelerator is quicker with more pictures at a time."""
 
 _MORE_ON_ACCELERATORS = 16
+
+_SHARE = 0.8
+"""Of the free memory, what is reckoned with: the least that a training takes is less than what it takes."""
+
+_FIRST_PICTURES = 5_000
+"""At most, for weights that are taken from pictures."""
 
 
 class TrainingError(UserError):
@@ -53,12 +64,56 @@ class Prepared:
     """Pictures at a time where nothing is learnt."""
     warnings: tuple[str, ...]
 
+    def batches(self) -> Batches:
+        """The pictures to learn from, in the recipe's batches."""
+        recipe, count = self.recipe, len(self.train_rows)
+        return Batches(
+            self.train,
+            self.device,
+            torch.tensor(self.mean),
+            torch.tensor(self.std),
+            batch_size=recipe.batch_size,
+            shuffle=True,
+            augmentation=recipe.augmentation,
+            classes=len(self.classes),
+            seed=recipe.seed,
+            rows=self.train_rows if count < len(self.train) else None,
+        )
 
-def prepare(network: Network, dataset: Dataset, recipe: Recipe, device: str = "auto") -> Prepared:
+    def unshuffled(self, split: Split) -> Batches:
+        """Pictures that nothing is learnt from, in large batches."""
+        return Batches(
+            split,
+            self.device,
+            torch.tensor(self.mean),
+            torch.tensor(self.std),
+            batch_size=self.evaluation_batch,
+            shuffle=False,
+        )
+
+    def first_pictures(self) -> Iterator[Tensor]:
+        """Normalised training pictures for weights that are taken from them, spread over all of them."""
+        some = self.train_rows[:: math.ceil(len(self.train_rows) / _FIRST_PICTURES)]
+        for images, _ in self.unshuffled(self.train.rows(some)).epoch(0):
+            yield images
+
+    def fresh_model(self) -> Model:
+        """The network on the device, with weights as the random numbers stand."""
+        model = build_model(self.network)
+        # The stub of `to` does not know a memory format beside a device.
+        model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model.set_normalisation(self.mean, self.std)
+        return model
+
+
+def prepare(
+    network: Network, dataset: Dataset, recipe: Recipe, device: str = "auto", *, check_memory: bool = True
+) -> Prepared:
     """Checks the network against data, machine and recipe, and gets the pictures ready; writes nothing.
 
     Mean and deviation are those of all training pictures, the share set aside for validation included, so
-    that they do not depend on the seed.
+    that they do not depend on the seed. `check_memory=False` lets a batch pass that is too large, for those
+    who look for one that is not.
 
     Raises TrainingError, DeviceError or DataError, each with one sentence.
     """
@@ -86,7 +141,8 @@ def prepare(network: Network, dataset: Dataset, recipe: Recipe, device: str = "a
         )
         recipe = recipe.replace(batch_size=count)
     _check_batch(network, recipe)
-    _check_memory(analysis, recipe, chosen)
+    if check_memory:
+        _check_memory(analysis, recipe, chosen)
     mean, std = statistics(fitted.train)
     return Prepared(
         network=network,
@@ -123,8 +179,8 @@ def check_threads(threads: int | None) -> None:
 
 
 def _check_batch(network: Network, recipe: Recipe) -> None:
-    """BatchNormalization of flat vectors has nothing to normalise by in a batch of one picture."""
-    if recipe.batch_size > 1:
+    """BatchNormalization of flat vectors has nothing to normalise by where it sees a single picture."""
+    if part_size(recipe.batch_size, recipe.accumulate) > 1:
         return
     # On the meta device a model has shapes but no numbers, so this costs next to nothing.
     with torch.device("meta"):
@@ -141,10 +197,24 @@ def _check_memory(analysis: Analysis, recipe: Recipe, device: torch.device) -> N
     needed = needed_memory(analysis, recipe)
     if free is None or needed <= free:
         return
+    parts = _parts_that_fit(analysis, recipe, free)
+    way_out = "take fewer filters or units, or smaller pictures"
+    if parts is not None:
+        way_out = f"compute each batch of {recipe.batch_size:,} in {parts:,} parts (accumulate)"
     raise TrainingError(
         f"The training needs about {needed / 1e9:,.1f} GB of memory, but {free / 1e9:,.1f} GB are free on "
-        f"{device}: take smaller batches than {recipe.batch_size:,}, or fewer filters or units."
+        f"{device}: {way_out}."
     )
+
+
+def _parts_that_fit(analysis: Analysis, recipe: Recipe, free: int) -> int | None:
+    """The fewest parts of a batch, as a power of two, that leave some of the free memory to others."""
+    parts = 2 * recipe.accumulate
+    while parts <= min(recipe.batch_size, MOST_PARTS):
+        if needed_memory(analysis, recipe.replace(accumulate=parts)) <= _SHARE * free:
+            return parts
+        parts *= 2
+    return None
 
 
 def needed_memory(analysis: Analysis, recipe: Recipe) -> int:
@@ -152,5 +222,5 @@ def needed_memory(analysis: Analysis, recipe: Recipe) -> int:
 
     One step, with the optimizer's one or two numbers a weight, and the best weights.
     """
-    step = batch_memory(analysis, recipe.batch_size, recipe.optimizer_slots)
+    step = batch_memory(analysis, part_size(recipe.batch_size, recipe.accumulate), recipe.optimizer_slots)
     return step.total + step.weights

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,15 +11,18 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from cnnstudio.data.batches import Batches
-from cnnstudio.data.dataset import Dataset, Split
+from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
-from cnnstudio.training.checkpoint import restore_weights
+from cnnstudio.training.adjusting import adjusted, continued, differences
+from cnnstudio.training.carry_over import Ancestor, carry_over
+from cnnstudio.training.checkpoint import CheckpointError, Checkpoints, restore_weights
 from cnnstudio.training.control import Control, Probe
 from cnnstudio.training.evaluation import mean_scores, past
 from cnnstudio.training.events import (
+    Adjusted,
+    CarriedOver,
+    Cause,
     EpochEnded,
     Event,
     Finished,
@@ -30,15 +34,25 @@ from cnnstudio.training.events import (
     Started,
     Warned,
 )
-from cnnstudio.training.keeper import Keeper, all_finite
-from cnnstudio.training.memory import is_out_of_memory, keeping_freed_memory
-from cnnstudio.training.meter import Meter, NotFiniteError, Stopwatch
-from cnnstudio.training.model import Model, build_model
-from cnnstudio.training.optimizers import learning_rates, make_optimizer, set_learning_rate
-from cnnstudio.training.penalty import add_gradients, penalties
+from cnnstudio.training.interval import DEFAULT, Clock, Interval
+from cnnstudio.training.keeper import (
+    Keeper,
+    Position,
+    all_finite,
+    last_checkpoint,
+    own_weights,
+    position_of,
+)
+from cnnstudio.training.learner import Learner
+from cnnstudio.training.memory import give_back_memory, is_out_of_memory, keeping_freed_memory
+from cnnstudio.training.meter import NOTHING, Meter, NotFiniteError, Stopwatch
+from cnnstudio.training.model import Model
+from cnnstudio.training.optimizers import set_learning_rate
 from cnnstudio.training.preflight import Prepared, TrainingError, check_threads, prepare
-from cnnstudio.training.recipe import Recipe
-from cnnstudio.training.settings import own_settings
+from cnnstudio.training.recipe import Recipe, RecipeError
+from cnnstudio.training.schedule import learning_rates
+from cnnstudio.training.settings import own_settings, set_random_state
+from cnnstudio.words import plural
 
 __all__ = ["Control", "Probe", "TrainingError", "train", "train_prepared"]
 
@@ -47,9 +61,6 @@ _PROBE_SHARE = 0.02
 
 _PAUSE_TICK = 0.05
 """Seconds between two looks at the world while paused."""
-
-_FIRST_PICTURES = 5_000
-"""At most, for weights that are taken from pictures."""
 
 _LAST_LOOK = 1.0
 """Seconds that a stopped run takes, at most, for the test pictures."""
@@ -76,8 +87,8 @@ def train(
 
     Raises TrainingError, DeviceError, DataError or CheckpointError, with no event and nothing written, for
     what cannot be trained. Otherwise there is exactly one Finished, whatever happens. `folder` takes the
-    checkpoints; with `resume` the run goes on from the last epoch end in it, with the same result as if it
-    had not been interrupted (on the same machine).
+    checkpoints; with `resume` the run goes on from the last of them, with the same result as if it had not
+    been interrupted (on the same machine).
     """
     prepared = prepare(network, dataset, recipe, device)
     return train_prepared(
@@ -95,8 +106,15 @@ def train_prepared(
     probes: Sequence[Probe] = (),
     resume: bool = False,
     after_epoch: Callable[[int, Model], None] = lambda epoch, model: None,
+    interval: Interval = DEFAULT,
+    before_saving: Callable[[], None] = lambda: None,
+    ancestor: Ancestor | None = None,
 ) -> Finished:
     """The same for what is prepared. `after_epoch` sees the model before the first and after each epoch.
+
+    Besides the ends of epochs, checkpoints are written at the interval, at pauses and at a stop;
+    `before_saving` is called each time, and may raise FileError where the folder cannot be written. A run
+    with an `ancestor` goes on where that one stands, with the layers that did not change (`carry_over`).
 
     Raises, before any event, CheckpointError where it cannot resume and TrainingError where memory is short.
     """
@@ -104,13 +122,20 @@ def train_prepared(
     with own_settings(prepared.device, threads, prepared.recipe.seed), keeping_freed_memory():
         try:
             training = _Training(prepared, control or Control(), emit, folder, probes, after_epoch)
+            training.keep_in(folder, interval, before_saving)
+            if ancestor is not None:
+                training.inherit(ancestor)
         except (MemoryError, RuntimeError) as error:
             if is_out_of_memory(error):
                 raise TrainingError(f"{prepared.device} has too little memory for this network.") from None
             raise
         if resume:
             training.restore()
-        return training.run()
+        finished = training.run()
+        if finished.cause == "memory":
+            del training
+            give_back_memory(prepared.device)
+        return finished
 
 
 class _Training:
@@ -132,57 +157,118 @@ class _Training:
         self.folder = folder
         self.probes = probes
         self.after_epoch = after_epoch
-        self.model = build_model(prepared.network)
-        # The stub of `to` does not know a memory format beside a device.
-        self.model.to(prepared.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.model.set_normalisation(prepared.mean, prepared.std)
-        self.optimizer = make_optimizer(recipe, self.model)
-        self.penalties = penalties(self.model)
-        self.batches = Batches(
-            prepared.train,
-            prepared.device,
-            torch.tensor(prepared.mean),
-            torch.tensor(prepared.std),
-            batch_size=recipe.batch_size,
-            shuffle=True,
-            flip=recipe.flip,
-            shift=recipe.shift,
-            seed=recipe.seed,
-            rows=prepared.train_rows if len(prepared.train_rows) < len(prepared.train) else None,
-        )
-        self.validation = self._unshuffled(prepared.validation)
+        self.model = prepared.fresh_model()
+        self.learner = Learner(self.model, recipe)
+        self.batches = prepared.batches()
+        self.validation = prepared.unshuffled(prepared.validation)
         self.steps = recipe.epochs * len(self.batches)
         self.learning_rate = learning_rates(recipe, self.steps)
-        self.keeper = Keeper(self.model, self.optimizer, folder, self.warn)
-        self.early_warnings: list[str] | None = list(prepared.warnings)
-        self.first_epoch = 1
-        self.step = 0
+        self.keeper = Keeper(self.learner, None, self.warn)
+        self.cause: Cause | None = None
+        self.early_events: list[Event] | None = [Warned(message) for message in prepared.warnings]
+        self.epochs_done = self.step = 0
+        self.sums = NOTHING
+        self.history: list[EpochEnded] = []
+        self.inherited: tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]] | None = None
         self.watch = Stopwatch()
+        self.saving = Clock(Interval(), 0.0)
         self.probe_seconds = 0.0
 
-    def _unshuffled(self, split: Split) -> Batches:
-        return Batches(
-            split,
-            self.prepared.device,
-            torch.tensor(self.prepared.mean),
-            torch.tensor(self.prepared.std),
-            batch_size=self.prepared.evaluation_batch,
-            shuffle=False,
-        )
+    def keep_in(self, folder: Path | None, interval: Interval, before_saving: Callable[[], None]) -> None:
+        """Has the run saved there."""
+        if folder is not None:
+            self.keeper = Keeper(self.learner, folder, self.warn, before_saving)
+            self.saving = Clock(interval, self.watch.seconds)
 
     def restore(self) -> None:
-        """Goes back to the last epoch end in the folder. Raises CheckpointError."""
-        done, seconds = self.keeper.restore()
-        self.first_epoch = done + 1
-        self.step = done * len(self.batches)
-        self.watch = Stopwatch(seconds)
+        """Goes back to the last checkpoint in the folder. Raises CheckpointError."""
+        found = self.keeper.restore(self.recipe, len(self.batches))
+        if found is None:
+            return
+        position, memory = found
+        self.epochs_done, self.step, self.sums = position.epoch, position.step, position.sums
+        self.history = list(position.history)
+        self.watch = Stopwatch(position.seconds)
+        self.saving = Clock(self.saving.interval, position.seconds)
+        self._adopt(position.recipe)
+        self.learner.restore(memory)
+        self._change_to(continued(position.asked, position.recipe, self.prepared.recipe))
+        set_random_state(self.prepared.device, memory)
+
+    def inherit(self, ancestor: Ancestor) -> None:
+        """Goes on where another run stands, with what this design keeps of it.
+
+        Raises CheckpointError, and TrainingError where no epoch is left.
+        """
+        found = last_checkpoint(Checkpoints(ancestor.folder / "checkpoints"), self.warn)
+        if found is None:
+            raise CheckpointError(f"The run in {ancestor.folder} has no weights yet to go on from.")
+        steps = len(self.batches)
+        position = position_of(found, self.recipe, steps)
+        self.epochs_done = position.epoch
+        self.step = position.epoch * steps
+        if position.steps_per_epoch == steps:
+            self.step, self.sums = position.step, position.sums
+        self.watch = Stopwatch(position.seconds)
+        self.saving = Clock(self.saving.interval, position.seconds)
+        carried = carry_over(ancestor.network, self.prepared.network)
+        self._say(
+            CarriedOver(
+                self.step,
+                str(ancestor.folder),
+                tuple(node.id for node in carried.kept),
+                tuple(node.id for node, _ in carried.fresh),
+                carried.lines,
+            )
+        )
+        self._change_to(continued(position.asked, position.recipe, self.recipe))
+        if self.epochs_done >= self.recipe.epochs:
+            done = plural(self.epochs_done, "epoch")
+            raise TrainingError(f"epochs: that run has done {done} already, so more are needed.")
+        same = position.recipe.optimizer == self.recipe.optimizer
+        kept = {key: value for key, value in found.state.items() if same or not key.startswith("optimizer.")}
+        self.inherited = (carried.tensors(own_weights(found)), carried.tensors(kept), found.state)
+
+    def _prepare_weights(self) -> None:
+        """Before the first step: weights that are taken from pictures, and those of the run before."""
+        weights, memory, random = self.inherited or ({}, {}, {})
+        # Layers that take theirs from pictures need what stands above them, and may be kept themselves.
+        self.model.load_state_dict(weights, strict=False)
+        self.model.prepare_weights(self._first_pictures)
+        self.model.load_state_dict(weights, strict=False)
+        self.learner.begin_average(self.steps)
+        if self.inherited:
+            self.learner.restore(memory)
+            set_random_state(self.prepared.device, random)
+        self.after_epoch(self.epochs_done, self.model)
+        self._keep_unfinished()
+
+    def _adopt(self, recipe: Recipe) -> None:
+        """Takes another recipe for what is left of the run."""
+        if recipe.augmentation != self.recipe.augmentation:
+            self.batches = dataclasses.replace(self.prepared, recipe=recipe).batches()
+        self.recipe = recipe
+        self.steps = recipe.epochs * len(self.batches)
+        self.learning_rate = learning_rates(recipe, self.steps)
+        self.learner.adopt(recipe, self.steps)
+
+    def _change_to(self, recipe: Recipe) -> None:
+        """The same while it runs or goes on; tells what changed."""
+        changes = differences(self.recipe, recipe)
+        if changes:
+            self._adopt(recipe)
+        for name, before, after in changes:
+            self._say(Adjusted(self.step, self.step / len(self.batches), name, before, after))
 
     def warn(self, message: str) -> None:
+        self._say(Warned(message))
+
+    def _say(self, event: Event) -> None:
         """Says it now, or after Started where nothing has been said yet."""
-        if self.early_warnings is None:
-            self.emit(Warned(message))
+        if self.early_events is None:
+            self.emit(event)
         else:
-            self.early_warnings.append(message)
+            self.early_events.append(event)
 
     def run(self) -> Finished:
         outcome: Outcome = "failed"
@@ -196,9 +282,11 @@ class _Training:
         except KeyboardInterrupt:
             outcome, reason = "stopped", "Interrupted from the keyboard."
         finally:
+            self.keeper.keep_best()
             best = self.keeper.best
             run, best_epoch = str(self.folder) if self.folder else None, best.epoch if best else None
-            finished = Finished(outcome, reason, test, self.watch.seconds, run, best_epoch)
+            seconds = self.watch.seconds
+            finished = Finished(outcome, reason, test, seconds, run, best_epoch, self.cause)
             self.emit(finished)
         return finished
 
@@ -223,79 +311,107 @@ class _Training:
                 validation_images=len(prepared.validation),
                 classes=prepared.classes,
                 validation=prepared.validation_source,
-                first_epoch=self.first_epoch,
+                first_epoch=self.epochs_done + 1,
+                steps_done=self.step,
             )
         )
-        warnings, self.early_warnings = self.early_warnings or [], None
-        for message in warnings:
-            self.warn(message)
+        events, self.early_events = self.early_events or [], None
+        for event in events:
+            self.emit(event)
 
     def _learn(self) -> tuple[Outcome, str]:
         """All epochs; how it ended, and why."""
         try:
             for probe in self.probes:
                 probe.begin(self.prepared.examples.images)
-            if self.first_epoch == 1:
-                self.model.prepare_weights(self._first_pictures)
-                self.after_epoch(0, self.model)
-            for epoch in range(self.first_epoch, self.recipe.epochs + 1):
-                self._epoch(epoch)
-        except (_Stopped, KeyboardInterrupt):
+            if not self.step or self.inherited:
+                self._prepare_weights()
+            return self._epochs()
+        except _Stopped:
+            with contextlib.suppress(NotFiniteError):
+                self._keep_unfinished()
+            return "stopped", self._stopped()
+        except KeyboardInterrupt:
+            # Wherever it was, so that what there is may be half a step.
             return "stopped", self._stopped()
         except NotFiniteError as error:
+            self.cause = "not_finite"
             return "failed", self._not_finite(error.step)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
+            self.cause = "memory"
             return "failed", (
                 f"The memory ran out at step {self.step + 1:,}: take smaller batches than "
-                f"{self.recipe.batch_size:,}, or fewer filters or units."
+                f"{self.recipe.batch_size:,}, more parts of a batch, or fewer filters or units."
             )
+
+    def _epochs(self) -> tuple[Outcome, str]:
+        """All that are left, or as many as are wanted."""
+        while self.epochs_done < self.recipe.epochs:
+            idle, patience = self.keeper.epochs_without_better(self.epochs_done), self.recipe.patience
+            if patience and idle >= patience:
+                best = self.epochs_done - idle
+                return "completed", f"Ended early: {plural(idle, 'epoch')} no better than epoch {best:,}."
+            self._epoch(self.epochs_done + 1)
+            if self.control.stop_after_epoch.is_set() and self.epochs_done < self.recipe.epochs:
+                return "stopped", f"Stopped after epoch {self.epochs_done:,} of {self.recipe.epochs:,}."
         return "completed", f"All {self.recipe.epochs:,} epochs are done."
 
     def _first_pictures(self) -> Iterator[Tensor]:
-        """Training pictures for weights that are taken from them, as they are: spread over all of them."""
-        rows = self.prepared.train_rows
-        some = rows[:: math.ceil(len(rows) / _FIRST_PICTURES)]
-        for images, _ in self._unshuffled(self.prepared.train.rows(some)).epoch(0):
+        """Training pictures for weights that are taken from them; not one more after a stop."""
+        for images in self.prepared.first_pictures():
             if self.control.stop.is_set():
                 raise _Stopped
             yield images
 
     def _epoch(self, epoch: int) -> None:
-        self.meter.start_epoch()
-        self._look()
+        self.meter.start_epoch(self.sums)
+        self.sums = NOTHING
         self.model.train()
-        for images, labels in self.batches.epoch(epoch):
-            self._step(images, labels)
-            self._look()
+        self._look()
+        self._batches_of(epoch)
         self.meter.flush()
         scores, rate = self.meter.epoch_scores(), self.meter.epoch_rate()
-        validation = mean_scores(self.model, self.validation.epoch(0), self.control.stop.is_set)
+        with self.learner.averaged():
+            validation = mean_scores(
+                self.model, self.validation.epoch(0), self.control.stop.is_set, self.recipe.test_time_flip
+            )
         if validation is None:
             raise _Stopped
         # A last step that went too far shows in the weights before it shows in a loss.
         if not math.isfinite(validation.loss) or not all_finite(self.model):
             raise NotFiniteError(self.step)
         best, seconds = self.keeper.is_best(epoch, validation), self.watch.seconds
-        self.emit(EpochEnded(epoch, scores, validation, rate, self.meter.last_learning_rate(), seconds, best))
-        self.keeper.keep(epoch, validation, seconds)
-        self.after_epoch(epoch, self.model)
+        ended = EpochEnded(epoch, scores, validation, rate, self.meter.last_learning_rate(), seconds, best)
+        self.emit(ended)
+        self.meter.start_epoch()
+        self.history.append(ended)
+        self.epochs_done = epoch
+        self.keeper.keep(epoch, validation, self._position())
+        self.saving.saved(seconds, self.watch.seconds)
+        with self.learner.averaged():
+            self.after_epoch(epoch, self.model)
+
+    def _batches_of(self, epoch: int) -> None:
+        """Learns from those that are left of the epoch."""
+        first = (epoch - 1) * len(self.batches)
+        while self.step < first + len(self.batches):
+            batches = self.batches
+            for images, labels in batches.epoch(epoch, self.step - first):
+                self._step(images, labels)
+                self._look()
+                if self.batches is not batches:
+                    # The pictures of the next batch are augmented in another way; their order stays.
+                    break
 
     def _step(self, images: Tensor, labels: Tensor) -> None:
-        if self.recipe.schedule != "constant":
-            set_learning_rate(self.optimizer, self.learning_rate(self.step))
-        logits = self.model(images)
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
-        with torch.no_grad():
-            # What is shown is comparable with the validation, whose targets are never smoothed.
-            plain = F.cross_entropy(logits, labels) if self.recipe.label_smoothing else loss
-            self.meter.add(plain, (logits.argmax(1) == labels).sum(), len(labels))
-        loss.backward()
-        if self.penalties:
-            add_gradients(self.penalties)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        if self.recipe.changes_rate:
+            set_learning_rate(self.learner.optimizer, self.learning_rate(self.step))
+        loss, right = self.learner.backward(images, labels)
+        # Before the update: weights that a loss without a number would spoil are still whole.
+        self.meter.add(loss, right, len(labels))
+        self.learner.update()
         self.step += 1
 
     def _look(self) -> None:
@@ -304,8 +420,12 @@ class _Training:
             self._pause()
         if self.control.stop.is_set():
             raise _Stopped
+        if self.control.has_changes:
+            self._change()
         if self.meter.is_due:
             self.meter.flush()
+        if self.saving.is_due(self.step, self.watch.seconds):
+            self._keep_unfinished()
         if self.probes and self.probe_seconds <= _PROBE_SHARE * self.watch.seconds:
             self._probe()
 
@@ -315,11 +435,53 @@ class _Training:
         self.meter.flush()
         self.emit(Paused(self.step))
         self.watch.pause()
-        while self.control.wait_if_paused(_PAUSE_TICK):
+        self._keep_unfinished()
+        while not self.control.single_step.is_set() and self.control.wait_if_paused(_PAUSE_TICK):
             self._probe()
+            self._change()
         self.watch.resume()
-        if not self.control.stop.is_set():
+        if self.control.single_step.is_set():
+            # After it, the run waits again.
+            self.control.single_step.clear()
+        elif not self.control.stop.is_set():
             self.emit(Resumed(self.step))
+
+    def _change(self) -> None:
+        """Does what was asked for since the last time."""
+        recipe = self.recipe
+        for fields, more_epochs in self.control.changes():
+            try:
+                recipe = adjusted(recipe, fields, more_epochs)
+            except RecipeError as error:
+                self.warn(f"The run goes on as it was. {error}.")
+        if recipe != self.recipe:
+            self.meter.flush()
+            self._change_to(recipe)
+            self.meter.reschedule(self.learning_rate, self.steps)
+            self.keeper.saved_step = -1
+            self._keep_unfinished()
+
+    def _position(self) -> Position:
+        batch = self.step - self.epochs_done * len(self.batches)
+        return Position(
+            self.epochs_done,
+            batch,
+            len(self.batches),
+            self.watch.seconds,
+            self.prepared.recipe,
+            self.recipe,
+            self.meter.sums,
+            tuple(self.history),
+        )
+
+    def _keep_unfinished(self) -> None:
+        """Saves where the run is, if that is somewhere new, and no weight is spoilt."""
+        self.meter.flush()
+        if not self.step or self.step == self.keeper.saved_step or not all_finite(self.model):
+            return
+        began = self.watch.seconds
+        self.keeper.keep_unfinished(self._position())
+        self.saving.saved(began, self.watch.seconds)
 
     def _probe(self) -> None:
         began = time.perf_counter()
@@ -331,11 +493,9 @@ class _Training:
         self.probe_seconds += time.perf_counter() - began
 
     def _stopped(self) -> str:
-        """Keeps what there is; where it stopped, in words."""
+        """Where it stopped, in words."""
         with contextlib.suppress(NotFiniteError):
             self.meter.flush()
-        if self.keeper.best is None and self.step and all_finite(self.model):
-            self.keeper.keep_unfinished(self.watch.seconds)
         if not self.step:
             return "Stopped before the first step."
         epoch, batch = self._place(self.step)
@@ -363,6 +523,7 @@ class _Training:
         if self.prepared.validation_source == "test":
             return best.scores
         restore_weights(self.model, best.weights)
-        hurry = outcome == "stopped"
+        hurry = outcome == "stopped" and not self.control.stop_after_epoch.is_set()
         cancelled = past(time.monotonic() + _LAST_LOOK) if hurry else self.control.stop.is_set
-        return mean_scores(self.model, self._unshuffled(self.prepared.test).epoch(0), cancelled)
+        batches = self.prepared.unshuffled(self.prepared.test).epoch(0)
+        return mean_scores(self.model, batches, cancelled, self.recipe.test_time_flip)

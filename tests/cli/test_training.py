@@ -81,11 +81,12 @@ def test_train_prints_a_table_of_epochs_for_people(train: list[str], capsys: Out
 
 
 def test_options_of_the_command_line_stand_above_the_recipe(train: list[str], tmp_path: Path) -> None:
-    more = ["--optimizer", "sgd", "--learning-rate", "0.5", "--seed", "7", "--flip", "--shift", "1"]
-    assert main([*train, *more]) == 0
+    more = ["--optimizer", "sgd", "--learning-rate", "0.5", "--seed", "7", "--shift", "1", "--lookahead"]
+    assert main([*train, *more, "--flip", "alternating"]) == 0
     recipe = Run.open(tmp_path / "run").recipe
     assert (recipe.epochs, recipe.batch_size, recipe.optimizer) == (2, 8, "sgd")
-    assert (recipe.learning_rate, recipe.seed, recipe.flip, recipe.shift) == (0.5, 7, True, 1)
+    assert (recipe.learning_rate, recipe.seed, recipe.lookahead) == (0.5, 7, True)
+    assert (recipe.flip, recipe.shift) == ("alternating", 1)
 
 
 def test_a_run_goes_on_where_it_stopped(
@@ -121,7 +122,7 @@ def test_runs_without_a_place_stand_among_the_users_own(train: list[str], capsys
         (["--epochs", "two"], "--epochs: a whole number from 1 to 10,000 is needed, not “two”"),
         (["--batch-size", "-3"], "--batch-size"),
         (["--learning-rate", "nan"], "--learning-rate"),
-        (["--optimizer", "lion"], "one of sgd, adam, adamw is"),
+        (["--optimizer", "lion"], "one of sgd, adam, adamw, rmsprop, muon is"),
         (["--threads", "0"], "--threads: a whole number from 1 to 1,024"),
         (["--device", "cuda:99"], "there is no “cuda:99” on this machine; there is cpu"),
         (["--recipe", "fastest"], "there is no recipe and no file “fastest”"),

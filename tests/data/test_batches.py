@@ -8,9 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cnnstudio.data.augmentation import Augmentation
 from cnnstudio.data.batches import Batches, normalise, statistics
 from cnnstudio.data.dataset import Split
 
+MOVED = Augmentation(flip="random", shift=2)
 NOTHING = torch.zeros(3), torch.ones(3) / 255  # a normalisation that leaves the pixels' values as they are
 
 
@@ -65,7 +67,7 @@ def test_the_order_depends_on_seed_and_epoch_alone() -> None:
     split = numbered(50)
     one = batches(split, seed=1)
     assert labels_of(one, 1) == labels_of(batches(split, seed=1), 1)
-    assert labels_of(one, 1) == labels_of(batches(split, seed=1, flip=True, shift=2, batch_size=7), 1)
+    assert labels_of(one, 1) == labels_of(batches(split, seed=1, augmentation=MOVED, batch_size=7), 1)
     assert labels_of(one, 0) != labels_of(one, 1)
     assert labels_of(one, 0) != labels_of(batches(split, seed=2), 0)
 
@@ -74,7 +76,7 @@ def test_the_same_seed_moves_pictures_the_same_way() -> None:
     split = numbered(50, (3, 8, 8))
     first, again, other = (
         torch.cat(
-            [images for images, _ in batches(split, shuffle=False, flip=True, shift=2, seed=seed).epoch(0)]
+            [images for images, _ in batches(split, shuffle=False, augmentation=MOVED, seed=seed).epoch(0)]
         )
         for seed in (1, 1, 2)
     )
@@ -89,7 +91,7 @@ def test_a_negative_seed_is_a_seed_too() -> None:
 def test_flip_mirrors_about_half_of_the_pictures_and_nothing_else() -> None:
     split = numbered(400)
     mirrored = 0
-    for images, labels in batches(split, flip=True, batch_size=50).epoch(0):
+    for images, labels in batches(split, augmentation=Augmentation(flip="random"), batch_size=50).epoch(0):
         for image, label in zip(images.numpy().round(), labels.tolist(), strict=True):
             original = split.images[label]
             is_mirror = np.array_equal(image, original[:, :, ::-1])
@@ -103,7 +105,8 @@ def test_shift_moves_every_way_and_mirrors_at_the_sides(flip: bool) -> None:
     split = numbered(500, (3, 6, 7))
     padded = np.pad(split.images, ((0, 0), (0, 0), (2, 2), (2, 2)), mode="reflect")
     found = set()
-    for images, labels in batches(split, shift=2, flip=flip, batch_size=100).epoch(0):
+    augmentation = Augmentation(shift=2, flip="random" if flip else "off")
+    for images, labels in batches(split, augmentation=augmentation, batch_size=100).epoch(0):
         for image, label in zip(images.numpy().round(), labels.tolist(), strict=True):
             moves = [
                 (down, right, mirror)
@@ -118,7 +121,9 @@ def test_shift_moves_every_way_and_mirrors_at_the_sides(flip: bool) -> None:
 
 
 def test_a_shift_larger_than_the_picture_is_as_much_as_there_is() -> None:
-    for images, _ in batches(numbered(8, (1, 2, 1)), shift=9, flip=True).epoch(0):
+    for images, _ in batches(numbered(8, (1, 2, 1)), augmentation=Augmentation(flip="random", shift=9)).epoch(
+        0
+    ):
         assert images.shape[1:] == (1, 2, 1)
 
 
@@ -154,7 +159,7 @@ def test_channels_last_pictures_are_shared_not_copied() -> None:
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_chosen_rows_are_given_out_like_a_split_of_their_own(shuffle: bool) -> None:
     split, rows = numbered(50), np.array([3, 4, 7, 11, 12, 30, 31, 32, 49])
-    settings = {"shuffle": shuffle, "flip": shuffle, "shift": 1 if shuffle else 0, "seed": 5}
+    settings = {"shuffle": shuffle, "augmentation": MOVED if shuffle else Augmentation(), "seed": 5}
     chosen, copied = batches(split, rows=rows, **settings), batches(split.rows(rows), **settings)
     assert len(chosen) == len(copied)
     for left, right in zip(chosen.epoch(2), copied.epoch(2), strict=True):

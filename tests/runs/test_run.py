@@ -24,7 +24,7 @@ from cnnstudio.layers.flatten import Flatten
 from cnnstudio.runs.lock import RunLock
 from cnnstudio.runs.recorder import start_run
 from cnnstudio.runs.run import Run, RunError, find_run, list_runs, runs_folder
-from cnnstudio.training import meter, trainer
+from cnnstudio.training import meter, preflight
 from cnnstudio.training.checkpoint import CheckpointError, Checkpoints
 from cnnstudio.training.control import Control
 from cnnstudio.training.device import DeviceError
@@ -138,7 +138,7 @@ def test_a_training_that_does_not_even_start_leaves_no_folder(
     def too_large(*arguments: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: not enough memory")
 
-    monkeypatch.setattr(trainer, "build_model", too_large)
+    monkeypatch.setattr(preflight, "build_model", too_large)
     with pytest.raises(TrainingError, match="cpu has too little memory for this network"):
         trained(tmp_path / "run")
     assert not (tmp_path / "run").exists()

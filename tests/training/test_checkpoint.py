@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 
 from cnnstudio.files import FileError
 from cnnstudio.training import checkpoint as module
-from cnnstudio.training.checkpoint import Checkpoint, CheckpointError, Checkpoints, restore_weights
+from cnnstudio.training.checkpoint import (
+    Checkpoint,
+    CheckpointError,
+    Checkpoints,
+    restore_weights,
+    sealed,
+)
 from cnnstudio.training.model import build_model
 from tests.training.networks import lesson, tiny
 
@@ -108,6 +116,33 @@ def test_one_flipped_bit_is_noticed(saved: Checkpoints, place: int) -> None:
     assert saved.load("previous").info == {"epoch": 2}
 
 
+def test_a_changed_note_is_noticed(saved: Checkpoints) -> None:
+    path = saved.folder / "last.json"
+    path.write_text(path.read_text().replace('"epoch": 3', '"epoch": 2'))
+    with pytest.raises(CheckpointError, match=r"“last” is damaged: last.json is not what was written"):
+        saved.load("last")
+
+
+def test_the_same_weights_are_the_same_file_whenever_they_were_written(saved: Checkpoints) -> None:
+    other = Checkpoint(example(3).weights, {"epoch": 3, "seconds": 7.5}, example(3).state)
+    before = json.loads((saved.folder / "last.json").read_text())
+    saved.save("epoch-00003", other)
+    after = json.loads((saved.folder / "last.json").read_text())
+    assert (after["weights"], after["state"]) == (before["weights"], before["state"])
+
+
+def test_a_checkpoint_of_the_first_version_is_read(saved: Checkpoints) -> None:
+    tensors = example(4).weights
+    data = safetensors.torch.save(tensors, {"info": json.dumps({"epoch": 4})})
+    (saved.folder / "old.safetensors").write_bytes(data)
+    weights = {"file": "old.safetensors", "sha256": hashlib.sha256(data).hexdigest()}
+    manifest = {"format": "cnnstudio.checkpoint", "version": 1, "weights": weights}
+    (saved.folder / "best.json").write_text(json.dumps(manifest))
+    found = saved.load("best")
+    assert found.info == {"epoch": 4}
+    assert torch.equal(found.weights["conv2d_1.weight"], tensors["conv2d_1.weight"])
+
+
 @pytest.mark.parametrize("size", [0, 7, 100])
 def test_a_truncated_file_is_noticed(saved: Checkpoints, size: int) -> None:
     path = saved.folder / "epoch-00001.safetensors"
@@ -126,7 +161,7 @@ def test_a_truncated_manifest_is_noticed(saved: Checkpoints) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"version": 2}, "newer CNN Studio"),
+        ({"version": 3}, "newer CNN Studio"),
         ({"format": "something"}, "no checkpoint of CNN Studio"),
         ({"version": "1"}, "no checkpoint of CNN Studio"),
         ({"weights": None}, "does not name its file"),
@@ -141,7 +176,7 @@ def test_a_strange_manifest_is_refused_in_one_sentence(
     saved: Checkpoints, change: dict[str, Any], reason: str
 ) -> None:
     path = saved.folder / "last.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    path.write_text(json.dumps(sealed(json.loads(path.read_text()) | change)))
     with pytest.raises(CheckpointError, match=reason) as caught:
         saved.load("last")
     assert "\n" not in str(caught.value)

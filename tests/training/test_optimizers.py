@@ -1,50 +1,19 @@
-"""Optimizers and learning rates."""
+"""Optimizers, as recipes ask for them."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.conv2d import Conv2D
 from cnnstudio.layers.dense import Dense
 from cnnstudio.layers.flatten import Flatten
+from cnnstudio.layers.scale import Scale
 from cnnstudio.training.model import build_model
-from cnnstudio.training.optimizers import learning_rates, make_optimizer, set_learning_rate
+from cnnstudio.training.optimizers import make_optimizer, set_learning_rate
 from cnnstudio.training.recipe import LESSON, Recipe
 from tests.training.networks import network, tiny
-
-
-@pytest.mark.parametrize("steps", [4, 10, 37])
-def test_one_cycle_is_torchs(steps: int) -> None:
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-    schedule = OneCycleLR(optimizer, 0.05, total_steps=steps, cycle_momentum=False)
-    rates = []
-    for _ in range(steps):
-        rates.append(schedule.get_last_lr()[0])
-        optimizer.step()
-        if len(rates) < steps:
-            schedule.step()
-    ours = learning_rates(Recipe(learning_rate=0.05, schedule="one_cycle"), steps)
-    assert [ours(step) for step in range(steps)] == pytest.approx(rates, rel=1e-6)
-
-
-def test_cosine_is_torchs() -> None:
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
-    schedule = CosineAnnealingLR(optimizer, 20)
-    ours = learning_rates(Recipe(learning_rate=0.1, schedule="cosine"), 20)
-    for step in range(20):
-        assert ours(step) == pytest.approx(schedule.get_last_lr()[0])
-        optimizer.step()
-        schedule.step()
-
-
-@pytest.mark.parametrize("schedule", ["constant", "cosine", "one_cycle"])
-@pytest.mark.parametrize("steps", [1, 2, 3])
-def test_a_run_of_few_steps_has_rates_too(schedule: str, steps: int) -> None:
-    rates = learning_rates(Recipe(learning_rate=0.1, schedule=schedule), steps)
-    assert all(0 < rates(step) <= 0.1 for step in range(steps))
 
 
 def test_the_lesson_learns_with_torchs_own_adam() -> None:
@@ -89,7 +58,53 @@ def test_weight_decay_leaves_biases_and_norms_alone() -> None:
     assert len(decayed["params"]) + len(left["params"]) == len(names)
 
 
+def test_weight_decay_leaves_a_trained_scale_alone() -> None:
+    drawn = network(Flatten(), Dense(3), Scale(trainable=True), input=Shape.of(3, 8, 8))
+    model = build_model(drawn)
+    decayed, left = make_optimizer(LESSON.replace(weight_decay=0.01), model).param_groups
+    assert [each.ndim for each in decayed["params"]] == [2]
+    assert sorted(each.ndim for each in left["params"]) == [0, 1]
+
+
 def test_the_rate_reaches_every_group() -> None:
     optimizer = make_optimizer(LESSON.replace(weight_decay=0.01), build_model(tiny()))
     set_learning_rate(optimizer, 0.5)
     assert [group["lr"] for group in optimizer.param_groups] == [0.5, 0.5]
+
+
+def test_rmsprop_is_kerass() -> None:
+    drawn = network(Conv2D(4, activation="relu"), Flatten(), Dense(3), input=Shape.of(3, 8, 8))
+    model = build_model(drawn)
+    optimizer = make_optimizer(Recipe(optimizer="rmsprop", learning_rate=0.01, momentum=0.5), model)
+    weights = model.get_parameter("dense_1.weight")
+    expected = weights.detach().double()
+    mean, velocity = torch.zeros_like(expected), torch.zeros_like(expected)
+    images, labels = torch.randn(6, 3, 8, 8), torch.arange(6) % 3
+    for _ in range(4):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(images), labels).backward()
+        assert weights.grad is not None
+        gradient = weights.grad.double()
+        mean = 0.9 * mean + 0.1 * gradient**2
+        velocity = 0.5 * velocity + gradient / (mean.sqrt() + 1e-8)
+        expected = expected - 0.01 * velocity
+        optimizer.step()
+        torch.testing.assert_close(weights.detach().double(), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_biases_of_normalisations_can_learn_faster() -> None:
+    model = build_model(tiny())
+    recipe = LESSON.replace(optimizer="sgd", learning_rate=0.01, weight_decay=0.1, norm_bias_rate=8)
+    optimizer = make_optimizer(recipe, model)
+    set_learning_rate(optimizer, 0.5)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    rates = {names[id(each)]: group["lr"] for group in optimizer.param_groups for each in group["params"]}
+    (quick,) = [name for name, rate in rates.items() if rate != 0.5]
+    assert quick == "batch_normalization_1.bias"
+    assert rates[quick] == 4.0
+    assert len(rates) == len(names)
+
+
+def test_all_rates_stand_before_the_first_step() -> None:
+    optimizer = make_optimizer(Recipe(learning_rate=0.01, norm_bias_rate=8), build_model(tiny()))
+    assert [group["lr"] for group in optimizer.param_groups] == [0.01, 0.08]

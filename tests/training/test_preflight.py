@@ -80,11 +80,22 @@ def test_a_number_of_threads_that_makes_no_sense_is_refused(threads: int) -> Non
 def test_more_memory_than_there_is_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "free_memory", lambda device: 10_000)
     with pytest.raises(
-        TrainingError, match=r"needs about .* GB of memory, but 0.0 GB are free on cpu: take smaller"
+        TrainingError, match=r"needs about .* GB of memory, but 0.0 GB are free on cpu: take fewer filters"
     ):
         prepare(tiny(), colours(), LESSON)
+    prepare(tiny(), colours(), LESSON, check_memory=False)
     monkeypatch.setattr(preflight, "free_memory", lambda device: None)
     prepare(tiny(), colours(), LESSON)
+
+
+def test_a_batch_that_is_too_large_is_offered_in_parts_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe, analysis = LESSON.replace(batch_size=96), analyse(tiny())
+    free = needed_memory(analysis, recipe) // 2
+    monkeypatch.setattr(preflight, "free_memory", lambda device: free)
+    with pytest.raises(TrainingError, match=r"compute each batch of 96 in 4 parts \(accumulate\)"):
+        prepare(tiny(), colours(), recipe)
+    assert needed_memory(analysis, recipe.replace(accumulate=4)) < 0.8 * free
+    prepare(tiny(), colours(), recipe.replace(accumulate=4))
 
 
 def test_the_memory_needed_grows_with_batch_and_optimizer() -> None:

@@ -16,7 +16,7 @@ from cnnstudio.layers.dense import Dense
 from cnnstudio.layers.flatten import Flatten
 from cnnstudio.layers.repeat import Repeat
 from cnnstudio.layers.whitening import Whitening
-from cnnstudio.training import trainer
+from cnnstudio.training import preflight
 from cnnstudio.training.checkpoint import Checkpoints
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import EpochEnded, Finished, Started
@@ -28,7 +28,7 @@ from tests.training.listening import Listener, stop_at
 from tests.training.networks import network
 from tests.training.pictures import colours
 
-RECIPE = Recipe("test", epochs=3, batch_size=16, learning_rate=0.01, flip=True, shift=1)
+RECIPE = Recipe("test", epochs=3, batch_size=16, learning_rate=0.01, flip="random", shift=1)
 DATA = colours()
 WHITENED = network(
     *(Whitening(), Conv2D(8, activation="relu"), BatchNormalization(center=False), Flatten(), Dense(3)),
@@ -118,7 +118,7 @@ def test_a_forward_pass_after_it_runs_through() -> None:
 
 
 def test_they_are_spread_over_all_training_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trainer, "_FIRST_PICTURES", 24)
+    monkeypatch.setattr(preflight, "_FIRST_PICTURES", 24)
     taken: list[torch.Tensor] = []
 
     def keep(model: Model, batches: object) -> None:

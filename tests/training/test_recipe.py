@@ -7,14 +7,25 @@ from pathlib import Path
 
 import pytest
 
+from cnnstudio.data.augmentation import UNCHANGED, Augmentation
 from cnnstudio.layers.params import parameters
-from cnnstudio.training.recipe import LESSON, RECIPES, STUDIO, Recipe, RecipeError, read_recipe
+from cnnstudio.training.recipe import (
+    FAST_GPU,
+    FIELD_GROUPS,
+    LESSON,
+    RECIPES,
+    STUDIO,
+    Recipe,
+    RecipeError,
+)
+from cnnstudio.training.recipe_files import read_recipe
 
 
 def test_the_lesson_is_the_lesson_to_the_letter() -> None:
     assert (LESSON.optimizer, LESSON.learning_rate, LESSON.schedule) == ("adam", 0.001, "constant")
     assert (LESSON.batch_size, LESSON.epochs, LESSON.validation_share) == (32, 10, 0.0)
-    assert (LESSON.flip, LESSON.shift, LESSON.label_smoothing, LESSON.weight_decay) == (False, 0, 0.0, 0.0)
+    assert (LESSON.label_smoothing, LESSON.weight_decay, LESSON.average_decay) == (0.0, 0.0, 0.0)
+    assert LESSON.augmentation == UNCHANGED
 
 
 def test_the_default_recipe_comes_first() -> None:
@@ -29,9 +40,13 @@ def test_the_default_recipe_comes_first() -> None:
         ("batch_size", 2.5, "batch_size: a whole number"),
         ("learning_rate", float("nan"), "learning_rate: a number that is not finite is out of range"),
         ("learning_rate", 0, "learning_rate: 0 is out of range"),
-        ("optimizer", "adamax", "optimizer: “adamax” is not possible; one of sgd, adam, adamw is"),
+        (
+            "optimizer",
+            "adamax",
+            "optimizer: “adamax” is not possible; one of sgd, adam, adamw, rmsprop, muon is",
+        ),
         ("validation_share", 1, "validation_share: 1 is out of range"),
-        ("flip", "yes", "flip: true or false is needed, not “yes”"),
+        ("flip", "yes", "flip: “yes” is not possible; one of off, random, alternating is"),
         ("seed", -1, "seed: -1 is out of range"),
         ("name", 3, "name: text is needed, not 3"),
     ],
@@ -46,11 +61,34 @@ def test_every_field_but_the_name_has_range_and_help() -> None:
     assert described | {"name"} == set(LESSON.__dataclass_fields__)
 
 
-@pytest.mark.parametrize("recipe", [LESSON, STUDIO, Recipe("mine", epochs=3, shift=4, seed=7)])
+@pytest.mark.parametrize("recipe", [LESSON, STUDIO, FAST_GPU, Recipe("mine", epochs=3, shift=4)])
 def test_a_recipe_comes_back_from_its_file_as_it_was(recipe: Recipe, tmp_path: Path) -> None:
     path = tmp_path / "recipe.json"
     path.write_text(json.dumps(recipe.to_json()))
     assert read_recipe(path) == recipe
+
+
+@pytest.mark.parametrize(("before", "now"), [("true", "random"), ("false", "off")])
+def test_a_recipe_of_the_first_version_says_whether_it_flips(before: str, now: str, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.json"
+    path.write_text(f'{{"format": "cnnstudio.recipe", "version": 1, "flip": {before}, "shift": 2}}')
+    assert read_recipe(path).augmentation == Augmentation(flip=now, shift=2)
+
+
+def test_each_field_stands_in_one_group() -> None:
+    grouped = [name for names in FIELD_GROUPS.values() for name in names]
+    assert sorted(grouped) == sorted(parameter.name for parameter in parameters(Recipe))
+
+
+def test_fields_without_effect_are_known() -> None:
+    assert {"momentum", "step_epochs", "warm_up_start", "shift_border"} <= LESSON.idle_fields
+    assert not {"momentum", "warm_up_start", "shift_border"} & STUDIO.idle_fields
+    assert "step_epochs" not in LESSON.replace(schedule="step").idle_fields
+    assert "warm_up_start" not in LESSON.replace(warm_up=0.1).idle_fields
+
+
+def test_an_average_takes_a_number_for_each_weight() -> None:
+    assert LESSON.replace(average_decay=0.99).optimizer_slots == LESSON.optimizer_slots + 1
 
 
 def test_a_recipe_is_found_by_name() -> None:

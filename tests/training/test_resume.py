@@ -8,21 +8,26 @@ import pytest
 import torch
 
 from cnnstudio.design.network import Network
+from cnnstudio.files import read_json, write_json
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.conv2d import Conv2D
 from cnnstudio.layers.dense import Dense
 from cnnstudio.layers.flatten import Flatten
 from cnnstudio.training import meter
-from cnnstudio.training.checkpoint import CheckpointError, Checkpoints
+from cnnstudio.training.checkpoint import CheckpointError, Checkpoints, sealed
 from cnnstudio.training.control import Control
-from cnnstudio.training.events import EpochEnded, Finished, Started, Warned
+from cnnstudio.training.events import EpochEnded, Event, Finished, Progress, Started, Warned
+from cnnstudio.training.interval import Clock, Interval, IntervalError
+from cnnstudio.training.preflight import prepare
 from cnnstudio.training.recipe import Recipe
-from cnnstudio.training.trainer import train
+from cnnstudio.training.trainer import train, train_prepared
 from tests.training.listening import Listener, stop_at
 from tests.training.networks import network, tiny
 from tests.training.pictures import colours
 
-RECIPE = Recipe("test", epochs=5, batch_size=16, learning_rate=0.02, flip=True, shift=1, label_smoothing=0.1)
+RECIPE = Recipe(
+    "test", epochs=5, batch_size=16, learning_rate=0.02, flip="random", shift=1, label_smoothing=0.1
+)
 DATA = colours(noise=120)
 
 
@@ -47,12 +52,11 @@ def scores(heard: Listener) -> list[object]:
 def test_a_resumed_run_gives_the_very_same_bits(optimizer: str, schedule: str, tmp_path: Path) -> None:
     recipe = RECIPE.replace(optimizer=optimizer, schedule=schedule, weight_decay=0.01)
     whole = run(tmp_path / "whole", recipe)
-    # In the middle of the third epoch, so that what it had learnt of it is thrown away.
     first = run(tmp_path / "parts", recipe, stop_step=15)
     second = run(tmp_path / "parts", recipe, resume=True)
     assert len(scores(first)) == 2
     assert scores(first) + scores(second) == scores(whole)
-    assert second.losses() == whole.losses()[12:]
+    assert first.losses() + second.losses() == whole.losses()
     assert second.of(Finished)[0].test == whole.of(Finished)[0].test
     assert second.of(Finished)[0].best_epoch == whole.of(Finished)[0].best_epoch
     for name in ("last", "best"):
@@ -69,10 +73,14 @@ def test_the_clock_goes_on_too(tmp_path: Path) -> None:
     assert second.of(EpochEnded)[0].seconds > first.of(EpochEnded)[-1].seconds
 
 
-def test_resuming_where_no_epoch_ended_starts_anew(tmp_path: Path) -> None:
+def test_a_run_goes_on_before_its_first_epoch_ended(tmp_path: Path) -> None:
     whole = run(tmp_path / "whole", RECIPE)
-    run(tmp_path / "parts", RECIPE, stop_step=3)
-    assert scores(run(tmp_path / "parts", RECIPE, resume=True)) == scores(whole)
+    first = run(tmp_path / "parts", RECIPE, stop_step=3)
+    second = run(tmp_path / "parts", RECIPE, resume=True)
+    assert first.losses() + second.losses() == whole.losses()
+    assert scores(second) == scores(whole)
+    started = second.of(Started)[0]
+    assert (started.first_epoch, started.steps_done) == (1, len(first.losses()))
 
 
 def test_resuming_what_is_complete_only_tells_the_result(tmp_path: Path) -> None:
@@ -86,10 +94,12 @@ def test_a_damaged_last_checkpoint_is_passed_over_for_the_one_before(tmp_path: P
     whole = run(tmp_path / "whole", RECIPE)
     first = run(tmp_path / "parts", RECIPE, stop_step=21)
     assert len(scores(first)) == 3
-    (tmp_path / "parts/checkpoints/epoch-00003.state.safetensors").write_bytes(b"spoilt")
+    (spoilt,) = (tmp_path / "parts/checkpoints").glob("step-*.state.safetensors")
+    spoilt.write_bytes(b"spoilt")
     second = run(tmp_path / "parts", RECIPE, resume=True)
-    assert "epoch-00003.state.safetensors is not what was written" in second.of(Warned)[0].message
-    assert scores(second) == scores(whole)[2:]
+    assert f"{spoilt.name} is not what was written" in second.of(Warned)[0].message
+    assert scores(second) == scores(whole)[3:]
+    assert second.losses() == whole.losses()[18:]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +110,11 @@ def test_a_damaged_last_checkpoint_is_passed_over_for_the_one_before(tmp_path: P
             RECIPE,
             "belongs to another design",
         ),
-        (tiny(dropout=True), RECIPE.replace(optimizer="sgd"), "written with the optimizer Adam, not SGD"),
+        (
+            tiny(dropout=True),
+            RECIPE.replace(optimizer="sgd"),
+            "optimizer: the checkpoint was written with adam, so the run cannot go on with sgd",
+        ),
     ],
     ids=["design", "optimizer"],
 )
@@ -112,3 +126,114 @@ def test_a_checkpoint_of_another_run_is_refused_before_any_event(
     with pytest.raises(CheckpointError, match=reason):
         train(other, DATA, recipe, emit=heard, folder=tmp_path, resume=True)
     assert not heard.events
+
+
+# From any step
+
+
+class Killed(BaseException):
+    """The process is gone, so that nothing is done in good order."""
+
+
+def kill_at(step: int) -> Listener:
+    def act(event: Event) -> None:
+        if isinstance(event, Progress) and event.step >= step:
+            raise Killed
+
+    return Listener(act)
+
+
+VARIED = RECIPE.replace(epochs=3, schedule="one_cycle", weight_decay=0.01, average_decay=0.9)
+RECIPES = {
+    "adam, averaged": VARIED,
+    "sgd, lookahead, alternating": VARIED.replace(
+        optimizer="sgd", average_decay=0.0, lookahead=True, flip="alternating", clip_norm=1.0
+    ),
+    "muon, mixed": VARIED.replace(optimizer="muon", mixup=0.3, cutmix=1.0, cutout=2, accumulate=2),
+    "rmsprop, colours": VARIED.replace(optimizer="rmsprop", brightness=0.3, saturation=0.3, crop=0.2),
+}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_killed_run_goes_on_with_the_very_same_bits_from_any_step(name: str, tmp_path: Path) -> None:
+    recipe = RECIPES[name]
+    whole = run(tmp_path / "whole", recipe)
+    wanted = manifest(tmp_path / "whole")
+    for step in (1, 2, 5, 6, 7, 11, 17, 18):
+        folder = tmp_path / str(step)
+        with pytest.raises(Killed):
+            train_prepared(
+                prepare(tiny(dropout=True), DATA, recipe),
+                emit=kill_at(step),
+                folder=folder,
+                interval=Interval(steps=1),
+            )
+        again = run(folder, recipe, resume=True)
+        done = again.of(Started)[0].steps_done
+        assert step - 2 <= done < step
+        assert again.losses() == whole.losses()[done:]
+        assert scores(again) == scores(whole)[done // 6 :]
+        assert manifest(folder) == wanted
+
+
+def manifest(folder: Path) -> dict[str, object]:
+    """The SHA-256 of the last and the best weights, and of all that it takes to go on from the last."""
+    found = {name: read_json(folder / "checkpoints" / f"{name}.json") for name in ("last", "best")}
+    return {
+        f"{name}.{part}": content[part]["sha256"]
+        for name, content in found.items()
+        for part in ("weights", "state")
+        if part in content
+    }
+
+
+def test_the_mean_of_an_epoch_does_not_depend_on_how_often_it_was_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    often = run(tmp_path / "often", RECIPE)
+    monkeypatch.setattr(meter, "INTERVAL", 1e9)
+    assert scores(run(tmp_path / "seldom", RECIPE)) == scores(often)
+
+
+def test_pictures_of_another_number_are_refused_within_an_epoch(tmp_path: Path) -> None:
+    run(tmp_path, RECIPE, stop_step=9)
+    with pytest.raises(CheckpointError, match="within an epoch of 6 batches, so the run cannot go on with 4"):
+        train(tiny(dropout=True), colours(64), RECIPE, emit=Listener(), folder=tmp_path, resume=True)
+
+
+def test_a_checkpoint_that_says_nothing_of_where_it_was_is_refused(tmp_path: Path) -> None:
+    run(tmp_path, RECIPE, stop_step=9)
+    path = tmp_path / "checkpoints/last.json"
+    content = read_json(path)
+    del content["info"]["seconds"]
+    write_json(path, sealed(content))
+    with pytest.raises(CheckpointError, match="cannot be gone on from"):
+        run(tmp_path, RECIPE, resume=True)
+
+
+# How often
+
+
+def test_an_interval_is_written_as_steps_or_as_a_time() -> None:
+    assert Interval.parse("500") == Interval(steps=500)
+    assert Interval.parse("30s") == Interval(seconds=30)
+    assert Interval.parse(" 2 m ") == Interval(seconds=120)
+    for wrong in ("", "0", "-3", "1.5", "often", "3h", "9" * 50):
+        with pytest.raises(IntervalError, match="a number of steps, or of seconds"):
+            Interval.parse(wrong)
+
+
+def test_saving_takes_no_more_than_a_hundredth_of_the_time_unless_asked_for() -> None:
+    spare, exact = Clock(Interval(seconds=10, exact=False), 0.0), Clock(Interval(seconds=10), 0.0)
+    for clock in (spare, exact):
+        assert not clock.is_due(5, 9.9)
+        assert clock.is_due(5, 10.0)
+        clock.saved(10.0, 10.5)
+    assert exact.is_due(6, 20.6)
+    assert not spare.is_due(6, 60.0)
+    assert spare.is_due(6, 60.6)
+
+
+def test_an_interval_of_steps_counts_all_of_the_run(tmp_path: Path) -> None:
+    clock = Clock(Interval(steps=4), 0.0)
+    assert [step for step in range(1, 13) if clock.is_due(step, 0.0)] == [4, 8, 12]

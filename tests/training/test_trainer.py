@@ -15,7 +15,7 @@ from cnnstudio.layers.batch_normalization import BatchNormalization
 from cnnstudio.layers.conv2d import Conv2D
 from cnnstudio.layers.dense import Dense
 from cnnstudio.layers.flatten import Flatten
-from cnnstudio.training import meter, trainer
+from cnnstudio.training import learner, meter, trainer
 from cnnstudio.training.checkpoint import Checkpoints, restore_weights
 from cnnstudio.training.control import Control
 from cnnstudio.training.evaluation import mean_scores
@@ -62,7 +62,9 @@ def test_it_learns_what_can_be_learnt() -> None:
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "one_cycle"])
 def test_every_optimizer_and_schedule_lowers_the_loss(optimizer: str, schedule: str) -> None:
     heard = Listener()
-    recipe = RECIPE.replace(optimizer=optimizer, schedule=schedule, weight_decay=0.001, flip=True, shift=1)
+    recipe = RECIPE.replace(
+        optimizer=optimizer, schedule=schedule, weight_decay=0.001, flip="random", shift=1
+    )
     train(tiny(), colours(), recipe, emit=heard)
     assert heard.losses()[-1] < heard.losses()[0]
 
@@ -110,7 +112,7 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another() -> None:
     runs = []
     for seed in (3, 3, 4):
         heard = Listener()
-        train(tiny(dropout=True), colours(), RECIPE.replace(seed=seed, flip=True, shift=1), emit=heard)
+        train(tiny(dropout=True), colours(), RECIPE.replace(seed=seed, flip="random", shift=1), emit=heard)
         runs.append(heard.losses())
     assert runs[0] == runs[1]
     assert runs[0] != runs[2]
@@ -207,7 +209,7 @@ def test_stop_in_the_first_epoch_keeps_what_was_learnt(tmp_path: Path) -> None:
     )
     checkpoints = Checkpoints(tmp_path / "checkpoints")
     restore_weights(build_model(tiny()), checkpoints.load("best").weights)
-    assert "last" not in checkpoints
+    assert checkpoints.load("last").info["batch"] >= 3
 
 
 def test_a_stopped_run_does_not_start_a_test_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -323,7 +325,7 @@ def test_on_the_cpu_not_one_more_step_is_made(monkeypatch: pytest.MonkeyPatch) -
 
     # Nothing is read from the steps until the epoch ends.
     monkeypatch.setattr(meter, "INTERVAL", math.inf)
-    monkeypatch.setattr(trainer.F, "cross_entropy", spoilt)
+    monkeypatch.setattr(learner.F, "cross_entropy", spoilt)
     finished = train(tiny(), colours(), RECIPE, emit=Listener())
     assert "batch 3 of 6 (step 3)" in finished.reason
 
@@ -366,7 +368,7 @@ def test_memory_that_runs_out_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -
     def exhausted(*arguments: object, **options: object) -> None:
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
 
-    monkeypatch.setattr(trainer.F, "cross_entropy", exhausted)
+    monkeypatch.setattr(learner.F, "cross_entropy", exhausted)
     finished = train(tiny(), colours(), RECIPE, emit=Listener())
     assert finished.outcome == "failed"
     assert finished.reason.startswith("The memory ran out at step 1: take smaller batches than 16")
@@ -377,7 +379,7 @@ def test_a_checkpoint_that_cannot_be_written_is_a_warning(tmp_path: Path) -> Non
     heard = Listener()
     finished = train(tiny(), colours(), RECIPE, emit=heard, folder=tmp_path)
     assert (finished.outcome, finished.best_epoch is not None) == ("completed", True)
-    assert len(heard.of(Warned)) == 2
+    assert len(heard.of(Warned)) == 1
     assert "could not be saved; the run goes on" in heard.of(Warned)[0].message
 
 

@@ -76,7 +76,8 @@ def _evaluate(run: Run, dataset: Dataset, options: argparse.Namespace) -> Evalua
     try:
         with own_settings(device, options.threads, seed=0):
             model = run.model().to(device)
-            return evaluate(model, split, lambda progress: line.show(progress.text))
+            flip = run.recipe.test_time_flip
+            return evaluate(model, split, lambda progress: line.show(progress.text), flip=flip)
     finally:
         line.clear()
 

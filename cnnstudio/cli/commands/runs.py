@@ -12,6 +12,7 @@ from cnnstudio.words import percent
 
 if TYPE_CHECKING:
     from cnnstudio.runs.run import Run
+    from cnnstudio.training.events import Diagnosed
 
 
 class Runs(Command):
@@ -85,9 +86,19 @@ def _show(options: argparse.Namespace) -> None:
     run = find_run(options.run)
     if options.json:
         epochs = [epoch.to_json() for epoch in run.history]
-        print_json({**_facts(run), "recipe": run.recipe.to_json(), "epochs": epochs})
+        diagnosed = [event.to_json() for event in _diagnosed(run)]
+        content = {"recipe": run.recipe.to_json(), "epochs": epochs, "diagnosed": diagnosed}
+        print_json({**_facts(run), **content})
         return
     print(f"{pairs(_described(run))}\n\n{epoch_table(run.history)}")
+    for event in _diagnosed(run):
+        print(f"\nAfter {event.epoch:.1f} epochs: {event.message} {event.advice}")
+
+
+def _diagnosed(run: Run) -> list[Diagnosed]:
+    from cnnstudio.training.events import Diagnosed
+
+    return [event for event in run.events() if isinstance(event, Diagnosed)]
 
 
 def _described(run: Run) -> list[tuple[str, str]]:
@@ -107,36 +118,15 @@ def _described(run: Run) -> list[tuple[str, str]]:
 
 
 def _compare(options: argparse.Namespace) -> None:
+    from cnnstudio.cli.comparison import Comparison
     from cnnstudio.runs.run import find_run
 
-    runs = [find_run(options.run), find_run(options.other)]
+    comparison = Comparison(find_run(options.run), find_run(options.other))
     if options.json:
-        print_json({"runs": [{**_facts(run), "recipe": run.recipe.to_json()} for run in runs]})
-        return
-    columns = [_compared(run) for run in runs]
-    rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
-    rows = [[*row, "" if row[1] == row[2] else "≠"] for row in rows]
-    print(table(["", runs[0].id, runs[1].id, ""], rows))
-
-
-def _compared(run: Run) -> dict[str, str]:
-    from cnnstudio.design.analysis import analyse
-    from cnnstudio.layers.params import parameters
-    from cnnstudio.training.recipe import Recipe
-
-    analysis = analyse(run.network)
-    history = run.history
-    recipe = {each.label: each.text(getattr(run.recipe, each.name)) for each in parameters(Recipe)}
-    return {
-        "Test accuracy": _test_accuracy(run),
-        "Best validation": percent(max(epoch.validation.accuracy for epoch in history)) if history else "",
-        "Epochs done": str(len(history)),
-        "Network": run.name,
-        "Parameters": f"{analysis.parameters:,}",
-        "Multiply-adds": f"{analysis.macs:,}",
-        "Data": run.dataset_name,
-        **recipe,
-    }
+        facts = [_facts(run) for run in comparison.runs]
+        print_json(comparison.to_json(facts))
+    else:
+        print(comparison.text())
 
 
 def _delete(options: argparse.Namespace) -> None:

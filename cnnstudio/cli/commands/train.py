@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 from cnnstudio.cli.command import DONE, FAILED, STOPPED, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.output import LiveLine
 from cnnstudio.cli.reading import DESIGN_HELP, add_device_options, option_type, read_design_argument
+from cnnstudio.cli.trials import AUTO, add_trial_options, fitted, or_auto, try_out
 
 if TYPE_CHECKING:
     from cnnstudio.data.dataset import Dataset
     from cnnstudio.data.sources import Source
     from cnnstudio.design.network import Network
     from cnnstudio.training.control import Control
-    from cnnstudio.training.events import Event
+    from cnnstudio.training.events import Event, Finished
+    from cnnstudio.training.interval import Interval
     from cnnstudio.training.recipe import Recipe
 
 
@@ -39,19 +41,45 @@ class Train(Command):
             help="data set (default: CIFAR-10 where it is ready, else Shapes)",
         )
         parser.add_argument(
-            "--recipe", metavar="NAME or FILE", help="studio (the default), lesson or a recipe file"
+            "--recipe",
+            metavar="NAME or FILE",
+            help="studio (the default), lesson, fast-gpu, one of your own or a file",
         )
         _add_recipe_options(parser)
+        add_trial_options(parser)
         add_device_options(parser)
         parser.add_argument(
             "--run", type=Path, metavar="FOLDER", help="the run's folder (default: a new one)"
         )
+        parser.add_argument(
+            "--seeds",
+            type=int,
+            metavar="N",
+            help="train N times with seeds in a row, and say mean and deviation of the results",
+        )
         parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
+        parser.add_argument(
+            "--continue-from",
+            metavar="RUN",
+            help="a new run that goes on where that one stands, although the design was changed: layers "
+            "whose weights still fit keep them",
+        )
+        parser.add_argument(
+            "--checkpoint-every",
+            metavar="N",
+            help="save after so many steps, or seconds as in 30s, besides the ends of epochs "
+            "(default: 30s, or later where saving would take more than a hundredth of the time)",
+        )
         add_json_option(parser)
 
     def run(self, options: argparse.Namespace) -> int:
         if options.resume and options.run is None:
             raise UsageError("--resume needs --run FOLDER, the run that goes on")
+        if options.resume and options.seeds is not None:
+            raise UsageError("--seeds trains new runs; to go on with one of them, leave --seeds away")
+        if options.resume and options.continue_from is not None:
+            raise UsageError("--resume goes on with a run, --continue-from begins a new one: give one of them")
+        interval = _interval(options.checkpoint_every)
         network = read_design_argument(options.design)
         _require_trainable(network)
         recipe, data = _recipe_and_data(options)
@@ -60,22 +88,29 @@ class Train(Command):
             raise UsageError(
                 f"{source.title} is not on this machine yet: cnnstudio data download {source.name}"
             )
-        return _train(options, network, recipe, source)
+        return _train(options, network, recipe, source, interval)
 
 
 def _add_recipe_options(parser: Parser) -> None:
     """One option for each field of a recipe, with its own help and range."""
     from cnnstudio.layers.params import Flag, parameters
-    from cnnstudio.training.recipe import Recipe
+    from cnnstudio.training.recipe import FIELD_GROUPS, Recipe
 
-    group = parser.add_argument_group("in place of what the recipe says")
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for title, names in FIELD_GROUPS.items():
+        group = parser.add_argument_group(f"in place of what the recipe says: {title.lower()}")
+        groups |= dict.fromkeys(names, group)
     for parameter in parameters(Recipe):
+        group = groups[parameter.name]
         name, words = f"--{parameter.name.replace('_', '-')}", parameter.help.replace("%", "%%")
         if isinstance(parameter, Flag):
             group.add_argument(name, action=argparse.BooleanOptionalAction, help=words)
         else:
-            kind = option_type(parameter)
-            group.add_argument(name, type=kind, metavar=_placeholder(parameter), help=words)
+            kind, shown = option_type(parameter), _placeholder(parameter)
+            if parameter.name == "batch_size":
+                kind, shown = or_auto(kind), "N or auto"
+                words += "; auto: the recipe's, in as many parts as the memory needs"
+            group.add_argument(name, type=kind, metavar=shown, help=words)
 
 
 def _placeholder(parameter: Any) -> str:
@@ -99,18 +134,19 @@ def _require_trainable(network: Network) -> None:
 def _recipe_and_data(options: argparse.Namespace) -> tuple[Recipe, str | None]:
     """What was asked for; a run that goes on keeps its own recipe and data where nothing else is said."""
     from cnnstudio.layers.params import parameters
-    from cnnstudio.runs.run import Run
-    from cnnstudio.training.recipe import Recipe, read_recipe
+    from cnnstudio.runs.run import Run, find_run
+    from cnnstudio.training.recipe import Recipe
+    from cnnstudio.training.recipe_files import read_recipe
 
     data = options.data
-    if options.resume:
-        run = Run.open(options.run)
+    if options.resume or options.continue_from is not None:
+        run = Run.open(options.run) if options.resume else find_run(options.continue_from)
         recipe = read_recipe(options.recipe) if options.recipe else run.recipe
         data = data or run.dataset_name
     else:
         recipe = read_recipe(options.recipe or "studio")
     given = {parameter.name: getattr(options, parameter.name) for parameter in parameters(Recipe)}
-    return recipe.replace(**{name: value for name, value in given.items() if value is not None}), data
+    return recipe.replace(**{name: value for name, value in given.items() if value not in (None, AUTO)}), data
 
 
 def _source(data: str | None) -> Source:
@@ -122,34 +158,62 @@ def _source(data: str | None) -> Source:
     return cifar10 if cifar10.available() else find_source("shapes")
 
 
-def _train(options: argparse.Namespace, network: Network, recipe: Recipe, source: Source) -> int:
+def _interval(text: str | None) -> Interval:
+    from cnnstudio.training.interval import DEFAULT, Interval, IntervalError
+
+    try:
+        return DEFAULT if text is None else Interval.parse(text)
+    except IntervalError as error:
+        raise UsageError(f"--checkpoint-every: {error}") from None
+
+
+def _train(
+    options: argparse.Namespace, network: Network, recipe: Recipe, source: Source, interval: Interval
+) -> int:
+    from cnnstudio.cli.repeated import check_seeds, train_seeds
     from cnnstudio.cli.training_output import printer
     from cnnstudio.data.progress import Cancelled
     from cnnstudio.runs.recorder import start_run
+    from cnnstudio.runs.run import find_run
     from cnnstudio.runs.signals import stopping_on_signals
     from cnnstudio.training.control import Control
+    from cnnstudio.training.preflight import prepare
 
     control = Control()
     with stopping_on_signals(control):
         try:
             dataset = _load(source, control)
+            for note in dataset.notes:
+                print(f"{dataset.title}: {note}", file=sys.stderr)
+            if options.find_learning_rate or options.preflight or options.batch_size == AUTO:
+                prepared = prepare(network, dataset, recipe, options.device, check_memory=False)
+                if options.find_learning_rate or options.preflight:
+                    try_out(options, prepared, control.stop.is_set)
+                    return DONE
+                recipe = fitted(options, prepared, control.stop.is_set)
         except Cancelled:
             raise KeyboardInterrupt from None
-    for note in dataset.notes:
-        print(f"{dataset.title}: {note}", file=sys.stderr)
-    finished = start_run(
-        network,
-        dataset,
-        recipe,
-        folder=options.run,
-        source=_place_of(source),
-        device=options.device,
-        threads=options.threads,
-        control=control,
-        emit=_until_nobody_reads(printer(options.json), control),
-        resume=options.resume,
-    )
-    return {"completed": DONE, "stopped": STOPPED, "failed": FAILED}[finished.outcome]
+
+    def train(recipe: Recipe, folder: Path | None) -> Finished:
+        return start_run(
+            network,
+            dataset,
+            recipe,
+            folder=folder,
+            source=_place_of(source),
+            device=options.device,
+            threads=options.threads,
+            control=control,
+            emit=_until_nobody_reads(printer(options.json), control),
+            resume=options.resume,
+            interval=interval,
+            continue_from=None if options.continue_from is None else find_run(options.continue_from).folder,
+        )
+
+    if options.seeds is not None:
+        check_seeds(recipe, options.seeds)
+        return train_seeds(recipe, options.seeds, options.run, train, options.json)
+    return {"completed": DONE, "stopped": STOPPED, "failed": FAILED}[train(recipe, options.run).outcome]
 
 
 def _load(source: Source, control: Control) -> Dataset:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
@@ -13,12 +14,15 @@ from cnnstudio.data.dataset import Dataset
 from cnnstudio.data.progress import Progress as DataProgress
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.training.controls import ActionButton
-from cnnstudio.gui.training.recipe_form import RecipePopup
+from cnnstudio.gui.training.recipe_popup import RecipePopup
 from cnnstudio.gui.training.selectors import DataSelector, RecipeSelector, recipe_in_words
 from cnnstudio.gui.training.sentences import RunWords
 from cnnstudio.gui.training.session import State, TrainingSession
 from cnnstudio.gui.widgets.labels import ElidedLabel
 from cnnstudio.training.events import Event, Progress, Warned
+
+if TYPE_CHECKING:
+    from cnnstudio.training.measurement import Measurement
 
 _BAR_STEPS = 1000
 _READABLE_SECONDS = 0.25
@@ -56,6 +60,8 @@ class TrainingPanel(QToolBar):
         self._loading_text = ""
         self._failure = ""
         self._noted: Dataset | None = None
+        self._measured = ""
+        self._measured_for: object = None
         self._shown_at = 0.0
         self._make_actions()
         self._compose(export)
@@ -235,4 +241,14 @@ class TrainingPanel(QToolBar):
         return self._failure or self._words.sentence or self._ready()
 
     def _ready(self) -> str:
-        return f"Ready to train · {recipe_in_words(self._project.recipe)}"
+        measured = f" · {self._measured}" if self._measured_for == self._what_is_trained() else ""
+        return f"Ready to train{measured} · {recipe_in_words(self._project.recipe)}"
+
+    def show_measurement(self, measurement: Measurement) -> None:
+        """Says what the training of the project as it is will take, for as long as it stays so."""
+        self._measured, self._measured_for = measurement.in_short, self._what_is_trained()
+        self._show()
+
+    def _what_is_trained(self) -> object:
+        project = self._project
+        return project.network, project.recipe, project.dataset_name

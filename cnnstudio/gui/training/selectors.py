@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QWidget
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from cnnstudio.data.progress import CancelFunction, ProgressFunction
 from cnnstudio.data.sources import Source, find_source, sources
@@ -11,7 +13,11 @@ from cnnstudio.gui.data.work import Work
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.training.controls import TitledComboBox
 from cnnstudio.layers.base import UserError
-from cnnstudio.training.recipe import RECIPES, Recipe
+from cnnstudio.training.recipe import PURPOSES, RECIPES, UNNAMED, Recipe, RecipeError
+from cnnstudio.training.recipe_files import known_recipes, own_recipes, read_recipe, with_known_name
+
+_FILE = "\n"
+"""Stands for the entry that opens a file; no recipe has that name."""
 
 
 class DataSelector(TitledComboBox):
@@ -120,12 +126,19 @@ class RecipeSelector(TitledComboBox):
     def _refresh(self, _: object = None) -> None:
         self.blockSignals(True)
         self.clear()
-        recipe = self._project.recipe
-        names = [*RECIPES] if recipe.name in RECIPES else [*RECIPES, recipe.name]
-        for name in names:
+        recipe, own = self._project.recipe, [*own_recipes()]
+        for name in RECIPES:
+            self.addItem(name, name)
+            self.setItemData(self.count() - 1, PURPOSES[name], Qt.ItemDataRole.ToolTipRole)
+        if recipe.name not in (*RECIPES, *own):
+            own.append(recipe.name)
+        if own:
+            self.insertSeparator(self.count())
+        for name in own:
             self.addItem(name, name)
         self.insertSeparator(self.count())
         self.addItem("Edit recipe…", "")
+        self.addItem("Open recipe file…", _FILE)
         self.setCurrentIndex(self.findData(recipe.name))
         self.blockSignals(False)
         self.setToolTip(recipe_in_words(recipe))
@@ -137,8 +150,28 @@ class RecipeSelector(TitledComboBox):
         self._refresh()
         if not name:
             self.edit_requested.emit()
-        elif name in RECIPES:
-            self._project.set_recipe(RECIPES[name])
+        elif name == _FILE:
+            self._open_file()
+        elif name in (known := known_recipes()):
+            self._project.set_recipe(known[name])
+
+    def showPopup(self) -> None:
+        # Another window may have kept or removed one since.
+        self._refresh()
+        super().showPopup()
+
+    def _open_file(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open a recipe", "", "Recipes (*.json)")
+        if not path:
+            return
+        try:
+            recipe = read_recipe(Path(path))
+        except RecipeError as error:
+            self._project.message.emit(f"{str(error).rstrip('.')}.")
+            return
+        known = with_known_name(recipe)
+        taken = known.name != UNNAMED or recipe.name in known_recipes()
+        self._project.set_recipe(known if taken else recipe)
 
 
 def known_classes(source: Source) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QComboBox, QMainWindow, QProgressBar, QPushButton
+from PySide6.QtWidgets import QComboBox, QFileDialog, QMainWindow, QProgressBar, QPushButton
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.data.progress import Progress as DataProgress
@@ -24,6 +25,7 @@ from cnnstudio.layers.conv2d import Conv2D
 from cnnstudio.layers.dense import Dense
 from cnnstudio.training.events import Warned
 from cnnstudio.training.recipe import LESSON, STUDIO
+from cnnstudio.training.recipe_files import save_recipe
 from tests.gui.canned import finished, progress, run_events
 from tests.gui.training.stage import TINY, SilentSession, picture_folder
 
@@ -344,3 +346,37 @@ def test_editing_opens_the_form_and_leaves_the_choice(stage: Stage) -> None:
     assert stage.panel.popup.isVisible()
     assert combo.currentText() == "studio"
     stage.panel.popup.hide()
+
+
+def test_own_recipes_stand_in_the_list(stage: Stage) -> None:
+    save_recipe(STUDIO.replace(mixup=0.2), "mixed")
+    combo = stage.combo("recipeSelector")
+    combo.showPopup()
+    combo.hidePopup()
+    combo.setCurrentText("mixed")
+    assert stage.project.recipe == STUDIO.replace(mixup=0.2, name="mixed")
+
+
+@pytest.mark.parametrize(("name", "shown"), [("from elsewhere", "from elsewhere"), ("studio", "custom")])
+def test_a_recipe_file_is_opened(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, shown: str
+) -> None:
+    path = tmp_path / "recipe.json"
+    path.write_text(json.dumps({**LESSON.to_json(), "epochs": 4, "name": name}))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    stage.combo("recipeSelector").setCurrentText("Open recipe file…")
+    assert stage.project.recipe == LESSON.replace(epochs=4, name=shown)
+    assert stage.combo("recipeSelector").currentText() == shown
+
+
+def test_a_file_that_is_no_recipe_is_told(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "recipe.json"
+    path.write_text("[]")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    heard: list[object] = []
+    stage.project.message.connect(heard.append)
+    stage.combo("recipeSelector").setCurrentText("Open recipe file…")
+    assert "this is no recipe" in str(heard)
+    assert stage.project.recipe == STUDIO

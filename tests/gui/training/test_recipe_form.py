@@ -7,13 +7,23 @@ from collections.abc import Iterator
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QSpinBox, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSpinBox,
+    QTabBar,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.project import Project
-from cnnstudio.gui.training.recipe_form import RecipePopup
+from cnnstudio.gui.training.recipe_popup import RecipePopup
 from cnnstudio.layers.params import parameters
-from cnnstudio.training.recipe import LESSON, STUDIO, Recipe
+from cnnstudio.training.recipe import FIELD_GROUPS, LESSON, STUDIO, Recipe
+from cnnstudio.training.recipe_files import own_recipes, save_recipe
 
 
 @pytest.fixture
@@ -59,6 +69,7 @@ def test_the_names_that_others_hold_on_to(popup: RecipePopup) -> None:
     assert field(popup, "batchSizeField").value() == STUDIO.batch_size
     assert popup.findChild(QComboBox, "optimizerField").currentText() == STUDIO.optimizer
     assert popup.findChild(QDoubleSpinBox, "learningRateField").value() == STUDIO.learning_rate
+    popup.form.show_field("shift")
     assert field(popup, "field_shift").value() == STUDIO.shift
 
 
@@ -129,6 +140,76 @@ def test_momentum_is_for_sgd_alone(popup: RecipePopup, project: Project) -> None
 
     assert project.recipe.optimizer == "adamw"
     assert not momentum.isEnabled()
+
+
+def test_the_tabs_show_the_groups_by_hand(popup: RecipePopup, project: Project, qtbot: QtBot) -> None:
+    tabs = popup.findChild(QTabBar, "recipeTabs")
+    assert [tabs.tabText(number) for number in range(tabs.count())] == [*FIELD_GROUPS]
+    for number, names in enumerate(FIELD_GROUPS.values()):
+        qtbot.mouseClick(tabs, Qt.MouseButton.LeftButton, pos=tabs.tabRect(number).center())
+        shown = {
+            name for group in FIELD_GROUPS.values() for name in group if popup.form.field(name).isVisible()
+        }
+        assert shown == set(names)
+
+
+def test_a_setting_of_another_page_becomes_the_recipe(popup: RecipePopup, project: Project) -> None:
+    popup.form.show_field("flip")
+    popup.findChild(QComboBox, "field_flip").setCurrentText("alternating")
+    popup.form.field("lookahead").setChecked(True)
+    assert project.recipe == STUDIO.replace(flip="alternating", lookahead=True, name="custom")
+
+
+def test_a_recipe_is_kept_under_a_name_and_removed(
+    popup: RecipePopup, project: Project, qtbot: QtBot
+) -> None:
+    save, remove = (popup.findChild(QPushButton, name) for name in ("recipeSave", "recipeRemove"))
+    assert not save.isEnabled()
+    assert not remove.isEnabled()
+    field(popup, "epochsField").setValue(9)
+    qtbot.keyClicks(popup.findChild(QLineEdit, "recipeName"), "nine rounds")
+    qtbot.mouseClick(save, Qt.MouseButton.LeftButton)
+
+    nine = STUDIO.replace(epochs=9, name="nine rounds")
+    assert own_recipes() == {"nine rounds": nine}
+    assert project.recipe == nine
+
+    qtbot.mouseClick(remove, Qt.MouseButton.LeftButton)
+    assert own_recipes() == {}
+    assert project.recipe == nine.replace(name="custom")
+    assert not remove.isEnabled()
+
+
+def test_a_name_that_cannot_be_is_explained(popup: RecipePopup, project: Project, qtbot: QtBot) -> None:
+    name = popup.findChild(QLineEdit, "recipeName")
+    qtbot.keyClicks(name, "studio")
+    qtbot.keyClick(name, Qt.Key.Key_Return)
+    mistake = popup.findChild(QLabel, "recipeMistake")
+    assert mistake.isVisible()
+    assert mistake.text() == "“studio” is a recipe of the program: choose another name."
+    assert own_recipes() == {}
+    assert popup.isVisible()
+
+
+def test_values_of_an_own_recipe_bring_back_its_name(popup: RecipePopup, project: Project) -> None:
+    save_recipe(STUDIO.replace(epochs=9), "nine rounds")
+    field(popup, "epochsField").setValue(9)
+    assert project.recipe.name == "nine rounds"
+    assert popup.findChild(QLineEdit, "recipeName").text() == "nine rounds"
+
+
+def test_a_name_stays_while_settings_change(popup: RecipePopup, project: Project, qtbot: QtBot) -> None:
+    name = popup.findChild(QLineEdit, "recipeName")
+    qtbot.keyClicks(name, "mine")
+    field(popup, "epochsField").setValue(9)
+    assert name.text() == "mine"
+    qtbot.keyClick(name, Qt.Key.Key_Return)
+    field(popup, "epochsField").setValue(7)
+    assert (project.recipe.name, name.text()) == ("custom", "mine")
+    qtbot.keyClick(name, Qt.Key.Key_Return)
+    assert own_recipes()["mine"].epochs == 7
+    project.set_recipe(STUDIO)
+    assert name.text() == ""
 
 
 def test_escape_closes_it(popup: RecipePopup, qtbot: QtBot) -> None:

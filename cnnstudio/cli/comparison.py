@@ -1,0 +1,85 @@
+"""Two runs side by side, and whether their results differ by more than chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cnnstudio.cli.output import table
+from cnnstudio.design.analysis import analyse
+from cnnstudio.layers.params import parameters
+from cnnstudio.runs.noise import Spread, Verdict, compare, in_words, sentence
+from cnnstudio.runs.repeats import accuracies, repeats, same_training
+from cnnstudio.runs.run import Run
+from cnnstudio.training.recipe import Recipe
+from cnnstudio.words import percent, plural
+
+
+class Comparison:
+    """Of two runs, each with those beside it that differ from it in the seed alone."""
+
+    def __init__(self, first: Run, second: Run) -> None:
+        self.runs = (first, second)
+        self._repeats = [repeats(run) for run in self.runs]
+        self._spreads = [accuracies(group) for group in self._repeats]
+        self._verdict, self._sentence = self._judged(*self._spreads)
+
+    def _judged(self, first: Spread | None, second: Spread | None) -> tuple[Verdict | None, str]:
+        """Whether the accuracies differ by more than chance, in words too; None where they do not compare."""
+        one, other = self.runs
+        if first is None or second is None:
+            return None, ""
+        if one.dataset_fingerprint != other.dataset_fingerprint:
+            return None, "They were trained with other pictures, so that their accuracies do not compare."
+        if same_training(one, other):
+            runs = {run.recipe.seed: run for group in self._repeats for run in group}
+            seeds = accuracies(runs.values()) or first
+            words = f"over {plural(len(seeds.values), 'seed')} the test accuracy is {in_words(seeds)}"
+            return None, f"The two are the same training but for the seed: {words}."
+        verdict = compare(first, second, min(run.test_pictures for run in self.runs))
+        return verdict, sentence(first, second, verdict)
+
+    def to_json(self, facts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """`facts` is what is said of each run anywhere."""
+        described = [
+            {
+                **each,
+                "recipe": run.recipe.to_json(),
+                "repeats": [repeat.id for repeat in group],
+                "accuracy": spread.to_json() if spread else None,
+            }
+            for each, run, group, spread in zip(facts, self.runs, self._repeats, self._spreads, strict=True)
+        ]
+        verdict = self._verdict.to_json() if self._verdict else None
+        return {"runs": described, "comparison": verdict}
+
+    def text(self) -> str:
+        """A table, and what it comes to."""
+        columns = [_described(run) for run in self.runs]
+        rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
+        rows = [[*row, "" if row[1] == row[2] else "≠"] for row in rows]
+        if any(len(group) > 1 for group in self._repeats):
+            seeds = [self._seeds(index) for index in range(2)]
+            rows.insert(1, ["All seeds", *seeds, ""])
+        found = table(["", *(run.id for run in self.runs), ""], rows)
+        return f"{found}\n\n{self._sentence}" if self._sentence else found
+
+    def _seeds(self, index: int) -> str:
+        spread, count = self._spreads[index], len(self._repeats[index])
+        return f"{in_words(spread)} ({count})" if spread and count > 1 else ""
+
+
+def _described(run: Run) -> dict[str, str]:
+    analysis = analyse(run.network)
+    history = run.history
+    recipe = {each.label: each.text(getattr(run.recipe, each.name)) for each in parameters(Recipe)}
+    return {
+        "Test accuracy": percent(run.test.accuracy) if run.test else "",
+        "Best validation": percent(max(epoch.validation.accuracy for epoch in history)) if history else "",
+        "Epochs done": str(len(history)),
+        "Network": run.name,
+        "Parameters": f"{analysis.parameters:,}",
+        "Multiply-adds": f"{analysis.macs:,}",
+        "Data": run.dataset_name,
+        **recipe,
+    }

@@ -1,0 +1,77 @@
+"""What goes wrong in a training, as a notice with a button that applies what there is to try."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import QObject
+
+from cnnstudio.gui.notice import NoticeBar
+from cnnstudio.gui.project import Project
+from cnnstudio.gui.training.session import State, TrainingSession
+from cnnstudio.training.adjusting import ADJUSTABLE
+from cnnstudio.training.events import Diagnosed, Event, Finished, Started
+from cnnstudio.training.remedies import Remedy, remedy
+
+
+class Adviser(QObject):
+    """Shows what the session's training recognises, and all that fails in it."""
+
+    def __init__(
+        self, project: Project, session: TrainingSession, notice: NoticeBar, parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self._project = project
+        self._session = session
+        self._notice = notice
+        self._last: Diagnosed | None = None
+        session.events.connect(self._on_events)
+        session.failed.connect(self._on_failed)
+
+    def _on_events(self, events: Iterable[Event]) -> None:
+        for event in events:
+            match event:
+                case Started():
+                    self._last = None
+                case Diagnosed():
+                    self._last = event
+                    self._show(event.message, event, wrong=False)
+                case Finished() if event.outcome != "failed":
+                    # What fails later, such as an export, has nothing to do with it.
+                    self._last = None
+
+    def _on_failed(self, sentence: object) -> None:
+        """The last event has said already what helps, where that is known."""
+        last, self._last = self._last, None
+        if last is None or last.kind not in ("diverged", "memory"):
+            self._notice.show_sentence(str(sentence), wrong=True)
+        else:
+            self._show(str(sentence), last, wrong=True)
+
+    def _show(self, seen: str, event: Diagnosed, *, wrong: bool) -> None:
+        recipe = (self._session.recipe if self._is_training else None) or self._project.recipe
+        found = remedy(event.kind, recipe, self._project.network)
+        self._notice.show_sentence(
+            f"{seen} {event.advice}",
+            wrong=wrong,
+            button=found.button if found else "",
+            action=(lambda: self._apply(found)) if found else None,
+        )
+
+    @property
+    def _is_training(self) -> bool:
+        return self._session.state in (State.RUNNING, State.PAUSED)
+
+    def _apply(self, found: Remedy) -> None:
+        """To the run that is under way, as far as that is possible, and to the project, as one undo step."""
+        project = self._project
+        if self._is_training:
+            # Before the project, which would else offer the same once more.
+            now = {name: value for name, value in found.fields.items() if name in ADJUSTABLE}
+            self._session.change(**now)
+            if found.network is not None or len(now) < len(found.fields):
+                self._notice.show_sentence("The next training is done so: this one goes on as it began.")
+        if found.network is not None:
+            project.edit(found.button[:1].lower() + found.button[1:], found.network)
+        else:
+            project.set_recipe(found.applied(project.recipe))

@@ -1,0 +1,159 @@
+"""The measurement before a training in the window: how long, in how much memory, in which batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QGridLayout, QWidget
+
+from cnnstudio.data.dataset import Dataset
+from cnnstudio.data.progress import CancelFunction
+from cnnstudio.design.network import Network
+from cnnstudio.gui.project import Project
+from cnnstudio.gui.theme import theme
+from cnnstudio.gui.training.session import TrainingSession
+from cnnstudio.gui.training.trial_dialog import TrialDialog
+from cnnstudio.gui.widgets.labels import Label, Panel
+from cnnstudio.training.recipe import UNNAMED, Recipe
+from cnnstudio.words import count, storage
+
+if TYPE_CHECKING:
+    from cnnstudio.training.measurement import Measurement
+
+_HELP = (
+    "A few batches of each size are learnt from, on weights that are then thrown away. Larger batches make "
+    "fewer steps of an epoch, so that the learning rate may have to rise with them."
+)
+_SECONDS = 8.0
+_HEADS = ("PICTURES AT A TIME", "IMAGES/S", "MEMORY", "SPEED", "")
+_BAR_HEIGHT = 8
+_BARS = 3
+"""The column of the bars."""
+_REMARK_WIDTH = 130
+_ROOM = 9
+"""Rows that the table has from the beginning, so that the dialog does not grow."""
+
+
+class _Bar(QWidget):
+    """A speed as a share of the highest. The number beside it says the same."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self._share = share
+        self.setFixedHeight(_BAR_HEIGHT)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme().color("training"))
+        radius = self.height() / 2
+        painter.drawRoundedRect(QRectF(0, 0, self._share * self.width(), self.height()), radius, radius)
+        painter.end()
+
+
+class PreflightDialog(TrialDialog):
+    """Measures the project's training; a batch size that is used is one undo step."""
+
+    measured = Signal(object)
+    """The Measurement, once there is one."""
+
+    def __init__(self, project: Project, session: TrainingSession, parent: QWidget | None = None) -> None:
+        super().__init__("Check before training", _HELP, project, session, parent)
+        self.setObjectName("preflightDialog")
+        self._words = Label("", wrap=True)
+        self._words.setObjectName("preflightWords")
+        self._fields: dict[str, int] = {}
+        self._cells: list[QWidget] = []
+        self.use.setObjectName("useBatch")
+        self.use.clicked.connect(self._on_use)
+        self._fill()
+        self.show_nothing()
+
+    def _fill(self) -> None:
+        panel = Panel()
+        panel.setAccessibleName("Batch sizes")
+        self._grid = QGridLayout(panel)
+        self._grid.setContentsMargins(14, 12, 14, 12)
+        self._grid.setHorizontalSpacing(24)
+        self._grid.setVerticalSpacing(6)
+        self._grid.setColumnStretch(_BARS, 1)
+        self._grid.setColumnMinimumWidth(_BARS + 1, _REMARK_WIDTH)
+        self._grid.setRowStretch(_ROOM + 1, 1)
+        for column, text in enumerate(_HEADS):
+            head = Label(text, "head", "secondary")
+            self._grid.addWidget(head, 0, column, _side(column))
+        for row in range(1, _ROOM + 1):
+            self._grid.setRowMinimumHeight(row, 18)
+        self.content.addWidget(self._words)
+        self.content.addWidget(panel, 1)
+
+    def attempt(
+        self,
+        network: Network,
+        dataset: Dataset,
+        recipe: Recipe,
+        tell: Callable[[object], None],
+        cancelled: CancelFunction,
+    ) -> Measurement:
+        from cnnstudio.training.measurement import measure
+        from cnnstudio.training.preflight import prepare
+
+        prepared = prepare(network, dataset, recipe, check_memory=False)
+        return measure(prepared, seconds=_SECONDS, progress=tell, cancelled=cancelled)
+
+    def show_progress(self, value: Any) -> tuple[int, int | None, str]:
+        return value.done, value.total, value.text
+
+    def show_result(self, result: Any) -> None:
+        self._words.setText(result.sentence)
+        highest = max(one.images_per_second for one in result.sizes)
+        for row, one in enumerate(result.sizes, start=1):
+            memory = "" if one.memory is None else storage(one.memory)
+            for column, text in enumerate((count(one.size), f"{one.images_per_second:,.0f}", memory)):
+                number = Label(text, "help")
+                number.setFont(theme().monospace())
+                self._add(row, column, number)
+            self._add(row, _BARS, _Bar(one.images_per_second / highest))
+            self._add(row, _BARS + 1, Label(result.remark(one), "help", "secondary"))
+        self._offer(result)
+        self.measured.emit(result)
+
+    def _add(self, row: int, column: int, cell: QWidget) -> None:
+        self._cells.append(cell)
+        self._grid.addWidget(cell, row, column, _side(column))
+
+    def _offer(self, result: Measurement) -> None:
+        """What one click does: parts that fit, else the batch size that is fastest."""
+        recipe = self.project.recipe
+        if not result.fits:
+            self._fields = {"accumulate": result.accumulate}
+            self.use.setText(f"Compute each batch in {result.accumulate} parts")
+        else:
+            self._fields = {"batch_size": result.fastest, "accumulate": 1}
+            self.use.setText(f"Use batches of {count(result.fastest)}")
+        self.use.setVisible(True)
+        self.use.setEnabled(recipe.replace(**self._fields) != recipe)
+        self.use.setFocus()
+
+    def show_nothing(self) -> None:
+        self._words.setText("")
+        self.use.setVisible(False)
+        for cell in self._cells:
+            self._grid.removeWidget(cell)
+            cell.deleteLater()
+        self._cells.clear()
+
+    def _on_use(self) -> None:
+        self.project.set_recipe(self.project.recipe.replace(**self._fields, name=UNNAMED))
+        self.accept()
+
+
+def _side(column: int) -> Qt.AlignmentFlag:
+    sides = Qt.AlignmentFlag
+    if column == _BARS:
+        return sides.AlignVCenter
+    return (sides.AlignRight if column < _BARS else sides.AlignLeft) | sides.AlignVCenter

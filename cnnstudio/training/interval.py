@@ -1,0 +1,66 @@
+"""How often a run is saved between the ends of its epochs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from cnnstudio.layers.errors import UserError
+from cnnstudio.layers.params import shorten
+
+_PATTERN = re.compile(r"(\d{1,9}) ?(s|m|steps?)?")
+_SHARE = 100
+"""By default saving takes no more than a hundredth of the time."""
+
+
+class IntervalError(UserError):
+    """An interval that makes no sense; the message says how one is written."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Save after so many steps, or so many seconds; without `exact`, later where saving takes long."""
+
+    steps: int | None = None
+    seconds: float | None = None
+    exact: bool = True
+
+    @classmethod
+    def parse(cls, text: str) -> Interval:
+        """`500` steps, `30s` or `10m`. Raises IntervalError."""
+        found = _PATTERN.fullmatch(text.strip())
+        count = int(found[1]) if found else 0
+        if found is None or not count:
+            raise IntervalError(
+                f"a number of steps, or of seconds as in 30s, is needed, not “{shorten(text)}”"
+            )
+        if found[2] in ("s", "m"):
+            return cls(seconds=count * (60 if found[2] == "m" else 1))
+        return cls(steps=count)
+
+
+DEFAULT = Interval(seconds=30.0, exact=False)
+
+
+class Clock:
+    """Tells when it is time to save. All times are in seconds of one clock."""
+
+    def __init__(self, interval: Interval, now: float) -> None:
+        self.interval = interval
+        self._saved_at = now
+        self._cost = 0.0
+
+    def is_due(self, step: int, now: float) -> bool:
+        """Whether to save after this step."""
+        steps, seconds = self.interval.steps, self.interval.seconds
+        if steps is not None:
+            return step % steps == 0
+        if seconds is None:
+            return False
+        wait = seconds if self.interval.exact else max(seconds, _SHARE * self._cost)
+        return now - self._saved_at >= wait
+
+    def saved(self, began: float, ended: float) -> None:
+        """A checkpoint was written, be it for this clock or another reason."""
+        self._cost = ended - began
+        self._saved_at = ended

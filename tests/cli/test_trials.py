@@ -1,0 +1,140 @@
+"""What is tried out before a training, and the same training with several seeds."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnnstudio.cli.main import main
+from cnnstudio.runs.run import Run, list_runs
+from cnnstudio.training import measurement
+
+Output = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measurement, "_ENOUGH", 0.0)
+
+
+@pytest.fixture
+def train(design: Path, pictures: Path) -> list[str]:
+    recipe = ["--recipe", "lesson", "--epochs", "1", "--batch-size", "8"]
+    return ["train", str(design), "--data", str(pictures), *recipe, "--device", "cpu", "--threads", "1"]
+
+
+def last_line(output: Output) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(output.readouterr().out.splitlines()[-1])
+    return found
+
+
+def test_the_learning_rate_is_found_and_nothing_is_trained(
+    train: list[str], capsys: Output, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CNNSTUDIO_HOME", str(tmp_path))
+    assert main([*train, "--find-learning-rate", "--json"]) == 0
+    found = last_line(capsys)
+    assert found["suggestion"] is not None
+    assert found["lowest"] <= found["suggestion"] <= found["highest"]
+    assert len(found["rates"]) == len(found["losses"])
+    assert main([*train, "--find-learning-rate"]) == 0
+    text = capsys.readouterr().out
+    assert f"Suggested: --learning-rate {found['suggestion']:g} (the recipe has 0.001)" in text
+    assert not list_runs()
+
+
+def test_the_preflight_says_time_memory_and_sizes(train: list[str], capsys: Output) -> None:
+    assert main([*train, "--preflight", "--json"]) == 0
+    found = last_line(capsys)
+    assert found["part"] == 8
+    assert found["fits"]
+    assert [one["size"] for one in found["sizes"]] == [8, 16, 32]
+    assert found["seconds"] == pytest.approx(found["seconds_per_epoch"])
+    assert main([*train, "--preflight"]) == 0
+    text = capsys.readouterr().out
+    for words in ("the recipe’s", "fastest", "An epoch takes about", "The largest batch that fits is about"):
+        assert words in text
+
+
+def test_both_at_once_are_refused(train: list[str], capsys: Output) -> None:
+    assert main([*train, "--preflight", "--find-learning-rate"]) == 2
+    assert "not allowed with" in capsys.readouterr().err
+
+
+def test_batch_size_auto_keeps_the_recipes_batch_in_parts_that_fit(
+    train: list[str], capsys: Output, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(measurement, "_fits", lambda prepared, size, free, found: size <= 10)
+    monkeypatch.setattr(measurement, "_largest", lambda base, slope, free, done: 10)
+    monkeypatch.setattr(measurement, "_SIZES", (2, 4, 8))
+    arguments = [*train, "--batch-size", "auto", "--run", str(tmp_path / "run"), "--json"]
+    assert main(arguments) == 0
+    recipe = Run.open(tmp_path / "run").recipe
+    assert (recipe.batch_size, recipe.accumulate) == (32, 4)
+    assert main([*train, "--batch-size", "automatic"]) == 2
+
+
+def test_seeds_train_as_often_and_say_mean_and_deviation(
+    train: list[str], capsys: Output, tmp_path: Path
+) -> None:
+    folder = tmp_path / "runs"
+    assert main([*train, "--seeds", "3", "--seed", "5", "--run", str(folder), "--json"]) == 0
+    found = last_line(capsys)
+    assert (found["event"], found["seeds"]) == ("Repeated", [5, 6, 7])
+    runs = [Run.open(folder / f"seed-{seed}") for seed in (5, 6, 7)]
+    assert found["runs"] == [str(run.folder) for run in runs]
+    accuracies = [run.test.accuracy for run in runs if run.test]
+    assert found["test"]["accuracy"]["values"] == accuracies
+    assert found["test"]["accuracy"]["mean"] == pytest.approx(sum(accuracies) / 3)
+    assert main(["runs", "compare", str(runs[0].folder), str(runs[1].folder), "--json"]) == 0
+    compared = last_line(capsys)
+    assert [each["repeats"] for each in compared["runs"]] == [["seed-5", "seed-6", "seed-7"]] * 2
+    assert compared["comparison"] is None
+    assert main(["runs", "compare", str(runs[0].folder), str(runs[1].folder)]) == 0
+    assert "the same training but for the seed: over 3 seeds" in capsys.readouterr().out
+
+
+def test_other_recipes_are_compared_with_all_their_seeds(
+    train: list[str], capsys: Output, tmp_path: Path
+) -> None:
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    quick = [*train, "--epochs", "3", "--learning-rate", "0.02", "--seeds", "2"]
+    assert main([*quick, "--run", str(good)]) == 0
+    assert "Test accuracy over 2 runs: " in capsys.readouterr().out
+    assert main([*train, "--learning-rate", "0.0000001", "--seeds", "2", "--run", str(bad)]) == 0
+    capsys.readouterr()
+    assert main(["runs", "compare", str(good / "seed-0"), str(bad / "seed-1")]) == 0
+    text = capsys.readouterr().out
+    assert "All seeds" in text
+    assert "Welch's t-test, 2 and 2 runs" in text
+
+
+def test_accuracies_on_other_pictures_are_not_compared(
+    train: list[str], design: Path, pictures: Path, capsys: Output, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(pictures, other)
+    next((other / "test" / "dark").iterdir()).unlink()
+    assert main([*train, "--run", str(tmp_path / "one")]) == 0
+    elsewhere = [str(other) if word == str(pictures) else word for word in train]
+    assert main([*elsewhere, "--run", str(tmp_path / "two")]) == 0
+    capsys.readouterr()
+    assert main(["runs", "compare", str(tmp_path / "one"), str(tmp_path / "two")]) == 0
+    assert "accuracies do not compare" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("seeds", ["0", "-1", "5000", "two"])
+def test_a_number_of_seeds_that_makes_no_sense_is_refused(
+    train: list[str], capsys: Output, seeds: str
+) -> None:
+    assert main([*train, "--seeds", seeds]) == 2
+    assert "--seeds" in capsys.readouterr().err
+
+
+def test_seeds_do_not_resume(train: list[str], capsys: Output, tmp_path: Path) -> None:
+    assert main([*train, "--seeds", "2", "--resume", "--run", str(tmp_path)]) == 2
+    assert "--seeds trains new runs" in capsys.readouterr().err

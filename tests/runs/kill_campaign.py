@@ -1,0 +1,250 @@
+"""Runs that are killed, again and again, and go on: each has to end with the very bits of one that was not.
+
+    python -m tests.runs.kill_campaign --training 20 --saving 20
+
+Each run is a fork of this process, so that torch is imported once. A run is killed with SIGKILL at a random
+moment after its start, or at a random call by which a checkpoint gets onto the disk: before it, after it, or
+after half of what it writes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+
+from cnnstudio import files
+from cnnstudio.files import read_json
+from cnnstudio.runs.recorder import start_run
+from cnnstudio.runs.run import Run
+from cnnstudio.training.checkpoint import Checkpoints
+from cnnstudio.training.events import Event, Progress, Started
+from cnnstudio.training.interval import Interval
+from cnnstudio.training.recipe import Recipe
+from tests.training.networks import tiny
+from tests.training.pictures import colours
+
+RECIPE = Recipe(
+    "campaign",
+    epochs=4,
+    batch_size=8,
+    learning_rate=0.02,
+    schedule="one_cycle",
+    weight_decay=0.01,
+    flip="random",
+    shift=1,
+    average_decay=0.9,
+)
+EVERY = Interval(steps=5)
+SECONDS = 120
+
+
+def train(folder: Path, *, resume: bool = False, emit: Callable[[Event], None] = lambda event: None) -> None:
+    torch.set_num_threads(1)
+    network, data = tiny(dropout=True), colours(noise=120)
+    start_run(network, data, RECIPE, folder=folder, threads=1, resume=resume, interval=EVERY, emit=emit)
+
+
+def in_a_fork(work: Callable[[BinaryIO], None]) -> tuple[int, BinaryIO]:
+    """The process that does the work and ends, and what it writes."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child:
+        os.close(writing)
+        return child, os.fdopen(reading, "rb")
+    os.close(reading)
+    try:
+        with os.fdopen(writing, "wb", buffering=0) as told:
+            work(told)
+    except BaseException as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        os._exit(1)
+    os._exit(0)
+
+
+def ended_by(child: int) -> int:
+    """The exit status of the process, negative for a signal."""
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        found, status = os.waitpid(child, os.WNOHANG)
+        if found:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.002)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    raise AssertionError("a run did not end")
+
+
+def killed_while_training(folder: Path, wait: float) -> bool:
+    """Starts a run and kills it so many seconds after its start; whether it was still running."""
+
+    def work(told: BinaryIO) -> None:
+        train(folder, emit=lambda event: isinstance(event, Started) and told.write(b"."))  # type: ignore[arg-type, return-value]  # what it returns is nobody's
+
+    child, told = in_a_fork(work)
+    with told:
+        told.read(1)
+        time.sleep(wait)
+        os.kill(child, signal.SIGKILL)
+        return ended_by(child) == -signal.SIGKILL
+
+
+class Killer:
+    """Counts the calls that put a checkpoint onto the disk, and kills its own process at one of them."""
+
+    def __init__(self, at: int | None = None, when: str = "before") -> None:
+        self.calls = 0
+        self._at = at
+        self._when = when
+
+    def install(self) -> None:
+        os.fsync = self._around(os.fsync)
+        os.replace = self._around(os.replace)
+        Path.unlink = self._around(Path.unlink)  # type: ignore[method-assign]  # in a process that ends soon
+        files.open = self._opened  # type: ignore[attr-defined]  # hides the built-in one in that module
+
+    def _is_now(self, when: str) -> bool:
+        return self.calls == self._at and self._when == when
+
+    def _around(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            self.calls += 1
+            if self._is_now("before"):
+                os.kill(os.getpid(), signal.SIGKILL)
+            result = real(*arguments, **named)
+            if self._is_now("after"):
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        return call
+
+    def _opened(self, path: Any, mode: str) -> Any:
+        file = open(path, mode)  # noqa: SIM115  # its user closes it
+        if "w" in mode or "x" in mode:
+            return _Halving(file, self)
+        return file
+
+    def write(self, file: BinaryIO, data: bytes) -> int:
+        self.calls += 1
+        if self.calls == self._at:
+            file.write(data[: len(data) // 2])
+            file.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return file.write(data)
+
+
+class _Halving:
+    """A file whose writes may end in the middle."""
+
+    def __init__(self, file: BinaryIO, killer: Killer) -> None:
+        self._file = file
+        self._killer = killer
+
+    def __enter__(self) -> _Halving:
+        return self
+
+    def __exit__(self, *ending: object) -> None:
+        self._file.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def write(self, data: bytes) -> int:
+        return self._killer.write(self._file, data)
+
+
+def run_with(killer: Killer, folder: Path) -> tuple[int, int]:
+    """Trains under the killer from the first step on; how the process ended, and the calls it counted."""
+
+    def work(told: BinaryIO) -> None:
+        installed = False
+
+        def emit(event: Event) -> None:
+            nonlocal installed
+            if isinstance(event, Progress) and not installed:
+                installed = True
+                killer.install()
+
+        train(folder, emit=emit)
+        told.write(str(killer.calls).encode())
+
+    child, told = in_a_fork(work)
+    with told:
+        calls = int(told.read() or 0)
+        return ended_by(child), calls
+
+
+def gone_on(folder: Path) -> None:
+    child, told = in_a_fork(lambda told: train(folder, resume=True))
+    with told:
+        assert ended_by(child) == 0, "the run could not go on"
+
+
+def digest(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each checkpoint's weights, and of all that is needed to go on."""
+    found = {}
+    for name in ("last", "best"):
+        Checkpoints(folder / "checkpoints").load(name, with_state=name == "last")
+        manifest = read_json(folder / "checkpoints" / f"{name}.json")
+        parts = [part for part in ("weights", "state") if part in manifest]
+        found |= {f"{name}.{part}": manifest[part]["sha256"] for part in parts}
+    return found
+
+
+def losses(folder: Path) -> list[float]:
+    """What each step gave, by the run's own record."""
+    events = Run.open(folder).events()
+    return [loss for event in events if isinstance(event, Progress) for loss in event.losses]
+
+
+def campaign(place: Path, training: int, saving: int, seed: int) -> int:
+    """Kills that many runs; gives how many there were. Raises AssertionError at the first difference."""
+    chance = random.Random(seed)
+    began = time.monotonic()
+    status, calls = run_with(Killer(), place / "whole")
+    seconds = time.monotonic() - began
+    assert status == 0
+    wanted, told = digest(place / "whole"), losses(place / "whole")
+    kills = 0
+    while kills < training:
+        folder = place / f"training-{kills}"
+        if killed_while_training(folder, chance.uniform(0, 0.8 * seconds)):
+            check(folder, wanted, told)
+            kills += 1
+        else:
+            seconds *= 0.7
+            folder.rename(place / f"ended-{time.monotonic_ns()}")
+    for number in range(saving):
+        folder = place / f"saving-{number}"
+        killer = Killer(chance.randint(1, calls), chance.choice(["before", "after"]))
+        assert run_with(killer, folder)[0] == -signal.SIGKILL
+        check(folder, wanted, told)
+    return kills + saving
+
+
+def check(folder: Path, wanted: dict[str, str], told: list[float]) -> None:
+    """Goes on with a killed run, and compares."""
+    gone_on(folder)
+    found = digest(folder)
+    assert found == wanted, f"{folder.name}: {found} is not {wanted}"
+    assert losses(folder) == told, f"{folder.name}: its record differs"
+    print(f"{folder.name}: the same bits", flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--training", type=int, default=20)
+    parser.add_argument("--saving", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        print(campaign(Path(place), options.training, options.saving, options.seed), "killed runs went on")

@@ -1,0 +1,220 @@
+"""What goes wrong is recognised from the events, said once, and has a remedy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pytest
+
+from cnnstudio.training.diagnosis import Diagnosis
+from cnnstudio.training.events import (
+    Adjusted,
+    Diagnosed,
+    EpochEnded,
+    Event,
+    Finished,
+    Kind,
+    Progress,
+    Scores,
+    Started,
+    UnitsChecked,
+    event_from_json,
+)
+from cnnstudio.training.recipe import LESSON, Recipe
+from cnnstudio.training.remedies import advice, remedy
+from tests.training.networks import lesson
+
+CHANCE = math.log(10)
+STEPS = 40
+
+
+def started() -> Started:
+    names = tuple("abcdefghij")
+    return Started(None, "Lesson", 1, "cpu", 1, 10, STEPS, 32, 1280, 200, names, "test")
+
+
+def finished(cause: str | None = None) -> Finished:
+    return Finished("failed" if cause else "completed", "Why.", None, 1.0, None, None, cause)  # type: ignore[arg-type]  # the tests' own
+
+
+def progress(losses: Sequence[float], epoch: float, rate: float = 0.001) -> Progress:
+    step = round(epoch * STEPS)
+    accuracies = (0.1,) * len(losses)
+    first = step - len(losses) + 1
+    return Progress(step, 10 * STEPS, epoch, tuple(losses), accuracies, first, 1.0, rate, 1.0, None)
+
+
+def epoch(
+    number: int, train: float, validation: float, accuracy: float = 0.5, gap: float = 0.0, rate: float = 0.001
+) -> EpochEnded:
+    scores = Scores(train, accuracy), Scores(validation, accuracy - gap)
+    return EpochEnded(number, *scores, 1.0, rate, 1.0, True)
+
+
+def said(events: Sequence[Event], recipe: Recipe = LESSON) -> list[Diagnosed]:
+    diagnosis = Diagnosis(recipe, lesson())
+    return [found for event in [started(), *events] for found in diagnosis.feed(event)]
+
+
+def kinds(events: Sequence[Event], recipe: Recipe = LESSON) -> list[Kind]:
+    return [found.kind for found in said(events, recipe)]
+
+
+def curve(train: Sequence[float], validation: Sequence[float], gap: float = 0.1) -> list[Event]:
+    """Whole epochs with those losses."""
+    found: list[Event] = []
+    for number, (low, high) in enumerate(zip(train, validation, strict=True), start=1):
+        found += [progress([low] * STEPS, number), epoch(number, low, high, gap=gap)]
+    return [*found, finished()]
+
+
+def test_a_healthy_run_hears_nothing() -> None:
+    falling = [2.2 * 0.8**number for number in range(10)]
+    assert kinds(curve(falling, [loss + 0.1 for loss in falling])) == []
+
+
+def test_overfitting_is_said_once_with_where_it_began() -> None:
+    train = [1.8, 1.4, 1.1, 0.9, 0.7, 0.5, 0.35, 0.25]
+    validation = [1.7, 1.4, 1.2, 1.1, 1.15, 1.25, 1.4, 1.6]
+    (found,) = said(curve(train, validation))
+    assert found.kind == "overfitting"
+    assert found.epoch == 6
+    assert "since epoch 4 the validation loss has risen from 1.10 to 1.25" in found.message
+    assert "flips and shifts" in found.advice
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "gap"),
+    [
+        ([1.0, 0.9, 0.8, 0.7], [1.0, 0.95, 0.97, 0.99], 0.1),
+        ([1.0, 0.9, 0.9, 0.9], [1.0, 0.9, 1.0, 1.1], 0.1),
+        ([1.0, 0.9, 0.8, 0.7], [1.0, 0.9, 1.0, 1.1], 0.0),
+        ([1.0, 0.9, 0.8, 0.7], [1.0, 0.99, 0.9, 1.1], 0.1),
+    ],
+    ids=["hardly risen", "training stands", "no gap", "one bad epoch"],
+)
+def test_what_only_looks_like_overfitting_is_none(
+    train: list[float], validation: list[float], gap: float
+) -> None:
+    assert kinds(curve(train, validation, gap)) == []
+
+
+def test_a_plateau_is_one_only_while_the_rate_is_high_and_epochs_are_left() -> None:
+    losses = [2.0, 1.5, 1.2, 1.0, 1.0, 0.999, 1.0, 1.0]
+    assert kinds(curve(losses, losses, gap=0)) == ["plateau"]
+    low = [
+        epoch(number, loss, loss, rate=0.0001 if number > 3 else 0.001)
+        for number, loss in enumerate(losses, 1)
+    ]
+    assert kinds([*low, finished()]) == []
+    assert kinds(curve(losses, losses, gap=0), LESSON.replace(epochs=8)) == []
+    known = [epoch(number, loss, loss, accuracy=1.0) for number, loss in enumerate(losses, 1)]
+    assert kinds([*known, finished()]) == []
+
+
+def test_a_loss_that_rises_is_seen_within_the_first_epoch() -> None:
+    losses = [2.3 * 1.1**step for step in range(STEPS - 1)]
+    (found,) = said([progress(losses, 0.97)])
+    assert found.kind == "rate_too_high"
+    assert "from 2.81 to" in found.message
+    assert "below 0.001" in found.advice
+
+
+def test_a_start_far_above_chance_is_no_rising_loss() -> None:
+    losses = [9.0 * 0.97**step for step in range(STEPS)]
+    assert kinds([progress(losses, 1.0)]) == []
+
+
+def test_stuck_after_spikes_is_a_rate_too_high_and_stuck_without_is_too_low() -> None:
+    spiked = [2.3] * 6 + [15.0, 6.0] + [CHANCE] * 32
+    still = [CHANCE] * STEPS
+    slow = [2.32 - 0.0005 * step for step in range(STEPS)]
+    ended = epoch(1, CHANCE, CHANCE, 0.1)
+    assert kinds([progress(spiked, 1.0), ended, finished()]) == ["rate_too_high"]
+    for losses in (still, slow):
+        (found,) = said([progress(losses, 1.0), ended, finished()])
+        assert found.kind == "rate_too_low"
+        assert "above 0.001" in found.advice
+
+
+def test_few_steps_say_nothing() -> None:
+    assert kinds([progress([CHANCE] * 8, 1.0), epoch(1, CHANCE, CHANCE, 0.1), finished()]) == []
+
+
+def test_a_dead_layer_is_named_and_explains_that_nothing_is_learnt() -> None:
+    units = UnitsChecked(1, ("conv2d_1", "conv2d_2", "dense_1"), (3, 40, 128), (32, 64, 128))
+    (found,) = said([progress([CHANCE] * STEPS, 1.0), epoch(1, CHANCE, CHANCE, 0.1), units, finished()])
+    assert found.kind == "dead_units"
+    assert found.message.startswith(f"62.5 % of the 64 units of {lesson().node('conv2d_2').title} are dead")
+    whole = UnitsChecked(1, ("conv2d_1",), (32,), (32,))
+    assert said([whole])[0].message.startswith("All of the 32 units")
+
+
+def test_units_that_sleep_before_the_training_or_are_few_are_not_dead_yet() -> None:
+    assert kinds([UnitsChecked(0, ("conv2d_1",), (32,), (32,))]) == []
+    assert kinds([UnitsChecked(1, ("conv2d_1", "gone"), (16, 3), (32, 3))]) == []
+
+
+@pytest.mark.parametrize(("cause", "kind"), [("not_finite", "diverged"), ("memory", "memory")])
+def test_why_a_run_failed_is_said_before_its_last_event(cause: str, kind: Kind) -> None:
+    diagnosis = Diagnosis(LESSON, lesson())
+    events = diagnosis.followed(finished(cause))
+    assert isinstance(events[0], Diagnosed)
+    assert events[0].kind == kind
+    assert events[-1] == finished(cause)
+    assert event_from_json(events[0].to_json()) == events[0]
+
+
+def test_after_a_change_by_hand_all_is_judged_anew() -> None:
+    train, validation = [1.0, 0.8, 0.6, 0.5, 0.4], [1.0, 0.9, 1.0, 1.1, 1.2]
+    over = curve(train, validation)[:-1]
+    changed = Adjusted(200, 5.0, "learning_rate", "0.001", "0.0002")
+    assert kinds([*over, progress([0.4], 5.1)]) == ["overfitting"]
+    assert kinds([*over, progress([0.4], 5.1), changed, *over, progress([0.4], 9)]) == ["overfitting"] * 2
+    longer = Adjusted(200, 5.0, "epochs", "10", "20")
+    assert kinds([*over, progress([0.4], 5.1), longer, *over, progress([0.4], 9)]) == ["overfitting"]
+    losses = [2.3 * 1.1**step for step in range(STEPS - 1)]
+    assert "below 0.0002" in said([changed, progress(losses, 0.97)])[0].advice
+
+
+REMEDIES: list[tuple[Kind, Recipe, dict[str, object]]] = [
+    ("diverged", LESSON.replace(learning_rate=5.0), {"learning_rate": 0.5}),
+    ("rate_too_high", LESSON, {"learning_rate": 0.0001}),
+    ("rate_too_low", LESSON, {"learning_rate": 0.01}),
+    ("dead_units", LESSON.replace(learning_rate=0.03), {"learning_rate": 0.003}),
+    ("memory", LESSON.replace(accumulate=4), {"accumulate": 8}),
+    ("overfitting", LESSON, {"flip": "random", "shift": 2}),
+    ("overfitting", LESSON.replace(flip="alternating"), {"flip": "alternating", "shift": 2}),
+    ("overfitting", LESSON.replace(flip="random", shift=4), {"weight_decay": 0.0005}),
+    ("plateau", LESSON, {"schedule": "cosine"}),
+    ("plateau", LESSON.replace(schedule="cosine", learning_rate=0.03), {"learning_rate": 0.01}),
+]
+
+
+@pytest.mark.parametrize(("kind", "recipe", "fields"), REMEDIES)
+def test_each_has_a_remedy_that_one_click_applies(
+    kind: Kind, recipe: Recipe, fields: dict[str, object]
+) -> None:
+    found = remedy(kind, recipe, lesson())
+    assert found is not None
+    assert found.applied(recipe) == recipe.replace(**fields, name="custom")
+    assert found.button
+    assert advice(kind, recipe).endswith(".")
+
+
+def test_dropout_is_offered_where_pictures_vary_and_weights_decay_already() -> None:
+    recipe = LESSON.replace(flip="random", shift=2, weight_decay=0.001)
+    found = remedy("overfitting", recipe, lesson())
+    assert found is not None
+    assert found.button == "Add Dropout"
+    assert found.network is not None
+    before = [node.id for node in lesson().nodes]
+    assert [node.id for node in found.network.nodes] == [*before[:-1], "dropout_1", before[-1]]
+    assert remedy("overfitting", recipe, found.network) is None
+
+
+def test_where_nothing_is_left_to_try_there_is_no_button() -> None:
+    assert remedy("memory", LESSON.replace(batch_size=8, accumulate=8), lesson()) is None
+    assert remedy("rate_too_low", LESSON.replace(learning_rate=50.0), lesson()) is None
+    assert advice("memory", LESSON.replace(batch_size=8, accumulate=8)).startswith("Take fewer filters")
