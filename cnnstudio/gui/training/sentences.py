@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cnnstudio.training.events import EpochEnded, Event, Finished, Paused, Progress, Resumed, Started
+from cnnstudio.training.reasons import completed
 from cnnstudio.words import count, duration, percent, plural
 
 
@@ -80,7 +81,8 @@ class RunWords:
         if finished.outcome == "failed":
             return finished.reason
         epochs = self._epochs(self._started) if self._started is not None else 0
-        if finished.outcome == "completed" and (self._epoch is None or self._epoch.epoch >= epochs):
+        # A run that ended early is complete too, and says why.
+        if finished.outcome == "completed" and finished.reason == completed(epochs):
             parts = [f"Done: {plural(epochs, 'epoch')} in {duration(finished.seconds)}"]
         else:
             parts = [finished.reason.rstrip(".")]
