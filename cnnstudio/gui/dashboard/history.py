@@ -128,7 +128,11 @@ class History:
 
     def _mark(self, epoch: float, text: str) -> None:
         for curves in (self.loss, self.accuracy):
-            curves.marks.append((epoch, text))
+            # What was changed at once shares one mark: two would lie on each other.
+            if curves.marks and curves.marks[-1][0] == epoch:
+                curves.marks[-1] = (epoch, f"{curves.marks[-1][1]}, {text}")
+            else:
+                curves.marks.append((epoch, text))
 
     def _steps_per_epoch(self, event: Progress | None) -> float:
         if self.started is not None:
