@@ -69,17 +69,20 @@ class TextPrinter:
     def _start(self, event: Started) -> None:
         self._started = event
         threads = f", {event.threads} threads" if event.device == "cpu" else ""
+        done = f"Goes on in epoch {event.first_epoch:,} after {plural(event.steps_done, 'step')}\n"
+        went_on = done if event.steps_done else ""
         source = "the test set" if event.validation == "test" else "set aside"
         self._say(
             f"{event.network_name} · {event.parameters:,} parameters · {event.device}{threads}\n"
             f"{event.train_images:,} pictures to train, {event.validation_images:,} to validate ({source})\n"
             f"{plural(event.epochs, 'epoch')} of {plural(event.steps_per_epoch, 'step')} "
-            f"of {plural(event.batch_size, 'picture')}\n\n"
+            f"of {plural(event.batch_size, 'picture')}\n"
+            f"{went_on}\n"
             f"{_row(_HEADS)}"
         )
 
     def _progress(self, event: Progress) -> str:
-        epochs = self._started.epochs if self._started else 1
+        epochs = max(round(event.steps * event.epoch / event.step), 1) if event.step else 1
         share = event.step / event.steps if event.steps else 0.0
         parts = [f"Epoch {min(int(event.epoch) + 1, epochs)} of {epochs} {bar(share)} {share * 100:.0f} %"]
         if event.losses:

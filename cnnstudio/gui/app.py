@@ -14,6 +14,7 @@ from cnnstudio import __version__
 from cnnstudio.data.sources import find_source
 from cnnstudio.design.templates import templates
 from cnnstudio.gui.designer.advice_desk import advice_desk
+from cnnstudio.gui.ending import SignalWatch
 from cnnstudio.gui.main_window import MainWindow
 from cnnstudio.gui.mistakes import tell_mistakes
 from cnnstudio.gui.project import Project
@@ -34,6 +35,8 @@ _NO_HOME = (
     "Nothing can be written to {}: runs, settings and unsaved work are not kept. "
     "Give another folder in CNNSTUDIO_HOME."
 )
+_LAST_SECONDS = 10.0
+"""For the checkpoint, where the program is asked to end."""
 _RESTORED = "CNN Studio did not end properly; this is the design as it was then. Save it to keep it."
 
 
@@ -95,6 +98,12 @@ def _first_dataset(settings: Settings) -> str:
     return "shapes"
 
 
+def _end(window: MainWindow, number: int) -> None:
+    """The system or the terminal asks the program to end: nobody is there to be asked."""
+    window.session.shutdown(_LAST_SECONDS)
+    QApplication.exit(128 + number)
+
+
 def main(path: str | None = None) -> int:
     """Shows the window and runs until it is closed."""
     start_log(on_screen=True)
@@ -103,7 +112,9 @@ def main(path: str | None = None) -> int:
     tell_mistakes(lambda sentence: window.notice.show_sentence(sentence, wrong=True))
     window.show()
     collect_seldom()
+    watch = SignalWatch(lambda number: _end(window, number))
     status = app.exec()
+    watch.close()
     if threads_left():
         logging.shutdown()
         os._exit(status)

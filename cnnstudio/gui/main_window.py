@@ -39,8 +39,10 @@ from cnnstudio.gui.project import Project, Question
 from cnnstudio.gui.settings import Settings
 from cnnstudio.gui.status import StatusLine
 from cnnstudio.gui.tidying import Tidying
+from cnnstudio.gui.training import dialogs as trials
 from cnnstudio.gui.training.adviser import Adviser
 from cnnstudio.gui.training.panel import TrainingPanel
+from cnnstudio.gui.training.run_actions import Offer
 from cnnstudio.gui.training.session import State, TrainingSession
 
 _LAYOUT_VERSION = 2
@@ -148,10 +150,16 @@ class MainWindow(QMainWindow):
         self.documents.recent_changed.connect(self._recent.show)
         self.panel.message.connect(lambda sentence: self.notice.show_sentence(str(sentence), wrong=True))
         self.panel.remark.connect(lambda sentence: self.notice.show_sentence(str(sentence)))
+        self.panel.run_actions.offered.connect(self._on_offer)
+        self.panel.popup.rate_wanted.connect(lambda: trials.show_rate_finder(self))
+        self.panel.popup.check_wanted.connect(lambda: trials.show_preflight(self))
         self.panel.data_dialog_requested.connect(lambda _: self.show_data_dialog())
 
     def _on_failed(self, sentence: object) -> None:
         self.notice.show_sentence(str(sentence), wrong=True)
+
+    def _on_offer(self, offer: Offer) -> None:
+        self.notice.show_sentence(offer.sentence, button=offer.button, action=offer.action)
 
     def _on_question(self, question: Question) -> None:
         self.notice.ask(question.sentence, question.button, question.action)
@@ -260,6 +268,21 @@ class MainWindow(QMainWindow):
                 self.project.open_network(network, None)
         except UserError as error:
             self._on_failed(str(error))
+
+    def go_on_with_run(self) -> None:
+        """Takes up the run that the dashboard shows where it stands."""
+        from cnnstudio.gui.training.going_on import go_on
+        from cnnstudio.layers.base import UserError
+
+        if self.session.state is not State.IDLE:
+            self._on_failed("A run is training already.")
+        elif self.run_folder is None:
+            self.notice.show_sentence("There is no run yet: press Train, or open an earlier one.")
+        else:
+            try:
+                go_on(self.session, self.run_folder, self)
+            except UserError as error:
+                self._on_failed(str(error))
 
     def show_run_folder(self) -> None:
         """The run's files in the system's file manager."""

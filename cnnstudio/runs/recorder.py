@@ -42,12 +42,12 @@ from cnnstudio.runs.run import (
 from cnnstudio.runs.signals import stopping_on_signals
 from cnnstudio.runs.snapshots import limits, snapshot_path, write_snapshot
 from cnnstudio.training.adjusting import ADJUSTABLE
-from cnnstudio.training.carry_over import Ancestor
 from cnnstudio.training.control import Control, Probe
 from cnnstudio.training.device import device_title
 from cnnstudio.training.diagnosis import Diagnosis
 from cnnstudio.training.events import Event, Finished, Started, UnitsChecked, Warned
 from cnnstudio.training.examples import SHOWN
+from cnnstudio.training.inheritance import Ancestor
 from cnnstudio.training.interval import DEFAULT, Interval
 from cnnstudio.training.model import Model
 from cnnstudio.training.preflight import Prepared, check_threads, prepare

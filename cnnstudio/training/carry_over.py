@@ -6,7 +6,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -56,23 +55,16 @@ class CarryOver:
         """What the new model keeps of the old one's tensors, under its own names.
 
         Names may have something in front that says what is kept of the tensor, such as `optimizer.exp_avg.`.
+        What has no point in its name, such as the steps of an average, belongs to no layer and is kept.
         """
         new_names = defaultdict(list)
         for new, before in self.names.items():
             new_names[before].append(new)
-        found = {}
+        found = {key: value for key, value in old.items() if "." not in key}
         for key, value in old.items():
             front, name = _KEY.fullmatch(key).groups("")  # type: ignore[union-attr]  # it takes every name
             found |= {front + new: value for new in new_names.get(name, ())}
         return found
-
-
-@dataclass(frozen=True)
-class Ancestor:
-    """A run that another one goes on from, with a changed design."""
-
-    folder: Path
-    network: Network
 
 
 def carry_over(old: Network, new: Network) -> CarryOver:
@@ -88,7 +80,7 @@ def carry_over(old: Network, new: Network) -> CarryOver:
 
 def _by(pairs: Pairs, old: Network, new: Network) -> CarryOver:
     before, after = _tensors(old), _tensors(new)
-    names = {}
+    names: dict[str, str] = {}
     kept, fresh = [], []
     for node in (each for top in new.nodes for each in top.walk_active()):
         own = [place for place in after if place.node_id == node.id]

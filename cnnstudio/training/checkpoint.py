@@ -37,6 +37,10 @@ class CheckpointError(UserError):
     """A checkpoint that cannot be used; the message says why."""
 
 
+class NewerCheckpointError(CheckpointError):
+    """A checkpoint of a newer program: there is nothing wrong with it."""
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """Weights by their names in the model, the trainer's own notes, and the tensors needed to go on."""
@@ -84,7 +88,7 @@ class Checkpoints:
         if not isinstance(version, int) or manifest.get("format") != FORMAT:
             raise CheckpointError(f"{self._manifest(name)} is no checkpoint of CNN Studio.")
         if version > VERSION:
-            raise CheckpointError(
+            raise NewerCheckpointError(
                 f"The checkpoint “{name}” was written by a newer CNN Studio (format {version}; this one "
                 f"reads up to {VERSION}): update the program to use it."
             )
@@ -140,7 +144,7 @@ class Checkpoints:
         """Removes data files that no manifest names, and what a killed process left of others."""
         named = set()
         for name in NAMES:
-            with contextlib.suppress(FileError):
+            with contextlib.suppress(FileError, TypeError, KeyError):
                 manifest = read_json(self._manifest(name))
                 named |= {manifest[part]["file"] for part in ("weights", "state") if part in manifest}
         for path in self.folder.iterdir():

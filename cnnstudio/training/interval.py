@@ -60,7 +60,6 @@ class Clock:
         wait = seconds if self.interval.exact else max(seconds, _SHARE * self._cost)
         return now - self._saved_at >= wait
 
-    def saved(self, began: float, ended: float) -> None:
-        """A checkpoint was written, be it for this clock or another reason."""
-        self._cost = ended - began
-        self._saved_at = ended
+    def saved(self, now: float, cost: float) -> None:
+        """A checkpoint was written, be it for this clock or another reason; it took `cost` seconds."""
+        self._saved_at, self._cost = now, cost

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,13 @@ from torch import Tensor
 
 from cnnstudio.layers.errors import UserError
 from cnnstudio.training.adjusting import ADJUSTABLE, differences
-from cnnstudio.training.checkpoint import Checkpoint, CheckpointError, Checkpoints, restore_weights
+from cnnstudio.training.checkpoint import (
+    Checkpoint,
+    CheckpointError,
+    Checkpoints,
+    NewerCheckpointError,
+    restore_weights,
+)
 from cnnstudio.training.events import EpochEnded, EventError, Scores, event_from_json
 from cnnstudio.training.learner import Learner
 from cnnstudio.training.meter import NOTHING, Sums
@@ -55,6 +62,10 @@ class Position:
     def step(self) -> int:
         """Steps done."""
         return self.epoch * self.steps_per_epoch + self.batch
+
+    def at_epoch_end(self, steps_per_epoch: int) -> Position:
+        """The end of the last whole epoch, in batches of another size."""
+        return dataclasses.replace(self, batch=0, sums=NOTHING, steps_per_epoch=steps_per_epoch)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -109,6 +120,7 @@ class Keeper:
         self._warn = warn
         self._before_saving = before_saving
         self._fails = False
+        self._best_is_damaged = False
 
     def is_best(self, epoch: int, scores: Scores) -> bool:
         """By validation accuracy, then by loss."""
@@ -148,17 +160,32 @@ class Keeper:
             return None
         position = _fitting_position(found, asked, steps_per_epoch)
         restore_weights(self._learner.model, own_weights(found))
-        best = self._checkpoints.load("best")
-        if "loss" in best.info:
-            scores = Scores(best.info["loss"], best.info["accuracy"])
-            self.best = Best(best.info["epoch"], scores, best.weights)
+        self._restore_best(self._checkpoints, position, found.weights)
+        self.saved_step = position.step
+        return position, found.state
+
+    def _restore_best(self, checkpoints: Checkpoints, position: Position, last: dict[str, Tensor]) -> None:
+        """The best weights; where they are damaged, those of the epoch that has just ended, or ends next."""
+        try:
+            found = checkpoints.load("best")
+        except NewerCheckpointError:
+            raise
+        except CheckpointError as error:
+            self._warn(f"{error} The best weights until now are lost.")
+            self._best_is_damaged = True
+            if position.history and not position.batch:
+                ended = position.history[-1]
+                self.best = Best(ended.epoch, ended.validation, last)
+                self._to_beat = (ended.epoch, ended.validation)
+            return
+        if "loss" in found.info:
+            scores = Scores(found.info["loss"], found.info["accuracy"])
+            self.best = Best(found.info["epoch"], scores, found.weights)
             self._to_beat = (self.best.epoch, scores)
         if position.history:
             # The best on the disk may be of a later epoch than this checkpoint.
-            last = [event for event in position.history if event.best][-1]
-            self._to_beat = (last.epoch, last.validation)
-        self.saved_step = position.step
-        return position, found.state
+            best = [event for event in position.history if event.best][-1]
+            self._to_beat = (best.epoch, best.validation)
 
     def _weights(self) -> dict[str, Tensor]:
         return _on_cpu(self._learner.weights())
@@ -175,10 +202,13 @@ class Keeper:
         self.keep_best()
 
     def keep_best(self) -> None:
-        """Puts the best weights back where somebody deleted them."""
+        """Puts the best weights back where they were deleted or damaged."""
         best = self.best
-        if best is None or self._checkpoints is None or "best" in self._checkpoints:
+        if best is None or self._checkpoints is None:
             return
+        if "best" in self._checkpoints and not self._best_is_damaged:
+            return
+        self._best_is_damaged = False
         info = {"epoch": best.epoch, "loss": best.scores.loss, "accuracy": best.scores.accuracy}
         checkpoint = Checkpoint(best.weights, info)
         self._try_to(lambda checkpoints: checkpoints.save_best(f"epoch-{best.epoch:05d}", checkpoint))
@@ -203,6 +233,8 @@ def last_checkpoint(checkpoints: Checkpoints, warn: Callable[[str], None]) -> Ch
         return None
     try:
         return checkpoints.load("last", with_state=True)
+    except NewerCheckpointError:
+        raise
     except CheckpointError as error:
         if "previous" not in checkpoints:
             raise

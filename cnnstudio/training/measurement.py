@@ -211,11 +211,10 @@ def _measured(prepared: Prepared, size: int, cancelled: CancelFunction) -> Measu
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        return None
-    finally:
-        used = peak.used()
-        give_back_memory(prepared.device)
-    return Measured(size, rate, used)
+    else:
+        return Measured(size, rate, peak.used())
+    give_back_memory(prepared.device)
+    return None
 
 
 def _images_per_second(prepared: Prepared, size: int, cancelled: CancelFunction) -> float:

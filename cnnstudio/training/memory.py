@@ -51,7 +51,7 @@ class PeakMemory:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        give_back_memory(device)
+        _trim(device)
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
             self._before: int | None = torch.cuda.memory_allocated(device)
@@ -85,8 +85,14 @@ def _process(what: str) -> int | None:
 
 
 def give_back_memory(device: torch.device) -> None:
-    """Lets the system have what nobody uses any more, such as after a batch that was too large."""
+    """Lets the system have what nobody uses any more, after a batch that was too large."""
+    # What the error held on to may hang together in circles.
     gc.collect()
+    _trim(device)
+
+
+def _trim(device: torch.device) -> None:
+    """Gives back what is free, without a look for more: that would hold up all other threads."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
     elif device.type == "mps":

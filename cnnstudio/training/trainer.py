@@ -14,14 +14,13 @@ from torch import Tensor
 
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
+from cnnstudio.training import reasons
 from cnnstudio.training.adjusting import adjusted, continued, differences
-from cnnstudio.training.carry_over import Ancestor, carry_over
-from cnnstudio.training.checkpoint import CheckpointError, Checkpoints, restore_weights
+from cnnstudio.training.checkpoint import restore_weights
 from cnnstudio.training.control import Control, Probe
 from cnnstudio.training.evaluation import mean_scores, past
 from cnnstudio.training.events import (
     Adjusted,
-    CarriedOver,
     Cause,
     EpochEnded,
     Event,
@@ -34,15 +33,9 @@ from cnnstudio.training.events import (
     Started,
     Warned,
 )
+from cnnstudio.training.inheritance import Ancestor, Inheritance, inherit
 from cnnstudio.training.interval import DEFAULT, Clock, Interval
-from cnnstudio.training.keeper import (
-    Keeper,
-    Position,
-    all_finite,
-    last_checkpoint,
-    own_weights,
-    position_of,
-)
+from cnnstudio.training.keeper import Keeper, Position, all_finite
 from cnnstudio.training.learner import Learner
 from cnnstudio.training.memory import give_back_memory, is_out_of_memory, keeping_freed_memory
 from cnnstudio.training.meter import NOTHING, Meter, NotFiniteError, Stopwatch
@@ -52,7 +45,6 @@ from cnnstudio.training.preflight import Prepared, TrainingError, check_threads,
 from cnnstudio.training.recipe import Recipe, RecipeError
 from cnnstudio.training.schedule import learning_rates
 from cnnstudio.training.settings import own_settings, set_random_state
-from cnnstudio.words import plural
 
 __all__ = ["Control", "Probe", "TrainingError", "train", "train_prepared"]
 
@@ -169,7 +161,7 @@ class _Training:
         self.epochs_done = self.step = 0
         self.sums = NOTHING
         self.history: list[EpochEnded] = []
-        self.inherited: tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]] | None = None
+        self.inherited: Inheritance | None = None
         self.watch = Stopwatch()
         self.saving = Clock(Interval(), 0.0)
         self.probe_seconds = 0.0
@@ -186,60 +178,37 @@ class _Training:
         if found is None:
             return
         position, memory = found
-        self.epochs_done, self.step, self.sums = position.epoch, position.step, position.sums
-        self.history = list(position.history)
-        self.watch = Stopwatch(position.seconds)
-        self.saving = Clock(self.saving.interval, position.seconds)
+        self._go_to(position)
         self._adopt(position.recipe)
         self.learner.restore(memory)
         self._change_to(continued(position.asked, position.recipe, self.prepared.recipe))
         set_random_state(self.prepared.device, memory)
 
     def inherit(self, ancestor: Ancestor) -> None:
-        """Goes on where another run stands, with what this design keeps of it.
+        """Goes on where another run stands, with what this design keeps of it."""
+        self.inherited = found = inherit(ancestor, self.prepared, len(self.batches), self.warn)
+        self._go_to(found.position)
+        self.history = []
+        self._say(found.told)
+        self._change_to(found.recipe)
 
-        Raises CheckpointError, and TrainingError where no epoch is left.
-        """
-        found = last_checkpoint(Checkpoints(ancestor.folder / "checkpoints"), self.warn)
-        if found is None:
-            raise CheckpointError(f"The run in {ancestor.folder} has no weights yet to go on from.")
-        steps = len(self.batches)
-        position = position_of(found, self.recipe, steps)
-        self.epochs_done = position.epoch
-        self.step = position.epoch * steps
-        if position.steps_per_epoch == steps:
-            self.step, self.sums = position.step, position.sums
+    def _go_to(self, position: Position) -> None:
+        self.epochs_done, self.step, self.sums = position.epoch, position.step, position.sums
+        self.history = list(position.history)
         self.watch = Stopwatch(position.seconds)
         self.saving = Clock(self.saving.interval, position.seconds)
-        carried = carry_over(ancestor.network, self.prepared.network)
-        self._say(
-            CarriedOver(
-                self.step,
-                str(ancestor.folder),
-                tuple(node.id for node in carried.kept),
-                tuple(node.id for node, _ in carried.fresh),
-                carried.lines,
-            )
-        )
-        self._change_to(continued(position.asked, position.recipe, self.recipe))
-        if self.epochs_done >= self.recipe.epochs:
-            done = plural(self.epochs_done, "epoch")
-            raise TrainingError(f"epochs: that run has done {done} already, so more are needed.")
-        same = position.recipe.optimizer == self.recipe.optimizer
-        kept = {key: value for key, value in found.state.items() if same or not key.startswith("optimizer.")}
-        self.inherited = (carried.tensors(own_weights(found)), carried.tensors(kept), found.state)
 
     def _prepare_weights(self) -> None:
         """Before the first step: weights that are taken from pictures, and those of the run before."""
-        weights, memory, random = self.inherited or ({}, {}, {})
+        found = self.inherited
         # Layers that take theirs from pictures need what stands above them, and may be kept themselves.
-        self.model.load_state_dict(weights, strict=False)
+        self.model.load_state_dict(found.weights if found else {}, strict=False)
         self.model.prepare_weights(self._first_pictures)
-        self.model.load_state_dict(weights, strict=False)
+        self.model.load_state_dict(found.weights if found else {}, strict=False)
         self.learner.begin_average(self.steps)
-        if self.inherited:
-            self.learner.restore(memory)
-            set_random_state(self.prepared.device, random)
+        if found:
+            self.learner.restore(found.memory)
+            set_random_state(self.prepared.device, found.random)
         self.after_epoch(self.epochs_done, self.model)
         self._keep_unfinished()
 
@@ -336,27 +305,25 @@ class _Training:
             return "stopped", self._stopped()
         except NotFiniteError as error:
             self.cause = "not_finite"
-            return "failed", self._not_finite(error.step)
+            best, rate = self.keeper.best, self.recipe.learning_rate
+            kept = best.epoch if best else None
+            return "failed", reasons.not_finite(error.step, len(self.batches), rate, kept)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
             self.cause = "memory"
-            return "failed", (
-                f"The memory ran out at step {self.step + 1:,}: take smaller batches than "
-                f"{self.recipe.batch_size:,}, more parts of a batch, or fewer filters or units."
-            )
+            return "failed", reasons.out_of_memory(self.step + 1, self.recipe.batch_size)
 
     def _epochs(self) -> tuple[Outcome, str]:
         """All that are left, or as many as are wanted."""
         while self.epochs_done < self.recipe.epochs:
             idle, patience = self.keeper.epochs_without_better(self.epochs_done), self.recipe.patience
             if patience and idle >= patience:
-                best = self.epochs_done - idle
-                return "completed", f"Ended early: {plural(idle, 'epoch')} no better than epoch {best:,}."
+                return "completed", reasons.ended_early(idle, self.epochs_done - idle)
             self._epoch(self.epochs_done + 1)
             if self.control.stop_after_epoch.is_set() and self.epochs_done < self.recipe.epochs:
-                return "stopped", f"Stopped after epoch {self.epochs_done:,} of {self.recipe.epochs:,}."
-        return "completed", f"All {self.recipe.epochs:,} epochs are done."
+                return "stopped", reasons.stopped_after_epoch(self.epochs_done, self.recipe.epochs)
+        return "completed", reasons.completed(self.recipe.epochs)
 
     def _first_pictures(self) -> Iterator[Tensor]:
         """Training pictures for weights that are taken from them; not one more after a stop."""
@@ -388,8 +355,9 @@ class _Training:
         self.meter.start_epoch()
         self.history.append(ended)
         self.epochs_done = epoch
+        began = time.perf_counter()
         self.keeper.keep(epoch, validation, self._position())
-        self.saving.saved(seconds, self.watch.seconds)
+        self.saving.saved(self.watch.seconds, time.perf_counter() - began)
         with self.learner.averaged():
             self.after_epoch(epoch, self.model)
 
@@ -479,9 +447,9 @@ class _Training:
         self.meter.flush()
         if not self.step or self.step == self.keeper.saved_step or not all_finite(self.model):
             return
-        began = self.watch.seconds
+        began = time.perf_counter()
         self.keeper.keep_unfinished(self._position())
-        self.saving.saved(began, self.watch.seconds)
+        self.saving.saved(self.watch.seconds, time.perf_counter() - began)
 
     def _probe(self) -> None:
         began = time.perf_counter()
@@ -496,24 +464,7 @@ class _Training:
         """Where it stopped, in words."""
         with contextlib.suppress(NotFiniteError):
             self.meter.flush()
-        if not self.step:
-            return "Stopped before the first step."
-        epoch, batch = self._place(self.step)
-        return f"Stopped in epoch {epoch:,} after batch {batch:,} of {len(self.batches):,}."
-
-    def _not_finite(self, step: int) -> str:
-        epoch, batch = self._place(step)
-        best = self.keeper.best
-        kept = f" The weights of epoch {best.epoch:,} are kept." if best else ""
-        return (
-            f"The loss is no number any more in epoch {epoch:,}, batch {batch:,} of {len(self.batches):,} "
-            f"(step {step:,}): try a learning rate lower than {self.recipe.learning_rate:g}.{kept}"
-        )
-
-    def _place(self, step: int) -> tuple[int, int]:
-        """Epoch and batch of a step, all counted from 1."""
-        epoch, batch = divmod(step - 1, len(self.batches))
-        return epoch + 1, batch + 1
+        return reasons.stopped(self.step, len(self.batches))
 
     def _test(self, outcome: Outcome) -> Scores | None:
         """The best weights on the test pictures; None where there is nothing to test, or no time."""

@@ -112,6 +112,35 @@ def test_runs_without_a_place_stand_among_the_users_own(train: list[str], capsys
     assert list((home / "runs").iterdir()) == []
 
 
+def test_a_run_goes_on_in_a_changed_design_and_says_first_what_it_keeps(
+    train: list[str], design: Path, capsys: Output, tmp_path: Path
+) -> None:
+    assert main(train) == 0
+    capsys.readouterr()
+    content = json.loads(design.read_text())
+    content["layers"].insert(1, {"type": "BatchNormalization"})
+    changed = tmp_path / "changed.cnn.json"
+    changed.write_text(json.dumps(content))
+    more = ["--continue-from", str(tmp_path / "run"), "--run", str(tmp_path / "second"), "--epochs", "3"]
+    assert main(["train", str(changed), *more, "--device", "cpu", "--threads", "1", "--json"]) == 0
+    started, carried, *rest = lines_of(capsys)
+    assert (started["event"], started["first_epoch"]) == ("Started", 3)
+    assert carried["event"] == "CarriedOver"
+    assert carried["lines"][-1].startswith("Starts afresh: 2 BatchNormalization")
+    assert [event["epoch"] for event in rest if event["event"] == "EpochEnded"] == [3]
+    assert main(["train", str(changed), *more[:2], "--run", str(tmp_path / "third")]) == 2
+    assert "epochs: that run has done 2 epochs already" in complaint(capsys)
+    assert not (tmp_path / "third").exists()
+
+
+def test_a_run_is_saved_as_often_as_was_asked(train: list[str], tmp_path: Path) -> None:
+    assert main([*train, "--checkpoint-every", "2"]) == 0
+    names = {path.stem.split(".")[0] for path in (tmp_path / "run" / "checkpoints").glob("*.safetensors")}
+    # 40 pictures in batches of 8: the last epoch has 5 steps.
+    assert "epoch-00002" in names
+    assert "step-000000010" in names
+
+
 # What is wrong with the input
 
 
@@ -129,6 +158,9 @@ def test_runs_without_a_place_stand_among_the_users_own(train: list[str], capsys
         (["--data", "mnist"], "There is no data set or folder “mnist”"),
         (["--data", "cifar10"], "cnnstudio data download cifar10"),
         (["--resume"], "There is no run in"),
+        (["--checkpoint-every", "often"], "--checkpoint-every: a number of steps, or of seconds as in 30s"),
+        (["--continue-from", "nowhere"], "There is no run “nowhere”"),
+        (["--resume", "--continue-from", "nowhere"], "give one"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

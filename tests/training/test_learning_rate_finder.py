@@ -66,7 +66,7 @@ def test_it_ends_as_soon_as_the_loss_runs_away() -> None:
     asked = []
 
     def losses() -> Iterator[tuple[float, float]]:
-        for rate, loss in drawn({1e-5: 2.3, 1e-2: 1.0, 1e-1: 30.0, 1.0: math.inf}):
+        for rate, loss in drawn({1e-5: 2.3, 1e-2: 1.0, 1e-1: 30.0, 1.0: 300.0}):
             asked.append(rate)
             yield rate, loss
 

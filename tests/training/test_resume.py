@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -211,6 +212,52 @@ def test_a_checkpoint_that_says_nothing_of_where_it_was_is_refused(tmp_path: Pat
         run(tmp_path, RECIPE, resume=True)
 
 
+# Damaged checkpoints
+
+
+def test_a_newer_checkpoint_is_refused_though_there_is_one_before(tmp_path: Path) -> None:
+    run(tmp_path, RECIPE, stop_step=21)
+    path = tmp_path / "checkpoints/last.json"
+    write_json(path, sealed(read_json(path) | {"version": 99}))
+    with pytest.raises(CheckpointError, match="written by a newer CNN Studio"):
+        run(tmp_path, RECIPE, resume=True)
+
+
+@pytest.mark.parametrize("stop_step", [21, None], ids=["within an epoch", "complete"])
+def test_damaged_best_weights_are_said_and_replaced(stop_step: int | None, tmp_path: Path) -> None:
+    whole = run(tmp_path / "whole", RECIPE)
+    run(tmp_path / "parts", RECIPE, stop_step=stop_step)
+    (tmp_path / "parts/checkpoints/best.json").write_text("{")
+    again = run(tmp_path / "parts", RECIPE, resume=True)
+    assert "The best weights until now are lost" in again.of(Warned)[0].message
+    assert again.of(Finished)[0].outcome == "completed"
+    assert again.of(Finished)[0].best_epoch is not None
+    assert whole.losses()[-1:] == (again.losses() or whole.losses())[-1:]
+    Checkpoints(tmp_path / "parts/checkpoints").load("best")
+
+
+def test_one_flipped_byte_anywhere_is_noticed_or_does_no_harm(tmp_path: Path) -> None:
+    recipe = RECIPE.replace(epochs=3)
+    run(tmp_path / "whole", recipe)
+    wanted = manifest(tmp_path / "whole")["last.weights"]
+    run(tmp_path / "parts", recipe, stop_step=15)
+    refused: list[str] = []
+    for path in sorted((tmp_path / "parts/checkpoints").iterdir()):
+        for place in (0.1, 0.7):
+            folder = tmp_path / f"{path.name} {place}"
+            shutil.copytree(tmp_path / "parts", folder)
+            data = bytearray(path.read_bytes())
+            data[int(place * len(data))] ^= 1
+            (folder / "checkpoints" / path.name).write_bytes(data)
+            try:
+                run(folder, recipe, resume=True)
+            except CheckpointError as error:
+                refused.append(str(error))
+            else:
+                assert manifest(folder)["last.weights"] == wanted
+    assert all("\n" not in sentence for sentence in refused)
+
+
 # How often
 
 
@@ -228,7 +275,7 @@ def test_saving_takes_no_more_than_a_hundredth_of_the_time_unless_asked_for() ->
     for clock in (spare, exact):
         assert not clock.is_due(5, 9.9)
         assert clock.is_due(5, 10.0)
-        clock.saved(10.0, 10.5)
+        clock.saved(10.5, 0.5)
     assert exact.is_due(6, 20.6)
     assert not spare.is_due(6, 60.0)
     assert spare.is_due(6, 60.6)

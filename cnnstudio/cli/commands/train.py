@@ -78,7 +78,7 @@ class Train(Command):
         if options.resume and options.seeds is not None:
             raise UsageError("--seeds trains new runs; to go on with one of them, leave --seeds away")
         if options.resume and options.continue_from is not None:
-            raise UsageError("--resume goes on with a run, --continue-from begins a new one: give one of them")
+            raise UsageError("--resume goes on with a run, --continue-from begins a new one: give one")
         interval = _interval(options.checkpoint_every)
         network = read_design_argument(options.design)
         _require_trainable(network)

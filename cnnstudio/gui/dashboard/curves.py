@@ -182,6 +182,7 @@ class CurvePlot(QWidget):
             item.setZValue(z)
             self.plot.addItem(item, ignoreBounds=True)
         self._line.hide()
+        self._marks: list[pg.InfiniteLine] = []
 
     def _restyle(self, _: object = None) -> None:
         look = theme()
@@ -208,6 +209,7 @@ class CurvePlot(QWidget):
         self._steps.setPen(pg.mkPen(_mixed(look.color("training"), look.color("panel")), width=thin))
         self._trend.setPen(pg.mkPen(look.color("training"), width=2 * thin))
         self._validation.setPen(pg.mkPen(look.color("validation"), width=2 * thin))
+        self._forget_marks()
         self._line.setPen(pg.mkPen(look.color("secondary"), width=thin, style=Qt.PenStyle.DashLine))
         self.legend.update()
 
@@ -235,7 +237,17 @@ class CurvePlot(QWidget):
         self._steps.setData(*curves.steps.envelope(low, high, 2 * pixels))
         self._trend.setData(*self._trend_curve)
         self._validation.setData(curves.validation.x.copy(), curves.validation.y.copy())
+        self._draw_marks(curves.marks)
         self._read()
+
+    def _draw_marks(self, marks: list[tuple[float, str]]) -> None:
+        """A dashed line where the run was changed, with what was changed beside it."""
+        if [(line.value(), line.label.format) for line in self._marks] == marks:
+            return
+        self._forget_marks()
+        self._marks = [_mark(epoch, text) for epoch, text in marks]
+        for line in self._marks:
+            self.plot.addItem(line, ignoreBounds=True)
 
     def _fit(self) -> None:
         """The whole run, from 0 to a round number; changes seldom, so that the axes stand still."""
@@ -248,6 +260,10 @@ class CurvePlot(QWidget):
         if box.viewRange() != wanted:
             box.setLimits(xMin=0, xMax=wanted[0][1], yMin=0, yMax=top if self._percent else None)
             box.setRange(xRange=wanted[0], yRange=wanted[1], padding=0)
+
+    def _forget_marks(self) -> None:
+        while self._marks:
+            self.plot.removeItem(self._marks.pop())
 
     def set_cursor(self, epoch: float | None) -> None:
         """The place in the run that is shown; None at its end."""
@@ -301,6 +317,18 @@ def round_up(value: float, steps: tuple[float, ...]) -> float:
 
 def _highest(values: np.ndarray) -> float:
     return float(values.max()) if len(values) else 0.0
+
+
+def _mark(epoch: float, text: str) -> pg.InfiniteLine:
+    colour = theme().color("secondary")
+    pen = pg.mkPen(colour, style=Qt.PenStyle.DashLine)
+    label = {"position": 0.98, "color": colour, "rotateAxis": (1, 0), "anchors": [(1, 1), (1, 1)]}
+    line = pg.InfiniteLine(epoch, angle=90, pen=pen, label=text, labelOpts=label)
+    small = QFont(theme().font("help"))
+    small.setPixelSize(PIXELS["head"])
+    line.label.setFont(small)
+    line.setZValue(-0.5)
+    return line
 
 
 def _mixed(color: QColor, ground: QColor) -> QColor:

@@ -120,7 +120,10 @@ class Dashboard(Panel):
 
     def _on_state_changed(self, state: object) -> None:
         if state is State.LOADING and self._session.network is not None:
+            before = self._record
             self._live = self._record = Record(self._session.network)
+            if before.folder is not None and before.folder == self._session.continues:
+                self._live.go_on_from(before)
             self._begin()
         elif state is State.IDLE:
             self._refresh()

@@ -8,6 +8,8 @@ import numpy as np
 
 from cnnstudio.gui.dashboard.series import Series, Trend
 from cnnstudio.training.events import (
+    Adjusted,
+    CarriedOver,
     EpochEnded,
     Event,
     Finished,
@@ -29,6 +31,8 @@ class Curves:
         self.steps = Series()
         self.trend = Trend(steps_per_epoch // _MEANS_PER_EPOCH)
         self.validation = Series()
+        self.marks: list[tuple[float, str]] = []
+        """Epochs at which the run was changed, and how."""
 
     def extend(self, x: np.ndarray, values: tuple[float, ...]) -> None:
         """Adds what single steps gave."""
@@ -40,6 +44,7 @@ class Curves:
         self.steps.cut(x)
         self.trend.cut(x)
         self.validation.cut(x)
+        self.marks = [mark for mark in self.marks if mark[0] < x]
 
 
 class History:
@@ -74,6 +79,10 @@ class History:
                 self.snapshot = event
             case Paused() | Resumed():
                 self.paused = isinstance(event, Paused)
+            case Adjusted():
+                self._mark(event.epoch, f"{event.name.replace('_', ' ')} {event.after}")
+            case CarriedOver():
+                self._mark(event.step / self._steps_per_epoch(None), "changed design")
             case Finished():
                 self.finished = event
                 self.paused = False
@@ -82,6 +91,9 @@ class History:
     def total_epochs(self) -> int:
         """As many as were planned; more where more are there."""
         planned = self.started.epochs if self.started else 0
+        if self.progress is not None:
+            # A run can be made longer while it trains.
+            planned = round(self.progress.steps / self._steps_per_epoch(self.progress))
         return max(planned, len(self.epochs), 1)
 
     @property
@@ -114,9 +126,19 @@ class History:
         self.loss.extend(x, event.losses)
         self.accuracy.extend(x, event.accuracies)
 
-    def _steps_per_epoch(self, event: Progress) -> float:
+    def _mark(self, epoch: float, text: str) -> None:
+        for curves in (self.loss, self.accuracy):
+            # What was changed at once shares one mark: two would lie on each other.
+            if curves.marks and curves.marks[-1][0] == epoch:
+                curves.marks[-1] = (epoch, f"{curves.marks[-1][1]}, {text}")
+            else:
+                curves.marks.append((epoch, text))
+
+    def _steps_per_epoch(self, event: Progress | None) -> float:
         if self.started is not None:
             return max(self.started.steps_per_epoch, 1)
+        if event is None:
+            return 1.0
         return event.step / event.epoch if event.epoch > 0 else 1.0
 
     def _cut(self, x: float) -> None:

@@ -75,6 +75,11 @@ class Record:
                 self._folder = Path(event.run)
             self.history.feed([event])
 
+    def go_on_from(self, before: Record) -> None:
+        """The run goes on where another one, or an earlier part of it, stands: its curves stay."""
+        self.history = before.history
+        self.pictures, self.picture_names = before.pictures, before.picture_names
+
     def take_pictures(self, dataset: Dataset) -> None:
         """The example pictures out of the data set, as the training shows them to the network."""
         shown = examples(dataset.test, SHOWN)

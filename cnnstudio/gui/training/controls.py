@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction, QKeyEvent, QPaintEvent, QWheelEvent
-from PySide6.QtWidgets import QComboBox, QPushButton, QStyle, QStyleOptionComboBox, QStylePainter
+from PySide6.QtWidgets import (
+    QComboBox,
+    QMenu,
+    QPushButton,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
+    QToolButton,
+)
 
 from cnnstudio.gui.theme import theme
 
@@ -46,6 +56,24 @@ class ActionButton(QPushButton):
         self.setEnabled(self._action.isEnabled())
         self.setToolTip(self._action.toolTip())
         self.setAccessibleName(text)
+
+
+class MoreButton(QToolButton):
+    """Three dots that open a menu of actions."""
+
+    def __init__(self, title: str, actions: Iterable[QAction]) -> None:
+        super().__init__()
+        self.setObjectName("moreButton")
+        self.setText("⋯")
+        self.setToolTip(title)
+        self.setAccessibleName(title)
+        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self)
+        for action in actions:
+            menu.addAction(action)
+            # Its keys work wherever the button is, also without a menu bar.
+            self.addAction(action)
+        self.setMenu(menu)
 
 
 class TitledComboBox(QComboBox):

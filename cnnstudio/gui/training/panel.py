@@ -13,13 +13,14 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QToolBar, 
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.data.progress import Progress as DataProgress
 from cnnstudio.gui.project import Project
-from cnnstudio.gui.training.controls import ActionButton
+from cnnstudio.gui.training.controls import ActionButton, MoreButton
 from cnnstudio.gui.training.recipe_popup import RecipePopup
+from cnnstudio.gui.training.run_actions import RunActions
 from cnnstudio.gui.training.selectors import DataSelector, RecipeSelector, recipe_in_words
 from cnnstudio.gui.training.sentences import RunWords
 from cnnstudio.gui.training.session import State, TrainingSession
 from cnnstudio.gui.widgets.labels import ElidedLabel
-from cnnstudio.training.events import Event, Progress, Warned
+from cnnstudio.training.events import CarriedOver, Event, Progress, Warned
 
 if TYPE_CHECKING:
     from cnnstudio.training.measurement import Measurement
@@ -70,8 +71,8 @@ class TrainingPanel(QToolBar):
 
     @property
     def training_actions(self) -> list[QAction]:
-        """Train, Pause and Stop."""
-        return [self.train_action, self.pause_action, self.stop_action]
+        """Train, Pause and Stop, and what can be done with a run besides."""
+        return [self.train_action, self.pause_action, self.stop_action, *self.run_actions.all]
 
     def refresh_sources(self) -> None:
         """Lists the data sets anew, after one came."""
@@ -86,6 +87,9 @@ class TrainingPanel(QToolBar):
         self.train_action.triggered.connect(self._on_train)
         self.pause_action.triggered.connect(self._on_pause)
         self.stop_action.triggered.connect(self._session.stop)
+        self.run_actions = RunActions(self._project, self._session, self)
+        self.run_actions.told.connect(self.remark)
+        self.run_actions.failed.connect(self.message)
 
     def _action(self, name: str, text: str, keys: tuple[str, ...]) -> QAction:
         action = QAction(text, self)
@@ -123,6 +127,7 @@ class TrainingPanel(QToolBar):
         row.addWidget(ActionButton(self.train_action, "train", primary=True))
         row.addWidget(self._pause_button)
         row.addWidget(ActionButton(self.stop_action, "stop"))
+        row.addWidget(MoreButton("More to do with this run", self.run_actions.all))
         row.addLayout(progress, 1)
         if export is not None:
             row.addWidget(ActionButton(export))
@@ -183,6 +188,8 @@ class TrainingPanel(QToolBar):
         for event in events:
             if isinstance(event, Warned):
                 self.remark.emit(event.message)
+            elif isinstance(event, CarriedOver):
+                self.remark.emit(". ".join(event.lines) + ".")
         if any(not isinstance(event, Progress) for event in events) or self._is_time():
             self._show()
 

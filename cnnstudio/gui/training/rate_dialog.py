@@ -14,9 +14,9 @@ from cnnstudio.gui.project import Project
 from cnnstudio.gui.training.rate_plot import RatePlot
 from cnnstudio.gui.training.session import TrainingSession
 from cnnstudio.gui.training.trial_dialog import TrialDialog
-from cnnstudio.gui.widgets.fields import make_field
+from cnnstudio.gui.widgets.fields import NumberField
 from cnnstudio.gui.widgets.labels import Label, Panel
-from cnnstudio.layers.params import parameters
+from cnnstudio.layers.params import Number, parameters
 from cnnstudio.training.rate_test import RateTest
 from cnnstudio.training.recipe import UNNAMED, Recipe
 
@@ -33,9 +33,10 @@ class RateDialog(TrialDialog):
     def __init__(self, project: Project, session: TrainingSession, parent: QWidget | None = None) -> None:
         super().__init__("Find a learning rate", _HELP, project, session, parent)
         self.setObjectName("rateDialog")
-        self._parameter = next(each for each in parameters(Recipe) if each.name == "learning_rate")
+        parameter = next(each for each in parameters(Recipe) if each.name == "learning_rate")
+        assert isinstance(parameter, Number)
         self.plot = RatePlot()
-        self.field = make_field(self._parameter)
+        self.field = NumberField(parameter)
         self.field.setObjectName("foundRate")
         self.field.setAccessibleName("Learning rate to use")
         self.field.setFixedWidth(_FIELD_WIDTH)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cnnstudio.training.events import EpochEnded, Event, Finished, Paused, Progress, Resumed, Started
+from cnnstudio.training.reasons import completed
 from cnnstudio.words import count, duration, percent, plural
 
 
@@ -65,15 +66,24 @@ class RunWords:
 
     def _where(self, started: Started) -> str:
         done = self._progress.step if self._progress is not None else 0
-        epoch = min(done // max(started.steps_per_epoch, 1) + 1, started.epochs)
-        words = f"poch {count(epoch)} of {count(started.epochs)}"
+        epochs = self._epochs(started)
+        epoch = min(done // max(started.steps_per_epoch, 1) + 1, epochs)
+        words = f"poch {count(epoch)} of {count(epochs)}"
         return f"Paused in e{words}" if self._paused else f"E{words}"
+
+    def _epochs(self, started: Started) -> int:
+        """As many as are planned by now; a run can be made longer while it trains."""
+        if self._progress is None:
+            return started.epochs
+        return self._progress.steps // max(started.steps_per_epoch, 1)
 
     def _end(self, finished: Finished) -> str:
         if finished.outcome == "failed":
             return finished.reason
-        if finished.outcome == "completed" and self._started is not None:
-            parts = [f"Done: {plural(self._started.epochs, 'epoch')} in {duration(finished.seconds)}"]
+        epochs = self._epochs(self._started) if self._started is not None else 0
+        # A run that ended early is complete too, and says why.
+        if finished.outcome == "completed" and finished.reason == completed(epochs):
+            parts = [f"Done: {plural(epochs, 'epoch')} in {duration(finished.seconds)}"]
         else:
             parts = [finished.reason.rstrip(".")]
         if finished.test is not None:

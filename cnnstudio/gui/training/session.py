@@ -29,6 +29,7 @@ from cnnstudio.gui.training.job import Job, JobFunction
 from cnnstudio.gui.training.worker import ComputingThread
 from cnnstudio.layers.base import UserError
 from cnnstudio.log import own_error
+from cnnstudio.training.adjusting import adjusted
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import Event, Finished, Paused, Resumed, SnapshotTaken, Started
 from cnnstudio.training.recipe import Recipe
@@ -51,6 +52,17 @@ class State(Enum):
     RUNNING = "running"
     PAUSED = "paused"
     STOPPING = "stopping"
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What to train. With `folder` the run in it goes on; with `continue_from` a new one from that one."""
+
+    network: Network
+    dataset_name: str
+    recipe: Recipe
+    folder: Path | None = None
+    continue_from: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +95,10 @@ class TrainingSession(QObject):
         """The folder of the training that is under way, or of the last one."""
         self.network: Network | None = None
         """What is trained, or was trained last."""
+        self.recipe: Recipe | None = None
+        """How, with what was changed since."""
+        self.continues: Path | None = None
+        """The folder of the run that this one goes on from, with its history."""
         self._state = State.IDLE
         self._control = Control()
         self._queue: queue.SimpleQueue[Event | _News] = queue.SimpleQueue()
@@ -120,17 +136,31 @@ class TrainingSession(QObject):
 
     def start(self, network: Network, dataset_name: str, recipe: Recipe) -> None:
         """Loads the data and trains. The network is a value, so it may be edited meanwhile."""
-        if self._state is not State.IDLE:
-            return
+        if self._state is State.IDLE:
+            self._begin(_Order(network, dataset_name, recipe))
+
+    def go_on(self, folder: Path, network: Network, dataset_name: str, recipe: Recipe) -> None:
+        """Takes up a run that ended or was broken off; it has this network and, but for changes, recipe."""
+        if self._state is State.IDLE:
+            self._begin(_Order(network, dataset_name, recipe, folder=folder))
+
+    def continue_with(self, network: Network, dataset_name: str, recipe: Recipe) -> None:
+        """Ends the run where it is, and goes on in a new one with the changed network."""
+        if self.run is not None:
+            self._control.request_stop()
+            self._begin(_Order(network, dataset_name, recipe, continue_from=self.run))
+
+    def _begin(self, order: _Order) -> None:
         self.preload()
         self._control = Control()
         self.run = None
-        self.network = network
+        self.network, self.recipe = order.network, order.recipe
+        self.continues = order.folder or order.continue_from
         control = self._control
         self._set_state(State.LOADING)
         if self.is_busy:
             self.loading.emit(DataProgress(0, None, "Getting ready"))
-        self._do(lambda: self._train(network, dataset_name, recipe, control))
+        self._do(lambda: self._train(order, control))
 
     def pause(self) -> None:
         """Waits after the step that is being made."""
@@ -139,6 +169,20 @@ class TrainingSession(QObject):
     def resume(self) -> None:
         """Goes on after a pause."""
         self._control.request_resume()
+
+    def step(self) -> None:
+        """Makes one step, and waits after it."""
+        self._control.request_step()
+
+    def stop_after_epoch(self) -> None:
+        """Ends the training after the epoch that it is in."""
+        self._control.request_stop_after_epoch()
+
+    def change(self, **fields: Any) -> None:
+        """Other values for fields of the run's recipe, from the next step on. Raises RecipeError."""
+        if self.recipe is not None:
+            self.recipe = adjusted(self.recipe, fields)
+            self._control.request_change(**fields)
 
     def stop(self) -> None:
         """Ends the training after the step that is being made, or the loading before it."""
@@ -207,7 +251,7 @@ class TrainingSession(QObject):
         import cnnstudio.insight.feature_maps
         import cnnstudio.runs.recorder  # noqa: F401  # so that Train starts at once
 
-    def _train(self, network: Network, dataset_name: str, recipe: Recipe, control: Control) -> None:
+    def _train(self, order: _Order, control: Control) -> None:
         started = False
 
         def emit(event: Event) -> None:
@@ -216,9 +260,9 @@ class TrainingSession(QObject):
             self._queue.put(event)
 
         try:
-            dataset = self._load(dataset_name, control)
+            dataset = self._load(order.dataset_name, control)
             if not control.stop.is_set():
-                self._record(network, dataset, dataset_name, recipe, control, emit)
+                self._record(order, dataset, control, emit)
         except Cancelled:
             return
         except UserError as error:
@@ -229,16 +273,10 @@ class TrainingSession(QObject):
             if not started:
                 self._tell_failed(own_error(_short(error)))
         finally:
-            self._tell(lambda: self._set_state(State.IDLE))
+            self._tell(lambda: self._on_trained(control))
 
     def _record(
-        self,
-        network: Network,
-        dataset: Dataset,
-        source: str,
-        recipe: Recipe,
-        control: Control,
-        emit: Callable[[Event], None],
+        self, order: _Order, dataset: Dataset, control: Control, emit: Callable[[Event], None]
     ) -> None:
         from cnnstudio.insight.feature_maps import FeatureMapProbe
         from cnnstudio.runs.recorder import start_run
@@ -249,7 +287,18 @@ class TrainingSession(QObject):
             if self._watched is not None:
                 probe.watch(*self._watched)
         try:
-            start_run(network, dataset, recipe, source=source, control=control, emit=emit, probes=[probe])
+            start_run(
+                order.network,
+                dataset,
+                order.recipe,
+                folder=order.folder,
+                resume=order.folder is not None,
+                continue_from=order.continue_from,
+                source=order.dataset_name,
+                control=control,
+                emit=emit,
+                probes=[probe],
+            )
         finally:
             with self._watching:
                 self._probe = None
@@ -342,6 +391,11 @@ class TrainingSession(QObject):
                 self._set_state(State.PAUSED)
             elif isinstance(event, Finished) and event.outcome == "failed":
                 self.failed.emit(event.reason)
+
+    def _on_trained(self, control: Control) -> None:
+        # A run that went on in another one ends while that one begins.
+        if control is self._control:
+            self._set_state(State.IDLE)
 
     def _on_task_done(self, task: object) -> None:
         self.drain()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cnnstudio.gui.dashboard.history import History
-from cnnstudio.training.events import EpochEnded, Finished, Paused, Resumed
+from cnnstudio.training.events import Adjusted, CarriedOver, EpochEnded, Finished, Paused, Resumed
 from tests.gui.canned import epoch_ended, progress, run_events, started
 
 
@@ -60,3 +60,31 @@ def test_a_pause_and_the_end_are_known() -> None:
     history.feed([Finished("stopped", "Stopped in epoch 1.", None, 1.0, None, None)])
 
     assert history.finished is not None
+
+
+def test_changes_are_marked_where_they_came() -> None:
+    history = History()
+    history.feed([started(), progress(1, 10), Adjusted(5, 0.5, "learning_rate", "0.01", "0.001")])
+    history.feed([CarriedOver(10, "first", (), (), ())])
+
+    marks = [(0.5, "learning rate 0.001"), (1.0, "changed design")]
+    assert history.loss.marks == history.accuracy.marks == marks
+
+
+def test_marks_of_what_did_not_count_are_taken_away() -> None:
+    history = History()
+    history.feed([started(), progress(1, 10), Adjusted(8, 0.8, "shift", "0", "2")])
+
+    history.feed([started(), progress(7, 4)])
+
+    assert history.loss.marks == []
+
+
+def test_a_run_that_was_made_longer_has_more_epochs() -> None:
+    history = History()
+    history.feed([started(epochs=8), progress(1, 10, epochs=8)])
+    assert history.total_epochs == 8
+
+    history.feed([progress(11, 5, epochs=12)])
+
+    assert history.total_epochs == 12

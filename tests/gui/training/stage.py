@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -48,6 +49,19 @@ class SilentSession(TrainingSession):
 
     def stop(self) -> None:
         self.asked.append("stop")
+
+    def step(self) -> None:
+        self.asked.append("step")
+
+    def stop_after_epoch(self) -> None:
+        self.asked.append("stop after epoch")
+
+    def change(self, **fields: Any) -> None:
+        super().change(**fields)
+        self.asked.append(fields)
+
+    def continue_with(self, network: Network, dataset_name: str, recipe: Recipe) -> None:
+        self.asked.append(("continue", network, dataset_name, recipe))
 
     def watch(self, node_id: str, picture: int) -> None:
         self.watched = (node_id, picture)

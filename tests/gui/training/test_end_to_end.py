@@ -8,18 +8,20 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMainWindow
+from PySide6.QtWidgets import QInputDialog, QMainWindow
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.design.network import Node
 from cnnstudio.gui.dashboard.dashboard import Dashboard
 from cnnstudio.gui.project import Project
+from cnnstudio.gui.training.going_on import go_on
 from cnnstudio.gui.training.panel import TrainingPanel
+from cnnstudio.gui.training.run_actions import Offer
 from cnnstudio.gui.training.session import State, TrainingSession
 from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.layers.dropout import Dropout
 from cnnstudio.runs.run import Run
-from cnnstudio.training.events import Finished
+from cnnstudio.training.events import Finished, Progress
 from cnnstudio.training.recipe import Recipe
 from tests.gui.training.stage import TINY, picture_folder
 
@@ -168,3 +170,68 @@ def test_what_cannot_be_trained_is_a_sentence(studio: Studio) -> None:
 
     assert "needs at least 2" in studio.panel.sentence.whole
     assert studio.session.run is None
+
+
+def test_a_paused_run_goes_on_with_a_changed_design(studio: Studio) -> None:
+    offers: list[Offer] = []
+    studio.panel.run_actions.offered.connect(offers.append)
+    studio.train(epochs=2000)
+    studio.until(State.RUNNING)
+    studio.until_steps(10)
+    studio.panel.pause_action.trigger()
+    studio.until(State.PAUSED)
+    first, steps = studio.session.run, len(studio.dashboard.record.history.loss.steps)
+    assert first is not None
+
+    nodes = TINY.nodes
+    edited = dataclasses.replace(TINY, nodes=(nodes[0], Node("dropout_1", Dropout()), *nodes[1:]))
+    studio.project.edit("add Dropout", edited)
+    offers[-1].action()
+    assert offers[-1].sentence == "Keeps what it has learnt: 1 Conv2D, 4 Dense."
+    offers[-1].action()
+    studio.until(State.RUNNING)
+    studio.until_steps(steps + 10)
+    studio.session.stop()
+    studio.until(State.IDLE)
+
+    second = studio.session.run
+    assert second is not None
+    assert second != first
+    assert Run.open(first).status == "stopped"
+    assert Run.open(second).network.nodes == edited.nodes
+    assert Run.open(second).about["continues"] == first.name
+    assert [text for _, text in studio.dashboard.record.history.loss.marks] == ["changed design"]
+
+
+def test_a_stopped_run_is_taken_up_where_it_stopped(studio: Studio) -> None:
+    studio.train(epochs=2000)
+    studio.until(State.RUNNING)
+    studio.until_steps(10)
+    studio.session.stop()
+    studio.until(State.IDLE)
+    run, steps = studio.session.run, len(studio.dashboard.record.history.loss.steps)
+    assert run is not None
+
+    go_on(studio.session, run, studio.window)
+    studio.until(State.RUNNING)
+    studio.until_steps(steps + 5)
+    studio.session.stop()
+    studio.until(State.IDLE)
+
+    assert studio.session.run == run
+    events = Run.open(run).events()
+    losses = [loss for event in events if isinstance(event, Progress) for loss in event.losses]
+    assert len(losses) == len(studio.dashboard.record.history.loss.steps) > steps
+
+
+def test_a_complete_run_is_made_longer(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    studio.train(epochs=2)
+    studio.until(State.IDLE)
+    assert studio.session.run is not None
+    monkeypatch.setattr(QInputDialog, "getInt", lambda *arguments: (1, True))
+
+    go_on(studio.session, studio.session.run, studio.window)
+    studio.until(State.RUNNING)
+    studio.until(State.IDLE)
+
+    assert [event.epoch for event in Run.open(studio.session.run).history] == [1, 2, 3]

@@ -71,7 +71,7 @@ def test_the_rate_that_is_found_is_used_with_one_click(
     until_done(qtbot, dialog)
     assert words(dialog, "trialFailure") == ""
     assert dialog.use.isEnabled()
-    rate = dialog.field.value()  # type: ignore[union-attr]  # a number has a number's field
+    rate = dialog.field.value()
     assert f"{rate:g}" in words(dialog, "rateWords")
     before = project.recipe
     hand.click_button("Use this rate")
@@ -105,9 +105,9 @@ def test_line_and_field_choose_the_same_rate(
     qtbot.addWidget(dialog)
     dialog.show()
     dialog.show_result(FOUND)
-    assert dialog.field.value() == 0.002  # type: ignore[union-attr]  # a number has a number's field
+    assert dialog.field.value() == 0.002
     dialog.plot._line.setValue(-2)
-    assert dialog.field.value() == 0.01  # type: ignore[union-attr]
+    assert dialog.field.value() == 0.01
     Hand(dialog).write(dialog.field, "0.05")
     assert dialog.plot._line.value() == pytest.approx(-1.30103)
     Hand(dialog).click_button("Use this rate")
@@ -122,7 +122,7 @@ def test_a_test_without_a_suggestion_says_so_and_keeps_the_rate(
     dialog.show()
     dialog.show_result(RateTest((0.1, 1.0), (2.0, 2.1), 100))
     assert words(dialog, "rateWords") == "The loss falls at none of these rates. The recipe has 0.001."
-    assert dialog.field.value() == 0.001  # type: ignore[union-attr]  # a number has a number's field
+    assert dialog.field.value() == 0.001
 
 
 def test_it_can_be_called_off_and_tried_again(
