@@ -6,7 +6,6 @@ analysis to the next, so that after an edit only what it touched is worked out a
 
 from __future__ import annotations
 
-import dataclasses
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -44,9 +43,10 @@ __all__ = [
 _REPORTS = operator.attrgetter("reports")
 
 
-@dataclass(frozen=True)
-class LayerReport:
+class LayerReport(NamedTuple):
     """One node of the design. In a Repeat: the costs of all copies, the shapes of the first."""
+
+    # No dataclass: hundreds are made in the moment between an edit and its drawing.
 
     node: Node
     depth: int
@@ -212,9 +212,7 @@ class _Reporter:
             depth,
             first.input,
             first.output,
-            sum(map(operator.mul, [part.parameters for part in parts], counts)),
-            sum(map(operator.mul, [part.macs for part in parts], counts)),
-            sum(map(operator.mul, [part.activations for part in parts], counts)),
+            *_costs(parts, counts),
             _at_most(beyond.field or size, size) if first.output else None,
             beyond,
             _first_problem(node, context),
@@ -222,6 +220,16 @@ class _Reporter:
         if node.is_active:
             sources = (f" from {node.title}",) * len(parts)
         return Row(context, [report, *inside], beyond, sources)
+
+
+def _costs(parts: tuple[Part, ...], counts: tuple[int, ...]) -> tuple[int, int, int]:
+    """Parameters, multiply-adds and activations of all copies."""
+    parameters = macs = activations = 0
+    for part, count in zip(parts, counts, strict=True):
+        parameters += part.parameters * count
+        macs += part.macs * count
+        activations += part.activations * count
+    return parameters, macs, activations
 
 
 def _behind(place: Row | _Context) -> tuple[Window, tuple[str, ...]]:
@@ -276,5 +284,5 @@ def _blame(reports: list[LayerReport], problem: Problem) -> None:
         report = reports[index]
         if report.node.id == problem.node_id:
             if report.problem is None:
-                reports[index] = dataclasses.replace(report, problem=problem)
+                reports[index] = report._replace(problem=problem)
             break

@@ -12,7 +12,7 @@ from operator import attrgetter, is_not
 from typing import TYPE_CHECKING
 
 from cnnstudio.design.network import MAXIMUM_NODES, Node
-from cnnstudio.layers.base import Group, Mend, SetInside, Shape, ShapeError, Window
+from cnnstudio.layers.base import Group, Layer, Mend, SetInside, Shape, ShapeError, Window
 
 if TYPE_CHECKING:
     from cnnstudio.design.analysis import Listing, Row
@@ -74,6 +74,20 @@ class Part:
     row: Row | None = None
     """How the node was last reported with this part; good for as long as the context is the same."""
 
+    def again(self) -> Part:
+        """The same for another layer that is like this one."""
+        return Part(
+            self.input,
+            self.output,
+            self.layers,
+            self.parameters,
+            self.macs,
+            self.activations,
+            self.window,
+            self.error,
+            self.mends,
+        )
+
 
 @dataclass(slots=True, eq=False)
 class _Known:
@@ -99,8 +113,11 @@ class Memory:
     listings: dict[ListKey, Listing] = field(default_factory=dict)
     """How lists were last reported."""
 
+    answers: dict[tuple[Layer, Shape], Part] = field(default_factory=dict)
+    """What layers, wherever they stand, said of their inputs."""
+
     def __len__(self) -> int:
-        return len(self.nodes) + len(self.flows)
+        return len(self.nodes) + len(self.flows) + len(self.answers)
 
 
 class Asker:
@@ -109,6 +126,7 @@ class Asker:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory.nodes
         self._flows = memory.flows
+        self._answers = memory.answers
 
     def chain(self, nodes: tuple[Node, ...], shape: Shape | None, key: ListKey = None) -> Flow:
         """The nodes in a row. What their list was when it was last asked is taken over as far as it goes."""
@@ -159,19 +177,13 @@ class Asker:
             return Part(shape, shape, bodies=((self.chain(node.children, None, node.id), 1),))
         if isinstance(node.layer, Group):
             return self._ask_group(node, node.layer, shape)
-        layer, part = node.layer, Part(shape, None, layers=1)
         if shape is None:
-            return part
-        try:
-            part.output = layer.output_shape(shape)
-            part.parameters = layer.parameter_count(shape)
-            part.macs = layer.macs(shape)
-            part.window = layer.window(shape)
-            part.activations = layer.own_activations(shape, part.output)
-            _require_possible(part.output, part.parameters)
-        except ShapeError as error:
-            _refused(part, error, node)
-        return part
+            return Part(shape, None, layers=1)
+        # Layers that are equal give equal answers, and most of a deep design is alike.
+        answer = self._answers.get((node.layer, shape))
+        if answer is None:
+            answer = self._answers[node.layer, shape] = _answer(node, shape)
+        return answer.again()
 
     def _ask_group(self, node: Node, group: Group, shape: Shape | None) -> Part:
         bodies = self._bodies(node, group, shape)
@@ -278,6 +290,21 @@ def _side_by_side(nodes: Sequence[Node], flow: Flow) -> Window:
         if node.is_active:
             window = window.beside(window_of(part))
     return window
+
+
+def _answer(node: Node, shape: Shape) -> Part:
+    """What a layer that is no group says of its input."""
+    layer, part = node.layer, Part(shape, None, layers=1)
+    try:
+        part.output = layer.output_shape(shape)
+        part.parameters = layer.parameter_count(shape)
+        part.macs = layer.macs(shape)
+        part.window = layer.window(shape)
+        part.activations = layer.own_activations(shape, part.output)
+        _require_possible(part.output, part.parameters)
+    except ShapeError as error:
+        _refused(part, error, node)
+    return part
 
 
 def _refused(part: Part, error: ShapeError, node: Node) -> None:

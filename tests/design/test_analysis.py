@@ -198,6 +198,25 @@ def test_undo_after_an_edit_asks_nobody_again() -> None:
     assert again == before
 
 
+def test_layers_that_are_alike_are_asked_once_and_blamed_each_on_its_own() -> None:
+    asked = []
+
+    class Asked(Conv2D):
+        def output_shape(self, shape: Shape) -> Shape:
+            asked.append(shape)
+            return super().output_shape(shape)
+
+    same = Asked(3, padding="same", groups=3)
+    analyse(network(same, same, (Residual(), same), off(same)))
+    # By itself, and for its multiply-adds.
+    assert len(asked) == 2
+    split = Conv2D(3, padding="same", groups=2)
+    first, second = analyse(network(split, split, Flatten(), Dense(10))).problems
+    assert (first.node_id, second.node_id) == ("conv2d_1", "conv2d_2")
+    assert "from the input" in first.message
+    assert "from Conv2D" in second.message
+
+
 @pytest.mark.parametrize("depth", [3, MAXIMUM_DEPTH])
 def test_copies_of_copies_are_counted_and_never_gone_through(depth: int) -> None:
     growing = Conv2D(4, (1, 1), strides=(2, 2), padding="same")
@@ -218,7 +237,8 @@ def test_wide_bodies_in_many_shapes_are_not_gone_through_either() -> None:
             asked += 1
             return shape
 
-    value = network((Repeat(1000), shrinking, *[Counting()] * 15_000), input=(1, 1024, 1024))
+    unlike = [Counting(number / 20_000) for number in range(15_000)]
+    value = network((Repeat(1000), shrinking, *unlike), input=(1, 1024, 1024))
     assert analyse(value).problems
     assert asked == 15_000
 
