@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, KeysView
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
@@ -143,6 +143,11 @@ class Network:
     def __len__(self) -> int:
         """All nodes, groups included."""
         return len(self._places)
+
+    @property
+    def ids(self) -> KeysView[str]:
+        """Those of all nodes, from top to bottom of the list."""
+        return self._places.keys()
 
     @cached_property
     def layer_count(self) -> int:

@@ -66,7 +66,7 @@ class LayerModel(QAbstractItemModel):
             self._rows.parents,
             self._rows.places,
         )
-        self._flags = {INPUT: _INPUT_FLAGS}
+        self._flags = {ROOT: Qt.ItemFlag.ItemIsDropEnabled, INPUT: _INPUT_FLAGS}
         self.is_changing = False
         """While rows come and go Qt moves the selection by itself; that is not the user's doing."""
         self._network: Network | None = None
@@ -75,28 +75,29 @@ class LayerModel(QAbstractItemModel):
         project.dataset_changed.connect(self._on_dataset_changed)
 
     # What stands where. Qt asks these for each row several times a frame, so they read tables and do no more.
+    # An index that is not valid, Qt's word for what is above all rows, has the number 0, which is ROOT.
 
     def index(self, row: int, column: int, parent: Index = _NOWHERE) -> QModelIndex:
-        siblings = self._children.get(parent.internalId() if parent.isValid() else ROOT, ())
+        siblings = self._children.get(parent.internalId(), ())
         if 0 <= row < len(siblings) and column == 0:
             return self.createIndex(row, 0, siblings[row])
         return QModelIndex()
 
     def parent(self, index: Index) -> QModelIndex:  # type: ignore[override]  # QObject.parent() is another function
-        number = self._parents.get(index.internalId(), ROOT) if index.isValid() else ROOT
+        number = self._parents.get(index.internalId(), ROOT)
         return QModelIndex() if number == ROOT else self.createIndex(self._places[number], 0, number)
 
     def rowCount(self, parent: Index = _NOWHERE) -> int:
-        return len(self._children.get(parent.internalId() if parent.isValid() else ROOT, ()))
+        return len(self._children.get(parent.internalId(), ()))
 
     def columnCount(self, parent: Index = _NOWHERE) -> int:
         return 1
 
     def hasChildren(self, parent: Index = _NOWHERE) -> bool:
-        return self.rowCount(parent) > 0
+        return bool(self._children.get(parent.internalId()))
 
     def flags(self, index: Index) -> Qt.ItemFlag:
-        return self._flags[index.internalId()] if index.isValid() else Qt.ItemFlag.ItemIsDropEnabled
+        return self._flags[index.internalId()]
 
     def node_id(self, index: Index) -> str | None:
         """The id of the layer in a row; None for the input's and for no row."""

@@ -143,7 +143,8 @@ def steps(rows: Rows, network: Network, changed: Iterable[Node]) -> Iterator[Ste
 
 def _removals(rows: Rows, network: Network) -> Iterator[Remove]:
     """Takes out what the network no longer has, where nothing in it stays."""
-    gone = [number for number in rows.parents if number != INPUT and rows.ids[number] not in network]
+    ids, there = rows.ids, network.ids
+    gone = [number for number in rows.parents if number != INPUT and ids[number] not in there]
     while gone:
         number = gone.pop()
         if number not in rows.parents or not _is_gone(rows, network, number):
