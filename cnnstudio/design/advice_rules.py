@@ -10,10 +10,11 @@ from itertools import pairwise
 
 from cnnstudio.design.analysis import LayerReport
 from cnnstudio.design.lines import Line, Lines
-from cnnstudio.design.network import giving_logits
+from cnnstudio.design.network import Network, giving_logits
 from cnnstudio.design.problems import Advice
 from cnnstudio.layers.base import (
     Exchange,
+    Group,
     InsertBefore,
     Layer,
     Mend,
@@ -106,22 +107,41 @@ def dropout_before_normalization(lines: Lines) -> Iterator[Advice]:
     network = lines.analysis.network
     for line in lines.every:
         dropping: LayerReport | None = None
-        for report in line:
+        for index, report in enumerate(line):
             if _role(report) is Role.DROPS:
                 dropping = report
             elif _role(report) is Role.NORMALISES and dropping is not None:
-                parents = {network.place(each.node.id).parent for each in (dropping, report)}
+                last = _last_normalisation(line[index:])
+                movable = _stand_together(network, dropping.node.id, last.node.id)
                 yield _advice(
                     "dropout-before-normalization",
                     dropping,
                     f"{dropping.node.title} stands before {report.node.title}",
                     "Dropout changes the spread of the values only while training, so what the normalisation "
                     "has learnt does not fit afterwards (Li et al. 2018).",
-                    MoveBehind(report.node.id, report.node.title) if len(parents) == 1 else None,
+                    MoveBehind(last.node.id, last.node.title) if movable else None,
                 )
                 dropping = None
             elif _role(report) is Role.MIXES or report.node.is_group:
                 dropping = None
+
+
+def _last_normalisation(line: Line) -> LayerReport:
+    """The last one before values are mixed anew, in a line that begins with one."""
+    last = line[0]
+    for report in line:
+        if _role(report) is Role.MIXES or report.node.is_group:
+            break
+        if _role(report) is Role.NORMALISES:
+            last = report
+    return last
+
+
+def _stand_together(network: Network, *ids: str) -> bool:
+    """Whether they stand in one list that comes once; of copies, the next one would follow with the first."""
+    places = {network.place(node_id).parent for node_id in ids}
+    around = (network.node(node_id).layer for node_id in network.ancestors(ids[0]))
+    return len(places) == 1 and not any(isinstance(group, Group) and group.copies() > 1 for group in around)
 
 
 def activation_on_output(lines: Lines) -> Iterator[Advice]:

@@ -44,7 +44,7 @@ class RunActions(QObject):
         self._session = session
         self._window = parent
         self._offered = False
-        self.step = self._action("actionStep", "&Make one step", self._session.step, "F7")
+        self.step = self._action("actionStep", "&Make one step", self._session.step, "Shift+F6")
         self.stop_after_epoch = self._action(
             "actionStopAfterEpoch", "Stop after this &epoch", self._on_stop_after_epoch, "Ctrl+F5"
         )

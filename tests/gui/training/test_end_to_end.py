@@ -231,7 +231,6 @@ def test_a_complete_run_is_made_longer(studio: Studio, monkeypatch: pytest.Monke
     monkeypatch.setattr(QInputDialog, "getInt", lambda *arguments: (1, True))
 
     go_on(studio.session, studio.session.run, studio.window)
-    studio.until(State.RUNNING)
     studio.until(State.IDLE)
 
     assert [event.epoch for event in Run.open(studio.session.run).history] == [1, 2, 3]
