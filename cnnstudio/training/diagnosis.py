@@ -46,6 +46,9 @@ _SPIKE = 2.0
 _NOTHING_LEARNT = 0.97
 """Of the loss of chance, that an epoch's mean is above where nothing is learnt."""
 
+_COME_UP = 0.9
+"""Share of the recipe's rate, its schedule's highest, from which on it can be judged."""
+
 _STILL = 0.03
 """Share of the loss by which it changes over an epoch at most where the rate is too low."""
 
@@ -166,9 +169,13 @@ class Diagnosis:
         seen = f"Nothing is learnt (a loss of {ended.train.loss:.2f} is no better than guessing)"
         if steps.highest > _SPIKE * max(self._chance, steps.first):
             yield from self._too_high(f"{seen} since single steps went up to {steps.highest:.1f}")
-        elif steps.stand_still:
+        elif steps.stand_still and self._rate_has_come_up():
             words = f"{seen} and the loss hardly moves: the learning rate looks too low."
             yield from self._say("rate_too_low", words)
+
+    def _rate_has_come_up(self) -> bool:
+        """Whether an epoch has ended near the recipe's rate; while it still rises, it is not too low."""
+        return max(ended.learning_rate for ended in self._epochs) >= _COME_UP * self._recipe.learning_rate
 
     def _look_for_overfitting(self) -> Iterator[Diagnosed]:
         best = min(self._epochs, key=lambda epoch: epoch.validation.loss)

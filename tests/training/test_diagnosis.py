@@ -138,6 +138,13 @@ def test_stuck_after_spikes_is_a_rate_too_high_and_stuck_without_is_too_low() ->
         assert "above 0.001" in found.advice
 
 
+def test_a_rate_that_still_rises_is_not_too_low() -> None:
+    studio = LESSON.replace(learning_rate=0.05, schedule="one_cycle")
+    steps = progress([CHANCE] * STEPS, 1.0)
+    assert kinds([steps, epoch(1, CHANCE, CHANCE, 0.1, rate=0.02), finished()], studio) == []
+    assert kinds([steps, epoch(1, CHANCE, CHANCE, 0.1, rate=0.05), finished()], studio) == ["rate_too_low"]
+
+
 def test_few_steps_say_nothing() -> None:
     assert kinds([progress([CHANCE] * 8, 1.0), epoch(1, CHANCE, CHANCE, 0.1), finished()]) == []
 
