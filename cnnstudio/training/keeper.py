@@ -122,6 +122,15 @@ class Keeper:
         self._fails = False
         self._best_is_damaged = False
 
+    @property
+    def standing(self) -> tuple[Best | None, tuple[int, Scores] | None, int]:
+        """What is known of the weights until now, as another rank takes it up."""
+        return self.best, self._to_beat, self.saved_step
+
+    @standing.setter
+    def standing(self, standing: tuple[Best | None, tuple[int, Scores] | None, int]) -> None:
+        self.best, self._to_beat, self.saved_step = standing
+
     def is_best(self, epoch: int, scores: Scores) -> bool:
         """By validation accuracy, then by loss."""
         if self._to_beat is None or self._to_beat[0] == epoch:

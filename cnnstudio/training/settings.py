@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,6 +26,15 @@ def own_settings(device: torch.device, threads: int | None, seed: int) -> Iterat
     finally:
         set_random_state(device, state_before)
         torch.set_num_threads(threads_before)
+
+
+def seed_step(seed: int, rank: int, step: int) -> None:
+    """Random numbers, as Dropout takes them, that are this rank's own in this step.
+
+    They differ from those of one process, but not from those of the same ranks after an interruption.
+    """
+    state = np.random.SeedSequence([seed % 2**64, rank, step]).generate_state(1, np.uint64)
+    torch.manual_seed(int(state[0]))
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:

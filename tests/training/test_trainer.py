@@ -15,7 +15,7 @@ from cnnstudio.layers.batch_normalization import BatchNormalization
 from cnnstudio.layers.conv2d import Conv2D
 from cnnstudio.layers.dense import Dense
 from cnnstudio.layers.flatten import Flatten
-from cnnstudio.training import learner, meter, trainer
+from cnnstudio.training import between_steps, learner, meter, trainer
 from cnnstudio.training.checkpoint import Checkpoints, restore_weights
 from cnnstudio.training.control import Control
 from cnnstudio.training.evaluation import mean_scores
@@ -48,7 +48,7 @@ SMALL = Shape.of(3, 8, 8)
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Progress and probes at every step, so that a test can act at a certain one."""
     monkeypatch.setattr(meter, "INTERVAL", 0.0)
-    monkeypatch.setattr(trainer, "_PROBE_SHARE", math.inf)
+    monkeypatch.setattr(between_steps, "_PROBE_SHARE", math.inf)
 
 
 def test_it_learns_what_can_be_learnt() -> None:
