@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from cnnstudio.training.acceleration import quickest
 from cnnstudio.training.adjusting import continued, differences
 from cnnstudio.training.events import Adjusted, EpochEnded, Event, Scores, Started, Warned
 from cnnstudio.training.inheritance import Ancestor, Inheritance, inherit
@@ -23,6 +24,9 @@ from cnnstudio.training.recipe import Recipe
 from cnnstudio.training.schedule import learning_rates
 from cnnstudio.training.settings import set_random_state
 from cnnstudio.training.shared_normalization import share_normalization
+
+_WORTH_A_TRIAL = frozenset({"cuda"})
+"""Devices on which the quickest way is looked for."""
 
 
 class Course:
@@ -132,6 +136,13 @@ class Course:
         if found:
             self.learner.restore(found.memory)
             set_random_state(self.prepared.device, found.random)
+
+    def accelerate(self) -> None:
+        """Takes the quickest way to the same steps. With several ranks all go the plain one."""
+        left = self.steps - self.step
+        if self.prepared.device.type in _WORTH_A_TRIAL and self.ranks.alone and left:
+            images, labels = next(self.batches.epoch(self.epochs_done + 1))
+            self.learner.forward = quickest(self.learner, images, labels, left)
 
     def _adopt(self, recipe: Recipe) -> None:
         """Takes another recipe for what is left of the run."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -28,6 +28,8 @@ class Learner:
 
     def __init__(self, model: Model, recipe: Recipe, ranks: Ranks = ALONE) -> None:
         self.model = model
+        self.forward: Callable[[Tensor], Tensor] = model
+        """How the model is run; by another way to the same result where that is quicker (`acceleration`)."""
         self._ranks = ranks
         self.average: WeightAverage | None = None
         self._adopt(recipe)
@@ -38,7 +40,7 @@ class Learner:
         self.optimizer = make_optimizer(recipe, self.model)
         self._smoothing = recipe.label_smoothing
         self._part = part_size(recipe.batch_size, recipe.accumulate)
-        # The loss is worked out in float32 all the same, and so is every step of the weights.
+        # For the model alone: the weights' steps are made in float32.
         self._precision = torch.autocast(
             self.model.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"
         )
@@ -100,14 +102,14 @@ class Learner:
 
     def _backward(self, images: Tensor, labels: Tensor, share: float) -> tuple[Tensor, Tensor]:
         with self._precision:
-            logits = self.model(images)
+            logits = self.forward(images)
         if not len(labels):
             # Nothing to learn from, but the way back of normalisations that are shared is gone by all ranks.
             logits.sum().backward()
             nothing = torch.zeros((), device=logits.device)
             return nothing, nothing.long()
-        # As much of the model's answer as there is, so that losses too small for half the digits count.
-        logits = logits.float()
+        # The loss is about small differences, for which half the digits are too few.
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         loss = F.cross_entropy(logits, labels, label_smoothing=self._smoothing)
         with torch.no_grad():
             plain = F.cross_entropy(logits, labels) if self._smoothing else loss.detach()

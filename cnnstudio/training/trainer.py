@@ -173,6 +173,7 @@ class _Training:
                 course.prepare_weights(self._first_pictures)
                 self.after_epoch(course.epochs_done, course.model)
                 course.keep_unfinished()
+            course.accelerate()
             return self._epochs()
         except Stopped:
             with contextlib.suppress(NotFiniteError):

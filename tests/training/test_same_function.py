@@ -1,0 +1,124 @@
+"""What makes a step quicker does not make it another step: each trick beside torch without it.
+
+Computed in float64, so that what is left between the two is no rounding but a difference.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from cnnstudio.design.templates import templates
+from cnnstudio.training import optimizers
+from cnnstudio.training.evaluation import mean_scores
+from cnnstudio.training.learner import Learner
+from cnnstudio.training.model import Model, build_model
+from cnnstudio.training.preflight import prepare
+from cnnstudio.training.recipe import FAST_GPU, LESSON, OPTIMIZERS, STUDIO, Recipe
+from tests.training.networks import tiny
+from tests.training.pictures import colours
+
+NAMES = [each.name for each in templates().values() if each.network.input.dims == (3, 32, 32)]
+
+
+def answer(model: Model, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits, and the gradient of all weights; dropout takes the same numbers each time."""
+    torch.manual_seed(1)
+    model.zero_grad()
+    logits = model.train()(images)
+    logits.logsumexp(1).mean().backward()
+    return logits, torch.cat([weights.grad.flatten() for weights in model.parameters() if weights.grad is not None])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_memory_format_and_order_of_operations_change_nothing(name: str) -> None:
+    network = templates()[name].network
+    torch.manual_seed(0)
+    drawn = build_model(network, reorder=False)
+    quick = build_model(network)
+    quick.load_state_dict(drawn.state_dict())
+    quick.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub lacks a format alone
+    for model in (drawn, quick):
+        model.double()
+        for module in model.modules():
+            # Which numbers it draws for which pixel is a matter of the memory format.
+            if isinstance(module, torch.nn.Dropout | torch.nn.Dropout2d):
+                module.p = 0.0
+    images = torch.randn(4, 3, 32, 32, dtype=torch.float64)
+    logits, gradient = answer(drawn, images)
+    quick_logits, quick_gradient = answer(quick, images.contiguous(memory_format=torch.channels_last))
+    torch.testing.assert_close(quick_logits, logits, rtol=1e-9, atol=1e-9)
+    assert torch.linalg.vector_norm(quick_gradient - gradient) < 1e-9 * torch.linalg.vector_norm(gradient)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_fused_steps_are_those_of_the_plain_optimizer(
+    optimizer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe(optimizer=optimizer, learning_rate=0.01, weight_decay=0.001)
+    torch.manual_seed(0)
+    fused = Learner(build_model(tiny()).double(), recipe)
+    monkeypatch.setattr(optimizers, "_FUSED", frozenset())
+    plain = Learner(copy.deepcopy(fused.model), recipe)
+    images, labels = torch.randn(12, 3, 8, 8, dtype=torch.float64), torch.arange(12) % 3
+    for learner in (fused, plain):
+        for _ in range(5):
+            learner.backward(images, labels)
+            learner.update()
+    for name, value in fused.model.state_dict().items():
+        torch.testing.assert_close(value, plain.model.state_dict()[name], rtol=1e-6, atol=1e-9)
+
+
+def test_large_batches_judge_as_single_pictures_do() -> None:
+    prepared = prepare(tiny(), colours(), LESSON, "cpu")
+    model = prepared.fresh_model()
+    assert prepared.evaluation_batch > 1
+    large = mean_scores(model, prepared.unshuffled(prepared.test).epoch(0))
+    with torch.no_grad():
+        batches = prepared.unshuffled(prepared.test).epoch(0)
+        pictures = [pair for images, labels in batches for pair in zip(images, labels, strict=True)]
+        singles = [(model.eval()(image[None])[0], label) for image, label in pictures]
+    assert large is not None
+    losses = [torch.nn.functional.cross_entropy(logits, label).item() for logits, label in singles]
+    assert large.loss == pytest.approx(sum(losses) / len(losses), rel=1e-5)
+    right = [bool(logits.argmax() == label) for logits, label in singles]
+    assert large.accuracy == pytest.approx(sum(right) / len(right))
+
+
+class _Reads(TorchDispatchMode):
+    """Counts what makes a graphics card wait: numbers that are read, and sizes that depend on them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def __torch_dispatch__(self, function: Any, types: Any, arguments: Any = (), keywords: Any = None) -> Any:
+        name = str(function)
+        if any(word in name for word in ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero")):
+            self.seen.append(name)
+        return function(*arguments, **(keywords or {}))
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        *(Recipe(optimizer=name, weight_decay=0.001, clip_norm=1.0) for name in OPTIMIZERS),
+        *(STUDIO, FAST_GPU, STUDIO.replace(average_decay=0.99, accumulate=2, precision="bfloat16")),
+    ],
+    ids=lambda recipe: f"{recipe.name} {recipe.optimizer}",
+)
+def test_no_step_waits_for_a_number(recipe: Recipe) -> None:
+    learner = Learner(build_model(tiny()), recipe)
+    learner.begin_average(100)
+    images, labels = torch.randn(12, 3, 8, 8), torch.arange(12) % 3
+    # The first step also makes what later ones have already; every fifth is Lookahead's.
+    for number in range(7):
+        with _Reads() as reads:
+            learner.backward(images, labels)
+            learner.update()
+        assert number == 0 or not reads.seen
