@@ -1,8 +1,8 @@
 """What a graphics card may gain by beside plain steps; a trial of a few steps decides, not faith.
 
-torch.compile joins operations, and with CUDA graphs a step is one call instead of some hundred. Both take long
-to prepare, so that only long runs gain. On a CPU they are not tried: torch.compile made the lesson's step there
-a quarter to a third slower than it is, and took a minute to prepare.
+torch.compile joins operations, and with CUDA graphs a step is one call instead of some hundred. Both take
+long to prepare, so that only long runs gain. On a CPU they are not tried: torch.compile made the lesson's
+step there a quarter to a third slower than it is, and took a minute to prepare.
 """
 
 from __future__ import annotations

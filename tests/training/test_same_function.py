@@ -32,7 +32,8 @@ def answer(model: Model, images: Tensor) -> tuple[Tensor, Tensor]:
     model.zero_grad()
     logits = model.train()(images)
     logits.logsumexp(1).mean().backward()
-    return logits, torch.cat([weights.grad.flatten() for weights in model.parameters() if weights.grad is not None])
+    gradients = [weights.grad.flatten() for weights in model.parameters() if weights.grad is not None]
+    return logits, torch.cat(gradients)
 
 
 @pytest.mark.parametrize("name", NAMES)
