@@ -9,7 +9,6 @@ PINS := pyproject.toml packaging/constraints.txt
 TESTS ?=
 DATA ?= shapes
 LONG := benchmarks/accuracy.py
-LIBRARY := benchmarks/rivals.py
 
 # The first Python that is new enough, so that an old python3 beside a newer one is no obstacle.
 ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -37,8 +36,7 @@ check: lint types walls test
 
 # Speed and memory beside what a user would write instead; the scripts say what they compare.
 benchmark: $(VENV)/test.stamp
-	for script in $(filter-out $(LIBRARY) $(LONG),$(wildcard benchmarks/*.py)); do \
-		echo "== $$script"; QT_QPA_PLATFORM=offscreen $(BIN)/python $$script || exit; done
+	$(BIN)/python benchmarks/everything.py --json benchmarks.json
 
 # What the recipes reach: DATA is a data set or a folder of pictures.
 campaign: $(VENV)/test.stamp

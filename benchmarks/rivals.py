@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from cnnstudio.data.dataset import Dataset, Split, from_channels_last
 from cnnstudio.data.torchvision_import import import_torchvision
 from cnnstudio.design.file import read_design
 from cnnstudio.design.network import Network
+from cnnstudio.interchange.pytorch import write_module
 from cnnstudio.resources import resource
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -37,6 +39,14 @@ def plain_lesson() -> nn.Module:
         *(nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2)),
         *(nn.Flatten(), nn.Linear(64 * 6 * 6, 128), nn.ReLU(), nn.Linear(128, 10)),
     )
+
+
+def plain_model(network: Network) -> nn.Module:
+    """What the program writes for a design, which runs in the order of the drawing."""
+    names: dict[str, Any] = {"__name__": "listing"}
+    exec(write_module(network, "Plain"), names)
+    model: nn.Module = names["Plain"]()
+    return model
 
 
 def noise(train: int, test: int) -> Dataset:

@@ -1,34 +1,74 @@
-"""Images per second of training the lesson's network, against the loops that a user would write.
+"""Images per second of training some templates, against the loops that a user would write, and the limit.
 
 Each loop runs in a process of its own, so that none profits from what another one set up. They take turns,
-one epoch at a time, so that a machine busy with other things slows all of them alike: the ratio is the median
+one epoch at a time, so that a machine busy with other things slows all of them alike: a ratio is the median
 of the turns' own ratios. Nothing is evaluated within the time; the first epoch of each does not count.
 
-    python benchmarks/training_speed.py [--batch-sizes 32 128] [--images 1920] [--turns 9] [--threads N]
-                                        [--json FILE]
+The limit is the model alone: the same steps with one batch over and over, without pictures being cut,
+shuffled, measured, told or saved. Plain torch is the code that the program writes for the design, with
+pictures in memory. Keras is asked where it is installed, here or in another Python (`--keras-python`).
+
+    python benchmarks/training_speed.py [--templates lesson-32 …] [--batch-sizes 32 128] [--turns 7]
+                                        [--threads N] [--keras-python PYTHON] [--json FILE]
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import multiprocessing
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from statistics import median
+from typing import Any, Protocol
 
-PLAIN, LOADER, STUDIO = "plain torch, pictures in memory", "Dataset + DataLoader, 2 workers", "CNN Studio"
-GOALS = {PLAIN: 1.5, LOADER: 3.0}
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from cnnstudio.design.network import Network
+from cnnstudio.design.templates import templates
+from cnnstudio.interchange.keras import write_model
+
+STUDIO, SHORT = "CNN Studio", "CNN Studio, bfloat16"
+LIMIT, LIMIT_SHORT = "model alone", "model alone, bfloat16"
+PLAIN, LOADER, KERAS = "plain torch, pictures in memory", "Dataset + DataLoader, 2 workers", "Keras"
+GOALS = {(STUDIO, PLAIN): 1.5, (STUDIO, LOADER): 3.0, (STUDIO, LIMIT): 0.95, (SHORT, LIMIT_SHORT): 0.95}
+COMPARED = [*GOALS, (STUDIO, KERAS), (SHORT, STUDIO)]
+TEMPLATES = ("lesson-32", "vgg-11-small", "resnet-20", "mobilenet-small", "airbench94")
+SECONDS = 1.0
+"""Of an epoch, about, by the speed of the plain loop."""
 
 EpochDone = Callable[[float], None]
 """Hears the images per second of an epoch, and returns when it is the loop's turn again."""
 
 
-def studio(images: int, batch_size: int, turns: int, epoch_done: EpochDone) -> None:
+class Worker(Protocol):
+    """A loop that waits for its turn."""
+
+    def turn(self) -> tuple[float, int]:
+        """Lets it train one epoch: images per second, and the number of threads."""
+
+    def end(self) -> None: ...
+
+
+def studio(name: str, images: int, batch_size: int, turns: int, epoch_done: EpochDone) -> None:
     """The program's own trainer, with all that it says."""
-    from benchmarks.rivals import lesson, noise
+    _studio(name, images, batch_size, turns, epoch_done, "float32")
+
+
+def studio_short(name: str, images: int, batch_size: int, turns: int, epoch_done: EpochDone) -> None:
+    _studio(name, images, batch_size, turns, epoch_done, "bfloat16")
+
+
+def _studio(
+    name: str, images: int, batch_size: int, turns: int, epoch_done: EpochDone, precision: str
+) -> None:
+    from benchmarks.rivals import noise
     from cnnstudio.training.events import EpochEnded, Event
     from cnnstudio.training.recipe import LESSON
     from cnnstudio.training.trainer import train
@@ -37,42 +77,107 @@ def studio(images: int, batch_size: int, turns: int, epoch_done: EpochDone) -> N
         if isinstance(event, EpochEnded):
             epoch_done(event.images_per_second)
 
-    recipe = LESSON.replace(epochs=turns + 1, batch_size=batch_size)
-    train(lesson(), noise(images, 10), recipe, device="cpu", emit=note)
+    recipe = LESSON.replace(epochs=turns + 1, batch_size=batch_size, precision=precision)
+    train(templates()[name].network, noise(images, 10), recipe, device="cpu", emit=note)
 
 
-def plain(images: int, batch_size: int, turns: int, epoch_done: EpochDone) -> None:
+def limit(name: str, images: int, batch_size: int, turns: int, epoch_done: EpochDone) -> None:
+    """The steps alone."""
+    _limit(name, images, batch_size, turns, epoch_done, "float32")
+
+
+def limit_short(name: str, images: int, batch_size: int, turns: int, epoch_done: EpochDone) -> None:
+    _limit(name, images, batch_size, turns, epoch_done, "bfloat16")
+
+
+def _limit(
+    name: str, images: int, batch_size: int, turns: int, epoch_done: EpochDone, precision: str
+) -> None:
+    import time
+
+    from benchmarks.rivals import noise
+    from cnnstudio.training.learner import Learner
+    from cnnstudio.training.memory import keeping_freed_memory
+    from cnnstudio.training.preflight import prepare
+    from cnnstudio.training.recipe import LESSON
+
+    recipe = LESSON.replace(batch_size=batch_size, precision=precision)
+    prepared = prepare(templates()[name].network, noise(batch_size, 10), recipe, "cpu")
+    learner = Learner(prepared.fresh_model().train(), recipe)
+    pictures, labels = next(prepared.batches().epoch(0))
+    with keeping_freed_memory():
+        for _ in range(turns + 1):
+            began, count = time.perf_counter(), 0
+            while count < images:
+                learner.backward(pictures, labels)
+                learner.update()
+                count += len(labels)
+            epoch_done(count / (time.perf_counter() - began))
+
+
+def plain(name: str, images: int, batch_size: int, turns: int, epoch_done: EpochDone) -> None:
     """All pictures as floats in memory, batches cut by index."""
     import torch
 
-    from benchmarks.rivals import as_floats, noise, plain_epoch, plain_lesson, shuffled, tensors
+    from benchmarks.rivals import as_floats, noise, plain_epoch, plain_model, shuffled, tensors
 
     pixels, labels = tensors(noise(images, 10).train)
     pictures = as_floats(pixels)
-    model = plain_lesson()
+    model = plain_model(templates()[name].network)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
     for _ in range(turns + 1):
         epoch_done(plain_epoch(model, optimizer, shuffled(pictures, labels, batch_size)))
 
 
-def data_loader(images: int, batch_size: int, turns: int, epoch_done: EpochDone) -> None:
+def data_loader(name: str, images: int, batch_size: int, turns: int, epoch_done: EpochDone) -> None:
     """One picture at a time, by a DataLoader."""
     import torch
 
-    from benchmarks.rivals import loader, noise, plain_epoch, plain_lesson
+    from benchmarks.rivals import loader, noise, plain_epoch, plain_model
 
     batches = loader(noise(images, 10).train, batch_size)
-    model = plain_lesson()
+    model = plain_model(templates()[name].network)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
     for _ in range(turns + 1):
         epoch_done(plain_epoch(model, optimizer, batches))
 
 
-LOOPS = {PLAIN: plain, LOADER: data_loader, STUDIO: studio}
+LOOPS = {
+    PLAIN: plain,
+    LOADER: data_loader,
+    LIMIT: limit,
+    STUDIO: studio,
+    LIMIT_SHORT: limit_short,
+    SHORT: studio_short,
+}
 
 
-def work(name: str, images: int, batch_size: int, turns: int, threads: int | None, pipe: Connection) -> None:
-    """One loop in its process: sends each epoch's rate and waits to be asked for the next."""
+class Process:
+    """A loop of ours in a process of its own."""
+
+    def __init__(self, loop: str, *arguments: Any) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, there = context.Pipe()
+        self._process = context.Process(target=work, args=(loop, *arguments, there))
+        self._process.start()
+        there.close()
+        # The epoch that warms it up; after it, the process waits and takes no time from the others.
+        self._pipe.recv()
+
+    def turn(self) -> tuple[float, int]:
+        self._pipe.send("next")
+        rate, threads = self._pipe.recv()
+        return rate, threads
+
+    def end(self) -> None:
+        self._pipe.send("end")
+        self._process.join()
+
+
+def work(
+    loop: str, name: str, images: int, batch_size: int, turns: int, threads: int | None, pipe: Connection
+) -> None:
+    """The loop: sends each epoch's rate and waits to be asked for the next."""
     import torch
 
     if threads:
@@ -82,62 +187,108 @@ def work(name: str, images: int, batch_size: int, turns: int, threads: int | Non
         pipe.send((rate, torch.get_num_threads()))
         pipe.recv()
 
-    LOOPS[name](images, batch_size, turns, epoch_done)
+    LOOPS[loop](name, images, batch_size, turns, epoch_done)
 
 
-def start(name: str, *arguments: int | None) -> tuple[BaseProcess, Connection]:
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    process = context.Process(target=work, args=(name, *arguments, there))
-    process.start()
-    there.close()
-    return process, here
+class KerasProcess:
+    """`model.fit` of what the program writes for Keras, by a Python that has it."""
+
+    def __init__(self, python: str, network: Network, images: int, batch_size: int, threads: int) -> None:
+        with tempfile.NamedTemporaryFile("w", suffix=".py", delete=False) as file:
+            file.write(write_model(network))
+        self._listing = Path(file.name)
+        self._process = subprocess.Popen(
+            [
+                python,
+                str(Path(__file__).with_name("keras_rival.py")),
+                file.name,
+                str(images),
+                str(batch_size),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=os.environ | {"TF_NUM_INTRAOP_THREADS": str(threads), "KERAS_BACKEND": "tensorflow"},
+        )
+        self._threads = threads
+        self.turn()
+
+    def turn(self) -> tuple[float, int]:
+        pipes = self._process
+        assert pipes.stdin is not None
+        assert pipes.stdout is not None
+        pipes.stdin.write("next\n")
+        pipes.stdin.flush()
+        return float(pipes.stdout.readline()), self._threads
+
+    def end(self) -> None:
+        self._process.communicate()
+        self._listing.unlink()
 
 
 def measure(
-    images: int, batch_size: int, turns: int, threads: int | None
+    name: str, batch_size: int, turns: int, threads: int | None, keras_python: str | None
 ) -> tuple[dict[str, list[float]], int]:
     """Images per second of each loop in each turn, and the number of threads."""
-    rates: dict[str, list[float]] = {name: [] for name in LOOPS}
-    workers = {}
-    used = 0
-    for name in LOOPS:
-        workers[name] = start(name, images, batch_size, turns, threads)
-        # The epoch that warms it up; after it, the process waits and takes no time from the others.
-        workers[name][1].recv()
+    guess = Process(PLAIN, name, 2 * batch_size, batch_size, 1, threads)
+    rate, used = guess.turn()
+    guess.end()
+    images = batch_size * max(round(SECONDS * rate / batch_size), 2)
+    workers: dict[str, Worker] = {}
+    for loop in LOOPS:
+        workers[loop] = Process(loop, name, images, batch_size, turns, threads)
+    if keras_python:
+        network = templates()[name].network
+        workers[KERAS] = KerasProcess(keras_python, network, images, batch_size, used)
+    rates: dict[str, list[float]] = {loop: [] for loop in workers}
     for _ in range(turns):
-        for name, (_, pipe) in workers.items():
-            pipe.send("next")
-            rate, used = pipe.recv()
-            rates[name].append(rate)
-    for process, pipe in workers.values():
-        pipe.send("end")
-        process.join()
+        for loop, worker in workers.items():
+            rates[loop].append(worker.turn()[0])
+    for worker in workers.values():
+        worker.end()
     return rates, used
+
+
+def ratios(rates: Mapping[str, list[float]]) -> dict[str, float]:
+    """By "ours / theirs", the median of the turns."""
+    return {
+        f"{ours} / {theirs}": median(
+            mine / other for mine, other in zip(rates[ours], rates[theirs], strict=True)
+        )
+        for ours, theirs in COMPARED
+        if theirs in rates
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[32, 128])
-    parser.add_argument("--images", type=int, default=1920)
-    parser.add_argument("--turns", type=int, default=9)
+    parser.add_argument("--templates", nargs="+", default=TEMPLATES)
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[128])
+    parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--threads", type=int)
+    parser.add_argument(
+        "--keras-python", default=sys.executable if importlib.util.find_spec("keras") else None
+    )
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    report = {}
-    for batch_size in options.batch_sizes:
-        rates, threads = measure(options.images, batch_size, options.turns, options.threads)
-        ratios = {
-            name: median(ours / theirs for ours, theirs in zip(rates[STUDIO], rates[name], strict=True))
-            for name in GOALS
-        }
-        report[batch_size] = {"ratios": ratios, "images_per_second": rates, "threads": threads}
-        print(f"batch {batch_size}, {threads} threads, medians of {options.turns} turns:")
-        for name, values in rates.items():
-            goal = f"  CNN Studio × {ratios[name]:.2f} (goal {GOALS[name]:.1f})" if name in GOALS else ""
-            print(f"  {name:32} {median(values):7,.0f} images/s{goal}", flush=True)
+    report = []
+    for name in options.templates:
+        for batch_size in options.batch_sizes:
+            rates, threads = measure(name, batch_size, options.turns, options.threads, options.keras_python)
+            found = ratios(rates)
+            report.append(
+                {"template": name, "batch_size": batch_size, "threads": threads}
+                | {"ratios": found, "images_per_second": rates}
+            )
+            print(f"{name}, batch {batch_size}, {threads} threads, medians of {options.turns} turns:")
+            for loop, values in rates.items():
+                print(f"  {loop:34} {median(values):8,.0f} images/s")
+            for pair, ratio in found.items():
+                goal = GOALS.get(tuple(pair.split(" / ")))  # type: ignore[call-overload]  # two names, as the keys
+                print(f"    {pair:64} × {ratio:.2f}{f'  (goal {goal})' if goal else ''}", flush=True)
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n")
 
