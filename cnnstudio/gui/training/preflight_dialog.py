@@ -141,7 +141,7 @@ class PreflightDialog(TrialDialog):
             self.use.setText(f"Use batches of {count(result.fastest)}")
         self._quicker = result.quicker_precision
         if self._quicker:
-            self.precision.setText(f"… computed in {self._quicker}, {result.gain:.1f} × as fast")
+            self.precision.setText(f"Compute in {self._quicker}, {result.gain:.1f} × as fast")
         self.precision.setVisible(self._quicker is not None)
         self.precision.setChecked(False)
         self.use.setVisible(True)
