@@ -19,12 +19,10 @@ from cnnstudio.design.network import Node
 from cnnstudio.gui.designer.subject import is_known
 from cnnstudio.gui.theme import family_token, theme
 from cnnstudio.gui.widgets.labels import Label, Panel
-from cnnstudio.interchange.reading import Imported, Note
+from cnnstudio.interchange.source import LANGUAGES, Imported, Note
 from cnnstudio.layers.catalog import snake_case
 from cnnstudio.training.recipe import possible_fields
 from cnnstudio.words import plural, spoken
-
-LANGUAGES = {"keras": "Keras", "pytorch": "PyTorch"}
 
 _LINE_ROLE = Qt.ItemDataRole.UserRole
 _ROW = QSize(0, 27)

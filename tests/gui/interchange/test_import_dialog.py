@@ -248,11 +248,12 @@ def test_a_file_is_opened_and_a_bad_one_is_told(
     assert code(dialog).toPlainText() == ""
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 def test_a_network_without_a_name_is_called_as_its_file(
-    dialog: ImportDialog, project: Project, tmp_path: Path, qtbot: QtBot
+    line_end: str, dialog: ImportDialog, project: Project, tmp_path: Path, qtbot: QtBot
 ) -> None:
     path = tmp_path / "my lesson.py"
-    path.write_text(LESSON)
+    path.write_bytes(LESSON.replace("\n", line_end).encode())
     dialog.open_file(path)
     qtbot.waitUntil(lambda: ready(dialog), timeout=20_000)
     press(dialog, QPushButton, "importButton", qtbot)
