@@ -51,6 +51,8 @@ class _Reading:
     imported: Imported
     analysis: Analysis
     recipe: Recipe | None
+    complaints: tuple[str, ...]
+    """On values of the training that no recipe can have."""
 
 
 class ImportDialog(QDialog):
@@ -202,7 +204,7 @@ class ImportDialog(QDialog):
 
         def read(_: ProgressFunction, __: CancelFunction) -> _Reading:
             imported = read_code(text).named(name)
-            return _Reading(imported, analyse(imported.network, classes=classes), recipe_of(imported))
+            return _Reading(imported, analyse(imported.network, classes=classes), *recipe_of(imported))
 
         self._work = Work(read, self)
         self._work.done.connect(self._show_reading)
@@ -230,7 +232,7 @@ class ImportDialog(QDialog):
         self._reading = reading
         self._slow.stop()
         self._code.mark({note.line for note in reading.imported.notes})
-        self._result.show_imported(reading.imported, reading.analysis)
+        self._result.show_imported(reading.imported, reading.analysis, reading.complaints)
         self._recipe.setVisible(reading.recipe is not None)
         if reading.recipe is not None:
             self._recipe.setText(f"Train as the code does: {recipe_words(reading.recipe)}")
@@ -240,13 +242,13 @@ class ImportDialog(QDialog):
     def _on_import(self) -> None:
         if self._reading is None:
             return
-        imported, project = self._reading.imported, self._project
-        with_recipe = self._recipe.isChecked() and self._reading.recipe is not None
+        network = self._reading.imported.network
         try:
             if self._insert.isChecked():
-                insert_layers(project, imported)
+                insert_layers(self._project, network)
             else:
-                replace_design(project, imported, with_recipe=with_recipe)
+                recipe = self._reading.recipe if self._recipe.isChecked() else None
+                replace_design(self._project, network, recipe)
         except UserError as error:
             self._result.show_sentence(str(error), wrong=True)
             return

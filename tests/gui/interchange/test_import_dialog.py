@@ -298,16 +298,16 @@ def test_only_what_may_be_code_is_read() -> None:
 
 
 def test_rmsprop_comes_with_kerass_settings() -> None:
-    recipe = recipe_of(read_code(LESSON.replace("optimizer='adam'", "optimizer='rmsprop'")))
+    recipe, _ = recipe_of(read_code(LESSON.replace("optimizer='adam'", "optimizer='rmsprop'")))
     assert recipe is not None
     assert (recipe.optimizer, recipe.learning_rate, recipe.momentum) == ("rmsprop", 0.001, 0.0)
 
 
 def test_what_the_code_leaves_open_is_as_in_the_lesson() -> None:
-    recipe = recipe_of(read_code(LESSON))
+    recipe, _ = recipe_of(read_code(LESSON))
     assert recipe is not None
     assert (recipe.schedule, recipe.flip, recipe.weight_decay) == ("constant", "off", 0.0)
-    assert recipe_of(read_code(LESSON.partition("model.compile")[0])) is None
+    assert recipe_of(read_code(LESSON.partition("model.compile")[0]))[0] is None
 
 
 def test_a_value_that_no_recipe_can_have_is_a_remark_and_no_obstacle(
