@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, KeysView
+from collections.abc import Callable, Collection, Iterator, KeysView
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
@@ -84,18 +84,23 @@ class Node:
                 yield from child.walk_active()
 
 
-def giving_logits(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
-    """The nodes of a network without the softmax at their very end: that is left to the loss."""
+def with_ending(nodes: tuple[Node, ...], change: Callable[[Layer], Layer]) -> tuple[Node, ...]:
+    """The nodes of a network with what `change` makes of the layer at their very end."""
     for index in reversed(range(len(nodes))):
         node = nodes[index]
         if not node.is_active or (node.is_transparent and not any(each.is_active for each in node.children)):
             continue
         if node.is_transparent:
-            node = dataclasses.replace(node, children=giving_logits(node.children))
+            node = dataclasses.replace(node, children=with_ending(node.children, change))
         else:
-            node = dataclasses.replace(node, layer=node.layer.without_softmax())
+            node = dataclasses.replace(node, layer=change(node.layer))
         return (*nodes[:index], node, *nodes[index + 1 :])
     return nodes
+
+
+def giving_logits(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    """The nodes of a network without the softmax at their very end: that is left to the loss."""
+    return with_ending(nodes, lambda layer: layer.without_softmax())
 
 
 @dataclass(frozen=True)

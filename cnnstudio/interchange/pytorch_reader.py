@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cnnstudio.design.network import UNTITLED, Network, Node, clean_name
+from cnnstudio.design.network import UNTITLED, Network, clean_name, with_ending
 from cnnstudio.interchange import graph
 from cnnstudio.interchange.assembly import group_types, require_few, with_ids
 from cnnstudio.interchange.chain import CodeError
@@ -57,31 +57,15 @@ def read_pytorch(text: str) -> Imported:
     said = said_by_names(reader.module.names) or next(iter(reader.hints), None) or said_by_comments(remarks)
     shape = fitting_input(found.items, said, found.line, reader.notes)
     title = written_title(ast.get_docstring(tree))
-    nodes, _ = PyTorchAssembler(reader.notes, own=title is not None).row(found.items, shape)
-    if any(remark == NO_SOFTMAX for _, remark in remarks):
-        nodes = _with_softmax(nodes)
-    if not nodes:
+    row, _ = PyTorchAssembler(reader.notes, own=title is not None).row(found.items, shape)
+    if not row:
         raise CodeError("none of its layers can be drawn")
+    nodes = with_ids(row)
+    if any(remark == NO_SOFTMAX for _, remark in remarks):
+        # The written code leaves it to the loss.
+        nodes = with_ending(nodes, lambda layer: layer.taking({"activation": "softmax"}))
     name = title or clean_name(found.name) or UNTITLED
-    return Imported(
-        Network(shape, with_ids(nodes), name), trained(reader.training), reader.notes.all(), "pytorch"
-    )
-
-
-def _with_softmax(nodes: list[Node]) -> list[Node]:
-    """The nodes with the softmax at their end that the written code leaves to the loss."""
-    import dataclasses
-
-    for index in reversed(range(len(nodes))):
-        node = nodes[index]
-        if node.is_transparent and not node.children:
-            continue
-        if node.is_transparent:
-            node = dataclasses.replace(node, children=tuple(_with_softmax(list(node.children))))
-        else:
-            node = dataclasses.replace(node, layer=node.layer.taking({"activation": "softmax"}))
-        return [*nodes[:index], node, *nodes[index + 1 :]]
-    return nodes
+    return Imported(Network(shape, nodes, name), trained(reader.training), reader.notes.all(), "pytorch")
 
 
 @dataclass(frozen=True)
