@@ -80,4 +80,4 @@ BUILT_INS: Mapping[str, Any] = {
     "str": lambda elements, value: str(value) if isinstance(value, str | int | float) else None,
     "dict": lambda elements, *values: {} if not values else None,
 }
-"""Python's own functions, as far as layers are counted and sized with them."""
+"""Name -> what it gives for `elements` and the arguments; None, or an error, where that cannot be known."""
