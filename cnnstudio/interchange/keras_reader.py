@@ -15,11 +15,12 @@ from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.graph import Item, Items, Join, Nest, Piece, Rounds, Tangled, Tensor, between
 from cnnstudio.interchange.helpers import helper_name, is_helper
 from cnnstudio.interchange.input_shapes import DEFAULT_INPUT, keras_input
-from cnnstudio.interchange.interpreter import Interpreter, Returned, uses
+from cnnstudio.interchange.interpreter import Interpreter
 from cnnstudio.interchange.keras_training import compiled, fitted
 from cnnstudio.interchange.names import written_title
 from cnnstudio.interchange.source import Imported, Note, Notes, parse
-from cnnstudio.interchange.values import Bound, Scope
+from cnnstudio.interchange.syntax import first_uses, stored, uses
+from cnnstudio.interchange.values import Bound, Returned, Scope
 from cnnstudio.layers.activations import KERAS_ACTIVATION_CALLS, activation_named, keras_activation_of
 from cnnstudio.layers.base import Layer, ParameterError, Shape
 from cnnstudio.layers.catalog import layer_types
@@ -355,11 +356,11 @@ class _Reader(Interpreter):
         self, before: Mapping[str, Tensor], scope: Scope, body: list[ast.stmt]
     ) -> tuple[str, Items] | None:
         """The name whose tensor the statements took on, and by what; None where it is not just one."""
-        first = _first_uses(body)
+        first = first_uses(body)
         names = [
             name
             for name, tensor in before.items()
-            if first.get(name) and isinstance(scope.names[name], Tensor) and name in _stored(body)
+            if first.get(name) and isinstance(scope.names[name], Tensor) and name in stored(body)
         ]
         if len(names) != 1:
             return None
@@ -525,30 +526,3 @@ def _constants_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> boo
         and not (value is before[name] or same(value, before[name]))
         for name, value in now.items()
     )
-
-
-def _first_uses(body: Sequence[ast.stmt]) -> dict[str, bool]:
-    """For each name in the statements, whether it is read before it is set."""
-    found: dict[str, bool] = {}
-
-    def visit(node: ast.AST) -> None:
-        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
-            if isinstance(node, ast.AugAssign):
-                for name in ast.walk(node.target):
-                    if isinstance(name, ast.Name):
-                        found.setdefault(name.id, True)
-            if node.value is not None:
-                visit(node.value)
-        if isinstance(node, ast.Name):
-            found.setdefault(node.id, isinstance(node.ctx, ast.Load))
-        for child in ast.iter_child_nodes(node):
-            visit(child)
-
-    for statement in body:
-        visit(statement)
-    return found
-
-
-def _stored(body: Sequence[ast.stmt]) -> set[str]:
-    nodes = (node for statement in body for node in ast.walk(statement))
-    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}

@@ -25,6 +25,7 @@ from cnnstudio.interchange.pytorch_assembly import (
 from cnnstudio.interchange.pytorch_file import NO_SOFTMAX
 from cnnstudio.interchange.pytorch_training import trained
 from cnnstudio.interchange.source import Imported, Notes, comments, parse
+from cnnstudio.interchange.syntax import needs_arguments
 from cnnstudio.interchange.values import Bound, Copies, Function, Instance
 from cnnstudio.layers.code import Arguments, Call, Name, NotDrawable, Unknown
 
@@ -118,7 +119,7 @@ class _Reader(Interpreter):
         defined = [node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
         for needed in (False, True):
             for node in defined:
-                if _needs_arguments(node) == needed:
+                if needs_arguments(node) == needed:
                     self.call(self.module.names.get(node.name), [], {}, node.lineno, False)
             if self._modules:
                 return
@@ -385,14 +386,6 @@ class _Reader(Interpreter):
                 self._inside.update(map(id, (*parts, *call.positional, *call.keywords.values())))
                 return Grouped(layer, tuple(self._row(body) for body in parts), call.line)
         return None
-
-
-def _needs_arguments(node: ast.ClassDef | ast.FunctionDef) -> bool:
-    """Whether a function, or the __init__ of a class, has arguments without a default."""
-    if isinstance(node, ast.ClassDef):
-        makers = [each for each in node.body if isinstance(each, ast.FunctionDef) and each.name == "__init__"]
-        return any(len(maker.args.args) - 1 > len(maker.args.defaults) for maker in makers)
-    return len(node.args.args) > len(node.args.defaults)
 
 
 def _copied(part: Any) -> tuple[Any, int]:
