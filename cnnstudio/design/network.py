@@ -21,14 +21,17 @@ MAXIMUM_NODES = 20_000
 MAXIMUM_INPUT = 1024
 """Channels, height and width of the pictures."""
 
+LONGEST_NAME = 100
+"""Characters of the name of a layer or a design."""
+
 UNTITLED = "Untitled"
 
 _COUNTED_DIGITS = 6
 
 
 def clean_name(text: str | None) -> str | None:
-    """A name as layers and networks can have it: one line of at most 100 characters; None for nothing."""
-    return shorten(text or "", 100) or None
+    """A name as layers and designs can have it, on one line and not too long; None for nothing."""
+    return shorten(text or "", LONGEST_NAME) or None
 
 
 @dataclass(frozen=True)
