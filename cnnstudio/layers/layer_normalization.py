@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
 from cnnstudio.layers.base import Pieces, Remove, Shape, ShapeError
 from cnnstudio.layers.code import Call, Signatures
+from cnnstudio.layers.helpers import helper
 from cnnstudio.layers.normalizations import Normalization, center_flag, epsilon_number, scale_flag
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 _HELPER = '''
 class LayerNorm2d(nn.LayerNorm):
@@ -71,7 +68,7 @@ class LayerNormalization(Normalization):
     def build(self, shape: Shape) -> Pieces:
         from torch import nn
 
-        kind = _layer_norm_2d() if shape.is_picture else nn.LayerNorm
+        kind = helper("LayerNorm2d", _HELPER) if shape.is_picture else nn.LayerNorm
         module = kind(shape.channels, eps=self.epsilon, elementwise_affine=self.is_affine)
         return [("", self.freeze(module))]
 
@@ -88,15 +85,3 @@ class LayerNormalization(Normalization):
     def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
         call, parts = cls.thawed(calls[0], affine="elementwise_affine")
         yield cls(epsilon=call["eps"], **parts)
-
-
-@cache
-def _layer_norm_2d() -> type[nn.LayerNorm]:
-    """The class of `_HELPER`, made on first use: the layers can be imported where torch cannot."""
-    from torch import nn
-
-    class LayerNorm2d(nn.LayerNorm):
-        def forward(self, x: Tensor) -> Tensor:
-            return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-
-    return LayerNorm2d

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnnstudio.layers.base import Family, Layer, Role, Shape
 from cnnstudio.layers.code import Arguments, Call
+from cnnstudio.layers.helpers import helper
 from cnnstudio.layers.params import flag, number
-from cnnstudio.layers.weights import FROZEN_HELPER, frozen
+from cnnstudio.layers.weights import FROZEN_HELPER
 
 if TYPE_CHECKING:
     from torch import nn
@@ -60,7 +61,7 @@ class Normalization(Layer):
 
     def freeze(self, module: nn.Module) -> nn.Module:
         """The module, which has both or none, with what is not wanted standing still."""
-        return frozen(module, self._still) if self._still else module
+        return helper("frozen", FROZEN_HELPER)(module, self._still) if self._still else module
 
     def frozen_code(self, code: str) -> str:
         """The same as code."""
