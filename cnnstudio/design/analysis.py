@@ -19,9 +19,9 @@ from cnnstudio.design.flows import (
     MAXIMUM_PARAMETERS,
     POINT,
     Asker,
+    Cache,
     Flow,
     ListKey,
-    Memory,
     Part,
     alike,
     window_of,
@@ -109,7 +109,7 @@ class Analysis:
     macs: int
     activations: int
     problems: tuple[Problem, ...]
-    _memory: Memory = field(repr=False, compare=False, default_factory=Memory)
+    _cache: Cache = field(repr=False, compare=False, default_factory=Cache)
 
     @cached_property
     def by_id(self) -> Mapping[str, LayerReport]:
@@ -124,12 +124,12 @@ def analyse(network: Network, previous: Analysis | None = None, *, classes: int 
 
     `previous` is an earlier analysis, of this or another network: what is the same is taken from it.
     """
-    memory = previous._memory if previous else Memory()
-    if previous and len(memory) > 8 * len(previous.reports) + 8192:
-        memory = Memory()
-    flow = Asker(memory).chain(network.nodes, network.input)
+    cache = previous._cache if previous else Cache()
+    if previous and len(cache) > 8 * len(previous.reports) + 8192:
+        cache = Cache()
+    flow = Asker(cache).chain(network.nodes, network.input)
     start = _Context((), (1,), (" from the input",), POINT, 0, network.input)
-    reports = _Reporter(memory).in_a_row(None, network.nodes, flow, start)
+    reports = _reports(_Reporter(cache).in_a_row(None, network.nodes, flow, start))
     problem = of_the_ending(network, flow, classes)
     if problem is not None:
         _blame(reports, problem)
@@ -143,19 +143,17 @@ def analyse(network: Network, previous: Analysis | None = None, *, classes: int 
         flow.macs,
         flow.activations,
         tuple(problems),
-        memory,
+        cache,
     )
 
 
 class _Reporter:
     """Makes the rows, as far as they cannot be taken over from when they were last made."""
 
-    def __init__(self, memory: Memory) -> None:
-        self._listings = memory.listings
+    def __init__(self, cache: Cache) -> None:
+        self._listings = cache.listings
 
-    def in_a_row(
-        self, key: ListKey, nodes: tuple[Node, ...], flow: Flow, start: _Context
-    ) -> list[LayerReport]:
+    def in_a_row(self, key: ListKey, nodes: tuple[Node, ...], flow: Flow, start: _Context) -> list[Row]:
         """The rows of a list in which each node gets what the one before it gives, in one way only."""
         before = self._listings.get(key)
         if before is None or before.start != start:
@@ -170,7 +168,7 @@ class _Reporter:
                 break
             rows.append(self._row_of(nodes[place], (flow.parts[place],), start, *state))
         self._listings[key] = Listing(start, flow.parts, rows)
-        return list(chain.from_iterable(map(_REPORTS, rows)))
+        return rows
 
     def _of_copies(self, group: Node, flows: Sequence[Flow], start: _Context) -> list[LayerReport]:
         """The rows of a list that gets its input in several ways, or whose nodes are branches."""
@@ -188,9 +186,9 @@ class _Reporter:
         flows, start = _inside(node, context)
         if len(flows) > 1 or node.has_branches:
             return self._of_copies(node, flows, start), None
-        reports = self.in_a_row(node.id, node.children, flows[0], start)
+        rows = self.in_a_row(node.id, node.children, flows[0], start)
         is_alone = context.parts[0].bodies[0][1] == 1
-        return reports, self._listings[node.id].rows[-1].seen if is_alone else None
+        return _reports(rows), rows[-1].seen if is_alone else None
 
     def _row_of(
         self, node: Node, parts: tuple[Part, ...], start: _Context, seen: Window, sources: tuple[str, ...]
@@ -220,6 +218,10 @@ class _Reporter:
         if node.is_active:
             sources = (f" from {node.title}",) * len(parts)
         return Row(context, [report, *inside], beyond, sources)
+
+
+def _reports(rows: Sequence[Row]) -> list[LayerReport]:
+    return list(chain.from_iterable(map(_REPORTS, rows)))
 
 
 def _costs(parts: tuple[Part, ...], counts: tuple[int, ...]) -> tuple[int, int, int]:

@@ -86,7 +86,8 @@ def diff(before: Network, after: Network) -> Diff:
     if by_id:
         by_order = _entries(before, after, pairs_by_order(before, after))
         entries = min(by_id, by_order, key=len)
-    return Diff(analyse(before), analyse(after), tuple(entries))
+    analysis = analyse(before)
+    return Diff(analysis, analyse(after, analysis), tuple(entries))
 
 
 def _entries(before: Network, after: Network, pairs: Pairs) -> list[Entry]:

@@ -247,7 +247,7 @@ class _Reader:
         return Node(
             self._id(entry.get("id"), place),
             layer,
-            shorten(name, 100) if name else None,
+            clean_name(name),
             enabled,
             tuple(children),
         )

@@ -103,8 +103,12 @@ ListKey = str | None
 
 
 @dataclass(slots=True, eq=False)
-class Memory:
-    """What goes from one analysis to the next: it spares work, and what it says holds whatever was edited."""
+class Cache:
+    """What goes from one analysis to the next: it spares work, and what it says holds whatever was edited.
+
+    Without `answers` opening a large design takes half as long again; without `nodes` the undo of an edit
+    that changed all shapes below takes several times as long; without `flows` or `listings` every edit does.
+    """
 
     nodes: dict[int, _Known] = field(default_factory=dict)
     """The answers of nodes by their id()."""
@@ -112,7 +116,6 @@ class Memory:
     """What lists made of their inputs when they were last asked, and of which nodes they were then."""
     listings: dict[ListKey, Listing] = field(default_factory=dict)
     """How lists were last reported."""
-
     answers: dict[tuple[Layer, Shape], Part] = field(default_factory=dict)
     """What layers, wherever they stand, said of their inputs."""
 
@@ -123,10 +126,10 @@ class Memory:
 class Asker:
     """Follows a shape through the nodes and remembers every answer."""
 
-    def __init__(self, memory: Memory) -> None:
-        self._memory = memory.nodes
-        self._flows = memory.flows
-        self._answers = memory.answers
+    def __init__(self, cache: Cache) -> None:
+        self._nodes = cache.nodes
+        self._flows = cache.flows
+        self._answers = cache.answers
 
     def chain(self, nodes: tuple[Node, ...], shape: Shape | None, key: ListKey = None) -> Flow:
         """The nodes in a row. What their list was when it was last asked is taken over as far as it goes."""
@@ -152,7 +155,7 @@ class Asker:
         return flow
 
     def _follow(self, node: Node, shape: Shape | None) -> Part:
-        known = self._memory.get(id(node))
+        known = self._nodes.get(id(node))
         # Shapes are handed on as the same object, so that most answers are found without a comparison.
         return known.last if known is not None and known.last.input is shape else self._part(node, shape)
 
@@ -163,11 +166,11 @@ class Asker:
         return _flow(shape, ends, parts, _NOTHING, (), parts)
 
     def _part(self, node: Node, shape: Shape | None) -> Part:
-        known = self._memory.get(id(node))
+        known = self._nodes.get(id(node))
         if known is None or shape not in known.parts:
             part = self._ask(node, shape)
             if known is None or len(known.parts) >= _SHAPES_PER_NODE:
-                known = self._memory[id(node)] = _Known(node, part, {})
+                known = self._nodes[id(node)] = _Known(node, part, {})
             known.parts[shape] = part
         known.last = known.parts[shape]
         return known.last

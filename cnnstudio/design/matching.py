@@ -73,7 +73,7 @@ def moved(before: Network, after: Network, pairs: Pairs) -> set[str]:
             for node_id, place in zip(here, places, strict=True)
             if known and place.parent == home
         ]
-        found |= {*here} - {staying[number][1] for number in _rising([index for index, _ in staying])}
+        found |= {*here} - {staying[number][1] for number in rising([index for index, _ in staying])}
     return found
 
 
@@ -134,7 +134,7 @@ def _way_back(history: Sequence[Mapping[int, int]], x: int, y: int) -> list[tupl
     return found[::-1]
 
 
-def _rising(values: Sequence[int]) -> list[int]:
+def rising(values: Sequence[int]) -> list[int]:
     """The places of a longest rising subsequence."""
     ends: list[int] = []
     best: list[int] = []
@@ -142,8 +142,8 @@ def _rising(values: Sequence[int]) -> list[int]:
     for place, value in enumerate(values):
         length = bisect_left(ends, value)
         before.append(best[length - 1] if length else -1)
-        ends[length:] = [value, *ends[length + 1 :]]
-        best[length:] = [place, *best[length + 1 :]]
+        ends[length : length + 1] = [value]
+        best[length : length + 1] = [place]
     place = best[-1] if best else -1
     found = []
     while place >= 0:

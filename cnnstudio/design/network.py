@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, KeysView
+from collections.abc import Callable, Collection, Iterator, KeysView
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
@@ -21,14 +21,17 @@ MAXIMUM_NODES = 20_000
 MAXIMUM_INPUT = 1024
 """Channels, height and width of the pictures."""
 
+LONGEST_NAME = 100
+"""Characters of the name of a layer or a design."""
+
 UNTITLED = "Untitled"
 
 _COUNTED_DIGITS = 6
 
 
 def clean_name(text: str | None) -> str | None:
-    """A name as layers and networks can have it: one line of at most 100 characters; None for nothing."""
-    return shorten(text or "", 100) or None
+    """A name as layers and designs can have it, on one line and not too long; None for nothing."""
+    return shorten(text or "", LONGEST_NAME) or None
 
 
 @dataclass(frozen=True)
@@ -84,18 +87,23 @@ class Node:
                 yield from child.walk_active()
 
 
-def giving_logits(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
-    """The nodes of a network without the softmax at their very end: that is left to the loss."""
+def with_ending(nodes: tuple[Node, ...], change: Callable[[Layer], Layer]) -> tuple[Node, ...]:
+    """The nodes of a network with what `change` makes of the layer at their very end."""
     for index in reversed(range(len(nodes))):
         node = nodes[index]
         if not node.is_active or (node.is_transparent and not any(each.is_active for each in node.children)):
             continue
         if node.is_transparent:
-            node = dataclasses.replace(node, children=giving_logits(node.children))
+            node = dataclasses.replace(node, children=with_ending(node.children, change))
         else:
-            node = dataclasses.replace(node, layer=node.layer.without_softmax())
+            node = dataclasses.replace(node, layer=change(node.layer))
         return (*nodes[:index], node, *nodes[index + 1 :])
     return nodes
+
+
+def giving_logits(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    """The nodes of a network without the softmax at their very end: that is left to the loss."""
+    return with_ending(nodes, lambda layer: layer.without_softmax())
 
 
 @dataclass(frozen=True)

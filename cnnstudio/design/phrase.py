@@ -199,12 +199,8 @@ class _Values:
         """A parameter's name: a flag is switched by it, of others the value follows."""
         without = self._without or word.startswith(_WITHOUT)
         bare = word if self._without else re.sub(rf"^({'|'.join(_WITHOUT)})[-_]?", "", word) or word
-        parameter = self._parameter(bare) or self._parameter(word)
+        parameter = self._parameter(bare) or self._required(word)
         self._without = False
-        if parameter is None:
-            raise PhraseError(
-                f"{self._kind.type_name()} has no parameter “{shorten(word)}”; it takes {_taken(self._kind)}"
-            )
         if isinstance(parameter, Flag):
             self._values[parameter.name] = not without
         else:

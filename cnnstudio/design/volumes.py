@@ -80,7 +80,7 @@ class _Draftsman:
         sides = [side for shape in shapes if shape.is_picture for side in (shape.height, shape.width)]
         self._largest = max(sides)
         # Lanes stand above each other: the more there are, the smaller is all.
-        lanes = max([1, *(len(node.children) for node in analysis.network.walk() if _has_lanes(node))])
+        lanes = max([1, *(len(node.children) for node in analysis.network.walk() if node.has_branches)])
         self._tallest = max(_TALLEST / math.sqrt(lanes), _TALLEST / 2)
         self.is_crowded = _columns(analysis.network.nodes) > _CROWDED
         self.left = MOST_VOLUMES
@@ -234,7 +234,7 @@ class _Row:
     # Groups
 
     def _group(self, node: Node, group: Group) -> None:
-        if _has_lanes(node):
+        if node.has_branches:
             self._lanes(node)
         elif group.transparent and not node.name:
             for child in node.children:
@@ -366,15 +366,11 @@ class _Row:
         )
 
 
-def _has_lanes(node: Node) -> bool:
-    return isinstance(node.layer, Group) and node.layer.branches
-
-
 def _columns(nodes: Sequence[Node]) -> int:
     """How many labelled boxes stand beside each other."""
     return sum(
         (max(map(_columns, [[child] for child in node.children]), default=0) + 1)
-        if _has_lanes(node)
+        if node.has_branches
         else _columns(node.children) + _has_column(node)
         for node in nodes
     )

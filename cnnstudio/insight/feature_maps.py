@@ -19,13 +19,19 @@ from cnnstudio.training.model import Model
 __all__ = ["MOST_MAPS", "FeatureMapProbe", "FeatureMaps", "feature_maps", "look"]
 
 MOST_MAPS = 256
+"""Maps of a layer that are shown at once."""
 
 _BRIGHT = 0.995
-_CLEARLY = 0.8
+"""Share of all values that are below what is drawn white, where there are outliers."""
+_OUTLYING = 0.8
+"""There are outliers where so many values fill less than this share of the range."""
 _SAMPLE = 100_000
+"""So many values at most are looked at for that."""
 
 _INTERVAL = 1 / 8
+"""Seconds from one picture to the next."""
 _DEAD_EVERY = 16
+"""Of so many pictures of one layer the first looks for dead maps."""
 
 
 def feature_maps(
@@ -100,7 +106,7 @@ def _white(values: Tensor, low: float, high: float) -> float:
     sample = values.flatten()[:: -(-values.numel() // _SAMPLE)].cpu().numpy()
     place = math.ceil(len(sample) * _BRIGHT) - 1
     bright = float(np.partition(sample, place)[place])
-    return bright if low < bright < low + _CLEARLY * (high - low) else high
+    return bright if low < bright < low + _OUTLYING * (high - low) else high
 
 
 class FeatureMapProbe:

@@ -113,7 +113,7 @@ class Assembler(ABC):
         result: Row = []
         for nodes, count in rounds:
             self._counted(len(nodes) * (count - 1))
-            result += (self._block(nodes, "") if item.rows else nodes) * count
+            result += ([self.block(nodes, "")] if item.rows else nodes) * count
         return result, shape
 
     def _copies(
@@ -167,7 +167,7 @@ class Assembler(ABC):
     ) -> tuple[Row, Shape | None]:
         children: Row = []
         for nodes, _ in rows:
-            children += nodes if not group.branches or len(nodes) == 1 else self._block(nodes, "")
+            children += nodes if not group.branches or len(nodes) == 1 else [self.block(nodes, "")]
         shapes = [output for _, output in rows if output is not None]
         output: Shape | None = None
         if shape is not None and len(shapes) == len(rows):
@@ -184,12 +184,12 @@ class Assembler(ABC):
         nodes, output = self.row(item.items, shape)
         if not self._own and len(nodes) == 1:
             return [drawn(nodes[0], nodes[0].name or item.name)], output
-        return self._block(nodes, item.name), output
+        return [self.block(nodes, item.name)], output
 
-    def _block(self, nodes: Row, name: str) -> Row:
+    def block(self, nodes: Row, name: str) -> Node:
         """The nodes as a row of their own."""
         kind = next(kind for kind in group_types() if kind.transparent)
-        return [Node("", kind(), clean_name(name), children=tuple(nodes))]
+        return Node("", kind(), clean_name(name), children=tuple(nodes))
 
 
 def _drawn_in(nodes: Iterable[Node]) -> Iterator[Node]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cnnstudio.interchange import folding
-from cnnstudio.interchange.values import Copies
+from cnnstudio.interchange.chain import CodeError
+from cnnstudio.interchange.values import NOTHING, TOO_MUCH, Copies
 
 Elements = Callable[[Any], Sequence[Any] | None]
 """What a loop over a value goes through; None where that is not known."""
@@ -80,4 +81,24 @@ BUILT_INS: Mapping[str, Any] = {
     "str": lambda elements, value: str(value) if isinstance(value, str | int | float) else None,
     "dict": lambda elements, *values: {} if not values else None,
 }
-"""Python's own functions, as far as layers are counted and sized with them."""
+"""Name -> what it gives for `elements` and the arguments; None, or an error, where that cannot be known."""
+
+
+def call_list(owner: list[Any], name: str, positional: Sequence[Any]) -> Any:
+    """The methods of a list that lists of layers are made with."""
+    match name, list(positional):
+        case "append", [value]:
+            owner.append(value)
+        case "extend", [list() | tuple() as values]:
+            if len(owner) + len(values) > folding.LONGEST:
+                raise CodeError(TOO_MUCH)
+            owner.extend(values)
+        case "insert", [int() as index, value]:
+            owner.insert(index, value)
+        case "pop", []:
+            return owner.pop() if owner else NOTHING
+        case "copy", []:
+            return list(owner)
+        case _:
+            return NOTHING
+    return None

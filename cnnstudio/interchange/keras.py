@@ -30,9 +30,9 @@ def layer_code(network: Network, analysis: Analysis | None = None) -> list[CodeL
     return _lines(network, chain(network, analysis, logits=False).steps)
 
 
-def write_model(network: Network) -> str:
+def write_model(network: Network, analysis: Analysis | None = None) -> str:
     """A Keras script that makes and compiles the model. Raises CodeError for a network with problems."""
-    steps = chain(network, require_whole(network), logits=False).steps
+    steps = chain(network, require_whole(network, analysis), logits=False).steps
     helpers = helper_sources(steps, lambda layer: layer.keras_helpers())
     lines = [line for _, line in _lines(network, steps)]
     name = quoted(class_name(network.name))
@@ -70,7 +70,7 @@ def write_model(network: Network) -> str:
 def file_code(network: Network, analysis: Analysis | None = None) -> list[CodeLine]:
     """The lines of `write_model`, each with the id of its node. Raises CodeError as that does."""
     analysis = require_whole(network, analysis)
-    return located(write_model(network), layer_code(network, analysis))
+    return located(write_model(network, analysis), layer_code(network, analysis))
 
 
 def _lines(network: Network, steps: Sequence[Step]) -> list[CodeLine]:

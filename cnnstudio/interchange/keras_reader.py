@@ -3,46 +3,34 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
-from cnnstudio.design.network import UNTITLED, Network, Node, clean_name
+from cnnstudio.design.network import UNTITLED, Network, clean_name
 from cnnstudio.interchange import graph
-from cnnstudio.interchange.assembly import Assembler, drawn, group_types, require_few, with_ids
+from cnnstudio.interchange.assembly import require_few, with_ids
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.graph import Item, Items, Join, Nest, Piece, Rounds, Tangled, Tensor, between
 from cnnstudio.interchange.helpers import helper_name, is_helper
 from cnnstudio.interchange.input_shapes import DEFAULT_INPUT, keras_input
-from cnnstudio.interchange.interpreter import Interpreter, Returned, uses
+from cnnstudio.interchange.interpreter import Interpreter
+from cnnstudio.interchange.keras_assembly import PASSED_OVER, KerasAssembler, keras_types
 from cnnstudio.interchange.keras_training import compiled, fitted
 from cnnstudio.interchange.names import written_title
 from cnnstudio.interchange.source import Imported, Note, Notes, parse
-from cnnstudio.interchange.values import Bound, Scope
-from cnnstudio.layers.activations import KERAS_ACTIVATION_CALLS, activation_named, keras_activation_of
-from cnnstudio.layers.base import Layer, ParameterError, Shape
-from cnnstudio.layers.catalog import layer_types
-from cnnstudio.layers.code import Arguments, Call, Name, NotDrawable, Unknown, same
-from cnnstudio.layers.params import parameters
+from cnnstudio.interchange.syntax import first_uses, stored, uses
+from cnnstudio.interchange.values import Bound, Returned, Scope
+from cnnstudio.layers.activations import KERAS_ACTIVATION_CALLS, activation_named
+from cnnstudio.layers.base import Shape
+from cnnstudio.layers.code import Call, Name, NotDrawable, Unknown, same
 
 _ROOTS = ("tensorflow.keras", "tensorflow.python.keras", "tensorflow.compat.v1.keras", "tf_keras", "keras")
 _LAYERS = "keras.layers."
 _JOINS = {"add": "add", "Add": "add", "concatenate": "concat", "Concatenate": "concat"}
-_COMMON = frozenset(
-    {"name", "dtype", "input_shape", "batch_input_shape", "batch_shape", "input_dim", "batch_size", "weights"}
-)
-"""Arguments that every layer of Keras takes and that are read elsewhere or change nothing."""
 _SHAPES = ("batch_input_shape", "batch_shape", "input_shape", "shape", "input_dim")
 _MODELS = ("Sequential", "Model", "Functional")
 _INPUTS = ("Input", "InputLayer")
-_PASSED_OVER = {
-    "Rescaling": "the pictures are normalised before the training, by what they hold themselves",
-    "Normalization": "the pictures are normalised before the training, by what they hold themselves",
-    "RandomFlip": "flips are a setting of the training",
-    "RandomTranslation": "shifts are a setting of the training",
-}
-"""Layers that prepare pictures, and what stands for them."""
 
 
 def read_keras(text: str) -> Imported:
@@ -55,7 +43,7 @@ def read_keras(text: str) -> Imported:
         raise CodeError("there is no Keras model with layers in it: Sequential() or keras.Model(…) is needed")
     input_shape = reader.input_of(model)
     title = written_title(ast.get_docstring(tree))
-    nodes, _ = _KerasAssembler(reader.notes, own=title is not None).row(tuple(model.items), input_shape)
+    nodes, _ = KerasAssembler(reader.notes, own=title is not None).row(tuple(model.items), input_shape)
     if not nodes:
         raise CodeError(_nothing(reader.notes.all()))
     name = title or clean_name(model.name) or UNTITLED
@@ -135,7 +123,7 @@ class _Reader(Interpreter):
 
     def on_name(self, name: str) -> Any:
         """Names come from `import *`, or the listing leaves its imports out."""
-        if name in keras_types() or name in _JOINS or name in _PASSED_OVER or name in KERAS_ACTIVATION_CALLS:
+        if name in keras_types() or name in _JOINS or name in PASSED_OVER or name in KERAS_ACTIVATION_CALLS:
             return Name(f"{_LAYERS}{name}")
         if name in _MODELS:
             return Name(f"keras.{name}")
@@ -355,11 +343,11 @@ class _Reader(Interpreter):
         self, before: Mapping[str, Tensor], scope: Scope, body: list[ast.stmt]
     ) -> tuple[str, Items] | None:
         """The name whose tensor the statements took on, and by what; None where it is not just one."""
-        first = _first_uses(body)
+        first = first_uses(body)
         names = [
             name
             for name, tensor in before.items()
-            if first.get(name) and isinstance(scope.names[name], Tensor) and name in _stored(body)
+            if first.get(name) and isinstance(scope.names[name], Tensor) and name in stored(body)
         ]
         if len(names) != 1:
             return None
@@ -384,110 +372,6 @@ class _Reader(Interpreter):
             if isinstance(tensor, Tensor) and tensor is not tensors.get(name):
                 scope.names[name] = Unknown(name)
         scope.names[grown] = tensors[grown].then(item)
-
-
-class _KerasAssembler(Assembler):
-    """A call of Keras is a layer, whatever its shape."""
-
-    def pieces(self, pieces: Sequence[Piece], shape: Shape | None) -> Iterator[Node]:
-        for piece in pieces:
-            node = self._node(piece)
-            if node is not None:
-                yield drawn(node, piece.name)
-
-    def _node(self, piece: Piece) -> Node | None:
-        call = piece.call
-        if call.name in _PASSED_OVER and (call.name != "Rescaling" or _rescales_pixels(call)):
-            self.notes.add(call.line, f"{call.name} is not drawn: {_PASSED_OVER[call.name]}")
-            return None
-        if call.name == "Identity":
-            return Node("", next(kind for kind in group_types() if kind.transparent)())
-        kind, signature = keras_types().get(call.name, (None, ""))
-        if kind is None:
-            self.notes.add(call.line, f"there is no layer like {call.name} here, so it is left out")
-            return None
-        try:
-            arguments = Arguments(call, signature, _COMMON)
-            layer = kind.from_keras(arguments)
-        except (NotDrawable, ParameterError) as error:
-            self.notes.add(call.line, f"{call.name} is left out: {error}")
-            return None
-        for note in arguments.notes:
-            self.notes.add(call.line, f"{call.name}: {note}")
-        for name in arguments.left_over():
-            if not _is_usual(name, arguments[name]):
-                self.notes.add(call.line, f"{call.name}: {name} is not drawn")
-        return Node("", layer)
-
-    def activation(self, call: Call) -> str:
-        name = call.positional[0] if call.name == "Activation" and call.positional else None
-        if isinstance(name, str):
-            return activation_named(name, lambda text: self.notes.add(call.line, text))
-        if call.name == "Activation":
-            raise NotDrawable("is not known")
-        return keras_activation_of(Arguments(call, KERAS_ACTIVATION_CALLS[call.name], _COMMON))
-
-    def single(self, nest: Nest, shape: Shape | None) -> Layer | None:
-        """The layer that writes just these calls."""
-        calls = [item.call for item in nest.items if isinstance(item, Piece)]
-        if shape is None or len(calls) < 2 or len(calls) < len(nest.items):
-            return None
-        for kind, _ in keras_types().values():
-            for layer in kind.from_keras_row(calls):
-                if _written(layer, shape) == [_normal(call) for call in calls]:
-                    return layer
-        return None
-
-
-def _rescales_pixels(call: Call) -> bool:
-    """Whether this brings pixels from 0 to 255 down to about 1."""
-    scale = call.positional[0] if call.positional else call.keywords.get("scale")
-    return isinstance(scale, float) and any(abs(scale * most - 1) < 1e-3 for most in (255, 127.5, 128, 256))
-
-
-def _is_usual(name: str, value: Any) -> bool:
-    """Whether an argument that no layer has stands at what Keras does without it."""
-    if name == "trainable":
-        return value is True
-    if name == "data_format":
-        return value in (None, "channels_last")
-    return value is None or (name == "bias_initializer" and value == "zeros")
-
-
-def _normal(call: Call) -> tuple[str, dict[str, Any]]:
-    """A call in a form that can be compared: each argument under its name, pairs as pairs."""
-    if call.name in keras_types():
-        values = Arguments(call, keras_types()[call.name][1], _COMMON).values()
-    else:
-        values = {str(index): value for index, value in enumerate(call.positional)} | dict(call.keywords)
-    return call.name, {name: _plain(value) for name, value in values.items()}
-
-
-def _plain(value: Any) -> Any:
-    return _normal(value) if isinstance(value, Call) else value
-
-
-def _written(layer: Layer, shape: Shape) -> list[tuple[str, dict[str, Any]]]:
-    reader = _Reader(Notes())
-    try:
-        lines = layer.keras(shape)
-    except (IndexError, ValueError):
-        return []
-    calls = [reader.evaluate(ast.parse(line, mode="eval").body, reader.module) for line in lines]
-    return [_normal(call) for call in calls if isinstance(call, Call)]
-
-
-@cache
-def keras_types() -> Mapping[str, tuple[type[Layer], str]]:
-    """Name of a Keras layer -> the type that reads it, and its signature."""
-    found: dict[str, tuple[type[Layer], str]] = {}
-    for kind in layer_types().values():
-        if kind in group_types():
-            continue
-        own = ", ".join(f"{each.name}={each.default!r}" for each in parameters(kind))
-        for name, signature in (kind.keras_calls or {kind.type_name(): own}).items():
-            found[name] = kind, signature
-    return found
 
 
 def _named(items: Items, name: str, line: int) -> Nest | Join:
@@ -525,30 +409,3 @@ def _constants_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> boo
         and not (value is before[name] or same(value, before[name]))
         for name, value in now.items()
     )
-
-
-def _first_uses(body: Sequence[ast.stmt]) -> dict[str, bool]:
-    """For each name in the statements, whether it is read before it is set."""
-    found: dict[str, bool] = {}
-
-    def visit(node: ast.AST) -> None:
-        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
-            if isinstance(node, ast.AugAssign):
-                for name in ast.walk(node.target):
-                    if isinstance(name, ast.Name):
-                        found.setdefault(name.id, True)
-            if node.value is not None:
-                visit(node.value)
-        if isinstance(node, ast.Name):
-            found.setdefault(node.id, isinstance(node.ctx, ast.Load))
-        for child in ast.iter_child_nodes(node):
-            visit(child)
-
-    for statement in body:
-        visit(statement)
-    return found
-
-
-def _stored(body: Sequence[ast.stmt]) -> set[str]:
-    nodes = (node for statement in body for node in ast.walk(statement))
-    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}

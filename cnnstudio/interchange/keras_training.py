@@ -60,7 +60,7 @@ def _optimizer(value: Any, line: int, notes: Notes) -> dict[str, Any]:
         notes.add(line, f"there is no optimizer {call.name} here; there are Adam, AdamW, RMSprop and SGD")
         return {}
     name, signature = _OPTIMIZERS[keras_name]
-    if name not in (keras_name, ""):
+    if name != keras_name:
         notes.add(line, f"there is no optimizer {call.name} here: Adam, which comes nearest, is taken")
     # Older Keras says lr.
     keywords = {"learning_rate" if key == "lr" else key: given for key, given in call.keywords.items()}

@@ -40,6 +40,7 @@ def write_module(
     classes: Sequence[str] = (),
     mean: Sequence[float] = (),
     std: Sequence[float] = (),
+    analysis: Analysis | None = None,
 ) -> str:
     """A Python file with the network as a class, whose state dict has the names of CNN Studio's own weights.
 
@@ -47,7 +48,7 @@ def write_module(
     `std` are the normalisation of each channel, for pixels from 0 to 1. Raises CodeError for a network with
     problems.
     """
-    whole = chain(network, require_whole(network), logits=True)
+    whole = chain(network, require_whole(network, analysis), logits=True)
     helpers = helper_sources(whole.steps, lambda layer: layer.pytorch_helpers())
     name = class_name or class_name_of(network.name)
     frame = PyTorchFile(
@@ -68,8 +69,9 @@ def write_module(
 
 def file_code(network: Network, analysis: Analysis | None = None) -> list[CodeLine]:
     """The lines of `write_module`, each with the id of its node. Raises CodeError as that does."""
-    steps = chain(network, require_whole(network, analysis), logits=True).steps
-    return located(write_module(network), list(_Writer(named=True).steps(steps, 0)))
+    analysis = require_whole(network, analysis)
+    steps = chain(network, analysis, logits=True).steps
+    return located(write_module(network, analysis=analysis), list(_Writer(named=True).steps(steps, 0)))
 
 
 class _Writer:

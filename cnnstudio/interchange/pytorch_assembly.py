@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -14,7 +13,7 @@ from cnnstudio.interchange import graph
 from cnnstudio.interchange.assembly import Assembler, drawn, group_types, output_of
 from cnnstudio.interchange.graph import Items, Piece
 from cnnstudio.interchange.input_shapes import DEFAULT_INPUT, flat_input, picture
-from cnnstudio.interchange.interpreter import Interpreter
+from cnnstudio.interchange.layer_calls import layer_call
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.activations import pytorch_activation_of
 from cnnstudio.layers.base import Layer, ParameterError, Shape, ShapeError, UserError
@@ -247,26 +246,10 @@ def _written(layer: Layer, shape: Shape) -> list[Call]:
             if error.assumed is None:
                 continue
         try:
-            return [_parsed(code) for _, code in layer.pytorch(each)]
+            return [layer_call(code) for _, code in layer.pytorch(each)]
         except (UserError, IndexError, ValueError):
             continue
     return []
-
-
-@lru_cache(maxsize=4096)
-def _parsed(code: str) -> Call:
-    value = _Expressions(Notes()).evaluate_text(code)
-    return value if isinstance(value, Call) else Call("")
-
-
-class _Expressions(Interpreter):
-    """Reads the expressions that layers write."""
-
-    def evaluate_text(self, code: str) -> Any:
-        return self.evaluate(ast.parse(code, mode="eval").body, self.module)
-
-    def on_name(self, name: str) -> Any:
-        return Name("torch.nn" if name == "nn" else f"torch.nn.{name}")
 
 
 def _alike(written: Sequence[Call], calls: Sequence[Call]) -> bool:

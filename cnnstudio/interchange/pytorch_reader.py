@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cnnstudio.design.network import UNTITLED, Network, Node, clean_name
+from cnnstudio.design.network import UNTITLED, Network, clean_name, with_ending
 from cnnstudio.interchange import graph
 from cnnstudio.interchange.assembly import group_types, require_few, with_ids
 from cnnstudio.interchange.chain import CodeError
@@ -25,6 +25,7 @@ from cnnstudio.interchange.pytorch_assembly import (
 from cnnstudio.interchange.pytorch_file import NO_SOFTMAX
 from cnnstudio.interchange.pytorch_training import trained
 from cnnstudio.interchange.source import Imported, Notes, comments, parse
+from cnnstudio.interchange.syntax import needs_arguments
 from cnnstudio.interchange.values import Bound, Copies, Function, Instance
 from cnnstudio.layers.code import Arguments, Call, Name, NotDrawable, Unknown
 
@@ -57,31 +58,15 @@ def read_pytorch(text: str) -> Imported:
     said = said_by_names(reader.module.names) or next(iter(reader.hints), None) or said_by_comments(remarks)
     shape = fitting_input(found.items, said, found.line, reader.notes)
     title = written_title(ast.get_docstring(tree))
-    nodes, _ = PyTorchAssembler(reader.notes, own=title is not None).row(found.items, shape)
-    if any(remark == NO_SOFTMAX for _, remark in remarks):
-        nodes = _with_softmax(nodes)
-    if not nodes:
+    row, _ = PyTorchAssembler(reader.notes, own=title is not None).row(found.items, shape)
+    if not row:
         raise CodeError("none of its layers can be drawn")
+    nodes = with_ids(row)
+    if any(remark == NO_SOFTMAX for _, remark in remarks):
+        # The written code leaves it to the loss.
+        nodes = with_ending(nodes, lambda layer: layer.taking({"activation": "softmax"}))
     name = title or clean_name(found.name) or UNTITLED
-    return Imported(
-        Network(shape, with_ids(nodes), name), trained(reader.training), reader.notes.all(), "pytorch"
-    )
-
-
-def _with_softmax(nodes: list[Node]) -> list[Node]:
-    """The nodes with the softmax at their end that the written code leaves to the loss."""
-    import dataclasses
-
-    for index in reversed(range(len(nodes))):
-        node = nodes[index]
-        if node.is_transparent and not node.children:
-            continue
-        if node.is_transparent:
-            node = dataclasses.replace(node, children=tuple(_with_softmax(list(node.children))))
-        else:
-            node = dataclasses.replace(node, layer=node.layer.taking({"activation": "softmax"}))
-        return [*nodes[:index], node, *nodes[index + 1 :]]
-    return nodes
+    return Imported(Network(shape, nodes, name), trained(reader.training), reader.notes.all(), "pytorch")
 
 
 @dataclass(frozen=True)
@@ -134,7 +119,7 @@ class _Reader(Interpreter):
         defined = [node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
         for needed in (False, True):
             for node in defined:
-                if _needs_arguments(node) == needed:
+                if needs_arguments(node) == needed:
                     self.call(self.module.names.get(node.name), [], {}, node.lineno, False)
             if self._modules:
                 return
@@ -401,14 +386,6 @@ class _Reader(Interpreter):
                 self._inside.update(map(id, (*parts, *call.positional, *call.keywords.values())))
                 return Grouped(layer, tuple(self._row(body) for body in parts), call.line)
         return None
-
-
-def _needs_arguments(node: ast.ClassDef | ast.FunctionDef) -> bool:
-    """Whether a function, or the __init__ of a class, has arguments without a default."""
-    if isinstance(node, ast.ClassDef):
-        makers = [each for each in node.body if isinstance(each, ast.FunctionDef) and each.name == "__init__"]
-        return any(len(maker.args.args) - 1 > len(maker.args.defaults) for maker in makers)
-    return len(node.args.args) > len(node.args.defaults)
 
 
 def _copied(part: Any) -> tuple[Any, int]:

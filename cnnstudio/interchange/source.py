@@ -8,18 +8,24 @@ import re
 import textwrap
 import tokenize
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
-from cnnstudio.design.network import Network
+from cnnstudio.design.edits import renamed
+from cnnstudio.design.network import UNTITLED, Network
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.layers.params import shorten
 
 MAXIMUM_CHARACTERS = 1_000_000
 MAXIMUM_NOTES = 100
 _LONGEST_NOTE = 240
+_TOO_LONG = f"the code is longer than {MAXIMUM_CHARACTERS:,} characters, so it is no listing of a network"
 
 Language = Literal["keras", "pytorch"]
+LANGUAGES: Mapping[Language, str] = MappingProxyType({"keras": "Keras", "pytorch": "PyTorch"})
+"""As people write them."""
 
 
 @dataclass(frozen=True, order=True)
@@ -39,6 +45,12 @@ class Imported:
     notes: tuple[Note, ...]
     language: Language
 
+    def named(self, name: str) -> Imported:
+        """The same with the network called so, where the code has no name for it."""
+        if self.network.name != UNTITLED:
+            return self
+        return replace(self, network=renamed(self.network, name))
+
 
 @dataclass
 class Notes:
@@ -54,12 +66,25 @@ class Notes:
         return tuple(sorted(self._found))
 
 
+def read_text(path: Path) -> str:
+    """The text of a file of code. Raises CodeError."""
+    try:
+        if not path.is_file():
+            raise CodeError(f"{path.name}: this is no file with code in it")
+        # A character takes at most four bytes.
+        if path.stat().st_size > 4 * MAXIMUM_CHARACTERS:
+            raise CodeError(f"{path.name}: {_TOO_LONG}")
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise CodeError(f"{path.name}: this is not UTF-8 text, so it is no Python code") from None
+    except OSError as error:
+        raise CodeError(f"{path.name}: the file cannot be read ({error.strerror})") from None
+
+
 def parse(text: str) -> ast.Module:
     """The syntax tree of a program. Raises CodeError for what is none, with the line."""
     if len(text) > MAXIMUM_CHARACTERS:
-        raise CodeError(
-            f"the code is longer than {MAXIMUM_CHARACTERS:,} characters, so it is no listing of a network"
-        )
+        raise CodeError(_TOO_LONG)
     if not text.strip():
         raise CodeError("there is no code in it")
     try:

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from cnnstudio.interchange import folding
+from cnnstudio.interchange.chain import CodeError
+from cnnstudio.layers.code import Unknown
+
+NOTHING = Unknown()
+"""What is not known, and of which the code says nothing either."""
+TOO_MUCH = "the code does too much to be followed: a listing of a network is needed, with short loops"
 
 
 @dataclass
@@ -96,3 +104,30 @@ class Copies:
 
     value: Any
     count: int
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What a `return` gives."""
+
+    value: Any
+
+
+def is_known(value: Any) -> bool:
+    return not isinstance(value, Unknown)
+
+
+def truth(value: Any) -> bool:
+    """Whether a value that is known counts as true; layers and objects do."""
+    return bool(value) if folding.is_constant(value) or isinstance(value, dict) else True
+
+
+def expanded(values: Iterable[Any]) -> Iterator[Any]:
+    """The values with `Copies` written out; no list of layers is longer than a design may be."""
+    for value in values:
+        if isinstance(value, Copies):
+            if value.count > folding.LONGEST:
+                raise CodeError(TOO_MUCH)
+            yield from [value.value] * value.count
+        else:
+            yield value

@@ -7,32 +7,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar, Self
 
-from cnnstudio.layers.base import Family, Layer, Pieces, Role, Shape
-from cnnstudio.layers.code import Arguments, Call, NotDrawable, Signatures
-from cnnstudio.layers.normalizations import (
-    center_flag,
-    freeze_parts,
-    frozen_code,
-    frozen_names,
-    keras_parts,
-    parts_summary,
-    scale_flag,
-    thawed_parts,
-    unfrozen,
-)
+from cnnstudio.layers.base import Pieces, Shape
+from cnnstudio.layers.code import Call, NotDrawable, Signatures
+from cnnstudio.layers.normalizations import Normalization, center_flag, epsilon_number, scale_flag
 from cnnstudio.layers.params import number
-from cnnstudio.layers.weights import FROZEN_HELPER
 
 
 @dataclass(frozen=True)
-class BatchNormalization(Layer):
+class BatchNormalization(Normalization):
     """Per channel: (value - mean) / sqrt(variance + epsilon) * gamma + beta (Ioffe and Szegedy 2015).
 
     `momentum` is Keras's: the share of the old running mean that each step keeps, 1 - torch's.
     """
 
-    family: ClassVar[Family] = Family.ACTIVATION
-    role: ClassVar[Role] = Role.NORMALISES
     cancels_bias: ClassVar[bool] = True
     description: ClassVar[str] = (
         "Gives each feature map mean 0 and spread 1 over the batch, then rescales it."
@@ -41,7 +28,7 @@ class BatchNormalization(Layer):
     order: ClassVar[int] = 1
 
     momentum: float = number(0.9, minimum=0.0, maximum=0.9999, help="how slowly the running mean follows")
-    epsilon: float = number(0.001, minimum=1e-12, maximum=1.0, help="keeps the division away from zero")
+    epsilon: float = epsilon_number()
     center: bool = center_flag()
     scale: bool = scale_flag()
 
@@ -58,10 +45,7 @@ class BatchNormalization(Layer):
     }
 
     def summary(self) -> str:
-        return f"momentum {self.momentum:g}" + parts_summary(self.center, self.scale)
-
-    def parameter_count(self, shape: Shape) -> int:
-        return (self.center + self.scale) * shape.channels
+        return f"momentum {self.momentum:g}" + self.parts_summary()
 
     def _torch_momentum(self) -> float:
         return _rest(self.momentum)
@@ -70,31 +54,26 @@ class BatchNormalization(Layer):
         from torch import nn
 
         kind = nn.BatchNorm2d if shape.is_picture else nn.BatchNorm1d
-        affine = self.center or self.scale
-        module = kind(shape.channels, eps=self.epsilon, momentum=self._torch_momentum(), affine=affine)
-        return [("", freeze_parts(module, self.center, self.scale))]
+        momentum = self._torch_momentum()
+        module = kind(shape.channels, eps=self.epsilon, momentum=momentum, affine=self.is_affine)
+        return [("", self.freeze(module))]
 
     def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
         kind = "BatchNorm2d" if shape.is_picture else "BatchNorm1d"
-        affine = "" if self.center or self.scale else ", affine=False"
+        affine = "" if self.is_affine else ", affine=False"
         arguments = f"{shape.channels}, eps={self.epsilon!r}, momentum={self._torch_momentum()!r}{affine}"
-        return [("", frozen_code(f"nn.{kind}({arguments})", self.center, self.scale))]
-
-    def pytorch_helpers(self) -> tuple[str, ...]:
-        return (FROZEN_HELPER,) if frozen_names(self.center, self.scale) else ()
+        return [("", self.frozen_code(f"nn.{kind}({arguments})"))]
 
     def keras(self, shape: Shape) -> list[str]:
-        parts = keras_parts(self.center, self.scale)
+        parts = self.keras_parts()
         return [f"layers.BatchNormalization(momentum={self.momentum!r}, epsilon={self.epsilon!r}{parts})"]
 
     @classmethod
     def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
-        inner, names = unfrozen(calls[0])
-        call = Arguments(inner, cls.pytorch_calls[inner.name])
+        call, parts = cls.thawed(calls[0])
         momentum = call["momentum"]
         if momentum is None:
             raise NotDrawable("averages over all batches, which no layer here does")
-        parts = thawed_parts(names, call["affine"])
         yield cls(momentum=_rest(momentum), epsilon=call["eps"], **parts)
 
 

@@ -15,6 +15,13 @@ from cnnstudio.layers.params import choice, flag, integer, pair
 from cnnstudio.layers.shape import times
 from cnnstudio.layers.weights import initializer_choice, l2_number
 
+_KERAS_CONVOLUTION = (
+    "filters, kernel_size, strides=(1, 1), padding='valid', data_format=None, dilation_rate=(1, 1), "
+    "groups=1, activation=None, use_bias=True, kernel_initializer='auto', bias_initializer='zeros', "
+    "kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None, "
+    "kernel_constraint=None, bias_constraint=None"
+)
+
 
 @dataclass(frozen=True)
 class Conv2D(Convolution):
@@ -39,34 +46,24 @@ class Conv2D(Convolution):
     kernel_l2: float = l2_number()
 
     keras_calls: ClassVar[Signatures] = {
-        "Conv2D": (
-            "filters, kernel_size, strides=(1, 1), padding='valid', data_format=None, dilation_rate=(1, "
-            "1), groups=1, activation=None, use_bias=True, kernel_initializer='auto', "
-            "bias_initializer='zeros', kernel_regularizer=None, bias_regularizer=None, "
-            "activity_regularizer=None, kernel_constraint=None, bias_constraint=None"
-        ),
-        "Convolution2D": (
-            "filters, kernel_size, strides=(1, 1), padding='valid', data_format=None, dilation_rate=(1, "
-            "1), groups=1, activation=None, use_bias=True, kernel_initializer='auto', "
-            "bias_initializer='zeros', kernel_regularizer=None, bias_regularizer=None, "
-            "activity_regularizer=None, kernel_constraint=None, bias_constraint=None"
-        ),
+        "Conv2D": _KERAS_CONVOLUTION,
+        "Convolution2D": _KERAS_CONVOLUTION,
     }
 
     def summary(self) -> str:
         return self.summary_of(f"{self.filters} filters {times(self.kernel_size)}")
 
     def output_shape(self, shape: Shape) -> Shape:
-        size = self.output_size(shape)
+        output = super().output_shape(shape)
         if shape.channels % self.groups or self.filters % self.groups:
             raise ShapeError(
                 f"cannot split {shape.channels} channels{{source}} and {self.filters} filters into "
                 f"{self.groups} groups of the same size",
                 self._fitting_groups(shape.channels),
-                assumed=Shape.of(self.filters, *size),
+                assumed=output,
                 why="Each group gets its own share of the channels and makes its own share of the filters.",
             )
-        return Shape.of(self.filters, *size)
+        return output
 
     def _fitting_groups(self, channels: int) -> list[SetParameters]:
         """The nearest number that divides channels and filters, and 1, which always does."""
@@ -76,15 +73,11 @@ class Conv2D(Convolution):
         chosen = dict.fromkeys((nearest, 1))
         return [SetParameters({"groups": number}, f"set groups to {number}") for number in chosen]
 
-    def parameter_count(self, shape: Shape) -> int:
-        return self._weights(shape) + (self.filters if self.use_bias else 0)
+    def feature_maps(self, shape: Shape) -> int:
+        return self.filters
 
-    def _weights(self, shape: Shape) -> int:
+    def kernel_weights(self, shape: Shape) -> int:
         return self.filters * (shape.channels // self.groups) * self.kernel_size[0] * self.kernel_size[1]
-
-    def macs(self, shape: Shape) -> int:
-        output = self.output_shape(shape)
-        return self._weights(shape) * output.height * output.width
 
     def build(self, shape: Shape) -> Pieces:
         return [

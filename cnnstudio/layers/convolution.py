@@ -68,6 +68,24 @@ class Convolution(Layer):
             dilation=self.dilation_rate,
         )
 
+    def output_shape(self, shape: Shape) -> Shape:
+        return Shape.of(self.feature_maps(shape), *self.output_size(shape))
+
+    def feature_maps(self, shape: Shape) -> int:
+        """How many come out."""
+        raise NotImplementedError
+
+    def kernel_weights(self, shape: Shape) -> int:
+        """Trained numbers without the bias; each is used once at each place of the output."""
+        raise NotImplementedError
+
+    def parameter_count(self, shape: Shape) -> int:
+        return self.kernel_weights(shape) + (self.feature_maps(shape) if self.use_bias else 0)
+
+    def macs(self, shape: Shape) -> int:
+        output = self.output_shape(shape)
+        return self.kernel_weights(shape) * output.height * output.width
+
     def window(self, shape: Shape) -> Window:
         (top, _), (left, _) = self._padding(shape, self.strides)
         return Window(self._extent(), self.strides, (-top, -left))

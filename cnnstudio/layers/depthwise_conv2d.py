@@ -50,31 +50,21 @@ class DepthwiseConv2D(Convolution):
         many = self.depth_multiplier > 1
         return self.summary_of(f"{self.depth_multiplier} filters {kernel} a channel" if many else kernel)
 
-    def output_shape(self, shape: Shape) -> Shape:
-        size = self.output_size(shape)
-        return Shape.of(shape.channels * self.depth_multiplier, *size)
+    def feature_maps(self, shape: Shape) -> int:
+        return shape.channels * self.depth_multiplier
 
-    def parameter_count(self, shape: Shape) -> int:
-        return self._weights(shape) + (shape.channels * self.depth_multiplier if self.use_bias else 0)
-
-    def _weights(self, shape: Shape) -> int:
-        return shape.channels * self.depth_multiplier * self.kernel_size[0] * self.kernel_size[1]
-
-    def macs(self, shape: Shape) -> int:
-        output = self.output_shape(shape)
-        return self._weights(shape) * output.height * output.width
+    def kernel_weights(self, shape: Shape) -> int:
+        return self.feature_maps(shape) * self.kernel_size[0] * self.kernel_size[1]
 
     def build(self, shape: Shape) -> Pieces:
-        filters = shape.channels * self.depth_multiplier
         return [
-            *self.build_sliding(shape, filters, shape.channels, self.use_bias),
+            *self.build_sliding(shape, self.feature_maps(shape), shape.channels, self.use_bias),
             *build_activation(self.activation),
         ]
 
     def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
-        filters = shape.channels * self.depth_multiplier
         return [
-            *self.sliding_code(shape, filters, shape.channels, self.use_bias),
+            *self.sliding_code(shape, self.feature_maps(shape), shape.channels, self.use_bias),
             *pytorch_activation(self.activation),
         ]
 

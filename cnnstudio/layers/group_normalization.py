@@ -6,33 +6,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from cnnstudio.layers.base import Family, Layer, Pieces, Remove, Role, SetParameters, Shape, ShapeError
-from cnnstudio.layers.code import Arguments, Call, Signatures
-from cnnstudio.layers.normalizations import (
-    center_flag,
-    freeze_parts,
-    frozen_code,
-    frozen_names,
-    keras_parts,
-    parts_summary,
-    scale_flag,
-    thawed_parts,
-    unfrozen,
-)
-from cnnstudio.layers.params import integer, number
-from cnnstudio.layers.weights import FROZEN_HELPER
+from cnnstudio.layers.base import Pieces, Remove, SetParameters, Shape, ShapeError
+from cnnstudio.layers.code import Call, Signatures
+from cnnstudio.layers.normalizations import Normalization, center_flag, epsilon_number, scale_flag
+from cnnstudio.layers.params import integer
 
 
 @dataclass(frozen=True)
-class GroupNormalization(Layer):
+class GroupNormalization(Normalization):
     """Per picture and group of channels: (value - mean) / sqrt(variance + epsilon) * gamma + beta.
 
     After Wu and He 2018. The receptive field does not count the mean and the variance, which see all of the
     picture.
     """
 
-    family: ClassVar[Family] = Family.ACTIVATION
-    role: ClassVar[Role] = Role.NORMALISES
     description: ClassVar[str] = (
         "Gives groups of feature maps mean 0 and spread 1 within each picture, then rescales."
     )
@@ -40,7 +27,7 @@ class GroupNormalization(Layer):
     order: ClassVar[int] = 3
 
     groups: int = integer(8, maximum=65_536, help="channels are split into so many groups of the same size")
-    epsilon: float = number(0.001, minimum=1e-12, maximum=1.0, help="keeps the division away from zero")
+    epsilon: float = epsilon_number()
     center: bool = center_flag()
     scale: bool = scale_flag()
 
@@ -57,7 +44,7 @@ class GroupNormalization(Layer):
 
     def summary(self) -> str:
         groups = f"{self.groups} groups" if self.groups > 1 else "1 group"
-        return groups + parts_summary(self.center, self.scale)
+        return groups + self.parts_summary()
 
     def output_shape(self, shape: Shape) -> Shape:
         if shape.channels % self.groups:
@@ -86,30 +73,22 @@ class GroupNormalization(Layer):
         nearest = min(fitting, key=lambda groups: (abs(groups - self.groups), groups))
         return SetParameters({"groups": nearest}, f"set groups to {nearest}")
 
-    def parameter_count(self, shape: Shape) -> int:
-        return (self.center + self.scale) * shape.channels
-
     def build(self, shape: Shape) -> Pieces:
         from torch import nn
 
-        affine = self.center or self.scale
-        module = nn.GroupNorm(self.groups, shape.channels, eps=self.epsilon, affine=affine)
-        return [("", freeze_parts(module, self.center, self.scale))]
+        module = nn.GroupNorm(self.groups, shape.channels, eps=self.epsilon, affine=self.is_affine)
+        return [("", self.freeze(module))]
 
     def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
-        affine = "" if self.center or self.scale else ", affine=False"
+        affine = "" if self.is_affine else ", affine=False"
         code = f"nn.GroupNorm({self.groups}, {shape.channels}, eps={self.epsilon!r}{affine})"
-        return [("", frozen_code(code, self.center, self.scale))]
-
-    def pytorch_helpers(self) -> tuple[str, ...]:
-        return (FROZEN_HELPER,) if frozen_names(self.center, self.scale) else ()
+        return [("", self.frozen_code(code))]
 
     def keras(self, shape: Shape) -> list[str]:
-        parts = keras_parts(self.center, self.scale)
+        parts = self.keras_parts()
         return [f"layers.GroupNormalization(groups={self.groups}, epsilon={self.epsilon!r}{parts})"]
 
     @classmethod
     def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
-        inner, names = unfrozen(calls[0])
-        call = Arguments(inner, cls.pytorch_calls[inner.name])
-        yield cls(groups=call["num_groups"], epsilon=call["eps"], **thawed_parts(names, call["affine"]))
+        call, parts = cls.thawed(calls[0])
+        yield cls(groups=call["num_groups"], epsilon=call["eps"], **parts)

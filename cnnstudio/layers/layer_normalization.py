@@ -4,27 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
-from cnnstudio.layers.base import Family, Layer, Pieces, Remove, Role, Shape, ShapeError
-from cnnstudio.layers.code import Arguments, Call, Signatures
-from cnnstudio.layers.normalizations import (
-    center_flag,
-    freeze_parts,
-    frozen_code,
-    frozen_names,
-    keras_parts,
-    parts_summary,
-    scale_flag,
-    thawed_parts,
-    unfrozen,
-)
-from cnnstudio.layers.params import number
-from cnnstudio.layers.weights import FROZEN_HELPER
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
+from cnnstudio.layers.base import Pieces, Remove, Shape, ShapeError
+from cnnstudio.layers.code import Call, Signatures
+from cnnstudio.layers.helpers import helper
+from cnnstudio.layers.normalizations import Normalization, center_flag, epsilon_number, scale_flag
 
 _HELPER = '''
 class LayerNorm2d(nn.LayerNorm):
@@ -36,22 +21,20 @@ class LayerNorm2d(nn.LayerNorm):
 
 
 @dataclass(frozen=True)
-class LayerNormalization(Layer):
+class LayerNormalization(Normalization):
     """Per place of the picture, over the channels: (value - mean) / sqrt(variance + epsilon) * gamma + beta.
 
     After Ba, Kiros and Hinton 2016; over the last axis of (N, H, W, C), as Keras does it and as ConvNeXt
     (Liu et al. 2022) uses it.
     """
 
-    family: ClassVar[Family] = Family.ACTIVATION
-    role: ClassVar[Role] = Role.NORMALISES
     description: ClassVar[str] = (
         "Gives the channels at each place mean 0 and spread 1 among themselves, then rescales."
     )
     advice: ClassVar[str] = "Use it where a picture should be treated alike whatever batch it comes in."
     order: ClassVar[int] = 2
 
-    epsilon: float = number(0.001, minimum=1e-12, maximum=1.0, help="keeps the division away from zero")
+    epsilon: float = epsilon_number()
     center: bool = center_flag()
     scale: bool = scale_flag()
 
@@ -62,13 +45,14 @@ class LayerNormalization(Layer):
             "gamma_regularizer=None, beta_constraint=None, gamma_constraint=None"
         ),
     }
+    pytorch_helper: ClassVar[str] = _HELPER
     pytorch_calls: ClassVar[Signatures] = {
         "LayerNorm": "normalized_shape, eps=1e-05, elementwise_affine=True, bias=True",
         "LayerNorm2d": "normalized_shape, eps=1e-05, elementwise_affine=True, bias=True",
     }
 
     def summary(self) -> str:
-        return "over the channels" + parts_summary(self.center, self.scale)
+        return "over the channels" + self.parts_summary()
 
     def output_shape(self, shape: Shape) -> Shape:
         if shape.channels == 1:
@@ -81,43 +65,23 @@ class LayerNormalization(Layer):
             )
         return shape
 
-    def parameter_count(self, shape: Shape) -> int:
-        return (self.center + self.scale) * shape.channels
-
     def build(self, shape: Shape) -> Pieces:
         from torch import nn
 
-        kind = _layer_norm_2d() if shape.is_picture else nn.LayerNorm
-        affine = self.center or self.scale
-        module = kind(shape.channels, eps=self.epsilon, elementwise_affine=affine)
-        return [("", freeze_parts(module, self.center, self.scale))]
+        kind = helper("LayerNorm2d", _HELPER) if shape.is_picture else nn.LayerNorm
+        module = kind(shape.channels, eps=self.epsilon, elementwise_affine=self.is_affine)
+        return [("", self.freeze(module))]
 
     def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
         kind = "LayerNorm2d" if shape.is_picture else "nn.LayerNorm"
-        affine = "" if self.center or self.scale else ", elementwise_affine=False"
+        affine = "" if self.is_affine else ", elementwise_affine=False"
         code = f"{kind}({shape.channels}, eps={self.epsilon!r}{affine})"
-        return [("", frozen_code(code, self.center, self.scale))]
-
-    def pytorch_helpers(self) -> tuple[str, ...]:
-        return (_HELPER, FROZEN_HELPER) if frozen_names(self.center, self.scale) else (_HELPER,)
+        return [("", self.frozen_code(code))]
 
     def keras(self, shape: Shape) -> list[str]:
-        return [f"layers.LayerNormalization(epsilon={self.epsilon!r}{keras_parts(self.center, self.scale)})"]
+        return [f"layers.LayerNormalization(epsilon={self.epsilon!r}{self.keras_parts()})"]
 
     @classmethod
     def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
-        inner, names = unfrozen(calls[0])
-        call = Arguments(inner, cls.pytorch_calls[inner.name])
-        yield cls(epsilon=call["eps"], **thawed_parts(names, call["elementwise_affine"]))
-
-
-@cache
-def _layer_norm_2d() -> type[nn.LayerNorm]:
-    """The class of `_HELPER`, made on first use: the layers can be imported where torch cannot."""
-    from torch import nn
-
-    class LayerNorm2d(nn.LayerNorm):
-        def forward(self, x: Tensor) -> Tensor:
-            return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-
-    return LayerNorm2d
+        call, parts = cls.thawed(calls[0], affine="elementwise_affine")
+        yield cls(epsilon=call["eps"], **parts)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnnstudio.layers.base import Group, Layer, Mend, SetInside, SetParameters, Shape, ShapeError
 from cnnstudio.layers.code import Arguments, NotDrawable, Signatures
+from cnnstudio.layers.helpers import helper
 from cnnstudio.layers.params import choice
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 _HELPER = '''
 class Parallel(nn.ModuleList):
@@ -87,7 +87,8 @@ class Parallel(Group):
         return self.join(shape, inside).size
 
     def build_group(self, shape: Shape, inside: Sequence[Shape], bodies: Sequence[nn.Module]) -> nn.Module:
-        return _parallel_module()(bodies, self.mode)
+        module: nn.Module = helper("Parallel", _HELPER)(bodies, self.mode)
+        return module
 
     def pytorch_group(self, shape: Shape, inside: Sequence[Shape], body: str) -> str:
         mode = "" if self.mode == "concat" else ', mode="add"'
@@ -118,21 +119,3 @@ class Parallel(Group):
         for name, body in zip(names, bodies, strict=True):
             lines += [*body, f"{name} = x", f"x = {entrance}"]
         return [*lines[:-1], f"x = layers.{function}([{', '.join(names)}])"]
-
-
-@cache
-def _parallel_module() -> type[nn.Module]:
-    """The class of `_HELPER`, made on first use: the layers can be imported where torch cannot."""
-    import torch
-    from torch import nn
-
-    class Parallel(nn.ModuleList):
-        def __init__(self, branches: Sequence[nn.Module], mode: str) -> None:
-            super().__init__(branches)
-            self.mode = mode
-
-        def forward(self, x: Tensor) -> Tensor:
-            outputs: list[Tensor] = [branch(x) for branch in self]
-            return torch.cat(outputs, 1) if self.mode == "concat" else sum(outputs[1:], outputs[0])
-
-    return Parallel

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnnstudio.layers.activations import (
@@ -16,11 +15,12 @@ from cnnstudio.layers.activations import (
 )
 from cnnstudio.layers.base import Group, Layer, Mend, SetInside, SetParameters, Shape, ShapeError
 from cnnstudio.layers.code import Arguments, Call, NotDrawable, Signatures
+from cnnstudio.layers.helpers import helper
 from cnnstudio.layers.params import choice
 from cnnstudio.layers.sliding import as_code
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 _HELPER = '''
 class Residual(nn.Module):
@@ -121,7 +121,9 @@ class Residual(Group):
                 nn.BatchNorm2d(body_shape.channels),
             )
         activation = build_activation(self.activation)
-        return _residual_module()(body, shortcut, activation[0][1] if activation else None)
+        kind = helper("Residual", _HELPER)
+        module: nn.Module = kind(body, shortcut, activation[0][1] if activation else None)
+        return module
 
     def pytorch_group(self, shape: Shape, inside: Sequence[Shape], body: str) -> str:
         (body_shape,) = inside
@@ -178,24 +180,6 @@ class Residual(Group):
             raise NotDrawable("has a shortcut that is no projection")
         name = pytorch_activation_of(activation) if isinstance(activation, Call) else "linear"
         return cls("projection" if shortcut else "identity", name or "linear"), [call["body"]]
-
-
-@cache
-def _residual_module() -> type[nn.Module]:
-    """The class of `_HELPER`, made on first use: the layers can be imported where torch cannot."""
-    from torch import nn
-
-    class Residual(nn.Module):
-        def __init__(self, body: nn.Module, shortcut: nn.Module | None, activation: nn.Module | None) -> None:
-            super().__init__()
-            self.body = body
-            self.shortcut = shortcut or nn.Identity()
-            self.activation = activation or nn.Identity()
-
-        def forward(self, x: Tensor) -> Tensor:
-            return self.activation(self.body(x) + self.shortcut(x))  # type: ignore[no-any-return]  # modules return Any
-
-    return Residual
 
 
 def _stride(size: int, target: int) -> int | None:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
 from cnnstudio.layers.base import Family, Layer, Pieces, Shape
 from cnnstudio.layers.code import Arguments, Call, Signatures
+from cnnstudio.layers.helpers import helper
 from cnnstudio.layers.params import flag, number
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 _HELPER = '''
 class Scale(nn.Module):
@@ -77,7 +74,7 @@ class Scale(Layer):
         return int(self.trainable)
 
     def build(self, shape: Shape) -> Pieces:
-        return [("", _scale_module()(self.factor, self.trainable))]
+        return [("", helper("Scale", _HELPER)(self.factor, self.trainable))]
 
     def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
         return [("", f"Scale({self.factor!r}{', trainable=True' if self.trainable else ''})")]
@@ -99,20 +96,3 @@ class Scale(Layer):
     def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
         call = Arguments(calls[0], cls.pytorch_calls["Scale"])
         return (cls(factor=call["factor"], trainable=call["trainable"]),)
-
-
-@cache
-def _scale_module() -> type[nn.Module]:
-    """The class of `_HELPER`, made on first use: the layers can be imported where torch cannot."""
-    import torch
-    from torch import nn
-
-    class Scale(nn.Module):
-        def __init__(self, factor: float, trainable: bool) -> None:
-            super().__init__()
-            self.factor = nn.Parameter(torch.tensor(factor)) if trainable else factor
-
-        def forward(self, x: Tensor) -> Tensor:
-            return x * self.factor
-
-    return Scale

@@ -55,22 +55,15 @@ class SeparableConv2D(Convolution):
     def summary(self) -> str:
         return self.summary_of(f"{self.filters} filters {times(self.kernel_size)}")
 
-    def output_shape(self, shape: Shape) -> Shape:
-        return Shape.of(self.filters, *self.output_size(shape))
+    def feature_maps(self, shape: Shape) -> int:
+        return self.filters
 
     def _between(self, shape: Shape) -> int:
         """Channels after the depthwise convolution."""
         return shape.channels * self.depth_multiplier
 
-    def parameter_count(self, shape: Shape) -> int:
-        return self._weights(shape) + (self.filters if self.use_bias else 0)
-
-    def _weights(self, shape: Shape) -> int:
+    def kernel_weights(self, shape: Shape) -> int:
         return self._between(shape) * (self.kernel_size[0] * self.kernel_size[1] + self.filters)
-
-    def macs(self, shape: Shape) -> int:
-        output = self.output_shape(shape)
-        return self._weights(shape) * output.height * output.width
 
     def build(self, shape: Shape) -> Pieces:
         from torch import nn

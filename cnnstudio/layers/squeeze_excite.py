@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
 from cnnstudio.layers.activations import (
     activation_choice,
@@ -16,11 +15,9 @@ from cnnstudio.layers.activations import (
 )
 from cnnstudio.layers.base import Family, Layer, Pieces, Shape
 from cnnstudio.layers.code import Arguments, Call, Signatures
+from cnnstudio.layers.helpers import helper
 from cnnstudio.layers.params import integer
 from cnnstudio.layers.sliding import require_picture
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 _HELPER = '''
 class SqueezeExcite(nn.Module):
@@ -115,10 +112,8 @@ class SqueezeExcite(Layer):
 
     def build(self, shape: Shape) -> Pieces:
         activation = build_activation(self.activation)
-        module = _squeeze_excite_module()(
-            shape.channels, self.ratio, activation[0][1] if activation else None
-        )
-        return [("", module)]
+        kind = helper("SqueezeExcite", _HELPER)
+        return [("", kind(shape.channels, self.ratio, activation[0][1] if activation else None))]
 
     def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
         activation = "".join(f", activation={code}" for _, code in pytorch_activation(self.activation))
@@ -133,24 +128,3 @@ class SqueezeExcite(Layer):
         inside = call["activation"]
         activation = pytorch_activation_of(inside) if isinstance(inside, Call) else "linear"
         yield cls(ratio=call["ratio"], activation=activation or "linear")
-
-
-@cache
-def _squeeze_excite_module() -> type[nn.Module]:
-    """The class of `_HELPER`, made on first use: the layers can be imported where torch cannot."""
-    from torch import nn
-
-    class SqueezeExcite(nn.Module):
-        def __init__(self, channels: int, ratio: int, activation: nn.Module | None) -> None:
-            super().__init__()
-            squeezed = max(channels // ratio, 1)
-            self.squeeze = nn.Linear(channels, squeezed)
-            self.activation = activation or nn.Identity()
-            self.excite = nn.Linear(squeezed, channels)
-
-        def forward(self, x: Tensor) -> Tensor:
-            means = x.mean((2, 3))
-            weights = self.excite(self.activation(self.squeeze(means))).sigmoid()
-            return x * weights[:, :, None, None]  # type: ignore[no-any-return]  # modules return Any
-
-    return SqueezeExcite

@@ -1,4 +1,4 @@
-"""How weights begin and what holds them: small functions that stand in the program and in the code it writes.
+"""How weights begin and what holds them: small functions, for the program and for the code that it writes.
 
 Each `…_HELPER` is the source of the function of that name, for a file that stands alone.
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from cnnstudio.layers.code import Arguments, Call, Name
+from cnnstudio.layers.helpers import helper
 from cnnstudio.layers.params import Choice, choice, number
 
 if TYPE_CHECKING:
@@ -108,13 +109,6 @@ class TakesPictures(Protocol):
         """Sets the weights. `batches`, (N, C, H, W), are its inputs for some of the training pictures."""
 
 
-def frozen(layer: nn.Module, *names: str) -> nn.Module:
-    """The layer, with these of its weights left as they are by the training."""
-    for name in names:
-        layer.get_parameter(name).requires_grad_(False)
-    return layer
-
-
 class InitializerChoice(Choice):
     """How weights begin, which code gives as a name, a function or an object."""
 
@@ -145,16 +139,10 @@ def prepared(layer: Weighty, initializer: str, kernel_l2: float) -> Weighty:
     from torch import nn
 
     if initializer == "dirac":
-        assert isinstance(layer, nn.Conv2d), "only convolutions offer it"
-        for weights in layer.weight.detach().chunk(layer.groups):
-            nn.init.dirac_(weights[: weights.shape[1]])
+        layer = helper("dirac", _DIRAC_HELPER)(layer)
     elif initializer != "auto":
-        getattr(nn.init, _FUNCTIONS[initializer])(layer.weight)
-    if initializer != "auto" and layer.bias is not None:
-        nn.init.zeros_(layer.bias)
-    if kernel_l2:
-        layer.kernel_l2 = kernel_l2  # type: ignore[assignment]  # a plain number, to torch's types a tensor or module
-    return layer
+        layer = helper("initialised", _INITIALISED_HELPER)(layer, getattr(nn.init, _FUNCTIONS[initializer]))
+    return helper("penalised", _PENALISED_HELPER)(layer, kernel_l2) if kernel_l2 else layer
 
 
 def prepared_code(code: str, initializer: str, kernel_l2: float) -> str:

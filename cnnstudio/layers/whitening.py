@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
 from cnnstudio.layers.base import Family, Layer, Pieces, SetParameters, Shape, ShapeError, Window
 from cnnstudio.layers.code import Arguments, Call, Signatures
+from cnnstudio.layers.helpers import helper
 from cnnstudio.layers.params import flag, number, pair
 from cnnstudio.layers.shape import times
 from cnnstudio.layers.sliding import as_code, require_picture
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 MAXIMUM_PATCH = 1024
 """Numbers in one patch. Its directions take the third power of that to find, a second for so many."""
@@ -152,7 +149,8 @@ class Whitening(Layer):
         return Window(self.kernel_size)
 
     def build(self, shape: Shape) -> Pieces:
-        return [("", _whitening_module()(shape.channels, self.kernel_size, self.epsilon, self.use_bias))]
+        kind = helper("Whitening", _HELPER)
+        return [("", kind(shape.channels, self.kernel_size, self.epsilon, self.use_bias))]
 
     def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
         bias = "" if self.use_bias else ", bias=False"
@@ -167,31 +165,3 @@ class Whitening(Layer):
     def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
         call = Arguments(calls[0], cls.pytorch_calls["Whitening"])
         yield cls(kernel_size=call["kernel_size"], epsilon=call["epsilon"], use_bias=call["bias"])
-
-
-@cache
-def _whitening_module() -> type[nn.Module]:
-    """The class of `_HELPER`, made on first use: the layers can be imported where torch cannot."""
-    import torch
-    from torch import nn
-
-    class Whitening(nn.Conv2d):
-        def __init__(self, channels: int, size: tuple[int, int], epsilon: float, bias: bool) -> None:
-            super().__init__(channels, 2 * channels * size[0] * size[1], size, bias=bias)
-            self.epsilon = epsilon
-            self.weight.requires_grad_(False)
-            if self.bias is not None:
-                nn.init.zeros_(self.bias)
-
-        @torch.no_grad()
-        def take_pictures(self, batches: Iterable[Tensor]) -> None:
-            total, count = torch.zeros(()), 0
-            for pictures in batches:
-                patches = nn.functional.unfold(pictures, self.kernel_size).mT.flatten(0, 1)
-                total = total + (patches.T @ patches).cpu().double()
-                count += len(patches)
-            spreads, directions = torch.linalg.eigh(total / count)
-            rows = (directions / (spreads.clamp(min=0) + self.epsilon).sqrt()).T.flip(0)
-            self.weight.copy_(torch.cat([rows, -rows]).view_as(self.weight))
-
-    return Whitening

@@ -28,6 +28,20 @@ def test_the_lesson_becomes_a_design_and_a_recipe(tmp_path: Path, capsys: Output
     assert "epochs 10, batch size 32" in printed
 
 
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("model = Sequential([Flatten(), Dense(10)])\n", "my network"),
+        ("model = Sequential([Flatten(), Dense(10)], name='small')\n", "small"),
+    ],
+)
+def test_a_network_without_a_name_is_called_as_its_file(code: str, name: str, tmp_path: Path) -> None:
+    listing, design = tmp_path / "my network.py", tmp_path / "out.cnn.json"
+    listing.write_text(code)
+    assert main(["import", str(listing), "--out", str(design)]) == 0
+    assert read_design(design).name == name
+
+
 def test_json_has_the_layers_the_notes_and_the_problems_with_their_mends(
     tmp_path: Path, capsys: Output
 ) -> None:

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 from cnnstudio.cli.command import DONE, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.commands.summary import summary, summary_text
 from cnnstudio.cli.output import print_json
-from cnnstudio.files import is_folder
+from cnnstudio.files import exists, is_folder
 
 if TYPE_CHECKING:
     from cnnstudio.design.analysis import Analysis
     from cnnstudio.interchange.reading import Imported
-
-_LANGUAGES = {"keras": "Keras", "pytorch": "PyTorch"}
 
 
 class ImportCode(Command):
@@ -61,21 +59,20 @@ class ImportCode(Command):
 
 
 def _read(path: Path) -> Imported:
-    """The design in a file. Raises CodeError or UsageError."""
+    """The design in a file, called as the file where the code has no name for it.
+
+    Raises CodeError or UsageError.
+    """
     from cnnstudio.interchange.reading import CodeError, read_code
-    from cnnstudio.interchange.source import MAXIMUM_CHARACTERS
+    from cnnstudio.interchange.source import read_text
 
     if is_folder(path):
         raise UsageError(f"{path} is a folder, but code is a file that ends in .py")
+    if not exists(path):
+        raise UsageError(f"there is no file “{path}”")
+    text = read_text(path)
     try:
-        with open(path, "rb") as file:
-            # A sign takes up to four bytes; more than this is too long whatever is in it.
-            content = file.read(4 * MAXIMUM_CHARACTERS + 1)
-        return read_code(content.decode("utf-8-sig"))
-    except FileNotFoundError:
-        raise UsageError(f"there is no file “{path}”") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{path.name}: this is not UTF-8 text, so it is no Python code") from None
+        return read_code(text).named(path.stem)
     except CodeError as error:
         raise CodeError(f"{path.name}: {error}") from None
 
@@ -108,10 +105,12 @@ def _content(
 def _text(
     options: argparse.Namespace, imported: Imported, analysis: Analysis, recipe: Mapping[str, Any]
 ) -> str:
+    from cnnstudio.interchange.source import LANGUAGES
+
     lines = [summary_text(analysis)]
     if recipe:
         said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in recipe.items())
         lines += ["", f"Training: {said}"]
     if imported.notes:
         lines += ["", "Notes", *(f"  line {note.line}: {note.text}" for note in imported.notes)]
-    return "\n".join([*lines, "", f"{options.out}: read from {_LANGUAGES[imported.language]} code"])
+    return "\n".join([*lines, "", f"{options.out}: read from {LANGUAGES[imported.language]} code"])

@@ -5,30 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from PySide6.QtCore import QSize, QTimer
-from PySide6.QtGui import (
-    QGuiApplication,
-    QHideEvent,
-    QShowEvent,
-    QTextCharFormat,
-    QTextCursor,
-    QTextFormat,
-)
-from PySide6.QtWidgets import (
-    QFileDialog,
-    QFrame,
-    QHBoxLayout,
-    QPlainTextEdit,
-    QTabBar,
-    QTextEdit,
-    QToolButton,
-    QVBoxLayout,
-)
+from PySide6.QtCore import QSize
+from PySide6.QtGui import QGuiApplication, QTextCharFormat, QTextCursor, QTextFormat
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPlainTextEdit, QTabBar, QTextEdit, QVBoxLayout
 
 from cnnstudio.files import write_atomically
 from cnnstudio.gui.designer.code_colors import CodeColors
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.theme import theme
+from cnnstudio.gui.widgets.lazy_panel import LazyPanel
+from cnnstudio.gui.widgets.quiet_button import QuietButton
 from cnnstudio.interchange import keras, pytorch
 from cnnstudio.interchange.chain import CodeLine, require_whole
 from cnnstudio.interchange.names import class_name
@@ -43,31 +29,28 @@ _NO_FILE = "# No whole program yet. {}."
 _NO_CODE: list[CodeLine] = [(None, "# The code of the layers stands here.")]
 _HIGHEST = 360
 _DELAY = 60
-"""Milliseconds. The code follows when the list stands, so that it never holds up a drop or typing."""
+"""Milliseconds, in which the list stands."""
 
 
-class CodeView(QFrame):
+class CodeView(LazyPanel):
     """The lines of the layers, moved to those of the selected ones; `whole`, the file around them too."""
 
     def __init__(self, project: Project, *, whole: bool = False) -> None:
-        super().__init__()
+        super().__init__("codeFile" if whole else "codeView", delay=_DELAY)
         self._project = project
         self._whole = whole
         self._owners: list[str | None] = []
         self._tabs = QTabBar()
         self._text = QPlainTextEdit()
-        self._copy = QToolButton()
-        self._save = QToolButton()
-        self._later = QTimer(self)
+        of_what = "the whole program" if whole else "all layers"
+        self._copy = QuietButton("copyCode", "Copy", f"Copy the code of {of_what}")
+        self._save = QuietButton("saveCode", "Save…", "Save the whole program as a Python file")
         self._compose()
-        self._later.setSingleShot(True)
-        self._later.setInterval(_DELAY)
-        self._later.timeout.connect(self._show_code)
-        self._tabs.currentChanged.connect(self._show_code)
+        self._tabs.currentChanged.connect(lambda _: self.refresh())
         self._copy.clicked.connect(self._on_copy)
         self._save.clicked.connect(self._on_save)
         for signal in (project.network_changed, project.selection_changed, theme().changed):
-            signal.connect(self._show_code_later)
+            signal.connect(self.refresh_later)
 
     def sizeHint(self) -> QSize:
         return QSize(320, 400 if self._whole else 110)
@@ -82,8 +65,8 @@ class CodeView(QFrame):
         return [line for line, owner in zip(lines, self._owners, strict=False) if owner in self._lit()]
 
     def _compose(self) -> None:
-        self.setProperty("role", "panel" if self._whole else "code")
-        self.setObjectName("codeFile" if self._whole else "codeView")
+        if not self._whole:
+            self.setProperty("role", "code")
         for name in _WRITERS:
             self._tabs.addTab(name)
         self._tabs.setFont(theme().font("help"))
@@ -96,19 +79,10 @@ class CodeView(QFrame):
         self._text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self._text.setTabChangesFocus(True)
         self._text.setAccessibleName("Code of the network")
-        of_what = "the whole program" if self._whole else "all layers"
         head = QHBoxLayout()
         head.addWidget(self._tabs, 1)
-        for button, name, text, words in (
-            (self._copy, "copyCode", "Copy", f"Copy the code of {of_what}"),
-            (self._save, "saveCode", "Save…", "Save the whole program as a Python file"),
-        ):
-            button.setText(text)
-            button.setObjectName(name)
-            button.setProperty("role", "quiet")
-            button.setToolTip(words)
-            button.setAccessibleName(words)
-            head.addWidget(button)
+        head.addWidget(self._copy)
+        head.addWidget(self._save)
         if not self._whole:
             self._save.hide()
         column = QVBoxLayout(self)
@@ -122,19 +96,7 @@ class CodeView(QFrame):
         else:
             self.setMaximumHeight(_HIGHEST)
 
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self._show_code_later()
-
-    def hideEvent(self, event: QHideEvent) -> None:
-        super().hideEvent(event)
-        self._later.stop()
-
-    def _show_code_later(self, *_: object) -> None:
-        if self.isVisible():
-            self._later.start()
-
-    def _show_code(self, *_: object) -> None:
+    def refresh(self) -> None:
         """Writes the code anew, and lights and shows what belongs to the selection."""
         self._later.stop()
         lines = self._lines()
@@ -190,7 +152,7 @@ class CodeView(QFrame):
         self._text.centerCursor()
 
     def _on_copy(self) -> None:
-        self._show_code()
+        self.refresh()
         QGuiApplication.clipboard().setText(self._text.toPlainText())
 
     def _on_save(self) -> None:
@@ -198,7 +160,7 @@ class CodeView(QFrame):
         project = self._project
         if not project.attempt(lambda: _require_whole(project)):
             return
-        self._show_code()
+        self.refresh()
         stem = f"{class_name(project.network.name)}_{self._language}".lower()
         name, _ = QFileDialog.getSaveFileName(self, "Save the program", f"{stem}.py", "Python (*.py)")
         if name:

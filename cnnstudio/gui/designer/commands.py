@@ -13,14 +13,12 @@ from PySide6.QtCore import QByteArray, QMimeData
 
 from cnnstudio.design import edits
 from cnnstudio.design.file import layers_from_text, layers_to_text
-from cnnstudio.design.network import IdMaker, Network, Node, Place
+from cnnstudio.design.network import IdMaker, Network, Node, Place, clean_name
 from cnnstudio.gui.project import Project, Question
 from cnnstudio.layers.base import Group, Layer, Shape
-from cnnstudio.layers.params import shorten
 from cnnstudio.words import plural
 
 MIME = "application/x-cnnstudio-layers+json"
-LONGEST_NAME = 100
 MANY = 1_000
 """More layers than these come in only after a question."""
 
@@ -208,16 +206,15 @@ def toggle_enabled(project: Project) -> None:
 def rename(project: Project, node_id: str, name: str) -> None:
     """Another name for a layer; an empty one gives it its type's name back."""
     node = project.network.node(node_id)
-    text = shorten(name, LONGEST_NAME)
-    new = None if text in ("", node.layer.type_name()) else text
-    project.edit(f"rename {node.title}", edits.replace(project.network, node_id, name=new))
+    new = clean_name(name)
+    network = edits.replace(project.network, node_id, name=None if new == node.layer.type_name() else new)
+    project.edit(f"rename {node.title}", network)
 
 
 def rename_design(project: Project, name: str) -> None:
     """Another name for the design; an empty one changes nothing."""
-    text = shorten(name, LONGEST_NAME)
-    if text:
-        project.edit("rename design", edits.renamed(project.network, text))
+    if clean_name(name) is not None:
+        project.edit("rename design", edits.renamed(project.network, name))
 
 
 def wrap(project: Project, kind: type[Group]) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QRectF, QSize, Qt, QTimer
-from PySide6.QtGui import QHideEvent, QImage, QImageWriter, QPainter, QShowEvent
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QRectF, QSize, Qt
+from PySide6.QtGui import QImage, QImageWriter, QPainter
 from PySide6.QtSvg import QSvgRenderer
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from cnnstudio.colors import Scheme, palette
 from cnnstudio.design.analysis import Analysis
@@ -17,10 +17,12 @@ from cnnstudio.gui.designer.drawing_canvas import DrawingCanvas
 from cnnstudio.gui.documents import file_stem
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.theme import theme
-from cnnstudio.gui.widgets.labels import ElidedLabel, Panel
+from cnnstudio.gui.widgets.labels import ElidedLabel
+from cnnstudio.gui.widgets.lazy_panel import LazyPanel
+from cnnstudio.gui.widgets.quiet_button import QuietButton
 
 _DELAY = 80
-"""Milliseconds. The drawing follows when the list stands, so that it never holds up a drop or typing."""
+"""Milliseconds, in which the list stands."""
 
 _HINT = "Click a layer to select it, drag to move, Ctrl + wheel or + and − to zoom."
 _PIXELS = 3.0
@@ -34,24 +36,20 @@ _FILTERS: dict[str, tuple[str, Scheme]] = {
 }
 
 
-class DrawingView(Panel):
+class DrawingView(LazyPanel):
     """Draws the project's network while it can be seen."""
 
     def __init__(self, project: Project) -> None:
-        super().__init__("drawingView")
+        super().__init__("drawingView", delay=_DELAY)
         self._project = project
         self._shown: Analysis | None = None
         self.canvas = DrawingCanvas()
         self._words = ElidedLabel(_HINT, "help", "secondary")
-        self._later = QTimer(self)
-        self._later.setSingleShot(True)
-        self._later.setInterval(_DELAY)
-        self._later.timeout.connect(self._show)
         self._compose()
         self.setFocusProxy(self.canvas)
         self.canvas.chosen.connect(self._on_chosen)
-        project.analysis_changed.connect(self._show_later)
-        project.selection_changed.connect(self._show_later)
+        project.analysis_changed.connect(self.refresh_later)
+        project.selection_changed.connect(self.refresh_later)
 
     def sizeHint(self) -> QSize:
         return QSize(800, 260)
@@ -69,12 +67,7 @@ class DrawingView(Panel):
             ("zoomFit", "Fit", "Fit to the room that there is", self.canvas.fit),
             ("saveDrawing", "Save…", "Save the drawing as SVG or PNG", self._on_save),
         ):
-            button = QToolButton()
-            button.setObjectName(name)
-            button.setText(text)
-            button.setToolTip(words)
-            button.setAccessibleName(words)
-            button.setProperty("role", "quiet")
+            button = QuietButton(name, text, words)
             button.clicked.connect(lambda _checked=False, slot=slot: slot())
             head.addWidget(button)
         column = QVBoxLayout(self)
@@ -83,19 +76,7 @@ class DrawingView(Panel):
         column.addLayout(head)
         column.addWidget(self.canvas, 1)
 
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self._show_later()
-
-    def hideEvent(self, event: QHideEvent) -> None:
-        super().hideEvent(event)
-        self._later.stop()
-
-    def _show_later(self, *_: object) -> None:
-        if self.isVisible():
-            self._later.start()
-
-    def _show(self) -> None:
+    def refresh(self) -> None:
         project = self._project
         if self._shown is not project.analysis:
             self._shown = project.analysis

@@ -13,7 +13,6 @@ from cnnstudio.gui.designer.layer_model import LayerModel
 from cnnstudio.gui.designer.row_painter import INDENT, STRIPE_LEFT
 from cnnstudio.gui.theme import theme
 from cnnstudio.gui.widgets.face import Face
-from cnnstudio.layers.base import Group
 
 _DOT = 3.5
 
@@ -98,8 +97,7 @@ def words_for(network: Network, place: Place) -> str:
     if place.parent is None:
         return ""
     group = network.node(place.parent)
-    is_parallel = isinstance(group.layer, Group) and group.layer.branches
-    return f"branch {place.index + 1} of {group.title}" if is_parallel else f"in {group.title}"
+    return f"branch {place.index + 1} of {group.title}" if group.has_branches else f"in {group.title}"
 
 
 def paint_target(painter: QPainter, target: DropTarget, width: int, words: str) -> None:

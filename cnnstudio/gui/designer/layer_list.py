@@ -9,6 +9,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from cnnstudio.design.memory import batch_memory
+from cnnstudio.design.network import LONGEST_NAME
 from cnnstudio.gui.designer import commands
 from cnnstudio.gui.designer.actions import actions
 from cnnstudio.gui.designer.advice_button import AdviceButton
@@ -100,7 +101,7 @@ class _NameField(QLineEdit):
         self.setFont(theme().font("title"))
         self.setAccessibleName("Name of the design")
         self.setToolTip("Click to rename the design")
-        self.setMaxLength(commands.LONGEST_NAME)
+        self.setMaxLength(LONGEST_NAME)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.textChanged.connect(self._fit)
         self.editingFinished.connect(self._on_editing_finished)

@@ -8,7 +8,7 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QEnterEvent, QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QPushButton, QWidget
 
-from cnnstudio.gui.designer.mending import mend, mends_of
+from cnnstudio.gui.designer.mending import mend
 from cnnstudio.gui.designer.previews import mend_preview, present_preview
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.widgets.flow import FlowLayout
@@ -96,7 +96,7 @@ class MendButtons(QWidget):
 
     def show_mends(self, finding: Finding) -> None:
         """A button for each mend; the first one has the name by which automated use finds it."""
-        mends = mends_of(finding)
+        mends = finding.mends
         while len(self.buttons) < len(mends):
             self._add()
         for button, chosen in zip(self.buttons, mends, strict=False):

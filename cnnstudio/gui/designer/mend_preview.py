@@ -28,7 +28,7 @@ from cnnstudio.design.analysis import Problem
 from cnnstudio.design.fixes import Preview, preview
 from cnnstudio.gui.designer.advice_desk import advice_desk
 from cnnstudio.gui.designer.mend_words import amounts, effect, sentence, shape_rows
-from cnnstudio.gui.designer.mending import mend, mends_of
+from cnnstudio.gui.designer.mending import mend
 from cnnstudio.gui.designer.previews import NAME
 from cnnstudio.gui.designer.shape_table import ShapeRow, ShapeTable
 from cnnstudio.gui.project import Project
@@ -134,8 +134,7 @@ class MendPreview(Overlay):
 
     def open(self, finding: Finding, widget: QWidget, rect: QRect) -> None:
         """Shows the best mend and takes the focus, to choose and to do one; gives it back at the end."""
-        mends = mends_of(finding)
-        if self._fill(finding, mends[0] if mends else None):
+        if self._fill(finding, finding.mend):
             self._foot.show()
             self._hint.show()
             self.show_at(widget, rect)
@@ -207,8 +206,8 @@ class MendPreview(Overlay):
 
     def _show_words(self, finding: Finding) -> None:
         is_advice = not isinstance(finding, Problem)
-        number = len(mends_of(finding))
-        ways = f"{number} ways to mend it" if number > 1 else mends_of(finding)[0].label if number else ""
+        number = len(finding.mends)
+        ways = f"{number} ways to mend it" if number > 1 else finding.mend.label if finding.mend else ""
         self._title.setText(f"{finding.message}." if is_advice else ways)
         self._reason.setText(finding.why)
         self._reason.setVisible(is_advice and bool(finding.why))
@@ -224,8 +223,7 @@ class MendPreview(Overlay):
             # Until it is deleted it would be seen behind the new ones.
             button.hide()
             button.deleteLater()
-        mends = mends_of(finding)
-        for each in mends if len(mends) > 1 else ():
+        for each in finding.mends if len(finding.mends) > 1 else ():
             button = QRadioButton(each.label)
             button.setFont(theme().font("content"))
             button.toggled.connect(partial(self._on_toggled, each))

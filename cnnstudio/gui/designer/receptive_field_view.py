@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, QTimer
-from PySide6.QtGui import QHideEvent, QImage, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout
+from PySide6.QtCore import QSize
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.design.analysis import LayerReport
@@ -14,7 +14,9 @@ from cnnstudio.gui.designer.field_words import field_sentence, place_words
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.training.job import Job
 from cnnstudio.gui.training.session import TrainingSession
-from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Panel
+from cnnstudio.gui.widgets.labels import ElidedLabel, Label
+from cnnstudio.gui.widgets.lazy_panel import LazyPanel
+from cnnstudio.gui.widgets.quiet_button import QuietButton
 from cnnstudio.layers.base import UserError
 from cnnstudio.layers.window import Window
 from cnnstudio.training.examples import examples
@@ -27,7 +29,7 @@ _LOADING = "Loading the pictures"
 _HINT = "Move the mouse or press the arrow keys for other values, Page Up and Page Down for other pictures."
 
 
-class ReceptiveFieldView(Panel):
+class ReceptiveFieldView(LazyPanel):
     """Follows the selection; asks for the data set when it is first seen with it."""
 
     def __init__(self, project: Project, session: TrainingSession) -> None:
@@ -45,10 +47,8 @@ class ReceptiveFieldView(Panel):
         self._sentence = Label(role="help", wrap=True)
         self._value = ElidedLabel(role="help", tone="secondary")
         self._name = ElidedLabel(role="help", tone="secondary")
-        self._before, self._after = QToolButton(), QToolButton()
-        self._later = QTimer(self)
-        self._later.setSingleShot(True)
-        self._later.timeout.connect(self._show)
+        self._before = QuietButton("pictureBefore", "‹", "The picture before")
+        self._after = QuietButton("pictureAfter", "›", "The next picture")
         self._compose()
         self._connect()
 
@@ -69,16 +69,8 @@ class ReceptiveFieldView(Panel):
         self._name.setObjectName("fieldPictureName")
         turns = QHBoxLayout()
         turns.setSpacing(4)
-        for button, name, text, words in (
-            (self._before, "pictureBefore", "‹", "The picture before"),
-            (self._after, "pictureAfter", "›", "The next picture"),
-        ):
-            button.setObjectName(name)
-            button.setText(text)
-            button.setProperty("role", "quiet")
-            button.setToolTip(words)
-            button.setAccessibleName(words)
-            turns.addWidget(button)
+        turns.addWidget(self._before)
+        turns.addWidget(self._after)
         turns.addWidget(self._name, 1)
         self.picture.setToolTip(_HINT)
         column = QVBoxLayout(self)
@@ -93,24 +85,12 @@ class ReceptiveFieldView(Panel):
     def _connect(self) -> None:
         project = self._project
         for signal in (project.analysis_changed, project.selection_changed, project.dataset_changed):
-            signal.connect(self._show_later)
+            signal.connect(self.refresh_later)
         self._session.dataset_loaded.connect(self._on_dataset_loaded)
         self.picture.moved.connect(self._on_moved)
         self.picture.turned.connect(self._turn)
         self._before.clicked.connect(lambda _checked=False: self._turn(-1))
         self._after.clicked.connect(lambda _checked=False: self._turn(1))
-
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self._show_later()
-
-    def hideEvent(self, event: QHideEvent) -> None:
-        super().hideEvent(event)
-        self._later.stop()
-
-    def _show_later(self, *_: object) -> None:
-        if self.isVisible():
-            self._later.start(0)
 
     # The pictures
 
@@ -133,11 +113,11 @@ class ReceptiveFieldView(Panel):
             self._job.cancel()
         self._dataset, self._job, self._failure = name, None, ""
         self._classes, self._examples = dataset.classes, examples(dataset.test, _PICTURES)
-        self._show_later()
+        self.refresh_later()
 
     def _on_failed(self, sentence: str) -> None:
         self._job, self._failure = None, sentence
-        self._show_later()
+        self.refresh_later()
 
     def _turn(self, step: object) -> None:
         if self._examples is not None and isinstance(step, int):
@@ -172,7 +152,7 @@ class ReceptiveFieldView(Panel):
 
     # The layer
 
-    def _show(self) -> None:
+    def refresh(self) -> None:
         self._ask_for_pictures()
         self._show_picture()
         report, shape = self._report, self._project.network.input

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QMouseEvent
 
 from cnnstudio.gui.designer.advice_desk import advice_desk
-from cnnstudio.gui.designer.mending import mend, mends_of
+from cnnstudio.gui.designer.mending import mend
 from cnnstudio.gui.designer.previews import mend_preview, present_preview
 from cnnstudio.gui.designer.row_painter import Part
 from cnnstudio.gui.project import Project
@@ -85,8 +85,8 @@ class RowButtons:
                 card.go_soon()
         else:
             viewport.setCursor(Qt.CursorShape.PointingHandCursor)
-            best = next(iter(mends_of(finding)), None)
-            mend_preview(self._project, self._tree).come_soon(finding, best, viewport, self._rect(spot))
+            card = mend_preview(self._project, self._tree)
+            card.come_soon(finding, finding.mend, viewport, self._rect(spot))
         viewport.update()
 
     def open(self, spot: Spot) -> None:

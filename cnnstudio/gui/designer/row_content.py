@@ -11,7 +11,6 @@ from cnnstudio.gui.designer.row_painter import Row
 from cnnstudio.gui.designer.subject import is_known
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.theme import family_token
-from cnnstudio.layers.base import Group
 from cnnstudio.layers.catalog import snake_case
 from cnnstudio.words import count, plural, spoken
 
@@ -57,10 +56,9 @@ def _summary(node: Node) -> str:
 def branch_of(network: Network, node_id: str) -> int | None:
     """Which branch of the group around it a layer is, counted from 1; None where they stand in a row."""
     place = network.place(node_id)
-    if place.parent is None:
+    if place.parent is None or not network.node(place.parent).has_branches:
         return None
-    group = network.node(place.parent).layer
-    return place.index + 1 if isinstance(group, Group) and group.branches else None
+    return place.index + 1
 
 
 def input_summary(project: Project) -> str:

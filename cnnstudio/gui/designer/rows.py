@@ -6,10 +6,10 @@ selection, its open groups and its place. `steps` finds few such steps for any t
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from cnnstudio.design.matching import rising
 from cnnstudio.design.network import Network, Node
 
 ROOT = 0
@@ -198,28 +198,11 @@ def _shared_beginning(present: Sequence[int], wanted: Sequence[int]) -> int:
 
 
 def _longest_in_order(present: Sequence[int], wanted: Sequence[int]) -> set[int]:
-    """The most of `present` that stand in `wanted` in the same order: the longest increasing subsequence."""
+    """The most of `present` that stand in `wanted` in the same order."""
     both = set(present).intersection(wanted)
+    common = [number for number in present if number in both]
     # Nearly always one list is the other with some taken out, and all that is in both is in order.
-    if [number for number in present if number in both] == [number for number in wanted if number in both]:
+    if common == [number for number in wanted if number in both]:
         return both
     places = {number: place for place, number in enumerate(wanted)}
-    common = [(places[number], number) for number in present if number in places]
-    ends: list[int] = []
-    tails: list[int] = []
-    before: list[int | None] = []
-    for index, (place, _) in enumerate(common):
-        length = bisect_left(ends, place)
-        before.append(tails[length - 1] if length else None)
-        if length == len(ends):
-            ends.append(place)
-            tails.append(index)
-        else:
-            ends[length] = place
-            tails[length] = index
-    result = set()
-    last = tails[-1] if tails else None
-    while last is not None:
-        result.add(common[last][1])
-        last = before[last]
-    return result
+    return {common[index] for index in rising([places[number] for number in common])}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cnnstudio.design import edits
 from cnnstudio.design.analysis import Analysis, LayerReport, Problem
-from cnnstudio.design.network import Network
+from cnnstudio.design.network import MAXIMUM_INPUT, Network
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.theme import family_token
 from cnnstudio.layers.base import Shape
@@ -14,7 +14,6 @@ from cnnstudio.layers.catalog import snake_case
 from cnnstudio.layers.params import choice, integer
 from cnnstudio.words import count, ordinal, plural, rounded
 
-_MAXIMUM_SIDE = 1024
 _NO_LAYERS = "It has no layers yet: drag some in from the palette, or open a template."
 _SPACE, _HYPHEN = "\N{NO-BREAK SPACE}", "\N{NON-BREAKING HYPHEN}"
 
@@ -24,8 +23,8 @@ class InputSize:
     """The pictures that a network takes, as parameters of a form."""
 
     channels: str = choice("3", ("1", "3"), help="1 for grey, 3 for colour")
-    height: int = integer(32, maximum=_MAXIMUM_SIDE, help="pixels")
-    width: int = integer(32, maximum=_MAXIMUM_SIDE, help="pixels")
+    height: int = integer(32, maximum=MAXIMUM_INPUT, help="pixels")
+    width: int = integer(32, maximum=MAXIMUM_INPUT, help="pixels")
 
     @classmethod
     def of(cls, shape: Shape) -> InputSize:

@@ -28,6 +28,7 @@ from cnnstudio.gui.widgets.labels import Label, Line, Panel
 from cnnstudio.gui.widgets.progress import ProgressLine
 from cnnstudio.interchange.names import class_name
 from cnnstudio.layers.base import UserError
+from cnnstudio.runs.run import DESIGN_FILE, Run
 
 _WIDTH = 620
 _CHOSEN_FIRST = ("safetensors", "onnx")
@@ -245,8 +246,6 @@ def export_all(
     cancelled: CancelFunction,
 ) -> list[Outcome]:
     """Every chosen format, on the thread that computes; one that fails does not keep the others back."""
-    from cnnstudio.runs.run import Run
-
     run = Run.open(run_folder)
     outcomes = []
     for number, exporter in enumerate(chosen):
@@ -264,7 +263,7 @@ def export_all(
 
 def _title(run: Path) -> str:
     try:
-        return read_design(run / "design.cnn.json").name
+        return read_design(run / DESIGN_FILE).name
     except UserError:
         return run.name
 

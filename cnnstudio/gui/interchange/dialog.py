@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +22,6 @@ from PySide6.QtWidgets import (
 )
 
 from cnnstudio.data.progress import CancelFunction, ProgressFunction
-from cnnstudio.design import edits
 from cnnstudio.design.analysis import Analysis, analyse
 from cnnstudio.design.network import UNTITLED
 from cnnstudio.gui.data.work import Work
@@ -33,7 +31,7 @@ from cnnstudio.gui.interchange.result_view import ResultView
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.widgets.labels import Label, Panel
 from cnnstudio.interchange.reading import CodeError, Imported, read_code
-from cnnstudio.interchange.source import MAXIMUM_CHARACTERS
+from cnnstudio.interchange.source import read_text
 from cnnstudio.layers.base import UserError
 from cnnstudio.resources import resources_folder
 from cnnstudio.training.recipe import Recipe
@@ -53,6 +51,8 @@ class _Reading:
     imported: Imported
     analysis: Analysis
     recipe: Recipe | None
+    complaints: tuple[str, ...]
+    """On values of the training that no recipe can have."""
 
 
 class ImportDialog(QDialog):
@@ -199,10 +199,12 @@ class ImportDialog(QDialog):
             self._show_nothing(_NOTHING)
             return
         classes = self._project.classes
+        # Code that is still as the file has it takes the file's name, if it has none of its own.
+        name = self._opened[1] if text == self._opened[0] else UNTITLED
 
         def read(_: ProgressFunction, __: CancelFunction) -> _Reading:
-            imported = read_code(text)
-            return _Reading(imported, analyse(imported.network, classes=classes), recipe_of(imported))
+            imported = read_code(text).named(name)
+            return _Reading(imported, analyse(imported.network, classes=classes), *recipe_of(imported))
 
         self._work = Work(read, self)
         self._work.done.connect(self._show_reading)
@@ -230,7 +232,7 @@ class ImportDialog(QDialog):
         self._reading = reading
         self._slow.stop()
         self._code.mark({note.line for note in reading.imported.notes})
-        self._result.show_imported(reading.imported, reading.analysis)
+        self._result.show_imported(reading.imported, reading.analysis, reading.complaints)
         self._recipe.setVisible(reading.recipe is not None)
         if reading.recipe is not None:
             self._recipe.setText(f"Train as the code does: {recipe_words(reading.recipe)}")
@@ -240,24 +242,17 @@ class ImportDialog(QDialog):
     def _on_import(self) -> None:
         if self._reading is None:
             return
-        imported, project = self._named(self._reading.imported), self._project
-        with_recipe = self._recipe.isChecked() and self._reading.recipe is not None
+        network = self._reading.imported.network
         try:
             if self._insert.isChecked():
-                insert_layers(project, imported)
+                insert_layers(self._project, network)
             else:
-                replace_design(project, imported, with_recipe=with_recipe)
+                recipe = self._reading.recipe if self._recipe.isChecked() else None
+                replace_design(self._project, network, recipe)
         except UserError as error:
             self._result.show_sentence(str(error), wrong=True)
             return
         self.accept()
-
-    def _named(self, imported: Imported) -> Imported:
-        """Code that has no name for its network has that of its file, if it is still the file's."""
-        text, name = self._opened
-        if imported.network.name != UNTITLED or self._code.toPlainText() != text:
-            return imported
-        return dataclasses.replace(imported, network=edits.renamed(imported.network, name))
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -277,18 +272,3 @@ def recipe_words(recipe: Recipe) -> str:
         f"{recipe.optimizer}, learning rate {recipe.learning_rate:g}, "
         f"{recipe.epochs:,} epochs in batches of {recipe.batch_size:,}"
     )
-
-
-def read_text(path: Path) -> str:
-    """The text of a file of code. Raises CodeError."""
-    try:
-        if not path.is_file():
-            raise CodeError(f"{path.name}: this is no file with code in it")
-        # A character takes at most four bytes.
-        if path.stat().st_size > 4 * MAXIMUM_CHARACTERS:
-            raise CodeError(f"{path.name}: the file is too large to be the code of a network")
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise CodeError(f"{path.name}: this is not UTF-8 text, so it is no Python code") from None
-    except OSError as error:
-        raise CodeError(f"{path.name}: the file cannot be read ({error.strerror})") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cnnstudio.design.network import Network
 from cnnstudio.gui.designer import commands
 from cnnstudio.gui.project import Project
 from cnnstudio.interchange.reading import CodeError, Imported, read_code
@@ -18,29 +19,28 @@ def seems_code(text: str) -> bool:
     return "(" in text and any(sign in text for sign in _SIGNS)
 
 
-def recipe_of(imported: Imported) -> Recipe | None:
-    """How the code trains; what it leaves open, or no recipe can have, is as in the lesson.
+def recipe_of(imported: Imported) -> tuple[Recipe | None, tuple[str, ...]]:
+    """How the code trains, None where it says nothing; and half a sentence on each value that cannot be.
 
-    None where it says nothing.
+    What it leaves open, or no recipe can have, is as in the lesson.
     """
-    fields, _ = possible_fields(imported.recipe)
-    return LESSON.replace(name="from code", **fields) if fields else None
+    fields, complaints = possible_fields(imported.recipe)
+    return LESSON.replace(name="from code", **fields) if fields else None, complaints
 
 
-def replace_design(project: Project, imported: Imported, *, with_recipe: bool) -> None:
-    """The code's network in place of the open one, and its recipe, as one undo step."""
-    recipe = recipe_of(imported) if with_recipe else None
-    project.edit("import code", imported.network, select=(), recipe=recipe)
+def replace_design(project: Project, network: Network, recipe: Recipe | None) -> None:
+    """The code's network in place of the open one, and its recipe if there is one, as one undo step."""
+    project.edit("import code", network, select=(), recipe=recipe)
 
 
-def insert_layers(project: Project, imported: Imported) -> None:
+def insert_layers(project: Project, network: Network) -> None:
     """The code's layers after the selection; an empty design becomes the code's whole network."""
     if project.network.nodes:
         fresh = project.network.fresh_ids()
-        nodes = [fresh.copy(node) for node in imported.network.nodes]
+        nodes = [fresh.copy(node) for node in network.nodes]
         commands.insert(project, nodes, commands.place_after_selection(project), "import")
     else:
-        replace_design(project, imported, with_recipe=False)
+        replace_design(project, network, None)
 
 
 def paste_text(project: Project, text: str) -> None:

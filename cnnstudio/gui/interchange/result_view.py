@@ -19,12 +19,9 @@ from cnnstudio.design.network import Node
 from cnnstudio.gui.designer.subject import is_known
 from cnnstudio.gui.theme import family_token, theme
 from cnnstudio.gui.widgets.labels import Label, Panel
-from cnnstudio.interchange.reading import Imported, Note
+from cnnstudio.interchange.source import LANGUAGES, Imported, Note
 from cnnstudio.layers.catalog import snake_case
-from cnnstudio.training.recipe import possible_fields
 from cnnstudio.words import plural, spoken
-
-LANGUAGES = {"keras": "Keras", "pytorch": "PyTorch"}
 
 _LINE_ROLE = Qt.ItemDataRole.UserRole
 _ROW = QSize(0, 27)
@@ -84,8 +81,8 @@ class ResultView(Panel):
         for widget in (self._problems, self._layers, self._notes_title, self._notes):
             widget.hide()
 
-    def show_imported(self, imported: Imported, analysis: Analysis) -> None:
-        """What was read, with its shapes."""
+    def show_imported(self, imported: Imported, analysis: Analysis, complaints: Iterable[str]) -> None:
+        """What was read, with its shapes; `complaints` are on values of the training, which have no lines."""
         number = plural(imported.network.layer_count, "layer")
         parameters = plural(analysis.parameters, "parameter")
         takes = f"pictures of {imported.network.input}"
@@ -98,10 +95,9 @@ class ResultView(Panel):
         self._layers.expandAll()
         self._layers.setRootIsDecorated(any(node.is_group for node in imported.network.nodes))
         self._layers.show()
-        self._show_notes(imported.notes, possible_fields(imported.recipe)[1])
+        self._show_notes(imported.notes, complaints)
 
     def _show_notes(self, notes: Iterable[Note], complaints: Iterable[str]) -> None:
-        """`complaints` are values of the training, which the reader gives without their lines."""
         self._notes.clear()
         for complaint in complaints:
             item = QListWidgetItem(f"{complaint[:1].upper()}{complaint[1:]}", self._notes)

@@ -248,11 +248,12 @@ def test_a_file_is_opened_and_a_bad_one_is_told(
     assert code(dialog).toPlainText() == ""
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 def test_a_network_without_a_name_is_called_as_its_file(
-    dialog: ImportDialog, project: Project, tmp_path: Path, qtbot: QtBot
+    line_end: str, dialog: ImportDialog, project: Project, tmp_path: Path, qtbot: QtBot
 ) -> None:
     path = tmp_path / "my lesson.py"
-    path.write_text(LESSON)
+    path.write_bytes(LESSON.replace("\n", line_end).encode())
     dialog.open_file(path)
     qtbot.waitUntil(lambda: ready(dialog), timeout=20_000)
     press(dialog, QPushButton, "importButton", qtbot)
@@ -297,16 +298,16 @@ def test_only_what_may_be_code_is_read() -> None:
 
 
 def test_rmsprop_comes_with_kerass_settings() -> None:
-    recipe = recipe_of(read_code(LESSON.replace("optimizer='adam'", "optimizer='rmsprop'")))
+    recipe, _ = recipe_of(read_code(LESSON.replace("optimizer='adam'", "optimizer='rmsprop'")))
     assert recipe is not None
     assert (recipe.optimizer, recipe.learning_rate, recipe.momentum) == ("rmsprop", 0.001, 0.0)
 
 
 def test_what_the_code_leaves_open_is_as_in_the_lesson() -> None:
-    recipe = recipe_of(read_code(LESSON))
+    recipe, _ = recipe_of(read_code(LESSON))
     assert recipe is not None
     assert (recipe.schedule, recipe.flip, recipe.weight_decay) == ("constant", "off", 0.0)
-    assert recipe_of(read_code(LESSON.partition("model.compile")[0])) is None
+    assert recipe_of(read_code(LESSON.partition("model.compile")[0]))[0] is None
 
 
 def test_a_value_that_no_recipe_can_have_is_a_remark_and_no_obstacle(

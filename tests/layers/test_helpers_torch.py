@@ -1,0 +1,33 @@
+"""Modules that are made of the source that written files carry along."""
+
+from __future__ import annotations
+
+import copy
+import traceback
+
+import torch
+from torch import nn
+
+from cnnstudio.layers.base import Shape
+from cnnstudio.layers.parallel import Parallel
+from cnnstudio.layers.squeeze_excite import SqueezeExcite
+
+SHAPE = Shape.of(8, 4, 4)
+
+
+def test_a_failure_shows_the_line_of_the_source() -> None:
+    ((_, module),) = SqueezeExcite().build(SHAPE)
+    try:
+        module(torch.zeros(2, 8))
+    except IndexError:
+        assert "means = x.mean((2, 3))" in traceback.format_exc()
+    else:
+        raise AssertionError("a flat vector has no height and width")
+
+
+def test_they_can_be_copied_and_compiled_whole() -> None:
+    module = nn.Sequential(Parallel().build_group(SHAPE, [SHAPE, SHAPE], [nn.Identity(), nn.ReLU()]))
+    pictures = torch.randn(2, *SHAPE.dims)
+    expected = module(pictures)
+    assert torch.equal(copy.deepcopy(module)(pictures), expected)
+    torch.testing.assert_close(torch.compile(module, backend="eager", fullgraph=True)(pictures), expected)
