@@ -27,10 +27,10 @@ PATIENCE = 120.0
 
 
 @pytest.fixture
-def command(design: Path, pictures: Path, tmp_path: Path) -> list[str]:
+def command(design: Path, pictures: Path) -> list[str]:
     """A training of 40 pictures in batches of 16, saved after every other step."""
     recipe = ["--recipe", "studio", "--batch-size", "16", "--learning-rate", "0.02", "--shift", "1"]
-    saving = ["--device", "cpu", "--checkpoint-every", "2", "--run", str(tmp_path / "run"), "--json"]
+    saving = ["--device", "cpu", "--checkpoint-every", "2", "--json"]
     return ["train", str(design), "--data", str(pictures), *recipe, *saving]
 
 
@@ -78,7 +78,8 @@ def sentences(errors: str) -> list[str]:
 
 
 def test_a_killed_rank_ends_all_with_one_sentence(command: list[str], tmp_path: Path) -> None:
-    with started([*command, "--epochs", "10000"], 0, tmp_path / "home") as process:
+    place = ["--run", str(tmp_path / "run")]
+    with started([*command, "--epochs", "10000", *place], 0, tmp_path / "home") as process:
         kill_in_the_middle(process, 1)
         output, errors = process.communicate(timeout=60)
     assert process.returncode == 1
@@ -104,7 +105,9 @@ def test_a_run_of_which_a_rank_was_killed_goes_on_to_the_same_end(
     assert output.count('"Started"') == 1, "the other start was read before the kill"
     monkeypatch.setenv("CNNSTUDIO_HOME", str(tmp_path / "home"))
     assert main([*command, "--run", str(tmp_path / "alone")]) == 0
-    together, alone = (Run.open(tmp_path / name) for name in ("run", "alone"))
+    # It was given no folder, and went on in the one that it had taken.
+    (folder,) = (tmp_path / "home" / "runs").iterdir()
+    together, alone = Run.open(folder), Run.open(tmp_path / "alone")
     assert together.status == "completed"
     assert len(together.history) == len(alone.history) == 12
     expected = alone.model("last").state_dict()
@@ -117,4 +120,4 @@ def test_wrong_input_is_said_once(command: list[str], tmp_path: Path) -> None:
         _, errors = process.communicate(timeout=PATIENCE)
     (sentence,) = sentences(errors)
     assert "--epochs" in sentence
-    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "home" / "runs").exists()
