@@ -186,7 +186,8 @@ class Batches:
     def _painted(self, pixels: Tensor, labels: Tensor, numbers: Numbers) -> tuple[Tensor, Tensor]:
         """Normalised images (n, C, H, W), changed one by one, and their labels."""
         augmentation = self.augmentation
-        if augmentation.colours or augmentation.crop:
+        # torch cannot crop none at all, as a share of a small batch may be.
+        if len(pixels) and (augmentation.colours or augmentation.crop):
             images = before_normalisation(self._as_images(pixels).float(), augmentation, numbers)
             pixels = images.permute(0, 2, 3, 1).flatten(1)
         return after_normalisation(self._finished(pixels), augmentation, numbers), labels
