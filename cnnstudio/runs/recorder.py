@@ -142,8 +142,8 @@ class RunRecorder:
             raise RunError(f"The run in {self.folder} is being written by another program.") from None
         except (OSError, FileError) as error:
             self._leave()
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise RunError(f"The run cannot be written to {self.folder}: {reason}.") from None
+            said = f": {error.strerror or error}." if isinstance(error, OSError) else f". {error}"
+            raise RunError(f"The run cannot be written to {self.folder}{said}") from None
         return self
 
     def __exit__(

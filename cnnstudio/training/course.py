@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from cnnstudio.training.adjusting import continued, differences
+from cnnstudio.training.checkpoint import CheckpointError
 from cnnstudio.training.events import Adjusted, EpochEnded, Event, Scores, Started, Warned
 from cnnstudio.training.inheritance import Ancestor, Inheritance, inherit
 from cnnstudio.training.interval import Clock, Interval
@@ -60,7 +61,7 @@ class Course:
         self._adopt(position.recipe)
         self.learner.restore(memory)
         self.change_to(continued(position.asked, position.recipe, self.prepared.recipe))
-        set_random_state(self.prepared.device, memory)
+        self._go_on_by_chance(memory)
 
     def inherit(self, ancestor: Ancestor) -> None:
         """Goes on where another run stands, with what this design keeps of it."""
@@ -75,6 +76,16 @@ class Course:
         self.history = list(position.history)
         self.watch = Stopwatch(position.seconds)
         self.saving = Clock(self.saving.interval, position.seconds)
+
+    def _go_on_by_chance(self, state: dict[str, Tensor]) -> None:
+        """Takes up the random numbers of a checkpoint. Raises CheckpointError."""
+        try:
+            set_random_state(self.prepared.device, state)
+        except (KeyError, RuntimeError, TypeError):
+            raise CheckpointError(
+                "The checkpoint cannot be gone on from: its random numbers are not those of this torch "
+                f"({torch.__version__})."
+            ) from None
 
     def start(self) -> None:
         """Says what starts, and all that was to be said before it."""
@@ -116,7 +127,7 @@ class Course:
         self.learner.begin_average(self.steps)
         if found:
             self.learner.restore(found.memory)
-            set_random_state(self.prepared.device, found.random)
+            self._go_on_by_chance(found.random)
 
     def _adopt(self, recipe: Recipe) -> None:
         """Takes another recipe for what is left of the run."""

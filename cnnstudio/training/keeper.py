@@ -83,10 +83,10 @@ class Position:
     def from_json(cls, content: dict[str, Any], asked: Recipe, steps_per_epoch: int) -> Position:
         """What `to_json` wrote; checkpoints of the first version leave out all that the defaults say.
 
-        Raises KeyError, TypeError, ValueError, RecipeError or EventError.
+        Raises KeyError, TypeError, ValueError, OverflowError, RecipeError or EventError.
         """
         loss, right, images = content.get("sums", NOTHING)
-        return cls(
+        position = cls(
             int(content["epoch"]),
             int(content.get("batch", 0)),
             int(content.get("steps_per_epoch", steps_per_epoch)),
@@ -96,6 +96,9 @@ class Position:
             (float(loss), float(right), int(images)),
             tuple(_epoch_ended(entry) for entry in content.get("history", ())),
         )
+        if position.epoch < 0 or not 0 <= position.batch <= position.steps_per_epoch:
+            raise ValueError
+        return position
 
 
 class Keeper:
@@ -182,10 +185,10 @@ class Keeper:
             scores = Scores(found.info["loss"], found.info["accuracy"])
             self.best = Best(found.info["epoch"], scores, found.weights)
             self._to_beat = (self.best.epoch, scores)
-        if position.history:
+        for event in position.history:
             # The best on the disk may be of a later epoch than this checkpoint.
-            best = [event for event in position.history if event.best][-1]
-            self._to_beat = (best.epoch, best.validation)
+            if event.best:
+                self._to_beat = (event.epoch, event.validation)
 
     def _weights(self) -> dict[str, Tensor]:
         return _on_cpu(self._learner.weights())
@@ -256,8 +259,12 @@ def position_of(found: Checkpoint, asked: Recipe, steps_per_epoch: int) -> Posit
     """Where the checkpoint was written. Raises CheckpointError."""
     try:
         return Position.from_json(found.info, asked, steps_per_epoch)
-    except (KeyError, TypeError, ValueError, RecipeError, EventError) as error:
-        raise CheckpointError(f"The checkpoint cannot be gone on from: {error}") from None
+    except (RecipeError, EventError) as error:
+        raise CheckpointError(f"The checkpoint cannot be gone on from: {error}.") from None
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise CheckpointError(
+            "The checkpoint cannot be gone on from: it does not say as it should where the run was."
+        ) from None
 
 
 def _fitting_position(found: Checkpoint, asked: Recipe, steps_per_epoch: int) -> Position:
