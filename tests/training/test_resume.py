@@ -15,7 +15,7 @@ from cnnstudio.layers.conv2d import Conv2D
 from cnnstudio.layers.dense import Dense
 from cnnstudio.layers.flatten import Flatten
 from cnnstudio.training import meter
-from cnnstudio.training.checkpoint import CheckpointError, Checkpoints, sealed
+from cnnstudio.training.checkpoint import Checkpoint, CheckpointError, Checkpoints, sealed
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import EpochEnded, Event, Finished, Progress, Started, Warned
 from cnnstudio.training.interval import Clock, Interval, IntervalError
@@ -209,6 +209,45 @@ def test_a_checkpoint_that_says_nothing_of_where_it_was_is_refused(tmp_path: Pat
     del content["info"]["seconds"]
     write_json(path, sealed(content))
     with pytest.raises(CheckpointError, match="cannot be gone on from"):
+        run(tmp_path, RECIPE, resume=True)
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [
+        {"batch": 10**9},
+        {"batch": 7},
+        {"epoch": -3},
+        {"epoch": [2]},
+        {"seconds": "long"},
+        {"history": 7},
+        {"history": [{"event": "Paused", "step": 3}]},
+        {"recipe": {"format": "something"}},
+    ],
+    ids=str,
+)
+def test_a_checkpoint_that_says_nonsense_of_where_it_was_is_refused(
+    notes: dict[str, object], tmp_path: Path
+) -> None:
+    run(tmp_path, RECIPE, stop_step=9)
+    path = tmp_path / "checkpoints/last.json"
+    content = read_json(path)
+    write_json(path, sealed(content | {"info": content["info"] | notes}))
+    heard = Listener()
+    with pytest.raises(CheckpointError, match="cannot be gone on from") as caught:
+        train(tiny(dropout=True), DATA, RECIPE, emit=heard, folder=tmp_path, resume=True)
+    assert "\n" not in str(caught.value)
+    assert not heard.events
+
+
+@pytest.mark.parametrize("state", [{}, {"rng.cpu": torch.zeros(1, dtype=torch.uint8)}])
+def test_random_numbers_of_another_torch_are_refused(state: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    run(tmp_path, RECIPE, stop_step=9)
+    checkpoints = Checkpoints(tmp_path / "checkpoints")
+    found = checkpoints.load("last", with_state=True)
+    kept = {key: value for key, value in found.state.items() if key != "rng.cpu"}
+    checkpoints.save("step-000000009", Checkpoint(found.weights, found.info, kept | state))
+    with pytest.raises(CheckpointError, match="its random numbers are not those of this torch"):
         run(tmp_path, RECIPE, resume=True)
 
 
