@@ -170,16 +170,19 @@ class Course:
         )
 
     def keep_epoch(self, validation: Scores) -> None:
-        """Saves the end of an epoch."""
-        began = time.perf_counter()
-        self.keeper.keep(self.epochs_done, validation, self._position())
-        self.saving.saved(self.watch.seconds, time.perf_counter() - began)
+        """Keeps the end of an epoch: in memory what is the best now, and on the disk where there is time."""
+        best = self.keeper.judge(self.epochs_done, validation)
+        if self.saving.has_time(self.watch.seconds):
+            self._save(best=best)
 
     def keep_unfinished(self) -> None:
-        """Saves where the run is, if that is somewhere new, and no weight is spoilt."""
+        """Saves where the run is, if that is not on the disk yet, and no weight is spoilt."""
         self.meter.flush()
         if not self.step or self.step == self.keeper.saved_step or not all_finite(self.model):
             return
+        self._save()
+
+    def _save(self, *, best: bool = False) -> None:
         began = time.perf_counter()
-        self.keeper.keep_unfinished(self._position())
+        self.keeper.save(self._position(), best=best)
         self.saving.saved(self.watch.seconds, time.perf_counter() - began)

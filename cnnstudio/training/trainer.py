@@ -159,7 +159,9 @@ class _Training:
                 course.prepare_weights(self._first_pictures)
                 self.after_epoch(course.epochs_done, course.model)
                 course.keep_unfinished()
-            return self._epochs()
+            ended = self._epochs()
+            course.keep_unfinished()
+            return ended
         except Stopped:
             with contextlib.suppress(NotFiniteError):
                 course.keep_unfinished()
