@@ -15,6 +15,7 @@ from cnnstudio.files import exists
 from cnnstudio.layers.errors import UserError
 from cnnstudio.layers.params import shorten
 from cnnstudio.log import own_error, start_log
+from cnnstudio.training.ranks import speaks_for_all
 
 _log = logging.getLogger(__name__)
 
@@ -36,12 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         words = _with_command(sys.argv[1:] if arguments is None else arguments)
         options = build_parser(words[0]).parse_args(words)
+        options.words = words
         command: Command = options.command
         status = command.run(options)
         sys.stdout.flush()
         return status
     except UserError as error:
-        return _complain(str(error), WRONG_INPUT)
+        return _complain(str(error), WRONG_INPUT) if speaks_for_all() else WRONG_INPUT
     except KeyboardInterrupt:
         return _complain("stopped", STOPPED)
     except BrokenPipeError:

@@ -61,7 +61,7 @@ class Moves:
                 0, columns
             ).unsqueeze(1)
             moved.mul_(inside.view(-1, 1))
-        return moved.view(len(pixels), -1)
+        return moved.view(pixels.shape)
 
 
 def _lines(size: int, augmentation: Augmentation) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,8 @@ device sees the same ones.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -20,38 +22,49 @@ _GREY = (0.2989, 0.587, 0.114)
 _WHITE = 255.0
 
 
-def before_normalisation(images: Tensor, augmentation: Augmentation, random: np.random.Generator) -> Tensor:
+class Numbers:
+    """Random numbers for the pictures of a batch, some of which are here.
+
+    `random` draws for all `count` of them, so that who else is here changes nothing; `here` picks.
+    """
+
+    def __init__(self, seed: int, count: int, places: npt.NDArray[np.integer]) -> None:
+        """`places` in the batch say which pictures are here, in their order."""
+        self.random = np.random.default_rng(seed)
+        self.count = count
+        self._places = places
+
+    def here(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Of values for all pictures, (…, count), those for the pictures that are here, (…, n)."""
+        return values[..., self._places]
+
+
+def before_normalisation(images: Tensor, augmentation: Augmentation, numbers: Numbers) -> Tensor:
     """Crops and colours: float32 (n, C, H, W) with pixels from 0 to 255, in and out."""
-    count = len(images)
     if augmentation.crop:
-        size, right, down = random.uniform(-1, 1, (3, count))
+        size, right, down = numbers.here(numbers.random.uniform(-1, 1, (3, numbers.count)))
         kept = 1 - augmentation.crop * (size + 1) / 2
         images = cropped(images, *(_numbers(each, images) for each in (kept, right, down)))
     if augmentation.brightness:
-        images = brightened(images, _factors(augmentation.brightness, images, random))
+        images = brightened(images, _factors(augmentation.brightness, images, numbers))
     if augmentation.contrast:
-        images = contrasted(images, _factors(augmentation.contrast, images, random))
+        images = contrasted(images, _factors(augmentation.contrast, images, numbers))
     if augmentation.saturation and images.shape[1] == len(_GREY):
-        images = saturated(images, _factors(augmentation.saturation, images, random))
+        images = saturated(images, _factors(augmentation.saturation, images, numbers))
     return images
 
 
-def after_normalisation(
-    images: Tensor, labels: Tensor, classes: int, augmentation: Augmentation, random: np.random.Generator
-) -> tuple[Tensor, Tensor]:
-    """Painted squares and mixtures: normalised float32 (n, C, H, W) and labels, in and out.
-
-    Labels (n,) become shares of classes, (n, classes), where pictures are mixed.
-    """
-    count = len(images)
+def after_normalisation(images: Tensor, augmentation: Augmentation, numbers: Numbers) -> Tensor:
+    """Painted squares: normalised float32 (n, C, H, W), in and out."""
     if augmentation.cutout:
-        x, y = (_numbers(each, images) for each in random.random((2, count)))
+        x, y = _places(images, numbers)
         images = images * ~rectangles(images.shape, x, y, augmentation.cutout, augmentation.cutout)
-    if augmentation.mixes:
-        partner = torch.from_numpy(random.permutation(count)).to(images.device)
-        weight = _own_share(images, augmentation, random)
-        images, labels = mixed(images, labels, partner, weight, classes)
-    return images, labels
+    return images
+
+
+def partners(numbers: Numbers) -> npt.NDArray[np.integer]:
+    """The place in the batch of the picture that each is mixed with, (n,)."""
+    return numbers.here(numbers.random.permutation(numbers.count))
 
 
 def cropped(images: Tensor, kept: Tensor, right: Tensor, down: Tensor) -> Tensor:
@@ -93,28 +106,29 @@ def rectangles(shape: torch.Size, x: Tensor, y: Tensor, width: Tensor | int, hei
 
 
 def mixed(
-    images: Tensor, labels: Tensor, partner: Tensor, weight: Tensor, classes: int
+    images: Tensor, labels: Tensor, others: Tensor, other_labels: Tensor, weight: Tensor, classes: int
 ) -> tuple[Tensor, Tensor]:
-    """Each picture with its partner (places in the batch), by its own `weight` (n, 1, H, W) at each pixel.
+    """Each picture with another one, by its own `weight` (n, 1, H, W) at each pixel.
 
     The label shares the classes as the picture shares its pixels.
     """
-    own = F.one_hot(labels, classes).to(images.dtype)
+    own, other = (F.one_hot(each, classes).to(images.dtype) for each in (labels, other_labels))
     share = weight.mean((2, 3))
-    return torch.lerp(images[partner], images, weight), torch.lerp(own[partner], own, share)
+    return torch.lerp(others, images, weight), torch.lerp(other, own, share)
 
 
-def _own_share(images: Tensor, augmentation: Augmentation, random: np.random.Generator) -> Tensor:
+def own_share(images: Tensor, augmentation: Augmentation, numbers: Numbers) -> Tensor:
     """How much of itself a picture keeps at each pixel, (n, 1, H, W), by mixup or by cutmix."""
-    count, shape = len(images), images.shape
-    by_cutmix = random.random(count) < (augmentation.cutmix > 0) * (0.5 if augmentation.mixup else 1.0)
+    shape, random = images.shape, numbers.random
+    chance = (augmentation.cutmix > 0) * (0.5 if augmentation.mixup else 1.0)
+    by_cutmix = random.random(numbers.count) < chance
     alpha = np.where(by_cutmix, augmentation.cutmix or 1.0, augmentation.mixup or 1.0)
-    share = random.beta(alpha, alpha)
-    x, y = (_numbers(each, images) for each in random.random((2, count)))
+    share = numbers.here(random.beta(alpha, alpha))
+    x, y = _places(images, numbers)
     side = np.sqrt(1 - share)
     width, height = (_numbers(np.round(side * size), images) for size in (shape[3], shape[2]))
     outside = (~rectangles(shape, x, y, width, height)).to(images.dtype)
-    chosen = torch.from_numpy(by_cutmix).to(images.device).view(-1, 1, 1, 1)
+    chosen = torch.from_numpy(numbers.here(by_cutmix)).to(images.device).view(-1, 1, 1, 1)
     return torch.where(chosen, outside, _each(_numbers(share, images)))
 
 
@@ -135,8 +149,15 @@ def _grey(images: Tensor) -> Tensor:
     return (images * shares).sum(1, keepdim=True)
 
 
-def _factors(share: float, images: Tensor, random: np.random.Generator) -> Tensor:
-    return _numbers(random.uniform(1 - share, 1 + share, len(images)), images)
+def _places(images: Tensor, numbers: Numbers) -> tuple[Tensor, Tensor]:
+    """From 0 to 1 across and down each picture, (n,) both."""
+    x, y = numbers.here(numbers.random.random((2, numbers.count)))
+    return _numbers(x, images), _numbers(y, images)
+
+
+def _factors(share: float, images: Tensor, numbers: Numbers) -> Tensor:
+    drawn = numbers.random.uniform(1 - share, 1 + share, numbers.count)
+    return _numbers(numbers.here(drawn), images)
 
 
 def _numbers(values: npt.NDArray[np.float64], images: Tensor) -> Tensor:

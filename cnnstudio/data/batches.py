@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,10 +12,21 @@ from torch import Tensor
 
 from cnnstudio.data.augmentation import UNCHANGED, Augmentation
 from cnnstudio.data.augmentation_moves import Moves
-from cnnstudio.data.augmentation_pixels import after_normalisation, before_normalisation
+from cnnstudio.data.augmentation_pixels import (
+    Numbers,
+    after_normalisation,
+    before_normalisation,
+    mixed,
+    own_share,
+    partners,
+)
 from cnnstudio.data.dataset import Rows, Split, as_channels_last, split_validation, statistics
 
-__all__ = ["Batches", "normalise", "split_validation", "statistics"]
+__all__ = ["WHOLE", "Batches", "Share", "normalise", "split_validation", "statistics"]
+
+Share = tuple[int, int]
+"""(number, count): which of so many processes takes its share of each batch."""
+WHOLE: Share = (0, 1)
 
 
 class Batches:
@@ -38,11 +50,13 @@ class Batches:
         classes: int | None = None,
         seed: int = 0,
         rows: Rows | None = None,
+        share: Share = WHOLE,
     ) -> None:
         """`mean` and `std` are those of `statistics`, (C,) each, for pixels taken as 0 to 1.
 
         `classes` is how many there are, where pictures are mixed; by default as many as the labels tell.
-        With `rows`, only those pictures of the split are given out, without a copy of them all.
+        With `rows`, only those pictures of the split are given out, without a copy of them all. With `share`
+        only that share of each batch is cut and given out; a share of a small batch may be empty.
         """
         self._device = torch.device(device)
         self._channels, self._height, self._width = split.shape
@@ -51,6 +65,7 @@ class Batches:
         self._scale, self._offset = _per_pixel(mean, std, self._height * self._width, self._device)
         self._shuffle = shuffle
         self._seed = seed
+        self._share = share
         self._rows = None if rows is None else torch.from_numpy(rows)
         self._count = len(split) if rows is None else len(rows)
         self._bounds = _bounds(self._count, batch_size)
@@ -84,17 +99,44 @@ class Batches:
             if moves is not self._moves:
                 random.set_state(state)
                 moves, drawn = self._moves, self._drawn(number, order, random)
-            if order is None:
-                pixels, labels = self._pixels[start:stop], self._labels[start:stop]
-            else:
-                rows = order[start:stop]
-                pixels, labels = self._pixels.index_select(0, rows), self._labels.index_select(0, rows)
-            if moves and drawn:
-                pixels = moves.apply(pixels, drawn[0][start:stop], drawn[1][start:stop])
+            cut = partial(self._cut, order, drawn)
             if self.augmentation.changes_pixels:
-                yield self._changed(pixels, labels, np.random.default_rng(_seed(self._seed, number, step)))
+                yield self._changed(cut, start, stop, _seed(self._seed, number, step))
             else:
+                pixels, labels = cut(self._own(start, stop))
                 yield self._finished(pixels), labels
+
+    def size(self, step: int) -> int:
+        """Pictures in the batch of that number, counted from 0, of all shares together."""
+        start, stop = self._bounds[step]
+        return stop - start
+
+    def _own(self, start: int, stop: int) -> slice:
+        """The places of a batch that are this process's share of it.
+
+        Of a shuffled batch every so many-th, so that a part of the share is a share of that part; else those
+        that lie side by side.
+        """
+        number, count = self._share
+        if self._shuffle:
+            return slice(start + number, stop, count)
+        size = stop - start
+        return slice(start + size * number // count, start + size * (number + 1) // count)
+
+    def _cut(
+        self, order: Tensor | None, drawn: tuple[Tensor, Tensor] | None, places: slice | Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Pixels (n, H·W·C), moved, and labels of what stands at these places in the order."""
+        pixels, labels = self._gathered(order, places)
+        if self._moves and drawn:
+            pixels = self._moves.apply(pixels, drawn[0][places], drawn[1][places])
+        return pixels, labels
+
+    def _gathered(self, order: Tensor | None, places: slice | Tensor) -> tuple[Tensor, Tensor]:
+        if order is None:
+            return self._pixels[places], self._labels[places]
+        rows = order[places]
+        return self._pixels.index_select(0, rows), self._labels.index_select(0, rows)
 
     def _drawn(
         self, number: int, order: Tensor | None, random: torch.Generator
@@ -122,15 +164,33 @@ class Batches:
         images = torch.mul(pixels, self._scale).add_(self._offset)
         return self._as_images(images).contiguous(memory_format=torch.channels_last)
 
-    def _changed(self, pixels: Tensor, labels: Tensor, random: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """The same with new pixels, for a part of them with new labels."""
-        augmentation = self.augmentation
-        if augmentation.colours or augmentation.crop:
-            images = before_normalisation(self._as_images(pixels).float(), augmentation, random)
-            pixels = images.permute(0, 2, 3, 1).flatten(1)
-        images = self._finished(pixels)
-        images, labels = after_normalisation(images, labels, self._classes, augmentation, random)
+    def _changed(
+        self, cut: Callable[[slice | Tensor], tuple[Tensor, Tensor]], start: int, stop: int, seed: int
+    ) -> tuple[Tensor, Tensor]:
+        """This process's share of a batch with new pixels, for a part of them with new labels."""
+        augmentation, own = self.augmentation, self._own(start, stop)
+        numbers = Numbers(seed, stop - start, np.arange(stop)[own] - start)
+        images, labels = self._painted(*cut(own), numbers)
+        if augmentation.mixes:
+            places = partners(numbers)
+            rows = torch.from_numpy(places)
+            weight = own_share(images, augmentation, numbers)
+            if self._share == WHOLE:
+                others = images[rows], labels[rows]
+            else:
+                # The same numbers anew, for pictures that may be of any process's share.
+                others = self._painted(*cut(rows + start), Numbers(seed, stop - start, places))
+            images, labels = mixed(images, labels, *others, weight, self._classes)
         return images.contiguous(memory_format=torch.channels_last), labels
+
+    def _painted(self, pixels: Tensor, labels: Tensor, numbers: Numbers) -> tuple[Tensor, Tensor]:
+        """Normalised images (n, C, H, W), changed one by one, and their labels."""
+        augmentation = self.augmentation
+        # torch cannot crop none at all, as a share of a small batch may be.
+        if len(pixels) and (augmentation.colours or augmentation.crop):
+            images = before_normalisation(self._as_images(pixels).float(), augmentation, numbers)
+            pixels = images.permute(0, 2, 3, 1).flatten(1)
+        return after_normalisation(self._finished(pixels), augmentation, numbers), labels
 
     def _as_images(self, pixels: Tensor) -> Tensor:
         """(n, H·W·C) seen as (n, C, H, W)."""

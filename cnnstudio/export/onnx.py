@@ -36,9 +36,7 @@ results = [session.run(["logits"], {{"pixels": batch}})[0] for batch in batches]
 class Onnx(Exporter):
     name = "onnx"
     title = "ONNX"
-    description = (
-        "model.onnx for ONNX Runtime, browsers and phones; the normalisation is inside."
-    )
+    description = "model.onnx for ONNX Runtime, browsers and phones; the normalisation is inside."
     order = 1
     files = (ONNX_FILE,)
     usage = (

@@ -40,7 +40,6 @@ class RunLock:
             self._file.close()
             self._file = None
 
-
     @property
     def is_in_place(self) -> bool:
         """Whether the file that is held is still the one in the folder."""

@@ -52,10 +52,12 @@ from cnnstudio.training.inheritance import Ancestor
 from cnnstudio.training.interval import DEFAULT, Clock, Interval
 from cnnstudio.training.model import Model
 from cnnstudio.training.preflight import Prepared, check_threads, prepare
+from cnnstudio.training.ranks import ALONE, Ranks, launch
 from cnnstudio.training.recipe import Recipe
 from cnnstudio.training.trainer import train_prepared
 
 _MOST_SNAPSHOTS = 200
+
 
 def start_run(
     network: Network,
@@ -72,6 +74,7 @@ def start_run(
     resume: bool = False,
     interval: Interval = DEFAULT,
     continue_from: Path | None = None,
+    ranks: Ranks = ALONE,
 ) -> Finished:
     """Trains the network and writes the run into `folder`, by default a new one among the user's runs.
 
@@ -81,18 +84,30 @@ def start_run(
     continues from the one in `continue_from`, which may have another design, with the layers that fit. What
     cannot be started raises a UserError (TrainingError, DeviceError, DataError, RunError, CheckpointError)
     before anything is written.
+
+    Several `ranks` call this together, with the same arguments. The first one alone writes, and emits.
     """
-    prepared = prepare(network, dataset, recipe, device)
-    check_threads(threads)
-    about = _description(prepared, dataset, source or dataset.name)
-    ancestor = _ancestor(continue_from, about)
-    if resume:
-        place = _resumable(folder, prepared, about)
-    else:
-        place = _fresh(folder) if folder else _new_folder(network.name)
+
+    def prepared_here() -> Prepared:
+        check_threads(threads)
+        # Of several ranks each has a share of a batch; how much memory they have together cannot be told.
+        return prepare(network, dataset, recipe, ranks.place(device), check_memory=ranks.alone)
+
+    def recorder_here() -> RunRecorder | _WrittenElsewhere:
+        if not ranks.is_first:
+            return _WrittenElsewhere()
+        if resume:
+            place = _resumable(folder, prepared, about)
+        else:
+            place = _fresh(folder) if folder else _new_folder(network.name)
+        return stack.enter_context(RunRecorder(place, prepared, about, emit))
+
+    prepared = ranks.together(prepared_here)
+    about = _description(prepared, dataset, source or dataset.name, ranks) if ranks.is_first else {}
+    ancestor = ranks.from_first(lambda: _ancestor(continue_from, about))
     control = control or Control()
     with ExitStack() as stack:
-        recorder = stack.enter_context(RunRecorder(place, prepared, about, emit))
+        recorder = ranks.together(recorder_here)
         stack.enter_context(stopping_on_signals(control))
         return train_prepared(
             prepared,
@@ -100,13 +115,29 @@ def start_run(
             control=control,
             emit=recorder.emit,
             folder=recorder.folder,
-            probes=probes,
+            probes=probes if ranks.is_first else (),
             resume=resume,
             after_epoch=recorder.after_epoch,
             interval=interval,
             before_saving=recorder.make_sure,
             ancestor=ancestor,
+            ranks=ranks,
         )
+
+
+class _WrittenElsewhere:
+    """In a RunRecorder's place where the first rank writes the run."""
+
+    folder = None
+
+    def emit(self, event: Event) -> None:
+        """The first rank says the same."""
+
+    def after_epoch(self, epoch: int, model: Model) -> None:
+        """The first rank looks into the same model."""
+
+    def make_sure(self) -> None:
+        """Nothing is saved here."""
 
 
 class RunRecorder:
@@ -259,7 +290,7 @@ class RunRecorder:
         self.emit(Warned(message))
 
 
-def _description(prepared: Prepared, dataset: Dataset, source: str) -> dict[str, Any]:
+def _description(prepared: Prepared, dataset: Dataset, source: str, ranks: Ranks) -> dict[str, Any]:
     """The content of `run.json` at the beginning."""
     return {
         "format": FORMAT,
@@ -276,6 +307,8 @@ def _description(prepared: Prepared, dataset: Dataset, source: str) -> dict[str,
         },
         "device": str(prepared.device),
         "device_title": device_title(prepared.device),
+        "ranks": ranks.count,
+        **({} if ranks.alone else {"launch": launch()}),
         "seed": prepared.recipe.seed,
         "data": {
             "source": source,

@@ -19,6 +19,7 @@ from cnnstudio.runs.event_log import read_events
 from cnnstudio.runs.lock import is_held
 from cnnstudio.runs.snapshots import Snapshot, snapshot_epochs, snapshot_path
 from cnnstudio.training.events import EpochEnded, Event, Scores
+from cnnstudio.training.ranks import launch
 from cnnstudio.training.recipe import Recipe, RecipeError
 from cnnstudio.training.recipe_files import read_recipe
 
@@ -244,6 +245,19 @@ def list_runs(folder: Path | None = None) -> list[Run]:
                 run.check()
                 found.append((run.created.timestamp(), run.id, run))
     return [run for _, _, run in sorted(found, key=lambda entry: entry[:2], reverse=True)]
+
+
+def launched_run(folder: Path | None, seed: int) -> Path | None:
+    """Where the run stands that this launch of several processes began in `folder`, or in a place of its own.
+
+    None where it has not come to that.
+    """
+    if folder is not None:
+        return folder if exists(folder / RUN_FILE) else None
+    for run in list_runs():
+        if (run.about.get("launch"), run.about.get("seed")) == (launch(), seed):
+            return run.folder
+    return None
 
 
 def find_run(id_or_folder: str | Path) -> Run:

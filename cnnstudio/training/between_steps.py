@@ -6,7 +6,8 @@ import time
 from collections.abc import Sequence
 
 from cnnstudio.training.adjusting import adjusted
-from cnnstudio.training.control import Control, Probe
+from cnnstudio.training.agreement import Agreement, Due
+from cnnstudio.training.control import Probe
 from cnnstudio.training.course import Course
 from cnnstudio.training.events import Paused, Resumed, SnapshotTaken
 from cnnstudio.training.recipe import RecipeError
@@ -23,11 +24,12 @@ class Stopped(Exception):
 
 
 class BetweenSteps:
-    """Looks up from the work: what `control` asks for, what is due, and what probes want to see."""
+    """Looks up from the work: what is asked for, what is due, and what probes want to see."""
 
-    def __init__(self, course: Course, control: Control, probes: Sequence[Probe]) -> None:
+    def __init__(self, course: Course, agreement: Agreement, probes: Sequence[Probe]) -> None:
         self._course = course
-        self._control = control
+        self._agreement = agreement
+        self._control = agreement.control
         self._probes = probes
         self._probe_seconds = 0.0
 
@@ -38,16 +40,20 @@ class BetweenSteps:
 
     def look(self) -> None:
         """Raises Stopped; NotFiniteError where a loss that is read now is no number."""
-        course = self._course
+        course, saving = self._course, self._course.saving
+        is_time = saving.is_due(course.step, course.watch.seconds)
+        due = self._agreement.meet(
+            course.step, Due(course.meter.is_due, is_time), at_once=is_time and saving.counts_steps
+        )
         if self._control.pause.is_set():
             self._pause()
         if self._control.stop.is_set():
             raise Stopped
         if self._control.has_changes:
             self._change()
-        if course.meter.is_due:
+        if due.reading:
             course.meter.flush()
-        if course.saving.is_due(course.step, course.watch.seconds):
+        if due.saving:
             course.keep_unfinished()
         if self._probes and self._probe_seconds <= _PROBE_SHARE * course.watch.seconds:
             self._probe()
@@ -62,6 +68,7 @@ class BetweenSteps:
         course.keep_unfinished()
         while not control.single_step.is_set() and control.wait_if_paused(_PAUSE_TICK):
             self._probe()
+            self._agreement.meet(course.step, Due(False, False), at_once=True)
             self._change()
         course.watch.resume()
         if control.single_step.is_set():

@@ -19,22 +19,29 @@ from cnnstudio.training.keeper import Keeper, Position, all_finite
 from cnnstudio.training.learner import Learner
 from cnnstudio.training.meter import NOTHING, Meter, Stopwatch
 from cnnstudio.training.preflight import Prepared
+from cnnstudio.training.ranks import Ranks
 from cnnstudio.training.recipe import Recipe
 from cnnstudio.training.schedule import learning_rates
 from cnnstudio.training.settings import set_random_state
+from cnnstudio.training.shared_normalization import share_normalization
 
 
 class Course:
     """What a run has: the training loop moves it on, and what comes between two steps changes it."""
 
-    def __init__(self, prepared: Prepared, emit: Callable[[Event], None], folder: Path | None) -> None:
+    def __init__(
+        self, prepared: Prepared, emit: Callable[[Event], None], folder: Path | None, ranks: Ranks
+    ) -> None:
         self.prepared = prepared
         self.recipe = recipe = prepared.recipe
         self.emit = emit
         self.folder = folder
+        self.ranks = ranks
         self.model = prepared.fresh_model()
-        self.learner = Learner(self.model, recipe)
-        self.batches = prepared.batches()
+        share_normalization(self.model, ranks)
+        self.learner = Learner(self.model, recipe, ranks)
+        self.batches = prepared.batches(ranks.share)
+        self.validation = prepared.unshuffled(prepared.validation, ranks.share)
         self.steps = recipe.epochs * len(self.batches)
         self.learning_rate = learning_rates(recipe, self.steps)
         self.keeper = Keeper(self.learner, None, self.warn)
@@ -46,16 +53,20 @@ class Course:
         self.watch = Stopwatch()
         self.saving = Clock(Interval(), 0.0)
 
-    def keep_in(self, folder: Path, interval: Interval, before_saving: Callable[[], None]) -> None:
-        """Has the run saved there."""
+    def keep_in(self, folder: Path | None, interval: Interval, before_saving: Callable[[], None]) -> None:
+        """Has the run saved there; of several ranks the first has a folder, and all go by the interval."""
         self.keeper = Keeper(self.learner, folder, self.warn, before_saving)
         self.saving = Clock(interval, self.watch.seconds)
 
     def restore(self) -> None:
         """Goes back to the last checkpoint in the folder. Raises CheckpointError."""
-        found = self.keeper.restore(self.recipe, len(self.batches))
+        found, standing = self.ranks.from_first(
+            lambda: (self.keeper.restore(self.recipe, len(self.batches)), self.keeper.standing)
+        )
         if found is None:
             return
+        self.keeper.standing = standing
+        self.ranks.spread(self.model)
         position, memory = found
         self._go_to(position)
         self._adopt(position.recipe)
@@ -65,7 +76,9 @@ class Course:
 
     def inherit(self, ancestor: Ancestor) -> None:
         """Goes on where another run stands, with what this design keeps of it."""
-        self.inherited = found = inherit(ancestor, self.prepared, len(self.batches), self.warn)
+        self.inherited = found = self.ranks.from_first(
+            lambda: inherit(ancestor, self.prepared, len(self.batches), self.warn)
+        )
         self._go_to(found.position)
         self.history = []
         self._say(found.told)
@@ -111,6 +124,7 @@ class Course:
                 validation=prepared.validation_source,
                 first_epoch=self.epochs_done + 1,
                 steps_done=self.step,
+                ranks=self.ranks.count,
             )
         )
         events, self.early_events = self.early_events or [], None
@@ -124,6 +138,7 @@ class Course:
         self.model.load_state_dict(found.weights if found else {}, strict=False)
         self.model.prepare_weights(pictures)
         self.model.load_state_dict(found.weights if found else {}, strict=False)
+        self.ranks.spread(self.model)
         self.learner.begin_average(self.steps)
         if found:
             self.learner.restore(found.memory)
@@ -132,7 +147,7 @@ class Course:
     def _adopt(self, recipe: Recipe) -> None:
         """Takes another recipe for what is left of the run."""
         if recipe.augmentation != self.recipe.augmentation:
-            self.batches = dataclasses.replace(self.prepared, recipe=recipe).batches()
+            self.batches = dataclasses.replace(self.prepared, recipe=recipe).batches(self.ranks.share)
         self.recipe = recipe
         self.steps = recipe.epochs * len(self.batches)
         self.learning_rate = learning_rates(recipe, self.steps)

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from cnnstudio.data.progress import CancelFunction, never
 from cnnstudio.training.events import Scores
+from cnnstudio.training.ranks import ALONE, Ranks
 
 
 def past(deadline: float) -> CancelFunction:
@@ -42,21 +43,26 @@ def mean_scores(
     batches: Iterable[tuple[Tensor, Tensor]],
     cancelled: CancelFunction = never,
     flip: bool = False,
+    ranks: Ranks = ALONE,
 ) -> Scores | None:
     """Mean cross-entropy and accuracy over all pictures; None where it was cancelled before the end.
 
-    With `flip` each picture is judged together with its mirror image.
+    With `flip` each picture is judged together with its mirror image. Of several ranks each gives its share
+    of the pictures, and all get the same scores.
     """
     losses: list[Tensor] = []
     rights: list[Tensor] = []
-    count = 0
+    count, was_cancelled = 0, False
     with evaluating(model):
         for images, labels in batches:
-            if cancelled():
-                return None
+            was_cancelled = cancelled()
+            if was_cancelled:
+                break
             logits = answers(model, images, flip)
             losses.append(F.cross_entropy(logits, labels, reduction="sum"))
             rights.append((logits.argmax(1) == labels).sum())
             count += len(labels)
     # Read once at the end: each reading makes an accelerator wait.
-    return Scores(sum(torch.stack(losses).tolist()) / count, sum(torch.stack(rights).tolist()) / count)
+    loss, right = (sum(torch.stack(each).tolist()) if each else 0.0 for each in (losses, rights))
+    loss, right, pictures, cancellations = ranks.summed([loss, right, count, was_cancelled])
+    return None if cancellations else Scores(loss / pictures, right / pictures)

@@ -70,6 +70,8 @@ class Started(Event):
     """The epoch that comes next; more than 1 where the run goes on after an interruption."""
     steps_done: int = 0
     """Steps before this start; more than those of whole epochs where it goes on within an epoch."""
+    ranks: int = 1
+    """Processes that train together; each has `threads`, and its share of each batch."""
 
 
 @dataclass(frozen=True)

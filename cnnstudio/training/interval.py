@@ -55,6 +55,11 @@ class Clock:
         self._saved_at = now
         self._cost = 0.0
 
+    @property
+    def counts_steps(self) -> bool:
+        """Whether the step alone decides, whatever the time."""
+        return self.interval.steps is not None
+
     def is_due(self, step: int, now: float) -> bool:
         """Whether to save after this step."""
         steps, seconds = self.interval.steps, self.interval.seconds

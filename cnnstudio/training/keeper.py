@@ -130,6 +130,15 @@ class Keeper:
         self._best_on_disk: int | None = None
         """The epoch of it, where this program has written or read it."""
 
+    @property
+    def standing(self) -> tuple[Best | None, tuple[int, Scores] | None, int]:
+        """What is known of the weights until now, as another rank takes it up."""
+        return self.best, self._to_beat, self.saved_step
+
+    @standing.setter
+    def standing(self, standing: tuple[Best | None, tuple[int, Scores] | None, int]) -> None:
+        self.best, self._to_beat, self.saved_step = standing
+
     def is_best(self, epoch: int, scores: Scores) -> bool:
         """By validation accuracy, then by loss."""
         if self._to_beat is None or self._to_beat[0] == epoch:
@@ -155,6 +164,7 @@ class Keeper:
         Until the first epoch has ended, what there is counts as the best.
         """
         if self._checkpoints is None:
+            self.saved_step = position.step
             return
         if best and self.best is not None:
             notes = position.to_json() | self.best.to_json()

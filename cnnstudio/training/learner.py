@@ -14,6 +14,7 @@ from cnnstudio.training.model import Model
 from cnnstudio.training.optimizer_memory import memory_of, restore_memory
 from cnnstudio.training.optimizers import make_optimizer
 from cnnstudio.training.penalty import add_gradients, penalties
+from cnnstudio.training.ranks import ALONE, Ranks
 from cnnstudio.training.recipe import Recipe
 
 
@@ -22,11 +23,12 @@ class Learner:
 
     A recipe with `accumulate` has each batch computed in so many parts of the same size, give or take one
     picture, whose gradients are added up. The step is that of the whole batch, in the memory of a part; only
-    BatchNormalization sees no more than a part at a time.
+    BatchNormalization sees no more than a part at a time. Several ranks compute a share of each batch each.
     """
 
-    def __init__(self, model: Model, recipe: Recipe) -> None:
+    def __init__(self, model: Model, recipe: Recipe, ranks: Ranks = ALONE) -> None:
         self.model = model
+        self._ranks = ranks
         self.average: WeightAverage | None = None
         self._adopt(recipe)
         self._penalties = penalties(model)
@@ -67,21 +69,38 @@ class Learner:
         if self.average:
             self.average.restore(memory)
 
-    def backward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(self, images: Tensor, labels: Tensor, count: int | None = None) -> tuple[Tensor, Tensor]:
         """Adds the gradients of a batch; gives its mean loss, and how many of its pictures were right.
 
-        What is given is comparable with the validation, whose targets are never smoothed.
+        What is given is comparable with the validation, whose targets are never smoothed. Where the batch of
+        `count` pictures is shared with other ranks, the gradients and what is given are those of all of it.
         """
-        parts = part_count(len(labels), self._part)
-        if parts == 1:
-            return self._backward(images, labels, 1.0)
-        pieces = zip(images.tensor_split(parts), labels.tensor_split(parts), strict=True)
-        scores = [self._backward(part, targets, len(targets) / len(labels)) for part, targets in pieces]
+        count = count or len(labels)
+        cuts = self._cuts(count)
+        pieces = zip(images.tensor_split(cuts), labels.tensor_split(cuts), strict=True)
+        scores = [self._backward(part, targets, len(targets) / count) for part, targets in pieces]
         losses, rights = zip(*scores, strict=True)
-        return torch.stack(losses).sum(), torch.stack(rights).sum()
+        loss, right = (torch.stack(each).sum() if cuts else each[0] for each in (losses, rights))
+        return self._ranks.add_up(self.model, (loss, right))
+
+    def _cuts(self, count: int) -> list[int]:
+        """Where this rank's share of a batch of `count` is cut into parts.
+
+        A share is every so many-th picture, so that the ranks' parts together are those of one process.
+        """
+        parts = part_count(count, self._part)
+        size, larger = divmod(count, parts)
+        number, ranks = self._ranks.share
+        ends = (size * part + min(part, larger) for part in range(1, parts))
+        return [-(-(end - number) // ranks) for end in ends]
 
     def _backward(self, images: Tensor, labels: Tensor, share: float) -> tuple[Tensor, Tensor]:
         logits = self.model(images)
+        if not len(labels):
+            # Nothing to learn from, but the way back of normalisations that are shared is gone by all ranks.
+            logits.sum().backward()
+            nothing = torch.zeros((), device=logits.device)
+            return nothing, nothing.long()
         loss = F.cross_entropy(logits, labels, label_smoothing=self._smoothing)
         with torch.no_grad():
             plain = F.cross_entropy(logits, labels) if self._smoothing else loss.detach()

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnnstudio.data.batches import Batches
+from cnnstudio.data.batches import WHOLE, Batches, Share
 from cnnstudio.data.dataset import Dataset, Rows, Split, statistics, validation_rows
 from cnnstudio.design.analysis import Analysis, analyse
 from cnnstudio.design.memory import FLOAT, batch_memory
@@ -64,8 +64,8 @@ class Prepared:
     """Pictures at a time where nothing is learnt."""
     warnings: tuple[str, ...]
 
-    def batches(self) -> Batches:
-        """The pictures to learn from, in the recipe's batches."""
+    def batches(self, share: Share = WHOLE) -> Batches:
+        """The pictures to learn from, in the recipe's batches, or this share of each."""
         recipe, count = self.recipe, len(self.train_rows)
         return Batches(
             self.train,
@@ -78,17 +78,19 @@ class Prepared:
             classes=len(self.classes),
             seed=recipe.seed,
             rows=self.train_rows if count < len(self.train) else None,
+            share=share,
         )
 
-    def unshuffled(self, split: Split) -> Batches:
+    def unshuffled(self, split: Split, share: Share = WHOLE) -> Batches:
         """Pictures that nothing is learnt from, in large batches."""
         return Batches(
             split,
             self.device,
             torch.tensor(self.mean),
             torch.tensor(self.std),
-            batch_size=self.evaluation_batch,
+            batch_size=self.evaluation_batch * share[1],
             shuffle=False,
+            share=share,
         )
 
     def first_pictures(self) -> Iterator[Tensor]:

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,6 +33,15 @@ def own_settings(device: torch.device, threads: int | None, seed: int) -> Iterat
             # A device that failed has no random numbers any more.
             with contextlib.suppress(DeviceError), naming_device_errors(device):
                 set_random_state(device, state_before)
+
+
+def seed_step(seed: int, rank: int, step: int) -> None:
+    """Random numbers, as Dropout takes them, that are this rank's own in this step.
+
+    They differ from those of one process, but not from those of the same ranks after an interruption.
+    """
+    state = np.random.SeedSequence([seed % 2**64, rank, step]).generate_state(1, np.uint64)
+    torch.manual_seed(int(state[0]))
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:

@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
 from cnnstudio.layers.errors import UserError
 from cnnstudio.training import reasons
+from cnnstudio.training.agreement import Agreement
 from cnnstudio.training.between_steps import BetweenSteps, Stopped
 from cnnstudio.training.checkpoint import restore_weights
 from cnnstudio.training.control import Control, Probe
@@ -29,8 +31,9 @@ from cnnstudio.training.meter import NOTHING, NotFiniteError
 from cnnstudio.training.model import Model
 from cnnstudio.training.optimizers import set_learning_rate
 from cnnstudio.training.preflight import Prepared, TrainingError, check_threads, prepare
+from cnnstudio.training.ranks import ALONE, Ranks, RanksError
 from cnnstudio.training.recipe import Recipe
-from cnnstudio.training.settings import own_settings
+from cnnstudio.training.settings import own_settings, seed_step
 
 __all__ = ["Control", "Probe", "TrainingError", "train", "train_prepared"]
 
@@ -77,36 +80,49 @@ def train_prepared(
     interval: Interval = DEFAULT,
     before_saving: Callable[[], None] = lambda: None,
     ancestor: Ancestor | None = None,
+    ranks: Ranks = ALONE,
 ) -> Finished:
     """The same for what is prepared. `after_epoch` sees the model before the first and after each epoch.
 
     Besides the ends of epochs, checkpoints are written at the interval, at pauses and at a stop;
     `before_saving` is called each time, and may raise FileError where the folder cannot be written. A run
     with an `ancestor` goes on where that one stands, with the layers that did not change (`carry_over`).
+    Several `ranks` call this together, each with what it has; only the first needs a folder.
 
     Raises, before any event, CheckpointError where it cannot resume, TrainingError where memory is short and
     DeviceError where the device fails; what happens later is told by Finished.
     """
     check_threads(threads)
     with own_settings(prepared.device, threads, prepared.recipe.seed), keeping_freed_memory():
-        try:
-            course = Course(prepared, emit, folder)
-            if folder is not None:
-                course.keep_in(folder, interval, before_saving)
-            if ancestor is not None:
+        course = ranks.together(lambda: _course(prepared, emit, folder, ranks))
+        if folder is not None or not ranks.alone:
+            course.keep_in(folder, interval, before_saving)
+        if ancestor is not None:
+            with _enough_memory(prepared.device):
                 course.inherit(ancestor)
-            training = _Training(course, control or Control(), probes, after_epoch)
-        except (MemoryError, RuntimeError) as error:
-            if is_out_of_memory(error):
-                raise TrainingError(f"{prepared.device} has too little memory for this network.") from None
-            raise
         if resume:
             course.restore()
-        finished = training.run()
+        finished = _Training(course, control or Control(), probes, after_epoch).run()
         if finished.cause == "memory":
-            del course, training
+            del course
             give_back_memory(prepared.device)
         return finished
+
+
+def _course(prepared: Prepared, emit: Callable[[Event], None], folder: Path | None, ranks: Ranks) -> Course:
+    with _enough_memory(prepared.device):
+        return Course(prepared, emit, folder, ranks)
+
+
+@contextlib.contextmanager
+def _enough_memory(device: torch.device) -> Iterator[None]:
+    """Inside, memory that runs out is a TrainingError."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise TrainingError(f"{device} has too little memory for this network.") from None
+        raise
 
 
 class _Training:
@@ -120,11 +136,13 @@ class _Training:
         after_epoch: Callable[[int, Model], None],
     ) -> None:
         self.course = course
-        self.control = control
+        self.agreement = Agreement(course.ranks, control)
+        self.control = self.agreement.control
         self.after_epoch = after_epoch
-        self.between_steps = BetweenSteps(course, control, probes)
-        self.validation = course.prepared.unshuffled(course.prepared.validation)
+        self.between_steps = BetweenSteps(course, self.agreement, probes)
         self.cause: Cause | None = None
+        self.has_left = False
+        """Whether this rank has ended by itself, so that it cannot do anything with the others any more."""
 
     def run(self) -> Finished:
         course = self.course
@@ -139,8 +157,11 @@ class _Training:
                 outcome, reason = "stopped", "Stopped after the last epoch, before the test."
         except KeyboardInterrupt:
             outcome, reason = "stopped", "Interrupted from the keyboard."
+        except RanksError as error:
+            outcome, reason = "failed", str(error)
         except UserError as error:
             outcome, reason = "failed", str(error)
+            self._leave(reason)
         finally:
             course.keeper.keep_best()
             best = course.keeper.best
@@ -168,6 +189,7 @@ class _Training:
             return "stopped", self._stopped()
         except KeyboardInterrupt:
             # Wherever it was, so that what there is may be half a step.
+            self._leave("Another process of this training was interrupted.")
             return "stopped", self._stopped()
         except NotFiniteError as error:
             self.cause = "not_finite"
@@ -178,7 +200,17 @@ class _Training:
             if not is_out_of_memory(error):
                 raise
             self.cause = "memory"
-            return "failed", reasons.out_of_memory(course.step + 1, course.recipe.batch_size)
+            reason = reasons.out_of_memory(course.step + 1, course.recipe.batch_size)
+            self._leave(reason)
+            return "failed", reason
+        except RanksError as error:
+            self.has_left = True
+            return "failed", str(error)
+
+    def _leave(self, reason: str) -> None:
+        """Ends apart from other ranks, which hear why."""
+        self.has_left = not self.course.ranks.alone
+        self.course.ranks.leave_word(reason)
 
     def _epochs(self) -> tuple[Outcome, str]:
         """All that are left, or as many as are wanted."""
@@ -227,9 +259,10 @@ class _Training:
         with course.learner.averaged():
             validation = mean_scores(
                 course.model,
-                self.validation.epoch(0),
-                self.control.stop.is_set,
+                course.validation.epoch(0),
+                self.agreement.requested.stop.is_set,
                 course.recipe.test_time_flip,
+                course.ranks,
             )
         if validation is None:
             raise Stopped
@@ -245,19 +278,22 @@ class _Training:
         while course.step < first + len(course.batches):
             batches = course.batches
             for images, labels in batches.epoch(epoch, course.step - first):
-                self._step(images, labels)
+                self._step(images, labels, batches.size(course.step - first))
                 self.between_steps.look()
                 if course.batches is not batches:
                     # The pictures of the next batch are augmented in another way; their order stays.
                     break
 
-    def _step(self, images: Tensor, labels: Tensor) -> None:
+    def _step(self, images: Tensor, labels: Tensor, count: int) -> None:
+        """Learns from a batch of `count` pictures, or from this rank's share of it."""
         course = self.course
+        if not course.ranks.alone:
+            seed_step(course.recipe.seed, course.ranks.number, course.step)
         if course.recipe.changes_rate:
             set_learning_rate(course.learner.optimizer, course.learning_rate(course.step))
-        loss, right = course.learner.backward(images, labels)
+        loss, right = course.learner.backward(images, labels, count)
         # Before the update: weights that a loss without a number would spoil are still whole.
-        course.meter.add(loss, right, len(labels))
+        course.meter.add(loss, right, count)
         course.learner.update()
         course.step += 1
 
@@ -271,12 +307,12 @@ class _Training:
         """The best weights on the test pictures; None where there is nothing to test, or no time."""
         course = self.course
         best = course.keeper.best
-        if best is None:
+        if best is None or self.has_left:
             return None
         if course.prepared.validation_source == "test":
             return best.scores
         restore_weights(course.model, best.weights)
         hurry = outcome == "stopped" and not self.control.stop_after_epoch.is_set()
-        cancelled = past(time.monotonic() + _LAST_LOOK) if hurry else self.control.stop.is_set
-        batches = course.prepared.unshuffled(course.prepared.test).epoch(0)
-        return mean_scores(course.model, batches, cancelled, course.recipe.test_time_flip)
+        cancelled = past(time.monotonic() + _LAST_LOOK) if hurry else self.agreement.requested.stop.is_set
+        batches = course.prepared.unshuffled(course.prepared.test, course.ranks.share).epoch(0)
+        return mean_scores(course.model, batches, cancelled, course.recipe.test_time_flip, course.ranks)

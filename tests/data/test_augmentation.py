@@ -173,7 +173,7 @@ def test_a_rectangle_lies_around_its_centre() -> None:
 def test_mixed_pictures_and_labels_have_the_same_shares() -> None:
     images, labels = torch.rand(3, 2, 4, 4), torch.tensor([0, 2, 1])
     weight = torch.tensor([1.0, 0.25, 0.5]).view(3, 1, 1, 1).expand(3, 1, 4, 4)
-    seen, shares = mixed(images, labels, torch.tensor([1, 2, 0]), weight, 3)
+    seen, shares = mixed(images, labels, images[[1, 2, 0]], labels[[1, 2, 0]], weight, 3)
     torch.testing.assert_close(seen[1], 0.25 * images[1] + 0.75 * images[2])
     torch.testing.assert_close(shares, torch.tensor([[1.0, 0, 0], [0, 0.75, 0.25], [0.5, 0.5, 0]]))
 
@@ -181,7 +181,8 @@ def test_mixed_pictures_and_labels_have_the_same_shares() -> None:
 def test_the_loss_of_mixed_labels_is_the_mixture_of_the_losses() -> None:
     logits, labels = torch.randn(2, 3), torch.tensor([0, 2])
     weight = torch.full((2, 1, 1, 1), 0.3)
-    _, shares = mixed(torch.rand(2, 1, 1, 1), labels, torch.tensor([1, 0]), weight, 3)
+    images = torch.rand(2, 1, 1, 1)
+    _, shares = mixed(images, labels, images.flip(0), labels.flip(0), weight, 3)
     for smoothing in (0.0, 0.1):
         own = F.cross_entropy(logits, labels, label_smoothing=smoothing)
         other = F.cross_entropy(logits, labels.flip(0), label_smoothing=smoothing)

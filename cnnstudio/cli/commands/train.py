@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.command import DONE, FAILED, STOPPED, Command, Parser, UsageError, add_json_option
+from cnnstudio.cli.launch import add_launch_options, launch_script
 from cnnstudio.cli.output import LiveLine
+from cnnstudio.cli.ranks import on_ranks
 from cnnstudio.cli.reading import DESIGN_HELP, add_device_options, option_type, read_design_argument
 from cnnstudio.cli.trials import AUTO, add_trial_options, fitted, or_auto, try_out
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from cnnstudio.training.control import Control
     from cnnstudio.training.events import Event, Finished
     from cnnstudio.training.interval import Interval
+    from cnnstudio.training.ranks import Ranks
     from cnnstudio.training.recipe import Recipe
 
 
@@ -71,25 +74,29 @@ class Train(Command):
             help="save after so many steps, or seconds as in 30s, besides the ends of epochs "
             "(default: 30s, or later where saving would take more than a hundredth of the time)",
         )
+        add_launch_options(parser)
         add_json_option(parser)
 
     def run(self, options: argparse.Namespace) -> int:
+        if options.print_launch:
+            print(launch_script(options, options.words))
+            return DONE
         if options.resume and options.run is None:
             raise UsageError("--resume needs --run FOLDER, the run that goes on")
         if options.resume and options.seeds is not None:
             raise UsageError("--seeds trains new runs; to go on with one of them, leave --seeds away")
         if options.resume and options.continue_from is not None:
             raise UsageError("--resume goes on with a run, --continue-from begins a new one: give one")
-        interval = _interval(options.checkpoint_every)
-        network = read_design_argument(options.design)
-        _require_trainable(network)
-        recipe, data = _recipe_and_data(options)
-        source = _source(data)
-        if not source.available():
-            raise UsageError(
-                f"{source.title} is not on this machine yet: cnnstudio data download {source.name}"
-            )
-        return _train(options, network, recipe, source, interval)
+        return on_ranks(options, lambda ranks: _train(options, ranks))
+
+
+def _read(options: argparse.Namespace) -> tuple[Network, Recipe, str | None, Interval]:
+    """What the command line names; the name of the data."""
+    interval = _interval(options.checkpoint_every)
+    network = read_design_argument(options.design)
+    _require_trainable(network)
+    recipe, data = _recipe_and_data(options)
+    return network, recipe, data, interval
 
 
 def _add_recipe_options(parser: Parser) -> None:
@@ -159,6 +166,13 @@ def _source(data: str | None) -> Source:
     return cifar10 if cifar10.available() else find_source("shapes")
 
 
+def _ready_source(data: str | None) -> Source:
+    source = _source(data)
+    if not source.available():
+        raise UsageError(f"{source.title} is not on this machine yet: cnnstudio data download {source.name}")
+    return source
+
+
 def _interval(text: str | None) -> Interval:
     from cnnstudio.training.interval import DEFAULT, Interval, IntervalError
 
@@ -168,22 +182,23 @@ def _interval(text: str | None) -> Interval:
         raise UsageError(f"--checkpoint-every: {error}") from None
 
 
-def _train(
-    options: argparse.Namespace, network: Network, recipe: Recipe, source: Source, interval: Interval
-) -> int:
+def _train(options: argparse.Namespace, ranks: Ranks) -> int:
     from cnnstudio.cli.repeated import check_seeds, train_seeds
     from cnnstudio.cli.training_output import printer
     from cnnstudio.data.progress import Cancelled
     from cnnstudio.runs.recorder import start_run
-    from cnnstudio.runs.run import find_run
+    from cnnstudio.runs.run import launched_run
     from cnnstudio.runs.signals import stopping_on_signals
     from cnnstudio.training.control import Control
     from cnnstudio.training.preflight import prepare
+    from cnnstudio.training.ranks import were_restarted
 
+    network, recipe, data, interval = ranks.from_first(lambda: _read(options))
+    source = ranks.together(lambda: _ready_source(data))
     control = Control()
     with stopping_on_signals(control):
         try:
-            dataset = _load(source, control)
+            dataset = ranks.one_by_one(lambda: _load(source, control))
             for note in dataset.notes:
                 print(f"{dataset.title}: {note}", file=sys.stderr)
             if options.find_learning_rate or options.preflight or options.batch_size == AUTO:
@@ -196,25 +211,34 @@ def _train(
             raise KeyboardInterrupt from None
 
     def train(recipe: Recipe, folder: Path | None) -> Finished:
+        begun = ranks.from_first(lambda: launched_run(folder, recipe.seed) if were_restarted() else None)
+        ancestor = ranks.from_first(lambda: _ancestor(options.continue_from))
         return start_run(
             network,
             dataset,
             recipe,
-            folder=folder,
+            folder=begun or folder,
             source=_place_of(source),
             device=options.device,
             threads=options.threads,
             control=control,
             emit=_until_nobody_reads(printer(options.json), control),
-            resume=options.resume,
+            resume=options.resume or begun is not None,
             interval=interval,
-            continue_from=None if options.continue_from is None else find_run(options.continue_from).folder,
+            continue_from=None if begun else ancestor,
+            ranks=ranks,
         )
 
     if options.seeds is not None:
         check_seeds(recipe, options.seeds)
         return train_seeds(recipe, options.seeds, options.run, train, options.json)
     return {"completed": DONE, "stopped": STOPPED, "failed": FAILED}[train(recipe, options.run).outcome]
+
+
+def _ancestor(run: str | None) -> Path | None:
+    from cnnstudio.runs.run import find_run
+
+    return None if run is None else find_run(run).folder
 
 
 def _load(source: Source, control: Control) -> Dataset:

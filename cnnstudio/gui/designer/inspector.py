@@ -177,4 +177,3 @@ class Inspector(Panel):
 
     def _on_finished(self, _: object) -> None:
         self._session += 1
-
