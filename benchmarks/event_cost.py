@@ -2,11 +2,11 @@
 
     python benchmarks/event_cost.py [--rounds 5] [--epochs 2] [--pictures 4000] [--json FILE]
 
-A cheap network and an ordinary one train on Shapes, in turn saying nothing at all, and as every run does: with
-progress, events on the disk, diagnosis, and after each epoch the units counted and the feature maps kept.
-Checkpoints are apart (`checkpoint_cost.py`), so neither writes any. All with one thread. The ratios are those of
-the medians, of all time and of the processor's; `share` is of the time within the calls that say and keep
-something, which the noise between two runs does not reach.
+A cheap network and an ordinary one train on Shapes, in turn saying nothing at all, and as every run does:
+with progress, events on the disk, diagnosis, and after epochs the units counted and the feature maps kept.
+Checkpoints are apart (`checkpoint_cost.py`), so neither writes any. All with one thread. The ratios are those
+of the medians, of all time and of the processor's; `share` is that of the time within the calls that say and
+keep something, which the noise between two runs does not reach.
 """
 
 from __future__ import annotations
@@ -132,7 +132,8 @@ def main() -> int:
     heads = f"{'template':12}{'batch':>6}{'step':>10}{'epoch':>9}{'ratio':>8}{'wall':>8}"
     print(f"{heads}{'share':>9}{'events':>9}{'epochs':>9}")
     for row in rows:
-        times = f"{1000 * row['step']:>7.2f} ms{row['epoch']:>7.2f} s{row['ratio']:>8.3f}{row['ratio_wall']:>8.3f}"
+        times = f"{1000 * row['step']:>7.2f} ms{row['epoch']:>7.2f} s"
+        times += f"{row['ratio']:>8.3f}{row['ratio_wall']:>8.3f}"
         shares = f"{row['share']:>9.2%}{row['events']:>9.2%}{row['epochs']:>9.2%}"
         print(f"{row['template']:12}{row['batch_size']:>6}{times}{shares}")
     if options.json:

@@ -31,11 +31,13 @@ class Footprint:
         gc.collect()
         ctypes.CDLL(None).malloc_trim(0)
         status = Path("/proc/self/status").read_text()
-        size, threads = (int(re.findall(rf"^{word}:\s+(\d+)", status, re.M)[0]) for word in ("VmRSS", "Threads"))
+        size, threads = (
+            int(re.findall(rf"^{word}:\s+(\d+)", status, re.M)[0]) for word in ("VmRSS", "Threads")
+        )
         return cls(threads, _open_files(), size / 1024, len(gc.get_objects()))
 
     def compared(self, later: Footprint, cycles: int) -> str:
-        """What so many cycles have added, in words; raises AssertionError where something was not given back."""
+        """What so many cycles have added, in words. Raises AssertionError for what was not given back."""
         grown = later.megabytes - self.megabytes
         objects = later.objects - self.objects
         words = (

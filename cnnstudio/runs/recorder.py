@@ -233,8 +233,8 @@ class RunRecorder:
     def after_epoch(self, epoch: int, model: Model) -> None:
         """Keeps what the layers make of the first examples.
 
-        Of a very long run every few epochs, and of short epochs as many as take no more than their share of the
-        time; but always the last one.
+        Of a very long run every few epochs, and of short epochs as many as take no more than their share of
+        the time; but always the last one.
         """
         began = time.perf_counter()
         wanted = not epoch % self._snapshot_every and self._looking.has_time(began)

@@ -207,7 +207,7 @@ class Run:
         checkpoints = Checkpoints(self.folder / "checkpoints")
         if which not in checkpoints:
             raise RunError(
-                f"The run {self.id} has no weights yet: it has learnt nothing, or could not save what it learnt."
+                f"The run {self.id} has no weights yet: it learnt nothing, or could not save what it learnt."
             )
         model = build_model(self.network)
         restore_weights(model, checkpoints.load(which).weights)

@@ -20,7 +20,7 @@ def endings() -> dict[int, Any]:
 
     That one is left out where the program was started to outlive its terminal (nohup).
     """
-    found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    found: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     if _HANG_UP is not None and signal.getsignal(_HANG_UP) is not signal.SIG_IGN:
         found[_HANG_UP] = signal.getsignal(_HANG_UP)
     return found

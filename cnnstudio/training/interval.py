@@ -2,7 +2,7 @@
 
 At an interval that is chosen, exactly then and at each epoch's end. By default every 30 seconds and at each
 epoch's end, but never so often that saving takes more than a hundredth of the time: what a kill can cost is
-then up to a hundred times what a save takes. The end of the run, a pause, a stop and a change are always saved.
+then up to a hundred times what a save takes. A pause, a stop, a change and the end are always saved.
 """
 
 from __future__ import annotations

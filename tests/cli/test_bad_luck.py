@@ -119,7 +119,9 @@ def test_a_disk_that_is_full_is_a_note_and_the_run_is_there_as_far_as_there_was_
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500));"
         "from cnnstudio.cli.main import main; sys.exit(main(sys.argv[1:]))"
     )
-    ended = subprocess.run([sys.executable, "-c", limited, *train], capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(
+        [sys.executable, "-c", limited, *train], capture_output=True, text=True, timeout=60
+    )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "Note: The weights could not be saved; the run goes on. Cannot write" in ended.stdout
     assert "File too large" in ended.stdout
@@ -153,7 +155,8 @@ def test_a_program_whose_parent_was_killed_goes_on_and_can_be_stopped(
 ) -> None:
     code = (
         "import os, subprocess, sys;"
-        "child = subprocess.Popen([sys.executable, '-m', 'cnnstudio', *sys.argv[1:]], stdout=subprocess.DEVNULL);"
+        "command = [sys.executable, '-m', 'cnnstudio', *sys.argv[1:]];"
+        "child = subprocess.Popen(command, stdout=subprocess.DEVNULL);"
         "print(child.pid, flush=True); child.wait()"
     )
     command = [sys.executable, "-c", code, *train, "--epochs", "10000"]

@@ -121,7 +121,7 @@ def campaign(place: Path, cycles: int, seed: int) -> str:
     for number in range(warm_up):
         cycle(place / "run", names[number], chance)
     before, threads = Footprint.now(), threading.active_count()
-    for number in range(cycles - warm_up):
+    for _ in range(cycles - warm_up):
         cycle(place / "run", chance.choice(names), chance)
     assert threading.active_count() == threads
     return before.compared(Footprint.now(), cycles - warm_up)

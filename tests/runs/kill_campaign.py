@@ -4,8 +4,8 @@
 
 Each run is a fork of this process, so that torch is imported once. A run is killed with SIGKILL at a random
 moment after its start, or at a random call by which a checkpoint gets onto the disk: before it, after it, or
-after half of what it writes. Every second run saves no epoch's end, as where epochs are too short for that, and
-has its best weights in memory until the next save.
+after half of what it writes. Every second run saves no epoch's end, as where epochs are too short for that,
+and has its best weights in memory until the next save.
 """
 
 from __future__ import annotations

@@ -195,7 +195,9 @@ def test_values_that_are_no_numbers_are_damage_too(
 ) -> None:
     weights, state = {"conv2d_1.weight": torch.tensor([0.0, weight])}, {"optimizer.a": torch.tensor(memory)}
     saved.save("epoch-00004", Checkpoint(weights, {}, state))
-    with pytest.raises(CheckpointError, match=f"“last” is damaged: {spoilt} holds values that are no numbers"):
+    with pytest.raises(
+        CheckpointError, match=f"“last” is damaged: {spoilt} holds values that are no numbers"
+    ):
         saved.load("last", with_state=True)
 
 
@@ -255,7 +257,10 @@ def test_a_disk_that_gets_full_at_any_write_leaves_whole_checkpoints_and_no_halv
             found = checkpoints.load(name, with_state=name != "best")
             assert torch.all(found.weights["conv2d_1.weight"] == found.info["epoch"])
             manifest = json.loads((checkpoints.folder / f"{name}.json").read_text())
-            named |= {f"{name}.json", *(manifest[part]["file"] for part in ("weights", "state") if part in manifest)}
+            named |= {
+                f"{name}.json",
+                *(manifest[part]["file"] for part in ("weights", "state") if part in manifest),
+            }
         assert {path.name for path in checkpoints.folder.iterdir()} == named
     assert 10 < failed < 20
 

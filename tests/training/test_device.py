@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ from tests.training.pictures import colours
 
 RECIPE = Recipe("test", epochs=3, batch_size=16, learning_rate=0.01, validation_share=0.25)
 LOST = torch.AcceleratorError(
-    "CUDA error: an illegal memory access was encountered\nFor debugging consider passing CUDA_LAUNCH_BLOCKING=1"
+    "CUDA error: an illegal memory access was encountered\nFor debugging pass CUDA_LAUNCH_BLOCKING=1"
 )
 CPU = torch.device("cpu")
 
@@ -34,11 +35,11 @@ def failing_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
         done: list[int] = []
         backward = Learner.backward
 
-        def fail(learner: Learner, images: torch.Tensor, labels: torch.Tensor) -> object:
+        def fail(*arguments: Any) -> object:
             done.append(1)
             if len(done) >= step:
                 raise LOST
-            return backward(learner, images, labels)
+            return backward(*arguments)
 
         monkeypatch.setattr(Learner, "backward", fail)
 

@@ -371,7 +371,9 @@ def test_what_was_not_saved_at_an_epochs_end_is_neither_lost_nor_another(
         run(folder, VARIED.replace(epochs=5), resume=True)
     monkeypatch.undo()
     whole = run(tmp_path / "whole", VARIED.replace(epochs=5))
-    assert all(manifest(tmp_path / str(step)) == manifest(tmp_path / "whole") for step in (7, 13, 15, 20, 26, 29))
+    assert all(
+        manifest(tmp_path / str(step)) == manifest(tmp_path / "whole") for step in (7, 13, 15, 20, 26, 29)
+    )
     assert len(scores(whole)) == 5
 
 

@@ -3,8 +3,8 @@
     QT_QPA_PLATFORM=offscreen python -m tests.gui.training.cycle_campaign --cycles 500
 
 Each is stopped at a random moment: while it loads, at some step, while it waits, after its epoch, by another
-one that goes on from it, or with the window; some come to their end. Now and then the window, with its session
-and its thread, is a new one.
+one that goes on from it, or with the window; some come to their end. After ten trainings the window, with its
+session and its thread, is a new one.
 """
 
 from __future__ import annotations
@@ -68,7 +68,13 @@ class Studio:
     def cycle(self, chance: random.Random) -> None:
         """One training, stopped at a random moment."""
         self.session.start(TINY, self.data, chance.choice([SHORT, LONG]))
-        moments = [self.while_it_loads, self.at_a_step, self.in_a_pause, self.after_the_epoch, self.by_another]
+        moments = [
+            self.while_it_loads,
+            self.at_a_step,
+            self.in_a_pause,
+            self.after_the_epoch,
+            self.by_another,
+        ]
         chance.choice(moments)(chance.uniform(0, 0.05))
         self.until_idle()
 
@@ -126,7 +132,9 @@ def trainings(count: int, data: str, chance: random.Random) -> None:
 def qt_objects() -> Counter[str]:
     """What Python holds of Qt, by its kind; timers that tick are counted once more."""
     found = Counter(type(thing).__name__ for thing in shiboken6.getAllValidWrappers())
-    ticking = [each for each in shiboken6.getAllValidWrappers() if isinstance(each, QTimer) and each.isActive()]
+    ticking = [
+        each for each in shiboken6.getAllValidWrappers() if isinstance(each, QTimer) and each.isActive()
+    ]
     return found + Counter({"ticking QTimer": len(ticking)})
 
 
