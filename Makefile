@@ -15,7 +15,7 @@ ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	if $$python -c '$(ENOUGH)' 2>/dev/null; then echo $$python; exit; fi; done; echo python3)
 
-.PHONY: run test lint types walls check benchmark campaign kills screenshots wheel clean
+.PHONY: run test lint types walls check benchmark campaign kills cycles screenshots wheel clean
 
 run: $(VENV)/program.stamp
 	$(BIN)/python -m cnnstudio
@@ -45,6 +45,10 @@ campaign: $(VENV)/test.stamp
 # Runs that are killed in training and inside saving, and go on to the same bits.
 kills: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m slow tests/runs/test_killed_runs.py
+
+# A thousand trainings started and stopped, half of them in the window, which leave nothing behind.
+cycles: $(VENV)/test.stamp
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m slow tests/runs/test_cycles.py tests/gui/training/test_cycles.py
 
 # The pictures of the documentation, taken from the real window while it trains.
 screenshots: $(VENV)/program.stamp

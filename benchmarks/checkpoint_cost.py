@@ -50,7 +50,7 @@ def measure(name: str, rounds: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=home()) as folder:
         keeper = Keeper(learner, Path(folder), print)
         saves = [
-            timed(lambda batch=batch: keeper.keep_unfinished(position(batch)))  # type: ignore[misc]  # a default binds it
+            timed(lambda batch=batch: keeper.save(position(batch)))  # type: ignore[misc]  # a default binds it
             for batch in range(1, rounds + 1)
         ]
         last = [path for path in Path(folder).rglob("*.safetensors") if f"{rounds:09d}" in path.name]

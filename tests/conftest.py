@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from cnnstudio.training import interval
+
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -16,6 +18,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     monkeypatch.setenv("CNNSTUDIO_HOME", str(folder))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _every_epoch_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where epochs take long; those of tests are over before a hundredth of their time is a save."""
+    monkeypatch.setattr(interval, "_SHARE", 0)
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Ctrl+C and SIGTERM end the window in good order: the training is saved first."""
+"""Ctrl+C, SIGTERM and a terminal that is closed end the window in good order: the training is saved first."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Callable
 from types import FrameType
 
 from PySide6.QtCore import QObject, QSocketNotifier
+
+from cnnstudio.runs.signals import endings
 
 
 class SignalWatch(QObject):
@@ -23,7 +25,7 @@ class SignalWatch(QObject):
         self._reading, self._writing = socket.socketpair()
         for end in (self._reading, self._writing):
             end.setblocking(False)
-        self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._before = endings()
         self._notifier = QSocketNotifier(self._reading.fileno(), QSocketNotifier.Type.Read, self)
         self._notifier.activated.connect(self._on_signal)
         self._wakeup_before = signal.set_wakeup_fd(self._writing.fileno())

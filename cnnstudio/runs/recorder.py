@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import re
 import shutil
+import time
 import unicodedata
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -48,7 +49,7 @@ from cnnstudio.training.diagnosis import Diagnosis
 from cnnstudio.training.events import Event, Finished, Started, UnitsChecked, Warned
 from cnnstudio.training.examples import SHOWN
 from cnnstudio.training.inheritance import Ancestor
-from cnnstudio.training.interval import DEFAULT, Interval
+from cnnstudio.training.interval import DEFAULT, Clock, Interval
 from cnnstudio.training.model import Model
 from cnnstudio.training.preflight import Prepared, check_threads, prepare
 from cnnstudio.training.ranks import ALONE, Ranks, launch
@@ -158,6 +159,7 @@ class RunRecorder:
         self._most, self._side = limits(shapes, shown)
         self._snapshot_every = -(-prepared.recipe.epochs // _MOST_SNAPSHOTS)
         self._snapshots_fail = False
+        self._looking = Clock(DEFAULT, 0.0)
         self._diagnosis = Diagnosis(prepared.recipe, prepared.network)
         self._lost = ""
         self._made = self._begun = False
@@ -173,8 +175,8 @@ class RunRecorder:
             raise RunError(f"The run in {self.folder} is being written by another program.") from None
         except (OSError, FileError) as error:
             self._leave()
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise RunError(f"The run cannot be written to {self.folder}: {reason}.") from None
+            said = f": {error.strerror or error}." if isinstance(error, OSError) else f". {error}"
+            raise RunError(f"The run cannot be written to {self.folder}{said}") from None
         return self
 
     def __exit__(
@@ -229,10 +231,20 @@ class RunRecorder:
         self._forward(event)
 
     def after_epoch(self, epoch: int, model: Model) -> None:
-        """Keeps what the layers make of the first examples; of a very long run every few epochs."""
-        left_out = epoch % self._snapshot_every and epoch != self._prepared.recipe.epochs
-        if left_out or self._lost:
+        """Keeps what the layers make of the first examples.
+
+        Of a very long run every few epochs, and of short epochs as many as take no more than their share of
+        the time; but always the last one.
+        """
+        began = time.perf_counter()
+        wanted = not epoch % self._snapshot_every and self._looking.has_time(began)
+        if self._lost or not (wanted or epoch == self._prepared.recipe.epochs):
             return
+        self._look(epoch, model)
+        ended = time.perf_counter()
+        self._looking.saved(ended, ended - began)
+
+    def _look(self, epoch: int, model: Model) -> None:
         examples = self._prepared.examples.images
         maps = look(model, examples, shown=range(len(self._shown)), most=self._most, side=self._side)
         self.emit(_units(epoch, maps))

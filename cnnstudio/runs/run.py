@@ -206,7 +206,9 @@ class Run:
             raise self._damaged("std")
         checkpoints = Checkpoints(self.folder / "checkpoints")
         if which not in checkpoints:
-            raise RunError(f"The run {self.id} has no weights yet: it ended before it learnt anything.")
+            raise RunError(
+                f"The run {self.id} has no weights yet: it learnt nothing, or could not save what it learnt."
+            )
         model = build_model(self.network)
         restore_weights(model, checkpoints.load(which).weights)
         model.set_normalisation(mean, std)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
@@ -63,13 +64,18 @@ class Checkpoints:
 
         `stem` names the data files, such as `epoch-00003`, and is used for nothing else.
         """
-        manifest = self._with_weights(stem, checkpoint)
-        if best:
-            write_json(self._manifest("best"), sealed(manifest))
-        manifest["state"] = self._write(f"{stem}.state.safetensors", checkpoint.state)
-        with contextlib.suppress(OSError):
-            write_atomically(self._manifest("previous"), self._manifest("last").read_bytes())
-        write_json(self._manifest("last"), sealed(manifest))
+        try:
+            manifest = self._with_weights(stem, checkpoint)
+            if best:
+                write_json(self._manifest("best"), sealed(manifest))
+            manifest["state"] = self._write(f"{stem}.state.safetensors", checkpoint.state)
+            with contextlib.suppress(OSError):
+                write_atomically(self._manifest("previous"), self._manifest("last").read_bytes())
+            write_json(self._manifest("last"), sealed(manifest))
+        except FileError:
+            # What is half of it would only keep a full disk full.
+            self._remove_unnamed()
+            raise
         self._remove_unnamed()
 
     def save_best(self, stem: str, checkpoint: Checkpoint) -> None:
@@ -98,7 +104,17 @@ class Checkpoints:
             )
         weights, info = self._read(name, manifest.get("weights"))
         state = self._read(name, manifest.get("state"))[0] if with_state else {}
-        return Checkpoint(weights, manifest.get("info", info), state)
+        info = manifest.get("info", info)
+        if not isinstance(info, dict):
+            raise CheckpointError(f"The checkpoint “{name}” is damaged: its notes are none.")
+        # What an optimizer remembers may grow beyond all numbers without harm; no training writes the rest.
+        spoilt = [key for key, value in weights.items() if not bool(torch.isfinite(value).all())]
+        spoilt += [key for key, value in state.items() if bool(torch.isnan(value).any())]
+        if spoilt:
+            raise CheckpointError(
+                f"The checkpoint “{name}” is damaged: {spoilt[0]} holds values that are no numbers."
+            )
+        return Checkpoint(weights, info, state)
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self._manifest(name).is_file()
@@ -147,10 +163,10 @@ class Checkpoints:
             with contextlib.suppress(FileError, TypeError, KeyError):
                 manifest = read_json(self._manifest(name))
                 named |= {manifest[part]["file"] for part in ("weights", "state") if part in manifest}
-        for path in self.folder.iterdir():
-            if path.name not in named and path.suffix in (".safetensors", ".tmp"):
-                # What cannot be removed now costs space, not correctness.
-                with contextlib.suppress(OSError):
+        # What cannot be removed now costs space, not correctness.
+        with contextlib.suppress(OSError):
+            for path in self.folder.iterdir():
+                if path.name not in named and path.suffix in (".safetensors", ".tmp"):
                     path.unlink()
 
 

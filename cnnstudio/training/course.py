@@ -12,6 +12,7 @@ from torch import Tensor
 
 from cnnstudio.training.acceleration import quickest
 from cnnstudio.training.adjusting import continued, differences
+from cnnstudio.training.checkpoint import CheckpointError
 from cnnstudio.training.events import Adjusted, EpochEnded, Event, Scores, Started, Warned
 from cnnstudio.training.inheritance import Ancestor, Inheritance, inherit
 from cnnstudio.training.interval import Clock, Interval
@@ -75,7 +76,7 @@ class Course:
         self._adopt(position.recipe)
         self.learner.restore(memory)
         self.change_to(continued(position.asked, position.recipe, self.prepared.recipe))
-        set_random_state(self.prepared.device, memory)
+        self._go_on_by_chance(memory)
 
     def inherit(self, ancestor: Ancestor) -> None:
         """Goes on where another run stands, with what this design keeps of it."""
@@ -92,6 +93,16 @@ class Course:
         self.history = list(position.history)
         self.watch = Stopwatch(position.seconds)
         self.saving = Clock(self.saving.interval, position.seconds)
+
+    def _go_on_by_chance(self, state: dict[str, Tensor]) -> None:
+        """Takes up the random numbers of a checkpoint. Raises CheckpointError."""
+        try:
+            set_random_state(self.prepared.device, state)
+        except (KeyError, RuntimeError, TypeError):
+            raise CheckpointError(
+                "The checkpoint cannot be gone on from: its random numbers are not those of this torch "
+                f"({torch.__version__})."
+            ) from None
 
     def start(self) -> None:
         """Says what starts, and all that was to be said before it."""
@@ -135,7 +146,7 @@ class Course:
         self.learner.begin_average(self.steps)
         if found:
             self.learner.restore(found.memory)
-            set_random_state(self.prepared.device, found.random)
+            self._go_on_by_chance(found.random)
 
     def accelerate(self) -> None:
         """Takes the quickest way to the same steps. With several ranks all go the plain one."""
@@ -185,16 +196,19 @@ class Course:
         )
 
     def keep_epoch(self, validation: Scores) -> None:
-        """Saves the end of an epoch."""
-        began = time.perf_counter()
-        self.keeper.keep(self.epochs_done, validation, self._position())
-        self.saving.saved(self.watch.seconds, time.perf_counter() - began)
+        """Keeps the end of an epoch: in memory what is the best now, and on the disk where there is time."""
+        best = self.keeper.judge(self.epochs_done, validation)
+        if self.saving.has_time(self.watch.seconds):
+            self._save(best=best)
 
     def keep_unfinished(self) -> None:
-        """Saves where the run is, if that is somewhere new, and no weight is spoilt."""
+        """Saves where the run is, if that is not on the disk yet, and no weight is spoilt."""
         self.meter.flush()
         if not self.step or self.step == self.keeper.saved_step or not all_finite(self.model):
             return
+        self._save()
+
+    def _save(self, *, best: bool = False) -> None:
         began = time.perf_counter()
-        self.keeper.keep_unfinished(self._position())
+        self.keeper.save(self._position(), best=best)
         self.saving.saved(self.watch.seconds, time.perf_counter() - began)

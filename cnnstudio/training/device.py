@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from cnnstudio.layers.errors import UserError
-from cnnstudio.layers.params import shown
+from cnnstudio.layers.params import shorten, shown
+from cnnstudio.training.memory import is_out_of_memory
+
+_SIGNS = ("CUDA error", "HIP error", "cuDNN error", "CUDNN_STATUS", "CUBLAS_STATUS", "MPS backend")
+"""By which a RuntimeError of torch's comes from the device and not from what was asked of it."""
 
 
 class DeviceError(UserError):
-    """A device that is not there; the message names those that are."""
+    """A device that is not there, and then the message names those that are; or one that failed."""
+
+
+@contextmanager
+def naming_device_errors(device: torch.device) -> Iterator[None]:
+    """Inside, a device that fails raises DeviceError, with what it says. Memory that ran out is not that."""
+    try:
+        yield
+    except RuntimeError as error:
+        if is_out_of_memory(error) or not _is_of_device(error):
+            raise
+        # Behind the first line torch says how programmers look into it.
+        said = shorten(str(error).partition("\n")[0], 160).rstrip(".")
+        raise DeviceError(
+            f"The device {device} failed ({said}): start the program anew, or train on the cpu."
+        ) from error
+
+
+def _is_of_device(error: RuntimeError) -> bool:
+    return isinstance(error, torch.AcceleratorError) or any(sign in str(error) for sign in _SIGNS)
 
 
 def available_devices() -> list[str]:

@@ -1,4 +1,9 @@
-"""How often a run is saved between the ends of its epochs."""
+"""How often a run is saved.
+
+At an interval that is chosen, exactly then and at each epoch's end. By default every 30 seconds and at each
+epoch's end, but never so often that saving takes more than a hundredth of the time: what a kill can cost is
+then up to a hundred times what a save takes. A pause, a stop, a change and the end are always saved.
+"""
 
 from __future__ import annotations
 
@@ -62,8 +67,11 @@ class Clock:
             return step % steps == 0
         if seconds is None:
             return False
-        wait = seconds if self.interval.exact else max(seconds, _SHARE * self._cost)
-        return now - self._saved_at >= wait
+        return now - self._saved_at >= seconds and self.has_time(now)
+
+    def has_time(self, now: float) -> bool:
+        """Whether a checkpoint that is not asked for, as at an epoch's end, keeps within its share."""
+        return self.interval.exact or now - self._saved_at >= _SHARE * self._cost
 
     def saved(self, now: float, cost: float) -> None:
         """A checkpoint was written, be it for this clock or another reason; it took `cost` seconds."""

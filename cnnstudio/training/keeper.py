@@ -39,6 +39,10 @@ class Best:
     scores: Scores
     weights: dict[str, Tensor]
 
+    def to_json(self) -> dict[str, Any]:
+        """What is noted of them."""
+        return {"epoch": self.epoch, "loss": self.scores.loss, "accuracy": self.scores.accuracy}
+
 
 @dataclass(frozen=True)
 class Position:
@@ -83,10 +87,10 @@ class Position:
     def from_json(cls, content: dict[str, Any], asked: Recipe, steps_per_epoch: int) -> Position:
         """What `to_json` wrote; checkpoints of the first version leave out all that the defaults say.
 
-        Raises KeyError, TypeError, ValueError, RecipeError or EventError.
+        Raises KeyError, TypeError, ValueError, OverflowError, RecipeError or EventError.
         """
         loss, right, images = content.get("sums", NOTHING)
-        return cls(
+        position = cls(
             int(content["epoch"]),
             int(content.get("batch", 0)),
             int(content.get("steps_per_epoch", steps_per_epoch)),
@@ -96,6 +100,9 @@ class Position:
             (float(loss), float(right), int(images)),
             tuple(_epoch_ended(entry) for entry in content.get("history", ())),
         )
+        if position.epoch < 0 or not 0 <= position.batch <= position.steps_per_epoch:
+            raise ValueError
+        return position
 
 
 class Keeper:
@@ -120,7 +127,8 @@ class Keeper:
         self._warn = warn
         self._before_saving = before_saving
         self._fails = False
-        self._best_is_damaged = False
+        self._best_on_disk: int | None = None
+        """The epoch of it, where this program has written or read it."""
 
     @property
     def standing(self) -> tuple[Best | None, tuple[int, Scores] | None, int]:
@@ -142,22 +150,35 @@ class Keeper:
         """Epochs up to this one since the best."""
         return epoch - self._to_beat[0] if self._to_beat else 0
 
-    def keep(self, epoch: int, scores: Scores, position: Position) -> None:
-        """Keeps the end of an epoch."""
+    def judge(self, epoch: int, scores: Scores) -> bool:
+        """Keeps the weights of an epoch that has ended in memory, if they are the best; whether they are."""
         best = self.is_best(epoch, scores)
-        weights = self._weights()
         if best:
-            self.best, self._to_beat = Best(epoch, scores, weights), (epoch, scores)
-        info = {**position.to_json(), "loss": scores.loss, "accuracy": scores.accuracy}
-        self._save(f"epoch-{epoch:05d}", weights, info, best=best)
-        self.saved_step = position.step
+            self.best, self._to_beat = Best(epoch, scores, self._weights()), (epoch, scores)
+            self._best_on_disk = None
+        return best
 
-    def keep_unfinished(self, position: Position) -> None:
-        """Keeps the middle of an epoch; until the first one has ended, as the best too."""
-        if self._checkpoints is not None:
-            stem = f"step-{position.step:09d}"
-            self._save(stem, self._weights(), position.to_json(), best=self.best is None)
-        self.saved_step = position.step
+    def save(self, position: Position, *, best: bool = False) -> None:
+        """Saves where the run is; with `best` the end of an epoch that is the best, as that too.
+
+        Until the first epoch has ended, what there is counts as the best.
+        """
+        if self._checkpoints is None:
+            self.saved_step = position.step
+            return
+        if best and self.best is not None:
+            notes = position.to_json() | self.best.to_json()
+            checkpoint = Checkpoint(self.best.weights, notes, self._state())
+        else:
+            # Before the position that tells of it: whoever goes on from there has to find it.
+            self.keep_best()
+            checkpoint = Checkpoint(self._weights(), position.to_json(), self._state())
+        stem = f"step-{position.step:09d}" if position.batch else f"epoch-{position.epoch:05d}"
+        as_best = best or self.best is None
+        if self._try_to(lambda checkpoints: checkpoints.save(stem, checkpoint, best=as_best)):
+            self.saved_step = position.step
+            if best and self.best is not None:
+                self._best_on_disk = self.best.epoch
 
     def restore(self, asked: Recipe, steps_per_epoch: int) -> tuple[Position, dict[str, Tensor]] | None:
         """Goes back to the last checkpoint in the folder; None where there is none.
@@ -181,7 +202,6 @@ class Keeper:
             raise
         except CheckpointError as error:
             self._warn(f"{error} The best weights until now are lost.")
-            self._best_is_damaged = True
             if position.history and not position.batch:
                 ended = position.history[-1]
                 self.best = Best(ended.epoch, ended.validation, last)
@@ -190,41 +210,35 @@ class Keeper:
         if "loss" in found.info:
             scores = Scores(found.info["loss"], found.info["accuracy"])
             self.best = Best(found.info["epoch"], scores, found.weights)
-            self._to_beat = (self.best.epoch, scores)
-        if position.history:
+            self._best_on_disk = self.best.epoch
             # The best on the disk may be of a later epoch than this checkpoint.
-            best = [event for event in position.history if event.best][-1]
-            self._to_beat = (best.epoch, best.validation)
+            best = [event for event in position.history if event.best]
+            self._to_beat = (best[-1].epoch, best[-1].validation) if best else (self.best.epoch, scores)
 
     def _weights(self) -> dict[str, Tensor]:
         return _on_cpu(self._learner.weights())
 
-    def _save(self, stem: str, weights: dict[str, Tensor], info: dict[str, Any], *, best: bool) -> None:
-        if self._checkpoints is None:
-            return
-        learner = self._learner
-        state = random_state(learner.model.device) | learner.memory()
-        if learner.average:
-            state |= {_OWN + name: value for name, value in learner.model.state_dict().items()}
-        checkpoint = Checkpoint(weights, info, state)
-        self._try_to(lambda checkpoints: checkpoints.save(stem, checkpoint, best=best))
-        self.keep_best()
+    def _state(self) -> dict[str, Tensor]:
+        """What it takes to go on, beside the weights that count."""
+        model = self._learner.model
+        own = {_OWN + name: value for name, value in model.state_dict().items()}
+        return random_state(model.device) | self._learner.memory() | (own if self._learner.average else {})
 
     def keep_best(self) -> None:
-        """Puts the best weights back where they were deleted or damaged."""
+        """Saves the best weights where the disk has others, or they were deleted or damaged there."""
         best = self.best
         if best is None or self._checkpoints is None:
             return
-        if "best" in self._checkpoints and not self._best_is_damaged:
+        if "best" in self._checkpoints and self._best_on_disk == best.epoch:
             return
-        self._best_is_damaged = False
-        info = {"epoch": best.epoch, "loss": best.scores.loss, "accuracy": best.scores.accuracy}
-        checkpoint = Checkpoint(best.weights, info)
-        self._try_to(lambda checkpoints: checkpoints.save_best(f"epoch-{best.epoch:05d}", checkpoint))
+        checkpoint = Checkpoint(best.weights, best.to_json())
+        if self._try_to(lambda checkpoints: checkpoints.save_best(f"epoch-{best.epoch:05d}", checkpoint)):
+            self._best_on_disk = best.epoch
 
-    def _try_to(self, save: Callable[[Checkpoints], None]) -> None:
+    def _try_to(self, save: Callable[[Checkpoints], None]) -> bool:
+        """Whether it could be saved."""
         if self._checkpoints is None:
-            return
+            return False
         try:
             self._before_saving()
             save(self._checkpoints)
@@ -234,6 +248,7 @@ class Keeper:
             if not self._fails:
                 self._warn(f"The weights could not be saved; the run goes on. {error}")
             self._fails = True
+        return not self._fails
 
 
 def last_checkpoint(checkpoints: Checkpoints, warn: Callable[[str], None]) -> Checkpoint | None:
@@ -265,8 +280,12 @@ def position_of(found: Checkpoint, asked: Recipe, steps_per_epoch: int) -> Posit
     """Where the checkpoint was written. Raises CheckpointError."""
     try:
         return Position.from_json(found.info, asked, steps_per_epoch)
-    except (KeyError, TypeError, ValueError, RecipeError, EventError) as error:
-        raise CheckpointError(f"The checkpoint cannot be gone on from: {error}") from None
+    except (RecipeError, EventError) as error:
+        raise CheckpointError(f"The checkpoint cannot be gone on from: {error}.") from None
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise CheckpointError(
+            "The checkpoint cannot be gone on from: it does not say as it should where the run was."
+        ) from None
 
 
 def _fitting_position(found: Checkpoint, asked: Recipe, steps_per_epoch: int) -> Position:

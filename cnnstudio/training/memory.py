@@ -41,10 +41,11 @@ def _free_main_memory() -> int | None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the error says that memory ran out. On the CPU torch says so by a plain RuntimeError."""
+    """Whether the error says that memory ran out. Besides on CUDA, torch says so by a plain RuntimeError."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    signs = ("DefaultCPUAllocator", "out of memory")
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
 
 
 class PeakMemory:

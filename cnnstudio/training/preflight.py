@@ -18,7 +18,7 @@ from cnnstudio.design.memory import FLOAT, batch_memory
 from cnnstudio.design.network import Network
 from cnnstudio.layers.base import UserError
 from cnnstudio.layers.params import shown
-from cnnstudio.training.device import choose_device
+from cnnstudio.training.device import choose_device, naming_device_errors
 from cnnstudio.training.examples import examples
 from cnnstudio.training.learner import part_size
 from cnnstudio.training.memory import free_memory
@@ -195,7 +195,8 @@ def _check_batch(network: Network, recipe: Recipe) -> None:
 
 
 def _check_memory(analysis: Analysis, recipe: Recipe, device: torch.device) -> None:
-    free = free_memory(device)
+    with naming_device_errors(device):
+        free = free_memory(device)
     needed = needed_memory(analysis, recipe)
     if free is None or needed <= free:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,24 +10,30 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cnnstudio.training.device import DeviceError, naming_device_errors
+
 
 @contextmanager
 def own_settings(device: torch.device, threads: int | None, seed: int) -> Iterator[None]:
     """Inside, random numbers come from `seed`, and the CPU works with `threads`. The caller's are put back.
 
-    torch keeps the number of threads for each thread of Python by itself.
+    torch keeps the number of threads for each thread of Python by itself. Raises DeviceError where the device
+    fails.
     """
-    threads_before = torch.get_num_threads()
-    state_before = random_state(device)
-    try:
-        if threads is not None:
-            torch.set_num_threads(threads)
-        torch.manual_seed(seed)
-        with quick_kernels(device):
-            yield
-    finally:
-        set_random_state(device, state_before)
-        torch.set_num_threads(threads_before)
+    with naming_device_errors(device):
+        threads_before = torch.get_num_threads()
+        state_before = random_state(device)
+        try:
+            if threads is not None:
+                torch.set_num_threads(threads)
+            torch.manual_seed(seed)
+            with quick_kernels(device):
+                yield
+        finally:
+            torch.set_num_threads(threads_before)
+            # A device that failed has no random numbers any more.
+            with contextlib.suppress(DeviceError), naming_device_errors(device):
+                set_random_state(device, state_before)
 
 
 @contextmanager

@@ -13,12 +13,14 @@ from torch import Tensor
 
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
+from cnnstudio.layers.errors import UserError
 from cnnstudio.training import reasons
 from cnnstudio.training.agreement import Agreement
 from cnnstudio.training.between_steps import BetweenSteps, Stopped
 from cnnstudio.training.checkpoint import restore_weights
 from cnnstudio.training.control import Control, Probe
 from cnnstudio.training.course import Course
+from cnnstudio.training.device import naming_device_errors
 from cnnstudio.training.evaluation import mean_scores, past
 from cnnstudio.training.events import Cause, EpochEnded, Event, Finished, Outcome, Scores
 from cnnstudio.training.inheritance import Ancestor
@@ -87,7 +89,8 @@ def train_prepared(
     with an `ancestor` goes on where that one stands, with the layers that did not change (`carry_over`).
     Several `ranks` call this together, each with what it has; only the first needs a folder.
 
-    Raises, before any event, CheckpointError where it cannot resume and TrainingError where memory is short.
+    Raises, before any event, CheckpointError where it cannot resume, TrainingError where memory is short and
+    DeviceError where the device fails; what happens later is told by Finished.
     """
     check_threads(threads)
     with own_settings(prepared.device, threads, prepared.recipe.seed), keeping_freed_memory():
@@ -146,15 +149,19 @@ class _Training:
         outcome: Outcome = "failed"
         reason, test = "The run ended by an error in the program.", None
         try:
-            course.start()
-            outcome, reason = self._learn()
-            test = self._test(outcome)
+            with naming_device_errors(course.prepared.device):
+                course.start()
+                outcome, reason = self._learn()
+                test = self._test(outcome)
             if outcome == "completed" and test is None:
                 outcome, reason = "stopped", "Stopped after the last epoch, before the test."
         except KeyboardInterrupt:
             outcome, reason = "stopped", "Interrupted from the keyboard."
         except RanksError as error:
             outcome, reason = "failed", str(error)
+        except UserError as error:
+            outcome, reason = "failed", str(error)
+            self._leave(reason)
         finally:
             course.keeper.keep_best()
             best = course.keeper.best
@@ -174,7 +181,9 @@ class _Training:
                 self.after_epoch(course.epochs_done, course.model)
                 course.keep_unfinished()
             course.accelerate()
-            return self._epochs()
+            ended = self._epochs()
+            course.keep_unfinished()
+            return ended
         except Stopped:
             with contextlib.suppress(NotFiniteError):
                 course.keep_unfinished()

@@ -13,6 +13,7 @@ from cnnstudio.layers.dense import Dense
 from cnnstudio.layers.flatten import Flatten
 from cnnstudio.runs.recorder import start_run
 from cnnstudio.runs.run import Run
+from cnnstudio.training import interval
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import Diagnosed, EpochEnded, Finished, UnitsChecked
 from cnnstudio.training.learner import Learner
@@ -33,6 +34,17 @@ def test_the_units_of_each_layer_are_counted_after_each_epoch(tmp_path: Path) ->
     assert checked[0].layers == tuple(node.id for node in PLAIN.nodes)
     assert checked[0].total[0] == 8
     assert checked[0].dead[-1] == 0
+
+
+def test_epochs_that_are_too_short_for_it_are_left_out_but_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interval, "_SHARE", 10**9)
+    heard = Listener()
+    recipe = RECIPE.replace(epochs=4)
+    start_run(PLAIN, colours(), recipe, folder=tmp_path / "run", emit=heard, device="cpu")
+    assert [event.epoch for event in heard.of(UnitsChecked)] == [0, 4]
+    assert Run.open(tmp_path / "run").snapshot_epochs == [0, 4]
 
 
 def test_a_far_too_high_rate_is_said_before_the_end_and_kept(tmp_path: Path) -> None:

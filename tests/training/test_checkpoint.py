@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 import safetensors.torch
 import torch
 
+from cnnstudio import files
 from cnnstudio.files import FileError
 from cnnstudio.training import checkpoint as module
 from cnnstudio.training.checkpoint import (
@@ -180,6 +184,85 @@ def test_a_strange_manifest_is_refused_in_one_sentence(
     with pytest.raises(CheckpointError, match=reason) as caught:
         saved.load("last")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("weight", "memory", "spoilt"),
+    [(math.nan, 0.0, "conv2d_1.weight"), (-math.inf, 0.0, "conv2d_1.weight"), (1.0, math.nan, "optimizer.a")],
+)
+def test_values_that_are_no_numbers_are_damage_too(
+    saved: Checkpoints, weight: float, memory: float, spoilt: str
+) -> None:
+    weights, state = {"conv2d_1.weight": torch.tensor([0.0, weight])}, {"optimizer.a": torch.tensor(memory)}
+    saved.save("epoch-00004", Checkpoint(weights, {}, state))
+    with pytest.raises(
+        CheckpointError, match=f"“last” is damaged: {spoilt} holds values that are no numbers"
+    ):
+        saved.load("last", with_state=True)
+
+
+def test_what_an_optimizer_remembers_may_be_without_end(saved: Checkpoints) -> None:
+    saved.save("epoch-00004", Checkpoint({}, {}, {"optimizer.a": torch.tensor(math.inf)}))
+    assert saved.load("last", with_state=True).state["optimizer.a"] == math.inf
+
+
+def test_notes_that_are_none_are_damage(saved: Checkpoints) -> None:
+    path = saved.folder / "last.json"
+    path.write_text(json.dumps(sealed(json.loads(path.read_text()) | {"info": [3]})))
+    with pytest.raises(CheckpointError, match="“last” is damaged: its notes are none"):
+        saved.load("last")
+
+
+def test_a_disk_that_gets_full_at_any_write_leaves_whole_checkpoints_and_no_halves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = [1_000_000]
+
+    class Small:
+        """A file on a disk with little room."""
+
+        def __init__(self, path: Path, mode: str) -> None:
+            self._file = open(path, mode)  # noqa: SIM115  # closed by __exit__
+
+        def __enter__(self) -> Small:
+            return self
+
+        def __exit__(self, *ending: object) -> None:
+            self._file.close()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._file, name)
+
+        def write(self, data: bytes) -> None:
+            self._file.write(data[: left[0]])
+            left[0] -= len(data)
+            if left[0] < 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files, "open", Small, raising=False)
+    failed = 0
+    for room in range(0, 3000, 150):
+        checkpoints = Checkpoints(tmp_path / str(room))
+        left[0] = 1_000_000
+        for epoch in (1, 2):
+            checkpoints.save(f"epoch-{epoch:05d}", example(epoch), best=epoch == 1)
+        left[0] = room
+        try:
+            checkpoints.save("epoch-00003", example(3), best=True)
+        except FileError as error:
+            failed += 1
+            assert "No space left on device" in str(error)  # noqa: PT017  # it fails only while there is no room
+        named = set()
+        for name in ("last", "previous", "best"):
+            found = checkpoints.load(name, with_state=name != "best")
+            assert torch.all(found.weights["conv2d_1.weight"] == found.info["epoch"])
+            manifest = json.loads((checkpoints.folder / f"{name}.json").read_text())
+            named |= {
+                f"{name}.json",
+                *(manifest[part]["file"] for part in ("weights", "state") if part in manifest),
+            }
+        assert {path.name for path in checkpoints.folder.iterdir()} == named
+    assert 10 < failed < 20
 
 
 def test_a_checkpoint_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:

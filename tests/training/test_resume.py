@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,8 +15,8 @@ from cnnstudio.layers.base import Shape
 from cnnstudio.layers.conv2d import Conv2D
 from cnnstudio.layers.dense import Dense
 from cnnstudio.layers.flatten import Flatten
-from cnnstudio.training import meter
-from cnnstudio.training.checkpoint import CheckpointError, Checkpoints, sealed
+from cnnstudio.training import interval, meter
+from cnnstudio.training.checkpoint import Checkpoint, CheckpointError, Checkpoints, sealed
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import EpochEnded, Event, Finished, Progress, Started, Warned
 from cnnstudio.training.interval import Clock, Interval, IntervalError
@@ -212,6 +213,45 @@ def test_a_checkpoint_that_says_nothing_of_where_it_was_is_refused(tmp_path: Pat
         run(tmp_path, RECIPE, resume=True)
 
 
+@pytest.mark.parametrize(
+    "notes",
+    [
+        {"batch": 10**9},
+        {"batch": 7},
+        {"epoch": -3},
+        {"epoch": [2]},
+        {"seconds": "long"},
+        {"history": 7},
+        {"history": [{"event": "Paused", "step": 3}]},
+        {"recipe": {"format": "something"}},
+    ],
+    ids=str,
+)
+def test_a_checkpoint_that_says_nonsense_of_where_it_was_is_refused(
+    notes: dict[str, object], tmp_path: Path
+) -> None:
+    run(tmp_path, RECIPE, stop_step=9)
+    path = tmp_path / "checkpoints/last.json"
+    content = read_json(path)
+    write_json(path, sealed(content | {"info": content["info"] | notes}))
+    heard = Listener()
+    with pytest.raises(CheckpointError, match="cannot be gone on from") as caught:
+        train(tiny(dropout=True), DATA, RECIPE, emit=heard, folder=tmp_path, resume=True)
+    assert "\n" not in str(caught.value)
+    assert not heard.events
+
+
+@pytest.mark.parametrize("state", [{}, {"rng.cpu": torch.zeros(1, dtype=torch.uint8)}])
+def test_random_numbers_of_another_torch_are_refused(state: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    run(tmp_path, RECIPE, stop_step=9)
+    checkpoints = Checkpoints(tmp_path / "checkpoints")
+    found = checkpoints.load("last", with_state=True)
+    kept = {key: value for key, value in found.state.items() if key != "rng.cpu"}
+    checkpoints.save("step-000000009", Checkpoint(found.weights, found.info, kept | state))
+    with pytest.raises(CheckpointError, match="its random numbers are not those of this torch"):
+        run(tmp_path, RECIPE, resume=True)
+
+
 # Damaged checkpoints
 
 
@@ -261,6 +301,11 @@ def test_one_flipped_byte_anywhere_is_noticed_or_does_no_harm(tmp_path: Path) ->
 # How often
 
 
+@pytest.fixture
+def _no_time_at_epoch_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Clock, "has_time", lambda clock, now: False)
+
+
 def test_an_interval_is_written_as_steps_or_as_a_time() -> None:
     assert Interval.parse("500") == Interval(steps=500)
     assert Interval.parse("30s") == Interval(seconds=30)
@@ -270,7 +315,10 @@ def test_an_interval_is_written_as_steps_or_as_a_time() -> None:
             Interval.parse(wrong)
 
 
-def test_saving_takes_no_more_than_a_hundredth_of_the_time_unless_asked_for() -> None:
+def test_saving_takes_no_more_than_a_hundredth_of_the_time_unless_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(interval, "_SHARE", 100)
     spare, exact = Clock(Interval(seconds=10, exact=False), 0.0), Clock(Interval(seconds=10), 0.0)
     for clock in (spare, exact):
         assert not clock.is_due(5, 9.9)
@@ -279,6 +327,71 @@ def test_saving_takes_no_more_than_a_hundredth_of_the_time_unless_asked_for() ->
     assert exact.is_due(6, 20.6)
     assert not spare.is_due(6, 60.0)
     assert spare.is_due(6, 60.6)
+    # Nor at the ends of epochs.
+    assert exact.has_time(10.6)
+    assert not spare.has_time(60.0)
+    assert spare.has_time(60.6)
+
+
+def epochs_on_disk(folder: Path) -> tuple[int, int]:
+    """The whole epochs that the last weights have seen, and the epoch of the best."""
+    checkpoints = Checkpoints(folder / "checkpoints")
+    return checkpoints.load("last").info["epoch"], checkpoints.load("best").info["epoch"]
+
+
+@pytest.mark.usefixtures("_no_time_at_epoch_ends")
+@pytest.mark.parametrize("ending", ["the end", "a stop", "patience"])
+def test_where_epochs_are_too_short_to_save_each_the_end_of_the_run_is_saved_all_the_same(
+    ending: str, tmp_path: Path
+) -> None:
+    recipe = RECIPE.replace(patience=1) if ending == "patience" else RECIPE
+    heard = run(tmp_path, recipe, stop_step=21 if ending == "a stop" else None)
+    ended = heard.of(EpochEnded)
+    best = [event.epoch for event in ended if event.best][-1]
+    assert epochs_on_disk(tmp_path) == (len(ended), best)
+    assert heard.of(Finished)[0].best_epoch == best
+    assert not list((tmp_path / "checkpoints").glob(f"epoch-{min(best, len(ended)) - 1:05d}*"))
+
+
+@pytest.mark.usefixtures("_no_time_at_epoch_ends")
+def test_what_was_not_saved_at_an_epochs_end_is_neither_lost_nor_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for step in (7, 13, 15, 20, 26, 29):
+        folder = tmp_path / str(step)
+        with pytest.raises(Killed):
+            train_prepared(
+                prepare(tiny(dropout=True), DATA, VARIED.replace(epochs=5)),
+                emit=kill_at(step),
+                folder=folder,
+                interval=Interval(steps=5),
+            )
+        before = epochs_on_disk(folder)
+        assert before[0] == (step - 1) // 5 * 5 // 6
+        run(folder, VARIED.replace(epochs=5), resume=True)
+    monkeypatch.undo()
+    whole = run(tmp_path / "whole", VARIED.replace(epochs=5))
+    assert all(
+        manifest(tmp_path / str(step)) == manifest(tmp_path / "whole") for step in (7, 13, 15, 20, 26, 29)
+    )
+    assert len(scores(whole)) == 5
+
+
+@pytest.mark.usefixtures("_no_time_at_epoch_ends")
+def test_the_best_is_on_the_disk_before_what_tells_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[str] = []
+    for name in ("save", "save_best"):
+        real = getattr(Checkpoints, name)
+
+        def noted(self: Checkpoints, stem: str, *rest: Any, real: Any = real, **named: Any) -> None:
+            saved.append(stem)
+            real(self, stem, *rest, **named)
+
+        monkeypatch.setattr(Checkpoints, name, noted)
+    run(tmp_path, RECIPE.replace(epochs=2), stop_step=9)
+    assert saved == ["epoch-00001", "step-000000010"]
 
 
 def test_an_interval_of_steps_counts_all_of_the_run(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -258,16 +259,20 @@ def _place_of(source: Source) -> str:
 
 
 def _until_nobody_reads(emit: Callable[[Event], None], control: Control) -> Callable[[Event], None]:
-    """Stops the run in good order where its output goes nowhere any more (`cnnstudio train … | head`)."""
+    """Stops the run in good order where its output goes nowhere any more (`cnnstudio train … | head`).
+
+    So does a terminal that is closed. A full disk below a file for the output does not.
+    """
 
     def careful(event: Event) -> None:
         if gone:
             return
         try:
             emit(event)
-        except BrokenPipeError:
-            gone.append(event)
-            control.request_stop()
+        except OSError as error:
+            if error.errno in (errno.EPIPE, errno.EIO):
+                gone.append(event)
+                control.request_stop()
 
     gone: list[Event] = []
     return careful

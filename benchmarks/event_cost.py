@@ -1,0 +1,147 @@
+"""What it costs a training to say everything: at most 1 % of the time is the goal.
+
+    python benchmarks/event_cost.py [--rounds 5] [--epochs 2] [--pictures 4000] [--json FILE]
+
+A cheap network and an ordinary one train on Shapes, in turn saying nothing at all, and as every run does:
+with progress, events on the disk, diagnosis, and after epochs the units counted and the feature maps kept.
+Checkpoints are apart (`checkpoint_cost.py`), so neither writes any. All with one thread. The ratios are those
+of the medians, of all time and of the processor's; `share` is that of the time within the calls that say and
+keep something, which the noise between two runs does not reach.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+import torch
+
+from cnnstudio.data.sources import find_source
+from cnnstudio.design.templates import templates
+from cnnstudio.home import home
+from cnnstudio.runs.recorder import RunRecorder
+from cnnstudio.training.preflight import Prepared, prepare
+from cnnstudio.training.recipe import LESSON
+from cnnstudio.training.trainer import train_prepared
+
+CASES = (("lenet-5", 32), ("lesson-32", 32), ("lesson-32", 128))
+"""Template and batch size, the cheapest step first."""
+GOAL = 0.01
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+@dataclass
+class Cost:
+    """Seconds within some calls, of which some call others."""
+
+    seconds: float = 0.0
+    parts: dict[str, float] = field(default_factory=dict)
+    _inside: bool = False
+
+    def of(self, name: str, function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+        def call(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
+            if self._inside:
+                return function(*arguments, **named)
+            self._inside, began = True, time.perf_counter()
+            try:
+                return function(*arguments, **named)
+            finally:
+                self._inside, passed = False, time.perf_counter() - began
+                self.seconds += passed
+                self.parts[name] = self.parts.get(name, 0.0) + passed
+
+        return call
+
+
+def silent(prepared: Prepared) -> dict[str, float]:
+    began, used = time.perf_counter(), time.process_time()
+    train_prepared(prepared, threads=1, emit=lambda event: None)
+    return {"wall": time.perf_counter() - began, "processor": time.process_time() - used}
+
+
+def told(prepared: Prepared) -> dict[str, float]:
+    cost = Cost()
+    # On the disk where runs stand: many a system keeps its own temporary folder in memory.
+    home().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=home()) as place:
+        about = {"name": prepared.network.name}
+        with RunRecorder(Path(place) / "run", prepared, about, lambda event: None) as recorder:
+            began, used = time.perf_counter(), time.process_time()
+            train_prepared(
+                prepared,
+                threads=1,
+                emit=cost.of("events", recorder.emit),
+                after_epoch=cost.of("epochs", recorder.after_epoch),
+            )
+            wall, processor = time.perf_counter() - began, time.process_time() - used
+    shares = {name: seconds / wall for name, seconds in cost.parts.items()}
+    return {"wall": wall, "processor": processor, "share": cost.seconds / wall, **shares}
+
+
+def measure(template: str, batch_size: int, rounds: int, epochs: int, pictures: int) -> dict[str, Any]:
+    """One case's medians."""
+    recipe = LESSON.replace(name="custom", batch_size=batch_size, epochs=epochs)
+    whole = find_source("shapes").load()
+    some = dataclasses.replace(whole, train=whole.train.rows(np.arange(pictures)))
+    prepared = prepare(templates()[template].network, some, recipe, "cpu")
+    sides: dict[str, list[dict[str, float]]] = {"silent": [], "told": []}
+    for _ in range(rounds):
+        sides["silent"].append(silent(prepared))
+        sides["told"].append(told(prepared))
+
+    def median(side: str, key: str) -> float:
+        return statistics.median(each[key] for each in sides[side])
+
+    steps = epochs * len(prepared.batches())
+    return {
+        "template": template,
+        "batch_size": batch_size,
+        "step": median("silent", "wall") / steps,
+        "epoch": median("silent", "wall") / epochs,
+        "ratio": median("told", "processor") / median("silent", "processor"),
+        "ratio_wall": median("told", "wall") / median("silent", "wall"),
+        **{key: median("told", key) for key in ("share", "events", "epochs")},
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--pictures", type=int, default=4000)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    rows = [measure(*case, options.rounds, options.epochs, options.pictures) for case in CASES]
+    heads = f"{'template':12}{'batch':>6}{'step':>10}{'epoch':>9}{'ratio':>8}{'wall':>8}"
+    print(f"{heads}{'share':>9}{'events':>9}{'epochs':>9}")
+    for row in rows:
+        times = f"{1000 * row['step']:>7.2f} ms{row['epoch']:>7.2f} s"
+        times += f"{row['ratio']:>8.3f}{row['ratio_wall']:>8.3f}"
+        shares = f"{row['share']:>9.2%}{row['events']:>9.2%}{row['epochs']:>9.2%}"
+        print(f"{row['template']:12}{row['batch_size']:>6}{times}{shares}")
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=2))
+    worst = max(row["share"] for row in rows)
+    print(f"worst share {worst:.2%}, goal {GOAL:.0%}")
+    return int(worst > GOAL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""Runs that are started and stopped, again and again, in one process: nothing of them may stay behind.
+
+    python -m tests.runs.cycle_campaign --cycles 500
+
+Each is stopped at a random moment: before its first step, at some step, while it waits, while it is saved, at
+an epoch's end or by an error; some come to their end. The first tenth fills what libraries keep for good.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import torch
+
+from cnnstudio.runs.recorder import start_run
+from cnnstudio.training import checkpoint, meter
+from cnnstudio.training.control import Control
+from cnnstudio.training.events import EpochEnded, Event, Paused, Progress, Started
+from cnnstudio.training.interval import Interval
+from cnnstudio.training.recipe import Recipe
+from tests.footprint import Footprint
+from tests.training.networks import tiny
+from tests.training.pictures import colours
+
+RECIPE = Recipe("cycle", epochs=2, batch_size=16, learning_rate=0.01, average_decay=0.9, validation_share=0.2)
+NETWORK, DATA = tiny(dropout=True), colours()
+STEPS = 2 * 5
+
+Act = Callable[[Event], None]
+Moment = Callable[[Control, random.Random], Act]
+
+
+def nothing(event: Event) -> None:
+    """To the end."""
+
+
+def before_the_first_step(control: Control, chance: random.Random) -> Act:
+    control.request_stop()
+    return nothing
+
+
+def at(kind: type[Event], act: Callable[[], None], step: int = 0) -> Act:
+    def look(event: Event) -> None:
+        if isinstance(event, kind) and getattr(event, "step", 0) >= step:
+            act()
+
+    return look
+
+
+def fail() -> None:
+    raise ZeroDivisionError
+
+
+def while_it_waits(control: Control, chance: random.Random) -> Act:
+    control.request_pause()
+    return at(Paused, control.request_stop)
+
+
+MOMENTS: dict[str, Moment] = {
+    "the end": lambda control, chance: nothing,
+    "before the first step": before_the_first_step,
+    "the start": lambda control, chance: at(Started, control.request_stop),
+    "a step": lambda control, chance: at(Progress, control.request_stop, chance.randint(1, STEPS)),
+    "a pause": while_it_waits,
+    "saving": lambda control, chance: nothing,
+    "an epoch's end": lambda control, chance: at(EpochEnded, control.request_stop),
+    "after the epoch": lambda control, chance: at(Started, control.request_stop_after_epoch),
+    "an error": lambda control, chance: at(Progress, fail, chance.randint(1, STEPS)),
+}
+
+
+@contextmanager
+def stopping_while_saving(control: Control) -> Iterator[None]:
+    """Inside, the stop is asked for between two files of a checkpoint."""
+    real = checkpoint.write_json
+
+    def write(path: Path, content: object) -> None:
+        control.request_stop()
+        real(path, content)
+
+    checkpoint.write_json = write
+    try:
+        yield
+    finally:
+        checkpoint.write_json = real
+
+
+def cycle(place: Path, name: str, chance: random.Random) -> None:
+    """One run, stopped at that moment."""
+    control = Control()
+    act = MOMENTS[name](control, chance)
+    with suppress(ZeroDivisionError):
+        if name == "saving":
+            with stopping_while_saving(control):
+                train(place, control, act)
+        else:
+            train(place, control, act)
+    shutil.rmtree(place)
+
+
+def train(place: Path, control: Control, act: Act) -> None:
+    start_run(
+        NETWORK, DATA, RECIPE, folder=place, threads=1, control=control, emit=act, interval=Interval(steps=3)
+    )
+
+
+def campaign(place: Path, cycles: int, seed: int) -> str:
+    """What so many cycles have left behind, in words. Raises AssertionError where that is anything."""
+    torch.set_num_threads(1)
+    meter.INTERVAL = 0.0
+    chance = random.Random(seed)
+    names = [*MOMENTS] * (cycles // len(MOMENTS) + 1)
+    warm_up = max(cycles // 10, len(MOMENTS))
+    for number in range(warm_up):
+        cycle(place / "run", names[number], chance)
+    before, threads = Footprint.now(), threading.active_count()
+    for _ in range(cycles - warm_up):
+        cycle(place / "run", chance.choice(names), chance)
+    assert threading.active_count() == threads
+    return before.compared(Footprint.now(), cycles - warm_up)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cycles", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        print(campaign(Path(place), options.cycles, options.seed))
