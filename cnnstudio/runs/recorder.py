@@ -19,6 +19,7 @@ import torch
 
 import cnnstudio
 from cnnstudio.data.dataset import Dataset
+from cnnstudio.data.progress import ProgressFunction, ignore
 from cnnstudio.design.analysis import analyse
 from cnnstudio.design.file import write_design
 from cnnstudio.design.network import Network
@@ -56,6 +57,7 @@ from cnnstudio.training.trainer import train_prepared
 
 _MOST_SNAPSHOTS = 200
 
+
 def start_run(
     network: Network,
     dataset: Dataset,
@@ -71,6 +73,7 @@ def start_run(
     resume: bool = False,
     interval: Interval = DEFAULT,
     continue_from: Path | None = None,
+    progress: ProgressFunction = ignore,
 ) -> Finished:
     """Trains the network and writes the run into `folder`, by default a new one among the user's runs.
 
@@ -79,9 +82,11 @@ def start_run(
     step that it is in, from which it can go on. `interval` is how often it is saved besides. A new run
     continues from the one in `continue_from`, which may have another design, with the layers that fit. What
     cannot be started raises a UserError (TrainingError, DeviceError, DataError, RunError, CheckpointError)
-    before anything is written.
+    before anything is written. `progress` hears of pictures that are first brought to the network's size; a
+    stop ends that by Cancelled.
     """
-    prepared = prepare(network, dataset, recipe, device)
+    control = control or Control()
+    prepared = prepare(network, dataset, recipe, device, progress=progress, cancelled=control.stop.is_set)
     check_threads(threads)
     about = _description(prepared, dataset, source or dataset.name)
     ancestor = _ancestor(continue_from, about)
@@ -89,7 +94,6 @@ def start_run(
         place = _resumable(folder, prepared, about)
     else:
         place = _fresh(folder) if folder else _new_folder(network.name)
-    control = control or Control()
     with ExitStack() as stack:
         recorder = stack.enter_context(RunRecorder(place, prepared, about, emit))
         stack.enter_context(stopping_on_signals(control))

@@ -186,7 +186,15 @@ def _train(
             for note in dataset.notes:
                 print(f"{dataset.title}: {note}", file=sys.stderr)
             if options.find_learning_rate or options.preflight or options.batch_size == AUTO:
-                prepared = prepare(network, dataset, recipe, options.device, check_memory=False)
+                prepared = prepare(
+                    network,
+                    dataset,
+                    recipe,
+                    options.device,
+                    check_memory=False,
+                    progress=LiveLine().follow,
+                    cancelled=control.stop.is_set,
+                )
                 if options.find_learning_rate or options.preflight:
                     try_out(options, prepared, control.stop.is_set)
                     return DONE
@@ -208,6 +216,7 @@ def _train(
             resume=options.resume,
             interval=interval,
             continue_from=None if options.continue_from is None else find_run(options.continue_from).folder,
+            progress=LiveLine().follow,
         )
 
     if options.seeds is not None:
@@ -219,7 +228,7 @@ def _train(
 def _load(source: Source, control: Control) -> Dataset:
     line = LiveLine()
     try:
-        return source.load(lambda progress: line.show(progress.text), control.stop.is_set)
+        return source.load(line.follow, control.stop.is_set)
     finally:
         line.clear()
 
