@@ -185,7 +185,7 @@ def test_no_readable_picture_at_all_is_one_sentence(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         for number in range(2):
             (tmp_path / name / f"{number}.jpg").write_bytes(b"")
-    with pytest.raises(DataError, match="None of the training pictures of the class a .* can be read"):
+    with pytest.raises(DataError, match=r"None of the training pictures of the class a .* can be read"):
         ImageFolder(tmp_path).load()
 
 
