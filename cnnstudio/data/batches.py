@@ -100,6 +100,8 @@ class Batches:
                 yield self._changed(pixels, labels, np.random.default_rng(_seed(self._seed, number, step)))
             else:
                 yield self._finished(pixels), labels
+        if self._ahead and self._ahead.stays and not first:
+            self._ahead = None
 
     def _expect(self, order: Tensor | None, step: int) -> None:
         """Has the disk at work for a batch that comes soon. What lies in order comes by itself."""

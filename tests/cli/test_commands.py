@@ -229,7 +229,7 @@ def test_data_clear_removes_what_list_counts(capsys: Output) -> None:
     assert main(["data", "clear"]) == 0
     assert capsys.readouterr().out == "Decoded copies of data sets removed: 0 B.\n"
     assert main(["data", "list"]) == 0
-    assert "clear" not in capsys.readouterr().out
+    assert "data clear" not in capsys.readouterr().out
 
 
 def test_data_add_remembers_a_folder_and_info_describes_it(capsys: Output, tmp_path: Path) -> None:
