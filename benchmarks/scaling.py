@@ -5,7 +5,7 @@
 Each case trains a small convolutional network in a fresh process, on noise of 3 × 32 × 32. The pictures lie
 as decoded files in a temporary folder beside the user's data sets, as every data set does, and are mapped.
 `--million` trains a whole epoch of a million pictures, once as they are found and once after the system was
-told to forget them, as with a set that is larger than the memory; they take 3 GB there for as long as it runs.
+told to forget them, as with a set that is larger than the memory; they take 3 GB for as long as it runs.
 Memory is the process's own at its peak, beyond what the program takes before it has a data set.
 """
 
