@@ -52,7 +52,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             os.replace(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         raise FileError(
             f"Cannot write {path}: {_reason(error)}. Choose a place that can be written."
@@ -101,8 +101,8 @@ def _reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Put the new name on the disk too; only POSIX systems can open a folder for it."""
+def sync_folder(folder: Path) -> None:
+    """Put new names in the folder on the disk too; only POSIX systems can open a folder for it."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

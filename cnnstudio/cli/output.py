@@ -7,7 +7,10 @@ import math
 import shutil
 import sys
 from collections.abc import Sequence
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from cnnstudio.data.progress import Progress
 
 _BAR = 24
 
@@ -68,6 +71,12 @@ class LiveLine:
             self._stream.write(f"\r\x1b[K{text[:width]}")
             self._stream.flush()
             self._shown = True
+
+    def follow(self, progress: Progress) -> None:
+        """Says how far the work is, until it is done."""
+        self.show(progress.text)
+        if progress.done == progress.total:
+            self.clear()
 
     def clear(self) -> None:
         """Takes the line away, so that others can print."""

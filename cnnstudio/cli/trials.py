@@ -99,7 +99,7 @@ def _measure(
     from cnnstudio.training.measurement import measure
 
     found = measure(
-        prepared, threads=threads, progress=lambda progress: line.show(progress.text), cancelled=cancelled
+        prepared, threads=threads, progress=line.follow, cancelled=cancelled
     )
     return found, _measurement_text(found)
 

@@ -20,9 +20,10 @@ from cnnstudio.data.augmentation_pixels import (
     own_share,
     partners,
 )
-from cnnstudio.data.dataset import Rows, Split, as_channels_last, split_validation, statistics
+from cnnstudio.data.dataset import Rows, Split, as_channels_last, statistics
+from cnnstudio.data.mapping import Ahead
 
-__all__ = ["WHOLE", "Batches", "Share", "normalise", "split_validation", "statistics"]
+__all__ = ["WHOLE", "Batches", "Share", "normalise", "statistics"]
 
 Share = tuple[int, int]
 """(number, count): which of so many processes takes its share of each batch."""
@@ -30,11 +31,12 @@ WHOLE: Share = (0, 1)
 
 
 class Batches:
-    """One split on the device as uint8, given out in whole batches.
+    """One split as uint8, given out in whole batches on the device.
 
-    Pictures lie as (N, H, W, C), so that what comes out is channels_last without a copy; on the CPU the
-    split's own memory is shared where it lies like that. A last batch of one single picture joins the one
-    before it, because batch normalisation cannot learn from one.
+    Pictures lie as (N, H, W, C), so that what comes out is channels_last without a copy. They lie on the
+    device, or in the split's own memory or map, from where the pictures of a batch are brought one batch at a
+    time. On the CPU that is the same: nothing is copied where the split lies like that. A last batch of one
+    single picture joins the one before it, because batch normalisation cannot learn from one.
     """
 
     def __init__(
@@ -51,17 +53,22 @@ class Batches:
         seed: int = 0,
         rows: Rows | None = None,
         share: Share = WHOLE,
+        uploaded: bool = True,
     ) -> None:
         """`mean` and `std` are those of `statistics`, (C,) each, for pixels taken as 0 to 1.
 
         `classes` is how many there are, where pictures are mixed; by default as many as the labels tell.
         With `rows`, only those pictures of the split are given out, without a copy of them all. With `share`
-        only that share of each batch is cut and given out; a share of a small batch may be empty.
+        only that share of each batch is cut and given out; a share of a small batch may be empty. What is not
+        `uploaded` stays in main memory, or on the disk.
         """
         self._device = torch.device(device)
         self._channels, self._height, self._width = split.shape
-        self._pixels = _shared(as_channels_last(split.images)).contiguous().flatten(1).to(self._device)
-        self._labels = _shared(split.labels).to(self._device)
+        self._place = self._device if uploaded else torch.device("cpu")
+        pixels = np.ascontiguousarray(as_channels_last(split.images))
+        self._pixels = _shared(pixels).flatten(1).to(self._place)
+        self._labels = _shared(split.labels).to(self._place)
+        self._ahead = Ahead.of(pixels) if self._place.type == "cpu" else None
         self._scale, self._offset = _per_pixel(mean, std, self._height * self._width, self._device)
         self._shuffle = shuffle
         self._seed = seed
@@ -95,16 +102,33 @@ class Batches:
         order = self._order(random)
         state = random.get_state()
         moves, drawn = None, None
+        self._expect(order, first)
         for step, (start, stop) in enumerate(self._bounds[first:], first):
             if moves is not self._moves:
                 random.set_state(state)
                 moves, drawn = self._moves, self._drawn(number, order, random)
+            self._expect(order, step + 1)
             cut = partial(self._cut, order, drawn)
             if self.augmentation.changes_pixels:
                 yield self._changed(cut, start, stop, _seed(self._seed, number, step))
             else:
                 pixels, labels = cut(self._own(start, stop))
                 yield self._finished(pixels), labels
+        if self._ahead and self._ahead.stays and not first:
+            self._ahead = None
+
+    def _expect(self, order: Tensor | None, step: int) -> None:
+        """Has the disk at work for a batch that comes soon. What lies in order comes by itself."""
+        if self._ahead and order is not None and step < len(self._bounds):
+            self._ahead.ask(order[self._own(*self._bounds[step])].tolist())
+
+    def _brought(self, tensor: Tensor) -> Tensor:
+        """To the device, which need not wait for it: the next batch is gathered while it computes."""
+        if self._place == self._device:
+            return tensor
+        if self._device.type == "cuda":
+            tensor = tensor.pin_memory()
+        return tensor.to(self._device, non_blocking=True)
 
     def size(self, step: int) -> int:
         """Pictures in the batch of that number, counted from 0, of all shares together."""
@@ -133,10 +157,13 @@ class Batches:
         return pixels, labels
 
     def _gathered(self, order: Tensor | None, places: slice | Tensor) -> tuple[Tensor, Tensor]:
+        """The same as it lies, on the device."""
         if order is None:
-            return self._pixels[places], self._labels[places]
-        rows = order[places]
-        return self._pixels.index_select(0, rows), self._labels.index_select(0, rows)
+            pixels, labels = self._pixels[places], self._labels[places]
+        else:
+            rows = order[places]
+            pixels, labels = self._pixels.index_select(0, rows), self._labels.index_select(0, rows)
+        return self._brought(pixels), self._brought(labels)
 
     def _drawn(
         self, number: int, order: Tensor | None, random: torch.Generator
@@ -155,9 +182,9 @@ class Batches:
     def _order(self, random: torch.Generator) -> Tensor | None:
         """Places in the split, in the order of this epoch; None for all as they lie."""
         if not self._shuffle:
-            return None if self._rows is None else self._rows.to(self._device)
+            return None if self._rows is None else self._rows.to(self._place)
         order = torch.randperm(self._count, generator=random)
-        return (order if self._rows is None else self._rows[order]).to(self._device)
+        return (order if self._rows is None else self._rows[order]).to(self._place)
 
     def _finished(self, pixels: Tensor) -> Tensor:
         """uint8 (n, H·W·C) as normalised float32 (n, C, H, W)."""

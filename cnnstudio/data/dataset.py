@@ -11,11 +11,13 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from cnnstudio.data.progress import CancelFunction, ProgressFunction, ignore, never
 from cnnstudio.layers.errors import UserError
 
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.intp]
+Levels = npt.NDArray[np.int64]
 
 _CHUNK = 256  # pictures at a time, so that passes over a whole split need little memory
 
@@ -65,6 +67,31 @@ class Split:
         for start in range(0, len(self), _CHUNK):
             yield np.ascontiguousarray(as_channels_last(self.images[start : start + _CHUNK]))
 
+    @cached_property
+    def levels(self) -> Levels:
+        """How many pixels of each channel have each of the 256 values, (C, 256)."""
+        channels = self.shape[0]
+        counts = np.zeros((channels, 256), np.int64)
+        for chunk in self.chunks():
+            for channel in range(channels):
+                counts[channel] += np.bincount(chunk[..., channel].ravel(), minlength=256)
+        return counts
+
+    def recall(self, levels: Levels) -> None:
+        """Takes `levels` from who counted them before, which spares a pass over all pictures."""
+        vars(self)["levels"] = levels  # where cached_property keeps it
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Some pictures of a split, which stay where they are."""
+
+    split: Split
+    rows: Rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -100,16 +127,26 @@ class Dataset:
                 digest.update(chunk.data)
         return digest.hexdigest()
 
-    def fitted(self, shape: tuple[int, int, int]) -> Dataset:
+    def recall(self, fingerprint: str) -> None:
+        """Takes `fingerprint` from who worked it out before, which spares a pass over all pictures."""
+        vars(self)["fingerprint"] = fingerprint  # where cached_property keeps it
+
+    def fitted(
+        self,
+        shape: tuple[int, int, int],
+        progress: ProgressFunction = ignore,
+        cancelled: CancelFunction = never,
+    ) -> Dataset:
         """The same pictures as a network with inputs of `shape` (C, H, W) takes them; itself where they fit.
 
-        Raises DataError for channels other than 1 and 3, and for more pixels than there is memory for.
+        Large sets are kept on the disk at that size. Raises Cancelled, and DataError for channels other than
+        1 and 3 and for more pixels than there is room for.
         """
         if shape == self.shape:
             return self
         from cnnstudio.data.fitting import fit
 
-        return fit(self, shape)
+        return fit(self, shape, progress, cancelled)
 
 
 def as_channels_last(images: Pixels) -> Pixels:
@@ -124,26 +161,15 @@ def from_channels_last(images: Pixels) -> Pixels:
 
 def statistics(split: Split) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Mean and deviation (never 0) of each channel, (C,) both, of pixels taken as 0 to 1."""
-    channels = split.shape[0]
-    counts = np.zeros((channels, 256), np.int64)
-    for chunk in split.chunks():
-        for channel in range(channels):
-            counts[channel] += np.bincount(chunk[..., channel].ravel(), minlength=256)
     levels = np.arange(256) / 255
-    shares = counts / counts.sum(axis=1, keepdims=True)
+    shares = split.levels / split.levels.sum(axis=1, keepdims=True)
     mean = shares @ levels
     deviation = np.sqrt(np.maximum(shares @ levels**2 - mean**2, 0))
     # One grey level is the least that a channel can vary by; a channel of one single value stays near 0.
     return mean.astype(np.float32), np.maximum(deviation, 1 / 255).astype(np.float32)
 
 
-def split_validation(split: Split, share: float, seed: int) -> tuple[Split, Split]:
-    """What `validation_rows` sets apart, as two splits (copies)."""
-    left, aside = validation_rows(split, share, seed)
-    return split.rows(left), split.rows(aside)
-
-
-def validation_rows(split: Split, share: float, seed: int) -> tuple[Rows, Rows]:
+def validation_rows(labels: Labels, share: float, seed: int) -> tuple[Rows, Rows]:
     """Set `share` of each class aside: (rows left, rows set aside), both in order, equal for equal seeds.
 
     Of every class with two pictures or more at least one goes to each side. Raises DataError where that
@@ -152,9 +178,9 @@ def validation_rows(split: Split, share: float, seed: int) -> tuple[Rows, Rows]:
     if not 0 < share < 1:
         raise DataError(f"The share to set aside must lie between 0 and 1, but is {share}.")
     random = np.random.default_rng(seed)
-    aside = np.zeros(len(split), bool)
-    for label in np.unique(split.labels):
-        members = np.flatnonzero(split.labels == label)
+    aside = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
         if len(members) > 1:
             count = min(max(round(len(members) * share), 1), len(members) - 1)
             aside[random.permutation(members)[:count]] = True

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
-import os
-from concurrent.futures import ThreadPoolExecutor
+import math
+from collections.abc import Callable
+from contextlib import closing
 
 import numpy as np
 from PIL import Image
 
-from cnnstudio.data.dataset import DataError, Dataset, Pixels, Split, as_channels_last, from_channels_last
+from cnnstudio.data.cache import kept_or_made, place_of
+from cnnstudio.data.dataset import DataError, Dataset, Pixels, Split, as_channels_last
+from cnnstudio.data.drafts import Draft, Drafts
+from cnnstudio.data.parallel import in_order
 from cnnstudio.data.pictures import resized
+from cnnstudio.data.progress import CancelFunction, Progress, ProgressFunction, throttled
 
-_CHUNK = 256  # pictures for one thread at a time
+VERSION = 1
+"""Goes up with every change to what becomes of a picture."""
+
+_CHUNK = 64  # pictures for one thread at a time
+_SMALL = 64_000_000
+"""Bytes of pictures that are sooner made anew than kept on the disk."""
 
 
-def fit(dataset: Dataset, shape: tuple[int, int, int]) -> Dataset:
+def fit(
+    dataset: Dataset, shape: tuple[int, int, int], progress: ProgressFunction, cancelled: CancelFunction
+) -> Dataset:
     """`dataset` with pictures of `shape` (C, H, W). Raises DataError; see Dataset.fitted."""
     channels = shape[0]
     if channels not in (1, 3):
@@ -23,32 +34,66 @@ def fit(dataset: Dataset, shape: tuple[int, int, int]) -> Dataset:
             f"The network takes pictures with {channels} channels, but pictures have 3 (colour) or 1 (grey): "
             "set the input's channels to 3 or 1."
         )
-    _check_room(dataset, shape)
-    try:
-        train, test = _fit_split(dataset.train, shape), _fit_split(dataset.test, shape)
-    except MemoryError as error:
-        raise DataError(_too_large(dataset, shape)) from error
-    return dataclasses.replace(dataset, train=train, test=test)
+
+    def make(drafts: Drafts) -> Dataset:
+        return _fit(dataset, shape, drafts, throttled(progress), cancelled)
+
+    if _bytes(dataset, shape) <= _SMALL:
+        return make(Drafts(None))
+    key = [VERSION, dataset.fingerprint, shape, dataset.name, dataset.title, dataset.notes]
+    return kept_or_made(place_of("fitted", dataset.name), key, make, progress, cancelled)
 
 
-def _fit_split(split: Split, shape: tuple[int, int, int]) -> Split:
+def _fit(
+    dataset: Dataset,
+    shape: tuple[int, int, int],
+    drafts: Drafts,
+    progress: ProgressFunction,
+    cancelled: CancelFunction,
+) -> Dataset:
+    size = " × ".join(map(str, shape))
+    drafts.make_room(f"{dataset.title} at {size}", _bytes(dataset, shape))
+    whole, done = len(dataset.train) + len(dataset.test), 0
+
+    def tell(more: int) -> None:
+        nonlocal done
+        done += more
+        text = f"Bringing {dataset.title} to {size}: {done:,} of {whole:,} pictures"
+        progress(Progress(done, whole, text))
+
+    train, test = (
+        _fit_split(split, shape, drafts.start(part, shape), tell, cancelled)
+        for part, split in (("train", dataset.train), ("test", dataset.test))
+    )
+    return Dataset(dataset.name, dataset.title, dataset.classes, train, test, dataset.notes)
+
+
+def _fit_split(
+    split: Split,
+    shape: tuple[int, int, int],
+    draft: Draft,
+    tell: Callable[[int], None],
+    cancelled: CancelFunction,
+) -> Split:
     channels, height, width = shape
     pictures = as_channels_last(split.images)
-    fitted = np.empty((len(split), height, width, channels), np.uint8)
 
-    def fit_chunk(start: int) -> None:
+    def fit_chunk(start: int) -> Pixels:
         chunk = recoloured(pictures[start : start + _CHUNK], channels)
         if chunk.shape[1:3] == (height, width):
-            fitted[start : start + _CHUNK] = chunk
-            return
-        for row, picture in enumerate(chunk, start):
+            return chunk
+        fitted = np.empty((len(chunk), height, width, channels), np.uint8)
+        for row, picture in enumerate(chunk):
             image = Image.fromarray(picture[..., 0] if channels == 1 else picture)
             fitted[row] = np.asarray(resized(image, (width, height))).reshape(height, width, channels)
+        return fitted
 
-    # Pillow lets other threads run while it resizes.
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        list(pool.map(fit_chunk, range(0, len(split), _CHUNK)))
-    return Split(from_channels_last(fitted), split.labels)
+    starts = range(0, len(split), _CHUNK)
+    with closing(in_order(fit_chunk, starts, cancelled)) as chunks:
+        for start, fitted in zip(starts, chunks, strict=True):
+            draft.add(fitted, split.labels[start : start + _CHUNK])
+            tell(len(fitted))
+    return draft.finished()
 
 
 def recoloured(pictures: Pixels, channels: int) -> Pixels:
@@ -61,21 +106,5 @@ def recoloured(pictures: Pixels, channels: int) -> Pixels:
     return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)[..., None]
 
 
-def _check_room(dataset: Dataset, shape: tuple[int, int, int]) -> None:
-    """Refuse before the computer starts to swap. Windows says so itself, by MemoryError."""
-    if hasattr(os, "sysconf"):
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        if _bytes(dataset, shape) > memory // 2:
-            raise DataError(_too_large(dataset, shape))
-
-
 def _bytes(dataset: Dataset, shape: tuple[int, int, int]) -> int:
-    return (len(dataset.train) + len(dataset.test)) * shape[0] * shape[1] * shape[2]
-
-
-def _too_large(dataset: Dataset, shape: tuple[int, int, int]) -> str:
-    return (
-        f"{dataset.title} at {' × '.join(map(str, shape))} "
-        f"would take {_bytes(dataset, shape) / 1e9:,.1f} GB, "
-        "more than this computer can spare: choose a smaller input."
-    )
+    return (len(dataset.train) + len(dataset.test)) * math.prod(shape)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
+
+from cnnstudio.locking import try_lock
 
 LOCK_FILE = "lock"
 
@@ -62,7 +63,7 @@ def is_held(folder: Path) -> bool:
     """Whether a process, this one included, is writing the run."""
     try:
         with open(folder / LOCK_FILE, "rb") as file:
-            _lock(file, shared=True)
+            try_lock(file, shared=True)
     except BlockingIOError:
         return True
     except OSError:
@@ -74,28 +75,7 @@ def _lock_soon(file: BinaryIO) -> None:
     """Tries a few times: someone may be looking at the lock just now."""
     for _ in range(_TRIES - 1):
         with contextlib.suppress(BlockingIOError):
-            _lock(file, shared=False)
+            try_lock(file, shared=False)
             return
         time.sleep(_BETWEEN)
-    _lock(file, shared=False)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: BinaryIO, *, shared: bool) -> None:
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            raise BlockingIOError from None
-else:
-    import errno
-    import fcntl
-
-    def _lock(file: BinaryIO, *, shared: bool) -> None:
-        try:
-            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except OSError as error:
-            # Some network drives have no locks at all; a run there is written without one.
-            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
-                raise
+    try_lock(file, shared=False)

@@ -20,6 +20,7 @@ import torch
 
 import cnnstudio
 from cnnstudio.data.dataset import Dataset
+from cnnstudio.data.progress import ProgressFunction, ignore
 from cnnstudio.design.analysis import analyse
 from cnnstudio.design.file import write_design
 from cnnstudio.design.network import Network
@@ -75,6 +76,7 @@ def start_run(
     interval: Interval = DEFAULT,
     continue_from: Path | None = None,
     ranks: Ranks = ALONE,
+    progress: ProgressFunction = ignore,
 ) -> Finished:
     """Trains the network and writes the run into `folder`, by default a new one among the user's runs.
 
@@ -83,15 +85,25 @@ def start_run(
     step that it is in, from which it can go on. `interval` is how often it is saved besides. A new run
     continues from the one in `continue_from`, which may have another design, with the layers that fit. What
     cannot be started raises a UserError (TrainingError, DeviceError, DataError, RunError, CheckpointError)
-    before anything is written.
+    before anything is written. `progress` hears of pictures that are first brought to the network's size; a
+    stop ends that by Cancelled.
 
     Several `ranks` call this together, with the same arguments. The first one alone writes, and emits.
     """
+    control = control or Control()
 
     def prepared_here() -> Prepared:
         check_threads(threads)
-        # Of several ranks each has a share of a batch; how much memory they have together cannot be told.
-        return prepare(network, dataset, recipe, ranks.place(device), check_memory=ranks.alone)
+        return prepare(
+            network,
+            dataset,
+            recipe,
+            ranks.place(device),
+            # Of several ranks each has a share of a batch; how much memory they have together cannot be told.
+            check_memory=ranks.alone,
+            progress=progress,
+            cancelled=control.stop.is_set,
+        )
 
     def recorder_here() -> RunRecorder | _WrittenElsewhere:
         if not ranks.is_first:
@@ -105,7 +117,6 @@ def start_run(
     prepared = ranks.together(prepared_here)
     about = _description(prepared, dataset, source or dataset.name, ranks) if ranks.is_first else {}
     ancestor = ranks.from_first(lambda: _ancestor(continue_from, about))
-    control = control or Control()
     with ExitStack() as stack:
         recorder = ranks.together(recorder_here)
         stack.enter_context(stopping_on_signals(control))

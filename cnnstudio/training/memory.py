@@ -49,7 +49,10 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 class PeakMemory:
-    """The most memory that is in use at a time from now on, beyond what is in use now."""
+    """The most memory that is in use at a time from now on, beyond what is in use now.
+
+    Pages of files do not count: the pictures of a map are there only as long as nobody needs the memory.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -59,15 +62,19 @@ class PeakMemory:
             self._before: int | None = torch.cuda.memory_allocated(device)
         else:
             self._before = _reset_peak() if device.type == "cpu" else None
+            self._files = 0 if self._before is None else _process("RssFile") or 0
 
     def used(self) -> int | None:
         """Bytes; None where the system does not tell."""
         if self._before is None:
             return None
-        now = (
-            torch.cuda.max_memory_allocated(self._device) if self._device.type == "cuda" else _process("HWM")
-        )
-        return None if now is None else max(now - self._before, 0)
+        if self._device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self._device) - self._before
+        # Looked at files stay in memory, so that they are there at the peak too, or nearly all of them.
+        most, files = _process("VmHWM"), _process("RssFile")
+        if most is None or files is None:
+            return None
+        return max(most - self._before - max(files - self._files, 0), 0)
 
 
 def _reset_peak() -> int | None:
@@ -77,12 +84,12 @@ def _reset_peak() -> int | None:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
         return None
-    return _process("RSS")
+    return _process("VmRSS")
 
 
 def _process(what: str) -> int | None:
-    """Bytes of main memory that the process takes (RSS), or took at the most (HWM)."""
-    found = re.search(rf"^Vm{what}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    """Bytes of main memory that the process takes (VmRSS), of files (RssFile), or took at most (VmHWM)."""
+    found = re.search(rf"^{what}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
     return int(found[1]) * 1024 if found else None
 
 

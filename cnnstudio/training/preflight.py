@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from cnnstudio.data.batches import WHOLE, Batches, Share
-from cnnstudio.data.dataset import Dataset, Rows, Split, statistics, validation_rows
+from cnnstudio.data.dataset import Dataset, Part, Rows, Split, statistics, validation_rows
+from cnnstudio.data.progress import CancelFunction, ProgressFunction, ignore, never
 from cnnstudio.design.analysis import Analysis, analyse
 from cnnstudio.design.memory import FLOAT, batch_memory
 from cnnstudio.design.network import Network
@@ -33,6 +34,9 @@ _MORE_ON_ACCELERATORS = 16
 _SHARE = 0.8
 """Of the free memory, what is reckoned with: the least that a training takes is less than what it takes."""
 
+_UPLOADED_SHARE = 0.25
+"""Of an accelerator's free memory, what one split may take; larger ones are brought to it batch by batch."""
+
 _FIRST_PICTURES = 5_000
 """At most, for weights that are taken from pictures."""
 
@@ -52,7 +56,7 @@ class Prepared:
     train: Split
     train_rows: Rows
     """The pictures of `train` to learn from; the others, if any, are set aside for the validation."""
-    validation: Split
+    validation: Split | Part
     validation_source: Literal["share", "test"]
     test: Split
     mean: tuple[float, ...]
@@ -79,10 +83,12 @@ class Prepared:
             seed=recipe.seed,
             rows=self.train_rows if count < len(self.train) else None,
             share=share,
+            uploaded=self._is_uploaded(self.train),
         )
 
-    def unshuffled(self, split: Split, share: Share = WHOLE) -> Batches:
+    def unshuffled(self, pictures: Split | Part, share: Share = WHOLE) -> Batches:
         """Pictures that nothing is learnt from, in large batches."""
+        split, rows = (pictures.split, pictures.rows) if isinstance(pictures, Part) else (pictures, None)
         return Batches(
             split,
             self.device,
@@ -91,12 +97,21 @@ class Prepared:
             batch_size=self.evaluation_batch * share[1],
             shuffle=False,
             share=share,
+            rows=rows,
+            uploaded=self._is_uploaded(split),
         )
+
+    def _is_uploaded(self, split: Split) -> bool:
+        """Whether all of its pictures go to the device; on the CPU they are where they have to be."""
+        if self.device.type == "cpu":
+            return False
+        free = free_memory(self.device)
+        return free is None or split.images.nbytes <= _UPLOADED_SHARE * free
 
     def first_pictures(self) -> Iterator[Tensor]:
         """Normalised training pictures for weights that are taken from them, spread over all of them."""
         some = self.train_rows[:: math.ceil(len(self.train_rows) / _FIRST_PICTURES)]
-        for images, _ in self.unshuffled(self.train.rows(some)).epoch(0):
+        for images, _ in self.unshuffled(Part(self.train, some)).epoch(0):
             yield images
 
     def fresh_model(self) -> Model:
@@ -109,26 +124,34 @@ class Prepared:
 
 
 def prepare(
-    network: Network, dataset: Dataset, recipe: Recipe, device: str = "auto", *, check_memory: bool = True
+    network: Network,
+    dataset: Dataset,
+    recipe: Recipe,
+    device: str = "auto",
+    *,
+    check_memory: bool = True,
+    progress: ProgressFunction = ignore,
+    cancelled: CancelFunction = never,
 ) -> Prepared:
     """Checks the network against data, machine and recipe, and gets the pictures ready; writes nothing.
 
     Mean and deviation are those of all training pictures, the share set aside for validation included, so
     that they do not depend on the seed. `check_memory=False` lets a batch pass that is too large, for those
-    who look for one that is not.
+    who look for one that is not. `progress` hears of pictures that are brought to the network's size.
 
-    Raises TrainingError, DeviceError or DataError, each with one sentence.
+    Raises TrainingError, DeviceError or DataError, each with one sentence; Cancelled.
     """
     chosen = choose_device(device)
     analysis = analyse(network, classes=len(dataset.classes))
     if analysis.problems:
         raise TrainingError(f"{analysis.problems[0].sentence}.")
     channels, height, width = network.input.dims
-    fitted = dataset.fitted((channels, height, width))
-    train_rows, validation = np.arange(len(fitted.train)), fitted.test
+    fitted = dataset.fitted((channels, height, width), progress, cancelled)
+    train_rows: Rows = np.arange(len(fitted.train))
+    validation: Split | Part = fitted.test
     if recipe.validation_share:
-        train_rows, aside = validation_rows(fitted.train, recipe.validation_share, recipe.seed)
-        validation = fitted.train.rows(aside)
+        train_rows, aside = validation_rows(fitted.train.labels, recipe.validation_share, recipe.seed)
+        validation = Part(fitted.train, aside)
     count = len(train_rows)
     if count < 2 or not len(fitted.test):
         raise TrainingError(

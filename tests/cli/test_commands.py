@@ -15,6 +15,7 @@ from PIL import Image
 from cnnstudio import __version__
 from cnnstudio.cli.command import commands
 from cnnstudio.cli.main import main
+from cnnstudio.data.cache import kept_or_made
 from cnnstudio.design.file import read_design, write_design
 from cnnstudio.design.network import IdMaker, Network
 from cnnstudio.design.templates import template, templates
@@ -22,6 +23,7 @@ from cnnstudio.layers.base import Shape
 from cnnstudio.layers.conv2d import Conv2D
 from cnnstudio.layers.dense import Dense
 from cnnstudio.layers.max_pooling2d import MaxPooling2D
+from tests.training.pictures import colours
 
 Output = pytest.CaptureFixture[str]
 START = b'{"format": "cnnstudio.design", "version": 1, "input": '
@@ -213,6 +215,21 @@ def test_data_list_names_the_sets_and_their_folder(capsys: Output, home: Path) -
     assert listing["folder"] == str(home / "datasets")
     assert main(["data", "list"]) == 0
     assert "to download" in capsys.readouterr().out
+
+
+def test_data_clear_removes_what_list_counts(capsys: Output) -> None:
+    kept_or_made("here", "key", lambda drafts: drafts.take(colours()))
+    assert main(["data", "list", "--json"]) == 0
+    size = json_of(capsys)["decoded_bytes"]
+    assert size > 144 * 3 * 8 * 8
+    assert main(["data", "list"]) == 0
+    assert "cnnstudio data clear" in capsys.readouterr().out
+    assert main(["data", "clear", "--json"]) == 0
+    assert json_of(capsys) == {"freed_bytes": size, "decoded_bytes": 0}
+    assert main(["data", "clear"]) == 0
+    assert capsys.readouterr().out == "Decoded copies of data sets removed: 0 B.\n"
+    assert main(["data", "list"]) == 0
+    assert "data clear" not in capsys.readouterr().out
 
 
 def test_data_add_remembers_a_folder_and_info_describes_it(capsys: Output, tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from cnnstudio.data.augmentation import Augmentation
 from cnnstudio.data.batches import Batches, normalise, statistics
-from cnnstudio.data.dataset import Split
+from cnnstudio.data.cache import kept_or_made
+from cnnstudio.data.dataset import Dataset, Split
+from cnnstudio.data.mapping import Ahead
 
 MOVED = Augmentation(flip="random", shift=2)
 NOTHING = torch.zeros(3), torch.ones(3) / 255  # a normalisation that leaves the pixels' values as they are
@@ -22,10 +24,10 @@ def numbered(count: int, shape: tuple[int, int, int] = (3, 4, 5)) -> Split:
     return Split(random.integers(0, 256, (count, *shape), dtype=np.uint8), np.arange(count, dtype=np.int64))
 
 
-def batches(split: Split, **settings: object) -> Batches:
+def batches(split: Split, device: str = "cpu", **settings: object) -> Batches:
     channels = split.shape[0]
     given = {"batch_size": 4, "shuffle": True} | settings
-    return Batches(split, "cpu", NOTHING[0][:channels], NOTHING[1][:channels], **given)  # type: ignore[arg-type]
+    return Batches(split, device, NOTHING[0][:channels], NOTHING[1][:channels], **given)  # type: ignore[arg-type]
 
 
 def labels_of(batches: Batches, epoch: int = 0) -> list[int]:
@@ -154,6 +156,50 @@ def test_channels_last_pictures_are_shared_not_copied() -> None:
     given = batches(Split(images.transpose(0, 3, 1, 2), np.zeros(8, np.int64)), shuffle=False)
     images[:] = 7
     assert all((batch.round() == 7).all() for batch, _ in given.epoch(0))
+
+
+@pytest.mark.parametrize("augmentation", [Augmentation(), MOVED, Augmentation(cutmix=1.0, brightness=0.2)])
+@pytest.mark.parametrize("settings", [{"shuffle": True}, {"shuffle": False}, {"rows": np.arange(40, 4, -3)}])
+def test_batches_from_a_map_are_those_from_memory(
+    augmentation: Augmentation, settings: dict[str, object]
+) -> None:
+    split = numbered(50)
+    data = Dataset("x", "X", tuple(map(str, range(50))), split, split)
+    mapped = kept_or_made("here", "key", lambda drafts: drafts.take(data)).train
+    settings = settings | {"augmentation": augmentation, "classes": 50}
+    for epoch in (0, 1):
+        pairs = zip(
+            batches(split, **settings).epoch(epoch),
+            batches(mapped, uploaded=False, **settings).epoch(epoch),
+            strict=True,
+        )
+        for left, right in pairs:
+            assert torch.equal(left[0], right[0])
+            assert torch.equal(left[1], right[1])
+
+
+@pytest.mark.parametrize("first", [0, 3])
+def test_the_disk_is_asked_for_each_batch_before_it_is_gathered(
+    monkeypatch: pytest.MonkeyPatch, first: int
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(Ahead, "ask", lambda ahead, rows: asked.extend(rows))
+    split = numbered(50)
+    data = Dataset("x", "X", tuple(map(str, range(50))), split, split)
+    mapped = kept_or_made("here", "key", lambda drafts: drafts.take(data)).train
+    seen: list[int] = []
+    for _, labels in batches(mapped).epoch(0, first):
+        seen += labels.tolist()
+        assert asked[: len(seen)] == seen
+        assert len(asked) > len(seen) or len(seen) == 50 - 4 * first
+    assert asked == seen
+
+
+def test_what_is_not_uploaded_is_brought_batch_by_batch() -> None:
+    """The meta device stands for an accelerator: what is there has no values here."""
+    for images, labels in batches(numbered(10), device="meta", uploaded=False).epoch(0):
+        assert images.device.type == labels.device.type == "meta"
+        assert images.shape[1:] == (3, 4, 5)
 
 
 @pytest.mark.parametrize("shuffle", [False, True])

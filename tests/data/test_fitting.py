@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from cnnstudio.data import fitting
 from cnnstudio.data.dataset import DataError, Dataset, Split
+from cnnstudio.data.progress import Cancelled, Progress
 
 
 def filled(shape: tuple[int, int, int], count: int = 3) -> Dataset:
@@ -34,6 +39,31 @@ def test_pictures_keep_their_content_at_any_shape(
     assert data.train.labels.tolist() == [0, 1, 0]
     left, right = data.test.images[0][..., 0], data.test.images[0][..., -1]
     assert (left.astype(int) + 60 < right).all()
+
+
+def test_a_large_set_is_kept_at_its_new_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = filled((3, 8, 8), count=200)
+    heard: list[Progress] = []
+    in_memory = data.fitted((3, 5, 5), heard.append)
+    monkeypatch.setattr(fitting, "_SMALL", 0)
+    kept = data.fitted((3, 5, 5), heard.append)
+    assert heard.count(Progress(400, 400, "Bringing X to 3 × 5 × 5: 400 of 400 pictures")) == 2
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting, "resized", None)
+        again = data.fitted((3, 5, 5))
+    assert in_memory.fingerprint == kept.fingerprint == again.fingerprint
+    assert (again.name, again.title, again.classes) == (data.name, data.title, data.classes)
+    other = filled((3, 8, 8), count=100).fitted((3, 5, 5))
+    assert len(other.train) == 100
+
+
+@pytest.mark.parametrize("small", [0, 10**9])
+def test_fitting_can_be_cancelled(monkeypatch: pytest.MonkeyPatch, home: Path, small: int) -> None:
+    monkeypatch.setattr(fitting, "_SMALL", small)
+    cancel = threading.Event()
+    with pytest.raises(Cancelled):
+        filled((3, 8, 8), count=5_000).fitted((3, 5, 5), lambda news: cancel.set(), cancel.is_set)
+    assert not list(home.rglob("*.pixels"))
 
 
 def test_grey_is_what_the_eye_sees() -> None:
@@ -68,6 +98,6 @@ def test_other_channels_are_refused_in_one_sentence(channels: int) -> None:
         filled((3, 8, 8)).fitted((channels, 8, 8))
 
 
-def test_a_size_beyond_all_memory_is_refused_before_it_is_tried() -> None:
-    with pytest.raises(DataError, match=r"X at 3 × 1000000 × 1000000 would take 18,000\.0 GB"):
+def test_a_size_beyond_the_disk_is_refused_before_it_is_tried() -> None:
+    with pytest.raises(DataError, match=r"of X at 3 × 1000000 × 1000000 take 18\.0 TB on the disk, but only"):
         filled((3, 8, 8)).fitted((3, 1_000_000, 1_000_000))

@@ -8,6 +8,7 @@ from typing import Any
 
 from cnnstudio.cli.command import DONE, Command, Parser, add_json_option, add_subcommands
 from cnnstudio.cli.output import LiveLine, pairs, print_json, table
+from cnnstudio.words import storage
 
 
 class Data(Command):
@@ -18,6 +19,7 @@ class Data(Command):
         "cnnstudio data download cifar10",
         "cnnstudio data download cifar10 --archive cifar-10-python.tar.gz",
         "cnnstudio data add my-pictures",
+        "cnnstudio data clear",
     )
     order = 6
 
@@ -37,26 +39,32 @@ class Data(Command):
         add.add_argument(
             "folder", type=Path, metavar="FOLDER", help="train/<class>/… and test/<class>/…, or <class>/…"
         )
-        for word in (listing, info, download, add):
+        clear = words.add_parser(
+            "clear", help="remove the decoded copies of all data sets; they are made anew when needed"
+        )
+        for word in (listing, info, download, add, clear):
             add_json_option(word)
 
     def run(self, options: argparse.Namespace) -> int:
-        action = {"list": _list, "info": _info, "download": _download, "add": _add}[options.action]
-        action(options)
+        actions = {"list": _list, "info": _info, "download": _download, "add": _add, "clear": _clear}
+        actions[options.action](options)
         return DONE
 
 
 def _list(options: argparse.Namespace) -> None:
+    from cnnstudio.data.cache import decoded_size
     from cnnstudio.data.sources import sources
     from cnnstudio.data.sources.base import datasets_folder
 
-    entries = [source.info() for source in sources()]
+    entries, decoded = [source.info() for source in sources()], decoded_size()
     if options.json:
-        print_json({"folder": str(datasets_folder()), "datasets": entries})
+        print_json({"folder": str(datasets_folder()), "datasets": entries, "decoded_bytes": decoded})
         return
     rows = [[entry["name"], _state(entry), entry["description"]] for entry in entries]
     print(table(["Name", "State", "Description"], rows))
     print(f"\nThey are kept in {datasets_folder()}")
+    if decoded:
+        print(f"Decoded copies take {storage(decoded)} of it; cnnstudio data clear removes them.")
 
 
 def _state(entry: dict[str, Any]) -> str:
@@ -91,9 +99,9 @@ def _download(options: argparse.Namespace) -> None:
     line = LiveLine()
     try:
         if options.archive is not None:
-            source.import_archive(options.archive, lambda progress: line.show(progress.text))
+            source.import_archive(options.archive, line.follow)
         elif not source.available():
-            source.download(lambda progress: line.show(progress.text))
+            source.download(line.follow)
     finally:
         line.clear()
     _report(source.info(), options.json)
@@ -103,6 +111,20 @@ def _add(options: argparse.Namespace) -> None:
     from cnnstudio.data.sources import add_folder
 
     _report(add_folder(options.folder).info(), options.json)
+
+
+def _clear(options: argparse.Namespace) -> None:
+    from cnnstudio.data.cache import clear, decoded_size
+
+    before = decoded_size()
+    clear()
+    left = decoded_size()
+    if options.json:
+        print_json({"freed_bytes": before - left, "decoded_bytes": left})
+        return
+    print(f"Decoded copies of data sets removed: {storage(before - left)}.")
+    if left:
+        print(f"{storage(left)} are in use by another program.")
 
 
 def _report(entry: dict[str, Any], as_json: bool) -> None:

@@ -51,7 +51,7 @@ def _dataset(run: Run, data: str | None) -> Dataset:
 
     line = LiveLine()
     try:
-        dataset = find_source(data or run.dataset_name).load(lambda progress: line.show(progress.text))
+        dataset = find_source(data or run.dataset_name).load(line.follow)
     finally:
         line.clear()
     if dataset.classes != run.classes:
@@ -62,7 +62,10 @@ def _dataset(run: Run, data: str | None) -> Dataset:
             f"Note: the pictures of {dataset.title} are not those of the training any more.", file=sys.stderr
         )
     channels, height, width = run.network.input.dims
-    return dataset.fitted((channels, height, width))
+    try:
+        return dataset.fitted((channels, height, width), line.follow)
+    finally:
+        line.clear()
 
 
 def _evaluate(run: Run, dataset: Dataset, options: argparse.Namespace) -> Evaluation:
@@ -77,7 +80,7 @@ def _evaluate(run: Run, dataset: Dataset, options: argparse.Namespace) -> Evalua
         with own_settings(device, options.threads, seed=0):
             model = run.model().to(device)
             flip = run.recipe.test_time_flip
-            return evaluate(model, split, lambda progress: line.show(progress.text), flip=flip)
+            return evaluate(model, split, line.follow, flip=flip)
     finally:
         line.clear()
 

@@ -202,7 +202,15 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
             for note in dataset.notes:
                 print(f"{dataset.title}: {note}", file=sys.stderr)
             if options.find_learning_rate or options.preflight or options.batch_size == AUTO:
-                prepared = prepare(network, dataset, recipe, options.device, check_memory=False)
+                prepared = prepare(
+                    network,
+                    dataset,
+                    recipe,
+                    options.device,
+                    check_memory=False,
+                    progress=LiveLine().follow,
+                    cancelled=control.stop.is_set,
+                )
                 if options.find_learning_rate or options.preflight:
                     try_out(options, prepared, control.stop.is_set)
                     return DONE
@@ -227,6 +235,7 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
             interval=interval,
             continue_from=None if begun else ancestor,
             ranks=ranks,
+            progress=LiveLine().follow,
         )
 
     if options.seeds is not None:
@@ -244,7 +253,7 @@ def _ancestor(run: str | None) -> Path | None:
 def _load(source: Source, control: Control) -> Dataset:
     line = LiveLine()
     try:
-        return source.load(lambda progress: line.show(progress.text), control.stop.is_set)
+        return source.load(line.follow, control.stop.is_set)
     finally:
         line.clear()
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cnnstudio.data.archive import extract
+from cnnstudio.data.cache import kept_or_made
 from cnnstudio.data.dataset import DataError, Dataset, Split, from_channels_last
 from cnnstudio.data.download import DEFAULT_PATIENCE, Expected, Patience, download, file_md5, megabytes
 from cnnstudio.data.progress import CancelFunction, Progress, ProgressFunction, check, ignore, never
@@ -132,6 +133,16 @@ class Cifar10(Source):
                 f"download it (cnnstudio data download {self.name}), "
                 "or give your own copy of cifar-10-python.tar.gz."
             )
+        # The MD5s say all of the files, so that those that were read once need not be whole any more.
+        return kept_or_made(
+            self.name,
+            sorted(self._release.members().items()),
+            lambda drafts: drafts.take(self._decoded(progress, cancelled)),
+            progress,
+            cancelled,
+        )
+
+    def _decoded(self, progress: ProgressFunction, cancelled: CancelFunction) -> Dataset:
         progress(Progress(0, 2, f"Reading {self.title}"))
         train, classes = self._read(train=True)
         check(cancelled)

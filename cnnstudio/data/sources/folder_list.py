@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from cnnstudio.data.cache import forget, place_of
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources.base import datasets_folder
 from cnnstudio.files import FileError, read_json, write_json
@@ -28,8 +29,11 @@ def remember_folder(name: str, folder: Path) -> None:
 def forget_folder(name: str) -> None:
     """Take it off the list; the pictures stay where they are. Raises FileError or DataError."""
     folders = _read()
-    if folders.pop(name, None) is not None:
+    folder = folders.pop(name, None)
+    if folder is not None:
         _write(folders)
+        forget(place_of("folder", str(folder)))
+        forget(place_of("fitted", name))
 
 
 def _write(folders: dict[str, Path]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnstudio.data.cache import keep, kept
+from cnnstudio.data.cache import kept_or_made
 from cnnstudio.data.dataset import Dataset, Pixels, Split, from_channels_last
 from cnnstudio.data.outlines import OUTLINES, Floats, Outline
 from cnnstudio.data.progress import (
@@ -19,7 +19,7 @@ from cnnstudio.data.progress import (
     never,
     throttled,
 )
-from cnnstudio.data.sources.base import Source, datasets_folder
+from cnnstudio.data.sources.base import Source
 
 VERSION = 1
 """Goes up with every change to what is drawn."""
@@ -51,13 +51,13 @@ class Shapes(Source):
         }
 
     def load(self, progress: ProgressFunction = ignore, cancelled: CancelFunction = never) -> Dataset:
-        path = datasets_folder() / f"shapes-{VERSION}.npz"
-        key = f"shapes {VERSION}"
-        dataset = kept(path, key)
-        if dataset is None:
-            dataset = self._draw(throttled(progress), cancelled)
-            keep(path, key, dataset)
-        return dataset
+        return kept_or_made(
+            self.name,
+            VERSION,
+            lambda drafts: drafts.take(self._draw(throttled(progress), cancelled)),
+            progress,
+            cancelled,
+        )
 
     def _draw(self, progress: ProgressFunction, cancelled: CancelFunction) -> Dataset:
         whole = (TRAIN_PER_CLASS + TEST_PER_CLASS) * len(OUTLINES)

@@ -298,6 +298,7 @@ class TrainingSession(QObject):
                 control=control,
                 emit=emit,
                 probes=[probe],
+                progress=self._tell_loading,
             )
         finally:
             with self._watching:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cnnstudio.data.cache import clear
 from cnnstudio.data.outlines import OUTLINES
 from cnnstudio.data.progress import Cancelled, Progress
 from cnnstudio.data.sources import find_source, shapes
@@ -20,8 +21,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shapes, "TEST_PER_CLASS", 6)
 
 
-def cache_file(home: Path) -> Path:
-    return home / "datasets" / f"shapes-{shapes.VERSION}.npz"
+def kept_pixels(home: Path) -> Path:
+    (path,) = (home / "datasets" / "decoded" / "shapes").glob("*/train.pixels")
+    return path
 
 
 def test_each_class_has_its_share_in_both_parts() -> None:
@@ -33,9 +35,9 @@ def test_each_class_has_its_share_in_both_parts() -> None:
     assert len(set(data.train.labels[:20].tolist())) > 3  # mixed, not class by class
 
 
-def test_the_same_pictures_come_out_of_every_run(home: Path) -> None:
+def test_the_same_pictures_come_out_of_every_run() -> None:
     first = Shapes().load().fingerprint
-    cache_file(home).unlink()
+    clear()
     assert Shapes().load().fingerprint == first
 
 
@@ -53,18 +55,16 @@ def test_the_second_loading_reads_what_the_first_kept(home: Path, monkeypatch: p
 
 def test_a_damaged_copy_is_drawn_again(home: Path) -> None:
     first = Shapes().load().fingerprint
-    data = bytearray(cache_file(home).read_bytes())
+    data = bytearray(kept_pixels(home).read_bytes())
     data[len(data) // 2] ^= 1
-    cache_file(home).write_bytes(data)
+    kept_pixels(home).write_bytes(data)
     assert Shapes().load().fingerprint == first
-    assert cache_file(home).read_bytes() != bytes(data)
+    assert kept_pixels(home).read_bytes() != bytes(data)
 
 
-def test_a_copy_of_another_version_is_not_used(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_of_another_version_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     first = Shapes().load().fingerprint
-    old = cache_file(home)
     monkeypatch.setattr(shapes, "VERSION", shapes.VERSION + 1)
-    old.rename(cache_file(home))
     assert Shapes().load().fingerprint != first
 
 
@@ -77,10 +77,10 @@ def test_drawing_tells_how_far_it_is_and_can_be_cancelled(home: Path) -> None:
     heard: list[Progress] = []
     Shapes().load(heard.append)
     assert (heard[-1].done, heard[-1].total) == (260, 260)
-    cache_file(home).unlink()
+    clear()
     with pytest.raises(Cancelled):
         Shapes().load(cancelled=lambda: True)
-    assert not cache_file(home).exists()
+    assert not list(home.rglob("*.pixels"))
 
 
 def test_places_sizes_and_colours_vary() -> None:

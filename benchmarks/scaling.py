@@ -1,0 +1,228 @@
+"""How time and memory grow with batch size, width and the number of pictures: in proportion, is the goal.
+
+    python benchmarks/scaling.py [--million] [--rounds 1] [--threads 1] [--json FILE]
+
+Each case trains a small convolutional network in a fresh process, on noise of 3 × 32 × 32. The pictures lie
+as decoded files in a temporary folder beside the user's data sets, as every data set does, and are mapped.
+`--million` trains a whole epoch of a million pictures, once as they are found and once after the system was
+told to forget them, as with a set that is larger than the memory; they take 3 GB for as long as it runs.
+Memory is the process's own at its peak, beyond what the program takes before it has a data set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+
+from cnnstudio.data.cache import decoded_folder, kept_or_made
+from cnnstudio.data.dataset import Dataset
+from cnnstudio.data.drafts import Drafts
+from cnnstudio.design.network import IdMaker, Network
+from cnnstudio.home import home
+from cnnstudio.layers.base import Shape
+from cnnstudio.layers.conv2d import Conv2D
+from cnnstudio.layers.dense import Dense
+from cnnstudio.layers.global_average_pooling2d import GlobalAveragePooling2D
+
+CLASSES = tuple("abcdefghij")
+SIDE, TEST, CHUNK = 32, 1_000, 10_000
+FEW = 10_000
+SIZES = (FEW, 100_000)
+MILLION = 1_000_000
+BATCHES = (32, 64, 128, 256, 512)
+WIDTHS = (1, 2, 4)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is trained. `cold` pictures have to come from the disk."""
+
+    question: str
+    batch: int = 128
+    width: int = 1
+    images: int = FEW
+    mapped: bool = True
+    cold: bool = False
+
+    @property
+    def title(self) -> str:
+        if self.question != "set size":
+            return f"{self.batch}" if self.question == "batch size" else f"× {self.width}"
+        where = ("from the disk" if self.cold else "mapped") if self.mapped else "in memory"
+        return f"{self.images:,} {where}"
+
+
+def cases(million: bool) -> list[Case]:
+    """All of them; the first of each question is what the others are compared with."""
+    found = [Case("batch size", batch=batch) for batch in BATCHES]
+    found += [Case("width", width=width) for width in WIDTHS]
+    found += [Case("set size", mapped=False), *(Case("set size", images=images) for images in SIZES)]
+    if million:
+        found += [Case("set size", images=MILLION, cold=cold) for cold in (False, True)]
+    return found
+
+
+def network(width: int) -> Network:
+    """Two convolutions, so light that what it takes to bring the pictures would show."""
+    ids = IdMaker()
+    convolutions = (
+        Conv2D(16 * width, (3, 3), (2, 2), activation="relu"),
+        Conv2D(32 * width, (3, 3), (2, 2), activation="relu"),
+    )
+    layers = (*convolutions, GlobalAveragePooling2D(), Dense(10))
+    return Network(Shape.of(3, SIDE, SIDE), tuple(ids.node(layer) for layer in layers), "Scaling")
+
+
+def noise(images: int) -> Dataset:
+    """So many pictures and some to test with, decoded already or from now on."""
+
+    def make(drafts: Drafts) -> Dataset:
+        shape = (3, SIDE, SIDE)
+        drafts.make_room("Noise", (images + TEST) * 3 * SIDE * SIDE)
+        splits = []
+        for part, count in (("train", images), ("test", TEST)):
+            draft = drafts.start(part, shape)
+            for pixels in chunks(count):
+                draft.add(pixels, np.arange(len(pixels)) % len(CLASSES))
+            splits.append(draft.finished())
+        return Dataset("noise", "Noise", CLASSES, splits[0], splits[1])
+
+    return kept_or_made(f"noise-{images}", images, make)
+
+
+def chunks(count: int) -> Iterator[np.ndarray]:
+    random = np.random.default_rng(count)
+    for start in range(0, count, CHUNK):
+        size = (min(CHUNK, count - start), SIDE, SIDE, 3)
+        yield np.frombuffer(random.bytes(int(np.prod(size))), np.uint8).reshape(size)
+
+
+def measured(case: Case, threads: int, answer: Connection) -> None:
+    """In a process of its own."""
+    import torch
+
+    from cnnstudio.training.events import EpochEnded
+    from cnnstudio.training.memory import PeakMemory
+    from cnnstudio.training.preflight import prepare
+    from cnnstudio.training.recipe import LESSON
+    from cnnstudio.training.trainer import train_prepared
+
+    # What torch itself needs is there before the peak counts.
+    torch.nn.Conv2d(3, 16, 3)(torch.zeros(2, 3, SIDE, SIDE)).sum().backward()
+    epochs = {FEW: 4, MILLION: 1}.get(case.images, 2)
+    recipe = LESSON.replace(batch_size=case.batch, epochs=epochs)
+    if case.cold:
+        forget(case.images)
+    peak, began = PeakMemory(torch.device("cpu")), time.perf_counter()
+    dataset = noise(case.images)
+    if not case.mapped:
+        dataset = replace(dataset, train=dataset.train.rows(np.arange(case.images)))
+    prepared = prepare(network(case.width), dataset, recipe, "cpu")
+    ready = time.perf_counter() - began
+    events: list[Any] = []
+    train_prepared(prepared, threads=threads, emit=events.append)
+    rates = [event.images_per_second for event in events if isinstance(event, EpochEnded)]
+    answer.send({"images_per_second": statistics.median(rates[-3:]), "memory": peak.used(), "ready": ready})
+
+
+def forget(images: int) -> None:
+    """Has the system drop what it holds of the pictures; only some systems can be asked."""
+    if not hasattr(os, "posix_fadvise"):
+        return
+    for path in (decoded_folder() / f"noise-{images}").glob("*/*.pixels"):
+        with path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def measure(case: Case, threads: int) -> dict[str, Any]:
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=measured, args=(case, threads, sender))
+    process.start()
+    sender.close()
+    try:
+        found: dict[str, Any] = receiver.recv()
+    finally:
+        process.join()
+    return found
+
+
+def medians(rounds: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        name: None if rounds[0][name] is None else statistics.median(one[name] for one in rounds)
+        for name in rounds[0]
+    }
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    question = None
+    for row in rows:
+        case = row["case"]
+        if case.question != question:
+            question = case.question
+            print(f"\n{question:28}{'images/s':>10}{'×':>7}{'MB':>9}{'×':>7}{'ready':>10}")
+        memory = f"{'':16}"
+        if row["memory"] is not None:
+            memory = f"{row['memory'] / 1e6:>9.0f}{row['more_memory']:>7.2f}"
+        rate = f"{row['images_per_second']:>10,.0f}{row['faster']:>7.2f}"
+        print(f"{case.title:28}{rate}{memory}{row['ready']:>8.2f} s")
+
+
+def compared(found: dict[Case, dict[str, Any]]) -> list[dict[str, Any]]:
+    """With ratios to the first case of the same question."""
+    rows = []
+    first: dict[str, dict[str, Any]] = {}
+    for case, row in found.items():
+        base = first.setdefault(case.question, row)
+        row = {"case": case, **row, "faster": row["images_per_second"] / base["images_per_second"]}
+        row["more_memory"] = row["memory"] / base["memory"] if base["memory"] else None
+        rows.append(row)
+    return rows
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--million", action="store_true")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    wanted = cases(options.million)
+    home().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=home()) as folder:
+        os.environ["CNNSTUDIO_HOME"] = folder
+        for images in sorted({case.images for case in wanted}):
+            began = time.perf_counter()
+            noise(images)
+            print(f"{images:,} pictures made in {time.perf_counter() - began:.1f} s", flush=True)
+        results: dict[Case, list[dict[str, Any]]] = {case: [] for case in wanted}
+        for _ in range(options.rounds):
+            for case in wanted:
+                results[case].append(measure(case, options.threads))
+                print(".", end="", flush=True)
+    rows = compared({case: medians(rounds) for case, rounds in results.items()})
+    show(rows)
+    if options.json:
+        options.json.write_text(json.dumps([{**row, "case": asdict(row["case"])} for row in rows], indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

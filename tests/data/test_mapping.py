@@ -1,0 +1,53 @@
+"""Mapped pictures, and asking for them before they are looked at."""
+
+from __future__ import annotations
+
+import mmap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnnstudio.data.mapping import Ahead, map_pixels
+
+
+class Listening(mmap.mmap):
+    """Notes what the system is asked for."""
+
+    asked: list[tuple[int, int]]
+
+    def madvise(self, option: int, start: int = 0, length: int = 0) -> None:  # type: ignore[override]  # positional
+        super().madvise(option, start, length)
+        self.asked.append((start, start + length))
+
+
+def test_a_file_is_mapped_read_only_and_of_one_size_alone(tmp_path: Path) -> None:
+    path = tmp_path / "pixels"
+    pixels = np.arange(48, dtype=np.uint8).reshape(2, 4, 2, 3)
+    path.write_bytes(pixels.tobytes())
+    mapped = map_pixels(path, (2, 4, 2, 3))
+    assert np.array_equal(mapped, pixels)
+    assert not mapped.flags.writeable
+    with pytest.raises(ValueError, match="reshape"):
+        map_pixels(path, (3, 4, 2, 3))
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MADV_WILLNEED"), reason="this system cannot be asked")
+def test_all_of_a_picture_is_asked_for_and_nothing_far_from_it(tmp_path: Path) -> None:
+    path, size = tmp_path / "pixels", 3 * 32 * 32
+    path.write_bytes(bytes(50 * size))
+    with path.open("rb") as file:
+        memory = Listening(file.fileno(), 0, access=mmap.ACCESS_READ)
+    memory.asked = []
+    pixels = np.frombuffer(memory, np.uint8).reshape(50, 32, 32, 3)
+    ahead = Ahead.of(pixels[10:])
+    assert ahead is not None
+    ahead.ask([0, 7, 39])
+    for row, (start, stop) in zip((10, 17, 49), memory.asked, strict=True):
+        assert start % mmap.PAGESIZE == 0
+        assert row * size - mmap.PAGESIZE < start <= row * size
+        assert stop == (row + 1) * size
+
+
+def test_pictures_in_memory_are_not_asked_for() -> None:
+    assert Ahead.of(np.zeros((2, 4, 4, 3), np.uint8)) is None
