@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.command import DONE, FAILED, STOPPED, Command, Parser, UsageError, add_json_option
-from cnnstudio.cli.output import LiveLine
-from cnnstudio.cli.reading import DESIGN_HELP, add_device_options, option_type, read_design_argument
+from cnnstudio.cli.reading import (
+    DESIGN_HELP,
+    add_data_option,
+    add_device_options,
+    add_recipe_option,
+    available_source,
+    load_pictures,
+    option_type,
+    place_of,
+    read_design_argument,
+    require_trainable,
+)
 from cnnstudio.cli.trials import AUTO, add_trial_options, fitted, or_auto, try_out
 
 if TYPE_CHECKING:
-    from cnnstudio.data.dataset import Dataset
     from cnnstudio.data.sources import Source
     from cnnstudio.design.network import Network
     from cnnstudio.training.control import Control
@@ -35,16 +43,8 @@ class Train(Command):
 
     def arguments(self, parser: Parser) -> None:
         parser.add_argument("design", metavar="DESIGN", help=DESIGN_HELP)
-        parser.add_argument(
-            "--data",
-            metavar="NAME or FOLDER",
-            help="data set (default: CIFAR-10 where it is ready, else Shapes)",
-        )
-        parser.add_argument(
-            "--recipe",
-            metavar="NAME or FILE",
-            help="studio (the default), lesson, fast-gpu, one of your own or a file",
-        )
+        add_data_option(parser)
+        add_recipe_option(parser)
         _add_recipe_options(parser)
         add_trial_options(parser)
         add_device_options(parser)
@@ -81,14 +81,9 @@ class Train(Command):
             raise UsageError("--resume goes on with a run, --continue-from begins a new one: give one")
         interval = _interval(options.checkpoint_every)
         network = read_design_argument(options.design)
-        _require_trainable(network)
+        require_trainable(network)
         recipe, data = _recipe_and_data(options)
-        source = _source(data)
-        if not source.available():
-            raise UsageError(
-                f"{source.title} is not on this machine yet: cnnstudio data download {source.name}"
-            )
-        return _train(options, network, recipe, source, interval)
+        return _train(options, network, recipe, available_source(data), interval)
 
 
 def _add_recipe_options(parser: Parser) -> None:
@@ -121,16 +116,6 @@ def _placeholder(parameter: Any) -> str:
     return "N" if isinstance(parameter, Integer) else "X"
 
 
-def _require_trainable(network: Network) -> None:
-    """Says what is wrong with the drawing before any picture is read."""
-    from cnnstudio.design.analysis import analyse
-
-    problems = analyse(network).problems
-    if problems:
-        more = f" (and {len(problems) - 1} more: cnnstudio summary)" if len(problems) > 1 else ""
-        raise UsageError(f"this cannot be trained: {problems[0].sentence}{more}")
-
-
 def _recipe_and_data(options: argparse.Namespace) -> tuple[Recipe, str | None]:
     """What was asked for; a run that goes on keeps its own recipe and data where nothing else is said."""
     from cnnstudio.layers.params import parameters
@@ -147,15 +132,6 @@ def _recipe_and_data(options: argparse.Namespace) -> tuple[Recipe, str | None]:
         recipe = read_recipe(options.recipe or "studio")
     given = {parameter.name: getattr(options, parameter.name) for parameter in parameters(Recipe)}
     return recipe.replace(**{name: value for name, value in given.items() if value not in (None, AUTO)}), data
-
-
-def _source(data: str | None) -> Source:
-    from cnnstudio.data.sources import find_source
-
-    if data is not None:
-        return find_source(data)
-    cifar10 = find_source("cifar10")
-    return cifar10 if cifar10.available() else find_source("shapes")
 
 
 def _interval(text: str | None) -> Interval:
@@ -182,9 +158,7 @@ def _train(
     control = Control()
     with stopping_on_signals(control):
         try:
-            dataset = _load(source, control)
-            for note in dataset.notes:
-                print(f"{dataset.title}: {note}", file=sys.stderr)
+            dataset = load_pictures(source, control.stop.is_set)
             if options.find_learning_rate or options.preflight or options.batch_size == AUTO:
                 prepared = prepare(network, dataset, recipe, options.device, check_memory=False)
                 if options.find_learning_rate or options.preflight:
@@ -200,7 +174,7 @@ def _train(
             dataset,
             recipe,
             folder=folder,
-            source=_place_of(source),
+            source=place_of(source),
             device=options.device,
             threads=options.threads,
             control=control,
@@ -214,23 +188,6 @@ def _train(
         check_seeds(recipe, options.seeds)
         return train_seeds(recipe, options.seeds, options.run, train, options.json)
     return {"completed": DONE, "stopped": STOPPED, "failed": FAILED}[train(recipe, options.run).outcome]
-
-
-def _load(source: Source, control: Control) -> Dataset:
-    line = LiveLine()
-    try:
-        return source.load(lambda progress: line.show(progress.text), control.stop.is_set)
-    finally:
-        line.clear()
-
-
-def _place_of(source: Source) -> str:
-    """By which `find_source` finds the pictures again, from anywhere: the name, or else the folder."""
-    from cnnstudio.data.sources import sources
-
-    if any(known.name == source.name for known in sources()):
-        return source.name
-    return str(getattr(source, "folder", source.name))
 
 
 def _until_nobody_reads(emit: Callable[[Event], None], control: Control) -> Callable[[Event], None]:
