@@ -55,7 +55,8 @@ class Train(Command):
             "--seeds",
             type=int,
             metavar="N",
-            help="train N times with seeds in a row, and say mean and deviation of the results",
+            help="train N times with seeds in a row, and say mean and deviation of the results; --resume goes on "
+            "with what is missing of them",
         )
         parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
         parser.add_argument(
@@ -75,8 +76,6 @@ class Train(Command):
     def run(self, options: argparse.Namespace) -> int:
         if options.resume and options.run is None:
             raise UsageError("--resume needs --run FOLDER, the run that goes on")
-        if options.resume and options.seeds is not None:
-            raise UsageError("--seeds trains new runs; to go on with one of them, leave --seeds away")
         if options.resume and options.continue_from is not None:
             raise UsageError("--resume goes on with a run, --continue-from begins a new one: give one")
         interval = _interval(options.checkpoint_every)
@@ -119,13 +118,17 @@ def _placeholder(parameter: Any) -> str:
 def _recipe_and_data(options: argparse.Namespace) -> tuple[Recipe, str | None]:
     """What was asked for; a run that goes on keeps its own recipe and data where nothing else is said."""
     from cnnstudio.layers.params import parameters
+    from cnnstudio.runs.repeats import first_repeat
     from cnnstudio.runs.run import Run, find_run
     from cnnstudio.training.recipe import Recipe
     from cnnstudio.training.recipe_files import read_recipe
 
     data = options.data
     if options.resume or options.continue_from is not None:
-        run = Run.open(options.run) if options.resume else find_run(options.continue_from)
+        if options.resume:
+            run = Run.open(options.run) if options.seeds is None else first_repeat(options.run)
+        else:
+            run = find_run(options.continue_from)
         recipe = read_recipe(options.recipe) if options.recipe else run.recipe
         data = data or run.dataset_name
     else:
@@ -168,7 +171,7 @@ def _train(
         except Cancelled:
             raise KeyboardInterrupt from None
 
-    def train(recipe: Recipe, folder: Path | None) -> Finished:
+    def train(recipe: Recipe, folder: Path | None, resume: bool) -> Finished:
         return start_run(
             network,
             dataset,
@@ -179,15 +182,16 @@ def _train(
             threads=options.threads,
             control=control,
             emit=_until_nobody_reads(printer(options.json), control),
-            resume=options.resume,
+            resume=resume,
             interval=interval,
             continue_from=None if options.continue_from is None else find_run(options.continue_from).folder,
         )
 
     if options.seeds is not None:
         check_seeds(recipe, options.seeds)
-        return train_seeds(recipe, options.seeds, options.run, train, options.json)
-    return {"completed": DONE, "stopped": STOPPED, "failed": FAILED}[train(recipe, options.run).outcome]
+        return train_seeds(recipe, options.seeds, options.run, train, options.resume, options.json)
+    finished = train(recipe, options.run, options.resume)
+    return {"completed": DONE, "stopped": STOPPED, "failed": FAILED}[finished.outcome]
 
 
 def _until_nobody_reads(emit: Callable[[Event], None], control: Control) -> Callable[[Event], None]:

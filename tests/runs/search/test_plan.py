@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from cnnstudio.runs.search.space import Space, usual_space
 from cnnstudio.training.recipe import FAST_GPU, LESSON, STUDIO, Recipe
 from tests.training.networks import tiny
 
+ROOT = Path(__file__).resolve().parents[3]
 MARKS = (
     *("learning_rate=0.001..0.1", "weight_decay=0..0.1", "batch_size=8,16", "conv2d_1.filters=4..16:4"),
     *("conv2d_1.kernel_size=3,5x3", "dense_1.use_bias=true,false", "epochs=1..100", "epochs=2..9:linear"),
@@ -85,6 +87,16 @@ def test_a_wrong_file_is_refused_with_the_place(wrong: Any, sentence: str, tmp_p
         read_plan(path, tiny())
     assert str(caught.value).startswith("mine.json: ")
     assert sentence in str(caught.value)
+
+
+def test_the_file_that_the_guide_shows_can_be_read() -> None:
+    (listing,) = re.findall(r"```json\n(.*?)```", (ROOT / "docs/search.md").read_text(), re.DOTALL)
+    plan = plan_from_json(json.loads(listing), tiny())
+    assert plan.space.names == ("learning_rate", "conv2d_1.filters", "optimizer")
+    assert plan.to_json() == json.loads(listing) | {
+        "vary": [{"scale": "linear"} | mark for mark in json.loads(listing)["vary"][:2]]
+        + json.loads(listing)["vary"][2:]
+    }
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
