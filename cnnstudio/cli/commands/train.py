@@ -55,8 +55,8 @@ class Train(Command):
             "--seeds",
             type=int,
             metavar="N",
-            help="train N times with seeds in a row, and say mean and deviation of the results; --resume goes on "
-            "with what is missing of them",
+            help="train N times with seeds in a row, and say mean and deviation of the results; "
+            "--resume goes on with what is missing of them",
         )
         parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
         parser.add_argument(

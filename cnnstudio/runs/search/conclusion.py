@@ -76,10 +76,13 @@ def conclude(study: Study) -> Conclusion:
         return Conclusion("No trial came to its end, so there is nothing to choose from.")
     if best == base:
         return Conclusion("No trial was better than the design and the recipe as they are.")
-    first, second = (_tested(study, trial) for trial in (base, best) if trial)
-    if base is None or first is None or second is None:
-        return Conclusion("What it began with came to no end, so that the best cannot be compared with it.")
-    verdict = compare(first, second, study.run(best).test_pictures)
+    runs = _tested(study, base), _tested(study, best)
+    first, second = map(accuracies, runs)
+    if first is None or second is None:
+        return Conclusion(
+            "The design and the recipe as they are, or the best, cannot be compared: a run is missing."
+        )
+    verdict = compare(first, second, min(run.test_pictures for group in runs for run in group))
     said = (
         f"On the test pictures, by which nothing was chosen, the design and the recipe as they are reach "
         f"{in_words(first)} (first) and trial {best.number} {in_words(second)} (second). "
@@ -96,7 +99,11 @@ def _compared(study: Study) -> Iterator[Trial]:
         yield best
 
 
-def _tested(study: Study, trial: Trial) -> Spread | None:
-    """With other seeds, where it was trained with some, else by itself."""
+def _tested(study: Study, trial: Trial | None) -> list[Run]:
+    """The trial's runs with other seeds, else its own; nothing where it came to no end."""
+    if trial is None or trial.state != "completed":
+        return []
     repeats = [run for run in list_runs(study.place_of_seeds(trial)) if run.status == "completed"]
-    return accuracies(repeats or [study.run(trial)])
+    with contextlib.suppress(RunError):
+        return repeats or [study.run(trial)]
+    return []

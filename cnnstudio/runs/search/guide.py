@@ -25,14 +25,11 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from cnnstudio.runs.search.space import Choices, Dimension, Range, Space, Values
 from cnnstudio.runs.search.trial import Trial
 
-_RANDOM_AT_FIRST = 6
-"""Trials at random before the sampler has something to judge by."""
+_SPREAD_AT_FIRST = 6
+"""Trials all over the space, before the sampler has something to judge by."""
 
 _COMPLETE_FIRST = 4
 """Trials that come to their end before others are compared with them."""
-
-_DIGITS = 4
-"""That proposed numbers have: more would mean nothing, and nobody could read them."""
 
 
 class Guide:
@@ -57,14 +54,32 @@ class Guide:
 
     def proposal(self, number: int, attempt: int) -> Values:
         """What trial `number` could have; the same for the same trials before it."""
+        if number <= _SPREAD_AT_FIRST:
+            return self._spread(number + attempt * _SPREAD_AT_FIRST)
         seed = np.random.SeedSequence((self._seed, number, attempt)).generate_state(1)[0]
-        self._study.sampler = TPESampler(seed=int(seed), n_startup_trials=_RANDOM_AT_FIRST)
+        self._study.sampler = TPESampler(seed=int(seed), n_startup_trials=1)
         asked = self._study.ask(self._distributions)
         # What becomes of it is told by `remember`.
         self._study.tell(asked, state=TrialState.FAIL)
         return {
             dimension.target.name: _value(dimension, asked.params[dimension.target.name])
             for dimension in self._space.dimensions
+        }
+
+    def _spread(self, number: int) -> Values:
+        """A point of a sequence that fills the space evenly, which few random points do not.
+
+        The additive recurrence R_d (Roberts, The Unreasonable Effectiveness of Quasirandom Sequences, 2018),
+        begun somewhere by the seed.
+        """
+        dimensions = self._space.dimensions
+        golden = 2.0
+        for _ in range(50):
+            golden = (1 + golden) ** (1 / (1 + len(dimensions)))
+        shift = np.random.default_rng(self._seed).random(len(dimensions))
+        return {
+            dimension.target.name: dimension.at(float((start + number * golden**-power) % 1))
+            for power, (dimension, start) in enumerate(zip(dimensions, shift, strict=True), start=1)
         }
 
     def is_hopeless(self, accuracies: Mapping[int, float]) -> bool:
@@ -115,11 +130,7 @@ def _distribution(dimension: Dimension) -> BaseDistribution:
 
 def _value(dimension: Dimension, found: Any) -> Any:
     """Optuna's parameter as the setting's value."""
-    if isinstance(dimension, Choices):
-        return dimension.choices[found]
-    if dimension.step is not None:
-        return int(found)
-    return min(max(float(f"{found:.{_DIGITS}g}"), dimension.low), dimension.high)
+    return dimension.choices[found] if isinstance(dimension, Choices) else dimension.nearest(found)
 
 
 def _parameter(dimension: Dimension, value: Any) -> Any:

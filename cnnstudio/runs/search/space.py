@@ -26,6 +26,9 @@ _FIXED = {
 _DECADE = 10
 """A range whose ends are so many times apart is searched logarithmically, where nothing else is said."""
 
+_DIGITS = 4
+"""Of numbers that are tried: more would mean nothing, and nobody could read them."""
+
 _LISTED = 12
 _MOST_COMBINATIONS = 100_000
 
@@ -70,6 +73,20 @@ class Range:
         """All of them, where they can be counted."""
         return () if self.step is None else range(int(self.low), int(self.high) + 1, self.step)
 
+    def at(self, share: float) -> Any:
+        """The value at a share of the way from low to high, from 0 to less than 1."""
+        if self.log:
+            return self.nearest(self.low * (self.high / self.low) ** share)
+        if self.step is not None:
+            return self.values()[int(share * self.count)]
+        return self.nearest(self.low + (self.high - self.low) * share)
+
+    def nearest(self, value: float) -> Any:
+        """The number in as many digits as one can read; a whole one where only those are possible."""
+        if self.step is not None:
+            return round(value)
+        return min(max(float(f"{value:.{_DIGITS}g}"), self.low), self.high)
+
     def __contains__(self, value: Any) -> bool:
         if self.step is not None:
             return value in self.values()
@@ -96,6 +113,10 @@ class Choices:
     def values(self) -> Sequence[Any]:
         """All of them."""
         return self.choices
+
+    def at(self, share: float) -> Any:
+        """One of them, by a share from 0 to less than 1."""
+        return self.choices[int(share * len(self.choices))]
 
     def __contains__(self, value: Any) -> bool:
         return value in self.choices

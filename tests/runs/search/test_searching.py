@@ -14,6 +14,7 @@ import pytest
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.file import read_design
 from cnnstudio.design.network import Network
+from cnnstudio.runs.removal import delete_run
 from cnnstudio.runs.run import Run
 from cnnstudio.runs.search import searching
 from cnnstudio.runs.search.conclusion import conclude, repeat
@@ -144,7 +145,7 @@ def test_a_hopeless_trial_ends_early_unless_that_is_switched_off(
 ) -> None:
     monkeypatch.setattr(guide, "_COMPLETE_FIRST", 1)
     recipe = RECIPE.replace(epochs=4, learning_rate=WELL)
-    mark = f"learning_rate={WELL},{HARDLY},{2 * WELL}"
+    mark = f"learning_rate={WELL},{2 * WELL},{HARDLY}"
     study = begun(tmp_path / "pruned", mark, recipe=recipe, trials=3)
     search(study)
     assert [trial.values["learning_rate"] for trial in study.trials] == [WELL, HARDLY, 2 * WELL]
@@ -214,6 +215,13 @@ def test_the_base_and_the_best_are_repeated_with_other_seeds(tmp_path: Path) -> 
     assert again.seeds == [(1, 6), (2, 6)]
 
 
+def test_a_trial_whose_run_was_deleted_is_not_compared(tmp_path: Path) -> None:
+    study = begun(tmp_path, f"learning_rate={HARDLY},{WELL}")
+    search(study)
+    delete_run(study.run(study.trials[1]))
+    assert "cannot be compared" in conclude(Study.open(tmp_path)).text
+
+
 def test_repeats_that_are_stopped_say_so(tmp_path: Path) -> None:
     study = begun(tmp_path, f"learning_rate={HARDLY},{WELL}")
     search(study)
@@ -231,6 +239,21 @@ def test_repeats_that_are_stopped_say_so(tmp_path: Path) -> None:
 
 def scored(number: int, rate: float, accuracy: float) -> Trial:
     return Trial(number, {"learning_rate": rate}).ended("completed", "", {1: Scores(0.0, accuracy)})
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_first_proposals_lie_all_over_the_space(seed: int) -> None:
+    marks = ("learning_rate=0.001..1", "momentum=0..0.9", "batch_size=8,16,32", "epochs=1..100:linear")
+    space = Space(tuple(parse_mark(mark, tiny()) for mark in marks))
+    first = [guide.Guide(space, seed, epochs=1).proposal(number, 0) for number in range(1, 7)]
+    assert all(values in space for values in first)
+    for decade in (0.001, 0.01, 0.1):
+        assert any(decade <= values["learning_rate"] < 10 * decade for values in first)
+    for low in (0, 0.3, 0.6):
+        assert any(low <= values["momentum"] < low + 0.3 for values in first)
+    assert {values["batch_size"] for values in first} == {8, 16, 32}
+    assert min(values["epochs"] for values in first) < 40
+    assert max(values["epochs"] for values in first) > 60
 
 
 def test_the_proposals_close_in_on_what_is_good() -> None:
