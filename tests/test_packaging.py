@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from itertools import chain
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -77,7 +78,7 @@ def test_an_icon_keeps_to_the_grid_and_to_the_one_colour(icon: Path) -> None:
 def test_the_pins_lie_within_the_ranges_and_cover_every_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    wanted = [Requirement(text) for text in [*project["dependencies"], *extras["test"], *extras["dev"]]]
+    wanted = [Requirement(text) for text in [*project["dependencies"], *chain(*extras.values())]]
     lines = (ROOT / "packaging/constraints.txt").read_text().splitlines()
     pins = dict(line.split("==") for line in lines if "==" in line)
     for requirement in wanted:
@@ -95,7 +96,7 @@ def test_readme_shows_the_two_commands_before_anything_else() -> None:
 @pytest.mark.skipif(shutil.which("make") is None, reason="Windows takes README's pip lines instead")
 def test_an_old_python_is_refused_in_a_plain_sentence(tmp_path: Path) -> None:
     old = tmp_path / "python3"
-    old.write_text("#!/bin/sh\n[ \"$1\" = --version ] && echo Python 3.9.6 && exit 0\nexit 1\n")
+    old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.6 && exit 0\nexit 1\n')
     old.chmod(0o755)
     command = ["make", "run", f"PYTHON={old}", f"VENV={tmp_path / 'venv'}"]
     made = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

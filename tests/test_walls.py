@@ -74,6 +74,7 @@ def test_the_house_as_it_stands_keeps_every_contract() -> None:
         ("cli", "import cnnstudio.gui.main_window", "Imports point down"),
         ("cli", "import PySide6.QtCore", "Only the window knows Qt"),
         ("runs", "import pyqtgraph", "Only the window knows Qt"),
+        ("runs", "import optuna", "Optuna is an extra"),
         ("training", "from torchvision import datasets", "torchvision comes in by one door"),
         ("design", "import torch", "The two lowest floors"),
         ("layers", "import numpy", "The two lowest floors"),

@@ -1,18 +1,25 @@
-"""What several commands take: a design by file or template, a device, threads."""
+"""What several commands take: a design by file or template, pictures, a recipe, a device, threads."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.command import Parser, UsageError
+from cnnstudio.cli.output import LiveLine
 from cnnstudio.design.network import Network
 from cnnstudio.files import exists, is_folder
 from cnnstudio.layers.errors import ParameterError
 from cnnstudio.layers.params import Parameter
+
+if TYPE_CHECKING:
+    from cnnstudio.data.dataset import Dataset
+    from cnnstudio.data.progress import CancelFunction
+    from cnnstudio.data.sources import Source
 
 DESIGN_HELP = "a design file, or the name of a template (cnnstudio template list)"
 RUN_HELP = "a run's folder, or its name (cnnstudio runs list)"
@@ -33,6 +40,68 @@ def read_design_argument(text: str) -> Network:
         names = ", ".join(templates())
         raise UsageError(f"there is no file “{text}” and no template of that name; the templates are {names}")
     return read_design(path)
+
+
+def require_trainable(network: Network) -> None:
+    """Says what is wrong with the drawing before any picture is read."""
+    from cnnstudio.design.analysis import analyse
+
+    problems = analyse(network).problems
+    if problems:
+        more = f" (and {len(problems) - 1} more: cnnstudio summary)" if len(problems) > 1 else ""
+        raise UsageError(f"this cannot be trained: {problems[0].sentence}{more}")
+
+
+def add_data_option(parser: Parser) -> None:
+    """`--data`."""
+    parser.add_argument(
+        "--data",
+        metavar="NAME or FOLDER",
+        help="data set (default: CIFAR-10 where it is ready, else Shapes)",
+    )
+
+
+def add_recipe_option(parser: Parser) -> None:
+    """`--recipe`."""
+    parser.add_argument(
+        "--recipe",
+        metavar="NAME or FILE",
+        help="studio (the default), lesson, fast-gpu, one of your own or a file",
+    )
+
+
+def available_source(data: str | None) -> Source:
+    """The data set of that name or folder, or else the default one. Raises UserError."""
+    from cnnstudio.data.sources import find_source
+
+    if data is None:
+        cifar10 = find_source("cifar10")
+        return cifar10 if cifar10.available() else find_source("shapes")
+    source = find_source(data)
+    if not source.available():
+        raise UsageError(f"{source.title} is not on this machine yet: cnnstudio data download {source.name}")
+    return source
+
+
+def load_pictures(source: Source, cancelled: CancelFunction) -> Dataset:
+    """The pictures; what is to be known of them goes to standard error. Raises UserError or Cancelled."""
+    line = LiveLine()
+    try:
+        dataset = source.load(line.follow, cancelled)
+    finally:
+        line.clear()
+    for note in dataset.notes:
+        print(f"{dataset.title}: {note}", file=sys.stderr)
+    return dataset
+
+
+def place_of(source: Source) -> str:
+    """By which `find_source` finds the pictures again, from anywhere: the name, or else the folder."""
+    from cnnstudio.data.sources import sources
+
+    if any(known.name == source.name for known in sources()):
+        return source.name
+    return str(getattr(source, "folder", source.name))
 
 
 def add_device_options(parser: Parser) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from cnnstudio.cli.command import DONE, FAILED, STOPPED
 from cnnstudio.cli.output import print_json
+from cnnstudio.files import exists
 from cnnstudio.layers.errors import UserError
 from cnnstudio.runs.noise import Spread, in_words
+from cnnstudio.runs.run import RUN_FILE
 from cnnstudio.training.events import Finished
 from cnnstudio.training.recipe import Recipe
 from cnnstudio.words import plural
@@ -22,19 +24,24 @@ def train_seeds(
     recipe: Recipe,
     seeds: int,
     folder: Path | None,
-    train: Callable[[Recipe, Path | None], Finished],
+    train: Callable[[Recipe, Path | None, bool], Finished],
+    resume: bool,
     as_json: bool,
 ) -> int:
     """Trains with so many seeds, from the recipe's own on, each into its own folder; gives the exit status.
 
-    A run that fails does not keep the others back; one that is stopped does.
+    `train` gets the recipe, the folder, and whether the run that is there goes on. With `resume` all that are
+    there do: those that are done are only tested again. A run that fails does not keep the others back; one
+    that is stopped does.
     """
     finished: list[tuple[int, Finished]] = []
     for number in range(seeds):
         each = recipe.replace(seed=recipe.seed + number)
         if not as_json:
             print(f"{chr(10) if number else ''}Seed {each.seed} ({number + 1} of {seeds})", flush=True)
-        finished.append((each.seed, train(each, folder and folder / f"seed-{each.seed}")))
+        place = folder and folder / f"seed-{each.seed}"
+        begun = resume and place is not None and exists(place / RUN_FILE)
+        finished.append((each.seed, train(each, place, begun)))
         if finished[-1][1].outcome == "stopped":
             break
     _tell(finished, as_json)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import platform
-import re
 import shutil
 import time
-import unicodedata
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import datetime
-from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -39,6 +36,7 @@ from cnnstudio.runs.run import (
     RUN_FILE,
     VERSION,
     Run,
+    new_folder,
     runs_folder,
 )
 from cnnstudio.runs.signals import stopping_on_signals
@@ -111,7 +109,7 @@ def start_run(
         if resume:
             place = _resumable(folder, prepared, about)
         else:
-            place = _fresh(folder) if folder else _new_folder(network.name)
+            place = _fresh(folder) if folder else new_folder(network.name, runs_folder())
         return stack.enter_context(RunRecorder(place, prepared, about, emit))
 
     prepared = ranks.together(prepared_here)
@@ -357,15 +355,6 @@ def _ancestor(folder: Path | None, about: dict[str, Any]) -> Ancestor | None:
 
 def _now(timespec: str = "seconds") -> str:
     return datetime.now().astimezone().isoformat(timespec=timespec)
-
-
-def _new_folder(name: str) -> Path:
-    """A folder among the user's runs such as `20261123-014500-lesson-cnn`."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-") or "run"
-    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{words}"
-    numbered = (runs_folder() / (f"{stem}-{number}" if number > 1 else stem) for number in count(1))
-    return next(folder for folder in numbered if not folder.exists())
 
 
 def _fresh(folder: Path) -> Path:

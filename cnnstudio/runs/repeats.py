@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
+from pathlib import Path
 
 from cnnstudio.layers.params import values_to_json
 from cnnstudio.runs.errors import RunError
@@ -23,6 +24,14 @@ def repeats(run: Run, among: Iterable[Run] | None = None) -> list[Run]:
             if other.status == "completed" and other.test is not None and _key(other) == key:
                 found.setdefault(other.recipe.seed, other)
     return [found[seed] for seed in sorted(found)]
+
+
+def first_repeat(folder: Path) -> Run:
+    """Of the runs in that folder the one with the lowest seed. Raises RunError."""
+    runs = list_runs(folder)
+    if not runs:
+        raise RunError(f"There are no runs in {folder} that could go on.")
+    return min(runs, key=lambda run: run.recipe.seed)
 
 
 def same_training(first: Run, second: Run) -> bool:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import re
+import unicodedata
 from datetime import datetime
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,7 +29,7 @@ from cnnstudio.training.recipe_files import read_recipe
 if TYPE_CHECKING:
     from cnnstudio.training.model import Model
 
-__all__ = ["Run", "RunError", "find_run", "list_runs", "runs_folder"]
+__all__ = ["Run", "RunError", "find_run", "list_runs", "new_folder", "runs_folder"]
 
 FORMAT = "cnnstudio.run"
 VERSION = 1
@@ -41,6 +44,15 @@ Status = Literal["running", "completed", "stopped", "failed", "interrupted"]
 def runs_folder() -> Path:
     """Where runs stand that were given no other place."""
     return home() / "runs"
+
+
+def new_folder(name: str, parent: Path) -> Path:
+    """A folder that is not there yet, such as `20261123-014500-lesson-cnn`."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-") or "run"
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{words}"
+    numbered = (parent / (f"{stem}-{number}" if number > 1 else stem) for number in count(1))
+    return next(folder for folder in numbered if not folder.exists())
 
 
 class Run:

@@ -135,6 +135,26 @@ def test_a_number_of_seeds_that_makes_no_sense_is_refused(
     assert "--seeds" in capsys.readouterr().err
 
 
-def test_seeds_do_not_resume(train: list[str], capsys: Output, tmp_path: Path) -> None:
+def test_seeds_go_on_with_what_is_missing(
+    train: list[str], design: Path, capsys: Output, tmp_path: Path
+) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train += ["--epochs", "2", "--seed", "5"]
+    assert main([*train, "--seeds", "3", "--run", str(whole), "--json"]) == 0
+    expected = last_line(capsys)
+    assert main([*train, "--seeds", "2", "--run", str(parts)]) == 0
+    # What a stop within the second one leaves.
+    shutil.rmtree(parts / "seed-6")
+    assert main([*train, "--epochs", "1", "--seed", "6", "--run", str(parts / "seed-6")]) == 0
+    capsys.readouterr()
+    resume = ["train", str(design), "--run", str(parts), "--seeds", "3", "--resume", "--epochs", "2"]
+    assert main([*resume, "--device", "cpu", "--threads", "1", "--json"]) == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event["epoch"] for event in events if event["event"] == "EpochEnded"] == [2, 1, 2]
+    assert events[-1]["seeds"] == [5, 6, 7]
+    assert events[-1]["test"] == expected["test"]
+
+
+def test_seeds_without_a_run_do_not_go_on(train: list[str], capsys: Output, tmp_path: Path) -> None:
     assert main([*train, "--seeds", "2", "--resume", "--run", str(tmp_path)]) == 2
-    assert "--seeds trains new runs" in capsys.readouterr().err
+    assert f"There are no runs in {tmp_path} that could go on" in capsys.readouterr().err

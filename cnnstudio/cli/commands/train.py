@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import errno
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +12,21 @@ from cnnstudio.cli.command import DONE, FAILED, STOPPED, Command, Parser, UsageE
 from cnnstudio.cli.launch import add_launch_options, launch_script
 from cnnstudio.cli.output import LiveLine
 from cnnstudio.cli.ranks import on_ranks
-from cnnstudio.cli.reading import DESIGN_HELP, add_device_options, option_type, read_design_argument
+from cnnstudio.cli.reading import (
+    DESIGN_HELP,
+    add_data_option,
+    add_device_options,
+    add_recipe_option,
+    available_source,
+    load_pictures,
+    option_type,
+    place_of,
+    read_design_argument,
+    require_trainable,
+)
 from cnnstudio.cli.trials import AUTO, add_trial_options, fitted, or_auto, try_out
 
 if TYPE_CHECKING:
-    from cnnstudio.data.dataset import Dataset
-    from cnnstudio.data.sources import Source
     from cnnstudio.design.network import Network
     from cnnstudio.training.control import Control
     from cnnstudio.training.events import Event, Finished
@@ -39,16 +47,8 @@ class Train(Command):
 
     def arguments(self, parser: Parser) -> None:
         parser.add_argument("design", metavar="DESIGN", help=DESIGN_HELP)
-        parser.add_argument(
-            "--data",
-            metavar="NAME or FOLDER",
-            help="data set (default: CIFAR-10 where it is ready, else Shapes)",
-        )
-        parser.add_argument(
-            "--recipe",
-            metavar="NAME or FILE",
-            help="studio (the default), lesson, fast-gpu, one of your own or a file",
-        )
+        add_data_option(parser)
+        add_recipe_option(parser)
         _add_recipe_options(parser)
         add_trial_options(parser)
         add_device_options(parser)
@@ -59,7 +59,8 @@ class Train(Command):
             "--seeds",
             type=int,
             metavar="N",
-            help="train N times with seeds in a row, and say mean and deviation of the results",
+            help="train N times with seeds in a row, and say mean and deviation of the results; "
+            "--resume goes on with what is missing of them",
         )
         parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
         parser.add_argument(
@@ -83,8 +84,6 @@ class Train(Command):
             return DONE
         if options.resume and options.run is None:
             raise UsageError("--resume needs --run FOLDER, the run that goes on")
-        if options.resume and options.seeds is not None:
-            raise UsageError("--seeds trains new runs; to go on with one of them, leave --seeds away")
         if options.resume and options.continue_from is not None:
             raise UsageError("--resume goes on with a run, --continue-from begins a new one: give one")
         return on_ranks(options, lambda ranks: _train(options, ranks))
@@ -94,7 +93,7 @@ def _read(options: argparse.Namespace) -> tuple[Network, Recipe, str | None, Int
     """What the command line names; the name of the data."""
     interval = _interval(options.checkpoint_every)
     network = read_design_argument(options.design)
-    _require_trainable(network)
+    require_trainable(network)
     recipe, data = _recipe_and_data(options)
     return network, recipe, data, interval
 
@@ -129,48 +128,26 @@ def _placeholder(parameter: Any) -> str:
     return "N" if isinstance(parameter, Integer) else "X"
 
 
-def _require_trainable(network: Network) -> None:
-    """Says what is wrong with the drawing before any picture is read."""
-    from cnnstudio.design.analysis import analyse
-
-    problems = analyse(network).problems
-    if problems:
-        more = f" (and {len(problems) - 1} more: cnnstudio summary)" if len(problems) > 1 else ""
-        raise UsageError(f"this cannot be trained: {problems[0].sentence}{more}")
-
-
 def _recipe_and_data(options: argparse.Namespace) -> tuple[Recipe, str | None]:
     """What was asked for; a run that goes on keeps its own recipe and data where nothing else is said."""
     from cnnstudio.layers.params import parameters
+    from cnnstudio.runs.repeats import first_repeat
     from cnnstudio.runs.run import Run, find_run
     from cnnstudio.training.recipe import Recipe
     from cnnstudio.training.recipe_files import read_recipe
 
     data = options.data
     if options.resume or options.continue_from is not None:
-        run = Run.open(options.run) if options.resume else find_run(options.continue_from)
+        if options.resume:
+            run = Run.open(options.run) if options.seeds is None else first_repeat(options.run)
+        else:
+            run = find_run(options.continue_from)
         recipe = read_recipe(options.recipe) if options.recipe else run.recipe
         data = data or run.dataset_name
     else:
         recipe = read_recipe(options.recipe or "studio")
     given = {parameter.name: getattr(options, parameter.name) for parameter in parameters(Recipe)}
     return recipe.replace(**{name: value for name, value in given.items() if value not in (None, AUTO)}), data
-
-
-def _source(data: str | None) -> Source:
-    from cnnstudio.data.sources import find_source
-
-    if data is not None:
-        return find_source(data)
-    cifar10 = find_source("cifar10")
-    return cifar10 if cifar10.available() else find_source("shapes")
-
-
-def _ready_source(data: str | None) -> Source:
-    source = _source(data)
-    if not source.available():
-        raise UsageError(f"{source.title} is not on this machine yet: cnnstudio data download {source.name}")
-    return source
 
 
 def _interval(text: str | None) -> Interval:
@@ -194,13 +171,11 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
     from cnnstudio.training.ranks import were_restarted
 
     network, recipe, data, interval = ranks.from_first(lambda: _read(options))
-    source = ranks.together(lambda: _ready_source(data))
+    source = ranks.together(lambda: available_source(data))
     control = Control()
     with stopping_on_signals(control):
         try:
-            dataset = ranks.one_by_one(lambda: _load(source, control))
-            for note in dataset.notes:
-                print(f"{dataset.title}: {note}", file=sys.stderr)
+            dataset = ranks.one_by_one(lambda: load_pictures(source, control.stop.is_set))
             if options.find_learning_rate or options.preflight or options.batch_size == AUTO:
                 prepared = prepare(
                     network,
@@ -218,7 +193,7 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
         except Cancelled:
             raise KeyboardInterrupt from None
 
-    def train(recipe: Recipe, folder: Path | None) -> Finished:
+    def train(recipe: Recipe, folder: Path | None, resume: bool) -> Finished:
         begun = ranks.from_first(lambda: launched_run(folder, recipe.seed) if were_restarted() else None)
         ancestor = ranks.from_first(lambda: _ancestor(options.continue_from))
         return start_run(
@@ -226,12 +201,12 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
             dataset,
             recipe,
             folder=begun or folder,
-            source=_place_of(source),
+            source=place_of(source),
             device=options.device,
             threads=options.threads,
             control=control,
             emit=_until_nobody_reads(printer(options.json), control),
-            resume=options.resume or begun is not None,
+            resume=resume or begun is not None,
             interval=interval,
             continue_from=None if begun else ancestor,
             ranks=ranks,
@@ -240,31 +215,15 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
 
     if options.seeds is not None:
         check_seeds(recipe, options.seeds)
-        return train_seeds(recipe, options.seeds, options.run, train, options.json)
-    return {"completed": DONE, "stopped": STOPPED, "failed": FAILED}[train(recipe, options.run).outcome]
+        return train_seeds(recipe, options.seeds, options.run, train, options.resume, options.json)
+    finished = train(recipe, options.run, options.resume)
+    return {"completed": DONE, "stopped": STOPPED, "failed": FAILED}[finished.outcome]
 
 
 def _ancestor(run: str | None) -> Path | None:
     from cnnstudio.runs.run import find_run
 
     return None if run is None else find_run(run).folder
-
-
-def _load(source: Source, control: Control) -> Dataset:
-    line = LiveLine()
-    try:
-        return source.load(line.follow, control.stop.is_set)
-    finally:
-        line.clear()
-
-
-def _place_of(source: Source) -> str:
-    """By which `find_source` finds the pictures again, from anywhere: the name, or else the folder."""
-    from cnnstudio.data.sources import sources
-
-    if any(known.name == source.name for known in sources()):
-        return source.name
-    return str(getattr(source, "folder", source.name))
 
 
 def _until_nobody_reads(emit: Callable[[Event], None], control: Control) -> Callable[[Event], None]:

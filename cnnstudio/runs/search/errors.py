@@ -1,0 +1,9 @@
+"""What can be wrong with a search."""
+
+from __future__ import annotations
+
+from cnnstudio.layers.errors import UserError
+
+
+class SearchError(UserError):
+    """A search that cannot be made, read or gone on with; the message says why."""
