@@ -156,10 +156,10 @@ def _choose_scheme(window: MainWindow, scheme: SchemeChoice) -> None:
 
 
 def _run_menu(window: MainWindow, menu: QMenu) -> None:
-    menu.addAction(make_action(window, "actionOpenRun", "&Open a run…", window.choose_run, "Ctrl+Shift+O"))
-    menu.addAction(make_action(window, "actionGoOn", "&Go on with the run", window.go_on_with_run))
+    menu.addAction(make_action(window, "actionOpenRun", "&Open a run…", window.runs.choose, "Ctrl+Shift+O"))
+    menu.addAction(make_action(window, "actionGoOn", "&Go on with the run", window.runs.go_on))
     menu.addAction(
-        make_action(window, "actionOpenRunFolder", "Show the run’s &folder", window.show_run_folder)
+        make_action(window, "actionOpenRunFolder", "Show the run’s &folder", window.runs.show_folder)
     )
 
 

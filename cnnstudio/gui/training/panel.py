@@ -12,12 +12,13 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QToolBar, 
 
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.data.progress import Progress as DataProgress
+from cnnstudio.gui.dashboard.follower import Follower
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.training.controls import ActionButton, MoreButton
 from cnnstudio.gui.training.recipe_popup import RecipePopup
 from cnnstudio.gui.training.run_actions import RunActions
 from cnnstudio.gui.training.selectors import DataSelector, RecipeSelector, recipe_in_words
-from cnnstudio.gui.training.sentences import RunWords
+from cnnstudio.gui.training.sentences import RunWords, followed_in_words
 from cnnstudio.gui.training.session import State, TrainingSession
 from cnnstudio.gui.widgets.labels import ElidedLabel
 from cnnstudio.training.events import CarriedOver, Event, Progress, Warned
@@ -58,6 +59,7 @@ class TrainingPanel(QToolBar):
         self._project = project
         self._session = session
         self._words = RunWords()
+        self._followed = ""
         self._loading_text = ""
         self._failure = ""
         self._noted: Dataset | None = None
@@ -157,7 +159,6 @@ class TrainingPanel(QToolBar):
         elif not self._project.dataset_name:
             self.message.emit("There are no pictures to train with: choose a data set first.")
         else:
-            self._failure = ""
             self._session.start(self._project.network, self._project.dataset_name, self._project.recipe)
 
     def _on_pause(self) -> None:
@@ -180,6 +181,7 @@ class TrainingPanel(QToolBar):
         self.train_action.setToolTip("A training is under way" if training else f"Train the network ({keys})")
         if state is State.LOADING:
             self._words = RunWords()
+            self._followed = self._failure = ""
             self._loading_text = "Getting ready"
         self._show()
 
@@ -214,8 +216,17 @@ class TrainingPanel(QToolBar):
             self.remark.emit(" ".join(dataset.notes))
         self._noted = dataset
 
+    def show_followed(self, follower: Follower) -> None:
+        """Where the run is that another program trains; Pause and Stop are not for it."""
+        if follower.look is None or follower.record is None or self._session.state is not State.IDLE:
+            return
+        self._words, self._failure = RunWords(), ""
+        self._words.feed(follower.record.history.gist)
+        self._followed = followed_in_words(follower.look, self._words, follower.problem)
+        self._show()
+
     def _on_design_changed(self, _: object) -> None:
-        if self._session.state is State.IDLE and not self._words.sentence:
+        if self._session.state is State.IDLE and not (self._words.sentence or self._followed):
             self._failure = ""
             self._show()
 
@@ -245,7 +256,7 @@ class TrainingPanel(QToolBar):
             return "Stopping after this step"
         if state is not State.IDLE:
             return self._words.sentence or self._loading_text
-        return self._failure or self._words.sentence or self._ready()
+        return self._failure or self._followed or self._words.sentence or self._ready()
 
     def _ready(self) -> str:
         measured = f" · {self._measured}" if self._measured_for == self._what_is_trained() else ""

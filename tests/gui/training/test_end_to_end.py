@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.design.network import Node
 from cnnstudio.gui.dashboard.dashboard import Dashboard
 from cnnstudio.gui.project import Project
-from cnnstudio.gui.training.going_on import go_on
+from cnnstudio.gui.training.going_on import go_on, read_ended
 from cnnstudio.gui.training.panel import TrainingPanel
 from cnnstudio.gui.training.run_actions import Offer
 from cnnstudio.gui.training.session import State, TrainingSession
@@ -212,7 +212,7 @@ def test_a_stopped_run_is_taken_up_where_it_stopped(studio: Studio) -> None:
     run, steps = studio.session.run, len(studio.dashboard.record.history.loss.steps)
     assert run is not None
 
-    go_on(studio.session, run, studio.window)
+    go_on(studio.session, read_ended(run), studio.window)
     studio.until(State.RUNNING)
     studio.until_steps(steps + 5)
     studio.session.stop()
@@ -230,7 +230,7 @@ def test_a_complete_run_is_made_longer(studio: Studio, monkeypatch: pytest.Monke
     assert studio.session.run is not None
     monkeypatch.setattr(QInputDialog, "getInt", lambda *arguments: (1, True))
 
-    go_on(studio.session, studio.session.run, studio.window)
+    go_on(studio.session, read_ended(studio.session.run), studio.window)
     studio.until(State.IDLE)
 
     assert [event.epoch for event in Run.open(studio.session.run).history] == [1, 2, 3]
