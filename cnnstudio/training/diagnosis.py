@@ -1,9 +1,9 @@
 """What goes wrong in a training, recognised from its events, and what to try.
 
 Each kind is said once in a run, and taken back where its reason has gone. The rules look for the usual
-mistakes and keep silent where they cannot tell: a wrong warning costs more trust than a missing one. Chance is
-what a network knows that has learnt nothing: a loss of ln(classes), and one right answer in as many as there
-are classes.
+mistakes and keep silent where they cannot tell: a wrong warning costs more trust than a missing one. Chance
+is what a network knows that has learnt nothing: a loss of ln(classes), and one right answer in as many as
+there are classes.
 """
 
 from __future__ import annotations
