@@ -15,7 +15,7 @@ from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.event_log import EventReader
 from cnnstudio.runs.lock import SILENT_SECONDS, is_held, last_pulse
 from cnnstudio.runs.run import EVENTS_FILE, Run, Status
-from cnnstudio.training.events import Event
+from cnnstudio.training.events import Event, Finished
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Following:
         self._began = clock()
         self._log = EventReader(folder / EVENTS_FILE)
         self._created: object = None
+        self._last: Status | None = None
+        self._is_told = False
         self._pulse: float | None = None
         self._pulse_moved_at: float | None = None
 
@@ -59,7 +61,16 @@ class Following:
             events, afresh = [], True
         except OSError as error:
             raise RunError(f"The run's events cannot be read ({error.strerror}).") from None
-        return Look(run, self._status(run), events, afresh, run.snapshot_epochs)
+        return Look(run, self._told(self._status(run), events, afresh), events, afresh, run.snapshot_epochs)
+
+    def _told(self, status: Status, events: list[Event], afresh: bool) -> Status:
+        """`run.json` tells of the end a moment before the log does; a log on a full disk never does."""
+        is_told = any(isinstance(event, Finished) for event in events)
+        self._is_told = is_told or (self._is_told and not afresh)
+        ended = status not in ("running", "interrupted")
+        waits = ended and not self._is_told and self._last == "running"
+        self._last = status
+        return "running" if waits else status
 
     def start_over(self) -> None:
         """The next look gives everything again."""

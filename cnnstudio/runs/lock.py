@@ -110,11 +110,11 @@ def last_pulse(folder: Path) -> float | None:
         return None
 
 
-def beats(folder: Path, seconds: float = 2.5 * PULSE_SECONDS) -> bool:
-    """Waits until the pulse moves; False where it does not for so long. Needs no clock to be right."""
-    before, deadline = last_pulse(folder), time.monotonic() + seconds
+def beats(folder: Path) -> bool:
+    """Waits until the pulse moves; False where it misses two. Needs no clock to be right."""
+    before, deadline = last_pulse(folder), time.monotonic() + 2.5 * PULSE_SECONDS
     while time.monotonic() < deadline:
-        time.sleep(0.1)
+        time.sleep(PULSE_SECONDS / 50)
         if last_pulse(folder) != before:
             return True
     return False

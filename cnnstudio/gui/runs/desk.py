@@ -15,6 +15,7 @@ from cnnstudio.gui.dashboard.follower import Opened, read_run
 from cnnstudio.gui.data.work import Work
 from cnnstudio.gui.training.sentences import trained_where
 from cnnstudio.gui.training.session import State
+from cnnstudio.runs.following import Look
 from cnnstudio.runs.run import Status
 from cnnstudio.training.events import Event, Warned
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _AT_ONCE_SECONDS = 0.3
 """So long the window waits for a folder, which is long enough for every drive that answers."""
+_BROKEN_OFF = "The run was broken off: its program is gone. What it had saved is kept."
+_SILENT = "Nothing is heard of the run any more: it was broken off, or {} cannot be reached."
 _NO_RUN = "There is no run yet: press Train, or open an earlier one."
 
 
@@ -128,14 +131,23 @@ class RunDesk(QObject):
 
     def _on_changed(self) -> None:
         """Says how a run ends that was seen to train, and that it goes on."""
-        follower = self._window.dashboard.follower
-        self._window.panel.show_followed(follower)
-        self._window.status.show_followed(follower)
-        before, self._status = self._status, follower.look.status if follower.look is not None else None
-        if follower.look is None or before is None or before == self._status:
+        window, follower = self._window, self._window.dashboard.follower
+        window.panel.show_followed(follower)
+        window.status.show_followed(follower)
+        look = follower.look
+        before, self._status = self._status, look.status if look is not None else None
+        if look is None or before is None or before == self._status:
             return
         if self._status == "running":
-            self._window.notice.show_sentence(f"The run goes on. {trained_where(follower.look)}.")
+            window.notice.show_sentence(f"The run goes on. {trained_where(look)}.")
         elif before == "running":
-            said = self._window.panel.sentence.whole.rstrip(".")
-            self._window.notice.show_sentence(f"The run has ended. {said}.", wrong=self._status == "failed")
+            self._say_end(look)
+
+    def _say_end(self, look: Look) -> None:
+        notice, said = self._window.notice, self._window.panel.sentence.whole.rstrip(".")
+        if look.status != "interrupted":
+            notice.show_sentence(f"The run has ended. {said}.", wrong=look.status == "failed")
+        elif look.run.is_of_this_machine:
+            notice.show_sentence(_BROKEN_OFF, button="Go on with the run", action=self.go_on)
+        else:
+            notice.show_sentence(_SILENT.format(look.run.host))

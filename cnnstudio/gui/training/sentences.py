@@ -39,6 +39,10 @@ class RunWords:
                     self._paused = isinstance(event, Paused)
 
     @property
+    def is_finished(self) -> bool:
+        return self._finished is not None
+
+    @property
     def is_failed(self) -> bool:
         return self._finished is not None and self._finished.outcome == "failed"
 
@@ -104,11 +108,12 @@ def followed_in_words(look: Look, words: RunWords, problem: str) -> str:
     if problem:
         return f"The run cannot be seen just now. {problem}"
     if look.status == "running":
-        return f"{trained_where(look)} · {words.sentence or 'Getting ready'}"
+        where = trained_where(look)
+        return f"{words.sentence} · {where[:1].lower()}{where[1:]}" if words.sentence else where
     if look.status == "interrupted":
         heard = "" if look.run.is_of_this_machine else f": nothing is heard from {look.run.host}"
         return " · ".join(filter(None, (f"Interrupted{heard}", words.place)))
-    return words.sentence or look.run.reason
+    return words.sentence if words.is_finished else look.run.reason
 
 
 def trained_where(look: Look) -> str:
