@@ -157,6 +157,9 @@ def _choose_scheme(window: MainWindow, scheme: SchemeChoice) -> None:
 
 def _run_menu(window: MainWindow, menu: QMenu) -> None:
     menu.addAction(make_action(window, "actionOpenRun", "&Open a run…", window.runs.choose, "Ctrl+Shift+O"))
+    menu.addAction(
+        make_action(window, "actionTrainSeeds", "Train with several &seeds…", window.panel.train_seeds)
+    )
     menu.addAction(make_action(window, "actionGoOn", "&Go on with the run", window.runs.go_on))
     menu.addAction(
         make_action(window, "actionOpenRunFolder", "Show the run’s &folder", window.runs.show_folder)

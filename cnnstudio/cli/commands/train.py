@@ -170,10 +170,12 @@ def _interval(text: str | None) -> Interval:
 def _train(
     options: argparse.Namespace, network: Network, recipe: Recipe, source: Source, interval: Interval
 ) -> int:
-    from cnnstudio.cli.repeated import check_seeds, train_seeds
+    from cnnstudio.cli.repeated import train_seeds
     from cnnstudio.cli.training_output import printer
     from cnnstudio.data.progress import Cancelled
+    from cnnstudio.layers.errors import UserError
     from cnnstudio.runs.recorder import start_run
+    from cnnstudio.runs.repeats import seeded
     from cnnstudio.runs.run import find_run
     from cnnstudio.runs.signals import stopping_on_signals
     from cnnstudio.training.control import Control
@@ -211,8 +213,11 @@ def _train(
         )
 
     if options.seeds is not None:
-        check_seeds(recipe, options.seeds)
-        return train_seeds(recipe, options.seeds, options.run, train, options.json)
+        try:
+            recipes = seeded(recipe, options.seeds)
+        except UserError as error:
+            raise UsageError(f"--seeds: {error}") from None
+        return train_seeds(recipes, options.run, train, options.json)
     return {"completed": DONE, "stopped": STOPPED, "failed": FAILED}[train(recipe, options.run).outcome]
 
 

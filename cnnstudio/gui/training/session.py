@@ -6,6 +6,7 @@ is something under way. Stop and pause are flags that the training looks at; the
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import queue
 import sys
@@ -63,6 +64,7 @@ class _Order:
     recipe: Recipe
     folder: Path | None = None
     continue_from: Path | None = None
+    seeds: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +86,8 @@ class TrainingSession(QObject):
     """One sentence for the user."""
     loading = Signal(object)
     """What is done before the first step, as a data.progress.Progress."""
+    repeated = Signal(object)
+    """What several seeds came to, as a runs.repeats.Repeated."""
     dataset_loaded = Signal(object)
     """(name, Dataset), when a data set that was asked for is in memory."""
 
@@ -99,6 +103,8 @@ class TrainingSession(QObject):
         """How, with what was changed since."""
         self.continues: Path | None = None
         """The folder of the run that this one goes on from, with its history."""
+        self.repeat: tuple[int, int] | None = None
+        """The number of the seed that is trained, from 1, and of all; None where there is one only."""
         self._state = State.IDLE
         self._control = Control()
         self._queue: queue.SimpleQueue[Event | _News] = queue.SimpleQueue()
@@ -134,10 +140,13 @@ class TrainingSession(QObject):
             self._preloaded = True
             self._do(self._import_torch)
 
-    def start(self, network: Network, dataset_name: str, recipe: Recipe) -> None:
-        """Loads the data and trains. The network is a value, so it may be edited meanwhile."""
+    def start(self, network: Network, dataset_name: str, recipe: Recipe, seeds: int = 1) -> None:
+        """Loads the data and trains, with so many seeds one after the other.
+
+        The network is a value, so it may be edited meanwhile.
+        """
         if self._state is State.IDLE:
-            self._begin(_Order(network, dataset_name, recipe))
+            self._begin(_Order(network, dataset_name, recipe, seeds=seeds))
 
     def go_on(self, folder: Path, network: Network, dataset_name: str, recipe: Recipe) -> None:
         """Takes up a run that ended or was broken off; it has this network and, but for changes, recipe."""
@@ -155,6 +164,7 @@ class TrainingSession(QObject):
         self._control = Control()
         self.run = None
         self.network, self.recipe = order.network, order.recipe
+        self.repeat = (1, order.seeds) if order.seeds > 1 else None
         self.continues = order.folder or order.continue_from
         control = self._control
         self._set_state(State.LOADING)
@@ -261,7 +271,9 @@ class TrainingSession(QObject):
 
         try:
             dataset = self._load(order.dataset_name, control)
-            if not control.stop.is_set():
+            if order.seeds > 1:
+                self._repeat(order, dataset, control, emit)
+            elif not control.stop.is_set():
                 self._record(order, dataset, control, emit)
         except Cancelled:
             return
@@ -275,9 +287,26 @@ class TrainingSession(QObject):
         finally:
             self._tell(lambda: self._on_trained(control))
 
-    def _record(
+    def _repeat(
         self, order: _Order, dataset: Dataset, control: Control, emit: Callable[[Event], None]
     ) -> None:
+        """The same training with each seed; a stop ends them all."""
+        from cnnstudio.runs.repeats import seeded, train_each
+
+        recipes = seeded(order.recipe, order.seeds)
+
+        def train(recipe: Recipe) -> Finished:
+            if recipe is not recipes[0]:
+                number = recipes.index(recipe) + 1
+                self._tell(lambda: self._on_next_seed(recipe, number, (order.dataset_name, dataset), control))
+            return self._record(dataclasses.replace(order, recipe=recipe), dataset, control, emit)
+
+        repeated = train_each((recipe for recipe in recipes if not control.stop.is_set()), train)
+        self._tell(lambda: self.repeated.emit(repeated))
+
+    def _record(
+        self, order: _Order, dataset: Dataset, control: Control, emit: Callable[[Event], None]
+    ) -> Finished:
         from cnnstudio.insight.feature_maps import FeatureMapProbe
         from cnnstudio.runs.recorder import start_run
 
@@ -287,7 +316,7 @@ class TrainingSession(QObject):
             if self._watched is not None:
                 probe.watch(*self._watched)
         try:
-            start_run(
+            return start_run(
                 order.network,
                 dataset,
                 order.recipe,
@@ -391,6 +420,15 @@ class TrainingSession(QObject):
                 self._set_state(State.PAUSED)
             elif isinstance(event, Finished) and event.outcome == "failed":
                 self.failed.emit(event.reason)
+
+    def _on_next_seed(
+        self, recipe: Recipe, number: int, loaded: tuple[str, Dataset], control: Control
+    ) -> None:
+        """The next run of several begins; it is shown as a training of its own."""
+        if control is self._control and self._state is not State.STOPPING and self.repeat is not None:
+            self.recipe, self.repeat = recipe, (number, self.repeat[1])
+            self._set_state(State.LOADING)
+            self.dataset_loaded.emit(loaded)
 
     def _on_trained(self, control: Control) -> None:
         # A run that went on in another one ends while that one begins.
