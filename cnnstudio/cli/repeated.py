@@ -25,7 +25,8 @@ def train_seeds(
     def train_one(recipe: Recipe) -> Finished:
         number = recipes.index(recipe) + 1
         if not as_json:
-            print(f"{chr(10) if number > 1 else ''}Seed {recipe.seed} ({number} of {len(recipes)})", flush=True)
+            gap = "\n" if number > 1 else ""
+            print(f"{gap}Seed {recipe.seed} ({number} of {len(recipes)})", flush=True)
         return train(recipe, folder and folder / f"seed-{recipe.seed}")
 
     repeated = train_each(recipes, train_one)

@@ -77,18 +77,18 @@ def repeats(run: Run, among: Iterable[Run] | None = None) -> list[Run]:
 
     Of the same seed there is one, the run itself first: trained twice it says nothing new.
     """
-    key = _key(run)
+    key = training_key(run)
     found = {run.recipe.seed: run}
     for other in list_runs(run.folder.parent) if among is None else among:
         with contextlib.suppress(RunError):
-            if other.status == "completed" and other.test is not None and _key(other) == key:
+            if other.status == "completed" and other.test is not None and training_key(other) == key:
                 found.setdefault(other.recipe.seed, other)
     return [found[seed] for seed in sorted(found)]
 
 
 def same_training(first: Run, second: Run) -> bool:
     """Whether two runs differ in their seed at the most. Raises RunError."""
-    return _key(first) == _key(second)
+    return training_key(first) == training_key(second)
 
 
 def accuracies(runs: Iterable[Run]) -> Spread | None:
@@ -97,11 +97,11 @@ def accuracies(runs: Iterable[Run]) -> Spread | None:
     return Spread(values) if values else None
 
 
-def _key(run: Run) -> Hashable:
-    """What makes two runs the same training. Raises RunError."""
+def training_key(run: Run) -> tuple[Hashable, str, Hashable]:
+    """What makes two runs the same training: the design, the pictures, the recipe. Raises RunError."""
     recipe = values_to_json(run.recipe)
     # How many parts a batch is computed in is a matter of memory.
     for free in ("seed", "accumulate"):
         del recipe[free]
     network = run.network
-    return network.input, network.nodes, run.dataset_fingerprint, tuple(recipe.items())
+    return (network.input, network.nodes), run.dataset_fingerprint, tuple(recipe.items())

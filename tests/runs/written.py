@@ -17,18 +17,19 @@ from cnnstudio.training.recipe import Recipe
 from tests.training.networks import tiny
 
 ELSEWHERE = "gpu-3"
+RECIPE = Recipe("mine", epochs=8)
 
 
 class WrittenRun:
     """Says that it runs on another machine, whose lock does not reach this one."""
 
-    def __init__(self, folder: Path, network: Network | None = None) -> None:
+    def __init__(self, folder: Path, network: Network | None = None, recipe: Recipe = RECIPE) -> None:
         self.folder = folder
-        folder.mkdir()
+        folder.mkdir(parents=True)
         self.events = folder / "events.jsonl"
         network = network or tiny()
         write_design(folder / "design.cnn.json", network)
-        write_json(folder / "recipe.json", Recipe("mine", epochs=8).to_json())
+        write_json(folder / "recipe.json", recipe.to_json())
         (folder / "lock").touch()
         self.about: dict[str, Any] = {
             "format": "cnnstudio.run",
@@ -37,7 +38,7 @@ class WrittenRun:
             "status": "running",
             "host": ELSEWHERE,
             "created": "2026-11-23T08:00:00.000001+00:00",
-            "data": {"source": "shapes", "fingerprint": "abc"},
+            "data": {"source": "shapes", "fingerprint": "abc", "test": 1000},
             "classes": ["a", "b", "c"],
         }
         self.describe()
@@ -63,3 +64,10 @@ class WrittenRun:
 
 def lines(events: Iterable[Event]) -> bytes:
     return b"".join(json.dumps(event.to_json()).encode() + b"\n" for event in events)
+
+
+def trained(folder: Path, network: Network, accuracies: Iterable[float], recipe: Recipe = RECIPE) -> None:
+    """Runs of the design that came to their end with these accuracies, each with a seed of its own."""
+    for seed, accuracy in enumerate(accuracies):
+        run = WrittenRun(folder / f"{recipe.name}-{seed}", network, recipe.replace(seed=seed))
+        run.describe(status="completed", test={"loss": 1.0, "accuracy": accuracy})
