@@ -27,9 +27,7 @@ class Judged:
     """The same in words; empty where there is nothing to say."""
 
 
-def judge(
-    first: Sequence[Run], second: Sequence[Run], more: str, which: str = "second accuracy"
-) -> Judged:
+def judge(first: Sequence[Run], second: Sequence[Run], more: str, which: str = "second accuracy") -> Judged:
     """Compares two groups, in the words that `noise.sentence` knows. Raises RunError."""
     spreads = accuracies(first), accuracies(second)
     before, now = spreads
@@ -42,6 +40,8 @@ def judge(
     if same_training(one, other):
         runs = {run.recipe.seed: run for group in (first, second) for run in group}
         seeds = accuracies(runs.values()) or before
+        if first == second and len(first) == 1:
+            return Judged(spreads, None, "")
         found = f"over {plural(len(seeds.values), 'seed')} the test accuracy is {in_words(seeds)}"
         return Judged(spreads, None, f"The two are the same training but for the seed: {found}.")
     verdict = compare(before, now, min(one.test_pictures, other.test_pictures))

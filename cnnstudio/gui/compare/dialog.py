@@ -252,6 +252,7 @@ class _Costs(Panel):
         for column in range(4):
             grid.setColumnStretch(column, 1)
         self._verdict = Label("", "help", wrap=True)
+        self._verdict.setContentsMargins(0, 6, 0, 0)
         self._verdict.setObjectName("compareVerdict")
         self._verdict.hide()
         right = Qt.AlignmentFlag.AlignRight

@@ -155,7 +155,7 @@ def test_results_stand_beside_each_other_with_what_they_come_to(
         "Run mine-0: 70.0 ± 1.0 %, 3 seeds",
         "Run mine-0: 61.0 ± 1.0 %, 3 seeds",
     ]
-    assert choice.currentText() == "Template Lesson CNN"
+    assert choice.currentText() == "Template Lesson CNN, 32 × 32"
     choice.setCurrentIndex(1)
     choice.activated.emit(1)
     assert costs(dialog, "test_accuracy")[:2] == ["61.0 ± 1.0 % (3 seeds)"] * 2
