@@ -14,6 +14,7 @@ from cnnstudio.gui import dialogs
 from cnnstudio.gui.settings import SchemeChoice
 from cnnstudio.gui.theme import theme
 from cnnstudio.gui.training import dialogs as trials
+from cnnstudio.gui.training.device_menu import DeviceMenu
 
 if TYPE_CHECKING:
     from cnnstudio.gui.main_window import MainWindow
@@ -133,6 +134,7 @@ def _train_menu(window: MainWindow, menu: QMenu) -> None:
     menu.addAction(
         make_action(window, "actionFindLearningRate", "Find a &learning rate…", find, "Ctrl+Shift+L")
     )
+    menu.addMenu(DeviceMenu(window.session, window.settings, menu))
 
 
 def _view_menu(window: MainWindow, menu: QMenu) -> None:

@@ -102,7 +102,7 @@ class PreflightDialog(TrialDialog):
         from cnnstudio.training.measurement import measure
         from cnnstudio.training.preflight import prepare
 
-        prepared = prepare(network, dataset, recipe, check_memory=False)
+        prepared = prepare(network, dataset, recipe, self.device, check_memory=False)
         return measure(prepared, seconds=_SECONDS, progress=tell, cancelled=cancelled)
 
     def show_progress(self, value: Any) -> tuple[int, int | None, str]:

@@ -77,7 +77,8 @@ class RateDialog(TrialDialog):
         from cnnstudio.training.learning_rate_finder import find_learning_rate
         from cnnstudio.training.preflight import prepare
 
-        return find_learning_rate(prepare(network, dataset, recipe), tell=tell, cancelled=cancelled)
+        prepared = prepare(network, dataset, recipe, self.device)
+        return find_learning_rate(prepared, tell=tell, cancelled=cancelled)
 
     def show_progress(self, value: Any) -> tuple[int, int | None, str]:
         self.plot.show_test(value)

@@ -27,6 +27,7 @@ from cnnstudio.data.progress import Progress as DataProgress
 from cnnstudio.data.sources import find_source
 from cnnstudio.design.network import Network
 from cnnstudio.gui.training.job import Job, JobFunction
+from cnnstudio.gui.training.order import Order
 from cnnstudio.gui.training.worker import ComputingThread
 from cnnstudio.layers.base import UserError
 from cnnstudio.log import own_error
@@ -37,6 +38,9 @@ from cnnstudio.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from cnnstudio.insight.feature_maps import FeatureMapProbe
+
+AUTO = "auto"
+"""The device that `training.device` takes for the fastest."""
 
 DRAIN_EVERY_MS = 80
 """Each time wakes the main thread, for which torch has to give up a core; nobody reads faster than this."""
@@ -53,18 +57,6 @@ class State(Enum):
     RUNNING = "running"
     PAUSED = "paused"
     STOPPING = "stopping"
-
-
-@dataclass(frozen=True)
-class _Order:
-    """What to train. With `folder` the run in it goes on; with `continue_from` a new one from that one."""
-
-    network: Network
-    dataset_name: str
-    recipe: Recipe
-    folder: Path | None = None
-    continue_from: Path | None = None
-    seeds: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +83,9 @@ class TrainingSession(QObject):
     dataset_loaded = Signal(object)
     """(name, Dataset), when a data set that was asked for is in memory."""
 
+    devices_changed = Signal()
+    """The devices became known."""
+
     _torch_loaded = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -105,6 +100,9 @@ class TrainingSession(QObject):
         """The folder of the run that this one goes on from, with its history."""
         self.repeat: tuple[int, int] | None = None
         """The number of the seed that is trained, from 1, and of all; None where there is one only."""
+        self.devices: dict[str, str] = {}
+        """The machine's devices with their titles; none until torch is loaded."""
+        self.chosen_device = AUTO
         self._state = State.IDLE
         self._control = Control()
         self._queue: queue.SimpleQueue[Event | _News] = queue.SimpleQueue()
@@ -128,6 +126,11 @@ class TrainingSession(QObject):
         return self._state
 
     @property
+    def device(self) -> str:
+        """The chosen one, as far as it is there; else the fastest."""
+        return self.chosen_device if self.chosen_device in self.devices else AUTO
+
+    @property
     def is_busy(self) -> bool:
         """Whether anything at all is under way, jobs included."""
         return self._thread.tasks > 0
@@ -146,20 +149,20 @@ class TrainingSession(QObject):
         The network is a value, so it may be edited meanwhile.
         """
         if self._state is State.IDLE:
-            self._begin(_Order(network, dataset_name, recipe, seeds=seeds))
+            self._begin(Order(network, dataset_name, recipe, seeds=seeds))
 
     def go_on(self, folder: Path, network: Network, dataset_name: str, recipe: Recipe) -> None:
         """Takes up a run that ended or was broken off; it has this network and, but for changes, recipe."""
         if self._state is State.IDLE:
-            self._begin(_Order(network, dataset_name, recipe, folder=folder))
+            self._begin(Order(network, dataset_name, recipe, folder=folder))
 
     def continue_with(self, network: Network, dataset_name: str, recipe: Recipe) -> None:
         """Ends the run where it is, and goes on in a new one with the changed network."""
         if self.run is not None:
             self._control.request_stop()
-            self._begin(_Order(network, dataset_name, recipe, continue_from=self.run))
+            self._begin(Order(network, dataset_name, recipe, continue_from=self.run))
 
-    def _begin(self, order: _Order) -> None:
+    def _begin(self, order: Order) -> None:
         self.preload()
         self._control = Control()
         self.run = None
@@ -260,8 +263,12 @@ class TrainingSession(QObject):
         torch.set_num_threads(threads)
         import cnnstudio.insight.feature_maps
         import cnnstudio.runs.recorder  # noqa: F401  # so that Train starts at once
+        from cnnstudio.training.device import titled_devices
 
-    def _train(self, order: _Order, control: Control) -> None:
+        self.devices = titled_devices()
+        self._tell(self.devices_changed.emit)
+
+    def _train(self, order: Order, control: Control) -> None:
         started = False
 
         def emit(event: Event) -> None:
@@ -288,7 +295,7 @@ class TrainingSession(QObject):
             self._tell(lambda: self._on_trained(control))
 
     def _repeat(
-        self, order: _Order, dataset: Dataset, control: Control, emit: Callable[[Event], None]
+        self, order: Order, dataset: Dataset, control: Control, emit: Callable[[Event], None]
     ) -> None:
         """The same training with each seed; a stop ends them all."""
         from cnnstudio.runs.repeats import seeded, train_each
@@ -305,10 +312,9 @@ class TrainingSession(QObject):
         self._tell(lambda: self.repeated.emit(repeated))
 
     def _record(
-        self, order: _Order, dataset: Dataset, control: Control, emit: Callable[[Event], None]
+        self, order: Order, dataset: Dataset, control: Control, emit: Callable[[Event], None]
     ) -> Finished:
         from cnnstudio.insight.feature_maps import FeatureMapProbe
-        from cnnstudio.runs.recorder import start_run
 
         probe = FeatureMapProbe()
         with self._watching:
@@ -316,18 +322,7 @@ class TrainingSession(QObject):
             if self._watched is not None:
                 probe.watch(*self._watched)
         try:
-            return start_run(
-                order.network,
-                dataset,
-                order.recipe,
-                folder=order.folder,
-                resume=order.folder is not None,
-                continue_from=order.continue_from,
-                source=order.dataset_name,
-                control=control,
-                emit=emit,
-                probes=[probe],
-            )
+            return order.train(self.device, dataset, control, emit, [probe])
         finally:
             with self._watching:
                 self._probe = None
