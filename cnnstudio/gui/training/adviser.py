@@ -28,6 +28,7 @@ class Adviser(QObject):
         self._shown: Diagnosed | None = None
         session.events.connect(self.hear)
         session.failed.connect(self._on_failed)
+        session.mendable.connect(self._on_mendable)
 
     def hear(self, events: Iterable[Event], *, own: bool = True) -> None:
         """What a run tells; of one that another program trains it is said, and nothing can be done."""
@@ -59,6 +60,11 @@ class Adviser(QObject):
             self._notice.show_sentence(str(sentence), wrong=True)
         else:
             self._show(str(sentence), last, wrong=True, own=True)
+
+    def _on_mendable(self, found: Remedy) -> None:
+        """What was refused can be had in another way."""
+        sentence, apply = self._notice.text, lambda: self._apply(found)
+        self._notice.show_sentence(sentence, wrong=True, button=found.button, action=apply)
 
     def _show(self, seen: str, event: Diagnosed, *, wrong: bool, own: bool) -> None:
         self._shown = event

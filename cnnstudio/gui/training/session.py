@@ -76,6 +76,8 @@ class TrainingSession(QObject):
     """A tuple of the run's events, at most 30 times a second; of feature maps only the newest."""
     failed = Signal(object)
     """One sentence for the user."""
+    mendable = Signal(object)
+    """A training.remedies.Remedy against what `failed` has just said."""
     loading = Signal(object)
     """What is done before the first step, as a data.progress.Progress."""
     repeated = Signal(object)
@@ -286,6 +288,9 @@ class TrainingSession(QObject):
             return
         except UserError as error:
             self._tell_failed(str(error))
+            remedy = getattr(error, "remedy", None)
+            if remedy is not None:
+                self._tell(lambda: self.mendable.emit(remedy))
         except Exception as error:
             _log.exception("Training failed")
             # After Started, the Finished event has said that it failed.

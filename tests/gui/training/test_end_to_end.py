@@ -25,6 +25,7 @@ from cnnstudio.runs.repeats import accuracies as accuracies_of
 from cnnstudio.runs.run import Run, list_runs
 from cnnstudio.training.events import Finished, Progress
 from cnnstudio.training.recipe import Recipe
+from cnnstudio.training.remedies import Remedy
 from tests.gui.training.stage import TINY, picture_folder
 
 PATIENCE_MS = 60_000
@@ -172,6 +173,27 @@ def test_what_cannot_be_trained_is_a_sentence(studio: Studio) -> None:
 
     assert "needs at least 2" in studio.panel.sentence.whole
     assert studio.session.run is None
+
+
+def test_a_training_that_needs_too_much_memory_comes_with_what_helps(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cnnstudio.design.analysis import analyse
+    from cnnstudio.training import preflight
+
+    recipe = Recipe("quick", batch_size=16)
+    free = preflight.needed_memory(analyse(TINY), recipe) // 2
+    monkeypatch.setattr(preflight, "free_memory", lambda device: free)
+    mends: list[Remedy] = []
+    studio.session.mendable.connect(mends.append)
+    studio.project.set_recipe(recipe)
+
+    studio.panel.train_action.trigger()
+    studio.until(State.IDLE)
+
+    assert "GB of memory" in studio.panel.sentence.whole
+    (mend,) = mends
+    assert mend.applied(recipe).accumulate > 1
 
 
 def test_a_paused_run_goes_on_with_a_changed_design(studio: Studio) -> None:
