@@ -8,11 +8,12 @@ from typing import Any
 from cnnstudio.cli.output import table
 from cnnstudio.design.analysis import analyse
 from cnnstudio.layers.params import parameters
-from cnnstudio.runs.noise import Spread, Verdict, compare, in_words, sentence
-from cnnstudio.runs.repeats import accuracies, repeats, same_training
+from cnnstudio.runs.comparing import judge
+from cnnstudio.runs.noise import in_words
+from cnnstudio.runs.repeats import repeats
 from cnnstudio.runs.run import Run
 from cnnstudio.training.recipe import Recipe
-from cnnstudio.words import percent, plural
+from cnnstudio.words import percent
 
 
 class Comparison:
@@ -21,23 +22,8 @@ class Comparison:
     def __init__(self, first: Run, second: Run) -> None:
         self.runs = (first, second)
         self._repeats = [repeats(run) for run in self.runs]
-        self._spreads = [accuracies(group) for group in self._repeats]
-        self._verdict, self._sentence = self._judged(*self._spreads)
-
-    def _judged(self, first: Spread | None, second: Spread | None) -> tuple[Verdict | None, str]:
-        """Whether the accuracies differ by more than chance, in words too; None where they do not compare."""
-        one, other = self.runs
-        if first is None or second is None:
-            return None, ""
-        if one.dataset_fingerprint != other.dataset_fingerprint:
-            return None, "They were trained with other pictures, so that their accuracies do not compare."
-        if same_training(one, other):
-            runs = {run.recipe.seed: run for group in self._repeats for run in group}
-            seeds = accuracies(runs.values()) or first
-            words = f"over {plural(len(seeds.values), 'seed')} the test accuracy is {in_words(seeds)}"
-            return None, f"The two are the same training but for the seed: {words}."
-        verdict = compare(first, second, min(run.test_pictures for run in self.runs))
-        return verdict, sentence(first, second, verdict)
+        self._judged = judge(*self._repeats, more="--seeds 5")
+        self._spreads = self._judged.spreads
 
     def to_json(self, facts: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """`facts` is what is said of each run anywhere."""
@@ -50,7 +36,7 @@ class Comparison:
             }
             for each, run, group, spread in zip(facts, self.runs, self._repeats, self._spreads, strict=True)
         ]
-        verdict = self._verdict.to_json() if self._verdict else None
+        verdict = self._judged.verdict.to_json() if self._judged.verdict else None
         return {"runs": described, "comparison": verdict}
 
     def text(self) -> str:
@@ -62,7 +48,7 @@ class Comparison:
             seeds = [self._seeds(index) for index in range(2)]
             rows.insert(1, ["All seeds", *seeds, ""])
         found = table(["", *(run.id for run in self.runs), ""], rows)
-        return f"{found}\n\n{self._sentence}" if self._sentence else found
+        return f"{found}\n\n{self._judged.sentence}" if self._judged.sentence else found
 
     def _seeds(self, index: int) -> str:
         spread, count = self._spreads[index], len(self._repeats[index])

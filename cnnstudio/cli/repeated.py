@@ -8,68 +8,51 @@ from pathlib import Path
 from cnnstudio.cli.command import DONE, FAILED, STOPPED
 from cnnstudio.cli.output import print_json
 from cnnstudio.files import exists
-from cnnstudio.layers.errors import UserError
-from cnnstudio.runs.noise import Spread, in_words
+from cnnstudio.runs.repeats import Repeated, train_each
 from cnnstudio.runs.run import RUN_FILE
 from cnnstudio.training.events import Finished
 from cnnstudio.training.recipe import Recipe
-from cnnstudio.words import plural
-
-MOST_SEEDS = 1000
 
 _STATUS = {"completed": DONE, "stopped": STOPPED, "failed": FAILED}
 
 
 def train_seeds(
-    recipe: Recipe,
-    seeds: int,
+    recipes: list[Recipe],
     folder: Path | None,
     train: Callable[[Recipe, Path | None, bool], Finished],
     resume: bool,
     as_json: bool,
 ) -> int:
-    """Trains with so many seeds, from the recipe's own on, each into its own folder; gives the exit status.
+    """Trains with each seed into its own folder; gives the exit status.
 
     `train` gets the recipe, the folder, and whether the run that is there goes on. With `resume` all that are
-    there do: those that are done are only tested again. A run that fails does not keep the others back; one
-    that is stopped does.
+    there do: those that are done are only tested again.
     """
-    finished: list[tuple[int, Finished]] = []
-    for number in range(seeds):
-        each = recipe.replace(seed=recipe.seed + number)
+
+    def train_one(recipe: Recipe) -> Finished:
+        number = recipes.index(recipe) + 1
         if not as_json:
-            print(f"{chr(10) if number else ''}Seed {each.seed} ({number + 1} of {seeds})", flush=True)
-        place = folder and folder / f"seed-{each.seed}"
-        begun = resume and place is not None and exists(place / RUN_FILE)
-        finished.append((each.seed, train(each, place, begun)))
-        if finished[-1][1].outcome == "stopped":
-            break
-    _tell(finished, as_json)
-    outcomes = {end.outcome for _, end in finished}
-    return max((_STATUS[outcome] for outcome in outcomes), default=DONE)
+            gap = "\n" if number > 1 else ""
+            print(f"{gap}Seed {recipe.seed} ({number} of {len(recipes)})", flush=True)
+        place = folder and folder / f"seed-{recipe.seed}"
+        return train(recipe, place, resume and place is not None and exists(place / RUN_FILE))
+
+    repeated = train_each(recipes, train_one)
+    _tell(repeated, as_json)
+    return max((_STATUS[outcome] for outcome in repeated.outcomes), default=DONE)
 
 
-def check_seeds(recipe: Recipe, seeds: int) -> None:
-    """Raises UserError for a number of seeds that makes no sense."""
-    if not 1 <= seeds <= MOST_SEEDS:
-        raise UserError(f"--seeds: a whole number from 1 to {MOST_SEEDS:,} is needed, not {seeds:,}")
-    recipe.replace(seed=recipe.seed + seeds - 1)
-
-
-def _tell(finished: list[tuple[int, Finished]], as_json: bool) -> None:
-    tested = [(seed, end.run, end.test) for seed, end in finished if end.outcome == "completed" and end.test]
-    accuracy = Spread(tuple(test.accuracy for _, _, test in tested))
-    loss = Spread(tuple(test.loss for _, _, test in tested))
+def _tell(repeated: Repeated, as_json: bool) -> None:
+    accuracy, loss = repeated.accuracy, repeated.loss
     if as_json:
-        test = {"accuracy": accuracy.to_json(), "loss": loss.to_json()} if tested else None
+        tested = accuracy is not None and loss is not None
         print_json(
             {
                 "event": "Repeated",
-                "seeds": [seed for seed, _, _ in tested],
-                "runs": [run for _, run, _ in tested],
-                "test": test,
+                "seeds": [seed for seed, _ in repeated.completed],
+                "runs": [end.run for _, end in repeated.completed],
+                "test": {"accuracy": accuracy.to_json(), "loss": loss.to_json()} if tested else None,
             }
         )
-    elif tested:
-        runs = plural(len(tested), "run")
-        print(f"\nTest accuracy over {runs}: {in_words(accuracy)} (mean ± standard deviation)", flush=True)
+    elif accuracy is not None:
+        print(f"\n{repeated.sentence}", flush=True)

@@ -79,10 +79,10 @@ def create_window(path: str | Path | None = None) -> MainWindow:
 
 
 def _open(window: MainWindow, path: Path) -> None:
-    if path.is_dir():
-        window.open_run(path)
-    else:
+    if path.suffix == ".json":
         window.documents.open_path(path)
+    else:
+        window.open_run(path)
 
 
 def _first_dataset(settings: Settings) -> str:

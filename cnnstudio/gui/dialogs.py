@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,13 +35,14 @@ def show_import(window: MainWindow, path: Path | None = None) -> None:
 
 def show_compare(window: MainWindow) -> None:
     """The comparison with another design; it stays open beside the window, and there is one of it."""
-    from cnnstudio.gui.compare.designs import known_designs
+    from cnnstudio.gui.compare.designs import known_designs, known_results
     from cnnstudio.gui.compare.dialog import CompareDialog
 
     dialog = window.findChild(CompareDialog)
     if dialog is None:
         designs = known_designs(window.project.path, window.run_folder, window.settings.recent_files)
-        dialog = CompareDialog(window.project, list(designs), window)
+        known = partial(known_results, window.run_folder)
+        dialog = CompareDialog(window.project, list(designs), window, known)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.show()
     dialog.raise_()

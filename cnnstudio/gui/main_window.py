@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, QTimer, QUrl
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
-    QDesktopServices,
     QDragEnterEvent,
     QDropEvent,
     QPaintEvent,
     QShowEvent,
 )
 from PySide6.QtWidgets import (
-    QFileDialog,
     QMainWindow,
     QMessageBox,
     QTabWidget,
@@ -36,6 +34,7 @@ from cnnstudio.gui.documents import Documents
 from cnnstudio.gui.menus import build_menus, make_action
 from cnnstudio.gui.notice import NoticeBar
 from cnnstudio.gui.project import Project, Question
+from cnnstudio.gui.runs.desk import RunDesk
 from cnnstudio.gui.settings import Settings
 from cnnstudio.gui.status import StatusLine
 from cnnstudio.gui.tidying import Tidying
@@ -44,6 +43,7 @@ from cnnstudio.gui.training.adviser import Adviser
 from cnnstudio.gui.training.panel import TrainingPanel
 from cnnstudio.gui.training.run_actions import Offer
 from cnnstudio.gui.training.session import State, TrainingSession
+from cnnstudio.runs.run import RUN_FILE
 
 _LAYOUT_VERSION = 2
 _CLOSE_SECONDS = 2.5
@@ -102,6 +102,7 @@ class MainWindow(QMainWindow):
         self.status = StatusLine(self.project, self.session)
         self.setStatusBar(self.status)
         self.adviser = Adviser(self.project, self.session, self.notice, self)
+        self.runs = RunDesk(self)
         self._recent = build_menus(self, designer_actions(self.project, self))
         self._recent.show(self.settings.recent_files)
 
@@ -244,52 +245,9 @@ class MainWindow(QMainWindow):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
 
-    def choose_run(self) -> None:
-        """Asks for a run folder and shows it."""
-        from cnnstudio.home import home
-
-        folder = QFileDialog.getExistingDirectory(self, "Open a run", str(home() / "runs"))
-        if folder:
-            self.open_run(Path(folder))
-
     def open_run(self, folder: Path) -> None:
-        """Shows a run folder: its design in the list, its curves and maps in the dashboard."""
-        from cnnstudio.layers.base import UserError
-        from cnnstudio.runs.run import Run
-
-        if self.session.state is not State.IDLE:
-            self._on_failed("Another run is training: stop it before opening one.")
-            return
-        try:
-            network = Run.open(folder).network
-            if self.documents.may_discard():
-                # First what may fail: the present design goes only when the run can be shown.
-                self.dashboard.show_run(folder)
-                self.project.open_network(network, None)
-        except UserError as error:
-            self._on_failed(str(error))
-
-    def go_on_with_run(self) -> None:
-        """Takes up the run that the dashboard shows where it stands."""
-        from cnnstudio.gui.training.going_on import go_on
-        from cnnstudio.layers.base import UserError
-
-        if self.session.state is not State.IDLE:
-            self._on_failed("A run is training already.")
-        elif self.run_folder is None:
-            self.notice.show_sentence("There is no run yet: press Train, or open an earlier one.")
-        else:
-            try:
-                go_on(self.session, self.run_folder, self)
-            except UserError as error:
-                self._on_failed(str(error))
-
-    def show_run_folder(self) -> None:
-        """The run's files in the system's file manager."""
-        if self.run_folder is None:
-            self.notice.show_sentence("There is no run yet: press Train, or open an earlier one.")
-        else:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.run_folder)))
+        """Shows a run folder, also one that another program writes."""
+        self.runs.open(folder)
 
     def show_shortcuts(self) -> None:
         """All keys, read off the actions themselves."""
@@ -315,18 +273,20 @@ class MainWindow(QMainWindow):
     # Files dropped on the window
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if _file_in(event) is not None:
+        if _path_in(event) is not None:
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        path = _file_in(event)
+        path = _path_in(event)
         if path is None:
             return
         event.acceptProposedAction()
         if path.name.endswith(SUFFIX):
             self.documents.open_path(path)
-        else:
+        elif path.suffix == ".py":
             dialogs.show_import(self, path)
+        else:
+            self.open_run(path.parent if path.name == RUN_FILE else path)
 
     # The end
 
@@ -339,6 +299,8 @@ class MainWindow(QMainWindow):
         self.settings.save()
         self._preload.stop()
         self._tidying.end()
+        self.runs.close()
+        self.dashboard.close_run()
         self.session.shutdown(_CLOSE_SECONDS)
         self.documents.close()
         event.accept()
@@ -356,7 +318,9 @@ class MainWindow(QMainWindow):
         return answer == QMessageBox.StandardButton.Yes
 
 
-def _file_in(event: QDropEvent) -> Path | None:
-    """The first design or code among the files that are dragged."""
-    names = [url.toLocalFile() for url in event.mimeData().urls()]
-    return next((Path(name) for name in names if name.endswith((SUFFIX, ".py"))), None)
+def _path_in(event: QDropEvent) -> Path | None:
+    """The first design, code or folder among what is dragged. The disk is not asked: a drive may hang."""
+    names = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+    paths = [Path(name) for name in names]
+    known = (path for path in paths if path.name.endswith((SUFFIX, ".py")))
+    return next(known, next(iter(paths), None))

@@ -14,6 +14,7 @@ from cnnstudio.gui import dialogs
 from cnnstudio.gui.settings import SchemeChoice
 from cnnstudio.gui.theme import theme
 from cnnstudio.gui.training import dialogs as trials
+from cnnstudio.gui.training.device_menu import DeviceMenu
 
 if TYPE_CHECKING:
     from cnnstudio.gui.main_window import MainWindow
@@ -133,6 +134,7 @@ def _train_menu(window: MainWindow, menu: QMenu) -> None:
     menu.addAction(
         make_action(window, "actionFindLearningRate", "Find a &learning rate…", find, "Ctrl+Shift+L")
     )
+    menu.addMenu(DeviceMenu(window.session, window.settings, menu))
 
 
 def _view_menu(window: MainWindow, menu: QMenu) -> None:
@@ -156,10 +158,13 @@ def _choose_scheme(window: MainWindow, scheme: SchemeChoice) -> None:
 
 
 def _run_menu(window: MainWindow, menu: QMenu) -> None:
-    menu.addAction(make_action(window, "actionOpenRun", "&Open a run…", window.choose_run, "Ctrl+Shift+O"))
-    menu.addAction(make_action(window, "actionGoOn", "&Go on with the run", window.go_on_with_run))
+    menu.addAction(make_action(window, "actionOpenRun", "&Open a run…", window.runs.choose, "Ctrl+Shift+O"))
     menu.addAction(
-        make_action(window, "actionOpenRunFolder", "Show the run’s &folder", window.show_run_folder)
+        make_action(window, "actionTrainSeeds", "Train with several &seeds…", window.panel.train_seeds)
+    )
+    menu.addAction(make_action(window, "actionGoOn", "&Go on with the run", window.runs.go_on))
+    menu.addAction(
+        make_action(window, "actionOpenRunFolder", "Show the run’s &folder", window.runs.show_folder)
     )
 
 

@@ -75,6 +75,11 @@ class NoticeBar(QFrame):
         self.show()
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, sentence))
 
+    def take_back(self, sentence: str) -> None:
+        """Hides the bar, if that is what it says."""
+        if self.text == sentence:
+            self.hide()
+
     def ask(self, sentence: str, button: str, action: Callable[[], object]) -> None:
         """Shows a question. The keys go to its button until it is answered, then to where they were."""
         self._asked_from = QApplication.focusWidget()

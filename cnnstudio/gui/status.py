@@ -9,7 +9,9 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QPushButton, QStatusBar
 
+from cnnstudio.gui.dashboard.follower import Follower
 from cnnstudio.gui.project import Project
+from cnnstudio.gui.training.sentences import trained_where
 from cnnstudio.gui.training.session import State, TrainingSession
 from cnnstudio.gui.widgets.labels import Label
 
@@ -29,6 +31,7 @@ class StatusLine(QStatusBar):
         super().__init__()
         self._project = project
         self._session = session
+        self._followed = ""
         self._saved_at: float | None = None
         self._text = Label(role="help", tone="secondary")
         self._text.setContentsMargins(12, 4, 12, 4)
@@ -65,8 +68,18 @@ class StatusLine(QStatusBar):
             self._saved_at = None if path is None else path.stat().st_mtime
         self._refresh()
 
+    def show_followed(self, follower: Follower) -> None:
+        """Says that the run which is shown is trained by another program."""
+        followed = trained_where(follower.look) if follower.look is not None and follower.is_running else ""
+        if followed != self._followed:
+            self._followed = followed
+            self._refresh()
+
     def _refresh(self, _: object = None) -> None:
-        parts = [_WORDS[self._session.state], self._project.network.name, self._saved_words()]
+        doing = _WORDS[self._session.state]
+        if self._session.state is State.IDLE and self._followed:
+            doing = self._followed
+        parts = [doing, self._project.network.name, self._saved_words()]
         self._text.setText(" · ".join(part for part in parts if part))
         problems = self._project.analysis.problems
         self._problems.setVisible(bool(problems))

@@ -14,23 +14,51 @@ from typing import BinaryIO, Self
 from cnnstudio.files import write_atomically
 from cnnstudio.training.events import EpochEnded, Event, EventError, Finished, SnapshotTaken, event_from_json
 
+_COMPARED = 512
+"""Bytes. Every line has a time in it, so that no two places of two logs are alike."""
 
-def read_events(path: Path, offset: int = 0) -> tuple[list[Event], int]:
-    """The events from a place in the file on, and the place after the last whole line, to go on from later.
 
-    Lines that are no events are passed over. Raises OSError.
-    """
-    with open(path, "rb") as file:
-        file.seek(offset)
-        data = file.read()
-    end = data.rfind(b"\n") + 1
-    events = []
-    for line in data[:end].splitlines():
-        try:
-            events.append(event_from_json(json.loads(line)))
-        except (ValueError, RecursionError, EventError):
-            continue
-    return events, offset + end
+def read_events(path: Path) -> list[Event]:
+    """All events; lines that are no events are passed over. Raises OSError."""
+    return EventReader(path).read()[0]
+
+
+class EventReader:
+    """Reads a log while it is written: each time what is new, or all of it where it was rewritten since."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._end = b""
+        """What stood before that place; what stands there now tells whether the file is still the same."""
+
+    @property
+    def has_read(self) -> bool:
+        """Whether there was anything yet."""
+        return bool(self._offset)
+
+    def read(self) -> tuple[list[Event], bool]:
+        """The events of whole lines, and whether they are all that the log holds. Raises OSError."""
+        afresh = not self._offset
+        with open(self._path, "rb") as file:
+            file.seek(self._offset - len(self._end))
+            data = file.read()
+            if not data.startswith(self._end):
+                afresh, self._offset, self._end = True, 0, b""
+                file.seek(0)
+                data = file.read()
+        new = data[len(self._end) : data.rfind(b"\n") + 1]
+        self._offset += len(new)
+        self._end = (self._end + new)[-_COMPARED:]
+        return [event for line in new.splitlines() if (event := _event(line)) is not None], afresh
+
+
+def _event(line: bytes) -> Event | None:
+    """None for a line that is no event."""
+    try:
+        return event_from_json(json.loads(line))
+    except (ValueError, RecursionError, EventError):
+        return None
 
 
 def forget_after(path: Path, step: int, epoch: int) -> None:
@@ -49,9 +77,8 @@ def forget_after(path: Path, step: int, epoch: int) -> None:
 
 def _is_after(line: bytes, step: int, epoch: int) -> bool:
     """Whether the event is of a later time; what is no event is of none."""
-    try:
-        event = event_from_json(json.loads(line))
-    except (ValueError, RecursionError, EventError):
+    event = _event(line)
+    if event is None:
         return not line.endswith(b"\n")
     if isinstance(event, EpochEnded):
         return event.epoch > epoch

@@ -149,17 +149,22 @@ def in_words(spread: Spread) -> str:
     return f"{100 * spread.mean:.1f} ± {100 * spread.deviation:.1f} %"
 
 
-def sentence(first: Spread, second: Spread, verdict: Verdict) -> str:
-    """What the comparison of two accuracies says, for people."""
+def sentence(
+    first: Spread, second: Spread, verdict: Verdict, more: str = "--seeds 5", which: str = "second accuracy"
+) -> str:
+    """What the comparison of two accuracies says, for people.
+
+    `more` is how to train with more seeds, `which` what the second one is called.
+    """
     points = f"{100 * abs(verdict.difference):.1f} points"
     way = "higher" if verdict.difference > 0 else "lower"
-    size = f"The second accuracy is {points} {way}" if verdict.difference else "Both accuracies are the same"
+    size = f"The {which} is {points} {way}" if verdict.difference else "Both accuracies are the same"
     runs = _runs(first, second)
     chance = f"p = {verdict.probability:.2g}, {verdict.test}, {runs}"
     answer = "larger than the noise" if verdict.is_real else "not larger than the noise"
     said = f"{size}: {answer} ({chance})."
     if len(first.values) == len(second.values) == 1:
-        return f"{said} Seeds differ too, which single runs cannot show: train both with --seeds 5."
+        return f"{said} Seeds differ too, which single runs cannot show: train both with {more}."
     return said
 
 

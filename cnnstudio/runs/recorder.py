@@ -27,7 +27,7 @@ from cnnstudio.layers.errors import UserError
 from cnnstudio.layers.params import parameters
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.event_log import EventLog, forget_after, read_events
-from cnnstudio.runs.lock import LOCK_FILE, RunLock
+from cnnstudio.runs.lock import LOCK_FILE, Pulse, RunLock, beats, this_host
 from cnnstudio.runs.run import (
     DESIGN_FILE,
     EVENTS_FILE,
@@ -178,6 +178,7 @@ class RunRecorder:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._context.enter_context(self._lock)
+            self._context.enter_context(Pulse(self.folder))
             if not exists(self.folder / RUN_FILE):
                 self._write_description()
         except BlockingIOError:
@@ -267,7 +268,7 @@ class RunRecorder:
     def _begin(self, started: Started) -> None:
         self._begun = True
         forget_after(self.folder / EVENTS_FILE, started.steps_done, started.first_epoch - 1)
-        for event in read_events(self.folder / EVENTS_FILE)[0]:
+        for event in read_events(self.folder / EVENTS_FILE):
             # What was said before an interruption is not said again.
             self._diagnosis.followed(event)
         self._context.enter_context(self._log)
@@ -314,6 +315,7 @@ def _description(prepared: Prepared, dataset: Dataset, source: str, ranks: Ranks
             "torch": torch.__version__,
             "numpy": np.__version__,
         },
+        "host": this_host(),
         "device": str(prepared.device),
         "device_title": device_title(prepared.device),
         "ranks": ranks.count,
@@ -377,6 +379,9 @@ def _resumable(folder: Path | None, prepared: Prepared, about: dict[str, Any]) -
     if folder is None:
         raise RunError("Which run is to go on has to be said: give its folder.")
     run = Run.open(folder)
+    # A lock may not reach from one machine to another. A process that died a moment ago has no pulse left.
+    if run.status == "running" and not run.is_of_this_machine and beats(folder):
+        raise RunError(f"The run in {folder} is being written by another program, on {run.host}.")
     if (run.network.input, run.network.nodes) != (prepared.network.input, prepared.network.nodes):
         raise RunError(f"The run in {folder} trains another design, so it cannot go on with this one.")
     if run.dataset_fingerprint != about["data"]["fingerprint"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import time
 import unicodedata
 from datetime import datetime
 from functools import cached_property
@@ -19,7 +20,7 @@ from cnnstudio.home import home
 from cnnstudio.layers.params import shorten
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.event_log import read_events
-from cnnstudio.runs.lock import is_held
+from cnnstudio.runs.lock import SILENT_SECONDS, is_held, last_pulse, this_host
 from cnnstudio.runs.snapshots import Snapshot, snapshot_epochs, snapshot_path
 from cnnstudio.training.events import EpochEnded, Event, Scores
 from cnnstudio.training.ranks import launch
@@ -104,11 +105,28 @@ class Run:
 
     @property
     def status(self) -> Status:
-        """How it ended, or "running"; "interrupted" where its process is gone and never said how it ended."""
+        """How it ended, or "running"; "interrupted" where its process is gone and never said how it ended.
+
+        A lock tells of processes on this machine; of one on another machine its pulse may have to.
+        """
         status = self._get("status", str)
         if status in ("completed", "stopped", "failed"):
             return status  # type: ignore[no-any-return]  # one of the three
-        return "running" if is_held(self.folder) else "interrupted"
+        return "running" if is_held(self.folder) or self._has_pulse else "interrupted"
+
+    @property
+    def _has_pulse(self) -> bool:
+        pulse = None if self.is_of_this_machine else last_pulse(self.folder)
+        return pulse is not None and time.time() - pulse < SILENT_SECONDS
+
+    @property
+    def host(self) -> str:
+        """The name of the machine that trains it, or did last; empty where that was not noted."""
+        return str(self.about.get("host", ""))
+
+    @property
+    def is_of_this_machine(self) -> bool:
+        return self.host == this_host()
 
     @property
     def reason(self) -> str:
@@ -174,14 +192,10 @@ class Run:
 
     def events(self) -> list[Event]:
         """What was said until now; of a line that is only half written nothing is given. Raises RunError."""
-        return self.events_from(0)[0]
-
-    def events_from(self, offset: int) -> tuple[list[Event], int]:
-        """What was said from a place in the file on, and the place to go on from later. Raises RunError."""
         try:
-            return read_events(self.folder / EVENTS_FILE, offset)
+            return read_events(self.folder / EVENTS_FILE)
         except FileNotFoundError:
-            return [], 0
+            return []
         except OSError as error:
             raise RunError(f"The run's events cannot be read ({error.strerror}).") from None
 

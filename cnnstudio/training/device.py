@@ -62,3 +62,9 @@ def choose_device(name: str = "auto") -> torch.device:
 def device_title(device: torch.device) -> str:
     """The device as people know it: the accelerator's product name where there is one."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
+
+
+def titled_devices() -> dict[str, str]:
+    """The devices that there are, each with its title beside its name where it has one of its own."""
+    titles = {name: device_title(torch.device(name)) for name in available_devices()}
+    return {name: name if title == name else f"{name} ({title})" for name, title in titles.items()}

@@ -1,8 +1,9 @@
 """What goes wrong in a training, recognised from its events, and what to try.
 
-Each kind is said once in a run. The rules look for the usual mistakes and keep silent where they cannot tell:
-a wrong warning costs more trust than a missing one. Chance is what a network knows that has learnt nothing: a
-loss of ln(classes), and one right answer in as many as there are classes.
+Each kind is said once in a run, and taken back where its reason has gone. The rules look for the usual
+mistakes and keep silent where they cannot tell: a wrong warning costs more trust than a missing one. Chance
+is what a network knows that has learnt nothing: a loss of ln(classes), and one right answer in as many as
+there are classes.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from cnnstudio.training.events import (
     Finished,
     Kind,
     Progress,
+    Recovered,
     Started,
     UnitsChecked,
 )
@@ -77,14 +79,16 @@ class Diagnosis:
         self._recipe = recipe
         self._network = network
         self._said: set[Kind] = set()
+        self._open: dict[Kind, float] = {}
+        """What was said and not taken back, and after how many epochs it was said."""
         self._epochs: list[EpochEnded] = []
         self._classes = 0
         self._place = 0.0
         self._steps = _Steps()
         self._waits: EpochEnded | None = None
 
-    def feed(self, event: Event) -> Iterator[Diagnosed]:
-        """What is recognised with this event. That of a Finished belongs before it."""
+    def feed(self, event: Event) -> Iterator[Diagnosed | Recovered]:
+        """What is recognised with this event, or has passed. That of a Finished belongs before it."""
         # The layers' units are counted after the epoch; a dead layer explains what else is seen.
         if isinstance(event, UnitsChecked):
             yield from self._look_at_units(event)
@@ -110,6 +114,7 @@ class Diagnosis:
     def _say(self, kind: Kind, message: str) -> Iterator[Diagnosed]:
         if kind not in self._said:
             self._said.add(kind)
+            self._open[kind] = self._place
             yield Diagnosed(kind, self._place, message, advice(kind, self._recipe))
 
     def followed(self, event: Event) -> list[Event]:
@@ -122,6 +127,7 @@ class Diagnosis:
         self._recipe = _with(self._recipe, event)
         if event.name != "epochs":
             self._said.clear()
+            self._open.clear()
             self._epochs.clear()
             self._steps = _Steps()
             self._waits = None
@@ -143,16 +149,33 @@ class Diagnosis:
                 f"The loss rises from {steps.first:.2f} to {steps.now:.2f} instead of falling"
             )
 
-    def _look_at_epoch(self, ended: EpochEnded) -> Iterator[Diagnosed]:
+    def _look_at_epoch(self, ended: EpochEnded) -> Iterator[Diagnosed | Recovered]:
+        yield from self._look_for_recovery(ended)
         steps, self._steps = self._steps, self._steps.next()
         rules: list[Callable[[], Iterator[Diagnosed]]] = [
             lambda: self._look_for_nothing_learnt(ended, steps),
             self._look_for_overfitting,
             self._look_for_plateau,
         ]
-        if not self._said & {"rate_too_high", "rate_too_low", "dead_units"}:
+        if not self._open.keys() & {"rate_too_high", "rate_too_low", "dead_units"}:
             for rule in rules:
                 yield from rule()
+
+    def _look_for_recovery(self, ended: EpochEnded) -> Iterator[Recovered]:
+        """Takes back what a whole epoch since then speaks against."""
+        before = self._epochs[:-1]
+        learns = ended.train.loss < _NOTHING_LEARNT * self._chance
+        gone: dict[Kind, bool] = {
+            "rate_too_low": learns,
+            "rate_too_high": learns,
+            "overfitting": all(ended.validation.loss < epoch.validation.loss for epoch in before),
+            "plateau": all(ended.train.loss < _BETTER * epoch.train.loss for epoch in before)
+            or all(ended.validation.loss < _BETTER * epoch.validation.loss for epoch in before),
+        }
+        for kind, is_gone in gone.items():
+            if is_gone and self._open.get(kind, ended.epoch) <= ended.epoch - 1:
+                del self._open[kind]
+                yield Recovered(kind, self._place)
 
     @property
     def _chance(self) -> float:
@@ -215,7 +238,7 @@ class Diagnosis:
                 "has fallen by more than 1 %.",
             )
 
-    def _look_at_units(self, event: UnitsChecked) -> Iterator[Diagnosed]:
+    def _look_at_units(self, event: UnitsChecked) -> Iterator[Diagnosed | Recovered]:
         """The first layer that is mostly dead: those behind it get nothing from it."""
         if event.epoch < 1:
             return
@@ -228,6 +251,8 @@ class Diagnosis:
                 )
                 yield from self._say("dead_units", f"{words} picture, and learn no more.")
                 return
+        if self._open.pop("dead_units", None) is not None:
+            yield Recovered("dead_units", self._place)
 
     def _title(self, node_id: str) -> str:
         try:

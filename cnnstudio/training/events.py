@@ -199,6 +199,15 @@ class Diagnosed(Event):
 
 
 @dataclass(frozen=True)
+class Recovered(Event):
+    """What was said of this kind by a Diagnosed is no longer to be seen."""
+
+    kind: Kind
+    epoch: float
+    """Epochs done, with fraction."""
+
+
+@dataclass(frozen=True)
 class Finished(Event):
     """The end, however it came. `test` are the best weights' scores, where there was time for them."""
 
@@ -217,7 +226,7 @@ _KINDS: Mapping[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
         *(Started, CarriedOver, Progress, EpochEnded, SnapshotTaken, Warned),
-        *(Paused, Resumed, Adjusted, UnitsChecked, Diagnosed, Finished),
+        *(Paused, Resumed, Adjusted, UnitsChecked, Diagnosed, Recovered, Finished),
     )
 }
 

@@ -25,6 +25,7 @@ from cnnstudio.training.learner import part_size
 from cnnstudio.training.memory import free_memory
 from cnnstudio.training.model import Model, build_model
 from cnnstudio.training.recipe import MOST_PARTS, Recipe
+from cnnstudio.training.remedies import Remedy, in_parts
 
 _EVALUATION_BYTES = 16 * 2**20
 """Of the largest layer's output, on the CPU; an accelerator is quicker with more pictures at a time."""
@@ -43,6 +44,11 @@ _FIRST_PICTURES = 5_000
 
 class TrainingError(UserError):
     """A training that cannot be started; the message says what would have to change."""
+
+    def __init__(self, message: str, remedy: Remedy | None = None) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+        """The same as something to be done by one click, where it is the recipe that would have to change."""
 
 
 @dataclass(frozen=True)
@@ -229,7 +235,8 @@ def _check_memory(analysis: Analysis, recipe: Recipe, device: torch.device) -> N
         way_out = f"compute each batch of {recipe.batch_size:,} in {parts:,} parts (accumulate)"
     raise TrainingError(
         f"The training needs about {needed / 1e9:,.1f} GB of memory, but {free / 1e9:,.1f} GB are free on "
-        f"{device}: {way_out}."
+        f"{device}: {way_out}.",
+        in_parts(parts) if parts is not None else None,
     )
 
 

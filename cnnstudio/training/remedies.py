@@ -60,11 +60,14 @@ def _rate(factor: float) -> Callable[[Recipe], Remedy]:
     return change
 
 
+def in_parts(parts: int) -> Remedy:
+    """The same steps in less memory."""
+    return Remedy(f"Compute each batch in {parts:,} parts", {"accumulate": parts})
+
+
 def _more_parts(recipe: Recipe) -> Remedy | None:
     parts = 2 * recipe.accumulate
-    if parts > min(recipe.batch_size, MOST_PARTS):
-        return None
-    return Remedy(f"Compute each batch in {parts} parts", {"accumulate": parts})
+    return in_parts(parts) if parts <= min(recipe.batch_size, MOST_PARTS) else None
 
 
 def _against_overfitting(recipe: Recipe) -> Remedy | None:

@@ -21,6 +21,7 @@ from cnnstudio.insight.predictions import evaluate
 from cnnstudio.layers.base import Shape, UserError
 from cnnstudio.layers.dense import Dense
 from cnnstudio.layers.flatten import Flatten
+from cnnstudio.runs.event_log import EventReader
 from cnnstudio.runs.lock import RunLock
 from cnnstudio.runs.recorder import start_run
 from cnnstudio.runs.run import Run, RunError, find_run, list_runs, runs_folder
@@ -264,11 +265,11 @@ def test_half_a_last_line_is_left_for_later(tmp_path: Path) -> None:
     path = tmp_path / "run" / "events.jsonl"
     data = path.read_bytes()
     path.write_bytes(data[:-20])
-    run = Run.open(tmp_path / "run")
-    events, place = run.events_from(0)
-    assert events == heard.events[:-1]
+    reader = EventReader(path)
+    assert reader.read() == (heard.events[:-1], True)
+    assert reader.read() == ([], False)
     path.write_bytes(data)
-    assert run.events_from(place)[0] == heard.events[-1:]
+    assert reader.read() == (heard.events[-1:], False)
 
 
 def test_lines_that_are_no_events_are_passed_over(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from cnnstudio.training.events import (
     Finished,
     Kind,
     Progress,
+    Recovered,
     Scores,
     Started,
     UnitsChecked,
@@ -53,8 +54,16 @@ def epoch(
 
 
 def said(events: Sequence[Event], recipe: Recipe = LESSON) -> list[Diagnosed]:
+    return [found for found in told(events, recipe) if isinstance(found, Diagnosed)]
+
+
+def told(events: Sequence[Event], recipe: Recipe = LESSON) -> list[Diagnosed | Recovered]:
     diagnosis = Diagnosis(recipe, lesson())
     return [found for event in [started(), *events] for found in diagnosis.feed(event)]
+
+
+def taken_back(events: Sequence[Event]) -> list[tuple[Kind, float]]:
+    return [(found.kind, found.epoch) for found in told(events) if isinstance(found, Recovered)]
 
 
 def kinds(events: Sequence[Event], recipe: Recipe = LESSON) -> list[Kind]:
@@ -225,3 +234,47 @@ def test_where_nothing_is_left_to_try_there_is_no_button() -> None:
     assert remedy("memory", LESSON.replace(batch_size=8, accumulate=8), lesson()) is None
     assert remedy("rate_too_low", LESSON.replace(learning_rate=50.0), lesson()) is None
     assert advice("memory", LESSON.replace(batch_size=8, accumulate=8)).startswith("Take fewer filters")
+
+
+# What has passed is taken back
+
+
+def test_a_rate_that_looked_too_low_is_taken_back_when_the_run_learns() -> None:
+    still, learns = [CHANCE] * 2, [1.5, 1.2]
+    run = curve([*still, *learns], [*still, *learns], gap=0)
+    assert [found.kind for found in said(run)] == ["rate_too_low"]
+    assert taken_back(run) == [("rate_too_low", 3.0)]
+    assert taken_back(curve(still, still, gap=0)) == []
+
+
+def test_a_rate_that_looked_too_high_within_an_epoch_is_not_taken_back_by_its_mean() -> None:
+    run = [
+        *(progress([2.0] * 20, 0.5), progress([9.0] * 20, 1.0), epoch(1, 2.0, 2.0)),
+        *(progress([8.0] * STEPS, 2.0), epoch(2, 8.0, 8.0)),
+        *(progress([1.0] * STEPS, 3.0), epoch(3, 1.0, 1.0), finished()),
+    ]
+    assert [found.kind for found in said(run)] == ["rate_too_high"]
+    assert taken_back(run) == [("rate_too_high", 3.0)]
+
+
+def test_overfitting_is_taken_back_by_a_new_best_epoch() -> None:
+    train = [1.8, 1.4, 1.1, 0.9, 0.7, 0.5, 0.45]
+    validation = [1.7, 1.4, 1.2, 1.1, 1.15, 1.25, 1.0]
+    assert taken_back(curve(train, validation)) == [("overfitting", 7.0)]
+
+
+def test_a_plateau_is_taken_back_by_an_epoch_that_is_better() -> None:
+    losses = [2.0, 1.5, 1.2, 1.0, 1.0, 0.999, 1.0, 1.0, 0.9]
+    assert taken_back(curve(losses, losses, gap=0)) == [("plateau", 9.0)]
+
+
+def test_dead_units_that_live_again_are_taken_back() -> None:
+    dead = UnitsChecked(1, ("conv2d_1",), (20,), (32,))
+    alive = UnitsChecked(2, ("conv2d_1",), (3,), (32,))
+    assert [found.kind for found in told([dead, dead, alive, alive])] == ["dead_units", "dead_units"]
+    assert taken_back([dead, alive]) == [("dead_units", 2.0)]
+
+
+def test_what_was_taken_back_can_be_read_from_a_run() -> None:
+    event = Recovered("plateau", 9.0)
+    assert event_from_json(event.to_json()) == event

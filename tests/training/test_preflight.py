@@ -92,8 +92,10 @@ def test_a_batch_that_is_too_large_is_offered_in_parts_that_fit(monkeypatch: pyt
     recipe, analysis = LESSON.replace(batch_size=96), analyse(tiny())
     free = needed_memory(analysis, recipe) // 2
     monkeypatch.setattr(preflight, "free_memory", lambda device: free)
-    with pytest.raises(TrainingError, match=r"compute each batch of 96 in 4 parts \(accumulate\)"):
+    with pytest.raises(TrainingError, match=r"compute each batch of 96 in 4 parts \(accumulate\)") as refused:
         prepare(tiny(), colours(), recipe)
+    assert refused.value.remedy is not None
+    assert refused.value.remedy.applied(recipe).accumulate == 4
     assert needed_memory(analysis, recipe.replace(accumulate=4)) < 0.8 * free
     prepare(tiny(), colours(), recipe.replace(accumulate=4))
 

@@ -10,6 +10,11 @@ from pathlib import Path
 from cnnstudio.design.file import read_design
 from cnnstudio.design.network import Network
 from cnnstudio.design.templates import templates
+from cnnstudio.runs.comparing import Results
+from cnnstudio.runs.noise import in_words
+from cnnstudio.runs.repeats import accuracies
+from cnnstudio.runs.run import Run, list_runs, runs_folder
+from cnnstudio.words import plural
 
 _DESIGN_OF_A_RUN = "design.cnn.json"
 
@@ -20,6 +25,8 @@ class Design:
 
     title: str
     read: Callable[[], Network]
+    run: Path | None = None
+    """The folder of the run that trained it, where one is meant."""
 
 
 def known_designs(path: Path | None, run: Path | None, recent: list[Path]) -> Iterator[Design]:
@@ -27,7 +34,7 @@ def known_designs(path: Path | None, run: Path | None, recent: list[Path]) -> It
     if path is not None:
         yield Design(f"The saved version, {path.name}", partial(read_design, path))
     if run is not None:
-        yield Design(f"The trained design, run {run.name}", partial(read_design, run / _DESIGN_OF_A_RUN))
+        yield Design(f"The trained design, run {run.name}", partial(read_design, run / _DESIGN_OF_A_RUN), run)
     for other in recent:
         if other != path:
             yield from_file(other)
@@ -35,6 +42,22 @@ def known_designs(path: Path | None, run: Path | None, recent: list[Path]) -> It
         yield Design(f"Template {template.title}", partial(getattr, template, "network"))
 
 
+def known_results(run: Path | None) -> Results:
+    """Of the user's runs, and of those that stand beside the one that is shown. May take a while."""
+    runs = list_runs()
+    beside = [] if run is None or run.parent == runs_folder() else list_runs(run.parent)
+    return Results([*beside, *runs])
+
+
 def from_file(path: Path) -> Design:
     """The design in a file."""
     return Design(f"File {path.name}", partial(read_design, path))
+
+
+def from_training(runs: list[Run]) -> Design:
+    """The design of a training that came to its end, with all its seeds."""
+    newest = max(runs, key=lambda run: run.created)
+    found = accuracies(runs)
+    words = in_words(found) if found is not None else ""
+    times = f", {plural(len(runs), 'seed')}" if len(runs) > 1 else ""
+    return Design(f"Run {newest.id}: {words}{times}", partial(getattr, newest, "network"), newest.folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, QTimer
@@ -25,26 +25,39 @@ from cnnstudio.design.diff import Diff, Entry, diff
 from cnnstudio.design.drawing import svg, volumes
 from cnnstudio.design.file import SUFFIX
 from cnnstudio.design.network import Network
-from cnnstudio.gui.compare.designs import Design, from_file
+from cnnstudio.gui.compare.designs import Design, from_file, from_training
 from cnnstudio.gui.compare.entry_list import EntryList
+from cnnstudio.gui.data.work import Work
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
 from cnnstudio.gui.widgets.svg_pixmap import svg_pixmap
 from cnnstudio.layers.base import UserError
+from cnnstudio.runs.comparing import Results, judge, same_recipe
+from cnnstudio.runs.noise import Spread, in_words
+from cnnstudio.runs.run import Run, list_runs
 from cnnstudio.words import count, plural, rounded
 
 _PICTURE = QSize(372, 108)
 _DELAY = 120
 """Milliseconds after an edit: the list comes first, and quick edits are compared once."""
 _FILTER = f"Designs (*{SUFFIX});;All files (*)"
-_ROWS = ("Layers", "Parameters", "Multiply-adds", "Output", "Problems")
+_MOST_RUNS = 12
+_MORE_SEEDS = "several seeds (Run menu)"
+_ACCURACY = "Test accuracy"
+_ROWS = ("Layers", "Parameters", "Multiply-adds", "Output", "Problems", _ACCURACY)
 
 
 class CompareDialog(QDialog):
     """Both designs drawn, what one costs beside the other, and every difference in a sentence."""
 
-    def __init__(self, project: Project, designs: Sequence[Design], parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        project: Project,
+        designs: Sequence[Design],
+        parent: QWidget | None = None,
+        read_results: Callable[[], Results] = lambda: Results(list_runs()),
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("compareDialog")
         self.setWindowTitle("Compare designs")
@@ -52,7 +65,10 @@ class CompareDialog(QDialog):
         self._project = project
         self._designs = list(designs)
         self._other: Network | None = None
+        self._run: Path | None = None
         self._diff: Diff | None = None
+        self._results: Results | None = None
+        self._reading = Work(lambda progress, cancelled: read_results(), self)
         self._choice = QComboBox()
         self._browse = QPushButton("Another file…")
         self._sides = (_Side("before"), _Side("now"))
@@ -115,6 +131,10 @@ class CompareDialog(QDialog):
         self._entries.pointed.connect(self._on_pointed)
         self._project.network_changed.connect(self._compare_later)
         theme().changed.connect(self._compare_later)
+        # Many runs take a while to be read, and some drives for ever.
+        self._reading.done.connect(self._on_results)
+        self.finished.connect(lambda _: self._reading.cancel())
+        self._reading.start()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -140,7 +160,7 @@ class CompareDialog(QDialog):
 
     def _on_chosen(self, index: int) -> None:
         try:
-            self._other = self._designs[index].read()
+            self._other, self._run = self._designs[index].read(), self._designs[index].run
         except UserError as error:
             self._other = None
             self._show_nothing(str(error))
@@ -155,9 +175,19 @@ class CompareDialog(QDialog):
     def _on_copy(self) -> None:
         if self._diff is not None:
             title = f"{self._diff.before.network.name} → {self._diff.after.network.name}"
-            QGuiApplication.clipboard().setText("\n".join((title, *self._diff.lines())))
+            lines = (title, *self._diff.lines(), self._costs.verdict)
+            QGuiApplication.clipboard().setText("\n".join(filter(None, lines)))
 
     # What is shown
+
+    def _on_results(self, results: object) -> None:
+        assert isinstance(results, Results)
+        self._results = results
+        for number, runs in enumerate(results.trainings[:_MOST_RUNS]):
+            design = from_training(runs)
+            self._designs.insert(number, design)
+            self._choice.insertItem(number, design.title)
+        self._compare()
 
     def _compare_later(self, _: object) -> None:
         if self.isVisible():
@@ -170,6 +200,8 @@ class CompareDialog(QDialog):
         for side, analysis in zip(self._sides, (found.before, found.after), strict=True):
             side.show_design(analysis)
         self._costs.show_costs(found)
+        if self._results is not None:
+            self._costs.show_results(*self._results.pair(self._other, self._project.network, self._run))
         self._sentence.setText(_summary(found))
         self._sentence.set_tone("text")
         self._entries.show_entries(found.entries)
@@ -219,6 +251,10 @@ class _Costs(Panel):
         grid.setVerticalSpacing(4)
         for column in range(4):
             grid.setColumnStretch(column, 1)
+        self._verdict = Label("", "help", wrap=True)
+        self._verdict.setContentsMargins(0, 6, 0, 0)
+        self._verdict.setObjectName("compareVerdict")
+        self._verdict.hide()
         right = Qt.AlignmentFlag.AlignRight
         for column, text in enumerate(("", "before", "now", "change")):
             grid.addWidget(Label(text, "help", "secondary"), 0, column, right)
@@ -227,8 +263,26 @@ class _Costs(Panel):
             grid.addWidget(Label(name, "help", "secondary"), row, 0)
             for column, label in enumerate(labels, start=1):
                 label.setFont(theme().monospace())
-                label.setObjectName(f"compare_{name.lower()}_{column}")
+                label.setObjectName(f"compare_{name.lower().replace(' ', '_')}_{column}")
                 grid.addWidget(label, row, column, right)
+        grid.addWidget(self._verdict, len(self._values) + 1, 0, 1, 4)
+
+    @property
+    def verdict(self) -> str:
+        """What the results come to, in words."""
+        return self._verdict.text()
+
+    def show_results(self, before: Sequence[Run], now: Sequence[Run]) -> None:
+        """The accuracies that the two designs reached, where they were trained, and whether they differ."""
+        judged = judge(before, now, _MORE_SEEDS, "accuracy now")
+        one, other = judged.spreads
+        change = f"{100 * judged.verdict.difference:+.1f} points" if judged.verdict is not None else ""
+        self._show(_ACCURACY, _result(one), _result(other), change.replace("-", "\N{MINUS SIGN}"))
+        words = judged.sentence
+        if judged.verdict is not None and not same_recipe(before, now):
+            words += " They were not trained with the same recipe."
+        self._verdict.setText(words)
+        self._verdict.setVisible(bool(words))
 
     def show_costs(self, found: Diff) -> None:
         old, new = found.before, found.after
@@ -243,6 +297,14 @@ class _Costs(Panel):
             label.setText(text)
         self._values[name][1].set_tone("text" if before != now else "secondary")
         self._values[name][0].set_tone("secondary")
+
+
+def _result(spread: Spread | None) -> str:
+    """`65.2 ± 1.1 % (5 seeds)`."""
+    if spread is None:
+        return "not trained yet"
+    count = len(spread.values)
+    return f"{in_words(spread)} ({count} seeds)" if count > 1 else in_words(spread)
 
 
 def _amounts(before: int, now: int) -> tuple[str, str, str]:

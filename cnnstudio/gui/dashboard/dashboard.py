@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from pathlib import Path
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
@@ -12,21 +11,22 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.gui.dashboard.feature_maps import HINT, FeatureMapsView
+from cnnstudio.gui.dashboard.follower import Follower, Opened
 from cnnstudio.gui.dashboard.learning import LearningView
 from cnnstudio.gui.dashboard.record import Record
+from cnnstudio.gui.dashboard.shelf import Shelf, Wish
 from cnnstudio.gui.dashboard.tabs import ViewTabs
 from cnnstudio.gui.dashboard.timeline import Timeline
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.training.session import State, TrainingSession
 from cnnstudio.gui.widgets.labels import Panel
-from cnnstudio.runs.errors import RunError
-from cnnstudio.training.events import Event
+from cnnstudio.insight.maps import FeatureMaps
+from cnnstudio.training.events import EpochEnded, Event, Finished, UnitsChecked
 
 _WIDE = 900
 """Pixels from which on two views stand side by side."""
 _SHORTEST_FRAME, _LONGEST_FRAME = 0.12, 1.0
 """Seconds between two drawings."""
-_POLL_MS = 1000
 _PATIENCE_SECONDS = 0.4
 _WORKING_SHARE = 0.04
 """Of the time that the main thread works while it trains, about: torch wants all cores."""
@@ -44,9 +44,11 @@ class Dashboard(Panel):
         self._live = Record()
         self._record = self._live
         self._layer: str | None = None
-        self._poll = QTimer(self)
-        self._poll.setInterval(_POLL_MS)
-        self._poll.timeout.connect(self._on_poll)
+        self.follower = Follower(self)
+        """Keeps the record of a run that was opened."""
+        self._shelf = Shelf(self)
+        self._wish: Wish | None = None
+        self._snapshots: list[int] = []
         self._frame = QTimer(self)
         self._frame.setSingleShot(True)
         self._frame.timeout.connect(self._draw)
@@ -81,6 +83,10 @@ class Dashboard(Panel):
         session.events.connect(self._on_events)
         session.state_changed.connect(self._on_state_changed)
         session.dataset_loaded.connect(self._on_dataset_loaded)
+        self.follower.began.connect(self._on_followed_anew)
+        self.follower.grew.connect(self._on_followed_events)
+        self.follower.changed.connect(self._on_followed_changed)
+        self._shelf.arrived.connect(self._refresh)
         project.selection_changed.connect(self._on_selection_changed)
         project.recipe_changed.connect(self._on_recipe_changed)
         self.tabs.shown_changed.connect(self._on_shown_changed)
@@ -99,21 +105,29 @@ class Dashboard(Panel):
         """Whether the run that is shown is being trained now."""
         if self._record is self._live:
             return self._session.state is not State.IDLE
-        return self._poll.isActive()
+        return self.follower.is_running
 
-    def show_run(self, folder: Path) -> None:
-        """Shows an earlier run, from its folder. Raises RunError where it is none."""
-        self._record = self._live if folder == self._live.folder else Record.read(folder)
-        self._begin()
-        if self._record.is_being_written:
-            self._poll.start()
+    def show_run(self, opened: Opened) -> None:
+        """Shows an earlier run, or one that another program trains."""
+        self.timeline.slider.choose(None)
+        self.follower.follow(opened)
+
+    def close_run(self) -> None:
+        """Looks for no more of the run that is shown."""
+        self.follower.close()
+        self._shelf.close()
 
     def _begin(self) -> None:
         """A record is shown from its end."""
-        self._poll.stop()
+        self.follower.close()
         self.timeline.slider.choose(None)
         self._layer = None
         self.feature_maps.show_hint("Feature maps", HINT)
+        self._show_record()
+
+    def _show_record(self) -> None:
+        self._wish = None
+        self._shelf.forget()
         self.feature_maps.show_pictures(self._record.pictures, self._record.picture_names)
         self._choose_layer()
         self._refresh()
@@ -138,21 +152,37 @@ class Dashboard(Panel):
         self._live.feed(events)
         if self._record is not self._live:
             return
+        self._find_newer_maps(events)
         if self._layer is None:
             self._choose_layer()
         self._plan_frame()
 
-    def _on_poll(self) -> None:
-        """Another program trains the run that is shown."""
-        try:
-            news = self._record.read_more()
-        except RunError:
-            news = False
-        if news:
-            self._refresh()
-        if not self._record.is_being_written:
-            self._poll.stop()
-            self._refresh()
+    # A run that another program writes
+
+    def _on_followed_anew(self, record: object) -> None:
+        """Another run; or the same one, which goes on from an earlier place. Where one looks stays."""
+        assert isinstance(record, Record)
+        if record.folder != self._record.folder or record.network != self._record.network:
+            self._layer = None
+            self.feature_maps.show_hint("Feature maps", HINT)
+        self._record = record
+        self._show_record()
+
+    def _on_followed_events(self, events: Iterable[Event]) -> None:
+        self._find_newer_maps(events)
+        self._plan_frame()
+
+    def _on_followed_changed(self) -> None:
+        """The maps of an epoch may be there a while after its end."""
+        look = self.follower.look
+        if look is not None and look.snapshots != self._snapshots:
+            self._snapshots = look.snapshots
+            self._shelf.forget_older()
+        self._refresh()
+
+    def _find_newer_maps(self, events: Iterable[Event]) -> None:
+        if any(isinstance(event, EpochEnded | UnitsChecked | Finished) for event in events):
+            self._shelf.forget_older()
 
     # What the user does
 
@@ -228,20 +258,46 @@ class Dashboard(Panel):
             hint = "The first maps are on their way" if self.is_live else HINT
             self.feature_maps.show_hint("Feature maps", hint)
             return
-        maps = record.maps(self._layer, picture, epoch)
-        when = "" if epoch is None else f"after epoch {record.snapshot_epoch(epoch)}"
-        if maps is None and epoch is None and self.is_live:
-            # The training answers within a few steps; so long stands what stood there, and nothing flickers.
-            patience = self._asked_at + _PATIENCE_SECONDS - time.monotonic()
-            if patience > 0:
-                self._frame.start(round(1000 * patience) + 1)
-            else:
-                hint = "The training shows it with one of its next steps"
-                self.feature_maps.show_nothing(record.network, self._layer, hint)
-        elif maps is None:
+        maps = record.newest_maps(self._layer, picture) if epoch is None else None
+        if maps is not None:
+            self._show_maps(maps, "")
+        elif epoch is None and record is self._live and record.history.finished is None:
+            # The training answers within a few steps.
+            self._show_nothing_yet("The training shows it with one of its next steps")
+        else:
+            self._draw_kept(epoch, picture)
+
+    def _draw_kept(self, epoch: int | None, picture: int) -> None:
+        """The maps that the run keeps in its folder."""
+        record = self._record
+        assert self._layer is not None
+        if record.folder is None:
+            return
+        wish = Wish(record.folder, record.last_epoch if epoch is None else epoch, self._layer, picture)
+        if wish != self._wish:
+            self._wish, self._asked_at = wish, time.monotonic()
+        kept = self._shelf.find(wish)
+        if kept is None:
+            self._show_nothing_yet("The maps are being read")
+        elif kept.maps is None:
             self.feature_maps.show_nothing(record.network, self._layer, "The run kept no maps of it")
-        elif (maps, when) != (self.feature_maps.grid.maps, self.feature_maps.when):
-            self.feature_maps.show_maps(maps, record.network, record.classes, when)
+        else:
+            # At the end of a run that has ended they are simply its maps.
+            at_end = epoch is None and not self.is_live
+            self._show_maps(kept.maps, "" if at_end else f"after epoch {kept.epoch}")
+
+    def _show_maps(self, maps: FeatureMaps, when: str) -> None:
+        if (maps, when) != (self.feature_maps.grid.maps, self.feature_maps.when):
+            self.feature_maps.show_maps(maps, self._record.network, self._record.classes, when)
+
+    def _show_nothing_yet(self, hint: str) -> None:
+        """For a moment stands what stood there, so that nothing flickers."""
+        assert self._layer is not None
+        patience = self._asked_at + _PATIENCE_SECONDS - time.monotonic()
+        if patience > 0:
+            self._frame.start(round(1000 * patience) + 1)
+        else:
+            self.feature_maps.show_nothing(self._record.network, self._layer, hint)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -250,11 +306,8 @@ class Dashboard(Panel):
     def showEvent(self, event: QShowEvent) -> None:
         # Also when a minimised window comes back.
         super().showEvent(event)
-        if self._record.is_being_written:
-            self._poll.start()
         self._refresh()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self._frame.stop()
-        self._poll.stop()

@@ -103,6 +103,13 @@ class History:
         return max(done, self.progress.epoch if self.progress else 0.0)
 
     @property
+    def gist(self) -> list[Event]:
+        """The few events that tell where the run stands."""
+        paused = Paused(self.progress.step if self.progress else 0) if self.paused else None
+        told = (self.started, self.progress, self.epochs[-1] if self.epochs else None, paused, self.finished)
+        return [event for event in told if event is not None]
+
+    @property
     def is_empty(self) -> bool:
         """No step was made yet."""
         return self.progress is None and not self.epochs

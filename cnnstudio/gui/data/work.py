@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QCoreApplication, QObject, Signal
 
 from cnnstudio.data.progress import CancelFunction, Cancelled, ProgressFunction, throttled
 from cnnstudio.layers.base import UserError
@@ -47,6 +47,11 @@ class Work(QObject):
         """Starts it. Connect the signals before."""
         _running.add(self._relay)
         self._thread.start()
+
+    def wait(self, seconds: float) -> None:
+        """Waits so long for the end, at the most; what it then has to say is said at once."""
+        self._thread.join(seconds)
+        QCoreApplication.sendPostedEvents(self)
 
     @property
     def is_cancelled(self) -> bool:

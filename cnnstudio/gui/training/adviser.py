@@ -10,7 +10,7 @@ from cnnstudio.gui.notice import NoticeBar
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.training.session import State, TrainingSession
 from cnnstudio.training.adjusting import ADJUSTABLE
-from cnnstudio.training.events import Diagnosed, Event, Finished, Started
+from cnnstudio.training.events import Diagnosed, Event, Finished, Recovered, Started
 from cnnstudio.training.remedies import Remedy, remedy
 
 
@@ -25,20 +25,33 @@ class Adviser(QObject):
         self._session = session
         self._notice = notice
         self._last: Diagnosed | None = None
-        session.events.connect(self._on_events)
+        self._shown: Diagnosed | None = None
+        session.events.connect(self.hear)
         session.failed.connect(self._on_failed)
+        session.mendable.connect(self._on_mendable)
 
-    def _on_events(self, events: Iterable[Event]) -> None:
+    def hear(self, events: Iterable[Event], *, own: bool = True) -> None:
+        """What a run tells; of one that another program trains it is said, and nothing can be done."""
         for event in events:
             match event:
                 case Started():
                     self._last = None
                 case Diagnosed():
-                    self._last = event
-                    self._show(event.message, event, wrong=False)
+                    self._last = event if own else None
+                    self._show(event.message, event, wrong=False, own=own)
+                case Recovered():
+                    self._take_back(event)
                 case Finished() if event.outcome != "failed":
                     # What fails later, such as an export, has nothing to do with it.
                     self._last = None
+
+    def _take_back(self, event: Recovered) -> None:
+        """The reason has gone, and so does the sentence, if nothing else stands there by now."""
+        if self._last is not None and self._last.kind == event.kind:
+            self._last = None
+        shown = self._shown
+        if shown is not None and shown.kind == event.kind:
+            self._notice.take_back(_words(shown.message, shown))
 
     def _on_failed(self, sentence: object) -> None:
         """The last event has said already what helps, where that is known."""
@@ -46,13 +59,19 @@ class Adviser(QObject):
         if last is None or last.kind not in ("diverged", "memory"):
             self._notice.show_sentence(str(sentence), wrong=True)
         else:
-            self._show(str(sentence), last, wrong=True)
+            self._show(str(sentence), last, wrong=True, own=True)
 
-    def _show(self, seen: str, event: Diagnosed, *, wrong: bool) -> None:
+    def _on_mendable(self, found: Remedy) -> None:
+        """What was refused can be had in another way."""
+        sentence, apply = self._notice.text, lambda: self._apply(found)
+        self._notice.show_sentence(sentence, wrong=True, button=found.button, action=apply)
+
+    def _show(self, seen: str, event: Diagnosed, *, wrong: bool, own: bool) -> None:
+        self._shown = event
         recipe = (self._session.recipe if self._is_training else None) or self._project.recipe
-        found = remedy(event.kind, recipe, self._project.network)
+        found = remedy(event.kind, recipe, self._project.network) if own else None
         self._notice.show_sentence(
-            f"{seen} {event.advice}",
+            _words(seen, event),
             wrong=wrong,
             button=found.button if found else "",
             action=(lambda: self._apply(found)) if found else None,
@@ -75,3 +94,7 @@ class Adviser(QObject):
             project.edit(found.button[:1].lower() + found.button[1:], found.network)
         else:
             project.set_recipe(found.applied(project.recipe))
+
+
+def _words(seen: str, event: Diagnosed) -> str:
+    return f"{seen} {event.advice}"

@@ -8,19 +8,30 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QToolBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QInputDialog,
+    QProgressBar,
+    QSizePolicy,
+    QToolBar,
+    QVBoxLayout,
+    QWidget,
+)
 
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.data.progress import Progress as DataProgress
+from cnnstudio.gui.dashboard.follower import Follower
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.training.controls import ActionButton, MoreButton
 from cnnstudio.gui.training.recipe_popup import RecipePopup
 from cnnstudio.gui.training.run_actions import RunActions
 from cnnstudio.gui.training.selectors import DataSelector, RecipeSelector, recipe_in_words
-from cnnstudio.gui.training.sentences import RunWords
+from cnnstudio.gui.training.sentences import RunWords, followed_in_words
 from cnnstudio.gui.training.session import State, TrainingSession
 from cnnstudio.gui.widgets.labels import ElidedLabel
+from cnnstudio.runs.repeats import MOST_SEEDS, Repeated
 from cnnstudio.training.events import CarriedOver, Event, Progress, Warned
+from cnnstudio.words import plural
 
 if TYPE_CHECKING:
     from cnnstudio.training.measurement import Measurement
@@ -28,6 +39,12 @@ if TYPE_CHECKING:
 _BAR_STEPS = 1000
 _READABLE_SECONDS = 0.25
 """Numbers that change more often than this cannot be read."""
+
+_SEEDS = 5
+_SEEDS_QUESTION = (
+    "The same training is done several times, with another seed each, which tells how far its result is\n"
+    "a matter of chance. Number of seeds:"
+)
 
 _UNDER_WAY = (State.LOADING, State.RUNNING, State.PAUSED, State.STOPPING)
 
@@ -58,6 +75,8 @@ class TrainingPanel(QToolBar):
         self._project = project
         self._session = session
         self._words = RunWords()
+        self._outcome = ""
+        """What the seeds came to, or where a run is that another program trains."""
         self._loading_text = ""
         self._failure = ""
         self._noted: Dataset | None = None
@@ -141,6 +160,7 @@ class TrainingPanel(QToolBar):
         session.events.connect(self._on_events)
         session.loading.connect(self._on_loading)
         session.failed.connect(self._on_failed)
+        session.repeated.connect(self._on_repeated)
         session.dataset_loaded.connect(self._on_dataset_loaded)
         for signal in (project.network_changed, project.recipe_changed, project.dataset_changed):
             signal.connect(self._on_design_changed)
@@ -148,6 +168,20 @@ class TrainingPanel(QToolBar):
     # What the user does
 
     def _on_train(self) -> None:
+        self._train(seeds=1)
+
+    def train_seeds(self) -> None:
+        """Asks how often, and trains the same with as many seeds."""
+        if self._session.state is not State.IDLE:
+            self.message.emit("A run is training already: stop it, or wait for its end.")
+            return
+        seeds, chosen = QInputDialog.getInt(
+            self, "Train with several seeds", _SEEDS_QUESTION, _SEEDS, 2, MOST_SEEDS
+        )
+        if chosen:
+            self._train(seeds)
+
+    def _train(self, seeds: int) -> None:
         problems = self._project.analysis.problems
         if problems:
             first = problems[0]
@@ -157,8 +191,8 @@ class TrainingPanel(QToolBar):
         elif not self._project.dataset_name:
             self.message.emit("There are no pictures to train with: choose a data set first.")
         else:
-            self._failure = ""
-            self._session.start(self._project.network, self._project.dataset_name, self._project.recipe)
+            project = self._project
+            self._session.start(project.network, project.dataset_name, project.recipe, seeds)
 
     def _on_pause(self) -> None:
         if self._session.state is State.PAUSED:
@@ -180,6 +214,7 @@ class TrainingPanel(QToolBar):
         self.train_action.setToolTip("A training is under way" if training else f"Train the network ({keys})")
         if state is State.LOADING:
             self._words = RunWords()
+            self._outcome = self._failure = ""
             self._loading_text = "Getting ready"
         self._show()
 
@@ -214,8 +249,26 @@ class TrainingPanel(QToolBar):
             self.remark.emit(" ".join(dataset.notes))
         self._noted = dataset
 
+    def _on_repeated(self, repeated: Repeated) -> None:
+        """Stands there until the next training; the last run's own end is among the runs."""
+        done, seeds = len(repeated.completed), self._session.repeat[1] if self._session.repeat else 0
+        all_done = done == seeds
+        words = f"Done: {plural(done, 'seed')}" if all_done else f"{done} of {plural(seeds, 'seed')} done"
+        self._outcome, self._failure = f"{words} · {repeated.sentence}", ""
+        self.remark.emit(f"{repeated.sentence}.")
+        self._show()
+
+    def show_followed(self, follower: Follower) -> None:
+        """Where the run is that another program trains; Pause and Stop are not for it."""
+        if follower.look is None or follower.record is None or self._session.state is not State.IDLE:
+            return
+        self._words, self._failure = RunWords(), ""
+        self._words.feed(follower.record.history.gist)
+        self._outcome = followed_in_words(follower.look, self._words, follower.problem)
+        self._show()
+
     def _on_design_changed(self, _: object) -> None:
-        if self._session.state is State.IDLE and not self._words.sentence:
+        if self._session.state is State.IDLE and not (self._words.sentence or self._outcome):
             self._failure = ""
             self._show()
 
@@ -225,7 +278,7 @@ class TrainingPanel(QToolBar):
         self._shown_at = time.monotonic()
         wrong = bool(self._failure) or self._words.is_failed
         sentence = self._sentence()
-        self._show_share(round(_BAR_STEPS * self._words.share), _BAR_STEPS)
+        self._show_share(round(_BAR_STEPS * self._share()), _BAR_STEPS)
         # Hidden, but what a screen reader says and automated use reads.
         self.bar.setFormat(sentence)
         self.bar.setAccessibleDescription(sentence)
@@ -244,8 +297,20 @@ class TrainingPanel(QToolBar):
         if state is State.STOPPING:
             return "Stopping after this step"
         if state is not State.IDLE:
-            return self._words.sentence or self._loading_text
-        return self._failure or self._words.sentence or self._ready()
+            return f"{self._seed()}{self._words.sentence or self._loading_text}"
+        return self._failure or self._outcome or self._words.sentence or self._ready()
+
+    def _seed(self) -> str:
+        """`Seed 2 of 5 · `, where there are several."""
+        repeat = self._session.repeat
+        return f"Seed {repeat[0]} of {repeat[1]} · " if repeat is not None else ""
+
+    def _share(self) -> float:
+        """Of all that is to be trained, what is done."""
+        repeat = self._session.repeat
+        if repeat is None or self._session.state is State.IDLE:
+            return self._words.share
+        return (repeat[0] - 1 + self._words.share) / repeat[1]
 
     def _ready(self) -> str:
         measured = f" · {self._measured}" if self._measured_for == self._what_is_trained() else ""

@@ -108,7 +108,7 @@ class PreflightDialog(TrialDialog):
         from cnnstudio.training.preflight import prepare
 
         prepared = prepare(
-            network, dataset, recipe, check_memory=False, progress=tell, cancelled=cancelled
+            network, dataset, recipe, self.device, check_memory=False, progress=tell, cancelled=cancelled
         )
         return measure(prepared, seconds=_SECONDS, progress=tell, cancelled=cancelled)
 

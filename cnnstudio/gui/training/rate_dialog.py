@@ -77,7 +77,7 @@ class RateDialog(TrialDialog):
         from cnnstudio.training.learning_rate_finder import find_learning_rate
         from cnnstudio.training.preflight import prepare
 
-        prepared = prepare(network, dataset, recipe, cancelled=cancelled)
+        prepared = prepare(network, dataset, recipe, self.device, cancelled=cancelled)
         return find_learning_rate(prepared, tell=tell, cancelled=cancelled)
 
     def show_progress(self, value: Any) -> tuple[int, int | None, str]:

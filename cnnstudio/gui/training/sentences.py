@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from cnnstudio.runs.following import Look
 from cnnstudio.training.events import EpochEnded, Event, Finished, Paused, Progress, Resumed, Started
 from cnnstudio.training.reasons import completed
 from cnnstudio.words import count, duration, percent, plural
@@ -38,6 +39,10 @@ class RunWords:
                     self._paused = isinstance(event, Paused)
 
     @property
+    def is_finished(self) -> bool:
+        return self._finished is not None
+
+    @property
     def is_failed(self) -> bool:
         return self._finished is not None and self._finished.outcome == "failed"
 
@@ -54,7 +59,7 @@ class RunWords:
             return self._end(self._finished)
         if self._started is None:
             return ""
-        parts = [self._where(self._started)]
+        parts = [self.place]
         if self._progress is not None:
             if self._progress.seconds_left is not None:
                 parts.append(f"{duration(self._progress.seconds_left)} left")
@@ -64,7 +69,12 @@ class RunWords:
             parts.append(f"validation accuracy {percent(self._epoch.validation.accuracy)}")
         return " · ".join(parts)
 
-    def _where(self, started: Started) -> str:
+    @property
+    def place(self) -> str:
+        """`Epoch 5 of 8`; empty before the start."""
+        started = self._started
+        if started is None:
+            return ""
         done = self._progress.step if self._progress is not None else 0
         epochs = self._epochs(started)
         epoch = min(done // max(started.steps_per_epoch, 1) + 1, epochs)
@@ -91,3 +101,23 @@ class RunWords:
         if finished.best_epoch is not None:
             parts.append(f"best was epoch {count(finished.best_epoch)}")
         return " · ".join(parts)
+
+
+def followed_in_words(look: Look, words: RunWords, problem: str) -> str:
+    """Of a run that another program trains, or did: where, and how far it is; why it cannot be seen."""
+    if problem:
+        return f"The run cannot be seen just now. {problem}"
+    if look.status == "running":
+        where = trained_where(look)
+        return f"{words.sentence} · {where[:1].lower()}{where[1:]}" if words.sentence else where
+    if look.status == "interrupted":
+        heard = "" if look.run.is_of_this_machine else f": nothing is heard from {look.run.host}"
+        return " · ".join(filter(None, (f"Interrupted{heard}", words.place)))
+    return words.sentence if words.is_finished else look.run.reason
+
+
+def trained_where(look: Look) -> str:
+    """`Running elsewhere (host gpu-3)`."""
+    if look.run.is_of_this_machine or not look.run.host:
+        return "Running in another program"
+    return f"Running elsewhere (host {look.run.host})"

@@ -6,6 +6,7 @@ is something under way. Stop and pause are flags that the training looks at; the
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import queue
 import sys
@@ -26,6 +27,7 @@ from cnnstudio.data.progress import Progress as DataProgress
 from cnnstudio.data.sources import find_source
 from cnnstudio.design.network import Network
 from cnnstudio.gui.training.job import Job, JobFunction
+from cnnstudio.gui.training.order import Order
 from cnnstudio.gui.training.worker import ComputingThread
 from cnnstudio.layers.base import UserError
 from cnnstudio.log import own_error
@@ -36,6 +38,9 @@ from cnnstudio.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from cnnstudio.insight.feature_maps import FeatureMapProbe
+
+AUTO = "auto"
+"""The device that `training.device` takes for the fastest."""
 
 DRAIN_EVERY_MS = 80
 """Each time wakes the main thread, for which torch has to give up a core; nobody reads faster than this."""
@@ -52,17 +57,6 @@ class State(Enum):
     RUNNING = "running"
     PAUSED = "paused"
     STOPPING = "stopping"
-
-
-@dataclass(frozen=True)
-class _Order:
-    """What to train. With `folder` the run in it goes on; with `continue_from` a new one from that one."""
-
-    network: Network
-    dataset_name: str
-    recipe: Recipe
-    folder: Path | None = None
-    continue_from: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,10 +76,17 @@ class TrainingSession(QObject):
     """A tuple of the run's events, at most 30 times a second; of feature maps only the newest."""
     failed = Signal(object)
     """One sentence for the user."""
+    mendable = Signal(object)
+    """A training.remedies.Remedy against what `failed` has just said."""
     loading = Signal(object)
     """What is done before the first step, as a data.progress.Progress."""
+    repeated = Signal(object)
+    """What several seeds came to, as a runs.repeats.Repeated."""
     dataset_loaded = Signal(object)
     """(name, Dataset), when a data set that was asked for is in memory."""
+
+    devices_changed = Signal()
+    """The devices became known."""
 
     _torch_loaded = Signal()
 
@@ -99,6 +100,11 @@ class TrainingSession(QObject):
         """How, with what was changed since."""
         self.continues: Path | None = None
         """The folder of the run that this one goes on from, with its history."""
+        self.repeat: tuple[int, int] | None = None
+        """The number of the seed that is trained, from 1, and of all; None where there is one only."""
+        self.devices: dict[str, str] = {}
+        """The machine's devices with their titles; none until torch is loaded."""
+        self.chosen_device = AUTO
         self._state = State.IDLE
         self._control = Control()
         self._queue: queue.SimpleQueue[Event | _News] = queue.SimpleQueue()
@@ -122,6 +128,11 @@ class TrainingSession(QObject):
         return self._state
 
     @property
+    def device(self) -> str:
+        """The chosen one, as far as it is there; else the fastest."""
+        return self.chosen_device if self.chosen_device in self.devices else AUTO
+
+    @property
     def is_busy(self) -> bool:
         """Whether anything at all is under way, jobs included."""
         return self._thread.tasks > 0
@@ -134,27 +145,31 @@ class TrainingSession(QObject):
             self._preloaded = True
             self._do(self._import_torch)
 
-    def start(self, network: Network, dataset_name: str, recipe: Recipe) -> None:
-        """Loads the data and trains. The network is a value, so it may be edited meanwhile."""
+    def start(self, network: Network, dataset_name: str, recipe: Recipe, seeds: int = 1) -> None:
+        """Loads the data and trains, with so many seeds one after the other.
+
+        The network is a value, so it may be edited meanwhile.
+        """
         if self._state is State.IDLE:
-            self._begin(_Order(network, dataset_name, recipe))
+            self._begin(Order(network, dataset_name, recipe, seeds=seeds))
 
     def go_on(self, folder: Path, network: Network, dataset_name: str, recipe: Recipe) -> None:
         """Takes up a run that ended or was broken off; it has this network and, but for changes, recipe."""
         if self._state is State.IDLE:
-            self._begin(_Order(network, dataset_name, recipe, folder=folder))
+            self._begin(Order(network, dataset_name, recipe, folder=folder))
 
     def continue_with(self, network: Network, dataset_name: str, recipe: Recipe) -> None:
         """Ends the run where it is, and goes on in a new one with the changed network."""
         if self.run is not None:
             self._control.request_stop()
-            self._begin(_Order(network, dataset_name, recipe, continue_from=self.run))
+            self._begin(Order(network, dataset_name, recipe, continue_from=self.run))
 
-    def _begin(self, order: _Order) -> None:
+    def _begin(self, order: Order) -> None:
         self.preload()
         self._control = Control()
         self.run = None
         self.network, self.recipe = order.network, order.recipe
+        self.repeat = (1, order.seeds) if order.seeds > 1 else None
         self.continues = order.folder or order.continue_from
         control = self._control
         self._set_state(State.LOADING)
@@ -250,8 +265,12 @@ class TrainingSession(QObject):
         torch.set_num_threads(threads)
         import cnnstudio.insight.feature_maps
         import cnnstudio.runs.recorder  # noqa: F401  # so that Train starts at once
+        from cnnstudio.training.device import titled_devices
 
-    def _train(self, order: _Order, control: Control) -> None:
+        self.devices = titled_devices()
+        self._tell(self.devices_changed.emit)
+
+    def _train(self, order: Order, control: Control) -> None:
         started = False
 
         def emit(event: Event) -> None:
@@ -261,12 +280,17 @@ class TrainingSession(QObject):
 
         try:
             dataset = self._load(order.dataset_name, control)
-            if not control.stop.is_set():
+            if order.seeds > 1:
+                self._repeat(order, dataset, control, emit)
+            elif not control.stop.is_set():
                 self._record(order, dataset, control, emit)
         except Cancelled:
             return
         except UserError as error:
             self._tell_failed(str(error))
+            remedy = getattr(error, "remedy", None)
+            if remedy is not None:
+                self._tell(lambda: self.mendable.emit(remedy))
         except Exception as error:
             _log.exception("Training failed")
             # After Started, the Finished event has said that it failed.
@@ -275,11 +299,27 @@ class TrainingSession(QObject):
         finally:
             self._tell(lambda: self._on_trained(control))
 
-    def _record(
-        self, order: _Order, dataset: Dataset, control: Control, emit: Callable[[Event], None]
+    def _repeat(
+        self, order: Order, dataset: Dataset, control: Control, emit: Callable[[Event], None]
     ) -> None:
+        """The same training with each seed; a stop ends them all."""
+        from cnnstudio.runs.repeats import seeded, train_each
+
+        recipes = seeded(order.recipe, order.seeds)
+
+        def train(recipe: Recipe) -> Finished:
+            if recipe is not recipes[0]:
+                number = recipes.index(recipe) + 1
+                self._tell(lambda: self._on_next_seed(recipe, number, (order.dataset_name, dataset), control))
+            return self._record(dataclasses.replace(order, recipe=recipe), dataset, control, emit)
+
+        repeated = train_each((recipe for recipe in recipes if not control.stop.is_set()), train)
+        self._tell(lambda: self.repeated.emit(repeated))
+
+    def _record(
+        self, order: Order, dataset: Dataset, control: Control, emit: Callable[[Event], None]
+    ) -> Finished:
         from cnnstudio.insight.feature_maps import FeatureMapProbe
-        from cnnstudio.runs.recorder import start_run
 
         probe = FeatureMapProbe()
         with self._watching:
@@ -287,19 +327,7 @@ class TrainingSession(QObject):
             if self._watched is not None:
                 probe.watch(*self._watched)
         try:
-            start_run(
-                order.network,
-                dataset,
-                order.recipe,
-                folder=order.folder,
-                resume=order.folder is not None,
-                continue_from=order.continue_from,
-                source=order.dataset_name,
-                control=control,
-                emit=emit,
-                probes=[probe],
-                progress=self._tell_loading,
-            )
+            return order.train(self.device, dataset, control, emit, [probe], self._tell_loading)
         finally:
             with self._watching:
                 self._probe = None
@@ -392,6 +420,15 @@ class TrainingSession(QObject):
                 self._set_state(State.PAUSED)
             elif isinstance(event, Finished) and event.outcome == "failed":
                 self.failed.emit(event.reason)
+
+    def _on_next_seed(
+        self, recipe: Recipe, number: int, loaded: tuple[str, Dataset], control: Control
+    ) -> None:
+        """The next run of several begins; it is shown as a training of its own."""
+        if control is self._control and self._state is not State.STOPPING and self.repeat is not None:
+            self.recipe, self.repeat = recipe, (number, self.repeat[1])
+            self._set_state(State.LOADING)
+            self.dataset_loaded.emit(loaded)
 
     def _on_trained(self, control: Control) -> None:
         # A run that went on in another one ends while that one begins.

@@ -72,6 +72,11 @@ class TrialDialog(QDialog):
         self._failure.hide()
 
     @property
+    def device(self) -> str:
+        """Where it is tried, which is where it will be trained."""
+        return self._session.device
+
+    @property
     def is_busy(self) -> bool:
         """Whether the trial is under way."""
         return self._job is not None

@@ -52,6 +52,14 @@ class Overlay(QFrame):
             back.setFocus(Qt.FocusReason.PopupFocusReason)
         self.hide()
 
+    def setVisible(self, visible: bool) -> None:
+        """With the focus in it, hiding is leaving: else Qt would give the focus to whatever comes next."""
+        now = QApplication.focusWidget()
+        if not visible and self._give_back is not None and now is not None and self.isAncestorOf(now):
+            self.leave()
+        else:
+            super().setVisible(visible)
+
     def show_at(self, widget: QWidget, rect: QRect) -> None:
         """Shows it below `rect` of `widget`, or above where there is more room; always in the window."""
         self._anchor = (widget, rect)

@@ -19,6 +19,9 @@ from cnnstudio.gui.compare.designs import Design, known_designs
 from cnnstudio.gui.compare.dialog import CompareDialog
 from cnnstudio.gui.compare.entry_list import EntryList
 from cnnstudio.gui.project import Project
+from cnnstudio.runs.comparing import Results
+from cnnstudio.runs.run import list_runs
+from tests.runs.written import trained
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -128,3 +131,36 @@ def test_saved_version_and_run_come_first(lesson: Network, tmp_path: Path) -> No
         "File other.cnn.json",
     ]
     assert all(design.read().nodes for design in designs)
+
+
+def test_results_stand_beside_each_other_with_what_they_come_to(
+    project: Project, lesson: Network, tmp_path: Path, qtbot: QtBot
+) -> None:
+    trained(tmp_path / "lesson", lesson, (0.70, 0.71, 0.69))
+    trained(tmp_path / "edited", project.network, (0.60, 0.61, 0.62))
+    read = lambda: Results(run for name in ("lesson", "edited") for run in list_runs(tmp_path / name))  # noqa: E731
+    dialog = CompareDialog(project, list(known_designs(None, None, [])), None, read)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    verdict = dialog.findChild(QLabel, "compareVerdict")
+    qtbot.waitUntil(lambda: verdict.isVisible())
+    assert costs(dialog, "test_accuracy") == [
+        "70.0 ± 1.0 % (3 seeds)",
+        "61.0 ± 1.0 % (3 seeds)",
+        "\N{MINUS SIGN}9.0 points",
+    ]
+    assert verdict.text().startswith("The accuracy now is 9.0 points lower: larger than the noise (p = ")
+    choice = dialog.findChild(QComboBox, "compareWith")
+    assert [choice.itemText(row) for row in range(2)] == [
+        "Run mine-0: 70.0 ± 1.0 %, 3 seeds",
+        "Run mine-0: 61.0 ± 1.0 %, 3 seeds",
+    ]
+    assert choice.currentText() == "Template Lesson CNN, 32 × 32"
+    choice.setCurrentIndex(1)
+    choice.activated.emit(1)
+    assert costs(dialog, "test_accuracy")[:2] == ["61.0 ± 1.0 % (3 seeds)"] * 2
+    assert "the same training but for the seed" in verdict.text()
+    project.edit("switch off", edits.replace(project.network, "dense_1", enabled=False))
+    qtbot.waitUntil(lambda: costs(dialog, "test_accuracy")[1] == "not trained yet")
+    assert not verdict.isVisible()
+    dialog.close()

@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.design.network import Network, Node
 from cnnstudio.gui.dashboard.dashboard import Dashboard
+from cnnstudio.gui.dashboard.follower import read_run
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.training.session import State
 from cnnstudio.layers.conv2d import Conv2D
@@ -69,6 +70,7 @@ def stage(qtbot: QtBot) -> Iterator[Stage]:
     stage = Stage(qtbot)
     yield stage
     stage.dashboard.hide()
+    stage.dashboard.close_run()
 
 
 def tiny_dataset(count: int = 12) -> Dataset:
@@ -177,6 +179,7 @@ def test_a_new_training_begins_with_empty_curves(stage: Stage) -> None:
 
 def test_nothing_is_drawn_while_it_is_hidden_and_all_is_there_when_it_is_shown(stage: Stage) -> None:
     stage.dashboard.hide()
+    stage.dashboard.close_run()
     stage.train()
     stage.qtbot.wait(50)
     assert stage.dashboard.timeline.slider.value() == 0
@@ -204,7 +207,7 @@ def test_a_narrow_dashboard_shows_one_view(stage: Stage) -> None:
 def test_an_old_run_is_shown_from_its_folder(stage: Stage, run_folder: Path) -> None:
     dashboard = stage.dashboard
 
-    dashboard.show_run(run_folder)
+    dashboard.show_run(read_run(run_folder))
 
     stage.until_title("Feature maps of Conv2D (first layer)")
     assert dashboard.timeline.text == "end of the run"
@@ -215,7 +218,7 @@ def test_an_old_run_is_shown_from_its_folder(stage: Stage, run_folder: Path) -> 
 
 def test_an_old_run_shows_every_epoch_and_every_layer(stage: Stage, run_folder: Path) -> None:
     dashboard = stage.dashboard
-    dashboard.show_run(run_folder)
+    dashboard.show_run(read_run(run_folder))
     stage.until_title("Feature maps of Conv2D (first layer)")
     at_the_end = dashboard.feature_maps.grid.maps
 
@@ -233,7 +236,7 @@ def test_an_old_run_shows_every_epoch_and_every_layer(stage: Stage, run_folder: 
 def test_maps_are_told_under_the_epoch_that_they_were_kept_at(stage: Stage, run_folder: Path) -> None:
     (run_folder / "snapshots" / "epoch-001.npz").unlink()
     dashboard = stage.dashboard
-    dashboard.show_run(run_folder)
+    dashboard.show_run(read_run(run_folder))
     stage.until_title("Feature maps of Conv2D (first layer)")
 
     dashboard.timeline.slider.choose(1)
@@ -245,7 +248,7 @@ def test_the_same_maps_seen_from_another_time_say_so(stage: Stage, run_folder: P
     for epoch in (1, 2):
         (run_folder / "snapshots" / f"epoch-{epoch:03d}.npz").unlink()
     dashboard = stage.dashboard
-    dashboard.show_run(run_folder)
+    dashboard.show_run(read_run(run_folder))
     stage.until_title("Feature maps of Conv2D (first layer)")
     assert dashboard.feature_maps.heading.remark.startswith("8 maps")
 
@@ -256,32 +259,14 @@ def test_the_same_maps_seen_from_another_time_say_so(stage: Stage, run_folder: P
 
 def test_a_folder_without_a_run_is_refused(stage: Stage, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="There is no run in"):
-        stage.dashboard.show_run(tmp_path)
+        stage.dashboard.show_run(read_run(tmp_path))
 
 
 def test_a_damaged_snapshot_leaves_the_curves(stage: Stage, run_folder: Path) -> None:
     for path in (run_folder / "snapshots").iterdir():
         path.write_bytes(path.read_bytes()[:100])
 
-    stage.dashboard.show_run(run_folder)
+    stage.dashboard.show_run(read_run(run_folder))
 
     stage.qtbot.waitUntil(lambda: stage.dashboard.feature_maps.grid.hint == "The run kept no maps of it")
     assert stage.dashboard.learning.loss.legend.text
-
-
-def test_a_run_that_another_program_writes_is_followed(
-    stage: Stage, run_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from cnnstudio.runs.run import Run
-
-    events = (run_folder / "events.jsonl").read_bytes().splitlines(keepends=True)
-    (run_folder / "events.jsonl").write_bytes(b"".join(events[:3]))
-    monkeypatch.setattr(Run, "status", property(lambda run: "running"))
-    stage.dashboard._poll.setInterval(10)
-    stage.dashboard.show_run(run_folder)
-    stage.qtbot.waitUntil(lambda: stage.dashboard.timeline.text == "● follows the training")
-
-    (run_folder / "events.jsonl").write_bytes(b"".join(events))
-
-    stage.qtbot.waitUntil(lambda: stage.dashboard.timeline.text == "end of the run")
-    assert stage.dashboard.record.history.finished is not None

@@ -173,6 +173,17 @@ def test_escape_leaves_the_network_and_gives_the_focus_back(
     assert project.undo_stack.count() == 0
 
 
+def test_a_card_that_goes_by_itself_gives_the_focus_back(
+    tree: LayerTree, project: Project, qtbot: QtBot
+) -> None:
+    tree.setFocus()
+    actions(project, tree)["actionPreviewMend"].trigger()
+    shown = card(tree, qtbot)
+    project.edit("switch off", edits.replace(project.network, "dense_1", enabled=False))
+    assert not shown.isVisible()
+    assert tree.hasFocus(), "and not what comes next, such as the name of the design"
+
+
 def test_tab_stays_in_the_card(tree: LayerTree, project: Project, qtbot: QtBot) -> None:
     actions(project, tree)["actionPreviewMend"].trigger()
     shown = card(tree, qtbot)

@@ -38,8 +38,8 @@ class SilentSession(TrainingSession):
     def show_state(self, state: State) -> None:
         self._set_state(state)
 
-    def start(self, network: Network, dataset_name: str, recipe: Recipe) -> None:
-        self.asked.append((network, dataset_name, recipe))
+    def start(self, network: Network, dataset_name: str, recipe: Recipe, seeds: int = 1) -> None:
+        self.asked.append((network, dataset_name, recipe, *([seeds] if seeds > 1 else [])))
 
     def pause(self) -> None:
         self.asked.append("pause")

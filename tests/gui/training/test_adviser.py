@@ -13,8 +13,9 @@ from cnnstudio.gui.notice import NoticeBar
 from cnnstudio.gui.project import Project
 from cnnstudio.gui.training.adviser import Adviser
 from cnnstudio.gui.training.session import State
-from cnnstudio.training.events import Cause, Diagnosed, Event, Finished, Kind
+from cnnstudio.training.events import Cause, Diagnosed, Event, Finished, Kind, Recovered
 from cnnstudio.training.recipe import LESSON
+from cnnstudio.training.remedies import in_parts
 from tests.gui import canned
 from tests.gui.hand import Hand
 from tests.gui.training.stage import TINY, SilentSession
@@ -121,3 +122,28 @@ def test_what_a_run_cannot_change_is_for_the_next_one(desk: Desk, monkeypatch: p
     desk.hand.click_button("Let the learning rate fall")
     assert desk.project.recipe.schedule == "cosine"
     assert desk.notice.text.startswith("The next training is done so")
+
+
+def test_a_refusal_for_too_little_memory_can_be_mended_by_one_click(desk: Desk) -> None:
+    desk.session.failed.emit("The training needs about 90.0 GB of memory, but 24.0 GB are free on cpu.")
+    desk.session.mendable.emit(in_parts(4))
+    assert desk.notice.text.startswith("The training needs about 90.0 GB")
+    assert desk.is_wrong
+    desk.hand.click_button("Compute each batch in 4 parts")
+    assert desk.project.recipe.accumulate == 4
+    assert desk.notice.text == ""
+
+
+def test_a_notice_goes_when_its_reason_has_gone(desk: Desk) -> None:
+    desk.hear(canned.started(), diagnosed("rate_too_low"))
+    desk.hear(Recovered("overfitting", 4.0))
+    assert desk.notice.text == "This is seen. Try that."
+    desk.hear(Recovered("rate_too_low", 4.0))
+    assert desk.notice.text == ""
+
+
+def test_another_notice_is_not_taken_for_the_one_whose_reason_has_gone(desk: Desk) -> None:
+    desk.hear(canned.started(), diagnosed("rate_too_low"))
+    desk.notice.show_sentence("The disk is full.")
+    desk.hear(Recovered("rate_too_low", 4.0))
+    assert desk.notice.text == "The disk is full."

@@ -14,15 +14,18 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.design.network import Node
 from cnnstudio.gui.dashboard.dashboard import Dashboard
 from cnnstudio.gui.project import Project
-from cnnstudio.gui.training.going_on import go_on
+from cnnstudio.gui.training.going_on import go_on, read_ended
 from cnnstudio.gui.training.panel import TrainingPanel
 from cnnstudio.gui.training.run_actions import Offer
 from cnnstudio.gui.training.session import State, TrainingSession
 from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.layers.dropout import Dropout
-from cnnstudio.runs.run import Run
+from cnnstudio.runs.noise import in_words
+from cnnstudio.runs.repeats import accuracies as accuracies_of
+from cnnstudio.runs.run import Run, list_runs
 from cnnstudio.training.events import Finished, Progress
 from cnnstudio.training.recipe import Recipe
+from cnnstudio.training.remedies import Remedy
 from tests.gui.training.stage import TINY, picture_folder
 
 PATIENCE_MS = 60_000
@@ -172,6 +175,27 @@ def test_what_cannot_be_trained_is_a_sentence(studio: Studio) -> None:
     assert studio.session.run is None
 
 
+def test_a_training_that_needs_too_much_memory_comes_with_what_helps(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cnnstudio.design.analysis import analyse
+    from cnnstudio.training import preflight
+
+    recipe = Recipe("quick", batch_size=16)
+    free = preflight.needed_memory(analyse(TINY), recipe) // 2
+    monkeypatch.setattr(preflight, "free_memory", lambda device: free)
+    mends: list[Remedy] = []
+    studio.session.mendable.connect(mends.append)
+    studio.project.set_recipe(recipe)
+
+    studio.panel.train_action.trigger()
+    studio.until(State.IDLE)
+
+    assert "GB of memory" in studio.panel.sentence.whole
+    (mend,) = mends
+    assert mend.applied(recipe).accumulate > 1
+
+
 def test_a_paused_run_goes_on_with_a_changed_design(studio: Studio) -> None:
     offers: list[Offer] = []
     studio.panel.run_actions.offered.connect(offers.append)
@@ -212,7 +236,7 @@ def test_a_stopped_run_is_taken_up_where_it_stopped(studio: Studio) -> None:
     run, steps = studio.session.run, len(studio.dashboard.record.history.loss.steps)
     assert run is not None
 
-    go_on(studio.session, run, studio.window)
+    go_on(studio.session, read_ended(run), studio.window)
     studio.until(State.RUNNING)
     studio.until_steps(steps + 5)
     studio.session.stop()
@@ -230,7 +254,49 @@ def test_a_complete_run_is_made_longer(studio: Studio, monkeypatch: pytest.Monke
     assert studio.session.run is not None
     monkeypatch.setattr(QInputDialog, "getInt", lambda *arguments: (1, True))
 
-    go_on(studio.session, studio.session.run, studio.window)
+    go_on(studio.session, read_ended(studio.session.run), studio.window)
     studio.until(State.IDLE)
 
     assert [event.epoch for event in Run.open(studio.session.run).history] == [1, 2, 3]
+
+
+def test_several_seeds_train_one_after_the_other_and_give_mean_and_deviation(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QInputDialog, "getInt", lambda *arguments: (3, True))
+    remarks: list[str] = []
+    sentences: list[str] = []
+    studio.panel.remark.connect(remarks.append)
+    studio.session.events.connect(lambda _: sentences.append(studio.panel.sentence.whole))
+    studio.project.set_recipe(Recipe("quick", epochs=2, batch_size=4, seed=7))
+
+    studio.panel.train_seeds()
+    studio.until(State.IDLE)
+
+    runs = list_runs()
+    assert sorted(run.recipe.seed for run in runs) == [7, 8, 9]
+    assert all(run.status == "completed" for run in runs)
+    accuracies = accuracies_of(runs)
+    assert remarks == [f"Test accuracy over 3 runs: {in_words(accuracies)} (mean ± standard deviation)."]
+    assert studio.panel.sentence.whole == f"Done: 3 seeds · {remarks[0].rstrip('.')}"
+    assert any(sentence.startswith("Seed 2 of 3 · ") for sentence in sentences)
+    # The dashboard shows the last one, and nothing of those before it.
+    assert len(studio.dashboard.record.history.loss.steps) == 2 * 6
+    assert studio.dashboard.record.folder == studio.session.run
+    assert len(studio.dashboard.record.pictures)
+
+
+def test_a_stop_ends_all_seeds(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(QInputDialog, "getInt", lambda *arguments: (4, True))
+    studio.project.set_recipe(Recipe("quick", epochs=1, batch_size=4))
+
+    def stop_in_the_second(_: object) -> None:
+        if studio.session.repeat == (2, 4):
+            studio.session.stop()
+
+    studio.session.events.connect(stop_in_the_second)
+    studio.panel.train_seeds()
+    studio.until(State.IDLE)
+
+    assert len(list_runs()) == 2
+    assert studio.panel.sentence.whole.startswith("1 of 4 seeds done · Test accuracy over 1 run: ")

@@ -1,0 +1,73 @@
+"""A run folder that is written by hand, event by event, as another program would write it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from cnnstudio.design.file import write_design
+from cnnstudio.design.network import Network
+from cnnstudio.files import write_json
+from cnnstudio.training.events import Event
+from cnnstudio.training.recipe import Recipe
+from tests.training.networks import tiny
+
+ELSEWHERE = "gpu-3"
+RECIPE = Recipe("mine", epochs=8)
+
+
+class WrittenRun:
+    """Says that it runs on another machine, whose lock does not reach this one."""
+
+    def __init__(self, folder: Path, network: Network | None = None, recipe: Recipe = RECIPE) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True)
+        self.events = folder / "events.jsonl"
+        network = network or tiny()
+        write_design(folder / "design.cnn.json", network)
+        write_json(folder / "recipe.json", recipe.to_json())
+        (folder / "lock").touch()
+        self.about: dict[str, Any] = {
+            "format": "cnnstudio.run",
+            "version": 1,
+            "name": network.name,
+            "status": "running",
+            "host": ELSEWHERE,
+            "created": "2026-11-23T08:00:00.000001+00:00",
+            "data": {"source": "shapes", "fingerprint": "abc", "test": 1000},
+            "classes": ["a", "b", "c"],
+        }
+        self.describe()
+
+    def describe(self, **about: object) -> None:
+        """Writes `run.json`, with these values changed."""
+        self.about |= about
+        write_json(self.folder / "run.json", self.about)
+
+    def say(self, *events: Event) -> None:
+        """Adds whole lines."""
+        self.say_bytes(lines(events))
+
+    def say_bytes(self, data: bytes) -> None:
+        with open(self.events, "ab") as file:
+            file.write(data)
+
+    def beat(self, seconds_ago: float = 0.0) -> None:
+        """A sign of life, by the clock of the drive."""
+        moment = time.time() - seconds_ago
+        os.utime(self.folder / "lock", (moment, moment))
+
+
+def lines(events: Iterable[Event]) -> bytes:
+    return b"".join(json.dumps(event.to_json()).encode() + b"\n" for event in events)
+
+
+def trained(folder: Path, network: Network, accuracies: Iterable[float], recipe: Recipe = RECIPE) -> None:
+    """Runs of the design that came to their end with these accuracies, each with a seed of its own."""
+    for seed, accuracy in enumerate(accuracies):
+        run = WrittenRun(folder / f"{recipe.name}-{seed}", network, recipe.replace(seed=seed))
+        run.describe(status="completed", test={"loss": 1.0, "accuracy": accuracy})
