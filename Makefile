@@ -8,7 +8,7 @@ WITH := -c packaging/constraints.txt
 PINS := pyproject.toml packaging/constraints.txt
 TESTS ?=
 DATA ?= shapes
-LONG := benchmarks/accuracy.py
+LONG := benchmarks/accuracy.py benchmarks/time_to_accuracy.py
 LIBRARY := benchmarks/rivals.py
 
 # The first Python that is new enough, so that an old python3 beside a newer one is no obstacle.
@@ -40,9 +40,9 @@ benchmark: $(VENV)/test.stamp
 	for script in $(filter-out $(LIBRARY) $(LONG),$(wildcard benchmarks/*.py)); do \
 		echo "== $$script"; QT_QPA_PLATFORM=offscreen $(BIN)/python $$script || exit; done
 
-# What the recipes reach: DATA is a data set or a folder of pictures.
+# What the recipes reach, and how soon: DATA is a data set or a folder of pictures.
 campaign: $(VENV)/test.stamp
-	$(BIN)/python $(LONG) --data $(DATA)
+	for script in $(LONG); do echo "== $$script"; $(BIN)/python $$script --data "$(DATA)" || exit; done
 
 # Runs that are killed in training and inside saving, and go on to the same bits.
 kills: $(VENV)/test.stamp
