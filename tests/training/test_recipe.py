@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cnnstudio.data.augmentation import UNCHANGED, Augmentation
+from cnnstudio.design.templates import templates
 from cnnstudio.layers.params import parameters
 from cnnstudio.training.recipe import (
     FAST_GPU,
@@ -89,6 +90,12 @@ def test_fields_without_effect_are_known() -> None:
 
 def test_an_average_takes_a_number_for_each_weight() -> None:
     assert LESSON.replace(average_decay=0.99).optimizer_slots == LESSON.optimizer_slots + 1
+
+
+def test_recipes_that_were_made_for_a_template_exist() -> None:
+    made = {each.recipe for each in templates().values()} - {None}
+    assert made
+    assert made <= set(RECIPES)
 
 
 def test_a_recipe_is_found_by_name() -> None:
