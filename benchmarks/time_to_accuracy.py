@@ -3,7 +3,9 @@
     python benchmarks/time_to_accuracy.py [--data cifar10 or FOLDER] [--goals lesson-32:studio:script]
                                           [--seeds 0] [--epochs 10] [--threads N] [--json FILE]
 
-A goal is TEMPLATE:RECIPE:ACCURACY; the accuracy `script` is the best that the script reached with that seed.
+A goal is TEMPLATE:RECIPE:ACCURACY, and :EPOCHS where they are not the recipe's. The accuracy `script` is the best
+that the script reached with that seed.
+
 The script is the lesson's in plain torch: Adam, batches of 32, `--epochs` epochs, all pictures in memory. For
 each seed it runs first, then the goals, each to its end and by all training pictures. After each epoch all of
 them are evaluated on the test pictures, which counts as time; reading the pictures does not.
@@ -50,15 +52,17 @@ class Goal:
     template: str
     recipe: str
     accuracy: float | None
+    epochs: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.template}, {self.recipe}"
+        epochs = f", epochs {self.epochs}" if self.epochs else ""
+        return f"{self.template}, {self.recipe}{epochs}"
 
     @classmethod
     def read(cls, text: str) -> Goal:
-        """TEMPLATE:RECIPE:ACCURACY as a goal. Raises ValueError."""
-        name, recipe, share = text.split(":")
-        return cls(name, recipe, None if share == SCRIPT else float(share))
+        """TEMPLATE:RECIPE:ACCURACY or TEMPLATE:RECIPE:ACCURACY:EPOCHS. Raises ValueError."""
+        name, recipe, share, *epochs = text.split(":")
+        return cls(name, recipe, None if share == SCRIPT else float(share), *map(int, epochs))
 
 
 GOALS = [Goal("lesson-32", "studio", None)]
@@ -88,6 +92,7 @@ def own_curve(data: Dataset, aim: Goal, seed: int) -> Curve:
             curve.append(Point(event.seconds, event.validation.accuracy))
 
     recipe = read_recipe(aim.recipe).replace(seed=seed, validation_share=0.0)
+    recipe = recipe.replace(epochs=aim.epochs) if aim.epochs else recipe
     train(template(aim.template).network, data, recipe, emit=note)
     return curve
 
@@ -117,6 +122,7 @@ def compared(data: Dataset, goals: Sequence[Goal], epochs: int, seed: int) -> li
             {
                 "template": aim.template,
                 "recipe": aim.recipe,
+                "epochs": len(curve),
                 "seed": seed,
                 "wanted": wanted,
                 "seconds": reached.seconds if reached else None,
@@ -133,7 +139,7 @@ def tell(name: str, seed: int, wanted: float, curve: Curve) -> None:
     reached, last = first_at(curve, wanted), curve[-1]
     when = f"{reached.seconds:8.1f} s" if reached else "     never"
     ends = f"best {best(curve).accuracy:.2%}, last {last.accuracy:.2%} at {last.seconds:.1f} s"
-    print(f"  seed {seed}  {name:28} {wanted:6.2%}{when}  ({ends})", flush=True)
+    print(f"  seed {seed}  {name:36} {wanted:6.2%}{when}  ({ends})", flush=True)
 
 
 def summary(aim: Goal, rows: Sequence[dict[str, Any]]) -> str:
