@@ -36,6 +36,10 @@ class Learner:
         self.optimizer = make_optimizer(recipe, self.model)
         self._smoothing = recipe.label_smoothing
         self._part = part_size(recipe.batch_size, recipe.accumulate)
+        # The loss is worked out in float32 all the same, and so is every step of the weights.
+        self._precision = torch.autocast(
+            self.model.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"
+        )
 
     def begin_average(self, steps: int) -> None:
         """Takes the average that the recipe asks for from here on, in a run of so many steps."""
@@ -81,8 +85,9 @@ class Learner:
         return torch.stack(losses).sum(), torch.stack(rights).sum()
 
     def _backward(self, images: Tensor, labels: Tensor, share: float) -> tuple[Tensor, Tensor]:
-        logits = self.model(images)
-        loss = F.cross_entropy(logits, labels, label_smoothing=self._smoothing)
+        with self._precision:
+            logits = self.model(images)
+            loss = F.cross_entropy(logits, labels, label_smoothing=self._smoothing)
         with torch.no_grad():
             plain = F.cross_entropy(logits, labels) if self._smoothing else loss.detach()
             right = (logits.argmax(1) == _most(labels)).sum()

@@ -23,7 +23,7 @@ from cnnstudio.training.memory import (
     keeping_freed_memory,
 )
 from cnnstudio.training.preflight import Prepared, TrainingError, check_threads, needed_memory
-from cnnstudio.training.recipe import MOST_PARTS, Recipe
+from cnnstudio.training.recipe import MOST_PARTS, PRECISIONS, Recipe
 from cnnstudio.training.settings import own_settings
 from cnnstudio.words import count, duration, plural, storage
 
@@ -43,6 +43,9 @@ _SHARE = 0.85
 
 _SLOWER = 0.8
 """Sizes beyond one that is so much slower than the best are not tried."""
+
+_WORTHWHILE = 1.15
+"""In so many times the speed another precision is worth a word."""
 
 _ALIKE = 0.97
 """Of two sizes that are about as fast, the smaller one is the fastest: it makes more steps of an epoch."""
@@ -78,6 +81,10 @@ class Measurement:
     """The largest batch that fits, reckoned from the measured ones."""
     accumulate: int
     """In so many parts the recipe's batches fit; as the recipe says where they do already."""
+    other_precision: str
+    """The one that the recipe does not have."""
+    gain: float | None
+    """Its speed in times the recipe's, with the recipe's batches; None where these do not fit."""
 
     @property
     def seconds(self) -> float | None:
@@ -103,7 +110,14 @@ class Measurement:
                 f"An epoch takes about {duration(self.seconds_per_epoch)}{epochs}. "
                 f"Memory: {storage(self.memory)}{free}."
             )
+        if self.quicker_precision:
+            words += f" In {self.other_precision} it would be {self.gain:.1f} × as fast."
         return f"{words} The largest batch that fits is about {count(self.largest)}."
+
+    @property
+    def quicker_precision(self) -> str | None:
+        """The other precision, where it is worth it."""
+        return self.other_precision if self.gain is not None and self.gain >= _WORTHWHILE else None
 
     @property
     def in_short(self) -> str:
@@ -160,7 +174,20 @@ def measure(
         if not found:
             raise TrainingError(_TOO_LITTLE.format(device=prepared.device))
         checking = _seconds_to_validate(prepared, cancelled)
-    return _concluded(prepared, tuple(found), part, free, too_large, checking)
+        other, gain = _other_precision(prepared, part, found, cancelled)
+    return _concluded(prepared, tuple(found), part, free, too_large, checking, other, gain)
+
+
+def _other_precision(
+    prepared: Prepared, part: int, found: list[Measured], cancelled: CancelFunction
+) -> tuple[str, float | None]:
+    """The precision that the recipe does not have, and its speed in times the recipe's."""
+    recipe = prepared.recipe
+    other = next(precision for precision in PRECISIONS if precision != recipe.precision)
+    own = _of_size(found, part)
+    changed = dataclasses.replace(prepared, recipe=recipe.replace(precision=other))
+    one = _measured(changed, part, cancelled) if own else None
+    return other, one.images_per_second / own.images_per_second if one and own else None
 
 
 def _takes_too_long(found: list[Measured], size: int, deadline: float) -> bool:
@@ -269,13 +296,15 @@ def _concluded(
     free: int | None,
     too_large: int | None,
     checking: float,
+    other_precision: str,
+    gain: float | None,
 ) -> Measurement:
     recipe = prepared.recipe
     analysis = analyse(prepared.network)
     base, slope = _memory_line(found, analysis, recipe)
     done = found[-1].size
     largest = done if too_large else min(_largest(base, slope, free, done), len(prepared.train_rows))
-    own = next((one for one in found if one.size == part), None)
+    own = _of_size(found, part)
     seconds = None
     if own is not None:
         seconds = len(prepared.train_rows) / own.images_per_second + checking
@@ -284,7 +313,14 @@ def _concluded(
     fastest = next(
         one.size for one in found if one.images_per_second >= _ALIKE * _best(found).images_per_second
     )
-    return Measurement(found, part, seconds, recipe.epochs, memory, free, fastest, largest, accumulate)
+    return Measurement(
+        *(found, part, seconds, recipe.epochs, memory, free, fastest, largest, accumulate),
+        *(other_precision, gain),
+    )
+
+
+def _of_size(found: Iterable[Measured], size: int) -> Measured | None:
+    return next((one for one in found if one.size == size), None)
 
 
 def _best(found: Iterable[Measured]) -> Measured:

@@ -15,9 +15,10 @@ import torch
 # Of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
-_LARGEST_KEPT = 64 * 2**20
+_LARGEST_KEPT = 512 * 2**20
 """Larger blocks, such as whole data sets, still go back to the system as soon as they are free."""
-_MOST_KEPT = 512 * 2**20
+_MOST_KEPT = 2**31 - 1
+"""The most that mallopt takes: a step of a large batch frees more than a gigabyte and needs it again."""
 
 
 def free_memory(device: torch.device) -> int | None:

@@ -32,6 +32,7 @@ UNNAMED = "custom"
 """The name of a recipe that was changed and not kept."""
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "muon")
+PRECISIONS = ("float32", "bfloat16")
 SCHEDULES = ("constant", "step", "cosine", "one_cycle", "linear")
 _SLOTS: Mapping[str, int] = MappingProxyType({"adam": 2, "adamw": 2, "rmsprop": 2, "muon": 1})
 _WITH_MOMENTUM = ("sgd", "rmsprop", "muon")
@@ -46,7 +47,7 @@ FIELD_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "Schedule": ("schedule", "warm_up", "warm_up_start", "final_rate", "step_epochs", "step_factor"),
         "Steps": (
             *("momentum", "weight_decay", "clip_norm", "label_smoothing", "norm_bias_rate"),
-            *("average_decay", "lookahead", "accumulate"),
+            *("average_decay", "lookahead", "accumulate", "precision"),
         ),
         "Pictures": (
             *("flip", "shift", "shift_border", "crop", "cutout"),
@@ -92,6 +93,12 @@ class Recipe:
         maximum=MOST_PARTS,
         label="Parts of a batch",
         help="computed one after the other for the same step: more parts take less memory",
+    )
+    precision: str = choice(
+        "float32",
+        PRECISIONS,
+        help="bfloat16 computes each step in half the digits, which newer processors and graphics cards do "
+        "faster; the weights themselves keep theirs",
     )
     validation_share: float = number(
         0.0, minimum=0.0, maximum=0.5, help="of the training pictures; 0: the test set serves as validation"

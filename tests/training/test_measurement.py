@@ -93,6 +93,25 @@ def test_sizes_beyond_a_much_slower_one_are_not_tried(monkeypatch: pytest.Monkey
     assert [one.size for one in measure(prepared(), threads=1).sizes] == [16, 32, 48]
 
 
+@pytest.mark.parametrize(("own", "other"), [("float32", "bfloat16"), ("bfloat16", "float32")])
+def test_the_other_precision_is_told_where_it_is_clearly_faster(
+    monkeypatch: pytest.MonkeyPatch, own: str, other: str
+) -> None:
+    rates = {own: 1000.0, other: 1800.0}
+
+    def measured(prepared: Prepared, size: int, cancelled: object) -> Measured:
+        return Measured(size, rates[prepared.recipe.precision], 50_000_000)
+
+    monkeypatch.setattr(measurement, "_measured", measured)
+    found = measure(prepared(RECIPE.replace(precision=own)), threads=1)
+    assert found.quicker_precision == other
+    assert f"In {other} it would be 1.8 × as fast." in found.sentence
+    rates[other] = 1100.0
+    found = measure(prepared(RECIPE.replace(precision=own)), threads=1)
+    assert (found.quicker_precision, found.gain) == (None, pytest.approx(1.1))
+    assert other not in found.sentence
+
+
 def test_the_largest_that_fits_is_reckoned_along_the_measured_line(monkeypatch: pytest.MonkeyPatch) -> None:
     table(monkeypatch, dict.fromkeys((16, 32, 48, 64), 1000.0), per_picture=10_000_000)
     monkeypatch.setattr(measurement, "free_memory", lambda device: 1_000_000_000)

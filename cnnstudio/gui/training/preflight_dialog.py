@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QGridLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QGridLayout, QWidget
 
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.data.progress import CancelFunction
@@ -66,7 +66,11 @@ class PreflightDialog(TrialDialog):
         self.setObjectName("preflightDialog")
         self._words = Label("", wrap=True)
         self._words.setObjectName("preflightWords")
-        self._fields: dict[str, int] = {}
+        self._fields: dict[str, Any] = {}
+        self._quicker: str | None = None
+        self.precision = QCheckBox()
+        self.precision.setObjectName("usePrecision")
+        self.precision.toggled.connect(self._show_use)
         self._cells: list[QWidget] = []
         self.use.setObjectName("useBatch")
         self.use.clicked.connect(self._on_use)
@@ -90,6 +94,7 @@ class PreflightDialog(TrialDialog):
             self._grid.setRowMinimumHeight(row, 18)
         self.content.addWidget(self._words)
         self.content.addWidget(panel, 1)
+        self.content.addWidget(self.precision, 0, Qt.AlignmentFlag.AlignLeft)
 
     def attempt(
         self,
@@ -128,27 +133,40 @@ class PreflightDialog(TrialDialog):
 
     def _offer(self, result: Measurement) -> None:
         """What one click does: parts that fit, else the batch size that is fastest."""
-        recipe = self.project.recipe
         if not result.fits:
             self._fields = {"accumulate": result.accumulate}
             self.use.setText(f"Compute each batch in {result.accumulate} parts")
         else:
             self._fields = {"batch_size": result.fastest, "accumulate": 1}
             self.use.setText(f"Use batches of {count(result.fastest)}")
+        self._quicker = result.quicker_precision
+        if self._quicker:
+            self.precision.setText(f"… computed in {self._quicker}, {result.gain:.1f} × as fast")
+        self.precision.setVisible(self._quicker is not None)
+        self.precision.setChecked(False)
         self.use.setVisible(True)
-        self.use.setEnabled(recipe.replace(**self._fields) != recipe)
+        self._show_use()
         self.use.setFocus()
+
+    def _chosen(self) -> Recipe:
+        """The recipe with what is offered and ticked."""
+        quicker = {"precision": self._quicker} if self._quicker and self.precision.isChecked() else {}
+        return self.project.recipe.replace(**self._fields, **quicker)
+
+    def _show_use(self) -> None:
+        self.use.setEnabled(self._chosen() != self.project.recipe)
 
     def show_nothing(self) -> None:
         self._words.setText("")
         self.use.setVisible(False)
+        self.precision.setVisible(False)
         for cell in self._cells:
             self._grid.removeWidget(cell)
             cell.deleteLater()
         self._cells.clear()
 
     def _on_use(self) -> None:
-        self.project.set_recipe(self.project.recipe.replace(**self._fields, name=UNNAMED))
+        self.project.set_recipe(self._chosen().replace(name=UNNAMED))
         self.accept()
 
 

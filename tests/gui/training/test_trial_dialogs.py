@@ -197,7 +197,7 @@ def test_the_preflight_measures_and_offers_the_fastest_batch(
     assert len(measured) == 1
 
 
-def result(*, fits: bool) -> SimpleNamespace:
+def result(*, fits: bool, quicker: str | None = None) -> SimpleNamespace:
     sizes = [
         SimpleNamespace(size=size, images_per_second=10.0 * size, memory=size * 10**6) for size in (16, 32)
     ]
@@ -210,6 +210,8 @@ def result(*, fits: bool) -> SimpleNamespace:
         fits=fits,
         fastest=32,
         accumulate=8,
+        quicker_precision=quicker,
+        gain=1.84,
     )
 
 
@@ -226,6 +228,24 @@ def test_one_click_takes_the_fastest_batch_or_the_parts_that_fit(
         dialog.show_result(result(fits=fits))
         Hand(dialog).click_button(button)
         assert project.recipe == LESSON.replace(**fields, name="custom")
+
+
+def test_a_quicker_precision_is_taken_when_it_is_ticked(
+    qtbot: QtBot, project: Project, session: TrainingSession
+) -> None:
+    project.set_recipe(LESSON.replace(batch_size=32))
+    dialog = PreflightDialog(project, session)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    dialog.show_result(result(fits=True))
+    assert not dialog.precision.isVisible()
+    dialog.show_result(result(fits=True, quicker="bfloat16"))
+    assert not dialog.use.isEnabled()
+    hand = Hand(dialog)
+    hand.click(dialog.precision)
+    assert "1.8 × as fast" in dialog.precision.text()
+    hand.click_button("Use batches of 32")
+    assert project.recipe == LESSON.replace(batch_size=32, precision="bfloat16", name="custom")
 
 
 def test_a_second_measurement_replaces_the_first(
