@@ -3,8 +3,8 @@
     python benchmarks/time_to_accuracy.py [--data cifar10 or FOLDER] [--goals lesson-32:studio:script]
                                           [--seeds 0] [--epochs 10] [--threads N] [--json FILE]
 
-A goal is TEMPLATE:RECIPE:ACCURACY, and :EPOCHS where they are not the recipe's. The accuracy `script` is the best
-that the script reached with that seed.
+A goal is TEMPLATE:RECIPE:ACCURACY, and :EPOCHS where they are not the recipe's. The accuracy `script` is the
+best that the script reached with that seed.
 
 The script is the lesson's in plain torch: Adam, batches of 32, `--epochs` epochs, all pictures in memory. For
 each seed it runs first, then the goals, each to its end and by all training pictures. After each epoch all of
