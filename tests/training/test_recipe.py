@@ -11,7 +11,6 @@ from cnnstudio.data.augmentation import UNCHANGED, Augmentation
 from cnnstudio.design.templates import templates
 from cnnstudio.layers.params import parameters
 from cnnstudio.training.recipe import (
-    FAST_GPU,
     FIELD_GROUPS,
     LESSON,
     RECIPES,
@@ -62,7 +61,7 @@ def test_every_field_but_the_name_has_range_and_help() -> None:
     assert described | {"name"} == set(LESSON.__dataclass_fields__)
 
 
-@pytest.mark.parametrize("recipe", [LESSON, STUDIO, FAST_GPU, Recipe("mine", epochs=3, shift=4)])
+@pytest.mark.parametrize("recipe", [*RECIPES.values(), Recipe("mine", epochs=3, shift=4)])
 def test_a_recipe_comes_back_from_its_file_as_it_was(recipe: Recipe, tmp_path: Path) -> None:
     path = tmp_path / "recipe.json"
     path.write_text(json.dumps(recipe.to_json()))

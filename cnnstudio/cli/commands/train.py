@@ -43,7 +43,7 @@ class Train(Command):
         parser.add_argument(
             "--recipe",
             metavar="NAME or FILE",
-            help="studio (the default), lesson, fast-gpu, one of your own or a file",
+            help="studio (the default), lesson, fast-cpu, fast-gpu, one of your own or a file",
         )
         _add_recipe_options(parser)
         add_trial_options(parser)
