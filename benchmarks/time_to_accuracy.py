@@ -70,7 +70,7 @@ GOALS = [
     Goal("lesson-32", "studio", None, epochs=3),
     Goal("airbench-small", "fast-cpu", 0.85),
 ]
-"""A quarter of the script's time to its best is the aim of the first two, all of its time that of the last."""
+"""The first two are to take a quarter of the script's time to its best, the last at most all its time."""
 
 
 def script_curve(data: Dataset, epochs: int, seed: int) -> Curve:
