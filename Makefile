@@ -8,7 +8,7 @@ WITH := -c packaging/constraints.txt
 PINS := pyproject.toml packaging/constraints.txt
 TESTS ?=
 DATA ?= shapes
-LONG := benchmarks/accuracy.py
+LONG := benchmarks/accuracy.py benchmarks/time_to_accuracy.py
 
 # The first Python that is new enough, so that an old python3 beside a newer one is no obstacle.
 ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -38,9 +38,9 @@ check: lint types walls test
 benchmark: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/everything.py --json benchmarks.json
 
-# What the recipes reach: DATA is a data set or a folder of pictures.
+# What the recipes reach, and how soon: DATA is a data set or a folder of pictures.
 campaign: $(VENV)/test.stamp
-	$(BIN)/python $(LONG) --data $(DATA)
+	for script in $(LONG); do echo "== $$script"; $(BIN)/python $$script --data "$(DATA)" || exit; done
 
 # Runs that are killed in training and inside saving, and go on to the same bits.
 kills: $(VENV)/test.stamp

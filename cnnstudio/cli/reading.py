@@ -66,7 +66,7 @@ def add_recipe_option(parser: Parser) -> None:
     parser.add_argument(
         "--recipe",
         metavar="NAME or FILE",
-        help="studio (the default), lesson, fast-gpu, one of your own or a file",
+        help="studio (the default), lesson, fast-cpu, fast-gpu, one of your own or a file",
     )
 
 

@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from cnnstudio.cli.command import DONE, FAILED, STOPPED
+from cnnstudio.cli.command import DONE, FAILED, STOPPED, UsageError
 from cnnstudio.cli.output import print_json
 from cnnstudio.files import exists
-from cnnstudio.runs.repeats import Repeated, train_each
+from cnnstudio.layers.errors import UserError
+from cnnstudio.runs.repeats import Repeated, seeded, train_each
 from cnnstudio.runs.run import RUN_FILE
 from cnnstudio.training.events import Finished
 from cnnstudio.training.recipe import Recipe
 
 _STATUS = {"completed": DONE, "stopped": STOPPED, "failed": FAILED}
+
+
+def seeds_option(recipe: Recipe, seeds: int) -> list[Recipe]:
+    """The recipe with each of `--seeds`. Raises UsageError for a number that makes no sense."""
+    try:
+        return seeded(recipe, seeds)
+    except UserError as error:
+        raise UsageError(f"--seeds: {error}") from None
 
 
 def train_seeds(
@@ -45,13 +54,13 @@ def train_seeds(
 def _tell(repeated: Repeated, as_json: bool) -> None:
     accuracy, loss = repeated.accuracy, repeated.loss
     if as_json:
-        tested = accuracy is not None and loss is not None
+        test = {"accuracy": accuracy.to_json(), "loss": loss.to_json()} if accuracy and loss else None
         print_json(
             {
                 "event": "Repeated",
                 "seeds": [seed for seed, _ in repeated.completed],
                 "runs": [end.run for _, end in repeated.completed],
-                "test": {"accuracy": accuracy.to_json(), "loss": loss.to_json()} if tested else None,
+                "test": test,
             }
         )
     elif accuracy is not None:

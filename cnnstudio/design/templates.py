@@ -32,6 +32,8 @@ class Template:
     """How long that training takes."""
     measured: str = ""
     """One sentence: the data, recipe and machine of these figures, or who published them."""
+    recipe: str | None = None
+    """The name of the recipe that was made for it, where there is one."""
 
     @cached_property
     def network(self) -> Network:

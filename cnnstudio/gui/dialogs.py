@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 
+from cnnstudio.training.recipe import RECIPES
+
 if TYPE_CHECKING:
+    from cnnstudio.design.templates import Template
     from cnnstudio.gui.main_window import MainWindow
 
 
@@ -16,9 +19,14 @@ def show_templates(window: MainWindow) -> None:
     """The gallery of designs to start from."""
     from cnnstudio.gui.templates.dialog import TemplateDialog
 
-    dialog = TemplateDialog(window)
+    dialog = TemplateDialog(window, recipe=window.project.recipe.name)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    dialog.chosen.connect(lambda template: window.documents.open_template(template.network))
+
+    def begin(template: Template) -> None:
+        if window.documents.open_template(template.network) and dialog.recipe is not None:
+            window.project.set_recipe(RECIPES[dialog.recipe])
+
+    dialog.chosen.connect(begin)
     dialog.open()
 
 

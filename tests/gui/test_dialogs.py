@@ -9,7 +9,7 @@ import pytest
 import shiboken6
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QComboBox, QMessageBox, QPlainTextEdit
+from PySide6.QtWidgets import QCheckBox, QComboBox, QMessageBox, QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.design import edits
@@ -24,6 +24,7 @@ from cnnstudio.gui.main_window import MainWindow
 from cnnstudio.gui.settings import Settings
 from cnnstudio.gui.templates.cards import Cards
 from cnnstudio.gui.templates.dialog import TemplateDialog
+from cnnstudio.training.recipe import RECIPES
 from tests.gui.hand import Hand
 
 CTRL_SHIFT = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
@@ -54,6 +55,25 @@ def test_a_design_is_begun_from_the_gallery(window: MainWindow, qtbot: QtBot) ->
     qtbot.keyClick(cards, Qt.Key.Key_Return)
     assert window.project.network == list(templates().values())[2].network
     assert not window.project.is_modified
+
+
+@pytest.mark.parametrize(("wanted", "recipe"), [(True, "fast-gpu"), (False, "lesson")])
+def test_the_gallery_offers_the_recipe_that_was_made_for_a_template(
+    window: MainWindow, qtbot: QtBot, wanted: bool, recipe: str
+) -> None:
+    window.project.set_recipe(RECIPES["lesson"])
+    trigger(window, "actionNewFromTemplate")
+    dialog = window.findChild(TemplateDialog)
+    cards, offer = dialog.findChild(Cards), dialog.findChild(QCheckBox, "templateRecipe")
+    assert not offer.isVisible()
+    cards.setCurrentRow(list(templates()).index("airbench94"))
+    assert offer.isVisible()
+    assert offer.isChecked()
+    if not wanted:
+        qtbot.keyClick(offer, Qt.Key.Key_Space)
+    qtbot.keyClick(cards, Qt.Key.Key_Return)
+    assert window.project.network == templates()["airbench94"].network
+    assert window.project.recipe == RECIPES[recipe]
 
 
 def test_the_gallery_asks_before_unsaved_work_goes(

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from cnnstudio.data.augmentation import UNCHANGED, Augmentation
+from cnnstudio.design.templates import templates
 from cnnstudio.layers.params import parameters
 from cnnstudio.training.recipe import (
-    FAST_GPU,
     FIELD_GROUPS,
     LESSON,
     RECIPES,
@@ -61,7 +61,7 @@ def test_every_field_but_the_name_has_range_and_help() -> None:
     assert described | {"name"} == set(LESSON.__dataclass_fields__)
 
 
-@pytest.mark.parametrize("recipe", [LESSON, STUDIO, FAST_GPU, Recipe("mine", epochs=3, shift=4)])
+@pytest.mark.parametrize("recipe", [*RECIPES.values(), Recipe("mine", epochs=3, shift=4)])
 def test_a_recipe_comes_back_from_its_file_as_it_was(recipe: Recipe, tmp_path: Path) -> None:
     path = tmp_path / "recipe.json"
     path.write_text(json.dumps(recipe.to_json()))
@@ -89,6 +89,12 @@ def test_fields_without_effect_are_known() -> None:
 
 def test_an_average_takes_a_number_for_each_weight() -> None:
     assert LESSON.replace(average_decay=0.99).optimizer_slots == LESSON.optimizer_slots + 1
+
+
+def test_recipes_that_were_made_for_a_template_exist() -> None:
+    made = {each.recipe for each in templates().values()} - {None}
+    assert made
+    assert made <= set(RECIPES)
 
 
 def test_a_recipe_is_found_by_name() -> None:

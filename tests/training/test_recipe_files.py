@@ -45,7 +45,7 @@ def test_a_name_that_cannot_be_is_refused(name: str) -> None:
     assert not recipes_folder().exists()
 
 
-@pytest.mark.parametrize("name", ["studio", "lesson", "fast-gpu", "custom"])
+@pytest.mark.parametrize("name", ["studio", "lesson", "fast-cpu", "fast-gpu", "custom"])
 def test_a_name_of_the_program_is_refused(name: str) -> None:
     with pytest.raises(RecipeError, match="choose another name"):
         save_recipe(MINE, name)

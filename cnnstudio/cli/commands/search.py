@@ -130,7 +130,7 @@ def _begin(
     options: argparse.Namespace, network: Network, control: Control, stack: ExitStack
 ) -> tuple[Study, Workshop]:
     """The search, new or as it stands, held against other programs; and what it learns from."""
-    from cnnstudio.cli.repeated import check_seeds
+    from cnnstudio.cli.repeated import seeds_option
     from cnnstudio.runs.run import new_folder
     from cnnstudio.runs.search.study import Study, holding, require_empty, searched, searches_folder
     from cnnstudio.runs.search.workshop import Workshop
@@ -140,7 +140,7 @@ def _begin(
     recipe = before.recipe if before else _recipe(options)
     plan = _plan(options, network, recipe, before)
     if options.seeds is not None:
-        check_seeds(recipe.replace(seed=recipe.seed + 1), options.seeds)
+        seeds_option(recipe.replace(seed=recipe.seed + 1), options.seeds)
     folder = options.run or new_folder(network.name, searches_folder())
     if before is None:
         require_empty(folder)

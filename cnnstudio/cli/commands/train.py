@@ -160,12 +160,10 @@ def _interval(text: str | None) -> Interval:
 
 
 def _train(options: argparse.Namespace, ranks: Ranks) -> int:
-    from cnnstudio.cli.repeated import train_seeds
+    from cnnstudio.cli.repeated import seeds_option, train_seeds
     from cnnstudio.cli.training_output import printer
     from cnnstudio.data.progress import Cancelled
-    from cnnstudio.layers.errors import UserError
     from cnnstudio.runs.recorder import start_run
-    from cnnstudio.runs.repeats import seeded
     from cnnstudio.runs.run import launched_run
     from cnnstudio.runs.signals import stopping_on_signals
     from cnnstudio.training.control import Control
@@ -216,10 +214,7 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
         )
 
     if options.seeds is not None:
-        try:
-            recipes = seeded(recipe, options.seeds)
-        except UserError as error:
-            raise UsageError(f"--seeds: {error}") from None
+        recipes = seeds_option(recipe, options.seeds)
         return train_seeds(recipes, options.run, train, options.resume, options.json)
     finished = train(recipe, options.run, options.resume)
     return {"completed": DONE, "stopped": STOPPED, "failed": FAILED}[finished.outcome]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QPixmap, QShowEvent
 from PySide6.QtWidgets import (
+    QCheckBox,
     QDialog,
     QGridLayout,
     QHBoxLayout,
@@ -40,9 +41,10 @@ class TemplateDialog(QDialog):
     """A card for each template; the chosen one is told in full beside them."""
 
     chosen = Signal(object)
-    """The Template to start from."""
+    """The Template to start from; `recipe` then tells what to train it with."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, recipe: str = "") -> None:
+        """`recipe` is the name of the present one."""
         super().__init__(parent)
         self.setObjectName("templateDialog")
         self.setWindowTitle("New from template")
@@ -54,6 +56,8 @@ class TemplateDialog(QDialog):
         self._description = Label("", "help", "secondary", wrap=True)
         self._measured = Label("", "help", "secondary", wrap=True)
         self._values = {name: Label("", "help") for name, _ in _FACTS}
+        self._present_recipe = recipe
+        self._with_recipe = QCheckBox()
         self._use = QPushButton("Use this template")
         # Reading, analysing and drawing all of them takes longer than a frame: one card a turn of the loop.
         self._filling = QTimer(self)
@@ -68,6 +72,9 @@ class TemplateDialog(QDialog):
     def _compose(self) -> None:
         self._title.setObjectName("templateTitle")
         self._measured.setObjectName("templateMeasured")
+        self._with_recipe.setObjectName("templateRecipe")
+        self._with_recipe.setToolTip("The recipe that was made for it; others need more epochs or time")
+        self._with_recipe.setChecked(True)
         self._picture.setFixedSize(_LARGE)
         side = Panel("templateDetails")
         side.setFixedWidth(_LARGE.width() + 34)
@@ -78,6 +85,7 @@ class TemplateDialog(QDialog):
             column.addWidget(widget)
         column.addLayout(self._facts_grid())
         column.addWidget(self._measured)
+        column.addWidget(self._with_recipe)
         column.addStretch(1)
         self._use.setObjectName("useTemplate")
         self._use.setProperty("role", "primary")
@@ -161,10 +169,18 @@ class TemplateDialog(QDialog):
             label.setText(getattr(told, value))
         self._measured.setText(template.measured)
         self._measured.setVisible(bool(template.measured))
+        self._with_recipe.setText(f"Train it with the recipe {template.recipe}")
+        self._with_recipe.setVisible(template.recipe not in (None, self._present_recipe))
         self._picture.setPixmap(self._drawn(template.name, _LARGE, labels=True))
         self._picture.setAccessibleName(f"Drawing of {template.title}")
 
     # What the user does
+
+    @property
+    def recipe(self) -> str | None:
+        """The name of the recipe to train the current template with; None for the present one."""
+        wanted = not self._with_recipe.isHidden() and self._with_recipe.isChecked()
+        return templates()[self._cards.current_name].recipe if wanted else None
 
     def _on_chosen(self, name: object) -> None:
         template: Template = templates()[str(name)]

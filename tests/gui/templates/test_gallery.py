@@ -76,6 +76,13 @@ def test_the_gallery_is_used_by_keys(dialog: TemplateDialog, cards: Cards, qtbot
     assert not dialog.isVisible()
 
 
+def test_the_recipe_in_use_is_not_offered(qtbot: QtBot) -> None:
+    dialog = TemplateDialog(recipe="fast-gpu")
+    qtbot.addWidget(dialog)
+    dialog.findChild(Cards).setCurrentRow(list(templates()).index("airbench94"))
+    assert dialog.recipe is None
+
+
 def test_the_button_chooses_once(dialog: TemplateDialog, cards: Cards, qtbot: QtBot) -> None:
     chosen: list[object] = []
     dialog.chosen.connect(chosen.append)
