@@ -6,7 +6,7 @@ import dataclasses
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -56,7 +56,9 @@ class Drafts:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._files.close()
+        # On a full disk they cannot even be closed without a word.
+        with suppress(OSError):
+            self._files.close()
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
