@@ -288,7 +288,7 @@ def test_several_seeds_train_one_after_the_other_and_give_mean_and_deviation(
 
 def test_a_stop_ends_all_seeds(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(QInputDialog, "getInt", lambda *arguments: (4, True))
-    studio.project.set_recipe(Recipe("quick", epochs=1, batch_size=4))
+    studio.project.set_recipe(Recipe("quick", epochs=60, batch_size=4))
 
     def stop_in_the_second(_: object) -> None:
         if studio.session.repeat == (2, 4):
