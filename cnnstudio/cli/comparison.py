@@ -21,7 +21,7 @@ class Comparison:
 
     def __init__(self, first: Run, second: Run) -> None:
         self.runs = (first, second)
-        self._repeats = [repeats(run) for run in self.runs]
+        self._repeats = (repeats(first), repeats(second))
         self._judged = judge(*self._repeats, more="--seeds 5")
         self._spreads = self._judged.spreads
 

@@ -37,13 +37,15 @@ def train_seeds(
 def _tell(repeated: Repeated, as_json: bool) -> None:
     accuracy, loss = repeated.accuracy, repeated.loss
     if as_json:
-        tested = accuracy is not None and loss is not None
+        test = None
+        if accuracy is not None and loss is not None:
+            test = {"accuracy": accuracy.to_json(), "loss": loss.to_json()}
         print_json(
             {
                 "event": "Repeated",
                 "seeds": [seed for seed, _ in repeated.completed],
                 "runs": [end.run for _, end in repeated.completed],
-                "test": {"accuracy": accuracy.to_json(), "loss": loss.to_json()} if tested else None,
+                "test": test,
             }
         )
     elif accuracy is not None:
