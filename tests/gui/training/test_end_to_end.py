@@ -263,7 +263,7 @@ def test_a_complete_run_is_made_longer(studio: Studio, monkeypatch: pytest.Monke
 def test_several_seeds_train_one_after_the_other_and_give_mean_and_deviation(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(QInputDialog, "getInt", lambda *arguments: (3, True))
+    monkeypatch.setattr(QInputDialog, "getInt", lambda *arguments: (2, True))
     remarks: list[str] = []
     sentences: list[str] = []
     studio.panel.remark.connect(remarks.append)
@@ -274,12 +274,12 @@ def test_several_seeds_train_one_after_the_other_and_give_mean_and_deviation(
     studio.until(State.IDLE)
 
     runs = list_runs()
-    assert sorted(run.recipe.seed for run in runs) == [7, 8, 9]
+    assert sorted(run.recipe.seed for run in runs) == [7, 8]
     assert all(run.status == "completed" for run in runs)
     accuracies = accuracies_of(runs)
-    assert remarks == [f"Test accuracy over 3 runs: {in_words(accuracies)} (mean ± standard deviation)."]
-    assert studio.panel.sentence.whole == f"Done: 3 seeds · {remarks[0].rstrip('.')}"
-    assert any(sentence.startswith("Seed 2 of 3 · ") for sentence in sentences)
+    assert remarks == [f"Test accuracy over 2 runs: {in_words(accuracies)} (mean ± standard deviation)."]
+    assert studio.panel.sentence.whole == f"Done: 2 seeds · {remarks[0].rstrip('.')}"
+    assert any(sentence.startswith("Seed 2 of 2 · ") for sentence in sentences)
     # The dashboard shows the last one, and nothing of those before it.
     assert len(studio.dashboard.record.history.loss.steps) == 2 * 6
     assert studio.dashboard.record.folder == studio.session.run
@@ -288,7 +288,7 @@ def test_several_seeds_train_one_after_the_other_and_give_mean_and_deviation(
 
 def test_a_stop_ends_all_seeds(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(QInputDialog, "getInt", lambda *arguments: (4, True))
-    studio.project.set_recipe(Recipe("quick", epochs=1, batch_size=4))
+    studio.project.set_recipe(Recipe("quick", epochs=10, batch_size=4))
 
     def stop_in_the_second(_: object) -> None:
         if studio.session.repeat == (2, 4):
