@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QInputDialog, QMainWindow
 from pytestqt.qtbot import QtBot
@@ -22,6 +23,7 @@ from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.layers.dropout import Dropout
 from cnnstudio.runs.run import Run
 from cnnstudio.training.events import Finished, Progress
+from cnnstudio.training.learner import Learner
 from cnnstudio.training.recipe import Recipe
 from tests.gui.training.stage import TINY, picture_folder
 
@@ -234,3 +236,24 @@ def test_a_complete_run_is_made_longer(studio: Studio, monkeypatch: pytest.Monke
     studio.until(State.IDLE)
 
     assert [event.epoch for event in Run.open(studio.session.run).history] == [1, 2, 3]
+
+
+def test_a_device_that_fails_is_one_sentence_and_no_error_of_the_program(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise torch.AcceleratorError("CUDA error: device-side assert triggered\nmore for programmers")
+
+    session, failures = TrainingSession(), list[str]()
+    session.failed.connect(failures.append)
+    monkeypatch.setattr(Learner, "backward", fail)
+    session.start(TINY, str(picture_folder(tmp_path / "data")), Recipe("quick", epochs=2, batch_size=4))
+    qtbot.waitUntil(lambda: session.state is State.IDLE and not session.is_busy, timeout=PATIENCE_MS)
+    assert session.shutdown(10)
+    assert failures == [
+        "The device cpu failed (CUDA error: device-side assert triggered): start the program anew, or train on "
+        "the cpu."
+    ]
+    assert not caplog.records
+    assert session.run is not None
+    assert Run.open(session.run).status == "failed"
