@@ -77,7 +77,7 @@ _FEW_UNITS = 4
 _MOST_DEAD = 0.5
 _MOST_DEAD_VALUES = 0.95
 """Of a flat layer's units. A feature map has thousands of places in the example pictures to show itself, a
-single value one in each: in a network that learns well, half of a Dense layer's units know none of so few pictures."""
+single value one in each: where all goes well, half of a Dense layer's units know none of so few pictures."""
 
 
 class Diagnosis:
