@@ -6,6 +6,7 @@ import argparse
 import shlex
 from collections.abc import Sequence
 
+from cnnstudio.cli.command import UsageError
 from cnnstudio.layers.params import shorten
 
 _RESTARTS = 3
@@ -54,10 +55,16 @@ def add_launch_options(parser: argparse.ArgumentParser) -> None:
 
 
 def launch_script(options: argparse.Namespace, words: Sequence[str]) -> str:
-    """For the command line of those words, which `options` were read from; without these three options."""
+    """For the command line of those words, which `options` were read from; without these three options.
+
+    Raises UsageError for words that no line of a script can hold.
+    """
+    if any("\n" in word for word in words):
+        raise UsageError("--print-launch: names with line breaks cannot be written into a script")
     ours = argparse.ArgumentParser(add_help=False)
     add_launch_options(ours)
-    command = shlex.join(["-m", "cnnstudio", *ours.parse_known_args(words)[1]])
+    # The two dashes keep torchrun from reading our options as short forms of its own, such as --run-path.
+    command = shlex.join(["-m", "--", "cnnstudio", *ours.parse_known_args(words)[1]])
     ranks = options.ranks_per_node
     return _SCRIPT.format(
         nodes=options.nodes,

@@ -68,7 +68,8 @@ class TextPrinter:
 
     def _start(self, event: Started) -> None:
         self._started = event
-        threads = f", {event.threads} threads" if event.device == "cpu" else ""
+        threads = f", {plural(event.threads, 'thread')}" if event.device == "cpu" else ""
+        threads += f" in each of {event.ranks} processes" if event.ranks > 1 else ""
         done = f"Goes on in epoch {event.first_epoch:,} after {plural(event.steps_done, 'step')}\n"
         went_on = done if event.steps_done else ""
         source = "the test set" if event.validation == "test" else "set aside"

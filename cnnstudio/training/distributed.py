@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.distributed_c10d import Store
+from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from cnnstudio.layers.errors import UserError
@@ -157,6 +159,7 @@ def joined(device: str) -> Iterator[Ranks]:
     chosen = _device_of_rank(device)
     try:
         store, number, count = next(rendezvous("env://", timeout=_TO_BEGIN))
+        store = _own_part(store, number, count)
         dist.init_process_group("gloo", store=store, rank=number, world_size=count, timeout=_TO_BEGIN)
         ranks = _Joined(store, chosen)
     except (RuntimeError, ValueError) as error:
@@ -166,6 +169,30 @@ def joined(device: str) -> Iterator[Ranks]:
     finally:
         # One that failed while others wait for it has to go, and not to wait for them.
         dist.destroy_process_group()
+
+
+def _own_part(store: Store, number: int, count: int) -> Store:
+    """A part of the store that only those have written to who start now.
+
+    torchrun leaves in it what was written before it started all ranks anew, so that they would look for each
+    other in the places of those that are gone.
+    """
+    mine = uuid4().hex
+    if number == 0:
+        store.set("start", mine)
+        for other in range(1, count):
+            theirs = store.get(f"{mine}/{other}").decode()
+            store.set(f"{mine}/{other}/{theirs}", "")
+        return PrefixStore(mine, store)
+    end = time.monotonic() + _TO_BEGIN.total_seconds()
+    while time.monotonic() < end:
+        # It may be that of a start before: then nobody answers, until the first rank has told the new one.
+        start = store.get("start").decode()
+        store.set(f"{start}/{number}", mine)
+        with suppress(dist.DistStoreError):
+            store.wait([f"{start}/{number}/{mine}"], timedelta(seconds=0.5))
+            return PrefixStore(start, store)
+    raise RuntimeError("the first one does not answer")
 
 
 def _device_of_rank(device: str) -> torch.device:

@@ -79,9 +79,7 @@ def test_summary_json_has_the_promised_keys(capsys: Output) -> None:
 
 
 @pytest.mark.parametrize(("options", "ground"), [([], "#FFFFFF"), (["--dark"], "#1E2126")])
-def test_summary_draws_the_network(
-    capsys: Output, tmp_path: Path, options: list[str], ground: str
-) -> None:
+def test_summary_draws_the_network(capsys: Output, tmp_path: Path, options: list[str], ground: str) -> None:
     path = tmp_path / "drawing.svg"
     assert main(["summary", "lesson-32", "--drawing", str(path), *options]) == 0
     assert "315,722 parameters" in capsys.readouterr().out

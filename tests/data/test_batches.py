@@ -165,3 +165,42 @@ def test_chosen_rows_are_given_out_like_a_split_of_their_own(shuffle: bool) -> N
     for left, right in zip(chosen.epoch(2), copied.epoch(2), strict=True):
         assert torch.equal(left[0], right[0])
         assert torch.equal(left[1], right[1])
+
+
+EVERYTHING = Augmentation(
+    *("alternating", 1),
+    crop=0.2,
+    cutout=2,
+    brightness=0.1,
+    contrast=0.1,
+    saturation=0.1,
+    mixup=0.4,
+    cutmix=0.5,
+)
+
+
+@pytest.mark.parametrize("augmentation", [MOVED, EVERYTHING, Augmentation(mixup=0.3)])
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("count", [2, 3])
+def test_shares_together_are_the_batches_of_one_process(
+    augmentation: Augmentation, shuffle: bool, count: int
+) -> None:
+    settings = {"augmentation": augmentation, "shuffle": shuffle, "batch_size": 5}
+    split = numbered(17)
+    whole = batches(split, **settings)
+    shares = [batches(split, share=(number, count), **settings) for number in range(count)]
+    for step, ((images, labels), *parts) in enumerate(
+        zip(whole.epoch(1), *(each.epoch(1) for each in shares), strict=True)
+    ):
+        assert whole.size(step) == len(labels) == sum(len(part) for _, part in parts)
+        found = torch.cat([part for part, _ in parts]), torch.cat([part for _, part in parts])
+        # Of a shuffled batch the shares are dealt out in turn.
+        places = torch.arange(len(labels))
+        dealt = torch.cat([places[number::count] for number in range(count)]) if shuffle else places
+        torch.testing.assert_close(found[0], images[dealt])
+        torch.testing.assert_close(found[1], labels[dealt])
+
+
+def test_a_share_of_a_small_batch_may_be_empty() -> None:
+    last = batches(numbered(17), share=(2, 3), augmentation=EVERYTHING, batch_size=5)
+    assert [tuple(images.shape) for images, _ in last.epoch(0)] == [(1, 3, 4, 5)] * 3 + [(0, 3, 4, 5)]

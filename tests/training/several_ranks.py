@@ -28,7 +28,7 @@ from cnnstudio.layers.dense import Dense
 from cnnstudio.layers.flatten import Flatten
 from cnnstudio.training.control import Control
 from cnnstudio.training.distributed import joined
-from cnnstudio.training.events import EpochEnded, Event, Progress
+from cnnstudio.training.events import EpochEnded, Event, Progress, Started
 from cnnstudio.training.model import Model
 from cnnstudio.training.preflight import prepare
 from cnnstudio.training.ranks import Ranks
@@ -72,6 +72,11 @@ def stop_on_the_last_rank(event: Event, control: Control, ranks: Ranks) -> None:
         control.request_stop()
 
 
+def stop_after_the_first_epoch(event: Event, control: Control, ranks: Ranks) -> None:
+    if isinstance(event, Started) and not event.steps_done and ranks.is_first:
+        control.request_stop_after_epoch()
+
+
 def change_and_pause_on_the_first(event: Event, control: Control, ranks: Ranks) -> None:
     if isinstance(event, EpochEnded) and ranks.is_first and event.epoch == 2:
         control.request_change(learning_rate=0.004)
@@ -110,6 +115,7 @@ TRAININGS: dict[str, tuple[Network, Recipe, Act]] = {
     "picture by picture": (normalised(), _SHORT.replace(batch_size=4, accumulate=4), nothing),
     "muon": (NETWORK, _SHORT.replace(optimizer="muon", learning_rate=0.002), nothing),
     "dropout": (tiny(dropout=True), _SHORT, nothing),
+    "interrupted": (tiny(dropout=True), _SHORT, stop_after_the_first_epoch),
     "stopped": (tiny(), _SHORT.replace(epochs=2000), stop_on_the_last_rank),
     "changed": (tiny(), _ADAM, change_and_pause_on_the_first),
     "diverged": (tiny(), _SHORT.replace(learning_rate=100.0, norm_bias_rate=1.0, epochs=50), nothing),
@@ -118,8 +124,8 @@ TRAININGS: dict[str, tuple[Network, Recipe, Act]] = {
 }
 
 
-def learn(name: str, ranks: Ranks) -> Seen:
-    """One of the trainings, on this rank."""
+def learn(name: str, ranks: Ranks, folder: Path | None = None) -> Seen:
+    """One of the trainings, on this rank. The interrupted one goes on from what is in the folder."""
     network, recipe, act = TRAININGS[name]
     seen, control = Seen(), Control()
 
@@ -132,7 +138,16 @@ def learn(name: str, ranks: Ranks) -> Seen:
 
     prepared = prepare(network, colours(COUNT), recipe, "cpu")
     with counting(seen):
-        train_prepared(prepared, control=control, emit=emit, after_epoch=keep, ranks=ranks)
+        for resume in [False, True] if name == "interrupted" else [False]:
+            train_prepared(
+                prepared,
+                control=Control() if resume else control,
+                emit=emit,
+                folder=folder,
+                resume=resume,
+                after_epoch=keep,
+                ranks=ranks,
+            )
     return seen
 
 
@@ -159,7 +174,8 @@ def main(folder: Path) -> None:
     torch.set_num_threads(1)
     with joined("cpu") as ranks:
         for name in TRAININGS:
-            seen = learn(name, ranks)
+            # The first rank alone has what is saved.
+            seen = learn(name, ranks, folder / f"run-{name}" if ranks.is_first else None)
             place = folder / f"{name}-{ranks.number}"
             np.savez(place.with_suffix(".npz"), **seen.weights)
             place.with_suffix(".json").write_text(json.dumps([seen.pictures, seen.events]))

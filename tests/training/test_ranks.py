@@ -63,6 +63,12 @@ def test_all_ranks_have_the_same_weights(ranks: list[Seen]) -> None:
     assert len({each.digest() for each in ranks}) == 1
 
 
+def test_ranks_go_on_to_the_very_weights_of_those_that_were_not_interrupted(folder: Path) -> None:
+    interrupted, whole = read(folder, "interrupted"), read(folder, "dropout")
+    assert [end["outcome"] for end in interrupted[0].of(Finished)] == ["stopped", "completed"]
+    assert [each.digest() for each in interrupted] == [each.digest() for each in whole]
+
+
 @seen_by("moved", "dropout")
 def test_each_rank_reads_its_share_alone(ranks: list[Seen]) -> None:
     pictures = [each.pictures for each in ranks]

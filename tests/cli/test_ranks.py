@@ -1,0 +1,123 @@
+"""`cnnstudio train` under torchrun: one of the processes is killed, and the run lives on or ends in words."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnnstudio.cli.main import main
+from cnnstudio.runs.run import Run
+
+ROOT = Path(__file__).resolve().parents[2]
+PROCESSES = Path("/proc")
+
+pytestmark = pytest.mark.skipif(
+    not (PROCESSES / "self" / "environ").exists(), reason="ranks are found by what Linux tells of processes"
+)
+
+PATIENCE = 120.0
+
+
+@pytest.fixture
+def command(design: Path, pictures: Path) -> list[str]:
+    """A training of 40 pictures in batches of 16, saved after every other step."""
+    recipe = ["--recipe", "studio", "--batch-size", "16", "--learning-rate", "0.02", "--shift", "1"]
+    saving = ["--device", "cpu", "--checkpoint-every", "2", "--json"]
+    return ["train", str(design), "--data", str(pictures), *recipe, *saving]
+
+
+@contextmanager
+def started(command: list[str], restarts: int, home: Path) -> Iterator[subprocess.Popen[str]]:
+    """Two ranks under torchrun; in the end nothing is left of them."""
+    # The two dashes keep torchrun from reading our options as short forms of its own.
+    launcher = ["--standalone", "--nproc-per-node", "2", "--max-restarts", str(restarts), "-m", "--"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "torch.distributed.run", *launcher, "cnnstudio", *command],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CNNSTUDIO_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def rank_of(parent: int, rank: int) -> int:
+    """The process that is this rank."""
+    children = (PROCESSES / f"{parent}" / "task" / f"{parent}" / "children").read_text().split()
+    (found,) = (
+        int(child)
+        for child in children
+        if f"RANK={rank}".encode() in (PROCESSES / child / "environ").read_bytes().split(b"\0")
+    )
+    return found
+
+
+def kill_in_the_middle(process: subprocess.Popen[str], rank: int) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if '"EpochEnded"' in line:
+            break
+    os.kill(rank_of(process.pid, rank), signal.SIGKILL)
+
+
+def sentences(errors: str) -> list[str]:
+    return [line for line in errors.splitlines() if line.startswith("cnnstudio: ")]
+
+
+def test_a_killed_rank_ends_all_with_one_sentence(command: list[str], tmp_path: Path) -> None:
+    place = ["--run", str(tmp_path / "run")]
+    with started([*command, "--epochs", "10000", *place], 0, tmp_path / "home") as process:
+        kill_in_the_middle(process, 1)
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    (sentence,) = sentences(errors)
+    assert "Another process of this training is gone" in sentence
+    assert "[rank" not in errors, "that is how torch begins the lines of a traceback"
+    # The first rank alone printed and wrote.
+    assert output.count('"Finished"') == 1
+    run = Run.open(tmp_path / "run")
+    assert run.status == "failed"
+    assert run.about["ranks"] == 2
+    assert not (tmp_path / "home" / "runs").exists()
+
+
+def test_a_run_of_which_a_rank_was_killed_goes_on_to_the_same_end(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command += ["--epochs", "12"]
+    with started(command, 1, tmp_path / "home") as process:
+        kill_in_the_middle(process, 0)
+        output, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, errors
+    assert output.count('"Started"') == 1, "the other start was read before the kill"
+    monkeypatch.setenv("CNNSTUDIO_HOME", str(tmp_path / "home"))
+    assert main([*command, "--run", str(tmp_path / "alone")]) == 0
+    # It was given no folder, and went on in the one that it had taken.
+    (folder,) = (tmp_path / "home" / "runs").iterdir()
+    together, alone = Run.open(folder), Run.open(tmp_path / "alone")
+    assert together.status == "completed"
+    assert len(together.history) == len(alone.history) == 12
+    expected = alone.model("last").state_dict()
+    for key, value in together.model("last").state_dict().items():
+        np.testing.assert_allclose(value, expected[key], rtol=1e-3, atol=1e-4, err_msg=key)
+
+
+def test_wrong_input_is_said_once(command: list[str], tmp_path: Path) -> None:
+    with started([*command, "--epochs", "0"], 0, tmp_path / "home") as process:
+        _, errors = process.communicate(timeout=PATIENCE)
+    (sentence,) = sentences(errors)
+    assert "--epochs" in sentence
+    assert not (tmp_path / "home" / "runs").exists()
