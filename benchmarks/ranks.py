@@ -1,6 +1,6 @@
 """What two ranks under torchrun bring on one machine, against one process with two threads and with one.
 
-    python benchmarks/ranks.py [--templates lesson-32 resnet-9] [--batch-size 128] [--rounds 3] [--json FILE]
+    python benchmarks/ranks.py [--templates lesson-32 resnet-20] [--batch-size 128] [--rounds 3] [--json FILE]
 
 Images per second within an epoch of noise, after one to warm up, each in fresh processes and all in turn. The
 ranks talk over gloo and have a thread each; the batch is that of both together. Efficiency is how much of the
@@ -86,7 +86,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--templates", nargs="+", default=["lesson-32", "resnet-9"])
+    parser.add_argument("--templates", nargs="+", default=["lesson-32", "resnet-20"])
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--steps", type=int, default=20, help="of an epoch")
     parser.add_argument("--rounds", type=int, default=3)

@@ -104,7 +104,8 @@ class _Normalised(torch.autograd.Function):
         shape = (1, -1, *(1,) * (input.ndim - 2))
         moved = moved - ((plain_of_all - slope * mean) * factor).view(shape)
         moved = moved.addcmul_(input, (-slope * factor).view(shape)).to(input.dtype)
-        return moved, products if weight is not None else None, plain, None, None, None, None, None
+        of_weights = (None, None) if weight is None else (products, plain)
+        return moved, *of_weights, None, None, None, None, None
 
 
 def share_normalization(model: nn.Module, ranks: Ranks) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from cnnstudio.cli.main import main
-from cnnstudio.runs.run import Run
+from cnnstudio.runs.run import Run, launched_run
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSES = Path("/proc")
@@ -121,3 +122,29 @@ def test_wrong_input_is_said_once(command: list[str], tmp_path: Path) -> None:
     (sentence,) = sentences(errors)
     assert "--epochs" in sentence
     assert not (tmp_path / "home" / "runs").exists()
+
+
+@pytest.mark.parametrize("trial", ["--preflight", "--find-learning-rate", "--batch-size=auto"])
+@pytest.mark.parametrize("rank", [0, 1])
+def test_what_one_process_tries_out_is_refused_and_the_first_rank_says_so(
+    design: Path, trial: str, rank: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", str(rank))
+    assert main(["train", str(design), trial]) == 2
+    assert ("without torchrun" in capsys.readouterr().err) is (rank == 0)
+
+
+def test_a_run_goes_on_where_its_launch_began_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CNNSTUDIO_HOME", str(tmp_path))
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "mine")
+    for name, launch, seed in (("first", "mine", 1), ("second", "other", 0), ("third", "mine", 0)):
+        about = {"name": name, "status": "failed", "created": "2026-11-23T00:00:00+00:00", "seed": seed}
+        data = {"data": {"source": "shapes", "title": "Shapes"}, "launch": launch}
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        content = {"format": "cnnstudio.run", "version": 1, **about, **data}
+        (tmp_path / "runs" / name / "run.json").write_text(json.dumps(content))
+    assert launched_run(None, 0) == tmp_path / "runs" / "third"
+    assert launched_run(None, 2) is None
+    assert launched_run(tmp_path / "runs" / "second", 0) == tmp_path / "runs" / "second"
+    assert launched_run(tmp_path / "runs" / "fourth", 0) is None

@@ -82,7 +82,7 @@ def change_and_pause_on_the_first(event: Event, control: Control, ranks: Ranks) 
         control.request_change(learning_rate=0.004)
         control.request_more_epochs(1)
         control.request_pause()
-        threading.Timer(0.2, control.request_resume).start()
+        threading.Timer(0.2, control.request_stop_after_epoch).start()
 
 
 def lose_memory_on_the_last_rank(event: Event, control: Control, ranks: Ranks) -> None:
@@ -117,7 +117,7 @@ TRAININGS: dict[str, tuple[Network, Recipe, Act]] = {
     "dropout": (tiny(dropout=True), _SHORT, nothing),
     "interrupted": (tiny(dropout=True), _SHORT, stop_after_the_first_epoch),
     "stopped": (tiny(), _SHORT.replace(epochs=2000), stop_on_the_last_rank),
-    "changed": (tiny(), _ADAM, change_and_pause_on_the_first),
+    "changed": (tiny(), _ADAM.replace(epochs=2000), change_and_pause_on_the_first),
     "diverged": (tiny(), _SHORT.replace(learning_rate=100.0, norm_bias_rate=1.0, epochs=50), nothing),
     # Last, because the ranks cannot go on together afterwards.
     "memory": (tiny(), _SHORT, lose_memory_on_the_last_rank),

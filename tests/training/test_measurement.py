@@ -44,11 +44,13 @@ def run_out(monkeypatch: pytest.MonkeyPatch, beyond: int) -> list[int]:
     tried: list[int] = []
     backward = Learner.backward
 
-    def limited(self: Learner, images: torch.Tensor, labels: torch.Tensor) -> object:
+    def limited(
+        self: Learner, images: torch.Tensor, labels: torch.Tensor, count: int | None = None
+    ) -> object:
         tried.append(min(len(images), self._part))
         if tried[-1] > beyond:
             raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
-        return backward(self, images, labels)
+        return backward(self, images, labels, count)
 
     monkeypatch.setattr(Learner, "backward", limited)
     return tried
