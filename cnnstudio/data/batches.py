@@ -100,14 +100,14 @@ class Batches:
                 yield self._changed(pixels, labels, np.random.default_rng(_seed(self._seed, number, step)))
             else:
                 yield self._finished(pixels), labels
-        if self._ahead and self._ahead.stays and not first:
-            self._ahead = None
 
     def _expect(self, order: Tensor | None, step: int) -> None:
         """Has the disk at work for a batch that comes soon. What lies in order comes by itself."""
         if self._ahead and order is not None and step < len(self._bounds):
             start, stop = self._bounds[step]
             self._ahead.ask(order[start:stop].tolist())
+            if self._ahead.is_done:
+                self._ahead = None
 
     def _gathered(self, order: Tensor | None, start: int, stop: int) -> tuple[Tensor, Tensor]:
         """Pixels (n, H·W·C) and labels of some places in the order, on the device."""
