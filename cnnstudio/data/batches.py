@@ -114,13 +114,13 @@ class Batches:
             else:
                 pixels, labels = cut(self._own(start, stop))
                 yield self._finished(pixels), labels
-        if self._ahead and self._ahead.stays and not first:
-            self._ahead = None
 
     def _expect(self, order: Tensor | None, step: int) -> None:
         """Has the disk at work for a batch that comes soon. What lies in order comes by itself."""
         if self._ahead and order is not None and step < len(self._bounds):
             self._ahead.ask(order[self._own(*self._bounds[step])].tolist())
+            if self._ahead.is_done:
+                self._ahead = None
 
     def _brought(self, tensor: Tensor) -> Tensor:
         """To the device, which need not wait for it: the next batch is gathered while it computes."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cnnstudio.data import mapping
 from cnnstudio.data.mapping import Ahead, map_pixels
 
 
@@ -32,21 +33,56 @@ def test_a_file_is_mapped_read_only_and_of_one_size_alone(tmp_path: Path) -> Non
         map_pixels(path, (3, 4, 2, 3))
 
 
-@pytest.mark.skipif(not hasattr(mmap, "MADV_WILLNEED"), reason="this system cannot be asked")
-def test_all_of_a_picture_is_asked_for_and_nothing_far_from_it(tmp_path: Path) -> None:
-    path, size = tmp_path / "pixels", 3 * 32 * 32
-    path.write_bytes(bytes(50 * size))
+SIZE = 3 * 32 * 32
+
+
+def listening(path: Path) -> tuple[Listening, np.ndarray]:
+    """A map of 50 pictures, and these."""
+    path.write_bytes(bytes(50 * SIZE))
     with path.open("rb") as file:
         memory = Listening(file.fileno(), 0, access=mmap.ACCESS_READ)
     memory.asked = []
-    pixels = np.frombuffer(memory, np.uint8).reshape(50, 32, 32, 3)
+    return memory, np.frombuffer(memory, np.uint8).reshape(50, 32, 32, 3)
+
+
+can_be_asked = pytest.mark.skipif(not hasattr(mmap, "MADV_WILLNEED"), reason="this system cannot be asked")
+
+
+@can_be_asked
+def test_all_of_a_picture_is_asked_for_and_nothing_far_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mapping, "_STAYING_SHARE", 0)
+    memory, pixels = listening(tmp_path / "pixels")
     ahead = Ahead.of(pixels[10:])
     assert ahead is not None
-    ahead.ask([0, 7, 39])
-    for row, (start, stop) in zip((10, 17, 49), memory.asked, strict=True):
-        assert start % mmap.PAGESIZE == 0
-        assert row * size - mmap.PAGESIZE < start <= row * size
-        assert stop == (row + 1) * size
+    for _ in range(2):  # what does not stay is asked for each time
+        memory.asked.clear()
+        ahead.ask([0, 7, 39])
+        for row, (start, stop) in zip((10, 17, 49), memory.asked, strict=True):
+            assert start % mmap.PAGESIZE == 0
+            assert row * SIZE - mmap.PAGESIZE < start <= row * SIZE
+            assert stop == (row + 1) * SIZE
+        assert not ahead.is_done
+
+
+@can_be_asked
+def test_pictures_that_can_stay_are_all_asked_for_and_then_never_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mapping, "_STRETCH", 4 * SIZE)
+    memory, pixels = listening(tmp_path / "pixels")
+    ahead = Ahead.of(pixels[9:])
+    assert ahead is not None
+    steps = 0
+    while not ahead.is_done:
+        ahead.ask([0])
+        steps += 1
+    assert steps == 11  # for 41 pictures
+    asked = np.zeros(50 * SIZE, bool)
+    for start, stop in memory.asked:
+        asked[start:stop] = True
+    assert asked[9 * SIZE :].all()
 
 
 def test_pictures_in_memory_are_not_asked_for() -> None:
