@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnstudio.files import is_folder
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.event_log import EventReader
 from cnnstudio.runs.lock import SILENT_SECONDS, is_held, last_pulse
@@ -47,6 +48,8 @@ class Following:
 
     def look(self) -> Look:
         """Raises RunError where there is no run, or it cannot be read now; the next look may see it again."""
+        if self._created is not None and not is_folder(self.folder):
+            raise RunError(f"Its folder is gone, or the drive that it is on: {self.folder}.")
         run = Run.open(self.folder)
         run.check()
         created = run.about.get("created")

@@ -114,7 +114,7 @@ def test_a_folder_that_comes_back_goes_on_where_it_was(run: WrittenRun, tmp_path
     following = Following(run.folder)
     following.look()
     run.folder.rename(tmp_path / "away")
-    with pytest.raises(RunError, match="There is no run in"):
+    with pytest.raises(RunError, match="Its folder is gone, or the drive that it is on"):
         following.look()
     (tmp_path / "away").rename(run.folder)
     run.say(progress(11, 10))

@@ -99,7 +99,7 @@ class Follower(QObject):
     @property
     def is_running(self) -> bool:
         """Whether somebody trains the run now, as far as one can see."""
-        return self.look is not None and self.look.status == "running"
+        return self.look is not None and self.look.status == "running" and not self.problem
 
     def follow(self, opened: Opened) -> None:
         """Shows this run, and looks for more of it while it is being trained."""
@@ -128,7 +128,7 @@ class Follower(QObject):
         if self.look is None or self.look.status == "completed":
             return
         self._was_running = self._was_running or self.is_running
-        if self.is_running and not self.problem:
+        if self.is_running:
             self._next.start(EVERY_MS)
         elif self.look.status == "interrupted" or self._was_running:
             self._next.start(SELDOM_MS)

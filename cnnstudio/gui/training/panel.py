@@ -29,6 +29,7 @@ from cnnstudio.gui.training.selectors import DataSelector, RecipeSelector, recip
 from cnnstudio.gui.training.sentences import RunWords, followed_in_words
 from cnnstudio.gui.training.session import State, TrainingSession
 from cnnstudio.gui.widgets.labels import ElidedLabel
+from cnnstudio.runs.noise import in_words
 from cnnstudio.runs.repeats import MOST_SEEDS, Repeated
 from cnnstudio.training.events import CarriedOver, Event, Progress, Warned
 from cnnstudio.words import plural
@@ -254,7 +255,9 @@ class TrainingPanel(QToolBar):
         done, seeds = len(repeated.completed), self._session.repeat[1] if self._session.repeat else 0
         all_done = done == seeds
         words = f"Done: {plural(done, 'seed')}" if all_done else f"{done} of {plural(seeds, 'seed')} done"
-        self._outcome, self._failure = f"{words} · {repeated.sentence}", ""
+        if repeated.accuracy is not None:
+            words += f" · test accuracy {in_words(repeated.accuracy)}"
+        self._outcome, self._failure = words, ""
         self.remark.emit(f"{repeated.sentence}.")
         self._show()
 

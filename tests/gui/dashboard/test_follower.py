@@ -147,11 +147,13 @@ def test_a_folder_that_vanishes_is_told_and_the_curves_stay_until_it_is_back(
     follower = stage.dashboard.follower
     stage.dashboard.show_run(read_run(run.folder))
     run.folder.rename(tmp_path / "away")
-    stage.qtbot.waitUntil(lambda: "There is no run in" in follower.problem)
+    stage.qtbot.waitUntil(lambda: "Its folder is gone" in follower.problem)
+    stage.qtbot.waitUntil(lambda: stage.dashboard.timeline.text != "● follows the training")
     assert len(stage.dashboard.record.history.loss.steps) == 10
     (tmp_path / "away").rename(run.folder)
     run.say(progress(11, 10))
-    stage.qtbot.waitUntil(lambda: not follower.problem)
+    stage.qtbot.waitUntil(lambda: stage.dashboard.timeline.text == "● follows the training")
+    assert not follower.problem
     assert len(stage.dashboard.record.history.loss.steps) == 20
 
 

@@ -280,7 +280,7 @@ def test_several_seeds_train_one_after_the_other_and_give_mean_and_deviation(
     assert all(run.status == "completed" for run in runs)
     accuracies = accuracies_of(runs)
     assert remarks == [f"Test accuracy over 2 runs: {in_words(accuracies)} (mean ± standard deviation)."]
-    assert studio.panel.sentence.whole == f"Done: 2 seeds · {remarks[0].rstrip('.')}"
+    assert studio.panel.sentence.whole == f"Done: 2 seeds · test accuracy {in_words(accuracies)}"
     assert any(sentence.startswith("Seed 2 of 2 · ") for sentence in sentences)
     # The dashboard shows the last one, and nothing of those before it.
     assert len(studio.dashboard.record.history.loss.steps) == 2 * 6
@@ -301,7 +301,7 @@ def test_a_stop_ends_all_seeds(studio: Studio, monkeypatch: pytest.MonkeyPatch) 
     studio.until(State.IDLE)
 
     assert len(list_runs()) == 2
-    assert studio.panel.sentence.whole.startswith("1 of 4 seeds done · Test accuracy over 1 run: ")
+    assert studio.panel.sentence.whole.startswith("1 of 4 seeds done · test accuracy ")
 
 
 def test_a_device_that_fails_is_one_sentence_and_no_error_of_the_program(
