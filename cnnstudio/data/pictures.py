@@ -94,8 +94,12 @@ def _open(path: Path) -> Image.Image:
 
 
 def _from_deep_grey(image: Image.Image) -> Image.Image:
-    """16-bit and floating-point grey. Pillow's own conversion would cut everything above 255 off."""
-    values: npt.NDArray[np.floating[Any]] = np.nan_to_num(np.asarray(image).astype(np.float32))
+    """16-bit and floating-point grey. Pillow's own conversion would cut everything above 255 off.
+
+    Values that are no numbers become black: none gets any further than here.
+    """
+    values: npt.NDArray[np.floating[Any]] = np.asarray(image).astype(np.float32)
+    values = np.where(np.isfinite(values), values, 0)
     highest = values.max(initial=0)
     if image.mode == "F" and highest <= 1:
         values = values * 255

@@ -65,6 +65,14 @@ def test_a_palette_with_a_transparent_colour_shows_white_there(tmp_path: Path) -
     assert pixels[:, 0, 7].tolist() == [255, 255, 255]
 
 
+def test_values_that_are_no_numbers_are_black_and_change_no_other(tmp_path: Path) -> None:
+    values = np.array([[0.0, 1.0], [np.nan, np.inf], [-np.inf, 0.5]], np.float32)
+    Image.fromarray(values).save(tmp_path / "float.tif")
+    found = read_pixels(tmp_path / "float.tif", (1, 3, 2))
+    assert found.dtype == np.uint8
+    assert found[0].tolist() == [[0, 255], [0, 0], [0, 128]]
+
+
 def test_grey_is_given_where_it_is_wanted(tmp_path: Path) -> None:
     halves("RGB", (0, 0, 0), (255, 0, 0)).save(tmp_path / "a.png")
     pixels = read_pixels(tmp_path / "a.png", (1, 6, 8))
