@@ -31,8 +31,8 @@ from cnnstudio.training.recipe import LESSON, Recipe
 if TYPE_CHECKING:
     from cnnstudio.gui.training.session import TrainingSession
 
-GOAL_SHARE = 0.92
-GOAL_LATE_P99, GOAL_LATE_MAXIMUM = 16.0, 100.0
+GOAL_SHARE = 0.95
+GOAL_LATE_P99, GOAL_LATE_MAXIMUM = 16.0, 50.0
 BEAT_MILLISECONDS = 10
 SETTLE_SECONDS = 2.0
 DATA = "shapes"

@@ -68,7 +68,8 @@ class TextPrinter:
 
     def _start(self, event: Started) -> None:
         self._started = event
-        threads = f", {event.threads} threads" if event.device == "cpu" else ""
+        threads = f", {plural(event.threads, 'thread')}" if event.device == "cpu" else ""
+        threads += f" in each of {event.ranks} processes" if event.ranks > 1 else ""
         done = f"Goes on in epoch {event.first_epoch:,} after {plural(event.steps_done, 'step')}\n"
         went_on = done if event.steps_done else ""
         source = "the test set" if event.validation == "test" else "set aside"
@@ -119,12 +120,17 @@ def _row(cells: tuple[str, ...]) -> str:
     return "".join(cell.rjust(width) for cell, width in zip(cells, _WIDTHS, strict=True))
 
 
+def _loss(loss: float) -> str:
+    """Of a training that diverges, the loss may be as large as numbers are."""
+    return f"{loss:.4f}" if loss < 1000 else f"{loss:.0e}"
+
+
 def _epoch_cells(event: EpochEnded) -> tuple[str, ...]:
     return (
         str(event.epoch),
-        f"{event.train.loss:.4f}",
+        _loss(event.train.loss),
         percent(event.train.accuracy),
-        f"{event.validation.loss:.4f}",
+        _loss(event.validation.loss),
         percent(event.validation.accuracy),
         f"{event.images_per_second:,.0f}",
         duration(event.seconds),

@@ -30,7 +30,15 @@ import numpy as np
 
 from cnnstudio.data.dataset import DataError, Dataset, Split
 from cnnstudio.data.drafts import Drafts, labels_file, pixels_file, read_split
-from cnnstudio.data.progress import CancelFunction, Progress, ProgressFunction, check, ignore, never
+from cnnstudio.data.progress import (
+    CancelFunction,
+    Progress,
+    ProgressFunction,
+    check,
+    ignore,
+    never,
+    throttled,
+)
 from cnnstudio.data.sources.base import datasets_folder
 from cnnstudio.files import read_json, sync_folder, write_atomically
 from cnnstudio.layers.errors import UserError
@@ -68,7 +76,7 @@ def kept_or_made(
         found = _opened(entry)
         if found is None:
             _tidy(entry.parent)
-            found = _made(entry, make)
+            found = _made(entry, make, throttled(progress), cancelled)
         return found
 
 
@@ -106,11 +114,14 @@ def forget(place: str) -> None:
         _empty(folder)
 
 
-def _made(entry: Path, make: Callable[[Drafts], Dataset]) -> Dataset:
+def _made(
+    entry: Path, make: Callable[[Drafts], Dataset], progress: ProgressFunction, cancelled: CancelFunction
+) -> Dataset:
     with Drafts(entry.with_name(f".{secrets.token_hex(4)}.tmp")) as drafts:
         dataset = make(drafts)
         if drafts.folder is None:
             return dataset
+        _look_through(dataset, progress, cancelled)
         try:
             _describe(dataset, entry.name, drafts.folder)
             # No system but POSIX renames a folder whose files are mapped.
@@ -125,8 +136,21 @@ def _made(entry: Path, make: Callable[[Drafts], Dataset]) -> Dataset:
     return found
 
 
+def _look_through(dataset: Dataset, progress: ProgressFunction, cancelled: CancelFunction) -> None:
+    """Works out the fingerprint, which for many pictures takes a while."""
+    whole, done = len(dataset.train) + len(dataset.test), 0
+
+    def tell(more: int) -> None:
+        nonlocal done
+        check(cancelled)
+        done += more
+        progress(Progress(done, whole, f"Checking {dataset.title}: {done:,} of {whole:,} pictures"))
+
+    dataset.recall(dataset.look_through(tell))
+
+
 def _describe(dataset: Dataset, key: str, folder: Path) -> None:
-    """Writes down what `_opened` needs, after a look at every picture."""
+    """Writes down what `_opened` needs."""
     about = {
         "key": key,
         "name": dataset.name,

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -19,7 +19,7 @@ from cnnstudio.data.dataset import (
     Labels,
     Pixels,
     Split,
-    as_channels_last,
+    count_levels,
     from_channels_last,
 )
 from cnnstudio.data.mapping import map_pixels
@@ -56,7 +56,9 @@ class Drafts:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._files.close()
+        # On a full disk they cannot even be closed without a word.
+        with suppress(OSError):
+            self._files.close()
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -86,7 +88,10 @@ class Drafts:
         splits = []
         for part, split in (("train", dataset.train), ("test", dataset.test)):
             draft = self.start(part, split.shape)
-            draft.add(as_channels_last(split.images), split.labels)
+            done = 0
+            for chunk in split.chunks():
+                draft.add(chunk, split.labels[done : done + len(chunk)])
+                done += len(chunk)
             splits.append(draft.finished())
         return dataclasses.replace(dataset, train=splits[0], test=splits[1])
 
@@ -116,6 +121,7 @@ class _DraftOnDisk:
 
     def __init__(self, folder: Path, part: str, shape: tuple[int, int, int], files: ExitStack) -> None:
         self._folder, self._part, self._shape = folder, part, shape
+        self._levels = np.zeros((shape[0], 256), np.int64)
         with self._writing():
             self._pixels = files.enter_context(pixels_file(folder, part).open("wb"))
             self._labels = files.enter_context(labels_file(folder, part).open("wb"))
@@ -124,6 +130,8 @@ class _DraftOnDisk:
         with self._writing():
             self._pixels.write(np.ascontiguousarray(pixels).data)
             self._labels.write(labels.astype("<i8").data)
+        # Now that they are in the processor's cache; later it would take another pass over all of them.
+        self._levels += count_levels(pixels)
 
     def finished(self) -> Split:
         with self._writing():
@@ -131,7 +139,9 @@ class _DraftOnDisk:
                 file.flush()
                 os.fsync(file.fileno())
                 file.close()
-            return read_split(self._folder, self._part, self._shape)
+            split = read_split(self._folder, self._part, self._shape)
+        split.recall(self._levels)
+        return split
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

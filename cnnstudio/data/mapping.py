@@ -30,8 +30,8 @@ class Ahead:
     """Asks the system for mapped pictures before they are looked at.
 
     Who looks at random pictures of a map waits for the disk at each of them; those that were asked for come
-    side by side. From a disk that is 5 to 15 times as fast; where they are in memory it is 5 µs a picture
-    for nothing.
+    side by side. From a disk that is some ten times as fast; where they are in memory already, it takes some
+    5 µs a picture for nothing.
     """
 
     def __init__(self, memory: mmap.mmap, pixels: Pixels) -> None:

@@ -29,6 +29,7 @@ from cnnstudio.layers.params import shorten, shown, values_from_json, values_to_
 FORMAT = "cnnstudio.design"
 VERSION = 1
 SUFFIX = ".cnn.json"
+_LAYERS_FORMAT = "cnnstudio.layers"
 MAXIMUM_BYTES = 32 * 2**20
 # Ends in a number, so that no id is the name of a torch module's own attribute or of another layer's piece.
 _ID = re.compile(r"[a-z][a-z0-9_]{0,52}_[0-9]{1,9}")
@@ -288,7 +289,7 @@ def _identified(node: Node, fresh: IdMaker) -> Node:
 def layers_to_text(nodes: Sequence[Node]) -> str:
     """Layers for the clipboard or a drag (`application/x-cnnstudio-layers+json`)."""
     return json.dumps(
-        {"format": "cnnstudio.layers", "version": 1, "layers": nodes_to_json(nodes)}, ensure_ascii=False
+        {"format": _LAYERS_FORMAT, "version": VERSION, "layers": nodes_to_json(nodes)}, ensure_ascii=False
     )
 
 
@@ -300,7 +301,7 @@ def layers_from_text(text: str, network: Network) -> list[Node]:
     if len(text) > MAXIMUM_BYTES:
         raise DesignError("the text is too long to be layers of a design")
     content = _load(f"[{text.strip().rstrip(',')}]" if _LAYER_LINES.match(text) else text)
-    if isinstance(content, dict) and content.get("format") in ("cnnstudio.layers", FORMAT):
+    if isinstance(content, dict) and content.get("format") in (_LAYERS_FORMAT, FORMAT):
         content = content.get("layers")
     elif not isinstance(content, list) or not content:
         raise DesignError("the text holds no layers of a design")

@@ -57,7 +57,7 @@ def _optimizer(value: Any, line: int, notes: Notes) -> dict[str, Any]:
     call = value if isinstance(value, Call) else Call(value.path if isinstance(value, Name) else str(value))
     keras_name = call.name.lower()
     if keras_name not in _OPTIMIZERS:
-        notes.add(line, f"there is no optimizer {call.name} here; there are Adam, AdamW, RMSprop and SGD")
+        notes.add(line, f"the optimizer {call.name} is not read; Adam, AdamW, RMSprop and SGD are")
         return {}
     name, signature = _OPTIMIZERS[keras_name]
     if name != keras_name:

@@ -12,21 +12,24 @@ from cnnstudio.layers.params import Choice, choice
 if TYPE_CHECKING:
     from torch import nn
 
-# Name -> expression on torch.nn. The names are Keras's.
-_PYTORCH = {
-    "relu": "nn.ReLU()",
-    "leaky_relu": "nn.LeakyReLU(0.01)",
-    "elu": "nn.ELU()",
-    "gelu": "nn.GELU()",
-    "silu": "nn.SiLU()",
-    "sigmoid": "nn.Sigmoid()",
-    "tanh": "nn.Tanh()",
-    "softmax": "nn.Softmax(dim=1)",
+_SLOPE = 0.01
+"""Of leaky_relu, as Maas et al. (2013) have it."""
+
+# Name -> class of torch.nn and its arguments. The names are Keras's.
+_PYTORCH: dict[str, tuple[str, dict[str, Any]]] = {
+    "relu": ("ReLU", {}),
+    "leaky_relu": ("LeakyReLU", {"negative_slope": _SLOPE}),
+    "elu": ("ELU", {}),
+    "gelu": ("GELU", {}),
+    "silu": ("SiLU", {}),
+    "sigmoid": ("Sigmoid", {}),
+    "tanh": ("Tanh", {}),
+    "softmax": ("Softmax", {"dim": 1}),
 }
 ACTIVATIONS = ("linear", *_PYTORCH)
 
-# Keras's own "leaky_relu" has a slope of 0.2 where torch and Maas et al. (2013) have 0.01: it is written out.
-_KERAS_LAYERS = {"leaky_relu": "layers.LeakyReLU(negative_slope=0.01)"}
+# Keras's own "leaky_relu" has a slope of 0.2: it is written out.
+_KERAS_LAYERS = {"leaky_relu": f"layers.LeakyReLU(negative_slope={_SLOPE})"}
 
 
 # What other code has and this program has not, and what comes nearest.
@@ -48,8 +51,6 @@ _NEAREST = {
 }
 _SAME = {"swish": "silu", "logsoftmax": "softmax", "log_softmax": "softmax", "identity": "linear"}
 """Other names; cross-entropy takes the logarithm of a softmax anyway."""
-
-_SLOPE = 0.01
 
 KERAS_ACTIVATION_CALLS: Signatures = {
     "ReLU": "max_value=None, negative_slope=0.0, threshold=0.0",
@@ -160,22 +161,19 @@ def build_activation(name: str) -> list[tuple[str, nn.Module]]:
     """The activation as the last piece of a layer; no piece for "linear"."""
     from torch import nn
 
-    modules: dict[str, nn.Module] = {
-        "relu": nn.ReLU(),
-        "leaky_relu": nn.LeakyReLU(0.01),
-        "elu": nn.ELU(),
-        "gelu": nn.GELU(),
-        "silu": nn.SiLU(),
-        "sigmoid": nn.Sigmoid(),
-        "tanh": nn.Tanh(),
-        "softmax": nn.Softmax(dim=1),
-    }
-    return [] if name == "linear" else [("activation", modules[name])]
+    if name == "linear":
+        return []
+    kind, arguments = _PYTORCH[name]
+    return [("activation", getattr(nn, kind)(**arguments))]
 
 
 def pytorch_activation(name: str) -> list[tuple[str, str]]:
     """The same as code."""
-    return [] if name == "linear" else [("activation", _PYTORCH[name])]
+    if name == "linear":
+        return []
+    kind, arguments = _PYTORCH[name]
+    given = ", ".join(f"{argument}={value!r}" for argument, value in arguments.items())
+    return [("activation", f"nn.{kind}({given})")]
 
 
 def keras_activation(name: str) -> str:

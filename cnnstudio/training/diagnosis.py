@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from statistics import mean, stdev
+from types import MappingProxyType
 
+from cnnstudio.design.analysis import analyse
 from cnnstudio.design.network import Network
 from cnnstudio.layers.errors import ParameterError
 from cnnstudio.layers.params import parameters
@@ -54,6 +56,11 @@ _COME_UP = 0.9
 _STILL = 0.03
 """Share of the loss by which it changes over an epoch at most where the rate is too low."""
 
+_USUAL_RATES: Mapping[str, float] = MappingProxyType(
+    {"sgd": 0.05, "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "muon": 0.02}
+)
+"""Above what the optimizer is usually given, a loss that stands still has another reason than a low rate."""
+
 _RISING_EPOCHS = 2
 """So long ago is the lowest validation loss where a network overfits."""
 _RISEN = 1.05
@@ -70,6 +77,9 @@ _HIGH_RATE = 0.3
 
 _FEW_UNITS = 4
 _MOST_DEAD = 0.5
+_MOST_DEAD_VALUES = 0.95
+"""Of a flat layer's units. A feature map has thousands of places in the example pictures to show itself, a
+single value one in each: where all goes well, half of a Dense layer's units know none of so few pictures."""
 
 
 class Diagnosis:
@@ -86,6 +96,8 @@ class Diagnosis:
         self._place = 0.0
         self._steps = _Steps()
         self._waits: EpochEnded | None = None
+        reports = [report for report in analyse(network).reports if report.output is not None]
+        self._flat = {report.node.id for report in reports if report.output and report.output.is_flat}
 
     def feed(self, event: Event) -> Iterator[Diagnosed | Recovered]:
         """What is recognised with this event, or has passed. That of a Finished belongs before it."""
@@ -192,13 +204,15 @@ class Diagnosis:
         seen = f"Nothing is learnt (a loss of {ended.train.loss:.2f} is no better than guessing)"
         if steps.highest > _SPIKE * max(self._chance, steps.first):
             yield from self._too_high(f"{seen} since single steps went up to {steps.highest:.1f}")
-        elif steps.stand_still and self._rate_has_come_up():
+        elif steps.stand_still and self._rate_may_be_too_low():
             words = f"{seen} and the loss hardly moves: the learning rate looks too low."
             yield from self._say("rate_too_low", words)
 
-    def _rate_has_come_up(self) -> bool:
-        """Whether an epoch has ended near the recipe's rate; while it still rises, it is not too low."""
-        return max(ended.learning_rate for ended in self._epochs) >= _COME_UP * self._recipe.learning_rate
+    def _rate_may_be_too_low(self) -> bool:
+        """Not while it still rises: before an epoch has ended near the recipe's rate."""
+        rate = self._recipe.learning_rate
+        has_come_up = max(ended.learning_rate for ended in self._epochs) >= _COME_UP * rate
+        return has_come_up and rate <= _USUAL_RATES[self._recipe.optimizer]
 
     def _look_for_overfitting(self) -> Iterator[Diagnosed]:
         best = min(self._epochs, key=lambda epoch: epoch.validation.loss)
@@ -244,7 +258,8 @@ class Diagnosis:
             return
         self._place = float(event.epoch)
         for node_id, dead, total in zip(event.layers, event.dead, event.total, strict=True):
-            if total >= _FEW_UNITS and dead > _MOST_DEAD * total:
+            most = _MOST_DEAD_VALUES if node_id in self._flat else _MOST_DEAD
+            if total >= _FEW_UNITS and dead > most * total:
                 share = "All" if dead == total else percent(dead / total)
                 words = (
                     f"{share} of the {total} units of {self._title(node_id)} are dead: they give 0 for every"

@@ -15,8 +15,10 @@ import torch
 from PIL import Image
 
 from cnnstudio.cli.main import main
+from cnnstudio.cli.training_output import TextPrinter
 from cnnstudio.runs.run import Run
 from cnnstudio.training.checkpoint import Checkpoint, Checkpoints
+from cnnstudio.training.events import EpochEnded, Scores
 from cnnstudio.training.learner import Learner
 
 Output = pytest.CaptureFixture[str]
@@ -90,6 +92,12 @@ def test_a_device_that_fails_ends_the_run_as_failed_in_words(
     assert "Traceback" not in out + err
     assert "programmers" not in out + err
     assert Run.open(tmp_path / "run").status == "failed"
+
+
+def test_a_loss_as_large_as_numbers_are_keeps_the_table_whole(capsys: Output) -> None:
+    huge = Scores(2.1e14, 0.788), Scores(37_344_946_858.7, 0.167)
+    TextPrinter()(EpochEnded(1, *huge, 2757.0, 100.0, 0.3, True))
+    assert capsys.readouterr().out.split()[:4] == ["1", "2e+14", "78.8", "%"]
 
 
 @pytest.mark.parametrize("command", [["evaluate"], ["predict"], ["export", "--format", "safetensors"]])

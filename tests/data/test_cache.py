@@ -296,6 +296,28 @@ def test_a_disk_that_fills_up_meanwhile_is_one_sentence(monkeypatch: pytest.Monk
     assert left_behind() == ["lock"]
 
 
+FULL = """
+import resource
+from cnnstudio.data.cache import kept_or_made
+from cnnstudio.data.dataset import DataError
+from tests.data.test_cache import make
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+try:
+    kept_or_made("here", "key", make)
+except DataError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limit here")
+def test_a_write_that_the_system_refuses_is_one_sentence() -> None:
+    told = subprocess.run([sys.executable, "-c", FULL], check=True, capture_output=True, text=True).stdout
+    assert "Cannot write decoded pictures to " in told
+    assert "File too large. Make room, or set CNNSTUDIO_HOME to another folder." in told
+    assert left_behind() == ["lock"]
+
+
 def test_what_nobody_opens_for_two_months_goes_when_another_set_is_made() -> None:
     def age(place: str) -> None:
         (about,) = (decoded_folder() / place).glob("*/about.json")

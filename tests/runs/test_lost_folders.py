@@ -6,12 +6,14 @@ import errno
 import os
 import shutil
 from collections.abc import Callable
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cnnstudio import files
+from cnnstudio.runs import recorder
 from cnnstudio.runs.lock import RunLock, is_held
 from cnnstudio.runs.recorder import start_run
 from cnnstudio.runs.run import Run, RunError
@@ -141,12 +143,34 @@ def test_a_run_that_another_program_writes_can_be_read_but_not_gone_on_with(tmp_
     assert len(run(tmp_path / "run", resume=True).of(EpochEnded)) == 2
 
 
+def test_a_clock_that_is_set_back_while_it_trains_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(tmp_path / "whole")
+    now = [datetime(2030, 1, 1, 12)]
+
+    class Backwards(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Backwards:
+            now[0] -= timedelta(days=1)
+            return cls(now[0].year, now[0].month, now[0].day, 12)
+
+    monkeypatch.setattr(recorder, "datetime", Backwards)
+    monkeypatch.setattr("time.time", lambda: -now[0].timestamp())
+    heard = run(tmp_path / "run")
+    assert heard.losses() == whole.losses()
+    seconds = [event.seconds for event in heard.events if isinstance(event, Progress | EpochEnded | Finished)]
+    assert seconds == sorted(seconds)
+    about = Run.open(tmp_path / "run").about
+    assert about["finished"] < about["created"]
+    assert Run.open(tmp_path / "run").status == "completed"
+    assert not run(tmp_path / "run", resume=True).of(Warned)
+
+
 def test_the_record_goes_on_within_an_epoch(tmp_path: Path) -> None:
     whole = run(tmp_path / "whole")
     control = Control()
-    start_run(
-        tiny(), DATA, RECIPE, folder=tmp_path / "parts", control=control, emit=stop_at(control, step=9)
-    )
+    start_run(tiny(), DATA, RECIPE, folder=tmp_path / "parts", control=control, emit=stop_at(control, step=9))
     run(tmp_path / "parts", resume=True)
     events = Run.open(tmp_path / "parts").events()
     losses = [loss for event in events if isinstance(event, Progress) for loss in event.losses]

@@ -72,8 +72,9 @@ class Train(Command):
         parser.add_argument(
             "--checkpoint-every",
             metavar="N",
-            help="save after so many steps, or seconds as in 30s, besides the ends of epochs "
-            "(default: 30s, or later where saving would take more than a hundredth of the time)",
+            help="save after so many steps, or seconds as in 30s, and at the end of each epoch "
+            "(default: 30s; less often, at epochs' ends too, where saving would take more than a hundredth "
+            "of the time)",
         )
         add_launch_options(parser)
         add_json_option(parser)

@@ -265,16 +265,15 @@ def _classes_in(folder: Path, cancelled: CancelFunction) -> dict[str, list[str]]
     return classes
 
 
-def _pictures_below(folder: str | Path, cancelled: CancelFunction) -> list[str]:
+def _pictures_below(folder: Path, cancelled: CancelFunction) -> list[str]:
     """In the order of their paths, folder by folder."""
     found = []
-    check(cancelled)
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if not _counts(entry.name):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                found += _pictures_below(entry.path, cancelled)
-            elif os.path.splitext(entry.name)[1].lower() in _PICTURE_NAMES:
-                found.append(entry.path)
-    return found
+    for place, folders, files in os.walk(folder):
+        check(cancelled)
+        folders[:] = [name for name in folders if _counts(name)]
+        found += [os.path.join(place, name) for name in files if _is_picture(name)]
+    return sorted(found, key=lambda path: path.split(os.sep))
+
+
+def _is_picture(name: str) -> bool:
+    return _counts(name) and os.path.splitext(name)[1].lower() in _PICTURE_NAMES

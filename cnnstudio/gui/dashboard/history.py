@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -63,7 +64,7 @@ class History:
 
     def feed(self, events: Iterable[Event]) -> None:
         """Takes the events in the order in which they came."""
-        for event in events:
+        for event in _joined(events):
             self._feed(event)
 
     def _feed(self, event: Event) -> None:
@@ -163,3 +164,27 @@ class History:
         ):
             curves.validation.cut(event.epoch)
             curves.validation.extend([event.epoch], [value])
+
+
+def _joined(events: Iterable[Event]) -> Iterator[Event]:
+    """The same, with steps that follow each other as one event: a long run from its folder has very many."""
+    run: list[Progress] = []
+    for event in events:
+        follows = isinstance(event, Progress) and bool(run) and event.first_step == run[-1].step + 1
+        if run and not follows:
+            yield _as_one(run)
+            run = []
+        if isinstance(event, Progress) and event.losses:
+            run.append(event)
+        else:
+            yield event
+    if run:
+        yield _as_one(run)
+
+
+def _as_one(run: list[Progress]) -> Progress:
+    if len(run) == 1:
+        return run[0]
+    losses = tuple(loss for event in run for loss in event.losses)
+    accuracies = tuple(accuracy for event in run for accuracy in event.accuracies)
+    return dataclasses.replace(run[-1], losses=losses, accuracies=accuracies, first_step=run[0].first_step)

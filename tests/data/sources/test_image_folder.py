@@ -180,6 +180,19 @@ def test_one_picture_cannot_be_split(tmp_path: Path) -> None:
         ImageFolder(fill(tmp_path, {"a": 5, "b": 1})).load()
 
 
+@pytest.mark.parametrize("broken", range(3))
+def test_whichever_picture_of_a_class_is_unreadable_each_part_gets_another(
+    tmp_path: Path, broken: int
+) -> None:
+    folder = fill(tmp_path / "pets", {"a": 10, "b": 3})
+    (folder / "b" / f"{broken:03}.png").write_bytes(b"")
+    data = ImageFolder(folder).load()
+    for split in (data.train, data.test):
+        assert np.count_nonzero(split.labels == 1) == 1
+    assert len(data.train) + len(data.test) == 12
+    assert data.notes[0].startswith("1 unreadable picture was skipped: ")
+
+
 def test_no_readable_picture_at_all_is_one_sentence(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
@@ -192,7 +205,8 @@ def test_no_readable_picture_at_all_is_one_sentence(tmp_path: Path) -> None:
 def test_reading_tells_how_far_it_is(tmp_path: Path) -> None:
     heard: list[Progress] = []
     ImageFolder(fill(tmp_path / "pets", {"a": 30, "b": 30})).load(heard.append)
-    assert heard[-1] == Progress(60, 60, "Reading pets: 60 of 60 pictures")
+    assert Progress(60, 60, "Reading pets: 60 of 60 pictures") in heard
+    assert heard[-1] == Progress(60, 60, "Checking pets: 60 of 60 pictures")
 
 
 def test_reading_can_be_cancelled_and_keeps_nothing(tmp_path: Path, home: Path) -> None:

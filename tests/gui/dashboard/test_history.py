@@ -88,3 +88,20 @@ def test_a_run_that_was_made_longer_has_more_epochs() -> None:
     history.feed([progress(11, 5, epochs=12)])
 
     assert history.total_epochs == 12
+
+
+def test_a_run_that_comes_at_once_is_the_same_as_one_that_came_bit_by_bit() -> None:
+    events = [
+        *(started(), progress(1, 3), progress(4, 7), epoch_ended(1), progress(11, 2), progress(13, 1)),
+        *(started(), progress(12, 4), Adjusted(15, 1.5, "shift", "0", "2"), progress(16, 5), epoch_ended(2)),
+    ]
+    at_once, bit_by_bit = History(), History()
+    at_once.feed(events)
+    for event in events:
+        bit_by_bit.feed([event])
+    assert len(at_once.loss.steps) == 20
+    for one, other in ((at_once.loss, bit_by_bit.loss), (at_once.accuracy, bit_by_bit.accuracy)):
+        assert one.steps.x.tolist() == other.steps.x.tolist()
+        assert one.steps.y.tolist() == other.steps.y.tolist()
+        assert one.marks == other.marks
+    assert (at_once.position, at_once.total_epochs) == (bit_by_bit.position, bit_by_bit.total_epochs)

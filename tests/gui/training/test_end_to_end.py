@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QInputDialog, QMainWindow
 from pytestqt.qtbot import QtBot
@@ -24,6 +25,7 @@ from cnnstudio.runs.noise import in_words
 from cnnstudio.runs.repeats import accuracies as accuracies_of
 from cnnstudio.runs.run import Run, list_runs
 from cnnstudio.training.events import Finished, Progress
+from cnnstudio.training.learner import Learner
 from cnnstudio.training.recipe import Recipe
 from cnnstudio.training.remedies import Remedy
 from tests.gui.training.stage import TINY, picture_folder
@@ -263,7 +265,7 @@ def test_a_complete_run_is_made_longer(studio: Studio, monkeypatch: pytest.Monke
 def test_several_seeds_train_one_after_the_other_and_give_mean_and_deviation(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(QInputDialog, "getInt", lambda *arguments: (3, True))
+    monkeypatch.setattr(QInputDialog, "getInt", lambda *arguments: (2, True))
     remarks: list[str] = []
     sentences: list[str] = []
     studio.panel.remark.connect(remarks.append)
@@ -274,12 +276,12 @@ def test_several_seeds_train_one_after_the_other_and_give_mean_and_deviation(
     studio.until(State.IDLE)
 
     runs = list_runs()
-    assert sorted(run.recipe.seed for run in runs) == [7, 8, 9]
+    assert sorted(run.recipe.seed for run in runs) == [7, 8]
     assert all(run.status == "completed" for run in runs)
     accuracies = accuracies_of(runs)
-    assert remarks == [f"Test accuracy over 3 runs: {in_words(accuracies)} (mean ± standard deviation)."]
-    assert studio.panel.sentence.whole == f"Done: 3 seeds · {remarks[0].rstrip('.')}"
-    assert any(sentence.startswith("Seed 2 of 3 · ") for sentence in sentences)
+    assert remarks == [f"Test accuracy over 2 runs: {in_words(accuracies)} (mean ± standard deviation)."]
+    assert studio.panel.sentence.whole == f"Done: 2 seeds · {remarks[0].rstrip('.')}"
+    assert any(sentence.startswith("Seed 2 of 2 · ") for sentence in sentences)
     # The dashboard shows the last one, and nothing of those before it.
     assert len(studio.dashboard.record.history.loss.steps) == 2 * 6
     assert studio.dashboard.record.folder == studio.session.run
@@ -288,7 +290,7 @@ def test_several_seeds_train_one_after_the_other_and_give_mean_and_deviation(
 
 def test_a_stop_ends_all_seeds(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(QInputDialog, "getInt", lambda *arguments: (4, True))
-    studio.project.set_recipe(Recipe("quick", epochs=1, batch_size=4))
+    studio.project.set_recipe(Recipe("quick", epochs=10, batch_size=4))
 
     def stop_in_the_second(_: object) -> None:
         if studio.session.repeat == (2, 4):
@@ -300,3 +302,22 @@ def test_a_stop_ends_all_seeds(studio: Studio, monkeypatch: pytest.MonkeyPatch) 
 
     assert len(list_runs()) == 2
     assert studio.panel.sentence.whole.startswith("1 of 4 seeds done · Test accuracy over 1 run: ")
+
+
+def test_a_device_that_fails_is_one_sentence_and_no_error_of_the_program(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise torch.AcceleratorError("CUDA error: device-side assert triggered\nmore for programmers")
+
+    session, failures = TrainingSession(), list[str]()
+    session.failed.connect(failures.append)
+    monkeypatch.setattr(Learner, "backward", fail)
+    session.start(TINY, str(picture_folder(tmp_path / "data")), Recipe("quick", epochs=2, batch_size=4))
+    qtbot.waitUntil(lambda: session.state is State.IDLE and not session.is_busy, timeout=PATIENCE_MS)
+    assert session.shutdown(10)
+    (said,) = failures
+    assert said.startswith("The device cpu failed (CUDA error: device-side assert triggered): start the")
+    assert not caplog.records
+    assert session.run is not None
+    assert Run.open(session.run).status == "failed"

@@ -47,6 +47,18 @@ def test_a_range_of_whole_numbers_holds_its_steps_and_no_more(low: int, more: in
     assert low + more + step not in found
 
 
+@given(st.integers(1, 60_000), st.integers(1, 5_000), st.sampled_from(["", ":log", ":3"]), st.floats(0, 1))
+def test_a_share_of_the_way_is_a_value_of_the_range(low: int, more: int, suffix: str, share: float) -> None:
+    whole = parse_mark(f"batch_size={low}..{low + max(more, 3)}{suffix}", tiny())
+    rate = parse_mark(
+        f"momentum={low / 100_000}..{(low + more) / 100_000}{suffix.removesuffix(':3')}", tiny()
+    )
+    for found in (whole, rate):
+        assert found.at(share * 0.999999) in found
+    assert whole.at(0.0) == low
+    assert whole.at(0.999999) == pytest.approx(whole.values()[-1], rel=0.001)
+
+
 @given(st.lists(st.integers(1, 65_536), min_size=2, max_size=9))
 def test_values_are_kept_once_each_in_their_order(sizes: list[int]) -> None:
     text = "batch-size=" + ", ".join(map(str, sizes))

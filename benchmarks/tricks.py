@@ -1,0 +1,206 @@
+"""What each of the tricks of a training step brings: the step without it, in times the step with all of them.
+
+    python benchmarks/tricks.py [--templates lesson-32 resnet-20] [--batch-size 128] [--rounds 7] [--steps 4]
+                                [--threads N] [--compile] [--json FILE]
+
+All variants take turns in one process, a few steps at a time; a ratio is the median of the rounds' own. That
+each of them computes the same is a matter of the tests. `--compile` also tries torch.compile, which takes
+minutes to prepare.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from unittest import mock
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import torch
+from torch import Tensor
+
+from benchmarks.rivals import noise
+from cnnstudio.cli.output import table
+from cnnstudio.data.batches import Batches
+from cnnstudio.data.dataset import Split
+from cnnstudio.design.network import Network
+from cnnstudio.design.templates import templates
+from cnnstudio.training import optimizers
+from cnnstudio.training.acceleration import compiled
+from cnnstudio.training.evaluation import mean_scores
+from cnnstudio.training.learner import Learner
+from cnnstudio.training.memory import keeping_freed_memory
+from cnnstudio.training.model import build_model
+from cnnstudio.training.preflight import Prepared, prepare
+from cnnstudio.training.recipe import LESSON, STUDIO, Recipe
+
+Act = Callable[[], object]
+
+# Of glibc's malloc.h, with its own defaults.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _DEFAULT = -1, -3, 128 * 1024
+
+
+@contextmanager
+def giving_memory_back() -> Iterator[None]:
+    """Inside, the C library does as it does by itself; afterwards freed memory is kept again."""
+    library = ctypes.CDLL(None)
+    for setting in (_MMAP_THRESHOLD, _TRIM_THRESHOLD):
+        library.mallopt(setting, _DEFAULT)
+    library.malloc_trim(0)
+    try:
+        yield
+    finally:
+        # What stays beyond the context is the setting.
+        with keeping_freed_memory():
+            pass
+
+
+class Steps:
+    """A learner that makes a few steps with one batch."""
+
+    def __init__(self, learner: Learner, images: Tensor, labels: Tensor, steps: int) -> None:
+        self.learner = learner
+        self._images, self._labels, self._steps = images, labels, steps
+
+    def __call__(self) -> None:
+        for _ in range(self._steps):
+            self.learner.backward(self._images, self._labels)
+            self.learner.update()
+
+
+def step_variants(network: Network, batch_size: int, steps: int, compile: bool) -> dict[str, Act]:
+    """The step with all tricks first, then without one of them each, or with one more."""
+    recipe = LESSON.replace(batch_size=batch_size)
+    prepared = prepare(network, noise(batch_size, 10), recipe, "cpu")
+    images, labels = next(prepared.batches().epoch(0))
+
+    def steps_of(recipe: Recipe = recipe, *, reorder: bool = True, channels_last: bool = True) -> Steps:
+        layout = torch.channels_last if channels_last else torch.contiguous_format
+        model = build_model(network, reorder=reorder).train().to(memory_format=layout)  # type: ignore[call-overload]  # its stub lacks a format alone
+        return Steps(Learner(model, recipe), images.contiguous(memory_format=layout), labels, steps)
+
+    with mock.patch.object(optimizers, "_FUSED", frozenset()):
+        plain_optimizer = steps_of()
+    variants: dict[str, Act] = {
+        "all tricks": steps_of(),
+        "pictures contiguous, not channels_last": steps_of(channels_last=False),
+        "operations in the order of the drawing": steps_of(reorder=False),
+        "optimizer not fused": plain_optimizer,
+        "freed memory given back to the system": in_context(giving_memory_back, steps_of()),
+        "bfloat16": steps_of(recipe.replace(precision="bfloat16")),
+    }
+    if compile:
+        joined = steps_of()
+        joined.learner.forward = compiled(joined.learner.model, {})
+        variants["torch.compile"] = joined
+    return variants
+
+
+def in_context(context: Callable[[], object], act: Act) -> Act:
+    def inside() -> None:
+        with context():  # type: ignore[attr-defined]  # each of them is a context
+            act()
+
+    return inside
+
+
+def evaluation_variants(network: Network, batch_size: int) -> dict[str, Act]:
+    """Judging as many pictures as a few batches have."""
+    prepared = prepare(network, noise(2, 4 * batch_size), LESSON, "cpu")
+    model = prepared.fresh_model()
+
+    def judge(batches: Batches) -> Act:
+        return lambda: mean_scores(model, batches.epoch(0))
+
+    def with_gradients() -> None:
+        for images, _ in prepared.unshuffled(prepared.test).epoch(0):
+            model.eval()(images)
+
+    return {
+        "evaluation as it is": judge(prepared.unshuffled(prepared.test)),
+        "evaluation in batches of 8": judge(unshuffled(prepared, prepared.test, 8)),
+        "evaluation that keeps what gradients need": with_gradients,
+    }
+
+
+def unshuffled(prepared: Prepared, split: Split, batch_size: int) -> Batches:
+    mean, std = torch.tensor(prepared.mean), torch.tensor(prepared.std)
+    return Batches(split, "cpu", mean, std, batch_size=batch_size, shuffle=False)
+
+
+def picture_variants(network: Network, batch_size: int) -> dict[str, Act]:
+    """Cutting, moving and normalising the pictures of two batches."""
+    recipe = STUDIO.replace(batch_size=batch_size, validation_share=0.0)
+    prepared = prepare(network, noise(2 * batch_size, 10), recipe, "cpu")
+    one_by_one = prepare(network, noise(2 * batch_size, 10), recipe.replace(batch_size=1), "cpu")
+    whole, single = prepared.batches(), one_by_one.batches()
+    return {
+        "pictures augmented as batches": lambda: [len(labels) for _, labels in whole.epoch(1)],
+        "pictures augmented one by one": lambda: [len(labels) for _, labels in single.epoch(1)],
+    }
+
+
+def ratios(variants: dict[str, Act], rounds: int) -> dict[str, float]:
+    """Each one's seconds in times the first one's."""
+    for act in variants.values():
+        act()
+    seconds: dict[str, list[float]] = {name: [] for name in variants}
+    for _ in range(rounds):
+        for name, act in variants.items():
+            began = time.perf_counter()
+            act()
+            seconds[name].append(time.perf_counter() - began)
+    first = next(iter(seconds.values()))
+    return {
+        name: median(each / base for each, base in zip(values, first, strict=True))
+        for name, values in seconds.items()
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--templates", nargs="+", default=["lesson-32", "resnet-20"])
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    report: dict[str, dict[str, float]] = {}
+    with keeping_freed_memory():
+        for name in options.templates:
+            network, size = templates()[name].network, options.batch_size
+            found: dict[str, float] = {}
+            for variants in (
+                step_variants(network, size, options.steps, options.compile),
+                evaluation_variants(network, size),
+                picture_variants(network, size),
+            ):
+                found |= ratios(variants, options.rounds)
+            report[name] = found
+    rows = [
+        [label, *(f"{found[label]:.2f}" for found in report.values())]
+        for label in next(iter(report.values()))
+    ]
+    print(
+        f"batch {options.batch_size}, {torch.get_num_threads()} threads, medians of {options.rounds} rounds\n"
+    )
+    print(table(["times the time", *report], rows, right=tuple(range(1, len(report) + 1))))
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
