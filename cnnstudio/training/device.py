@@ -68,3 +68,13 @@ def titled_devices() -> dict[str, str]:
     """The devices that there are, each with its title beside its name where it has one of its own."""
     titles = {name: device_title(torch.device(name)) for name in available_devices()}
     return {name: name if title == name else f"{name} ({title})" for name, title in titles.items()}
+
+
+def quick_precision(device: torch.device) -> str:
+    """The recipe's precision by which the device computes fastest: "bfloat16" where it was made for that."""
+    if device.type == "cuda":
+        made_for_it = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        # Others emulate it, several times slower. AMX comes with these instructions; of others torch tells nothing.
+        made_for_it = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    return "bfloat16" if made_for_it else "float32"

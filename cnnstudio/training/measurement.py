@@ -23,7 +23,7 @@ from cnnstudio.training.memory import (
     keeping_freed_memory,
 )
 from cnnstudio.training.preflight import Prepared, TrainingError, check_threads, needed_memory
-from cnnstudio.training.recipe import MOST_PARTS, PRECISIONS, Recipe
+from cnnstudio.training.recipe import MOST_PARTS, Recipe
 from cnnstudio.training.settings import own_settings
 from cnnstudio.words import count, duration, plural, storage
 
@@ -183,7 +183,7 @@ def _other_precision(
 ) -> tuple[str, float | None]:
     """The precision that the recipe does not have, and its speed in times the recipe's."""
     recipe = prepared.recipe
-    other = next(precision for precision in PRECISIONS if precision != recipe.precision)
+    other = "float32" if recipe.precision == "bfloat16" else "bfloat16"
     own = _of_size(found, part)
     changed = dataclasses.replace(prepared, recipe=recipe.replace(precision=other))
     one = _measured(changed, part, cancelled) if own else None

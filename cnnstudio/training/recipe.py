@@ -32,7 +32,7 @@ UNNAMED = "custom"
 """The name of a recipe that was changed and not kept."""
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "muon")
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16", "auto")
 SCHEDULES = ("constant", "step", "cosine", "one_cycle", "linear")
 _SLOTS: Mapping[str, int] = MappingProxyType({"adam": 2, "adamw": 2, "rmsprop": 2, "muon": 1})
 _WITH_MOMENTUM = ("sgd", "rmsprop", "muon")
@@ -98,7 +98,7 @@ class Recipe:
         "float32",
         PRECISIONS,
         help="bfloat16 computes each step in half the digits, which newer processors and graphics cards do "
-        "faster; the weights themselves keep theirs",
+        "faster; the weights themselves keep theirs; auto: bfloat16 where the device has instructions for it",
     )
     validation_share: float = number(
         0.0, minimum=0.0, maximum=0.5, help="of the training pictures; 0: the test set serves as validation"
@@ -280,6 +280,7 @@ STUDIO = Recipe(
     flip="random",
     shift=2,
     validation_share=0.05,
+    precision="auto",
 )
 """What learns best in the lesson's network on a CPU."""
 
@@ -301,6 +302,7 @@ FAST_GPU = Recipe(
     shift=2,
     lookahead=True,
     test_time_flip=True,
+    precision="auto",
 )
 """That of airbench94 (Jordan 2024, cifar10-airbench), for the template of its name on a graphics card.
 
@@ -326,12 +328,11 @@ FAST_CPU = Recipe(
     lookahead=True,
     test_time_flip=True,
     validation_share=0.02,
+    precision="auto",
 )
 """For the template airbench-small on a processor.
 
 What is not about the optimizer is that of airbench94 (`FAST_GPU`): in few epochs Muon gets further than SGD.
-Precision bfloat16 takes half the time on processors with instructions for it and more than twice the time on
-others, so it is left to the user, whom the check before a training tells which one it is.
 """
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(

@@ -95,6 +95,20 @@ def test_the_module_takes_channels_last_and_gives_finite_numbers(layer: Layer) -
             torch.testing.assert_close(other, expected)
 
 
+@by_layer
+def test_the_module_learns_in_half_the_digits_too(layer: Layer) -> None:
+    shape = taken(layer)[0]
+    module = built(layer, shape).train()
+    images = batch(shape, 4).requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = module(images)
+    assert found.shape[1:] == layer.output_shape(shape).dims
+    found.float().sum().backward()
+    assert all(
+        torch.isfinite(weights.grad).all() for weights in module.parameters() if weights.grad is not None
+    )
+
+
 LEARNING = [
     layer
     for layer in LAYERS

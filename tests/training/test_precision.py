@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from cnnstudio.design.templates import templates
+from cnnstudio.training.device import quick_precision
 from cnnstudio.training.evaluation import mean_scores
 from cnnstudio.training.events import EpochEnded, Event, Scores
 from cnnstudio.training.learner import Learner
@@ -66,3 +67,12 @@ def test_recipes_of_before_learn_in_float32() -> None:
     content = LESSON.to_json()
     del content["precision"]
     assert Recipe.from_json(content).precision == "float32"
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_auto_is_what_the_device_is_made_for(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: precision == "bfloat16")
+    prepared = prepare(tiny(), colours(), LESSON.replace(precision="auto"), "cpu")
+    # As the run keeps it, so that it goes on in the same way on another machine.
+    assert prepared.recipe == LESSON.replace(precision=precision)
+    assert quick_precision(torch.device("mps")) == "float32"

@@ -65,7 +65,7 @@ def test_the_lesson_trains_as_it_always_did() -> None:
 
 
 def test_studio_trains_as_it_always_did() -> None:
-    prepared = prepared_for(STUDIO)
+    prepared = prepared_for(STUDIO.replace(precision="float32"))
     trained = as_trained(prepared)
     model, batches = begin(prepared), prepared.batches()
     groups = [
