@@ -75,6 +75,6 @@ def quick_precision(device: torch.device) -> str:
     if device.type == "cuda":
         made_for_it = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        # Others emulate it, several times slower. AMX comes with these instructions; of others torch tells nothing.
+        # Others emulate it, several times slower; of what is no x86 torch tells nothing.
         made_for_it = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
     return "bfloat16" if made_for_it else "float32"

@@ -19,7 +19,7 @@ from cnnstudio.design.memory import FLOAT, batch_memory
 from cnnstudio.design.network import Network
 from cnnstudio.layers.base import UserError
 from cnnstudio.layers.params import shown
-from cnnstudio.training.device import choose_device, quick_precision, naming_device_errors
+from cnnstudio.training.device import choose_device, naming_device_errors, quick_precision
 from cnnstudio.training.examples import examples
 from cnnstudio.training.learner import part_size
 from cnnstudio.training.memory import free_memory
