@@ -92,7 +92,8 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     rows = [measure(name, options.rounds) for name in TEMPLATES]
-    print(f"{'template':14}{'MB':>7}{'save':>10}{'step':>10}{'interval':>11}{'each epoch':>12}{'as it is':>11}")
+    heads = f"{'interval':>11}{'each epoch':>12}{'as it is':>11}"
+    print(f"{'template':14}{'MB':>7}{'save':>10}{'step':>10}{heads}")
     for row in rows:
         shares = "".join(
             f"{row[key]:>{width}.2%}"
