@@ -16,6 +16,7 @@ from PIL import Image
 
 from cnnstudio.cli.main import main
 from cnnstudio.cli.training_output import TextPrinter
+from cnnstudio.data.sources import find_source
 from cnnstudio.runs.run import Run
 from cnnstudio.training.checkpoint import Checkpoint, Checkpoints
 from cnnstudio.training.events import EpochEnded, Scores
@@ -119,8 +120,10 @@ def test_weights_that_are_no_numbers_give_no_answers(
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sets no such limits")
 def test_a_disk_that_is_full_is_a_note_and_the_run_is_there_as_far_as_there_was_room(
-    train: list[str], tmp_path: Path
+    train: list[str], pictures: Path, tmp_path: Path
 ) -> None:
+    # Decoded before the disk is full.
+    find_source(str(pictures)).load()
     # No file may grow beyond that: the small ones can be written, the weights cannot.
     limited = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
