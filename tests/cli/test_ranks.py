@@ -30,7 +30,18 @@ PATIENCE = 120.0
 @pytest.fixture
 def command(design: Path, pictures: Path) -> list[str]:
     """A training of 40 pictures in batches of 16, saved after every other step."""
-    recipe = ["--recipe", "studio", "--batch-size", "16", "--learning-rate", "0.02", "--shift", "1"]
+    recipe = [
+        "--recipe",
+        "studio",
+        "--batch-size",
+        "16",
+        "--learning-rate",
+        "0.02",
+        "--shift",
+        "1",
+        "--precision",
+        "float32",
+    ]
     saving = ["--device", "cpu", "--checkpoint-every", "2", "--json"]
     return ["train", str(design), "--data", str(pictures), *recipe, *saving]
 
