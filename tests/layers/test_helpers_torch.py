@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import traceback
 
-import torch
-from torch import nn
+import pytest
 
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.parallel import Parallel
 from cnnstudio.layers.squeeze_excite import SqueezeExcite
+
+torch = pytest.importorskip("torch")
+nn = torch.nn
 
 SHAPE = Shape.of(8, 4, 4)
 
