@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import torch
 import torch.distributed as dist
+import torch.distributed.nn
 from torch import Tensor, nn
 from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
@@ -131,6 +132,14 @@ class _Joined(Ranks):
             # Nobody can be asked any more: better said twice than not at all.
             return True
 
+    def leave(self) -> None:
+        """Lets go of the others at once, even of some that wait for this one, because it failed."""
+        # A group's threads end with the last reference to it; one that still lives while the interpreter
+        # ends may abort the process. Models and trainers go on referring to this object; and torch's module
+        # `nn` to the group of all, where it is first imported while there is one: it is imported above.
+        del self._words, self._numbers, self._store
+        dist.destroy_process_group()
+
     @contextmanager
     def _reaching(self) -> Iterator[None]:
         try:
@@ -167,8 +176,7 @@ def joined(device: str) -> Iterator[Ranks]:
     try:
         yield ranks
     finally:
-        # One that failed while others wait for it has to go, and not to wait for them.
-        dist.destroy_process_group()
+        ranks.leave()
 
 
 def _own_part(store: Store, number: int, count: int) -> Store:

@@ -181,6 +181,8 @@ def main(folder: Path) -> None:
             place = folder / f"{name}-{ranks.number}"
             np.savez(place.with_suffix(".npz"), **seen.weights)
             place.with_suffix(".json").write_text(json.dumps([seen.pictures, seen.events]))
+    names = [(thread / "comm").read_text().strip() for thread in Path("/proc/self/task").glob("*")]
+    (folder / f"threads-{ranks.number}.json").write_text(json.dumps(names))
 
 
 def read(folder: Path, name: str) -> list[Seen]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -35,6 +36,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return place
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="Linux tells the names of all threads")
+def test_no_thread_of_a_group_outlives_it_and_aborts_the_process_at_its_end(folder: Path) -> None:
+    for number in range(RANKS):
+        names = json.loads((folder / f"threads-{number}.json").read_text())
+        assert names
+        assert not [name for name in names if "gloo" in name]
 
 
 @pytest.fixture
