@@ -7,8 +7,10 @@ from pathlib import Path
 
 from cnnstudio.files import exists
 from cnnstudio.home import home
+from cnnstudio.layers.params import shorten
 
 _LARGEST = 1_000_000
+_LONGEST = 200
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +39,8 @@ def start_log(*, on_screen: bool) -> None:
         _log.warning("There is no log file: %s", problem)
 
 
-def own_error(error: Exception | str) -> str:
+def own_error(error: Exception) -> str:
     """The sentence for a mistake of the program's own that stopped what the user wanted."""
+    words = shorten(f"{type(error).__name__}: {error}".removesuffix(": "), _LONGEST)
     more = f" {log_path()} says more." if exists(log_path()) else ""
-    return f"An error of the program’s own stopped this: {error}.{more}"
+    return f"An error of the program’s own stopped this: {words}.{more}"

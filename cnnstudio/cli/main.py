@@ -13,7 +13,6 @@ from cnnstudio import __version__
 from cnnstudio.cli.command import DONE, FAILED, STOPPED, WRONG_INPUT, Command, Parser, UsageError, commands
 from cnnstudio.files import exists
 from cnnstudio.layers.errors import UserError
-from cnnstudio.layers.params import shorten
 from cnnstudio.log import own_error, start_log
 from cnnstudio.training.ranks import speaks_for_all
 
@@ -55,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         start_log(on_screen=False)
         _log.exception("An exception that nobody caught")
-        return _complain(own_error(f"{type(error).__name__}: {shorten(str(error), 200)}"), FAILED)
+        return _complain(own_error(error), FAILED)
     except SystemExit as end:
         # --help and --version end argparse this way.
         return end.code if isinstance(end.code, int) else DONE

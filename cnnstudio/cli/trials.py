@@ -98,9 +98,7 @@ def _measure(
 ) -> tuple[Measurement, str]:
     from cnnstudio.training.measurement import measure
 
-    found = measure(
-        prepared, threads=threads, progress=line.follow, cancelled=cancelled
-    )
+    found = measure(prepared, threads=threads, progress=line.follow, cancelled=cancelled)
     return found, _measurement_text(found)
 
 

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import Any
+
+from cnnstudio.data.progress import Cancelled
+from cnnstudio.gui.training.mailbox import Mailbox
+from cnnstudio.layers.errors import UserError
+from cnnstudio.log import own_error
+
+_log = logging.getLogger(__name__)
 
 ProgressFunction = Callable[[object], None]
 CancelFunction = Callable[[], bool]
@@ -22,7 +30,7 @@ class Job:
         on_error: Callable[[str], object],
         on_progress: Callable[[Any], object],
     ) -> None:
-        self.function = function
+        self._function = function
         self._on_done = on_done
         self._on_error = on_error
         self._on_progress = on_progress
@@ -36,16 +44,28 @@ class Job:
     def is_cancelled(self) -> bool:
         return self._cancelled.is_set()
 
-    # Called in the main thread
+    def run(self, mailbox: Mailbox, is_closing: CancelFunction) -> None:
+        """Does it, in the computing thread; what comes of it goes to the main thread."""
+        if self.is_cancelled:
+            return
+        try:
+            result = self._function(
+                lambda value: mailbox.tell(lambda: self._hand(self._on_progress, value), about=self),
+                lambda: self.is_cancelled or is_closing(),
+            )
+        except Cancelled:
+            return
+        except UserError as error:
+            self._fail(mailbox, str(error))
+        except Exception as error:
+            _log.exception("A job failed")
+            self._fail(mailbox, own_error(error))
+        else:
+            mailbox.tell(lambda: self._hand(self._on_done, result))
 
-    def done(self, result: object) -> None:
-        if not self.is_cancelled:
-            self._on_done(result)
+    def _fail(self, mailbox: Mailbox, sentence: str) -> None:
+        mailbox.tell(lambda: self._hand(self._on_error, sentence))
 
-    def failed(self, sentence: str) -> None:
+    def _hand(self, to: Callable[[Any], object], what: object) -> None:
         if not self.is_cancelled:
-            self._on_error(sentence)
-
-    def progressed(self, value: object) -> None:
-        if not self.is_cancelled:
-            self._on_progress(value)
+            to(what)

@@ -1,43 +1,39 @@
 """One training at a time, and other work for torch, on the one thread that computes.
 
-Events and news come out of that thread through a queue, which a timer empties in the main thread while there
-is something under way. Stop and pause are flags that the training looks at; they never wait behind it.
+Events and news come out of that thread through a mailbox, which a timer has read in the main thread while
+there is something under way. Stop and pause are flags that the training looks at; they never wait behind it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-import queue
 import sys
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from cnnstudio.data.dataset import Dataset
-from cnnstudio.data.progress import CancelFunction, Cancelled, ProgressFunction
+from cnnstudio.data.progress import Cancelled
 from cnnstudio.data.progress import Progress as DataProgress
-from cnnstudio.data.sources import find_source
 from cnnstudio.design.network import Network
 from cnnstudio.gui.training.job import Job, JobFunction
+from cnnstudio.gui.training.last_dataset import LastDataset
+from cnnstudio.gui.training.mailbox import Mailbox
 from cnnstudio.gui.training.order import Order
+from cnnstudio.gui.training.watched_layer import WatchedLayer
 from cnnstudio.gui.training.worker import ComputingThread
 from cnnstudio.layers.base import UserError
 from cnnstudio.log import own_error
 from cnnstudio.training.adjusting import adjusted
 from cnnstudio.training.control import Control
-from cnnstudio.training.events import Event, Finished, Paused, Resumed, SnapshotTaken, Started
+from cnnstudio.training.events import Event, Finished, Paused, Resumed, Started
 from cnnstudio.training.recipe import Recipe
-
-if TYPE_CHECKING:
-    from cnnstudio.insight.feature_maps import FeatureMapProbe
 
 AUTO = "auto"
 """The device that `training.device` takes for the fastest."""
@@ -57,14 +53,6 @@ class State(Enum):
     RUNNING = "running"
     PAUSED = "paused"
     STOPPING = "stopping"
-
-
-@dataclass(frozen=True, eq=False)
-class _News:
-    """Something that the main thread is to do; later news with the same `about` replace it."""
-
-    act: Callable[[], object]
-    about: object = None
 
 
 class TrainingSession(QObject):
@@ -107,15 +95,12 @@ class TrainingSession(QObject):
         self.chosen_device = AUTO
         self._state = State.IDLE
         self._control = Control()
-        self._queue: queue.SimpleQueue[Event | _News] = queue.SimpleQueue()
-        self._unread: deque[Event | _News] = deque()
+        self._mailbox = Mailbox()
         self._jobs: set[Job] = set()
-        self._watching = threading.Lock()
-        self._watched: tuple[str, int] | None = None
-        self._probe: FeatureMapProbe | None = None
+        self._layer = WatchedLayer()
+        self._datasets = LastDataset()
         self._preloaded = False
         self._main_is_ready = threading.Event()
-        self._dataset: Dataset | None = None
         self._thread = ComputingThread(self)
         self._thread.done.connect(self._on_task_done)
         self._torch_loaded.connect(self._on_torch_loaded)
@@ -207,10 +192,7 @@ class TrainingSession(QObject):
 
     def watch(self, node_id: str, picture: int) -> None:
         """The layer and the example picture whose feature maps are wanted while it trains."""
-        with self._watching:
-            self._watched = (node_id, picture)
-            if self._probe is not None:
-                self._probe.watch(node_id, picture)
+        self._layer.watch(node_id, picture)
 
     def run_job(
         self,
@@ -234,7 +216,7 @@ class TrainingSession(QObject):
         self, name: str, on_done: Callable[[Dataset], object], on_error: Callable[[str], object]
     ) -> Job:
         """Gets a data set to look at; a training that follows has it at once, one under way comes first."""
-        return self.run_job(partial(self._dataset_of, name), on_done, on_error)
+        return self.run_job(partial(self._datasets.get, name), on_done, on_error)
 
     def shutdown(self, seconds: float = 3.0) -> bool:
         """Stops everything, keeps the checkpoint and ends the thread; False where it did not end in time."""
@@ -276,7 +258,7 @@ class TrainingSession(QObject):
         def emit(event: Event) -> None:
             nonlocal started
             started = started or isinstance(event, Started)
-            self._queue.put(event)
+            self._mailbox.put(event)
 
         try:
             dataset = self._load(order.dataset_name, control)
@@ -295,7 +277,7 @@ class TrainingSession(QObject):
             _log.exception("Training failed")
             # After Started, the Finished event has said that it failed.
             if not started:
-                self._tell_failed(own_error(_short(error)))
+                self._tell_failed(own_error(error))
         finally:
             self._tell(lambda: self._on_trained(control))
 
@@ -319,64 +301,28 @@ class TrainingSession(QObject):
     def _record(
         self, order: Order, dataset: Dataset, control: Control, emit: Callable[[Event], None]
     ) -> Finished:
-        from cnnstudio.insight.feature_maps import FeatureMapProbe
-
-        probe = FeatureMapProbe()
-        with self._watching:
-            self._probe = probe
-            if self._watched is not None:
-                probe.watch(*self._watched)
-        try:
+        with self._layer.probing() as probe:
             return order.train(self.device, dataset, control, emit, [probe], self._tell_loading)
-        finally:
-            with self._watching:
-                self._probe = None
 
     def _load(self, name: str, control: Control) -> Dataset:
         """The data set to train with; tells everybody of it."""
-        dataset = self._dataset_of(name, self._tell_loading, control.stop.is_set)
+        dataset = self._datasets.get(name, self._tell_loading, control.stop.is_set)
         loaded = (name, dataset)
         self._tell(lambda: self.dataset_loaded.emit(loaded))
         self._tell_loading(DataProgress(0, None, "Getting ready"))
         return dataset
 
-    def _dataset_of(self, name: str, progress: ProgressFunction, cancelled: CancelFunction) -> Dataset:
-        """The data set, from memory where it is a built-in one and was the last."""
-        source = find_source(name)
-        dataset = self._dataset
-        if dataset is None or not source.built_in or dataset.name != source.name:
-            # Two data sets need not fit into memory.
-            self._dataset = dataset = None
-            dataset = source.load(progress, cancelled)
-            # A folder's pictures may change, and so may the folder that a name stands for.
-            self._dataset = dataset if source.built_in else None
-        return dataset
-
     def _run_job(self, job: Job) -> None:
         try:
-            if not job.is_cancelled:
-                result = job.function(
-                    lambda value: self._tell(lambda: job.progressed(value), about=job),
-                    lambda: job.is_cancelled or self._thread.is_closing,
-                )
-                self._tell(lambda: job.done(result))
-        except Cancelled:
-            pass
-        except UserError as error:
-            sentence = str(error)
-            self._tell(lambda: job.failed(sentence))
-        except Exception as error:
-            _log.exception("A job failed")
-            sentence = own_error(_short(error))
-            self._tell(lambda: job.failed(sentence))
+            job.run(self._mailbox, lambda: self._thread.is_closing)
         finally:
             self._tell(lambda: self._jobs.discard(job))
 
-    def _tell(self, act: Callable[[], object], about: object = None) -> None:
-        self._queue.put(_News(act, about))
+    def _tell(self, act: Callable[[], object]) -> None:
+        self._mailbox.tell(act)
 
     def _tell_loading(self, progress: DataProgress) -> None:
-        self._tell(lambda: self.loading.emit(progress), about="loading")
+        self._mailbox.tell(lambda: self.loading.emit(progress), about="loading")
 
     def _tell_failed(self, sentence: str) -> None:
         self._tell(lambda: self.failed.emit(sentence))
@@ -390,29 +336,13 @@ class TrainingSession(QObject):
 
     def drain(self) -> None:
         """Hands on what came since the last time, in its order, and the state that follows from it."""
-        while True:
-            try:
-                self._unread.append(self._queue.get_nowait())
-            except queue.Empty:
-                break
-        replaced = _replaced(self._unread)
-        while self._unread:
-            # Taken off one by one: what one listener fails at does not keep the rest from the others.
-            item = self._unread.popleft()
-            if isinstance(item, _News):
-                if item not in replaced:
-                    item.act()
-                continue
-            events = [item]
-            while self._unread and not isinstance(self._unread[0], _News):
-                events.append(self._unread.popleft())  # type: ignore[arg-type]  # the loop says that it is an Event
-            self._follow(events)
+        self._mailbox.read(self._follow)
 
-    def _follow(self, events: list[Event]) -> None:
+    def _follow(self, events: tuple[Event, ...]) -> None:
         for event in events:
             if isinstance(event, Started | Finished) and event.run is not None:
                 self.run = Path(event.run)
-        self.events.emit(_with_newest_pictures(events))
+        self.events.emit(events)
         for event in events:
             if isinstance(event, Started | Resumed) and self._state is not State.STOPPING:
                 self._set_state(State.RUNNING)
@@ -444,29 +374,6 @@ class TrainingSession(QObject):
         if state is not self._state:
             self._state = state
             self.state_changed.emit(state)
-
-
-def _replaced(items: Iterable[Event | _News]) -> set[_News]:
-    """The news that later news about the same thing make old."""
-    newest: dict[object, _News] = {}
-    old = set()
-    for item in items:
-        if isinstance(item, _News) and item.about is not None:
-            if item.about in newest:
-                old.add(newest[item.about])
-            newest[item.about] = item
-    return old
-
-
-def _with_newest_pictures(events: list[Event]) -> tuple[Event, ...]:
-    """All events, but of the pictures only the newest."""
-    pictures = [event for event in events if isinstance(event, SnapshotTaken)]
-    return tuple(event for event in events if event not in pictures[:-1])
-
-
-def _short(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 160 else text[:159] + "…"
 
 
 def _ignore(_: object) -> None:
