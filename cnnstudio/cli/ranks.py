@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import TextIO
 
 from cnnstudio.cli.command import FAILED, UsageError
 from cnnstudio.cli.trials import AUTO
@@ -24,21 +27,45 @@ def on_ranks(options: argparse.Namespace, train: Callable[[Ranks], int]) -> int:
         )
     from cnnstudio.training.distributed import joined
 
-    sentence = None
+    # Each can say that the others are gone.
+    voice = sys.stderr
     try:
-        with _quiet_unless_first(), joined(options.device) as ranks:
+        with _quiet_unless_first(), joined(options.device) as ranks, _ending_in_peace(ranks):
             try:
                 status = train(ranks)
             except RanksError:
                 status = FAILED
             if ranks.lost and ranks.is_first_to_say():
-                sentence = ranks.lost
+                _complain(ranks.lost, voice)
+            return status
     except RanksError as error:
         # They have not found each other.
-        status, sentence = FAILED, str(error)
-    if sentence is not None:
-        print(f"cnnstudio: {sentence}", file=sys.stderr)
-    return status
+        _complain(str(error), voice)
+        return FAILED
+
+
+def _complain(sentence: str, voice: TextIO) -> None:
+    print(f"cnnstudio: {sentence}", file=voice, flush=True)
+
+
+@contextlib.contextmanager
+def _ending_in_peace(ranks: Ranks) -> Iterator[None]:
+    """Inside, SIGTERM does nothing to a rank that ends anyway, because others are lost.
+
+    torchrun sends it then to all that are left, maybe in the moment in which one is about to say so.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+
+    def end(number: int, frame: FrameType | None) -> None:
+        if ranks.lost is None:
+            signal.signal(number, before)
+            signal.raise_signal(number)
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

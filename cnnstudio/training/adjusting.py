@@ -16,14 +16,11 @@ ADJUSTABLE = frozenset({"epochs", "accumulate", "learning_rate", "weight_decay",
 """Fields that mean the same for a run that has begun as for one that has not."""
 
 
-def adjusted(recipe: Recipe, changes: Mapping[str, Any], more_epochs: int = 0) -> Recipe:
-    """The recipe with these values, and so many epochs more. Raises RecipeError."""
+def adjusted(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """The recipe with these values. Raises RecipeError."""
     for name in changes:
         if name not in ADJUSTABLE:
             raise RecipeError(f"{name}: this cannot change while the run goes on")
-    changes = dict(changes)
-    if more_epochs:
-        changes["epochs"] = changes.get("epochs", recipe.epochs) + more_epochs
     return recipe.replace(**changes)
 
 

@@ -63,9 +63,8 @@ class Agreement:
                 event.clear()
         asked.single_step.clear()
         if changes:
-            for fields, epochs in self._ranks.from_first(lambda: list(asked.changes())):
+            for fields in self._ranks.from_first(lambda: list(asked.changes())):
                 agreed.request_change(**fields)
-                agreed.request_more_epochs(epochs)
         return Due(bool(reading), bool(saving))
 
     def _next_meeting(self, step: int) -> int:

@@ -81,9 +81,9 @@ class BetweenSteps:
         """Does what was asked for since the last time."""
         course = self._course
         recipe = course.recipe
-        for fields, more_epochs in self._control.changes():
+        for fields in self._control.changes():
             try:
-                recipe = adjusted(recipe, fields, more_epochs)
+                recipe = adjusted(recipe, fields)
             except RecipeError as error:
                 course.warn(f"The run goes on as it was. {error}.")
         if recipe != course.recipe:

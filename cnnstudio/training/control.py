@@ -22,7 +22,7 @@ class Control:
         self.pause = threading.Event()
         self.stop_after_epoch = threading.Event()
         self.single_step = threading.Event()
-        self._changes: deque[tuple[Mapping[str, Any], int]] = deque()
+        self._changes: deque[Mapping[str, Any]] = deque()
 
     def request_stop(self) -> None:
         """Ends the run after the step that it is in; a pause too."""
@@ -48,19 +48,15 @@ class Control:
 
     def request_change(self, **fields: Any) -> None:
         """Other values for fields of the recipe (`adjusting.ADJUSTABLE`), in force from the next step on."""
-        self._changes.append((fields, 0))
-
-    def request_more_epochs(self, epochs: int) -> None:
-        """Makes the run so many epochs longer."""
-        self._changes.append(({}, epochs))
+        self._changes.append(fields)
 
     @property
     def has_changes(self) -> bool:
         """Whether `changes` would give something; asked at every step, so it has to be quick."""
         return bool(self._changes)
 
-    def changes(self) -> Iterator[tuple[Mapping[str, Any], int]]:
-        """What was asked for since the last time, in its order: fields, and epochs to be added."""
+    def changes(self) -> Iterator[Mapping[str, Any]]:
+        """What was asked for since the last time, in its order."""
         while self._changes:
             yield self._changes.popleft()
 

@@ -311,24 +311,16 @@ a batch and here their mean is taken, 1.5 is the same. Its 9.9 epochs are rounde
 learns to the end, biases of normalisations do not decay, and pictures are not shifted at test time.
 """
 
-FAST_CPU = Recipe(
-    "fast-cpu",
+FAST_CPU = FAST_GPU.replace(
+    name="fast-cpu",
     epochs=4,
     batch_size=256,
     optimizer="muon",
     learning_rate=0.015,
+    momentum=LESSON.momentum,
     weight_decay=0.1,
-    schedule="linear",
-    warm_up=0.23,
-    warm_up_start=0.2,
-    final_rate=0.07,
-    label_smoothing=0.2,
-    flip="alternating",
-    shift=2,
-    lookahead=True,
-    test_time_flip=True,
+    norm_bias_rate=1.0,
     validation_share=0.02,
-    precision="auto",
 )
 """For the template airbench-small on a processor.
 

@@ -7,15 +7,19 @@ import os
 import signal
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cnnstudio.cli.main import main
+from cnnstudio.cli.ranks import on_ranks
 from cnnstudio.runs.run import Run, launched_run
+from cnnstudio.training import distributed
+from cnnstudio.training.ranks import Ranks, RanksError
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSES = Path("/proc")
@@ -85,8 +89,11 @@ def kill_in_the_middle(process: subprocess.Popen[str], rank: int) -> None:
     os.kill(rank_of(process.pid, rank), signal.SIGKILL)
 
 
-def sentences(errors: str) -> list[str]:
-    return [line for line in errors.splitlines() if line.startswith("cnnstudio: ")]
+def sentence(errors: str) -> str:
+    """The only one that the program said."""
+    found = [line for line in errors.splitlines() if line.startswith("cnnstudio: ")]
+    assert len(found) == 1, errors
+    return found[0]
 
 
 def test_a_killed_rank_ends_all_with_one_sentence(command: list[str], tmp_path: Path) -> None:
@@ -95,8 +102,7 @@ def test_a_killed_rank_ends_all_with_one_sentence(command: list[str], tmp_path: 
         kill_in_the_middle(process, 1)
         output, errors = process.communicate(timeout=60)
     assert process.returncode == 1
-    (sentence,) = sentences(errors)
-    assert "Another process of this training is gone" in sentence
+    assert "Another process of this training is gone" in sentence(errors)
     assert "[rank" not in errors, "that is how torch begins the lines of a traceback"
     # The first rank alone printed and wrote.
     assert output.count('"Finished"') == 1
@@ -130,8 +136,7 @@ def test_a_run_of_which_a_rank_was_killed_goes_on_to_the_same_end(
 def test_wrong_input_is_said_once(command: list[str], tmp_path: Path) -> None:
     with started([*command, "--epochs", "0"], 0, tmp_path / "home") as process:
         _, errors = process.communicate(timeout=PATIENCE)
-    (sentence,) = sentences(errors)
-    assert "--epochs" in sentence
+    assert "--epochs" in sentence(errors)
     assert not (tmp_path / "home" / "runs").exists()
 
 
@@ -144,6 +149,31 @@ def test_what_one_process_tries_out_is_refused_and_the_first_rank_says_so(
     monkeypatch.setenv("RANK", str(rank))
     assert main(["train", str(design), trial]) == 2
     assert ("without torchrun" in capsys.readouterr().err) is (rank == 0)
+
+
+@pytest.mark.parametrize("lost", [None, "Another one is gone."])
+def test_torchruns_tidying_up_does_not_end_a_rank_before_it_says_why(
+    lost: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heard: list[int] = []
+    ranks = Ranks()
+
+    def train(ranks: Ranks) -> int:
+        ranks.lost = lost
+        signal.raise_signal(signal.SIGTERM)
+        raise RanksError
+
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setattr(distributed, "joined", lambda device: nullcontext(ranks))
+    before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    try:
+        options = Namespace(find_learning_rate=False, preflight=False, batch_size=None, device="cpu")
+        assert on_ranks(options, train) == 1
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert capsys.readouterr().err == (f"cnnstudio: {lost}\n" if lost else "")
+    assert heard == ([] if lost else [signal.SIGTERM])
 
 
 def test_a_run_goes_on_where_its_launch_began_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,7 @@ def stop_after_the_first_epoch(event: Event, control: Control, ranks: Ranks) -> 
 def change_and_pause_on_the_first(event: Event, control: Control, ranks: Ranks) -> None:
     if isinstance(event, EpochEnded) and ranks.is_first and event.epoch == 2:
         control.request_change(learning_rate=0.004)
-        control.request_more_epochs(1)
+        control.request_change(epochs=2001)
         control.request_pause()
         threading.Timer(0.2, control.request_stop_after_epoch).start()
 

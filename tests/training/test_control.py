@@ -137,7 +137,7 @@ def test_stop_after_the_last_epoch_is_a_completed_run() -> None:
 
 
 def test_more_epochs_make_the_run_longer() -> None:
-    heard = run(at_step(17, lambda control: control.request_more_epochs(2)))
+    heard = run(at_step(17, lambda control: control.request_change(epochs=5)))
     assert [event.epoch for event in heard.of(EpochEnded)] == [1, 2, 3, 4, 5]
     (change,) = heard.of(Adjusted)
     assert (change.name, change.before, change.after) == ("epochs", "3", "5")
@@ -192,7 +192,7 @@ def test_what_cannot_change_is_a_note_and_the_run_goes_on() -> None:
 def test_a_changed_run_goes_on_with_its_changes(tmp_path: Path) -> None:
     def change(control: Control) -> None:
         control.request_change(learning_rate=0.003, shift=1)
-        control.request_more_epochs(1)
+        control.request_change(epochs=4)
 
     whole = run(at_step(8, change), folder=tmp_path / "whole")
 
@@ -220,7 +220,7 @@ def test_only_what_means_the_same_for_a_run_that_has_begun_may_change() -> None:
     assert not {"batch_size", "seed", "optimizer", "validation_share", "schedule"} & ADJUSTABLE
     with pytest.raises(RecipeError, match="seed: this cannot change"):
         adjusted(RECIPE, {"seed": 3})
-    assert adjusted(RECIPE, {"shift": 1}, 2) == RECIPE.replace(shift=1, epochs=5)
+    assert adjusted(RECIPE, {"shift": 1, "epochs": 5}) == RECIPE.replace(shift=1, epochs=5)
 
 
 def test_a_recipe_that_goes_on_keeps_its_changes_but_for_what_is_asked() -> None:
