@@ -275,14 +275,20 @@ STUDIO = Recipe(
     optimizer="sgd",
     learning_rate=0.05,
     schedule="one_cycle",
+    warm_up=0.15,
     weight_decay=0.0005,
     label_smoothing=0.1,
     flip="random",
     shift=2,
+    average_decay=0.99,
     validation_share=0.05,
     precision="auto",
 )
-"""What learns best in the lesson's network on a CPU."""
+"""What learns best in the lesson's network on a CPU.
+
+The average of the weights is far ahead of them while the rate is high, and level with them at the end; so is
+a rate that falls early. Together they show after two epochs what else takes four.
+"""
 
 FAST_GPU = Recipe(
     "fast-gpu",
