@@ -158,7 +158,8 @@ class Process:
     def __init__(self, loop: str, *arguments: Any) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, there = context.Pipe()
-        self._process = context.Process(target=work, args=(loop, *arguments, there))
+        # A daemon, so that it does not wait for ever where another loop fails.
+        self._process = context.Process(target=work, args=(loop, *arguments, there), daemon=True)
         self._process.start()
         there.close()
         # The epoch that warms it up; after it, the process waits and takes no time from the others.
@@ -220,7 +221,10 @@ class KerasProcess:
         assert pipes.stdout is not None
         pipes.stdin.write("next\n")
         pipes.stdin.flush()
-        return float(pipes.stdout.readline()), self._threads
+        said = pipes.stdout.readline()
+        if not said:
+            sys.exit(f"Keras failed at {self._listing}, which is left for a look")
+        return float(said), self._threads
 
     def end(self) -> None:
         self._process.communicate()

@@ -18,7 +18,7 @@ from cnnstudio.interchange.chain import (
     located,
     require_whole,
 )
-from cnnstudio.interchange.names import class_name, comment_text, quoted
+from cnnstudio.interchange.names import class_name, comment_text, quoted, scope_name
 from cnnstudio.layers.base import Group, Shape
 
 
@@ -150,9 +150,11 @@ def _scope(node: Node, lines: Sequence[CodeLine]) -> Iterator[CodeLine]:
     if not lines:
         yield node.id, "x = layers.Identity()(x)"
         return
-    # Keras takes no stroke in such a name.
-    name = comment_text(node.name or node.id).replace("/", " ") or node.id
-    yield node.id, f"with keras.name_scope({quoted(name)}):"
+    name = node.name or node.id
+    scope = scope_name(name) or node.id
+    yield node.id, f"with keras.name_scope({quoted(scope)}):"
+    if scope != name:
+        yield node.id, f"{INDENT}{quoted(name)}"
     yield from _indented(lines)
 
 

@@ -19,7 +19,7 @@ from cnnstudio.interchange.keras_assembly import PASSED_OVER, KerasAssembler, ke
 from cnnstudio.interchange.keras_training import compiled, fitted
 from cnnstudio.interchange.names import written_title
 from cnnstudio.interchange.source import Imported, Note, Notes, parse
-from cnnstudio.interchange.syntax import first_uses, stored, uses
+from cnnstudio.interchange.syntax import first_uses, stored, text_at, uses
 from cnnstudio.interchange.values import Bound, Returned, Scope
 from cnnstudio.layers.activations import KERAS_ACTIVATION_CALLS, activation_named
 from cnnstudio.layers.base import Shape
@@ -291,7 +291,9 @@ class _Reader(Interpreter):
     def on_with(self, value: Any, node: ast.With, scope: Scope) -> Any:
         if not isinstance(value, Call) or not value.name.endswith("name_scope"):
             return self.execute(node.body, scope)
-        name = next((each for each in value.positional if isinstance(each, str)), "")
+        # Where the name has signs that no scope takes, it stands as a text of its own within.
+        texts = [text_at(node.body[0]), *value.positional]
+        name = next((each for each in texts if isinstance(each, str)), "")
         before = self._tensors(scope)
         returned = self.execute(node.body, scope)
         found = self._carried(before, scope, node.body)

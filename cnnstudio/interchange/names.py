@@ -16,6 +16,15 @@ def class_name(title: str) -> str:
     return name
 
 
+def scope_name(title: str) -> str:
+    """The title with an underscore for each sign that TensorFlow refuses; empty where it cannot begin so.
+
+    Names of scopes become those of variables; a wrong one is noticed only when the training begins.
+    """
+    name = re.sub(r"[^A-Za-z0-9_.>-]", "_", title)
+    return name if re.match(r"[A-Za-z0-9.]", name) else ""
+
+
 def comment_text(text: str) -> str:
     """The text on one line, fit for a comment or a docstring: no line breaks, quotes or backslashes in it."""
     flat = " ".join(text.split())

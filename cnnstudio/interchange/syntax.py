@@ -55,6 +55,14 @@ def is_static(node: ast.FunctionDef | ast.Lambda) -> bool:
     return any(isinstance(mark, ast.Name) and mark.id == "staticmethod" for mark in marks)
 
 
+def text_at(statement: ast.stmt) -> str | None:
+    """The text that stands there for itself, as a docstring does; None where there is something else."""
+    match statement:
+        case ast.Expr(ast.Constant(str(text))):
+            return text
+    return None
+
+
 def loaded(target: ast.expr) -> ast.expr:
     """The target of an assignment as an expression that reads it."""
     match target:

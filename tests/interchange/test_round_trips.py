@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,10 +12,13 @@ from hypothesis import given, settings
 from cnnstudio.design.network import IdMaker, Network, Node
 from cnnstudio.design.templates import Template, templates
 from cnnstudio.interchange.keras import write_model
+from cnnstudio.interchange.names import quoted
 from cnnstudio.interchange.pytorch import write_module
 from cnnstudio.interchange.reading import Imported, language_of, read_code
 from cnnstudio.layers.base import Layer, Shape
+from cnnstudio.layers.block import Block
 from cnnstudio.layers.conv2d import Conv2D
+from cnnstudio.layers.dense import Dense
 from cnnstudio.layers.flatten import Flatten
 from cnnstudio.layers.repeat import Repeat
 from cnnstudio.layers.residual import Residual
@@ -50,6 +54,20 @@ def assert_same(network: Network, language: str) -> None:
 @pytest.mark.parametrize("each", templates().values(), ids=lambda each: each.name)
 def test_a_template_survives(each: Template, language: str) -> None:
     assert_same(each.network, language)
+
+
+@pytest.mark.parametrize(
+    ("name", "scope"),
+    [("Stage 2", "Stage_2"), ("a/b", "a_b"), ('"', "block_1"), ("_hidden", "block_1"), ("Stage-2.b", None)],
+)
+def test_a_blocks_name_survives_in_a_scope_that_tensorflow_takes(name: str, scope: str | None) -> None:
+    ids = IdMaker()
+    block = replace(ids.node(Block()), name=name, children=(ids.node(Flatten()),))
+    network = Network(Shape.of(3, 8, 8), (block, ids.node(Dense(2))))
+    listing = write_model(network)
+    assert f'with keras.name_scope("{scope or name}"):' in listing
+    assert (f"    {quoted(name)}\n" in listing) is (scope is not None)
+    assert read_code(listing).network.nodes[0].name == name
 
 
 @settings(max_examples=60, deadline=None)
