@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
@@ -158,8 +159,7 @@ class Process:
     def __init__(self, loop: str, *arguments: Any) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, there = context.Pipe()
-        # A daemon, so that it does not wait for ever where another loop fails.
-        self._process = context.Process(target=work, args=(loop, *arguments, there), daemon=True)
+        self._process = context.Process(target=work, args=(loop, *arguments, there))
         self._process.start()
         there.close()
         # The epoch that warms it up; after it, the process waits and takes no time from the others.
@@ -240,17 +240,18 @@ def measure(
     guess.end()
     images = batch_size * max(round(SECONDS * rate / batch_size), 2)
     workers: dict[str, Worker] = {}
-    for loop in LOOPS:
-        workers[loop] = Process(loop, name, images, batch_size, turns, threads)
-    if keras_python:
-        network = templates()[name].network
-        workers[KERAS] = KerasProcess(keras_python, network, images, batch_size, used)
-    rates: dict[str, list[float]] = {loop: [] for loop in workers}
-    for _ in range(turns):
-        for loop, worker in workers.items():
-            rates[loop].append(worker.turn()[0])
-    for worker in workers.values():
-        worker.end()
+    with ExitStack() as started:
+        for loop in LOOPS:
+            workers[loop] = worker = Process(loop, name, images, batch_size, turns, threads)
+            started.callback(worker.end)
+        if keras_python:
+            network = templates()[name].network
+            workers[KERAS] = rival = KerasProcess(keras_python, network, images, batch_size, used)
+            started.callback(rival.end)
+        rates: dict[str, list[float]] = {loop: [] for loop in workers}
+        for _ in range(turns):
+            for loop, each in workers.items():
+                rates[loop].append(each.turn()[0])
     return rates, used
 
 
