@@ -16,7 +16,7 @@ from cnnstudio.training.recipe import FAST_GPU, LESSON, STUDIO, Recipe
     ("recipe", "sentence"),
     [
         (LESSON, "always 0.001"),
-        (STUDIO, "begins at 0.002, highest 0.05 in epoch 3, ends at 2e-07"),
+        (STUDIO, "begins at 0.002, highest 0.05 in epoch 2, ends at 2e-07"),
         (FAST_GPU, "begins at 0.3, highest 1.5 in epoch 3, ends at 0.11"),
         (
             LESSON.replace(schedule="step", step_epochs=5),
@@ -43,7 +43,7 @@ def test_it_draws_a_line_that_rises_and_falls(qtbot: QtBot) -> None:
     curve = RateCurve()
     qtbot.addWidget(curve)
     curve.resize(300, curve.height())
-    curve.show_recipe(STUDIO)
+    curve.show_recipe(STUDIO.replace(warm_up=0.3))
     picture = curve.grab().toImage()
     color = theme().color("training")
 
