@@ -228,7 +228,8 @@ class KerasProcess:
 
     def end(self) -> None:
         self._process.communicate()
-        self._listing.unlink()
+        if not self._process.returncode:
+            self._listing.unlink()
 
 
 def measure(

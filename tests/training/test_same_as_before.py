@@ -64,7 +64,7 @@ def test_the_lesson_trains_as_it_always_did() -> None:
     assert_equal(trained, model.state_dict())
 
 
-def test_studio_trains_as_it_always_did() -> None:
+def test_studio_trains_as_its_recipe_says() -> None:
     prepared = prepared_for(STUDIO.replace(precision="float32"))
     trained = as_trained(prepared)
     model, batches = begin(prepared), prepared.batches()
