@@ -12,6 +12,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from cnnstudio.training.recipe import LESSON, STUDIO, Recipe
 from cnnstudio.training.trainer import train_prepared
 from tests.training.networks import network, tiny
 from tests.training.pictures import colours
+from tests.training.wide import wide_muon
 
 RANKS = 2
 
@@ -139,7 +141,7 @@ def learn(name: str, ranks: Ranks, folder: Path | None = None) -> Seen:
         seen.weights = {key: value.numpy().copy() for key, value in model.state_dict().items()}
 
     prepared = prepare(network, colours(COUNT), recipe, "cpu")
-    with counting(seen):
+    with counting(seen), wide_muon() if recipe.optimizer == "muon" else nullcontext():
         for resume in [False, True] if name == "interrupted" else [False]:
             train_prepared(
                 prepared,

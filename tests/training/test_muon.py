@@ -18,6 +18,7 @@ from cnnstudio.training.model import Model, build_model
 from cnnstudio.training.optimizers import make_optimizer, set_learning_rate
 from cnnstudio.training.recipe import Recipe
 from tests.training.networks import network, tiny
+from tests.training.wide import wide_muon
 
 RECIPE = Recipe(optimizer="muon", learning_rate=0.01, momentum=0.9, weight_decay=0.02)
 
@@ -37,6 +38,7 @@ def pictures() -> tuple[Tensor, Tensor]:
 
 def learn(model: nn.Module, *optimizers: torch.optim.Optimizer, steps: int = 3) -> None:
     images, labels = pictures()
+    images = images.to(next(model.parameters()).dtype)
     for _ in range(steps):
         model.zero_grad()
         F.cross_entropy(model(images), labels).backward()
@@ -58,7 +60,7 @@ def test_inner_kernels_go_to_muon_and_the_rest_to_adamw() -> None:
 
 
 def test_the_steps_are_those_of_torchs_muon_and_adamw() -> None:
-    model = make(channels_last=False)
+    model = make(channels_last=False).double()
     # torch's Muon takes matrices only, so in the plain model the kernels are matrices.
     plain = copy.deepcopy(model)
     inner = [each for each in plain.parameters() if each.ndim > 1][1:-1]
@@ -72,27 +74,28 @@ def test_the_steps_are_those_of_torchs_muon_and_adamw() -> None:
         ],
         0.01,
     )
-    learn(model, make_optimizer(RECIPE, model))
     images, labels = pictures()
-    for _ in range(3):
-        plain.zero_grad()
-        F.cross_entropy(plain(images), labels).backward()
-        for matrix, weights in zip(flat, inner, strict=True):
-            assert weights.grad is not None
-            matrix.grad = weights.grad.reshape(len(weights), -1)
-        muon.step()
-        adamw.step()
+    with wide_muon():
+        learn(model, make_optimizer(RECIPE, model))
+        for _ in range(3):
+            plain.zero_grad()
+            F.cross_entropy(plain(images.double()), labels).backward()
+            for matrix, weights in zip(flat, inner, strict=True):
+                assert weights.grad is not None
+                matrix.grad = weights.grad.reshape(len(weights), -1)
+            muon.step()
+            adamw.step()
     for left, right in zip(model.parameters(), plain.parameters(), strict=True):
-        torch.testing.assert_close(left, right, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(left, right, rtol=1e-6, atol=1e-9)
 
 
 def test_how_weights_lie_in_memory_does_not_matter() -> None:
-    models = [make(channels_last=True), make(channels_last=False)]
-    for model in models:
-        learn(model, make_optimizer(RECIPE, model), steps=1)
+    models = [make(channels_last=True).double(), make(channels_last=False).double()]
+    with wide_muon():
+        for model in models:
+            learn(model, make_optimizer(RECIPE, model))
     for left, right in zip(*(model.parameters() for model in models), strict=True):
-        # Its iteration is made in numbers of 16 bits.
-        torch.testing.assert_close(left, right, rtol=0.02, atol=1e-3)
+        torch.testing.assert_close(left, right, rtol=1e-6, atol=1e-9)
 
 
 def test_memory_comes_back_and_the_steps_go_on_the_same() -> None:
