@@ -41,8 +41,13 @@ def _no_leaked_thread() -> Iterator[None]:
 
 def _started_since(before: set[threading.Thread]) -> list[threading.Thread]:
     # A QThread leaves a dummy behind for ever, however it ended; tests/gui/conftest.py looks at QThreads.
+    # torch follows a program with bars of tqdm, where it is installed, even if it does not show them; the
+    # first bar of a process, in whichever test that is, starts a daemon for all of them.
     return [
         thread
         for thread in threading.enumerate()
-        if thread not in before and thread.is_alive() and not isinstance(thread, threading._DummyThread)
+        if thread not in before
+        and thread.is_alive()
+        and not isinstance(thread, threading._DummyThread)
+        and type(thread).__module__ != "tqdm._monitor"
     ]
