@@ -48,7 +48,7 @@ kills: $(VENV)/test.stamp
 
 # A thousand trainings started and stopped, half of them in the window, which leave nothing behind.
 cycles: $(VENV)/test.stamp
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m slow tests/runs/test_cycles.py tests/gui/training/test_cycles.py
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m slow tests/runs/test_cycles.py tests/gui/compute/test_cycles.py
 
 # The pictures of the documentation, taken from the real window while it trains.
 screenshots: $(VENV)/program.stamp

@@ -19,8 +19,8 @@ from cnnstudio.data.sources import find_source
 from cnnstudio.design.network import Network
 from cnnstudio.design.templates import Template, template, templates
 from cnnstudio.training.events import EpochEnded, Event
-from cnnstudio.training.recipe import Recipe
-from cnnstudio.training.recipe_files import read_recipe
+from cnnstudio.training.recipe.files import read_recipe
+from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train
 
 

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from cnnstudio.design import edits
-from cnnstudio.design.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyse
 from cnnstudio.design.network import IdMaker, Network, Node, Place
-from cnnstudio.layers.batch_normalization import BatchNormalization
-from cnnstudio.layers.conv2d import Conv2D
-from cnnstudio.layers.residual import Residual
+from cnnstudio.layers.convolutional.conv2d import Conv2D
+from cnnstudio.layers.groups.residual import Residual
+from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
 
 SIZES = (500, 1000)
 GROUPS = 20

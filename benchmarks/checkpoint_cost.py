@@ -23,13 +23,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import torch
 
+from cnnstudio.core.paths import home
 from cnnstudio.design.templates import templates
-from cnnstudio.home import home
-from cnnstudio.training.interval import DEFAULT
-from cnnstudio.training.keeper import Keeper, Position
-from cnnstudio.training.learner import Learner
+from cnnstudio.training.checkpoints.interval import DEFAULT
+from cnnstudio.training.checkpoints.manager import Keeper, Position
 from cnnstudio.training.model import build_model
-from cnnstudio.training.recipe import STUDIO
+from cnnstudio.training.recipe.recipe import STUDIO
+from cnnstudio.training.train_step import Learner
 
 TEMPLATES = ("lesson-32", "resnet-9", "vgg-11-small", "airbench94")
 RECIPE = STUDIO.replace(optimizer="adam", learning_rate=0.001, average_decay=0.99)

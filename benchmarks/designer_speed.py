@@ -31,16 +31,16 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QTreeWidget, QTreeWidgetItem, QWidget
 
 from cnnstudio.design import edits
-from cnnstudio.design.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyse
 from cnnstudio.design.file import read_design, write_design
 from cnnstudio.design.network import IdMaker, Network, Node
 from cnnstudio.gui.designer import commands
-from cnnstudio.gui.designer.inspector import Inspector
-from cnnstudio.gui.designer.layer_list import LayerList
-from cnnstudio.gui.designer.palette import Palette
-from cnnstudio.gui.project import Project
-from cnnstudio.gui.theme import theme
-from cnnstudio.gui.tidying import collect_seldom
+from cnnstudio.gui.designer.inspector.inspector import Inspector
+from cnnstudio.gui.designer.layer_list.layer_list import LayerList
+from cnnstudio.gui.designer.palette.palette import Palette
+from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.shell.idle_gc import collect_seldom
+from cnnstudio.gui.theme.theme import theme
 from cnnstudio.layers.catalog import layer_type
 from cnnstudio.layers.shape import Shape
 

@@ -28,12 +28,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 import torch
 
+from cnnstudio.core.paths import home
 from cnnstudio.data.sources import find_source
 from cnnstudio.design.templates import templates
-from cnnstudio.home import home
 from cnnstudio.runs.recorder import RunRecorder
-from cnnstudio.training.preflight import Prepared, prepare
-from cnnstudio.training.recipe import LESSON
+from cnnstudio.training.preflight.prepare import Prepared, prepare
+from cnnstudio.training.recipe.recipe import LESSON
 from cnnstudio.training.trainer import train_prepared
 
 CASES = (("lenet-5", 32), ("lesson-32", 32), ("lesson-32", 128))

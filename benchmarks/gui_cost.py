@@ -26,10 +26,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from cnnstudio.design.templates import templates
 from cnnstudio.training.events import EpochEnded, Event, Started
-from cnnstudio.training.recipe import LESSON, Recipe
+from cnnstudio.training.recipe.recipe import LESSON, Recipe
 
 if TYPE_CHECKING:
-    from cnnstudio.gui.training.session import TrainingSession
+    from cnnstudio.gui.compute.session import TrainingSession
 
 GOAL_SHARE = 0.95
 GOAL_LATE_P99, GOAL_LATE_MAXIMUM = 16.0, 50.0
@@ -100,8 +100,8 @@ def with_window(batch_size: int, epochs: int, beats: bool = False) -> dict[str, 
     os.environ.setdefault("QT_QPA_PLATFORM", "xcb" if "DISPLAY" in os.environ else "offscreen")
     from PySide6.QtCore import QTimer
 
-    from cnnstudio.gui.app import application, create_window
-    from cnnstudio.gui.training.session import State
+    from cnnstudio.gui.compute.session import State
+    from cnnstudio.gui.shell.app import application, create_window
 
     app = application()
     window = create_window()

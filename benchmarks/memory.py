@@ -58,7 +58,7 @@ def studio(images: int, batch_size: int, recipe: str) -> None:
     """The program itself, run folder, snapshots and checkpoints included."""
     from benchmarks.rivals import lesson, noise
     from cnnstudio.runs.recorder import start_run
-    from cnnstudio.training.recipe import RECIPES
+    from cnnstudio.training.recipe.recipe import RECIPES
 
     chosen = RECIPES[recipe].replace(epochs=1, batch_size=batch_size)
     with tempfile.TemporaryDirectory() as folder:

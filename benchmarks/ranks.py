@@ -32,10 +32,10 @@ def work(template: str, batch_size: int, steps: int, threads: int) -> None:
 
     from benchmarks.rivals import noise
     from cnnstudio.design.templates import templates
-    from cnnstudio.training.distributed import joined
+    from cnnstudio.training.distributed.process_group import joined
     from cnnstudio.training.events import EpochEnded, Event
-    from cnnstudio.training.preflight import prepare
-    from cnnstudio.training.recipe import STUDIO
+    from cnnstudio.training.preflight.prepare import prepare
+    from cnnstudio.training.recipe.recipe import STUDIO
     from cnnstudio.training.trainer import train_prepared
 
     rates: list[float] = []

@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
+from cnnstudio.core.resources import resource
 from cnnstudio.data.dataset import Dataset, Split, from_channels_last
 from cnnstudio.data.torchvision_import import import_torchvision
 from cnnstudio.design.file import read_design
 from cnnstudio.design.network import Network
-from cnnstudio.interchange.pytorch import write_module
-from cnnstudio.resources import resource
+from cnnstudio.interchange.pytorch.writer import write_module
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 MEAN, STD = 0.5, 0.25

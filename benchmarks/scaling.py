@@ -29,15 +29,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from cnnstudio.data.cache import decoded_folder, kept_or_made
+from cnnstudio.core.paths import home
 from cnnstudio.data.dataset import Dataset
-from cnnstudio.data.drafts import Drafts
+from cnnstudio.data.storage.builders import Drafts
+from cnnstudio.data.storage.decoded_cache import decoded_folder, kept_or_made
 from cnnstudio.design.network import IdMaker, Network
-from cnnstudio.home import home
 from cnnstudio.layers.base import Shape
-from cnnstudio.layers.conv2d import Conv2D
-from cnnstudio.layers.dense import Dense
-from cnnstudio.layers.global_average_pooling2d import GlobalAveragePooling2D
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.convolutional.conv2d import Conv2D
+from cnnstudio.layers.pooling.global_average_pooling2d import GlobalAveragePooling2D
 
 CLASSES = tuple("abcdefghij")
 SIDE, TEST, CHUNK = 32, 1_000, 10_000
@@ -117,9 +117,9 @@ def measured(case: Case, threads: int, answer: Connection) -> None:
     import torch
 
     from cnnstudio.training.events import EpochEnded
-    from cnnstudio.training.memory import PeakMemory
-    from cnnstudio.training.preflight import prepare
-    from cnnstudio.training.recipe import LESSON
+    from cnnstudio.training.hardware.device_memory import PeakMemory
+    from cnnstudio.training.preflight.prepare import prepare
+    from cnnstudio.training.recipe.recipe import LESSON
     from cnnstudio.training.trainer import train_prepared
 
     # What torch itself needs is there before the peak counts.

@@ -21,7 +21,7 @@ from pathlib import Path
 # Ends at the first paint of the window: an exposed window that has drawn itself is what a user calls "there".
 _WINDOW = """
 import os
-from cnnstudio.gui.app import application, create_window
+from cnnstudio.gui.shell.app import application, create_window
 app = application()
 window = create_window()
 window.show()

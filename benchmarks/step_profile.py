@@ -24,10 +24,10 @@ from benchmarks.rivals import as_floats, noise, plain_epoch, plain_model, shuffl
 from cnnstudio.cli.output import table
 from cnnstudio.design.network import Network
 from cnnstudio.design.templates import templates
-from cnnstudio.training.learner import Learner
-from cnnstudio.training.memory import keeping_freed_memory
-from cnnstudio.training.preflight import prepare
-from cnnstudio.training.recipe import LESSON
+from cnnstudio.training.hardware.device_memory import keeping_freed_memory
+from cnnstudio.training.preflight.prepare import prepare
+from cnnstudio.training.recipe.recipe import LESSON
+from cnnstudio.training.train_step import Learner
 
 LOOPS = ("plain torch", "CNN Studio", "CNN Studio, bfloat16")
 SHOWN = 14

@@ -29,7 +29,7 @@ from cnnstudio.data.dataset import Dataset
 from cnnstudio.data.sources import find_source
 from cnnstudio.design.templates import template
 from cnnstudio.training.events import EpochEnded, Event
-from cnnstudio.training.recipe_files import read_recipe
+from cnnstudio.training.recipe.files import read_recipe
 from cnnstudio.training.trainer import train
 
 SCRIPT = "script"

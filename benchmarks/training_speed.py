@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from cnnstudio.design.network import Network
 from cnnstudio.design.templates import templates
-from cnnstudio.interchange.keras import write_model
+from cnnstudio.interchange.keras.writer import write_model
 
 STUDIO, SHORT = "CNN Studio", "CNN Studio, bfloat16"
 LIMIT, LIMIT_SHORT = "model alone", "model alone, bfloat16"
@@ -71,7 +71,7 @@ def _studio(
 ) -> None:
     from benchmarks.rivals import noise
     from cnnstudio.training.events import EpochEnded, Event
-    from cnnstudio.training.recipe import LESSON
+    from cnnstudio.training.recipe.recipe import LESSON
     from cnnstudio.training.trainer import train
 
     def note(event: Event) -> None:
@@ -97,10 +97,10 @@ def _limit(
     import time
 
     from benchmarks.rivals import noise
-    from cnnstudio.training.learner import Learner
-    from cnnstudio.training.memory import keeping_freed_memory
-    from cnnstudio.training.preflight import prepare
-    from cnnstudio.training.recipe import LESSON
+    from cnnstudio.training.hardware.device_memory import keeping_freed_memory
+    from cnnstudio.training.preflight.prepare import prepare
+    from cnnstudio.training.recipe.recipe import LESSON
+    from cnnstudio.training.train_step import Learner
 
     recipe = LESSON.replace(batch_size=batch_size, precision=precision)
     prepared = prepare(templates()[name].network, noise(batch_size, 10), recipe, "cpu")

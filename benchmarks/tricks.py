@@ -32,14 +32,14 @@ from cnnstudio.data.batches import Batches
 from cnnstudio.data.dataset import Split
 from cnnstudio.design.network import Network
 from cnnstudio.design.templates import templates
-from cnnstudio.training import optimizers
-from cnnstudio.training.acceleration import compiled
+from cnnstudio.training.compilation import compiled
 from cnnstudio.training.evaluation import mean_scores
-from cnnstudio.training.learner import Learner
-from cnnstudio.training.memory import keeping_freed_memory
+from cnnstudio.training.hardware.device_memory import keeping_freed_memory
 from cnnstudio.training.model import build_model
-from cnnstudio.training.preflight import Prepared, prepare
-from cnnstudio.training.recipe import LESSON, STUDIO, Recipe
+from cnnstudio.training.optimization import optimizers
+from cnnstudio.training.preflight.prepare import Prepared, prepare
+from cnnstudio.training.recipe.recipe import LESSON, STUDIO, Recipe
+from cnnstudio.training.train_step import Learner
 
 Act = Callable[[], object]
 

@@ -51,9 +51,9 @@ def take(folder: Path) -> None:
     from cnnstudio.design import edits
     from cnnstudio.design.file import parse_design
     from cnnstudio.design.templates import template
-    from cnnstudio.gui.app import create_window
-    from cnnstudio.gui.theme import theme
-    from cnnstudio.gui.training.session import State
+    from cnnstudio.gui.compute.session import State
+    from cnnstudio.gui.shell.app import create_window
+    from cnnstudio.gui.theme.theme import theme
 
     window = create_window()
     window.resize(1440, 900)

@@ -15,7 +15,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 
-from cnnstudio.gui import app
+from cnnstudio.gui.shell import app
 
 PARTS = (
     "palette",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnstudio.training import interval
+from cnnstudio.training.checkpoints import interval
 
 
 @pytest.fixture(autouse=True)

@@ -9,11 +9,11 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from cnnstudio.core.parameters import Choice, Flag, Integer, Number, Pair, Parameter, Sides, parameters
 from cnnstudio.design import edits
 from cnnstudio.design.network import IdMaker, Network, Node, Place
 from cnnstudio.layers.base import Group, Layer, Shape
 from cnnstudio.layers.catalog import layer_types
-from cnnstudio.layers.params import Choice, Flag, Integer, Number, Pair, Parameter, Sides, parameters
 
 # A busy machine is no failure, neither of what is tested nor of drawing it.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])

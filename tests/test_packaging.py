@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import pytest
 from packaging.requirements import Requirement
 
-from cnnstudio.resources import resource, resources_folder
+from cnnstudio.core.resources import resource, resources_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -43,7 +43,7 @@ def test_the_installed_program_reads_its_own_resources(wheel: Path, tmp_path: Pa
     target = tmp_path / "installed"
     install = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--target", str(target)]
     subprocess.run([*install, str(wheel)], check=True, capture_output=True, stdin=subprocess.DEVNULL)
-    code = "from cnnstudio.resources import resource; print(resource('icons/conv2d.svg'))"
+    code = "from cnnstudio.core.resources import resource; print(resource('icons/conv2d.svg'))"
     found = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,

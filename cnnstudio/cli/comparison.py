@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnnstudio.cli.output import table
-from cnnstudio.design.analysis import analyse
-from cnnstudio.layers.params import parameters
-from cnnstudio.runs.comparing import judge
-from cnnstudio.runs.noise import in_words
-from cnnstudio.runs.repeats import repeats
+from cnnstudio.core.formatting import percent
+from cnnstudio.core.parameters import parameters
+from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.runs.comparison import judge
 from cnnstudio.runs.run import Run
-from cnnstudio.training.recipe import Recipe
-from cnnstudio.words import percent
+from cnnstudio.runs.seeds import repeats
+from cnnstudio.runs.significance import in_words
+from cnnstudio.training.recipe.recipe import Recipe
 
 
 class Comparison:

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 
 from cnnstudio.cli.command import UsageError
-from cnnstudio.layers.params import shorten
+from cnnstudio.core.parameters import shorten
 
 _RESTARTS = 3
 """How often all processes are started anew where one is lost, before the training is given up."""

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from cnnstudio import __version__
 from cnnstudio.cli.command import DONE, FAILED, STOPPED, WRONG_INPUT, Command, Parser, UsageError, commands
-from cnnstudio.files import exists
+from cnnstudio.core.files import exists
+from cnnstudio.core.logs import own_error, start_log
 from cnnstudio.layers.errors import UserError
-from cnnstudio.log import own_error, start_log
-from cnnstudio.training.ranks import speaks_for_all
+from cnnstudio.training.distributed.ranks import speaks_for_all
 
 _log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from cnnstudio.data.progress import Progress
+    from cnnstudio.core.progress import Progress
 
 _BAR = 24
 

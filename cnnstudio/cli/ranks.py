@@ -13,7 +13,7 @@ from typing import TextIO
 
 from cnnstudio.cli.command import FAILED, UsageError
 from cnnstudio.cli.trials import AUTO
-from cnnstudio.training.ranks import ALONE, Ranks, RanksError, are_several, speaks_for_all
+from cnnstudio.training.distributed.ranks import ALONE, Ranks, RanksError, are_several, speaks_for_all
 
 
 def on_ranks(options: argparse.Namespace, train: Callable[[Ranks], int]) -> int:
@@ -25,7 +25,7 @@ def on_ranks(options: argparse.Namespace, train: Callable[[Ranks], int]) -> int:
             "--find-learning-rate, --preflight and --batch-size auto try out what one process can do: "
             "run them without torchrun"
         )
-    from cnnstudio.training.distributed import joined
+    from cnnstudio.training.distributed.process_group import joined
 
     # Each can say that the others are gone.
     voice = sys.stderr

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.command import Parser, UsageError
 from cnnstudio.cli.output import LiveLine
+from cnnstudio.core.files import exists, is_folder
+from cnnstudio.core.parameters import Parameter
 from cnnstudio.design.network import Network
-from cnnstudio.files import exists, is_folder
 from cnnstudio.layers.errors import ParameterError
-from cnnstudio.layers.params import Parameter
 
 if TYPE_CHECKING:
+    from cnnstudio.core.progress import CancelFunction
     from cnnstudio.data.dataset import Dataset
-    from cnnstudio.data.progress import CancelFunction
     from cnnstudio.data.sources import Source
 
 DESIGN_HELP = "a design file, or the name of a template (cnnstudio template list)"
@@ -44,7 +44,7 @@ def read_design_argument(text: str) -> Network:
 
 def require_trainable(network: Network) -> None:
     """Says what is wrong with the drawing before any picture is read."""
-    from cnnstudio.design.analysis import analyse
+    from cnnstudio.design.analysis.analysis import analyse
 
     problems = analyse(network).problems
     if problems:

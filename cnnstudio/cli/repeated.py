@@ -7,12 +7,12 @@ from pathlib import Path
 
 from cnnstudio.cli.command import DONE, FAILED, STOPPED, UsageError
 from cnnstudio.cli.output import print_json
-from cnnstudio.files import exists
+from cnnstudio.core.files import exists
 from cnnstudio.layers.errors import UserError
-from cnnstudio.runs.repeats import Repeated, seeded, train_each
 from cnnstudio.runs.run import RUN_FILE
+from cnnstudio.runs.seeds import Repeated, seeded, train_each
 from cnnstudio.training.events import Finished
-from cnnstudio.training.recipe import Recipe
+from cnnstudio.training.recipe.recipe import Recipe
 
 _STATUS = {"completed": DONE, "stopped": STOPPED, "failed": FAILED}
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cnnstudio.cli.output import LiveLine, print_json, table
-from cnnstudio.runs.search.conclusion import Conclusion
-from cnnstudio.runs.search.space import Dimension, Range
-from cnnstudio.runs.search.study import BEST_DESIGN, BEST_RECIPE, Study, searched
-from cnnstudio.runs.search.trial import Trial
+from cnnstudio.core.formatting import duration, percent, plural
 from cnnstudio.training.events import EpochEnded, Event, Finished, Progress
-from cnnstudio.words import duration, percent, plural
+from cnnstudio.tuning.space import Dimension, Range
+from cnnstudio.tuning.study import BEST_DESIGN, BEST_RECIPE, Study, searched
+from cnnstudio.tuning.trial import Trial
+from cnnstudio.tuning.verdict import Conclusion
 
 _SHOWN = 5
 """Trials in the table at the end."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from cnnstudio.cli.output import LiveLine, bar, print_json
+from cnnstudio.core.formatting import duration, percent, plural
 from cnnstudio.training.events import (
     Adjusted,
     CarriedOver,
@@ -20,7 +21,6 @@ from cnnstudio.training.events import (
     UnitsChecked,
     Warned,
 )
-from cnnstudio.words import duration, percent, plural
 
 _HEADS = ("Epoch", "Loss", "Accuracy", "Val. loss", "Val. accuracy", "Images/s", "Time")
 _WIDTHS = (7, 8, 9, 10, 14, 9, 10)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.command import Parser
 from cnnstudio.cli.output import LiveLine, print_json, table
-from cnnstudio.words import count, storage
+from cnnstudio.core.formatting import count, storage
 
 if TYPE_CHECKING:
-    from cnnstudio.data.progress import CancelFunction
-    from cnnstudio.training.measurement import Measurement
-    from cnnstudio.training.preflight import Prepared
-    from cnnstudio.training.rate_test import RateTest
-    from cnnstudio.training.recipe import Recipe
+    from cnnstudio.core.progress import CancelFunction
+    from cnnstudio.training.preflight.lr_range import RateTest
+    from cnnstudio.training.preflight.prepare import Prepared
+    from cnnstudio.training.preflight.profiling import Measurement
+    from cnnstudio.training.recipe.recipe import Recipe
 
 AUTO = "auto"
 
@@ -57,7 +57,7 @@ def try_out(options: argparse.Namespace, prepared: Prepared, cancelled: CancelFu
 
 def fitted(options: argparse.Namespace, prepared: Prepared, cancelled: CancelFunction) -> Recipe:
     """The recipe in batches that fit into the memory, for `--batch-size auto`."""
-    from cnnstudio.training.measurement import fitted_recipe
+    from cnnstudio.training.preflight.profiling import fitted_recipe
 
     line = LiveLine()
     line.show("Looking for the batch size that fits")
@@ -70,7 +70,7 @@ def fitted(options: argparse.Namespace, prepared: Prepared, cancelled: CancelFun
 def _find(
     prepared: Prepared, threads: int | None, line: LiveLine, cancelled: CancelFunction
 ) -> tuple[RateTest, str]:
-    from cnnstudio.training.learning_rate_finder import find_learning_rate
+    from cnnstudio.training.preflight.learning_rate_finder import find_learning_rate
 
     def tell(test: RateTest) -> None:
         line.show(
@@ -96,7 +96,7 @@ def _rates_text(test: RateTest, recipe: Recipe) -> str:
 def _measure(
     prepared: Prepared, threads: int | None, line: LiveLine, cancelled: CancelFunction
 ) -> tuple[Measurement, str]:
-    from cnnstudio.training.measurement import measure
+    from cnnstudio.training.preflight.profiling import measure
 
     found = measure(prepared, threads=threads, progress=line.follow, cancelled=cancelled)
     return found, _measurement_text(found)

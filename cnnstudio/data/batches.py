@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnnstudio.data.augmentation import UNCHANGED, Augmentation
-from cnnstudio.data.augmentation_moves import Moves
-from cnnstudio.data.augmentation_pixels import (
+from cnnstudio.data.augmentation.augmentation import UNCHANGED, Augmentation
+from cnnstudio.data.augmentation.geometric import Moves
+from cnnstudio.data.augmentation.pixel import (
     Numbers,
     after_normalisation,
     before_normalisation,
@@ -21,7 +21,7 @@ from cnnstudio.data.augmentation_pixels import (
     partners,
 )
 from cnnstudio.data.dataset import Rows, Split, as_channels_last, statistics
-from cnnstudio.data.mapping import Ahead
+from cnnstudio.data.storage.memmap import Ahead
 
 __all__ = ["WHOLE", "Batches", "Share", "normalise", "statistics"]
 

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from cnnstudio.data.progress import CancelFunction, ProgressFunction, ignore, never
+from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore, never
 from cnnstudio.layers.errors import UserError
 
 Pixels = npt.NDArray[np.uint8]
@@ -147,7 +147,7 @@ class Dataset:
         """
         if shape == self.shape:
             return self
-        from cnnstudio.data.fitting import fit
+        from cnnstudio.data.images.resizing import fit
 
         return fit(self, shape, progress, cancelled)
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from cnnstudio.design.analysis import Analysis, analyse
+from cnnstudio.core.formatting import count, plural, rounded
+from cnnstudio.core.parameters import parameters
+from cnnstudio.design.analysis.analysis import Analysis, analyse
 from cnnstudio.design.matching import Pairs, moved, pairs_by_id, pairs_by_order
 from cnnstudio.design.network import Network, Node
-from cnnstudio.layers.params import parameters
-from cnnstudio.words import count, plural, rounded
 
 Status = Literal["added", "removed", "moved", "changed", "renamed", "switched on", "switched off"]
 

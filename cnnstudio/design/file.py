@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cnnstudio.core.files import write_atomically
+from cnnstudio.core.parameters import shorten, shown, values_from_json, values_to_json
 from cnnstudio.design.network import (
     MAXIMUM_DEPTH,
     MAXIMUM_INPUT,
@@ -21,10 +23,8 @@ from cnnstudio.design.network import (
     Node,
     clean_name,
 )
-from cnnstudio.files import write_atomically
 from cnnstudio.layers.base import Group, Layer, ParameterError, Shape, UserError
 from cnnstudio.layers.catalog import UnknownLayerType, layer_type
-from cnnstudio.layers.params import shorten, shown, values_from_json, values_to_json
 
 FORMAT = "cnnstudio.design"
 VERSION = 1

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
 
+from cnnstudio.core.parameters import shorten
 from cnnstudio.layers.base import Group, Layer, Shape
 from cnnstudio.layers.catalog import snake_case
-from cnnstudio.layers.params import shorten
 
 MAXIMUM_DEPTH = 24
 """Groups inside groups. Deeper is no drawing any more, and recursion stays far from Python's limit."""

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 
+from cnnstudio.core.parameters import shorten
 from cnnstudio.export.base import Exporter, ExportError, ExportFailed, ExportResult
-from cnnstudio.layers.params import shorten
 
 __all__ = ["ExportError", "ExportFailed", "ExportResult", "Exporter", "chosen_exporters", "exporters"]
 

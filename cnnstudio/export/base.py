@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from cnnstudio.data.progress import CancelFunction, Progress, ProgressFunction, check, ignore, never
-from cnnstudio.files import exists
+from cnnstudio.core.files import exists
+from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, check, ignore, never
 from cnnstudio.layers.errors import UserError
 
 if TYPE_CHECKING:
-    from cnnstudio.export.proof import Proof
+    from cnnstudio.export.verification import Proof
     from cnnstudio.runs.run import Run
     from cnnstudio.training.model import Model
 
@@ -66,7 +66,7 @@ class Exporter(ABC):
         A file that was there is replaced as a whole, after the new one has been proven. Raises ExportError,
         ExportFailed, RunError or Cancelled; then nothing has changed.
         """
-        from cnnstudio.export.proof import Proof
+        from cnnstudio.export.verification import Proof
 
         steps = 3 if verify else 2
         progress(Progress(0, steps, f"Reading the model for {self.title}"))

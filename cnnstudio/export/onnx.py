@@ -18,7 +18,7 @@ from cnnstudio.export.weights import about
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from cnnstudio.export.proof import Proof
+    from cnnstudio.export.verification import Proof
     from cnnstudio.runs.run import Run
     from cnnstudio.training.model import Model
 

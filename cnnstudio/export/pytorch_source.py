@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cnnstudio.core.files import write_atomically
 from cnnstudio.export.base import Exporter
 from cnnstudio.export.weights import WEIGHTS_FILE, write_weights
-from cnnstudio.files import write_atomically
-from cnnstudio.interchange.pytorch import write_module
+from cnnstudio.interchange.pytorch.writer import write_module
 
 if TYPE_CHECKING:
-    from cnnstudio.export.proof import Proof
+    from cnnstudio.export.verification import Proof
     from cnnstudio.runs.run import Run
     from cnnstudio.training.model import Model
 

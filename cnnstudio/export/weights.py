@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnstudio import __version__
+from cnnstudio.core.files import write_atomically
 from cnnstudio.design.file import design_from_json, design_to_json, write_design
 from cnnstudio.export.base import Exporter
-from cnnstudio.files import write_atomically
 
 if TYPE_CHECKING:
-    from cnnstudio.export.proof import Proof
+    from cnnstudio.export.verification import Proof
     from cnnstudio.runs.run import Run
     from cnnstudio.training.model import Model
 
@@ -37,7 +37,7 @@ class Weights(Exporter):
         """Reads the file by itself: the design from its head, the weights, the normalisation."""
         from safetensors import safe_open
 
-        from cnnstudio.export.proof import scores
+        from cnnstudio.export.verification import scores
         from cnnstudio.training.model import build_model
 
         with safe_open(proof.folder / WEIGHTS_FILE, framework="pt") as file:

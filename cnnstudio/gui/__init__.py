@@ -2,7 +2,7 @@
 
 import sys
 
-from cnnstudio.gui.immortal import make_immortal
+from cnnstudio.gui.shell.pyside_refcount_workaround import make_immortal
 
 make_immortal()
 

@@ -9,12 +9,12 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
+from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, check, ignore, never
 from cnnstudio.data.dataset import Split
-from cnnstudio.data.progress import CancelFunction, Progress, ProgressFunction, check, ignore, never
-from cnnstudio.design.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyse
 from cnnstudio.training.evaluation import answers, evaluating
 from cnnstudio.training.model import Model
-from cnnstudio.training.preflight import evaluation_batch
+from cnnstudio.training.preflight.prepare import evaluation_batch
 
 
 @dataclass(frozen=True, eq=False)

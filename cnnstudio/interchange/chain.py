@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cnnstudio.design.analysis import Analysis, analyse
+from cnnstudio.design.analysis.analysis import Analysis, analyse
 from cnnstudio.design.network import Network, Node, giving_logits
 from cnnstudio.layers.base import Group, Layer, Shape, ShapeError, UserError
 

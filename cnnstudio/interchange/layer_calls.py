@@ -6,7 +6,7 @@ import ast
 from functools import lru_cache
 from typing import Any
 
-from cnnstudio.interchange.evaluator import Evaluator
+from cnnstudio.interchange.interpreter.evaluator import Evaluator
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.code import Call, Name
 

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Callable
 
 from cnnstudio.interchange.chain import CodeError
-from cnnstudio.interchange.keras_reader import read_keras
-from cnnstudio.interchange.pytorch_reader import read_pytorch
+from cnnstudio.interchange.keras.reader import read_keras
+from cnnstudio.interchange.pytorch.reader import read_pytorch
 from cnnstudio.interchange.source import Imported, Language, Note, parse
 
 __all__ = ["CodeError", "Imported", "Language", "Note", "language_of", "read_code"]

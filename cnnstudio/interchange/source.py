@@ -13,10 +13,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+from cnnstudio.core.parameters import shorten
 from cnnstudio.design.edits import renamed
 from cnnstudio.design.network import UNTITLED, Network
 from cnnstudio.interchange.chain import CodeError
-from cnnstudio.layers.params import shorten
 
 MAXIMUM_CHARACTERS = 1_000_000
 MAXIMUM_NOTES = 100

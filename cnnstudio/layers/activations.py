@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cnnstudio.core.parameters import Choice, choice
 from cnnstudio.layers.code import Arguments, Call, Name, NotDrawable, Signatures
-from cnnstudio.layers.params import Choice, choice
 
 if TYPE_CHECKING:
     from torch import nn

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from cnnstudio.core.parameters import check_all, parameters
 from cnnstudio.layers.activations import needs_input
 from cnnstudio.layers.code import Arguments, Call, NotDrawable, Signatures
 from cnnstudio.layers.errors import ParameterError, ShapeError, UserError
-from cnnstudio.layers.mends import (
+from cnnstudio.layers.fixes import (
     Append,
     Exchange,
     InsertBefore,
@@ -25,9 +26,8 @@ from cnnstudio.layers.mends import (
     SetInside,
     SetParameters,
 )
-from cnnstudio.layers.params import check_all, parameters
+from cnnstudio.layers.receptive_field import WHOLE, Window
 from cnnstudio.layers.shape import Shape
-from cnnstudio.layers.window import WHOLE, Window
 
 if TYPE_CHECKING:
     from torch import nn

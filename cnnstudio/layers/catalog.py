@@ -11,9 +11,9 @@ from functools import cache
 from types import MappingProxyType
 
 import cnnstudio.layers as package
+from cnnstudio.core.parameters import shorten
 from cnnstudio.layers.base import Family, Layer
 from cnnstudio.layers.errors import UserError
-from cnnstudio.layers.params import shorten
 
 
 class UnknownLayerType(UserError):

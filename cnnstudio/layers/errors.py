@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cnnstudio.layers.mends import Mend
+    from cnnstudio.layers.fixes import Mend
     from cnnstudio.layers.shape import Shape
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from cnnstudio.files import write_atomically
+from cnnstudio.core.files import write_atomically
 from cnnstudio.training.events import EpochEnded, Event, EventError, Finished, SnapshotTaken, event_from_json
 
 _COMPARED = 512

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from cnnstudio.locking import try_lock
+from cnnstudio.core.locking import try_lock
 
 LOCK_FILE = "lock"
 

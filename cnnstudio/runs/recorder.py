@@ -16,15 +16,15 @@ import numpy as np
 import torch
 
 import cnnstudio
+from cnnstudio.core.files import FileError, exists, is_folder, write_atomically, write_json
+from cnnstudio.core.parameters import parameters
+from cnnstudio.core.progress import ProgressFunction, ignore
 from cnnstudio.data.dataset import Dataset
-from cnnstudio.data.progress import ProgressFunction, ignore
-from cnnstudio.design.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyse
 from cnnstudio.design.file import write_design
 from cnnstudio.design.network import Network
-from cnnstudio.files import FileError, exists, is_folder, write_atomically, write_json
 from cnnstudio.insight.feature_maps import FeatureMaps, look
 from cnnstudio.layers.errors import UserError
-from cnnstudio.layers.params import parameters
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.event_log import EventLog, forget_after, read_events
 from cnnstudio.runs.lock import LOCK_FILE, Pulse, RunLock, beats, this_host
@@ -41,18 +41,18 @@ from cnnstudio.runs.run import (
 )
 from cnnstudio.runs.signals import stopping_on_signals
 from cnnstudio.runs.snapshots import limits, snapshot_path, write_snapshot
-from cnnstudio.training.adjusting import ADJUSTABLE
+from cnnstudio.training.checkpoints.interval import DEFAULT, Clock, Interval
+from cnnstudio.training.checkpoints.warm_start import Ancestor
 from cnnstudio.training.control import Control, Probe
-from cnnstudio.training.device import device_title
-from cnnstudio.training.diagnosis import Diagnosis
+from cnnstudio.training.diagnosis.diagnosis import Diagnosis
+from cnnstudio.training.distributed.ranks import ALONE, Ranks, launch
 from cnnstudio.training.events import Event, Finished, Started, UnitsChecked, Warned
-from cnnstudio.training.examples import SHOWN
-from cnnstudio.training.inheritance import Ancestor
-from cnnstudio.training.interval import DEFAULT, Clock, Interval
+from cnnstudio.training.hardware.device import device_title
 from cnnstudio.training.model import Model
-from cnnstudio.training.preflight import Prepared, check_threads, prepare
-from cnnstudio.training.ranks import ALONE, Ranks, launch
-from cnnstudio.training.recipe import Recipe
+from cnnstudio.training.preflight.prepare import Prepared, check_threads, prepare
+from cnnstudio.training.recipe.live_changes import ADJUSTABLE
+from cnnstudio.training.recipe.recipe import Recipe
+from cnnstudio.training.sample_images import SHOWN
 from cnnstudio.training.trainer import train_prepared
 
 _MOST_SNAPSHOTS = 200

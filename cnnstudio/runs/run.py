@@ -12,20 +12,20 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from cnnstudio.design.analysis import analyse
+from cnnstudio.core.files import FileError, exists, read_json
+from cnnstudio.core.parameters import shorten
+from cnnstudio.core.paths import home
+from cnnstudio.design.analysis.analysis import analyse
 from cnnstudio.design.file import DesignError, read_design
 from cnnstudio.design.network import Network
-from cnnstudio.files import FileError, exists, read_json
-from cnnstudio.home import home
-from cnnstudio.layers.params import shorten
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.event_log import read_events
 from cnnstudio.runs.lock import SILENT_SECONDS, is_held, last_pulse, this_host
 from cnnstudio.runs.snapshots import Snapshot, snapshot_epochs, snapshot_path
+from cnnstudio.training.distributed.ranks import launch
 from cnnstudio.training.events import EpochEnded, Event, Scores
-from cnnstudio.training.ranks import launch
-from cnnstudio.training.recipe import Recipe, RecipeError
-from cnnstudio.training.recipe_files import read_recipe
+from cnnstudio.training.recipe.files import read_recipe
+from cnnstudio.training.recipe.recipe import Recipe, RecipeError
 
 if TYPE_CHECKING:
     from cnnstudio.training.model import Model
@@ -221,7 +221,7 @@ class Run:
 
         Raises RunError or CheckpointError.
         """
-        from cnnstudio.training.checkpoint import Checkpoints, restore_weights
+        from cnnstudio.training.checkpoints.store import Checkpoints, restore_weights
         from cnnstudio.training.model import build_model
 
         problems = analyse(self.network, classes=len(self.classes)).problems

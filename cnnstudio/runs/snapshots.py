@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cnnstudio.core.files import write_atomically
 from cnnstudio.data.dataset import Split
-from cnnstudio.files import write_atomically
 from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.runs.errors import RunError
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cnnstudio.data.progress import CancelFunction, never
+from cnnstudio.core.progress import CancelFunction, never
+from cnnstudio.training.distributed.ranks import ALONE, Ranks
 from cnnstudio.training.events import Scores
-from cnnstudio.training.ranks import ALONE, Ranks
 
 
 def past(deadline: float) -> CancelFunction:

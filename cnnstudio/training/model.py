@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from cnnstudio.data.batches import normalise
 from cnnstudio.design.network import Network, Node, giving_logits
 from cnnstudio.layers.base import Group, Shape
-from cnnstudio.layers.weights import TakesPictures
+from cnnstudio.layers.initializers import TakesPictures
 
 # Non-decreasing everywhere. GELU and SiLU fall before they rise, and softmax does not look at one value
 # alone.

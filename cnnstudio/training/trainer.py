@@ -14,26 +14,26 @@ from torch import Tensor
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
 from cnnstudio.layers.errors import UserError
-from cnnstudio.training import reasons
-from cnnstudio.training.agreement import Agreement
-from cnnstudio.training.between_steps import BetweenSteps, Stopped
-from cnnstudio.training.checkpoint import restore_weights
+from cnnstudio.training import outcomes as reasons
+from cnnstudio.training.checkpoints.interval import DEFAULT, Interval
+from cnnstudio.training.checkpoints.manager import all_finite
+from cnnstudio.training.checkpoints.store import restore_weights
+from cnnstudio.training.checkpoints.warm_start import Ancestor
 from cnnstudio.training.control import Control, Probe
-from cnnstudio.training.course import Course
-from cnnstudio.training.device import naming_device_errors
+from cnnstudio.training.distributed.ranks import ALONE, Ranks, RanksError
+from cnnstudio.training.distributed.sync import Agreement
 from cnnstudio.training.evaluation import mean_scores, past
 from cnnstudio.training.events import Cause, EpochEnded, Event, Finished, Outcome, Scores
-from cnnstudio.training.inheritance import Ancestor
-from cnnstudio.training.interval import DEFAULT, Interval
-from cnnstudio.training.keeper import all_finite
-from cnnstudio.training.memory import give_back_memory, is_out_of_memory, keeping_freed_memory
-from cnnstudio.training.meter import NOTHING, NotFiniteError
+from cnnstudio.training.hardware.device import naming_device_errors
+from cnnstudio.training.hardware.device_memory import give_back_memory, is_out_of_memory, keeping_freed_memory
+from cnnstudio.training.hardware.torch_state import own_settings, seed_step
+from cnnstudio.training.metrics import NOTHING, NotFiniteError
 from cnnstudio.training.model import Model
-from cnnstudio.training.optimizers import set_learning_rate
-from cnnstudio.training.preflight import Prepared, TrainingError, check_threads, prepare
-from cnnstudio.training.ranks import ALONE, Ranks, RanksError
-from cnnstudio.training.recipe import Recipe
-from cnnstudio.training.settings import own_settings, seed_step
+from cnnstudio.training.optimization.optimizers import set_learning_rate
+from cnnstudio.training.preflight.prepare import Prepared, TrainingError, check_threads, prepare
+from cnnstudio.training.recipe.recipe import Recipe
+from cnnstudio.training.run_state import Course
+from cnnstudio.training.step_hooks import BetweenSteps, Stopped
 
 __all__ = ["Control", "Probe", "TrainingError", "train", "train_prepared"]
 

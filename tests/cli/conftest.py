@@ -12,11 +12,11 @@ from cnnstudio.cli.main import main
 from cnnstudio.design.file import write_design
 from cnnstudio.design.network import IdMaker, Network
 from cnnstudio.layers.base import Shape
-from cnnstudio.layers.batch_normalization import BatchNormalization
-from cnnstudio.layers.conv2d import Conv2D
-from cnnstudio.layers.dense import Dense
-from cnnstudio.layers.flatten import Flatten
-from cnnstudio.layers.max_pooling2d import MaxPooling2D
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
+from cnnstudio.layers.convolutional.conv2d import Conv2D
+from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
+from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D
 
 
 @pytest.fixture(scope="session")

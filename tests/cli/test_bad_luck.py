@@ -18,9 +18,9 @@ from cnnstudio.cli.main import main
 from cnnstudio.cli.training_output import TextPrinter
 from cnnstudio.data.sources import find_source
 from cnnstudio.runs.run import Run
-from cnnstudio.training.checkpoint import Checkpoint, Checkpoints
+from cnnstudio.training.checkpoints.store import Checkpoint, Checkpoints
 from cnnstudio.training.events import EpochEnded, Scores
-from cnnstudio.training.learner import Learner
+from cnnstudio.training.train_step import Learner
 
 Output = pytest.CaptureFixture[str]
 

@@ -15,15 +15,15 @@ from PIL import Image
 from cnnstudio import __version__
 from cnnstudio.cli.command import commands
 from cnnstudio.cli.main import main
-from cnnstudio.data.cache import kept_or_made
+from cnnstudio.data.storage.decoded_cache import kept_or_made
 from cnnstudio.design.file import read_design, write_design
 from cnnstudio.design.network import IdMaker, Network
 from cnnstudio.design.templates import template, templates
 from cnnstudio.layers.base import Shape
-from cnnstudio.layers.conv2d import Conv2D
-from cnnstudio.layers.dense import Dense
-from cnnstudio.layers.max_pooling2d import MaxPooling2D
-from tests.training.pictures import colours
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.convolutional.conv2d import Conv2D
+from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D
+from tests.training.images import colours
 
 Output = pytest.CaptureFixture[str]
 START = b'{"format": "cnnstudio.design", "version": 1, "input": '

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from cnnstudio.cli.main import main
+from cnnstudio.core.resources import resource
 from cnnstudio.design.file import read_design
-from cnnstudio.resources import resource
-from cnnstudio.training.recipe_files import read_recipe
+from cnnstudio.training.recipe.files import read_recipe
 
 Output = pytest.CaptureFixture[str]
 LESSON = str(resource("lessons/keras-lesson-32.py"))

@@ -18,8 +18,8 @@ import pytest
 from cnnstudio.cli.main import main
 from cnnstudio.cli.ranks import on_ranks
 from cnnstudio.runs.run import Run, launched_run
-from cnnstudio.training import distributed
-from cnnstudio.training.ranks import Ranks, RanksError
+from cnnstudio.training.distributed import process_group as distributed
+from cnnstudio.training.distributed.ranks import Ranks, RanksError
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSES = Path("/proc")

@@ -151,7 +151,7 @@ def test_without_optuna_it_says_what_to_install(
     design: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    monkeypatch.delitem(sys.modules, "cnnstudio.runs.search.guide", raising=False)
+    monkeypatch.delitem(sys.modules, "cnnstudio.tuning.sampler", raising=False)
     assert main(["search", str(design), "--run", str(tmp_path / "search")]) == 2
     assert "pip install 'cnnstudio[search]'" in complaint(capsys)
     assert not (tmp_path / "search").exists()

@@ -15,15 +15,15 @@ import pytest
 from PIL import Image
 
 from cnnstudio.cli.main import main
+from cnnstudio.core.progress import CancelFunction, ProgressFunction, check
 from cnnstudio.data.dataset import Dataset
-from cnnstudio.data.progress import CancelFunction, ProgressFunction, check
 from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.design.file import write_design
 from cnnstudio.design.network import IdMaker, Network
 from cnnstudio.layers.base import Shape
-from cnnstudio.layers.conv2d import Conv2D
-from cnnstudio.layers.dense import Dense
-from cnnstudio.layers.flatten import Flatten
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
+from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.runs.run import Run
 
 Output = pytest.CaptureFixture[str]
@@ -378,8 +378,8 @@ def test_the_window_opens_a_run_by_its_name(
     train: list[str], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str | None] = []
-    window = ModuleType("cnnstudio.gui.app")
-    monkeypatch.setitem(sys.modules, "cnnstudio.gui.app", window)
+    window = ModuleType("cnnstudio.gui.shell.app")
+    monkeypatch.setitem(sys.modules, "cnnstudio.gui.shell.app", window)
     monkeypatch.setattr(window, "main", lambda path: opened.append(path) or 0, raising=False)
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
     assert main([*train[: train.index("--run")], "--run", str(home / "runs" / "mine")]) == 0

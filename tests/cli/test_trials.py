@@ -11,7 +11,7 @@ import pytest
 
 from cnnstudio.cli.main import main
 from cnnstudio.runs.run import Run, list_runs
-from cnnstudio.training import measurement
+from cnnstudio.training.preflight import profiling as measurement
 
 Output = pytest.CaptureFixture[str]
 

@@ -17,7 +17,7 @@ import pytest
 from cnnstudio.cli.main import main
 from cnnstudio.design.file import design_text, layers_from_text, layers_to_text, parse_design
 from cnnstudio.training.events import event_from_json
-from cnnstudio.training.recipe import Recipe
+from cnnstudio.training.recipe.recipe import Recipe
 from tests.compatibility.old_files import VERSION_0_1, decoded_place
 
 Output = pytest.CaptureFixture[str]

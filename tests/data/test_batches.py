@@ -8,11 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnstudio.data.augmentation import Augmentation
+from cnnstudio.data.augmentation.augmentation import Augmentation
 from cnnstudio.data.batches import Batches, normalise, statistics
-from cnnstudio.data.cache import kept_or_made
 from cnnstudio.data.dataset import Dataset, Split
-from cnnstudio.data.mapping import Ahead
+from cnnstudio.data.storage.decoded_cache import kept_or_made
+from cnnstudio.data.storage.memmap import Ahead
 
 MOVED = Augmentation(flip="random", shift=2)
 NOTHING = torch.zeros(3), torch.ones(3) / 255  # a normalisation that leaves the pixels' values as they are

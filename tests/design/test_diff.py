@@ -13,14 +13,14 @@ from cnnstudio.design.matching import common
 from cnnstudio.design.network import IdMaker, Network, Place
 from cnnstudio.design.templates import template
 from cnnstudio.layers.base import Shape
-from cnnstudio.layers.batch_normalization import BatchNormalization
-from cnnstudio.layers.block import Block
-from cnnstudio.layers.conv2d import Conv2D
-from cnnstudio.layers.dense import Dense
-from cnnstudio.layers.dropout import Dropout
-from cnnstudio.layers.flatten import Flatten
-from cnnstudio.layers.max_pooling2d import MaxPooling2D
-from cnnstudio.layers.residual import Residual
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
+from cnnstudio.layers.convolutional.conv2d import Conv2D
+from cnnstudio.layers.groups.block import Block
+from cnnstudio.layers.groups.residual import Residual
+from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
+from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D
+from cnnstudio.layers.regularization.dropout import Dropout
 from tests.design.builders import network
 from tests.design.test_edit_properties import edited
 from tests.strategies import network_edits, networks

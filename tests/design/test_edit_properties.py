@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnstudio.design.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyse
 from cnnstudio.design.edits import EditError
 from cnnstudio.design.file import design_text, layers_from_text, layers_to_text, parse_design
 from cnnstudio.design.network import MAXIMUM_DEPTH, Network

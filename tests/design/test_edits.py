@@ -8,12 +8,12 @@ from cnnstudio.design import edits
 from cnnstudio.design.edits import EditError
 from cnnstudio.design.network import MAXIMUM_DEPTH, MAXIMUM_NODES, IdMaker, Network, Node, Place
 from cnnstudio.layers.base import Shape
-from cnnstudio.layers.conv2d import Conv2D
-from cnnstudio.layers.dense import Dense
-from cnnstudio.layers.dropout import Dropout
-from cnnstudio.layers.flatten import Flatten
-from cnnstudio.layers.repeat import Repeat
-from cnnstudio.layers.residual import Residual
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
+from cnnstudio.layers.convolutional.conv2d import Conv2D
+from cnnstudio.layers.groups.repeat import Repeat
+from cnnstudio.layers.groups.residual import Residual
+from cnnstudio.layers.regularization.dropout import Dropout
 from tests.design.builders import nested, network, off
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from cnnstudio.design.analysis import analyse
+from cnnstudio.core.files import FileError
+from cnnstudio.design.analysis.analysis import analyse
 from cnnstudio.design.file import (
     DesignError,
     design_from_json,
@@ -24,14 +25,13 @@ from cnnstudio.design.file import (
     write_design,
 )
 from cnnstudio.design.network import MAXIMUM_DEPTH, MAXIMUM_NODES, IdMaker, Network, Node
-from cnnstudio.files import FileError
 from cnnstudio.layers.base import Shape
-from cnnstudio.layers.conv2d import Conv2D
-from cnnstudio.layers.dense import Dense
-from cnnstudio.layers.dropout import Dropout
-from cnnstudio.layers.flatten import Flatten
-from cnnstudio.layers.repeat import Repeat
-from cnnstudio.layers.residual import Residual
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
+from cnnstudio.layers.convolutional.conv2d import Conv2D
+from cnnstudio.layers.groups.repeat import Repeat
+from cnnstudio.layers.groups.residual import Residual
+from cnnstudio.layers.regularization.dropout import Dropout
 from tests.design.builders import nested, network, off
 
 HEAD = '"format": "cnnstudio.design", "version": 1'

@@ -9,22 +9,22 @@ torch = pytest.importorskip("torch")
 from hypothesis import assume, given, settings  # noqa: E402  # after the skip where there is no torch
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
-from cnnstudio.design.analysis import analyse  # noqa: E402
-from cnnstudio.design.fixes import mended  # noqa: E402
+from cnnstudio.design.analysis.analysis import analyse  # noqa: E402
 from cnnstudio.design.network import Network  # noqa: E402
-from cnnstudio.layers.activation import Activation  # noqa: E402
-from cnnstudio.layers.average_pooling2d import AveragePooling2D  # noqa: E402
-from cnnstudio.layers.batch_normalization import BatchNormalization  # noqa: E402
-from cnnstudio.layers.block import Block  # noqa: E402
-from cnnstudio.layers.conv2d import Conv2D  # noqa: E402
-from cnnstudio.layers.dense import Dense  # noqa: E402
-from cnnstudio.layers.dropout import Dropout  # noqa: E402
-from cnnstudio.layers.flatten import Flatten  # noqa: E402
-from cnnstudio.layers.global_average_pooling2d import GlobalAveragePooling2D  # noqa: E402
-from cnnstudio.layers.max_pooling2d import MaxPooling2D  # noqa: E402
-from cnnstudio.layers.parallel import Parallel  # noqa: E402
-from cnnstudio.layers.repeat import Repeat  # noqa: E402
-from cnnstudio.layers.residual import Residual  # noqa: E402
+from cnnstudio.design.quick_fixes import mended  # noqa: E402
+from cnnstudio.layers.basic.activation import Activation  # noqa: E402
+from cnnstudio.layers.basic.dense import Dense  # noqa: E402
+from cnnstudio.layers.basic.flatten import Flatten  # noqa: E402
+from cnnstudio.layers.convolutional.conv2d import Conv2D  # noqa: E402
+from cnnstudio.layers.groups.block import Block  # noqa: E402
+from cnnstudio.layers.groups.parallel import Parallel  # noqa: E402
+from cnnstudio.layers.groups.repeat import Repeat  # noqa: E402
+from cnnstudio.layers.groups.residual import Residual  # noqa: E402
+from cnnstudio.layers.normalization.batch_normalization import BatchNormalization  # noqa: E402
+from cnnstudio.layers.pooling.average_pooling2d import AveragePooling2D  # noqa: E402
+from cnnstudio.layers.pooling.global_average_pooling2d import GlobalAveragePooling2D  # noqa: E402
+from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D  # noqa: E402
+from cnnstudio.layers.regularization.dropout import Dropout  # noqa: E402
 from cnnstudio.training.model import build_model  # noqa: E402
 from tests.design.builders import Item, network, off  # noqa: E402
 from tests.strategies import networks  # noqa: E402

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from cnnstudio.design.analysis import analyse
+from cnnstudio.core.resources import resource
+from cnnstudio.design.analysis.analysis import analyse
 from cnnstudio.design.file import SUFFIX, design_from_json, design_to_json
 from cnnstudio.design.templates import Template, TemplateError, template, templates
-from cnnstudio.resources import resource
 
 
 @pytest.fixture(params=templates().values(), ids=lambda each: each.name)

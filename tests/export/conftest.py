@@ -7,19 +7,19 @@ import pytest
 
 from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.design.network import IdMaker, Network, Node
-from cnnstudio.layers.average_pooling2d import AveragePooling2D
 from cnnstudio.layers.base import Shape
-from cnnstudio.layers.batch_normalization import BatchNormalization
-from cnnstudio.layers.conv2d import Conv2D
-from cnnstudio.layers.dense import Dense
-from cnnstudio.layers.dropout import Dropout
-from cnnstudio.layers.global_average_pooling2d import GlobalAveragePooling2D
-from cnnstudio.layers.max_pooling2d import MaxPooling2D
-from cnnstudio.layers.repeat import Repeat
-from cnnstudio.layers.residual import Residual
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.convolutional.conv2d import Conv2D
+from cnnstudio.layers.groups.repeat import Repeat
+from cnnstudio.layers.groups.residual import Residual
+from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
+from cnnstudio.layers.pooling.average_pooling2d import AveragePooling2D
+from cnnstudio.layers.pooling.global_average_pooling2d import GlobalAveragePooling2D
+from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D
+from cnnstudio.layers.regularization.dropout import Dropout
 from cnnstudio.runs.recorder import start_run
 from cnnstudio.runs.run import Run
-from cnnstudio.training.recipe import LESSON
+from cnnstudio.training.recipe.recipe import LESSON
 
 
 def network() -> Network:

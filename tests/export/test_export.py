@@ -16,11 +16,11 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from cnnstudio.data.progress import Cancelled, Progress
+from cnnstudio.core.progress import Cancelled, Progress
 from cnnstudio.design.file import read_design
 from cnnstudio.export import ExportError, ExportFailed, ExportResult, chosen_exporters, exporters
 from cnnstudio.export.onnx import Onnx
-from cnnstudio.export.proof import BATCHES, TOLERANCE, Proof
+from cnnstudio.export.verification import BATCHES, TOLERANCE, Proof
 from cnnstudio.runs.run import Run, RunError
 
 

@@ -29,8 +29,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cnnstudio.gui.app import application, create_window
-from cnnstudio.gui.main_window import MainWindow
+from cnnstudio.gui.shell.app import application, create_window
+from cnnstudio.gui.shell.main_window import MainWindow
 
 # As the lesson lists them: it forgets the Flatten.
 LESSON = (

@@ -19,8 +19,8 @@ from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QTreeView
 
 from cnnstudio.design.file import nodes_to_json
-from cnnstudio.gui.app import application, create_window
-from cnnstudio.gui.main_window import MainWindow
+from cnnstudio.gui.shell.app import application, create_window
+from cnnstudio.gui.shell.main_window import MainWindow
 
 KEY = Qt.Key
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier

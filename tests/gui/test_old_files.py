@@ -12,10 +12,10 @@ from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QApplication, QDockWidget, QLabel, QMainWindow, QMenu, QToolBar, QWidget
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.gui.app import create_window
-from cnnstudio.gui.designer.advice_desk import advice_desk
-from cnnstudio.gui.main_window import MainWindow
-from cnnstudio.gui.theme import theme
+from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk
+from cnnstudio.gui.shell.app import create_window
+from cnnstudio.gui.shell.main_window import MainWindow
+from cnnstudio.gui.theme.theme import theme
 from tests.compatibility.old_files import advice_key, put_old_files
 
 OpenWindow = Callable[..., MainWindow]

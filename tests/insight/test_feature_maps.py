@@ -9,20 +9,20 @@ import pytest
 import torch
 
 from cnnstudio.insight.feature_maps import FeatureMapProbe, FeatureMaps, feature_maps, look
-from cnnstudio.layers.activation import Activation
 from cnnstudio.layers.base import Shape
-from cnnstudio.layers.batch_normalization import BatchNormalization
-from cnnstudio.layers.conv2d import Conv2D
-from cnnstudio.layers.dense import Dense
-from cnnstudio.layers.flatten import Flatten
-from cnnstudio.layers.max_pooling2d import MaxPooling2D
+from cnnstudio.layers.basic.activation import Activation
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
+from cnnstudio.layers.convolutional.conv2d import Conv2D
+from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
+from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D
 from cnnstudio.training.events import SnapshotTaken
 from cnnstudio.training.model import Model, build_model
-from cnnstudio.training.recipe import Recipe
+from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train
+from tests.training.images import colours
 from tests.training.listening import Listener
 from tests.training.networks import network, tiny
-from tests.training.pictures import colours
 
 PICTURES = colours(test=6).test.images
 CPU = torch.device("cpu")

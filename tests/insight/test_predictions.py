@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from cnnstudio.core.progress import Cancelled, Progress
 from cnnstudio.data.dataset import Split
-from cnnstudio.data.progress import Cancelled, Progress
 from cnnstudio.insight import predictions
 from cnnstudio.insight.predictions import evaluate, predict
 from cnnstudio.training.model import Model, build_model
+from tests.training.images import colours
 from tests.training.networks import tiny
-from tests.training.pictures import colours
 
 SPLIT = colours(test=50).test
 

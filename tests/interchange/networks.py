@@ -7,32 +7,32 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from cnnstudio.design.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyse
 from cnnstudio.design.network import IdMaker, Network, Node
-from cnnstudio.layers.activation import Activation
 from cnnstudio.layers.activations import ACTIVATIONS
-from cnnstudio.layers.average_pooling2d import AveragePooling2D
 from cnnstudio.layers.base import Group, Layer, Shape
-from cnnstudio.layers.batch_normalization import BatchNormalization
-from cnnstudio.layers.block import Block
-from cnnstudio.layers.conv2d import Conv2D
-from cnnstudio.layers.dense import Dense
-from cnnstudio.layers.depthwise_conv2d import DepthwiseConv2D
-from cnnstudio.layers.dropout import Dropout
-from cnnstudio.layers.flatten import Flatten
-from cnnstudio.layers.group_normalization import GroupNormalization
-from cnnstudio.layers.layer_normalization import LayerNormalization
-from cnnstudio.layers.max_pooling2d import MaxPooling2D
-from cnnstudio.layers.parallel import Parallel
-from cnnstudio.layers.repeat import Repeat
-from cnnstudio.layers.residual import Residual
-from cnnstudio.layers.scale import Scale
-from cnnstudio.layers.separable_conv2d import SeparableConv2D
-from cnnstudio.layers.spatial_dropout2d import SpatialDropout2D
-from cnnstudio.layers.squeeze_excite import SqueezeExcite
-from cnnstudio.layers.up_sampling2d import UpSampling2D
-from cnnstudio.layers.whitening import Whitening
-from cnnstudio.layers.zero_padding2d import ZeroPadding2D
+from cnnstudio.layers.basic.activation import Activation
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
+from cnnstudio.layers.basic.scale import Scale
+from cnnstudio.layers.basic.squeeze_excite import SqueezeExcite
+from cnnstudio.layers.basic.up_sampling2d import UpSampling2D
+from cnnstudio.layers.basic.zero_padding2d import ZeroPadding2D
+from cnnstudio.layers.convolutional.conv2d import Conv2D
+from cnnstudio.layers.convolutional.depthwise_conv2d import DepthwiseConv2D
+from cnnstudio.layers.convolutional.separable_conv2d import SeparableConv2D
+from cnnstudio.layers.convolutional.whitening import Whitening
+from cnnstudio.layers.groups.block import Block
+from cnnstudio.layers.groups.parallel import Parallel
+from cnnstudio.layers.groups.repeat import Repeat
+from cnnstudio.layers.groups.residual import Residual
+from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
+from cnnstudio.layers.normalization.group_normalization import GroupNormalization
+from cnnstudio.layers.normalization.layer_normalization import LayerNormalization
+from cnnstudio.layers.pooling.average_pooling2d import AveragePooling2D
+from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D
+from cnnstudio.layers.regularization.dropout import Dropout
+from cnnstudio.layers.regularization.spatial_dropout2d import SpatialDropout2D
 
 _sizes = st.tuples(st.integers(1, 3), st.integers(1, 3))
 _paddings = st.sampled_from(["valid", "same"])

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 
 from cnnstudio.design.network import Network
 from cnnstudio.design.templates import Template, templates
-from cnnstudio.interchange import keras, pytorch
 from cnnstudio.interchange.chain import CodeError, located
+from cnnstudio.interchange.keras import writer as keras
+from cnnstudio.interchange.pytorch import writer as pytorch
 from tests.interchange.networks import networks
 
 

@@ -11,17 +11,17 @@ from hypothesis import given, settings
 
 from cnnstudio.design.network import IdMaker, Network, Node
 from cnnstudio.design.templates import Template, templates
-from cnnstudio.interchange.keras import write_model
-from cnnstudio.interchange.names import quoted
-from cnnstudio.interchange.pytorch import write_module
+from cnnstudio.interchange.interpreter.names import quoted
+from cnnstudio.interchange.keras.writer import write_model
+from cnnstudio.interchange.pytorch.writer import write_module
 from cnnstudio.interchange.reading import Imported, language_of, read_code
 from cnnstudio.layers.base import Layer, Shape
-from cnnstudio.layers.block import Block
-from cnnstudio.layers.conv2d import Conv2D
-from cnnstudio.layers.dense import Dense
-from cnnstudio.layers.flatten import Flatten
-from cnnstudio.layers.repeat import Repeat
-from cnnstudio.layers.residual import Residual
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
+from cnnstudio.layers.convolutional.conv2d import Conv2D
+from cnnstudio.layers.groups.block import Block
+from cnnstudio.layers.groups.repeat import Repeat
+from cnnstudio.layers.groups.residual import Residual
 from tests.interchange.networks import networks
 from tests.layers.cases import LAYERS, taken
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from cnnstudio.core.parameters import Choice, Flag, Integer, Number, Pair, Parameter, Sides, parameters
 from cnnstudio.layers.base import Group, Layer, Shape, ShapeError
 from cnnstudio.layers.catalog import layer_types
-from cnnstudio.layers.params import Choice, Flag, Integer, Number, Pair, Parameter, Sides, parameters
 
 TYPES = list(layer_types().values())
 PLAIN_TYPES = [kind for kind in TYPES if not issubclass(kind, Group)]

@@ -11,11 +11,11 @@ from xml.etree import ElementTree
 import pytest
 
 import cnnstudio.layers
-from cnnstudio.interchange.names import defined_names
+from cnnstudio.core.parameters import parameters, values_from_json, values_to_json
+from cnnstudio.core.resources import resource
+from cnnstudio.interchange.interpreter.names import defined_names
 from cnnstudio.layers.base import Family, Layer, ParameterError, Shape, ShapeError
 from cnnstudio.layers.catalog import layer_type, layer_types, snake_case
-from cnnstudio.layers.params import parameters, values_from_json, values_to_json
-from cnnstudio.resources import resource
 from tests.layers.cases import LAYERS, PLAIN_TYPES, SHAPES, TYPES, examples, taken
 
 by_type = pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.type_name())

@@ -8,8 +8,8 @@ import traceback
 import pytest
 
 from cnnstudio.layers.base import Shape
-from cnnstudio.layers.parallel import Parallel
-from cnnstudio.layers.squeeze_excite import SqueezeExcite
+from cnnstudio.layers.basic.squeeze_excite import SqueezeExcite
+from cnnstudio.layers.groups.parallel import Parallel
 
 torch = pytest.importorskip("torch")
 nn = torch.nn

@@ -17,12 +17,12 @@ import numpy as np  # noqa: E402  # after the skip where there is no torch
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
+from cnnstudio.core.parameters import Edges  # noqa: E402
 from cnnstudio.layers.base import Layer, Shape  # noqa: E402
-from cnnstudio.layers.conv2d import Conv2D  # noqa: E402
-from cnnstudio.layers.depthwise_conv2d import DepthwiseConv2D  # noqa: E402
-from cnnstudio.layers.params import Edges  # noqa: E402
-from cnnstudio.layers.separable_conv2d import SeparableConv2D  # noqa: E402
-from cnnstudio.layers.whitening import Whitening  # noqa: E402
+from cnnstudio.layers.convolutional.conv2d import Conv2D  # noqa: E402
+from cnnstudio.layers.convolutional.depthwise_conv2d import DepthwiseConv2D  # noqa: E402
+from cnnstudio.layers.convolutional.separable_conv2d import SeparableConv2D  # noqa: E402
+from cnnstudio.layers.convolutional.whitening import Whitening  # noqa: E402
 
 Step = Callable[[torch.Tensor], torch.Tensor]
 

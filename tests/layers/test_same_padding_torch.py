@@ -13,10 +13,10 @@ np = pytest.importorskip("numpy")
 
 from torch import nn  # noqa: E402  # after the skip where there is no torch
 
-from cnnstudio.layers.average_pooling2d import AveragePooling2D  # noqa: E402
 from cnnstudio.layers.base import Layer, Shape  # noqa: E402
-from cnnstudio.layers.conv2d import Conv2D  # noqa: E402
-from cnnstudio.layers.max_pooling2d import MaxPooling2D  # noqa: E402
+from cnnstudio.layers.convolutional.conv2d import Conv2D  # noqa: E402
+from cnnstudio.layers.pooling.average_pooling2d import AveragePooling2D  # noqa: E402
+from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D  # noqa: E402
 
 AXES = list(itertools.product(range(1, 10), (1, 2, 3, 4, 5), (1, 2, 3)))
 """Size, kernel and stride of one axis."""

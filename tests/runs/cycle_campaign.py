@@ -20,14 +20,15 @@ from pathlib import Path
 import torch
 
 from cnnstudio.runs.recorder import start_run
-from cnnstudio.training import checkpoint, meter
+from cnnstudio.training import metrics as meter
+from cnnstudio.training.checkpoints import store as checkpoint
+from cnnstudio.training.checkpoints.interval import Interval
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import EpochEnded, Event, Paused, Progress, Started
-from cnnstudio.training.interval import Interval
-from cnnstudio.training.recipe import Recipe
+from cnnstudio.training.recipe.recipe import Recipe
 from tests.footprint import Footprint
+from tests.training.images import colours
 from tests.training.networks import tiny
-from tests.training.pictures import colours
 
 RECIPE = Recipe("cycle", epochs=2, batch_size=16, learning_rate=0.01, average_decay=0.9, validation_share=0.2)
 NETWORK, DATA = tiny(dropout=True), colours()

@@ -23,16 +23,16 @@ from typing import Any, BinaryIO
 
 import torch
 
-from cnnstudio import files
-from cnnstudio.files import read_json
+from cnnstudio.core import files
+from cnnstudio.core.files import read_json
 from cnnstudio.runs.recorder import start_run
 from cnnstudio.runs.run import Run
-from cnnstudio.training.checkpoint import Checkpoints
+from cnnstudio.training.checkpoints.interval import Clock, Interval
+from cnnstudio.training.checkpoints.store import Checkpoints
 from cnnstudio.training.events import Event, Progress, Started
-from cnnstudio.training.interval import Clock, Interval
-from cnnstudio.training.recipe import Recipe
+from cnnstudio.training.recipe.recipe import Recipe
+from tests.training.images import colours
 from tests.training.networks import tiny
-from tests.training.pictures import colours
 
 RECIPE = Recipe(
     "campaign",

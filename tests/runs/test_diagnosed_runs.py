@@ -8,19 +8,19 @@ import pytest
 import torch
 
 from cnnstudio.layers.base import Shape
-from cnnstudio.layers.conv2d import Conv2D
-from cnnstudio.layers.dense import Dense
-from cnnstudio.layers.flatten import Flatten
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
+from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.runs.recorder import start_run
 from cnnstudio.runs.run import Run
-from cnnstudio.training import interval
+from cnnstudio.training.checkpoints import interval
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import Diagnosed, EpochEnded, Finished, UnitsChecked
-from cnnstudio.training.learner import Learner
-from cnnstudio.training.recipe import Recipe
+from cnnstudio.training.recipe.recipe import Recipe
+from cnnstudio.training.train_step import Learner
+from tests.training.images import colours
 from tests.training.listening import Listener, stop_at
 from tests.training.networks import network
-from tests.training.pictures import colours
 
 RECIPE = Recipe(batch_size=2, epochs=2, learning_rate=0.001)
 PLAIN = network(Conv2D(8, activation="relu"), Flatten(), Dense(3), input=Shape.of(3, 8, 8))

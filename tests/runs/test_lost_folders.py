@@ -12,19 +12,19 @@ from typing import Any
 
 import pytest
 
-from cnnstudio import files
+from cnnstudio.core import files
 from cnnstudio.runs import recorder
 from cnnstudio.runs.lock import RunLock, is_held
 from cnnstudio.runs.recorder import start_run
 from cnnstudio.runs.run import Run, RunError
-from cnnstudio.training import meter
+from cnnstudio.training import metrics as meter
+from cnnstudio.training.checkpoints.interval import Interval
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import EpochEnded, Event, Finished, Progress, Warned
-from cnnstudio.training.interval import Interval
-from cnnstudio.training.recipe import Recipe
+from cnnstudio.training.recipe.recipe import Recipe
+from tests.training.images import colours
 from tests.training.listening import Listener, stop_at
 from tests.training.networks import tiny
-from tests.training.pictures import colours
 
 RECIPE = Recipe("mine", epochs=3, batch_size=16, learning_rate=0.01)
 DATA = colours()

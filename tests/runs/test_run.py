@@ -19,22 +19,23 @@ from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
 from cnnstudio.insight.predictions import evaluate
 from cnnstudio.layers.base import Shape, UserError
-from cnnstudio.layers.dense import Dense
-from cnnstudio.layers.flatten import Flatten
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.runs.event_log import EventReader
 from cnnstudio.runs.lock import RunLock
 from cnnstudio.runs.recorder import start_run
 from cnnstudio.runs.run import Run, RunError, find_run, list_runs, runs_folder
-from cnnstudio.training import meter, preflight
-from cnnstudio.training.checkpoint import CheckpointError, Checkpoints
+from cnnstudio.training import metrics as meter
+from cnnstudio.training.checkpoints.store import CheckpointError, Checkpoints
 from cnnstudio.training.control import Control
-from cnnstudio.training.device import DeviceError
 from cnnstudio.training.events import EpochEnded, Event, Finished, Progress, Started, Warned
-from cnnstudio.training.preflight import TrainingError
-from cnnstudio.training.recipe import Recipe
+from cnnstudio.training.hardware.device import DeviceError
+from cnnstudio.training.preflight import prepare as preflight
+from cnnstudio.training.preflight.prepare import TrainingError
+from cnnstudio.training.recipe.recipe import Recipe
+from tests.training.images import colours
 from tests.training.listening import Listener, stop_at
 from tests.training.networks import network, tiny
-from tests.training.pictures import colours
 
 RECIPE = Recipe("mine", epochs=3, batch_size=16, learning_rate=0.01, seed=5)
 DATA = colours()
@@ -170,7 +171,7 @@ def test_a_new_run_does_not_write_over_what_is_there(tmp_path: Path) -> None:
 def test_a_disk_that_fills_up_is_a_warning_and_the_run_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cnnstudio.files import FileError
+    from cnnstudio.core.files import FileError
     from cnnstudio.runs import recorder
 
     def full(*arguments: object) -> None:
@@ -358,9 +359,9 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from cnnstudio.runs.recorder import start_run
-from cnnstudio.training.recipe import Recipe
+from cnnstudio.training.recipe.recipe import Recipe
 from tests.training.networks import tiny
-from tests.training.pictures import colours
+from tests.training.images import colours
 
 start_run(tiny(), colours(), Recipe("mine", epochs=9999, batch_size=16, seed=5), folder=Path(sys.argv[1]),
 threads=1,

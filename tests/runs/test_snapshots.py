@@ -9,18 +9,18 @@ import pytest
 
 from cnnstudio.insight.feature_maps import feature_maps
 from cnnstudio.layers.base import Shape
-from cnnstudio.layers.conv2d import Conv2D
-from cnnstudio.layers.dense import Dense
-from cnnstudio.layers.flatten import Flatten
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
+from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.runs import recorder
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.recorder import start_run
 from cnnstudio.runs.run import Run
 from cnnstudio.runs.snapshots import MOST_BYTES, Snapshot, limits
-from cnnstudio.training.examples import examples
-from cnnstudio.training.recipe import Recipe
+from cnnstudio.training.recipe.recipe import Recipe
+from cnnstudio.training.sample_images import examples
+from tests.training.images import colours
 from tests.training.networks import network, tiny
-from tests.training.pictures import colours
 
 DATA = colours()
 RECIPE = Recipe(epochs=2, batch_size=16, learning_rate=0.01)

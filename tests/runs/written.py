@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from cnnstudio.core.files import write_json
 from cnnstudio.design.file import write_design
 from cnnstudio.design.network import Network
-from cnnstudio.files import write_json
 from cnnstudio.training.events import Event
-from cnnstudio.training.recipe import Recipe
+from cnnstudio.training.recipe.recipe import Recipe
 from tests.training.networks import tiny
 
 ELSEWHERE = "gpu-3"

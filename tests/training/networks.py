@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from cnnstudio.design.network import IdMaker, Network, Node
 from cnnstudio.layers.base import Layer, Shape
-from cnnstudio.layers.batch_normalization import BatchNormalization
-from cnnstudio.layers.conv2d import Conv2D
-from cnnstudio.layers.dense import Dense
-from cnnstudio.layers.dropout import Dropout
-from cnnstudio.layers.flatten import Flatten
-from cnnstudio.layers.global_average_pooling2d import GlobalAveragePooling2D
-from cnnstudio.layers.max_pooling2d import MaxPooling2D
-from cnnstudio.layers.repeat import Repeat
-from cnnstudio.layers.residual import Residual
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
+from cnnstudio.layers.convolutional.conv2d import Conv2D
+from cnnstudio.layers.groups.repeat import Repeat
+from cnnstudio.layers.groups.residual import Residual
+from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
+from cnnstudio.layers.pooling.global_average_pooling2d import GlobalAveragePooling2D
+from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D
+from cnnstudio.layers.regularization.dropout import Dropout
 
 
 def network(*layers: Layer, input: Shape | None = None, name: str = "Test") -> Network:

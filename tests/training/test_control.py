@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from cnnstudio.training import meter
-from cnnstudio.training.adjusting import ADJUSTABLE, adjusted, continued, differences
-from cnnstudio.training.checkpoint import Checkpoints
+from cnnstudio.training import metrics as meter
+from cnnstudio.training.checkpoints.manager import Keeper
+from cnnstudio.training.checkpoints.store import Checkpoints
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import (
     Adjusted,
@@ -24,12 +24,12 @@ from cnnstudio.training.events import (
     Scores,
     Warned,
 )
-from cnnstudio.training.keeper import Keeper
-from cnnstudio.training.recipe import Recipe, RecipeError
+from cnnstudio.training.recipe.live_changes import ADJUSTABLE, adjusted, continued, differences
+from cnnstudio.training.recipe.recipe import Recipe, RecipeError
 from cnnstudio.training.trainer import train
+from tests.training.images import colours
 from tests.training.listening import Listener
 from tests.training.networks import tiny
-from tests.training.pictures import colours
 
 RECIPE = Recipe("test", epochs=3, batch_size=16, learning_rate=0.01)
 DATA = colours(noise=120)

@@ -8,10 +8,10 @@ from torch.nn import functional as F
 from cnnstudio.training.evaluation import mean_scores
 from cnnstudio.training.events import Finished
 from cnnstudio.training.model import build_model
-from cnnstudio.training.recipe import Recipe
+from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train
+from tests.training.images import colours
 from tests.training.networks import tiny
-from tests.training.pictures import colours
 
 
 def test_a_picture_and_its_mirror_image_are_judged_together() -> None:

@@ -9,23 +9,23 @@ import pytest
 import torch
 from torch import nn
 
-from cnnstudio.design.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyse
 from cnnstudio.design.network import IdMaker, Network, Node
-from cnnstudio.interchange.keras import write_model
-from cnnstudio.interchange.pytorch import write_module
-from cnnstudio.layers.activation import Activation
+from cnnstudio.interchange.keras.writer import write_model
+from cnnstudio.interchange.pytorch.writer import write_module
 from cnnstudio.layers.base import Layer, Shape
-from cnnstudio.layers.batch_normalization import BatchNormalization
-from cnnstudio.layers.block import Block
-from cnnstudio.layers.conv2d import Conv2D
-from cnnstudio.layers.dense import Dense
-from cnnstudio.layers.dropout import Dropout
-from cnnstudio.layers.flatten import Flatten
-from cnnstudio.layers.global_average_pooling2d import GlobalAveragePooling2D
-from cnnstudio.layers.max_pooling2d import MaxPooling2D
-from cnnstudio.layers.parallel import Parallel
-from cnnstudio.layers.repeat import Repeat
-from cnnstudio.layers.residual import Residual
+from cnnstudio.layers.basic.activation import Activation
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
+from cnnstudio.layers.convolutional.conv2d import Conv2D
+from cnnstudio.layers.groups.block import Block
+from cnnstudio.layers.groups.parallel import Parallel
+from cnnstudio.layers.groups.repeat import Repeat
+from cnnstudio.layers.groups.residual import Residual
+from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
+from cnnstudio.layers.pooling.global_average_pooling2d import GlobalAveragePooling2D
+from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D
+from cnnstudio.layers.regularization.dropout import Dropout
 from cnnstudio.training.model import build_model
 from tests.training.networks import lesson, network, small_resnet
 

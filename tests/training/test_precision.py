@@ -7,16 +7,16 @@ import torch
 from torch import Tensor
 
 from cnnstudio.design.templates import templates
-from cnnstudio.training.device import quick_precision
 from cnnstudio.training.evaluation import mean_scores
 from cnnstudio.training.events import EpochEnded, Event, Scores
-from cnnstudio.training.learner import Learner
+from cnnstudio.training.hardware.device import quick_precision
 from cnnstudio.training.model import Model, build_model
-from cnnstudio.training.preflight import prepare
-from cnnstudio.training.recipe import LESSON, STUDIO, Recipe
+from cnnstudio.training.preflight.prepare import prepare
+from cnnstudio.training.recipe.recipe import LESSON, STUDIO, Recipe
+from cnnstudio.training.train_step import Learner
 from cnnstudio.training.trainer import train_prepared
+from tests.training.images import colours
 from tests.training.networks import tiny
-from tests.training.pictures import colours
 
 NAMES = [each.name for each in templates().values() if each.network.input.dims == (3, 32, 32)]
 

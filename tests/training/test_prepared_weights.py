@@ -10,23 +10,23 @@ import torch
 
 from cnnstudio.design.network import IdMaker, Network, Node
 from cnnstudio.layers.base import Shape
-from cnnstudio.layers.batch_normalization import BatchNormalization
-from cnnstudio.layers.conv2d import Conv2D
-from cnnstudio.layers.dense import Dense
-from cnnstudio.layers.flatten import Flatten
-from cnnstudio.layers.repeat import Repeat
-from cnnstudio.layers.whitening import Whitening
-from cnnstudio.training import preflight
-from cnnstudio.training.checkpoint import Checkpoints
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
+from cnnstudio.layers.convolutional.conv2d import Conv2D
+from cnnstudio.layers.convolutional.whitening import Whitening
+from cnnstudio.layers.groups.repeat import Repeat
+from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
+from cnnstudio.training.checkpoints.store import Checkpoints
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import EpochEnded, Finished, Started
 from cnnstudio.training.model import Model, build_model
-from cnnstudio.training.preflight import prepare
-from cnnstudio.training.recipe import Recipe
+from cnnstudio.training.preflight import prepare as preflight
+from cnnstudio.training.preflight.prepare import prepare
+from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train, train_prepared
+from tests.training.images import colours
 from tests.training.listening import Listener, stop_at
 from tests.training.networks import network
-from tests.training.pictures import colours
 
 RECIPE = Recipe("test", epochs=3, batch_size=16, learning_rate=0.01, flip="random", shift=1)
 DATA = colours()

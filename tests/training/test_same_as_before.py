@@ -11,11 +11,11 @@ from torch.nn import functional as F
 from torch.optim import SGD, Adam
 
 from cnnstudio.training.model import Model, build_model
-from cnnstudio.training.preflight import Prepared, prepare
-from cnnstudio.training.recipe import LESSON, STUDIO, Recipe
+from cnnstudio.training.preflight.prepare import Prepared, prepare
+from cnnstudio.training.recipe.recipe import LESSON, STUDIO, Recipe
 from cnnstudio.training.trainer import train_prepared
+from tests.training.images import colours
 from tests.training.networks import tiny
-from tests.training.pictures import colours
 
 
 def prepared_for(recipe: Recipe) -> Prepared:

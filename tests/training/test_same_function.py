@@ -14,14 +14,14 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnnstudio.design.templates import templates
-from cnnstudio.training import optimizers
 from cnnstudio.training.evaluation import mean_scores
-from cnnstudio.training.learner import Learner
 from cnnstudio.training.model import Model, build_model
-from cnnstudio.training.preflight import prepare
-from cnnstudio.training.recipe import FAST_GPU, LESSON, OPTIMIZERS, STUDIO, Recipe
+from cnnstudio.training.optimization import optimizers
+from cnnstudio.training.preflight.prepare import prepare
+from cnnstudio.training.recipe.recipe import FAST_GPU, LESSON, OPTIMIZERS, STUDIO, Recipe
+from cnnstudio.training.train_step import Learner
+from tests.training.images import colours
 from tests.training.networks import tiny
-from tests.training.pictures import colours
 
 NAMES = [each.name for each in templates().values() if each.network.input.dims == (3, 32, 32)]
 

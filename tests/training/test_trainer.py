@@ -11,12 +11,16 @@ import torch
 
 from cnnstudio.design.network import Network
 from cnnstudio.layers.base import Shape
-from cnnstudio.layers.batch_normalization import BatchNormalization
-from cnnstudio.layers.conv2d import Conv2D
-from cnnstudio.layers.dense import Dense
-from cnnstudio.layers.flatten import Flatten
-from cnnstudio.training import between_steps, learner, meter, trainer
-from cnnstudio.training.checkpoint import Checkpoints, restore_weights
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
+from cnnstudio.layers.convolutional.conv2d import Conv2D
+from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
+from cnnstudio.training import metrics as meter
+from cnnstudio.training import step_hooks as between_steps
+from cnnstudio.training import train_step as learner
+from cnnstudio.training import trainer
+from cnnstudio.training.checkpoints.manager import all_finite
+from cnnstudio.training.checkpoints.store import Checkpoints, restore_weights
 from cnnstudio.training.control import Control
 from cnnstudio.training.evaluation import mean_scores
 from cnnstudio.training.events import (
@@ -31,14 +35,13 @@ from cnnstudio.training.events import (
     Started,
     Warned,
 )
-from cnnstudio.training.keeper import all_finite
 from cnnstudio.training.model import Model, build_model
-from cnnstudio.training.preflight import prepare
-from cnnstudio.training.recipe import Recipe
+from cnnstudio.training.preflight.prepare import prepare
+from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train, train_prepared
+from tests.training.images import colours
 from tests.training.listening import Listener, Look, stop_at
 from tests.training.networks import network, tiny
-from tests.training.pictures import colours
 
 RECIPE = Recipe("test", epochs=2, batch_size=16, learning_rate=0.01)
 SMALL = Shape.of(3, 8, 8)

@@ -8,7 +8,7 @@ from typing import Any
 
 from cnnstudio.cli.command import DONE, Command, Parser, add_json_option, add_subcommands
 from cnnstudio.cli.output import LiveLine, pairs, print_json, table
-from cnnstudio.words import storage
+from cnnstudio.core.formatting import storage
 
 
 class Data(Command):
@@ -52,9 +52,9 @@ class Data(Command):
 
 
 def _list(options: argparse.Namespace) -> None:
-    from cnnstudio.data.cache import decoded_size
     from cnnstudio.data.sources import sources
     from cnnstudio.data.sources.base import datasets_folder
+    from cnnstudio.data.storage.decoded_cache import decoded_size
 
     entries, decoded = [source.info() for source in sources()], decoded_size()
     if options.json:
@@ -114,7 +114,7 @@ def _add(options: argparse.Namespace) -> None:
 
 
 def _clear(options: argparse.Namespace) -> None:
-    from cnnstudio.data.cache import clear, decoded_size
+    from cnnstudio.data.storage.decoded_cache import clear, decoded_size
 
     before = decoded_size()
     clear()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cnnstudio.cli.command import DONE, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.output import LiveLine, print_json, table
 from cnnstudio.cli.reading import RUN_HELP, add_device_options
-from cnnstudio.words import percent
+from cnnstudio.core.formatting import percent
 
 if TYPE_CHECKING:
     from cnnstudio.data.dataset import Dataset
@@ -70,8 +70,8 @@ def _dataset(run: Run, data: str | None) -> Dataset:
 
 def _evaluate(run: Run, dataset: Dataset, options: argparse.Namespace) -> Evaluation:
     from cnnstudio.insight.predictions import evaluate
-    from cnnstudio.training.device import choose_device
-    from cnnstudio.training.settings import own_settings
+    from cnnstudio.training.hardware.device import choose_device
+    from cnnstudio.training.hardware.torch_state import own_settings
 
     device = choose_device(options.device)
     split = dataset.train if options.split == "train" else dataset.test

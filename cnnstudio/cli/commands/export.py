@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cnnstudio.cli.command import DONE, FAILED, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.output import LiveLine, print_json
 from cnnstudio.cli.reading import RUN_HELP
-from cnnstudio.files import exists, is_folder
+from cnnstudio.core.files import exists, is_folder
 
 if TYPE_CHECKING:
     from cnnstudio.export import Exporter

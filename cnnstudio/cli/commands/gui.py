@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from cnnstudio.cli.command import Command, Parser, UsageError
-from cnnstudio.files import exists
+from cnnstudio.core.files import exists
 
 
 class Window(Command):
@@ -24,7 +24,7 @@ class Window(Command):
         path = None if options.path is None else _existing(options.path)
         require_display()
         try:
-            from cnnstudio.gui.app import main
+            from cnnstudio.gui.shell.app import main
         except ImportError as error:
             if "lib" not in str(error) or isinstance(error, ModuleNotFoundError):
                 raise

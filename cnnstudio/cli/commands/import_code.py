@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from cnnstudio.cli.command import DONE, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.commands.summary import summary, summary_text
 from cnnstudio.cli.output import print_json
-from cnnstudio.files import exists, is_folder
+from cnnstudio.core.files import exists, is_folder
 
 if TYPE_CHECKING:
-    from cnnstudio.design.analysis import Analysis
+    from cnnstudio.design.analysis.analysis import Analysis
     from cnnstudio.interchange.reading import Imported
 
 
@@ -36,9 +36,9 @@ class ImportCode(Command):
         add_json_option(parser)
 
     def run(self, options: argparse.Namespace) -> int:
-        from cnnstudio.design.analysis import analyse
+        from cnnstudio.design.analysis.analysis import analyse
         from cnnstudio.design.file import write_design
-        from cnnstudio.training.recipe import possible_fields
+        from cnnstudio.training.recipe.recipe import possible_fields
 
         for option, path in (("--out", options.out), ("--recipe", options.recipe)):
             if path is not None and is_folder(path):
@@ -78,8 +78,8 @@ def _read(path: Path) -> Imported:
 
 
 def _write_recipe(path: Path, values: Mapping[str, Any]) -> None:
-    from cnnstudio.files import write_json
-    from cnnstudio.training.recipe import Recipe
+    from cnnstudio.core.files import write_json
+    from cnnstudio.training.recipe.recipe import Recipe
 
     write_json(path, Recipe("imported").replace(**values).to_json())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from cnnstudio.cli.command import DONE, Command, Parser, add_json_option
 from cnnstudio.cli.output import print_json
 from cnnstudio.cli.reading import RUN_HELP, add_device_options
-from cnnstudio.words import percent
+from cnnstudio.core.formatting import percent
 
 _SHOWN = 3
 
@@ -28,7 +28,7 @@ class Predict(Command):
     def run(self, options: argparse.Namespace) -> int:
         import numpy as np
 
-        from cnnstudio.data.pictures import quiet_pillow, read_pixels
+        from cnnstudio.data.images.image_files import quiet_pillow, read_pixels
         from cnnstudio.runs.run import find_run
 
         run = find_run(options.run)
@@ -37,8 +37,8 @@ class Predict(Command):
             pictures = np.stack([read_pixels(path, (channels, height, width)) for path in options.images])
 
         from cnnstudio.insight.predictions import predict
-        from cnnstudio.training.device import choose_device
-        from cnnstudio.training.settings import own_settings
+        from cnnstudio.training.hardware.device import choose_device
+        from cnnstudio.training.hardware.torch_state import own_settings
 
         device = choose_device(options.device)
         with own_settings(device, options.threads, seed=0):

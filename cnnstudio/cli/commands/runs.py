@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cnnstudio.cli.command import DONE, Command, Parser, add_json_option, add_subcommands
 from cnnstudio.cli.output import pairs, print_json, table
 from cnnstudio.cli.reading import RUN_HELP
-from cnnstudio.words import percent
+from cnnstudio.core.formatting import percent
 
 if TYPE_CHECKING:
     from cnnstudio.runs.run import Run
@@ -102,7 +102,7 @@ def _diagnosed(run: Run) -> list[Diagnosed]:
 
 
 def _described(run: Run) -> list[tuple[str, str]]:
-    from cnnstudio.design.analysis import analyse
+    from cnnstudio.design.analysis.analysis import analyse
 
     best = f" (weights of epoch {run.best_epoch})" if run.best_epoch else ""
     return [
@@ -130,7 +130,7 @@ def _compare(options: argparse.Namespace) -> None:
 
 
 def _delete(options: argparse.Namespace) -> None:
-    from cnnstudio.runs.removal import delete_run
+    from cnnstudio.runs.deletion import delete_run
     from cnnstudio.runs.run import find_run
 
     run = find_run(options.run)

@@ -24,11 +24,11 @@ from cnnstudio.cli.reading import (
 
 if TYPE_CHECKING:
     from cnnstudio.design.network import Network
-    from cnnstudio.runs.search.plan import Plan
-    from cnnstudio.runs.search.study import Study
-    from cnnstudio.runs.search.workshop import Workshop
     from cnnstudio.training.control import Control
-    from cnnstudio.training.recipe import Recipe
+    from cnnstudio.training.recipe.recipe import Recipe
+    from cnnstudio.tuning.plan import Plan
+    from cnnstudio.tuning.study import Study
+    from cnnstudio.tuning.trial_runner import Workshop
 
 _VARY_HELP = (
     "what is searched, as often as you like: learning_rate=0.001..0.1, batch_size=64,128,256 or a layer's "
@@ -88,10 +88,10 @@ class Search(Command):
         add_json_option(parser)
 
     def run(self, options: argparse.Namespace) -> int:
-        from cnnstudio.data.progress import Cancelled
-        from cnnstudio.runs.search.searching import guide_type
+        from cnnstudio.core.progress import Cancelled
         from cnnstudio.runs.signals import stopping_on_signals
         from cnnstudio.training.control import Control
+        from cnnstudio.tuning.search import guide_type
 
         _check(options)
         network = read_design_argument(options.design)
@@ -108,8 +108,8 @@ class Search(Command):
 
 
 def _epochs(text: str) -> Any:
-    from cnnstudio.layers.params import parameters
-    from cnnstudio.training.recipe import Recipe
+    from cnnstudio.core.parameters import parameters
+    from cnnstudio.training.recipe.recipe import Recipe
 
     return option_type(next(each for each in parameters(Recipe) if each.name == "epochs"))(text)
 
@@ -132,9 +132,9 @@ def _begin(
     """The search, new or as it stands, held against other programs; and what it learns from."""
     from cnnstudio.cli.repeated import seeds_option
     from cnnstudio.runs.run import new_folder
-    from cnnstudio.runs.search.study import Study, holding, require_empty, searched, searches_folder
-    from cnnstudio.runs.search.workshop import Workshop
-    from cnnstudio.training.preflight import check_threads, prepare
+    from cnnstudio.training.preflight.prepare import check_threads, prepare
+    from cnnstudio.tuning.study import Study, holding, require_empty, searched, searches_folder
+    from cnnstudio.tuning.trial_runner import Workshop
 
     before = Study.open(options.run) if options.resume else None
     recipe = before.recipe if before else _recipe(options)
@@ -162,7 +162,7 @@ def _begin(
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
-    from cnnstudio.training.recipe_files import read_recipe
+    from cnnstudio.training.recipe.files import read_recipe
 
     recipe = read_recipe(options.recipe or "studio")
     return recipe if options.epochs is None else recipe.replace(epochs=options.epochs)
@@ -170,10 +170,10 @@ def _recipe(options: argparse.Namespace) -> Recipe:
 
 def _plan(options: argparse.Namespace, network: Network, recipe: Recipe, before: Study | None) -> Plan:
     """What was asked for; a search that goes on keeps what it varies."""
-    from cnnstudio.runs.search.errors import SearchError
-    from cnnstudio.runs.search.marks import parse_mark
-    from cnnstudio.runs.search.plan import Plan, read_plan
-    from cnnstudio.runs.search.space import Space, usual_space
+    from cnnstudio.tuning.errors import SearchError
+    from cnnstudio.tuning.plan import Plan, read_plan
+    from cnnstudio.tuning.search_syntax import parse_mark
+    from cnnstudio.tuning.space import Space, usual_space
 
     if before is not None:
         plan = before.plan
@@ -192,8 +192,8 @@ def _plan(options: argparse.Namespace, network: Network, recipe: Recipe, before:
 
 def _search(options: argparse.Namespace, study: Study, workshop: Workshop) -> int:
     from cnnstudio.cli.search_output import JsonReport, TextReport
-    from cnnstudio.runs.search.conclusion import conclude, repeat
-    from cnnstudio.runs.search.searching import Searching
+    from cnnstudio.tuning.search import Searching
+    from cnnstudio.tuning.verdict import conclude, repeat
 
     report = JsonReport(study) if options.json else TextReport(study)
     until = None if options.minutes is None else time.monotonic() + 60 * options.minutes

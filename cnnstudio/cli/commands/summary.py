@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from cnnstudio.cli.command import DONE, WRONG_INPUT, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.output import print_json, table
 from cnnstudio.cli.reading import DESIGN_HELP, read_design_argument
+from cnnstudio.core.formatting import plural, rounded
 from cnnstudio.layers.shape import times
-from cnnstudio.words import plural, rounded
 
 if TYPE_CHECKING:
-    from cnnstudio.colors import Scheme
-    from cnnstudio.design.advice import Advice
-    from cnnstudio.design.analysis import Analysis, LayerReport, Problem
+    from cnnstudio.core.colors import Scheme
+    from cnnstudio.design.advice.advice import Advice
+    from cnnstudio.design.analysis.analysis import Analysis, LayerReport, Problem
     from cnnstudio.design.diff import Diff, Entry
     from cnnstudio.design.network import Network
 
@@ -45,7 +45,7 @@ class Summary(Command):
         add_json_option(parser)
 
     def run(self, options: argparse.Namespace) -> int:
-        from cnnstudio.design.analysis import analyse
+        from cnnstudio.design.analysis.analysis import analyse
 
         network = read_design_argument(options.design)
         if options.compare is not None:
@@ -63,9 +63,9 @@ class Summary(Command):
 
 
 def _draw(analysis: Analysis, path: Path, scheme: Scheme) -> None:
-    from cnnstudio.colors import palette
-    from cnnstudio.design.drawing import svg, volumes
-    from cnnstudio.files import write_atomically
+    from cnnstudio.core.colors import palette
+    from cnnstudio.core.files import write_atomically
+    from cnnstudio.design.diagram.svg import svg, volumes
 
     if path.suffix.lower() != ".svg":
         raise UsageError(
@@ -112,7 +112,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
 
 def summary(analysis: Analysis) -> dict[str, Any]:
     """The JSON of a summary."""
-    from cnnstudio.design.advice import advise
+    from cnnstudio.design.advice.advice import advise
 
     return {
         "name": analysis.network.name,
@@ -154,7 +154,7 @@ def _problem(finding: Problem | Advice) -> dict[str, Any]:
 
 def summary_text(analysis: Analysis) -> str:
     """The summary for people: a table of the layers, the costs, problems and advice."""
-    from cnnstudio.design.advice import advise
+    from cnnstudio.design.advice.advice import advise
 
     network = analysis.network
     rows = [["Input", "", str(network.input), "", "", ""], *map(_row, analysis.reports)]

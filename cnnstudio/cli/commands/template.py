@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cnnstudio.cli.command import DONE, Command, Parser, UsageError, add_json_option, add_subcommands
 from cnnstudio.cli.output import print_json, table
-from cnnstudio.files import is_folder
+from cnnstudio.core.files import is_folder
 
 
 class TemplateCommand(Command):
@@ -31,7 +31,7 @@ class TemplateCommand(Command):
 
 
 def _list(as_json: bool) -> int:
-    from cnnstudio.design.analysis import analyse
+    from cnnstudio.design.analysis.analysis import analyse
     from cnnstudio.design.templates import templates
 
     entries = [

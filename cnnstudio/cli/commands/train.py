@@ -28,11 +28,11 @@ from cnnstudio.cli.trials import AUTO, add_trial_options, fitted, or_auto, try_o
 
 if TYPE_CHECKING:
     from cnnstudio.design.network import Network
+    from cnnstudio.training.checkpoints.interval import Interval
     from cnnstudio.training.control import Control
+    from cnnstudio.training.distributed.ranks import Ranks
     from cnnstudio.training.events import Event, Finished
-    from cnnstudio.training.interval import Interval
-    from cnnstudio.training.ranks import Ranks
-    from cnnstudio.training.recipe import Recipe
+    from cnnstudio.training.recipe.recipe import Recipe
 
 
 class Train(Command):
@@ -101,8 +101,8 @@ def _read(options: argparse.Namespace) -> tuple[Network, Recipe, str | None, Int
 
 def _add_recipe_options(parser: Parser) -> None:
     """One option for each field of a recipe, with its own help and range."""
-    from cnnstudio.layers.params import Flag, parameters
-    from cnnstudio.training.recipe import FIELD_GROUPS, Recipe
+    from cnnstudio.core.parameters import Flag, parameters
+    from cnnstudio.training.recipe.recipe import FIELD_GROUPS, Recipe
 
     groups: dict[str, argparse._ArgumentGroup] = {}
     for title, names in FIELD_GROUPS.items():
@@ -122,7 +122,7 @@ def _add_recipe_options(parser: Parser) -> None:
 
 
 def _placeholder(parameter: Any) -> str:
-    from cnnstudio.layers.params import Choice, Integer
+    from cnnstudio.core.parameters import Choice, Integer
 
     if isinstance(parameter, Choice):
         return "{" + ",".join(parameter.choices) + "}"
@@ -131,11 +131,11 @@ def _placeholder(parameter: Any) -> str:
 
 def _recipe_and_data(options: argparse.Namespace) -> tuple[Recipe, str | None]:
     """What was asked for; a run that goes on keeps its own recipe and data where nothing else is said."""
-    from cnnstudio.layers.params import parameters
-    from cnnstudio.runs.repeats import first_repeat
+    from cnnstudio.core.parameters import parameters
     from cnnstudio.runs.run import Run, find_run
-    from cnnstudio.training.recipe import Recipe
-    from cnnstudio.training.recipe_files import read_recipe
+    from cnnstudio.runs.seeds import first_repeat
+    from cnnstudio.training.recipe.files import read_recipe
+    from cnnstudio.training.recipe.recipe import Recipe
 
     data = options.data
     if options.resume or options.continue_from is not None:
@@ -152,7 +152,7 @@ def _recipe_and_data(options: argparse.Namespace) -> tuple[Recipe, str | None]:
 
 
 def _interval(text: str | None) -> Interval:
-    from cnnstudio.training.interval import DEFAULT, Interval, IntervalError
+    from cnnstudio.training.checkpoints.interval import DEFAULT, Interval, IntervalError
 
     try:
         return DEFAULT if text is None else Interval.parse(text)
@@ -163,13 +163,13 @@ def _interval(text: str | None) -> Interval:
 def _train(options: argparse.Namespace, ranks: Ranks) -> int:
     from cnnstudio.cli.repeated import seeds_option, train_seeds
     from cnnstudio.cli.training_output import printer
-    from cnnstudio.data.progress import Cancelled
+    from cnnstudio.core.progress import Cancelled
     from cnnstudio.runs.recorder import start_run
     from cnnstudio.runs.run import launched_run
     from cnnstudio.runs.signals import stopping_on_signals
     from cnnstudio.training.control import Control
-    from cnnstudio.training.preflight import prepare
-    from cnnstudio.training.ranks import were_restarted
+    from cnnstudio.training.distributed.ranks import were_restarted
+    from cnnstudio.training.preflight.prepare import prepare
 
     network, recipe, data, interval = ranks.from_first(lambda: _read(options))
     source = ranks.together(lambda: available_source(data))

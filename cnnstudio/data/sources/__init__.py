@@ -8,10 +8,10 @@ import pkgutil
 from functools import cache
 from pathlib import Path
 
+from cnnstudio.core.files import exists, is_folder, with_home
+from cnnstudio.core.progress import CancelFunction, never
 from cnnstudio.data.dataset import DataError
-from cnnstudio.data.progress import CancelFunction, never
 from cnnstudio.data.sources.base import Source
-from cnnstudio.files import exists, is_folder, with_home
 
 __all__ = ["Source", "add_folder", "find_source", "sources"]
 

@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from cnnstudio.core.paths import home
+from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore, never
 from cnnstudio.data.dataset import DataError, Dataset
-from cnnstudio.data.progress import CancelFunction, ProgressFunction, ignore, never
-from cnnstudio.home import home
 
 
 class Source(ABC):

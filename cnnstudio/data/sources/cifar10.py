@@ -11,13 +11,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from cnnstudio.data.archive import extract
-from cnnstudio.data.cache import kept_or_made
+from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, check, ignore, never
 from cnnstudio.data.dataset import DataError, Dataset, Split, from_channels_last
-from cnnstudio.data.download import DEFAULT_PATIENCE, Expected, Patience, download, file_md5, megabytes
-from cnnstudio.data.progress import CancelFunction, Progress, ProgressFunction, check, ignore, never
 from cnnstudio.data.sources.base import Source, datasets_folder
+from cnnstudio.data.storage.decoded_cache import kept_or_made
 from cnnstudio.data.torchvision_import import import_torchvision
+from cnnstudio.data.transfer.archive import extract
+from cnnstudio.data.transfer.download import (
+    DEFAULT_PATIENCE,
+    Expected,
+    Patience,
+    download,
+    file_md5,
+    megabytes,
+)
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 

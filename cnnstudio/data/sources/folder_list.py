@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cnnstudio.data.cache import forget, place_of
+from cnnstudio.core.files import FileError, read_json, write_json
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources.base import datasets_folder
-from cnnstudio.files import FileError, read_json, write_json
+from cnnstudio.data.storage.decoded_cache import forget, place_of
 
 _FORMAT = "cnnstudio.folders"
 

@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from cnnstudio.data.cache import kept_or_made, place_of
-from cnnstudio.data.dataset import DataError, Dataset, Labels, Rows, validation_rows
-from cnnstudio.data.drafts import Drafts
-from cnnstudio.data.progress import (
+from cnnstudio.core.files import is_folder, with_home
+from cnnstudio.core.progress import (
     CancelFunction,
     Progress,
     ProgressFunction,
@@ -25,12 +23,14 @@ from cnnstudio.data.progress import (
     never,
     throttled,
 )
+from cnnstudio.data.dataset import DataError, Dataset, Labels, Rows, validation_rows
 from cnnstudio.data.sources.base import Source
 from cnnstudio.data.sources.folder_list import remembered_folders
-from cnnstudio.files import is_folder, with_home
+from cnnstudio.data.storage.builders import Drafts
+from cnnstudio.data.storage.decoded_cache import kept_or_made, place_of
 
 if TYPE_CHECKING:
-    from cnnstudio.data.decoding import Mask
+    from cnnstudio.data.images.decoding import Mask
 
 VERSION = 2
 """Goes up with every change to how pictures are read, so that no kept copy of an older kind is used."""
@@ -142,7 +142,7 @@ class ImageFolder(Source):
 
         def read(drafts: Drafts) -> Dataset:
             # Pillow comes in with the first pictures: the window lists this source without it.
-            from cnnstudio.data.pictures import quiet_pillow
+            from cnnstudio.data.images.image_files import quiet_pillow
 
             with quiet_pillow():
                 return self._read(listing, drafts, throttled(progress), cancelled)
@@ -169,7 +169,7 @@ class ImageFolder(Source):
     def _read(
         self, listing: Listing, drafts: Drafts, progress: ProgressFunction, cancelled: CancelFunction
     ) -> Dataset:
-        from cnnstudio.data.decoding import choose_size, decode
+        from cnnstudio.data.images.decoding import choose_size, decode
 
         paths = [path for path, _ in listing.files]
         labels = np.array([label for _, label in listing.files], np.int64)

@@ -7,10 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnstudio.data.cache import kept_or_made
-from cnnstudio.data.dataset import Dataset, Pixels, Split, from_channels_last
-from cnnstudio.data.outlines import OUTLINES, Floats, Outline
-from cnnstudio.data.progress import (
+from cnnstudio.core.progress import (
     CancelFunction,
     Progress,
     ProgressFunction,
@@ -19,7 +16,10 @@ from cnnstudio.data.progress import (
     never,
     throttled,
 )
+from cnnstudio.data.dataset import Dataset, Pixels, Split, from_channels_last
+from cnnstudio.data.images.shape_outlines import OUTLINES, Floats, Outline
 from cnnstudio.data.sources.base import Source
+from cnnstudio.data.storage.decoded_cache import kept_or_made
 
 VERSION = 1
 """Goes up with every change to what is drawn."""

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from cnnstudio.core.formatting import plural
 from cnnstudio.design.file import read_design
 from cnnstudio.design.network import Network
 from cnnstudio.design.templates import templates
-from cnnstudio.runs.comparing import Results
-from cnnstudio.runs.noise import in_words
-from cnnstudio.runs.repeats import accuracies
+from cnnstudio.runs.comparison import Results
 from cnnstudio.runs.run import Run, list_runs, runs_folder
-from cnnstudio.words import plural
+from cnnstudio.runs.seeds import accuracies
+from cnnstudio.runs.significance import in_words
 
 _DESIGN_OF_A_RUN = "design.cnn.json"
 

@@ -19,24 +19,24 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cnnstudio.colors import palette
-from cnnstudio.design.analysis import Analysis
+from cnnstudio.core.colors import palette
+from cnnstudio.core.formatting import count, plural, rounded
+from cnnstudio.design.analysis.analysis import Analysis
+from cnnstudio.design.diagram.svg import svg, volumes
 from cnnstudio.design.diff import Diff, Entry, diff
-from cnnstudio.design.drawing import svg, volumes
 from cnnstudio.design.file import SUFFIX
 from cnnstudio.design.network import Network
 from cnnstudio.gui.compare.designs import Design, from_file, from_training
 from cnnstudio.gui.compare.entry_list import EntryList
-from cnnstudio.gui.data.work import Work
-from cnnstudio.gui.project import Project
-from cnnstudio.gui.theme import theme
+from cnnstudio.gui.compute.background_task import Work
+from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.theme.svg_pixmap import svg_pixmap
+from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
-from cnnstudio.gui.widgets.svg_pixmap import svg_pixmap
 from cnnstudio.layers.base import UserError
-from cnnstudio.runs.comparing import Results, judge, same_recipe
-from cnnstudio.runs.noise import Spread, in_words
+from cnnstudio.runs.comparison import Results, judge, same_recipe
 from cnnstudio.runs.run import Run, list_runs
-from cnnstudio.words import count, plural, rounded
+from cnnstudio.runs.significance import Spread, in_words
 
 _PICTURE = QSize(372, 108)
 _DELAY = 120

@@ -15,11 +15,11 @@ from PySide6.QtWidgets import (
     QStyleOptionViewItem,
 )
 
+from cnnstudio.core.formatting import plural, spoken
 from cnnstudio.design.diff import Entry, Status
-from cnnstudio.gui.theme import family_token, theme
-from cnnstudio.gui.widgets.face import Face
+from cnnstudio.gui.theme.text_metrics import Face
+from cnnstudio.gui.theme.theme import family_token, theme
 from cnnstudio.layers.catalog import snake_case
-from cnnstudio.words import plural, spoken
 
 _ENTRY_ROLE = Qt.ItemDataRole.UserRole
 _LINE = 18

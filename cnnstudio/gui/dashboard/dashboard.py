@@ -10,15 +10,15 @@ from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from cnnstudio.data.dataset import Dataset
-from cnnstudio.gui.dashboard.feature_maps import HINT, FeatureMapsView
-from cnnstudio.gui.dashboard.follower import Follower, Opened
-from cnnstudio.gui.dashboard.learning import LearningView
-from cnnstudio.gui.dashboard.record import Record
-from cnnstudio.gui.dashboard.shelf import Shelf, Wish
+from cnnstudio.gui.compute.session import State, TrainingSession
+from cnnstudio.gui.dashboard.maps.feature_maps import HINT, FeatureMapsView
+from cnnstudio.gui.dashboard.plots.learning import LearningView
 from cnnstudio.gui.dashboard.tabs import ViewTabs
 from cnnstudio.gui.dashboard.timeline import Timeline
-from cnnstudio.gui.project import Project
-from cnnstudio.gui.training.session import State, TrainingSession
+from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.runs.follower import Follower, Opened
+from cnnstudio.gui.runs.map_loader import Shelf, Wish
+from cnnstudio.gui.runs.record import Record
 from cnnstudio.gui.widgets.labels import Panel
 from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.training.events import EpochEnded, Event, Finished, UnitsChecked

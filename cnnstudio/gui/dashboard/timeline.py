@@ -8,8 +8,8 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QStackedWidget, QWidget
 
-from cnnstudio.gui.dashboard.history import History
-from cnnstudio.gui.theme import theme
+from cnnstudio.gui.runs.history import History
+from cnnstudio.gui.theme.theme import theme
 
 PER_EPOCH = 1000
 """Slider units: the end of a run lies between two epochs while it trains."""

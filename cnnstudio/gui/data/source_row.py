@@ -7,11 +7,11 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from cnnstudio.data.progress import Progress
+from cnnstudio.core.formatting import count
+from cnnstudio.core.progress import Progress
 from cnnstudio.data.sources import Source
 from cnnstudio.gui.widgets.labels import Label, Panel, Tone
 from cnnstudio.gui.widgets.progress import ProgressLine
-from cnnstudio.words import count
 
 
 class SourceRow(Panel):

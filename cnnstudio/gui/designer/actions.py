@@ -10,13 +10,13 @@ from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QWidget
 
 from cnnstudio.design import edits
-from cnnstudio.design.analysis import Problem
+from cnnstudio.design.analysis.analysis import Problem
 from cnnstudio.gui.designer import commands
-from cnnstudio.gui.designer.advice_desk import advice_desk
-from cnnstudio.gui.designer.mending import mend
-from cnnstudio.gui.designer.row_buttons import chosen_spot
-from cnnstudio.gui.project import Project
-from cnnstudio.gui.theme import theme
+from cnnstudio.gui.designer.layer_list.row_buttons import chosen_spot
+from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk
+from cnnstudio.gui.designer.quick_fix.apply import mend
+from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.theme.theme import theme
 from cnnstudio.layers.base import Group
 from cnnstudio.layers.catalog import layer_types, snake_case
 
@@ -156,7 +156,7 @@ class _Actions(QObject):
         if commands.holds_layers(data):
             commands.bring(self._project, data, verb="paste")
         else:
-            from cnnstudio.gui.interchange.importing import paste_text
+            from cnnstudio.gui.designer.paste_code import paste_text
 
             paste_text(self._project, data.text())
 

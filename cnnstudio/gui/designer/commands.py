@@ -11,12 +11,12 @@ from typing import Any
 
 from PySide6.QtCore import QByteArray, QMimeData
 
+from cnnstudio.core.formatting import plural
 from cnnstudio.design import edits
 from cnnstudio.design.file import layers_from_text, layers_to_text
 from cnnstudio.design.network import IdMaker, Network, Node, Place, clean_name
-from cnnstudio.gui.project import Project, Question
+from cnnstudio.gui.document.project import Project, Question
 from cnnstudio.layers.base import Group, Layer, Shape
-from cnnstudio.words import plural
 
 MIME = "application/x-cnnstudio-layers+json"
 MANY = 1_000

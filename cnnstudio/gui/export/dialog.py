@@ -18,15 +18,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cnnstudio.data.progress import CancelFunction, Progress, ProgressFunction
+from cnnstudio.core.files import exists, with_home
+from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
 from cnnstudio.design.file import read_design
 from cnnstudio.export import Exporter, ExportResult, exporters
-from cnnstudio.files import exists, with_home
-from cnnstudio.gui.training.job import Job
-from cnnstudio.gui.training.session import TrainingSession
+from cnnstudio.gui.compute.job import Job
+from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.widgets.labels import Label, Line, Panel
 from cnnstudio.gui.widgets.progress import ProgressLine
-from cnnstudio.interchange.names import class_name
+from cnnstudio.interchange.interpreter.names import class_name
 from cnnstudio.layers.base import UserError
 from cnnstudio.runs.run import DESIGN_FILE, Run
 

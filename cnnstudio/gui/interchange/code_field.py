@@ -8,7 +8,7 @@ from PySide6.QtCore import QMimeData, Signal
 from PySide6.QtGui import QTextCharFormat, QTextCursor, QTextFormat
 from PySide6.QtWidgets import QPlainTextEdit, QTextEdit
 
-from cnnstudio.gui.theme import theme
+from cnnstudio.gui.theme.theme import theme
 from cnnstudio.interchange.source import MAXIMUM_CHARACTERS
 
 _HINT = (

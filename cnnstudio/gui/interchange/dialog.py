@@ -21,20 +21,20 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cnnstudio.data.progress import CancelFunction, ProgressFunction
-from cnnstudio.design.analysis import Analysis, analyse
+from cnnstudio.core.progress import CancelFunction, ProgressFunction
+from cnnstudio.core.resources import resources_folder
+from cnnstudio.design.analysis.analysis import Analysis, analyse
 from cnnstudio.design.network import UNTITLED
-from cnnstudio.gui.data.work import Work
+from cnnstudio.gui.compute.background_task import Work
+from cnnstudio.gui.designer.paste_code import insert_layers, recipe_of, replace_design
+from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.interchange.code_field import CodeField
-from cnnstudio.gui.interchange.importing import insert_layers, recipe_of, replace_design
 from cnnstudio.gui.interchange.result_view import ResultView
-from cnnstudio.gui.project import Project
 from cnnstudio.gui.widgets.labels import Label, Panel
 from cnnstudio.interchange.reading import CodeError, Imported, read_code
 from cnnstudio.interchange.source import read_text
 from cnnstudio.layers.base import UserError
-from cnnstudio.resources import resources_folder
-from cnnstudio.training.recipe import Recipe
+from cnnstudio.training.recipe.recipe import Recipe
 
 _DELAY = 250
 """Milliseconds after the last key before the code is read."""

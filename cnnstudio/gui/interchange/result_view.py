@@ -14,14 +14,14 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
-from cnnstudio.design.analysis import Analysis
+from cnnstudio.core.formatting import plural, spoken
+from cnnstudio.design.analysis.analysis import Analysis
 from cnnstudio.design.network import Node
-from cnnstudio.gui.designer.subject import is_known
-from cnnstudio.gui.theme import family_token, theme
+from cnnstudio.gui.designer.selection_info import is_known
+from cnnstudio.gui.theme.theme import family_token, theme
 from cnnstudio.gui.widgets.labels import Label, Panel
 from cnnstudio.interchange.source import LANGUAGES, Imported, Note
 from cnnstudio.layers.catalog import snake_case
-from cnnstudio.words import plural, spoken
 
 _LINE_ROLE = Qt.ItemDataRole.UserRole
 _ROW = QSize(0, 27)

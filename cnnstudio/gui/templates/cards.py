@@ -14,11 +14,11 @@ from PySide6.QtWidgets import (
     QStyleOptionViewItem,
 )
 
+from cnnstudio.core.formatting import spoken
 from cnnstudio.design.templates import Template
 from cnnstudio.gui.templates.facts import Facts
-from cnnstudio.gui.theme import theme
-from cnnstudio.gui.widgets.face import Face
-from cnnstudio.words import spoken
+from cnnstudio.gui.theme.text_metrics import Face
+from cnnstudio.gui.theme.theme import theme
 
 CARD = QSize(300, 190)
 PICTURE = QSize(264, 92)

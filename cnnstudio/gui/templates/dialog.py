@@ -16,15 +16,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cnnstudio.colors import palette
-from cnnstudio.design.analysis import Analysis, analyse
-from cnnstudio.design.drawing import svg, volumes
+from cnnstudio.core.colors import palette
+from cnnstudio.design.analysis.analysis import Analysis, analyse
+from cnnstudio.design.diagram.svg import svg, volumes
 from cnnstudio.design.templates import Template, templates
 from cnnstudio.gui.templates.cards import PICTURE, Cards
 from cnnstudio.gui.templates.facts import facts
-from cnnstudio.gui.theme import theme
+from cnnstudio.gui.theme.svg_pixmap import svg_pixmap
+from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import Label, Line, Panel
-from cnnstudio.gui.widgets.svg_pixmap import svg_pixmap
 
 _LARGE = QSize(420, 172)
 _FACTS = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnnstudio.design.analysis import Analysis
+from cnnstudio.core.formatting import count, duration, percent, rounded
+from cnnstudio.design.analysis.analysis import Analysis
 from cnnstudio.design.templates import Template
-from cnnstudio.words import count, duration, percent, rounded
 
 UNMEASURED = "not measured yet"
 

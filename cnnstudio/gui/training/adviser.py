@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from PySide6.QtCore import QObject
 
-from cnnstudio.gui.notice import NoticeBar
-from cnnstudio.gui.project import Project
-from cnnstudio.gui.training.session import State, TrainingSession
-from cnnstudio.training.adjusting import ADJUSTABLE
+from cnnstudio.gui.compute.session import State, TrainingSession
+from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.widgets.message_bar import NoticeBar
+from cnnstudio.training.diagnosis.remedies import Remedy, remedy
 from cnnstudio.training.events import Diagnosed, Event, Finished, Recovered, Started
-from cnnstudio.training.remedies import Remedy, remedy
+from cnnstudio.training.recipe.live_changes import ADJUSTABLE
 
 
 class Adviser(QObject):

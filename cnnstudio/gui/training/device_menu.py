@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import QMenu
 
-from cnnstudio.gui.settings import Settings
-from cnnstudio.gui.training.session import AUTO, TrainingSession
+from cnnstudio.gui.compute.session import AUTO, TrainingSession
+from cnnstudio.gui.document.settings import Settings
 
 _KEY = "device"
 

@@ -18,24 +18,24 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from cnnstudio.core.formatting import plural
+from cnnstudio.core.progress import Progress as DataProgress
 from cnnstudio.data.dataset import Dataset
-from cnnstudio.data.progress import Progress as DataProgress
-from cnnstudio.gui.dashboard.follower import Follower
-from cnnstudio.gui.project import Project
+from cnnstudio.gui.compute.session import State, TrainingSession
+from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.runs.follower import Follower
+from cnnstudio.gui.runs.status_text import RunWords, followed_in_words
 from cnnstudio.gui.training.controls import ActionButton, MoreButton
-from cnnstudio.gui.training.recipe_popup import RecipePopup
+from cnnstudio.gui.training.recipe.recipe_popup import RecipePopup
+from cnnstudio.gui.training.recipe.selectors import DataSelector, RecipeSelector, recipe_in_words
 from cnnstudio.gui.training.run_actions import RunActions
-from cnnstudio.gui.training.selectors import DataSelector, RecipeSelector, recipe_in_words
-from cnnstudio.gui.training.sentences import RunWords, followed_in_words
-from cnnstudio.gui.training.session import State, TrainingSession
 from cnnstudio.gui.widgets.labels import ElidedLabel
-from cnnstudio.runs.noise import in_words
-from cnnstudio.runs.repeats import MOST_SEEDS, Repeated
+from cnnstudio.runs.seeds import MOST_SEEDS, Repeated
+from cnnstudio.runs.significance import in_words
 from cnnstudio.training.events import CarriedOver, Event, Progress, Warned
-from cnnstudio.words import plural
 
 if TYPE_CHECKING:
-    from cnnstudio.training.measurement import Measurement
+    from cnnstudio.training.preflight.profiling import Measurement
 
 _BAR_STEPS = 1000
 _READABLE_SECONDS = 0.25

@@ -9,11 +9,11 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QInputDialog, QWidget
 
-from cnnstudio.gui.project import Project
-from cnnstudio.gui.training.session import State, TrainingSession
+from cnnstudio.core.formatting import plural
+from cnnstudio.gui.compute.session import State, TrainingSession
+from cnnstudio.gui.document.project import Project
 from cnnstudio.layers.base import UserError
-from cnnstudio.training.adjusting import ADJUSTABLE, differences
-from cnnstudio.words import plural
+from cnnstudio.training.recipe.live_changes import ADJUSTABLE, differences
 
 _TRAINS = (State.RUNNING, State.PAUSED)
 _MOST_EPOCHS = 10_000
@@ -152,7 +152,7 @@ class RunActions(QObject):
     def _on_continue_design(self) -> None:
         """Says first what is kept and what starts afresh; then the run goes on."""
         # It needs torch, for the shapes of the weights; a run is under way, so that it is loaded.
-        from cnnstudio.training.carry_over import carry_over
+        from cnnstudio.training.checkpoints.weight_transfer import carry_over
 
         before, problems = self._session.network, self._project.analysis.problems
         if before is None:

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy
 
-from cnnstudio.gui.theme import Role, theme
+from cnnstudio.gui.theme.theme import Role, theme
 
 Tone = Literal["text", "secondary", "wrong", "good"]
 

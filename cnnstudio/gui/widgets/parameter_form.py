@@ -9,9 +9,9 @@ from typing import Any
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
 
+from cnnstudio.core.parameters import Pair, Parameter, parameters
 from cnnstudio.gui.widgets.fields import PairField, make_field
 from cnnstudio.gui.widgets.labels import Label
-from cnnstudio.layers.params import Pair, Parameter, parameters
 
 _LABEL_WIDTH = 92
 _FIELD_WIDTH = 126

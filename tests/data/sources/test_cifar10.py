@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cnnstudio.core.progress import Cancelled, Progress
 from cnnstudio.data.dataset import DataError
-from cnnstudio.data.download import Patience
-from cnnstudio.data.progress import Cancelled, Progress
 from cnnstudio.data.sources import find_source
 from cnnstudio.data.sources.cifar10 import OFFICIAL, Cifar10
+from cnnstudio.data.transfer.download import Patience
 from tests.data.archives import small_cifar10, write_archive
 from tests.data.server import Manner, Server
 

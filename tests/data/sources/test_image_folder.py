@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnstudio.data import decoding
+from cnnstudio.core.progress import Cancelled, Progress
 from cnnstudio.data.dataset import DataError
-from cnnstudio.data.progress import Cancelled, Progress
+from cnnstudio.data.images import decoding
 from cnnstudio.data.sources import add_folder, find_source, sources
 from cnnstudio.data.sources.folder_list import forget_folder
 from cnnstudio.data.sources.image_folder import ImageFolder

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnstudio.data.cache import clear
-from cnnstudio.data.outlines import OUTLINES
-from cnnstudio.data.progress import Cancelled, Progress
+from cnnstudio.core.progress import Cancelled, Progress
+from cnnstudio.data.images.shape_outlines import OUTLINES
 from cnnstudio.data.sources import find_source, shapes
 from cnnstudio.data.sources.shapes import Shapes, draw_split
+from cnnstudio.data.storage.decoded_cache import clear
 
 
 @pytest.fixture(autouse=True)

@@ -18,8 +18,8 @@ from cnnstudio.design.templates import templates
 from cnnstudio.gui.compare.designs import Design, known_designs
 from cnnstudio.gui.compare.dialog import CompareDialog
 from cnnstudio.gui.compare.entry_list import EntryList
-from cnnstudio.gui.project import Project
-from cnnstudio.runs.comparing import Results
+from cnnstudio.gui.document.project import Project
+from cnnstudio.runs.comparison import Results
 from cnnstudio.runs.run import list_runs
 from tests.runs.written import trained
 

@@ -11,18 +11,18 @@ from pytestqt.qtbot import QtBot
 
 from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.design.network import Network, Node
+from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.dashboard.dashboard import Dashboard
-from cnnstudio.gui.dashboard.follower import read_run
-from cnnstudio.gui.project import Project
-from cnnstudio.gui.training.session import State
-from cnnstudio.layers.conv2d import Conv2D
-from cnnstudio.layers.dense import Dense
-from cnnstudio.layers.flatten import Flatten
+from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.runs.follower import read_run
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
+from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.runs.errors import RunError
 from cnnstudio.training.events import SnapshotTaken
-from cnnstudio.training.recipe import Recipe
+from cnnstudio.training.recipe.recipe import Recipe
 from tests.gui.canned import feature_maps, finished, progress, run_events
-from tests.gui.training.stage import SilentSession
+from tests.gui.stage import SilentSession
 
 NETWORK = Network(
     nodes=(

@@ -6,8 +6,8 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.gui.dashboard.history import History
 from cnnstudio.gui.dashboard.timeline import Timeline
+from cnnstudio.gui.runs.history import History
 from tests.gui.canned import progress, run_events
 
 

@@ -15,8 +15,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
+from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, check
 from cnnstudio.data.dataset import DataError
-from cnnstudio.data.progress import CancelFunction, Progress, ProgressFunction, check
 from cnnstudio.data.sources import sources
 from cnnstudio.data.sources.cifar10 import Cifar10
 from cnnstudio.gui.data.dialog import DataDialog

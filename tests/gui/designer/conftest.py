@@ -16,10 +16,10 @@ from cnnstudio.design import edits
 from cnnstudio.design.network import IdMaker, Network, Node
 from cnnstudio.design.templates import templates
 from cnnstudio.gui.designer import commands
-from cnnstudio.gui.designer.layer_list import LayerList
-from cnnstudio.gui.designer.layer_tree import LayerTree
-from cnnstudio.gui.project import Project
-from cnnstudio.gui.theme import theme
+from cnnstudio.gui.designer.layer_list.layer_list import LayerList
+from cnnstudio.gui.designer.layer_list.layer_tree import LayerTree
+from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.theme.theme import theme
 from cnnstudio.layers.catalog import layer_type
 
 Make = Callable[..., Node]

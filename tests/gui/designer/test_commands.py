@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.design.network import Network
 from cnnstudio.gui.designer import commands
 from cnnstudio.gui.designer.actions import actions
-from cnnstudio.gui.project import Project
+from cnnstudio.gui.document.project import Project
 from cnnstudio.layers.catalog import layer_type
 
 

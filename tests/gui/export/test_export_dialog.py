@@ -13,18 +13,18 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QCheckBox, QFileDialog, QLabel, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
+from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, check
 from cnnstudio.data.dataset import Dataset, Split
-from cnnstudio.data.progress import CancelFunction, Progress, ProgressFunction, check
 from cnnstudio.design.network import IdMaker, Network
 from cnnstudio.export import ExportFailed, ExportResult, exporters
+from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.export.dialog import ExportDialog
-from cnnstudio.gui.training.session import TrainingSession
 from cnnstudio.layers.base import Shape
-from cnnstudio.layers.dense import Dense
-from cnnstudio.layers.flatten import Flatten
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.runs.recorder import start_run
 from cnnstudio.runs.run import Run
-from cnnstudio.training.recipe import LESSON
+from cnnstudio.training.recipe.recipe import LESSON
 
 
 @pytest.fixture(scope="module")

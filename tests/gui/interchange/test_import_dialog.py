@@ -24,9 +24,9 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.design.network import Network
 from cnnstudio.design.templates import templates
 from cnnstudio.gui.designer.actions import actions
+from cnnstudio.gui.designer.paste_code import recipe_of, seems_code
+from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.interchange.dialog import ImportDialog
-from cnnstudio.gui.interchange.importing import recipe_of, seems_code
-from cnnstudio.gui.project import Project
 from cnnstudio.interchange.reading import read_code
 from cnnstudio.interchange.source import MAXIMUM_CHARACTERS
 

@@ -10,7 +10,7 @@ from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.design.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyse
 from cnnstudio.design.templates import Template, templates
 from cnnstudio.gui.templates.cards import Cards
 from cnnstudio.gui.templates.dialog import TemplateDialog

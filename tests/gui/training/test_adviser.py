@@ -9,16 +9,16 @@ import pytest
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.gui.notice import NoticeBar
-from cnnstudio.gui.project import Project
+from cnnstudio.gui.compute.session import State
+from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.adviser import Adviser
-from cnnstudio.gui.training.session import State
+from cnnstudio.gui.widgets.message_bar import NoticeBar
+from cnnstudio.training.diagnosis.remedies import in_parts
 from cnnstudio.training.events import Cause, Diagnosed, Event, Finished, Kind, Recovered
-from cnnstudio.training.recipe import LESSON
-from cnnstudio.training.remedies import in_parts
+from cnnstudio.training.recipe.recipe import LESSON
 from tests.gui import canned
 from tests.gui.hand import Hand
-from tests.gui.training.stage import TINY, SilentSession
+from tests.gui.stage import TINY, SilentSession
 
 
 @dataclass

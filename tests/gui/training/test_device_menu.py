@@ -7,9 +7,9 @@ from pathlib import Path
 from PySide6.QtGui import QAction
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.gui.settings import Settings
+from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.training.device_menu import DeviceMenu
-from tests.gui.training.stage import SilentSession
+from tests.gui.stage import SilentSession
 
 DEVICES = {"cpu": "cpu", "cuda:0": "cuda:0 (NVIDIA H200)"}
 

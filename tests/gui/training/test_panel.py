@@ -14,20 +14,20 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QComboBox, QFileDialog, QMainWindow, QProgressBar, QPushButton
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.data.progress import Progress as DataProgress
+from cnnstudio.core.progress import Progress as DataProgress
 from cnnstudio.data.sources import add_folder
 from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.design.network import Network, Node
-from cnnstudio.gui.project import Project
+from cnnstudio.gui.compute.session import State
+from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.panel import TrainingPanel
-from cnnstudio.gui.training.session import State
-from cnnstudio.layers.conv2d import Conv2D
-from cnnstudio.layers.dense import Dense
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.training.events import Warned
-from cnnstudio.training.recipe import LESSON, STUDIO
-from cnnstudio.training.recipe_files import save_recipe
+from cnnstudio.training.recipe.files import save_recipe
+from cnnstudio.training.recipe.recipe import LESSON, STUDIO
 from tests.gui.canned import finished, progress, run_events
-from tests.gui.training.stage import TINY, SilentSession, picture_folder
+from tests.gui.stage import TINY, SilentSession, picture_folder
 
 SOUND = dataclasses.replace(TINY, nodes=(*TINY.nodes[:2], Node("dense_1", Dense(units=10))))
 

@@ -11,17 +11,17 @@ from PySide6.QtWidgets import QInputDialog, QMainWindow, QToolButton
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.design.network import Network, Node
-from cnnstudio.gui.project import Project
+from cnnstudio.gui.compute.session import State
+from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.panel import TrainingPanel
 from cnnstudio.gui.training.run_actions import Offer
-from cnnstudio.gui.training.session import State
-from cnnstudio.layers.conv2d import Conv2D
-from cnnstudio.layers.dense import Dense
-from cnnstudio.layers.dropout import Dropout
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.convolutional.conv2d import Conv2D
+from cnnstudio.layers.regularization.dropout import Dropout
 from cnnstudio.training.events import Adjusted, CarriedOver
-from cnnstudio.training.recipe import LESSON
+from cnnstudio.training.recipe.recipe import LESSON
 from tests.gui.canned import progress, run_events
-from tests.gui.training.stage import TINY, SilentSession
+from tests.gui.stage import TINY, SilentSession
 
 SOUND = dataclasses.replace(TINY, nodes=(*TINY.nodes[:2], Node("dense_1", Dense(units=10))))
 
@@ -179,5 +179,3 @@ def test_the_sentence_follows_a_run_that_was_made_longer(stage: Stage) -> None:
     stage.session.events.emit((Adjusted(20, 2.0, "epochs", "8", "12"), progress(21, 3, epochs=12)))
     stage.session.show_state(State.PAUSED)
     assert "of 12" in stage.panel.sentence.whole
-
-

@@ -10,6 +10,7 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QCheckBox, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
+from cnnstudio.core.parameters import Choice, Flag, Integer, Number, Pair, Parameter, Sides
 from cnnstudio.gui.widgets.fields import (
     ChoiceField,
     Field,
@@ -20,7 +21,6 @@ from cnnstudio.gui.widgets.fields import (
     SidesField,
     make_field,
 )
-from cnnstudio.layers.params import Choice, Flag, Integer, Number, Pair, Parameter, Sides
 
 KEY = Qt.Key
 

@@ -1,0 +1,122 @@
+"""The example pictures beside the feature maps: what the network is shown."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QImage, QKeyEvent, QPainter, QPainterPath, QPaintEvent, QPen, QPixmap
+from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QSizePolicy, QVBoxLayout, QWidget
+
+from cnnstudio.gui.theme.theme import theme
+
+EXAMPLES = 5
+_SIDE = 28
+
+
+class PictureButton(QAbstractButton):
+    """One example picture; the chosen one has a frame in the accent colour."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+        self._pixmap = QPixmap()
+        self.setObjectName(f"picture_{number + 1}")
+        self.setCheckable(True)
+        self.setFixedSize(_SIDE + 6, _SIDE + 6)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.show_picture(None, "")
+
+    def sizeHint(self) -> QSize:
+        return QSize(_SIDE + 6, _SIDE + 6)
+
+    def show_picture(self, picture: np.ndarray | None, name: str) -> None:
+        """uint8 (C, H, W), grey or RGB; `name` is its class."""
+        self._pixmap = QPixmap() if picture is None else QPixmap.fromImage(as_image(picture))
+        words = f"Example {self._number + 1}" + (f": {name}" if name else "")
+        self.setToolTip(words)
+        self.setAccessibleName(words)
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        look = theme()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        area = QRectF(3, 3, _SIDE, _SIDE)
+        shape = QPainterPath()
+        shape.addRoundedRect(area, 4, 4)
+        painter.save()
+        painter.setClipPath(shape)
+        painter.fillRect(area, look.color("grid"))
+        if not self._pixmap.isNull():
+            painter.drawPixmap(area, self._pixmap, QRectF(self._pixmap.rect()))
+        painter.restore()
+        if self.isChecked() or self.hasFocus():
+            painter.setPen(QPen(look.color("text" if self.hasFocus() else "accent"), 2))
+            painter.drawRoundedRect(area.adjusted(-1.5, -1.5, 1.5, 1.5), 5, 5)
+        painter.end()
+
+
+class PictureColumn(QWidget):
+    """Five example pictures, one of them chosen; ↑ and ↓ choose the neighbour."""
+
+    chosen = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAccessibleName("Example pictures")
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
+        self._group = QButtonGroup(self)
+        self.buttons = tuple(PictureButton(number) for number in range(EXAMPLES))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        for number, button in enumerate(self.buttons):
+            self._group.addButton(button, number)
+            column.addWidget(button)
+        column.addStretch(1)
+        self.buttons[0].setChecked(True)
+        self._group.idToggled.connect(self._on_toggled)
+        theme().changed.connect(self._on_theme_changed)
+
+    @property
+    def number(self) -> int:
+        """Of the chosen picture, from 0."""
+        return int(self._group.checkedId())
+
+    def show_pictures(self, pictures: np.ndarray, names: tuple[str, ...]) -> None:
+        """uint8 (N, C, H, W), of which the first five are shown, and the classes of each."""
+        for number, button in enumerate(self.buttons):
+            there = number < len(pictures)
+            button.show_picture(pictures[number] if there else None, names[number] if there else "")
+            button.setVisible(there)
+        if self.number >= len(pictures):
+            self.buttons[0].setChecked(True)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
+        if event.key() not in steps:
+            super().keyPressEvent(event)
+            return
+        shown = [button for button in self.buttons if not button.isHidden()]
+        number = min(max(self.number + steps[Qt.Key(event.key())], 0), len(shown) - 1)
+        self.buttons[number].setChecked(True)
+        self.buttons[number].setFocus()
+
+    def _on_toggled(self, number: int, checked: bool) -> None:
+        if checked:
+            self.chosen.emit(number)
+
+    def _on_theme_changed(self, _: object) -> None:
+        for button in self.buttons:
+            button.update()
+
+
+def as_image(picture: np.ndarray) -> QImage:
+    """A picture, uint8 (C, H, W) with C of 1, 3 or any, as Qt's own; of more channels the first three."""
+    channels, height, width = picture.shape
+    chosen = picture[:3] if channels >= 3 else np.repeat(picture[:1], 3, axis=0)
+    pixels = np.ascontiguousarray(chosen.transpose(1, 2, 0))
+    image = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+    # The copy owns its pixels; `pixels` ends with this function.
+    return image.copy()

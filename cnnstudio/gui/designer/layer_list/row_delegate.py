@@ -1,0 +1,44 @@
+"""The heights of the list's rows, and the field in which a name is typed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QAbstractItemModel, QSize
+from PySide6.QtWidgets import QLineEdit, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+
+from cnnstudio.gui.designer.layer_list.layer_model import Index
+from cnnstudio.gui.designer.layer_list.row_painter import ROW_HEIGHT
+from cnnstudio.gui.theme.theme import theme
+
+if TYPE_CHECKING:
+    from cnnstudio.gui.designer.layer_list.layer_tree import LayerTree
+
+_PLAIN = QSize(0, ROW_HEIGHT)
+
+
+class RowDelegate(QStyledItemDelegate):
+    """The heights of the rows, and the field in which a name is typed."""
+
+    def __init__(self, tree: LayerTree) -> None:
+        super().__init__(tree)
+        self._tree = tree
+        self.sizes: dict[int, QSize] = {}
+        """Of the rows that are higher than others, by their internal ids."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return self.sizes.get(index.internalId(), _PLAIN)
+
+    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
+        field = QLineEdit(parent)
+        field.setObjectName("layerName")
+        field.setFont(theme().font("strong"))
+        field.setAccessibleName("Name of the layer")
+        return field
+
+    def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
+        editor.setGeometry(self._tree.title_rect(index))
+
+    def setModelData(self, editor: QWidget, model: QAbstractItemModel, index: Index) -> None:
+        if isinstance(editor, QLineEdit):
+            model.setData(index, editor.text())

@@ -1,0 +1,116 @@
+"""The palette: every layer type there is, by family, to drag into the list or to add after the selection."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
+
+from cnnstudio.gui.designer import commands
+from cnnstudio.gui.designer.palette.type_list import TypeList
+from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.labels import Label, Line, Panel
+from cnnstudio.layers.catalog import layer_type
+
+_ROOM_FOR_HELP = 560
+
+
+class Palette(Panel):
+    """Title, search, the list of types, and help on the one that the mouse or the keys are at."""
+
+    def __init__(self, project: Project) -> None:
+        super().__init__("palette")
+        self._project = project
+        self.types = TypeList()
+        self.search = _SearchField(self.types)
+        self._nothing = Label(role="help", tone="secondary", wrap=True)
+        self._foot = QWidget()
+        self._help = Label(role="help", tone="secondary", wrap=True)
+        self._compose()
+        self.search.textChanged.connect(self._on_searched)
+        self.types.chosen.connect(self._on_chosen)
+        self.types.typed.connect(self._on_typed)
+        self.types.pointed.connect(self._show_help)
+        self._on_searched("")
+
+    def sizeHint(self) -> QSize:
+        return QSize(224, 480)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(180, 220)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        # Where the types do not all fit they need the room, and the help stands in their tool tips.
+        self._foot.setVisible(self.height() >= _ROOM_FOR_HELP)
+
+    def _compose(self) -> None:
+        title = Label("Layers", "title")
+        title.setContentsMargins(4, 0, 0, 0)
+        self._nothing.setContentsMargins(14, 4, 14, 8)
+        self._help.setObjectName("paletteHelp")
+        self._help.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._help.setFixedHeight(3 * self._help.fontMetrics().lineSpacing())
+        top, bottom = QVBoxLayout(), QVBoxLayout(self._foot)
+        top.setContentsMargins(10, 10, 10, 8)
+        top.setSpacing(9)
+        top.addWidget(title)
+        top.addWidget(self.search)
+        bottom.setContentsMargins(0, 0, 0, 8)
+        bottom.setSpacing(8)
+        self._help.setContentsMargins(14, 0, 14, 0)
+        bottom.addWidget(Line())
+        bottom.addWidget(self._help)
+        column = QVBoxLayout(self)
+        # The rows reach to the border, which the panel draws.
+        column.setContentsMargins(1, 1, 1, 1)
+        column.setSpacing(0)
+        column.addLayout(top)
+        column.addWidget(self._nothing)
+        column.addWidget(self.types, 1)
+        column.addWidget(self._foot)
+        self.setFocusProxy(self.search)
+
+    def _on_searched(self, text: str) -> None:
+        found = self.types.filter(text)
+        self._nothing.setText(f"No layer has “{text.strip()}” in its name or in what it does.")
+        self._nothing.setVisible(found == 0)
+        self._show_help(self.types.current_type())
+
+    def _on_typed(self, text: object) -> None:
+        """Letters typed in the list are the beginning of a search."""
+        self.search.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.search.insert(str(text))
+
+    def _on_chosen(self, name: object) -> None:
+        kind = layer_type(str(name))
+        self._project.attempt(lambda: commands.add_type(self._project, kind))
+
+    def _show_help(self, name: object) -> None:
+        kind = layer_type(str(name)) if name else None
+        self._help.setText(kind.description if kind else "")
+
+
+class _SearchField(QLineEdit):
+    """The search; arrows and Enter work in the list while one types."""
+
+    def __init__(self, types: TypeList) -> None:
+        super().__init__()
+        self._types = types
+        self.setObjectName("paletteSearch")
+        self.setPlaceholderText("Search layers")
+        self.setClearButtonEnabled(True)
+        self.setAccessibleName("Search layers by name or by what they do")
+        self.setFont(theme().font("content"))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        keys = Qt.Key
+        if event.key() in (keys.Key_Up, keys.Key_Down, keys.Key_PageUp, keys.Key_PageDown):
+            self._types.keyPressEvent(event)
+        elif event.key() in (keys.Key_Return, keys.Key_Enter):
+            self._types.choose_current()
+        elif event.key() == keys.Key_Escape and self.text():
+            self.clear()
+        else:
+            super().keyPressEvent(event)

@@ -1,0 +1,46 @@
+"""The button in the list's head that counts the advice on the design, and opens it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QPushButton
+
+from cnnstudio.core.formatting import plural
+from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk
+from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.theme.theme import theme
+
+if TYPE_CHECKING:
+    from cnnstudio.gui.designer.quick_fix.advice_panel import AdvicePanel
+
+
+class AdviceButton(QPushButton):
+    """`2 tips`; nothing where there are none."""
+
+    def __init__(self, project: Project) -> None:
+        super().__init__()
+        self._project = project
+        self._panel: AdvicePanel | None = None
+        self.setObjectName("adviceCount")
+        self.setProperty("role", "quiet")
+        self.setFont(theme().font("help"))
+        theme().dress(self, "advice", "secondary")
+        self.clicked.connect(self.open_panel)
+        advice_desk(project).changed.connect(self._show)
+        self._show()
+
+    def open_panel(self) -> None:
+        """Opens the card, also where all advice was dismissed."""
+        from cnnstudio.gui.designer.quick_fix.advice_panel import AdvicePanel
+
+        if self._panel is None:
+            self._panel = AdvicePanel(self._project, self.window())
+        self._panel.open(self, self.rect())
+
+    def _show(self, *_: object) -> None:
+        shown = advice_desk(self._project).shown
+        self.setVisible(bool(shown))
+        self.setText(plural(len(shown), "tip"))
+        self.setToolTip("What could be better in this network")
+        self.setAccessibleDescription(". ".join(advice.message for advice in shown[:3]))

@@ -1,0 +1,29 @@
+"""The window's one preview of mends: loaded and made when it is first wanted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QWidget
+
+from cnnstudio.gui.document.project import Project
+
+if TYPE_CHECKING:
+    from cnnstudio.gui.designer.quick_fix.preview_card import MendPreview
+
+NAME = "mendPreview"
+
+
+def mend_preview(project: Project, widget: QWidget) -> MendPreview:
+    """The card of the window that `widget` is in."""
+    from cnnstudio.gui.designer.quick_fix.preview_card import MendPreview
+
+    return present_preview(widget) or MendPreview(project, widget.window())
+
+
+def present_preview(widget: QWidget) -> MendPreview | None:
+    """The same, if there is one by now."""
+    own = Qt.FindChildOption.FindDirectChildrenOnly
+    # PySide6 says that there always is one.
+    return cast("MendPreview | None", widget.window().findChild(QFrame, NAME, own))

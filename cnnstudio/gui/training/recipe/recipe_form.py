@@ -1,0 +1,135 @@
+"""The recipe as a form, made from its parameters: another parameter is another row, without a change here."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QGridLayout, QStackedWidget, QTabBar, QVBoxLayout, QWidget
+
+from cnnstudio.core.parameters import Parameter, parameters
+from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.training.recipe.rate_curve import RateCurve
+from cnnstudio.gui.widgets.fields import Field, make_field
+from cnnstudio.gui.widgets.labels import Label
+from cnnstudio.training.recipe.files import with_known_name
+from cnnstudio.training.recipe.recipe import FIELD_GROUPS, Recipe
+
+_OBJECT_NAMES = {
+    "epochs": "epochsField",
+    "batch_size": "batchSizeField",
+    "optimizer": "optimizerField",
+    "learning_rate": "learningRateField",
+}
+"""Names that automated use holds on to; the others are field_<name>."""
+
+_FIELD_WIDTH = 132
+_LABEL_WIDTH = 112
+_ROW_HEIGHT = 32
+_ROW_GAP = 8
+_MOST_ROWS = max(map(len, FIELD_GROUPS.values()))
+
+
+class RecipeForm(QWidget):
+    """One row for each parameter, a tab for each group of them; each page is made when it is first shown.
+
+    What is done in one visit to a field is one undo step of the project.
+    """
+
+    mistaken = Signal(object)
+    """What is wrong with what was typed; empty once it is right."""
+
+    def __init__(self, project: Project) -> None:
+        super().__init__()
+        self._project = project
+        self._parameters = {parameter.name: parameter for parameter in parameters(Recipe)}
+        self._fields: dict[str, Field] = {}
+        self._labels: dict[str, tuple[Label, Label]] = {}
+        self._curve: RateCurve | None = None
+        self._visit = 0
+        self.tabs = QTabBar()
+        self.tabs.setObjectName("recipeTabs")
+        self.tabs.setAccessibleName("Groups of settings")
+        self.tabs.setExpanding(False)
+        self._pages = QStackedWidget()
+        self._page_of = {name: n for n, names in enumerate(FIELD_GROUPS.values()) for name in names}
+        self._bare = {number: QWidget() for number in range(len(FIELD_GROUPS))}
+        self._pages.setMinimumHeight(_MOST_ROWS * (_ROW_HEIGHT + _ROW_GAP) - _ROW_GAP)
+        for title, page in zip(FIELD_GROUPS, self._bare.values(), strict=True):
+            self.tabs.addTab(title)
+            self._pages.addWidget(page)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(12)
+        column.addWidget(self.tabs)
+        column.addWidget(self._pages)
+        self._show_page(0)
+        self.tabs.currentChanged.connect(self._show_page)
+        project.recipe_changed.connect(self._show)
+
+    def field(self, name: str) -> Field:
+        """The field of a parameter."""
+        if name not in self._fields:
+            self._make_page(self._page_of[name])
+        return self._fields[name]
+
+    def show_field(self, name: str) -> None:
+        """Brings the field's page to the front, and the focus to the field."""
+        field = self.field(name)
+        self.tabs.setCurrentIndex(self._page_of[name])
+        field.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _show_page(self, number: int) -> None:
+        self._make_page(number)
+        self._pages.setCurrentIndex(number)
+
+    def _make_page(self, number: int) -> None:
+        page = self._bare.pop(number, None)
+        if page is None:
+            return
+        grid = QGridLayout(page)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(12)
+        grid.setVerticalSpacing(_ROW_GAP)
+        grid.setColumnMinimumWidth(0, _LABEL_WIDTH)
+        grid.setColumnStretch(2, 1)
+        names = [*FIELD_GROUPS.values()][number]
+        for row, name in enumerate(names):
+            self._add_row(grid, row, self._parameters[name])
+        if "schedule" in names:
+            self._curve = RateCurve()
+            grid.addWidget(self._curve, len(names), 0, 1, 3)
+        grid.setRowStretch(len(names) + 1, 1)
+        self._show(self._project.recipe)
+
+    def _add_row(self, grid: QGridLayout, row: int, parameter: Parameter) -> None:
+        field = make_field(parameter)
+        field.setObjectName(_OBJECT_NAMES.get(parameter.name, f"field_{parameter.name}"))
+        field.setToolTip(parameter.help)
+        field.setFixedWidth(_FIELD_WIDTH)
+        field.edited.connect(lambda value: self._on_edited(parameter.name, value))
+        field.mistaken.connect(self.mistaken)
+        field.finished.connect(self._on_finished)
+        self._fields[parameter.name] = field
+        label, help_label = Label(parameter.label), Label(parameter.help, "help", "secondary", wrap=True)
+        label.setBuddy(field)
+        self._labels[parameter.name] = label, help_label
+        grid.addWidget(label, row, 0)
+        grid.addWidget(field, row, 1)
+        grid.addWidget(help_label, row, 2)
+        grid.setRowMinimumHeight(row, _ROW_HEIGHT)
+
+    def _on_edited(self, name: str, value: object) -> None:
+        changed = with_known_name(self._project.recipe.replace(**{name: value}))
+        self._project.set_recipe(changed, merge=("recipe", name, self._visit))
+
+    def _on_finished(self, _: object) -> None:
+        self._visit += 1
+        self.mistaken.emit("")
+
+    def _show(self, recipe: Recipe) -> None:
+        idle = recipe.idle_fields
+        if self._curve is not None:
+            self._curve.show_recipe(recipe)
+        for name, field in self._fields.items():
+            field.set_value(getattr(recipe, name))
+            field.setEnabled(name not in idle)
+            self._labels[name][0].set_tone("secondary" if name in idle else "text")

@@ -1,0 +1,183 @@
+"""A design as Keras code: Sequential for a plain list of layers, the functional style where it has groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from cnnstudio.design.analysis.analysis import Analysis
+from cnnstudio.design.network import Network, Node
+from cnnstudio.interchange.chain import (
+    BODY,
+    INDENT,
+    Body,
+    CodeLine,
+    Step,
+    chain,
+    ends_in_softmax,
+    helper_sources,
+    located,
+    require_whole,
+)
+from cnnstudio.interchange.interpreter.names import class_name, comment_text, quoted, scope_name
+from cnnstudio.layers.base import Group, Shape
+
+
+def layer_code(network: Network, analysis: Analysis | None = None) -> list[CodeLine]:
+    """The network's lines, each with the id of its node. A faulty layer is a comment that says what is wrong.
+
+    `analysis` spares a second one where the caller has it.
+    """
+    return _lines(network, chain(network, analysis, logits=False).steps)
+
+
+def write_model(network: Network, analysis: Analysis | None = None) -> str:
+    """A Keras script that makes and compiles the model. Raises CodeError for a network with problems."""
+    steps = chain(network, require_whole(network, analysis), logits=False).steps
+    helpers = helper_sources(steps, lambda layer: layer.keras_helpers())
+    lines = [line for _, line in _lines(network, steps)]
+    name = quoted(class_name(network.name))
+    if _has_groups(steps):
+        model = [*lines, f"model = keras.Model(inputs, x, name={name})"]
+    else:
+        model = ["model = keras.Sequential([", *(INDENT + line for line in lines), f"], name={name})"]
+    loss = f"keras.losses.SparseCategoricalCrossentropy(from_logits={not ends_in_softmax(network)})"
+    return "\n".join(
+        [
+            f'"""{comment_text(network.name) or "A network"}, written by CNN Studio.',
+            "",
+            "Keras takes pictures as (N, height, width, channels), with the normalisation that you train on.",
+            '"""',
+            "",
+            "import keras",
+            "from keras import layers",
+            "",
+            *(f"\n{source.strip()}\n" for source in helpers),
+            *([""] if helpers else []),
+            *model,
+            "model.compile(",
+            f'{INDENT}optimizer="adam",',
+            f"{INDENT}loss={loss},",
+            f'{INDENT}metrics=["accuracy"],',
+            ")",
+            "",
+            'if __name__ == "__main__":',
+            f"{INDENT}model.summary()",
+            "",
+        ]
+    )
+
+
+def file_code(network: Network, analysis: Analysis | None = None) -> list[CodeLine]:
+    """The lines of `write_model`, each with the id of its node. Raises CodeError as that does."""
+    analysis = require_whole(network, analysis)
+    return located(write_model(network, analysis), layer_code(network, analysis))
+
+
+def _lines(network: Network, steps: Sequence[Step]) -> list[CodeLine]:
+    entrance = f"keras.Input({_channels_last(network.input)})"
+    if _has_groups(steps):
+        return [(None, f"inputs = {entrance}"), (None, "x = inputs"), *_functional(steps, 0)]
+    return [(None, f"{entrance},"), *_sequential(steps)]
+
+
+def _channels_last(shape: Shape) -> tuple[int, ...]:
+    return (*shape.dims[1:], shape.dims[0])
+
+
+def _has_groups(steps: Sequence[Step]) -> bool:
+    return any(isinstance(step.layer, Group) for step in steps)
+
+
+def _sequential(steps: Sequence[Step]) -> Iterator[CodeLine]:
+    for step in steps:
+        if step.problem:
+            yield _comment(step)
+        else:
+            yield from ((step.node.id, line) for line in _expression(step, "", ","))
+
+
+def _expression(step: Step, before: str, after: str) -> list[str]:
+    """The layer's code. Several calls are a Sequential, by which they can be told from several layers."""
+    calls = step.layer.keras(step.shape)
+    if len(calls) == 1:
+        return [f"{before}{calls[0]}{after}"]
+    return [f"{before}keras.Sequential([", *(f"{INDENT}{call}," for call in calls), f"]){after}"]
+
+
+def _functional(steps: Sequence[Step], level: int) -> Iterator[CodeLine]:
+    """Lines that read and write `x`. `level` counts the groups around them, for names of their own."""
+    for step in steps:
+        if step.problem:
+            yield _comment(step)
+        if isinstance(step.layer, Group):
+            yield from _group(step, step.layer, level)
+        elif not step.problem:
+            yield from ((step.node.id, line) for line in _expression(step, "x = ", "(x)"))
+
+
+def _group(step: Step, group: Group, level: int) -> Iterator[CodeLine]:
+    parts = [[body] for body in step.bodies] if group.branches else [list(step.bodies)]
+    lines = [BODY] * len(parts)
+
+    def free(name: str) -> str:
+        return name if level == 0 else f"{name}_{level + 1}"
+
+    if step.inside and not step.problem:
+        lines = group.keras_group(step.shape, step.inside, [[BODY]] * len(parts), free)
+    following = iter(parts)
+    for line in lines:
+        if line.endswith(BODY):
+            indent = line.removesuffix(BODY)
+            inside = _bodies(step, group, next(following), free("copy"), level + 1)
+            yield from ((node_id, indent + each) for node_id, each in inside)
+        else:
+            yield step.node.id, line
+
+
+def _bodies(step: Step, group: Group, bodies: Sequence[Body], copy: str, level: int) -> Iterator[CodeLine]:
+    """What stands in a group, in a frame by which reading knows that the group is there."""
+    written = [(list(_functional(body.steps, level)), body.count) for body in bodies]
+    if group.repeats:
+        yield from _loop(step.node.id, written, copy)
+    elif group.transparent:
+        yield from _scope(step.node, [line for lines, _ in written for line in lines])
+    else:
+        yield from (line for lines, _ in written for line in lines)
+
+
+def _scope(node: Node, lines: Sequence[CodeLine]) -> Iterator[CodeLine]:
+    """Layers under a name. Without any, something has to stand there that passes its input on."""
+    if not lines:
+        yield node.id, "x = layers.Identity()(x)"
+        return
+    name = node.name or node.id
+    scope = scope_name(name) or node.id
+    yield node.id, f"with keras.name_scope({quoted(scope)}):"
+    if scope != name:
+        yield node.id, f"{INDENT}{quoted(name)}"
+    yield from _indented(lines)
+
+
+def _loop(node_id: str, written: Sequence[tuple[list[CodeLine], int]], copy: str) -> Iterator[CodeLine]:
+    """Copies in a row. Where their code differs, each has the part of the loop that is its own."""
+    total = sum(count for _, count in written)
+    if all(lines == written[0][0] for lines, _ in written):
+        if written[0][0]:
+            yield node_id, f"for _ in range({total}):"
+            yield from _indented(written[0][0])
+        return
+    yield node_id, f"for {copy} in range({total}):"
+    end = 0
+    for index, (lines, count) in enumerate(written):
+        end += count
+        test = "else" if index == len(written) - 1 else f"{'elif' if index else 'if'} {copy} < {end}"
+        yield node_id, f"{INDENT}{test}:"
+        yield from _indented(_indented(lines))
+
+
+def _indented(lines: Iterable[CodeLine]) -> Iterator[CodeLine]:
+    return ((node_id, INDENT + line) for node_id, line in lines)
+
+
+def _comment(step: Step) -> CodeLine:
+    return step.node.id, f"# {comment_text(step.problem)}"

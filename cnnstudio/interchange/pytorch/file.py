@@ -1,0 +1,162 @@
+"""What stands around the network in a PyTorch file of its own: constants, loading, pictures, classifying."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cnnstudio.interchange.interpreter.names import quoted
+from cnnstudio.layers.base import Shape
+
+OWN_NAMES = frozenset({"INPUT", "WEIGHTS", "MEAN", "STD", "CLASSES", "OrderedDict", "Path"})
+"""What a file defines besides the network; a class of one of these names would hide it."""
+
+NO_SOFTMAX = "No softmax here: cross-entropy takes the scores, and classify() applies it."
+"""The comment by which reading knows that the design ends in a softmax."""
+
+_INDENT = "    "
+
+
+@dataclass(frozen=True)
+class PyTorchFile:
+    """A file that stands alone. `source` puts the network's lines and the classes that they name into it."""
+
+    title: str
+    class_name: str
+    input: Shape
+    output: Shape
+    weights_file: str | None
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def source(self, layers: Sequence[str], helpers: Sequence[str]) -> str:
+        """The whole text of the file."""
+        load = _LOAD_SAFETENSORS if self.weights_file else _LOAD_NOTHING
+        model = "load()" if self.weights_file else f"{self.class_name}()"
+        parts = [
+            f"{self._head()}\n\n{self._constants()}",
+            *helpers,
+            self._network(layers),
+            load.replace("NETWORK", self.class_name),
+            _NORMALISE if self.mean else _NORMALISE_NOT,
+            _READ_PICTURE,
+            _CLASSIFY,
+            _MAIN.replace("MODEL", model),
+        ]
+        return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+    def _head(self) -> str:
+        needs = "PyTorch and safetensors" if self.weights_file else "PyTorch"
+        lines = [
+            f'"""{self.title}, written by CNN Studio.',
+            "",
+            f"This file stands alone. It needs {needs}, and Pillow to read pictures:",
+            "",
+            f"{_INDENT}python THIS_FILE.py PICTURE...",
+            '"""',
+            "",
+            "import sys",
+            "from collections import OrderedDict",
+        ]
+        if self.weights_file:
+            lines.append("from pathlib import Path")
+        lines += ["", "import torch"]
+        if self.weights_file:
+            lines.append("from safetensors.torch import load_file")
+        return "\n".join([*lines, "from torch import nn"])
+
+    def _constants(self) -> str:
+        lines = [f"INPUT = {self.input.dims}  # channels, height, width"]
+        if self.weights_file:
+            lines.append(f"WEIGHTS = {quoted(self.weights_file)}  # beside this file")
+        if self.mean:
+            lines.append(f"MEAN = {self.mean!r}  # of each channel, for pixels from 0 to 1")
+            lines.append(f"STD = {self.std!r}")
+        if self.classes:
+            names = (f"{_INDENT}{quoted(name)}," for name in self.classes)
+            return "\n".join([*lines, "CLASSES = (", *names, ")"])
+        return "\n".join([*lines, "CLASSES = ()  # their names, where you know them"])
+
+    def _network(self, layers: Sequence[str]) -> str:
+        takes = ", ".join(map(str, self.input.dims))
+        gives = ", ".join(map(str, self.output.dims))
+        return "\n".join(
+            [
+                f"class {self.class_name}(nn.Sequential):",
+                f'{_INDENT}"""Normalised pictures (N, {takes}) to scores before the softmax (N, {gives})."""',
+                "",
+                f"{_INDENT}def __init__(self):",
+                f"{_INDENT * 2}super().__init__(OrderedDict([",
+                *(f"{_INDENT * 3}{line}" for line in layers),
+                f"{_INDENT * 2}]))",
+            ]
+        )
+
+
+_LOAD_SAFETENSORS = '''
+def load(path=None):
+    """The network with its trained weights, ready to predict."""
+    model = NETWORK()
+    model.load_state_dict(load_file(path or Path(__file__).with_name(WEIGHTS)))
+    return model.eval()
+'''
+
+_LOAD_NOTHING = '''
+def load(path):
+    """The network with the weights that torch.save(model.state_dict(), path) wrote, ready to predict."""
+    model = NETWORK()
+    model.load_state_dict(torch.load(path, weights_only=True))
+    return model.eval()
+'''
+
+_NORMALISE = '''
+def normalise(pictures):
+    """Pixels from 0 to 1, (N, C, H, W), as the network saw them while it was trained."""
+    mean = torch.tensor(MEAN).view(1, -1, 1, 1)
+    std = torch.tensor(STD).view(1, -1, 1, 1)
+    return (pictures - mean) / std
+'''
+
+_NORMALISE_NOT = '''
+def normalise(pictures):
+    """Pixels from 0 to 1, (N, C, H, W), as the network takes them. Put your own normalisation here."""
+    return pictures
+'''
+
+_READ_PICTURE = '''
+def read_picture(path):
+    """A picture file as pixels from 0 to 1, (1, C, H, W): upright, in the size and colours needed."""
+    from PIL import Image, ImageOps
+
+    channels, height, width = INPUT
+    with Image.open(path) as picture:
+        picture = ImageOps.exif_transpose(picture).convert("RGB")
+        picture = ImageOps.fit(picture, (width, height), Image.Resampling.BICUBIC)
+        picture = picture.convert("L" if channels == 1 else "RGB")
+        pixels = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
+    return pixels.view(1, height, width, channels).permute(0, 3, 1, 2).float() / 255
+'''
+
+_CLASSIFY = '''
+@torch.no_grad()
+def classify(model, pictures):
+    """The probability of each class, (N, classes), for pixels from 0 to 1, (N, C, H, W)."""
+    return model.eval()(normalise(pictures)).softmax(dim=1)
+'''
+
+_MAIN = """
+def main():
+    model = MODEL.eval()
+    if len(sys.argv) == 1:
+        print("Takes", INPUT, "and gives", tuple(model(torch.zeros(1, *INPUT)).shape[1:]))
+    for path in sys.argv[1:]:
+        probabilities = classify(model, read_picture(path))[0]
+        for index in probabilities.argsort(descending=True)[:3].tolist():
+            label = CLASSES[index] if CLASSES else f"class {index}"
+            print(f"{path}: {label} {probabilities[index]:.1%}")
+
+
+if __name__ == "__main__":
+    main()
+"""

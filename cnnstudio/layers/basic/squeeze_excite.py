@@ -1,0 +1,130 @@
+"""Squeeze and excitation: feature maps weighed by what all of them show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from cnnstudio.core.parameters import integer
+from cnnstudio.layers.activations import (
+    activation_choice,
+    build_activation,
+    keras_activation,
+    pytorch_activation,
+    pytorch_activation_of,
+)
+from cnnstudio.layers.base import Family, Layer, Pieces, Shape
+from cnnstudio.layers.code import Arguments, Call, Signatures
+from cnnstudio.layers.helpers import helper
+from cnnstudio.layers.sliding import require_picture
+
+_HELPER = '''
+class SqueezeExcite(nn.Module):
+    """Multiplies each feature map by a number from 0 to 1, which two small layers make of all their means."""
+
+    def __init__(self, channels, ratio, activation=None):
+        super().__init__()
+        squeezed = max(channels // ratio, 1)
+        self.squeeze = nn.Linear(channels, squeezed)
+        self.activation = activation or nn.Identity()
+        self.excite = nn.Linear(squeezed, channels)
+
+    def forward(self, x):
+        means = x.mean((2, 3))
+        weights = self.excite(self.activation(self.squeeze(means))).sigmoid()
+        return x * weights[:, :, None, None]
+'''
+
+_KERAS_HELPER = '''
+@keras.saving.register_keras_serializable()
+class SqueezeExcite(layers.Layer):
+    """Multiplies each feature map by a number from 0 to 1, which two small layers make of all their means."""
+
+    def __init__(self, ratio=16, activation=None, **options):
+        super().__init__(**options)
+        self.ratio = ratio
+        self.activation = keras.activations.get(activation)
+
+    def build(self, shape):
+        channels = shape[-1]
+        squeezed = max(channels // self.ratio, 1)
+        self.squeeze = layers.Dense(squeezed, activation=self.activation)
+        self.excite = layers.Dense(channels, activation="sigmoid")
+        self.squeeze.build((None, 1, 1, channels))
+        self.excite.build((None, 1, 1, squeezed))
+
+    def call(self, x):
+        means = keras.ops.mean(x, axis=(1, 2), keepdims=True)
+        return x * self.excite(self.squeeze(means))
+
+    def get_config(self):
+        activation = keras.activations.serialize(self.activation)
+        return {**super().get_config(), "ratio": self.ratio, "activation": activation}
+'''
+
+
+@dataclass(frozen=True)
+class SqueezeExcite(Layer):
+    """x * sigmoid(excite(activation(squeeze(mean of each feature map)))), after Hu, Shen and Sun 2018.
+
+    The receptive field does not count the means, which see all of the picture.
+    """
+
+    family: ClassVar[Family] = Family.ACTIVATION
+    description: ClassVar[str] = "Makes each feature map stronger or weaker, judging by the means of all."
+    advice: ClassVar[str] = "Use it after convolutions, for a little more accuracy at hardly any cost."
+    order: ClassVar[int] = 4
+
+    ratio: int = integer(16, maximum=65_536, help="feature maps for each number in between")
+    activation: str = activation_choice("relu", help="what is applied to the numbers in between")
+
+    pytorch_helper: ClassVar[str] = _HELPER
+    keras_helper: ClassVar[str] = _KERAS_HELPER
+
+    keras_calls: ClassVar[Signatures] = {
+        "SqueezeExcite": "ratio=16, activation=None",
+    }
+    pytorch_calls: ClassVar[Signatures] = {
+        "SqueezeExcite": "channels, ratio, activation=None",
+    }
+
+    def summary(self) -> str:
+        text = f"ratio {self.ratio}"
+        return text if self.activation == "relu" else f"{text}, {self.activation}"
+
+    def without_softmax(self) -> Self:
+        # Its activation stands in between: as the last layer it gives no softmax.
+        return self
+
+    def _squeezed(self, shape: Shape) -> int:
+        return max(shape.channels // self.ratio, 1)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        require_picture(shape)
+        return shape
+
+    def parameter_count(self, shape: Shape) -> int:
+        return self.macs(shape) + self._squeezed(shape) + shape.channels
+
+    def macs(self, shape: Shape) -> int:
+        return 2 * shape.channels * self._squeezed(shape)
+
+    def build(self, shape: Shape) -> Pieces:
+        activation = build_activation(self.activation)
+        kind = helper("SqueezeExcite", _HELPER)
+        return [("", kind(shape.channels, self.ratio, activation[0][1] if activation else None))]
+
+    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
+        activation = "".join(f", activation={code}" for _, code in pytorch_activation(self.activation))
+        return [("", f"SqueezeExcite({shape.channels}, ratio={self.ratio}{activation})")]
+
+    def keras(self, shape: Shape) -> list[str]:
+        return [f"SqueezeExcite(ratio={self.ratio}{keras_activation(self.activation)})"]
+
+    @classmethod
+    def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
+        call = Arguments(calls[0], cls.pytorch_calls["SqueezeExcite"])
+        inside = call["activation"]
+        activation = pytorch_activation_of(inside) if isinstance(inside, Call) else "linear"
+        yield cls(ratio=call["ratio"], activation=activation or "linear")

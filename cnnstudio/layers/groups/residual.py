@@ -1,0 +1,214 @@
+"""Residual: a shortcut around the layers inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from cnnstudio.core.parameters import choice
+from cnnstudio.layers.activations import (
+    activation_choice,
+    build_activation,
+    keras_activation_layers,
+    pytorch_activation,
+    pytorch_activation_of,
+)
+from cnnstudio.layers.base import Group, Layer, Mend, SetInside, SetParameters, Shape, ShapeError
+from cnnstudio.layers.code import Arguments, Call, NotDrawable, Signatures
+from cnnstudio.layers.helpers import helper
+from cnnstudio.layers.sliding import as_code
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_HELPER = '''
+class Residual(nn.Module):
+    """activation(body(x) + shortcut(x)); without a shortcut module, x itself is added."""
+
+    def __init__(self, body, shortcut=None, activation=None):
+        super().__init__()
+        self.body = body
+        self.shortcut = shortcut or nn.Identity()
+        self.activation = activation or nn.Identity()
+
+    def forward(self, x):
+        return self.activation(self.body(x) + self.shortcut(x))
+'''
+
+
+@dataclass(frozen=True)
+class Residual(Group):
+    """activation(body(x) + shortcut(x)), after He et al. 2015; the projection is their option B."""
+
+    description: ClassVar[str] = "Adds what goes in to what its layers make of it."
+    advice: ClassVar[str] = "Use it to train deep networks: the shortcut lets the gradient through."
+    skips: ClassVar[bool] = True
+
+    shortcut: str = choice(
+        "identity", ("identity", "projection"), help="a projection fits the shapes by a 1 × 1 convolution"
+    )
+    activation: str = activation_choice("relu", help="what is applied to the sum")
+
+    pytorch_helper: ClassVar[str] = _HELPER
+    pytorch_calls: ClassVar[Signatures] = {"Residual": "body, shortcut=None, activation=None"}
+
+    def summary(self) -> str:
+        text = "adds its input" if self.shortcut == "identity" else "adds its projected input"
+        return text if self.activation == "linear" else f"{text}, {self.activation}"
+
+    def join(self, shape: Shape, inside: Sequence[Shape]) -> Shape:
+        (body,) = inside
+        if self.shortcut == "projection" or shape == body:
+            self._strides(shape, body)
+            return body
+        raise ShapeError(
+            f"cannot add its input of {shape}{{source}} to the {body} that its layers make",
+            self._projection(shape, body),
+            assumed=body,
+            why="The shortcut adds value to value, so both sides need the same shape.",
+        )
+
+    def _projection(self, shape: Shape, body: Shape) -> Mend | None:
+        try:
+            self._strides(shape, body)
+        except ShapeError as error:
+            return error.fix
+        return SetParameters({"shortcut": "projection"}, "set shortcut to projection")
+
+    def _strides(self, shape: Shape, body: Shape) -> tuple[int, int]:
+        """Strides of the 1 × 1 convolution from `shape` to `body`. Raises ShapeError where there are none."""
+        if shape.is_flat and body.is_flat:
+            return 1, 1
+        if shape.is_picture and body.is_picture:
+            vertical = _stride(shape.height, body.height)
+            horizontal = _stride(shape.width, body.width)
+            if vertical and horizontal:
+                return vertical, horizontal
+        pictures = shape.is_picture and body.is_picture
+        raise ShapeError(
+            f"cannot project its input of {shape}{{source}} to the {body} that its layers make, "
+            "for only the channels and the stride can be changed",
+            SetInside({"padding": "same"}, "set padding to same inside it") if pictures else None,
+            assumed=body,
+            why="The shortcut adds value to value, so both sides need the same shape.",
+        )
+
+    def own_parameter_count(self, shape: Shape, inside: Sequence[Shape]) -> int:
+        return (shape.channels + 2) * inside[0].channels if self.shortcut == "projection" else 0
+
+    def own_macs(self, shape: Shape, inside: Sequence[Shape]) -> int:
+        return shape.channels * inside[0].size if self.shortcut == "projection" else 0
+
+    def joined_activations(self, shape: Shape, inside: Sequence[Shape]) -> int:
+        projected = inside[0].size if self.shortcut == "projection" else 0
+        return inside[0].size + projected
+
+    def build_group(self, shape: Shape, inside: Sequence[Shape], bodies: Sequence[nn.Module]) -> nn.Module:
+        from torch import nn
+
+        (body_shape,), (body,) = inside, bodies
+        shortcut: nn.Module | None = None
+        if self.shortcut == "projection" and shape.is_flat:
+            shortcut = nn.Sequential(
+                nn.Linear(shape.features, body_shape.features, bias=False),
+                nn.BatchNorm1d(body_shape.features),
+            )
+        elif self.shortcut == "projection":
+            strides = self._strides(shape, body_shape)
+            shortcut = nn.Sequential(
+                nn.Conv2d(shape.channels, body_shape.channels, 1, stride=strides, bias=False),
+                nn.BatchNorm2d(body_shape.channels),
+            )
+        activation = build_activation(self.activation)
+        kind = helper("Residual", _HELPER)
+        module: nn.Module = kind(body, shortcut, activation[0][1] if activation else None)
+        return module
+
+    def pytorch_group(self, shape: Shape, inside: Sequence[Shape], body: str) -> str:
+        (body_shape,) = inside
+        arguments = [body]
+        if self.shortcut == "projection" and shape.is_flat:
+            arguments.append(
+                f"nn.Sequential(nn.Linear({shape.features}, {body_shape.features}, bias=False), "
+                f"nn.BatchNorm1d({body_shape.features}))"
+            )
+        elif self.shortcut == "projection":
+            sizes = f"{shape.channels}, {body_shape.channels}, 1"
+            stride = as_code(self._strides(shape, body_shape))
+            arguments.append(
+                f"nn.Sequential(nn.Conv2d({sizes}, stride={stride}, bias=False), "
+                f"nn.BatchNorm2d({body_shape.channels}))"
+            )
+        arguments += [f"activation={code}" for _, code in pytorch_activation(self.activation)]
+        return f"Residual({', '.join(arguments)})"
+
+    def keras_group(
+        self, shape: Shape, inside: Sequence[Shape], bodies: Sequence[list[str]], free: Callable[[str], str]
+    ) -> list[str]:
+        (body_shape,), (body,) = inside, bodies
+        shortcut = free("shortcut")
+        lines = [f"{shortcut} = x", *body]
+        if self.shortcut == "projection" and shape.is_flat:
+            lines.append(f"{shortcut} = layers.Dense({body_shape.features}, use_bias=False)({shortcut})")
+        elif self.shortcut == "projection":
+            arguments = f"{body_shape.channels}, (1, 1), strides={self._strides(shape, body_shape)}"
+            lines.append(f"{shortcut} = layers.Conv2D({arguments}, use_bias=False)({shortcut})")
+        if self.shortcut == "projection":
+            lines.append(f"{shortcut} = layers.BatchNormalization(momentum=0.9, epsilon=1e-05)({shortcut})")
+        # In one line: an activation in a line of its own is a layer that follows the group.
+        code = f"layers.add([x, {shortcut}])"
+        for activation in keras_activation_layers(self.activation):
+            code = f"{activation}({code})"
+        return [*lines, f"x = {code}"]
+
+    @classmethod
+    def from_branches(cls, mode: str, rows: Sequence[Sequence[Layer]]) -> tuple[Residual, list[int]] | None:
+        if mode != "add" or len(rows) != 2:
+            return None
+        for body, other in ((0, 1), (1, 0)):
+            if not rows[other]:
+                return cls("identity", "linear"), [body]
+            if _is_projection(rows[other]) and not _is_projection(rows[body]):
+                return cls("projection", "linear"), [body]
+        return None
+
+    @classmethod
+    def from_pytorch_group(cls, call: Arguments) -> tuple[Residual, list[Any]]:
+        shortcut, activation = call["shortcut"], call["activation"]
+        if shortcut is not None and not _is_module_projection(shortcut):
+            raise NotDrawable("has a shortcut that is no projection")
+        name = pytorch_activation_of(activation) if isinstance(activation, Call) else "linear"
+        return cls("projection" if shortcut else "identity", name or "linear"), [call["body"]]
+
+
+def _stride(size: int, target: int) -> int | None:
+    """The stride by which a 1 × 1 convolution makes `target` windows of `size` pixels, if there is one."""
+    return next((stride for stride in range(1, size + 1) if (size - 1) // stride + 1 == target), None)
+
+
+def _is_projection(row: Sequence[Layer]) -> bool:
+    """Whether these layers are what the group's own code puts into its shortcut."""
+    from cnnstudio.layers.catalog import layer_type
+
+    if len(row) != 2:
+        return False
+    first, last = row
+    norm = layer_type("BatchNormalization")(momentum=0.9, epsilon=1e-05)  # type: ignore[call-arg]  # its own fields
+    flat = layer_type("Dense")().taking({"units": getattr(first, "units", 1), "use_bias": False})
+    picture = layer_type("Conv2D")().taking(
+        {
+            "filters": getattr(first, "filters", 1),
+            "kernel_size": (1, 1),
+            "strides": getattr(first, "strides", (1, 1)),
+            "use_bias": False,
+        }
+    )
+    return last == norm and first in (flat, picture)
+
+
+def _is_module_projection(shortcut: Any) -> bool:
+    """The same for the modules that its PyTorch code puts there."""
+    parts = list(shortcut.positional) if isinstance(shortcut, Call) else []
+    names = [part.name for part in parts if isinstance(part, Call)]
+    return names in (["Conv2d", "BatchNorm2d"], ["Linear", "BatchNorm1d"])

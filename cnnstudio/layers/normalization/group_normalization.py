@@ -1,0 +1,94 @@
+"""Group normalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from cnnstudio.core.parameters import integer
+from cnnstudio.layers.base import Pieces, Remove, SetParameters, Shape, ShapeError
+from cnnstudio.layers.code import Call, Signatures
+from cnnstudio.layers.normalization.base import Normalization, center_flag, epsilon_number, scale_flag
+
+
+@dataclass(frozen=True)
+class GroupNormalization(Normalization):
+    """Per picture and group of channels: (value - mean) / sqrt(variance + epsilon) * gamma + beta.
+
+    After Wu and He 2018. The receptive field does not count the mean and the variance, which see all of the
+    picture.
+    """
+
+    description: ClassVar[str] = (
+        "Gives groups of feature maps mean 0 and spread 1 within each picture, then rescales."
+    )
+    advice: ClassVar[str] = "Use it in place of BatchNormalization where batches are small."
+    order: ClassVar[int] = 3
+
+    groups: int = integer(8, maximum=65_536, help="channels are split into so many groups of the same size")
+    epsilon: float = epsilon_number()
+    center: bool = center_flag()
+    scale: bool = scale_flag()
+
+    keras_calls: ClassVar[Signatures] = {
+        "GroupNormalization": (
+            "groups=32, axis=-1, epsilon=0.001, center=True, scale=True, beta_initializer='zeros', "
+            "gamma_initializer='ones', beta_regularizer=None, gamma_regularizer=None, "
+            "beta_constraint=None, gamma_constraint=None"
+        ),
+    }
+    pytorch_calls: ClassVar[Signatures] = {
+        "GroupNorm": "num_groups, num_channels, eps=1e-05, affine=True",
+    }
+
+    def summary(self) -> str:
+        groups = f"{self.groups} groups" if self.groups > 1 else "1 group"
+        return groups + self.parts_summary()
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if shape.channels % self.groups:
+            raise ShapeError(
+                f"cannot split {shape.channels} channels{{source}} into {self.groups} groups of one size",
+                self._fewer(shape),
+                assumed=shape,
+                why="Each group is brought to mean 0 and spread 1 by itself, on its own channels.",
+            )
+        if shape.size == self.groups:
+            raise ShapeError(
+                f"would compare single values, for each of its {self.groups} groups has only one{{source}}",
+                Remove() if shape.size == 1 else self._fewer(shape),
+                assumed=shape,
+                why="A single value is its own mean, so nothing but zero would be left of it.",
+            )
+        return shape
+
+    def _fewer(self, shape: Shape) -> SetParameters:
+        """The nearest number of groups that divides the channels and leaves something to compare."""
+        fitting = [
+            groups
+            for groups in range(1, min(shape.channels, 65_536) + 1)
+            if shape.channels % groups == 0 and (groups < shape.size or shape.size == 1)
+        ]
+        nearest = min(fitting, key=lambda groups: (abs(groups - self.groups), groups))
+        return SetParameters({"groups": nearest}, f"set groups to {nearest}")
+
+    def build(self, shape: Shape) -> Pieces:
+        from torch import nn
+
+        module = nn.GroupNorm(self.groups, shape.channels, eps=self.epsilon, affine=self.is_affine)
+        return [("", self.freeze(module))]
+
+    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
+        affine = "" if self.is_affine else ", affine=False"
+        code = f"nn.GroupNorm({self.groups}, {shape.channels}, eps={self.epsilon!r}{affine})"
+        return [("", self.frozen_code(code))]
+
+    def keras(self, shape: Shape) -> list[str]:
+        parts = self.keras_parts()
+        return [f"layers.GroupNormalization(groups={self.groups}, epsilon={self.epsilon!r}{parts})"]
+
+    @classmethod
+    def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
+        call, parts = cls.thawed(calls[0])
+        yield cls(groups=call["num_groups"], epsilon=call["eps"], **parts)

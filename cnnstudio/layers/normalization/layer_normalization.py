@@ -1,0 +1,87 @@
+"""Layer normalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from cnnstudio.layers.base import Pieces, Remove, Shape, ShapeError
+from cnnstudio.layers.code import Call, Signatures
+from cnnstudio.layers.helpers import helper
+from cnnstudio.layers.normalization.base import Normalization, center_flag, epsilon_number, scale_flag
+
+_HELPER = '''
+class LayerNorm2d(nn.LayerNorm):
+    """Normalises over the channels of (N, C, H, W), at each place of the picture on its own."""
+
+    def forward(self, x):
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+'''
+
+
+@dataclass(frozen=True)
+class LayerNormalization(Normalization):
+    """Per place of the picture, over the channels: (value - mean) / sqrt(variance + epsilon) * gamma + beta.
+
+    After Ba, Kiros and Hinton 2016; over the last axis of (N, H, W, C), as Keras does it and as ConvNeXt
+    (Liu et al. 2022) uses it.
+    """
+
+    description: ClassVar[str] = (
+        "Gives the channels at each place mean 0 and spread 1 among themselves, then rescales."
+    )
+    advice: ClassVar[str] = "Use it where a picture should be treated alike whatever batch it comes in."
+    order: ClassVar[int] = 2
+
+    epsilon: float = epsilon_number()
+    center: bool = center_flag()
+    scale: bool = scale_flag()
+
+    keras_calls: ClassVar[Signatures] = {
+        "LayerNormalization": (
+            "axis=-1, epsilon=0.001, center=True, scale=True, rms_scaling=False, "
+            "beta_initializer='zeros', gamma_initializer='ones', beta_regularizer=None, "
+            "gamma_regularizer=None, beta_constraint=None, gamma_constraint=None"
+        ),
+    }
+    pytorch_helper: ClassVar[str] = _HELPER
+    pytorch_calls: ClassVar[Signatures] = {
+        "LayerNorm": "normalized_shape, eps=1e-05, elementwise_affine=True, bias=True",
+        "LayerNorm2d": "normalized_shape, eps=1e-05, elementwise_affine=True, bias=True",
+    }
+
+    def summary(self) -> str:
+        return "over the channels" + self.parts_summary()
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if shape.channels == 1:
+            what = "channel" if shape.is_picture else "feature"
+            raise ShapeError(
+                f"compares the {what}s with one another, but gets only one {what}{{source}}",
+                Remove(),
+                assumed=shape,
+                why="A single value is its own mean, so nothing but zero would be left of it.",
+            )
+        return shape
+
+    def build(self, shape: Shape) -> Pieces:
+        from torch import nn
+
+        kind = helper("LayerNorm2d", _HELPER) if shape.is_picture else nn.LayerNorm
+        module = kind(shape.channels, eps=self.epsilon, elementwise_affine=self.is_affine)
+        return [("", self.freeze(module))]
+
+    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
+        kind = "LayerNorm2d" if shape.is_picture else "nn.LayerNorm"
+        affine = "" if self.is_affine else ", elementwise_affine=False"
+        code = f"{kind}({shape.channels}, eps={self.epsilon!r}{affine})"
+        return [("", self.frozen_code(code))]
+
+    def keras(self, shape: Shape) -> list[str]:
+        return [f"layers.LayerNormalization(epsilon={self.epsilon!r}{self.keras_parts()})"]
+
+    @classmethod
+    def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
+        call, parts = cls.thawed(calls[0], affine="elementwise_affine")
+        yield cls(epsilon=call["eps"], **parts)

@@ -1,0 +1,57 @@
+"""Dropout of whole feature maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from cnnstudio.core.parameters import number
+from cnnstudio.layers.base import Family, Layer, Pieces, Role, Shape
+from cnnstudio.layers.code import Arguments, Call, Signatures
+from cnnstudio.layers.sliding import require_picture
+
+
+@dataclass(frozen=True)
+class SpatialDropout2D(Layer):
+    """While training, sets whole feature maps to zero and scales the rest by 1 / (1 - rate).
+
+    After Tompson et al. 2015, Efficient Object Localization Using Convolutional Networks, section 3.2.
+    """
+
+    family: ClassVar[Family] = Family.REGULARISATION
+    role: ClassVar[Role] = Role.DROPS
+    description: ClassVar[str] = "Sets whole feature maps to zero at random while training."
+    advice: ClassVar[str] = "Use it between convolutions, where single values say what their neighbours say."
+    order: ClassVar[int] = 1
+
+    rate: float = number(0.2, minimum=0.0, maximum=0.99, help="share of the feature maps that is set to zero")
+
+    keras_calls: ClassVar[Signatures] = {
+        "SpatialDropout2D": "rate, seed=None, data_format=None",
+    }
+    pytorch_calls: ClassVar[Signatures] = {
+        "Dropout2d": "p=0.5, inplace=False",
+    }
+
+    def summary(self) -> str:
+        return f"rate {self.rate:g}"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        require_picture(shape)
+        return shape
+
+    def build(self, shape: Shape) -> Pieces:
+        from torch import nn
+
+        return [("", nn.Dropout2d(self.rate))]
+
+    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
+        return [("", f"nn.Dropout2d({self.rate!r})")]
+
+    def keras(self, shape: Shape) -> list[str]:
+        return [f"layers.SpatialDropout2D({self.rate!r})"]
+
+    @classmethod
+    def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
+        return (cls(rate=Arguments(calls[0], cls.pytorch_calls["Dropout2d"])["p"]),)

@@ -1,0 +1,161 @@
+"""Files are whole or as they were, and what cannot be read is said in one sentence."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cnnstudio.core.files import (
+    FileError,
+    exists,
+    is_folder,
+    read_json,
+    replacing,
+    with_home,
+    write_atomically,
+    write_json,
+)
+from cnnstudio.core.paths import home
+
+
+def test_written_bytes_are_the_whole_content(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b.bin"
+    write_atomically(path, b"long content")
+    write_atomically(path, b"short")
+    assert path.read_bytes() == b"short"
+
+
+def test_what_the_system_cannot_look_for_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert [exists(tmp_path), exists(tmp_path / "file"), exists(tmp_path / "no")] == [True, True, False]
+    assert [is_folder(tmp_path), is_folder(tmp_path / "file")] == [True, False]
+    assert not exists(tmp_path / ("x" * 300))
+    assert not is_folder(tmp_path / ("x" * 300))
+
+
+def test_an_unknown_users_folder_is_a_plain_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert with_home("~/model") == tmp_path / "model"
+    assert with_home("~nobody-of-this-name/model") == Path("~nobody-of-this-name/model")
+
+
+def test_a_failed_write_leaves_the_old_content_and_no_rubbish(tmp_path: Path) -> None:
+    path = tmp_path / "design.json"
+    write_atomically(path, b"old")
+
+    def break_off() -> None:
+        with replacing(path) as file:
+            file.write(b"half of the new")
+            raise RuntimeError("the program breaks here")
+
+    with pytest.raises(RuntimeError):
+        break_off()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_new_content_shows_only_when_it_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with replacing(path) as file:
+        file.write(b"something")
+        file.flush()
+        assert not path.exists()
+    assert path.read_bytes() == b"something"
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    write_atomically(link, b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(FileError, match=r"^Cannot write .*file.inside: .*\. Choose a place"):
+        write_atomically(tmp_path / "file" / "inside", b"")
+    with pytest.raises(FileError, match="Cannot write"):
+        write_atomically(tmp_path, b"a folder stands here")
+
+
+def test_a_full_disk_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(FileError, match="No space left on device"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_cannot_be_moved_into_place_keeps_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+
+    def refuse(source: object, target: object) -> None:
+        raise PermissionError(13, "The file is in use")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(FileError, match="in use"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_json_comes_back(tmp_path: Path) -> None:
+    value = {"name": "Größe 3 × 3", "layers": [1, 2.5, None, True]}
+    write_json(tmp_path / "x.json", value)
+    assert read_json(tmp_path / "x.json") == value
+    assert "Größe 3 × 3" in (tmp_path / "x.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{"a": 1,\n "b": ', "line 2, column 7"),
+        (b"\x89PNG\r\n\x1a\n\x00\xff", "no text"),
+        (b"", "line 1, column 1"),
+        (b"[" * 200_000, "nested too deeply"),
+        (b'{"a": NaN}', "NaN"),
+        (b"9" * 10_000, "cannot be read"),
+    ],
+)
+def test_what_is_no_json_is_said_in_one_sentence(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(content)
+    with pytest.raises(FileError, match=words) as error:
+        read_json(path)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_bytes(b"\xef\xbb\xbf[1]")
+    assert read_json(tmp_path / "x.json") == [1]
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match=r"There is no file .*nowhere\.json"):
+        read_json(tmp_path / "nowhere.json")
+    with pytest.raises(FileError, match="Cannot read"):
+        read_json(tmp_path)
+
+
+def test_home_follows_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CNNSTUDIO_HOME", str(tmp_path / "mine"))
+    assert home() == tmp_path / "mine"
+    monkeypatch.setenv("CNNSTUDIO_HOME", "~/mine")
+    assert home() == Path.home() / "mine"
+    monkeypatch.delenv("CNNSTUDIO_HOME")
+    assert home().name == "cnnstudio"
+    assert home().is_absolute()

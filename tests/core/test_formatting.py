@@ -1,0 +1,84 @@
+"""Numbers, times and places in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from cnnstudio.core.formatting import duration, ordinal, percent, plural, rounded, spoken, storage
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0"), (896, "896"), (9_999, "9,999"), (10_000, "10.0 k"), (99_949, "99.9 k"), (99_950, "100 k"),
+        (999_400, "999 k"), (999_950, "1.0 M"), (4_190_000, "4.2 M"), (315_722_000, "316 M"),
+        (2 * 10**9, "2.0 G"), (3 * 10**12, "3.0 T"), (5 * 10**15, "5,000 T"),
+    ],
+)  # fmt: skip
+def test_large_numbers_are_rounded(number: int, text: str) -> None:
+    assert rounded(number) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "word"),
+    [
+        (1, "first"),
+        (3, "third"),
+        (12, "twelfth"),
+        (13, "13th"),
+        (21, "21st"),
+        (22, "22nd"),
+        (103, "103rd"),
+        (111, "111th"),
+    ],
+)
+def test_places_have_names(number: int, word: str) -> None:
+    assert ordinal(number) == word
+
+
+def test_one_is_no_plural() -> None:
+    assert [plural(number, "layer") for number in (0, 1, 1200)] == ["0 layers", "1 layer", "1,200 layers"]
+
+
+def test_signs_are_spoken_as_words() -> None:
+    assert spoken("64 × 13 × 13 · sees 8 × 8") == "64 by 13 by 13, sees 8 by 8"
+
+
+def test_shares_have_one_digit_after_the_point() -> None:
+    assert [percent(share) for share in (0.0, 0.7735, 1.0)] == ["0.0 %", "77.3 %", "100.0 %"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 m 0 s"),
+        (65, "1 m 5 s"),
+        (72, "1 m 12 s"),
+        (3599.7, "1 h 0 m"),
+        (7500, "2 h 5 m"),
+        (86_390, "1 d 0 h"),
+        (100 * 3600, "4 d 4 h"),
+        (-3, "0 s"),
+    ],
+)
+def test_durations_have_their_two_largest_units(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1_280, "1 kB"),
+        (999_400, "999 kB"),
+        (999_600, "1 MB"),
+        (45_200_000, "45 MB"),
+        (1_340_000_000, "1.3 GB"),
+        (2 * 10**15, "2,000.0 TB"),
+    ],
+)
+def test_bytes_have_the_unit_that_one_would_say(size: int, text: str) -> None:
+    assert storage(size) == text

@@ -1,0 +1,253 @@
+"""Shapes, costs and receptive fields of whole networks, by numbers that were worked out by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from cnnstudio.design import edits
+from cnnstudio.design.analysis.analysis import LayerReport, analyse
+from cnnstudio.design.network import MAXIMUM_DEPTH, Network, Place
+from cnnstudio.layers.base import Shape
+from cnnstudio.layers.basic.activation import Activation
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
+from cnnstudio.layers.convolutional.conv2d import Conv2D
+from cnnstudio.layers.groups.block import Block
+from cnnstudio.layers.groups.parallel import Parallel
+from cnnstudio.layers.groups.repeat import Repeat
+from cnnstudio.layers.groups.residual import Residual
+from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
+from cnnstudio.layers.pooling.average_pooling2d import AveragePooling2D
+from cnnstudio.layers.pooling.global_average_pooling2d import GlobalAveragePooling2D
+from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D
+from cnnstudio.layers.regularization.dropout import Dropout
+from tests.design.builders import nested, network, off
+
+
+def lesson() -> Network:
+    return network(
+        *(Conv2D(32, activation="relu"), MaxPooling2D(), Conv2D(64, activation="relu"), MaxPooling2D()),
+        *(Conv2D(64, activation="relu"), Flatten(), Dense(64, activation="relu"), Dense(10)),
+    )
+
+
+def test_the_lessons_network_has_the_numbers_that_keras_shows() -> None:
+    analysis = analyse(lesson(), classes=10)
+    assert [str(report.output) for report in analysis.reports] == [
+        *("32 × 30 × 30", "32 × 15 × 15", "64 × 13 × 13", "64 × 6 × 6", "64 × 4 × 4", "1024", "64", "10")
+    ]
+    assert [report.parameters for report in analysis.reports] == [896, 0, 18_496, 0, 36_928, 0, 65_600, 650]
+    assert analysis.parameters == 122_570
+    assert analysis.reports[0].macs == 32 * 3 * 9 * 30 * 30
+    assert analysis.macs == 777_600 + 18_432 * 169 + 36_864 * 16 + 65_536 + 640
+    assert analysis.output == Shape.of(10)
+    assert analysis.problems == ()
+
+
+def test_the_receptive_field_grows_along_the_chain_and_ends_at_the_picture() -> None:
+    fields = [report.receptive_field for report in analyse(lesson()).reports]
+    assert fields == [(3, 3), (4, 4), (8, 8), (10, 10), (18, 18), (18, 18), (32, 32), (32, 32)]
+    wide = analyse(network(Conv2D(2, (1, 5), dilation_rate=(1, 2)), MaxPooling2D((3, 1), strides=(2, 1))))
+    assert [report.receptive_field for report in wide.reports] == [(1, 9), (3, 9)]
+    strided = analyse(network(Conv2D(2, (1, 1), strides=(4, 4)), Conv2D(2), GlobalAveragePooling2D()))
+    assert [report.receptive_field for report in strided.reports] == [(1, 1), (9, 9), (32, 32)]
+
+
+def test_switched_off_layers_pass_their_input_on_and_cost_nothing() -> None:
+    on = analyse(network(Conv2D(8), Flatten(), Dense(10)))
+    with_off = analyse(
+        network(Conv2D(8), off(MaxPooling2D()), off((Repeat(), Dense(3))), Flatten(), Dense(10))
+    )
+    assert (with_off.parameters, with_off.macs, with_off.output) == (on.parameters, on.macs, on.output)
+    report = with_off["max_pooling2d_1"]
+    assert (report.input, report.output, report.problem) == (Shape.of(8, 30, 30), Shape.of(8, 30, 30), None)
+    assert with_off["dense_1"].problem is None
+
+
+@pytest.mark.parametrize("group", [Residual(shortcut="projection"), Repeat(3), Residual(activation="relu")])
+@pytest.mark.parametrize("inside", [(), (off(Conv2D(9)),), ((Repeat(5),),), (off((Residual(), Conv2D())),)])
+def test_a_group_in_which_nothing_is_switched_on_is_not_there(
+    group: Residual, inside: tuple[object, ...]
+) -> None:
+    analysis = analyse(network(Conv2D(8), (group, *inside), Flatten(), Dense(10)))
+    assert analysis.parameters == analyse(network(Conv2D(8), Flatten(), Dense(10))).parameters
+    assert analysis.problems == ()
+
+
+def test_copies_in_a_repeat_are_counted_with_the_shapes_that_they_get() -> None:
+    analysis = analyse(network((Repeat(4), Conv2D(8, (3, 3)), BatchNormalization())))
+    first, later = 3 * 8 * 9 + 8, 8 * 8 * 9 + 8
+    assert analysis["conv2d_1"].parameters == first + 3 * later
+    assert analysis["conv2d_1"].macs == 8 * 9 * (3 * 30**2 + 8 * (28**2 + 26**2 + 24**2))
+    assert analysis["conv2d_1"].output == Shape.of(8, 30, 30)
+    assert analysis["batch_normalization_1"].parameters == 4 * 16
+    assert analysis["repeat_1"].parameters == analysis.parameters == first + 3 * later + 64
+    assert analysis["repeat_1"].output == Shape.of(8, 24, 24)
+    assert analysis["repeat_1"].receptive_field == (9, 9)
+
+
+def test_a_repeat_in_a_repeat_multiplies() -> None:
+    same = Conv2D(3, padding="same")
+    analysis = analyse(network((Repeat(5), (Repeat(7), same), Dropout())))
+    assert analysis["conv2d_1"].parameters == 35 * (3 * 3 * 9 + 3)
+    assert analysis["repeat_1"].parameters == analysis["repeat_2"].parameters == analysis.parameters
+    assert analysis["conv2d_1"].receptive_field == (3, 3)
+    assert analysis["repeat_2"].receptive_field == (32, 32)
+
+
+def test_a_residual_counts_its_projection() -> None:
+    body = Conv2D(16, strides=(2, 2), padding="same", use_bias=False)
+    plain = analyse(network((Repeat(1), body)))
+    projected = analyse(network((Residual(shortcut="projection"), body)))
+    assert projected.parameters - plain.parameters == 3 * 16 + 2 * 16
+    assert projected.macs - plain.macs == 3 * 16 * 16 * 16
+    assert projected["conv2d_1"].parameters == plain.parameters
+    flat = analyse(network(GlobalAveragePooling2D(), (Residual(shortcut="projection"), Dense(7))))
+    assert flat["residual_1"].parameters == flat["dense_1"].parameters + 3 * 7 + 2 * 7
+
+
+def test_each_branch_gets_the_input_of_its_group_and_all_are_joined() -> None:
+    same, narrow = Conv2D(8, padding="same"), Conv2D(4, (1, 1))
+    analysis = analyse(
+        network(Conv2D(6), (Parallel(), same, (Block(), narrow, same), (Block(),), off(same)), Dropout())
+    )
+    for node_id in ("conv2d_2", "block_1", "conv2d_3", "block_2", "conv2d_5"):
+        assert analysis[node_id].input == Shape.of(6, 30, 30)
+    assert analysis["conv2d_4"].input == Shape.of(4, 30, 30)
+    assert analysis["parallel_1"].output == Shape.of(8 + 8 + 6, 30, 30)
+    assert analysis["parallel_1"].parameters == (6 * 72 + 8) + (6 * 4 + 4) + (4 * 72 + 8)
+    assert analysis["parallel_1"].macs == 900 * (6 * 72 + 6 * 4 + 4 * 72)
+    assert analysis["conv2d_5"].parameters == 0
+
+
+def test_a_parallel_sees_what_its_branches_see_together() -> None:
+    wide, high = Conv2D(3, (1, 5), padding="same"), Conv2D(3, (7, 1), padding="same")
+    analysis = analyse(network(Conv2D(3), (Parallel("add"), wide, high), Conv2D(3)))
+    fields = [report.receptive_field for report in analysis.reports]
+    assert fields == [(3, 3), (9, 7), (3, 7), (9, 3), (11, 9)]
+
+
+def test_branches_that_are_not_there_are_not_joined() -> None:
+    analysis = analyse(
+        network(Conv2D(6), (Parallel(), off(Conv2D(8)), (Repeat(),), (Residual(),)), Flatten())
+    )
+    assert analysis["parallel_1"].output == analysis["conv2d_1"].output
+    assert analysis.parameters == analysis["conv2d_1"].parameters
+    assert analysis.problems == ()
+
+
+def test_an_empty_block_passes_its_input_on() -> None:
+    analysis = analyse(network((Block(),), Conv2D(6), (Block(), off(Conv2D(9))), (Repeat(3), (Block(),))))
+    assert [str(analysis[node_id].output) for node_id in ("block_1", "block_2", "block_3")] == [
+        *("3 × 32 × 32", "6 × 30 × 30", "6 × 30 × 30")
+    ]
+    assert analysis.parameters == analysis["conv2d_1"].parameters
+
+
+def test_what_follows_an_unknown_branch_is_unknown() -> None:
+    analysis = analyse(network((Parallel(), Conv2D(3, (40, 40)), (Block(),)), Flatten()))
+    assert [report.output for report in analysis.reports] == [None, None, Shape.of(3, 32, 32), None]
+    assert [problem.node_id for problem in analysis.problems] == ["conv2d_1"]
+
+
+def test_a_row_knows_how_deep_it_stands() -> None:
+    analysis = analyse(network(Conv2D(), (Repeat(), (Residual(), Dropout())), Flatten()))
+    assert [report.depth for report in analysis.reports] == [0, 0, 1, 2, 0]
+
+
+def test_what_follows_an_unknown_output_has_no_numbers_and_no_problem_of_its_own() -> None:
+    analysis = analyse(network(Conv2D(3, (40, 40)), MaxPooling2D(), Dense(10)))
+    assert [report.output for report in analysis.reports] == [None, None, None]
+    assert [problem.node_id for problem in analysis.problems] == ["conv2d_1"]
+    assert analysis.output is None
+
+
+def changed(old: tuple[LayerReport, ...], new: tuple[LayerReport, ...]) -> list[str]:
+    known = {id(report) for report in old}
+    return [report.node.id for report in new if id(report) not in known]
+
+
+def test_an_edit_costs_only_what_it_touched() -> None:
+    block = (Residual(), Conv2D(8, padding="same"), BatchNormalization(), Conv2D(8, padding="same"))
+    value = network(Conv2D(8, (32, 32), padding="same"), *[block] * 20, GlobalAveragePooling2D(), Dense(10))
+    before = analyse(value)
+    layer = Conv2D(8, padding="same", activation="relu")
+    after = analyse(edits.replace(value, "conv2d_20", layer=layer), before)
+    group = value.place("conv2d_20").parent
+    assert changed(before.reports, after.reports) == [group, "conv2d_20"]
+    more = analyse(edits.replace(value, "conv2d_20", name="other"), before)
+    assert changed(before.reports, more.reports) == [group, "conv2d_20", "batch_normalization_10"]
+    wider = analyse(edits.replace(value, "conv2d_1", layer=Conv2D(9, padding="same")), before)
+    assert wider != before
+
+
+def test_deep_in_a_network_where_all_is_seen_an_insertion_changes_no_other_row() -> None:
+    value = network(*[Conv2D(8, padding="same")] * 200, Flatten(), Dense(10))
+    before = analyse(value)
+    added = value.fresh_ids().node(Conv2D(8, padding="same"))
+    after = analyse(edits.insert(value, Place(None, 100), [added]), before)
+    assert changed(before.reports, after.reports) == [added.id]
+    assert after == analyse(after.network)
+
+
+def test_undo_after_an_edit_asks_nobody_again() -> None:
+    value = lesson()
+    before = analyse(value)
+    after = analyse(edits.move(value, ["conv2d_2"], Place(None, 0)), before)
+    again = analyse(value, after)
+    assert again == before
+
+
+def test_layers_that_are_alike_are_asked_once_and_blamed_each_on_its_own() -> None:
+    asked = []
+
+    class Asked(Conv2D):
+        def output_shape(self, shape: Shape) -> Shape:
+            asked.append(shape)
+            return super().output_shape(shape)
+
+    same = Asked(3, padding="same", groups=3)
+    analyse(network(same, same, (Residual(), same), off(same)))
+    # By itself, and for its multiply-adds.
+    assert len(asked) == 2
+    split = Conv2D(3, padding="same", groups=2)
+    first, second = analyse(network(split, split, Flatten(), Dense(10))).problems
+    assert (first.node_id, second.node_id) == ("conv2d_1", "conv2d_2")
+    assert "from the input" in first.message
+    assert "from Conv2D" in second.message
+
+
+@pytest.mark.parametrize("depth", [3, MAXIMUM_DEPTH])
+def test_copies_of_copies_are_counted_and_never_gone_through(depth: int) -> None:
+    growing = Conv2D(4, (1, 1), strides=(2, 2), padding="same")
+    value = network(nested(Repeat(1000), depth, growing), input=(4, 1024, 1024))
+    analysis = analyse(value)
+    assert analysis.parameters == 1000**depth * (4 * 4 + 4)
+    assert any("layers, all copies counted" in problem.message for problem in analysis.problems)
+
+
+def test_wide_bodies_in_many_shapes_are_not_gone_through_either() -> None:
+    # Each of 1,000 copies would get a picture of another size: twenty million answers.
+    shrinking = MaxPooling2D((2, 2), strides=(1, 1))
+    asked = 0
+
+    class Counting(Dropout):
+        def output_shape(self, shape: Shape) -> Shape:
+            nonlocal asked
+            asked += 1
+            return shape
+
+    unlike = [Counting(number / 20_000) for number in range(15_000)]
+    value = network((Repeat(1000), shrinking, *unlike), input=(1, 1024, 1024))
+    assert analyse(value).problems
+    assert asked == 15_000
+
+
+def test_a_network_of_pictures_takes_no_flat_input() -> None:
+    with pytest.raises(ValueError, match="the input is a picture"):
+        Network(Shape.of(10))
+
+
+def test_pooling_and_activations_have_no_weights_and_no_multiplications() -> None:
+    analysis = analyse(network(AveragePooling2D(), MaxPooling2D(), Activation("gelu"), Dropout(), Flatten()))
+    assert (analysis.parameters, analysis.macs) == (0, 0)

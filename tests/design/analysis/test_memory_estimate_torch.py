@@ -1,0 +1,51 @@
+"""The memory that is foretold against what torch keeps for the way back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch.autograd.graph import saved_tensors_hooks  # noqa: E402  # after the skip where there is no torch
+
+from cnnstudio.design.analysis.analysis import analyse  # noqa: E402
+from cnnstudio.design.analysis.memory_estimate import batch_memory  # noqa: E402
+from cnnstudio.design.templates import template  # noqa: E402
+from cnnstudio.layers.basic.dense import Dense  # noqa: E402
+from cnnstudio.layers.basic.flatten import Flatten  # noqa: E402
+from cnnstudio.layers.convolutional.conv2d import Conv2D  # noqa: E402
+from cnnstudio.layers.groups.block import Block  # noqa: E402
+from cnnstudio.layers.groups.parallel import Parallel  # noqa: E402
+from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D  # noqa: E402
+from cnnstudio.training.model import build_model  # noqa: E402
+from tests.design.builders import network  # noqa: E402
+
+SAME = Conv2D(6, padding="same", activation="relu")
+DRAWN = [
+    template("lesson-32").network,
+    template("lenet-5").network,
+    network(SAME, (Parallel(), SAME, (Block(), SAME, SAME)), SAME, MaxPooling2D(), Flatten(), Dense(10)),
+    network(Conv2D(6, activation="gelu"), Conv2D(6, activation="elu"), Flatten(), Dense(10)),
+]
+
+
+@pytest.mark.parametrize("drawn", DRAWN, ids=range(len(DRAWN)))
+def test_torch_keeps_what_was_foretold(drawn: Any) -> None:
+    model = build_model(drawn).train()
+    weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
+    kept: dict[int, torch.UntypedStorage] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage
+        return tensor
+
+    pictures = torch.randn(4, *drawn.input.dims)
+    with saved_tensors_hooks(keep, lambda tensor: tensor):
+        scores = model(pictures)
+        torch.nn.functional.cross_entropy(scores, torch.zeros(4, dtype=torch.long))
+    measured = sum(storage.nbytes() for place, storage in kept.items() if place not in weights)
+    foretold = batch_memory(analyse(drawn), 4, 2).activations
+    assert foretold == pytest.approx(measured, rel=0.05)

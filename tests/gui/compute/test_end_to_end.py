@@ -1,0 +1,323 @@
+"""Training for real, with a tiny network on a few pictures, through panel, session and dashboard."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QInputDialog, QMainWindow
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.design.network import Node
+from cnnstudio.gui.compute.session import State, TrainingSession
+from cnnstudio.gui.dashboard.dashboard import Dashboard
+from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.runs.resume import go_on, read_ended
+from cnnstudio.gui.training.panel import TrainingPanel
+from cnnstudio.gui.training.run_actions import Offer
+from cnnstudio.insight.maps import FeatureMaps
+from cnnstudio.layers.regularization.dropout import Dropout
+from cnnstudio.runs.run import Run, list_runs
+from cnnstudio.runs.seeds import accuracies as accuracies_of
+from cnnstudio.runs.significance import in_words
+from cnnstudio.training.diagnosis.remedies import Remedy
+from cnnstudio.training.events import Finished, Progress
+from cnnstudio.training.recipe.recipe import Recipe
+from cnnstudio.training.train_step import Learner
+from tests.gui.stage import TINY, picture_folder
+
+PATIENCE_MS = 60_000
+
+
+class Studio:
+    """A small window with all that training needs."""
+
+    def __init__(self, qtbot: QtBot, pictures: Path) -> None:
+        self.qtbot = qtbot
+        self.project = Project(TINY)
+        self.session = TrainingSession()
+        self.window = QMainWindow()
+        qtbot.addWidget(self.window)
+        self.panel = TrainingPanel(self.project, self.session)
+        self.dashboard = Dashboard(self.project, self.session)
+        self.window.addToolBar(self.panel)
+        self.window.setCentralWidget(self.dashboard)
+        self.window.resize(1300, 400)
+        self.window.show()
+        self.project.set_dataset(str(pictures), None)
+
+    def train(self, epochs: int) -> None:
+        self.project.set_recipe(Recipe("quick", epochs=epochs, batch_size=4))
+        self.panel.train_action.trigger()
+
+    def until(self, state: State) -> None:
+        self.qtbot.waitUntil(lambda: self.session.state is state, timeout=PATIENCE_MS)
+
+    def until_steps(self, count: int) -> None:
+        losses = self.dashboard.record.history.loss
+        self.qtbot.waitUntil(lambda: len(losses.steps) >= count, timeout=PATIENCE_MS)
+
+    @property
+    def finished(self) -> Finished:
+        finished = self.dashboard.record.history.finished
+        assert finished is not None
+        return finished
+
+
+@pytest.fixture
+def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
+    studio = Studio(qtbot, picture_folder(tmp_path / "pictures"))
+    yield studio
+    assert studio.session.shutdown(10)
+
+
+def test_a_whole_training_leaves_curves_maps_and_a_run(studio: Studio) -> None:
+    studio.train(epochs=3)
+    studio.until(State.IDLE)
+
+    assert studio.finished.outcome == "completed"
+    assert studio.panel.sentence.whole.startswith("Done: 3 epochs in ")
+    assert len(studio.dashboard.record.history.loss.steps) == 3 * 6
+    run = studio.session.run
+    assert run is not None
+    assert Run.open(run).status == "completed"
+    assert Run.open(run).dataset_name == studio.project.dataset_name
+    grid = studio.dashboard.feature_maps.grid
+    studio.qtbot.waitUntil(lambda: grid.maps is not None)
+    assert studio.dashboard.timeline.text == "end of the run"
+
+
+def test_the_design_can_be_edited_while_it_trains(studio: Studio) -> None:
+    studio.train(epochs=2000)
+    studio.until(State.RUNNING)
+    studio.until_steps(5)
+
+    nodes = TINY.nodes
+    edited = dataclasses.replace(TINY, nodes=(nodes[0], Node("dropout_1", Dropout()), *nodes[1:]))
+    studio.project.edit("add Dropout", edited, select=["dropout_1"])
+    steps = len(studio.dashboard.record.history.loss.steps)
+    studio.until_steps(steps + 10)
+    studio.session.stop()
+    studio.until(State.IDLE)
+
+    assert studio.session.network == TINY
+    assert studio.finished.outcome == "stopped"
+
+
+def test_pause_holds_the_training_and_still_shows_other_layers(studio: Studio) -> None:
+    studio.train(epochs=2000)
+    studio.until(State.RUNNING)
+    studio.until_steps(5)
+    studio.panel.pause_action.trigger()
+    studio.until(State.PAUSED)
+    steps = len(studio.dashboard.record.history.loss.steps)
+
+    studio.project.select(["dense_1"])
+    grid = studio.dashboard.feature_maps.grid
+
+    def shows_the_layer() -> bool:
+        return isinstance(grid.maps, FeatureMaps) and grid.maps.node_id == "dense_1"
+
+    studio.qtbot.waitUntil(shows_the_layer, timeout=PATIENCE_MS)
+    assert len(studio.dashboard.record.history.loss.steps) == steps
+
+    studio.panel.pause_action.trigger()
+    studio.until(State.RUNNING)
+    studio.until_steps(steps + 1)
+    studio.panel.stop_action.trigger()
+    studio.until(State.IDLE)
+
+
+def test_epochs_that_are_done_can_be_seen_while_it_trains(studio: Studio) -> None:
+    studio.train(epochs=2000)
+    dashboard = studio.dashboard
+    studio.qtbot.waitUntil(lambda: len(dashboard.record.history.epochs) >= 2, timeout=PATIENCE_MS)
+    studio.qtbot.waitUntil(lambda: dashboard.timeline.slider.value() >= 2000, timeout=PATIENCE_MS)
+
+    dashboard.timeline.slider.setFocus()
+    studio.qtbot.keyClick(dashboard.timeline.slider, Qt.Key.Key_Home)
+
+    heading = dashboard.feature_maps.heading
+    studio.qtbot.waitUntil(lambda: heading.remark.startswith("after epoch 0 · 4 maps"), timeout=PATIENCE_MS)
+    studio.session.stop()
+    studio.until(State.IDLE)
+
+
+def test_closing_while_it_trains_keeps_the_weights(studio: Studio) -> None:
+    studio.train(epochs=2000)
+    studio.until(State.RUNNING)
+    studio.until_steps(20)
+
+    assert studio.session.shutdown(10)
+
+    run = studio.session.run
+    assert run is not None
+    assert Run.open(run).status == "stopped"
+    assert list((run / "checkpoints").iterdir())
+
+
+def test_what_cannot_be_trained_is_a_sentence(studio: Studio) -> None:
+    studio.project.set_recipe(Recipe("quick", batch_size=1))
+    nodes = TINY.nodes
+    from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
+
+    network = dataclasses.replace(
+        TINY, nodes=(nodes[1], Node("batch_normalization_1", BatchNormalization()), nodes[2])
+    )
+    studio.project.edit("normalise", network)
+
+    studio.panel.train_action.trigger()
+    studio.until(State.IDLE)
+
+    assert "needs at least 2" in studio.panel.sentence.whole
+    assert studio.session.run is None
+
+
+def test_a_training_that_needs_too_much_memory_comes_with_what_helps(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cnnstudio.design.analysis.analysis import analyse
+    from cnnstudio.training.preflight import prepare as preflight
+
+    recipe = Recipe("quick", batch_size=16)
+    free = preflight.needed_memory(analyse(TINY), recipe) // 2
+    monkeypatch.setattr(preflight, "free_memory", lambda device: free)
+    mends: list[Remedy] = []
+    studio.session.mendable.connect(mends.append)
+    studio.project.set_recipe(recipe)
+
+    studio.panel.train_action.trigger()
+    studio.until(State.IDLE)
+
+    assert "GB of memory" in studio.panel.sentence.whole
+    (mend,) = mends
+    assert mend.applied(recipe).accumulate > 1
+
+
+def test_a_paused_run_goes_on_with_a_changed_design(studio: Studio) -> None:
+    offers: list[Offer] = []
+    studio.panel.run_actions.offered.connect(offers.append)
+    studio.train(epochs=2000)
+    studio.until(State.RUNNING)
+    studio.until_steps(10)
+    studio.panel.pause_action.trigger()
+    studio.until(State.PAUSED)
+    first, steps = studio.session.run, len(studio.dashboard.record.history.loss.steps)
+    assert first is not None
+
+    nodes = TINY.nodes
+    edited = dataclasses.replace(TINY, nodes=(nodes[0], Node("dropout_1", Dropout()), *nodes[1:]))
+    studio.project.edit("add Dropout", edited)
+    offers[-1].action()
+    assert offers[-1].sentence == "Keeps what it has learnt: 1 Conv2D, 4 Dense."
+    offers[-1].action()
+    studio.until(State.RUNNING)
+    studio.until_steps(steps + 10)
+    studio.session.stop()
+    studio.until(State.IDLE)
+
+    second = studio.session.run
+    assert second is not None
+    assert second != first
+    assert Run.open(first).status == "stopped"
+    assert Run.open(second).network.nodes == edited.nodes
+    assert Run.open(second).about["continues"] == first.name
+    assert [text for _, text in studio.dashboard.record.history.loss.marks] == ["changed design"]
+
+
+def test_a_stopped_run_is_taken_up_where_it_stopped(studio: Studio) -> None:
+    studio.train(epochs=2000)
+    studio.until(State.RUNNING)
+    studio.until_steps(10)
+    studio.session.stop()
+    studio.until(State.IDLE)
+    run, steps = studio.session.run, len(studio.dashboard.record.history.loss.steps)
+    assert run is not None
+
+    go_on(studio.session, read_ended(run), studio.window)
+    studio.until(State.RUNNING)
+    studio.until_steps(steps + 5)
+    studio.session.stop()
+    studio.until(State.IDLE)
+
+    assert studio.session.run == run
+    events = Run.open(run).events()
+    losses = [loss for event in events if isinstance(event, Progress) for loss in event.losses]
+    assert len(losses) == len(studio.dashboard.record.history.loss.steps) > steps
+
+
+def test_a_complete_run_is_made_longer(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    studio.train(epochs=2)
+    studio.until(State.IDLE)
+    assert studio.session.run is not None
+    monkeypatch.setattr(QInputDialog, "getInt", lambda *arguments: (1, True))
+
+    go_on(studio.session, read_ended(studio.session.run), studio.window)
+    studio.until(State.IDLE)
+
+    assert [event.epoch for event in Run.open(studio.session.run).history] == [1, 2, 3]
+
+
+def test_several_seeds_train_one_after_the_other_and_give_mean_and_deviation(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QInputDialog, "getInt", lambda *arguments: (2, True))
+    remarks: list[str] = []
+    sentences: list[str] = []
+    studio.panel.remark.connect(remarks.append)
+    studio.session.events.connect(lambda _: sentences.append(studio.panel.sentence.whole))
+    studio.project.set_recipe(Recipe("quick", epochs=2, batch_size=4, seed=7))
+
+    studio.panel.train_seeds()
+    studio.until(State.IDLE)
+
+    runs = list_runs()
+    assert sorted(run.recipe.seed for run in runs) == [7, 8]
+    assert all(run.status == "completed" for run in runs)
+    accuracies = accuracies_of(runs)
+    assert remarks == [f"Test accuracy over 2 runs: {in_words(accuracies)} (mean ± standard deviation)."]
+    assert studio.panel.sentence.whole == f"Done: 2 seeds · test accuracy {in_words(accuracies)}"
+    assert any(sentence.startswith("Seed 2 of 2 · ") for sentence in sentences)
+    # The dashboard shows the last one, and nothing of those before it.
+    assert len(studio.dashboard.record.history.loss.steps) == 2 * 6
+    assert studio.dashboard.record.folder == studio.session.run
+    assert len(studio.dashboard.record.pictures)
+
+
+def test_a_stop_ends_all_seeds(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(QInputDialog, "getInt", lambda *arguments: (4, True))
+    studio.project.set_recipe(Recipe("quick", epochs=10, batch_size=4))
+
+    def stop_in_the_second(_: object) -> None:
+        if studio.session.repeat == (2, 4):
+            studio.session.stop()
+
+    studio.session.events.connect(stop_in_the_second)
+    studio.panel.train_seeds()
+    studio.until(State.IDLE)
+
+    assert len(list_runs()) == 2
+    assert studio.panel.sentence.whole.startswith("1 of 4 seeds done · test accuracy ")
+
+
+def test_a_device_that_fails_is_one_sentence_and_no_error_of_the_program(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise torch.AcceleratorError("CUDA error: device-side assert triggered\nmore for programmers")
+
+    session, failures = TrainingSession(), list[str]()
+    session.failed.connect(failures.append)
+    monkeypatch.setattr(Learner, "backward", fail)
+    session.start(TINY, str(picture_folder(tmp_path / "data")), Recipe("quick", epochs=2, batch_size=4))
+    qtbot.waitUntil(lambda: session.state is State.IDLE and not session.is_busy, timeout=PATIENCE_MS)
+    assert session.shutdown(10)
+    (said,) = failures
+    assert said.startswith("The device cpu failed (CUDA error: device-side assert triggered): start the")
+    assert not caplog.records
+    assert session.run is not None
+    assert Run.open(session.run).status == "failed"

@@ -1,0 +1,219 @@
+"""The view of a layer's feature maps."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QMenu
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.design.network import Network, Node
+from cnnstudio.gui.dashboard.maps.feature_maps import FeatureMapsView
+from cnnstudio.gui.dashboard.maps.images import as_image
+from cnnstudio.gui.dashboard.maps.map_grid import probabilities
+from cnnstudio.gui.theme.theme import theme
+from cnnstudio.insight.maps import FeatureMaps
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
+from cnnstudio.layers.convolutional.conv2d import Conv2D
+from tests.gui.canned import CLASSES, feature_maps
+
+NETWORK = Network(
+    nodes=(
+        Node("conv2d_1", Conv2D(filters=8)),
+        Node("flatten_1", Flatten()),
+        Node("dense_1", Dense(units=12), name="Thinker"),
+        Node("dense_2", Dense(units=10, activation="softmax")),
+    )
+)
+
+
+@pytest.fixture
+def view(qtbot: QtBot) -> FeatureMapsView:
+    widget = FeatureMapsView()
+    qtbot.addWidget(widget)
+    widget.resize(700, 220)
+    widget.show()
+    pictures = np.zeros((5, 3, 8, 8), np.uint8)
+    widget.show_pictures(pictures, CLASSES[:5])
+    return widget
+
+
+def scores(values: list[float]) -> FeatureMaps:
+    low, high = min(values), max(values)
+    levels = np.round((np.array(values) - low) / (high - low) * 255).astype(np.uint8)
+    return FeatureMaps("dense_2", 1, levels.reshape(-1, 1, 1), low, high, (), len(values))
+
+
+def test_it_says_whose_maps_they_are_and_how_many_are_dead(view: FeatureMapsView) -> None:
+    view.show_maps(feature_maps("conv2d_1", dead=(2, 5)), NETWORK, CLASSES)
+
+    assert view.heading.title == "Feature maps of Conv2D (first layer)"
+    assert view.heading.remark == "8 maps, 2 dead"
+    assert view.scale.text() == "one scale for all ▾"
+    assert view.grid.accessibleDescription().endswith("8 maps, 2 dead, one scale for all; dead: 3, 6")
+
+
+def test_an_earlier_epoch_is_named(view: FeatureMapsView) -> None:
+    view.show_maps(feature_maps("conv2d_1"), NETWORK, CLASSES, "after epoch 3")
+
+    assert view.heading.remark == "after epoch 3 · 8 maps"
+
+
+def test_maps_that_are_left_out_are_counted(view: FeatureMapsView) -> None:
+    view.show_maps(dataclasses.replace(feature_maps("conv2d_1"), total=512), NETWORK, CLASSES)
+
+    assert view.heading.remark == "512 maps, the first 8 shown"
+
+
+def test_every_map_can_be_seen_and_dead_ones_have_a_red_frame(view: FeatureMapsView) -> None:
+    view.show_maps(feature_maps("conv2d_1", count=16, dead=(3,)), NETWORK, CLASSES)
+
+    image = view.grid.viewport().grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+    pixels = np.frombuffer(image.constBits(), np.uint32)
+    greys = {int(value) & 0xFF for value in np.unique(pixels)}
+    assert {255 * step // 15 for step in range(16) if step != 3} <= greys
+    assert (pixels == np.uint32(theme().color("wrong").rgb())).any()
+
+
+def faint() -> FeatureMaps:
+    """A strong map, and one whose two halves differ little."""
+    maps = np.zeros((2, 4, 4), np.uint8)
+    maps[0, 0], maps[1, :2], maps[1, 2:] = 255, 40, 60
+    return FeatureMaps("conv2d_1", 0, maps, 0.0, 2.0, (), 2)
+
+
+def greys(view: FeatureMapsView) -> set[int]:
+    image = view.grid.viewport().grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+    return {int(value) & 0xFF for value in np.unique(np.frombuffer(image.constBits(), np.uint32))}
+
+
+def test_a_scale_for_each_map_is_chosen_by_key_and_stays_for_the_next_maps(
+    view: FeatureMapsView, qtbot: QtBot
+) -> None:
+    view.show_maps(faint(), NETWORK, CLASSES)
+    assert {40, 60} <= greys(view)
+
+    view.scale.setFocus()
+    qtbot.keyClick(view.scale, Qt.Key.Key_Space)
+    menu = view.scale.findChild(QMenu)
+    qtbot.keyClick(menu, Qt.Key.Key_Down)
+    qtbot.keyClick(menu, Qt.Key.Key_Return)
+
+    assert not {40, 60} & greys(view)
+    view.show_maps(faint(), NETWORK, CLASSES)
+    assert not {40, 60} & greys(view)
+    assert view.scale.text() == "a scale for each map ▾"
+    assert view.scale.accessibleName() == "Scale of the maps: a scale for each map, press to choose"
+    assert view.grid.accessibleDescription().endswith("2 maps, a scale for each map")
+    assert view.grid.text_at(QPoint(10, 10)) == "Map 1 of 2: 0 to 2"
+
+    view.scale.findChild(QMenu).actions()[0].trigger()
+    assert {40, 60} <= greys(view)
+
+
+def test_values_and_hints_have_no_scale_to_choose(view: FeatureMapsView) -> None:
+    view.show_maps(faint(), NETWORK, CLASSES)
+    assert view.scale.isVisible()
+
+    view.show_maps(feature_maps("dense_1", count=12, side=1), NETWORK, CLASSES)
+    assert not view.scale.isVisible()
+
+    view.show_maps(faint(), NETWORK, CLASSES)
+    view.show_hint("Feature maps", "none yet")
+    assert not view.scale.isVisible()
+
+
+def test_the_mouse_reads_a_map(view: FeatureMapsView) -> None:
+    view.show_maps(feature_maps("conv2d_1", dead=(1,)), NETWORK, CLASSES)
+
+    assert view.grid.text_at(QPoint(10, 10)) == "Map 1 of 8: 0 to 0"
+    second = next(text for x in range(300) if (text := view.grid.text_at(QPoint(x, 10))).startswith("Map 2"))
+    assert second.endswith("dead: 0 wherever one looks")
+    assert view.grid.text_at(QPoint(699, 219)) == ""
+
+
+def test_hundreds_of_maps_can_be_scrolled_by_key(view: FeatureMapsView, qtbot: QtBot) -> None:
+    view.resize(300, 160)
+    view.show_maps(feature_maps("conv2d_1", count=256), NETWORK, CLASSES)
+    assert view.grid.text_at(QPoint(10, 10)).startswith("Map 1 ")
+
+    for _ in range(10):
+        qtbot.keyClick(view.grid, Qt.Key.Key_PageDown)
+
+    bottom = view.grid.viewport().height() - 6
+    row = {view.grid.text_at(QPoint(x, bottom)).partition(" of")[0] for x in range(250)}
+    assert "Map 256" in row
+
+
+def test_a_flat_layer_is_shown_as_values(view: FeatureMapsView) -> None:
+    view.show_maps(feature_maps("dense_1", count=12, side=1), NETWORK, CLASSES)
+
+    assert view.heading.title == "Values of Thinker (third layer)"
+    assert view.grid.text_at(QPoint(5, 5)).startswith("Value 1 of 12")
+
+
+def test_the_last_layer_says_what_it_takes_the_picture_for(view: FeatureMapsView) -> None:
+    values = [0.0] * 10
+    values[3] = 5.0
+
+    view.show_maps(scores(values), NETWORK, CLASSES)
+
+    assert view.heading.title == "Scores of Dense (fourth layer)"
+    assert view.heading.remark == "takes it for ship, 94 % · it is dog"
+    view.show_maps(scores([0.0, 5.0, *[0.0] * 8]), NETWORK, CLASSES)
+    assert view.heading.remark == "takes it for dog, 94 % · right"
+
+
+def test_scores_become_shares_of_one() -> None:
+    shares = probabilities(scores([2.0, 1.0, 0.0]))
+
+    assert shares == pytest.approx(np.exp([2, 1, 0]) / np.exp([2, 1, 0]).sum(), abs=0.01)
+
+
+def test_a_hint_takes_the_place_of_maps(view: FeatureMapsView) -> None:
+    view.show_maps(feature_maps("conv2d_1"), NETWORK, CLASSES)
+
+    view.show_nothing(NETWORK, "conv2d_1", "The run kept no maps of it")
+
+    assert view.grid.maps is None
+    assert view.grid.hint == "The run kept no maps of it"
+    assert view.heading.title == "Feature maps of Conv2D (first layer)"
+
+
+def test_pictures_are_chosen_by_mouse_and_by_key(view: FeatureMapsView, qtbot: QtBot) -> None:
+    chosen: list[object] = []
+    view.picture_chosen.connect(chosen.append)
+
+    qtbot.mouseClick(view.pictures.buttons[2], Qt.MouseButton.LeftButton)
+    qtbot.keyClick(view.pictures.buttons[2], Qt.Key.Key_Down)
+    qtbot.keyClick(view.pictures.buttons[3], Qt.Key.Key_Up)
+
+    assert chosen == [2, 3, 2]
+    assert view.picture == 2
+    assert view.pictures.buttons[2].accessibleName() == "Example 3: frog"
+
+
+def test_fewer_pictures_than_places_leave_no_empty_ones(view: FeatureMapsView) -> None:
+    view.pictures.buttons[4].setChecked(True)
+
+    view.show_pictures(np.zeros((2, 1, 8, 8), np.uint8), ("cat", "dog"))
+
+    assert [button.isVisible() for button in view.pictures.buttons] == [True, True, False, False, False]
+    assert view.picture == 0
+
+
+@pytest.mark.parametrize("channels", [1, 3, 5])
+def test_pictures_of_any_number_of_channels_can_be_drawn(channels: int) -> None:
+    picture = np.zeros((channels, 2, 3), np.uint8)
+    picture[0, 1, 2] = 200
+
+    image = as_image(picture)
+
+    assert (image.width(), image.height()) == (3, 2)
+    assert image.pixelColor(2, 1).red() == 200
+    assert image.pixelColor(2, 1).blue() == (200 if channels == 1 else 0)

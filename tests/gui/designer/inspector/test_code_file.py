@@ -1,0 +1,91 @@
+"""The whole program in its dock: live, the chosen layer's lines lit, copied and saved."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFileDialog, QPlainTextEdit, QTabBar, QToolButton
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.design import edits
+from cnnstudio.design.network import Network
+from cnnstudio.gui.designer.inspector.code_view import CodeView
+from cnnstudio.gui.document.project import Project
+
+
+@pytest.fixture
+def project(lesson: Network) -> Project:
+    return Project(lesson)
+
+
+@pytest.fixture
+def view(qtbot: QtBot, project: Project) -> CodeView:
+    view = CodeView(project, whole=True)
+    qtbot.addWidget(view)
+    with qtbot.waitActive(view):
+        view.show()
+    qtbot.waitUntil(lambda: "class LessonCNN" in text(view))
+    return view
+
+
+def text(view: CodeView) -> str:
+    return view.findChild(QPlainTextEdit, "code").toPlainText()
+
+
+def test_it_is_a_program_in_both_languages(view: CodeView) -> None:
+    ast.parse(text(view))
+    view.findChild(QTabBar).setCurrentIndex(1)
+    ast.parse(text(view))
+    assert "import keras" in text(view)
+
+
+@pytest.mark.parametrize(("tab", "line"), [(0, '("conv2d_2", nn.Conv2d(32, 64, '), (1, "layers.Conv2D(64, ")])
+def test_the_chosen_layers_lines_are_lit(
+    qtbot: QtBot, project: Project, view: CodeView, tab: int, line: str
+) -> None:
+    view.findChild(QTabBar).setCurrentIndex(tab)
+    project.select(["conv2d_2"])
+    qtbot.waitUntil(lambda: bool(view.lit_lines))
+    assert view.lit_lines[0].strip().startswith(line)
+    assert all("Linear" not in lit and "Dense" not in lit for lit in view.lit_lines)
+
+
+def test_it_follows_an_edit(qtbot: QtBot, project: Project, view: CodeView) -> None:
+    project.edit("rename", edits.renamed(project.network, "Other net"))
+    qtbot.waitUntil(lambda: "class OtherNet" in text(view))
+
+
+def test_without_a_whole_program_it_says_why_and_shows_the_layers(
+    qtbot: QtBot, project: Project, view: CodeView, faulty: Network
+) -> None:
+    project.open_network(faulty, None)
+    qtbot.waitUntil(lambda: text(view).startswith("# No whole program yet. Dense takes a flat vector"))
+    assert "nn.Conv2d(3, 32, kernel_size=3)," in text(view)
+
+
+def test_it_is_copied_whole(qtbot: QtBot, view: CodeView) -> None:
+    qtbot.mouseClick(view.findChild(QToolButton, "copyCode"), Qt.MouseButton.LeftButton)
+    assert QGuiApplication.clipboard().text() == text(view)
+
+
+def test_it_is_saved_as_a_python_file(
+    qtbot: QtBot, view: CodeView, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *arguments: (str(tmp_path / "net"), ""))
+    qtbot.mouseClick(view.findChild(QToolButton, "saveCode"), Qt.MouseButton.LeftButton)
+    assert (tmp_path / "net.py").read_text("utf-8") == text(view) + "\n"
+
+
+def test_a_faulty_network_is_not_saved(
+    qtbot: QtBot, project: Project, view: CodeView, faulty: Network
+) -> None:
+    project.open_network(faulty, None)
+    said: list[str] = []
+    project.message.connect(said.append)
+    qtbot.mouseClick(view.findChild(QToolButton, "saveCode"), Qt.MouseButton.LeftButton)
+    assert len(said) == 1
+    assert "cannot be written as a program yet" in said[0]

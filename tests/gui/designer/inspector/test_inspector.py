@@ -1,0 +1,335 @@
+"""The inspector: a form from the parameters, one undo step an edit, and the network in words and code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSpinBox,
+    QTabBar,
+    QToolButton,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.core.parameters import parameters
+from cnnstudio.design import edits
+from cnnstudio.design.network import Network
+from cnnstudio.gui.designer.inspector.code_view import CodeView
+from cnnstudio.gui.designer.inspector.inspector import Inspector
+from cnnstudio.gui.designer.layer_list.layer_list import LayerList
+from cnnstudio.gui.document.project import Project
+
+KEY = Qt.Key
+CTRL = Qt.KeyboardModifier.ControlModifier
+
+
+@pytest.fixture
+def project(lesson: Network) -> Project:
+    return Project(lesson)
+
+
+@pytest.fixture
+def inspector(project: Project, qtbot: QtBot) -> Inspector:
+    inspector = Inspector(project)
+    qtbot.addWidget(inspector)
+    inspector.resize(480, 700)
+    with qtbot.waitActive(inspector):
+        inspector.show()
+    return inspector
+
+
+def text(inspector: Inspector, name: str) -> str:
+    QApplication.processEvents()
+    label = inspector.findChild(QLabel, name)
+    unbroken = {"\N{NO-BREAK SPACE}": " ", "\N{NON-BREAKING HYPHEN}": "-"}
+    return (label.accessibleName() or label.text()).translate(str.maketrans(unbroken))
+
+
+def field(inspector: Inspector, name: str) -> QWidget:
+    """The one field of that name."""
+    QApplication.processEvents()
+    found = inspector.findChildren(QWidget, f"param_{name}")
+    assert len(found) == 1
+    assert found[0].isVisible()
+    return found[0]
+
+
+def retype(qtbot: QtBot, spin_box: QWidget, typed: str) -> None:
+    spin_box.setFocus()
+    line = spin_box.findChild(QLineEdit)
+    line.selectAll()
+    qtbot.keyClicks(line, typed)
+
+
+def test_a_layer_is_told_in_words(project: Project, inspector: Inspector) -> None:
+    project.select(["conv2d_2"])
+    assert text(inspector, "inspectorTitle") == "Conv2D"
+    assert text(inspector, "inspectorPlace") == "third layer"
+    assert text(inspector, "inspectorDescription").startswith("Slides small filters over the picture")
+    assert text(inspector, "inspectorResult") == (
+        "Output 64 × 13 × 13 · 18,496 parameters · 3.1 M multiply-adds · sees 8 × 8 pixels"
+    )
+
+
+def test_every_parameter_has_a_field_with_its_value(project: Project, inspector: Inspector) -> None:
+    for node in project.network.nodes:
+        project.select([node.id])
+        for parameter in parameters(node.layer):
+            shown = field(inspector, parameter.name)
+            assert shown.value() == getattr(node.layer, parameter.name)  # type: ignore[attr-defined]  # a Field
+            assert shown.accessibleName()
+
+
+def test_fields_of_other_types_are_out_of_the_way(project: Project, inspector: Inspector) -> None:
+    project.select(["conv2d_1"])
+    project.select(["dense_1"])
+    assert inspector.findChild(QWidget, "param_filters") is None
+    assert field(inspector, "activation").isVisible()
+
+
+def test_typing_a_number_is_one_step(qtbot: QtBot, project: Project, inspector: Inspector) -> None:
+    project.select(["conv2d_2"])
+    retype(qtbot, field(inspector, "filters"), "128")
+    assert project.network.node("conv2d_2").layer.filters == 128  # type: ignore[attr-defined]  # a Conv2D
+    assert project.undo_stack.count() == 1
+    assert project.undo_stack.undoText() == "change filters of Conv2D"
+    project.undo_stack.undo()
+    assert field(inspector, "filters").value() == 64  # type: ignore[attr-defined]  # an IntegerField
+
+
+def test_two_visits_to_a_field_are_two_steps(qtbot: QtBot, project: Project, inspector: Inspector) -> None:
+    project.select(["conv2d_2"])
+    for typed in ("32", "48"):
+        retype(qtbot, field(inspector, "filters"), typed)
+        qtbot.keyClick(field(inspector, "filters"), KEY.Key_Return)
+    assert project.undo_stack.count() == 2
+
+
+def test_two_fields_are_two_steps(qtbot: QtBot, project: Project, inspector: Inspector) -> None:
+    project.select(["conv2d_2"])
+    qtbot.keyClick(field(inspector, "filters"), KEY.Key_Up)
+    qtbot.keyClick(field(inspector, "filters"), KEY.Key_Up)
+    qtbot.keyClick(field(inspector, "groups"), KEY.Key_Up)
+    assert project.undo_stack.count() == 2
+
+
+def test_choices_and_flags_are_a_step_each(qtbot: QtBot, project: Project, inspector: Inspector) -> None:
+    project.select(["conv2d_2"])
+    padding, bias = field(inspector, "padding"), field(inspector, "use_bias")
+    assert isinstance(padding, QComboBox)
+    assert isinstance(bias, QCheckBox)
+    padding.setCurrentText("same")
+    padding.setCurrentText("valid")
+    qtbot.keyClick(bias, KEY.Key_Space)
+    assert project.undo_stack.count() == 3
+    assert not project.network.node("conv2d_2").layer.use_bias  # type: ignore[attr-defined]  # a Conv2D
+
+
+def test_undo_in_a_field_undoes_the_design(
+    qtbot: QtBot, project: Project, show: Callable[[Project], LayerList]
+) -> None:
+    layers = show(project)
+    inspector = Inspector(project)
+    inspector.setParent(layers)
+    inspector.show()
+    project.select(["conv2d_2"])
+    retype(qtbot, field(inspector, "filters"), "96")
+    qtbot.keyClick(field(inspector, "filters").findChild(QLineEdit), KEY.Key_Z, CTRL)
+    assert project.network.node("conv2d_2").layer.filters == 64  # type: ignore[attr-defined]  # a Conv2D
+
+
+def test_a_wrong_value_is_explained_below_its_field(
+    qtbot: QtBot, project: Project, inspector: Inspector
+) -> None:
+    project.select(["conv2d_2"])
+    retype(qtbot, field(inspector, "filters"), "70000")
+    sentences = [label.text() for label in inspector.findChildren(QLabel) if label.isVisible()]
+    assert "70,000 is out of range: 1 to 65,536 is possible." in sentences
+    qtbot.keyClick(field(inspector, "filters"), KEY.Key_Return)
+    assert project.network.node("conv2d_2").layer.filters == 7000  # type: ignore[attr-defined]  # the last possible
+    project.select(["conv2d_1"])
+    assert not any(
+        "out of range" in label.text() for label in inspector.findChildren(QLabel) if label.isVisible()
+    )
+
+
+@pytest.mark.parametrize("key", [KEY.Key_Tab, KEY.Key_Return])
+def test_the_explanation_goes_with_the_wrong_value(
+    qtbot: QtBot, project: Project, inspector: Inspector, key: Qt.Key
+) -> None:
+    project.select(["conv2d_2"])
+    spin_box = field(inspector, "filters")
+    retype(qtbot, spin_box, "0")
+    assert any("0 is out of range" in label.text() for label in inspector.findChildren(QLabel))
+
+    qtbot.keyClick(spin_box.findChild(QLineEdit), key)
+
+    assert spin_box.text() == "64"  # type: ignore[attr-defined]  # an IntegerField
+    assert not any("out of range" in label.text() for label in inspector.findChildren(QLabel))
+
+
+def test_tab_goes_through_the_form_to_the_code_also_of_a_type_seen_later(
+    qtbot: QtBot, project: Project, inspector: Inspector
+) -> None:
+    for node_id in ("conv2d_1", "max_pooling2d_1"):
+        project.select([node_id])
+        names = [parameter.name for parameter in parameters(project.network.node(node_id).layer)]
+        field(inspector, names[0]).setFocus()
+        seen: list[QWidget] = []
+        while not isinstance(inspector.focusWidget(), QTabBar):
+            seen.append(inspector.focusWidget())
+            assert len(seen) < 30
+            qtbot.keyClick(inspector.focusWidget(), KEY.Key_Tab)
+        fields = [field(inspector, name) for name in names]
+        reached = [next(each for each in fields if each in (stop, stop.parent())) for stop in seen]
+        assert list(dict.fromkeys(reached)) == fields
+
+
+def test_a_typed_value_is_not_disturbed_by_its_own_edit(
+    qtbot: QtBot, project: Project, inspector: Inspector
+) -> None:
+    project.select(["conv2d_2"])
+    spin_box = field(inspector, "filters")
+    retype(qtbot, spin_box, "12")
+    line = spin_box.findChild(QLineEdit)
+    line.setCursorPosition(1)
+    qtbot.keyClicks(line, "0")
+    assert line.text() == "102"
+
+
+def test_several_layers_of_one_type_change_together(
+    qtbot: QtBot, project: Project, inspector: Inspector
+) -> None:
+    project.select(["conv2d_1", "conv2d_2"])
+    assert text(inspector, "inspectorTitle") == "2 layers"
+    assert text(inspector, "inspectorPlace") == "all Conv2D"
+    assert text(inspector, "inspectorResult").startswith("Together 19,392 parameters")
+    assert any(label.text() == "now 32, 64" for label in inspector.findChildren(QLabel))
+    padding = field(inspector, "padding")
+    assert isinstance(padding, QComboBox)
+    padding.setCurrentText("same")
+    layers = [project.network.node(node_id).layer for node_id in ("conv2d_1", "conv2d_2")]
+    assert [(layer.filters, layer.padding) for layer in layers] == [(32, "same"), (64, "same")]  # type: ignore[attr-defined]  # Conv2D
+    assert project.undo_stack.count() == 1
+    assert project.undo_stack.undoText() == "change padding of 2 layers"
+
+
+def test_layers_of_several_types_are_only_counted(project: Project, inspector: Inspector) -> None:
+    project.select(["conv2d_1", "flatten_1", "dense_1"])
+    assert text(inspector, "inspectorTitle") == "3 layers"
+    assert text(inspector, "inspectorPlace") == "Conv2D, Flatten, Dense"
+    assert inspector.findChild(QWidget, "param_activation") is None
+
+
+def test_a_group_and_what_is_in_it_are_not_counted_twice(
+    project: Project, inspector: Inspector, nested: Network
+) -> None:
+    project.open_network(nested, None)
+    project.select(["residual_1", "conv2d_2"])
+    assert text(inspector, "inspectorResult").startswith("Together 9,248 parameters")
+
+
+def test_the_input_can_be_changed(qtbot: QtBot, project: Project, inspector: Inspector) -> None:
+    project.select_input()
+    assert text(inspector, "inspectorTitle") == "Input"
+    channels = field(inspector, "channels")
+    assert isinstance(channels, QComboBox)
+    channels.setCurrentText("1")
+    retype(qtbot, field(inspector, "height"), "28")
+    assert project.network.input.dims == (1, 28, 32)
+    assert project.undo_stack.count() == 2
+    assert project.undo_stack.undoText() == "change input size"
+    assert project.input_selected
+
+
+def test_with_nothing_selected_the_whole_network_is_told(project: Project, inspector: Inspector) -> None:
+    assert text(inspector, "inspectorTitle") == "Lesson CNN"
+    result = text(inspector, "inspectorResult")
+    assert result == "Output 10 · 7 layers · 315,722 parameters (1.3 MB) · 4.2 M multiply-adds"
+
+
+def test_a_named_layer_in_a_group_that_is_off_says_all_of_it(
+    project: Project, inspector: Inspector, nested: Network
+) -> None:
+    project.open_network(edits.replace(nested, "conv2d_2", name="inner", enabled=False), None)
+    project.select(["conv2d_2"])
+    assert text(inspector, "inspectorTitle") == "inner"
+    assert text(inspector, "inspectorPlace") == "Conv2D, first layer in Residual, switched off"
+    assert text(inspector, "inspectorResult").startswith("Switched off")
+
+
+def test_a_mistake_is_mended_from_the_inspector(
+    qtbot: QtBot, project: Project, inspector: Inspector, faulty: Network
+) -> None:
+    project.open_network(faulty, None)
+    project.select(["dense_1"])
+    button = inspector.findChild(QPushButton, "mendButton")
+    assert "known once" in text(inspector, "inspectorResult")
+    assert (button.isVisible(), button.text()) == (True, "Insert Flatten")
+    qtbot.keyClick(button, KEY.Key_Space)
+    assert project.analysis.problems == ()
+    qtbot.waitUntil(lambda: not button.isVisible())
+
+
+def test_after_an_edit_the_fields_of_what_was_selected_before_change_nothing(
+    project: Project, inspector: Inspector
+) -> None:
+    project.select(["conv2d_2"])
+    stale = field(inspector, "filters")
+    project.edit("delete", edits.remove(project.network, ["conv2d_2"]), select=["flatten_1"])
+    stale.setValue(5)  # type: ignore[attr-defined]  # an IntegerField, before the event loop goes on
+    assert project.undo_stack.count() == 1
+    assert text(inspector, "inspectorTitle") == "Flatten"
+
+
+def test_an_empty_network_has_no_numbers_to_fear(project: Project, inspector: Inspector) -> None:
+    project.open_network(Network(), None)
+    assert text(inspector, "inspectorResult").startswith("Output 3 × 32 × 32 · 0 layers · 0 parameters")
+
+
+def code_of(inspector: Inspector) -> CodeView:
+    return inspector.findChild(CodeView)
+
+
+def test_the_code_of_the_selected_layer_is_lit(qtbot: QtBot, project: Project, inspector: Inspector) -> None:
+    project.select(["conv2d_2"])
+    view = code_of(inspector)
+    qtbot.waitUntil(lambda: view.lit_lines == ["nn.Conv2d(32, 64, kernel_size=3),", "nn.ReLU(),"])
+    tabs = view.findChild(QTabBar)
+    tabs.setCurrentIndex(1)
+    assert tabs.tabText(1) == "Keras"
+    assert view.lit_lines == ['layers.Conv2D(64, (3, 3), activation="relu"),']
+
+
+def test_the_code_follows_an_edit(qtbot: QtBot, project: Project, inspector: Inspector) -> None:
+    project.select(["conv2d_2"])
+    retype(qtbot, field(inspector, "filters"), "48")
+    qtbot.waitUntil(lambda: "nn.Conv2d(32, 48, kernel_size=3)," in code_of(inspector).lit_lines)
+
+
+def test_a_group_lights_all_that_is_in_it(
+    qtbot: QtBot, project: Project, inspector: Inspector, nested: Network
+) -> None:
+    project.open_network(nested, None)
+    project.select(["residual_1"])
+    qtbot.waitUntil(lambda: any("Conv2d" in line for line in code_of(inspector).lit_lines))
+
+
+def test_the_code_can_be_copied(qtbot: QtBot, project: Project, inspector: Inspector) -> None:
+    qtbot.mouseClick(inspector.findChild(QToolButton, "copyCode"), Qt.MouseButton.LeftButton)
+    assert "nn.Linear(2304, 128)" in QGuiApplication.clipboard().text()
+
+
+def test_the_wheel_over_a_field_does_not_change_it(project: Project, inspector: Inspector) -> None:
+    project.select(["conv2d_2"])
+    assert all(box.focusPolicy() == Qt.FocusPolicy.StrongFocus for box in inspector.findChildren(QSpinBox))

@@ -1,0 +1,192 @@
+"""Layers typed in the list: what the field offers, adds and refuses, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QLineEdit, QListWidget
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.design.network import Network
+from cnnstudio.gui.designer.layer_list.layer_list import LayerList
+from cnnstudio.gui.document.project import Project
+from cnnstudio.layers.catalog import layer_type
+
+KEY = Qt.Key
+NONE, CTRL, ALT = (
+    Qt.KeyboardModifier.NoModifier,
+    Qt.KeyboardModifier.ControlModifier,
+    Qt.KeyboardModifier.AltModifier,
+)
+
+
+@pytest.fixture
+def project(nested: Network) -> Project:
+    return Project(nested)
+
+
+@pytest.fixture
+def layers(project: Project, show: Callable[[Project], LayerList]) -> LayerList:
+    layers = show(project)
+    layers.tree.setFocus()
+    return layers
+
+
+def field_of(layers: LayerList) -> QLineEdit:
+    field = layers.window().findChild(QLineEdit, "quickInsert")
+    assert field is not None
+    return field
+
+
+def preview(layers: LayerList) -> str:
+    return layers.window().findChild(QLabel, "quickInsertPreview").text()
+
+
+def suggested(layers: LayerList) -> list[str]:
+    found = layers.window().findChild(QListWidget, "quickInsertTypes")
+    return [found.item(row).text() for row in range(found.count())]
+
+
+def types(project: Project, parent: str | None = None) -> list[str]:
+    return [node.layer.type_name() for node in project.network.children(parent)]
+
+
+@pytest.mark.parametrize(
+    ("key", "modifier"), [(KEY.Key_Insert, NONE), (KEY.Key_Return, CTRL), (KEY.Key_Plus, NONE)]
+)
+def test_a_key_opens_an_empty_field(
+    qtbot: QtBot, layers: LayerList, key: Qt.Key, modifier: Qt.KeyboardModifier
+) -> None:
+    qtbot.keyClick(layers.tree, key, modifier)
+    assert field_of(layers).hasFocus()
+    assert field_of(layers).text() == ""
+    assert "conv 64 3 relu same" in preview(layers)
+
+
+def test_the_first_letter_of_a_layer_opens_the_field(
+    qtbot: QtBot, project: Project, layers: LayerList
+) -> None:
+    project.select(["conv2d_1"])
+    qtbot.keyClick(layers.tree, KEY.Key_C)
+    field = field_of(layers)
+    qtbot.keyClicks(field, "onv 64 3 relu same")
+    assert preview(layers) == "Conv2D · 64 filters 3 × 3, same, relu → 64 × 32 × 32 · 18,496 parameters"
+    qtbot.keyClick(field, KEY.Key_Return)
+    added = project.network.nodes[1].layer
+    assert added == layer_type("Conv2D")(filters=64, kernel_size=3, padding="same", activation="relu")
+    assert project.undo_stack.undoText() == "add Conv2D"
+    assert project.undo_stack.count() == 1
+
+
+def test_layer_after_layer_until_escape(qtbot: QtBot, project: Project, layers: LayerList) -> None:
+    project.select(["conv2d_1"])
+    qtbot.keyClick(layers.tree, KEY.Key_Insert)
+    field = field_of(layers)
+    for text in ("bn", "relu", "pool"):
+        qtbot.keyClicks(field, text)
+        qtbot.keyClick(field, KEY.Key_Return)
+    assert types(project)[:4] == ["Conv2D", "BatchNormalization", "Activation", "MaxPooling2D"]
+    qtbot.keyClick(field, KEY.Key_Escape)
+    assert not field.isVisible()
+    assert layers.tree.hasFocus()
+
+
+def test_enter_without_a_word_closes_the_field(qtbot: QtBot, project: Project, layers: LayerList) -> None:
+    qtbot.keyClick(layers.tree, KEY.Key_Insert)
+    qtbot.keyClick(field_of(layers), KEY.Key_Return)
+    assert not field_of(layers).isVisible()
+    assert layers.tree.hasFocus()
+    assert project.undo_stack.count() == 0
+
+
+def test_what_is_typed_comes_into_a_new_group_and_a_key_leads_out_of_it(
+    qtbot: QtBot, project: Project, layers: LayerList
+) -> None:
+    project.select(["flatten_1"])
+    qtbot.keyClick(layers.tree, KEY.Key_Insert)
+    field = field_of(layers)
+    for text in ("residual", "dense 8", "dense 9"):
+        qtbot.keyClicks(field, text)
+        qtbot.keyClick(field, KEY.Key_Return)
+    assert types(project, "residual_2") == ["Dense", "Dense"]
+    qtbot.keyClick(field, KEY.Key_BracketLeft, CTRL)
+    qtbot.keyClicks(field, "dense 10")
+    qtbot.keyClick(field, KEY.Key_Return)
+    assert types(project)[2:5] == ["Flatten", "Residual", "Dense"]
+
+
+def test_a_whole_group_is_one_step(qtbot: QtBot, project: Project, layers: LayerList) -> None:
+    project.select(["conv2d_1"])
+    qtbot.keyClick(layers.tree, KEY.Key_Insert)
+    qtbot.keyClicks(field_of(layers), "residual(conv 32 same, bn, relu)")
+    assert preview(layers).startswith("4 layers → 32 × 32 × 32 · ")
+    qtbot.keyClick(field_of(layers), KEY.Key_Return)
+    assert types(project, "residual_2") == ["Conv2D", "BatchNormalization", "Activation"]
+    assert project.undo_stack.count() == 1
+    project.undo_stack.undo()
+    assert "residual_2" not in project.network
+
+
+def test_names_are_suggested_and_completed(qtbot: QtBot, project: Project, layers: LayerList) -> None:
+    qtbot.keyClick(layers.tree, KEY.Key_Insert)
+    field = field_of(layers)
+    qtbot.keyClicks(field, "pool")
+    names = suggested(layers)
+    assert names[0] == "MaxPooling2D"
+    qtbot.keyClick(field, KEY.Key_Down)
+    qtbot.keyClick(field, KEY.Key_Tab)
+    assert field.text() == f"{names[1]} "
+    assert field.hasFocus()
+    assert suggested(layers) == []
+    field.clear()
+    qtbot.keyClicks(field, "pool")
+    qtbot.keyClick(field, KEY.Key_Up)
+    qtbot.keyClick(field, KEY.Key_Return)
+    assert project.network.nodes[-1].layer.type_name() == names[-1]
+
+
+def test_what_cannot_be_understood_adds_nothing_and_says_why(
+    qtbot: QtBot, project: Project, layers: LayerList
+) -> None:
+    qtbot.keyClick(layers.tree, KEY.Key_Insert)
+    qtbot.keyClicks(field_of(layers), "conv 64 xyzzy")
+    assert preview(layers).startswith("Conv2D has no parameter “xyzzy”; it takes filters")
+    with qtbot.waitSignal(project.message):
+        qtbot.keyClick(field_of(layers), KEY.Key_Return)
+    assert project.undo_stack.count() == 0
+    assert field_of(layers).text() == "conv 64 xyzzy"
+
+
+def test_a_problem_is_told_before_the_layer_is_there(
+    qtbot: QtBot, project: Project, layers: LayerList
+) -> None:
+    project.select(["conv2d_1"])
+    qtbot.keyClick(layers.tree, KEY.Key_Insert)
+    qtbot.keyClicks(field_of(layers), "dense 10")
+    assert "Dense takes a flat vector" in preview(layers)
+    assert field_of(layers).accessibleDescription().startswith("Dense, 10 units: Dense takes a flat vector")
+
+
+def test_that_the_network_goes_on_is_no_problem(qtbot: QtBot, project: Project, layers: LayerList) -> None:
+    project.open_network(Network(), None)
+    qtbot.keyClick(layers.tree, KEY.Key_Insert)
+    qtbot.keyClicks(field_of(layers), "conv 8")
+    assert preview(layers) == "Conv2D · 8 filters 3 × 3 → 8 × 30 × 30 · 224 parameters"
+
+
+def test_the_field_stays_in_the_window(qtbot: QtBot, project: Project, layers: LayerList) -> None:
+    layers.resize(420, 260)
+    project.select(["repeat_2"])
+    qtbot.keyClick(layers.tree, KEY.Key_Insert)
+    qtbot.keyClicks(field_of(layers), "pool")
+    card = field_of(layers).parentWidget()
+    assert layers.rect().contains(card.geometry())
+
+
+def test_a_click_elsewhere_closes_the_field(qtbot: QtBot, layers: LayerList) -> None:
+    qtbot.keyClick(layers.tree, KEY.Key_Insert)
+    layers.findChild(QLineEdit, "designName").setFocus()
+    assert not field_of(layers).isVisible()
+    assert layers.findChild(QLineEdit, "designName").hasFocus()

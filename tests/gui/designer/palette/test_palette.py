@@ -1,0 +1,192 @@
+"""The palette by mouse and keys: everything there is, found by words, added after the selection."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible
+from PySide6.QtWidgets import QLabel, QListWidgetItem
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.design import edits
+from cnnstudio.design.file import layers_from_text
+from cnnstudio.design.network import Network, Place
+from cnnstudio.gui.designer import commands
+from cnnstudio.gui.designer.palette.palette import Palette
+from cnnstudio.gui.document.project import Project
+from cnnstudio.layers.base import Family
+from cnnstudio.layers.catalog import layer_types
+
+KEY = Qt.Key
+
+
+@pytest.fixture
+def project(lesson: Network) -> Project:
+    return Project(lesson)
+
+
+@pytest.fixture
+def palette(project: Project, qtbot: QtBot) -> Palette:
+    palette = Palette(project)
+    qtbot.addWidget(palette)
+    palette.resize(220, 600)
+    with qtbot.waitActive(palette):
+        palette.show()
+    return palette
+
+
+def shown(palette: Palette) -> list[str]:
+    items = [palette.types.item(row) for row in range(palette.types.count())]
+    return [item.text() for item in items if not item.isHidden()]
+
+
+def item(palette: Palette, name: str) -> QListWidgetItem:
+    return palette.types.findItems(name, Qt.MatchFlag.MatchExactly)[0]
+
+
+def ids(project: Project) -> list[str]:
+    return [node.id for node in project.network.nodes]
+
+
+def test_every_type_stands_under_its_family(palette: Palette) -> None:
+    families: list[str] = []
+    for name, kind in layer_types().items():
+        if kind.family.value not in families:
+            families += [kind.family.value]
+        families += [name]
+    assert shown(palette) == families
+
+
+def test_a_double_click_adds_after_the_selection(qtbot: QtBot, project: Project, palette: Palette) -> None:
+    project.select(["conv2d_1"])
+    entry = item(palette, "BatchNormalization")
+    palette.types.scrollToItem(entry)
+    at = palette.types.visualItemRect(entry).center()
+    qtbot.mouseClick(palette.types.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    qtbot.mouseDClick(palette.types.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    assert ids(project)[:2] == ["conv2d_1", "batch_normalization_1"]
+    assert project.selection == ("batch_normalization_1",)
+    assert project.undo_stack.undoText() == "add BatchNormalization"
+
+
+def test_enter_adds_what_the_arrows_chose(qtbot: QtBot, project: Project, palette: Palette) -> None:
+    palette.types.setFocus()
+    qtbot.keyClick(palette.types, KEY.Key_Home)
+    palette.types.setCurrentItem(item(palette, "MaxPooling2D"))
+    qtbot.keyClick(palette.types, KEY.Key_Down)
+    qtbot.keyClick(palette.types, KEY.Key_Return)
+    assert ids(project)[-1] == "average_pooling2d_1"
+
+
+def test_added_layers_follow_each_other(qtbot: QtBot, project: Project, palette: Palette) -> None:
+    project.select(["conv2d_1"])
+    palette.search.setFocus()
+    for name in ("batchnorm", "activation relu"):
+        palette.search.clear()
+        qtbot.keyClicks(palette.search, name)
+        qtbot.keyClick(palette.search, KEY.Key_Return)
+    assert ids(project)[:3] == ["conv2d_1", "batch_normalization_1", "activation_1"]
+
+
+def test_search_finds_by_name_and_by_what_a_layer_does(qtbot: QtBot, palette: Palette) -> None:
+    qtbot.keyClicks(palette.search, "POOL")
+    assert "Pooling" in shown(palette)
+    assert "MaxPooling2D" in shown(palette)
+    assert "Dense" not in shown(palette)
+    palette.search.clear()
+    qtbot.keyClicks(palette.search, "random values")
+    assert shown(palette)[:2] == [Family.REGULARISATION.value, "Dropout"]
+    assert "Conv2D" not in shown(palette)
+
+
+def test_enter_adds_the_first_that_was_found(qtbot: QtBot, project: Project, palette: Palette) -> None:
+    qtbot.keyClicks(palette.search, "drop")
+    qtbot.keyClick(palette.search, KEY.Key_Return)
+    assert ids(project)[-1] == "dropout_1"
+
+
+def test_the_arrows_choose_while_one_types(qtbot: QtBot, palette: Palette) -> None:
+    qtbot.keyClicks(palette.search, "pooling")
+    first = palette.types.current_type()
+    qtbot.keyClick(palette.search, KEY.Key_Down)
+    assert palette.types.current_type() not in (None, first)
+
+
+def test_a_search_without_result_says_so_and_adds_nothing(
+    qtbot: QtBot, project: Project, palette: Palette
+) -> None:
+    qtbot.keyClicks(palette.search, "transformer")
+    assert shown(palette) == []
+    texts = [label.text() for label in palette.findChildren(QLabel) if label.isVisible()]
+    assert any("transformer" in text for text in texts)
+    qtbot.keyClick(palette.search, KEY.Key_Return)
+    assert project.undo_stack.count() == 0
+    qtbot.keyClick(palette.search, KEY.Key_Escape)
+    assert "Conv2D" in shown(palette)
+
+
+def test_letters_typed_in_the_list_begin_a_search(qtbot: QtBot, palette: Palette) -> None:
+    palette.types.setFocus()
+    qtbot.keyClick(palette.types, KEY.Key_F)
+    qtbot.keyClick(palette.search, KEY.Key_L)
+    assert palette.search.text() == "fl"
+    assert "Flatten" in shown(palette)
+
+
+def test_the_help_is_about_what_is_chosen_or_pointed_at(qtbot: QtBot, palette: Palette) -> None:
+    words = palette.findChild(QLabel, "paletteHelp")
+    palette.types.setCurrentItem(item(palette, "Flatten"))
+    assert words.text() == layer_types()["Flatten"].description
+    entry = item(palette, "MaxPooling2D")
+    palette.types.scrollToItem(entry)
+    qtbot.mouseMove(palette.types.viewport(), palette.types.visualItemRect(entry).center())
+    palette.types.itemEntered.emit(entry)
+    assert words.text() == layer_types()["MaxPooling2D"].description
+    assert layer_types()["MaxPooling2D"].advice in entry.toolTip()
+
+
+def test_a_dragged_type_is_a_layer_with_its_defaults(palette: Palette) -> None:
+    data = palette.types.mimeData([item(palette, "Conv2D")])
+    assert data.hasFormat(commands.MIME)
+    nodes = layers_from_text(bytes(data.data(commands.MIME).data()).decode(), Network())
+    assert [node.layer for node in nodes] == [layer_types()["Conv2D"]()]
+
+
+def test_with_nothing_selected_it_is_added_at_the_end_and_with_the_input_first(
+    project: Project, palette: Palette
+) -> None:
+    palette.types.chosen.emit("Dropout")
+    project.select_input()
+    palette.types.chosen.emit("Dropout")
+    assert (ids(project)[0], ids(project)[-1]) == ("dropout_2", "dropout_1")
+
+
+def test_a_selected_empty_group_takes_what_is_added(project: Project, palette: Palette) -> None:
+    palette.types.chosen.emit("Residual")
+    palette.types.chosen.emit("Conv2D")
+    palette.types.chosen.emit("Activation")
+    inside = [node.id for node in project.network.children("residual_1")]
+    assert inside == ["conv2d_3", "activation_1"]
+    project.select(["residual_1"])
+    palette.types.chosen.emit("Flatten")
+    assert project.network.place("flatten_2").parent is None
+
+
+def test_what_cannot_be_added_is_explained(qtbot: QtBot, project: Project, palette: Palette) -> None:
+    network = Network()
+    for depth in range(24):
+        node = network.fresh_ids().node(layer_types()["Repeat"]())
+        network = edits.insert(network, Place(f"repeat_{depth}" if depth else None, 0), [node])
+    project.open_network(network, None)
+    project.select([node.id for node in network.walk()][-1:])
+    palette.types.chosen.emit("Repeat")
+    with qtbot.waitSignal(project.message) as message:
+        palette.types.chosen.emit("Repeat")
+    assert "24 deep" in message.args[0]
+
+
+def test_a_screen_reader_hears_type_family_and_help(palette: Palette) -> None:
+    assert QAccessible.queryAccessibleInterface(palette.types).text(QAccessible.Text.Name) == "Layer types"
+    entry = item(palette, "Conv2D")
+    assert entry.data(Qt.ItemDataRole.AccessibleTextRole) == "Conv2D, Convolution"
+    assert layer_types()["Conv2D"].description in entry.data(Qt.ItemDataRole.AccessibleDescriptionRole)

@@ -1,0 +1,194 @@
+"""The open project: one value, one undo stack, and signals that never show half of a change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.design import edits
+from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.design.network import Network, Place
+from cnnstudio.gui.document.project import Project
+from cnnstudio.layers.catalog import layer_type
+from cnnstudio.layers.shape import Shape
+from tests.strategies import networks
+
+
+def with_layer(network: Network, type_name: str, **values: Any) -> Network:
+    node = network.fresh_ids().node(layer_type(type_name)(**values))
+    return edits.insert(network, Place(None, len(network.nodes)), [node])
+
+
+def test_an_edit_is_one_step_that_undo_takes_back_and_redo_makes_again(qtbot: QtBot) -> None:
+    project = Project()
+    before = project.network
+    after = with_layer(before, "Conv2D")
+    project.edit("add Conv2D", after)
+    assert project.network is after
+    assert project.undo_stack.undoText() == "add Conv2D"
+    project.undo_stack.undo()
+    assert project.network is before
+    project.undo_stack.redo()
+    assert project.network is after
+
+
+def test_the_selection_comes_back_with_its_network(qtbot: QtBot) -> None:
+    project = Project(with_layer(with_layer(Network(), "Conv2D"), "Flatten"))
+    project.select(["flatten_1"])
+    project.edit("delete Flatten", edits.remove(project.network, ["flatten_1"]), select=["conv2d_1"])
+    assert project.selection == ("conv2d_1",)
+    project.undo_stack.undo()
+    assert project.selection == ("flatten_1",)
+
+
+def test_an_edit_that_changes_nothing_is_no_step(qtbot: QtBot) -> None:
+    project = Project(with_layer(Network(), "Conv2D"))
+    project.edit("nothing", edits.renamed(project.network, project.network.name), select=["conv2d_1"])
+    assert project.undo_stack.count() == 0
+    assert project.selection == ("conv2d_1",)
+
+
+def test_edits_with_the_same_key_are_one_step(qtbot: QtBot) -> None:
+    project = Project()
+    for name in ("A", "B", "C"):
+        project.edit("rename design", edits.renamed(project.network, name), merge="typing")
+    assert project.undo_stack.count() == 1
+    project.undo_stack.undo()
+    assert project.network.name == "Untitled"
+
+
+def test_edits_with_different_keys_are_two_steps(qtbot: QtBot) -> None:
+    project = Project()
+    project.edit("rename design", edits.renamed(project.network, "A"), merge=1)
+    project.edit("rename design", edits.renamed(project.network, "B"), merge=2)
+    project.edit("rename design", edits.renamed(project.network, "C"))
+    assert project.undo_stack.count() == 3
+
+
+def test_a_merged_step_that_leads_back_to_its_beginning_vanishes(qtbot: QtBot) -> None:
+    project = Project()
+    project.edit("rename design", edits.renamed(project.network, "A"), merge=1)
+    project.edit("rename design", edits.renamed(project.network, "Untitled"), merge=1)
+    assert project.undo_stack.count() == 0
+    assert not project.is_modified
+
+
+def test_everything_is_in_place_when_the_first_signal_arrives(qtbot: QtBot) -> None:
+    project = Project(with_layer(Network(), "Conv2D"))
+    project.select(["conv2d_1"])
+    seen = []
+
+    def look(_: object) -> None:
+        seen.append(all(node_id in project.analysis.by_id for node_id in project.selection))
+        assert project.analysis.network is project.network
+
+    for signal in (project.network_changed, project.analysis_changed, project.selection_changed):
+        signal.connect(look)
+    project.edit("delete Conv2D", edits.remove(project.network, ["conv2d_1"]))
+    project.undo_stack.undo()
+    assert seen
+    assert all(seen)
+
+
+def test_the_analysis_is_that_of_the_network_and_the_classes(qtbot: QtBot) -> None:
+    project = Project(with_layer(with_layer(Network(), "Flatten"), "Dense", units=12))
+    assert project.analysis.problems == ()
+    with qtbot.waitSignal(project.analysis_changed):
+        project.set_dataset("cifar10", 10)
+    assert "10 classes" in project.analysis.problems[0].message
+    assert project.analysis.reports == analyse(project.network, classes=10).reports
+
+
+def test_classes_that_become_known_later_are_news_but_no_step(qtbot: QtBot) -> None:
+    project = Project()
+    project.set_dataset("shapes", None)
+    steps = project.undo_stack.count()
+    with qtbot.waitSignals([project.dataset_changed, project.analysis_changed]):
+        project.set_dataset("shapes", 10, "Shapes")
+    assert (project.classes, project.dataset_title, project.undo_stack.count()) == (10, "Shapes", steps)
+    project.set_dataset("shapes", 10)
+    assert project.dataset_title == "Shapes"
+
+
+def test_recipe_and_data_set_can_be_undone(qtbot: QtBot) -> None:
+    project = Project()
+    project.set_dataset("shapes", 10)
+    project.set_dataset("cifar10", 10)
+    project.set_recipe(project.recipe.replace(epochs=3))
+    with qtbot.waitSignal(project.recipe_changed):
+        project.undo_stack.undo()
+    assert project.recipe.epochs != 3
+    with qtbot.waitSignal(project.dataset_changed):
+        project.undo_stack.undo()
+    assert project.dataset_name == "shapes"
+
+
+def test_stepping_through_a_field_of_the_recipe_is_one_step(qtbot: QtBot) -> None:
+    project = Project()
+    for epochs in (11, 12, 13):
+        project.set_recipe(project.recipe.replace(epochs=epochs), merge="epochs")
+    assert project.undo_stack.count() == 1
+
+
+def test_modified_means_different_from_the_file(qtbot: QtBot) -> None:
+    project = Project()
+    project.set_recipe(project.recipe.replace(epochs=3))
+    assert not project.is_modified, "the recipe is not in the design's file"
+    with qtbot.waitSignal(project.file_changed):
+        project.edit("add Conv2D", with_layer(project.network, "Conv2D"))
+    assert project.is_modified
+    project.undo_stack.undo()
+    assert not project.is_modified
+
+
+def test_saving_makes_the_present_state_the_unmodified_one(qtbot: QtBot, tmp_path: Path) -> None:
+    project = Project()
+    project.edit("add Conv2D", with_layer(project.network, "Conv2D"))
+    path = tmp_path / "a.cnn.json"
+    project.mark_saved(path)
+    assert (project.path, project.is_modified) == (path, False)
+    project.undo_stack.undo()
+    assert project.is_modified
+
+
+def test_opening_a_design_forgets_the_steps_of_the_last_one(qtbot: QtBot, tmp_path: Path) -> None:
+    project = Project()
+    project.edit("add Conv2D", with_layer(project.network, "Conv2D"), select=["conv2d_1"])
+    project.select_input()
+    other = with_layer(Network(), "Flatten")
+    project.open_network(other, tmp_path / "b.cnn.json")
+    assert (project.network, project.selection, project.input_selected) == (other, (), False)
+    assert not project.undo_stack.canUndo()
+    assert not project.is_modified
+
+
+def test_the_selection_is_in_the_order_of_the_list_and_holds_only_what_is_there(qtbot: QtBot) -> None:
+    project = Project(with_layer(with_layer(Network(), "Conv2D"), "Flatten"))
+    project.select(["flatten_1", "ghost_1", "conv2d_1"])
+    assert project.selection == ("conv2d_1", "flatten_1")
+
+
+def test_the_input_is_selected_instead_of_layers(qtbot: QtBot) -> None:
+    project = Project(with_layer(Network(), "Conv2D"))
+    project.select(["conv2d_1"])
+    with qtbot.waitSignal(project.selection_changed):
+        project.select_input()
+    assert (project.selection, project.input_selected) == ((), True)
+    project.edit("change input size", edits.with_input(project.network, Shape.of(1, 28, 28)))
+    assert project.input_selected
+    project.select(["conv2d_1"])
+    assert not project.input_selected
+
+
+@given(st.lists(networks(), min_size=1, max_size=5))
+def test_undoing_all_steps_restores_the_very_value(versions: list[Network]) -> None:
+    project = Project(versions[0])
+    for network in versions[1:]:
+        project.edit("edit", network)
+    project.undo_stack.setIndex(0)
+    assert project.network is versions[0]
+    assert project.analysis.reports == analyse(versions[0]).reports

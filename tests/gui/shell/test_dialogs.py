@@ -1,0 +1,134 @@
+"""The dialogs about designs, opened from the window as a user does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import shiboken6
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QCheckBox, QComboBox, QMessageBox, QPlainTextEdit
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.design import edits
+from cnnstudio.design.file import read_design
+from cnnstudio.design.templates import templates
+from cnnstudio.gui.compare.dialog import CompareDialog
+from cnnstudio.gui.compare.entry_list import EntryList
+from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk
+from cnnstudio.gui.document.settings import Settings
+from cnnstudio.gui.interchange.dialog import ImportDialog
+from cnnstudio.gui.shell.app import create_window
+from cnnstudio.gui.shell.main_window import MainWindow
+from cnnstudio.gui.templates.cards import Cards
+from cnnstudio.gui.templates.dialog import TemplateDialog
+from cnnstudio.training.recipe.recipe import RECIPES
+from tests.gui.hand import Hand
+
+CTRL_SHIFT = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+
+
+@pytest.fixture
+def window(qtbot: QtBot) -> Iterator[MainWindow]:
+    window = create_window()
+    # Loading torch, which none of these need, would begin behind the first paint.
+    window.session.preload = lambda: None  # type: ignore[method-assign]  # of this window alone
+    window._preload.timeout.disconnect()
+    with qtbot.waitActive(window):
+        window.show()
+    yield window
+    window.project.mark_saved(Path("elsewhere.cnn.json"))
+    window.close()
+    shiboken6.delete(window)
+
+
+def trigger(window: MainWindow, name: str) -> None:
+    window.findChild(QAction, name).trigger()
+
+
+def test_a_design_is_begun_from_the_gallery(window: MainWindow, qtbot: QtBot) -> None:
+    Hand(window).press(window, Qt.Key.Key_N, CTRL_SHIFT)
+    cards = window.findChild(TemplateDialog).findChild(Cards)
+    cards.setCurrentRow(2)
+    qtbot.keyClick(cards, Qt.Key.Key_Return)
+    assert window.project.network == list(templates().values())[2].network
+    assert not window.project.is_modified
+
+
+@pytest.mark.parametrize(("wanted", "recipe"), [(True, "fast-gpu"), (False, "lesson")])
+def test_the_gallery_offers_the_recipe_that_was_made_for_a_template(
+    window: MainWindow, qtbot: QtBot, wanted: bool, recipe: str
+) -> None:
+    window.project.set_recipe(RECIPES["lesson"])
+    trigger(window, "actionNewFromTemplate")
+    dialog = window.findChild(TemplateDialog)
+    cards, offer = dialog.findChild(Cards), dialog.findChild(QCheckBox, "templateRecipe")
+    assert not offer.isVisible()
+    cards.setCurrentRow(list(templates()).index("airbench94"))
+    assert offer.isVisible()
+    assert offer.isChecked()
+    if not wanted:
+        qtbot.keyClick(offer, Qt.Key.Key_Space)
+    qtbot.keyClick(cards, Qt.Key.Key_Return)
+    assert window.project.network == templates()["airbench94"].network
+    assert window.project.recipe == RECIPES[recipe]
+
+
+def test_the_gallery_asks_before_unsaved_work_goes(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = edits.renamed(window.project.network, "mine")
+    window.project.edit("rename", changed)
+    monkeypatch.setattr(QMessageBox, "exec", lambda _: QMessageBox.StandardButton.Cancel)
+    trigger(window, "actionNewFromTemplate")
+    cards = window.findChild(TemplateDialog).findChild(Cards)
+    cards.setCurrentRow(2)
+    qtbot.keyClick(cards, Qt.Key.Key_Return)
+    assert window.project.network == changed
+
+
+def test_code_is_dropped_on_the_window(window: MainWindow, tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    path.write_text("model = Sequential([Dense(10)])")
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(tmp_path / "notes.txt")), QUrl.fromLocalFile(str(path))])
+    arguments = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    entering = QDragEnterEvent(QPointF(5, 5), *arguments)
+    window.dragEnterEvent(entering)
+    assert entering.isAccepted()
+    window.dropEvent(QDropEvent(QPointF(5, 5), *arguments))
+    dialog = window.findChild(ImportDialog)
+    assert dialog.findChild(QPlainTextEdit, "importCode").toPlainText() == path.read_text()
+    dialog.reject()
+
+
+def test_there_is_one_comparison_and_it_begins_with_the_saved_version(
+    window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mine.cnn.json"
+    monkeypatch.setattr("PySide6.QtWidgets.QFileDialog.getSaveFileName", lambda *_: (str(path), ""))
+    assert window.documents.save()
+    window.project.edit("delete", edits.remove(read_design(path), ["dense_1"]))
+    trigger(window, "actionCompare")
+    trigger(window, "actionCompare")
+    found = window.findChildren(CompareDialog)
+    assert len(found) == 1
+    assert found[0].findChild(QComboBox, "compareWith").currentText() == "The saved version, mine.cnn.json"
+    assert found[0].findChild(EntryList).count() == 1
+    found[0].close()
+
+
+def test_dismissed_tips_are_remembered_in_the_windows_settings(
+    window: MainWindow, tmp_path: Path, qtbot: QtBot
+) -> None:
+    desk = advice_desk(window.project)
+    qtbot.waitUntil(lambda: len(desk.shown) > 0)
+    window.project.mark_saved(tmp_path / "mine.cnn.json")
+    key = desk.shown[0].key
+    desk.dismiss(desk.shown[0])
+    window.settings.save()
+    stored = Settings()
+    names = [name for name in stored._store.allKeys() if name.startswith("dismissed_advice/")]
+    assert [stored.text(name) for name in names] == [key]

@@ -1,0 +1,80 @@
+"""What the tests of training share: a session without a training, and a data set in a moment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from cnnstudio.design.network import Network, Node
+from cnnstudio.gui.compute.session import State, TrainingSession
+from cnnstudio.layers.base import Shape
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
+from cnnstudio.layers.convolutional.conv2d import Conv2D
+from cnnstudio.training.recipe.recipe import Recipe
+
+TINY = Network(
+    input=Shape.of(3, 8, 8),
+    nodes=(
+        Node("conv2d_1", Conv2D(filters=4, activation="relu")),
+        Node("flatten_1", Flatten()),
+        Node("dense_1", Dense(units=2)),
+    ),
+    name="Tiny",
+)
+
+
+class SilentSession(TrainingSession):
+    """A session that never starts its thread; the test says what state it is in and what it sends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[object] = []
+        self.watched: tuple[str, int] | None = None
+
+    def show_state(self, state: State) -> None:
+        self._set_state(state)
+
+    def start(self, network: Network, dataset_name: str, recipe: Recipe, seeds: int = 1) -> None:
+        self.asked.append((network, dataset_name, recipe, *([seeds] if seeds > 1 else [])))
+
+    def pause(self) -> None:
+        self.asked.append("pause")
+
+    def resume(self) -> None:
+        self.asked.append("resume")
+
+    def stop(self) -> None:
+        self.asked.append("stop")
+
+    def step(self) -> None:
+        self.asked.append("step")
+
+    def stop_after_epoch(self) -> None:
+        self.asked.append("stop after epoch")
+
+    def change(self, **fields: Any) -> None:
+        super().change(**fields)
+        self.asked.append(fields)
+
+    def continue_with(self, network: Network, dataset_name: str, recipe: Recipe) -> None:
+        self.asked.append(("continue", network, dataset_name, recipe))
+
+    def watch(self, node_id: str, picture: int) -> None:
+        self.watched = (node_id, picture)
+
+
+def picture_folder(folder: Path, count: int = 24, side: int = 8) -> Path:
+    """Bright and dark pictures in two classes, `count` to train with and a third of that to test with."""
+    random = np.random.default_rng(0)
+    for part, number in (("train", count), ("test", count // 3)):
+        for name, low in (("bright", 150), ("dark", 0)):
+            place = folder / part / name
+            place.mkdir(parents=True)
+            for index in range(number // 2):
+                pixels = random.integers(low, low + 100, (side, side, 3)).astype(np.uint8)
+                Image.fromarray(pixels).save(place / f"{index}.png")
+    return folder

@@ -1,0 +1,155 @@
+"""The look: enough contrast in both schemes, one colour for one thing, and a style sheet without gaps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+import pytest
+from PySide6.QtCore import QSize
+from PySide6.QtGui import QAction, QColor, QIcon
+from PySide6.QtWidgets import QApplication, QPushButton
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.core.resources import resource
+from cnnstudio.gui.theme.theme import PIXELS, TOKENS, Theme, family_token
+from cnnstudio.layers.base import Family
+from cnnstudio.layers.catalog import layer_types, snake_case
+
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+
+GROUNDS = ("background", "panel", "field", "grid", "selection")
+TEXTS = ("text", "secondary")
+FAMILIES = tuple(family_token(family) for family in Family)
+ON_PANEL = ("accent", "wrong", "good", "training", "validation", *FAMILIES)
+
+
+@pytest.fixture
+def look(qapp: QApplication) -> Iterator[Theme]:
+    theme = Theme()
+    yield theme
+    theme.set_scheme("system")
+
+
+def contrast(one: QColor, other: QColor) -> float:
+    """WCAG 2.2, "contrast ratio"."""
+    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(color: QColor) -> float:
+    channels = (color.redF(), color.greenF(), color.blueF())
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize(
+    ("front", "ground"),
+    [
+        *((text, ground) for text in TEXTS for ground in GROUNDS),
+        *((color, "panel") for color in ON_PANEL),
+        *((text, "wrong_ground") for text in (*TEXTS, "wrong")),
+        ("on_accent", "accent"),
+        ("panel", "wrong"),
+    ],
+)
+def test_text_can_be_read(look: Theme, scheme: Literal["light", "dark"], front: str, ground: str) -> None:
+    look.set_scheme(scheme)
+    assert contrast(look.color(front), look.color(ground)) >= 4.5
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("ground", ["grid", "selection"])
+@pytest.mark.parametrize("front", [*FAMILIES, "accent"])
+def test_bars_and_lines_stand_out(
+    look: Theme, scheme: Literal["light", "dark"], front: str, ground: str
+) -> None:
+    look.set_scheme(scheme)
+    assert contrast(look.color(front), look.color(ground)) >= 3.0
+
+
+def test_every_family_has_its_colour(look: Theme) -> None:
+    colors = [look.color(family_token(family)).name() for family in Family if family is not Family.GROUP]
+    assert len(set(colors)) == len(colors)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_style_sheet_has_no_placeholder_left(look: Theme, scheme: Literal["light", "dark"]) -> None:
+    look.set_scheme(scheme)
+    assert re.findall(r"@\w+@", look.style_sheet()) == []
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_drawn_marks_have_the_colours_of_the_scheme(look: Theme, scheme: Literal["light", "dark"]) -> None:
+    look.set_scheme(scheme)
+    for name, token in (("up", "secondary"), ("down", "secondary"), ("check", "on_accent")):
+        drawing = resource(f"controls/{scheme}/{name}.svg").read_text("utf-8")
+        assert look.color(token).name().upper() in drawing.upper()
+
+
+def test_a_change_of_scheme_reaches_who_listens(look: Theme, qtbot: QtBot) -> None:
+    look.set_scheme("light")
+    with qtbot.waitSignal(look.changed) as signal:
+        look.set_scheme("dark")
+    assert signal.args == ["dark"]
+    assert look.color("panel").name().upper() == TOKENS["panel"][1]
+
+
+def test_the_application_gets_the_colours(look: Theme, qapp: QApplication) -> None:
+    look.apply(qapp)
+    look.set_scheme("dark")
+    assert qapp.palette().text().color().name().upper() == TOKENS["text"][1]
+    look.set_scheme("light")
+    assert qapp.palette().text().color().name().upper() == TOKENS["text"][0]
+    assert TOKENS["panel"][0].lower() in qapp.styleSheet().lower()
+
+
+@pytest.mark.parametrize("name", layer_types())
+def test_every_layer_type_has_an_icon_in_its_colour(look: Theme, name: str) -> None:
+    kind = layer_types()[name]
+    picture = look.pixmap(snake_case(name), family_token(kind.family), ratio=2.0).toImage()
+    pixels = {
+        picture.pixelColor(x, y).name()
+        for x in range(34)
+        for y in range(34)
+        if picture.pixelColor(x, y).alpha() > 250
+    }
+    assert look.color(family_token(kind.family)).name() in pixels
+
+
+def test_an_icon_is_sharp_on_a_dense_screen(look: Theme) -> None:
+    icon = look.icon("undo")
+    assert icon.pixmap(QSize(17, 17), 2.0).width() == 34
+
+
+def test_a_dressed_action_follows_the_scheme_until_it_goes(look: Theme, qtbot: QtBot) -> None:
+    def ink(icon: QIcon) -> set[str]:
+        picture = icon.pixmap(17, 17).toImage()
+        colors = (picture.pixelColor(x, y) for x in range(17) for y in range(17))
+        return {color.name() for color in colors if color.alpha() == 255}
+
+    look.set_scheme("light")
+    action, button = QAction(), QPushButton()
+    qtbot.addWidget(button)
+    look.dress(action, "stop")
+    look.dress(button, "stop", "accent")
+    light = ink(action.icon())
+    look.set_scheme("dark")
+    assert ink(action.icon()) != light
+    assert TOKENS["accent"][1].lower() in ink(button.icon())
+    del action
+    look.set_scheme("light")
+
+
+def test_there_are_five_sizes(look: Theme) -> None:
+    assert {look.font(role).pixelSize() for role in PIXELS} <= {10, 11, 12, 13, 14}
+    assert look.monospace().pixelSize() == PIXELS["help"]
+
+
+def test_disabled_icons_look_different(look: Theme) -> None:
+    icon = look.icon("train", "accent")
+    on = icon.pixmap(QSize(17, 17), 1.0, QIcon.Mode.Normal).toImage()
+    off = icon.pixmap(QSize(17, 17), 1.0, QIcon.Mode.Disabled).toImage()
+    assert on != off

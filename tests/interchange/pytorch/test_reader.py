@@ -1,0 +1,218 @@
+"""PyTorch code of other people, read as a design."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.interchange.pytorch.reader import read_pytorch
+from cnnstudio.layers.base import Shape
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
+from cnnstudio.layers.basic.zero_padding2d import ZeroPadding2D
+from cnnstudio.layers.convolutional.conv2d import Conv2D
+from cnnstudio.layers.groups.parallel import Parallel
+from cnnstudio.layers.groups.repeat import Repeat
+from cnnstudio.layers.groups.residual import Residual
+from cnnstudio.layers.pooling.average_pooling2d import AveragePooling2D
+from cnnstudio.layers.pooling.global_average_pooling2d import GlobalAveragePooling2D
+from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D
+from tests.interchange.test_round_trips import drawn
+
+HEAD = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
+
+TUTORIAL = (
+    HEAD
+    + """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 6, 5)
+        self.pool = nn.MaxPool2d(2, 2)
+        self.conv2 = nn.Conv2d(6, 16, 5)
+        self.fc1 = nn.Linear(16 * 5 * 5, 120)
+        self.fc2 = nn.Linear(120, 10)
+
+    def forward(self, x):
+        x = self.pool(F.relu(self.conv1(x)))
+        x = self.pool(torch.relu(self.conv2(x)))
+        x = x.view(-1, 16 * 5 * 5)
+        x = F.relu(self.fc1(x))
+        return self.fc2(x)
+
+net = Net()
+optimizer = torch.optim.SGD(net.parameters(), lr=0.001, momentum=0.9)
+loader = torch.utils.data.DataLoader(data, batch_size=4, shuffle=True)
+for epoch in range(2):
+    for pictures, labels in loader:
+        optimizer.step()
+"""
+)
+
+
+def sequential(*modules: str) -> str:
+    return f"{HEAD}model = nn.Sequential({', '.join(modules)})\n"
+
+
+def found(text: str) -> list[Any]:
+    return drawn(read_pytorch(text).network.nodes)
+
+
+def plain(text: str) -> list[Any]:
+    return [layer for layer, _ in found(text)]
+
+
+def test_a_module_with_a_plain_forward() -> None:
+    imported = read_pytorch(TUTORIAL)
+    assert [node.layer for node in imported.network.nodes] == [
+        Conv2D(6, (5, 5), activation="relu"),
+        MaxPooling2D(strides=(2, 2)),
+        Conv2D(16, (5, 5), activation="relu"),
+        MaxPooling2D(strides=(2, 2)),
+        Flatten(),
+        Dense(120, activation="relu"),
+        Dense(10),
+    ]
+    assert imported.network.name == "Net"
+    assert analyse(imported.network).problems == ()
+
+
+def test_the_training_is_the_recipe() -> None:
+    assert read_pytorch(TUTORIAL).recipe == {
+        "optimizer": "sgd",
+        "learning_rate": 0.001,
+        "momentum": 0.9,
+        "weight_decay": 0.0,
+        "batch_size": 4,
+        "epochs": 2,
+    }
+
+
+def test_the_size_of_the_pictures_is_found_from_the_first_linear_and_said() -> None:
+    imported = read_pytorch(sequential("nn.Conv2d(1, 8, 3)", "nn.Flatten()", "nn.Linear(8 * 26 * 26, 10)"))
+    assert imported.network.input == Shape.of(1, 28, 28)
+    assert "does not say what goes in" in imported.notes[0].text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "INPUT = (1, 20, 30)",
+        "input_shape = (20, 30, 1)",
+        "# input: 1 x 20 x 30",
+        "x = torch.randn(8, 1, 20, 30)",
+    ],
+)
+def test_the_code_may_say_it(words: str) -> None:
+    imported = read_pytorch(sequential("nn.Conv2d(1, 8, 3)") + words)
+    assert imported.network.input == Shape.of(1, 20, 30)
+    assert imported.notes == ()
+
+
+def test_padding_that_is_not_keras_is_a_border_of_zeros() -> None:
+    layers = plain(sequential("nn.Conv2d(3, 8, 3, stride=2, padding=1)", "nn.ReLU(inplace=True)"))
+    assert layers == [ZeroPadding2D(1), Conv2D(8, strides=(2, 2), activation="relu")]
+    assert plain(sequential("nn.Conv2d(3, 8, 3, padding=1)")) == [Conv2D(8, padding="same")]
+    assert plain(sequential("nn.Conv2d(3, 8, 5, padding='same')")) == [Conv2D(8, (5, 5), padding="same")]
+
+
+def test_an_adaptive_pooling_is_what_it_does_to_this_picture() -> None:
+    assert plain(sequential("nn.AdaptiveAvgPool2d(1)", "nn.Flatten()")) == [GlobalAveragePooling2D()]
+    assert plain(sequential("nn.AdaptiveAvgPool2d((4, 8))")) == [AveragePooling2D((8, 4))]
+
+
+def test_a_residual_block_of_other_people_is_a_residual() -> None:
+    text = (
+        HEAD
+        + """
+class Block(nn.Module):
+    def __init__(self, a, b, stride=1):
+        super(Block, self).__init__()
+        self.conv = nn.Conv2d(a, b, 1, stride=stride)
+        self.shortcut = nn.Sequential()
+        if stride != 1 or a != b:
+            self.shortcut = nn.Sequential(nn.Conv2d(a, b, 1, stride=stride, bias=False), nn.BatchNorm2d(b))
+
+    def forward(self, x):
+        out = self.conv(x)
+        out += self.shortcut(x)
+        return F.relu(out)
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = self._make([4, 8])
+
+    def _make(self, widths):
+        parts, last = [], 4
+        for width in widths:
+            parts.append(Block(last, width, 1 if width == last else 2))
+            last = width
+        return nn.Sequential(*parts)
+
+    def forward(self, x):
+        return self.layers(x)
+
+INPUT = (4, 8, 8)
+"""
+    )
+    assert found(text) == [
+        (Residual(), [(Conv2D(4, (1, 1)), [])]),
+        (Residual("projection"), [(Conv2D(8, (1, 1), strides=(2, 2)), [])]),
+    ]
+
+
+def test_joined_branches_are_a_parallel() -> None:
+    text = (
+        HEAD
+        + """
+class Fire(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one = nn.Conv2d(3, 4, 1)
+        self.three = nn.Conv2d(3, 4, 3, padding=1)
+
+    def forward(self, x):
+        return torch.cat([F.relu(self.one(x)), F.relu(self.three(x))], dim=1)
+
+INPUT = (3, 8, 8)
+"""
+    )
+    branches = [
+        (Conv2D(4, (1, 1), activation="relu"), []),
+        (Conv2D(4, padding="same", activation="relu"), []),
+    ]
+    assert found(text) == [(Parallel("concat"), branches)]
+
+
+def test_copies_are_a_repeat() -> None:
+    body = [(Conv2D(3, padding="same"), [])]
+    made = "nn.Conv2d(3, 3, 3, padding=1) for _ in range(1000)"
+    assert found(sequential(f"*[{made}]")) == [(Repeat(1000), body)]
+
+
+def test_an_ordered_dict_gives_names() -> None:
+    text = HEAD + (
+        "from collections import OrderedDict\n"
+        "m = nn.Sequential(OrderedDict([('stem', nn.Conv2d(3, 8, 3)), ('act', nn.ReLU())]))"
+    )
+    (node,) = read_pytorch(text).network.nodes
+    assert (node.name, node.layer) == ("stem", Conv2D(8, activation="relu"))
+
+
+def test_what_cannot_be_drawn_is_listed_by_its_line_and_the_rest_is_there() -> None:
+    text = sequential("nn.Conv2d(3, 8, 3)", "\nnn.LSTM(3, 3)", "\nnn.ReLU6()", "\nnn.Linear(9, classes)")
+    imported = read_pytorch(text + "INPUT = (3, 8, 8)")
+    assert [node.layer.type_name() for node in imported.network.nodes] == ["Conv2D", "Activation", "Dense"]
+    assert [(note.line, note.text.split(":")[0]) for note in imported.notes] == [
+        (5, "there is no layer like LSTM here, so it is left out"),
+        (6, "ReLU6"),
+        (7, "Linear"),
+    ]
+
+
+def test_numbers_that_contradict_each_other_are_said() -> None:
+    imported = read_pytorch(sequential("nn.Conv2d(3, 8, 3)", "nn.Conv2d(9, 8, 3)") + "INPUT = (3, 8, 8)")
+    assert [note.text for note in imported.notes] == ["Conv2d says that it takes 9, but 8 arrive"]

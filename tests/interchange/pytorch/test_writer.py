@@ -1,0 +1,226 @@
+"""The PyTorch code of a design is the very network that the program trains."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from PIL import Image
+from safetensors.torch import save_file
+
+from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.design.network import IdMaker, Network, Node
+from cnnstudio.design.templates import Template, template, templates
+from cnnstudio.interchange.chain import CodeError
+from cnnstudio.interchange.pytorch.writer import layer_code, write_module
+from cnnstudio.layers.base import Shape
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
+from cnnstudio.layers.convolutional.conv2d import Conv2D
+from cnnstudio.layers.groups.block import Block
+from cnnstudio.layers.groups.parallel import Parallel
+from cnnstudio.layers.groups.repeat import Repeat
+from cnnstudio.layers.groups.residual import Residual
+from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D
+from cnnstudio.training.model import build_model
+from tests.interchange.networks import networks
+
+
+def run_module(source: str) -> dict[str, Any]:
+    """The names that the file defines."""
+    module = ModuleType("written")
+    exec(compile(source, "written.py", "exec"), module.__dict__)
+    return vars(module)
+
+
+def assert_same_network(network: Network) -> None:
+    """The written class takes the model's weights, all of them, and gives what the model gives."""
+    torch.manual_seed(0)
+    model = build_model(network).eval()
+    written = run_module(write_module(network, "Written"))["Written"]()
+    written.load_state_dict(model.state_dict(), strict=True)
+    pictures = torch.randn(2, *network.input.dims)
+    with torch.no_grad():
+        torch.testing.assert_close(written.eval()(pictures), model(pictures))
+
+
+@pytest.mark.parametrize("each", templates().values(), ids=lambda each: each.name)
+def test_the_file_of_a_template_gives_what_the_model_gives(each: Template) -> None:
+    assert_same_network(each.network)
+
+
+@settings(max_examples=40, deadline=None)
+@given(networks())
+def test_the_file_of_any_network_gives_what_the_model_gives(network: Network) -> None:
+    assert_same_network(network)
+
+
+@settings(max_examples=40, deadline=None)
+@given(networks())
+def test_every_layer_that_is_switched_on_has_lines_of_its_own(network: Network) -> None:
+    shown = {node_id for node_id, _ in layer_code(network)}
+    model_nodes = {name.split(".")[0] for name, _ in build_model(network).named_children()}
+    assert {node.id for node in network.nodes if node.id in model_nodes} <= shown
+
+
+def test_the_lines_are_those_that_pytorch_users_write() -> None:
+    lines = [line for _, line in layer_code(template("lesson-32").network)]
+    assert lines == [
+        "nn.Conv2d(3, 32, kernel_size=3),",
+        "nn.ReLU(),",
+        "nn.MaxPool2d(2),",
+        "nn.Conv2d(32, 64, kernel_size=3),",
+        "nn.ReLU(),",
+        "nn.MaxPool2d(2),",
+        "nn.Flatten(),",
+        "nn.Linear(2304, 128),",
+        "nn.ReLU(),",
+        "nn.Linear(128, 10),",
+    ]
+
+
+def test_alike_copies_are_written_once() -> None:
+    ids = IdMaker()
+    body = ids.node(Conv2D(8, padding="same"))
+    many = Network(Shape.of(8, 8, 8), (Node("repeat_1", Repeat(1000), children=(body,)), ids.node(Flatten())))
+    assert [line for _, line in layer_code(many)] == [
+        "nn.Sequential(*[nn.Sequential(",
+        "    nn.Conv2d(8, 8, kernel_size=3, padding=1),",
+        ") for _ in range(1000)]),",
+        "nn.Flatten(),",
+    ]
+
+
+def test_copies_that_differ_are_written_out_up_to_the_first_that_keeps_its_shape() -> None:
+    ids = IdMaker()
+    body = ids.node(Conv2D(8, padding="same"))
+    network = Network(Shape.of(3, 8, 8), (Node("repeat_1", Repeat(3), children=(body,)), ids.node(Flatten())))
+    code = "\n".join(line for _, line in layer_code(network))
+    assert code.count("nn.Conv2d(3, 8,") == 1
+    assert code.count("nn.Conv2d(8, 8,") == 1
+    assert "range(2)" in code
+    assert_same_network(network)
+
+
+def test_a_faulty_layer_is_a_comment_with_its_problem_and_the_rest_is_code() -> None:
+    ids = IdMaker()
+    layers = (Conv2D(64, activation="relu"), MaxPooling2D(), Dense(128), Dense(10))
+    network = Network(Shape.of(3, 32, 32), tuple(map(ids.node, layers)))
+    problem = "Dense takes a flat vector, but gets 64 × 15 × 15 from MaxPooling2D: insert Flatten before it"
+    assert layer_code(network, analyse(network))[3:] == [
+        ("dense_1", f"# {problem}"),
+        ("dense_2", "nn.Linear(128, 10),"),
+    ]
+
+
+def test_branches_that_cannot_be_joined_are_a_list_under_the_problem() -> None:
+    ids = IdMaker()
+    branches = (ids.node(Conv2D(4, padding="same")), ids.node(Conv2D(4)))
+    network = Network(Shape.of(3, 8, 8), (Node("parallel_1", Parallel("add"), children=branches),))
+    lines = [line for _, line in layer_code(network)]
+    assert lines[0].startswith("# Parallel cannot add the 4 × 8 × 8 of branch 1 and the 4 × 6 × 6 of")
+    assert lines[1:] == [
+        "[",
+        *("    nn.Sequential(", "        nn.Conv2d(3, 4, kernel_size=3, padding=1),", "    ),"),
+        *("    nn.Sequential(", "        nn.Conv2d(3, 4, kernel_size=3),", "    ),"),
+        "],",
+    ]
+
+
+@pytest.mark.parametrize("mode", ["concat", "add"])
+def test_branches_are_joined_in_their_order(mode: str) -> None:
+    ids = IdMaker()
+    pair = (ids.node(Conv2D(2, (1, 1))), ids.node(Conv2D(3, padding="same", activation="relu")))
+    branches = (ids.node(Conv2D(3, padding="same")), ids.node(Block(), children=pair), ids.node(Block()))
+    twice = (Node("parallel_1", Parallel(mode), children=branches),)
+    nodes = (Node("repeat_1", Repeat(2), children=twice), ids.node(Flatten()), ids.node(Dense(2)))
+    assert_same_network(Network(Shape.of(3, 6, 6), nodes))
+
+
+def test_branches_are_a_list_of_rows() -> None:
+    ids = IdMaker()
+    branches = (ids.node(Conv2D(4, (1, 1), activation="relu")), ids.node(Block()))
+    network = Network(Shape.of(3, 8, 8), (Node("parallel_1", Parallel(), children=branches),))
+    assert [line for _, line in layer_code(network)] == [
+        "Parallel([",
+        *("    nn.Sequential(", "        nn.Conv2d(3, 4, kernel_size=1),", "        nn.ReLU(),", "    ),"),
+        *("    nn.Sequential(", "        nn.Sequential(),", "    ),"),
+        "]),",
+    ]
+
+
+def test_after_a_layer_without_any_output_one_comment_says_so() -> None:
+    ids = IdMaker()
+    layers = (Conv2D(4, kernel_size=(99, 99)), Conv2D(4), Flatten(), Dense(10))
+    lines = layer_code(Network(Shape.of(3, 32, 32), tuple(map(ids.node, layers))))
+    assert [line[:2] for _, line in lines] == ["# ", "# "]
+    assert lines[0][1].startswith("# Conv2D needs a picture of at least 99 × 99")
+
+
+def test_a_faulty_network_is_not_written_as_a_file() -> None:
+    ids = IdMaker()
+    network = Network(Shape.of(3, 32, 32), (ids.node(Conv2D(4)), ids.node(Dense(10))))
+    with pytest.raises(CodeError, match="insert Flatten before it"):
+        write_module(network)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Lesson CNN", "LessonCNN"),
+        ("", "Network"),
+        ("1st try", "Network1stTry"),
+        ("None", "Network"),
+        ("Residual", "ResidualNetwork"),
+        ("CLASSES", "CLASSESNetwork"),
+        ('"""\n\\import os\0', "ImportOs"),
+        ("Netz ü \ud800", "Netz"),
+    ],
+)
+def test_any_name_of_a_design_gives_a_file_that_runs(name: str, expected: str) -> None:
+    ids = IdMaker()
+    inner = ids.node(Conv2D(3, padding="same"))
+    nodes = (ids.node(Residual(), children=(inner,)), ids.node(Flatten()), ids.node(Dense(2)))
+    names = run_module(write_module(Network(Shape.of(3, 4, 4), nodes, name), classes=["'\"\n", "b"]))
+    assert names[expected]()(torch.zeros(1, 3, 4, 4)).shape == (1, 2)
+    assert names["CLASSES"] == ("'\"\n", "b")
+
+
+def test_the_file_alone_loads_the_weights_and_names_a_picture(tmp_path: Path) -> None:
+    network = template("lesson-32").network
+    model = build_model(network).eval()
+    with torch.no_grad():
+        model.get_submodule("dense_2").bias[7] += 100.0  # type: ignore[index]  # a parameter, to torch's types anything
+    save_file(model.state_dict(), tmp_path / "model.safetensors")
+    Image.new("L", (50, 40), 128).save(tmp_path / "grey.png")
+    source = write_module(
+        network, weights_file="model.safetensors", classes=list("abcdefghij"), mean=[0.5] * 3, std=[0.25] * 3
+    )
+    (tmp_path / "model.py").write_text(source, encoding="utf-8")
+    command = [sys.executable, "-I", str(tmp_path / "model.py"), str(tmp_path / "grey.png")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd="/")
+    assert done.stderr == ""
+    assert done.stdout.startswith(f"{tmp_path / 'grey.png'}: h 100.0%\n")
+
+
+def test_pictures_are_normalised_as_in_the_training() -> None:
+    source = write_module(template("lesson-32").network, mean=[0.5, 0.25, 0.0], std=[0.5, 0.25, 2.0])
+    names = run_module(source)
+    pixels = torch.tensor([1.0, 0.5, 1.0]).view(1, 3, 1, 1)
+    assert names["normalise"](pixels).flatten().tolist() == [1.0, 1.0, 0.5]
+
+
+def test_without_weights_the_file_says_what_it_takes_and_gives(capsys: pytest.CaptureFixture[str]) -> None:
+    names = run_module(write_module(template("lenet-5").network))
+    names["sys"].argv, before = ["model.py"], names["sys"].argv
+    try:
+        names["main"]()
+    finally:
+        names["sys"].argv = before
+    assert capsys.readouterr().out == "Takes (3, 32, 32) and gives (10,)\n"

@@ -1,0 +1,76 @@
+"""The normalisation that ranks share is torch's own where one rank has all of the batch."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from cnnstudio.training.distributed.ranks import ALONE, Ranks
+from cnnstudio.training.distributed.sync_batch_norm import SharedBatchNorm, share_normalization
+
+NORMALISATIONS = {
+    "pictures": (nn.BatchNorm2d(3, momentum=0.3), (6, 3, 4, 5)),
+    "without weights": (nn.BatchNorm2d(3, affine=False), (6, 3, 4, 5)),
+    "flat": (nn.BatchNorm1d(7), (6, 7)),
+}
+
+
+class Pair(Ranks):
+    """As if there were two, the other of which has nothing."""
+
+    count = 2
+
+
+def learnt(module: _BatchNorm, images: Tensor) -> tuple[Tensor, ...]:
+    """What it gives, and the gradients of what comes in and of its weights."""
+    torch.manual_seed(0)
+    images = images.clone().requires_grad_()
+    module.zero_grad()
+    result = module(images)
+    (result * torch.randn(result.shape)).sum().backward()
+    gradients = [weight.grad for weight in module.parameters() if weight.grad is not None]
+    assert images.grad is not None
+    return result, images.grad, *gradients
+
+
+@pytest.mark.parametrize("name", NORMALISATIONS)
+@pytest.mark.parametrize("mean", [0.0, 30.0])
+def test_values_gradients_and_statistics_are_torchs(name: str, mean: float) -> None:
+    original, shape = copy.deepcopy(NORMALISATIONS[name])
+    images = torch.randn(shape, generator=torch.Generator().manual_seed(1)) + mean
+    shared = SharedBatchNorm(copy.deepcopy(original), ALONE)
+    for _ in range(2):
+        for ours, theirs in zip(learnt(shared, images), learnt(original, images), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+    expected = original.state_dict()
+    assert list(shared.state_dict()) == list(expected)
+    for key, value in shared.state_dict().items():
+        torch.testing.assert_close(value, expected[key], rtol=1e-5, atol=1e-5)
+    shared.eval()
+    original.eval()
+    torch.testing.assert_close(shared(images), original(images))
+
+
+def test_half_the_digits_are_normalised_as_torch_does() -> None:
+    original, shape = copy.deepcopy(NORMALISATIONS["pictures"])
+    images = torch.randn(shape).bfloat16()
+    shared = SharedBatchNorm(copy.deepcopy(original), ALONE)
+    for ours, theirs in zip(learnt(shared, images), learnt(original, images), strict=True):
+        assert ours.dtype == theirs.dtype
+        torch.testing.assert_close(ours, theirs, rtol=0.05, atol=0.05)
+
+
+def test_all_of_a_model_are_shared_and_keep_their_names_and_weights() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Sequential(nn.BatchNorm2d(3)), nn.BatchNorm2d(3))
+    before = model.state_dict()
+    share_normalization(model, ALONE)
+    assert not any(isinstance(module, SharedBatchNorm) for module in model.modules())
+    share_normalization(model, Pair())
+    assert sum(isinstance(module, SharedBatchNorm) for module in model.modules()) == 2
+    after = model.state_dict()
+    assert list(before) == list(after)
+    assert all(after[key].data_ptr() == value.data_ptr() for key, value in before.items())
