@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import ClassVar, NoReturn
 
 import cnnstudio.cli.commands as package
-from cnnstudio.layers.errors import UserError
+from cnnstudio.core.errors import UserError
 
 DONE, FAILED, WRONG_INPUT, STOPPED = 0, 1, 2, 130
 """Exit statuses: done; training or export failed; the input was wrong; stopped by the user."""

@@ -11,7 +11,7 @@ import socket
 import sys
 from pathlib import Path
 
-from cnnstudio.layers.errors import UserError
+from cnnstudio.core.errors import UserError
 
 
 class NoDisplay(UserError):

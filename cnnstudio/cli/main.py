@@ -11,9 +11,9 @@ from pathlib import Path
 
 from cnnstudio import __version__
 from cnnstudio.cli.command import DONE, FAILED, STOPPED, WRONG_INPUT, Command, Parser, UsageError, commands
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import exists
 from cnnstudio.core.logs import own_error, start_log
-from cnnstudio.layers.errors import UserError
 from cnnstudio.training.distributed.ranks import speaks_for_all
 
 _log = logging.getLogger(__name__)

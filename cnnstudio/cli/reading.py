@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.command import Parser, UsageError
 from cnnstudio.cli.output import LiveLine
+from cnnstudio.core.errors import ParameterError
 from cnnstudio.core.files import exists, is_folder
 from cnnstudio.core.parameters import Parameter
 from cnnstudio.design.network import Network
-from cnnstudio.layers.errors import ParameterError
 
 if TYPE_CHECKING:
     from cnnstudio.core.progress import CancelFunction

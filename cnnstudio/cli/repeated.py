@@ -7,8 +7,8 @@ from pathlib import Path
 
 from cnnstudio.cli.command import DONE, FAILED, STOPPED, UsageError
 from cnnstudio.cli.output import print_json
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import exists
-from cnnstudio.layers.errors import UserError
 from cnnstudio.runs.run import RUN_FILE
 from cnnstudio.runs.seeds import Repeated, seeded, train_each
 from cnnstudio.training.events import Finished

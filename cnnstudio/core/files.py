@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-from cnnstudio.layers.errors import UserError
+from cnnstudio.core.errors import UserError
 
 
 class FileError(UserError):

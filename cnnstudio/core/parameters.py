@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cnnstudio.layers.errors import ParameterError
+from cnnstudio.core.errors import ParameterError
 
 _KEY = "parameter"
 # Blanks, control signs, signs that turn the direction of writing, and halves of signs that no file can hold.

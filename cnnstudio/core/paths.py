@@ -17,3 +17,8 @@ def home() -> Path:
     if chosen:
         return Path(os.path.expanduser(chosen)).absolute()
     return Path(platformdirs.user_data_dir("cnnstudio", appauthor=False))
+
+
+def datasets_folder() -> Path:
+    """Where data sources keep what they brought or made."""
+    return home() / "datasets"

@@ -11,8 +11,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore, never
-from cnnstudio.layers.errors import UserError
+from cnnstudio.core.errors import UserError
 
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -133,23 +132,6 @@ class Dataset:
     def recall(self, fingerprint: str) -> None:
         """Takes `fingerprint` from who worked it out before, which spares a pass over all pictures."""
         vars(self)["fingerprint"] = fingerprint  # where cached_property keeps it
-
-    def fitted(
-        self,
-        shape: tuple[int, int, int],
-        progress: ProgressFunction = ignore,
-        cancelled: CancelFunction = never,
-    ) -> Dataset:
-        """The same pictures as a network with inputs of `shape` (C, H, W) takes them; itself where they fit.
-
-        Large sets are kept on the disk at that size. Raises Cancelled, and DataError for channels other than
-        1 and 3 and for more pixels than there is room for.
-        """
-        if shape == self.shape:
-            return self
-        from cnnstudio.data.images.resizing import fit
-
-        return fit(self, shape, progress, cancelled)
 
 
 def as_channels_last(images: Pixels) -> Pixels:

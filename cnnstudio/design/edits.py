@@ -9,6 +9,7 @@ import dataclasses
 import operator
 from collections.abc import Callable, Collection, Iterable, Sequence
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.design.network import (
     MAXIMUM_DEPTH,
     MAXIMUM_INPUT,
@@ -19,7 +20,7 @@ from cnnstudio.design.network import (
     Place,
     clean_name,
 )
-from cnnstudio.layers.base import Group, Layer, Shape, UserError
+from cnnstudio.layers.base import Group, Layer, Shape
 
 
 class EditError(UserError):

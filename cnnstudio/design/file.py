@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cnnstudio.core.errors import ParameterError, UserError
 from cnnstudio.core.files import write_atomically
 from cnnstudio.core.parameters import shorten, shown, values_from_json, values_to_json
 from cnnstudio.design.network import (
@@ -23,7 +24,7 @@ from cnnstudio.design.network import (
     Node,
     clean_name,
 )
-from cnnstudio.layers.base import Group, Layer, ParameterError, Shape, UserError
+from cnnstudio.layers.base import Group, Layer, Shape
 from cnnstudio.layers.catalog import UnknownLayerType, layer_type
 
 FORMAT = "cnnstudio.design"

@@ -9,7 +9,7 @@ from typing import Literal
 
 from cnnstudio.design import edits
 from cnnstudio.design.analysis.analysis import Analysis, LayerReport, analyse
-from cnnstudio.design.analysis.problems import Advice, Problem
+from cnnstudio.design.findings import Advice, Problem
 from cnnstudio.design.network import Network, Place
 from cnnstudio.layers.base import (
     Append,

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from types import MappingProxyType
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.parameters import shorten
 from cnnstudio.core.resources import resource
 from cnnstudio.design.file import SUFFIX, read_design
 from cnnstudio.design.network import Network
-from cnnstudio.layers.base import UserError
 
 
 class TemplateError(UserError):

@@ -10,7 +10,8 @@ from functools import cache
 from types import MappingProxyType
 
 from cnnstudio.core.parameters import shorten
-from cnnstudio.export.base import Exporter, ExportError, ExportFailed, ExportResult
+from cnnstudio.export.base import Exporter, ExportResult
+from cnnstudio.export.errors import ExportError, ExportFailed
 
 __all__ = ["ExportError", "ExportFailed", "ExportResult", "Exporter", "chosen_exporters", "exporters"]
 

@@ -14,20 +14,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from cnnstudio.core.files import exists
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, check, ignore, never
-from cnnstudio.layers.errors import UserError
+from cnnstudio.export.errors import ExportError
 
 if TYPE_CHECKING:
     from cnnstudio.export.verification import Proof
     from cnnstudio.runs.run import Run
     from cnnstudio.training.model import Model
-
-
-class ExportError(UserError):
-    """An export that cannot be: a format that does not exist, a folder that cannot be written."""
-
-
-class ExportFailed(ExportError):
-    """The model could not be put into the format, or gives other answers there. No file was written."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnstudio import __version__
-from cnnstudio.export.base import Exporter, ExportFailed
+from cnnstudio.export.base import Exporter
+from cnnstudio.export.errors import ExportFailed
 from cnnstudio.export.weights import about
 
 if TYPE_CHECKING:

@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.progress import CancelFunction, check
+from cnnstudio.data.images.resizing import resize
 from cnnstudio.data.sources import find_source
-from cnnstudio.export.base import ExportFailed
-from cnnstudio.layers.errors import UserError
+from cnnstudio.export.errors import ExportFailed
 
 if TYPE_CHECKING:
     from cnnstudio.runs.run import Run
@@ -156,6 +157,6 @@ def _real_pictures(run: Run, cancelled: CancelFunction) -> npt.NDArray[np.uint8]
         dataset = find_source(run.dataset_name).load(cancelled=cancelled)
         few = dataset.test.rows(np.arange(min(sum(BATCHES) // 2, len(dataset.test))))
         sample = dataclasses.replace(dataset, train=few, test=few)
-        return np.ascontiguousarray(sample.fitted((channels, height, width)).test.images)
+        return np.ascontiguousarray(resize(sample, (channels, height, width)).test.images)
     except UserError:
         return np.empty((0, *shape), np.uint8)

@@ -7,12 +7,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
+from cnnstudio.core.errors import ParameterError
 from cnnstudio.core.parameters import parameters, values_to_json
 from cnnstudio.design.network import MAXIMUM_DEPTH, MAXIMUM_NODES, IdMaker, Node, clean_name
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.interpreter.graph import Grouped, Items, Join, Nest, Piece, Rounds
 from cnnstudio.interchange.source import Notes
-from cnnstudio.layers.base import Group, Layer, ParameterError, Shape, ShapeError
+from cnnstudio.layers.base import Group, Layer, Shape, ShapeError
 from cnnstudio.layers.catalog import layer_types
 from cnnstudio.layers.code import Call, NotDrawable
 

@@ -10,9 +10,10 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.design.analysis.analysis import Analysis, analyse
 from cnnstudio.design.network import Network, Node, giving_logits
-from cnnstudio.layers.base import Group, Layer, Shape, ShapeError, UserError
+from cnnstudio.layers.base import Group, Layer, Shape, ShapeError
 
 BODY = "\0body\0"
 INDENT = "    "

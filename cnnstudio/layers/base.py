@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from cnnstudio.core.errors import ParameterError
 from cnnstudio.core.parameters import check_all, parameters
 from cnnstudio.layers.activations import needs_input
 from cnnstudio.layers.code import Arguments, Call, NotDrawable, Signatures
-from cnnstudio.layers.errors import ParameterError, ShapeError, UserError
+from cnnstudio.layers.errors import ShapeError
 from cnnstudio.layers.fixes import (
     Append,
     Exchange,
@@ -42,7 +43,6 @@ __all__ = [
     "Layer",
     "Mend",
     "MoveBehind",
-    "ParameterError",
     "Pieces",
     "Remove",
     "Role",
@@ -50,7 +50,6 @@ __all__ = [
     "SetParameters",
     "Shape",
     "ShapeError",
-    "UserError",
     "Window",
 ]
 

@@ -11,9 +11,9 @@ from functools import cache
 from types import MappingProxyType
 
 import cnnstudio.layers as package
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.parameters import shorten
 from cnnstudio.layers.base import Family, Layer
-from cnnstudio.layers.errors import UserError
 
 
 class UnknownLayerType(UserError):
@@ -24,8 +24,8 @@ class UnknownLayerType(UserError):
 def layer_types() -> Mapping[str, type[Layer]]:
     """Type name -> type, sorted by family (in the palette's order) and then by name."""
     found: list[type[Layer]] = []
-    for module_info in pkgutil.iter_modules(package.__path__):
-        module = importlib.import_module(f"{package.__name__}.{module_info.name}")
+    for module_info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        module = importlib.import_module(module_info.name)
         for value in vars(module).values():
             # Bases that types share have no description and are no types themselves.
             is_type = inspect.isclass(value) and issubclass(value, Layer) and hasattr(value, "description")

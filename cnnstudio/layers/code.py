@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from cnnstudio.core.errors import ParameterError, UserError
 from cnnstudio.core.parameters import Parameter
-from cnnstudio.layers.errors import ParameterError, UserError
 
 Signatures = Mapping[str, str]
 """Name of a class or function -> its arguments as its documentation writes them: `rate, noise_shape=None`."""

@@ -1,21 +1,15 @@
-"""Errors that a user may meet. Each message is one plain sentence: what was wrong, what would be right."""
+"""What a layer says of an input that it cannot take."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from cnnstudio.core.errors import UserError
+
 if TYPE_CHECKING:
     from cnnstudio.layers.fixes import Mend
     from cnnstudio.layers.shape import Shape
-
-
-class UserError(Exception):
-    """The root: the command line prints it on one line and ends with 2, the window shows it."""
-
-
-class ParameterError(UserError):
-    """A value that a parameter does not take."""
 
 
 class ShapeError(UserError):

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 import cnnstudio
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import FileError, exists, is_folder, write_atomically, write_json
 from cnnstudio.core.parameters import parameters
 from cnnstudio.core.progress import ProgressFunction, ignore
@@ -24,7 +25,6 @@ from cnnstudio.design.analysis.analysis import analyse
 from cnnstudio.design.file import write_design
 from cnnstudio.design.network import Network
 from cnnstudio.insight.feature_maps import FeatureMaps, look
-from cnnstudio.layers.errors import UserError
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.event_log import EventLog, forget_after, read_events
 from cnnstudio.runs.lock import LOCK_FILE, Pulse, RunLock, beats, this_host

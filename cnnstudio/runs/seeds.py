@@ -7,9 +7,9 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.formatting import plural
 from cnnstudio.core.parameters import values_to_json
-from cnnstudio.layers.errors import UserError
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.run import Run, list_runs
 from cnnstudio.runs.significance import Spread, in_words

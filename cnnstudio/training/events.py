@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import NoneType, UnionType
 from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
-from cnnstudio.layers.errors import UserError
+from cnnstudio.core.errors import UserError
 
 Outcome = Literal["completed", "stopped", "failed"]
 Cause = Literal["memory", "not_finite"]

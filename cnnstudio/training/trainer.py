@@ -11,10 +11,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
-from cnnstudio.layers.errors import UserError
-from cnnstudio.training import outcomes as reasons
+from cnnstudio.training import outcomes
 from cnnstudio.training.checkpoints.interval import DEFAULT, Interval
 from cnnstudio.training.checkpoints.manager import all_finite
 from cnnstudio.training.checkpoints.store import restore_weights
@@ -196,12 +196,12 @@ class _Training:
             self.cause = "not_finite"
             best, rate = course.keeper.best, course.recipe.learning_rate
             kept = best.epoch if best else None
-            return "failed", reasons.not_finite(error.step, len(course.batches), rate, kept)
+            return "failed", outcomes.not_finite(error.step, len(course.batches), rate, kept)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
             self.cause = "memory"
-            reason = reasons.out_of_memory(course.step + 1, course.recipe.batch_size)
+            reason = outcomes.out_of_memory(course.step + 1, course.recipe.batch_size)
             self._leave(reason)
             return "failed", reason
         except RanksError as error:
@@ -220,11 +220,11 @@ class _Training:
             done, patience = course.epochs_done, course.recipe.patience
             idle = course.keeper.epochs_without_better(done)
             if patience and idle >= patience:
-                return "completed", reasons.ended_early(idle, done - idle)
+                return "completed", outcomes.ended_early(idle, done - idle)
             self._epoch(done + 1)
             if self.control.stop_after_epoch.is_set() and course.epochs_done < course.recipe.epochs:
-                return "stopped", reasons.stopped_after_epoch(course.epochs_done, course.recipe.epochs)
-        return "completed", reasons.completed(course.recipe.epochs)
+                return "stopped", outcomes.stopped_after_epoch(course.epochs_done, course.recipe.epochs)
+        return "completed", outcomes.completed(course.recipe.epochs)
 
     def _first_pictures(self) -> Iterator[Tensor]:
         """Training pictures for weights that are taken from them; not one more after a stop."""
@@ -302,7 +302,7 @@ class _Training:
         """Where it stopped, in words."""
         with contextlib.suppress(NotFiniteError):
             self.course.meter.flush()
-        return reasons.stopped(self.course.step, len(self.course.batches))
+        return outcomes.stopped(self.course.step, len(self.course.batches))
 
     def _test(self, outcome: Outcome) -> Scores | None:
         """The best weights on the test pictures; None where there is nothing to test, or no time."""

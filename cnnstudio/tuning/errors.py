@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnnstudio.layers.errors import UserError
+from cnnstudio.core.errors import UserError
 
 
 class SearchError(UserError):

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cnnstudio.core.errors import ParameterError
 from cnnstudio.core.files import FileError, read_json
 from cnnstudio.core.parameters import check_all, flag, integer, shorten, shown, values_to_json
 from cnnstudio.design.network import Network
-from cnnstudio.layers.errors import ParameterError
 from cnnstudio.tuning.errors import SearchError
 from cnnstudio.tuning.space import Dimension, Space, find_target, make_choices, make_range
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import exists
-from cnnstudio.layers.errors import UserError
 from cnnstudio.runs.run import RUN_FILE, Run
 from cnnstudio.training.events import EpochEnded, Event, Finished, Scores
 from cnnstudio.training.recipe.recipe import Recipe

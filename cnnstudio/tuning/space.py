@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cnnstudio.core.errors import ParameterError
 from cnnstudio.core.parameters import Integer, Number, Parameter, parameters, shorten, shown
 from cnnstudio.design.edits import replace
 from cnnstudio.design.network import Network, Node
-from cnnstudio.layers.errors import ParameterError
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.tuning.errors import SearchError
 

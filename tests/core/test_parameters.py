@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnnstudio.core.errors import ParameterError, UserError
 from cnnstudio.core.parameters import (
     check_all,
     choice,
@@ -25,7 +26,6 @@ from cnnstudio.core.parameters import (
 )
 from cnnstudio.layers.basic.zero_padding2d import ZeroPadding2D
 from cnnstudio.layers.convolutional.conv2d import Conv2D
-from cnnstudio.layers.errors import ParameterError, UserError
 from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D
 from tests.strategies import values
 

@@ -37,7 +37,7 @@ for step in ("read", "fit", "fingerprint", "learn"):
     if step == "read":
         data = ImageFolder(Path(sys.argv[1])).load(look)
     elif step == "fit":
-        fitted = data.fitted((3, 96, 144), look)
+        fitted = resize(data, (3, 96, 144), look)
     elif step == "fingerprint":
         data.fingerprint, fitted.fingerprint
     else:

@@ -11,10 +11,11 @@ from xml.etree import ElementTree
 import pytest
 
 import cnnstudio.layers
+from cnnstudio.core.errors import ParameterError
 from cnnstudio.core.parameters import parameters, values_from_json, values_to_json
 from cnnstudio.core.resources import resource
 from cnnstudio.interchange.interpreter.names import defined_names
-from cnnstudio.layers.base import Family, Layer, ParameterError, Shape, ShapeError
+from cnnstudio.layers.base import Family, Layer, Shape, ShapeError
 from cnnstudio.layers.catalog import layer_type, layer_types, snake_case
 from tests.layers.cases import LAYERS, PLAIN_TYPES, SHAPES, TYPES, examples, taken
 

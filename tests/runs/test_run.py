@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 import torch
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
 from cnnstudio.insight.predictions import evaluate
-from cnnstudio.layers.base import Shape, UserError
+from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.runs.event_log import EventReader

@@ -52,8 +52,8 @@ class Data(Command):
 
 
 def _list(options: argparse.Namespace) -> None:
+    from cnnstudio.core.paths import datasets_folder
     from cnnstudio.data.sources import sources
-    from cnnstudio.data.sources.base import datasets_folder
     from cnnstudio.data.storage.decoded_cache import decoded_size
 
     entries, decoded = [source.info() for source in sources()], decoded_size()

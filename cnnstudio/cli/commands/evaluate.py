@@ -47,6 +47,7 @@ class Evaluate(Command):
 
 def _dataset(run: Run, data: str | None) -> Dataset:
     """The pictures, at the size that the network takes. Raises UserError where they cannot be the run's."""
+    from cnnstudio.data.images.resizing import resize
     from cnnstudio.data.sources import find_source
 
     line = LiveLine()
@@ -63,7 +64,7 @@ def _dataset(run: Run, data: str | None) -> Dataset:
         )
     channels, height, width = run.network.input.dims
     try:
-        return dataset.fitted((channels, height, width), line.follow)
+        return resize(dataset, (channels, height, width), line.follow)
     finally:
         line.clear()
 

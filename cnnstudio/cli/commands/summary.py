@@ -16,9 +16,9 @@ from cnnstudio.layers.shape import times
 
 if TYPE_CHECKING:
     from cnnstudio.core.colors import Scheme
-    from cnnstudio.design.advice.advice import Advice
-    from cnnstudio.design.analysis.analysis import Analysis, LayerReport, Problem
+    from cnnstudio.design.analysis.analysis import Analysis, LayerReport
     from cnnstudio.design.diff import Diff, Entry
+    from cnnstudio.design.findings import Advice, Problem
     from cnnstudio.design.network import Network
 
 

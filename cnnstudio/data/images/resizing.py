@@ -9,7 +9,7 @@ from contextlib import closing
 import numpy as np
 from PIL import Image
 
-from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, throttled
+from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, ignore, never, throttled
 from cnnstudio.data.dataset import DataError, Dataset, Pixels, Split, as_channels_last
 from cnnstudio.data.images.image_files import resized
 from cnnstudio.data.images.parallel import in_order
@@ -24,10 +24,19 @@ _SMALL = 64_000_000
 """Bytes of pictures that are sooner made anew than kept on the disk."""
 
 
-def fit(
-    dataset: Dataset, shape: tuple[int, int, int], progress: ProgressFunction, cancelled: CancelFunction
+def resize(
+    dataset: Dataset,
+    shape: tuple[int, int, int],
+    progress: ProgressFunction = ignore,
+    cancelled: CancelFunction = never,
 ) -> Dataset:
-    """`dataset` with pictures of `shape` (C, H, W). Raises DataError; see Dataset.fitted."""
+    """The same pictures as a network with inputs of `shape` (C, H, W) takes them; itself where they fit.
+
+    Large sets are kept on the disk at that size. Raises Cancelled, and DataError for channels other than 1
+    and 3 and for more pixels than there is room for.
+    """
+    if shape == dataset.shape:
+        return dataset
     channels = shape[0]
     if channels not in (1, 3):
         raise DataError(

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from cnnstudio.core.paths import home
 from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore, never
 from cnnstudio.data.dataset import DataError, Dataset
 
@@ -58,8 +57,3 @@ class Source(ABC):
     ) -> None:
         """Take the pictures from the user's own copy of the archive. Raises DataError or Cancelled."""
         raise DataError(f"{self.title} does not come as an archive.")
-
-
-def datasets_folder() -> Path:
-    """Where sources keep what they brought or made."""
-    return home() / "datasets"

@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from cnnstudio.core.paths import datasets_folder
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, check, ignore, never
 from cnnstudio.data.dataset import DataError, Dataset, Split, from_channels_last
-from cnnstudio.data.sources.base import Source, datasets_folder
+from cnnstudio.data.sources.base import Source
 from cnnstudio.data.storage.decoded_cache import kept_or_made
 from cnnstudio.data.torchvision_import import import_torchvision
 from cnnstudio.data.transfer.archive import extract

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from cnnstudio.core.files import FileError, read_json, write_json
+from cnnstudio.core.paths import datasets_folder
 from cnnstudio.data.dataset import DataError
-from cnnstudio.data.sources.base import datasets_folder
 from cnnstudio.data.storage.decoded_cache import forget, place_of
 
 _FORMAT = "cnnstudio.folders"

@@ -28,8 +28,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import read_json, sync_folder, write_atomically
 from cnnstudio.core.locking import try_lock
+from cnnstudio.core.paths import datasets_folder
 from cnnstudio.core.progress import (
     CancelFunction,
     Progress,
@@ -40,9 +42,7 @@ from cnnstudio.core.progress import (
     throttled,
 )
 from cnnstudio.data.dataset import DataError, Dataset, Split
-from cnnstudio.data.sources.base import datasets_folder
 from cnnstudio.data.storage.builders import Drafts, labels_file, pixels_file, read_split
-from cnnstudio.layers.errors import UserError
 
 VERSION = 1
 """Goes up with every change to what is written here."""

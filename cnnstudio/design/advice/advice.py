@@ -5,9 +5,9 @@ from __future__ import annotations
 from cnnstudio.design.advice.paths import lines_of
 from cnnstudio.design.advice.rules import RULES
 from cnnstudio.design.analysis.analysis import Analysis
-from cnnstudio.design.analysis.problems import Advice
+from cnnstudio.design.findings import Advice
 
-__all__ = ["Advice", "advise"]
+__all__ = ["advise"]
 
 
 def advise(analysis: Analysis) -> tuple[Advice, ...]:

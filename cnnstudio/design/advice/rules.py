@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from cnnstudio.design.advice.paths import Line, Lines
 from cnnstudio.design.analysis.analysis import LayerReport
-from cnnstudio.design.analysis.problems import Advice
+from cnnstudio.design.findings import Advice
 from cnnstudio.design.network import Network, giving_logits
 from cnnstudio.layers.base import (
     Exchange,

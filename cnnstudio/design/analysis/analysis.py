@@ -26,7 +26,8 @@ from cnnstudio.design.analysis.inference import (
     alike,
     window_of,
 )
-from cnnstudio.design.analysis.problems import Problem, of_the_ending, of_the_whole
+from cnnstudio.design.analysis.problems import of_the_ending, of_the_whole
+from cnnstudio.design.findings import Problem
 from cnnstudio.design.network import Network, Node
 from cnnstudio.layers.base import WHOLE, Shape, Window
 
@@ -36,7 +37,6 @@ __all__ = [
     "MAXIMUM_PARAMETERS",
     "Analysis",
     "LayerReport",
-    "Problem",
     "analyse",
 ]
 
@@ -98,6 +98,15 @@ class Listing:
     rows: list[Row]
 
 
+@dataclass(slots=True, eq=False)
+class _Memory:
+    """What goes from one analysis to the next: the answers of layers, and how lists were last reported."""
+
+    answers: Cache = field(default_factory=Cache)
+    listings: dict[ListKey, Listing] = field(default_factory=dict)
+    """Without it every edit takes several times as long."""
+
+
 @dataclass(frozen=True)
 class Analysis:
     """The reports of all layers, top to bottom as in the list, and the totals of what is enabled."""
@@ -109,7 +118,7 @@ class Analysis:
     macs: int
     activations: int
     problems: tuple[Problem, ...]
-    _cache: Cache = field(repr=False, compare=False, default_factory=Cache)
+    _memory: _Memory = field(repr=False, compare=False, default_factory=_Memory)
 
     @cached_property
     def by_id(self) -> Mapping[str, LayerReport]:
@@ -124,12 +133,12 @@ def analyse(network: Network, previous: Analysis | None = None, *, classes: int 
 
     `previous` is an earlier analysis, of this or another network: what is the same is taken from it.
     """
-    cache = previous._cache if previous else Cache()
-    if previous and len(cache) > 8 * len(previous.reports) + 8192:
-        cache = Cache()
-    flow = Asker(cache).chain(network.nodes, network.input)
+    memory = previous._memory if previous else _Memory()
+    if previous and len(memory.answers) > 8 * len(previous.reports) + 8192:
+        memory = _Memory()
+    flow = Asker(memory.answers).chain(network.nodes, network.input)
     start = _Context((), (1,), (" from the input",), POINT, 0, network.input)
-    reports = _reports(_Reporter(cache).in_a_row(None, network.nodes, flow, start))
+    reports = _reports(_Reporter(memory.listings).in_a_row(None, network.nodes, flow, start))
     problem = of_the_ending(network, flow, classes)
     if problem is not None:
         _blame(reports, problem)
@@ -143,15 +152,15 @@ def analyse(network: Network, previous: Analysis | None = None, *, classes: int 
         flow.macs,
         flow.activations,
         tuple(problems),
-        cache,
+        memory,
     )
 
 
 class _Reporter:
     """Makes the rows, as far as they cannot be taken over from when they were last made."""
 
-    def __init__(self, cache: Cache) -> None:
-        self._listings = cache.listings
+    def __init__(self, listings: dict[ListKey, Listing]) -> None:
+        self._listings = listings
 
     def in_a_row(self, key: ListKey, nodes: tuple[Node, ...], flow: Flow, start: _Context) -> list[Row]:
         """The rows of a list in which each node gets what the one before it gives, in one way only."""
@@ -195,7 +204,8 @@ class _Reporter:
     ) -> Row:
         context = (parts, start.counts, sources, seen, start.depth, start.picture)
         row = parts[0].row
-        if row is None or row.context != context:
+        # A part's row may be of another place in the list; None is no Row either.
+        if not isinstance(row, Row) or row.context != context:
             row = parts[0].row = self._made(node, _Context(*context))
         return row
 

@@ -9,13 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter, is_not
-from typing import TYPE_CHECKING
 
 from cnnstudio.design.network import MAXIMUM_NODES, Node
 from cnnstudio.layers.base import Group, Layer, Mend, SetInside, Shape, ShapeError, Window
-
-if TYPE_CHECKING:
-    from cnnstudio.design.analysis.analysis import Listing, Row
 
 MAXIMUM_PARAMETERS = 2**31
 """Of one layer and of the whole network. Weights, gradients and optimizer state would take 32 GB."""
@@ -71,8 +67,8 @@ class Part:
     mends: tuple[Mend, ...] = ()
     """Those of the error that change something here."""
     bodies: tuple[tuple[Flow, int], ...] = ()
-    row: Row | None = None
-    """How the node was last reported with this part; good for as long as the context is the same."""
+    row: object = None
+    """Room for whoever reports the node: what it last made of this part, which lives as long as the part."""
 
     def again(self) -> Part:
         """The same for another layer that is like this one."""
@@ -107,15 +103,13 @@ class Cache:
     """What goes from one analysis to the next: it spares work, and what it says holds whatever was edited.
 
     Without `answers` opening a large design takes half as long again; without `nodes` the undo of an edit
-    that changed all shapes below takes several times as long; without `flows` or `listings` every edit does.
+    that changed all shapes below takes several times as long; without `flows` every edit does.
     """
 
     nodes: dict[int, _Known] = field(default_factory=dict)
     """The answers of nodes by their id()."""
     flows: dict[tuple[ListKey, Shape | None], tuple[tuple[Node, ...], Flow]] = field(default_factory=dict)
     """What lists made of their inputs when they were last asked, and of which nodes they were then."""
-    listings: dict[ListKey, Listing] = field(default_factory=dict)
-    """How lists were last reported."""
     answers: dict[tuple[Layer, Shape], Part] = field(default_factory=dict)
     """What layers, wherever they stand, said of their inputs."""
 

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cnnstudio.core.errors import ParameterError, UserError
 from cnnstudio.core.parameters import Choice, Flag, Integer, Pair, Parameter, parameters, shorten
 from cnnstudio.design.network import MAXIMUM_DEPTH, IdMaker, Node, clean_name
 from cnnstudio.design.text.palette_search import NAMED, find_types, fit_of, values_of
-from cnnstudio.layers.base import Group, Layer, ParameterError, UserError
+from cnnstudio.layers.base import Group, Layer
 from cnnstudio.layers.catalog import layer_types
 
 _MOST_WORDS = 4

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from cnnstudio.core.colors import palette
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.formatting import count, plural, rounded
 from cnnstudio.design.analysis.analysis import Analysis
 from cnnstudio.design.diagram.svg import svg, volumes
@@ -33,7 +34,6 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.svg_pixmap import svg_pixmap
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
-from cnnstudio.layers.base import UserError
 from cnnstudio.runs.comparison import Results, judge, same_recipe
 from cnnstudio.runs.run import Run, list_runs
 from cnnstudio.runs.significance import Spread, in_words

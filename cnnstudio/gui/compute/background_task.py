@@ -10,9 +10,9 @@ from typing import Any
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.logs import own_error
 from cnnstudio.core.progress import CancelFunction, Cancelled, ProgressFunction, throttled
-from cnnstudio.layers.base import UserError
 
 WorkFunction = Callable[[ProgressFunction, CancelFunction], Any]
 

@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.logs import own_error
 from cnnstudio.core.progress import Cancelled
 from cnnstudio.gui.compute.event_queue import Mailbox
-from cnnstudio.layers.errors import UserError
 
 _log = logging.getLogger(__name__)
 

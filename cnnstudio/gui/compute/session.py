@@ -18,6 +18,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.logs import own_error
 from cnnstudio.core.progress import Cancelled
 from cnnstudio.core.progress import Progress as DataProgress
@@ -29,7 +30,6 @@ from cnnstudio.gui.compute.event_queue import Mailbox
 from cnnstudio.gui.compute.job import Job, JobFunction
 from cnnstudio.gui.compute.training_request import Order
 from cnnstudio.gui.compute.watched_layer import WatchedLayer
-from cnnstudio.layers.base import UserError
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import Event, Finished, Paused, Resumed, Started
 from cnnstudio.training.recipe.live_changes import adjusted

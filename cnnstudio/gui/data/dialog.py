@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
 from cnnstudio.data.sources import Source, add_folder, sources
 from cnnstudio.data.sources.folder_list import forget_folder
@@ -25,7 +26,6 @@ from cnnstudio.gui.compute.background_task import Work, WorkFunction
 from cnnstudio.gui.data.source_row import SourceRow
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.progress import ProgressLine
-from cnnstudio.layers.base import UserError
 
 _ARCHIVES = "Archives (*.tar.gz *.tgz);;All files (*)"
 _FOLDERS = (

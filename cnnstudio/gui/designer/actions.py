@@ -10,7 +10,7 @@ from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QWidget
 
 from cnnstudio.design import edits
-from cnnstudio.design.analysis.analysis import Problem
+from cnnstudio.design.findings import Problem
 from cnnstudio.gui.designer import commands
 from cnnstudio.gui.designer.layer_list.row_buttons import chosen_spot
 from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from cnnstudio.core.formatting import count, ordinal, plural, rounded
 from cnnstudio.core.parameters import choice, integer
 from cnnstudio.design import edits
-from cnnstudio.design.analysis.analysis import Analysis, LayerReport, Problem
+from cnnstudio.design.analysis.analysis import Analysis, LayerReport
+from cnnstudio.design.findings import Problem
 from cnnstudio.design.network import MAXIMUM_INPUT, Network
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import family_token

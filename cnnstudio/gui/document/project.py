@@ -10,9 +10,9 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.design.analysis.analysis import Analysis, analyse
 from cnnstudio.design.network import Network
-from cnnstudio.layers.errors import UserError
 from cnnstudio.training.recipe.recipe import RECIPES, Recipe
 
 UNDO_STEPS = 500

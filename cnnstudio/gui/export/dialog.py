@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import exists, with_home
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
 from cnnstudio.design.file import read_design
@@ -27,7 +28,6 @@ from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.widgets.labels import Label, Line, Panel
 from cnnstudio.gui.widgets.progress import ProgressLine
 from cnnstudio.interchange.interpreter.names import class_name
-from cnnstudio.layers.base import UserError
 from cnnstudio.runs.run import DESIGN_FILE, Run
 
 _WIDTH = 620

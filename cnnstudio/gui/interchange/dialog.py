@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.core.resources import resources_folder
 from cnnstudio.design.analysis.analysis import Analysis, analyse
@@ -33,7 +34,6 @@ from cnnstudio.gui.interchange.result_view import ResultView
 from cnnstudio.gui.widgets.labels import Label, Panel
 from cnnstudio.interchange.reading import CodeError, Imported, read_code
 from cnnstudio.interchange.source import read_text
-from cnnstudio.layers.base import UserError
 from cnnstudio.training.recipe.recipe import Recipe
 
 _DELAY = 250

@@ -87,7 +87,7 @@ def _open(window: MainWindow, path: Path) -> None:
 
 def _first_dataset(settings: Settings) -> str:
     """The one chosen last time, while it is there; else CIFAR-10 if it is on the machine, else Shapes."""
-    from cnnstudio.layers.base import UserError
+    from cnnstudio.core.errors import UserError
 
     for name in (settings.text("dataset"), "cifar10"):
         try:

@@ -9,10 +9,10 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QInputDialog, QWidget
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.formatting import plural
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.document.project import Project
-from cnnstudio.layers.base import UserError
 from cnnstudio.training.recipe.live_changes import ADJUSTABLE, differences
 
 _TRAINS = (State.RUNNING, State.PAUSED)

@@ -24,8 +24,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from cnnstudio.core.errors import ParameterError
 from cnnstudio.core.parameters import Choice, Edges, Flag, Integer, Number, Pair, Parameter, Sides
-from cnnstudio.layers.errors import ParameterError
 
 _LOCALE = QLocale(QLocale.Language.English, QLocale.Country.UnitedStates)
 """The window speaks English, so its numbers are written the English way, too."""

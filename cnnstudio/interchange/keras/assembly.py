@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from cnnstudio.core.errors import ParameterError
 from cnnstudio.core.parameters import parameters
 from cnnstudio.design.network import Node
 from cnnstudio.interchange.assembly import Assembler, drawn, group_types
 from cnnstudio.interchange.interpreter.graph import Nest, Piece
 from cnnstudio.interchange.layer_calls import layer_call
 from cnnstudio.layers.activations import KERAS_ACTIVATION_CALLS, activation_named, keras_activation_of
-from cnnstudio.layers.base import Layer, ParameterError, Shape
+from cnnstudio.layers.base import Layer, Shape
 from cnnstudio.layers.catalog import layer_types
 from cnnstudio.layers.code import Arguments, Call, NotDrawable
 

@@ -8,6 +8,7 @@ from functools import cache
 from itertools import groupby
 from typing import Any
 
+from cnnstudio.core.errors import ParameterError, UserError
 from cnnstudio.core.parameters import parameters
 from cnnstudio.design.network import Node
 from cnnstudio.interchange.assembly import Assembler, drawn, group_types, output_of
@@ -17,7 +18,7 @@ from cnnstudio.interchange.interpreter.graph import Items, Piece
 from cnnstudio.interchange.layer_calls import layer_call
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.activations import pytorch_activation_of
-from cnnstudio.layers.base import Layer, ParameterError, Shape, ShapeError, UserError
+from cnnstudio.layers.base import Layer, Shape, ShapeError
 from cnnstudio.layers.catalog import layer_type, layer_types, snake_case
 from cnnstudio.layers.code import Arguments, Call, Name, NotDrawable, Unknown, same, signature
 

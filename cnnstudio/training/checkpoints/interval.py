@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.parameters import shorten
-from cnnstudio.layers.errors import UserError
 
 _PATTERN = re.compile(r"(\d{1,9}) ?(s|m|steps?)?")
 _SHARE = 100

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnnstudio.layers.errors import UserError
+from cnnstudio.core.errors import UserError
 from cnnstudio.training.checkpoints.store import (
     Checkpoint,
     CheckpointError,

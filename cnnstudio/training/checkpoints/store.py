@@ -23,9 +23,9 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import FileError, read_json, write_atomically, write_json
 from cnnstudio.core.parameters import shorten
-from cnnstudio.layers.errors import UserError
 
 FORMAT = "cnnstudio.checkpoint"
 VERSION = 2

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator, Mapping
 from statistics import mean, stdev
 from types import MappingProxyType
 
+from cnnstudio.core.errors import ParameterError
 from cnnstudio.core.formatting import percent
 from cnnstudio.core.parameters import parameters
 from cnnstudio.design.analysis.analysis import analyse
 from cnnstudio.design.network import Network
-from cnnstudio.layers.errors import ParameterError
 from cnnstudio.training.diagnosis.remedies import advice
 from cnnstudio.training.events import (
     Adjusted,

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
-from cnnstudio.layers.errors import UserError
+from cnnstudio.core.errors import UserError
 from cnnstudio.training.distributed.ranks import ALONE, Ranks, RanksError, Result, are_several
 from cnnstudio.training.hardware.device import DeviceError
 

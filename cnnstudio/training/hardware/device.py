@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import torch
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.parameters import shorten, shown
-from cnnstudio.layers.errors import UserError
 from cnnstudio.training.hardware.device_memory import is_out_of_memory
 
 _SIGNS = ("CUDA error", "HIP error", "cuDNN error", "CUDNN_STATUS", "CUBLAS_STATUS", "MPS backend")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from cnnstudio.layers.errors import UserError
+from cnnstudio.core.errors import UserError
 
 STEPS = 100
 LOWEST, HIGHEST = 1e-5, 10.0

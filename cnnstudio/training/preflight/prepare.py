@@ -11,14 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.parameters import shown
 from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore, never
 from cnnstudio.data.batches import WHOLE, Batches, Share
 from cnnstudio.data.dataset import Dataset, Part, Rows, Split, statistics, validation_rows
+from cnnstudio.data.images.resizing import resize
 from cnnstudio.design.analysis.analysis import Analysis, analyse
 from cnnstudio.design.analysis.memory_estimate import FLOAT, batch_memory
 from cnnstudio.design.network import Network
-from cnnstudio.layers.base import UserError
 from cnnstudio.training.diagnosis.remedies import Remedy, in_parts
 from cnnstudio.training.hardware.device import choose_device, naming_device_errors, quick_precision
 from cnnstudio.training.hardware.device_memory import free_memory
@@ -152,7 +153,7 @@ def prepare(
     if analysis.problems:
         raise TrainingError(f"{analysis.problems[0].sentence}.")
     channels, height, width = network.input.dims
-    fitted = dataset.fitted((channels, height, width), progress, cancelled)
+    fitted = resize(dataset, (channels, height, width), progress, cancelled)
     train_rows: Rows = np.arange(len(fitted.train))
     validation: Split | Part = fitted.test
     if recipe.validation_share:

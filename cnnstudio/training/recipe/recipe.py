@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from cnnstudio.core.errors import ParameterError, UserError
 from cnnstudio.core.parameters import (
     Choice,
     check_all,
@@ -24,7 +25,6 @@ from cnnstudio.core.parameters import (
     values_to_json,
 )
 from cnnstudio.data.augmentation.augmentation import BORDERS, FLIPS, Augmentation
-from cnnstudio.layers.errors import ParameterError, UserError
 
 FORMAT = "cnnstudio.recipe"
 VERSION = 1

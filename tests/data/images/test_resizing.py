@@ -11,6 +11,7 @@ import pytest
 from cnnstudio.core.progress import Cancelled, Progress
 from cnnstudio.data.dataset import DataError, Dataset, Split
 from cnnstudio.data.images import resizing as fitting
+from cnnstudio.data.images.resizing import resize
 
 
 def filled(shape: tuple[int, int, int], count: int = 3) -> Dataset:
@@ -25,7 +26,7 @@ def filled(shape: tuple[int, int, int], count: int = 3) -> Dataset:
 
 def test_what_fits_stays_the_same_object() -> None:
     data = filled((3, 8, 8))
-    assert data.fitted((3, 8, 8)) is data
+    assert resize(data, (3, 8, 8)) is data
 
 
 @pytest.mark.parametrize("shape", [(3, 16, 16), (3, 4, 4), (3, 12, 5), (1, 8, 8), (1, 28, 28)])
@@ -33,7 +34,7 @@ def test_what_fits_stays_the_same_object() -> None:
 def test_pictures_keep_their_content_at_any_shape(
     source: tuple[int, int, int], shape: tuple[int, int, int]
 ) -> None:
-    data = filled(source).fitted(shape)
+    data = resize(filled(source), shape)
     assert data.shape == shape
     assert data.train.images.dtype == np.uint8
     assert data.train.labels.tolist() == [0, 1, 0]
@@ -44,16 +45,16 @@ def test_pictures_keep_their_content_at_any_shape(
 def test_a_large_set_is_kept_at_its_new_size(monkeypatch: pytest.MonkeyPatch) -> None:
     data = filled((3, 8, 8), count=200)
     heard: list[Progress] = []
-    in_memory = data.fitted((3, 5, 5), heard.append)
+    in_memory = resize(data, (3, 5, 5), heard.append)
     monkeypatch.setattr(fitting, "_SMALL", 0)
-    kept = data.fitted((3, 5, 5), heard.append)
+    kept = resize(data, (3, 5, 5), heard.append)
     assert heard.count(Progress(400, 400, "Bringing X to 3 × 5 × 5: 400 of 400 pictures")) == 2
     with monkeypatch.context() as patch:
         patch.setattr(fitting, "resized", None)
-        again = data.fitted((3, 5, 5))
+        again = resize(data, (3, 5, 5))
     assert in_memory.fingerprint == kept.fingerprint == again.fingerprint
     assert (again.name, again.title, again.classes) == (data.name, data.title, data.classes)
-    other = filled((3, 8, 8), count=100).fitted((3, 5, 5))
+    other = resize(filled((3, 8, 8), count=100), (3, 5, 5))
     assert len(other.train) == 100
 
 
@@ -62,7 +63,7 @@ def test_fitting_can_be_cancelled(monkeypatch: pytest.MonkeyPatch, home: Path, s
     monkeypatch.setattr(fitting, "_SMALL", small)
     cancel = threading.Event()
     with pytest.raises(Cancelled):
-        filled((3, 8, 8), count=5_000).fitted((3, 5, 5), lambda news: cancel.set(), cancel.is_set)
+        resize(filled((3, 8, 8), count=5_000), (3, 5, 5), lambda news: cancel.set(), cancel.is_set)
     assert not list(home.rglob("*.pixels"))
 
 
@@ -70,7 +71,7 @@ def test_grey_is_what_the_eye_sees() -> None:
     images = np.zeros((1, 3, 2, 2), np.uint8)
     images[0, :, 0, 0], images[0, :, 0, 1], images[0, :, 1, 0] = (255, 255, 255), (255, 0, 0), (0, 255, 0)
     split = Split(images, np.zeros(1, np.int64))
-    grey = Dataset("x", "X", ("a",), split, split).fitted((1, 2, 2)).train.images[0, 0]
+    grey = resize(Dataset("x", "X", ("a",), split, split), (1, 2, 2)).train.images[0, 0]
     assert grey.tolist() == [[255, 76], [150, 0]]
 
 
@@ -78,7 +79,7 @@ def test_downsizing_averages_instead_of_picking() -> None:
     stripes = np.zeros((1, 1, 32, 32), np.uint8)
     stripes[..., ::2] = 255
     split = Split(stripes, np.zeros(1, np.int64))
-    small = Dataset("x", "X", ("a",), split, split).fitted((1, 8, 8)).train.images
+    small = resize(Dataset("x", "X", ("a",), split, split), (1, 8, 8)).train.images
     assert abs(small.astype(float).mean() - 127.5) < 5
     assert small.std() < 30
 
@@ -86,7 +87,7 @@ def test_downsizing_averages_instead_of_picking() -> None:
 def test_more_than_one_thread_s_share_of_pictures_comes_back_in_order() -> None:
     images = (np.arange(1000) % 251).astype(np.uint8)[:, None, None, None].repeat(4, 2).repeat(4, 3)
     split = Split(images, np.zeros(1000, np.int64))
-    fitted = Dataset("x", "X", ("a",), split, split).fitted((3, 6, 6))
+    fitted = resize(Dataset("x", "X", ("a",), split, split), (3, 6, 6))
     assert np.array_equal(fitted.train.images[:, 2, 3, 3], images[:, 0, 0, 0])
 
 
@@ -95,9 +96,9 @@ def test_other_channels_are_refused_in_one_sentence(channels: int) -> None:
     with pytest.raises(
         DataError, match=rf"with {channels} channels, but pictures have 3 \(colour\) or 1 \(grey\)"
     ):
-        filled((3, 8, 8)).fitted((channels, 8, 8))
+        resize(filled((3, 8, 8)), (channels, 8, 8))
 
 
 def test_a_size_beyond_the_disk_is_refused_before_it_is_tried() -> None:
     with pytest.raises(DataError, match=r"of X at 3 × 1000000 × 1000000 take 18\.0 TB on the disk, but only"):
-        filled((3, 8, 8)).fitted((3, 1_000_000, 1_000_000))
+        resize(filled((3, 8, 8)), (3, 1_000_000, 1_000_000))

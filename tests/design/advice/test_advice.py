@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from cnnstudio.design.advice.advice import Advice, advise
+from cnnstudio.design.advice.advice import advise
 from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.design.findings import Advice
 from cnnstudio.design.network import Network
 from cnnstudio.design.quick_fixes import mended
 from cnnstudio.layers.basic.activation import Activation

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnstudio.design import edits
-from cnnstudio.design.analysis.analysis import Analysis, Problem, analyse
+from cnnstudio.design.analysis.analysis import Analysis, analyse
+from cnnstudio.design.findings import Problem
 from cnnstudio.design.network import Network
 from cnnstudio.design.quick_fixes import PreviewRow, mended, preview
 from cnnstudio.layers.base import Append, InsertBefore, SetParameters, Shape

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.progress import Cancelled
 from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.data.sources import add_folder
 from cnnstudio.data.sources.folder_list import forget_folder
 from cnnstudio.data.sources.shapes import Shapes
 from cnnstudio.gui.compute.session import State, TrainingSession
-from cnnstudio.layers.base import UserError
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import Event, Paused, Resumed, SnapshotTaken
 from cnnstudio.training.recipe.recipe import Recipe

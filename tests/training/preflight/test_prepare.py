@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.data.dataset import DataError, Split
 from cnnstudio.design.analysis.analysis import analyse
 from cnnstudio.design.network import Network
-from cnnstudio.layers.base import Shape, UserError
+from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.layers.convolutional.conv2d import Conv2D

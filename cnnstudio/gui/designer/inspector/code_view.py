@@ -9,6 +9,7 @@ from PySide6.QtCore import QSize
 from PySide6.QtGui import QGuiApplication, QTextCharFormat, QTextCursor, QTextFormat
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPlainTextEdit, QTabBar, QTextEdit, QVBoxLayout
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import write_atomically
 from cnnstudio.gui.designer.inspector.highlighter import CodeColors
 from cnnstudio.gui.document.project import Project
@@ -19,7 +20,6 @@ from cnnstudio.interchange.chain import CodeLine, require_whole
 from cnnstudio.interchange.interpreter.names import class_name
 from cnnstudio.interchange.keras import writer as keras
 from cnnstudio.interchange.pytorch import writer as pytorch
-from cnnstudio.layers.base import UserError
 
 _WRITERS = {
     "PyTorch": (pytorch.layer_code, pytorch.file_code),

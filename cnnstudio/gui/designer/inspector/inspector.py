@@ -21,7 +21,7 @@ from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
 from cnnstudio.gui.widgets.parameter_form import ParameterForm
 
 if TYPE_CHECKING:
-    from cnnstudio.design.advice.advice import Advice
+    from cnnstudio.design.findings import Advice
 
 
 class Inspector(Panel):

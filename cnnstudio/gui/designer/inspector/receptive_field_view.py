@@ -6,6 +6,7 @@ from PySide6.QtCore import QSize
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.formatting import count, spoken
 from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.design.analysis.analysis import LayerReport
@@ -18,7 +19,6 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label
 from cnnstudio.gui.widgets.lazy_panel import LazyPanel
 from cnnstudio.gui.widgets.quiet_button import QuietButton
-from cnnstudio.layers.base import UserError
 from cnnstudio.layers.receptive_field import Window
 from cnnstudio.training.sample_images import examples
 
@@ -140,10 +140,12 @@ class ReceptiveFieldView(LazyPanel):
 
     def _fitted(self, pictures: Split) -> QImage:
         """The chosen picture as the network gets it. Raises DataError."""
+        from cnnstudio.data.images.resizing import resize  # Pillow is not needed before a picture is shown
+
         shape = self._project.network.input
         only = slice(self._number, self._number + 1)
         one = Split(pictures.images[only], pictures.labels[only])
-        fitted = Dataset("", "", self._classes, one, one).fitted((shape.channels, shape.height, shape.width))
+        fitted = resize(Dataset("", "", self._classes, one, one), (shape.channels, shape.height, shape.width))
         return as_image(fitted.train.images[0])
 
     def _picture_words(self, pictures: Split) -> str:

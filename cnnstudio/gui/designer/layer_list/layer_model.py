@@ -17,6 +17,7 @@ from PySide6.QtCore import (
     Signal,
 )
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.design import edits
 from cnnstudio.design.analysis.analysis import LayerReport
 from cnnstudio.design.network import Network, Place
@@ -25,7 +26,6 @@ from cnnstudio.gui.designer.inspector.receptive_field_text import field_sentence
 from cnnstudio.gui.designer.layer_list.row_content import spoken_row
 from cnnstudio.gui.designer.layer_list.rows import INPUT, ROOT, Insert, Move, Rows, Step, changed_nodes, steps
 from cnnstudio.gui.document.project import Project
-from cnnstudio.layers.base import UserError
 
 Index = QModelIndex | QPersistentModelIndex
 

@@ -6,6 +6,7 @@ from PySide6.QtCore import QEvent, QPoint, Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QFrame, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.formatting import plural, spoken
 from cnnstudio.design import edits
 from cnnstudio.design.analysis.analysis import Analysis, LayerReport, analyse
@@ -16,7 +17,7 @@ from cnnstudio.gui.designer.palette.type_list import ROW_HEIGHT, TYPE_ROLE, Type
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import Label
-from cnnstudio.layers.base import Layer, ShapeError, UserError
+from cnnstudio.layers.base import Layer, ShapeError
 
 _LONGEST = 2_000
 _MOST_SUGGESTIONS = 6

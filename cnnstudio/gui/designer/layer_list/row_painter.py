@@ -9,7 +9,7 @@ from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
 from cnnstudio.core.formatting import count, rounded
-from cnnstudio.design.analysis.analysis import Problem
+from cnnstudio.design.findings import Problem
 from cnnstudio.gui.theme.text_metrics import Face
 from cnnstudio.gui.theme.theme import theme
 

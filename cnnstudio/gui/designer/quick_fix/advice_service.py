@@ -17,7 +17,7 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.document.settings import Settings
 
 if TYPE_CHECKING:
-    from cnnstudio.design.advice.advice import Advice
+    from cnnstudio.design.findings import Advice
 
 
 class AdviceDesk(QObject):

@@ -8,8 +8,7 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.layers.base import Mend
 
 if TYPE_CHECKING:
-    from cnnstudio.design.advice.advice import Advice
-    from cnnstudio.design.analysis.analysis import Problem
+    from cnnstudio.design.findings import Advice, Problem
 
     Finding = Problem | Advice
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from cnnstudio.design.analysis.analysis import Problem
+from cnnstudio.design.findings import Problem
 from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk
 from cnnstudio.gui.designer.quick_fix.buttons import MendButtons
 from cnnstudio.gui.document.project import Project
@@ -16,7 +16,7 @@ from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import Label
 
 if TYPE_CHECKING:
-    from cnnstudio.design.advice.advice import Advice
+    from cnnstudio.design.findings import Advice
 
 
 class ProblemCard(QFrame):

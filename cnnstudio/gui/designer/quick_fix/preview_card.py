@@ -24,7 +24,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cnnstudio.design.analysis.analysis import Problem
+from cnnstudio.core.errors import UserError
+from cnnstudio.design.findings import Problem
 from cnnstudio.design.quick_fixes import Preview, preview
 from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk
 from cnnstudio.gui.designer.quick_fix.apply import mend
@@ -35,7 +36,7 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import Label, Line
 from cnnstudio.gui.widgets.overlay import Overlay
-from cnnstudio.layers.base import Mend, UserError
+from cnnstudio.layers.base import Mend
 
 if TYPE_CHECKING:
     from cnnstudio.gui.designer.quick_fix.apply import Finding

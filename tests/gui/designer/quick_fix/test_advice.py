@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.design import edits
-from cnnstudio.design.advice.advice import Advice
 from cnnstudio.design.analysis.analysis import Analysis
+from cnnstudio.design.findings import Advice
 from cnnstudio.design.network import Network
 from cnnstudio.gui.designer.actions import actions
 from cnnstudio.gui.designer.inspector.inspector import Inspector

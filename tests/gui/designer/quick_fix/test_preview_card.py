@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QRadioButton, Q
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.design import edits
-from cnnstudio.design.analysis.analysis import Problem, analyse
+from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.design.findings import Problem
 from cnnstudio.design.network import Network
 from cnnstudio.design.quick_fixes import preview
 from cnnstudio.gui.designer.actions import actions

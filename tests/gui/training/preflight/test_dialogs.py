@@ -11,6 +11,7 @@ import pytest
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.progress import check
 from cnnstudio.design.network import Network
 from cnnstudio.gui.compute.session import TrainingSession
@@ -18,7 +19,6 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.preflight.base_dialog import TrialDialog
 from cnnstudio.gui.training.preflight.preflight_dialog import PreflightDialog
 from cnnstudio.gui.training.preflight.rate_dialog import RateDialog
-from cnnstudio.layers.base import UserError
 from cnnstudio.training.preflight.lr_range import RateTest
 from cnnstudio.training.recipe.recipe import LESSON
 from tests.gui.hand import Hand

@@ -1,0 +1,1 @@
+"""Shape inference, costs and problems of a network."""

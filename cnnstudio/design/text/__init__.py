@@ -1,0 +1,1 @@
+"""Layers as typed text: shorthand and search."""

@@ -1,0 +1,1 @@
+"""The one thread that computes with torch, and what passes between it and the window."""

@@ -1,0 +1,1 @@
+"""The network as a list that is edited by mouse and keys."""

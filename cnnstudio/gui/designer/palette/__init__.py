@@ -1,0 +1,1 @@
+"""The layer types to drag from."""

@@ -1,0 +1,1 @@
+"""Problems and tips with their fixes, and what a fix would change."""

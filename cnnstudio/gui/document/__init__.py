@@ -1,0 +1,1 @@
+"""The open design: its undo stack, its file, and the settings of the window."""

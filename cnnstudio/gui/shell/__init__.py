@@ -1,0 +1,1 @@
+"""The main window and what the program as a whole does."""

@@ -1,0 +1,1 @@
+"""Dialogs that try a training out before it starts."""

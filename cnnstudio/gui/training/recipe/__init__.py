@@ -1,0 +1,1 @@
+"""The form of a recipe and the fields of the tool bar."""

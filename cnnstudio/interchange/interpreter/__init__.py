@@ -1,0 +1,1 @@
+"""Evaluates a listing from its syntax tree. Nothing of it is run."""

@@ -1,0 +1,1 @@
+"""PyTorch code, in and out."""

@@ -1,0 +1,1 @@
+"""Layers of no larger family: dense, flatten, activation and the like."""

@@ -1,0 +1,1 @@
+"""Saving a run and going back to it; handing weights to another design."""
