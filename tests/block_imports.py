@@ -3,7 +3,7 @@
 As a pytest plugin:  CNNSTUDIO_BLOCK=PySide6,pyqtgraph pytest -p tests.block_imports -p no:pytest-qt …
 By itself:           python -m tests.block_imports third-party 'cnnstudio.layers.*'
 imports the modules named (`.*`: and everything below) while the packages named first are blocked;
-`third-party` blocks everything that comes neither with Python nor with this project.
+`third-party` blocks everything but the standard library, platformdirs and this project.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from types import ModuleType
 import pytest
 
 THIRD_PARTY = "third-party"
-_OWN = {"cnnstudio", "tests"}
+_ALLOWED = {"cnnstudio", "tests", "platformdirs"}
 
 
 class BlockedImports(MetaPathFinder):
@@ -32,7 +32,7 @@ class BlockedImports(MetaPathFinder):
     def blocks(self, module: str) -> bool:
         package = module.partition(".")[0]
         if THIRD_PARTY in self._packages:
-            return package not in sys.stdlib_module_names and package not in _OWN
+            return package not in sys.stdlib_module_names and package not in _ALLOWED
         return package in self._packages
 
     def find_spec(

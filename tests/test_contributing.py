@@ -24,7 +24,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     listings = LISTING.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
-    assert [Path(path).parent.name for path, _ in listings] == ["layers", "icons", "sources", "export"]
+    assert [Path(path).parent.name for path, _ in listings] == ["basic", "icons", "sources", "export"]
     for path, source in listings:
         assert not (folder / path).exists(), "the example has become real: take another"
         (folder / path).write_text(source, encoding="utf-8")

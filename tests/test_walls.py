@@ -1,4 +1,4 @@
-"""The walls between the floors stand, and a breach in any of them shows."""
+"""The import rules of the architecture hold, and a breach of any of them shows."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from tests.import_graph import Graph, cycles, import_graph
+
 ROOT = Path(__file__).resolve().parent.parent
 TORCHLESS = [
+    "cnnstudio.gui.app",
     "cnnstudio.gui.shell.app",
     "cnnstudio.data",
     "cnnstudio.data.sources.*",
@@ -26,8 +30,14 @@ TORCHLESS = [
 """What the window needs to show itself: it must not wait for torch."""
 
 
+LOWEST = "cnnstudio.core.*", "cnnstudio.layers.*", "cnnstudio.design.*"
+LEVELS = "Imports point down"
+MOST_MODULES = 16
+"""Beside each other in a folder of the package; more is more than one looks over."""
+
+
 @pytest.fixture
-def house(tmp_path: Path) -> Path:
+def project(tmp_path: Path) -> Path:
     """A copy of the package and of the contracts, to break."""
     shutil.copytree(ROOT / "cnnstudio", tmp_path / "cnnstudio", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
@@ -57,7 +67,7 @@ def test_every_folder_of_the_package_is_a_package() -> None:
     assert [folder for folder in folders if not (folder / "__init__.py").is_file()] == []
 
 
-def test_the_house_as_it_stands_keeps_every_contract() -> None:
+def test_the_package_as_it_stands_keeps_every_contract() -> None:
     result = contracts(ROOT)
     assert result.returncode == 0, result.stdout
 
@@ -65,39 +75,84 @@ def test_the_house_as_it_stands_keeps_every_contract() -> None:
 @pytest.mark.parametrize(
     ("module", "line", "contract"),
     [
-        ("layers", "import cnnstudio.design.network", "Imports point down"),
-        ("design", "import cnnstudio.interchange", "Imports point down"),
-        ("data", "import cnnstudio.interchange", "Imports point down"),
-        ("data", "import cnnstudio.training.recipe.recipe", "Imports point down"),
-        ("training", "import cnnstudio.runs", "Imports point down"),
-        ("export", "import cnnstudio.cli", "Imports point down"),
-        ("cli", "import cnnstudio.gui.shell.main_window", "Imports point down"),
+        ("core", "import cnnstudio.layers.shape", LEVELS),
+        ("layers", "import cnnstudio.design.network", LEVELS),
+        ("design", "import cnnstudio.interchange", LEVELS),
+        ("data", "import cnnstudio.interchange", LEVELS),
+        ("data", "import cnnstudio.training.recipe", LEVELS),
+        ("training", "import cnnstudio.insight", LEVELS),
+        ("insight", "import cnnstudio.runs", LEVELS),
+        ("runs", "import cnnstudio.tuning", LEVELS),
+        ("tuning", "import cnnstudio.export", LEVELS),
+        ("export", "import cnnstudio.cli", LEVELS),
+        ("cli", "import cnnstudio.gui.shell.main_window", LEVELS),
         ("cli", "import PySide6.QtCore", "Only the window knows Qt"),
         ("runs", "import pyqtgraph", "Only the window knows Qt"),
         ("runs", "import optuna", "Optuna is an extra"),
-        ("training", "from torchvision import datasets", "torchvision comes in by one door"),
-        ("design", "import torch", "The two lowest floors"),
-        ("layers", "import numpy", "The two lowest floors"),
+        ("training", "from torchvision import datasets", "torchvision is imported in one place"),
+        ("design", "import torch", "The lowest three packages"),
+        ("layers", "import numpy", "The lowest three packages"),
+        ("core", "import numpy", "The lowest three packages"),
     ],
 )
-def test_a_forbidden_import_breaks_its_contract(house: Path, module: str, line: str, contract: str) -> None:
+def test_a_forbidden_import_breaks_its_contract(project: Path, module: str, line: str, contract: str) -> None:
     # Inside a function, where it is the easiest to overlook.
-    (house / "cnnstudio" / module / "breach.py").write_text(f"def late() -> None:\n    {line}\n")
-    result = contracts(house)
+    (project / "cnnstudio" / module / "breach.py").write_text(f"def late() -> None:\n    {line}\n")
+    result = contracts(project)
     assert result.returncode == 1
     (broken,) = [text for text in result.stdout.splitlines() if " BROKEN" in text]
     assert broken.startswith(contract)
     assert f"cnnstudio.{module}.breach" in result.stdout
 
 
-def test_layers_and_design_import_with_nothing_but_the_standard_library() -> None:
-    result = run(ROOT, "-m", "tests.block_imports", "third-party", "cnnstudio.layers.*", "cnnstudio.design.*")
+def test_an_import_for_types_alone_breaks_its_contract_too(project: Path) -> None:
+    source = "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    from cnnstudio.runs.run import Run\n"
+    (project / "cnnstudio/training/breach.py").write_text(source)
+    result = contracts(project)
+    assert result.returncode == 1
+    assert "cnnstudio.training.breach" in result.stdout
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    return import_graph(ROOT)
+
+
+def test_no_files_import_each_other_in_a_cycle(graph: Graph) -> None:
+    assert len(graph) > 300
+    assert cycles(graph) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import cnnstudio.design.edits",
+        "def late() -> None:\n    from cnnstudio.design import edits",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from cnnstudio.design.edits import insert",
+    ],
+    ids=["at the top", "in a function", "for types"],
+)
+def test_a_cycle_of_files_shows(project: Path, line: str) -> None:
+    with (project / "cnnstudio/design/network.py").open("a") as file:
+        file.write(f"\n{line}\n")
+    (cycle,) = cycles(import_graph(project))
+    assert {"cnnstudio.design.network", "cnnstudio.design.edits"} <= set(cycle)
+
+
+def test_no_folder_holds_more_modules_than_one_looks_over() -> None:
+    modules = (path for path in (ROOT / "cnnstudio").rglob("*.py") if path.name != "__init__.py")
+    sizes = Counter(str(path.parent.relative_to(ROOT)) for path in modules)
+    assert {folder: size for folder, size in sizes.items() if size > MOST_MODULES} == {}
+
+
+def test_the_lowest_packages_import_with_nothing_but_the_standard_library() -> None:
+    result = run(ROOT, "-m", "tests.block_imports", "third-party", *LOWEST)
     assert result.returncode == 0, result.stderr
 
 
-def test_torch_at_the_top_of_a_layer_shows(house: Path) -> None:
-    (house / "cnnstudio/layers/breach.py").write_text("import torch\n")
-    result = run(house, "-m", "tests.block_imports", "third-party", "cnnstudio.layers.*")
+def test_torch_at_the_top_of_a_layer_shows(project: Path) -> None:
+    (project / "cnnstudio/layers/breach.py").write_text("import torch\n")
+    result = run(project, "-m", "tests.block_imports", "third-party", "cnnstudio.layers.*")
     assert result.returncode == 1
     assert "torch is blocked" in result.stderr
 
