@@ -12,9 +12,9 @@ from PySide6.QtWidgets import QWidget
 from cnnstudio.design import edits
 from cnnstudio.design.findings import Problem
 from cnnstudio.gui.designer import commands
-from cnnstudio.gui.designer.layer_list.row_buttons import chosen_spot
 from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk
 from cnnstudio.gui.designer.quick_fix.apply import mend
+from cnnstudio.gui.designer.quick_fix.targets import chosen_spot
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.layers.base import Group

@@ -37,11 +37,12 @@ from cnnstudio.gui.designer.layer_list.drop_view import DropView
 from cnnstudio.gui.designer.layer_list.layer_model import Index, LayerModel
 from cnnstudio.gui.designer.layer_list.quick_insert import QuickInsert
 from cnnstudio.gui.designer.layer_list.row_animation import RowMotion
-from cnnstudio.gui.designer.layer_list.row_buttons import RowButtons, chosen_spot
+from cnnstudio.gui.designer.layer_list.row_buttons import RowButtons
 from cnnstudio.gui.designer.layer_list.row_content import Quantity, input_row, layer_row, spoken_row
 from cnnstudio.gui.designer.layer_list.row_delegate import RowDelegate
-from cnnstudio.gui.designer.layer_list.row_painter import INDENT, TITLE_LEFT, Part, Row, RowPainter
+from cnnstudio.gui.designer.layer_list.row_painter import INDENT, TITLE_LEFT, Row, RowPainter
 from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk
+from cnnstudio.gui.designer.quick_fix.targets import Part, chosen_spot
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
 
@@ -63,10 +64,10 @@ class LayerTree(DropView):
         self.setAccessibleName("Layers of the network")
         self.quantity: Quantity = "parameters"
         self._painter = RowPainter()
-        self._delegate = RowDelegate(self)
+        self._delegate = RowDelegate(self, self.title_rect)
         self._actions = actions(project, self)
         self._desk = advice_desk(project)
-        self._buttons = RowButtons(project, self)
+        self._buttons = RowButtons(project, self.viewport(), self.layer_at, self.button_rect)
         self._is_showing_selection = False
         self._uses_keys = False
         self._quick: QuickInsert | None = None

@@ -2,46 +2,49 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QWidget
 
-from cnnstudio.gui.designer.layer_list.row_painter import Part
 from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk
 from cnnstudio.gui.designer.quick_fix.apply import mend
 from cnnstudio.gui.designer.quick_fix.preview_access import mend_preview, present_preview
+from cnnstudio.gui.designer.quick_fix.targets import Part, Spot
 from cnnstudio.gui.document.project import Project
 
 if TYPE_CHECKING:
-    from cnnstudio.gui.designer.layer_list.layer_tree import LayerTree
     from cnnstudio.gui.designer.quick_fix.apply import Finding
-
-
-class Spot(NamedTuple):
-    """A button of a row: the best mend, the arrow to the others, the sign that there is advice."""
-
-    node_id: str
-    part: Part
 
 
 class RowButtons:
     """Hovering shows what would be done, pressing and letting go does it. The rows paint the buttons."""
 
-    def __init__(self, project: Project, tree: LayerTree) -> None:
+    def __init__(
+        self,
+        project: Project,
+        viewport: QWidget,
+        layer_at: Callable[[QPoint], str | None],
+        rect_of: Callable[[str, Part], QRect],
+    ) -> None:
+        """`layer_at` gives the layer at a position of the viewport, `rect_of` the place of a row's button."""
         self._project = project
-        self._tree = tree
+        self._viewport = viewport
+        self._layer_at = layer_at
+        self._rect_of = rect_of
         self._pressed: Spot | None = None
         self.hovered: Spot | None = None
         """The button under the mouse."""
 
     def at(self, position: QPoint) -> Spot | None:
         """The button at a position of the viewport."""
-        node_id = self._tree.layer_at(position)
+        node_id = self._layer_at(position)
         if node_id is None:
             return None
         parts: tuple[Part, ...] = ("mend", "more", "advice")
-        found = (part for part in parts if self._tree.button_rect(node_id, part).contains(position))
+        found = (part for part in parts if self._rect_of(node_id, part).contains(position))
         part = next(found, None)
         return None if part is None else Spot(node_id, part)
 
@@ -76,16 +79,16 @@ class RowButtons:
         if spot == self.hovered:
             return
         self.hovered = spot
-        viewport = self._tree.viewport()
+        viewport = self._viewport
         finding = None if spot is None else self.finding(spot)
         if spot is None or finding is None:
             viewport.setCursor(Qt.CursorShape.ArrowCursor)
-            card = present_preview(self._tree)
+            card = present_preview(viewport)
             if card is not None:
                 card.go_soon()
         else:
             viewport.setCursor(Qt.CursorShape.PointingHandCursor)
-            card = mend_preview(self._project, self._tree)
+            card = mend_preview(self._project, viewport)
             card.come_soon(finding, finding.mend, viewport, self._rect(spot))
         viewport.update()
 
@@ -93,8 +96,8 @@ class RowButtons:
         """Shows what a button stands for in a card that takes the focus."""
         finding = self.finding(spot)
         if finding is not None:
-            card = mend_preview(self._project, self._tree)
-            card.open(finding, self._tree.viewport(), self._rect(spot))
+            card = mend_preview(self._project, self._viewport)
+            card.open(finding, self._viewport, self._rect(spot))
 
     def finding(self, spot: Spot) -> Finding | None:
         """The problem or the advice that a button is about."""
@@ -104,7 +107,7 @@ class RowButtons:
         return next(iter(advice_desk(self._project).of(spot.node_id)), None)
 
     def _rect(self, spot: Spot) -> QRect:
-        return self._tree.button_rect(spot.node_id, spot.part)
+        return self._rect_of(spot.node_id, spot.part)
 
     def _do(self, spot: Spot) -> None:
         finding = self.finding(spot)
@@ -112,17 +115,3 @@ class RowButtons:
             self.open(spot)
         elif finding is not None:
             self._project.attempt(lambda: mend(self._project, finding))
-
-
-def chosen_spot(project: Project) -> Spot | None:
-    """What there is to preview: a selected layer's mends or advice, else the first problem with a mend."""
-    desk, analysis = advice_desk(project), project.analysis
-    for node_id in project.selection:
-        problem = analysis[node_id].problem
-        if problem is not None and problem.mends:
-            return Spot(node_id, "mend")
-        if problem is None and desk.of(node_id):
-            return Spot(node_id, "advice")
-    mendable = (problem.node_id for problem in analysis.problems if problem.mends and problem.node_id)
-    first = next(mendable, None)
-    return None if first is None else Spot(first, "mend")

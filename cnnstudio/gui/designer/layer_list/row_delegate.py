@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-from PySide6.QtCore import QAbstractItemModel, QSize
+from PySide6.QtCore import QAbstractItemModel, QObject, QRect, QSize
 from PySide6.QtWidgets import QLineEdit, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from cnnstudio.gui.designer.layer_list.layer_model import Index
 from cnnstudio.gui.designer.layer_list.row_painter import ROW_HEIGHT
 from cnnstudio.gui.theme.theme import theme
-
-if TYPE_CHECKING:
-    from cnnstudio.gui.designer.layer_list.layer_tree import LayerTree
 
 _PLAIN = QSize(0, ROW_HEIGHT)
 
@@ -20,9 +17,10 @@ _PLAIN = QSize(0, ROW_HEIGHT)
 class RowDelegate(QStyledItemDelegate):
     """The heights of the rows, and the field in which a name is typed."""
 
-    def __init__(self, tree: LayerTree) -> None:
-        super().__init__(tree)
-        self._tree = tree
+    def __init__(self, parent: QObject, title_rect: Callable[[Index], QRect]) -> None:
+        """`title_rect` gives the place of a row's name in the viewport."""
+        super().__init__(parent)
+        self._title_rect = title_rect
         self.sizes: dict[int, QSize] = {}
         """Of the rows that are higher than others, by their internal ids."""
 
@@ -37,7 +35,7 @@ class RowDelegate(QStyledItemDelegate):
         return field
 
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
-        editor.setGeometry(self._tree.title_rect(index))
+        editor.setGeometry(self._title_rect(index))
 
     def setModelData(self, editor: QWidget, model: QAbstractItemModel, index: Index) -> None:
         if isinstance(editor, QLineEdit):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
 from cnnstudio.core.formatting import count, rounded
 from cnnstudio.design.findings import Problem
+from cnnstudio.gui.designer.quick_fix.targets import Part
 from cnnstudio.gui.theme.text_metrics import Face
 from cnnstudio.gui.theme.theme import theme
 
@@ -28,10 +28,6 @@ _MORE_WIDTH, _MORE_GAP = 26, 3
 _ADVICE_SIZE = 22
 _LONGEST_COUNT = 999_999_999
 """Beyond it a count is rounded, since its digits would not fit into the column."""
-
-
-Part = Literal["mend", "more", "advice"]
-"""A button in a row: the best mend, the arrow to all of them, the sign that there is advice."""
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, cast
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QWidget
 
+from cnnstudio.gui.designer.quick_fix.targets import PREVIEW_CARD
 from cnnstudio.gui.document.project import Project
 
 if TYPE_CHECKING:
     from cnnstudio.gui.designer.quick_fix.preview_card import MendPreview
-
-NAME = "mendPreview"
 
 
 def mend_preview(project: Project, widget: QWidget) -> MendPreview:
@@ -26,4 +25,4 @@ def present_preview(widget: QWidget) -> MendPreview | None:
     """The same, if there is one by now."""
     own = Qt.FindChildOption.FindDirectChildrenOnly
     # PySide6 says that there always is one.
-    return cast("MendPreview | None", widget.window().findChild(QFrame, NAME, own))
+    return cast("MendPreview | None", widget.window().findChild(QFrame, PREVIEW_CARD, own))

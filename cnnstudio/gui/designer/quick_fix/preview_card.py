@@ -29,9 +29,9 @@ from cnnstudio.design.findings import Problem
 from cnnstudio.design.quick_fixes import Preview, preview
 from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk
 from cnnstudio.gui.designer.quick_fix.apply import mend
-from cnnstudio.gui.designer.quick_fix.preview_access import NAME
 from cnnstudio.gui.designer.quick_fix.preview_text import amounts, effect, sentence, shape_rows
 from cnnstudio.gui.designer.quick_fix.shape_table import ShapeRow, ShapeTable
+from cnnstudio.gui.designer.quick_fix.targets import PREVIEW_CARD
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import Label, Line
@@ -49,10 +49,10 @@ _GOES_AFTER_MS = 180
 
 
 class MendPreview(Overlay):
-    """Shows a mend of a problem or of a piece of advice. Get the window's by `previews.mend_preview`."""
+    """Shows a mend of a problem or of advice. Get the window's by `preview_access.mend_preview`."""
 
     def __init__(self, project: Project, window: QWidget) -> None:
-        super().__init__(NAME, _WIDTH, window)
+        super().__init__(PREVIEW_CARD, _WIDTH, window)
         self._project = project
         self._finding: Finding | None = None
         self._mend: Mend | None = None
