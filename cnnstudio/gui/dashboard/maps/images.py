@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QImage, QKeyEvent, QPainter, QPainterPath, QPaintEvent, QPen, QPixmap
+from PySide6.QtGui import QKeyEvent, QPainter, QPainterPath, QPaintEvent, QPen, QPixmap
 from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QSizePolicy, QVBoxLayout, QWidget
 
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.qimage import to_qimage
 
 EXAMPLES = 5
 _SIDE = 28
@@ -31,7 +32,7 @@ class PictureButton(QAbstractButton):
 
     def show_picture(self, picture: np.ndarray | None, name: str) -> None:
         """uint8 (C, H, W), grey or RGB; `name` is its class."""
-        self._pixmap = QPixmap() if picture is None else QPixmap.fromImage(as_image(picture))
+        self._pixmap = QPixmap() if picture is None else QPixmap.fromImage(to_qimage(picture))
         words = f"Example {self._number + 1}" + (f": {name}" if name else "")
         self.setToolTip(words)
         self.setAccessibleName(words)
@@ -110,13 +111,3 @@ class PictureColumn(QWidget):
     def _on_theme_changed(self, _: object) -> None:
         for button in self.buttons:
             button.update()
-
-
-def as_image(picture: np.ndarray) -> QImage:
-    """A picture, uint8 (C, H, W) with C of 1, 3 or any, as Qt's own; of more channels the first three."""
-    channels, height, width = picture.shape
-    chosen = picture[:3] if channels >= 3 else np.repeat(picture[:1], 3, axis=0)
-    pixels = np.ascontiguousarray(chosen.transpose(1, 2, 0))
-    image = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
-    # The copy owns its pixels; `pixels` ends with this function.
-    return image.copy()

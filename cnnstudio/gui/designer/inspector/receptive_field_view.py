@@ -12,12 +12,12 @@ from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.design.analysis.analysis import LayerReport
 from cnnstudio.gui.compute.job import Job
 from cnnstudio.gui.compute.session import TrainingSession
-from cnnstudio.gui.dashboard.maps.images import as_image
 from cnnstudio.gui.designer.inspector.receptive_field_image import FieldPicture
 from cnnstudio.gui.designer.inspector.receptive_field_text import field_sentence, place_words
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label
 from cnnstudio.gui.widgets.lazy_panel import LazyPanel
+from cnnstudio.gui.widgets.qimage import to_qimage
 from cnnstudio.gui.widgets.quiet_button import QuietButton
 from cnnstudio.layers.receptive_field import Window
 from cnnstudio.training.sample_images import examples
@@ -146,7 +146,7 @@ class ReceptiveFieldView(LazyPanel):
         only = slice(self._number, self._number + 1)
         one = Split(pictures.images[only], pictures.labels[only])
         fitted = resize(Dataset("", "", self._classes, one, one), (shape.channels, shape.height, shape.width))
-        return as_image(fitted.train.images[0])
+        return to_qimage(fitted.train.images[0])
 
     def _picture_words(self, pictures: Split) -> str:
         label = self._classes[int(pictures.labels[self._number])]

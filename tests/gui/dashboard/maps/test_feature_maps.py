@@ -13,7 +13,6 @@ from pytestqt.qtbot import QtBot
 
 from cnnstudio.design.network import Network, Node
 from cnnstudio.gui.dashboard.maps.feature_maps import FeatureMapsView
-from cnnstudio.gui.dashboard.maps.images import as_image
 from cnnstudio.gui.dashboard.maps.map_grid import probabilities
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.insight.maps import FeatureMaps
@@ -205,15 +204,3 @@ def test_fewer_pictures_than_places_leave_no_empty_ones(view: FeatureMapsView) -
 
     assert [button.isVisible() for button in view.pictures.buttons] == [True, True, False, False, False]
     assert view.picture == 0
-
-
-@pytest.mark.parametrize("channels", [1, 3, 5])
-def test_pictures_of_any_number_of_channels_can_be_drawn(channels: int) -> None:
-    picture = np.zeros((channels, 2, 3), np.uint8)
-    picture[0, 1, 2] = 200
-
-    image = as_image(picture)
-
-    assert (image.width(), image.height()) == (3, 2)
-    assert image.pixelColor(2, 1).red() == 200
-    assert image.pixelColor(2, 1).blue() == (200 if channels == 1 else 0)
