@@ -74,7 +74,7 @@ def create_window(path: str | Path | None = None) -> MainWindow:
         window.notice.show_sentence(_NO_HOME.format(home()), wrong=True)
     elif project.dataset_name == "shapes" and not settings.text("cifar10_offered"):
         settings.set_text("cifar10_offered", "yes")
-        window.notice.show_sentence(_OFFER, button="Get CIFAR-10…", action=window.show_data_dialog)
+        window.notice.show_sentence(_OFFER, button="Get CIFAR-10…", action=window.dialogs.show_data_sets)
     return window
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, QTimer
@@ -21,7 +22,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cnnstudio import __version__
 from cnnstudio.design.file import SUFFIX
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.dashboard.dashboard import Dashboard
@@ -32,23 +32,22 @@ from cnnstudio.gui.designer.palette.palette import Palette
 from cnnstudio.gui.document.documents import Documents
 from cnnstudio.gui.document.project import Project, Question
 from cnnstudio.gui.document.settings import Settings
-from cnnstudio.gui.runs.run_controller import RunDesk
-from cnnstudio.gui.shell import dialogs
+from cnnstudio.gui.runs.follower import Opened
+from cnnstudio.gui.runs.run_controller import RunController
+from cnnstudio.gui.shell.dialogs import Dialogs
 from cnnstudio.gui.shell.docks import Dock, arrange, name_tabs
 from cnnstudio.gui.shell.idle_gc import Tidying
-from cnnstudio.gui.shell.menus import build_menus, make_action
+from cnnstudio.gui.shell.menus import Parts, build_menus, make_action
 from cnnstudio.gui.shell.status_bar import StatusLine
 from cnnstudio.gui.training.adviser import Adviser
 from cnnstudio.gui.training.panel import TrainingPanel
-from cnnstudio.gui.training.preflight import open_dialogs as trials
-from cnnstudio.gui.training.run_actions import Offer
+from cnnstudio.gui.training.preflight.open_dialogs import PreflightDialogs
 from cnnstudio.gui.widgets.message_bar import NoticeBar
 from cnnstudio.runs.run import RUN_FILE
 
 _LAYOUT_VERSION = 2
 _CLOSE_SECONDS = 2.5
 _AFTER_FIRST_PAINT_MS = 50
-_STILL_TRAINING = "The model can be exported when training has ended: press Stop, or wait for it."
 
 
 class MainWindow(QMainWindow):
@@ -72,8 +71,9 @@ class MainWindow(QMainWindow):
         self._preload.timeout.connect(session.preload)
         self._tidying = Tidying(project, self)
         self.documents = Documents(project, settings, self, recover=recover)
+        self.dialogs = Dialogs(project, session, settings, self.documents, lambda: self.run_folder, self)
         self.export_action = make_action(
-            self, "actionExport", "&Export…", self.show_export_dialog, "Ctrl+E", "export"
+            self, "actionExport", "&Export…", self.dialogs.show_export, "Ctrl+E", "export"
         )
         self._compose()
         self._connect()
@@ -102,9 +102,25 @@ class MainWindow(QMainWindow):
         self.status = StatusLine(self.project, self.session)
         self.setStatusBar(self.status)
         self.adviser = Adviser(self.project, self.session, self.notice, self)
-        self.runs = RunDesk(self)
-        self._recent = build_menus(self, designer_actions(self.project, self))
+        self.runs = RunController(self.session, self.dashboard.follower, lambda: self.run_folder, self)
+        self.preflight = PreflightDialogs(self.project, self.session, self)
+        self._recent = build_menus(self._menu_parts(), designer_actions(self.project, self))
         self._recent.show(self.settings.recent_files)
+
+    def _menu_parts(self) -> Parts:
+        return Parts(
+            window=self,
+            session=self.session,
+            settings=self.settings,
+            documents=self.documents,
+            dialogs=self.dialogs,
+            preflight=self.preflight,
+            runs=self.runs,
+            panel=self.panel,
+            export=self.export_action,
+            docks=self.docks,
+            reset_layout=self.reset_layout,
+        )
 
     def _add_docks(self) -> None:
         project, areas = self.project, Qt.DockWidgetArea
@@ -151,16 +167,32 @@ class MainWindow(QMainWindow):
         self.documents.recent_changed.connect(self._recent.show)
         self.panel.message.connect(lambda sentence: self.notice.show_sentence(str(sentence), wrong=True))
         self.panel.remark.connect(lambda sentence: self.notice.show_sentence(str(sentence)))
-        self.panel.run_actions.offered.connect(self._on_offer)
-        self.panel.popup.rate_wanted.connect(lambda: trials.show_rate_finder(self))
-        self.panel.popup.check_wanted.connect(lambda: trials.show_preflight(self))
-        self.panel.data_dialog_requested.connect(lambda _: self.show_data_dialog())
+        self.panel.run_actions.offered.connect(self.notice.show_message)
+        self.panel.popup.rate_wanted.connect(self.preflight.show_rate_finder)
+        self.panel.popup.check_wanted.connect(self.preflight.show_check)
+        self.panel.data_dialog_requested.connect(lambda _: self.dialogs.show_data_sets())
+        self.dialogs.message.connect(self.notice.show_message)
+        self.dialogs.data_sets_changed.connect(self.panel.refresh_sources)
+        self.preflight.message.connect(self.notice.show_message)
+        self.preflight.measured.connect(self.panel.show_measurement)
+        self._connect_runs()
+
+    def _connect_runs(self) -> None:
+        self.runs.message.connect(self.notice.show_message)
+        self.runs.message_withdrawn.connect(self.notice.take_back)
+        self.runs.opened.connect(self._on_run_opened)
+        self.runs.diagnosed.connect(partial(self.adviser.hear, own=False))
+        follower = self.dashboard.follower
+        follower.changed.connect(lambda: self.panel.show_followed(follower))
+        follower.changed.connect(lambda: self.status.show_followed(follower))
+
+    def _on_run_opened(self, opened: Opened) -> None:
+        if self.documents.may_discard():
+            self.dashboard.show_run(opened)
+            self.project.open_network(opened.record.network, None)
 
     def _on_failed(self, sentence: object) -> None:
         self.notice.show_sentence(str(sentence), wrong=True)
-
-    def _on_offer(self, offer: Offer) -> None:
-        self.notice.show_sentence(offer.sentence, button=offer.button, action=offer.action)
 
     def _on_question(self, question: Question) -> None:
         self.notice.ask(question.sentence, question.button, question.action)
@@ -177,12 +209,6 @@ class MainWindow(QMainWindow):
         return self.dashboard.record.folder
 
     # Panels
-
-    def save_drawing(self) -> None:
-        """Asks where to save the drawing of the network."""
-        from cnnstudio.gui.designer.diagram.drawing_view import ask_and_save
-
-        ask_and_save(self, self.project)
 
     def _restore_geometry(self) -> None:
         self.resize(self.sizeHint())
@@ -214,54 +240,9 @@ class MainWindow(QMainWindow):
         name_tabs(self)
         self._share_room()
 
-    # Dialogs
-
-    def show_data_dialog(self) -> None:
-        """Data sets: download, own archive, picture folders."""
-        from cnnstudio.gui.data.dialog import DataDialog
-
-        dialog = DataDialog(self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.chosen.connect(self._on_data_chosen)
-        dialog.finished.connect(lambda _: self.panel.refresh_sources())
-        dialog.open()
-
-    def _on_data_chosen(self, name: object) -> None:
-        self.project.set_dataset(str(name), None)
-
-    def show_export_dialog(self) -> None:
-        """Export of the run that the dashboard shows; says what is missing where there is none."""
-        from cnnstudio.gui.export.dialog import ExportDialog
-
-        if self.session.state is not State.IDLE:
-            self.notice.show_sentence(_STILL_TRAINING)
-            return
-        if self.run_folder is None or not (self.run_folder / "checkpoints").is_dir():
-            self.notice.show_sentence(
-                "There is no trained model yet: press Train, or open an earlier run (Run ▸ Open a run…)."
-            )
-            return
-        dialog = ExportDialog(self.session, self.run_folder, self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.open()
-
     def open_run(self, folder: Path) -> None:
         """Shows a run folder, also one that another program writes."""
         self.runs.open(folder)
-
-    def show_shortcuts(self) -> None:
-        """All keys, read off the actions themselves."""
-        from cnnstudio.gui.shell.shortcuts_dialog import ShortcutsDialog
-
-        ShortcutsDialog(self).open()
-
-    def show_about(self) -> None:
-        QMessageBox.about(
-            self,
-            "About CNN Studio",
-            f"<b>CNN Studio {__version__}</b><p>Draw a convolutional network, train it, watch it learn, "
-            "and take the model away.</p><p>MIT licence.</p>",
-        )
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
@@ -284,7 +265,7 @@ class MainWindow(QMainWindow):
         if path.name.endswith(SUFFIX):
             self.documents.open_path(path)
         elif path.suffix == ".py":
-            dialogs.show_import(self, path)
+            self.dialogs.show_import(path)
         else:
             self.open_run(path.parent if path.name == RUN_FILE else path)
 

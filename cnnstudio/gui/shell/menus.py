@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import QMainWindow, QMenu
 
-from cnnstudio.gui.document.settings import SchemeChoice
-from cnnstudio.gui.shell import dialogs
+from cnnstudio.gui.compute.session import TrainingSession
+from cnnstudio.gui.document.documents import Documents
+from cnnstudio.gui.document.settings import SchemeChoice, Settings
+from cnnstudio.gui.runs.run_controller import RunController
+from cnnstudio.gui.shell.dialogs import Dialogs
+from cnnstudio.gui.shell.docks import Dock
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.training.device_menu import DeviceMenu
-from cnnstudio.gui.training.preflight import open_dialogs as trials
-
-if TYPE_CHECKING:
-    from cnnstudio.gui.shell.main_window import MainWindow
+from cnnstudio.gui.training.panel import TrainingPanel
+from cnnstudio.gui.training.preflight.open_dialogs import PreflightDialogs
 
 _EDIT = (
     ("actionUndo", "actionRedo"),
@@ -27,8 +28,25 @@ _EDIT = (
 _SCHEMES: dict[SchemeChoice, str] = {"system": "As the system", "light": "Light", "dark": "Dark"}
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What the menus command, and the window that they belong to."""
+
+    window: QMainWindow
+    session: TrainingSession
+    settings: Settings
+    documents: Documents
+    dialogs: Dialogs
+    preflight: PreflightDialogs
+    runs: RunController
+    panel: TrainingPanel
+    export: QAction
+    docks: Sequence[Dock]
+    reset_layout: Callable[[], object]
+
+
 def make_action(
-    window: MainWindow,
+    window: QMainWindow,
     object_name: str,
     text: str,
     triggered: Callable[[], object],
@@ -47,17 +65,17 @@ def make_action(
     return action
 
 
-def build_menus(window: MainWindow, design: Mapping[str, QAction]) -> RecentMenu:
+def build_menus(parts: Parts, design: Mapping[str, QAction]) -> RecentMenu:
     """Fills the menu bar; `design` are the designer's own actions by object name."""
-    bar = window.menuBar()
-    recent = _file_menu(window, bar.addMenu("&File"))
+    bar = parts.window.menuBar()
+    recent = _file_menu(parts, bar.addMenu("&File"))
     _edit_menu(bar.addMenu("&Edit"), design)
     _network_menu(bar.addMenu("&Network"), design)
-    _data_menu(window, bar.addMenu("&Data"))
-    _train_menu(window, bar.addMenu("&Train"))
-    _view_menu(window, bar.addMenu("&View"))
-    _run_menu(window, bar.addMenu("&Run"))
-    _help_menu(window, bar.addMenu("&Help"))
+    _data_menu(parts, bar.addMenu("&Data"))
+    _train_menu(parts, bar.addMenu("&Train"))
+    _view_menu(parts, bar.addMenu("&View"))
+    _run_menu(parts, bar.addMenu("&Run"))
+    _help_menu(parts, bar.addMenu("&Help"))
     return recent
 
 
@@ -83,13 +101,14 @@ class RecentMenu:
         self._menu.setEnabled(bool(paths))
 
 
-def _file_menu(window: MainWindow, menu: QMenu) -> RecentMenu:
-    documents = window.documents
+def _file_menu(parts: Parts, menu: QMenu) -> RecentMenu:
+    window, documents, dialogs = parts.window, parts.documents, parts.dialogs
     keys = QKeySequence.StandardKey
     menu.addAction(make_action(window, "actionNew", "&New", documents.new, keys.New, "new"))
-    gallery = partial(dialogs.show_templates, window)
     menu.addAction(
-        make_action(window, "actionNewFromTemplate", "New from &template…", gallery, "Ctrl+Shift+N")
+        make_action(
+            window, "actionNewFromTemplate", "New from &template…", dialogs.show_templates, "Ctrl+Shift+N"
+        )
     )
     menu.addAction(make_action(window, "actionOpen", "&Open…", documents.open, keys.Open, "open"))
     recent = RecentMenu(menu.addMenu("Open &recent"), documents.open_path, documents.clear_recent)
@@ -97,12 +116,13 @@ def _file_menu(window: MainWindow, menu: QMenu) -> RecentMenu:
     menu.addAction(make_action(window, "actionSave", "&Save", documents.save, keys.Save, "save"))
     menu.addAction(make_action(window, "actionSaveAs", "Save &as…", documents.save_as, "Ctrl+Shift+S"))
     menu.addSeparator()
-    importing, compare = partial(dialogs.show_import, window), partial(dialogs.show_compare, window)
-    menu.addAction(make_action(window, "actionImport", "&Import code…", importing, "Ctrl+I"))
-    menu.addAction(make_action(window, "actionCompare", "&Compare with…", compare, "Ctrl+Shift+K"))
+    menu.addAction(make_action(window, "actionImport", "&Import code…", dialogs.show_import, "Ctrl+I"))
+    menu.addAction(
+        make_action(window, "actionCompare", "&Compare with…", dialogs.show_compare, "Ctrl+Shift+K")
+    )
     menu.addSeparator()
-    menu.addAction(window.export_action)
-    menu.addAction(make_action(window, "actionSaveDrawing", "Save the d&rawing…", window.save_drawing))
+    menu.addAction(parts.export)
+    menu.addAction(make_action(window, "actionSaveDrawing", "Save the d&rawing…", dialogs.save_drawing))
     menu.addSeparator()
     menu.addAction(make_action(window, "actionQuit", "&Quit", window.close, keys.Quit))
     return recent
@@ -119,55 +139,70 @@ def _network_menu(menu: QMenu, design: Mapping[str, QAction]) -> None:
     menu.addActions([action for name, action in design.items() if name not in in_edit])
 
 
-def _data_menu(window: MainWindow, menu: QMenu) -> None:
+def _data_menu(parts: Parts, menu: QMenu) -> None:
     menu.addAction(
-        make_action(window, "actionDataSets", "&Data sets…", window.show_data_dialog, "Ctrl+Shift+D")
+        make_action(
+            parts.window, "actionDataSets", "&Data sets…", parts.dialogs.show_data_sets, "Ctrl+Shift+D"
+        )
     )
 
 
-def _train_menu(window: MainWindow, menu: QMenu) -> None:
-    for action in window.training_actions:
+def _train_menu(parts: Parts, menu: QMenu) -> None:
+    window, preflight = parts.window, parts.preflight
+    for action in parts.panel.training_actions:
         menu.addAction(action)
     menu.addSeparator()
-    check, find = partial(trials.show_preflight, window), partial(trials.show_rate_finder, window)
-    menu.addAction(make_action(window, "actionPreflight", "&Check before training…", check, "Ctrl+Shift+R"))
     menu.addAction(
-        make_action(window, "actionFindLearningRate", "Find a &learning rate…", find, "Ctrl+Shift+L")
+        make_action(
+            window, "actionPreflight", "&Check before training…", preflight.show_check, "Ctrl+Shift+R"
+        )
     )
-    menu.addMenu(DeviceMenu(window.session, window.settings, menu))
+    menu.addAction(
+        make_action(
+            window,
+            "actionFindLearningRate",
+            "Find a &learning rate…",
+            preflight.show_rate_finder,
+            "Ctrl+Shift+L",
+        )
+    )
+    menu.addMenu(DeviceMenu(parts.session, parts.settings, menu))
 
 
-def _view_menu(window: MainWindow, menu: QMenu) -> None:
-    for dock in window.docks:
+def _view_menu(parts: Parts, menu: QMenu) -> None:
+    for dock in parts.docks:
         menu.addAction(dock.action)
-    menu.addAction(make_action(window, "actionResetLayout", "&Reset the panels", window.reset_layout))
+    menu.addAction(make_action(parts.window, "actionResetLayout", "&Reset the panels", parts.reset_layout))
     menu.addSeparator()
     scheme_menu = menu.addMenu("&Colours")
-    group = QActionGroup(window)
+    group = QActionGroup(parts.window)
     for scheme, text in _SCHEMES.items():
         action = scheme_menu.addAction(text)
         action.setCheckable(True)
-        action.setChecked(scheme == window.settings.scheme)
-        action.triggered.connect(lambda _checked=False, scheme=scheme: _choose_scheme(window, scheme))
+        action.setChecked(scheme == parts.settings.scheme)
+        action.triggered.connect(lambda _checked=False, scheme=scheme: _choose_scheme(parts.settings, scheme))
         group.addAction(action)
 
 
-def _choose_scheme(window: MainWindow, scheme: SchemeChoice) -> None:
+def _choose_scheme(settings: Settings, scheme: SchemeChoice) -> None:
     theme().set_scheme(scheme)
-    window.settings.scheme = scheme
+    settings.scheme = scheme
 
 
-def _run_menu(window: MainWindow, menu: QMenu) -> None:
-    menu.addAction(make_action(window, "actionOpenRun", "&Open a run…", window.runs.choose, "Ctrl+Shift+O"))
+def _run_menu(parts: Parts, menu: QMenu) -> None:
+    window, runs = parts.window, parts.runs
+    menu.addAction(make_action(window, "actionOpenRun", "&Open a run…", runs.choose, "Ctrl+Shift+O"))
     menu.addAction(
-        make_action(window, "actionTrainSeeds", "Train with several &seeds…", window.panel.train_seeds)
+        make_action(window, "actionTrainSeeds", "Train with several &seeds…", parts.panel.train_seeds)
     )
-    menu.addAction(make_action(window, "actionGoOn", "&Go on with the run", window.runs.go_on))
+    menu.addAction(make_action(window, "actionGoOn", "&Go on with the run", runs.go_on))
+    menu.addAction(make_action(window, "actionOpenRunFolder", "Show the run’s &folder", runs.show_folder))
+
+
+def _help_menu(parts: Parts, menu: QMenu) -> None:
     menu.addAction(
-        make_action(window, "actionOpenRunFolder", "Show the run’s &folder", window.runs.show_folder)
+        make_action(
+            parts.window, "actionShortcuts", "&Keyboard shortcuts", parts.dialogs.show_shortcuts, "F1"
+        )
     )
-
-
-def _help_menu(window: MainWindow, menu: QMenu) -> None:
-    menu.addAction(make_action(window, "actionShortcuts", "&Keyboard shortcuts", window.show_shortcuts, "F1"))
-    menu.addAction(make_action(window, "actionAbout", "&About CNN Studio", window.show_about))
+    menu.addAction(make_action(parts.window, "actionAbout", "&About CNN Studio", parts.dialogs.show_about))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction, QKeySequence
@@ -13,26 +12,18 @@ from cnnstudio.core.errors import UserError
 from cnnstudio.core.formatting import plural
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.training.recipe.live_changes import ADJUSTABLE, differences
 
 _TRAINS = (State.RUNNING, State.PAUSED)
 _MOST_EPOCHS = 10_000
 
 
-@dataclass(frozen=True)
-class Offer:
-    """Something that one press does, with what it would do in a sentence."""
-
-    sentence: str
-    button: str
-    action: Callable[[], object]
-
-
 class RunActions(QObject):
     """The actions, and the offers that follow from edits while a run is under way."""
 
     offered = Signal(object)
-    """An Offer."""
+    """A Message with what one press would do."""
     failed = Signal(object)
     """A sentence on why an action did nothing."""
     told = Signal(object)
@@ -104,13 +95,15 @@ class RunActions(QObject):
         if paused and self.continue_design.isEnabled() and not self._offered:
             self._offered = True
             sentence = "The paused run keeps the design that it began with."
-            self.offered.emit(Offer(sentence, "Continue with the changed design…", self._on_continue_design))
+            self.offered.emit(
+                Message(sentence, button="Continue with the changed design…", action=self._on_continue_design)
+            )
 
     def _on_recipe_changed(self, _: object) -> None:
         self._refresh()
         if self.apply_recipe.isEnabled():
             sentence = f"The run goes on with its own recipe. In this one: {self._change_words()}."
-            self.offered.emit(Offer(sentence, "Apply to this run", self._on_apply_recipe))
+            self.offered.emit(Message(sentence, button="Apply to this run", action=self._on_apply_recipe))
 
     def _change_words(self) -> str:
         if self._session.recipe is None:
@@ -161,7 +154,7 @@ class RunActions(QObject):
             self.failed.emit(f"This network cannot be trained yet. {problems[0].sentence}.")
             return
         carried = carry_over(before, self._project.network)
-        self.offered.emit(Offer(". ".join(carried.lines) + ".", "Continue", self._continue))
+        self.offered.emit(Message(". ".join(carried.lines) + ".", button="Continue", action=self._continue))
 
     def _continue(self) -> None:
         project = self._project

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import shiboken6
 from PySide6.QtCore import Qt
@@ -17,6 +18,17 @@ from PySide6.QtWidgets import (
     QToolButton,
     QWidget,
 )
+
+
+@dataclass(frozen=True)
+class Message:
+    """A sentence for the user, and at most one thing to do about it at the press of a button."""
+
+    sentence: str
+    wrong: bool = False
+    """Whether something went wrong."""
+    button: str = ""
+    action: Callable[[], object] | None = None
 
 
 class NoticeBar(QFrame):
@@ -74,6 +86,12 @@ class NoticeBar(QFrame):
         self.style().polish(self)
         self.show()
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, sentence))
+
+    def show_message(self, message: Message) -> None:
+        """The same, for what others emit."""
+        self.show_sentence(
+            message.sentence, wrong=message.wrong, button=message.button, action=message.action
+        )
 
     def take_back(self, sentence: str) -> None:
         """Hides the bar, if that is what it says."""

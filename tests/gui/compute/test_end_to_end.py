@@ -18,7 +18,7 @@ from cnnstudio.gui.dashboard.dashboard import Dashboard
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.runs.resume import go_on, read_ended
 from cnnstudio.gui.training.panel import TrainingPanel
-from cnnstudio.gui.training.run_actions import Offer
+from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.layers.regularization.dropout import Dropout
 from cnnstudio.runs.run import Run, list_runs
@@ -199,7 +199,7 @@ def test_a_training_that_needs_too_much_memory_comes_with_what_helps(
 
 
 def test_a_paused_run_goes_on_with_a_changed_design(studio: Studio) -> None:
-    offers: list[Offer] = []
+    offers: list[Message] = []
     studio.panel.run_actions.offered.connect(offers.append)
     studio.train(epochs=2000)
     studio.until(State.RUNNING)

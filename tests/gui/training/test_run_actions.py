@@ -14,7 +14,7 @@ from cnnstudio.design.network import Network, Node
 from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.panel import TrainingPanel
-from cnnstudio.gui.training.run_actions import Offer
+from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.layers.regularization.dropout import Dropout
@@ -38,7 +38,7 @@ class Stage:
         self.panel = TrainingPanel(self.project, self.session)
         self.window.addToolBar(self.panel)
         self.window.show()
-        self.offers: list[Offer] = []
+        self.offers: list[Message] = []
         self.messages: list[str] = []
         self.panel.run_actions.offered.connect(self.offers.append)
         self.panel.message.connect(self.messages.append)

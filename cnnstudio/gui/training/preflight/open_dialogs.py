@@ -2,55 +2,63 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtWidgets import QWidget
 
-from PySide6.QtCore import Qt
-
-from cnnstudio.gui.compute.session import State
-
-if TYPE_CHECKING:
-    from cnnstudio.gui.shell.main_window import MainWindow
+from cnnstudio.gui.compute.session import State, TrainingSession
+from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.widgets.message_bar import Message
 
 _STILL_TRAINING = "This can be tried out when training has ended: press Stop, or wait for it."
 
 
-def show_rate_finder(window: MainWindow) -> None:
-    """The learning rate finder."""
-    from cnnstudio.gui.training.preflight.rate_dialog import RateDialog
+class PreflightDialogs(QObject):
+    """The learning rate finder and the check before training, above `window`."""
 
-    if _may_try(window):
-        dialog = RateDialog(window.project, window.session, window)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.open()
-        dialog.start()
+    message = Signal(object)
+    """A Message: what is missing, where there is nothing to try out."""
+    measured = Signal(object)
+    """The Measurement that a check came to."""
 
+    def __init__(self, project: Project, session: TrainingSession, window: QWidget) -> None:
+        super().__init__(window)
+        self._project = project
+        self._session = session
+        self._window = window
 
-def show_preflight(window: MainWindow) -> None:
-    """The measurement before a training."""
-    from cnnstudio.gui.training.preflight.preflight_dialog import PreflightDialog
+    def show_rate_finder(self) -> None:
+        """The learning rate finder."""
+        from cnnstudio.gui.training.preflight.rate_dialog import RateDialog
 
-    if _may_try(window):
-        dialog = PreflightDialog(window.project, window.session, window)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.measured.connect(window.panel.show_measurement)
-        dialog.open()
-        dialog.start()
+        if self._may_try():
+            dialog = RateDialog(self._project, self._session, self._window)
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            dialog.open()
+            dialog.start()
 
+    def show_check(self) -> None:
+        """The measurement before a training."""
+        from cnnstudio.gui.training.preflight.preflight_dialog import PreflightDialog
 
-def _may_try(window: MainWindow) -> bool:
-    """Whether there is something to try out; says what is missing where there is not."""
-    project = window.project
-    problems = project.analysis.problems
-    if window.session.state is not State.IDLE:
-        window.notice.show_sentence(_STILL_TRAINING)
-    elif problems:
-        window.notice.show_sentence(
-            f"This network cannot be trained yet. {problems[0].sentence}.", wrong=True
-        )
-    elif not project.dataset_name:
-        window.notice.show_sentence(
-            "There are no pictures to train with: choose a data set first.", wrong=True
-        )
-    else:
-        return True
-    return False
+        if self._may_try():
+            dialog = PreflightDialog(self._project, self._session, self._window)
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            dialog.measured.connect(self.measured)
+            dialog.open()
+            dialog.start()
+
+    def _may_try(self) -> bool:
+        """Whether there is something to try out; says what is missing where there is not."""
+        problems = self._project.analysis.problems
+        if self._session.state is not State.IDLE:
+            self.message.emit(Message(_STILL_TRAINING))
+        elif problems:
+            sentence = f"This network cannot be trained yet. {problems[0].sentence}."
+            self.message.emit(Message(sentence, wrong=True))
+        elif not self._project.dataset_name:
+            self.message.emit(
+                Message("There are no pictures to train with: choose a data set first.", wrong=True)
+            )
+        else:
+            return True
+        return False
