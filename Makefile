@@ -38,7 +38,7 @@ check: lint types walls test
 benchmark: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/everything.py --json benchmarks.json
 
-# What the recipes reach, and how soon: DATA is a data set or a folder of pictures.
+# What the recipes reach, and how soon: DATA is a data set or a folder of images.
 campaign: $(VENV)/test.stamp
 	for script in $(LONG); do echo "== $$script"; $(BIN)/python $$script --data "$(DATA)" || exit; done
 
@@ -50,9 +50,9 @@ kills: $(VENV)/test.stamp
 cycles: $(VENV)/test.stamp
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m slow tests/runs/test_cycles.py tests/gui/compute/test_cycles.py
 
-# The pictures of the documentation, taken from the real window while it trains.
+# The images of the documentation, taken from the real window while it trains.
 screenshots: $(VENV)/program.stamp
-	$(BIN)/python docs/make_pictures.py
+	$(BIN)/python docs/make_images.py
 
 wheel: $(VENV)/test.stamp
 	$(BIN)/python -m hatchling build -t wheel -d dist

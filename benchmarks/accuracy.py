@@ -1,9 +1,9 @@
-"""What templates reach on real pictures, by recipe; the scores are those of the best weights.
+"""What templates reach on real images, by recipe; the scores are those of the best weights.
 
 python benchmarks/accuracy.py [--data cifar10 or FOLDER] [--templates lesson-32] [--recipes lesson studio]
                               [--epochs N] [--threads N] [--seeds 0] [--json FILE]
 
-`--templates all` takes every template for pictures of 32 × 32; their index quotes such runs.
+`--templates all` takes every template for images of 32 × 32; their index quotes such runs.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def chosen(names: list[str]) -> list[Template]:
-    """The templates of those names; all for CIFAR-10's pictures where that is asked for."""
+    """The templates of those names; all for CIFAR-10's images where that is asked for."""
     if names == ["all"]:
         return [each for each in templates().values() if each.network.input.dims == (3, 32, 32)]
     return [template(name) for name in names]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnstudio.design import edits
-from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.network import IdMaker, Network, Node, Place
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.layers.groups.residual import Residual
@@ -75,12 +75,12 @@ def measure(network: Network, edit: Edit, rounds: int) -> dict[str, float]:
         times[name].append((time.perf_counter() - began) * 1000)
         return result
 
-    analysis = analyse(network)
+    analysis = analyze(network)
     for number in range(rounds):
         fresh = Network(network.input, network.nodes)  # without the index that the last round made
         edited = timed("edit", lambda fresh=fresh, number=number: edit(fresh, number))
-        after = timed("after the edit", lambda edited=edited: analyse(edited, analysis))
-        assert after == timed("from scratch", lambda edited=edited: analyse(edited))
+        after = timed("after the edit", lambda edited=edited: analyze(edited, analysis))
+        assert after == timed("from scratch", lambda edited=edited: analyze(edited))
     return {name: statistics.median(values) for name, values in times.items()}
 
 

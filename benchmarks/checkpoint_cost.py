@@ -1,10 +1,10 @@
-"""What it costs a training to be saved: at most 1 % of the time is the goal.
+"""What it costs a training to be saved: at most 1% of the time is the goal.
 
     python benchmarks/checkpoint_cost.py [--rounds 7] [--json FILE]
 
 For some templates, with Adam's memory and an average of the weights beside them: the median time of a save on
-this disk, as the trainer makes it between two steps, and of a step of 128 pictures. An epoch has 50,000
-pictures. Saves come every 30 s and at the ends of epochs, but no sooner than a hundred times what one takes
+this disk, as the trainer makes it between two steps, and of a step of 128 images. An epoch has 50,000
+images. Saves come every 30 s and at the ends of epochs, but no sooner than a hundred times what one takes
 after the one before, which the last column counts in.
 """
 

@@ -31,7 +31,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QTreeWidget, QTreeWidgetItem, QWidget
 
 from cnnstudio.design import edits
-from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.file import read_design, write_design
 from cnnstudio.design.network import IdMaker, Network, Node
 from cnnstudio.gui.designer import commands
@@ -287,21 +287,21 @@ def plain_insertions(application: QApplication, rounds: int) -> Iterator[Time]:
 
 
 def _plain_item() -> QTreeWidgetItem:
-    return QTreeWidgetItem(["Conv2D 32 filters 3 × 3", "32 × 64 × 64", "9,248", "1 %"])
+    return QTreeWidgetItem(["Conv2D 32 filters 3 × 3", "32 × 64 × 64", "9,248", "1%"])
 
 
 def analysis_gain(design: Callable[[], Network], rounds: int) -> float:
     """How many times faster an analysis is after one edit than from scratch."""
     network, fresh, after = design(), [], []
-    analysis = analyse(network)
+    analysis = analyze(network)
     target = [node.id for node in network.walk() if node.layer.type_name() == "BatchNormalization"][100]
     for number in range(rounds):
         start = time.thread_time()
-        analyse(network)
+        analyze(network)
         fresh.append(time.thread_time() - start)
         edited = edits.replace(network, target, name=f"number {number}")
         start = time.thread_time()
-        analysis = analyse(edited, analysis)
+        analysis = analyze(edited, analysis)
         after.append(time.thread_time() - start)
     return statistics.median(fresh) / statistics.median(after)
 

@@ -1,6 +1,6 @@
-"""What it costs a training to say everything: at most 1 % of the time is the goal.
+"""What it costs a training to say everything: at most 1% of the time is the goal.
 
-    python benchmarks/event_cost.py [--rounds 5] [--epochs 2] [--pictures 4000] [--json FILE]
+    python benchmarks/event_cost.py [--rounds 5] [--epochs 2] [--images 4000] [--json FILE]
 
 A cheap network and an ordinary one train on Shapes, in turn saying nothing at all, and as every run does:
 with progress, events on the disk, diagnosis, and after epochs the units counted and the feature maps kept.
@@ -92,11 +92,11 @@ def told(prepared: Prepared) -> dict[str, float]:
     return {"wall": wall, "processor": processor, "share": cost.seconds / wall, **shares}
 
 
-def measure(template: str, batch_size: int, rounds: int, epochs: int, pictures: int) -> dict[str, Any]:
+def measure(template: str, batch_size: int, rounds: int, epochs: int, images: int) -> dict[str, Any]:
     """One case's medians."""
     recipe = LESSON.replace(name="custom", batch_size=batch_size, epochs=epochs)
     whole = find_source("shapes").load()
-    some = dataclasses.replace(whole, train=whole.train.rows(np.arange(pictures)))
+    some = dataclasses.replace(whole, train=whole.train.rows(np.arange(images)))
     prepared = prepare(templates()[template].network, some, recipe, "cpu")
     sides: dict[str, list[dict[str, float]]] = {"silent": [], "told": []}
     for _ in range(rounds):
@@ -124,11 +124,11 @@ def main() -> int:
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--pictures", type=int, default=4000)
+    parser.add_argument("--images", type=int, default=4000)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    rows = [measure(*case, options.rounds, options.epochs, options.pictures) for case in CASES]
+    rows = [measure(*case, options.rounds, options.epochs, options.images) for case in CASES]
     heads = f"{'template':12}{'batch':>6}{'step':>10}{'epoch':>9}{'ratio':>8}{'wall':>8}"
     print(f"{heads}{'share':>9}{'events':>9}{'epochs':>9}")
     for row in rows:

@@ -175,7 +175,7 @@ def summary(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     names = ("late_p50_ms", "late_p95_ms", "late_p99_ms", "main_thread_share")
     return {
         **{f"{side}, images/s": round(value) for side, value in rates.items()},
-        # Of neighbours in time, because a shared machine is faster in one minute than in the next.
+        # Of neighbors in time, because a shared machine is faster in one minute than in the next.
         "share": statistics.median(shares),
         "share_of_each_round": shares,
         **{name: statistics.median(row[name] for row in beats) for name in names},

@@ -15,15 +15,15 @@ import numpy as np
 
 
 def main() -> None:
-    listing, images, batch_size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    listing, count, batch_size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     model = runpy.run_path(listing)["model"]
     random = np.random.default_rng(0)
-    pictures = random.standard_normal((images, *model.input_shape[1:]), np.float32)
-    labels = np.arange(images) % model.output_shape[-1]
+    images = random.standard_normal((count, *model.input_shape[1:]), np.float32)
+    labels = np.arange(count) % model.output_shape[-1]
     for _ in sys.stdin:
         began = time.perf_counter()
-        model.fit(pictures, labels, batch_size=batch_size, verbose=0)
-        print(images / (time.perf_counter() - began), flush=True)
+        model.fit(images, labels, batch_size=batch_size, verbose=0)
+        print(count / (time.perf_counter() - began), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The most memory that a process holds while it trains the lesson's network, against a plain loop's.
 
-The pictures are as many and as large as CIFAR-10's. Each loop runs in a fresh process, for one epoch and one
+The images are as many and as large as CIFAR-10's. Each loop runs in a fresh process, for one epoch and one
 evaluation.
 
     python benchmarks/memory.py [--images 50000] [--batch-size 128] [--json FILE]
@@ -23,7 +23,7 @@ GOAL = 1.3
 
 
 def plain(images: int, batch_size: int, *, floats: bool = False) -> None:
-    """A plain loop, which normalises each batch, or all pictures at once to `floats`."""
+    """A plain loop, which normalizes each batch, or all images at once to `floats`."""
     import torch
 
     from benchmarks.rivals import as_floats, plain_epoch, plain_lesson, shuffled
@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     peaks: dict[str, int] = {}
-    print(f"{options.images:,} pictures of 3 × 32 × 32, batches of {options.batch_size}:")
+    print(f"{options.images:,} images of 3 × 32 × 32, batches of {options.batch_size}:")
     for name, loop in LOOPS.items():
         peaks[name] = peak_memory(loop, options.images, options.batch_size)
         ratio = peaks[name] / peaks[PLAIN]

@@ -1,4 +1,4 @@
-"""The loops that a user would write without this program, for the lesson's network, and their pictures.
+"""The loops that a user would write without this program, for the lesson's network, and their images.
 
 They follow torch's own tutorial: a Sequential in the order of the lesson, Adam as it comes, cross-entropy.
 """
@@ -50,7 +50,7 @@ def plain_model(network: Network) -> nn.Module:
 
 
 def noise(train: int, test: int) -> Dataset:
-    """Noise of the size of CIFAR-10's pictures: what is in them does not matter for time and memory."""
+    """Noise of the size of CIFAR-10's images: what is in them does not matter for time and memory."""
     return Dataset("noise", "Noise", CLASSES, _split(train, 0), _split(test, 1))
 
 
@@ -77,35 +77,35 @@ def plain_epoch(
 
 
 @torch.no_grad()
-def plain_accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """The share of pictures that the model gets right."""
+def plain_accuracy(model: nn.Module, all_images: Tensor, labels: Tensor) -> float:
+    """The share of images that the model gets right."""
     model.eval()
     right = sum(
-        int((model(pictures).argmax(1) == targets).sum())
-        for pictures, targets in zip(images.split(1000), labels.split(1000), strict=True)
+        int((model(images).argmax(1) == targets).sum())
+        for images, targets in zip(all_images.split(1000), labels.split(1000), strict=True)
     )
     return right / len(labels)
 
 
 def as_floats(pixels: Tensor) -> Tensor:
-    """uint8 (N, C, H, W) as normalised floats."""
+    """uint8 (N, C, H, W) as normalized floats."""
     return pixels.float().div_(255).sub_(MEAN).div_(STD)
 
 
 def shuffled(images: Tensor, labels: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches in random order of what is in memory; normalised here where it is not yet."""
+    """Batches in random order of what is in memory; normalized here where it is not yet."""
     for rows in torch.randperm(len(labels)).split(batch_size):
         batch = images[rows]
         yield (as_floats(batch) if batch.dtype == torch.uint8 else batch), labels[rows]
 
 
 def tensors(split: Split) -> tuple[Tensor, Tensor]:
-    """The pictures as plain contiguous uint8 tensors, with their labels."""
+    """The images as plain contiguous uint8 tensors, with their labels."""
     return torch.tensor(np.ascontiguousarray(split.images)), torch.tensor(split.labels)
 
 
-class PictureByPicture(TorchDataset[tuple[Tensor, int]]):
-    """The pictures as torchvision's CIFAR10 gives them: one by one, from an array through PIL to a tensor."""
+class ImageByImage(TorchDataset[tuple[Tensor, int]]):
+    """The images as torchvision's CIFAR10 gives them: one by one, from an array through PIL to a tensor."""
 
     def __init__(self, split: Split) -> None:
         transforms = import_torchvision().transforms
@@ -125,7 +125,7 @@ class PictureByPicture(TorchDataset[tuple[Tensor, int]]):
 def loader(split: Split, batch_size: int, workers: int = 2) -> DataLoader[tuple[Tensor, int]]:
     """Shuffled batches by torch's DataLoader, with workers that stay."""
     return DataLoader(
-        PictureByPicture(split),
+        ImageByImage(split),
         batch_size,
         shuffle=True,
         num_workers=workers,

@@ -1,10 +1,10 @@
-"""How time and memory grow with batch size, width and the number of pictures: in proportion, is the goal.
+"""How time and memory grow with batch size, width and the number of images: in proportion, is the goal.
 
     python benchmarks/scaling.py [--million] [--rounds 1] [--threads 1] [--json FILE]
 
-Each case trains a small convolutional network in a fresh process, on noise of 3 × 32 × 32. The pictures lie
+Each case trains a small convolutional network in a fresh process, on noise of 3 × 32 × 32. The images lie
 as decoded files in a temporary folder beside the user's data sets, as every data set does, and are mapped.
-`--million` trains a whole epoch of a million pictures, once as they are found and once after the system was
+`--million` trains a whole epoch of a million images, once as they are found and once after the system was
 told to forget them, as with a set that is larger than the memory; they take 3 GB for as long as it runs.
 Memory is the process's own at its peak, beyond what the program takes before it has a data set.
 """
@@ -50,7 +50,7 @@ WIDTHS = (1, 2, 4)
 
 @dataclass(frozen=True)
 class Case:
-    """What is trained. `cold` pictures have to come from the disk."""
+    """What is trained. `cold` images have to come from the disk."""
 
     question: str
     batch: int = 128
@@ -78,7 +78,7 @@ def cases(million: bool) -> list[Case]:
 
 
 def network(width: int) -> Network:
-    """Two convolutions, so light that what it takes to bring the pictures would show."""
+    """Two convolutions, so light that what it takes to bring the images would show."""
     ids = IdMaker()
     convolutions = (
         Conv2D(16 * width, (3, 3), (2, 2), activation="relu"),
@@ -89,7 +89,7 @@ def network(width: int) -> Network:
 
 
 def noise(images: int) -> Dataset:
-    """So many pictures and some to test with, decoded already or from now on."""
+    """So many images and some to test with, decoded already or from now on."""
 
     def make(drafts: Drafts) -> Dataset:
         shape = (3, SIDE, SIDE)
@@ -141,7 +141,7 @@ def measured(case: Case, threads: int, answer: Connection) -> None:
 
 
 def forget(images: int) -> None:
-    """Has the system drop what it holds of the pictures; only some systems can be asked."""
+    """Has the system drop what it holds of the images; only some systems can be asked."""
     if not hasattr(os, "posix_fadvise"):
         return
     for path in (decoded_folder() / f"noise-{images}").glob("*/*.pixels"):
@@ -211,7 +211,7 @@ def main() -> int:
         for images in sorted({case.images for case in wanted}):
             began = time.perf_counter()
             noise(images)
-            print(f"{images:,} pictures made in {time.perf_counter() - began:.1f} s", flush=True)
+            print(f"{images:,} images made in {time.perf_counter() - began:.1f} s", flush=True)
         results: dict[Case, list[dict[str, Any]]] = {case: [] for case in wanted}
         for _ in range(options.rounds):
             for case in wanted:

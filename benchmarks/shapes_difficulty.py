@@ -1,8 +1,8 @@
-"""How hard Shapes is: what a linear classifier reaches, and how soon the lesson's network passes 90 %.
+"""How hard Shapes is: what a linear classifier reaches, and how soon the lesson's network passes 90%.
 
     python benchmarks/shapes_difficulty.py [--epochs 10] [--threads 2]
 
-The set should be hard for a linear model (below 60 %) and easy for a convolutional network (above 90 % within
+The set should be hard for a linear model (below 60%) and easy for a convolutional network (above 90% within
 a minute on two cores). Plain torch on the program's own batches; times hold the training alone.
 """
 

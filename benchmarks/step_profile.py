@@ -36,21 +36,21 @@ _WARM_UP = 2
 Epoch = Callable[[], None]
 
 
-def plain(network: Network, images: int, batch_size: int) -> Epoch:
-    pixels, labels = tensors(noise(images, 10).train)
-    pictures, model = as_floats(pixels), plain_model(network)
+def plain(network: Network, image_count: int, batch_size: int) -> Epoch:
+    pixels, labels = tensors(noise(image_count, 10).train)
+    images, model = as_floats(pixels), plain_model(network)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
-    return lambda: void(plain_epoch(model, optimizer, shuffled(pictures, labels, batch_size)))
+    return lambda: void(plain_epoch(model, optimizer, shuffled(images, labels, batch_size)))
 
 
-def ours(network: Network, images: int, batch_size: int, precision: str) -> Epoch:
+def ours(network: Network, image_count: int, batch_size: int, precision: str) -> Epoch:
     recipe = LESSON.replace(batch_size=batch_size, precision=precision)
-    prepared = prepare(network, noise(images, 10), recipe, "cpu")
+    prepared = prepare(network, noise(image_count, 10), recipe, "cpu")
     learner, batches = Learner(prepared.fresh_model().train(), recipe), prepared.batches()
 
     def epoch() -> None:
-        for pictures, labels in batches.epoch(1):
-            learner.backward(pictures, labels)
+        for images, labels in batches.epoch(1):
+            learner.backward(images, labels)
             learner.update()
 
     return epoch

@@ -1,4 +1,4 @@
-"""Seconds until templates first reach an accuracy on the test pictures, beside the lesson's script.
+"""Seconds until templates first reach an accuracy on the test images, beside the lesson's script.
 
     python benchmarks/time_to_accuracy.py [--data cifar10 or FOLDER] [--goals lesson-32:studio:script]
                                           [--seeds 0] [--epochs 10] [--threads N] [--json FILE]
@@ -6,9 +6,9 @@
 A goal is TEMPLATE:RECIPE:ACCURACY, and :EPOCHS where they are not the recipe's. The accuracy `script` is the
 best that the script reached with that seed.
 
-The script is the lesson's in plain torch: Adam, batches of 32, `--epochs` epochs, all pictures in memory. For
-each seed it runs first, then the goals, each to its end and by all training pictures. After each epoch all of
-them are evaluated on the test pictures, which counts as time; reading the pictures does not.
+The script is the lesson's in plain torch: Adam, batches of 32, `--epochs` epochs, all images in memory. For
+each seed it runs first, then the goals, each to its end and by all training images. After each epoch all of
+them are evaluated on the test images, which counts as time; reading the images does not.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SCRIPT = "script"
 
 
 class Point(NamedTuple):
-    """The end of an epoch: seconds since the start, and the share of test pictures that are right."""
+    """The end of an epoch: seconds since the start, and the share of test images that are right."""
 
     seconds: float
     accuracy: float
@@ -77,19 +77,19 @@ def script_curve(data: Dataset, epochs: int, seed: int) -> Curve:
     """The lesson's script."""
     torch.manual_seed(seed)
     (pixels, labels), (test_pixels, test_labels) = tensors(data.train), tensors(data.test)
-    pictures, test_pictures = as_floats(pixels), as_floats(test_pixels)
+    images, test_images = as_floats(pixels), as_floats(test_pixels)
     model = plain_lesson()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
     curve, began = [], time.perf_counter()
     for _ in range(epochs):
-        plain_epoch(model, optimizer, shuffled(pictures, labels, 32))
-        right = plain_accuracy(model, test_pictures, test_labels)
+        plain_epoch(model, optimizer, shuffled(images, labels, 32))
+        right = plain_accuracy(model, test_images, test_labels)
         curve.append(Point(time.perf_counter() - began, right))
     return curve
 
 
 def own_curve(data: Dataset, aim: Goal, seed: int) -> Curve:
-    """A template by a recipe, all training pictures learnt from."""
+    """A template by a recipe, all training images learned from."""
     curve: list[Point] = []
 
     def note(event: Event) -> None:

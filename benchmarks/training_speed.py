@@ -4,9 +4,9 @@ Each loop runs in a process of its own, so that none profits from what another o
 one epoch at a time, so that a machine busy with other things slows all of them alike: a ratio is the median
 of the turns' own ratios. Nothing is evaluated within the time; the first epoch of each does not count.
 
-The limit is the model alone: the same steps with one batch over and over, without pictures being cut,
+The limit is the model alone: the same steps with one batch over and over, without images being cut,
 shuffled, measured, told or saved. Plain torch is the code that the program writes for the design, with
-pictures in memory. Keras is asked where it is installed, here or in another Python (`--keras-python`).
+images in memory. Keras is asked where it is installed, here or in another Python (`--keras-python`).
 
     python benchmarks/training_speed.py [--templates lesson-32 …] [--batch-sizes 32 128] [--turns 7]
                                         [--threads N] [--keras-python PYTHON] [--json FILE]
@@ -37,7 +37,7 @@ from cnnstudio.interchange.keras.writer import write_model
 
 STUDIO, SHORT = "CNN Studio", "CNN Studio, bfloat16"
 LIMIT, LIMIT_SHORT = "model alone", "model alone, bfloat16"
-PLAIN, LOADER, KERAS = "plain torch, pictures in memory", "Dataset + DataLoader, 2 workers", "Keras"
+PLAIN, LOADER, KERAS = "plain torch, images in memory", "Dataset + DataLoader, 2 workers", "Keras"
 GOALS = {(STUDIO, PLAIN): 1.5, (STUDIO, LOADER): 3.0, (STUDIO, LIMIT): 0.95, (SHORT, LIMIT_SHORT): 0.95}
 COMPARED = [*GOALS, (STUDIO, KERAS), (SHORT, STUDIO)]
 TEMPLATES = ("lesson-32", "vgg-11-small", "resnet-20", "mobilenet-small", "airbench94")
@@ -92,7 +92,7 @@ def limit_short(name: str, images: int, batch_size: int, turns: int, epoch_done:
 
 
 def _limit(
-    name: str, images: int, batch_size: int, turns: int, epoch_done: EpochDone, precision: str
+    name: str, image_count: int, batch_size: int, turns: int, epoch_done: EpochDone, precision: str
 ) -> None:
     import time
 
@@ -105,33 +105,33 @@ def _limit(
     recipe = LESSON.replace(batch_size=batch_size, precision=precision)
     prepared = prepare(templates()[name].network, noise(batch_size, 10), recipe, "cpu")
     learner = Learner(prepared.fresh_model().train(), recipe)
-    pictures, labels = next(prepared.batches().epoch(0))
+    images, labels = next(prepared.batches().epoch(0))
     with keeping_freed_memory():
         for _ in range(turns + 1):
             began, count = time.perf_counter(), 0
-            while count < images:
-                learner.backward(pictures, labels)
+            while count < image_count:
+                learner.backward(images, labels)
                 learner.update()
                 count += len(labels)
             epoch_done(count / (time.perf_counter() - began))
 
 
-def plain(name: str, images: int, batch_size: int, turns: int, epoch_done: EpochDone) -> None:
-    """All pictures as floats in memory, batches cut by index."""
+def plain(name: str, image_count: int, batch_size: int, turns: int, epoch_done: EpochDone) -> None:
+    """All images as floats in memory, batches cut by index."""
     import torch
 
     from benchmarks.rivals import as_floats, noise, plain_epoch, plain_model, shuffled, tensors
 
-    pixels, labels = tensors(noise(images, 10).train)
-    pictures = as_floats(pixels)
+    pixels, labels = tensors(noise(image_count, 10).train)
+    images = as_floats(pixels)
     model = plain_model(templates()[name].network)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
     for _ in range(turns + 1):
-        epoch_done(plain_epoch(model, optimizer, shuffled(pictures, labels, batch_size)))
+        epoch_done(plain_epoch(model, optimizer, shuffled(images, labels, batch_size)))
 
 
 def data_loader(name: str, images: int, batch_size: int, turns: int, epoch_done: EpochDone) -> None:
-    """One picture at a time, by a DataLoader."""
+    """One image at a time, by a DataLoader."""
     import torch
 
     from benchmarks.rivals import loader, noise, plain_epoch, plain_model

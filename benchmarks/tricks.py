@@ -90,7 +90,7 @@ def step_variants(network: Network, batch_size: int, steps: int, compile: bool) 
         plain_optimizer = steps_of()
     variants: dict[str, Act] = {
         "all tricks": steps_of(),
-        "pictures contiguous, not channels_last": steps_of(channels_last=False),
+        "images contiguous, not channels_last": steps_of(channels_last=False),
         "operations in the order of the drawing": steps_of(reorder=False),
         "optimizer not fused": plain_optimizer,
         "freed memory given back to the system": in_context(giving_memory_back, steps_of()),
@@ -112,7 +112,7 @@ def in_context(context: Callable[[], object], act: Act) -> Act:
 
 
 def evaluation_variants(network: Network, batch_size: int) -> dict[str, Act]:
-    """Judging as many pictures as a few batches have."""
+    """Judging as many images as a few batches have."""
     prepared = prepare(network, noise(2, 4 * batch_size), LESSON, "cpu")
     model = prepared.fresh_model()
 
@@ -135,15 +135,15 @@ def unshuffled(prepared: Prepared, split: Split, batch_size: int) -> Batches:
     return Batches(split, "cpu", mean, std, batch_size=batch_size, shuffle=False)
 
 
-def picture_variants(network: Network, batch_size: int) -> dict[str, Act]:
-    """Cutting, moving and normalising the pictures of two batches."""
+def image_variants(network: Network, batch_size: int) -> dict[str, Act]:
+    """Cutting, moving and normalizing the images of two batches."""
     recipe = STUDIO.replace(batch_size=batch_size, validation_share=0.0)
     prepared = prepare(network, noise(2 * batch_size, 10), recipe, "cpu")
     one_by_one = prepare(network, noise(2 * batch_size, 10), recipe.replace(batch_size=1), "cpu")
     whole, single = prepared.batches(), one_by_one.batches()
     return {
-        "pictures augmented as batches": lambda: [len(labels) for _, labels in whole.epoch(1)],
-        "pictures augmented one by one": lambda: [len(labels) for _, labels in single.epoch(1)],
+        "images augmented as batches": lambda: [len(labels) for _, labels in whole.epoch(1)],
+        "images augmented one by one": lambda: [len(labels) for _, labels in single.epoch(1)],
     }
 
 
@@ -186,7 +186,7 @@ def main() -> None:
             for variants in (
                 step_variants(network, size, options.steps, options.compile),
                 evaluation_variants(network, size),
-                picture_variants(network, size),
+                image_variants(network, size),
             ):
                 found |= ratios(variants, options.rounds)
             report[name] = found

@@ -123,7 +123,7 @@ def places(draw: Draw, network: Network) -> Place:
 
 @st.composite
 def some_ids(draw: Draw, network: Network) -> list[str]:
-    """Ids of the network: neighbours, or any; now and then an unknown one among them."""
+    """Ids of the network: neighbors, or any; now and then an unknown one among them."""
     if draw(rarely) or not len(network):
         return ["ghost_1"]
     if draw(st.booleans()):

@@ -64,15 +64,15 @@ def test_a_missing_resource_is_named() -> None:
 @pytest.mark.parametrize(
     "icon", sorted((resources_folder() / "icons").glob("*.svg")), ids=lambda icon: icon.stem
 )
-def test_an_icon_keeps_to_the_grid_and_to_the_one_colour(icon: Path) -> None:
+def test_an_icon_keeps_to_the_grid_and_to_the_one_color(icon: Path) -> None:
     drawing = ElementTree.fromstring(icon.read_text())
     if icon.stem == "cnnstudio":
         assert drawing.get("viewBox") == "0 0 64 64"
         return
     assert drawing.get("viewBox") == "0 0 17 17"
-    colours = {part.get(use) for part in drawing.iter() for use in ("fill", "stroke")}
-    assert colours <= {"#000", "none", None}
-    assert "#000" in colours
+    colors = {part.get(use) for part in drawing.iter() for use in ("fill", "stroke")}
+    assert colors <= {"#000", "none", None}
+    assert "#000" in colors
 
 
 def test_the_pins_lie_within_the_ranges_and_cover_every_dependency() -> None:
@@ -88,7 +88,7 @@ def test_the_pins_lie_within_the_ranges_and_cover_every_dependency() -> None:
 
 def test_readme_shows_the_two_commands_before_anything_else() -> None:
     sections = (ROOT / "README.md").read_text().split("\n## ")
-    assert "](docs/pictures/" in sections[0]
+    assert "](docs/images/" in sections[0]
     assert "\nmake run" in sections[1]
     assert "\nmake test" in sections[1]
 

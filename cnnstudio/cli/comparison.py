@@ -8,7 +8,7 @@ from typing import Any
 from cnnstudio.cli.output import table
 from cnnstudio.core.formatting import percent
 from cnnstudio.core.parameters import parameters
-from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.runs.comparison import judge
 from cnnstudio.runs.run import Run
 from cnnstudio.runs.seeds import repeats
@@ -56,7 +56,7 @@ class Comparison:
 
 
 def _described(run: Run) -> dict[str, str]:
-    analysis = analyse(run.network)
+    analysis = analyze(run.network)
     history = run.history
     recipe = {each.label: each.text(getattr(run.recipe, each.name)) for each in parameters(Recipe)}
     return {

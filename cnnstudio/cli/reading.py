@@ -1,4 +1,4 @@
-"""What several commands take: a design by file or template, pictures, a recipe, a device, threads."""
+"""What several commands take: a design by file or template, images, a recipe, a device, threads."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def read_design_argument(text: str) -> Network:
 
 
 def require_trainable(network: Network) -> None:
-    """Says what is wrong with the drawing before any picture is read."""
-    from cnnstudio.design.analysis.analysis import analyse
+    """Says what is wrong with the drawing before any image is read."""
+    from cnnstudio.design.analysis.analysis import analyze
 
-    problems = analyse(network).problems
+    problems = analyze(network).problems
     if problems:
         more = f" (and {len(problems) - 1} more: cnnstudio summary)" if len(problems) > 1 else ""
         raise UsageError(f"this cannot be trained: {problems[0].sentence}{more}")
@@ -83,8 +83,8 @@ def available_source(data: str | None) -> Source:
     return source
 
 
-def load_pictures(source: Source, cancelled: CancelFunction) -> Dataset:
-    """The pictures; what is to be known of them goes to standard error. Raises UserError or Cancelled."""
+def load_images(source: Source, cancelled: CancelFunction) -> Dataset:
+    """The images; what is to be known of them goes to standard error. Raises UserError or Cancelled."""
     line = LiveLine()
     try:
         dataset = source.load(line.follow, cancelled)
@@ -96,7 +96,7 @@ def load_pictures(source: Source, cancelled: CancelFunction) -> Dataset:
 
 
 def place_of(source: Source) -> str:
-    """By which `find_source` finds the pictures again, from anywhere: the name, or else the folder."""
+    """By which `find_source` finds the images again, from anywhere: the name, or else the folder."""
     from cnnstudio.data.sources import sources
 
     if any(known.name == source.name for known in sources()):

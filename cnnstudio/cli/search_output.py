@@ -84,10 +84,10 @@ class TextReport:
     def begun(self) -> None:
         study = self._study
         print("\n".join(map(_searched, study.plan.space.dimensions)))
-        share = f"{100 * searched(study.recipe).validation_share:g} % of the training pictures"
+        share = f"{100 * searched(study.recipe).validation_share:g}% of the training images"
         kept = f"{share} are set aside to choose by"
         if not study.recipe.validation_share:
-            kept += ", which the recipe does not do: so the test pictures stay unseen"
+            kept += ", which the recipe does not do: so the test images stay unseen"
         print(f"{plural(study.plan.trials, 'trial')} of {plural(study.recipe.epochs, 'epoch')}; {kept}.\n")
         print(self._row(self._heads), flush=True)
         for trial in study.ended:
@@ -107,7 +107,7 @@ class TextReport:
     def repeated(self, trial: Trial, seed: int, finished: Finished) -> None:
         self._line.clear()
         test = percent(finished.test.accuracy) if finished.test else finished.reason
-        print(f"Trial {trial.number} with seed {seed}: {test} on the test pictures", flush=True)
+        print(f"Trial {trial.number} with seed {seed}: {test} on the test images", flush=True)
 
     def finished(
         self, reason: str, stopped: bool, importances: Mapping[str, float], conclusion: Conclusion
@@ -122,7 +122,7 @@ class TextReport:
             cells = [self._cells(trial) for trial in study.ranked[:_SHOWN]]
             lines.append(f"\n{table(self._heads, cells, right=range(len(self._heads)))}")
         if importances:
-            shares = [f"{name} {100 * share:.0f} %" for name, share in importances.items()]
+            shares = [f"{name} {100 * share:.0f}%" for name, share in importances.items()]
             lines.append(f"\nWhat made the difference: {', '.join(shares)}.")
         lines.append(f"\n{conclusion.text}")
         if study.best:

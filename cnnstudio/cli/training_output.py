@@ -75,9 +75,9 @@ class TextPrinter:
         source = "the test set" if event.validation == "test" else "set aside"
         self._say(
             f"{event.network_name} · {event.parameters:,} parameters · {event.device}{threads}\n"
-            f"{event.train_images:,} pictures to train, {event.validation_images:,} to validate ({source})\n"
+            f"{event.train_images:,} images to train, {event.validation_images:,} to validate ({source})\n"
             f"{plural(event.epochs, 'epoch')} of {plural(event.steps_per_epoch, 'step')} "
-            f"of {plural(event.batch_size, 'picture')}\n"
+            f"of {plural(event.batch_size, 'image')}\n"
             f"{went_on}\n"
             f"{_row(_HEADS)}"
         )
@@ -85,7 +85,7 @@ class TextPrinter:
     def _progress(self, event: Progress) -> str:
         epochs = max(round(event.steps * event.epoch / event.step), 1) if event.step else 1
         share = event.step / event.steps if event.steps else 0.0
-        parts = [f"Epoch {min(int(event.epoch) + 1, epochs)} of {epochs} {bar(share)} {share * 100:.0f} %"]
+        parts = [f"Epoch {min(int(event.epoch) + 1, epochs)} of {epochs} {bar(share)} {share * 100:.0f}%"]
         if event.losses:
             parts.append(f"loss {sum(event.losses) / len(event.losses):.3f}")
         parts.append(f"{event.images_per_second:,.0f} images/s")

@@ -104,7 +104,7 @@ def _measure(
 
 def _measurement_text(found: Measurement) -> str:
     """The table, and what it comes to."""
-    heads = ["Pictures at a time", "Images/s", "Memory", ""]
+    heads = ["Images at a time", "Images/s", "Memory", ""]
     rows = [
         [
             count(one.size),

@@ -1,4 +1,4 @@
-"""The program's colours by what they mean, in light and dark: for the window and for drawings without one."""
+"""The program's colors by what they mean, in light and dark: for the window and for drawings without one."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ TOKENS: Mapping[str, tuple[str, str]] = {
     "pooling": ("#00785A", "#4CC9A0"),
     "core": ("#B84A00", "#F0915A"),
     "activation": ("#8A6100", "#D9B24A"),
-    "regularisation": ("#9A3F80", "#D98AC0"),
+    "regularization": ("#9A3F80", "#D98AC0"),
     "group": ("#566070", "#A0A9B6"),
 }
 
 
 def palette(scheme: Scheme) -> Mapping[str, str]:
-    """Token -> colour as #RRGGBB."""
+    """Token -> color as #RRGGBB."""
     return {token: colors[scheme == "dark"] for token, colors in TOKENS.items()}

@@ -42,7 +42,7 @@ def ordinal(number: int) -> str:
 
 def percent(share: float) -> str:
     """`73.5 %`."""
-    return f"{100 * share:.1f} %"
+    return f"{100 * share:.1f}%"
 
 
 def storage(size: int) -> str:

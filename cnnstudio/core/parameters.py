@@ -56,7 +56,7 @@ class Integer(Parameter):
     minimum: int = 1
     maximum: int = 2**31 - 1
     one_for: str = ""
-    """What each of them takes a number for, such as `each picture`: too many then say what they take."""
+    """What each of them takes a number for, such as `each image`: too many then say what they take."""
 
     def check(self, value: Any) -> int:
         if isinstance(value, float) and value.is_integer():

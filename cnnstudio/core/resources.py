@@ -1,4 +1,4 @@
-"""Where the program's own pictures, templates and style sheets lie."""
+"""Where the program's own images, templates and style sheets lie."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole batches on the device: cut, mirrored, shifted and normalised as tensors, never picture by picture."""
+"""Whole batches on the device: cut, mirrored, shifted and normalized as tensors, never image by image."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from cnnstudio.data.augmentation.augmentation import UNCHANGED, Augmentation
 from cnnstudio.data.augmentation.geometric import Moves
 from cnnstudio.data.augmentation.pixel import (
     Numbers,
-    after_normalisation,
-    before_normalisation,
+    after_normalization,
+    before_normalization,
     mixed,
     own_share,
     partners,
@@ -23,7 +23,7 @@ from cnnstudio.data.augmentation.pixel import (
 from cnnstudio.data.dataset import Rows, Split, as_channels_last, statistics
 from cnnstudio.data.storage.memmap import Ahead
 
-__all__ = ["WHOLE", "Batches", "Share", "normalise", "statistics"]
+__all__ = ["WHOLE", "Batches", "Share", "normalize", "statistics"]
 
 Share = tuple[int, int]
 """(number, count): which of so many processes takes its share of each batch."""
@@ -33,10 +33,10 @@ WHOLE: Share = (0, 1)
 class Batches:
     """One split as uint8, given out in whole batches on the device.
 
-    Pictures lie as (N, H, W, C), so that what comes out is channels_last without a copy. They lie on the
-    device, or in the split's own memory or map, from where the pictures of a batch are brought one batch at a
+    Images lie as (N, H, W, C), so that what comes out is channels_last without a copy. They lie on the
+    device, or in the split's own memory or map, from where the images of a batch are brought one batch at a
     time. On the CPU that is the same: nothing is copied where the split lies like that. A last batch of one
-    single picture joins the one before it, because batch normalisation cannot learn from one.
+    single image joins the one before it, because batch normalization cannot learn from one.
     """
 
     def __init__(
@@ -57,8 +57,8 @@ class Batches:
     ) -> None:
         """`mean` and `std` are those of `statistics`, (C,) each, for pixels taken as 0 to 1.
 
-        `classes` is how many there are, where pictures are mixed; by default as many as the labels tell.
-        With `rows`, only those pictures of the split are given out, without a copy of them all. With `share`
+        `classes` is how many there are, where images are mixed; by default as many as the labels tell.
+        With `rows`, only those images of the split are given out, without a copy of them all. With `share`
         only that share of each batch is cut and given out; a share of a small batch may be empty. What is not
         `uploaded` stays in main memory, or on the disk.
         """
@@ -84,7 +84,7 @@ class Batches:
         return len(self._bounds)
 
     def augment(self, augmentation: Augmentation) -> None:
-        """Changes what happens to the pictures, from the next batch on."""
+        """Changes what happens to the images, from the next batch on."""
         self.augmentation = augmentation
         largest = max((stop - start for start, stop in self._bounds), default=0)
         shape = self._channels, self._height, self._width
@@ -93,7 +93,7 @@ class Batches:
     def epoch(self, number: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """(images, labels) of each batch from the `first` on, counted from 0, both on the device.
 
-        Images are float32 (n, C, H, W), labels int64 (n,), or float32 (n, classes) where pictures are mixed.
+        Images are float32 (n, C, H, W), labels int64 (n,), or float32 (n, classes) where images are mixed.
 
         Order and augmentation depend on the seed, `number` and the place of the batch alone, on every device;
         the order also stays the same when the augmentation is another.
@@ -131,7 +131,7 @@ class Batches:
         return tensor.to(self._device, non_blocking=True)
 
     def size(self, step: int) -> int:
-        """Pictures in the batch of that number, counted from 0, of all shares together."""
+        """Images in the batch of that number, counted from 0, of all shares together."""
         start, stop = self._bounds[step]
         return stop - start
 
@@ -168,12 +168,12 @@ class Batches:
     def _drawn(
         self, number: int, order: Tensor | None, random: torch.Generator
     ) -> tuple[Tensor, Tensor] | None:
-        """How each picture moves in this epoch, in its order."""
+        """How each image moves in this epoch, in its order."""
         if self._moves is None:
             return None
         if self.augmentation.flip != "alternating":
             return self._moves.draw(self._count, random)
-        # Which side a picture begins with is its own, whatever else is drawn and in whatever order.
+        # Which side an image begins with is its own, whatever else is drawn and in whatever order.
         beginning = torch.Generator().manual_seed(_seed(self._seed, 0, 0, 0))
         begins = torch.randint(2, (len(self._labels),), generator=beginning)
         places = torch.arange(self._count) if order is None else order.cpu()
@@ -187,7 +187,7 @@ class Batches:
         return (order if self._rows is None else self._rows[order]).to(self._place)
 
     def _finished(self, pixels: Tensor) -> Tensor:
-        """uint8 (n, H·W·C) as normalised float32 (n, C, H, W)."""
+        """uint8 (n, H·W·C) as normalized float32 (n, C, H, W)."""
         images = torch.mul(pixels, self._scale).add_(self._offset)
         return self._as_images(images).contiguous(memory_format=torch.channels_last)
 
@@ -205,26 +205,26 @@ class Batches:
             if self._share == WHOLE:
                 others = images[rows], labels[rows]
             else:
-                # The same numbers anew, for pictures that may be of any process's share.
+                # The same numbers anew, for images that may be of any process's share.
                 others = self._painted(*cut(rows + start), Numbers(seed, stop - start, places))
             images, labels = mixed(images, labels, *others, weight, self._classes)
         return images.contiguous(memory_format=torch.channels_last), labels
 
     def _painted(self, pixels: Tensor, labels: Tensor, numbers: Numbers) -> tuple[Tensor, Tensor]:
-        """Normalised images (n, C, H, W), changed one by one, and their labels."""
+        """Normalized images (n, C, H, W), changed one by one, and their labels."""
         augmentation = self.augmentation
         # torch cannot crop none at all, as a share of a small batch may be.
-        if len(pixels) and (augmentation.colours or augmentation.crop):
-            images = before_normalisation(self._as_images(pixels).float(), augmentation, numbers)
+        if len(pixels) and (augmentation.colors or augmentation.crop):
+            images = before_normalization(self._as_images(pixels).float(), augmentation, numbers)
             pixels = images.permute(0, 2, 3, 1).flatten(1)
-        return after_normalisation(self._finished(pixels), augmentation, numbers), labels
+        return after_normalization(self._finished(pixels), augmentation, numbers), labels
 
     def _as_images(self, pixels: Tensor) -> Tensor:
         """(n, H·W·C) seen as (n, C, H, W)."""
         return pixels.view(len(pixels), self._height, self._width, self._channels).permute(0, 3, 1, 2)
 
 
-def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+def normalize(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     """uint8 (N, C, H, W) as float32 in channels_last with (pixel / 255 - mean) / std per channel."""
     count, channels, height, width = images.shape
     scale, offset = _per_pixel(mean, std, height * width, images.device)
@@ -234,7 +234,7 @@ def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
 
 
 def _per_pixel(mean: Tensor, std: Tensor, pixels: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Factor and addend for each of a picture's H·W·C values, flat, which the processor is quickest with."""
+    """Factor and addend for each of an image's H·W·C values, flat, which the processor is quickest with."""
     scale, offset = 1 / (255 * std.double()), -mean.double() / std.double()
     return scale.float().repeat(pixels).to(device), offset.float().repeat(pixels).to(device)
 
@@ -246,7 +246,7 @@ def _seed(*numbers: int) -> int:
 
 
 def _bounds(count: int, batch_size: int) -> list[tuple[int, int]]:
-    """(first, one past the last) picture of each batch; a set smaller than one batch is one batch."""
+    """(first, one past the last) image of each batch; a set smaller than one batch is one batch."""
     if batch_size < 1:
         raise ValueError(f"batch_size must be 1 or more, not {batch_size}")
     if count <= batch_size:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from cnnstudio.core.formatting import count, plural, rounded
 from cnnstudio.core.parameters import parameters
-from cnnstudio.design.analysis.analysis import Analysis, analyse
+from cnnstudio.design.analysis.analysis import Analysis, analyze
 from cnnstudio.design.matching import Pairs, moved, pairs_by_id, pairs_by_order
 from cnnstudio.design.network import Network, Node
 
@@ -62,7 +62,7 @@ class Diff:
         old, new = self.before, self.after
         lines = []
         if old.network.input != new.network.input:
-            lines.append(f"Pictures: {old.network.input} → {new.network.input}")
+            lines.append(f"Images: {old.network.input} → {new.network.input}")
         lines += [entry.text for entry in self.entries]
         if self.is_empty:
             return ("The two designs are the same",)
@@ -86,8 +86,8 @@ def diff(before: Network, after: Network) -> Diff:
     if by_id:
         by_order = _entries(before, after, pairs_by_order(before, after))
         entries = min(by_id, by_order, key=len)
-    analysis = analyse(before)
-    return Diff(analysis, analyse(after, analysis), tuple(entries))
+    analysis = analyze(before)
+    return Diff(analysis, analyze(after, analysis), tuple(entries))
 
 
 def _entries(before: Network, after: Network, pairs: Pairs) -> list[Entry]:

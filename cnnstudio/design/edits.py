@@ -122,7 +122,7 @@ def duplicate(network: Network, ids: Collection[str]) -> tuple[Network, list[str
 
 
 def wrap(network: Network, ids: Collection[str], group: Group) -> tuple[Network, str]:
-    """With the nodes of `ids`, neighbours in one list, put into a new group; also gives the group's id."""
+    """With the nodes of `ids`, neighbors in one list, put into a new group; also gives the group's id."""
     nodes = outermost(network, ids)
     places = [network.place(node.id) for node in nodes]
     first = places[0].index if places else 0
@@ -143,8 +143,8 @@ def unwrap(network: Network, node_id: str) -> Network:
 
 
 def with_input(network: Network, shape: Shape) -> Network:
-    """For pictures of another shape."""
-    if not shape.is_picture or max(shape.dims) > MAXIMUM_INPUT:
+    """For images of another shape."""
+    if not shape.is_image or max(shape.dims) > MAXIMUM_INPUT:
         raise EditError(
             f"the input is channels × height × width, each from 1 to {MAXIMUM_INPUT}, not {shape}"
         )

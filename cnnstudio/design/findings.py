@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnnstudio.layers.base import Mend
+from cnnstudio.layers.base import Fix
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What stops the network from training: one sentence, and what would mend it."""
+    """What stops the network from training: one sentence, and what would fix it."""
 
     node_id: str | None
     """The faulty layer; None for the network as a whole."""
     message: str
-    """What is wrong, without the mend."""
-    mends: tuple[Mend, ...] = ()
-    """What would mend it, the best one first."""
+    """What is wrong, without the fix."""
+    fixes: tuple[Fix, ...] = ()
+    """What would fix it, the best one first."""
     why: str = ""
     """Why it matters, in one sentence; empty where the message says so itself."""
 
     @property
-    def mend(self) -> Mend | None:
-        """The best mend."""
-        return self.mends[0] if self.mends else None
+    def fix(self) -> Fix | None:
+        """The best fix."""
+        return self.fixes[0] if self.fixes else None
 
     @property
     def sentence(self) -> str:
         """What is wrong and what to do: `Dense takes …, but gets …: insert Flatten before it`."""
-        return f"{self.message}: {self.mends[0].advice}" if self.mends else self.message
+        return f"{self.message}: {self.fixes[0].advice}" if self.fixes else self.message
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ class Advice:
     message: str
     why: str
     """One sentence of reason."""
-    mend: Mend | None = None
+    fix: Fix | None = None
 
     @property
-    def mends(self) -> tuple[Mend, ...]:
+    def fixes(self) -> tuple[Fix, ...]:
         """The same as for a problem, which may have several."""
-        return () if self.mend is None else (self.mend,)
+        return () if self.fix is None else (self.fix,)
 
     @property
     def sentence(self) -> str:
         """What could be better and what to do."""
-        return self.message if self.mend is None else f"{self.message}: {self.mend.advice}"
+        return self.message if self.fix is None else f"{self.message}: {self.fix.advice}"

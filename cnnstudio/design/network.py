@@ -19,7 +19,7 @@ MAXIMUM_NODES = 20_000
 """Layers of one design, groups and their contents counted once each."""
 
 MAXIMUM_INPUT = 1024
-"""Channels, height and width of the pictures."""
+"""Channels, height and width of the images."""
 
 LONGEST_NAME = 100
 """Characters of the name of a layer or a design."""
@@ -116,15 +116,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Network:
-    """A list of layers for pictures of shape `input`, (channels, height, width)."""
+    """A list of layers for images of shape `input`, (channels, height, width)."""
 
     input: Shape = field(default_factory=lambda: Shape.of(3, 32, 32))
     nodes: tuple[Node, ...] = ()
     name: str = UNTITLED
 
     def __post_init__(self) -> None:
-        if not self.input.is_picture:
-            raise ValueError(f"the input is a picture, (channels, height, width), not {self.input}")
+        if not self.input.is_image:
+            raise ValueError(f"the input is an image, (channels, height, width), not {self.input}")
 
     def walk(self) -> Iterator[Node]:
         """All nodes, from top to bottom of the list."""

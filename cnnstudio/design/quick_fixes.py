@@ -1,4 +1,4 @@
-"""Mends: the edit that each kind of mend stands for, and what it would do before it is done."""
+"""Fixes: the edit that each kind of fix stands for, and what it would do before it is done."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cnnstudio.design import edits
-from cnnstudio.design.analysis.analysis import Analysis, LayerReport, analyse
+from cnnstudio.design.analysis.analysis import Analysis, LayerReport, analyze
 from cnnstudio.design.findings import Advice, Problem
 from cnnstudio.design.network import Network, Place
 from cnnstudio.layers.base import (
     Append,
     Exchange,
+    Fix,
     InsertBefore,
-    Mend,
     MoveBehind,
     Remove,
     SetInside,
@@ -28,7 +28,7 @@ from cnnstudio.layers.groups.block import Block
 
 @dataclass(frozen=True)
 class PreviewRow:
-    """A layer that a mend would add, remove or change: its parameters, or the shape that it gives."""
+    """A layer that a fix would add, remove or change: its parameters, or the shape that it gives."""
 
     node_id: str
     title: str
@@ -40,7 +40,7 @@ class PreviewRow:
 
 @dataclass(frozen=True)
 class Preview:
-    """What a mend would make of the network."""
+    """What a fix would make of the network."""
 
     network: Network
     analysis: Analysis
@@ -54,53 +54,53 @@ class Preview:
     problems_after: int
 
 
-def mended(network: Network, finding: Problem | Advice, mend: Mend | None = None) -> Network:
-    """The network with a mend of the finding applied, its best one for None. Raises EditError without one."""
-    mend, node_id = mend or finding.mend, finding.node_id
-    if isinstance(mend, Append):
+def fixed(network: Network, finding: Problem | Advice, fix: Fix | None = None) -> Network:
+    """The network with a fix of the finding applied, its best one for None. Raises EditError without one."""
+    fix, node_id = fix or finding.fix, finding.node_id
+    if isinstance(fix, Append):
         fresh = network.fresh_ids()
-        added = [fresh.node(layer_type(name)(**values)) for name, values in mend.layers]
+        added = [fresh.node(layer_type(name)(**values)) for name, values in fix.layers]
         return edits.insert(network, Place(None, len(network.nodes)), added)
     if node_id is None or node_id not in network:
-        raise edits.EditError("this problem has no mend; change the layers by hand")
+        raise edits.EditError("this problem has no fix; change the layers by hand")
     place = network.place(node_id)
-    if isinstance(mend, InsertBefore):
+    if isinstance(fix, InsertBefore):
         if place.parent is not None and network.node(place.parent).has_branches:
-            # A neighbour would be a branch of its own.
+            # A neighbor would be a branch of its own.
             network, _ = edits.wrap(network, [node_id], Block())
             place = network.place(node_id)
-        added = [network.fresh_ids().node(layer_type(mend.layer_type)(**mend.values))]
+        added = [network.fresh_ids().node(layer_type(fix.layer_type)(**fix.values))]
         return edits.insert(network, place, added)
-    if isinstance(mend, SetParameters):
+    if isinstance(fix, SetParameters):
         node = network.node(node_id)
-        for each in node.walk_active() if isinstance(mend, SetInside) else [node]:
-            network = edits.replace(network, each.id, layer=each.layer.taking(mend.values))
+        for each in node.walk_active() if isinstance(fix, SetInside) else [node]:
+            network = edits.replace(network, each.id, layer=each.layer.taking(fix.values))
         return network
-    if isinstance(mend, Remove):
+    if isinstance(fix, Remove):
         return edits.remove(network, [node_id])
-    if isinstance(mend, Exchange) and mend.node_id in network:
-        added = [network.fresh_ids().node(layer_type(mend.layer_type)())]
-        place = network.place(mend.node_id)
-        return edits.insert(edits.remove(network, [mend.node_id]), place, added)
-    if isinstance(mend, MoveBehind) and mend.node_id in network:
-        target = network.place(mend.node_id)
+    if isinstance(fix, Exchange) and fix.node_id in network:
+        added = [network.fresh_ids().node(layer_type(fix.layer_type)())]
+        place = network.place(fix.node_id)
+        return edits.insert(edits.remove(network, [fix.node_id]), place, added)
+    if isinstance(fix, MoveBehind) and fix.node_id in network:
+        target = network.place(fix.node_id)
         return edits.move(network, [node_id], Place(target.parent, target.index + 1))
-    raise edits.EditError("this problem has no mend; change the layers by hand")
+    raise edits.EditError("this problem has no fix; change the layers by hand")
 
 
 def preview(
     network: Network,
     finding: Problem | Advice,
-    mend: Mend | None = None,
+    fix: Fix | None = None,
     analysis: Analysis | None = None,
     classes: int | None = None,
 ) -> Preview:
-    """What `mended` with the same arguments would give. `analysis` is that of `network`, if there is one.
+    """What `fixed` with the same arguments would give. `analysis` is that of `network`, if there is one.
 
-    Raises EditError where the mend cannot be done.
+    Raises EditError where the fix cannot be done.
     """
-    before = analysis or analyse(network, classes=classes)
-    after = analyse(mended(network, finding, mend), before, classes=classes)
+    before = analysis or analyze(network, classes=classes)
+    after = analyze(fixed(network, finding, fix), before, classes=classes)
     return Preview(
         after.network,
         after,
@@ -121,7 +121,7 @@ def _rows(before: Analysis, after: Analysis) -> Iterator[PreviewRow]:
         if old is None:
             yield _row(None, report)
             continue
-        # Those that the mend took out stood between the rows that are left.
+        # Those that the fix took out stood between the rows that are left.
         for gone in waiting:
             if gone.node.id == report.node.id:
                 break
@@ -142,7 +142,7 @@ def _row(old: LayerReport | None, new: LayerReport | None) -> PreviewRow:
 
 
 def _changed(old: LayerReport, new: LayerReport) -> bool:
-    """Whether the mend shows in the layer's own row: a group's contents have rows of their own."""
+    """Whether the fix shows in the layer's own row: a group's contents have rows of their own."""
     if old.node is new.node and old.output == new.output:
         return False
     same = dataclasses.replace(old.node, children=()) == dataclasses.replace(new.node, children=())

@@ -27,7 +27,7 @@ class Template:
     title: str
     description: str
     accuracy: float | None = None
-    """Share of the test pictures that it gets right, trained as `measured` tells; None where not known."""
+    """Share of the test images that it gets right, trained as `measured` tells; None where not known."""
     minutes: float | None = None
     """How long that training takes."""
     measured: str = ""

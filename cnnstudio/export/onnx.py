@@ -1,4 +1,4 @@
-"""The whole model, normalisation included, as an ONNX file."""
+"""The whole model, normalization included, as an ONNX file."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ results = [session.run(["logits"], {{"pixels": batch}})[0] for batch in batches]
 class Onnx(Exporter):
     name = "onnx"
     title = "ONNX"
-    description = "model.onnx for ONNX Runtime, browsers and phones; the normalisation is inside."
+    description = "model.onnx for ONNX Runtime, browsers and phones; the normalization is inside."
     order = 1
     files = (ONNX_FILE,)
     usage = (
-        "It takes “pixels”, float32 (N, C, H, W) from 0 to 1, not normalised, "
+        "It takes “pixels”, float32 (N, C, H, W) from 0 to 1, not normalized, "
         "and gives “logits”, the scores before the softmax."
     )
 
@@ -53,7 +53,7 @@ class Onnx(Exporter):
         try:
             with _quiet():
                 torch.onnx.export(
-                    _with_normalisation(model),
+                    _with_normalization(model),
                     (example,),
                     folder / ONNX_FILE,
                     dynamo=True,
@@ -73,7 +73,7 @@ class Onnx(Exporter):
         proof.compare_elsewhere(_PROGRAM)
 
 
-def _with_normalisation(model: Model) -> nn.Module:
+def _with_normalization(model: Model) -> nn.Module:
     import torch
     from torch import nn
 
@@ -106,7 +106,7 @@ def _describe(path: Path, run: Run, model: Model) -> None:
     whole.graph.name = run.network.name
     whole.producer_name, whole.producer_version = "CNN Studio", __version__
     whole.doc_string = Onnx.usage
-    facts = {**about(run, model), "normalisation": "included", "output": "logits"}
+    facts = {**about(run, model), "normalization": "included", "output": "logits"}
     onnx.helper.set_model_props(
         whole, {key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items()}
     )

@@ -23,7 +23,7 @@ import torch
 model_file = runpy.run_path({SOURCE_FILE!r})
 model = model_file["load"]()
 with torch.no_grad():
-    results = [model(model_file["normalise"](torch.from_numpy(batch))).numpy() for batch in batches]
+    results = [model(model_file["normalize"](torch.from_numpy(batch))).numpy() for batch in batches]
 """
 
 
@@ -33,7 +33,7 @@ class PyTorchSource(Exporter):
     description = "model.py, a class of torch.nn that needs nothing of CNN Studio, and its weights."
     order = 2
     files = (SOURCE_FILE, WEIGHTS_FILE)
-    usage = f"Try it: python {SOURCE_FILE} PICTURE."
+    usage = f"Try it: python {SOURCE_FILE} IMAGE."
 
     def write(self, run: Run, model: Model, folder: Path) -> None:
         write_weights(folder / WEIGHTS_FILE, run, model)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 
 BATCHES = (1, 2, 13)
-"""Sizes of the batches that are compared: one picture, the fewest that are a batch, an odd number."""
+"""Sizes of the batches that are compared: one image, the fewest that are a batch, an odd number."""
 
 TOLERANCE = 1e-4
 """Relative to the largest score. Sums of float32 in another order differ by about a hundredth of it."""
@@ -34,39 +34,39 @@ TOLERANCE = 1e-4
 _LONGEST = 600.0
 _NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 """On Windows a console would flash up beside the program's own window."""
-_PICTURES, _SCORES = "pictures.npy", "scores.npy"
+_IMAGES, _SCORES = "images.npy", "scores.npy"
 
 
 class Proof:
-    """Pictures, the model's scores for them, and the comparison with the scores from elsewhere."""
+    """Images, the model's scores for them, and the comparison with the scores from elsewhere."""
 
     def __init__(self, run: Run, model: Model, folder: Path, cancelled: CancelFunction) -> None:
         self.run = run
         self.folder = folder
         self.largest_difference: float | None = None
         self._cancelled = cancelled
-        real = _real_pictures(run, cancelled)
+        real = _real_images(run, cancelled)
         self._real = len(real)
-        self.pictures = np.concatenate([real, _made_pictures(run, sum(BATCHES) - len(real))])
-        self._scores = scores(model, self.pictures)
+        self.images = np.concatenate([real, _made_images(run, sum(BATCHES) - len(real))])
+        self._scores = scores(model, self.images)
 
     @property
     def leftovers(self) -> tuple[str, ...]:
         """Files of the comparison itself."""
-        return _PICTURES, _SCORES
+        return _IMAGES, _SCORES
 
     @property
     def pixels(self) -> Floats:
-        """The uint8 `pictures` as others take them: float32 (N, C, H, W), 0 to 1, not normalised."""
-        return self.pictures.astype(np.float32) / np.float32(255)
+        """The uint8 `images` as others take them: float32 (N, C, H, W), 0 to 1, not normalized."""
+        return self.images.astype(np.float32) / np.float32(255)
 
     @property
     def words(self) -> str:
         """What was compared, in a sentence."""
-        count = len(self.pictures)
+        count = len(self.images)
         origin = f"{self._real} of them from the data set" if self._real else "made at random"
         largest = f"{self.largest_difference:.1e}" if self.largest_difference else "0"
-        return f"Largest difference of any score {largest} ({count} pictures, {origin})."
+        return f"Largest difference of any score {largest} ({count} images, {origin})."
 
     def compare(self, found: Floats) -> None:
         """Raises ExportFailed where `found`, the scores for `pixels`, are not those of the model."""
@@ -89,7 +89,7 @@ class Proof:
         `program` runs in the folder of the files. It has `batches`, a list of float32 (n, C, H, W), and makes
         `results`, a list of arrays (n, classes).
         """
-        np.save(self.folder / _PICTURES, self.pixels)
+        np.save(self.folder / _IMAGES, self.pixels)
         frame = f"import sys\nimport numpy\n{_TAKE}{program}\n{_GIVE}"
         # -P: the folder of the files is not searched for modules.
         command = [sys.executable, "-P", "-c", frame, *map(str, BATCHES)]
@@ -125,32 +125,32 @@ class Proof:
 
 
 _TAKE = f"""
-pictures = numpy.load({_PICTURES!r})
+images = numpy.load({_IMAGES!r})
 sizes = [int(size) for size in sys.argv[1:]]
 starts = [sum(sizes[:index]) for index in range(len(sizes))]
-batches = [pictures[start:start + size] for start, size in zip(starts, sizes)]
+batches = [images[start:start + size] for start, size in zip(starts, sizes)]
 """
 _GIVE = f"""
 numpy.save({_SCORES!r}, numpy.concatenate(results).astype(numpy.float32))
 """
 
 
-def scores(model: Model, pictures: npt.NDArray[np.uint8]) -> Floats:
+def scores(model: Model, images: npt.NDArray[np.uint8]) -> Floats:
     """The model's scores before the softmax, (N, classes), for uint8 (N, C, H, W)."""
     with torch.inference_mode():
-        found: Floats = model(model.normalise(pictures)).float().cpu().numpy()
+        found: Floats = model(model.normalize(images)).float().cpu().numpy()
     return found
 
 
-def _made_pictures(run: Run, count: int) -> npt.NDArray[np.uint8]:
-    """Noise, and among it one black and one white picture."""
+def _made_images(run: Run, count: int) -> npt.NDArray[np.uint8]:
+    """Noise, and among it one black and one white image."""
     random = np.random.default_rng(0)
-    pictures = random.integers(0, 256, (count, *run.network.input.dims), np.uint8)
-    pictures[0], pictures[-1] = 0, 255
-    return pictures
+    images = random.integers(0, 256, (count, *run.network.input.dims), np.uint8)
+    images[0], images[-1] = 0, 255
+    return images
 
 
-def _real_pictures(run: Run, cancelled: CancelFunction) -> npt.NDArray[np.uint8]:
+def _real_images(run: Run, cancelled: CancelFunction) -> npt.NDArray[np.uint8]:
     """Half of what is compared comes from the run's own data set, where that is on this machine."""
     channels, height, width = shape = run.network.input.dims
     try:

@@ -34,7 +34,7 @@ class Weights(Exporter):
         write_design(folder / DESIGN_FILE, run.network)
 
     def prove(self, proof: Proof) -> None:
-        """Reads the file by itself: the design from its head, the weights, the normalisation."""
+        """Reads the file by itself: the design from its head, the weights, the normalization."""
         from safetensors import safe_open
 
         from cnnstudio.export.verification import scores
@@ -45,8 +45,8 @@ class Weights(Exporter):
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
         model = build_model(design_from_json(json.loads(about["design"]))).eval()
         model.load_state_dict(tensors)
-        model.set_normalisation(json.loads(about["mean"]), json.loads(about["std"]))
-        proof.compare(scores(model, proof.pictures))
+        model.set_normalization(json.loads(about["mean"]), json.loads(about["std"]))
+        proof.compare(scores(model, proof.images))
 
 
 def write_weights(path: Path, run: Run, model: Model) -> None:

@@ -1,1 +1,1 @@
-"""Looks into a model: what its layers make of a picture, and how it answers. Gives numpy arrays."""
+"""Looks into a model: what its layers make of an image, and how it answers. Gives numpy arrays."""

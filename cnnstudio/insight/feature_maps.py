@@ -1,4 +1,4 @@
-"""Feature maps: what each layer makes of a picture, as drawn, whatever order the model runs in."""
+"""Feature maps: what each layer makes of an image, as drawn, whatever order the model runs in."""
 
 from __future__ import annotations
 
@@ -29,32 +29,32 @@ _SAMPLE = 100_000
 """So many values at most are looked at for that."""
 
 _INTERVAL = 1 / 8
-"""Seconds from one picture to the next."""
+"""Seconds from one image to the next."""
 _DEAD_EVERY = 16
-"""Of so many pictures of one layer the first looks for dead maps."""
+"""Of so many images of one layer the first looks for dead maps."""
 
 
 def feature_maps(
-    model: Model, pictures: npt.NDArray[np.uint8], node_id: str, picture: int = 0
+    model: Model, images: npt.NDArray[np.uint8], node_id: str, image: int = 0
 ) -> FeatureMaps | None:
-    """What the node makes of `pictures[picture]`; None for a node that the model does not have.
+    """What the node makes of `images[image]`; None for a node that the model does not have.
 
-    `pictures` is uint8 (N, C, H, W). A map is dead if it is zero for all of them.
+    `images` is uint8 (N, C, H, W). A map is dead if it is zero for all of them.
     """
-    found = look(model, pictures, [node_id], [picture])
+    found = look(model, images, [node_id], [image])
     return found[0] if found else None
 
 
 def look(
     model: Model,
-    pictures: npt.NDArray[np.uint8],
+    images: npt.NDArray[np.uint8],
     node_ids: Collection[str] | None = None,
     shown: Sequence[int] = (0,),
     *,
     most: int = MOST_MAPS,
     side: int | None = None,
 ) -> list[FeatureMaps]:
-    """What each node makes of each picture of `shown`: the first `most` maps, up to `side` pixels wide."""
+    """What each node makes of each image of `shown`: the first `most` maps, up to `side` pixels wide."""
     found: dict[str, list[FeatureMaps]] = {}
 
     def see(node_id: str, output: Tensor) -> None:
@@ -66,7 +66,7 @@ def look(
         ]
 
     with evaluating(model):
-        model.observe(model.normalise(pictures), see, node_ids)
+        model.observe(model.normalize(images), see, node_ids)
     return [maps for each in found.values() for maps in each]
 
 
@@ -84,7 +84,7 @@ def _smaller(maps: Tensor, side: int | None) -> Tensor:
     return F.adaptive_avg_pool2d(maps, (max(round(height / factor), 1), max(round(width / factor), 1)))
 
 
-def _scaled(node_id: str, picture: int, maps: Tensor, dead: tuple[int, ...], total: int) -> FeatureMaps:
+def _scaled(node_id: str, image: int, maps: Tensor, dead: tuple[int, ...], total: int) -> FeatureMaps:
     values = torch.nan_to_num(maps.float())
     low, high = (value.item() for value in values.aminmax())
     if maps[0].numel() > 1:
@@ -94,7 +94,7 @@ def _scaled(node_id: str, picture: int, maps: Tensor, dead: tuple[int, ...], tot
         ((values - low) * (255 / span)).round_().clamp_(0, 255).to(torch.uint8).cpu().contiguous().numpy()
     )
     levels.flags.writeable = False
-    return FeatureMaps(node_id, picture, levels, low, high, dead, total)
+    return FeatureMaps(node_id, image, levels, low, high, dead, total)
 
 
 def _white(values: Tensor, low: float, high: float) -> float:
@@ -110,7 +110,7 @@ def _white(values: Tensor, low: float, high: float) -> float:
 
 
 class FeatureMapProbe:
-    """Shows one layer's maps for one example picture while the model trains, at most 8 times a second.
+    """Shows one layer's maps for one example image while the model trains, at most 8 times a second.
 
     `watch` may be called from any thread at any time; the rest is the trainer's.
     """
@@ -125,16 +125,16 @@ class FeatureMapProbe:
         self._shown_at = -math.inf
         self._looks = 0
         self._dead: tuple[int, ...] = ()
-        self._pictures: npt.NDArray[np.uint8] = np.empty((0, 1, 1, 1), np.uint8)
+        self._images: npt.NDArray[np.uint8] = np.empty((0, 1, 1, 1), np.uint8)
         self._step = 0
         self._now = 0.0
 
-    def watch(self, node_id: str, picture: int) -> None:
-        """The layer and the number of the example picture that are wanted from now on."""
-        self._wanted = (node_id, picture)
+    def watch(self, node_id: str, image: int) -> None:
+        """The layer and the number of the example image that are wanted from now on."""
+        self._wanted = (node_id, image)
 
-    def begin(self, pictures: npt.NDArray[np.uint8]) -> None:
-        self._pictures = pictures
+    def begin(self, images: npt.NDArray[np.uint8]) -> None:
+        self._images = images
         self._shown = None
 
     def due(self, step: int, seconds: float) -> bool:
@@ -147,17 +147,17 @@ class FeatureMapProbe:
 
     def take(self, model: Model, device: torch.device) -> FeatureMaps | None:
         wanted = self._wanted
-        if wanted is None or not len(self._pictures):
+        if wanted is None or not len(self._images):
             return None
         if wanted != self._shown:
             self._looks = 0
         self._shown, self._shown_step, self._shown_at = wanted, self._step, self._now
-        node_id, picture = wanted[0], wanted[1] % len(self._pictures)
+        node_id, image = wanted[0], wanted[1] % len(self._images)
         self._looks += 1
         if self._looks % _DEAD_EVERY == 1:
-            # All pictures, to tell which maps are dead; in between the one that is shown has to do.
-            maps = feature_maps(model, self._pictures, node_id, picture)
+            # All images, to tell which maps are dead; in between the one that is shown has to do.
+            maps = feature_maps(model, self._images, node_id, image)
             self._dead = maps.dead if maps else ()
             return maps
-        maps = feature_maps(model, self._pictures[picture : picture + 1], node_id)
-        return maps and replace(maps, picture=picture, dead=self._dead)
+        maps = feature_maps(model, self._images[image : image + 1], node_id)
+        return maps and replace(maps, image=image, dead=self._dead)

@@ -1,4 +1,4 @@
-"""How a model answers: on a set of pictures with known classes, and on single pictures."""
+"""How a model answers: on a set of images with known classes, and on single images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, check, ignore, never
 from cnnstudio.data.dataset import Split
-from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.training.evaluation import answers, evaluating
 from cnnstudio.training.model import Model
 from cnnstudio.training.preflight.prepare import evaluation_batch
@@ -19,7 +19,7 @@ from cnnstudio.training.preflight.prepare import evaluation_batch
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """How a model did. `confusion[i, j]` counts the pictures of class i that it took for class j."""
+    """How a model did. `confusion[i, j]` counts the images of class i that it took for class j."""
 
     loss: float
     accuracy: float
@@ -27,7 +27,7 @@ class Evaluation:
 
     @property
     def per_class(self) -> tuple[float | None, ...]:
-        """The share of each class's pictures that it got right; None for a class without pictures."""
+        """The share of each class's images that it got right; None for a class without images."""
         counts = self.confusion.sum(axis=1)
         return tuple(
             int(right) / int(count) if count else None
@@ -43,33 +43,33 @@ def evaluate(
     *,
     flip: bool = False,
 ) -> Evaluation:
-    """Mean cross-entropy, accuracy and confusions over pictures of the size that the model takes.
+    """Mean cross-entropy, accuracy and confusions over images of the size that the model takes.
 
-    With `flip` each picture is judged together with its mirror image. Raises Cancelled.
+    With `flip` each image is judged together with its mirror image. Raises Cancelled.
     """
-    size = evaluation_batch(analyse(model.network), model.device)
+    size = evaluation_batch(analyze(model.network), model.device)
     loss, confusion = 0.0, np.zeros((0, 0), np.int64)
     with evaluating(model):
         for start in range(0, len(split), size):
             check(cancelled)
             labels = split.labels[start : start + size]
-            images = model.normalise(split.images[start : start + size])
+            images = model.normalize(split.images[start : start + size])
             logits = answers(model, images, flip).float().cpu()
             loss += F.cross_entropy(logits, torch.tensor(labels), reduction="sum").item()
             if not len(confusion):
                 confusion = np.zeros((logits.shape[1], logits.shape[1]), np.int64)
             np.add.at(confusion, (labels, logits.argmax(1).numpy()), 1)
             done = min(start + size, len(split))
-            progress(Progress(done, len(split), f"Evaluating: {done:,} of {len(split):,} pictures"))
+            progress(Progress(done, len(split), f"Evaluating: {done:,} of {len(split):,} images"))
     return Evaluation(loss / len(split), int(confusion.trace()) / len(split), confusion)
 
 
-def predict(model: Model, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def predict(model: Model, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """The probability of each class, (N, classes), for uint8 (N, C, H, W) of the model's own size."""
-    size = evaluation_batch(analyse(model.network), model.device)
+    size = evaluation_batch(analyze(model.network), model.device)
     with evaluating(model):
         parts = [
-            model(model.normalise(pictures[start : start + size])).float().softmax(1).cpu().numpy()
-            for start in range(0, len(pictures), size)
+            model(model.normalize(images[start : start + size])).float().softmax(1).cpu().numpy()
+            for start in range(0, len(images), size)
         ]
     return np.concatenate(parts)

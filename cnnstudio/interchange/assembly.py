@@ -211,7 +211,7 @@ def _drawn_in(nodes: Iterable[Node]) -> Iterator[Node]:
 
 
 def output_of(layer: Layer, shape: Shape | None) -> Shape | None:
-    """What a layer gives for `shape`, or would give once mended; None where that is not known."""
+    """What a layer gives for `shape`, or would give once fixed; None where that is not known."""
     if shape is None:
         return None
     try:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.design.analysis.analysis import Analysis, analyse
+from cnnstudio.design.analysis.analysis import Analysis, analyze
 from cnnstudio.design.network import Network, Node, giving_logits
 from cnnstudio.layers.base import Group, Layer, Shape, ShapeError
 
@@ -59,7 +59,7 @@ class Chain:
 def chain(network: Network, analysis: Analysis | None = None, *, logits: bool) -> Chain:
     """Follows the shape through the network. With `logits` the classifier's final softmax is left out."""
     nodes = giving_logits(network.nodes) if logits else network.nodes
-    steps, output = _Follower(analysis or analyse(network)).follow(nodes, network.input)
+    steps, output = _Follower(analysis or analyze(network)).follow(nodes, network.input)
     return Chain(tuple(steps), output)
 
 
@@ -70,7 +70,7 @@ def ends_in_softmax(network: Network) -> bool:
 
 def require_whole(network: Network, analysis: Analysis | None = None) -> Analysis:
     """The analysis of a network that has no problems. Raises CodeError with the first one."""
-    analysis = analysis or analyse(network)
+    analysis = analysis or analyze(network)
     if analysis.problems:
         raise CodeError(f"the network cannot be written as a program yet: {analysis.problems[0].sentence}")
     return analysis
@@ -96,7 +96,7 @@ class _Follower:
         steps: list[Step] = []
         for node in (each for each in nodes if each.is_active):
             if shape is None:
-                problem = f"{node.title} and what follows: mend the mistake above, the input is not known"
+                problem = f"{node.title} and what follows: fix the mistake above, the input is not known"
                 steps.append(Step(node, node.layer, Shape.of(1), None, problem=problem))
                 break
             steps.append(self._step(node, shape))

@@ -1,4 +1,4 @@
-"""The pictures that a network takes, as code says them."""
+"""The images that a network takes, as code says them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ DEFAULT_INPUT = Shape.of(3, 32, 32)
 
 
 def keras_input(value: Any) -> tuple[Shape | None, str]:
-    """The pictures of a Keras shape, (height, width, channels), and what there is to say of them."""
-    default = f"pictures of {DEFAULT_INPUT} are drawn"
+    """The images of a Keras shape, (height, width, channels), and what there is to say of them."""
+    default = f"images of {DEFAULT_INPUT} are drawn"
     if value is None:
         return None, f"the code does not say what goes in: {default}"
     sizes = (value,) if isinstance(value, int) else value
@@ -31,30 +31,30 @@ def keras_input(value: Any) -> tuple[Shape | None, str]:
     if None in known:
         height, width, channels = (size or instead for size, instead in zip(known, (32, 32, 3), strict=True))
         words = f"the code leaves a size of the input open: {channels} × {height} × {width} is drawn"
-        return picture(channels, height, width)[0], words
+        return image(channels, height, width)[0], words
     height, width, channels = (size or 0 for size in known)
-    return picture(channels, height, width)
+    return image(channels, height, width)
 
 
-def picture(channels: int, height: int, width: int) -> tuple[Shape | None, str]:
-    """Pictures of that size, if a design can have them."""
+def image(channels: int, height: int, width: int) -> tuple[Shape | None, str]:
+    """Images of that size, if a design can have them."""
     sizes = channels, height, width
     if all(1 <= size <= MAXIMUM_INPUT for size in sizes):
         return Shape.of(*sizes), ""
     return None, (
-        f"pictures of {times(sizes)} are not possible, each is at most {MAXIMUM_INPUT:,}: "
+        f"images of {times(sizes)} are not possible, each is at most {MAXIMUM_INPUT:,}: "
         f"{DEFAULT_INPUT} is drawn"
     )
 
 
 def flat_input(features: int | None) -> tuple[Shape | None, str]:
-    """Pictures with so many numbers: a design always takes pictures."""
+    """Images with so many numbers: a design always takes images."""
     for channels in (1, 3):
         side = math.isqrt((features or 0) // channels)
         if features and side * side * channels == features and side <= MAXIMUM_INPUT:
             shape = Shape.of(channels, side, side)
-            return shape, f"this takes flat vectors; pictures of {shape} have as many numbers: insert Flatten"
-    return None, f"this takes flat vectors, and a design takes pictures: {DEFAULT_INPUT} is drawn"
+            return shape, f"this takes flat vectors; images of {shape} have as many numbers: insert Flatten"
+    return None, f"this takes flat vectors, and a design takes images: {DEFAULT_INPUT} is drawn"
 
 
 WRITTEN_NAME = "INPUT"
@@ -78,7 +78,7 @@ def said_by_comments(comments: Iterable[tuple[int, str]]) -> tuple[int, ...] | N
     """The same in a comment: `# input: 3 x 32 x 32`."""
     for _, comment in comments:
         found = _SIZES.search(comment)
-        if found and re.search(r"input|image|picture", comment, re.IGNORECASE):
+        if found and re.search(r"input|image|image", comment, re.IGNORECASE):
             return _channels_first(tuple(map(int, found.groups())))
     return None
 

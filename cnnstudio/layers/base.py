@@ -20,8 +20,8 @@ from cnnstudio.layers.errors import ShapeError
 from cnnstudio.layers.fixes import (
     Append,
     Exchange,
+    Fix,
     InsertBefore,
-    Mend,
     MoveBehind,
     Remove,
     SetInside,
@@ -38,10 +38,10 @@ __all__ = [
     "Append",
     "Exchange",
     "Family",
+    "Fix",
     "Group",
     "InsertBefore",
     "Layer",
-    "Mend",
     "MoveBehind",
     "Pieces",
     "Remove",
@@ -64,7 +64,7 @@ class Family(Enum):
     POOLING = "Pooling"
     CORE = "Core"
     ACTIVATION = "Activation and norm"
-    REGULARISATION = "Regularisation"
+    REGULARIZATION = "Regularization"
     GROUP = "Groups"
 
 
@@ -73,11 +73,11 @@ class Role(Enum):
 
     MIXES = "mixes"
     """Makes each output of all channels that it sees, by trained weights."""
-    NORMALISES = "normalises"
+    NORMALIZES = "normalizes"
     BENDS = "bends"
     """Applies an activation and nothing else."""
     POOLS = "pools"
-    """Makes the picture smaller by windows that slide over it."""
+    """Makes the image smaller by windows that slide over it."""
     DROPS = "drops"
     """Sets random values to zero while training; its `rate` says how many."""
     FLATTENS = "flattens"
@@ -90,7 +90,7 @@ class Layer:
 
     family: ClassVar[Family]
     description: ClassVar[str]
-    """One sentence: what the layer does to the picture."""
+    """One sentence: what the layer does to the image."""
     advice: ClassVar[str] = ""
     """One sentence: when to use it."""
     order: ClassVar[int] = 0
@@ -130,7 +130,7 @@ class Layer:
         return 0
 
     def macs(self, shape: Shape) -> int:
-        """Multiply-adds for one picture, as torch counts them: 0 for all but convolutions and products."""
+        """Multiply-adds for one image, as torch counts them: 0 for all but convolutions and products."""
         return 0
 
     def window(self, shape: Shape) -> Window:
@@ -138,7 +138,7 @@ class Layer:
         return Window()
 
     def own_activations(self, shape: Shape, output: Shape) -> int:
-        """Numbers that it keeps for one picture until the way back: its output, and what else it needs."""
+        """Numbers that it keeps for one image until the way back: its output, and what else it needs."""
         twice = needs_input(getattr(self, "activation", "linear"))
         return output.size * (2 if twice else 1)
 
@@ -168,7 +168,7 @@ class Layer:
         return None
 
     def build(self, shape: Shape) -> Pieces:
-        """The torch modules for inputs of `shape`, freshly initialised. Imports torch."""
+        """The torch modules for inputs of `shape`, freshly initialized. Imports torch."""
         raise NotImplementedError
 
     def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
@@ -248,7 +248,7 @@ class Group(Layer):
         return 0
 
     def joined_activations(self, shape: Shape, inside: Sequence[Shape]) -> int:
-        """Numbers that it keeps for one picture besides those of the layers inside."""
+        """Numbers that it keeps for one image besides those of the layers inside."""
         return 0
 
     def build_group(self, shape: Shape, inside: Sequence[Shape], bodies: Sequence[nn.Module]) -> nn.Module:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cnnstudio.core.errors import UserError
 
 if TYPE_CHECKING:
-    from cnnstudio.layers.fixes import Mend
+    from cnnstudio.layers.fixes import Fix
     from cnnstudio.layers.shape import Shape
 
 
@@ -16,25 +16,25 @@ class ShapeError(UserError):
     """A layer cannot take what it gets.
 
     The message continues the layer's name and may hold `{source}`, the words for where the input came from:
-    "takes a flat vector, but gets 64 × 6 × 6{source}". `fixes` are what would mend it, the best one first.
-    `assumed` is the output that the layer would have once mended, so that what follows can still be checked.
+    "takes a flat vector, but gets 64 × 6 × 6{source}". `fixes` are what would fix it, the best one first.
+    `assumed` is the output that the layer would have once fixed, so that what follows can still be checked.
     `why` is one sentence on why it matters.
     """
 
     def __init__(
         self,
         message: str,
-        fix: Mend | Sequence[Mend] | None = None,
+        fix: Fix | Sequence[Fix] | None = None,
         assumed: Shape | None = None,
         why: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
-        self.fixes: tuple[Mend, ...] = tuple(fix) if isinstance(fix, Sequence) else (fix,) if fix else ()
+        self.fixes: tuple[Fix, ...] = tuple(fix) if isinstance(fix, Sequence) else (fix,) if fix else ()
         self.assumed = assumed
         self.why = why
 
     @property
-    def fix(self) -> Mend | None:
-        """The best mend."""
+    def fix(self) -> Fix | None:
+        """The best fix."""
         return self.fixes[0] if self.fixes else None

@@ -1,4 +1,4 @@
-"""What would mend a problem, as plain data; `design.fixes` turns it into an edit of the network."""
+"""What would fix a problem, as plain data; `design.fixes` turns it into an edit of the network."""
 
 from __future__ import annotations
 
@@ -110,4 +110,4 @@ class Exchange:
         return f"replace {self.title} by {self.layer_type}"
 
 
-Mend = InsertBefore | Append | SetParameters | SetInside | Remove | MoveBehind | Exchange
+Fix = InsertBefore | Append | SetParameters | SetInside | Remove | MoveBehind | Exchange

@@ -38,8 +38,8 @@ def frozen(layer, *names):
     return layer
 '''
 
-_INITIALISED_HELPER = '''
-def initialised(layer, fill):
+_INITIALIZED_HELPER = '''
+def initialized(layer, fill):
     """The layer, its weights begun by a function of nn.init and its biases at zero."""
     fill(layer.weight)
     if layer.bias is not None:
@@ -57,8 +57,8 @@ def dirac(layer):
     return layer
 '''
 
-_PENALISED_HELPER = '''
-def penalised(layer, kernel_l2):
+_PENALIZED_HELPER = '''
+def penalized(layer, kernel_l2):
     """The layer, with a note for the training: add kernel_l2 * (layer.weight ** 2).sum() to the loss."""
     layer.kernel_l2 = kernel_l2
     return layer
@@ -102,11 +102,11 @@ class DepthwiseDirac(keras.initializers.Initializer):
 
 
 @runtime_checkable
-class TakesPictures(Protocol):
-    """A module whose weights are not learnt but taken from what reaches it, once, before the training."""
+class TakesImages(Protocol):
+    """A module whose weights are not learned but taken from what reaches it, once, before the training."""
 
-    def take_pictures(self, batches: Iterable[Tensor]) -> None:
-        """Sets the weights. `batches`, (N, C, H, W), are its inputs for some of the training pictures."""
+    def take_images(self, batches: Iterable[Tensor]) -> None:
+        """Sets the weights. `batches`, (N, C, H, W), are its inputs for some of the training images."""
 
 
 class InitializerChoice(Choice):
@@ -141,8 +141,8 @@ def prepared(layer: Weighty, initializer: str, kernel_l2: float) -> Weighty:
     if initializer == "dirac":
         layer = helper("dirac", _DIRAC_HELPER)(layer)
     elif initializer != "auto":
-        layer = helper("initialised", _INITIALISED_HELPER)(layer, getattr(nn.init, _FUNCTIONS[initializer]))
-    return helper("penalised", _PENALISED_HELPER)(layer, kernel_l2) if kernel_l2 else layer
+        layer = helper("initialized", _INITIALIZED_HELPER)(layer, getattr(nn.init, _FUNCTIONS[initializer]))
+    return helper("penalized", _PENALIZED_HELPER)(layer, kernel_l2) if kernel_l2 else layer
 
 
 def prepared_code(code: str, initializer: str, kernel_l2: float) -> str:
@@ -150,16 +150,16 @@ def prepared_code(code: str, initializer: str, kernel_l2: float) -> str:
     if initializer == "dirac":
         code = f"dirac({code})"
     elif initializer != "auto":
-        code = f"initialised({code}, nn.init.{_FUNCTIONS[initializer]})"
-    return f"penalised({code}, kernel_l2={kernel_l2!r})" if kernel_l2 else code
+        code = f"initialized({code}, nn.init.{_FUNCTIONS[initializer]})"
+    return f"penalized({code}, kernel_l2={kernel_l2!r})" if kernel_l2 else code
 
 
 def prepared_helpers(initializer: str, kernel_l2: float) -> tuple[str, ...]:
     """The sources that it needs."""
-    helpers = (_PENALISED_HELPER,) if kernel_l2 else ()
+    helpers = (_PENALIZED_HELPER,) if kernel_l2 else ()
     if initializer == "auto":
         return helpers
-    return (_DIRAC_HELPER if initializer == "dirac" else _INITIALISED_HELPER, *helpers)
+    return (_DIRAC_HELPER if initializer == "dirac" else _INITIALIZED_HELPER, *helpers)
 
 
 def keras_kernel(
@@ -229,11 +229,11 @@ def unprepared(call: Call) -> tuple[Call, dict[str, Any]]:
     """What `prepared_code` wrote its calls around, and the parameters that they stand for."""
     values: dict[str, Any] = {"kernel_initializer": "auto", "kernel_l2": 0.0}
     names = {function: name for name, function in _FUNCTIONS.items()}
-    while call.name in ("penalised", "initialised", "dirac") and call.positional:
+    while call.name in ("penalized", "initialized", "dirac") and call.positional:
         inner = call.positional[0]
         if not isinstance(inner, Call):
             break
-        if call.name == "penalised":
+        if call.name == "penalized":
             values["kernel_l2"] = call.keywords.get("kernel_l2", 0.0)
         elif call.name == "dirac":
             values["kernel_initializer"] = "dirac"

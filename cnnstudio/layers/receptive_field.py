@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-# No picture is that large. Without an end, strides in nested Repeats would be numbers of a million digits.
+# No image is that large. Without an end, strides in nested Repeats would be numbers of a million digits.
 _FAR = 2**31
 _NEAR = Fraction(1, _FAR)
 
@@ -18,10 +18,10 @@ Pair = tuple[Pixels, Pixels]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """How much of its input one output value sees, how far neighbours stand apart, where the first one is.
+    """How much of its input one output value sees, how far neighbors stand apart, where the first one is.
 
     All in input pixels, height before width. `kernel` None means all of the input. `start` is the first pixel
-    that the first value sees, negative where that is padding. Behind a layer that enlarges the picture all
+    that the first value sees, negative where that is padding. Behind a layer that enlarges the image all
     may be fractions of a pixel, right to about a step of the layers before it. Windows compose along a chain
     of layers (Araujo, Norris and Sim, Computing Receptive Fields of Convolutional Neural Networks, Distill
     2019, equations 1, 2 and 3).

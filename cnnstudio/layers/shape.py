@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Either a picture, (channels, height, width), or a flat vector, (features,)."""
+    """Either an image, (channels, height, width), or a flat vector, (features,)."""
 
     dims: tuple[int, ...]
 
@@ -25,7 +25,7 @@ class Shape:
         return cls(tuple(dims))
 
     @property
-    def is_picture(self) -> bool:
+    def is_image(self) -> bool:
         return len(self.dims) == 3
 
     @property
@@ -34,7 +34,7 @@ class Shape:
 
     @property
     def channels(self) -> int:
-        """Feature maps of a picture; features of a flat vector. Both are axis 1 of a batch."""
+        """Feature maps of an image; features of a flat vector. Both are axis 1 of a batch."""
         return self.dims[0]
 
     @property

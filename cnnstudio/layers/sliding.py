@@ -1,4 +1,4 @@
-"""Arithmetic of windows that slide over a picture, shared by convolution and pooling.
+"""Arithmetic of windows that slide over an image, shared by convolution and pooling.
 
 "valid" and "same" are Keras's: valid uses only whole windows, same gives ceil(size / stride) outputs by
 padding, with the odd pixel at the bottom and right (https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2).
@@ -17,13 +17,13 @@ def effective(kernel: Sizes, dilation: Sizes = (1, 1)) -> Sizes:
     return (kernel[0] - 1) * dilation[0] + 1, (kernel[1] - 1) * dilation[1] + 1
 
 
-def require_picture(shape: Shape) -> None:
+def require_image(shape: Shape) -> None:
     """Raises ShapeError for a flat vector."""
-    if not shape.is_picture:
+    if not shape.is_image:
         raise ShapeError(
-            f"takes a picture (channels × height × width), but gets a flat vector of {shape}{{source}}; "
+            f"takes an image (channels × height × width), but gets a flat vector of {shape}{{source}}; "
             "it belongs before the layer that flattens",
-            why="Flattening loses where each value stood in the picture, and this layer works on places.",
+            why="Flattening loses where each value stood in the image, and this layer works on places.",
         )
 
 
@@ -31,19 +31,19 @@ def output_size(
     shape: Shape, kernel: Sizes, strides: Sizes, padding: str, *, called: str, dilation: Sizes = (1, 1)
 ) -> Sizes:
     """Height and width of what comes out; `called` is the kernel's name as a parameter. Raises ShapeError."""
-    require_picture(shape)
+    require_image(shape)
     height, width = shape.height, shape.width
     extent = effective(kernel, dilation)
     if padding == "same":
         return -(-height // strides[0]), -(-width // strides[1])
     if height < extent[0] or width < extent[1]:
         raise ShapeError(
-            f"needs a picture of at least {times(extent)}, but gets {height} × {width}{{source}}",
+            f"needs an image of at least {times(extent)}, but gets {height} × {width}{{source}}",
             (
                 SetParameters({"padding": "same"}, "set padding to same"),
                 _smaller(shape, kernel, dilation, called),
             ),
-            why="Poolings, strides and convolutions without padding make the picture smaller, until no whole "
+            why="Poolings, strides and convolutions without padding make the image smaller, until no whole "
             "window fits into it.",
         )
     return (height - extent[0]) // strides[0] + 1, (width - extent[1]) // strides[1] + 1

@@ -20,7 +20,7 @@ class Judged:
     """Two groups of runs, each the same training with other seeds."""
 
     spreads: tuple[Spread | None, Spread | None]
-    """Of the accuracies on the test pictures; None where none was tested."""
+    """Of the accuracies on the test images; None where none was tested."""
     verdict: Verdict | None
     """None where the two do not compare."""
     sentence: str
@@ -35,7 +35,7 @@ def judge(first: Sequence[Run], second: Sequence[Run], more: str, which: str = "
         return Judged(spreads, None, "")
     one, other = first[0], second[0]
     if one.dataset_fingerprint != other.dataset_fingerprint:
-        words = "They were trained with other pictures, so that their accuracies do not compare."
+        words = "They were trained with other images, so that their accuracies do not compare."
         return Judged(spreads, None, words)
     if same_training(one, other):
         runs = {run.recipe.seed: run for group in (first, second) for run in group}
@@ -44,7 +44,7 @@ def judge(first: Sequence[Run], second: Sequence[Run], more: str, which: str = "
             return Judged(spreads, None, "")
         found = f"over {plural(len(seeds.values), 'seed')} the test accuracy is {in_words(seeds)}"
         return Judged(spreads, None, f"The two are the same training but for the seed: {found}.")
-    verdict = compare(before, now, min(one.test_pictures, other.test_pictures))
+    verdict = compare(before, now, min(one.test_images, other.test_images))
     return Judged(spreads, verdict, sentence(before, now, verdict, more, which))
 
 
@@ -89,6 +89,6 @@ def same_recipe(first: Sequence[Run], second: Sequence[Run]) -> bool:
 
 
 def _likeness(first: list[Run], second: list[Run]) -> tuple[bool, bool, int]:
-    """Same pictures, same recipe, many seeds; among equals the newest come first."""
+    """Same images, same recipe, many seeds; among equals the newest come first."""
     one, other = training_key(first[0]), training_key(second[0])
     return one[1] == other[1], one[2] == other[2], min(len(first), len(second))

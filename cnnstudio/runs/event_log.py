@@ -123,7 +123,7 @@ class EventLog:
             self._file = None
 
     def write(self, event: Event) -> None:
-        """Writes the event; pictures of the live view are not kept, the run's own snapshots are."""
+        """Writes the event; images of the live view are not kept, the run's own snapshots are."""
         if self._file is None or isinstance(event, SnapshotTaken):
             return
         line = json.dumps(event.to_json(), ensure_ascii=False, allow_nan=False).encode() + b"\n"

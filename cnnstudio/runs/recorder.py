@@ -21,7 +21,7 @@ from cnnstudio.core.files import FileError, exists, is_folder, write_atomically,
 from cnnstudio.core.parameters import parameters
 from cnnstudio.core.progress import ProgressFunction, ignore
 from cnnstudio.data.dataset import Dataset
-from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.file import write_design
 from cnnstudio.design.network import Network
 from cnnstudio.insight.feature_maps import FeatureMaps, look
@@ -78,12 +78,12 @@ def start_run(
 ) -> Finished:
     """Trains the network and writes the run into `folder`, by default a new one among the user's runs.
 
-    `source` is the name or folder by which the pictures are found again, where that is not the data set's
+    `source` is the name or folder by which the images are found again, where that is not the data set's
     name. With `resume` the run that is in `folder` goes on. Ctrl+C and SIGTERM stop it in good order, at the
     step that it is in, from which it can go on. `interval` is how often it is saved besides. A new run
     continues from the one in `continue_from`, which may have another design, with the layers that fit. What
     cannot be started raises a UserError (TrainingError, DeviceError, DataError, RunError, CheckpointError)
-    before anything is written. `progress` hears of pictures that are first brought to the network's size; a
+    before anything is written. `progress` hears of images that are first brought to the network's size; a
     stop ends that by Cancelled.
 
     Several `ranks` call this together, with the same arguments. The first one alone writes, and emits.
@@ -164,7 +164,7 @@ class RunRecorder:
         self._log = EventLog(folder / EVENTS_FILE, self._warn)
         shown = min(SHOWN, len(prepared.examples))
         self._shown = prepared.examples.rows(np.arange(shown))
-        shapes = [report.output.dims for report in analyse(prepared.network).reports if report.output]
+        shapes = [report.output.dims for report in analyze(prepared.network).reports if report.output]
         self._most, self._side = limits(shapes, shown)
         self._snapshot_every = -(-prepared.recipe.epochs // _MOST_SNAPSHOTS)
         self._snapshots_fail = False
@@ -228,7 +228,7 @@ class RunRecorder:
         self._warn(f"The run's folder was gone; it was made anew: {self.folder}.")
 
     def emit(self, event: Event) -> None:
-        """Writes the event down and hands it on, with what is recognised in it."""
+        """Writes the event down and hands it on, with what is recognized in it."""
         for each in self._diagnosis.followed(event):
             self._emit(each)
 
@@ -337,7 +337,7 @@ def _description(prepared: Prepared, dataset: Dataset, source: str, ranks: Ranks
 
 
 def _units(epoch: int, maps: Sequence[FeatureMaps]) -> UnitsChecked:
-    """What the maps say of each layer's units, which is the same for all pictures."""
+    """What the maps say of each layer's units, which is the same for all images."""
     layers = {each.node_id: each for each in maps}
     dead, total = (len(each.dead) for each in layers.values()), (len(each.maps) for each in layers.values())
     return UnitsChecked(epoch, tuple(layers), tuple(dead), tuple(total))
@@ -348,7 +348,7 @@ def _ancestor(folder: Path | None, about: dict[str, Any]) -> Ancestor | None:
     if folder is None:
         return None
     run = Run.open(folder)
-    problems = analyse(run.network, classes=len(run.classes)).problems
+    problems = analyze(run.network, classes=len(run.classes)).problems
     if problems:
         raise RunError(f"The run in {folder} is damaged: {problems[0].sentence}.")
     about["continues"] = run.id
@@ -385,7 +385,7 @@ def _resumable(folder: Path | None, prepared: Prepared, about: dict[str, Any]) -
     if (run.network.input, run.network.nodes) != (prepared.network.input, prepared.network.nodes):
         raise RunError(f"The run in {folder} trains another design, so it cannot go on with this one.")
     if run.dataset_fingerprint != about["data"]["fingerprint"]:
-        raise RunError(f"The run in {folder} was trained with other pictures, so it cannot go on with these.")
+        raise RunError(f"The run in {folder} was trained with other images, so it cannot go on with these.")
     for field in parameters(Recipe):
         before, now = getattr(run.recipe, field.name), getattr(prepared.recipe, field.name)
         if before != now and field.name not in ADJUSTABLE:

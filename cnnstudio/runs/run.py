@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from cnnstudio.core.files import FileError, exists, read_json
 from cnnstudio.core.parameters import shorten
 from cnnstudio.core.paths import home
-from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.file import DesignError, read_design
 from cnnstudio.design.network import Network
 from cnnstudio.runs.errors import RunError
@@ -135,7 +135,7 @@ class Run:
 
     @property
     def test(self) -> Scores | None:
-        """The scores of the best weights on the test pictures."""
+        """The scores of the best weights on the test images."""
         found = self.about.get("test")
         if found is None:
             return None
@@ -152,7 +152,7 @@ class Run:
 
     @property
     def dataset_name(self) -> str:
-        """By which `find_source` finds the pictures again."""
+        """By which `find_source` finds the images again."""
         return str(self._get("data", dict).get("source", ""))
 
     @property
@@ -160,8 +160,8 @@ class Run:
         return str(self._get("data", dict).get("fingerprint", ""))
 
     @property
-    def test_pictures(self) -> int:
-        """How many pictures it was tested on; 0 where that was not noted."""
+    def test_images(self) -> int:
+        """How many images it was tested on; 0 where that was not noted."""
         found = self._get("data", dict).get("test", 0)
         if type(found) is not int:
             raise self._damaged("data")
@@ -210,7 +210,7 @@ class Run:
         return snapshot_epochs(self.folder)
 
     def snapshot(self, epoch: int) -> Snapshot:
-        """What the layers made of the example pictures then. Raises RunError where there is none."""
+        """What the layers made of the example images then. Raises RunError where there is none."""
         path = snapshot_path(self.folder, epoch)
         if not exists(path):
             raise RunError(f"The run has no snapshot of epoch {epoch}.")
@@ -224,7 +224,7 @@ class Run:
         from cnnstudio.training.checkpoints.store import Checkpoints, restore_weights
         from cnnstudio.training.model import build_model
 
-        problems = analyse(self.network, classes=len(self.classes)).problems
+        problems = analyze(self.network, classes=len(self.classes)).problems
         if problems:
             raise RunError(f"The run in {self.folder} is damaged: {problems[0].sentence}.")
         mean, std = self._per_channel("mean"), self._per_channel("std")
@@ -232,12 +232,10 @@ class Run:
             raise self._damaged("std")
         checkpoints = Checkpoints(self.folder / "checkpoints")
         if which not in checkpoints:
-            raise RunError(
-                f"The run {self.id} has no weights yet: it learnt nothing, or could not save what it learnt."
-            )
+            raise RunError(f"The run {self.id} has no weights yet: it learned nothing, or could not save it.")
         model = build_model(self.network)
         restore_weights(model, checkpoints.load(which).weights)
-        model.set_normalisation(mean, std)
+        model.set_normalization(mean, std)
         return model.eval()
 
     def _get(self, key: str, kind: type) -> Any:

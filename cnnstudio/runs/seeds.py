@@ -36,19 +36,19 @@ class Repeated:
 
     @property
     def accuracy(self) -> Spread | None:
-        """On the test pictures; None where no run came so far."""
+        """On the test images; None where no run came so far."""
         values = tuple(end.test.accuracy for _, end in self.completed if end.test is not None)
         return Spread(values) if values else None
 
     @property
     def loss(self) -> Spread | None:
-        """On the test pictures; None where no run came so far."""
+        """On the test images; None where no run came so far."""
         values = tuple(end.test.loss for _, end in self.completed if end.test is not None)
         return Spread(values) if values else None
 
     @property
     def sentence(self) -> str:
-        """`Test accuracy over 5 runs: 65.2 ± 1.1 % (mean ± standard deviation)`."""
+        """`Test accuracy over 5 runs: 65.2 ± 1.1% (mean ± standard deviation)`."""
         if self.accuracy is None:
             return "No run came to its end, so that there is nothing to take the mean of"
         runs = plural(len(self.completed), "run")
@@ -101,13 +101,13 @@ def same_training(first: Run, second: Run) -> bool:
 
 
 def accuracies(runs: Iterable[Run]) -> Spread | None:
-    """The accuracies on the test pictures, of those that were tested."""
+    """The accuracies on the test images, of those that were tested."""
     values = tuple(run.test.accuracy for run in runs if run.test is not None)
     return Spread(values) if values else None
 
 
 def training_key(run: Run) -> tuple[Hashable, str, Hashable]:
-    """What makes two runs the same training: the design, the pictures, the recipe. Raises RunError."""
+    """What makes two runs the same training: the design, the images, the recipe. Raises RunError."""
     recipe = values_to_json(run.recipe)
     # How many parts a batch is computed in is a matter of memory.
     for free in ("seed", "accumulate"):

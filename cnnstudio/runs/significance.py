@@ -1,12 +1,12 @@
 """How far results differ by chance, and whether two differ by more.
 
 The same design trained again with another seed ends elsewhere: other first weights, another order of the
-pictures. Seeds alone move results as much as many a published improvement does (Bouthillier et al.,
+images. Seeds alone move results as much as many a published improvement does (Bouthillier et al.,
 Accounting for Variance in Machine Learning Benchmarks, 2021). A difference is called real where so large a
 one would come by chance in fewer than one case in twenty. The tests are Welch's t-test for several runs of
 both (Welch, The Generalization of Student's Problem when Several Different Population Variances are
 Involved, Biometrika 1947), Student's with one deviation for both where there is a single run of one, and
-the two-proportion test for single runs, which knows the chance in the choice of the test pictures alone.
+the two-proportion test for single runs, which knows the chance in the choice of the test images alone.
 """
 
 from __future__ import annotations
@@ -65,14 +65,14 @@ class Verdict:
         }
 
 
-def compare(first: Spread, second: Spread, pictures: int) -> Verdict:
-    """Compares accuracies on a test set of so many pictures, by the test that there are runs enough for."""
+def compare(first: Spread, second: Spread, images: int) -> Verdict:
+    """Compares accuracies on a test set of so many images, by the test that there are runs enough for."""
     counts = len(first.values), len(second.values)
     if min(counts) > 1:
         return Verdict(second.mean - first.mean, _welch(first, second), "Welch's t-test")
     if max(counts) > 1:
         return Verdict(second.mean - first.mean, _one_deviation(first, second), "Student's t-test")
-    return Verdict(second.mean - first.mean, _proportions(first, second, pictures), "two-proportion test")
+    return Verdict(second.mean - first.mean, _proportions(first, second, images), "two-proportion test")
 
 
 def _welch(first: Spread, second: Spread) -> float:
@@ -95,10 +95,10 @@ def _one_deviation(first: Spread, second: Spread) -> float:
     return student_tails(difference / error, count - 1)
 
 
-def _proportions(first: Spread, second: Spread, pictures: int) -> float:
-    """Both answered the same number of pictures, of which a share was right."""
+def _proportions(first: Spread, second: Spread, images: int) -> float:
+    """Both answered the same number of images, of which a share was right."""
     share = (first.mean + second.mean) / 2
-    error = math.sqrt(2 * share * (1 - share) / max(pictures, 1))
+    error = math.sqrt(2 * share * (1 - share) / max(images, 1))
     difference = second.mean - first.mean
     if not error:
         return 1.0 if difference == 0 else 0.0
@@ -111,7 +111,7 @@ def student_tails(t: float, freedom: float) -> float:
 
 
 def _incomplete_beta(a: float, b: float, x: float) -> float:
-    """The regularised incomplete beta function, by its continued fraction (DLMF 8.17.22)."""
+    """The regularized incomplete beta function, by its continued fraction (DLMF 8.17.22)."""
     if x <= 0 or x >= 1:
         return float(x >= 1)
     if x > (a + 1) / (a + b + 2):
@@ -145,8 +145,8 @@ def _kept(value: float) -> float:
 def in_words(spread: Spread) -> str:
     """`65.2 ± 1.1 %`, and without the deviation for a single run."""
     if spread.deviation is None:
-        return f"{100 * spread.mean:.1f} %"
-    return f"{100 * spread.mean:.1f} ± {100 * spread.deviation:.1f} %"
+        return f"{100 * spread.mean:.1f}%"
+    return f"{100 * spread.mean:.1f} ± {100 * spread.deviation:.1f}%"
 
 
 def sentence(

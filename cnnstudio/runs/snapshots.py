@@ -1,4 +1,4 @@
-"""What all layers made of a few example pictures, one small file an epoch. Reading it needs no torch."""
+"""What all layers made of a few example images, one small file an epoch. Reading it needs no torch."""
 
 from __future__ import annotations
 
@@ -24,18 +24,21 @@ MOST_BYTES = 2 * 2**20
 
 _LARGEST = 64 * 2**20
 
+_IMAGES = "pictures"
+"""The name of the example images in the file: other programs and old runs know it."""
+
 _LIMITS = ((64, 64), (48, 48), (32, 32), (16, 32), (16, 16), (8, 16), (8, 8), (4, 8), (4, 4), (1, 4))
 
 
-def limits(shapes: Iterable[tuple[int, ...]], pictures: int) -> tuple[int, int]:
+def limits(shapes: Iterable[tuple[int, ...]], images: int) -> tuple[int, int]:
     """(maps a layer, pixels a side) that keep outputs of these shapes, (K, h, w) or (K,), small enough."""
     shapes = list(shapes)
-    fitting = (limit for limit in _LIMITS if pictures * _bytes(shapes, *limit) <= MOST_BYTES)
+    fitting = (limit for limit in _LIMITS if images * _bytes(shapes, *limit) <= MOST_BYTES)
     return next(fitting, _LIMITS[-1])
 
 
 def _bytes(shapes: Iterable[tuple[int, ...]], most: int, side: int) -> int:
-    """Bytes for one picture; a flat layer shows four times as many values as another one maps."""
+    """Bytes for one image; a flat layer shows four times as many values as another one maps."""
     return sum(
         min(shape[0], most) * min(shape[1], side) * min(shape[2], side)
         if len(shape) == 3
@@ -68,7 +71,7 @@ def write_snapshot(path: Path, maps: Iterable[FeatureMaps], examples: Split) -> 
         for node_id, found in layers.items()
     }
     arrays: dict[str, npt.NDArray[Any]] = {
-        "pictures": examples.images,
+        _IMAGES: examples.images,
         "labels": examples.labels,
         "about": np.frombuffer(json.dumps(about).encode(), np.uint8),
     }
@@ -86,26 +89,26 @@ class Snapshot:
         self._path = path
 
     @cached_property
-    def pictures(self) -> npt.NDArray[np.uint8]:
-        """The example pictures, uint8 (N, C, H, W)."""
-        return self._read("pictures")
+    def images(self) -> npt.NDArray[np.uint8]:
+        """The example images, uint8 (N, C, H, W)."""
+        return self._read(_IMAGES)
 
     @cached_property
     def labels(self) -> npt.NDArray[np.int64]:
         """Their classes."""
         return self._read("labels")
 
-    def feature_maps(self, node_id: str, picture: int = 0) -> FeatureMaps | None:
-        """What the layer made of the example picture of that number; None for a layer that is not shown."""
+    def feature_maps(self, node_id: str, image: int = 0) -> FeatureMaps | None:
+        """What the layer made of the example image of that number; None for a layer that is not shown."""
         about = self._about.get(node_id)
         if about is None:
             return None
         maps = self._read(node_id)
-        picture %= len(maps)
-        low, high = about["scales"][picture]
-        found = maps[picture]
+        image %= len(maps)
+        low, high = about["scales"][image]
+        found = maps[image]
         found.flags.writeable = False
-        return FeatureMaps(node_id, picture, found, low, high, tuple(about["dead"]), about["total"])
+        return FeatureMaps(node_id, image, found, low, high, tuple(about["dead"]), about["total"])
 
     @cached_property
     def _about(self) -> dict[str, Any]:

@@ -69,15 +69,15 @@ class Probe(Protocol):
     """Looks into the model between two steps, such as for live feature maps.
 
     All three are called in the training thread, and `take` with the model in training mode, which it must
-    leave as it found it. The trainer spaces the calls so that all probes together take at most about 2 % of
+    leave as it found it. The trainer spaces the calls so that all probes together take at most about 2% of
     the run's time.
     """
 
     kind: str
     """The `kind` of the SnapshotTaken events that carry what was seen."""
 
-    def begin(self, pictures: np.ndarray) -> None:
-        """The run starts; `pictures` are the examples, uint8 (N, C, H, W), as the network takes them."""
+    def begin(self, images: np.ndarray) -> None:
+        """The run starts; `images` are the examples, uint8 (N, C, H, W), as the network takes them."""
 
     def due(self, step: int, seconds: float) -> bool:
         """Whether there is something new to see; asked at every step, so it has to be quick."""

@@ -1,4 +1,4 @@
-"""How well a model does on pictures that it does not learn from."""
+"""How well a model does on images that it does not learn from."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def answers(model: nn.Module, images: Tensor, flip: bool = False) -> Tensor:
-    """The logits (N, classes); with `flip` the mean of those for the pictures and for their mirror images."""
+    """The logits (N, classes); with `flip` the mean of those for the images and for their mirror images."""
     logits: Tensor = model(images)
     return (logits + model(images.flip(3))) / 2 if flip else logits
 
@@ -45,10 +45,10 @@ def mean_scores(
     flip: bool = False,
     ranks: Ranks = ALONE,
 ) -> Scores | None:
-    """Mean cross-entropy and accuracy over all pictures; None where it was cancelled before the end.
+    """Mean cross-entropy and accuracy over all total; None where it was cancelled before the end.
 
-    With `flip` each picture is judged together with its mirror image. Of several ranks each gives its share
-    of the pictures, and all get the same scores.
+    With `flip` each image is judged together with its mirror image. Of several ranks each gives its share
+    of the total, and all get the same scores.
     """
     losses: list[Tensor] = []
     rights: list[Tensor] = []
@@ -64,5 +64,5 @@ def mean_scores(
             count += len(labels)
     # Read once at the end: each reading makes an accelerator wait.
     loss, right = (sum(torch.stack(each).tolist()) if each else 0.0 for each in (losses, rights))
-    loss, right, pictures, cancellations = ranks.summed([loss, right, count, was_cancelled])
-    return None if cancellations else Scores(loss / pictures, right / pictures)
+    loss, right, total, cancellations = ranks.summed([loss, right, count, was_cancelled])
+    return None if cancellations else Scores(loss / total, right / total)

@@ -19,7 +19,7 @@ Cause = Literal["memory", "not_finite"]
 """Why a run failed, where the program knows what helps."""
 
 Kind = Literal["diverged", "memory", "rate_too_high", "rate_too_low", "dead_units", "overfitting", "plateau"]
-"""What `diagnosis` can recognise."""
+"""What `diagnosis` can recognize."""
 
 
 class EventError(UserError):
@@ -28,7 +28,7 @@ class EventError(UserError):
 
 @dataclass(frozen=True)
 class Scores:
-    """Mean loss and share of right answers over a set of pictures."""
+    """Mean loss and share of right answers over a set of images."""
 
     loss: float
     accuracy: float
@@ -52,7 +52,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Started(Event):
-    """The first batch is about to be cut. `validation` says where those pictures come from."""
+    """The first batch is about to be cut. `validation` says where those images come from."""
 
     run: str | None
     network_name: str
@@ -98,7 +98,7 @@ class Progress(Event):
 
 @dataclass(frozen=True)
 class EpochEnded(Event):
-    """All training pictures were seen once more. `train` is the mean over the epoch's own steps."""
+    """All training images were seen once more. `train` is the mean over the epoch's own steps."""
 
     epoch: int
     """Counted from 1."""
@@ -108,7 +108,7 @@ class EpochEnded(Event):
     learning_rate: float
     seconds: float
     best: bool
-    """No epoch before was as good on the validation pictures."""
+    """No epoch before was as good on the validation images."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class Adjusted(Event):
 
 @dataclass(frozen=True)
 class CarriedOver(Event):
-    """The run goes on with what another one has learnt, in a design that was changed. Comes after Started."""
+    """The run goes on with the weights of another one, in a changed design. Comes after Started."""
 
     step: int
     run: str
@@ -174,7 +174,7 @@ class CarriedOver(Event):
 
 @dataclass(frozen=True)
 class UnitsChecked(Event):
-    """How many units of each layer are dead: they give 0 for every example picture."""
+    """How many units of each layer are dead: they give 0 for every example image."""
 
     epoch: int
     """Counted from 1; 0 is before the training."""

@@ -22,7 +22,7 @@ _ENOUGH_TO_JUDGE = 0.3
 
 
 Sums = tuple[float, float, int]
-"""Losses, right answers and pictures of an epoch, added up."""
+"""Losses, right answers and images of an epoch, added up."""
 NOTHING: Sums = (0.0, 0.0, 0)
 
 
@@ -81,13 +81,13 @@ class Meter:
         self.start_epoch()
 
     def start_epoch(self, sums: Sums = NOTHING) -> None:
-        """Starts the means of an epoch anew, or with what was learnt of it before an interruption."""
+        """Starts the means of an epoch anew, or with what was learned of it before an interruption."""
         self._epoch_began = self._flushed = self._watch.seconds
         self._loss_sum, self._right_sum, self._epoch_images = sums
         self._images_before = self._epoch_images
 
     def add(self, loss: Tensor, right: Tensor, count: int) -> None:
-        """One step's mean loss, and how many of its `count` pictures were right.
+        """One step's mean loss, and how many of its `count` images were right.
 
         Raises NotFiniteError: on the CPU at once, else at the next `flush`.
         """

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cnnstudio.data.batches import normalise
+from cnnstudio.data.batches import normalize
 from cnnstudio.design.network import Network, Node, giving_logits
 from cnnstudio.layers.base import Group, Shape
-from cnnstudio.layers.initializers import TakesPictures
+from cnnstudio.layers.initializers import TakesImages
 
 # Non-decreasing everywhere. GELU and SiLU fall before they rise, and softmax does not look at one value
 # alone.
@@ -61,7 +61,7 @@ class _Reached(Exception):
 
 
 class Model(Chain):
-    """A network with weights: pictures (N, C, H, W), normalised, in; logits (N, classes) out.
+    """A network with weights: images (N, C, H, W), normalized, in; logits (N, classes) out.
 
     `mean` and `std`, a number a channel for pixels from 0 to 1, are what the weights were or will be trained
     with.
@@ -78,26 +78,26 @@ class Model(Chain):
         """Where the weights are; the CPU for a model without any."""
         return next((parameter.device for parameter in self.parameters()), torch.device("cpu"))
 
-    def set_normalisation(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        """What `normalise` uses from now on."""
+    def set_normalization(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        """What `normalize` uses from now on."""
         self.mean, self.std = tuple(map(float, mean)), tuple(map(float, std))
 
-    def normalise(self, pictures: np.ndarray) -> Tensor:
-        """Pictures, uint8 (N, C, H, W), as this model takes them, on its device."""
-        pixels = torch.tensor(pictures, device=self.device)
-        return normalise(pixels, torch.tensor(self.mean), torch.tensor(self.std))
+    def normalize(self, images: np.ndarray) -> Tensor:
+        """Images, uint8 (N, C, H, W), as this model takes them, on its device."""
+        pixels = torch.tensor(images, device=self.device)
+        return normalize(pixels, torch.tensor(self.mean), torch.tensor(self.std))
 
     def prepare_weights(self, batches: Callable[[], Iterable[Tensor]]) -> None:
-        """Sets the weights that are taken from pictures, as Whitening's are, by what reaches them.
+        """Sets the weights that are taken from images, as Whitening's are, by what reaches them.
 
-        From top to bottom. `batches` gives normalised training pictures, the same on each call.
+        From top to bottom. `batches` gives normalized training images, the same on each call.
         """
         training = self.training
         try:
             self.eval()
             for module in self.modules():
-                if isinstance(module, TakesPictures):
-                    module.take_pictures(self._input_of(module, images) for images in batches())
+                if isinstance(module, TakesImages):
+                    module.take_images(self._input_of(module, images) for images in batches())
         finally:
             self.train(training)
 
@@ -118,7 +118,7 @@ class Model(Chain):
         raise AssertionError("each module of the network takes part in a forward pass")
 
     def activations(self, images: Tensor, node_ids: Collection[str] | None = None) -> dict[str, Tensor]:
-        """What each enabled node gives for normalised `images`, always as drawn; in a Repeat the last copy.
+        """What each enabled node gives for normalized `images`, always as drawn; in a Repeat the last copy.
 
         The modes (training or evaluation, gradients or none) are the caller's. Unknown and disabled ids are
         left out.

@@ -135,12 +135,12 @@ class Course:
         for event in events:
             self.emit(event)
 
-    def prepare_weights(self, pictures: Callable[[], Iterable[Tensor]]) -> None:
-        """Before the first step: weights that are taken from pictures, and those of the run before."""
+    def prepare_weights(self, images: Callable[[], Iterable[Tensor]]) -> None:
+        """Before the first step: weights that are taken from images, and those of the run before."""
         found = self.inherited
-        # Layers that take theirs from pictures need what stands above them, and may be kept themselves.
+        # Layers that take theirs from images need what stands above them, and may be kept themselves.
         self.model.load_state_dict(found.weights if found else {}, strict=False)
-        self.model.prepare_weights(pictures)
+        self.model.prepare_weights(images)
         self.model.load_state_dict(found.weights if found else {}, strict=False)
         self.ranks.spread(self.model)
         self.learner.begin_average(self.steps)

@@ -1,4 +1,4 @@
-"""The few pictures by which people look into a model. Needs no torch."""
+"""The few images by which people look into a model. Needs no torch."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ SHOWN = 5
 
 
 def examples(split: Split, count: int = COUNT) -> Split:
-    """The first pictures of each class in turn, so that the first few are of different classes."""
+    """The first images of each class in turn, so that the first few are of different classes."""
     order = np.argsort(split.labels, kind="stable")
     labels = split.labels[order]
-    # How many pictures of the same class come before each one.
+    # How many images of the same class come before each one.
     rank = np.arange(len(labels)) - np.searchsorted(labels, labels)
     return split.rows(order[np.lexsort((labels, rank))][:count])

@@ -22,7 +22,7 @@ class Learner:
     """A model with the recipe's optimizer. Its learning rate is the caller's (`set_learning_rate`).
 
     A recipe with `accumulate` has each batch computed in so many parts of the same size, give or take one
-    picture, whose gradients are added up. The step is that of the whole batch, in the memory of a part; only
+    image, whose gradients are added up. The step is that of the whole batch, in the memory of a part; only
     BatchNormalization sees no more than a part at a time. Several ranks compute a share of each batch each.
     """
 
@@ -76,10 +76,10 @@ class Learner:
             self.average.restore(memory)
 
     def backward(self, images: Tensor, labels: Tensor, count: int | None = None) -> tuple[Tensor, Tensor]:
-        """Adds the gradients of a batch; gives its mean loss, and how many of its pictures were right.
+        """Adds the gradients of a batch; gives its mean loss, and how many of its images were right.
 
         What is given is comparable with the validation, whose targets are never smoothed. Where the batch of
-        `count` pictures is shared with other ranks, the gradients and what is given are those of all of it.
+        `count` images is shared with other ranks, the gradients and what is given are those of all of it.
         """
         count = count or len(labels)
         cuts = self._cuts(count)
@@ -92,7 +92,7 @@ class Learner:
     def _cuts(self, count: int) -> list[int]:
         """Where this rank's share of a batch of `count` is cut into parts.
 
-        A share is every so many-th picture, so that the ranks' parts together are those of one process.
+        A share is every so many-th image, so that the ranks' parts together are those of one process.
         """
         parts = part_count(count, self._part)
         size, larger = divmod(count, parts)
@@ -104,7 +104,7 @@ class Learner:
         with self._precision:
             logits = self.forward(images)
         if not len(labels):
-            # Nothing to learn from, but the way back of normalisations that are shared is gone by all ranks.
+            # Nothing to learn from, but the way back of normalizations that are shared is gone by all ranks.
             logits.sum().backward()
             nothing = torch.zeros((), device=logits.device)
             return nothing, nothing.long()
@@ -133,19 +133,19 @@ class Learner:
 
 
 def _most(labels: Tensor) -> Tensor:
-    """The class of each picture, (n,); of mixed pictures, (n, classes), the one with the largest share."""
+    """The class of each image, (n,); of mixed images, (n, classes), the one with the largest share."""
     return labels.argmax(1) if labels.ndim > 1 else labels
 
 
 def part_size(batch_size: int, accumulate: int) -> int:
-    """Pictures at a time where a batch is computed in `accumulate` parts."""
+    """Images at a time where a batch is computed in `accumulate` parts."""
     return -(-batch_size // accumulate)
 
 
 def part_count(count: int, part: int) -> int:
-    """Parts of about `part` pictures in a batch of `count`.
+    """Parts of about `part` images in a batch of `count`.
 
-    None has a single picture, unless that is what was asked for: BatchNormalization cannot learn from one.
+    None has a single image, unless that is what was asked for: BatchNormalization cannot learn from one.
     """
     parts = -(-count // part)
     return parts if part == 1 else max(min(parts, count // 2), 1)

@@ -38,7 +38,7 @@ from cnnstudio.training.step_hooks import BetweenSteps, Stopped
 __all__ = ["Control", "Probe", "TrainingError", "train", "train_prepared"]
 
 _LAST_LOOK = 1.0
-"""Seconds that a stopped run takes, at most, for the test pictures."""
+"""Seconds that a stopped run takes, at most, for the test images."""
 
 
 def train(
@@ -177,7 +177,7 @@ class _Training:
         try:
             self.between_steps.begin()
             if not course.step or course.inherited:
-                course.prepare_weights(self._first_pictures)
+                course.prepare_weights(self._first_images)
                 self.after_epoch(course.epochs_done, course.model)
                 course.keep_unfinished()
             course.accelerate()
@@ -226,9 +226,9 @@ class _Training:
                 return "stopped", outcomes.stopped_after_epoch(course.epochs_done, course.recipe.epochs)
         return "completed", outcomes.completed(course.recipe.epochs)
 
-    def _first_pictures(self) -> Iterator[Tensor]:
-        """Training pictures for weights that are taken from them; not one more after a stop."""
-        for images in self.course.prepared.first_pictures():
+    def _first_images(self) -> Iterator[Tensor]:
+        """Training images for weights that are taken from them; not one more after a stop."""
+        for images in self.course.prepared.first_images():
             if self.control.stop.is_set():
                 raise Stopped
             yield images
@@ -255,7 +255,7 @@ class _Training:
             self.after_epoch(epoch, course.model)
 
     def _validate(self) -> Scores:
-        """The scores on the validation pictures. Raises Stopped, and NotFiniteError for spoilt weights."""
+        """The scores on the validation images. Raises Stopped, and NotFiniteError for spoilt weights."""
         course = self.course
         with course.learner.averaged():
             validation = mean_scores(
@@ -282,11 +282,11 @@ class _Training:
                 self._step(images, labels, batches.size(course.step - first))
                 self.between_steps.look()
                 if course.batches is not batches:
-                    # The pictures of the next batch are augmented in another way; their order stays.
+                    # The images of the next batch are augmented in another way; their order stays.
                     break
 
     def _step(self, images: Tensor, labels: Tensor, count: int) -> None:
-        """Learns from a batch of `count` pictures, or from this rank's share of it."""
+        """Learns from a batch of `count` images, or from this rank's share of it."""
         course = self.course
         if not course.ranks.alone:
             seed_step(course.recipe.seed, course.ranks.number, course.step)
@@ -305,7 +305,7 @@ class _Training:
         return outcomes.stopped(self.course.step, len(self.course.batches))
 
     def _test(self, outcome: Outcome) -> Scores | None:
-        """The best weights on the test pictures; None where there is nothing to test, or no time."""
+        """The best weights on the test images; None where there is nothing to test, or no time."""
         course = self.course
         best = course.keeper.best
         if best is None or self.has_left:

@@ -21,7 +21,7 @@ Values = Mapping[str, Any]
 
 _FIXED = {
     "seed": "the best seed would be mere luck; every trial has the recipe's",
-    "validation_share": "trials are compared on the same pictures, so it is the same for all",
+    "validation_share": "trials are compared on the same images, so it is the same for all",
 }
 _DECADE = 10
 """A range whose ends are so many times apart is searched logarithmically, where nothing else is said."""

@@ -27,7 +27,7 @@ BASE_DESIGN, BASE_RECIPE = "base.cnn.json", "base.recipe.json"
 BEST_DESIGN, BEST_RECIPE = "best.cnn.json", "best.recipe.json"
 
 SET_ASIDE = 0.1
-"""Of the training pictures, for the validation, where the recipe sets none aside."""
+"""Of the training images, for the validation, where the recipe sets none aside."""
 
 
 def searches_folder() -> Path:
@@ -38,7 +38,7 @@ def searches_folder() -> Path:
 class Study:
     """A search's folder. `network` and `recipe` are what it was begun with.
 
-    `pictures` is the name or folder by which they are found again, `fingerprint` tells whether they changed.
+    `images` is the name or folder by which they are found again, `fingerprint` tells whether they changed.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Study:
         network: Network,
         recipe: Recipe,
         plan: Plan,
-        pictures: str,
+        images: str,
         fingerprint: str,
         trials: Iterable[Trial] = (),
     ) -> None:
@@ -55,7 +55,7 @@ class Study:
         self.network = network
         self.recipe = recipe
         self.plan = plan
-        self.pictures = pictures
+        self.images = images
         self.fingerprint = fingerprint
         self._trials = {trial.number: trial for trial in trials}
 
@@ -114,7 +114,7 @@ class Study:
         return next(iter(self.ranked), None)
 
     def setting(self, trial: Trial) -> tuple[Network, Recipe]:
-        """What the trial trains: with pictures set aside, so that the test pictures stay unseen.
+        """What the trial trains: with images set aside, so that the test images stay unseen.
 
         Raises UserError for values that do not go together.
         """
@@ -158,7 +158,7 @@ class Study:
                 "format": FORMAT,
                 "version": VERSION,
                 "name": self.network.name,
-                "data": {"source": self.pictures, "fingerprint": self.fingerprint},
+                "data": {"source": self.images, "fingerprint": self.fingerprint},
                 "trials": [trial.to_json(self.plan.space) for trial in self.trials],
             },
         )
@@ -170,16 +170,14 @@ class Study:
                 f"the search in {self.folder} was begun with another design: give {self.folder / BASE_DESIGN}"
             )
 
-    def require_pictures(self, dataset: Dataset) -> None:
-        """Raises SearchError for other pictures than the search's."""
+    def require_images(self, dataset: Dataset) -> None:
+        """Raises SearchError for other images than the search's."""
         if dataset.fingerprint != self.fingerprint:
-            raise SearchError(
-                f"the search in {self.folder} was begun with other pictures than {dataset.title}"
-            )
+            raise SearchError(f"the search in {self.folder} was begun with other images than {dataset.title}")
 
 
 def searched(recipe: Recipe) -> Recipe:
-    """The recipe with pictures set aside to choose by, so that the test pictures stay unseen."""
+    """The recipe with images set aside to choose by, so that the test images stay unseen."""
     return recipe.replace(validation_share=recipe.validation_share or SET_ASIDE)
 
 

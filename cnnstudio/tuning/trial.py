@@ -21,7 +21,7 @@ class Trial:
     values: Values
     state: State = "unfinished"
     scores: Mapping[int, Scores] = field(default_factory=dict)
-    """On the validation pictures, after each epoch."""
+    """On the validation images, after each epoch."""
     seconds: float = 0.0
     reason: str = ""
     """How it ended, in one sentence."""

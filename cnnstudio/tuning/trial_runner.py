@@ -1,4 +1,4 @@
-"""Where the trials of a search are trained: the pictures, the machine, and the way to stop."""
+"""Where the trials of a search are trained: the images, the machine, and the way to stop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cnnstudio.training.recipe.recipe import Recipe
 
 @dataclass(frozen=True)
 class Workshop:
-    """`source` is the name or folder by which the pictures are found again."""
+    """`source` is the name or folder by which the images are found again."""
 
     dataset: Dataset
     source: str

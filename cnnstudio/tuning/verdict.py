@@ -1,7 +1,7 @@
 """Whether the best trial is better than what the search began with, by more than chance.
 
-The search chose by the validation pictures, and the best of many is partly luck there; so what counts here
-are the test pictures, by which nothing was chosen.
+The search chose by the validation images, and the best of many is partly luck there; so what counts here
+are the test images, by which nothing was chosen.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cnnstudio.tuning.trial_runner import Workshop
 
 @dataclass(frozen=True)
 class Conclusion:
-    """`base` and `best` are accuracies on the test pictures; None where there are none."""
+    """`base` and `best` are accuracies on the test images; None where there are none."""
 
     text: str
     base: Spread | None = None
@@ -82,9 +82,9 @@ def conclude(study: Study) -> Conclusion:
         return Conclusion(
             "The design and the recipe as they are, or the best, cannot be compared: a run is missing."
         )
-    verdict = compare(first, second, min(run.test_pictures for group in runs for run in group))
+    verdict = compare(first, second, min(run.test_images for group in runs for run in group))
     said = (
-        f"On the test pictures, by which nothing was chosen, the design and the recipe as they are reach "
+        f"On the test images, by which nothing was chosen, the design and the recipe as they are reach "
         f"{in_words(first)} (first) and trial {best.number} {in_words(second)} (second). "
         f"{sentence(first, second, verdict)}"
     )

@@ -20,8 +20,8 @@ from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Bright and dark pictures, 8 × 8: 20 + 5 of each."""
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Bright and dark images, 8 × 8: 20 + 5 of each."""
     folder = tmp_path_factory.mktemp("data") / "brightness"
     random = np.random.default_rng(0)
     for part, count in (("train", 20), ("test", 5)):
@@ -44,13 +44,13 @@ def design(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory, design: Path, pictures: Path) -> Path:
+def trained(tmp_path_factory: pytest.TempPathFactory, design: Path, images: Path) -> Path:
     """The folder of a run of three epochs. Tests read it only."""
     place = tmp_path_factory.mktemp("run")
     folder = place / "first-run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CNNSTUDIO_HOME", str(place / "home"))
         recipe = ["--recipe", "lesson", "--epochs", "3", "--batch-size", "8", "--learning-rate", "0.02"]
-        arguments = ["train", str(design), "--data", str(pictures), *recipe, "--device", "cpu"]
+        arguments = ["train", str(design), "--data", str(images), *recipe, "--device", "cpu"]
         assert main([*arguments, "--run", str(folder), "--json"]) == 0
     return folder

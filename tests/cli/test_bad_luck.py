@@ -26,11 +26,11 @@ Output = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def train(design: Path, pictures: Path, tmp_path: Path) -> list[str]:
+def train(design: Path, images: Path, tmp_path: Path) -> list[str]:
     """The beginning of a command that trains into `tmp_path / "run"`."""
     recipe = ["--recipe", "lesson", "--epochs", "2", "--batch-size", "8"]
     place = ["--device", "cpu", "--threads", "1", "--run", str(tmp_path / "run")]
-    return ["train", str(design), "--data", str(pictures), *recipe, *place]
+    return ["train", str(design), "--data", str(images), *recipe, *place]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_numbers_beyond_all_sense_are_refused_with_the_range(
         ({"dark": 6, "bright": 6, "empty": 0}, 8, None),
         ({"dark": 6, "bright": 6}, 1, None),
     ],
-    ids=["one class", "one picture a class", "an empty class", "one pixel a picture"],
+    ids=["one class", "one image a class", "an empty class", "one pixel an image"],
 )
 def test_the_smallest_data_sets_train_or_say_what_they_lack(
     counts: dict[str, int], side: int, part: str | None, train: list[str], capsys: Output, tmp_path: Path
@@ -72,8 +72,8 @@ def test_the_smallest_data_sets_train_or_say_what_they_lack(
         for level, (name, count) in enumerate(counts.items()):
             (tmp_path / "data" / split / name).mkdir(parents=True)
             for number in range(count):
-                picture = Image.new("RGB", (side, side), (200 * level, number, number))
-                picture.save(tmp_path / "data" / split / name / f"{number}.png")
+                image = Image.new("RGB", (side, side), (200 * level, number, number))
+                image.save(tmp_path / "data" / split / name / f"{number}.png")
     status = main([*train, "--data", str(tmp_path / "data")])
     err = capsys.readouterr().err
     assert (status, err.count("\n")) == ((0, 0) if part is None else (2, 1))
@@ -103,14 +103,14 @@ def test_a_loss_as_large_as_numbers_are_keeps_the_table_whole(capsys: Output) ->
 
 @pytest.mark.parametrize("command", [["evaluate"], ["predict"], ["export", "--format", "safetensors"]])
 def test_weights_that_are_no_numbers_give_no_answers(
-    command: list[str], trained: Path, pictures: Path, capsys: Output, tmp_path: Path
+    command: list[str], trained: Path, images: Path, capsys: Output, tmp_path: Path
 ) -> None:
     shutil.copytree(trained, tmp_path / "run")
     checkpoints = Checkpoints(tmp_path / "run" / "checkpoints")
     found = checkpoints.load("best")
     spoilt = {key: torch.full_like(value, torch.nan) for key, value in found.weights.items() if value.ndim}
     checkpoints.save_best("spoilt", Checkpoint({**found.weights, **spoilt}, found.info))
-    more = {"predict": [str(next(pictures.rglob("*.png")))], "export": ["--out", str(tmp_path / "out")]}
+    more = {"predict": [str(next(images.rglob("*.png")))], "export": ["--out", str(tmp_path / "out")]}
     assert main([*command, str(tmp_path / "run"), *more.get(command[0], [])]) == 2
     out, err = capsys.readouterr()
     assert out == ""
@@ -120,10 +120,10 @@ def test_weights_that_are_no_numbers_give_no_answers(
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sets no such limits")
 def test_a_disk_that_is_full_is_a_note_and_the_run_is_there_as_far_as_there_was_room(
-    train: list[str], pictures: Path, tmp_path: Path
+    train: list[str], images: Path, tmp_path: Path
 ) -> None:
     # Decoded before the disk is full.
-    find_source(str(pictures)).load()
+    find_source(str(images)).load()
     # No file may grow beyond that: the small ones can be written, the weights cannot.
     limited = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"

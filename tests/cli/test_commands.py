@@ -23,7 +23,7 @@ from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D
-from tests.training.images import colours
+from tests.training.images import colors
 
 Output = pytest.CaptureFixture[str]
 START = b'{"format": "cnnstudio.design", "version": 1, "input": '
@@ -97,7 +97,7 @@ def test_summary_draws_svg_and_nothing_else(capsys: Output, tmp_path: Path) -> N
     assert list(tmp_path.glob("*.png")) == []
 
 
-def test_summary_of_a_faulty_design_says_why_and_how_to_mend_it_and_ends_with_2(
+def test_summary_of_a_faulty_design_says_why_and_how_to_fix_it_and_ends_with_2(
     faulty: Path, capsys: Output
 ) -> None:
     assert main(["summary", str(faulty), "--json"]) == 2
@@ -115,7 +115,7 @@ def test_summary_of_a_faulty_design_says_why_and_how_to_mend_it_and_ends_with_2(
     assert err.count("\n") == 1
 
 
-def test_summary_tells_reasons_other_mends_and_advice(capsys: Output, tmp_path: Path) -> None:
+def test_summary_tells_reasons_other_fixes_and_advice(capsys: Output, tmp_path: Path) -> None:
     layers = (MaxPooling2D(), MaxPooling2D(), Dense(10))
     ids, path = IdMaker(), tmp_path / "poor.cnn.json"
     write_design(path, Network(Shape.of(3, 32, 32), tuple(map(ids.node, layers))))
@@ -136,7 +136,7 @@ def test_summary_tells_reasons_other_mends_and_advice(capsys: Output, tmp_path: 
 def test_summary_compares_two_designs(capsys: Output) -> None:
     assert main(["summary", "lesson-32", "--compare", "lesson-64"]) == 0
     told = capsys.readouterr().out.splitlines()
-    assert "Pictures: 3 × 32 × 32 → 3 × 64 × 64" in told
+    assert "Images: 3 × 32 × 32 → 3 × 64 × 64" in told
     assert main(["summary", "lesson-32", "--compare", "lesson-32", "--json"]) == 0
     assert json_of(capsys)["same"]
     assert main(["summary", "lesson-32", "--compare", "lenet-5", "--json"]) == 0
@@ -152,7 +152,7 @@ def test_summary_in_words_lines_its_columns_up(capsys: Output) -> None:
     lines = capsys.readouterr().out.splitlines()
     numbers = [line for line in lines if line.startswith(("Conv2D", "Dense", "Max", "Flatten"))]
     assert len({len(line) for line in numbers}) == 1
-    assert "7 layers · 315,722 parameters · 4.2 M multiply-adds a picture" in lines
+    assert "7 layers · 315,722 parameters · 4.2 M multiply-adds an image" in lines
 
 
 def test_summary_shows_what_a_group_holds_and_what_is_switched_off(capsys: Output, tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_data_list_names_the_sets_and_their_folder(capsys: Output, home: Path) -
 
 
 def test_data_clear_removes_what_list_counts(capsys: Output) -> None:
-    kept_or_made("here", "key", lambda drafts: drafts.take(colours()))
+    kept_or_made("here", "key", lambda drafts: drafts.take(colors()))
     assert main(["data", "list", "--json"]) == 0
     size = json_of(capsys)["decoded_bytes"]
     assert size > 144 * 3 * 8 * 8

@@ -42,7 +42,7 @@ def test_a_network_without_a_name_is_called_as_its_file(code: str, name: str, tm
     assert read_design(design).name == name
 
 
-def test_json_has_the_layers_the_notes_and_the_problems_with_their_mends(
+def test_json_has_the_layers_the_notes_and_the_problems_with_their_fixes(
     tmp_path: Path, capsys: Output
 ) -> None:
     code = tmp_path / "code.py"

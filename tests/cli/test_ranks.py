@@ -18,7 +18,7 @@ import pytest
 from cnnstudio.cli.main import main
 from cnnstudio.cli.ranks import on_ranks
 from cnnstudio.runs.run import Run, launched_run
-from cnnstudio.training.distributed import process_group as distributed
+from cnnstudio.training.distributed import process_group
 from cnnstudio.training.distributed.ranks import Ranks, RanksError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,13 +32,13 @@ PATIENCE = 120.0
 
 
 @pytest.fixture
-def command(design: Path, pictures: Path) -> list[str]:
-    """A training of 40 pictures in batches of 16, saved after every other step."""
+def command(design: Path, images: Path) -> list[str]:
+    """A training of 40 images in batches of 16, saved after every other step."""
     # Weights are compared in float32 and without their average, which would hide a part of a difference.
     recipe = ["--recipe", "studio", "--batch-size", "16", "--learning-rate", "0.02", "--shift", "1"]
     recipe += ["--precision", "float32", "--average-decay", "0"]
     saving = ["--device", "cpu", "--checkpoint-every", "2", "--json"]
-    return ["train", str(design), "--data", str(pictures), *recipe, *saving]
+    return ["train", str(design), "--data", str(images), *recipe, *saving]
 
 
 @contextmanager
@@ -156,7 +156,7 @@ def test_torchruns_tidying_up_does_not_end_a_rank_before_it_says_why(
 
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "0")
-    monkeypatch.setattr(distributed, "joined", lambda device: nullcontext(ranks))
+    monkeypatch.setattr(process_group, "joined", lambda device: nullcontext(ranks))
     before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
     try:
         options = Namespace(find_learning_rate=False, preflight=False, batch_size=None, device="cpu")

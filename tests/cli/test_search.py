@@ -20,12 +20,12 @@ Output = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def search(design: Path, pictures: Path, tmp_path: Path) -> list[str]:
+def search(design: Path, images: Path, tmp_path: Path) -> list[str]:
     """The beginning of a command that searches in `tmp_path / "search"`."""
     pytest.importorskip("optuna")
     recipe = ["--recipe", "lesson", "--epochs", "1"]
     place = ["--device", "cpu", "--threads", "1", "--run", str(tmp_path / "search")]
-    return ["search", str(design), "--data", str(pictures), *recipe, *place]
+    return ["search", str(design), "--data", str(images), *recipe, *place]
 
 
 @pytest.fixture
@@ -78,22 +78,22 @@ def test_the_table_for_people_names_what_was_searched_and_the_noise(
     out, err = capsys.readouterr()
     assert err == ""
     assert "learning_rate: 0.02, 1e-08" in out
-    assert "10 % of the training pictures are set aside to choose by, which the recipe does not do" in out
+    assert "10% of the training images are set aside to choose by, which the recipe does not do" in out
     assert "with seed 2: " in out
-    assert "On the test pictures, by which nothing was chosen" in out
+    assert "On the test images, by which nothing was chosen" in out
     assert "Welch's t-test, 2 and 2 runs" in out
     assert f"Best: {tmp_path / 'search' / 'best.cnn.json'}" in out
 
 
 def test_a_search_is_repeated_from_its_own_file(
-    search: list[str], design: Path, pictures: Path, capsys: Output, tmp_path: Path
+    search: list[str], design: Path, images: Path, capsys: Output, tmp_path: Path
 ) -> None:
     assert main([*search, "--vary", "learning_rate=0.001..0.1", "--trials", "2", "--json"]) == 0
     first = lines_of(capsys)
     folder = tmp_path / "search"
     words = ["search", str(folder / "base.cnn.json"), "--recipe", str(folder / "base.recipe.json")]
     again = ["--search", str(folder / "search.json"), "--run", str(tmp_path / "again"), "--threads", "1"]
-    assert main([*words, *again, "--data", str(pictures), "--device", "cpu", "--json"]) == 0
+    assert main([*words, *again, "--data", str(images), "--device", "cpu", "--json"]) == 0
     for before, now in zip(first[:-1], lines_of(capsys)[:-1], strict=True):
         for key in ("trial", "values", "validation", "state"):
             assert before[key] == now[key]

@@ -43,11 +43,11 @@ def complaint(output: Output) -> str:
 
 
 @pytest.fixture
-def train(design: Path, pictures: Path, tmp_path: Path) -> list[str]:
+def train(design: Path, images: Path, tmp_path: Path) -> list[str]:
     """The beginning of a command that trains into `tmp_path / "run"`."""
     recipe = ["--recipe", "lesson", "--epochs", "2", "--batch-size", "8"]
     place = ["--device", "cpu", "--threads", "1", "--run", str(tmp_path / "run")]
-    return ["train", str(design), "--data", str(pictures), *recipe, *place]
+    return ["train", str(design), "--data", str(images), *recipe, *place]
 
 
 def test_train_prints_every_event_as_a_line_with_the_promised_keys(
@@ -72,7 +72,7 @@ def test_train_prints_a_table_of_epochs_for_people(train: list[str], capsys: Out
     assert main(train) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    assert "40 pictures to train, 10 to validate (the test set)" in out
+    assert "40 images to train, 10 to validate (the test set)" in out
     rows = [line for line in out.splitlines() if line.strip().startswith(("Epoch", "1 ", "2 "))]
     assert len(rows) == 4
     assert "Test: accuracy" in out
@@ -136,7 +136,7 @@ def test_a_run_goes_on_in_a_changed_design_and_says_first_what_it_keeps(
 def test_a_run_is_saved_as_often_as_was_asked(train: list[str], tmp_path: Path) -> None:
     assert main([*train, "--checkpoint-every", "2"]) == 0
     names = {path.stem.split(".")[0] for path in (tmp_path / "run" / "checkpoints").glob("*.safetensors")}
-    # 40 pictures in batches of 8: the last epoch has 5 steps.
+    # 40 images in batches of 8: the last epoch has 5 steps.
     assert "epoch-00002" in names
     assert "step-000000010" in names
 
@@ -172,18 +172,18 @@ def test_wrong_input_is_one_plain_line_and_leaves_nothing_behind(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_design_with_problems_is_explained_before_any_picture_is_read(
-    capsys: Output, tmp_path: Path, pictures: Path
+def test_a_design_with_problems_is_explained_before_any_image_is_read(
+    capsys: Output, tmp_path: Path, images: Path
 ) -> None:
     ids = IdMaker()
     path = tmp_path / "faulty.cnn.json"
     write_design(path, Network(Shape.of(3, 8, 8), (ids.node(Conv2D(4)), ids.node(Dense(2)))))
-    assert main(["train", str(path), "--data", str(pictures)]) == 2
+    assert main(["train", str(path), "--data", str(images)]) == 2
     assert "Dense takes a flat vector, but gets 4 × 6 × 6 from Conv2D: insert Flatten" in complaint(capsys)
 
 
-def test_a_design_for_another_number_of_classes_is_explained(capsys: Output, pictures: Path) -> None:
-    assert main(["train", "lesson-32", "--data", str(pictures), "--device", "cpu"]) == 2
+def test_a_design_for_another_number_of_classes_is_explained(capsys: Output, images: Path) -> None:
+    assert main(["train", "lesson-32", "--data", str(images), "--device", "cpu"]) == 2
     assert "gives 10 scores, but the data has 2 classes" in complaint(capsys)
 
 
@@ -231,7 +231,7 @@ def test_a_signal_stops_the_run_in_good_order(train: list[str], number: int, tmp
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
-def test_a_signal_while_the_pictures_are_read_leaves_nothing(
+def test_a_signal_while_the_images_are_read_leaves_nothing(
     train: list[str], capsys: Output, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def load(self: ImageFolder, progress: ProgressFunction, cancelled: CancelFunction) -> Dataset:
@@ -277,7 +277,7 @@ def test_evaluate_has_the_promised_keys(trained: Path, capsys: Output) -> None:
 def test_evaluate_in_words_shows_each_class(trained: Path, capsys: Output) -> None:
     assert main(["evaluate", str(trained), "--split", "train"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("Small on 40 training pictures of brightness\n")
+    assert out.startswith("Small on 40 training images of brightness\n")
     assert "\nbright " in out
     assert "\nAccuracy " in out
 
@@ -287,7 +287,7 @@ def test_evaluate_on_other_classes_is_refused(trained: Path, capsys: Output) -> 
     assert "the run knows the classes bright, dark, but Shapes has arrow" in complaint(capsys)
 
 
-def test_predict_names_the_class_of_each_picture(trained: Path, capsys: Output, tmp_path: Path) -> None:
+def test_predict_names_the_class_of_each_image(trained: Path, capsys: Output, tmp_path: Path) -> None:
     images = []
     for name, level in (("white", 220), ("black", 30)):
         images.append(str(tmp_path / f"{name}.png"))
@@ -301,7 +301,7 @@ def test_predict_names_the_class_of_each_picture(trained: Path, capsys: Output, 
     assert capsys.readouterr().out.startswith(f"{images[0]}: bright ")
 
 
-def test_a_picture_that_cannot_be_read_is_named(trained: Path, capsys: Output, tmp_path: Path) -> None:
+def test_an_image_that_cannot_be_read_is_named(trained: Path, capsys: Output, tmp_path: Path) -> None:
     path = tmp_path / "broken.png"
     path.write_bytes(b"\x89PNG\r\n")
     assert main(["predict", str(trained), str(path)]) == 2

@@ -11,20 +11,20 @@ import pytest
 
 from cnnstudio.cli.main import main
 from cnnstudio.runs.run import Run, list_runs
-from cnnstudio.training.preflight import profiling as measurement
+from cnnstudio.training.preflight import profiling
 
 Output = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measurement, "_ENOUGH", 0.0)
+    monkeypatch.setattr(profiling, "_ENOUGH", 0.0)
 
 
 @pytest.fixture
-def train(design: Path, pictures: Path) -> list[str]:
+def train(design: Path, images: Path) -> list[str]:
     recipe = ["--recipe", "lesson", "--epochs", "1", "--batch-size", "8"]
-    return ["train", str(design), "--data", str(pictures), *recipe, "--device", "cpu", "--threads", "1"]
+    return ["train", str(design), "--data", str(images), *recipe, "--device", "cpu", "--threads", "1"]
 
 
 def last_line(output: Output) -> dict[str, Any]:
@@ -68,9 +68,9 @@ def test_both_at_once_are_refused(train: list[str], capsys: Output) -> None:
 def test_batch_size_auto_keeps_the_recipes_batch_in_parts_that_fit(
     train: list[str], capsys: Output, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(measurement, "_fits", lambda prepared, size, free, found: size <= 10)
-    monkeypatch.setattr(measurement, "_largest", lambda base, slope, free, done: 10)
-    monkeypatch.setattr(measurement, "_SIZES", (2, 4, 8))
+    monkeypatch.setattr(profiling, "_fits", lambda prepared, size, free, found: size <= 10)
+    monkeypatch.setattr(profiling, "_largest", lambda base, slope, free, done: 10)
+    monkeypatch.setattr(profiling, "_SIZES", (2, 4, 8))
     arguments = [*train, "--batch-size", "auto", "--run", str(tmp_path / "run"), "--json"]
     assert main(arguments) == 0
     recipe = Run.open(tmp_path / "run").recipe
@@ -113,14 +113,14 @@ def test_other_recipes_are_compared_with_all_their_seeds(
     assert "Welch's t-test, 2 and 2 runs" in text
 
 
-def test_accuracies_on_other_pictures_are_not_compared(
-    train: list[str], design: Path, pictures: Path, capsys: Output, tmp_path: Path
+def test_accuracies_on_other_images_are_not_compared(
+    train: list[str], design: Path, images: Path, capsys: Output, tmp_path: Path
 ) -> None:
     other = tmp_path / "other"
-    shutil.copytree(pictures, other)
+    shutil.copytree(images, other)
     next((other / "test" / "dark").iterdir()).unlink()
     assert main([*train, "--run", str(tmp_path / "one")]) == 0
-    elsewhere = [str(other) if word == str(pictures) else word for word in train]
+    elsewhere = [str(other) if word == str(images) else word for word in train]
     assert main([*elsewhere, "--run", str(tmp_path / "two")]) == 0
     capsys.readouterr()
     assert main(["runs", "compare", str(tmp_path / "one"), str(tmp_path / "two")]) == 0

@@ -45,7 +45,7 @@ def test_signs_are_spoken_as_words() -> None:
 
 
 def test_shares_have_one_digit_after_the_point() -> None:
-    assert [percent(share) for share in (0.0, 0.7735, 1.0)] == ["0.0 %", "77.3 %", "100.0 %"]
+    assert [percent(share) for share in (0.0, 0.7735, 1.0)] == ["0.0%", "77.3%", "100.0%"]
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ from tests.strategies import values
 class Sample:
     count: int = integer(3, minimum=2, maximum=9, help="how many", unit="pieces")
     share: float = number(0.5, minimum=0.25, maximum=0.75, help="how much", label="Part")
-    colour: str = choice("red", ("red", "green"), help="which")
+    color: str = choice("red", ("red", "green"), help="which")
     big_one: bool = flag(False, help="whether")
     size: tuple[int, int] = pair((1, 2), maximum=4, help="how large")
     step: tuple[int, int] | None = pair(None, maximum=4, help="how far", optional=True, empty="all the way")
@@ -50,7 +50,7 @@ def test_parameters_are_read_from_the_type_and_from_a_value() -> None:
     assert [each.name for each in parameters(Sample)] == [
         "count",
         "share",
-        "colour",
+        "color",
         "big_one",
         "size",
         "step",
@@ -59,7 +59,7 @@ def test_parameters_are_read_from_the_type_and_from_a_value() -> None:
     assert [each.label for each in parameters(Sample)] == [
         "Count",
         "Part",
-        "Colour",
+        "Color",
         "Big one",
         "Size",
         "Step",
@@ -97,8 +97,8 @@ def test_a_value_becomes_one_of_the_parameters_own_type(name: str, value: Any, t
         ("share", -(10**400), "a number of more than 18 digits is out of range: 0.25 to 0.75 is possible"),
         ("share", "0.5", "a number from 0.25 to 0.75 is needed, not “0.5”"),
         ("share", False, "a number from 0.25 to 0.75 is needed, not false"),
-        ("colour", "blue", "“blue” is not possible; one of red, green is"),
-        ("colour", ["red"], "a list of 1 is not possible; one of red, green is"),
+        ("color", "blue", "“blue” is not possible; one of red, green is"),
+        ("color", ["red"], "a list of 1 is not possible; one of red, green is"),
         ("big_one", 1, "true or false is needed, not 1"),
         ("size", (1, 2, 3), "two whole numbers, height and width, are needed, not a list of 3"),
         ("size", "12", "two whole numbers, height and width, are needed, not “12”"),
@@ -137,7 +137,7 @@ def test_an_unknown_name_is_answered_with_those_that_exist() -> None:
     with pytest.raises(ParameterError) as caught:
         values_from_json(Sample, {"colr": 1})
     assert str(caught.value) == (
-        "colr: Sample has no such parameter; it has count, share, colour, big_one, size, step, border"
+        "colr: Sample has no such parameter; it has count, share, color, big_one, size, step, border"
     )
 
 

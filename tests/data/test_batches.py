@@ -1,4 +1,4 @@
-"""Batches hold the right pictures, moved and normalised as asked, in an order that the seed decides."""
+"""Batches hold the right images, moved and normalized as asked, in an order that the seed decides."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnstudio.data.augmentation.augmentation import Augmentation
-from cnnstudio.data.batches import Batches, normalise, statistics
+from cnnstudio.data.batches import Batches, normalize, statistics
 from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.data.storage.decoded_cache import kept_or_made
 from cnnstudio.data.storage.memmap import Ahead
 
 MOVED = Augmentation(flip="random", shift=2)
-NOTHING = torch.zeros(3), torch.ones(3) / 255  # a normalisation that leaves the pixels' values as they are
+NOTHING = torch.zeros(3), torch.ones(3) / 255  # a normalization that leaves the pixels' values as they are
 
 
 def numbered(count: int, shape: tuple[int, int, int] = (3, 4, 5)) -> Split:
-    """Picture i has label i and is told from all others by its pixels."""
+    """Image i has label i and is told from all others by its pixels."""
     random = np.random.default_rng(0)
     return Split(random.integers(0, 256, (count, *shape), dtype=np.uint8), np.arange(count, dtype=np.int64))
 
@@ -37,7 +37,7 @@ def labels_of(batches: Batches, epoch: int = 0) -> list[int]:
 @pytest.mark.parametrize("shape", [(3, 4, 5), (1, 6, 6), (3, 1, 1)])
 @pytest.mark.parametrize("stored", ["NCHW", "NHWC"])
 @pytest.mark.parametrize("shuffle", [True, False])
-def test_every_picture_comes_once_with_its_label(
+def test_every_image_comes_once_with_its_label(
     shape: tuple[int, int, int], stored: str, shuffle: bool
 ) -> None:
     split = numbered(11, shape)
@@ -54,13 +54,13 @@ def test_every_picture_comes_once_with_its_label(
     assert (seen == list(range(11))) is not shuffle
 
 
-def test_pixels_are_normalised_per_channel() -> None:
+def test_pixels_are_normalized_per_channel() -> None:
     split = numbered(6)
     mean, std = (torch.from_numpy(values) for values in statistics(split))
     expected = (split.images / 255 - mean.numpy()[:, None, None]) / std.numpy()[:, None, None]
     ((images, _),) = Batches(split, "cpu", mean, std, batch_size=6, shuffle=False).epoch(0)
     np.testing.assert_allclose(images.numpy(), expected, atol=1e-5)
-    alone = normalise(torch.from_numpy(split.images.copy()), mean, std)
+    alone = normalize(torch.from_numpy(split.images.copy()), mean, std)
     np.testing.assert_allclose(alone.numpy(), expected, atol=1e-5)
     assert alone.is_contiguous(memory_format=torch.channels_last)
 
@@ -74,7 +74,7 @@ def test_the_order_depends_on_seed_and_epoch_alone() -> None:
     assert labels_of(one, 0) != labels_of(batches(split, seed=2), 0)
 
 
-def test_the_same_seed_moves_pictures_the_same_way() -> None:
+def test_the_same_seed_moves_images_the_same_way() -> None:
     split = numbered(50, (3, 8, 8))
     first, again, other = (
         torch.cat(
@@ -90,7 +90,7 @@ def test_a_negative_seed_is_a_seed_too() -> None:
     assert sorted(labels_of(batches(numbered(9), seed=-3))) == list(range(9))
 
 
-def test_flip_mirrors_about_half_of_the_pictures_and_nothing_else() -> None:
+def test_flip_mirrors_about_half_of_the_images_and_nothing_else() -> None:
     split = numbered(400)
     mirrored = 0
     for images, labels in batches(split, augmentation=Augmentation(flip="random"), batch_size=50).epoch(0):
@@ -122,7 +122,7 @@ def test_shift_moves_every_way_and_mirrors_at_the_sides(flip: bool) -> None:
     assert len(found) == (50 if flip else 25)
 
 
-def test_a_shift_larger_than_the_picture_is_as_much_as_there_is() -> None:
+def test_a_shift_larger_than_the_image_is_as_much_as_there_is() -> None:
     for images, _ in batches(numbered(8, (1, 2, 1)), augmentation=Augmentation(flip="random", shift=9)).epoch(
         0
     ):
@@ -151,7 +151,7 @@ def test_no_batch_at_all_is_a_mistake_of_the_caller() -> None:
         batches(numbered(5), batch_size=0)
 
 
-def test_channels_last_pictures_are_shared_not_copied() -> None:
+def test_channels_last_images_are_shared_not_copied() -> None:
     images = np.zeros((8, 4, 4, 3), np.uint8)
     given = batches(Split(images.transpose(0, 3, 1, 2), np.zeros(8, np.int64)), shuffle=False)
     images[:] = 7

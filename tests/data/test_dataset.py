@@ -38,7 +38,7 @@ def test_importing_the_data_room_loads_no_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_pictures_cannot_be_changed_through_a_split() -> None:
+def test_images_cannot_be_changed_through_a_split() -> None:
     source = np.zeros((2, 3, 4, 4), np.uint8)
     split = Split(source, np.zeros(2, np.int64))
     with pytest.raises(ValueError, match="read-only"):
@@ -65,7 +65,7 @@ def test_a_split_takes_nothing_else_than_it_says(images: np.ndarray, labels: np.
 def test_a_dataset_checks_labels_and_shapes() -> None:
     with pytest.raises(ValueError, match="labels must lie"):
         dataset(classes=("a", "b"))
-    with pytest.raises(ValueError, match="test pictures"):
+    with pytest.raises(ValueError, match="test images"):
         dataset(test=random_split(6, (3, 4, 4)))
 
 
@@ -100,7 +100,7 @@ def test_statistics_are_those_of_the_pixels() -> None:
     np.testing.assert_allclose(std, pixels.std((0, 2, 3)), rtol=1e-5)
 
 
-def test_pictures_of_one_colour_can_still_be_normalised() -> None:
+def test_images_of_one_color_can_still_be_normalized() -> None:
     mean, std = statistics(Split(np.full((4, 1, 2, 2), 51, np.uint8), np.zeros(4, np.int64)))
     assert mean == pytest.approx([0.2])
     assert (std > 0).all()
@@ -137,6 +137,6 @@ def test_a_share_that_leaves_a_side_empty_is_refused(share: float) -> None:
         validation_rows(random_split(9).labels, share, 0)
 
 
-def test_one_picture_of_each_class_cannot_be_split() -> None:
-    with pytest.raises(DataError, match="too few pictures"):
+def test_one_image_of_each_class_cannot_be_split() -> None:
+    with pytest.raises(DataError, match="too few images"):
         validation_rows(random_split(3).labels, 0.5, 0)

@@ -19,12 +19,12 @@ LEARN = """
 import json, re, sys
 from pathlib import Path
 import torch
-from cnnstudio.data import fitting
+from cnnstudio.data.images import resizing
 from cnnstudio.data.batches import Batches, statistics
 from cnnstudio.data.sources.image_folder import ImageFolder
 
 torch.set_num_threads(1)
-fitting._SMALL = 0
+resizing._SMALL = 0
 
 def look(*anything):
     text = Path("/proc/self/status").read_text()
@@ -37,7 +37,7 @@ for step in ("read", "fit", "fingerprint", "learn"):
     if step == "read":
         data = ImageFolder(Path(sys.argv[1])).load(look)
     elif step == "fit":
-        fitted = resize(data, (3, 96, 144), look)
+        fitted = resizing.resize(data, (3, 96, 144), look)
     elif step == "fingerprint":
         data.fingerprint, fitted.fingerprint
     else:
@@ -64,4 +64,4 @@ def test_memory_stays_small_however_large_the_set(tmp_path: Path) -> None:
     command = [sys.executable, "-c", LEARN, str(tmp_path / "pets")]
     told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     for step, most in told.items():
-        assert most < DECODED / 2, f"{most:,} bytes to {step}, where the pictures take {DECODED:,}"
+        assert most < DECODED / 2, f"{most:,} bytes to {step}, where the images take {DECODED:,}"

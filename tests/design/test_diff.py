@@ -128,9 +128,9 @@ def test_designs_drawn_apart_are_matched_by_what_they_have_in_common() -> None:
     ]
 
 
-def test_another_size_of_pictures_is_told_first() -> None:
+def test_another_size_of_images_is_told_first() -> None:
     lines = diff(DRAWN, edits.with_input(DRAWN, Shape.of(3, 16, 16))).lines()
-    assert lines[0] == "Pictures: 3 × 32 × 32 → 3 × 16 × 16"
+    assert lines[0] == "Images: 3 × 32 × 32 → 3 × 16 × 16"
 
 
 def test_templates_are_told_apart_in_a_moment() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.edits import EditError
 from cnnstudio.design.file import design_text, layers_from_text, layers_to_text, parse_design
 from cnnstudio.design.network import MAXIMUM_DEPTH, Network
@@ -56,14 +56,14 @@ def test_whatever_was_edited_is_read_back_as_it_was_written(network: Network, da
 def test_an_analysis_that_reuses_another_equals_one_from_scratch(
     network: Network, classes: int, data: st.DataObject
 ) -> None:
-    analysis, first = analyse(network, classes=classes), network
+    analysis, first = analyze(network, classes=classes), network
     for _ in range(5):
         network = edited(network, data.draw(network_edits(network)))
-        analysis = analyse(network, analysis, classes=classes)
-        assert analysis == analyse(network, classes=classes)
+        analysis = analyze(network, analysis, classes=classes)
+        assert analysis == analyze(network, classes=classes)
         assert [report.node for report in analysis.reports] == list(network.walk())
     # As after undoing everything.
-    assert analyse(first, analysis, classes=classes) == analyse(first, classes=classes)
+    assert analyze(first, analysis, classes=classes) == analyze(first, classes=classes)
 
 
 @given(networks(), networks())
@@ -77,7 +77,7 @@ def test_pasted_layers_are_equal_under_fresh_ids(source: Network, target: Networ
 
 @settings(max_examples=30)
 @given(networks(largest=None))
-def test_values_from_the_whole_range_are_analysed_and_written(network: Network) -> None:
+def test_values_from_the_whole_range_are_analyzed_and_written(network: Network) -> None:
     assert parse_design(design_text(network)) == network
-    for problem in analyse(network, classes=10).problems:
+    for problem in analyze(network, classes=10).problems:
         assert len(problem.sentence) < 400

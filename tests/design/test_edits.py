@@ -181,14 +181,14 @@ def test_wrap_and_unwrap_undo_each_other() -> None:
     assert edits.unwrap(wrapped, group) == value
 
 
-def test_only_neighbours_can_be_wrapped() -> None:
+def test_only_neighbors_can_be_wrapped() -> None:
     value = network(Conv2D(), Flatten(), (Repeat(), Dropout()))
     for chosen in (["conv2d_1", "repeat_1"], ["flatten_1", "dropout_1"], []):
         with pytest.raises(EditError, match="only layers that stand next to each other"):
             edits.wrap(value, chosen, Repeat())
 
 
-def test_the_input_is_a_picture_of_possible_size() -> None:
+def test_the_input_is_an_image_of_possible_size() -> None:
     value = network(Conv2D())
     assert edits.with_input(value, Shape.of(1, 28, 28)).input == Shape.of(1, 28, 28)
     for shape in (Shape.of(10), Shape.of(3, 1025, 3)):

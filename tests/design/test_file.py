@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cnnstudio.core.files import FileError
-from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.file import (
     DesignError,
     design_from_json,
@@ -178,7 +178,7 @@ def test_writing_where_nothing_can_be_written_leaves_what_was_there(tmp_path: Pa
         (
             '"type": "Conv2D", "filters": 1e9',
             "layers[0].filters: 1,000,000,000 is out of range: 1 to 65,536 is possible; "
-            "it would take 4 GB for each pixel of each picture",
+            "it would take 4 GB for each pixel of each image",
         ),
         (
             '"type": "Repeat", "times": 1000000000',
@@ -393,7 +393,7 @@ def test_no_kind_of_value_anywhere_causes_another_error() -> None:
         for value in odd:
             container[key] = value
             with contextlib.suppress(DesignError):
-                analyse(design_from_json(good), classes=10)
+                analyze(design_from_json(good), classes=10)
         container[key] = kept
     assert design_from_json(good)
 
@@ -462,12 +462,12 @@ def test_a_billion_channels_are_refused_with_the_memory_that_they_would_take() -
         (
             {"type": "Conv2D", "filters": 10**9},
             "layers[0].filters: 1,000,000,000 is out of range: 1 to 65,536 is possible; "
-            "it would take 4 GB for each pixel of each picture",
+            "it would take 4 GB for each pixel of each image",
         ),
         (
             {"type": "Dense", "units": 10**12},
             "layers[0].units: 1,000,000,000,000 is out of range: 1 to 1,048,576 is possible; "
-            "it would take 4,000 GB for each picture",
+            "it would take 4,000 GB for each image",
         ),
         (
             {"type": "Repeat", "times": 10**9, "layers": []},

@@ -9,9 +9,9 @@ torch = pytest.importorskip("torch")
 from hypothesis import assume, given, settings  # noqa: E402  # after the skip where there is no torch
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
-from cnnstudio.design.analysis.analysis import analyse  # noqa: E402
+from cnnstudio.design.analysis.analysis import analyze  # noqa: E402
 from cnnstudio.design.network import Network  # noqa: E402
-from cnnstudio.design.quick_fixes import mended  # noqa: E402
+from cnnstudio.design.quick_fixes import fixed  # noqa: E402
 from cnnstudio.layers.basic.activation import Activation  # noqa: E402
 from cnnstudio.layers.basic.dense import Dense  # noqa: E402
 from cnnstudio.layers.basic.flatten import Flatten  # noqa: E402
@@ -37,17 +37,17 @@ HEAD = (Flatten(), Dense(10, "softmax"))
 
 def compare(value: Network) -> None:
     """The model against the analysis, in total, layer by layer and copy by copy."""
-    analysis = analyse(value, classes=10)
+    analysis = analyze(value, classes=10)
     assert analysis.problems == ()
     model = build_model(value).eval()
-    picture = torch.randn(1, *value.input.dims)
+    image = torch.randn(1, *value.input.dims)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        output = model(picture)
+        output = model(image)
     trained = {name: weights for name, weights in model.named_parameters() if weights.requires_grad}
     assert tuple(output.shape[1:]) == analysis.output.dims
     assert sum(weights.numel() for weights in trained.values()) == analysis.parameters
     assert counter.get_total_flops() == 2 * analysis.macs
-    outputs = model.activations(picture)
+    outputs = model.activations(image)
     for report in analysis.reports:
         node = report.node
         own = [weights for name, weights in trained.items() if belongs(name, node.id)]
@@ -97,20 +97,20 @@ def test_drawn_groups_are_the_built_ones(items: list[Item]) -> None:
 
 
 def whole(value: Network) -> Network | None:
-    """The network with all mends; None where something is left that has to be mended by hand."""
+    """The network with all fixes; None where something is left that has to be fixed by hand."""
     for _ in range(4 * len(value) + 6):
-        problems = analyse(value, classes=10).problems
+        problems = analyze(value, classes=10).problems
         if not problems:
             return value
-        if problems[0].mend is None:
+        if problems[0].fix is None:
             return None
-        value = mended(value, problems[0])
+        value = fixed(value, problems[0])
     return None
 
 
 @settings(max_examples=40)
 @given(networks(most=5, largest=5))
-def test_any_network_without_problems_is_built_as_analysed(value: Network) -> None:
+def test_any_network_without_problems_is_built_as_analyzed(value: Network) -> None:
     repaired = whole(value)
     assume(repaired is not None)
     compare(repaired)

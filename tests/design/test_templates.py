@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cnnstudio.core.resources import resource
-from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.file import SUFFIX, design_from_json, design_to_json
 from cnnstudio.design.templates import Template, TemplateError, template, templates
 
@@ -22,7 +22,7 @@ def test_every_design_in_the_folder_is_listed() -> None:
 
 
 def test_a_template_trains_on_ten_classes_as_it_is(each: Template) -> None:
-    analysis = analyse(each.network, classes=10)
+    analysis = analyze(each.network, classes=10)
     assert analysis.problems == ()
     assert analysis.parameters > 10_000
 
@@ -55,17 +55,17 @@ def test_the_lesson_has_its_layers_and_the_flatten_that_its_listing_forgets() ->
         "10 units, softmax",
     ]
     assert [node.layer.type_name() for node in network.nodes].index("Flatten") == 4
-    assert analyse(network).parameters == 315_722
+    assert analyze(network).parameters == 315_722
 
 
-def test_the_larger_lesson_is_the_same_network_for_larger_pictures() -> None:
+def test_the_larger_lesson_is_the_same_network_for_larger_images() -> None:
     small, large = template("lesson-32").network, template("lesson-64").network
     assert large.nodes == small.nodes
     assert large.input.dims == (3, 64, 64)
 
 
 def test_resnet_20_has_the_parameters_of_its_paper() -> None:
-    analysis = analyse(template("resnet-20").network)
+    analysis = analyze(template("resnet-20").network)
     # He et al. 2015, table 6: 0.27 million parameters, without the two projections that ours has.
     assert analysis.parameters == 269_722 + (16 + 2) * 32 + (32 + 2) * 64
     assert any(node.layer.type_name() == "Residual" for node in analysis.network.walk())
@@ -80,7 +80,7 @@ def test_airbench94_has_the_parameters_of_its_listing() -> None:
     """KellerJordan/cifar10-airbench: widths 64, 256, 256; the whitening and all factors are fixed."""
     convolutions = 9 * (24 * 64 + 64 * 64 + 64 * 256 + 3 * 256 * 256)
     offsets = 24 + 2 * 64 + 4 * 256
-    assert analyse(template("airbench94").network).parameters == convolutions + offsets + 256 * 10
+    assert analyze(template("airbench94").network).parameters == convolutions + offsets + 256 * 10
 
 
 def test_every_kind_of_group_stands_in_a_template() -> None:

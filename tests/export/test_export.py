@@ -62,7 +62,7 @@ def test_the_weights_carry_all_that_is_needed_to_use_them(run: Run, tmp_path: Pa
     assert all(torch.equal(kept[name], state[name]) for name in kept)
 
 
-def test_the_onnx_file_gives_the_same_scores_for_any_number_of_pictures(
+def test_the_onnx_file_gives_the_same_scores_for_any_number_of_images(
     run: Run, onnx_export: tuple[ExportResult, Path, str]
 ) -> None:
     result, folder, _ = onnx_export
@@ -72,10 +72,10 @@ def test_the_onnx_file_gives_the_same_scores_for_any_number_of_pictures(
     session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
     model = run.model()
     for count in (1, 5, 32):
-        pictures = np.random.default_rng(count).integers(0, 256, (count, 3, 12, 10), np.uint8)
-        (found,) = session.run(["logits"], {"pixels": pictures.astype(np.float32) / 255})
+        images = np.random.default_rng(count).integers(0, 256, (count, 3, 12, 10), np.uint8)
+        (found,) = session.run(["logits"], {"pixels": images.astype(np.float32) / 255})
         with torch.inference_mode():
-            expected = model(model.normalise(pictures)).numpy()
+            expected = model(model.normalize(images)).numpy()
         np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
@@ -86,7 +86,7 @@ def test_the_onnx_file_says_what_it_takes_and_nothing_of_this_machine(
     model = onnx.load(folder / "model.onnx")
     facts = {entry.key: entry.value for entry in model.metadata_props}
     assert json.loads(facts["classes"]) == ["one", "two", "three"]
-    assert facts["normalisation"] == "included"
+    assert facts["normalization"] == "included"
     assert "float32 (N, C, H, W) from 0 to 1" in model.doc_string
     assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
     content = (folder / "model.onnx").read_bytes()
@@ -156,7 +156,7 @@ def test_elsewhere_is_a_python_that_does_not_see_the_folder_as_its_own(run: Run,
     assert sum(BATCHES) == len(scores)
 
 
-def test_pictures_of_the_runs_own_data_are_among_those_compared(
+def test_images_of_the_runs_own_data_are_among_those_compared(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(type(run), "dataset_name", "shapes")

@@ -84,10 +84,10 @@ def finished(
 
 
 def feature_maps(
-    node_id: str, picture: int = 0, count: int = 8, side: int = 4, dead: tuple[int, ...] = ()
+    node_id: str, image: int = 0, count: int = 8, side: int = 4, dead: tuple[int, ...] = ()
 ) -> FeatureMaps:
-    """Maps of which each has one grey; values from 0 to 2."""
+    """Maps of which each has one gray; values from 0 to 2."""
     maps = np.repeat(np.linspace(0, 255, count).astype(np.uint8), side * side).reshape(count, side, side)
     maps[list(dead)] = 0
     maps.flags.writeable = False
-    return FeatureMaps(node_id, picture, maps, 0.0, 2.0, dead, count)
+    return FeatureMaps(node_id, image, maps, 0.0, 2.0, dead, count)

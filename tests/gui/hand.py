@@ -13,11 +13,11 @@ from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 
 
 class Hand:
-    """Clicks, drags and types in a window, and takes a picture of each step where a folder is given."""
+    """Clicks, drags and types in a window, and takes an image of each step where a folder is given."""
 
-    def __init__(self, window: QWidget, pictures: Path | None = None) -> None:
+    def __init__(self, window: QWidget, images: Path | None = None) -> None:
         self.window = window
-        self._pictures = pictures
+        self._images = images
         self._steps = 0
 
     @property
@@ -96,13 +96,13 @@ class Hand:
             QApplication.processEvents()
             time.sleep(0.005)
 
-    def picture(self, name: str) -> None:
+    def image(self, name: str) -> None:
         """Keeps what the window shows now."""
         self._steps += 1
-        if self._pictures is not None:
+        if self._images is not None:
             QApplication.processEvents()
             active = QApplication.activeModalWidget() or self.window
-            active.grab().save(str(self._pictures / f"{self._steps:02}-{name}.png"))
+            active.grab().save(str(self._images / f"{self._steps:02}-{name}.png"))
 
 
 class Keyboard:

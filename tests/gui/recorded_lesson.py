@@ -1,6 +1,6 @@
 """The main job from start to end by mouse and keys: an empty list, the lesson's network, Train, Stop, Export.
 
-    python tests/gui/recorded_lesson.py FOR_THE_EXPORT [PICTURES]
+    python tests/gui/recorded_lesson.py FOR_THE_EXPORT [IMAGES]
 
 Needs the data of `$CNNSTUDIO_HOME` only; prints what it saw as one JSON object. `test_recorded_lesson.py`
 runs it on a virtual screen.
@@ -43,17 +43,17 @@ LESSON = (
 )
 
 
-def main(folder: Path, pictures: Path | None) -> None:
+def main(folder: Path, images: Path | None) -> None:
     application()
     window = create_window()
     window.resize(1440, 900)
     window.show()
-    hand = Hand(window, pictures)
+    hand = Hand(window, images)
     hand.wait_for(window.windowHandle().isExposed, "the window")
     # A screen without a window manager gives the focus only to who asks for it.
     window.windowHandle().requestActivate()
     hand.wait_for(window.isActiveWindow, "the focus")
-    hand.picture("first-launch")
+    hand.image("first-launch")
     seen = {"problem": draw(hand, window)}
     seen |= train(hand, window)
     seen["export"] = export(hand, window, folder)
@@ -67,7 +67,7 @@ def close_without_saving(hand: Hand, window: MainWindow) -> None:
     def answer() -> None:
         box = QApplication.activeModalWidget()
         assert isinstance(box, QMessageBox)
-        hand.picture("unsaved")
+        hand.image("unsaved")
         hand.click(box.button(QMessageBox.StandardButton.Discard))
 
     QTimer.singleShot(300, answer)
@@ -78,19 +78,19 @@ def draw(hand: Hand, window: MainWindow) -> str:
     """Builds the lesson's network from nothing; gives the sentence about the missing Flatten."""
     hand.press(window, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
     assert not window.project.network.nodes
-    hand.picture("empty")
+    hand.image("empty")
     for number, (name, values) in enumerate(LESSON):
         add(hand, name, number)
         assert window.project.network.nodes[-1].layer.type_name() == name, window.project.network
         for parameter, value in values.items():
             set_parameter(hand, f"param_{parameter}", value)
-    hand.picture("missing-flatten")
+    hand.image("missing-flatten")
     problem = window.project.analysis.problems[0].sentence
     tree = hand.find(QTreeView, "layerList")
     faulty = window.project.analysis.problems[0].node_id
-    hand.click(tree.viewport(), tree.mend_rect(faulty).center())
+    hand.click(tree.viewport(), tree.fix_rect(faulty).center())
     assert not window.project.analysis.problems
-    hand.picture("mended")
+    hand.image("fixed")
     return problem
 
 
@@ -142,14 +142,14 @@ def train(hand: Hand, window: MainWindow) -> dict[str, object]:
     points = [points_drawn(hand)]
     hand.wait_for(lambda: points_drawn(hand) > points[0], "a curve that grows")
     points.append(points_drawn(hand))
-    hand.picture("training")
+    hand.image("training")
     hand.press(window, Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier)
     assert len(window.project.network) == len(LESSON) + 2, "a layer more, while it trains"
-    hand.picture("edited-while-training")
+    hand.image("edited-while-training")
     hand.press(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     hand.click_button("Stop")
     hand.wait_for(lambda: window.run_folder is not None and window.session.state.value == "idle", "the end")
-    hand.picture("stopped")
+    hand.image("stopped")
     return {
         "steps": sum(steps),
         "maps_moved": bool((maps[0] != maps[-1]).any()),
@@ -187,10 +187,10 @@ def export(hand: Hand, window: MainWindow, folder: Path) -> str:
     field = dialog.findChild(QLineEdit, "exportFolder")
     assert field is not None
     hand.write(field, str(folder))
-    hand.picture("export")
+    hand.image("export")
     hand.click_button("Export", dialog)
     hand.wait_for(lambda: any("✓" in line for line in lines(dialog)), "the export")
-    hand.picture("exported")
+    hand.image("exported")
     result = next(line for line in lines(dialog) if "✓" in line)
     hand.press(dialog, Qt.Key.Key_Escape)
     return result

@@ -1,6 +1,6 @@
 """ResNet-9 from an empty design with the keyboard alone: palette, quick insert, fields, wrap, copy and paste.
 
-    python tests/gui/recorded_resnet9.py [PICTURES]
+    python tests/gui/recorded_resnet9.py [IMAGES]
 
 Every key goes to the window, as the system sends it; nothing is clicked, and no focus is set by the program.
 Prints what the window has in the end as one JSON object. `test_recorded_resnet9.py` runs it on a virtual
@@ -26,12 +26,12 @@ KEY = Qt.Key
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 
 
-def main(pictures: Path | None) -> None:
+def main(images: Path | None) -> None:
     application()
     window = create_window()
     window.resize(1440, 900)
     window.show()
-    hand, keys = Hand(window, pictures), Keyboard(window)
+    hand, keys = Hand(window, images), Keyboard(window)
     hand.wait_for(window.windowHandle().isExposed, "the window")
     # A screen without a window manager gives the focus only to who asks for it.
     window.windowHandle().requestActivate()
@@ -55,7 +55,7 @@ def main(pictures: Path | None) -> None:
     keys.type("pool 4, flatten, dense 10")
     keys.press(KEY.Key_Return)
     keys.press(KEY.Key_Escape)
-    hand.picture("complete")
+    hand.image("complete")
     print(json.dumps(seen(hand, window)))
     # Nobody is asked about the unsaved design.
     window.project.mark_saved(Path("resnet9.cnn.json"))
@@ -66,7 +66,7 @@ def first_layers_from_the_palette(hand: Hand, keys: Keyboard, window: MainWindow
     """Convolution, norm and activation by the palette's search; the convolution's fields by Tab."""
     keys.tab_to("paletteSearch")
     keys.type("conv")
-    hand.picture("search")
+    hand.image("search")
     keys.press(KEY.Key_Return)
     keys.tab_to("param_filters")
     keys.press(KEY.Key_A, CTRL)
@@ -75,7 +75,7 @@ def first_layers_from_the_palette(hand: Hand, keys: Keyboard, window: MainWindow
     keys.type("s")
     keys.tab_to("param_use_bias")
     keys.press(KEY.Key_Space)
-    hand.picture("fields")
+    hand.image("fields")
     keys.tab_to("paletteSearch")
     for words in ("batch norm", "activation"):
         keys.press(KEY.Key_A, CTRL)
@@ -89,7 +89,7 @@ def second_stage_by_typing(hand: Hand, keys: Keyboard) -> None:
     keys.tab_to("layerList")
     for line in ("conv 128 3 same no bias", "bn", "relu", "pool"):
         keys.type(line)
-        hand.picture("typing")
+        hand.image("typing")
         keys.press(KEY.Key_Return)
     keys.press(KEY.Key_Escape)
 
@@ -106,11 +106,11 @@ def first_residual_by_wrapping(hand: Hand, keys: Keyboard, window: MainWindow) -
     keys.press(KEY.Key_D, CTRL)
     for _ in range(5):
         keys.press(KEY.Key_Up, SHIFT)
-    hand.picture("selected")
+    hand.image("selected")
     keys.press(KEY.Key_1, CTRL)
     assert [node.layer.type_name() for node in window.project.network.nodes][-1] == "Residual"
     assert len(window.project.network.nodes[-1].children) == 6, window.project.network.nodes[-1]
-    hand.picture("wrapped")
+    hand.image("wrapped")
     keys.tab_to("param_activation")
     keys.type("lin")
 
@@ -128,7 +128,7 @@ def second_residual_by_copying(hand: Hand, keys: Keyboard, window: MainWindow) -
     for _ in range(3):
         keys.press(KEY.Key_Down, CTRL)
     keys.press(KEY.Key_Space, CTRL)
-    hand.picture("both-convolutions")
+    hand.image("both-convolutions")
     keys.tab_to("param_filters")
     keys.press(KEY.Key_A, CTRL)
     keys.type("512")

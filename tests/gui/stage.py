@@ -63,12 +63,12 @@ class SilentSession(TrainingSession):
     def continue_with(self, network: Network, dataset_name: str, recipe: Recipe) -> None:
         self.asked.append(("continue", network, dataset_name, recipe))
 
-    def watch(self, node_id: str, picture: int) -> None:
-        self.watched = (node_id, picture)
+    def watch(self, node_id: str, image: int) -> None:
+        self.watched = (node_id, image)
 
 
-def picture_folder(folder: Path, count: int = 24, side: int = 8) -> Path:
-    """Bright and dark pictures in two classes, `count` to train with and a third of that to test with."""
+def image_folder(folder: Path, count: int = 24, side: int = 8) -> Path:
+    """Bright and dark images in two classes, `count` to train with and a third of that to test with."""
     random = np.random.default_rng(0)
     for part, number in (("train", count), ("test", count // 3)):
         for name, low in (("bright", 150), ("dark", 0)):

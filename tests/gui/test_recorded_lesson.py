@@ -17,11 +17,11 @@ _SCRIPT = Path(__file__).with_name("recorded_lesson.py")
 def test_the_lesson_is_drawn_trained_and_exported_by_mouse_and_keys(
     screen: dict[str, str], home: Path, tmp_path: Path
 ) -> None:
-    pictures = Path(os.environ.get("CNNSTUDIO_PICTURES", tmp_path))
+    images = Path(os.environ.get("CNNSTUDIO_IMAGES", tmp_path))
     exported = tmp_path / "exported"
     exported.mkdir()
     done = subprocess.run(
-        [sys.executable, str(_SCRIPT), str(exported), str(pictures)],
+        [sys.executable, str(_SCRIPT), str(exported), str(images)],
         env={**os.environ, **screen, "CNNSTUDIO_HOME": str(home)},
         capture_output=True,
         text=True,

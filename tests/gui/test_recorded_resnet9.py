@@ -62,9 +62,9 @@ LAYERS = [
 
 @pytest.mark.timeout(200)
 def test_resnet_9_is_drawn_by_the_keyboard_alone(screen: dict[str, str], home: Path, tmp_path: Path) -> None:
-    pictures = Path(os.environ.get("CNNSTUDIO_PICTURES", tmp_path))
+    images = Path(os.environ.get("CNNSTUDIO_IMAGES", tmp_path))
     done = subprocess.run(
-        [sys.executable, str(_SCRIPT), str(pictures)],
+        [sys.executable, str(_SCRIPT), str(images)],
         env={**os.environ, **screen, "CNNSTUDIO_HOME": str(home)},
         capture_output=True,
         text=True,

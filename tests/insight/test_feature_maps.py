@@ -20,18 +20,18 @@ from cnnstudio.training.events import SnapshotTaken
 from cnnstudio.training.model import Model, build_model
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.listening import Listener
 from tests.training.networks import network, tiny
 
-PICTURES = colours(test=6).test.images
+IMAGES = colors(test=6).test.images
 CPU = torch.device("cpu")
 
 
 @pytest.fixture
 def model() -> Model:
     model = build_model(tiny())
-    model.set_normalisation([0.4, 0.4, 0.4], [0.2, 0.2, 0.2])
+    model.set_normalization([0.4, 0.4, 0.4], [0.2, 0.2, 0.2])
     return model
 
 
@@ -40,11 +40,11 @@ def values(maps: FeatureMaps) -> np.ndarray:
 
 
 def test_maps_are_the_layers_output_on_one_scale(model: Model) -> None:
-    maps = feature_maps(model, PICTURES, "conv2d_1", 2)
+    maps = feature_maps(model, IMAGES, "conv2d_1", 2)
     assert maps is not None
     with torch.no_grad():
-        expected = model.get_submodule("conv2d_1")(model.normalise(PICTURES))[2].numpy()
-    assert (maps.node_id, maps.picture, maps.total) == ("conv2d_1", 2, 8)
+        expected = model.get_submodule("conv2d_1")(model.normalize(IMAGES))[2].numpy()
+    assert (maps.node_id, maps.image, maps.total) == ("conv2d_1", 2, 8)
     assert maps.maps.dtype == np.uint8
     assert maps.low == pytest.approx(expected.min())
     assert np.quantile(expected, 0.99) < maps.high <= expected.max() * 1.000001
@@ -58,7 +58,7 @@ def test_maps_are_those_of_the_drawing_not_of_the_faster_order() -> None:
     drawn = network(
         Conv2D(4, activation="relu"), MaxPooling2D(), Flatten(), Dense(3), input=Shape.of(3, 8, 8)
     )
-    maps = feature_maps(build_model(drawn), PICTURES, "conv2d_1")
+    maps = feature_maps(build_model(drawn), IMAGES, "conv2d_1")
     assert maps is not None
     assert maps.maps.shape == (4, 6, 6)
     assert maps.low == 0
@@ -110,7 +110,7 @@ def test_numbers_that_are_read_off_keep_the_largest() -> None:
     model = build_model(drawn)
     with torch.no_grad():
         model.get_submodule("dense_1").bias[7] = 1000.0
-    maps = feature_maps(model, PICTURES, "dense_1")
+    maps = feature_maps(model, IMAGES, "dense_1")
     assert maps is not None
     assert maps.high > 900
 
@@ -119,7 +119,7 @@ def test_looking_changes_nothing_in_the_model(model: Model) -> None:
     model.train()
     before = {key: value.clone() for key, value in model.state_dict().items()}
     random = torch.get_rng_state()
-    feature_maps(model, PICTURES, "dense_1")
+    feature_maps(model, IMAGES, "dense_1")
     assert model.training
     assert all(module.training for module in model.modules())
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
@@ -135,41 +135,41 @@ def test_the_mode_is_put_back_after_an_error_too(model: Model) -> None:
 
 
 def test_what_is_seen_cannot_be_written_into(model: Model) -> None:
-    maps = feature_maps(model, PICTURES, "conv2d_1")
+    maps = feature_maps(model, IMAGES, "conv2d_1")
     assert maps is not None
     with pytest.raises(ValueError, match="read-only"):
         maps.maps[0] = 0
 
 
 def test_a_flat_layer_gives_one_value_a_map(model: Model) -> None:
-    maps = feature_maps(model, PICTURES, "dense_1")
+    maps = feature_maps(model, IMAGES, "dense_1")
     assert maps is not None
     assert maps.maps.shape == (3, 1, 1)
 
 
 def test_a_layer_that_is_not_there_gives_nothing(model: Model) -> None:
-    assert feature_maps(model, PICTURES, "conv2d_99") is None
+    assert feature_maps(model, IMAGES, "conv2d_99") is None
 
 
 def test_of_many_maps_the_first_are_shown_and_the_number_is_said() -> None:
     drawn = network(Flatten(), Dense(700), Dense(3), input=Shape.of(3, 8, 8))
-    maps = feature_maps(build_model(drawn), PICTURES, "dense_1")
+    maps = feature_maps(build_model(drawn), IMAGES, "dense_1")
     assert maps is not None
     assert (len(maps.maps), maps.total) == (256, 700)
 
 
-def test_maps_that_are_zero_for_every_picture_are_dead() -> None:
+def test_maps_that_are_zero_for_every_image_are_dead() -> None:
     layers = (Conv2D(4), Activation("relu"), Flatten(), Dense(3))
     model = build_model(network(*layers, input=Shape.of(3, 8, 8)))
     with torch.no_grad():
         convolution = model.get_submodule("conv2d_1")
         convolution.bias.copy_(torch.tensor([9.0, -99.0, 9.0, 9.0]))
-        # The last map is silent for this picture alone.
+        # The last map is silent for this image alone.
         convolution.weight[3] = 0.0
         convolution.weight[3, 0] = 99.0
         convolution.bias[3] = -1.0
-    black = np.zeros_like(PICTURES)
-    black[1:] = PICTURES[1:]
+    black = np.zeros_like(IMAGES)
+    black[1:] = IMAGES[1:]
     maps = feature_maps(model, black, "activation_1", 0)
     assert maps is not None
     assert maps.maps[3].max() == 0
@@ -180,7 +180,7 @@ def test_maps_that_are_zero_for_every_picture_are_dead() -> None:
 def test_values_that_are_no_numbers_can_be_looked_at(model: Model, bad: float) -> None:
     with torch.no_grad():
         model.get_submodule("conv2d_1").bias[0] = bad
-    maps = feature_maps(model, PICTURES, "conv2d_1")
+    maps = feature_maps(model, IMAGES, "conv2d_1")
     assert maps is not None
     assert np.isfinite([maps.low, maps.high]).all()
 
@@ -189,7 +189,7 @@ def test_a_layer_that_gives_one_value_everywhere_is_drawn_at_the_low_end(model: 
     with torch.no_grad():
         model.get_submodule("conv2d_1").weight.zero_()
         model.get_submodule("conv2d_1").bias.fill_(2.0)
-    maps = feature_maps(model, PICTURES, "conv2d_1")
+    maps = feature_maps(model, IMAGES, "conv2d_1")
     assert maps is not None
     assert (maps.low, maps.high, maps.maps.max()) == (2.0, 2.0, 0)
 
@@ -206,9 +206,9 @@ def test_batch_normalization_is_seen_by_its_running_means() -> None:
     model = build_model(
         network(BatchNormalization(epsilon=1e-12), Flatten(), Dense(3), input=Shape.of(3, 8, 8))
     )
-    maps = feature_maps(model.train(), PICTURES[:1], "batch_normalization_1")
+    maps = feature_maps(model.train(), IMAGES[:1], "batch_normalization_1")
     assert maps is not None
-    np.testing.assert_allclose(values(maps), PICTURES[0] / 255, atol=0.003)
+    np.testing.assert_allclose(values(maps), IMAGES[0] / 255, atol=0.003)
 
 
 # The probe
@@ -220,20 +220,20 @@ def taking(probe: FeatureMapProbe, model: Model, step: int, seconds: float) -> F
 
 def test_the_probe_shows_the_layer_that_is_watched(model: Model) -> None:
     probe = FeatureMapProbe()
-    probe.begin(PICTURES)
+    probe.begin(IMAGES)
     assert not probe.due(0, 0.0)
     probe.watch("conv2d_2", 3)
     maps = taking(probe, model, 0, 0.0)
     assert maps is not None
-    assert (maps.node_id, maps.picture) == ("conv2d_2", 3)
-    expected = feature_maps(model, PICTURES, "conv2d_2", 3)
+    assert (maps.node_id, maps.image) == ("conv2d_2", 3)
+    expected = feature_maps(model, IMAGES, "conv2d_2", 3)
     assert expected is not None
     np.testing.assert_array_equal(maps.maps, expected.maps)
 
 
 def test_the_probe_waits_an_eighth_of_a_second_but_answers_a_new_wish_at_once(model: Model) -> None:
     probe = FeatureMapProbe()
-    probe.begin(PICTURES)
+    probe.begin(IMAGES)
     probe.watch("conv2d_1", 0)
     assert taking(probe, model, 1, 1.0)
     assert not probe.due(2, 1.1)
@@ -244,7 +244,7 @@ def test_the_probe_waits_an_eighth_of_a_second_but_answers_a_new_wish_at_once(mo
 
 def test_the_probe_does_not_look_twice_at_the_same_step(model: Model) -> None:
     probe = FeatureMapProbe()
-    probe.begin(PICTURES)
+    probe.begin(IMAGES)
     probe.watch("conv2d_1", 0)
     assert taking(probe, model, 1, 1.0)
     assert not probe.due(1, 9.0)
@@ -254,17 +254,17 @@ def test_every_look_knows_which_maps_are_dead(model: Model) -> None:
     with torch.no_grad():
         model.get_submodule("conv2d_2").bias[5] = -1e6
     probe = FeatureMapProbe()
-    probe.begin(PICTURES)
+    probe.begin(IMAGES)
     probe.watch("conv2d_2", 4)
     for step in range(10):
         maps = taking(probe, model, step, float(step))
         assert maps is not None
-        assert (maps.dead, maps.picture) == ((5,), 4)
+        assert (maps.dead, maps.image) == ((5,), 4)
 
 
 def test_a_layer_that_the_model_lacks_is_no_error(model: Model) -> None:
     probe = FeatureMapProbe()
-    probe.begin(PICTURES)
+    probe.begin(IMAGES)
     probe.watch("conv2d_77", 0)
     assert taking(probe, model, 0, 0.0) is None
     probe.watch("conv2d_1", 1000)
@@ -283,7 +283,7 @@ def test_maps_come_while_it_trains_and_another_thread_chooses_the_layer() -> Non
     probe.watch("dense_1", 0)
     thread = threading.Thread(target=choose)
     thread.start()
-    train(tiny(), colours(), Recipe(epochs=2, batch_size=8), emit=heard, probes=[probe])
+    train(tiny(), colors(), Recipe(epochs=2, batch_size=8), emit=heard, probes=[probe])
     thread.join()
     taken = heard.of(SnapshotTaken)
     assert taken

@@ -11,28 +11,28 @@ from cnnstudio.data.dataset import Split
 from cnnstudio.insight import predictions
 from cnnstudio.insight.predictions import evaluate, predict
 from cnnstudio.training.model import Model, build_model
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.networks import tiny
 
-SPLIT = colours(test=50).test
+SPLIT = colors(test=50).test
 
 
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> Model:
     monkeypatch.setattr(predictions, "evaluation_batch", lambda analysis, device: 16)
     model = build_model(tiny())
-    model.set_normalisation([0.4, 0.4, 0.4], [0.2, 0.2, 0.2])
+    model.set_normalization([0.4, 0.4, 0.4], [0.2, 0.2, 0.2])
     return model.train()
 
 
 def logits(model: Model) -> torch.Tensor:
     with torch.no_grad():
-        found = model.eval()(model.normalise(SPLIT.images))
+        found = model.eval()(model.normalize(SPLIT.images))
     model.train()
     return found
 
 
-def test_evaluation_counts_every_picture_once(model: Model) -> None:
+def test_evaluation_counts_every_image_once(model: Model) -> None:
     found = evaluate(model, SPLIT)
     scores, labels = logits(model), torch.tensor(SPLIT.labels)
     assert found.loss == pytest.approx(torch.nn.functional.cross_entropy(scores, labels).item(), rel=1e-5)
@@ -44,7 +44,7 @@ def test_evaluation_counts_every_picture_once(model: Model) -> None:
     assert model.training
 
 
-def test_a_class_without_pictures_has_no_share(model: Model) -> None:
+def test_a_class_without_images_has_no_share(model: Model) -> None:
     few = Split(SPLIT.images[:2], SPLIT.labels[:2])
     assert evaluate(model, few).per_class[2] is None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.network import IdMaker, Network, Node
 from cnnstudio.layers.activations import ACTIVATIONS
 from cnnstudio.layers.base import Group, Layer, Shape
@@ -97,7 +97,7 @@ def _node(draw: st.DrawFn, ids: IdMaker, depth: int) -> Node:
 
 
 def _branch(draw: st.DrawFn, ids: IdMaker, depth: int) -> Node:
-    """A branch that keeps the size of the picture, so that it can be joined with others."""
+    """A branch that keeps the size of the image, so that it can be joined with others."""
     sliding = {**_sliding, "strides": st.just((1, 1)), "padding": st.just("same")}
     convolution = draw(st.builds(Conv2D, filters=st.just(2), **sliding))
     last = Node(ids(convolution), convolution)
@@ -113,6 +113,6 @@ def _accepted(shape: Shape, nodes: Sequence[Node]) -> list[Node]:
     kept: list[Node] = []
     for node in nodes:
         fitting = Network(shape, (*kept, node, Node("flatten_99", Flatten())))
-        if not analyse(fitting).problems:
+        if not analyze(fitting).problems:
             kept.append(node)
     return kept

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from cnnstudio.design.network import Network
 from cnnstudio.design.templates import Template, templates
 from cnnstudio.interchange.chain import CodeError, located
-from cnnstudio.interchange.keras import writer as keras
+from cnnstudio.interchange.keras import writer
 from cnnstudio.interchange.pytorch import writer as pytorch
 from tests.interchange.networks import networks
 
@@ -26,7 +26,7 @@ def test_a_file_without_the_lines_belongs_to_nobody() -> None:
 def test_every_layer_of_a_template_has_its_lines_in_the_whole_program(each: Template) -> None:
     for lines, text in (
         (pytorch.file_code(each.network), pytorch.write_module(each.network)),
-        (keras.file_code(each.network), keras.write_model(each.network)),
+        (writer.file_code(each.network), writer.write_model(each.network)),
     ):
         assert "\n".join(line for _, line in lines) == text.rstrip("\n")
         owners = {owner for owner, _ in lines if owner is not None}
@@ -38,10 +38,10 @@ def test_every_layer_of_a_template_has_its_lines_in_the_whole_program(each: Temp
 def test_no_line_of_a_program_belongs_to_a_layer_that_is_not_there(network: Network) -> None:
     known = {node.id for node in network.walk()} | {None}
     assert {owner for owner, _ in pytorch.file_code(network)} <= known
-    assert {owner for owner, _ in keras.file_code(network)} <= known
+    assert {owner for owner, _ in writer.file_code(network)} <= known
 
 
 def test_a_network_with_problems_is_no_program() -> None:
-    for write in (pytorch.file_code, keras.file_code):
+    for write in (pytorch.file_code, writer.file_code):
         with pytest.raises(CodeError):
             write(Network())

@@ -87,7 +87,7 @@ def test_any_design_survives_as_pytorch(network: Network) -> None:
 def test_a_layer_of_any_type_survives(layer: Layer, language: str) -> None:
     ids = IdMaker()
     nodes = (ids.node(layer), ids.node(Flatten()))
-    for shape in (shape for shape in taken(layer) if shape.is_picture):
+    for shape in (shape for shape in taken(layer) if shape.is_image):
         network = Network(shape, nodes, "One")
         assert drawn(read_back(network, language).network.nodes) == drawn(nodes)
 

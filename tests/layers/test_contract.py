@@ -129,7 +129,7 @@ def test_the_palette_lists_families_in_their_order() -> None:
 
 
 def test_no_module_names_the_type_of_another_file() -> None:
-    """No `if` on a layer type: a type is named in its own file, and in words for a mend."""
+    """No `if` on a layer type: a type is named in its own file, and in words for a fix."""
     folder = Path(cnnstudio.layers.__file__).parent
     for path in folder.rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))

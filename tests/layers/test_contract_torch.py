@@ -40,9 +40,9 @@ def test_shape_parameters_and_macs_are_torchs(layer: Layer) -> None:
         module = built(layer, shape).eval()
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             output = module(batch(shape, 1))
-        learnt = [weights.numel() for weights in module.parameters() if weights.requires_grad]
+        learned = [weights.numel() for weights in module.parameters() if weights.requires_grad]
         assert tuple(output.shape[1:]) == layer.output_shape(shape).dims
-        assert sum(learnt) == layer.parameter_count(shape)
+        assert sum(learned) == layer.parameter_count(shape)
         assert counter.get_total_flops() == 2 * layer.macs(shape)
 
 
@@ -89,7 +89,7 @@ def test_the_module_takes_channels_last_and_gives_finite_numbers(layer: Layer) -
         module, images = built(layer, shape).eval(), batch(shape)
         expected = module(images)
         assert torch.isfinite(expected).all()
-        if shape.is_picture:
+        if shape.is_image:
             module = module.to(memory_format=torch.channels_last)
             other = module(images.to(memory_format=torch.channels_last))
             torch.testing.assert_close(other, expected)
@@ -127,10 +127,10 @@ def test_a_step_downhill_lowers_the_loss(layer: Layer) -> None:
     images, target = batch(shape, 16).double(), batch(layer.output_shape(shape), 16).double() + 1
     before = nn.functional.mse_loss(module(images), target)
     before.backward()
-    learnt = [weights for weights in module.parameters() if weights.requires_grad]
-    slope = sum(float(weights.grad.square().sum()) for weights in learnt)
+    learned = [weights for weights in module.parameters() if weights.requires_grad]
+    slope = sum(float(weights.grad.square().sum()) for weights in learned)
     # A step so short that the loss is as good as straight: it has to fall.
-    torch.optim.SGD(learnt, lr=1e-4).step()
+    torch.optim.SGD(learned, lr=1e-4).step()
     after = nn.functional.mse_loss(module(images), target)
     # Only a softmax over a single value is 1 whatever the weights are.
     assert lone or (slope > 0 and after.item() < before.item())

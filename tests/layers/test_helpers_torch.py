@@ -29,7 +29,7 @@ def test_a_failure_shows_the_line_of_the_source() -> None:
 
 def test_they_can_be_copied_and_compiled_whole() -> None:
     module = nn.Sequential(Parallel().build_group(SHAPE, [SHAPE, SHAPE], [nn.Identity(), nn.ReLU()]))
-    pictures = torch.randn(2, *SHAPE.dims)
-    expected = module(pictures)
-    assert torch.equal(copy.deepcopy(module)(pictures), expected)
-    torch.testing.assert_close(torch.compile(module, backend="eager", fullgraph=True)(pictures), expected)
+    images = torch.randn(2, *SHAPE.dims)
+    expected = module(images)
+    assert torch.equal(copy.deepcopy(module)(images), expected)
+    torch.testing.assert_close(torch.compile(module, backend="eager", fullgraph=True)(images), expected)

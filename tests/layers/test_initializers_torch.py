@@ -1,4 +1,4 @@
-"""How weights begin, what stands still, and what is taken from pictures."""
+"""How weights begin, what stands still, and what is taken from images."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from cnnstudio.layers.normalization.batch_normalization import BatchNormalizatio
 from cnnstudio.layers.normalization.group_normalization import GroupNormalization  # noqa: E402
 from cnnstudio.layers.normalization.layer_normalization import LayerNormalization  # noqa: E402
 
-PICTURE = Shape.of(16, 8, 8)
-INITIALISED: list[Callable[[str], Layer]] = [
+IMAGE = Shape.of(16, 8, 8)
+INITIALIZED: list[Callable[[str], Layer]] = [
     lambda name: Conv2D(64, kernel_initializer=name),
     lambda name: DepthwiseConv2D((5, 5), depth_multiplier=4, kernel_initializer=name),
     lambda name: SeparableConv2D(64, (7, 7), kernel_initializer=name),
@@ -31,11 +31,11 @@ INITIALISED: list[Callable[[str], Layer]] = [
 
 def kernels(layer: Layer) -> list[nn.Module]:
     torch.manual_seed(0)
-    shape = Shape.of(300) if isinstance(layer, Dense) else PICTURE
+    shape = Shape.of(300) if isinstance(layer, Dense) else IMAGE
     return [module for _, module in layer.build(shape) if isinstance(module, nn.Conv2d | nn.Linear)]
 
 
-@pytest.mark.parametrize("make", INITIALISED, ids=["Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Dense"])
+@pytest.mark.parametrize("make", INITIALIZED, ids=["Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Dense"])
 @pytest.mark.parametrize(
     ("name", "spread"),
     [
@@ -59,7 +59,7 @@ def test_weights_begin_with_the_spread_of_the_papers(
         assert module.bias is None or not module.bias.any()
 
 
-@pytest.mark.parametrize("make", INITIALISED, ids=["Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Dense"])
+@pytest.mark.parametrize("make", INITIALIZED, ids=["Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Dense"])
 def test_orthogonal_rows_stand_upright_on_one_another_and_zeros_are_zero(
     make: Callable[[str], Layer],
 ) -> None:
@@ -92,10 +92,10 @@ def test_auto_is_how_torch_begins() -> None:
     ids=str,
 )
 def test_dirac_hands_the_channels_on(layer: Layer) -> None:
-    module = nn.Sequential(*(piece for _, piece in layer.build(PICTURE)))
-    pictures = torch.randn(2, *PICTURE.dims)
+    module = nn.Sequential(*(piece for _, piece in layer.build(IMAGE)))
+    images = torch.randn(2, *IMAGE.dims)
     with torch.no_grad():
-        torch.testing.assert_close(module(pictures)[:, :16], pictures)
+        torch.testing.assert_close(module(images)[:, :16], images)
 
 
 def test_more_filters_than_channels_begin_at_random_behind_the_dirac_ones() -> None:
@@ -106,21 +106,21 @@ def test_more_filters_than_channels_begin_at_random_behind_the_dirac_ones() -> N
 
 
 @pytest.mark.parametrize("kind", [BatchNormalization, GroupNormalization, LayerNormalization])
-@pytest.mark.parametrize("shape", [PICTURE, Shape.of(16)], ids=["picture", "flat"])
+@pytest.mark.parametrize("shape", [IMAGE, Shape.of(16)], ids=["image", "flat"])
 def test_factor_and_offset_learn_where_they_are_wanted(
     kind: type[BatchNormalization | GroupNormalization | LayerNormalization], shape: Shape
 ) -> None:
     for center in (True, False):
         for scale in (True, False):
             ((_, module),) = kind(center=center, scale=scale).build(shape)
-            learnt = {name for name, weights in module.named_parameters() if weights.requires_grad}
-            assert learnt == {name for name, on in (("weight", scale), ("bias", center)) if on}
+            learned = {name for name, weights in module.named_parameters() if weights.requires_grad}
+            assert learned == {name for name, on in (("weight", scale), ("bias", center)) if on}
 
 
 def test_layer_normalization_looks_at_each_place_on_its_own() -> None:
-    ((_, module),) = LayerNormalization(epsilon=1e-12).build(PICTURE)
-    pictures = torch.randn(2, *PICTURE.dims) * 7 + 3
-    found = module(pictures)
+    ((_, module),) = LayerNormalization(epsilon=1e-12).build(IMAGE)
+    images = torch.randn(2, *IMAGE.dims) * 7 + 3
+    found = module(images)
     torch.testing.assert_close(found.mean(1), torch.zeros(2, 8, 8), atol=1e-5, rtol=0)
     torch.testing.assert_close(found.var(1, correction=0), torch.ones(2, 8, 8))
 
@@ -129,11 +129,11 @@ def test_whitened_patches_have_equal_spread_in_every_direction() -> None:
     shape = Shape.of(2, 12, 12)
     ((_, module),) = Whitening((2, 3), epsilon=1e-12).build(shape)
     noise = torch.randn(400, 2, 12, 12, generator=torch.Generator().manual_seed(1))
-    # Neighbours and channels that are alike, as in pictures.
-    pictures = noise + noise.roll(1, 3) + noise.flip(1) * 0.5
-    module.take_pictures(pictures.split(64))
+    # Neighbors and channels that are alike, as in images.
+    images = noise + noise.roll(1, 3) + noise.flip(1) * 0.5
+    module.take_images(images.split(64))
     with torch.no_grad():
-        found = module(pictures)
+        found = module(images)
     count = 2 * 2 * 3
     assert found.shape == (400, 2 * count, 11, 10)
     values = found.movedim(1, 0).flatten(1)
@@ -144,18 +144,18 @@ def test_whitened_patches_have_equal_spread_in_every_direction() -> None:
 
 def test_the_directions_of_whitening_begin_with_the_strongest() -> None:
     ((_, module),) = Whitening((1, 1), epsilon=1e-12).build(Shape.of(3, 8, 8))
-    pictures = torch.randn(50, 3, 8, 8) * torch.tensor([1.0, 10.0, 0.1]).view(3, 1, 1)
-    module.take_pictures([pictures])
+    images = torch.randn(50, 3, 8, 8) * torch.tensor([1.0, 10.0, 0.1]).view(3, 1, 1)
+    module.take_images([images])
     strongest = module.weight.flatten(1).abs().argmax(1)
     assert strongest.tolist() == [1, 0, 2] * 2
 
 
-def test_whitening_learns_its_bias_alone_and_takes_pictures_without_any_spread() -> None:
+def test_whitening_learns_its_bias_alone_and_takes_images_without_any_spread() -> None:
     ((_, module),) = Whitening().build(Shape.of(3, 8, 8))
-    module.take_pictures([torch.zeros(4, 3, 8, 8)])
+    module.take_images([torch.zeros(4, 3, 8, 8)])
     assert torch.isfinite(module.weight).all()
-    learnt = {name for name, weights in module.named_parameters() if weights.requires_grad}
-    assert learnt == {"bias"}
+    learned = {name for name, weights in module.named_parameters() if weights.requires_grad}
+    assert learned == {"bias"}
     assert not module.bias.any()
 
 
@@ -165,7 +165,7 @@ def test_the_written_whitening_takes_the_same_weights() -> None:
     exec(layer.pytorch_helper, names)
     ((_, module),), ((_, code),) = layer.build(shape), layer.pytorch(shape)
     written = eval(code, names)
-    pictures = torch.randn(50, *shape.dims)
+    images = torch.randn(50, *shape.dims)
     for each in (module, written):
-        each.take_pictures(pictures.split(20))
+        each.take_images(images.split(20))
     assert torch.equal(written.weight, module.weight)

@@ -68,11 +68,11 @@ def test_strides_with_dilation_are_written_as_what_keras_takes(
     shape = Shape.of(2, 13, 10)
     pieces = [piece for _, piece in layer.build(shape)]
     stand_in = StandIn([piece for piece in pieces if isinstance(piece, nn.Conv2d)])
-    pictures = found = torch.randn(2, *shape.dims)
+    images = found = torch.randn(2, *shape.dims)
     with torch.no_grad():
         for line in layer.keras(shape):
             found = eval(line, {"layers": stand_in})(found)
-        torch.testing.assert_close(found, nn.Sequential(*pieces)(pictures))
+        torch.testing.assert_close(found, nn.Sequential(*pieces)(images))
 
 
 KERAS = SimpleNamespace(
@@ -113,17 +113,17 @@ def test_depthwise_dirac_kernels_are_torchs() -> None:
     assert (kernel[..., 1] == 0.25).all()
 
 
-def test_whitening_takes_the_same_weights_from_pictures() -> None:
+def test_whitening_takes_the_same_weights_from_images() -> None:
     layer = Whitening((2, 3))
-    pictures = torch.randn(40, 2, 6, 7, dtype=torch.float64) * torch.tensor([1.0, 3.0]).view(2, 1, 1)
-    pictures[:, :, 1:] += 0.5 * pictures[:, :, :-1]
+    images = torch.randn(40, 2, 6, 7, dtype=torch.float64) * torch.tensor([1.0, 3.0]).view(2, 1, 1)
+    images[:, :, 1:] += 0.5 * images[:, :, :-1]
     ((_, module),) = layer.build(Shape.of(2, 6, 7))
-    module.double().take_pictures(pictures.split(16))
+    module.double().take_images(images.split(16))
     kept: list[np.ndarray] = []
     taker = object.__new__(helper(layer, "Whitening"))
     taker.kernel_size, taker.epsilon = (2, 3), layer.epsilon
     taker.kernel = SimpleNamespace(shape=(2, 3, 2, 24), assign=kept.append)
-    taker.take_pictures([batch.permute(0, 2, 3, 1).numpy() for batch in pictures.split(16)])
+    taker.take_images([batch.permute(0, 2, 3, 1).numpy() for batch in images.split(16)])
     found = torch.tensor(kept[0]).permute(3, 2, 0, 1)
     # Each direction may point either way.
     signs = (found * module.weight).flatten(1).sum(1).sign().view(-1, 1, 1, 1)

@@ -98,7 +98,7 @@ def test_the_field_is_the_size_of_what_a_value_sees() -> None:
 
 
 @pytest.mark.parametrize("last", [[Flatten(), Dense(3)], [GlobalAveragePooling2D()]], ids=str)
-def test_what_sums_up_the_picture_sees_all_of_it(last: list[Layer]) -> None:
+def test_what_sums_up_the_image_sees_all_of_it(last: list[Layer]) -> None:
     module, window = built([Conv2D(2), *last], Shape.of(1, 9, 7))
     assert window == WHOLE
     assert seen(module, torch.rand(1, 1, 9, 7, dtype=torch.float64)) == (range(9), range(7))

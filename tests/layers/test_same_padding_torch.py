@@ -23,9 +23,9 @@ AXES = list(itertools.product(range(1, 10), (1, 2, 3, 4, 5), (1, 2, 3)))
 
 
 def windows(size: int, extent: int, stride: int, padding: str) -> list[range]:
-    """The pixels of each window along one axis, those outside of the picture included.
+    """The pixels of each window along one axis, those outside of the image included.
 
-    As TensorFlow says: with "same" there are ceil(size / stride) windows; what they need beyond the picture
+    As TensorFlow says: with "same" there are ceil(size / stride) windows; what they need beyond the image
     is shared between both ends, the odd pixel going to the far one.
     """
     if padding == "valid":
@@ -37,23 +37,23 @@ def windows(size: int, extent: int, stride: int, padding: str) -> list[range]:
     ]
 
 
-def reference(layer: Layer, picture: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """What the layer makes of a picture (C, H, W)."""
+def reference(layer: Layer, image: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """What the layer makes of an image (C, H, W)."""
     kernel = layer.kernel_size if isinstance(layer, Conv2D) else layer.pool_size
     steps = layer.dilation_rate if isinstance(layer, Conv2D) else (1, 1)
     strides = layer.strides or kernel
     rows, columns = (
         windows(size, (taps - 1) * step + 1, stride, layer.padding)
-        for size, taps, step, stride in zip(picture.shape[1:], kernel, steps, strides, strict=True)
+        for size, taps, step, stride in zip(image.shape[1:], kernel, steps, strides, strict=True)
     )
-    channels = picture.shape[0] if weights is None else weights.shape[0]
+    channels = image.shape[0] if weights is None else weights.shape[0]
     output = np.zeros((channels, len(rows), len(columns)))
     for (y, row), (x, column) in itertools.product(enumerate(rows), enumerate(columns)):
         taps = [
-            ((i, j), picture[:, top, left])
+            ((i, j), image[:, top, left])
             for i, top in enumerate(row[:: steps[0]])
             for j, left in enumerate(column[:: steps[1]])
-            if 0 <= top < picture.shape[1] and 0 <= left < picture.shape[2]
+            if 0 <= top < image.shape[1] and 0 <= left < image.shape[2]
         ]
         if weights is not None:
             output[:, y, x] = sum(weights[:, :, i, j] @ pixel for (i, j), pixel in taps)
@@ -68,13 +68,13 @@ def compare(layer: Layer, height: int, width: int) -> None:
     shape = Shape.of(2, height, width)
     torch.manual_seed(height * 10 + width)
     # All below zero: padding with zeros would win a maximum, and would be seen in a mean.
-    picture = -1 - torch.rand(2, height, width, dtype=torch.float64)
+    image = -1 - torch.rand(2, height, width, dtype=torch.float64)
     pieces = layer.build(shape)
     module = nn.Sequential(*(piece for _, piece in pieces)).double()
     weights = next((piece.weight for name, piece in pieces if not name and hasattr(piece, "weight")), None)
     with torch.no_grad():
-        found = module(picture[None])[0].numpy()
-    expected = reference(layer, picture.numpy(), None if weights is None else weights.detach().numpy())
+        found = module(image[None])[0].numpy()
+    expected = reference(layer, image.numpy(), None if weights is None else weights.detach().numpy())
     assert found.shape == expected.shape == layer.output_shape(shape).dims
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 

@@ -7,11 +7,11 @@ import pytest
 from cnnstudio.layers.shape import Shape
 
 
-def test_a_picture_and_a_flat_vector_know_what_they_are() -> None:
-    picture, flat = Shape.of(64, 6, 7), Shape.of(10)
-    assert (picture.is_picture, picture.is_flat, picture.size) == (True, False, 2688)
-    assert (picture.channels, picture.height, picture.width) == (64, 6, 7)
-    assert (flat.is_picture, flat.is_flat, flat.features, flat.channels, flat.size) == (
+def test_an_image_and_a_flat_vector_know_what_they_are() -> None:
+    image, flat = Shape.of(64, 6, 7), Shape.of(10)
+    assert (image.is_image, image.is_flat, image.size) == (True, False, 2688)
+    assert (image.channels, image.height, image.width) == (64, 6, 7)
+    assert (flat.is_image, flat.is_flat, flat.features, flat.channels, flat.size) == (
         False,
         True,
         10,

@@ -20,18 +20,18 @@ from pathlib import Path
 import torch
 
 from cnnstudio.runs.recorder import start_run
-from cnnstudio.training import metrics as meter
-from cnnstudio.training.checkpoints import store as checkpoint
+from cnnstudio.training import metrics
+from cnnstudio.training.checkpoints import store
 from cnnstudio.training.checkpoints.interval import Interval
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import EpochEnded, Event, Paused, Progress, Started
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.footprint import Footprint
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.networks import tiny
 
 RECIPE = Recipe("cycle", epochs=2, batch_size=16, learning_rate=0.01, average_decay=0.9, validation_share=0.2)
-NETWORK, DATA = tiny(dropout=True), colours()
+NETWORK, DATA = tiny(dropout=True), colors()
 STEPS = 2 * 5
 
 Act = Callable[[Event], None]
@@ -80,17 +80,17 @@ MOMENTS: dict[str, Moment] = {
 @contextmanager
 def stopping_while_saving(control: Control) -> Iterator[None]:
     """Inside, the stop is asked for between two files of a checkpoint."""
-    real = checkpoint.write_json
+    real = store.write_json
 
     def write(path: Path, content: object) -> None:
         control.request_stop()
         real(path, content)
 
-    checkpoint.write_json = write
+    store.write_json = write
     try:
         yield
     finally:
-        checkpoint.write_json = real
+        store.write_json = real
 
 
 def cycle(place: Path, name: str, chance: random.Random) -> None:
@@ -115,7 +115,7 @@ def train(place: Path, control: Control, act: Act) -> None:
 def campaign(place: Path, cycles: int, seed: int) -> str:
     """What so many cycles have left behind, in words. Raises AssertionError where that is anything."""
     torch.set_num_threads(1)
-    meter.INTERVAL = 0.0
+    metrics.INTERVAL = 0.0
     chance = random.Random(seed)
     names = [*MOMENTS] * (cycles // len(MOMENTS) + 1)
     warm_up = max(cycles // 10, len(MOMENTS))

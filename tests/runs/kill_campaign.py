@@ -31,7 +31,7 @@ from cnnstudio.training.checkpoints.interval import Clock, Interval
 from cnnstudio.training.checkpoints.store import Checkpoints
 from cnnstudio.training.events import Event, Progress, Started
 from cnnstudio.training.recipe.recipe import Recipe
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.networks import tiny
 
 RECIPE = Recipe(
@@ -53,7 +53,7 @@ def train(folder: Path, *, resume: bool = False, emit: Callable[[Event], None] =
     torch.set_num_threads(1)
     if folder.name.endswith("1"):
         Clock.has_time = lambda clock, now: False  # type: ignore[method-assign]  # in a process that ends soon
-    network, data = tiny(dropout=True), colours(noise=120)
+    network, data = tiny(dropout=True), colors(noise=120)
     start_run(network, data, RECIPE, folder=folder, threads=1, resume=resume, interval=EVERY, emit=emit)
 
 

@@ -68,5 +68,5 @@ def test_a_design_that_was_not_trained_has_no_result(tmp_path: Path) -> None:
 def test_the_same_training_twice_is_one(tmp_path: Path) -> None:
     trained(tmp_path / "one", tiny(), LOW)
     first, second = results(tmp_path).pair(tiny(), tiny())
-    words = "The two are the same training but for the seed: over 3 seeds the test accuracy is 61.0 ± 1.0 %."
+    words = "The two are the same training but for the seed: over 3 seeds the test accuracy is 61.0 ± 1.0%."
     assert judge(first, second, "several seeds").sentence == words

@@ -18,7 +18,7 @@ from cnnstudio.training.control import Control
 from cnnstudio.training.events import Diagnosed, EpochEnded, Finished, UnitsChecked
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import Learner
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.listening import Listener, stop_at
 from tests.training.networks import network
 
@@ -28,7 +28,7 @@ PLAIN = network(Conv2D(8, activation="relu"), Flatten(), Dense(3), input=Shape.o
 
 def test_the_units_of_each_layer_are_counted_after_each_epoch(tmp_path: Path) -> None:
     heard = Listener()
-    start_run(PLAIN, colours(), RECIPE, folder=tmp_path / "run", emit=heard, device="cpu")
+    start_run(PLAIN, colors(), RECIPE, folder=tmp_path / "run", emit=heard, device="cpu")
     checked = heard.of(UnitsChecked)
     assert [event.epoch for event in checked] == [0, 1, 2]
     assert checked[0].layers == tuple(node.id for node in PLAIN.nodes)
@@ -42,7 +42,7 @@ def test_epochs_that_are_too_short_for_it_are_left_out_but_the_last(
     monkeypatch.setattr(interval, "_SHARE", 10**9)
     heard = Listener()
     recipe = RECIPE.replace(epochs=4)
-    start_run(PLAIN, colours(), recipe, folder=tmp_path / "run", emit=heard, device="cpu")
+    start_run(PLAIN, colors(), recipe, folder=tmp_path / "run", emit=heard, device="cpu")
     assert [event.epoch for event in heard.of(UnitsChecked)] == [0, 4]
     assert Run.open(tmp_path / "run").snapshot_epochs == [0, 4]
 
@@ -50,7 +50,7 @@ def test_epochs_that_are_too_short_for_it_are_left_out_but_the_last(
 def test_a_far_too_high_rate_is_said_before_the_end_and_kept(tmp_path: Path) -> None:
     heard = Listener()
     recipe = RECIPE.replace(optimizer="sgd", learning_rate=50.0)
-    start_run(PLAIN, colours(), recipe, folder=tmp_path / "run", emit=heard, device="cpu")
+    start_run(PLAIN, colors(), recipe, folder=tmp_path / "run", emit=heard, device="cpu")
     (found, *_) = heard.of(Diagnosed)
     assert found.kind in ("diverged", "rate_too_high")
     assert isinstance(heard.events[-1], Finished)
@@ -70,11 +70,11 @@ def test_memory_that_runs_out_gets_an_offer_and_the_run_can_go_on_in_parts(
     monkeypatch.setattr(Learner, "_backward", limited)
     recipe, folder = RECIPE.replace(batch_size=8), tmp_path / "run"
     heard = Listener()
-    assert start_run(PLAIN, colours(), recipe, folder=folder, emit=heard, device="cpu").outcome == "failed"
+    assert start_run(PLAIN, colors(), recipe, folder=folder, emit=heard, device="cpu").outcome == "failed"
     (found,) = heard.of(Diagnosed)
     assert (found.kind, "in 2 parts" in found.advice) == ("memory", True)
     parts = recipe.replace(accumulate=2)
-    finished = start_run(PLAIN, colours(), parts, folder=folder, device="cpu", resume=True)
+    finished = start_run(PLAIN, colors(), parts, folder=folder, device="cpu", resume=True)
     assert finished.outcome == "completed"
 
 
@@ -83,8 +83,8 @@ def test_what_was_said_before_an_interruption_is_not_said_again(tmp_path: Path) 
     recipe = RECIPE.replace(learning_rate=1e-7, epochs=3, seed=2)
     stopping = Listener(stop_at(control, epoch=2))
     options = {"folder": tmp_path / "run", "device": "cpu"}
-    start_run(PLAIN, colours(), recipe, emit=stopping, control=control, **options)  # type: ignore[arg-type]  # the tests' own
+    start_run(PLAIN, colors(), recipe, emit=stopping, control=control, **options)  # type: ignore[arg-type]  # the tests' own
     assert [event.kind for event in stopping.of(Diagnosed)] == ["rate_too_low"]
-    start_run(PLAIN, colours(), recipe, emit=heard, resume=True, **options)  # type: ignore[arg-type]
+    start_run(PLAIN, colors(), recipe, emit=heard, resume=True, **options)  # type: ignore[arg-type]
     assert [event.epoch for event in heard.of(EpochEnded)] == [3]
     assert not heard.of(Diagnosed)

@@ -17,22 +17,22 @@ from cnnstudio.runs import recorder
 from cnnstudio.runs.lock import RunLock, is_held
 from cnnstudio.runs.recorder import start_run
 from cnnstudio.runs.run import Run, RunError
-from cnnstudio.training import metrics as meter
+from cnnstudio.training import metrics
 from cnnstudio.training.checkpoints.interval import Interval
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import EpochEnded, Event, Finished, Progress, Warned
 from cnnstudio.training.recipe.recipe import Recipe
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.listening import Listener, stop_at
 from tests.training.networks import tiny
 
 RECIPE = Recipe("mine", epochs=3, batch_size=16, learning_rate=0.01)
-DATA = colours()
+DATA = colors()
 
 
 @pytest.fixture(autouse=True)
 def _progress_at_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meter, "INTERVAL", 0.0)
+    monkeypatch.setattr(metrics, "INTERVAL", 0.0)
 
 
 def run(folder: Path, act: Callable[[Event], None] = lambda event: None, *, resume: bool = False) -> Listener:

@@ -26,7 +26,7 @@ from cnnstudio.runs.event_log import EventReader
 from cnnstudio.runs.lock import RunLock
 from cnnstudio.runs.recorder import start_run
 from cnnstudio.runs.run import Run, RunError, find_run, list_runs, runs_folder
-from cnnstudio.training import metrics as meter
+from cnnstudio.training import metrics
 from cnnstudio.training.checkpoints.store import CheckpointError, Checkpoints
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import EpochEnded, Event, Finished, Progress, Started, Warned
@@ -34,12 +34,12 @@ from cnnstudio.training.hardware.device import DeviceError
 from cnnstudio.training.preflight import prepare as preflight
 from cnnstudio.training.preflight.prepare import TrainingError
 from cnnstudio.training.recipe.recipe import Recipe
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.listening import Listener, stop_at
 from tests.training.networks import network, tiny
 
 RECIPE = Recipe("mine", epochs=3, batch_size=16, learning_rate=0.01, seed=5)
-DATA = colours()
+DATA = colors()
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -60,7 +60,7 @@ def test_a_run_tells_later_what_it_said_while_it_trained(tmp_path: Path) -> None
     assert (run.status, run.reason, run.best_epoch) == ("completed", "All 3 epochs are done.", run.best_epoch)
     assert run.test == heard.of(Finished)[0].test
     assert (run.network, run.recipe, run.classes) == (tiny(), RECIPE, DATA.classes)
-    assert (run.name, run.dataset_name, run.dataset_fingerprint) == ("Tiny", "colours", DATA.fingerprint)
+    assert (run.name, run.dataset_name, run.dataset_fingerprint) == ("Tiny", "colors", DATA.fingerprint)
 
 
 def test_the_description_names_the_run(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_there_may_be_no_runs_at_all() -> None:
         find_run("a")
 
 
-def test_a_run_knows_where_its_pictures_are(tmp_path: Path) -> None:
+def test_a_run_knows_where_its_images_are(tmp_path: Path) -> None:
     start_run(tiny(), DATA, RECIPE, folder=tmp_path / "run", source="/photos/of mine")
     assert Run.open(tmp_path / "run").dataset_name == "/photos/of mine"
 
@@ -190,7 +190,7 @@ def test_a_disk_that_fills_up_is_a_warning_and_the_run_goes_on(
 def test_a_run_that_goes_on_reads_as_if_it_had_not_been_broken_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(meter, "INTERVAL", 0.0)
+    monkeypatch.setattr(metrics, "INTERVAL", 0.0)
     whole = trained(tmp_path / "whole")
     trained(tmp_path / "parts", stop_step=9)
     created = Run.open(tmp_path / "parts").created
@@ -222,7 +222,7 @@ def wider() -> Network:
     ("drawn", "data", "recipe", "reason"),
     [
         (wider(), DATA, RECIPE, "trains another design"),
-        (tiny(), colours(noise=10), RECIPE, "with other pictures"),
+        (tiny(), colors(noise=10), RECIPE, "with other images"),
         (
             tiny(),
             DATA,
@@ -362,9 +362,9 @@ from pathlib import Path
 from cnnstudio.runs.recorder import start_run
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.training.networks import tiny
-from tests.training.images import colours
+from tests.training.images import colors
 
-start_run(tiny(), colours(), Recipe("mine", epochs=9999, batch_size=16, seed=5), folder=Path(sys.argv[1]),
+start_run(tiny(), colors(), Recipe("mine", epochs=9999, batch_size=16, seed=5), folder=Path(sys.argv[1]),
 threads=1,
           emit=lambda event: print(type(event).__name__, getattr(event, "outcome", ""), flush=True))
 """

@@ -54,7 +54,7 @@ def test_one_run_against_several_takes_their_deviation() -> None:
     assert compare(several, Spread((0.70,)), 100).test == "Student's t-test"
 
 
-def test_single_runs_know_the_chance_of_the_test_pictures_alone() -> None:
+def test_single_runs_know_the_chance_of_the_test_images_alone() -> None:
     first, second = Spread((0.60,)), Spread((0.64,))
     assert not compare(first, second, 500).is_real
     few = compare(first, second, 10_000)
@@ -71,6 +71,6 @@ def test_results_without_any_spread_are_compared_as_they_are() -> None:
 
 
 def test_spreads_are_said_in_percent() -> None:
-    assert in_words(Spread((0.5, 0.52))) == "51.0 ± 1.4 %"
-    assert in_words(Spread((0.5,))) == "50.0 %"
+    assert in_words(Spread((0.5, 0.52))) == "51.0 ± 1.4%"
+    assert in_words(Spread((0.5,))) == "50.0%"
     assert Spread((0.5,)).to_json() == {"mean": 0.5, "deviation": None, "values": [0.5]}

@@ -1,4 +1,4 @@
-"""What the layers made of the example pictures, kept for later."""
+"""What the layers made of the example images, kept for later."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from cnnstudio.runs.run import Run
 from cnnstudio.runs.snapshots import MOST_BYTES, Snapshot, limits
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.sample_images import examples
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.networks import network, tiny
 
-DATA = colours()
+DATA = colors()
 RECIPE = Recipe(epochs=2, batch_size=16, learning_rate=0.01)
 
 
@@ -32,26 +32,26 @@ def run(tmp_path: Path) -> Run:
     return Run.open(tmp_path / "run")
 
 
-def test_a_snapshot_shows_every_layer_for_the_example_pictures(run: Run) -> None:
+def test_a_snapshot_shows_every_layer_for_the_example_images(run: Run) -> None:
     assert run.snapshot_epochs == [0, 1, 2]
     snapshot = run.snapshot(2)
     shown = examples(DATA.test, 5)
-    np.testing.assert_array_equal(snapshot.pictures, shown.images)
+    np.testing.assert_array_equal(snapshot.images, shown.images)
     np.testing.assert_array_equal(snapshot.labels, shown.labels)
     model = run.model("last")
     for node_id in (node.id for node in run.network.walk()):
-        for picture in range(5):
-            kept = snapshot.feature_maps(node_id, picture)
-            now = feature_maps(model, examples(DATA.test).images, node_id, picture)
+        for image in range(5):
+            kept = snapshot.feature_maps(node_id, image)
+            now = feature_maps(model, examples(DATA.test).images, node_id, image)
             assert kept is not None
             assert now is not None
-            assert (kept.node_id, kept.picture, kept.total) == (node_id, picture, now.total)
+            assert (kept.node_id, kept.image, kept.total) == (node_id, image, now.total)
             assert (kept.low, kept.high) == pytest.approx((now.low, now.high))
             assert kept.dead == now.dead
             np.testing.assert_allclose(kept.maps, now.maps, atol=1)
 
 
-def test_the_picture_before_the_training_differs_from_the_one_after(run: Run) -> None:
+def test_the_image_before_the_training_differs_from_the_one_after(run: Run) -> None:
     first, last = (run.snapshot(epoch).feature_maps("dense_1") for epoch in (0, 2))
     assert first is not None
     assert last is not None
@@ -69,7 +69,7 @@ def test_a_layer_or_an_epoch_that_is_not_there(run: Run) -> None:
     with pytest.raises(RunError, match="no snapshot of epoch 7"):
         run.snapshot(7)
     with pytest.raises(RunError, match="no snapshot of epoch 7"):
-        _ = Snapshot(run.folder / "snapshots" / "epoch-007.npz", 7).pictures
+        _ = Snapshot(run.folder / "snapshots" / "epoch-007.npz", 7).images
 
 
 @pytest.mark.parametrize("keep", [0, 10, 300, -30])
@@ -122,7 +122,7 @@ def test_a_snapshot_stays_small_whatever_the_network(shapes: list[tuple[int, ...
 
 def test_a_large_network_has_fewer_and_smaller_maps(tmp_path: Path) -> None:
     wide = network(Conv2D(80, padding="same"), Flatten(), Dense(3), input=Shape.of(3, 70, 35))
-    start_run(wide, colours(16, 8), RECIPE.replace(epochs=1), folder=tmp_path / "run", threads=1)
+    start_run(wide, colors(16, 8), RECIPE.replace(epochs=1), folder=tmp_path / "run", threads=1)
     maps = Run.open(tmp_path / "run").snapshot(1).feature_maps("conv2d_1")
     assert maps is not None
     assert maps.maps.shape == (64, 64, 32)

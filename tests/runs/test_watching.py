@@ -18,7 +18,7 @@ from cnnstudio.runs.watching import Following
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.gui.canned import epoch_ended, finished, progress, run_events, started
 from tests.runs.written import ELSEWHERE, WrittenRun, lines
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.listening import Listener
 from tests.training.networks import tiny
 
@@ -205,7 +205,7 @@ def test_a_run_that_is_written_notes_its_machine_and_has_a_pulse(
         time.sleep(0.05)
         pulses.append(last_pulse(tmp_path / "run"))
 
-    start_run(tiny(), colours(), RECIPE, folder=tmp_path / "run", emit=Listener(look))
+    start_run(tiny(), colors(), RECIPE, folder=tmp_path / "run", emit=Listener(look))
     assert Run.open(tmp_path / "run").host == this_host()
     assert len(set(pulses)) > 2
 
@@ -215,7 +215,7 @@ def test_a_run_that_is_written_notes_its_machine_and_has_a_pulse(
 
 def stopped_run(folder: Path) -> None:
     """A run that says that it is being trained on another machine."""
-    start_run(tiny(), colours(), RECIPE, folder=folder)
+    start_run(tiny(), colors(), RECIPE, folder=folder)
     about = json.loads((folder / "run.json").read_text())
     write_json(folder / "run.json", {**about, "status": "running", "host": ELSEWHERE})
 
@@ -227,7 +227,7 @@ def test_a_run_that_another_machine_writes_is_not_continued(
     stopped_run(tmp_path / "run")
     before = (tmp_path / "run" / "events.jsonl").read_bytes()
     with Pulse(tmp_path / "run"), pytest.raises(RunError, match="written by another program, on gpu-3"):
-        start_run(tiny(), colours(), RECIPE, folder=tmp_path / "run", resume=True)
+        start_run(tiny(), colors(), RECIPE, folder=tmp_path / "run", resume=True)
     assert (tmp_path / "run" / "events.jsonl").read_bytes() == before
 
 
@@ -237,6 +237,6 @@ def test_a_run_that_died_on_another_machine_a_moment_ago_goes_on_here(
     monkeypatch.setattr(lock, "PULSE_SECONDS", 0.05)
     stopped_run(tmp_path / "run")
     assert Run.open(tmp_path / "run").status == "running"
-    start_run(tiny(), colours(), RECIPE.replace(epochs=2), folder=tmp_path / "run", resume=True)
+    start_run(tiny(), colors(), RECIPE.replace(epochs=2), folder=tmp_path / "run", resume=True)
     run = Run.open(tmp_path / "run")
     assert (run.status, run.host, len(run.history)) == ("completed", this_host(), 2)

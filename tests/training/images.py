@@ -1,4 +1,4 @@
-"""Pictures that a small network tells apart in a moment."""
+"""Images that a small network tells apart in a moment."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import numpy as np
 from cnnstudio.data.dataset import Dataset, Split, from_channels_last
 
 
-def colours(train: int = 96, test: int = 48, *, classes: int = 3, size: int = 8, noise: int = 60) -> Dataset:
-    """Noise, brighter in the colour of the class; the classes come in turn."""
+def colors(train: int = 96, test: int = 48, *, classes: int = 3, size: int = 8, noise: int = 60) -> Dataset:
+    """Noise, brighter in the color of the class; the classes come in turn."""
     return Dataset(
-        "colours",
-        "Colours",
-        tuple(f"colour {index}" for index in range(classes)),
+        "colors",
+        "Colors",
+        tuple(f"color {index}" for index in range(classes)),
         _split(train, classes, size, noise, seed=1),
         _split(test, classes, size, noise, seed=2),
     )

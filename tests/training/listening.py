@@ -39,12 +39,12 @@ class Look:
     kind = "look"
 
     def __init__(self, see: Callable[[Model], object] = lambda model: None) -> None:
-        self.pictures: np.ndarray | None = None
+        self.images: np.ndarray | None = None
         self.asked: list[int] = []
         self._see = see
 
-    def begin(self, pictures: np.ndarray) -> None:
-        self.pictures = pictures
+    def begin(self, images: np.ndarray) -> None:
+        self.images = images
 
     def due(self, step: int, seconds: float) -> bool:
         self.asked.append(step)

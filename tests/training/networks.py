@@ -32,7 +32,7 @@ def lesson() -> Network:
 
 
 def tiny(classes: int = 3, *, dropout: bool = False) -> Network:
-    """Learns 8 × 8 pictures in a moment; with BatchNormalization, and with dropout if asked for."""
+    """Learns 8 × 8 images in a moment; with BatchNormalization, and with dropout if asked for."""
     return network(
         *(Conv2D(8, padding="same"), BatchNormalization()),
         *(Conv2D(8, activation="relu"), MaxPooling2D(), Flatten()),

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from cnnstudio.training import compilation as acceleration
-from cnnstudio.training import run_state as course
+from cnnstudio.training import run_state
 from cnnstudio.training.compilation import Forward, compiled, quickest
 from cnnstudio.training.hardware.torch_state import quick_kernels
 from cnnstudio.training.model import Model, build_model
 from cnnstudio.training.recipe.recipe import LESSON, Recipe
 from cnnstudio.training.train_step import Learner
 from cnnstudio.training.trainer import train
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.listening import Listener
 from tests.training.networks import tiny
 
@@ -135,14 +135,14 @@ def test_a_run_is_trained_the_way_that_was_chosen(monkeypatch: pytest.MonkeyPatc
         assert steps == 6
         return forward
 
-    monkeypatch.setattr(course, "_WORTH_A_TRIAL", frozenset({"cpu"}))
-    monkeypatch.setattr(course, "quickest", chosen)
+    monkeypatch.setattr(run_state, "_WORTH_A_TRIAL", frozenset({"cpu"}))
+    monkeypatch.setattr(run_state, "quickest", chosen)
     recipe, heard = Recipe(epochs=2, batch_size=32), Listener()
-    train(tiny(), colours(), recipe, device="cpu", emit=heard)
+    train(tiny(), colors(), recipe, device="cpu", emit=heard)
     assert seen == [32] * 6
     monkeypatch.undo()
     plain = Listener()
-    train(tiny(), colours(), recipe, device="cpu", emit=plain)
+    train(tiny(), colors(), recipe, device="cpu", emit=plain)
     assert heard.losses() == plain.losses()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from cnnstudio.training import metrics as meter
+from cnnstudio.training import metrics
 from cnnstudio.training.checkpoints.manager import Keeper
 from cnnstudio.training.checkpoints.store import Checkpoints
 from cnnstudio.training.control import Control
@@ -27,19 +27,19 @@ from cnnstudio.training.events import (
 from cnnstudio.training.recipe.live_changes import ADJUSTABLE, adjusted, continued, differences
 from cnnstudio.training.recipe.recipe import Recipe, RecipeError
 from cnnstudio.training.trainer import train
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.listening import Listener
 from tests.training.networks import tiny
 
 RECIPE = Recipe("test", epochs=3, batch_size=16, learning_rate=0.01)
-DATA = colours(noise=120)
+DATA = colors(noise=120)
 STEPS = 6
 """In an epoch."""
 
 
 @pytest.fixture(autouse=True)
 def _progress_at_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meter, "INTERVAL", 0.0)
+    monkeypatch.setattr(metrics, "INTERVAL", 0.0)
 
 
 def run(

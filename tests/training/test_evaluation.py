@@ -10,11 +10,11 @@ from cnnstudio.training.events import Finished
 from cnnstudio.training.model import build_model
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.networks import tiny
 
 
-def test_a_picture_and_its_mirror_image_are_judged_together() -> None:
+def test_an_image_and_its_mirror_image_are_judged_together() -> None:
     model = build_model(tiny()).eval()
     images, labels = torch.randn(30, 3, 8, 8), torch.arange(30) % 3
     logits = (model(images) + model(images.flip(3))) / 2
@@ -30,7 +30,7 @@ def test_a_picture_and_its_mirror_image_are_judged_together() -> None:
 def test_the_recipe_says_whether_mirror_images_count() -> None:
     def loss(flip: bool) -> float:
         recipe = Recipe(epochs=1, batch_size=16, learning_rate=0.01, test_time_flip=flip)
-        finished: Finished = train(tiny(), colours(), recipe, emit=lambda event: None)
+        finished: Finished = train(tiny(), colors(), recipe, emit=lambda event: None)
         assert finished.test is not None
         return finished.test.loss
 

@@ -52,7 +52,7 @@ def test_the_keys_are_those_that_other_programs_read() -> None:
     assert {"outcome", "test", "seconds", "run"} <= set(finished)
 
 
-def test_the_picture_of_a_snapshot_stays_out_of_json() -> None:
+def test_the_image_of_a_snapshot_stays_out_of_json() -> None:
     assert "payload" not in SnapshotTaken(1, 0.1, "feature_maps", np.zeros(3)).to_json()
 
 

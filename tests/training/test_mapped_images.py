@@ -1,4 +1,4 @@
-"""Training from pictures that are mapped, beside pictures in memory."""
+"""Training from images that are mapped, beside images in memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cnnstudio.training.preflight import prepare as preflight
 from cnnstudio.training.preflight.prepare import prepare
 from cnnstudio.training.recipe.recipe import STUDIO
 from cnnstudio.training.trainer import train_prepared
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.networks import tiny
 
 
@@ -36,7 +36,7 @@ def trained(data: Dataset, validation_share: float) -> tuple[dict[str, Tensor], 
 
 @pytest.mark.parametrize("validation_share", [0.0, 0.25])
 def test_training_from_a_map_ends_with_the_same_bits(validation_share: float) -> None:
-    data = colours()
+    data = colors()
     mapped = kept_or_made("here", "key", lambda drafts: drafts.take(data))
     (left, left_test), (right, right_test) = (
         trained(data, validation_share),
@@ -46,8 +46,8 @@ def test_training_from_a_map_ends_with_the_same_bits(validation_share: float) ->
     assert all(torch.equal(value, right[name]) for name, value in left.items())
 
 
-def test_pictures_set_aside_stay_where_they_are() -> None:
-    data = colours()
+def test_images_set_aside_stay_where_they_are() -> None:
+    data = colors()
     prepared = prepare(tiny(), data, STUDIO.replace(validation_share=0.25), "cpu")
     assert prepared.train is data.train
     assert len(prepared.validation) == 24
@@ -65,18 +65,18 @@ def test_only_what_an_accelerator_has_room_for_is_uploaded(
     def listen(*arguments: object, uploaded: bool, **settings: object) -> None:
         told.append(uploaded)
 
-    prepared = prepare(tiny(), colours(), STUDIO, "cpu")
+    prepared = prepare(tiny(), colors(), STUDIO, "cpu")
     object.__setattr__(prepared, "device", torch.device("cuda:0"))  # which this machine need not have
     monkeypatch.setattr(preflight, "free_memory", lambda device: free)
     monkeypatch.setattr(preflight, "Batches", listen)
     prepared.batches()
     prepared.unshuffled(prepared.test)
-    # 96 training pictures of 3 × 8 × 8 are more than a quarter of 50 kB, 48 test pictures are not.
+    # 96 training images of 3 × 8 × 8 are more than a quarter of 50 kB, 48 test images are not.
     assert told == [uploaded, True]
 
 
 @pytest.mark.skipif(PeakMemory(torch.device("cpu")).used() is None, reason="only Linux tells its peak")
-def test_mapped_pictures_are_no_memory_that_a_training_needs(tmp_path: Path) -> None:
+def test_mapped_images_are_no_memory_that_a_training_needs(tmp_path: Path) -> None:
     path = tmp_path / "pixels"
     with path.open("wb") as file:
         file.truncate(60_000_000)

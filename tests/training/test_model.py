@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.network import IdMaker, Network, Node
 from cnnstudio.interchange.keras.writer import write_model
 from cnnstudio.interchange.pytorch.writer import write_module
@@ -43,7 +43,7 @@ def test_weights_are_named_by_the_id_of_their_node() -> None:
 @pytest.mark.parametrize("drawn", [lesson(), small_resnet()], ids=["lesson", "resnet"])
 def test_the_model_has_the_parameters_that_the_analysis_counts(drawn: Network) -> None:
     model = build_model(drawn)
-    assert sum(parameter.numel() for parameter in model.parameters()) == analyse(drawn).parameters
+    assert sum(parameter.numel() for parameter in model.parameters()) == analyze(drawn).parameters
 
 
 def test_the_last_softmax_is_left_to_the_loss() -> None:
@@ -133,7 +133,7 @@ def test_activations_are_those_of_the_drawing() -> None:
     images = torch.randn(2, 3, 32, 32)
     found = model.activations(images)
     assert set(found) == {node.id for node in drawn.nodes}
-    for report in analyse(drawn).reports:
+    for report in analyze(drawn).reports:
         assert report.output is not None
         assert tuple(found[report.node.id].shape) == (2, *report.output.dims)
     torch.testing.assert_close(found["conv2d_1"], torch.relu(model.get_submodule("conv2d_1")(images)))
@@ -166,12 +166,12 @@ def test_activations_leave_no_trace_even_after_an_error() -> None:
     assert model.plain is False
 
 
-def test_normalise_takes_pixels_to_mean_and_deviation() -> None:
+def test_normalize_takes_pixels_to_mean_and_deviation() -> None:
     model = build_model(lesson())
-    model.set_normalisation([0.5, 0.25, 0.0], [0.5, 0.25, 1.0])
-    pictures = np.full((2, 3, 32, 32), 255, dtype=np.uint8)
-    pictures.flags.writeable = False
-    values = model.normalise(pictures)
+    model.set_normalization([0.5, 0.25, 0.0], [0.5, 0.25, 1.0])
+    images = np.full((2, 3, 32, 32), 255, dtype=np.uint8)
+    images.flags.writeable = False
+    values = model.normalize(images)
     assert values.dtype == torch.float32
     torch.testing.assert_close(values[0, :, 0, 0], torch.tensor([1.0, 3.0, 1.0]))
 

@@ -15,7 +15,7 @@ from cnnstudio.training.preflight.prepare import prepare
 from cnnstudio.training.recipe.recipe import LESSON, STUDIO, Recipe
 from cnnstudio.training.train_step import Learner
 from cnnstudio.training.trainer import train_prepared
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.networks import tiny
 
 NAMES = [each.name for each in templates().values() if each.network.input.dims == (3, 32, 32)]
@@ -41,7 +41,7 @@ def test_a_step_in_bfloat16_goes_the_way_of_one_in_float32(name: str) -> None:
     loss, gradient, _ = step(name, "float32")
     short_loss, short_gradient, kinds = step(name, "bfloat16")
     assert not torch.equal(short_gradient, gradient)
-    # Eight bits of each number are 0.4 %; over tens of layers some of it adds up.
+    # Eight bits of each number are 0.4%; over tens of layers some of it adds up.
     assert short_loss == pytest.approx(loss, rel=0.03)
     assert torch.cosine_similarity(short_gradient, gradient, dim=0) > 0.9
     assert kinds == {torch.float32}
@@ -49,7 +49,7 @@ def test_a_step_in_bfloat16_goes_the_way_of_one_in_float32(name: str) -> None:
 
 def test_a_run_in_bfloat16_learns_and_is_judged_in_float32() -> None:
     recipe = LESSON.replace(epochs=3, learning_rate=0.01, precision="bfloat16")
-    prepared = prepare(tiny(), colours(), recipe, "cpu")
+    prepared = prepare(tiny(), colors(), recipe, "cpu")
     said: list[Event] = []
     judged: list[Scores | None] = []
 
@@ -72,7 +72,7 @@ def test_recipes_of_before_learn_in_float32() -> None:
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_auto_is_what_the_device_is_made_for(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: precision == "bfloat16")
-    prepared = prepare(tiny(), colours(), LESSON.replace(precision="auto"), "cpu")
+    prepared = prepare(tiny(), colors(), LESSON.replace(precision="auto"), "cpu")
     # As the run keeps it, so that it goes on in the same way on another machine.
     assert prepared.recipe == LESSON.replace(precision=precision)
     assert quick_precision(torch.device("mps")) == "float32"

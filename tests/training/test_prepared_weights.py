@@ -1,4 +1,4 @@
-"""Weights that are taken from the training pictures before the first step."""
+"""Weights that are taken from the training images before the first step."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from cnnstudio.training.preflight import prepare as preflight
 from cnnstudio.training.preflight.prepare import prepare
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train, train_prepared
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.listening import Listener, stop_at
 from tests.training.networks import network
 
 RECIPE = Recipe("test", epochs=3, batch_size=16, learning_rate=0.01, flip="random", shift=1)
-DATA = colours()
+DATA = colors()
 WHITENED = network(
     *(Whitening(), Conv2D(8, activation="relu"), BatchNormalization(center=False), Flatten(), Dense(3)),
     input=Shape.of(3, 8, 8),
@@ -42,17 +42,17 @@ def spread(values: torch.Tensor) -> torch.Tensor:
     return rows @ rows.T / rows.shape[1]
 
 
-def normalised(model: Model) -> torch.Tensor:
-    return model.normalise(np.ascontiguousarray(DATA.train.images))
+def normalized(model: Model) -> torch.Tensor:
+    return model.normalize(np.ascontiguousarray(DATA.train.images))
 
 
-def test_the_model_that_is_seen_before_the_first_epoch_whitens_the_training_pictures() -> None:
+def test_the_model_that_is_seen_before_the_first_epoch_whitens_the_training_images() -> None:
     seen: list[torch.Tensor] = []
 
     def look(epoch: int, model: Model) -> None:
         if epoch == 0:
             with torch.no_grad():
-                seen.append(spread(model.get_submodule("whitening_1")(normalised(model))[:, :12]))
+                seen.append(spread(model.get_submodule("whitening_1")(normalized(model))[:, :12]))
 
     prepared = prepare(WHITENED, DATA, RECIPE, "cpu")
     train_prepared(prepared, emit=Listener(), after_epoch=look)
@@ -96,15 +96,15 @@ def test_each_layer_sees_what_reaches_it_through_those_above() -> None:
     ids = IdMaker()
     copies = Node("repeat_1", Repeat(2), children=(ids.node(Whitening((1, 1), epsilon=1e-9)),))
     model = build_model(Network(Shape.of(3, 8, 8), (ids.node(Conv2D(2)), copies)))
-    pictures = normalised(model)
+    images = normalized(model)
     model.train()
-    model.prepare_weights(lambda: pictures.split(32))
+    model.prepare_weights(lambda: images.split(32))
     assert model.training
     first, second = (
         model.get_submodule(f"repeat_1.{copy}").get_submodule("whitening_1") for copy in range(2)
     )
     with torch.no_grad():
-        once = first(model.get_submodule("conv2d_1")(pictures))
+        once = first(model.get_submodule("conv2d_1")(images))
         torch.testing.assert_close(spread(once[:, :2]), torch.eye(2), atol=1e-3, rtol=0)
         # Two of the four channels that reach the second are the negatives of the others.
         found = spread(second(once)[:, :2])
@@ -113,12 +113,12 @@ def test_each_layer_sees_what_reaches_it_through_those_above() -> None:
 
 def test_a_forward_pass_after_it_runs_through() -> None:
     model = build_model(WHITENED)
-    model.prepare_weights(lambda: normalised(model).split(32))
-    assert model(normalised(model)).shape == (96, 3)
+    model.prepare_weights(lambda: normalized(model).split(32))
+    assert model(normalized(model)).shape == (96, 3)
 
 
-def test_they_are_spread_over_all_training_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight, "_FIRST_PICTURES", 24)
+def test_they_are_spread_over_all_training_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "_FIRST_IMAGES", 24)
     taken: list[torch.Tensor] = []
 
     def keep(model: Model, batches: object) -> None:
@@ -128,8 +128,8 @@ def test_they_are_spread_over_all_training_pictures(monkeypatch: pytest.MonkeyPa
     train(WHITENED, DATA, RECIPE.replace(epochs=1), emit=Listener())
     model = build_model(WHITENED)
     prepared = prepare(WHITENED, DATA, RECIPE, "cpu")
-    model.set_normalisation(prepared.mean, prepared.std)
-    torch.testing.assert_close(torch.cat(taken), normalised(model)[::4])
+    model.set_normalization(prepared.mean, prepared.std)
+    torch.testing.assert_close(torch.cat(taken), normalized(model)[::4])
 
 
 def test_a_stop_before_them_is_a_stop(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_stop_before_them_is_a_stop(tmp_path: Path) -> None:
     assert heard.of(Finished)[0].reason == "Stopped before the first step."
 
 
-def test_a_network_without_such_layers_looks_at_no_pictures() -> None:
+def test_a_network_without_such_layers_looks_at_no_images() -> None:
     def none() -> list[torch.Tensor]:
         raise AssertionError("not asked for")
 

@@ -14,13 +14,13 @@ from cnnstudio.training.model import Model, build_model
 from cnnstudio.training.preflight.prepare import Prepared, prepare
 from cnnstudio.training.recipe.recipe import LESSON, STUDIO, Recipe
 from cnnstudio.training.trainer import train_prepared
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.networks import tiny
 
 
 def prepared_for(recipe: Recipe) -> Prepared:
     short = recipe.replace(epochs=2, batch_size=16, seed=3)
-    return prepare(tiny(dropout=True), colours(), short, "cpu")
+    return prepare(tiny(dropout=True), colors(), short, "cpu")
 
 
 def as_trained(prepared: Prepared) -> dict[str, Tensor]:
@@ -37,7 +37,7 @@ def as_trained(prepared: Prepared) -> dict[str, Tensor]:
 def begin(prepared: Prepared) -> Model:
     torch.manual_seed(prepared.recipe.seed)
     model = build_model(prepared.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    model.set_normalisation(prepared.mean, prepared.std)
+    model.set_normalization(prepared.mean, prepared.std)
     return model  # type: ignore[no-any-return]  # the stub of `to` does not know a memory format
 
 
@@ -93,7 +93,7 @@ def test_studio_trains_as_its_recipe_says() -> None:
 
 
 def one_cycle(step: int, steps: int) -> float:
-    """From 0.002 to 0.05 over 15 % of the steps, then to 0.0000002."""
+    """From 0.002 to 0.05 over 15% of the steps, then to 0.0000002."""
     top, last = 0.15 * steps - 1, steps - 1
     first, end, share = 0.05 * (1 / 25), 0.05, step / top
     if step > top:

@@ -20,7 +20,7 @@ from cnnstudio.training.optimization import optimizers
 from cnnstudio.training.preflight.prepare import prepare
 from cnnstudio.training.recipe.recipe import FAST_GPU, LESSON, OPTIMIZERS, STUDIO, Recipe
 from cnnstudio.training.train_step import Learner
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.networks import tiny
 
 NAMES = [each.name for each in templates().values() if each.network.input.dims == (3, 32, 32)]
@@ -75,15 +75,15 @@ def test_fused_steps_are_those_of_the_plain_optimizer(
         torch.testing.assert_close(value, plain.model.state_dict()[name], rtol=1e-6, atol=1e-9)
 
 
-def test_large_batches_judge_as_single_pictures_do() -> None:
-    prepared = prepare(tiny(), colours(), LESSON, "cpu")
+def test_large_batches_judge_as_single_images_do() -> None:
+    prepared = prepare(tiny(), colors(), LESSON, "cpu")
     model = prepared.fresh_model()
     assert prepared.evaluation_batch > 1
     large = mean_scores(model, prepared.unshuffled(prepared.test).epoch(0))
     with torch.no_grad():
         batches = prepared.unshuffled(prepared.test).epoch(0)
-        pictures = [pair for images, labels in batches for pair in zip(images, labels, strict=True)]
-        singles = [(model.eval()(image[None])[0], label) for image, label in pictures]
+        pairs = [pair for images, labels in batches for pair in zip(images, labels, strict=True)]
+        singles = [(model.eval()(image[None])[0], label) for image, label in pairs]
     assert large is not None
     losses = [torch.nn.functional.cross_entropy(logits, label).item() for logits, label in singles]
     assert large.loss == pytest.approx(sum(losses) / len(losses), rel=1e-5)

@@ -1,4 +1,4 @@
-"""The example pictures."""
+"""The example images."""
 
 from __future__ import annotations
 

@@ -17,14 +17,14 @@ from cnnstudio.training.preflight.prepare import TrainingError, prepare
 from cnnstudio.training.recipe.recipe import LESSON, Recipe
 from cnnstudio.training.train_step import Learner, part_count, part_size
 from cnnstudio.training.trainer import train
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.listening import Listener
 from tests.training.networks import network
 
 RECIPE = Recipe(batch_size=16, optimizer="sgd", learning_rate=0.1, label_smoothing=0.1)
 
 
-def learnt(recipe: Recipe, count: int = 16) -> tuple[list[float], dict[str, torch.Tensor]]:
+def learned(recipe: Recipe, count: int = 16) -> tuple[list[float], dict[str, torch.Tensor]]:
     """Loss and right answers of three steps, and the weights after them."""
     torch.manual_seed(0)
     drawn = network(Conv2D(4, kernel_l2=0.01), Flatten(), Dense(3), input=Shape.of(3, 8, 8))
@@ -40,18 +40,18 @@ def learnt(recipe: Recipe, count: int = 16) -> tuple[list[float], dict[str, torc
 
 @pytest.mark.parametrize("accumulate", [2, 3, 5, 16, 400])
 def test_parts_of_a_batch_make_the_step_of_the_whole(accumulate: int) -> None:
-    whole, parts = learnt(RECIPE), learnt(RECIPE.replace(accumulate=accumulate))
+    whole, parts = learned(RECIPE), learned(RECIPE.replace(accumulate=accumulate))
     assert parts[0] == pytest.approx(whole[0], rel=1e-5)
     for name, value in whole[1].items():
         torch.testing.assert_close(parts[1][name], value, rtol=1e-5, atol=1e-6)
 
 
-def test_a_short_last_batch_in_parts_weighs_each_picture_alike() -> None:
-    whole, parts = learnt(RECIPE, count=7), learnt(RECIPE.replace(accumulate=4), count=7)
+def test_a_short_last_batch_in_parts_weighs_each_image_alike() -> None:
+    whole, parts = learned(RECIPE, count=7), learned(RECIPE.replace(accumulate=4), count=7)
     assert parts[0] == pytest.approx(whole[0], rel=1e-5)
 
 
-def test_no_part_has_a_single_picture_unless_asked_for() -> None:
+def test_no_part_has_a_single_image_unless_asked_for() -> None:
     for part in range(2, 9):
         for count in range(2, 60):
             parts = part_count(count, part)
@@ -66,13 +66,13 @@ def test_a_training_in_parts_learns_what_the_whole_learns() -> None:
     losses = []
     for accumulate in (1, 3):
         heard = Listener()
-        train(drawn, colours(), LESSON.replace(epochs=2, accumulate=accumulate), emit=heard)
+        train(drawn, colors(), LESSON.replace(epochs=2, accumulate=accumulate), emit=heard)
         losses.append(heard.losses())
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)
 
 
-def test_parts_of_one_picture_are_refused_where_they_cannot_be_normalised() -> None:
+def test_parts_of_one_image_are_refused_where_they_cannot_be_normalized() -> None:
     flat = network(Flatten(), Dense(8), BatchNormalization(), Dense(3), input=Shape.of(3, 8, 8))
     with pytest.raises(TrainingError, match=r"BatchNormalization .* needs at least 2"):
-        prepare(flat, colours(), LESSON.replace(accumulate=32))
-    prepare(flat, colours(), LESSON.replace(accumulate=16))
+        prepare(flat, colors(), LESSON.replace(accumulate=32))
+    prepare(flat, colors(), LESSON.replace(accumulate=16))

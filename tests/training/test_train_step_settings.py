@@ -28,7 +28,7 @@ def test_a_gradient_longer_than_allowed_is_shortened(longest: float) -> None:
         torch.testing.assert_close(old - weights.detach(), share * gradient, rtol=1e-3, atol=1e-6)
 
 
-def test_mixed_labels_are_learnt_and_counted_by_their_larger_share() -> None:
+def test_mixed_labels_are_learned_and_counted_by_their_larger_share() -> None:
     learner = Learner(build_model(tiny()), Recipe())
     learner.model.eval()
     images = torch.randn(4, 3, 8, 8)

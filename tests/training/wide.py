@@ -15,7 +15,7 @@ def wide_muon() -> Iterator[None]:
     """Inside, torch's Muon orthogonalizes in float64 and not in bfloat16.
 
     Processors, numbers of threads and orders of summation differ in the last float32 digit of a gradient,
-    which now and then makes another bfloat16 of it, 2⁻⁸ = 0.4 % away. Each of the five steps of the iteration
+    which now and then makes another bfloat16 of it, 2⁻⁸ = 0.4% away. Each of the five steps of the iteration
     then multiplies what is small beside the whole gradient by up to 3.4445, its slope at zero:
     2⁻⁸ × 3.4445⁵ = 2⁻⁸ × 485 ≈ 2. So in some direction one update may be any other, and no tolerance that
     allows for it would find a wrong gradient. In float64 the float32 digits of the gradient are what is

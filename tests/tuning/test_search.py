@@ -31,14 +31,14 @@ from cnnstudio.tuning.study import BEST_DESIGN, BEST_RECIPE, Study, holding, req
 from cnnstudio.tuning.trial import Trial
 from cnnstudio.tuning.trial_runner import Workshop
 from cnnstudio.tuning.verdict import conclude, repeat
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.networks import tiny
 
 guide = pytest.importorskip("cnnstudio.tuning.sampler", exc_type=ModuleNotFoundError)
 
 HARDLY, WELL = 1e-8, 0.02
 RECIPE = Recipe("mine", epochs=2, batch_size=16, learning_rate=HARDLY, seed=3)
-DATA = colours()
+DATA = colors()
 
 
 class Ears:
@@ -92,7 +92,7 @@ def test_the_better_value_is_found_and_written_as_design_and_recipe(tmp_path: Pa
     assert Run.open(tmp_path / "trial-002").recipe.learning_rate == WELL
 
 
-def test_the_test_pictures_are_not_what_is_chosen_by(tmp_path: Path) -> None:
+def test_the_test_images_are_not_what_is_chosen_by(tmp_path: Path) -> None:
     study = begun(tmp_path, "shift=0,1", trials=1)
     search(study)
     run = study.run(study.trials[0])
@@ -111,7 +111,7 @@ def test_values_that_do_not_go_together_fail_and_the_search_goes_on(tmp_path: Pa
     assert len(study.trials) == 4
     reasons = {trial.values["conv2d_2.kernel_size"][0]: trial.reason for trial in study.trials[1:]}
     assert [trial.state for trial in study.trials].count("failed") == 3
-    assert "Conv2D needs a picture of at least 15 × 15" in reasons[15]
+    assert "Conv2D needs an image of at least 15 × 15" in reasons[15]
     assert study.best == study.trials[0]
     assert conclude(study).text.startswith("No trial was better")
 
@@ -339,11 +339,11 @@ def test_a_damaged_search_is_refused_in_a_sentence(
         Study.open(tmp_path)
 
 
-def test_another_design_or_other_pictures_do_not_go_on(tmp_path: Path) -> None:
+def test_another_design_or_other_images_do_not_go_on(tmp_path: Path) -> None:
     study = begun(tmp_path, "shift=0,1")
     study.require_design(tiny())
-    study.require_pictures(DATA)
+    study.require_images(DATA)
     with pytest.raises(SearchError, match="begun with another design"):
         study.require_design(tiny(4))
-    with pytest.raises(SearchError, match="begun with other pictures"):
-        study.require_pictures(colours(train=30))
+    with pytest.raises(SearchError, match="begun with other images"):
+        study.require_images(colors(train=30))

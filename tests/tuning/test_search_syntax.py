@@ -120,7 +120,7 @@ def test_a_layer_is_found_by_the_name_that_its_user_gave_it() -> None:
         ("conv2d_1.kernel_size=3..5", "only a number has a range"),
         ("optimizer=sgd,adagrad", "“adagrad” is not possible; one of sgd, adam"),
         ("seed=1,2", "seed: this is not searched: the best seed would be mere luck"),
-        ("validation-share=0.1,0.2", "this is not searched: trials are compared on the same pictures"),
+        ("validation-share=0.1,0.2", "this is not searched: trials are compared on the same images"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_the_reason(text: str, sentence: str) -> None:

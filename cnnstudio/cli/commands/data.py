@@ -18,7 +18,7 @@ class Data(Command):
         "cnnstudio data list",
         "cnnstudio data download cifar10",
         "cnnstudio data download cifar10 --archive cifar-10-python.tar.gz",
-        "cnnstudio data add my-pictures",
+        "cnnstudio data add my-images",
         "cnnstudio data clear",
     )
     order = 6
@@ -35,7 +35,7 @@ class Data(Command):
         download.add_argument(
             "--archive", type=Path, metavar="FILE", help="take it from your own copy instead"
         )
-        add = words.add_parser("add", help="remember a folder of your own pictures")
+        add = words.add_parser("add", help="remember a folder of your own images")
         add.add_argument(
             "folder", type=Path, metavar="FOLDER", help="train/<class>/… and test/<class>/…, or <class>/…"
         )
@@ -88,7 +88,7 @@ def _info(options: argparse.Namespace) -> None:
         rows.append(("Classes", f"{len(entry['classes'])}: {', '.join(entry['classes'])}"))
     for part, label in (("train", "Training"), ("test", "Test")):
         if entry.get(part) is not None:
-            rows.append((label, f"{entry[part]:,} pictures"))
+            rows.append((label, f"{entry[part]:,} images"))
     print(pairs(rows))
 
 

@@ -1,4 +1,4 @@
-"""`cnnstudio evaluate`: how a trained run does on pictures that it did not learn from."""
+"""`cnnstudio evaluate`: how a trained run does on images that it did not learn from."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Evaluate(Command):
     def arguments(self, parser: Parser) -> None:
         parser.add_argument("run", metavar="RUN", help=RUN_HELP)
         parser.add_argument(
-            "--split", choices=("test", "train"), default="test", help="which pictures (default: test)"
+            "--split", choices=("test", "train"), default="test", help="which images (default: test)"
         )
         parser.add_argument("--data", metavar="NAME or FOLDER", help="another data set with the same classes")
         add_device_options(parser)
@@ -46,7 +46,7 @@ class Evaluate(Command):
 
 
 def _dataset(run: Run, data: str | None) -> Dataset:
-    """The pictures, at the size that the network takes. Raises UserError where they cannot be the run's."""
+    """The images, at the size that the network takes. Raises UserError where they cannot be the run's."""
     from cnnstudio.data.images.resizing import resize
     from cnnstudio.data.sources import find_source
 
@@ -59,9 +59,7 @@ def _dataset(run: Run, data: str | None) -> Dataset:
         known, there = ", ".join(run.classes), ", ".join(dataset.classes)
         raise UsageError(f"the run knows the classes {known}, but {dataset.title} has {there}")
     if data is None and dataset.fingerprint != run.dataset_fingerprint:
-        print(
-            f"Note: the pictures of {dataset.title} are not those of the training any more.", file=sys.stderr
-        )
+        print(f"Note: the images of {dataset.title} are not those of the training any more.", file=sys.stderr)
     channels, height, width = run.network.input.dims
     try:
         return resize(dataset, (channels, height, width), line.follow)
@@ -108,7 +106,7 @@ def _text(run: Run, dataset: Dataset, evaluation: Evaluation, split: str) -> str
         other = int(found.argmax())
         mistake = f"{run.classes[other]} ({found[other]:,})" if found[other] else ""
         rows.append([name, "" if accuracy is None else percent(accuracy), mistake])
-    count = f"{int(evaluation.confusion.sum()):,} {'training' if split == 'train' else 'test'} pictures"
+    count = f"{int(evaluation.confusion.sum()):,} {'training' if split == 'train' else 'test'} images"
     return (
         f"{run.name} on {count} of {dataset.title}\n\n"
         f"{table(['Class', 'Accuracy', 'Most often taken for'], rows, right=(1,))}\n\n"

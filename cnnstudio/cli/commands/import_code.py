@@ -36,7 +36,7 @@ class ImportCode(Command):
         add_json_option(parser)
 
     def run(self, options: argparse.Namespace) -> int:
-        from cnnstudio.design.analysis.analysis import analyse
+        from cnnstudio.design.analysis.analysis import analyze
         from cnnstudio.design.file import write_design
         from cnnstudio.training.recipe.recipe import possible_fields
 
@@ -48,7 +48,7 @@ class ImportCode(Command):
         write_design(options.out, imported.network)
         if options.recipe is not None:
             _write_recipe(options.recipe, recipe)
-        analysis = analyse(imported.network)
+        analysis = analyze(imported.network)
         if options.json:
             print_json(_content(options, imported, analysis, recipe, complaints))
         else:

@@ -1,4 +1,4 @@
-"""`cnnstudio predict`: what a trained run sees in pictures of the user's own."""
+"""`cnnstudio predict`: what a trained run sees in images of the user's own."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _SHOWN = 3
 
 class Predict(Command):
     name = "predict"
-    help = "the classes of pictures of your own, with probabilities"
+    help = "the classes of images of your own, with probabilities"
     examples = ("cnnstudio predict first-run cat.png", "cnnstudio predict first-run *.jpg --json")
     order = 4
 
     def arguments(self, parser: Parser) -> None:
         parser.add_argument("run", metavar="RUN", help=RUN_HELP)
-        parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="picture files of any size")
+        parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="image files of any size")
         add_device_options(parser)
         add_json_option(parser)
 
@@ -34,7 +34,7 @@ class Predict(Command):
         run = find_run(options.run)
         channels, height, width = run.network.input.dims
         with quiet_pillow():
-            pictures = np.stack([read_pixels(path, (channels, height, width)) for path in options.images])
+            images = np.stack([read_pixels(path, (channels, height, width)) for path in options.images])
 
         from cnnstudio.insight.predictions import predict
         from cnnstudio.training.hardware.device import choose_device
@@ -42,7 +42,7 @@ class Predict(Command):
 
         device = choose_device(options.device)
         with own_settings(device, options.threads, seed=0):
-            probabilities = predict(run.model().to(device), pictures).tolist()
+            probabilities = predict(run.model().to(device), images).tolist()
         entries = [
             _Prediction(str(path), dict(zip(run.classes, shares, strict=True)))
             for path, shares in zip(options.images, probabilities, strict=True)
@@ -55,7 +55,7 @@ class Predict(Command):
 
 
 class _Prediction:
-    """One picture with the probability of each class, the likeliest first."""
+    """One image with the probability of each class, the likeliest first."""
 
     def __init__(self, image: str, probabilities: dict[str, float]) -> None:
         self._image = image

@@ -102,12 +102,12 @@ def _diagnosed(run: Run) -> list[Diagnosed]:
 
 
 def _described(run: Run) -> list[tuple[str, str]]:
-    from cnnstudio.design.analysis.analysis import analyse
+    from cnnstudio.design.analysis.analysis import analyze
 
     best = f" (weights of epoch {run.best_epoch})" if run.best_epoch else ""
     return [
         ("Run", run.id),
-        ("Network", f"{run.name}, {analyse(run.network).parameters:,} parameters"),
+        ("Network", f"{run.name}, {analyze(run.network).parameters:,} parameters"),
         ("Data", run.dataset_name),
         ("Recipe", run.recipe.name),
         ("Status", f"{run.status}. {run.reason}".strip()),

@@ -15,7 +15,7 @@ from cnnstudio.cli.reading import (
     add_device_options,
     add_recipe_option,
     available_source,
-    load_pictures,
+    load_images,
     option_type,
     place_of,
     read_design_argument,
@@ -146,10 +146,10 @@ def _begin(
         require_empty(folder)
     else:
         before.require_design(network)
-    source = available_source(options.data or (before.pictures if before else None))
-    dataset = load_pictures(source, control.stop.is_set)
+    source = available_source(options.data or (before.images if before else None))
+    dataset = load_images(source, control.stop.is_set)
     if before is not None:
-        before.require_pictures(dataset)
+        before.require_images(dataset)
     # What is wrong with every trial is said before anything is written.
     prepare(network, dataset, searched(recipe), options.device, check_memory=False)
     check_threads(options.threads)
@@ -158,7 +158,7 @@ def _begin(
         folder, network, recipe, plan, place_of(source), dataset.fingerprint, before.trials if before else ()
     )
     study.write()
-    return study, Workshop(dataset, study.pictures, options.device, options.threads, control)
+    return study, Workshop(dataset, study.images, options.device, options.threads, control)
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:

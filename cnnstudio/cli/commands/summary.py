@@ -45,12 +45,12 @@ class Summary(Command):
         add_json_option(parser)
 
     def run(self, options: argparse.Namespace) -> int:
-        from cnnstudio.design.analysis.analysis import analyse
+        from cnnstudio.design.analysis.analysis import analyze
 
         network = read_design_argument(options.design)
         if options.compare is not None:
             return _compare(network, read_design_argument(options.compare), options.json)
-        analysis = analyse(network)
+        analysis = analyze(network)
         if options.drawing is not None:
             _draw(analysis, Path(options.drawing), "dark" if options.dark else "light")
         if options.json:
@@ -147,8 +147,8 @@ def _problem(finding: Problem | Advice) -> dict[str, Any]:
         "layer": finding.node_id,
         "message": finding.message,
         "why": finding.why,
-        "fix": finding.mend.advice if finding.mend else None,
-        "fixes": [mend.advice for mend in finding.mends],
+        "fix": finding.fix.advice if finding.fix else None,
+        "fixes": [fix.advice for fix in finding.fixes],
     }
 
 
@@ -160,7 +160,7 @@ def summary_text(analysis: Analysis) -> str:
     rows = [["Input", "", str(network.input), "", "", ""], *map(_row, analysis.reports)]
     heads = ["Layer", "", "Output", "Parameters", "Multiply-adds", "Sees"]
     lines = [network.name, "", table(heads, rows, right=(2, 3, 4, 5)), ""]
-    costs = f"{analysis.parameters:,} parameters · {rounded(analysis.macs)} multiply-adds a picture"
+    costs = f"{analysis.parameters:,} parameters · {rounded(analysis.macs)} multiply-adds an image"
     lines.append(f"{plural(network.layer_count, 'layer')} · {costs}")
     for title, findings in (("Problems", analysis.problems), ("Advice", advise(analysis))):
         if findings:
@@ -170,7 +170,7 @@ def summary_text(analysis: Analysis) -> str:
 
 def _finding(finding: Problem | Advice) -> Iterator[str]:
     yield f"  {finding.sentence}"
-    yield from (f"    or {mend.advice}" for mend in finding.mends[1:])
+    yield from (f"    or {fix.advice}" for fix in finding.fixes[1:])
     if finding.why:
         yield f"    {finding.why}"
 

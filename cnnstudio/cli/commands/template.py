@@ -31,7 +31,7 @@ class TemplateCommand(Command):
 
 
 def _list(as_json: bool) -> int:
-    from cnnstudio.design.analysis.analysis import analyse
+    from cnnstudio.design.analysis.analysis import analyze
     from cnnstudio.design.templates import templates
 
     entries = [
@@ -40,7 +40,7 @@ def _list(as_json: bool) -> int:
             "title": template.title,
             "description": template.description,
             "input": list(template.network.input.dims),
-            "parameters": analyse(template.network).parameters,
+            "parameters": analyze(template.network).parameters,
         }
         for template in templates().values()
     ]

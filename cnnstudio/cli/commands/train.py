@@ -18,7 +18,7 @@ from cnnstudio.cli.reading import (
     add_device_options,
     add_recipe_option,
     available_source,
-    load_pictures,
+    load_images,
     option_type,
     place_of,
     read_design_argument,
@@ -176,7 +176,7 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
     control = Control()
     with stopping_on_signals(control):
         try:
-            dataset = ranks.one_by_one(lambda: load_pictures(source, control.stop.is_set))
+            dataset = ranks.one_by_one(lambda: load_images(source, control.stop.is_set))
             if options.find_learning_rate or options.preflight or options.batch_size == AUTO:
                 prepared = prepare(
                     network,

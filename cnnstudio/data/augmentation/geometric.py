@@ -9,17 +9,17 @@ from cnnstudio.data.augmentation.augmentation import Augmentation
 
 
 class Moves:
-    """Where each pixel of a moved picture comes from.
+    """Where each pixel of a moved image comes from.
 
-    Which column of the picture each column of the result shows is looked up in a table, with one line for
-    every shift and for every shift of the mirrored picture; rows likewise. With a black border, two more
-    tables say which lines lie outside of the picture.
+    Which column of the image each column of the result shows is looked up in a table, with one line for
+    every shift and for every shift of the mirrored image; rows likewise. With a black border, two more
+    tables say which lines lie outside of the image.
     """
 
     def __init__(
         self, shape: tuple[int, int, int], largest: int, augmentation: Augmentation, device: torch.device
     ) -> None:
-        """For batches of at most `largest` pictures (C, H, W)."""
+        """For batches of at most `largest` images (C, H, W)."""
         self._channels, height, width = shape
         self._flip = augmentation.flip
         # 32-bit indices are quicker; they count within one batch, not within the set.
@@ -41,7 +41,7 @@ class Moves:
     def draw(
         self, count: int, random: torch.Generator, mirrored: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """For each of `count` pictures a line of each table; `mirrored` says which pictures are, if known."""
+        """For each of `count` images a line of each table; `mirrored` says which images are, if known."""
         rows = torch.randint(len(self._rows), (count,), generator=random)
         if mirrored is None:
             columns = torch.randint(len(self._columns), (count,), generator=random)
@@ -51,7 +51,7 @@ class Moves:
         return rows.to(self._device), columns.to(self._device)
 
     def apply(self, pixels: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-        """uint8 (n, H·W·C), each picture moved as its lines say."""
+        """uint8 (n, H·W·C), each image moved as its lines say."""
         lines = self._rows.index_select(0, rows) + self._first[: len(pixels), :, 0]
         places = lines.unsqueeze(2) + self._columns.index_select(0, columns).unsqueeze(1)
         moved = pixels.reshape(-1, self._channels).index_select(0, places.flatten())
@@ -66,8 +66,8 @@ class Moves:
 
 def _lines(size: int, augmentation: Augmentation) -> tuple[Tensor, Tensor]:
     """(2 * shift + 1, size) both: the line that each line of the result shows, for every shift, and 0 for
-    those that lie outside of the picture, else 1."""
-    # A mirror image has no more lines than the picture, and a picture must not leave its frame.
+    those that lie outside of the image, else 1."""
+    # A mirror image has no more lines than the image, and an image must not leave its frame.
     shift = min(augmentation.shift, size - 1)
     lines = torch.arange(size) + torch.arange(-shift, shift + 1).unsqueeze(1)
     inside = ((lines >= 0) & (lines < size)).to(torch.uint8)

@@ -1,6 +1,6 @@
-"""Crops, colours, painted squares and mixtures of whole batches: what makes new pixels.
+"""Crops, colors, painted squares and mixtures of whole batches: what makes new pixels.
 
-All pictures of a batch at once, each by its own numbers. The numbers are drawn on the CPU, so that every
+All images of a batch at once, each by its own numbers. The numbers are drawn on the CPU, so that every
 device sees the same ones.
 """
 
@@ -16,31 +16,31 @@ from torch.nn import functional as F
 
 from cnnstudio.data.augmentation.augmentation import Augmentation
 
-_GREY = (0.2989, 0.587, 0.114)
+_GRAY = (0.2989, 0.587, 0.114)
 """Red's, green's and blue's share of brightness, as torchvision has them (ITU-R BT.601)."""
 
 _WHITE = 255.0
 
 
 class Numbers:
-    """Random numbers for the pictures of a batch, some of which are here.
+    """Random numbers for the images of a batch, some of which are here.
 
     `random` draws for all `count` of them, so that who else is here changes nothing; `here` picks.
     """
 
     def __init__(self, seed: int, count: int, places: npt.NDArray[np.integer]) -> None:
-        """`places` in the batch say which pictures are here, in their order."""
+        """`places` in the batch say which images are here, in their order."""
         self.random = np.random.default_rng(seed)
         self.count = count
         self._places = places
 
     def here(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Of values for all pictures, (…, count), those for the pictures that are here, (…, n)."""
+        """Of values for all images, (…, count), those for the images that are here, (…, n)."""
         return values[..., self._places]
 
 
-def before_normalisation(images: Tensor, augmentation: Augmentation, numbers: Numbers) -> Tensor:
-    """Crops and colours: float32 (n, C, H, W) with pixels from 0 to 255, in and out."""
+def before_normalization(images: Tensor, augmentation: Augmentation, numbers: Numbers) -> Tensor:
+    """Crops and colors: float32 (n, C, H, W) with pixels from 0 to 255, in and out."""
     if augmentation.crop:
         size, right, down = numbers.here(numbers.random.uniform(-1, 1, (3, numbers.count)))
         kept = 1 - augmentation.crop * (size + 1) / 2
@@ -49,13 +49,13 @@ def before_normalisation(images: Tensor, augmentation: Augmentation, numbers: Nu
         images = brightened(images, _factors(augmentation.brightness, images, numbers))
     if augmentation.contrast:
         images = contrasted(images, _factors(augmentation.contrast, images, numbers))
-    if augmentation.saturation and images.shape[1] == len(_GREY):
+    if augmentation.saturation and images.shape[1] == len(_GRAY):
         images = saturated(images, _factors(augmentation.saturation, images, numbers))
     return images
 
 
-def after_normalisation(images: Tensor, augmentation: Augmentation, numbers: Numbers) -> Tensor:
-    """Painted squares: normalised float32 (n, C, H, W), in and out."""
+def after_normalization(images: Tensor, augmentation: Augmentation, numbers: Numbers) -> Tensor:
+    """Painted squares: normalized float32 (n, C, H, W), in and out."""
     if augmentation.cutout:
         x, y = _places(images, numbers)
         images = images * ~rectangles(images.shape, x, y, augmentation.cutout, augmentation.cutout)
@@ -63,12 +63,12 @@ def after_normalisation(images: Tensor, augmentation: Augmentation, numbers: Num
 
 
 def partners(numbers: Numbers) -> npt.NDArray[np.integer]:
-    """The place in the batch of the picture that each is mixed with, (n,)."""
+    """The place in the batch of the image that each is mixed with, (n,)."""
     return numbers.here(numbers.random.permutation(numbers.count))
 
 
 def cropped(images: Tensor, kept: Tensor, right: Tensor, down: Tensor) -> Tensor:
-    """The part of each picture that has `kept` of its height and width, enlarged to the whole (bilinear).
+    """The part of each image that has `kept` of its height and width, enlarged to the whole (bilinear).
 
     `right` and `down`, from -1 to 1, say where the part lies between one end and the other. (n,) each.
     """
@@ -80,25 +80,25 @@ def cropped(images: Tensor, kept: Tensor, right: Tensor, down: Tensor) -> Tensor
 
 
 def brightened(images: Tensor, factors: Tensor) -> Tensor:
-    """Between black, 0, and the picture, 1; `factors` are (n,)."""
+    """Between black, 0, and the image, 1; `factors` are (n,)."""
     return (images * _each(factors)).clamp_(0, _WHITE)
 
 
 def contrasted(images: Tensor, factors: Tensor) -> Tensor:
-    """Between the picture's mean grey, 0, and the picture, 1."""
-    mean = _grey(images).mean((1, 2, 3), keepdim=True)
+    """Between the image's mean gray, 0, and the image, 1."""
+    mean = _gray(images).mean((1, 2, 3), keepdim=True)
     return torch.lerp(mean, images, _each(factors)).clamp_(0, _WHITE)
 
 
 def saturated(images: Tensor, factors: Tensor) -> Tensor:
-    """Between the picture in grey, 0, and the picture, 1."""
-    return torch.lerp(_grey(images), images, _each(factors)).clamp_(0, _WHITE)
+    """Between the image in gray, 0, and the image, 1."""
+    return torch.lerp(_gray(images), images, _each(factors)).clamp_(0, _WHITE)
 
 
 def rectangles(shape: torch.Size, x: Tensor, y: Tensor, width: Tensor | int, height: Tensor | int) -> Tensor:
-    """True inside a rectangle of each picture, bool (n, 1, H, W).
+    """True inside a rectangle of each image, bool (n, 1, H, W).
 
-    Its centre is any pixel, `x` and `y` from 0 to 1 (n,) each, so that it may lie half outside.
+    Its center is any pixel, `x` and `y` from 0 to 1 (n,) each, so that it may lie half outside.
     """
     rows = _span(shape[2], y, height)
     columns = _span(shape[3], x, width)
@@ -108,9 +108,9 @@ def rectangles(shape: torch.Size, x: Tensor, y: Tensor, width: Tensor | int, hei
 def mixed(
     images: Tensor, labels: Tensor, others: Tensor, other_labels: Tensor, weight: Tensor, classes: int
 ) -> tuple[Tensor, Tensor]:
-    """Each picture with another one, by its own `weight` (n, 1, H, W) at each pixel.
+    """Each image with another one, by its own `weight` (n, 1, H, W) at each pixel.
 
-    The label shares the classes as the picture shares its pixels.
+    The label shares the classes as the image shares its pixels.
     """
     own, other = (F.one_hot(each, classes).to(images.dtype) for each in (labels, other_labels))
     share = weight.mean((2, 3))
@@ -118,7 +118,7 @@ def mixed(
 
 
 def own_share(images: Tensor, augmentation: Augmentation, numbers: Numbers) -> Tensor:
-    """How much of itself a picture keeps at each pixel, (n, 1, H, W), by mixup or by cutmix."""
+    """How much of itself an image keeps at each pixel, (n, 1, H, W), by mixup or by cutmix."""
     shape, random = images.shape, numbers.random
     chance = (augmentation.cutmix > 0) * (0.5 if augmentation.mixup else 1.0)
     by_cutmix = random.random(numbers.count) < chance
@@ -132,25 +132,25 @@ def own_share(images: Tensor, augmentation: Augmentation, numbers: Numbers) -> T
     return torch.where(chosen, outside, _each(_numbers(share, images)))
 
 
-def _span(size: int, centre: Tensor, length: Tensor | int) -> Tensor:
-    """True along `length` of `size` pixels around the centre, (n, size)."""
-    middle = (centre * size).floor()
-    first = (middle - torch.as_tensor(length, device=centre.device) // 2).unsqueeze(1)
-    places = torch.arange(size, device=centre.device)
-    last = first + torch.as_tensor(length, device=centre.device).view(-1, 1)
+def _span(size: int, center: Tensor, length: Tensor | int) -> Tensor:
+    """True along `length` of `size` pixels around the center, (n, size)."""
+    middle = (center * size).floor()
+    first = (middle - torch.as_tensor(length, device=center.device) // 2).unsqueeze(1)
+    places = torch.arange(size, device=center.device)
+    last = first + torch.as_tensor(length, device=center.device).view(-1, 1)
     return (places >= first) & (places < last)
 
 
-def _grey(images: Tensor) -> Tensor:
+def _gray(images: Tensor) -> Tensor:
     """(n, 1, H, W)."""
-    if images.shape[1] != len(_GREY):
+    if images.shape[1] != len(_GRAY):
         return images
-    shares = torch.tensor(_GREY, device=images.device).view(1, -1, 1, 1)
+    shares = torch.tensor(_GRAY, device=images.device).view(1, -1, 1, 1)
     return (images * shares).sum(1, keepdim=True)
 
 
 def _places(images: Tensor, numbers: Numbers) -> tuple[Tensor, Tensor]:
-    """From 0 to 1 across and down each picture, (n,) both."""
+    """From 0 to 1 across and down each image, (n,) both."""
     x, y = numbers.here(numbers.random.random((2, numbers.count)))
     return _numbers(x, images), _numbers(y, images)
 
@@ -165,5 +165,5 @@ def _numbers(values: npt.NDArray[np.float64], images: Tensor) -> Tensor:
 
 
 def _each(values: Tensor) -> Tensor:
-    """One number a picture, for (n, C, H, W)."""
+    """One number an image, for (n, C, H, W)."""
     return values.view(-1, 1, 1, 1)

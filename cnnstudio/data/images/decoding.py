@@ -1,4 +1,4 @@
-"""Picture files of one data set: the size that suits them all, and their pixels into a draft."""
+"""Image files of one data set: the size that suits them all, and their pixels into a draft."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from cnnstudio.core.progress import CancelFunction, check
 from cnnstudio.data.dataset import DataError, Labels, Pixels
-from cnnstudio.data.images.image_files import picture_size, read_pixels
+from cnnstudio.data.images.image_files import image_size, read_pixels
 from cnnstudio.data.images.parallel import in_order
 from cnnstudio.data.storage.builders import Draft
 
@@ -25,16 +25,16 @@ _CHUNK = 16
 
 
 def choose_size(paths: Sequence[str], cancelled: CancelFunction) -> tuple[tuple[int, int], bool]:
-    """((width, height) for all pictures, whether all have it already).
+    """((width, height) for all images, whether all have it already).
 
-    The most common size where at least half of the pictures have it, else a square of the median shorter
+    The most common size where at least half of the images have it, else a square of the median shorter
     side; never more than 224 a side or 32 GB in all. Of large sets an even sample is looked at.
     """
     sizes: Counter[tuple[int, int]] = Counter()
     for path in paths[:: max(1, len(paths) // _SIZES_LOOKED_AT)]:
         check(cancelled)
         try:
-            sizes[picture_size(Path(path))] += 1
+            sizes[image_size(Path(path))] += 1
         except DataError:
             continue  # counted and listed when all are read
     if not sizes:
@@ -56,7 +56,7 @@ def decode(
     tell: Callable[[int], None],
     cancelled: CancelFunction,
 ) -> Mask:
-    """Adds all pictures, at `shape` (C, H, W), that can be read; gives which these are.
+    """Adds all images, at `shape` (C, H, W), that can be read; gives which these are.
 
     `tell` hears how many more were looked at. Raises Cancelled, and DataError where nothing can be written.
     """

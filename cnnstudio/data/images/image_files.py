@@ -1,4 +1,4 @@
-"""Picture files of all kinds as upright 8-bit RGB or grey arrays."""
+"""Image files of all kinds as upright 8-bit RGB or gray arrays."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from cnnstudio.data.dataset import DataError, Pixels
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM", "TGA")
 _ORIENTATION = 0x0112  # the Exif tag
 _MOST_PIXELS = 90_000_000  # a small file can claim any size (a decompression bomb)
-_SIDEWAYS = (5, 6, 7, 8)  # its values for pictures that lie on their side
+_SIDEWAYS = (5, 6, 7, 8)  # its values for images that lie on their side
 
 
 @contextmanager
 def quiet_pillow() -> Iterator[None]:
-    """Around whatever reads many pictures: what Pillow warns of in a file is not printed.
+    """Around whatever reads many images: what Pillow warns of in a file is not printed.
 
     The filter holds for the whole process, not for a thread; so this goes around a pool of threads.
     """
@@ -33,9 +33,9 @@ def quiet_pillow() -> Iterator[None]:
 
 
 def read_pixels(path: Path, shape: tuple[int, int, int]) -> Pixels:
-    """The picture as uint8 (C, H, W) of `shape`, upright, cut to the sides' proportion around its middle.
+    """The sized as uint8 (C, H, W) of `shape`, upright, cut to the sides' proportion around its middle.
 
-    C is 1 or 3. Raises DataError for a file that is no whole picture, or one of more than 90 million pixels.
+    C is 1 or 3. Raises DataError for a file that is no whole sized, or one of more than 90 million pixels.
     """
     channels, height, width = shape
     try:
@@ -45,15 +45,15 @@ def read_pixels(path: Path, shape: tuple[int, int, int]) -> Pixels:
             # A JPEG is decoded at half its size or less where that is still twice as large as needed.
             image.draft(None, (2 * max(width, height), 2 * max(width, height)))
             upright = ImageOps.exif_transpose(image)
-            picture = resized(to_rgb(upright), (width, height))
-            pixels = np.asarray(picture if channels == 3 else picture.convert("L"))
+            sized = resized(to_rgb(upright), (width, height))
+            pixels = np.asarray(sized if channels == 3 else sized.convert("L"))
     except Exception as error:  # damaged files make Pillow raise almost anything, SyntaxError included
-        raise DataError(f"{path} cannot be read as a picture: {_reason(error)}.") from error
+        raise DataError(f"{path} cannot be read as a sized: {_reason(error)}.") from error
     return np.ascontiguousarray(pixels.reshape(height, width, channels).transpose(2, 0, 1))
 
 
-def picture_size(path: Path) -> tuple[int, int]:
-    """(width, height) of the upright picture, from the file's head alone. Raises DataError."""
+def image_size(path: Path) -> tuple[int, int]:
+    """(width, height) of the upright image, from the file's head alone. Raises DataError."""
     try:
         with _open(path) as image:
             width, height = image.size
@@ -61,7 +61,7 @@ def picture_size(path: Path) -> tuple[int, int]:
                 return height, width
             return width, height
     except Exception as error:  # as above
-        raise DataError(f"{path} cannot be read as a picture: {_reason(error)}.") from error
+        raise DataError(f"{path} cannot be read as an image: {_reason(error)}.") from error
 
 
 def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -75,15 +75,15 @@ def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """`image` of any mode as 8-bit RGB; what is transparent becomes white, 16-bit grey keeps its range."""
+    """`image` of any mode as 8-bit RGB; what is transparent becomes white, 16-bit gray keeps its range."""
     if image.mode == "RGB":
         return image
     if image.mode.startswith("I") or image.mode == "F":
-        return _from_deep_grey(image)
+        return _from_deep_gray(image)
     if image.has_transparency_data:
-        picture = image.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(white, picture).convert("RGB")
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("RGB")
     return image.convert("RGB")
 
 
@@ -93,8 +93,8 @@ def _open(path: Path) -> Image.Image:
     return Image.open(path, formats=_FORMATS)
 
 
-def _from_deep_grey(image: Image.Image) -> Image.Image:
-    """16-bit and floating-point grey. Pillow's own conversion would cut everything above 255 off.
+def _from_deep_gray(image: Image.Image) -> Image.Image:
+    """16-bit and floating-point gray. Pillow's own conversion would cut everything above 255 off.
 
     Values that are no numbers become black: none gets any further than here.
     """

@@ -1,4 +1,4 @@
-"""Work on pictures shared by a few threads, with few results in memory at a time."""
+"""Work on images shared by a few threads, with few results in memory at a time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def in_order(
     """
     threads = min(4, os.cpu_count() or 1)
     waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(threads, thread_name_prefix="pictures") as pool:
+    with ThreadPoolExecutor(threads, thread_name_prefix="images") as pool:
         try:
             for task in tasks:
                 waiting.append(pool.submit(work, task))

@@ -1,4 +1,4 @@
-"""A data set at the size and with the colours that a network takes."""
+"""A data set at the size and with the colors that a network takes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from cnnstudio.data.storage.builders import Draft, Drafts
 from cnnstudio.data.storage.decoded_cache import kept_or_made, place_of
 
 VERSION = 1
-"""Goes up with every change to what becomes of a picture."""
+"""Goes up with every change to what becomes of an image."""
 
-_CHUNK = 64  # pictures for one thread at a time
+_CHUNK = 64  # images for one thread at a time
 _SMALL = 64_000_000
-"""Bytes of pictures that are sooner made anew than kept on the disk."""
+"""Bytes of images that are sooner made anew than kept on the disk."""
 
 
 def resize(
@@ -30,7 +30,7 @@ def resize(
     progress: ProgressFunction = ignore,
     cancelled: CancelFunction = never,
 ) -> Dataset:
-    """The same pictures as a network with inputs of `shape` (C, H, W) takes them; itself where they fit.
+    """The same images as a network with inputs of `shape` (C, H, W) takes them; itself where they fit.
 
     Large sets are kept on the disk at that size. Raises Cancelled, and DataError for channels other than 1
     and 3 and for more pixels than there is room for.
@@ -40,7 +40,7 @@ def resize(
     channels = shape[0]
     if channels not in (1, 3):
         raise DataError(
-            f"The network takes pictures with {channels} channels, but pictures have 3 (colour) or 1 (grey): "
+            f"The network takes images with {channels} channels, but images have 3 (color) or 1 (gray): "
             "set the input's channels to 3 or 1."
         )
 
@@ -67,7 +67,7 @@ def _fit(
     def tell(more: int) -> None:
         nonlocal done
         done += more
-        text = f"Bringing {dataset.title} to {size}: {done:,} of {whole:,} pictures"
+        text = f"Bringing {dataset.title} to {size}: {done:,} of {whole:,} images"
         progress(Progress(done, whole, text))
 
     train, test = (
@@ -85,16 +85,16 @@ def _fit_split(
     cancelled: CancelFunction,
 ) -> Split:
     channels, height, width = shape
-    pictures = as_channels_last(split.images)
+    images = as_channels_last(split.images)
 
     def fit_chunk(start: int) -> Pixels:
-        chunk = recoloured(pictures[start : start + _CHUNK], channels)
+        chunk = recolored(images[start : start + _CHUNK], channels)
         if chunk.shape[1:3] == (height, width):
             return chunk
         fitted = np.empty((len(chunk), height, width, channels), np.uint8)
-        for row, picture in enumerate(chunk):
-            image = Image.fromarray(picture[..., 0] if channels == 1 else picture)
-            fitted[row] = np.asarray(resized(image, (width, height))).reshape(height, width, channels)
+        for row, image in enumerate(chunk):
+            pil_image = Image.fromarray(image[..., 0] if channels == 1 else image)
+            fitted[row] = np.asarray(resized(pil_image, (width, height))).reshape(height, width, channels)
         return fitted
 
     starts = range(0, len(split), _CHUNK)
@@ -105,13 +105,13 @@ def _fit_split(
     return draft.finished()
 
 
-def recoloured(pictures: Pixels, channels: int) -> Pixels:
-    """(N, H, W, 1 or 3) with `channels` (1 or 3) channels; grey is the luma of ITU-R BT.601, as in Pillow."""
-    if pictures.shape[-1] == channels:
-        return pictures
+def recolored(images: Pixels, channels: int) -> Pixels:
+    """(N, H, W, 1 or 3) with `channels` (1 or 3) channels; gray is the luma of ITU-R BT.601, as in Pillow."""
+    if images.shape[-1] == channels:
+        return images
     if channels == 3:
-        return np.repeat(pictures[..., :1], 3, axis=-1)
-    red, green, blue = (pictures[..., channel].astype(np.uint32) for channel in range(3))
+        return np.repeat(images[..., :1], 3, axis=-1)
+    red, green, blue = (images[..., channel].astype(np.uint32) for channel in range(3))
     return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)[..., None]
 
 

@@ -1,4 +1,4 @@
-"""Every place that pictures come from, one file each, found by walking this package."""
+"""Every place that images come from, one file each, found by walking this package."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def find_source(name_or_folder: str) -> Source:
         return ImageFolder(path)
     names = ", ".join(source.name for source in there)
     if exists(path) and not is_folder(path):
-        raise DataError(f"{path} is a file: give a folder of pictures, or one of {names}.")
+        raise DataError(f"{path} is a file: give a folder of images, or one of {names}.")
     raise DataError(
-        f"There is no data set or folder “{name_or_folder}”: there are {names}, or give a folder of pictures."
+        f"There is no data set or folder “{name_or_folder}”: there are {names}, or give a folder of images."
     )
 
 
 def add_folder(path: Path, cancelled: CancelFunction = never) -> Source:
-    """Remember a folder of pictures as a source from now on. Raises DataError for one that holds no data set.
+    """Remember a folder of images as a source from now on. Raises DataError for one that holds no data set.
 
     A name that is taken gets a number; the same folder again stays the one source it is.
     """

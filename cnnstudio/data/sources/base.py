@@ -1,4 +1,4 @@
-"""What every source of pictures offers."""
+"""What every source of images offers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cnnstudio.data.dataset import DataError, Dataset
 
 
 class Source(ABC):
-    """A place that pictures come from."""
+    """A place that images come from."""
 
     name: str
     """What commands and files call it."""
@@ -35,7 +35,7 @@ class Source(ABC):
 
     @abstractmethod
     def load(self, progress: ProgressFunction = ignore, cancelled: CancelFunction = never) -> Dataset:
-        """The pictures. Raises DataError or Cancelled; may run in any thread."""
+        """The images. Raises DataError or Cancelled; may run in any thread."""
 
     def info(self) -> dict[str, Any]:
         """What is known without loading, ready for JSON."""
@@ -49,11 +49,11 @@ class Source(ABC):
         }
 
     def download(self, progress: ProgressFunction = ignore, cancelled: CancelFunction = never) -> None:
-        """Bring the pictures to this machine. Raises DataError or Cancelled."""
-        raise DataError(f"There is nothing to download for {self.title}: its pictures are on this computer.")
+        """Bring the images to this machine. Raises DataError or Cancelled."""
+        raise DataError(f"There is nothing to download for {self.title}: its images are on this computer.")
 
     def import_archive(
         self, path: Path, progress: ProgressFunction = ignore, cancelled: CancelFunction = never
     ) -> None:
-        """Take the pictures from the user's own copy of the archive. Raises DataError or Cancelled."""
+        """Take the images from the user's own copy of the archive. Raises DataError or Cancelled."""
         raise DataError(f"{self.title} does not come as an archive.")

@@ -61,7 +61,7 @@ class Cifar10(Source):
     name = "cifar10"
     title = "CIFAR-10"
     description = (
-        "60,000 colour photographs, 32 × 32, of ten kinds of animals and vehicles (170 MB to download)"
+        "60,000 color photographs, 32 × 32, of ten kinds of animals and vehicles (170 MB to download)"
     )
     can_download: ClassVar[bool] = True
     can_import: ClassVar[bool] = True
@@ -73,7 +73,7 @@ class Cifar10(Source):
 
     @property
     def folder(self) -> Path:
-        """Where the pictures stand, or will."""
+        """Where the images stand, or will."""
         return datasets_folder() / "cifar10"
 
     def available(self) -> bool:
@@ -181,13 +181,11 @@ class Cifar10(Source):
                 # WORKAROUND pytorch/vision #9340: numpy pickled the files in 2009, and numpy 2.4 finds
                 # fault with how they spell a dtype.
                 warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
-                pictures = reader(self.folder, train=train)
+                part = reader(self.folder, train=train)
         except (RuntimeError, OSError) as error:
             raise DataError(
                 f"The files of {self.title} in {self.folder} are damaged: "
                 "download it again, or give your own copy of cifar-10-python.tar.gz."
             ) from error
-        images = np.ascontiguousarray(pictures.data)
-        return Split(from_channels_last(images), np.array(pictures.targets, np.int64)), tuple(
-            pictures.classes
-        )
+        images = np.ascontiguousarray(part.data)
+        return Split(from_channels_last(images), np.array(part.targets, np.int64)), tuple(part.classes)

@@ -1,4 +1,4 @@
-"""Which folders of pictures the user has added, by name."""
+"""Which folders of images the user has added, by name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def remember_folder(name: str, folder: Path) -> None:
 
 
 def forget_folder(name: str) -> None:
-    """Take it off the list; the pictures stay where they are. Raises FileError or DataError."""
+    """Take it off the list; the images stay where they are. Raises FileError or DataError."""
     folders = _read()
     folder = folders.pop(name, None)
     if folder is not None:
@@ -48,7 +48,7 @@ def _read() -> dict[str, Path]:
     try:
         return {str(entry["name"]): Path(entry["path"]) for entry in value["folders"]}
     except (TypeError, KeyError) as error:
-        raise DataError(f"{_path()} is not a list of folders: mend it or delete it.") from error
+        raise DataError(f"{_path()} is not a list of folders: fix it or delete it.") from error
 
 
 def _path() -> Path:

@@ -1,4 +1,4 @@
-"""A folder of the user's own pictures as a data set."""
+"""A folder of the user's own images as a data set."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ if TYPE_CHECKING:
     from cnnstudio.data.images.decoding import Mask
 
 VERSION = 2
-"""Goes up with every change to how pictures are read, so that no kept copy of an older kind is used."""
+"""Goes up with every change to how images are read, so that no kept copy of an older kind is used."""
 TEST_SHARE = 0.2
-"""Of each class, where the folder has no test pictures."""
+"""Of each class, where the folder has no test images."""
 
 _TRAIN_NAMES = ("train", "training")
 _TEST_NAMES = ("test", "testing", "val", "valid", "validation")
 _JPEG_NAMES = (".jpg", ".jpeg", ".jpe", ".jfif")
 _OTHER_NAMES = (".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm", ".tga")
-_PICTURE_NAMES = frozenset(_JPEG_NAMES + _OTHER_NAMES)
+_IMAGE_NAMES = frozenset(_JPEG_NAMES + _OTHER_NAMES)
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The pictures of a folder with their classes, unopened. `test` is None where there is one level only.
+    """The images of a folder with their classes, unopened. `test` is None where there is one level only.
 
     Paths are plain text, which takes a third of the memory: there may be millions.
     """
@@ -70,7 +70,7 @@ class ImageFolder(Source):
         self.folder = Path(os.path.abspath(with_home(folder)))
         self.name = name or self.folder.name
         self.title = self.name
-        self.description = f"Pictures in {self.folder}"
+        self.description = f"Images in {self.folder}"
         self._seed = seed
 
     @classmethod
@@ -118,30 +118,30 @@ class ImageFolder(Source):
         classes = sorted({*train, *(test or ())})
         if not classes:
             raise DataError(
-                f"{self.folder} holds no pictures in class folders: "
+                f"{self.folder} holds no images in class folders: "
                 "expected train/<class>/… and test/<class>/…, or <class>/… with a folder for each class."
             )
         if len(classes) == 1:
             raise DataError(
                 f"{self.folder} holds only one class ({classes[0]}): there is nothing to tell apart; "
-                "add a folder with pictures of another class."
+                "add a folder with images of another class."
             )
         for part, present in (("training", train), ("test", test)):
             if present is not None and (missing := [name for name in classes if name not in present]):
                 raise DataError(
-                    f"{self.folder} has no {part} pictures of the class {missing[0]}: add some or remove it."
+                    f"{self.folder} has no {part} images of the class {missing[0]}: add some or remove it."
                 )
 
-        def labelled(part: dict[str, list[str]]) -> tuple[tuple[str, int], ...]:
+        def labeled(part: dict[str, list[str]]) -> tuple[tuple[str, int], ...]:
             return tuple((path, label) for label, name in enumerate(classes) for path in part[name])
 
-        return Listing(tuple(classes), labelled(train), None if test is None else labelled(test))
+        return Listing(tuple(classes), labeled(train), None if test is None else labeled(test))
 
     def load(self, progress: ProgressFunction = ignore, cancelled: CancelFunction = never) -> Dataset:
         listing = self.listing(cancelled)
 
         def read(drafts: Drafts) -> Dataset:
-            # Pillow comes in with the first pictures: the window lists this source without it.
+            # Pillow comes in with the first images: the window lists this source without it.
             from cnnstudio.data.images.image_files import quiet_pillow
 
             with quiet_pillow():
@@ -191,25 +191,25 @@ class ImageFolder(Source):
             self._check_enough(listing, labels, readable)
             if all(len(np.unique(split.labels)) == len(listing.classes) for split in splits):
                 break
-            # All of a class that was set aside cannot be read: other pictures of it are, next time.
+            # All of a class that was set aside cannot be read: other images of it are, next time.
         notes = self._notes(paths, readable, (width, height), same)
         if listing.test is None:
-            notes.append(f"One in five pictures of each class was set aside for testing ({TEST_SHARE:.0%}).")
+            notes.append(f"One in five images of each class was set aside for testing ({TEST_SHARE:.0%}).")
         return Dataset(self.name, self.title, listing.classes, splits[0], splits[1], tuple(notes))
 
     def _telling(self, total: int, progress: ProgressFunction) -> Callable[[int], None]:
-        """Hears of more pictures that were read."""
+        """Hears of more images that were read."""
         done = 0
 
         def tell(more: int) -> None:
             nonlocal done
             done += more
-            progress(Progress(done, total, f"Reading {self.title}: {done:,} of {total:,} pictures"))
+            progress(Progress(done, total, f"Reading {self.title}: {done:,} of {total:,} images"))
 
         return tell
 
     def _rows(self, listing: Listing, labels: Labels, readable: Mask) -> tuple[Rows, Rows]:
-        """The pictures, as far as is known readable, to train and to test with."""
+        """The images, as far as is known readable, to train and to test with."""
         there = np.flatnonzero(readable)
         if listing.test is not None:
             return there[there < len(listing.train)], there[there >= len(listing.train)]
@@ -217,7 +217,7 @@ class ImageFolder(Source):
         return there[left], there[aside]
 
     def _check_enough(self, listing: Listing, labels: Labels, readable: Mask) -> None:
-        """Every class has pictures in each part, or enough for both where there is one."""
+        """Every class has images in each part, or enough for both where there is one."""
         parts = {"training": slice(0, len(listing.train)), "test": slice(len(listing.train), None)}
         if listing.test is None:
             del parts["test"]
@@ -226,11 +226,11 @@ class ImageFolder(Source):
             for name, count in zip(listing.classes, counts, strict=True):
                 if not count:
                     raise DataError(
-                        f"None of the {part} pictures of the class {name} in {self.folder} can be read."
+                        f"None of the {part} images of the class {name} in {self.folder} can be read."
                     )
                 if count == 1 and listing.test is None:
                     raise DataError(
-                        f"{self.folder} has only one readable picture of the class {name}: two are needed."
+                        f"{self.folder} has only one readable image of the class {name}: two are needed."
                     )
 
     def _notes(
@@ -243,11 +243,11 @@ class ImageFolder(Source):
         notes = []
         bad = [os.path.relpath(paths[row], self.folder) for row in np.flatnonzero(~readable)]
         if bad:
-            count = "1 unreadable picture was" if len(bad) == 1 else f"{len(bad):,} unreadable pictures were"
+            count = "1 unreadable image was" if len(bad) == 1 else f"{len(bad):,} unreadable images were"
             more = f" and {len(bad) - 10:,} more" if len(bad) > 10 else ""
             notes.append(f"{count} skipped: {', '.join(bad[:10])}{more}.")
         if not same:
-            notes.append(f"The pictures come in other sizes too; each was brought to {size[0]} × {size[1]}.")
+            notes.append(f"The images come in other sizes too; each was brought to {size[0]} × {size[1]}.")
         return notes
 
 
@@ -257,23 +257,23 @@ def _counts(name: str) -> bool:
 
 
 def _classes_in(folder: Path, cancelled: CancelFunction) -> dict[str, list[str]]:
-    """Class -> its pictures, from all folders below it, in a fixed order; an empty folder is no class."""
+    """Class -> its images, from all folders below it, in a fixed order; an empty folder is no class."""
     classes = {}
     for entry in sorted(folder.iterdir()):
-        if entry.is_dir() and _counts(entry.name) and (pictures := _pictures_below(entry, cancelled)):
-            classes[entry.name] = pictures
+        if entry.is_dir() and _counts(entry.name) and (images := _images_below(entry, cancelled)):
+            classes[entry.name] = images
     return classes
 
 
-def _pictures_below(folder: Path, cancelled: CancelFunction) -> list[str]:
+def _images_below(folder: Path, cancelled: CancelFunction) -> list[str]:
     """In the order of their paths, folder by folder."""
     found = []
     for place, folders, files in os.walk(folder):
         check(cancelled)
         folders[:] = [name for name in folders if _counts(name)]
-        found += [os.path.join(place, name) for name in files if _is_picture(name)]
+        found += [os.path.join(place, name) for name in files if _is_image(name)]
     return sorted(found, key=lambda path: path.split(os.sep))
 
 
-def _is_picture(name: str) -> bool:
-    return _counts(name) and os.path.splitext(name)[1].lower() in _PICTURE_NAMES
+def _is_image(name: str) -> bool:
+    return _counts(name) and os.path.splitext(name)[1].lower() in _IMAGE_NAMES

@@ -27,16 +27,16 @@ SIDE = 32
 TRAIN_PER_CLASS, TEST_PER_CLASS = 1_000, 200
 
 _SEED = 1959
-_CHUNK = 200  # pictures drawn at once: their arrays stay within the processor's cache
+_CHUNK = 200  # images drawn at once: their arrays stay within the processor's cache
 
 
 class Shapes(Source):
-    """Ten kinds of outline in any colour, size, place, tilt and background."""
+    """Ten kinds of outline in any color, size, place, tilt and background."""
 
     name = "shapes"
     title = "Shapes"
     description = (
-        "12,000 drawn pictures, 32 × 32, of ten shapes in all colours, sizes and places; made by the program"
+        "12,000 drawn images, 32 × 32, of ten shapes in all colors, sizes and places; made by the program"
     )
 
     def available(self) -> bool:
@@ -63,11 +63,11 @@ class Shapes(Source):
         whole = (TRAIN_PER_CLASS + TEST_PER_CLASS) * len(OUTLINES)
         drawn = 0
 
-        def count(pictures: int) -> None:
+        def count(images: int) -> None:
             nonlocal drawn
             check(cancelled)
-            drawn += pictures
-            progress(Progress(drawn, whole, f"Drawing {self.title}: {drawn:,} of {whole:,} pictures"))
+            drawn += images
+            progress(Progress(drawn, whole, f"Drawing {self.title}: {drawn:,} of {whole:,} images"))
 
         train = draw_split(np.random.default_rng([_SEED, VERSION, 0]), TRAIN_PER_CLASS, count)
         test = draw_split(np.random.default_rng([_SEED, VERSION, 1]), TEST_PER_CLASS, count)
@@ -75,7 +75,7 @@ class Shapes(Source):
 
 
 def draw_split(random: np.random.Generator, per_class: int, count: Callable[[int], None]) -> Split:
-    """`per_class` pictures of each outline in mixed order. `count` hears how many more are drawn."""
+    """`per_class` images of each outline in mixed order. `count` hears how many more are drawn."""
     order = random.permutation(per_class * len(OUTLINES))
     images = np.empty((len(order), SIDE, SIDE, 3), np.uint8)
     labels = np.empty(len(order), np.int64)
@@ -84,29 +84,29 @@ def draw_split(random: np.random.Generator, per_class: int, count: Callable[[int
         labels[members] = label
         for start in range(0, per_class, _CHUNK):
             chunk = members[start : start + _CHUNK]
-            images[chunk] = _draw_pictures(random, outline, len(chunk))
+            images[chunk] = _draw_images(random, outline, len(chunk))
             count(len(chunk))
     return Split(from_channels_last(images), labels)
 
 
-def _draw_pictures(random: np.random.Generator, outline: Outline, number: int) -> Pixels:
+def _draw_images(random: np.random.Generator, outline: Outline, number: int) -> Pixels:
     """(number, SIDE, SIDE, 3): the outline on backgrounds with noise."""
     row, column = np.divmod(np.arange(SIDE * SIDE, dtype=np.float32), SIDE)
     x, y = column - (SIDE - 1) / 2, (SIDE - 1) / 2 - row
     cover = _cover(random, outline, x, y, number)
-    first, second, ink = _colours(random, number)
+    first, second, ink = _colors(random, number)
     ramp = _along(random, x, y, number) / (1.4 * SIDE) + 0.5
     ripple = _ripple(random, x, y, number)
-    pictures = random.standard_normal((number, SIDE * SIDE, 3), dtype=np.float32)
-    pictures *= _uniform(random, number, 0.01, 0.05)[:, :, None]
+    images = random.standard_normal((number, SIDE * SIDE, 3), dtype=np.float32)
+    images *= _uniform(random, number, 0.01, 0.05)[:, :, None]
     for channel in range(3):
         start, end = first[:, channel, None], second[:, channel, None]
         background = start + (end - start) * ramp + ripple
-        pictures[..., channel] += background + (ink[:, channel, None] - background) * cover
-    np.clip(pictures, 0, 1, out=pictures)
-    pictures *= 255
-    pictures += 0.5
-    return pictures.astype(np.uint8).reshape(number, SIDE, SIDE, 3)
+        images[..., channel] += background + (ink[:, channel, None] - background) * cover
+    np.clip(images, 0, 1, out=images)
+    images *= 255
+    images += 0.5
+    return images.astype(np.uint8).reshape(number, SIDE, SIDE, 3)
 
 
 def _cover(random: np.random.Generator, outline: Outline, x: Floats, y: Floats, number: int) -> Floats:
@@ -123,8 +123,8 @@ def _cover(random: np.random.Generator, outline: Outline, x: Floats, y: Floats, 
     return np.clip(0.5 - distance * radius, 0, 1)
 
 
-def _colours(random: np.random.Generator, number: int) -> tuple[Floats, Floats, Floats]:
-    """Two neighbouring colours for the background and one for the shape, (number, 3) each.
+def _colors(random: np.random.Generator, number: int) -> tuple[Floats, Floats, Floats]:
+    """Two neighboring colors for the background and one for the shape, (number, 3) each.
 
     Light on dark, or the reverse: brightness alone tells nothing.
     """
@@ -133,7 +133,7 @@ def _colours(random: np.random.Generator, number: int) -> tuple[Floats, Floats, 
     ink = random.random((number, 3), dtype=np.float32)
     ink *= _uniform(random, number, 0.7, 1) / ink.max(axis=1, keepdims=True)
     reverse = random.random((number, 1)) < 0.5
-    first, second, ink = (np.where(reverse, 1 - colour, colour) for colour in (first, second, ink))
+    first, second, ink = (np.where(reverse, 1 - color, color) for color in (first, second, ink))
     return first, second, ink
 
 
@@ -144,11 +144,11 @@ def _ripple(random: np.random.Generator, x: Floats, y: Floats, number: int) -> F
 
 
 def _along(random: np.random.Generator, x: Floats, y: Floats, number: int) -> Floats:
-    """(number, pixels): how far each pixel lies along a direction of each picture's own."""
+    """(number, pixels): how far each pixel lies along a direction of each image's own."""
     direction = _uniform(random, number, 0, 2 * np.pi)
     return np.cos(direction) * x + np.sin(direction) * y
 
 
 def _uniform(random: np.random.Generator, number: int, low: float, high: float) -> Floats:
-    """One number for each picture, (number, 1)."""
+    """One number for each image, (number, 1)."""
     return random.uniform(low, high, (number, 1)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Where the pictures of a data set are put while it is made: into files, a few at a time."""
+"""Where the images of a data set are put while it is made: into files, a few at a time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from cnnstudio.data.dataset import (
 from cnnstudio.data.storage.memmap import map_pixels
 
 _MOST_IN_MEMORY = 1_000_000_000
-"""Bytes of pictures that are held in memory where the disk has no room for them."""
+"""Bytes of images that are held in memory where the disk has no room for them."""
 
 _LEFT_FREE = 100_000_000
 """Bytes that others may want of the disk."""
@@ -36,7 +36,7 @@ class Draft(Protocol):
     """One split in the making."""
 
     def add(self, pixels: Pixels, labels: Labels) -> None:
-        """The next pictures, (n, H, W, C), and their classes."""
+        """The next images, (n, H, W, C), and their classes."""
 
     def finished(self) -> Split:
         """All that was added."""
@@ -63,7 +63,7 @@ class Drafts:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def make_room(self, title: str, size: int) -> None:
-        """Says before the first picture how many bytes there will be.
+        """Says before the first image how many bytes there will be.
 
         Raises DataError where the disk has no room for them, unless they are few enough for the memory.
         """
@@ -74,7 +74,7 @@ class Drafts:
             return
         if size > _MOST_IN_MEMORY:
             raise DataError(
-                f"The decoded pictures of {title} take {storage(size)} on the disk, but {reason}: "
+                f"The decoded images of {title} take {storage(size)} on the disk, but {reason}: "
                 "make room, or set CNNSTUDIO_HOME to a folder on a larger disk."
             )
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -96,7 +96,7 @@ class Drafts:
         return dataclasses.replace(dataset, train=splits[0], test=splits[1])
 
     def start(self, part: str, shape: tuple[int, int, int]) -> Draft:
-        """A split of pictures of `shape` (C, H, W), anew where there was one of that name."""
+        """A split of images of `shape` (C, H, W), anew where there was one of that name."""
         if self.folder is None:
             return _DraftInMemory(shape)
         return _DraftOnDisk(self.folder, part, shape, self._files)
@@ -149,7 +149,7 @@ class _DraftOnDisk:
             yield
         except OSError as error:
             raise DataError(
-                f"Cannot write decoded pictures to {self._folder.parent}: {error.strerror or error}. "
+                f"Cannot write decoded images to {self._folder.parent}: {error.strerror or error}. "
                 "Make room, or set CNNSTUDIO_HOME to another folder."
             ) from error
 
@@ -165,7 +165,7 @@ def labels_file(folder: Path, part: str) -> Path:
 
 
 def read_split(folder: Path, part: str, shape: tuple[int, int, int]) -> Split:
-    """The pictures of `shape` (C, H, W) in the part's files, mapped. Raises OSError or ValueError."""
+    """The images of `shape` (C, H, W) in the part's files, mapped. Raises OSError or ValueError."""
     channels, height, width = shape
     labels = np.fromfile(labels_file(folder, part), "<i8").astype(np.int64, copy=False)
     pixels = map_pixels(pixels_file(folder, part), (len(labels), height, width, channels))

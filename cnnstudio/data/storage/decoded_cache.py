@@ -1,7 +1,7 @@
-"""Decoded pictures, kept as plain files that are mapped into memory instead of read.
+"""Decoded images, kept as plain files that are mapped into memory instead of read.
 
 `datasets/decoded/<place>/<key>/` holds a data set as it lies in memory: the files of `drafts` for training
-and test pictures, and `about.json` with all that would take a look at every picture (fingerprint, how often
+and test images, and `about.json` with all that would take a look at every image (fingerprint, how often
 each value occurs) and with the size and time of each file. The folder gets its name when it is whole; what a
 killed process leaves of it has another name and goes with the next one that is made.
 
@@ -128,23 +128,23 @@ def _made(
             del dataset
             os.replace(drafts.folder, entry)
         except OSError as error:
-            raise DataError(f"Cannot keep decoded pictures in {entry.parent}: {error.strerror}.") from error
+            raise DataError(f"Cannot keep decoded images in {entry.parent}: {error.strerror}.") from error
     sync_folder(entry.parent)
     found = _opened(entry)
     if found is None:
-        raise DataError(f"The decoded pictures in {entry} were changed while they were written: try again.")
+        raise DataError(f"The decoded images in {entry} were changed while they were written: try again.")
     return found
 
 
 def _look_through(dataset: Dataset, progress: ProgressFunction, cancelled: CancelFunction) -> None:
-    """Works out the fingerprint, which for many pictures takes a while."""
+    """Works out the fingerprint, which for many images takes a while."""
     whole, done = len(dataset.train) + len(dataset.test), 0
 
     def tell(more: int) -> None:
         nonlocal done
         check(cancelled)
         done += more
-        progress(Progress(done, whole, f"Checking {dataset.title}: {done:,} of {whole:,} pictures"))
+        progress(Progress(done, whole, f"Checking {dataset.title}: {done:,} of {whole:,} images"))
 
     dataset.recall(dataset.look_through(tell))
 
@@ -230,7 +230,7 @@ def _wait_for(lock: BinaryIO, progress: ProgressFunction, cancelled: CancelFunct
         with contextlib.suppress(BlockingIOError):
             try_lock(lock, shared=False)
             return
-        progress(Progress(0, None, "Waiting for another program that reads the same pictures"))
+        progress(Progress(0, None, "Waiting for another program that reads the same images"))
         check(cancelled)
         time.sleep(_TICK)
 

@@ -1,4 +1,4 @@
-"""Pictures that stay on the disk: the system brings them into memory as they are looked at."""
+"""Images that stay on the disk: the system brings them into memory as they are looked at."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from cnnstudio.data.dataset import Pixels
 
 _STAYING_SHARE = 0.5
-"""Of the main memory, what pictures may take that are thought to stay there."""
+"""Of the main memory, what images may take that are thought to stay there."""
 
 _STRETCH = 16 * 2**20
 
@@ -29,9 +29,9 @@ def map_pixels(path: Path, shape: tuple[int, int, int, int]) -> Pixels:
 
 
 class Ahead:
-    """Asks the system for mapped pictures before they are looked at.
+    """Asks the system for mapped images before they are looked at.
 
-    Who looks at random pictures of a map waits for the disk at each of them; those that were asked for come
+    Who looks at random images of a map waits for the disk at each of them; those that were asked for come
     side by side. Where all of them can stay in memory they are asked for one after another as well, a stretch
     at a time, which is what disks are quickest at.
     """
@@ -47,17 +47,17 @@ class Ahead:
 
     @classmethod
     def of(cls, pixels: Pixels) -> Self | None:
-        """None for pictures in no map, and where the system cannot be asked."""
+        """None for images in no map, and where the system cannot be asked."""
         memory = _memory_of(pixels)
         return cls(memory, pixels) if memory is not None and hasattr(mmap, "MADV_WILLNEED") else None
 
     @property
     def is_done(self) -> bool:
-        """Whether all pictures were asked for and stay, so that nothing is left to ask for."""
+        """Whether all images were asked for and stay, so that nothing is left to ask for."""
         return self._next == self._end
 
     def ask(self, rows: Iterable[int]) -> None:
-        """Returns at once; the pictures come by and by."""
+        """Returns at once; the images come by and by."""
         for row in rows:
             self._want(self._first + row * self._size, self._size)
         if self._next is not None and not self.is_done:

@@ -92,7 +92,7 @@ def _copy(source: IO[bytes], path: Path, cancelled: CancelFunction) -> str:
 
 
 def _refuse_escape(archive: Path, name: str) -> None:
-    """No honest archive of pictures names a place outside itself, so the whole of it is refused."""
+    """No honest archive of images names a place outside itself, so the whole of it is refused."""
     for path in (PurePosixPath(name), PureWindowsPath(name)):
         if path.is_absolute() or path.drive or ".." in path.parts:
             raise DataError(

@@ -54,7 +54,7 @@ class Expected:
 
 
 class _Interrupted(Exception):
-    """The transfer broke off. Another attempt at once may mend it, unless it is `final`."""
+    """The transfer broke off. Another attempt at once may fix it, unless it is `final`."""
 
     def __init__(self, message: str, final: bool = False) -> None:
         super().__init__(message)

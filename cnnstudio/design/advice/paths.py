@@ -1,4 +1,4 @@
-"""A network as the straight lines that values take through it, for what depends on a layer's neighbours."""
+"""A network as the straight lines that values take through it, for what depends on a layer's neighbors."""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ from cnnstudio.design.findings import Advice
 from cnnstudio.design.network import Network, giving_logits
 from cnnstudio.layers.base import (
     Exchange,
+    Fix,
     Group,
     InsertBefore,
     Layer,
-    Mend,
     MoveBehind,
     Remove,
     Role,
@@ -31,7 +31,7 @@ _HIGH_RATE = 0.7
 _DEEP = 10
 _DEEP_FOR_SATURATION = 6
 _WIDE_STRIDE = 4
-_SMALL_PICTURE = 64
+_SMALL_IMAGE = 64
 _SATURATING = ("sigmoid", "tanh")
 
 _RELU = SetParameters({"activation": "relu"}, "set activation to relu")
@@ -46,25 +46,25 @@ def _activation(layer: Layer) -> str:
     return str(getattr(layer, "activation", "linear"))
 
 
-def _advice(rule: str, report: LayerReport, message: str, why: str, mend: Mend | None = None) -> Advice:
-    return Advice(report.node.id, f"{rule}:{report.node.id}", message, why, mend)
+def _advice(rule: str, report: LayerReport, message: str, why: str, fix: Fix | None = None) -> Advice:
+    return Advice(report.node.id, f"{rule}:{report.node.id}", message, why, fix)
 
 
 def no_nonlinearity(lines: Lines) -> Iterator[Advice]:
     why = "Two linear layers in a row can do no more than a single one."
     for line in lines.every:
         before: LayerReport | None = None
-        normalised = False
+        normalized = False
         for report in line:
             if _role(report) is Role.MIXES:
                 if before is not None:
                     message = f"{before.node.title} leads to {report.node.title} with no activation between"
-                    if normalised:
+                    if normalized:
                         yield _advice("no-nonlinearity", report, message, why, InsertBefore("Activation"))
                     else:
                         yield _advice("no-nonlinearity", before, message, why, _RELU)
-                before, normalised = report, False
-            normalised = normalised or _role(report) is Role.NORMALISES
+                before, normalized = report, False
+            normalized = normalized or _role(report) is Role.NORMALIZES
             if report.node.is_group or report.node.layer.bends:
                 before = None
 
@@ -77,7 +77,7 @@ def bias_before_batch_normalization(lines: Lines) -> Iterator[Advice]:
                 "bias-before-batch-normalization",
                 before,
                 f"{before.node.title} adds a bias that {report.node.title} takes away again",
-                "Batch normalisation subtracts the mean of each channel, and the bias with it.",
+                "Batch normalization subtracts the mean of each channel, and the bias with it.",
                 SetParameters({"use_bias": False}, "switch its bias off"),
             )
 
@@ -94,7 +94,7 @@ def heavy_dense(lines: Lines) -> Iterator[Advice]:
                     "heavy-dense",
                     report,
                     f"{report.node.title} has {share} of all parameters",
-                    "So many weights learn pictures by heart; the mean of each feature map may do as well.",
+                    "So many weights learn images by heart; the mean of each feature map may do as well.",
                     Exchange(flatten.node.id, flatten.node.title, "GlobalAveragePooling2D"),
                 )
             if _role(report) is Role.FLATTENS:
@@ -110,15 +110,15 @@ def dropout_before_normalization(lines: Lines) -> Iterator[Advice]:
         for index, report in enumerate(line):
             if _role(report) is Role.DROPS:
                 dropping = report
-            elif _role(report) is Role.NORMALISES and dropping is not None:
-                last = _last_normalisation(line[index:])
+            elif _role(report) is Role.NORMALIZES and dropping is not None:
+                last = _last_normalization(line[index:])
                 movable = _stand_together(network, dropping.node.id, last.node.id)
                 yield _advice(
                     "dropout-before-normalization",
                     dropping,
                     f"{dropping.node.title} stands before {report.node.title}",
-                    "Dropout changes the spread of the values only while training, so what the normalisation "
-                    "has learnt does not fit afterwards (Li et al. 2018).",
+                    "Dropout changes the spread of the values only while training, so what the normalization "
+                    "has learned does not fit afterwards (Li et al. 2018).",
                     MoveBehind(last.node.id, last.node.title) if movable else None,
                 )
                 dropping = None
@@ -126,13 +126,13 @@ def dropout_before_normalization(lines: Lines) -> Iterator[Advice]:
                 dropping = None
 
 
-def _last_normalisation(line: Line) -> LayerReport:
+def _last_normalization(line: Line) -> LayerReport:
     """The last one before values are mixed anew, in a line that begins with one."""
     last = line[0]
     for report in line:
         if _role(report) is Role.MIXES or report.node.is_group:
             break
-        if _role(report) is Role.NORMALISES:
+        if _role(report) is Role.NORMALIZES:
             last = report
     return last
 
@@ -170,9 +170,9 @@ def early_softmax(lines: Lines) -> Iterator[Advice]:
             report = lines.analysis[node.id]
             if node.id in ending:
                 why = "The loss applies softmax itself; applied twice, sure and unsure answers look alike."
-                mend: Mend = Remove() if node.layer.role is Role.BENDS else _LINEAR
+                fix: Fix = Remove() if node.layer.role is Role.BENDS else _LINEAR
                 message = f"{node.title} applies softmax to the scores, but is not the end"
-                yield _advice("softmax-twice", report, message, why, mend)
+                yield _advice("softmax-twice", report, message, why, fix)
             else:
                 why = "Softmax makes the channels share a sum of 1, so each pushes the others down."
                 message = f"{node.title} applies softmax in the middle of the network"
@@ -180,13 +180,13 @@ def early_softmax(lines: Lines) -> Iterator[Advice]:
 
 
 def small_receptive_field(lines: Lines) -> Iterator[Advice]:
-    pictures = [each for each in lines.main if each.output is not None and each.output.is_picture]
-    looks = any(each.output is not None and each.output.is_picture for each in lines.mixing)
-    if not pictures or not looks or lines.analysis.output is None or lines.analysis.output.is_picture:
+    images = [each for each in lines.main if each.output is not None and each.output.is_image]
+    looks = any(each.output is not None and each.output.is_image for each in lines.mixing)
+    if not images or not looks or lines.analysis.output is None or lines.analysis.output.is_image:
         return
-    last, picture = pictures[-1], lines.analysis.network.input
-    field, size = last.receptive_field, times(picture.dims[1:])
-    if field is not None and 4 * field[0] * field[1] < picture.height * picture.width:
+    last, image = images[-1], lines.analysis.network.input
+    field, size = last.receptive_field, times(image.dims[1:])
+    if field is not None and 4 * field[0] * field[1] < image.height * image.width:
         yield _advice(
             "small-receptive-field",
             last,
@@ -223,7 +223,7 @@ def high_dropout(lines: Lines) -> Iterator[Advice]:
 def skipped_pixels(lines: Lines) -> Iterator[Advice]:
     for report in lines.layers:
         layer, shape = report.node.layer, report.input
-        if shape is None or not shape.is_picture or report.problem is not None:
+        if shape is None or not shape.is_image or report.problem is not None:
             continue
         window = layer.window(shape)
         stride, kernel = (int(window.stride[0]), int(window.stride[1])), window.field
@@ -243,15 +243,15 @@ def skipped_pixels(lines: Lines) -> Iterator[Advice]:
 
 
 def wide_stride(lines: Lines) -> Iterator[Advice]:
-    picture = lines.analysis.network.input
+    image = lines.analysis.network.input
     for report in lines.mixing:
         strides = getattr(report.node.layer, "strides", (1, 1))
-        if max(strides) >= _WIDE_STRIDE and max(picture.dims[1:]) <= _SMALL_PICTURE:
+        if max(strides) >= _WIDE_STRIDE and max(image.dims[1:]) <= _SMALL_IMAGE:
             yield _advice(
                 "wide-stride",
                 report,
-                f"{report.node.title} jumps {times(strides)} pixels on pictures of {times(picture.dims[1:])}",
-                "In small pictures a few pixels hold the detail, and so wide a step blurs it at once.",
+                f"{report.node.title} jumps {times(strides)} pixels on images of {times(image.dims[1:])}",
+                "In small images a few pixels hold the detail, and so wide a step blurs it at once.",
                 SetParameters({"strides": (2, 2)}, "set strides to 2 × 2"),
             )
 
@@ -264,7 +264,7 @@ def activation_twice(lines: Lines) -> Iterator[Advice]:
                 "activation-twice",
                 report,
                 f"{report.node.title} applies {second} to what {before.node.title} has sent through {first}",
-                "A second activation adds nothing that could be learnt and presses the values together.",
+                "A second activation adds nothing that could be learned and presses the values together.",
                 Remove(),
             )
 
@@ -293,18 +293,18 @@ def dropout_on_scores(lines: Lines) -> Iterator[Advice]:
                 "dropout-on-scores",
                 report,
                 f"{report.node.title} sets class scores to zero",
-                "While training, the score of the right class is then often missing, whatever was learnt.",
+                "While training, the score of the right class is then often missing, whatever was learned.",
                 Remove(),
             )
 
 
-def normalised_twice(lines: Lines) -> Iterator[Advice]:
+def normalized_twice(lines: Lines) -> Iterator[Advice]:
     for before, report in _pairs(lines):
-        if _role(before) is _role(report) is Role.NORMALISES:
+        if _role(before) is _role(report) is Role.NORMALIZES:
             yield _advice(
-                "normalised-twice",
+                "normalized-twice",
                 report,
-                f"{report.node.title} normalises what {before.node.title} has normalised",
+                f"{report.node.title} normalizes what {before.node.title} has normalized",
                 "The second one finds little left to do and costs time and weights.",
                 Remove(),
             )
@@ -312,11 +312,11 @@ def normalised_twice(lines: Lines) -> Iterator[Advice]:
 
 def deep_without_normalization(lines: Lines) -> Iterator[Advice]:
     deep = len(lines.mixing) >= _DEEP
-    if deep and not any(_role(report) is Role.NORMALISES for report in lines.layers):
+    if deep and not any(_role(report) is Role.NORMALIZES for report in lines.layers):
         yield Advice(
             None,
             "deep-without-normalization",
-            f"{len(lines.mixing)} layers learn, and nothing normalises what passes between them",
+            f"{len(lines.mixing)} layers learn, and nothing normalizes what passes between them",
             "Through many layers values grow or fade, and learning stalls; BatchNormalization behind each "
             "convolution keeps them in range.",
         )
@@ -348,6 +348,6 @@ RULES: tuple[Callable[[Lines], Iterator[Advice]], ...] = (
     activation_twice,
     saturating_activation,
     dropout_on_scores,
-    normalised_twice,
+    normalized_twice,
     deep_without_normalization,
 )

@@ -37,7 +37,7 @@ __all__ = [
     "MAXIMUM_PARAMETERS",
     "Analysis",
     "LayerReport",
-    "analyse",
+    "analyze",
 ]
 
 _REPORTS = operator.attrgetter("reports")
@@ -57,9 +57,9 @@ class LayerReport(NamedTuple):
     parameters: int
     macs: int
     activations: int
-    """Numbers that it keeps for one picture until the way back; of a group, those of all in it too."""
+    """Numbers that it keeps for one image until the way back; of a group, those of all in it too."""
     receptive_field: tuple[int, int] | None
-    """Height × width in input pixels that one output value sees, at most the whole picture."""
+    """Height × width in input pixels that one output value sees, at most the whole image."""
     window: Window
     """Where these pixels are; only with a `receptive_field`."""
     problem: Problem | None
@@ -76,7 +76,7 @@ class _Context(NamedTuple):
     """Where the input comes from: ` from MaxPooling2D`."""
     seen: Window
     depth: int
-    picture: Shape
+    image: Shape
 
 
 @dataclass(slots=True, eq=False)
@@ -128,7 +128,7 @@ class Analysis:
         return self.by_id[node_id]
 
 
-def analyse(network: Network, previous: Analysis | None = None, *, classes: int | None = None) -> Analysis:
+def analyze(network: Network, previous: Analysis | None = None, *, classes: int | None = None) -> Analysis:
     """Asks every layer what it makes of its input. `classes` are those of the data, where they are known.
 
     `previous` is an earlier analysis, of this or another network: what is the same is taken from it.
@@ -202,7 +202,7 @@ class _Reporter:
     def _row_of(
         self, node: Node, parts: tuple[Part, ...], start: _Context, seen: Window, sources: tuple[str, ...]
     ) -> Row:
-        context = (parts, start.counts, sources, seen, start.depth, start.picture)
+        context = (parts, start.counts, sources, seen, start.depth, start.image)
         row = parts[0].row
         # A part's row may be of another place in the list; None is no Row either.
         if not isinstance(row, Row) or row.context != context:
@@ -210,9 +210,9 @@ class _Reporter:
         return row
 
     def _made(self, node: Node, context: _Context) -> Row:
-        parts, counts, sources, seen, depth, picture = context
+        parts, counts, sources, seen, depth, image = context
         first = parts[0]
-        size = picture.height, picture.width
+        size = image.height, image.width
         inside, end = self._contents(node, context) if node.children else ([], None)
         beyond = _saturated(end or seen.then(window_of(first)), first.output, size)
         report = LayerReport(
@@ -250,8 +250,8 @@ def _behind(place: Row | _Context) -> tuple[Window, tuple[str, ...]]:
 
 
 def _saturated(window: Window, output: Shape | None, size: tuple[int, int]) -> Window:
-    """WHOLE, once every value of the output sees the whole picture: that then stays so, whatever follows."""
-    if window.kernel is None or output is None or not output.is_picture:
+    """WHOLE, once every value of the output sees the whole image: that then stays so, whatever follows."""
+    if window.kernel is None or output is None or not output.is_image:
         return window
     axes = zip(window.start, window.kernel, window.stride, output.dims[1:], size, strict=True)
     for first, kernel, stride, count, pixels in axes:
@@ -284,7 +284,7 @@ def _first_problem(node: Node, context: _Context) -> Problem | None:
         if error is not None:
             subject = node.title if copy == 1 else f"{node.title} (in copy {copy})"
             message = f"{subject} {error.message.replace('{source}', source)}"
-            return Problem(node.id, message, part.mends, error.why)
+            return Problem(node.id, message, part.fixes, error.why)
         copy += count
     return None
 

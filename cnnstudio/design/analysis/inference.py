@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from operator import attrgetter, is_not
 
 from cnnstudio.design.network import MAXIMUM_NODES, Node
-from cnnstudio.layers.base import Group, Layer, Mend, SetInside, Shape, ShapeError, Window
+from cnnstudio.layers.base import Fix, Group, Layer, SetInside, Shape, ShapeError, Window
 
 MAXIMUM_PARAMETERS = 2**31
 """Of one layer and of the whole network. Weights, gradients and optimizer state would take 32 GB."""
 
 MAXIMUM_OUTPUT = 2**28
-"""Numbers that one layer may give for one picture: 1 GB."""
+"""Numbers that one layer may give for one image: 1 GB."""
 
 MAXIMUM_LAYERS = MAXIMUM_NODES
 """Of the whole network, all copies in Repeats counted."""
@@ -64,7 +64,7 @@ class Part:
     window: Window | None = POINT
     """None until somebody asks; `window_of` does."""
     error: ShapeError | None = None
-    mends: tuple[Mend, ...] = ()
+    fixes: tuple[Fix, ...] = ()
     """Those of the error that change something here."""
     bodies: tuple[tuple[Flow, int], ...] = ()
     row: object = None
@@ -81,7 +81,7 @@ class Part:
             self.activations,
             self.window,
             self.error,
-            self.mends,
+            self.fixes,
         )
 
 
@@ -306,13 +306,11 @@ def _answer(node: Node, shape: Shape) -> Part:
 
 def _refused(part: Part, error: ShapeError, node: Node) -> None:
     part.output, part.error = error.assumed, error.with_traceback(None)
-    part.mends = tuple(
-        mend for mend in error.fixes if not isinstance(mend, SetInside) or _changes(node, mend)
-    )
+    part.fixes = tuple(fix for fix in error.fixes if not isinstance(fix, SetInside) or _changes(node, fix))
 
 
-def _changes(node: Node, mend: SetInside) -> bool:
-    return any(each.layer.taking(mend.values) != each.layer for each in node.walk_active())
+def _changes(node: Node, fix: SetInside) -> bool:
+    return any(each.layer.taking(fix.values) != each.layer for each in node.walk_active())
 
 
 def _require_possible(output: Shape, parameters: int) -> None:
@@ -321,7 +319,7 @@ def _require_possible(output: Shape, parameters: int) -> None:
         raise ShapeError(f"would have {too_many(parameters)}", assumed=output, why=NO_MEMORY)
     if output.size > MAXIMUM_OUTPUT:
         raise ShapeError(
-            f"would give {output} numbers, {output.size * 4 / 1e9:,.0f} GB, for each picture; "
+            f"would give {output} numbers, {output.size * 4 / 1e9:,.0f} GB, for each image; "
             f"at most {MAXIMUM_OUTPUT:,} are possible",
             why=NO_MEMORY,
         )

@@ -26,7 +26,7 @@ class Memory:
 
 
 def batch_memory(analysis: Analysis, batch_size: int, optimizer_slots: int) -> Memory:
-    """What one step with `batch_size` pictures takes; the optimizer keeps `optimizer_slots` numbers a weight.
+    """What one step with `batch_size` images takes; the optimizer keeps `optimizer_slots` numbers a weight.
 
     The way back needs what the layers gave on the way there, so that is all kept at once (Chen et al.,
     Training Deep Nets with Sublinear Memory Cost, 2016, section 3). SGD keeps no number a weight, with

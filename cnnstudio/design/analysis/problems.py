@@ -1,4 +1,4 @@
-"""What stops a network from training and what could be better, in words; and what would mend it."""
+"""What stops a network from training and what could be better, in words; and what would fix it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cnnstudio.design.analysis.inference import (
 )
 from cnnstudio.design.findings import Problem
 from cnnstudio.design.network import Network, Node
-from cnnstudio.layers.base import Append, Mend, Shape, ShapeError
+from cnnstudio.layers.base import Append, Fix, Shape, ShapeError
 
 _ONE_A_CLASS = "Training compares one score for each class with the class that is right."
 
@@ -36,15 +36,15 @@ def of_the_whole(flow: Flow) -> Iterator[Problem]:
 
 
 def of_the_ending(network: Network, flow: Flow, classes: int | None) -> Problem | None:
-    """What keeps the network's output from being one learnt score a class."""
+    """What keeps the network's output from being one learned score a class."""
     last = next((node for node in reversed(network.nodes) if node.is_active), None)
     if last is None or flow.output is None:
         return None
     dense = ("Dense", {"units": classes or 10})
     if not flow.output.is_flat:
         message = f"The network ends with {flow.output} from {last.title}, but class scores are a flat vector"
-        mends = (Append((("Flatten", {}), dense)), Append((("GlobalAveragePooling2D", {}), dense)))
-        return Problem(last.id, message, mends, _ONE_A_CLASS)
+        fixes = (Append((("Flatten", {}), dense)), Append((("GlobalAveragePooling2D", {}), dense)))
+        return Problem(last.id, message, fixes, _ONE_A_CLASS)
     if classes is None:
         return None
     if flow.output.features != classes:
@@ -59,7 +59,7 @@ def of_the_ending(network: Network, flow: Flow, classes: int | None) -> Problem 
     return None
 
 
-def _decisive(nodes: Sequence[Node], parts: Sequence[Part], classes: int) -> tuple[Node, Mend] | None:
+def _decisive(nodes: Sequence[Node], parts: Sequence[Part], classes: int) -> tuple[Node, Fix] | None:
     """The last layer that decides how many scores there are, and how to tell it, if it can be told."""
     scores = Shape.of(classes)
     for node, part in zip(reversed(nodes), reversed(parts), strict=True):
@@ -70,9 +70,9 @@ def _decisive(nodes: Sequence[Node], parts: Sequence[Part], classes: int) -> tup
             if found is not None or any(child.is_active for child in node.children):
                 return found
             continue
-        mend = node.layer.giving(classes)
-        if mend is not None:
-            return node, mend
+        fix = node.layer.giving(classes)
+        if fix is not None:
+            return node, fix
         if node.is_group or part.input is None or not part.input.is_flat or not _passes_on(node, scores):
             break
     return None

@@ -1,7 +1,7 @@
 """Where everything stands in a drawing of a network as volumes, the way papers draw it.
 
-From left to right each layer is a slanted box: its picture face has the height and width of the feature maps,
-its depth follows the channels. What keeps the shape and only changes the numbers (activation, normalisation,
+From left to right each layer is a slanted box: its image face has the height and width of the feature maps,
+its depth follows the channels. What keeps the shape and only changes the numbers (activation, normalization,
 dropout) is a sheet on the box before it. Flat vectors are thin bars. Groups are brackets, those with branches
 lanes. Standard library only.
 """
@@ -33,11 +33,11 @@ _TITLE, _DETAIL = 11.0, 10.0
 _LINE = 13.0
 _WRAP, _MOST_LINES = 66.0, 3
 _CROWDED = 26
-"""Labelled columns from which on labels are turned."""
+"""Labeled columns from which on labels are turned."""
 _LANE_GAP = 16.0
 _FAN = 22.0
 _MARGIN = 16.0
-_SHEETS = (Family.ACTIVATION, Family.REGULARISATION)
+_SHEETS = (Family.ACTIVATION, Family.REGULARIZATION)
 
 
 def volumes(analysis: Analysis, *, labels: bool = True) -> Drawing:
@@ -77,7 +77,7 @@ class _Draftsman:
         # Thumbnails are small: what goes into the depth would be lost to the height.
         self.gap, self._channel_depth = (_GAP, 4.0) if labels else (_GAP / 2, 2.2)
         shapes = [analysis.network.input, *(report.output for report in analysis.reports if report.output)]
-        sides = [side for shape in shapes if shape.is_picture for side in (shape.height, shape.width)]
+        sides = [side for shape in shapes if shape.is_image for side in (shape.height, shape.width)]
         self._largest = max(sides)
         # Lanes stand above each other: the more there are, the smaller is all.
         lanes = max([1, *(len(node.children) for node in analysis.network.walk() if node.has_branches)])
@@ -116,7 +116,7 @@ class _Draftsman:
         return _Body(depth, self._pixels(shape.height), slant)
 
     def _pixels(self, side: int) -> float:
-        """Softer than in proportion: else a picture of 4 × 4 were a dot beside one of 64 × 64."""
+        """Softer than in proportion: else an image of 4 × 4 were a dot beside one of 64 × 64."""
         return max(self._tallest * math.pow(side / self._largest, 0.6), _LOWEST)
 
 
@@ -135,7 +135,7 @@ class _Row:
         """The height under which the words of the columns go."""
         self._shape: Shape | None = None
         self._flows_from = 0.0
-        self._neighbour: Box | None = None
+        self._neighbor: Box | None = None
         """The box that the next one may touch; None after the border of a group."""
         self.top = self.bottom = 0.0
 
@@ -163,7 +163,7 @@ class _Row:
 
     def _sheet(self, node: Node, words: str, token: str, shape: Shape | None) -> bool:
         """Lays a sheet on the box before, if it has the same shape and stands in the same list."""
-        before = self._neighbour
+        before = self._neighbor
         if before is None or shape != self._shape:
             return False
         place = before.x + before.width, before.y
@@ -203,7 +203,7 @@ class _Row:
 
     def _place(self, body: _Body, shape: Shape, lines: tuple[str, ...], detail: str) -> float:
         """Where the front of the next box begins, so that neither boxes nor words touch."""
-        before = self._neighbour
+        before = self._neighbor
         x = self._right + self._draftsman.gap if self.boxes or self._right else 0.0
         if before is not None and shape == self._shape:
             # Slabs of one size may stand close behind each other.
@@ -225,7 +225,7 @@ class _Row:
 
     def _put(self, box: Box) -> None:
         self.boxes.append(box)
-        self._neighbour = box
+        self._neighbor = box
         self._right = box.right
         self.top = min(self.top, box.y - box.slant[1])
         self._ground = max(self._ground, box.y + box.height)
@@ -245,7 +245,7 @@ class _Row:
     def _bracket(self, node: Node, group: Group) -> None:
         """The contents under a bracket with the group's name; its legs are the shortcut, if there is one."""
         start = self._right + self._draftsman.gap
-        self._right, self._neighbour = start - self._draftsman.gap / 3, None
+        self._right, self._neighbor = start - self._draftsman.gap / 3, None
         outer, self.top = self.top, 0.0
         for child in node.children:
             self.node(child)
@@ -260,7 +260,7 @@ class _Row:
         legs = (start, 0.0 if group.skips else y + 6), (end, 0.0 if group.skips else y + 6)
         points = (legs[0], (start, y), (end, y), legs[1])
         self.wires.append(Wire(points, "plus" if group.skips else "plain"))
-        self._right, self._neighbour = end, None
+        self._right, self._neighbor = end, None
         self.top = min(outer, y - _LINE - 2)
 
     def _lanes(self, node: Node) -> None:
@@ -285,7 +285,7 @@ class _Row:
         self.bottom = max(self.bottom, total / 2 - shift)
         self.wires.append(Wire(((self._flows_from, 0.0), (fork, 0.0))))
         self._flows_from = join
-        self._neighbour = self._shape = None
+        self._neighbor = self._shape = None
         self._right = join - self._draftsman.gap / 3
         self._words_right = self._lanes_end = join
         report = self._draftsman.analysis[node.id]
@@ -367,7 +367,7 @@ class _Row:
 
 
 def _columns(nodes: Sequence[Node]) -> int:
-    """How many labelled boxes stand beside each other."""
+    """How many labeled boxes stand beside each other."""
     return sum(
         (max(map(_columns, [[child] for child in node.children]), default=0) + 1)
         if node.has_branches

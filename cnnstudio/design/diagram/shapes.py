@@ -1,4 +1,4 @@
-"""What a drawing of a network is made of: boxes, lines and words at their places; colours by their tokens."""
+"""What a drawing of a network is made of: boxes, lines and words at their places; colors by their tokens."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class Box:
     words: str
     """One sentence on the layer."""
     token: str
-    """What its colour is called."""
+    """What its color is called."""
     face: str
-    """The same for the picture at its right: a sheet shows that of the box under it."""
+    """The same for the image at its right: a sheet shows that of the box under it."""
     state: State
     x: float
     y: float
@@ -74,7 +74,7 @@ class Box:
 
     @property
     def sides(self) -> tuple[tuple[Point, ...], tuple[Point, ...]]:
-        """The faces beside the front: the top and, at the right, the picture."""
+        """The faces beside the front: the top and, at the right, the image."""
         first, second, third, fourth, fifth, _ = self.outline
         corner = (fifth[0], first[1])
         return (first, second, third, corner), (corner, third, fourth, fifth)

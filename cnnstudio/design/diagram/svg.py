@@ -16,9 +16,9 @@ _ARROW = 6.0
 
 
 def svg(drawing: Drawing, palette: Mapping[str, str], *, ground: bool = True) -> str:
-    """The drawing as the text of an SVG file, in the colours of `palette` (token -> #RRGGBB).
+    """The drawing as the text of an SVG file, in the colors of `palette` (token -> #RRGGBB).
 
-    `ground` lays the panel's colour under it; without it the drawing is transparent.
+    `ground` lays the panel's color under it; without it the drawing is transparent.
     """
     pen = _Pen(palette)
     width, height = _number(drawing.width), _number(drawing.height)
@@ -37,7 +37,7 @@ def svg(drawing: Drawing, palette: Mapping[str, str], *, ground: bool = True) ->
 
 
 class _Pen:
-    """Puts parts into SVG elements, in the colours of one palette."""
+    """Puts parts into SVG elements, in the colors of one palette."""
 
     def __init__(self, palette: Mapping[str, str]) -> None:
         self._palette = palette
@@ -49,7 +49,7 @@ class _Pen:
         top, side = box.sides
         corners = box.outline
         front = (corners[0], (corners[4][0], corners[0][1]), corners[4], corners[5])
-        # The front has the family's full colour; light falls on the picture, most of it on the top.
+        # The front has the family's full color; light falls on the image, most of it on the top.
         face = self._palette[box.face]
         shades = (mixed(color, panel, 0.28), mixed(face, panel, 0.72), mixed(color, panel, 0.50))
         if box.state == "unknown":
@@ -88,7 +88,7 @@ class _Pen:
 
 
 def mixed(color: str, other: str, share: float) -> str:
-    """The colour, #RRGGBB, with so large a share of the other in it."""
+    """The color, #RRGGBB, with so large a share of the other in it."""
     pairs = ((int(color[at : at + 2], 16), int(other[at : at + 2], 16)) for at in (1, 3, 5))
     return "#" + "".join(f"{round(first + (second - first) * share):02X}" for first, second in pairs)
 

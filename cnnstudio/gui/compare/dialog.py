@@ -38,7 +38,7 @@ from cnnstudio.runs.comparison import Results, judge, same_recipe
 from cnnstudio.runs.run import Run, list_runs
 from cnnstudio.runs.significance import Spread, in_words
 
-_PICTURE = QSize(372, 108)
+_IMAGE = QSize(372, 108)
 _DELAY = 120
 """Milliseconds after an edit: the list comes first, and quick edits are compared once."""
 _FILTER = f"Designs (*{SUFFIX});;All files (*)"
@@ -93,10 +93,10 @@ class CompareDialog(QDialog):
         head.addWidget(Label("Compare with"))
         head.addWidget(self._choice, 1)
         head.addWidget(self._browse)
-        pictures = QHBoxLayout()
-        pictures.setSpacing(12)
+        images = QHBoxLayout()
+        images.setSpacing(12)
         for side in self._sides:
-            pictures.addWidget(side)
+            images.addWidget(side)
         panel = Panel()
         inside = QVBoxLayout(panel)
         inside.setContentsMargins(1, 12, 1, 8)
@@ -116,7 +116,7 @@ class CompareDialog(QDialog):
         column.setContentsMargins(16, 16, 16, 16)
         column.setSpacing(12)
         column.addLayout(head)
-        column.addLayout(pictures)
+        column.addLayout(images)
         column.addWidget(self._costs)
         column.addWidget(panel, 1)
         column.addLayout(foot)
@@ -222,22 +222,22 @@ class _Side(Panel):
         super().__init__()
         self._when = when
         self._name = ElidedLabel("", "strong")
-        self._picture = QLabel()
-        self._picture.setMinimumSize(_PICTURE)
-        self._picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._image = QLabel()
+        self._image.setMinimumSize(_IMAGE)
+        self._image.setAlignment(Qt.AlignmentFlag.AlignCenter)
         head = QHBoxLayout()
         head.addWidget(self._name, 1)
         head.addWidget(Label(when, "help", "secondary"))
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 10, 14, 10)
         column.addLayout(head)
-        column.addWidget(self._picture)
+        column.addWidget(self._image)
 
     def show_design(self, analysis: Analysis) -> None:
         text = svg(volumes(analysis, labels=False), palette(theme().scheme), ground=False)
         self._name.set_whole(analysis.network.name)
-        self._picture.setPixmap(svg_pixmap(text, _PICTURE, self.devicePixelRatioF()))
-        self._picture.setAccessibleName(f"Drawing of {analysis.network.name}, {self._when}")
+        self._image.setPixmap(svg_pixmap(text, _IMAGE, self.devicePixelRatioF()))
+        self._image.setAccessibleName(f"Drawing of {analysis.network.name}, {self._when}")
 
 
 class _Costs(Panel):
@@ -300,7 +300,7 @@ class _Costs(Panel):
 
 
 def _result(spread: Spread | None) -> str:
-    """`65.2 ± 1.1 % (5 seeds)`."""
+    """`65.2 ± 1.1% (5 seeds)`."""
     if spread is None:
         return "not trained yet"
     count = len(spread.values)
@@ -321,7 +321,7 @@ def _summary(found: Diff) -> str:
         statuses[entry.status] = statuses.get(entry.status, 0) + 1
     parts = [f"{count(number)} {status}" for status, number in statuses.items()]
     if found.before.network.input != found.after.network.input:
-        parts.insert(0, f"pictures of {found.after.network.input}, not {found.before.network.input}")
+        parts.insert(0, f"images of {found.after.network.input}, not {found.before.network.input}")
     if not found.entries:
         return f"The layers are the same; {parts[0]}."
     return f"{plural(len(found.entries), 'difference')}: {', '.join(parts)}."

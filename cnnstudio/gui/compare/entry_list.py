@@ -29,7 +29,7 @@ _MOST_LINES = 4
 _MOST_ROWS = 1_000
 
 _MARKS: Mapping[Status, tuple[str, str]] = {
-    # What stands before the row, and in which colour; the sentence says it in words.
+    # What stands before the row, and in which color; the sentence says it in words.
     "added": ("+", "good"),
     "removed": ("\N{MINUS SIGN}", "secondary"),
     "moved": ("↕", "accent"),

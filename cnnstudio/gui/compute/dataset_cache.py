@@ -21,6 +21,6 @@ class LastDataset:
             # Two data sets need not fit into memory.
             self._dataset = dataset = None
             dataset = source.load(progress, cancelled)
-            # A folder's pictures may change, and so may the folder that a name stands for.
+            # A folder's images may change, and so may the folder that a name stands for.
             self._dataset = dataset if source.built_in else None
         return dataset

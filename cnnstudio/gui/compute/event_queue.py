@@ -35,7 +35,7 @@ class Mailbox:
     def read(self, follow: Callable[[tuple[Event, ...]], object]) -> None:
         """Does what came since the last time, in its order; `follow` gets events that came in a row.
 
-        Of example pictures it gets only the newest.
+        Of example images it gets only the newest.
         """
         while not self._queue.empty():
             self._unread.append(self._queue.get_nowait())
@@ -50,7 +50,7 @@ class Mailbox:
             events = [item]
             while self._unread and not isinstance(self._unread[0], _News):
                 events.append(self._unread.popleft())  # type: ignore[arg-type]  # the loop says that it is an Event
-            follow(_with_newest_pictures(events))
+            follow(_with_newest_images(events))
 
 
 def _replaced(items: Iterable[Event | _News]) -> set[_News]:
@@ -65,6 +65,6 @@ def _replaced(items: Iterable[Event | _News]) -> set[_News]:
     return old
 
 
-def _with_newest_pictures(events: list[Event]) -> tuple[Event, ...]:
-    pictures = [event for event in events if isinstance(event, SnapshotTaken)]
-    return tuple(event for event in events if event not in pictures[:-1])
+def _with_newest_images(events: list[Event]) -> tuple[Event, ...]:
+    images = [event for event in events if isinstance(event, SnapshotTaken)]
+    return tuple(event for event in events if event not in images[:-1])

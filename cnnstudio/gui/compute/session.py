@@ -64,7 +64,7 @@ class TrainingSession(QObject):
     """A tuple of the run's events, at most 30 times a second; of feature maps only the newest."""
     failed = Signal(object)
     """One sentence for the user."""
-    mendable = Signal(object)
+    fixable = Signal(object)
     """A training.remedies.Remedy against what `failed` has just said."""
     loading = Signal(object)
     """What is done before the first step, as a data.progress.Progress."""
@@ -190,9 +190,9 @@ class TrainingSession(QObject):
             self._control.request_stop()
             self._set_state(State.STOPPING)
 
-    def watch(self, node_id: str, picture: int) -> None:
-        """The layer and the example picture whose feature maps are wanted while it trains."""
-        self._layer.watch(node_id, picture)
+    def watch(self, node_id: str, image: int) -> None:
+        """The layer and the example image whose feature maps are wanted while it trains."""
+        self._layer.watch(node_id, image)
 
     def run_job(
         self,
@@ -272,7 +272,7 @@ class TrainingSession(QObject):
             self._tell_failed(str(error))
             remedy = getattr(error, "remedy", None)
             if remedy is not None:
-                self._tell(lambda: self.mendable.emit(remedy))
+                self._tell(lambda: self.fixable.emit(remedy))
         except Exception as error:
             _log.exception("Training failed")
             # After Started, the Finished event has said that it failed.

@@ -19,12 +19,12 @@ class WatchedLayer:
         self._wanted: tuple[str, int] | None = None
         self._probe: FeatureMapProbe | None = None
 
-    def watch(self, node_id: str, picture: int) -> None:
-        """From now on this layer, of the example picture of this number."""
+    def watch(self, node_id: str, image: int) -> None:
+        """From now on this layer, of the example image of this number."""
         with self._lock:
-            self._wanted = (node_id, picture)
+            self._wanted = (node_id, image)
             if self._probe is not None:
-                self._probe.watch(node_id, picture)
+                self._probe.watch(node_id, image)
 
     @contextmanager
     def probing(self) -> Iterator[FeatureMapProbe]:

@@ -90,7 +90,7 @@ class Dashboard(Panel):
         project.selection_changed.connect(self._on_selection_changed)
         project.recipe_changed.connect(self._on_recipe_changed)
         self.tabs.shown_changed.connect(self._on_shown_changed)
-        self.feature_maps.picture_chosen.connect(self._on_picture_chosen)
+        self.feature_maps.image_chosen.connect(self._on_image_chosen)
         self.timeline.slider.chosen.connect(self._on_place_chosen)
 
     # What is shown
@@ -128,7 +128,7 @@ class Dashboard(Panel):
     def _show_record(self) -> None:
         self._wish = None
         self._shelf.forget()
-        self.feature_maps.show_pictures(self._record.pictures, self._record.picture_names)
+        self.feature_maps.show_images(self._record.images, self._record.image_names)
         self._choose_layer()
         self._refresh()
 
@@ -143,9 +143,9 @@ class Dashboard(Panel):
             self._refresh()
 
     def _on_dataset_loaded(self, loaded: tuple[str, Dataset]) -> None:
-        self._live.take_pictures(loaded[1])
+        self._live.take_images(loaded[1])
         if self._record is self._live:
-            self.feature_maps.show_pictures(self._live.pictures, self._live.picture_names)
+            self.feature_maps.show_images(self._live.images, self._live.image_names)
             self._choose_layer()
 
     def _on_events(self, events: Iterable[Event]) -> None:
@@ -197,7 +197,7 @@ class Dashboard(Panel):
             self._watch()
             self._refresh()
 
-    def _on_picture_chosen(self, _: object) -> None:
+    def _on_image_chosen(self, _: object) -> None:
         self._watch()
         self._refresh()
 
@@ -205,7 +205,7 @@ class Dashboard(Panel):
         """Tells the training what is looked at."""
         if self._record is self._live and self._layer is not None:
             self._asked_at = time.monotonic()
-            self._session.watch(self._layer, self.feature_maps.picture)
+            self._session.watch(self._layer, self.feature_maps.image)
 
     def _on_place_chosen(self, _: object) -> None:
         self._refresh()
@@ -253,27 +253,27 @@ class Dashboard(Panel):
             self._draw_maps(epoch)
 
     def _draw_maps(self, epoch: int | None) -> None:
-        record, picture = self._record, self.feature_maps.picture
+        record, image = self._record, self.feature_maps.image
         if self._layer is None:
             hint = "The first maps are on their way" if self.is_live else HINT
             self.feature_maps.show_hint("Feature maps", hint)
             return
-        maps = record.newest_maps(self._layer, picture) if epoch is None else None
+        maps = record.newest_maps(self._layer, image) if epoch is None else None
         if maps is not None:
             self._show_maps(maps, "")
         elif epoch is None and record is self._live and record.history.finished is None:
             # The training answers within a few steps.
             self._show_nothing_yet("The training shows it with one of its next steps")
         else:
-            self._draw_kept(epoch, picture)
+            self._draw_kept(epoch, image)
 
-    def _draw_kept(self, epoch: int | None, picture: int) -> None:
+    def _draw_kept(self, epoch: int | None, image: int) -> None:
         """The maps that the run keeps in its folder."""
         record = self._record
         assert self._layer is not None
         if record.folder is None:
             return
-        wish = Wish(record.folder, record.last_epoch if epoch is None else epoch, self._layer, picture)
+        wish = Wish(record.folder, record.last_epoch if epoch is None else epoch, self._layer, image)
         if wish != self._wish:
             self._wish, self._asked_at = wish, time.monotonic()
         kept = self._shelf.find(wish)
@@ -304,7 +304,7 @@ class Dashboard(Panel):
         self.tabs.set_capacity(2 if self.width() >= _WIDE else 1)
 
     def showEvent(self, event: QShowEvent) -> None:
-        # Also when a minimised window comes back.
+        # Also when a minimized window comes back.
         super().showEvent(event)
         self._refresh()
 

@@ -1,4 +1,4 @@
-"""The line above a picture of the dashboard."""
+"""The line above an image of the dashboard."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ class TimeSlider(QSlider):
         event.accept()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        # The wheel scrolls what is around; travelling in time is never an accident.
+        # The wheel scrolls what is around; traveling in time is never an accident.
         event.ignore()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -29,7 +29,7 @@ from cnnstudio.gui.widgets.progress import ProgressLine
 
 _ARCHIVES = "Archives (*.tar.gz *.tgz);;All files (*)"
 _FOLDERS = (
-    "A folder with a folder of pictures for each class, or with train and test folders of that kind in it."
+    "A folder with a folder of images for each class, or with train and test folders of that kind in it."
 )
 
 
@@ -68,7 +68,7 @@ class DataDialog(QDialog):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.viewport().setAutoFillBackground(False)
         content.setAutoFillBackground(False)
-        self._add = QPushButton("Add a picture folder…")
+        self._add = QPushButton("Add an image folder…")
         self._add.setObjectName("addFolder")
         self._add.clicked.connect(self._on_add)
         close = QPushButton("Close")
@@ -81,7 +81,7 @@ class DataDialog(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 16, 16, 16)
         column.setSpacing(12)
-        column.addWidget(Label("Pictures to learn from", "title"))
+        column.addWidget(Label("Images to learn from", "title"))
         column.addWidget(scroll, 1)
         column.addWidget(self._message)
         column.addWidget(self._adding)
@@ -112,7 +112,7 @@ class DataDialog(QDialog):
         return row
 
     def _look(self, found: list[Source]) -> None:
-        """A folder of a million pictures, or one on a slow disk, must not hold up the window."""
+        """A folder of a million images, or one on a slow disk, must not hold up the window."""
         if self._looking is not None:
             self._looking.cancel()
 
@@ -157,7 +157,7 @@ class DataDialog(QDialog):
         self._work.start()
 
     def _on_add(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "A folder of pictures")
+        folder = QFileDialog.getExistingDirectory(self, "A folder of images")
         if not folder:
             return
         self._say("")

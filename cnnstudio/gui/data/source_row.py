@@ -45,7 +45,7 @@ class SourceRow(Panel):
             "use": ("Use", self.use_requested, f"Train on {title}"),
             "download": ("Download", self.download_requested, f"Download {title}"),
             "archive": ("Use my own archive…", self.archive_requested, f"Take {title} from your own archive"),
-            "remove": ("Remove", self.removal_requested, f"Take {title} off this list; its pictures stay"),
+            "remove": ("Remove", self.removal_requested, f"Take {title} off this list; its images stay"),
         }
         buttons = {}
         for name, (text, signal, spoken) in offers.items():
@@ -106,9 +106,9 @@ class SourceRow(Panel):
         if info.get("classes"):
             facts.append(f"{count(len(info['classes']))} classes")
         if info.get("train"):
-            facts.append(f"{count(info['train'])} training pictures")
+            facts.append(f"{count(info['train'])} training images")
         if info.get("test"):
-            facts.append(f"{count(info['test'])} test pictures")
+            facts.append(f"{count(info['test'])} test images")
         self._details.setText(" · ".join(facts))
         self._details.setVisible(bool(facts))
         if info.get("problem"):

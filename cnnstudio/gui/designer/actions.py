@@ -13,7 +13,7 @@ from cnnstudio.design import edits
 from cnnstudio.design.findings import Problem
 from cnnstudio.gui.designer import commands
 from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk
-from cnnstudio.gui.designer.quick_fix.apply import mend
+from cnnstudio.gui.designer.quick_fix.apply import fix
 from cnnstudio.gui.designer.quick_fix.targets import chosen_spot
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
@@ -21,7 +21,7 @@ from cnnstudio.layers.base import Group
 from cnnstudio.layers.catalog import layer_types, snake_case
 
 _WITHOUT_SELECTION = {
-    *("actionUndo", "actionRedo", "actionPaste", "actionMend", "actionPreviewMend", "actionInsert"),
+    *("actionUndo", "actionRedo", "actionPaste", "actionFix", "actionPreviewFix", "actionInsert"),
     *("actionAdvice", "actionSelectAll", "actionOpenGroups", "actionCloseGroups"),
 }
 """Actions that make sense where no layer is selected."""
@@ -44,10 +44,10 @@ def actions(project: Project, parent: QWidget) -> dict[str, QAction]:
 
 
 def chosen_problem(project: Project) -> Problem | None:
-    """What the mend action would mend: the problem of a selected layer, else the first that has a mend."""
+    """What the fix action would fix: the problem of a selected layer, else the first that has a fix."""
     problems = [project.analysis[node_id].problem for node_id in project.selection]
-    mendable = [problem for problem in (*problems, *project.analysis.problems) if problem and problem.mend]
-    return mendable[0] if mendable else None
+    fixable = [problem for problem in (*problems, *project.analysis.problems) if problem and problem.fix]
+    return fixable[0] if fixable else None
 
 
 class _Actions(QObject):
@@ -62,8 +62,8 @@ class _Actions(QObject):
         self._make_layer_actions()
         self._make_group_actions()
         self._make_view_actions()
-        self._add("actionMend", "&Mend", ["F8", "Ctrl+M"], self._mend, icon="check")
-        self._add("actionPreviewMend", "Preview the m&ends…", ["Shift+F8"], None)
+        self._add("actionFix", "&Fix", ["F8", "Ctrl+M"], self._fix, icon="check")
+        self._add("actionPreviewFix", "Preview the m&ends…", ["Shift+F8"], None)
         self._add("actionAdvice", "&Tips…", ["F7"], None, icon="advice")
         project.selection_changed.connect(self._refresh)
         project.analysis_changed.connect(self._refresh)
@@ -160,10 +160,10 @@ class _Actions(QObject):
 
             paste_text(self._project, data.text())
 
-    def _mend(self) -> None:
+    def _fix(self) -> None:
         problem = chosen_problem(self._project)
         if problem is not None:
-            mend(self._project, problem)
+            fix(self._project, problem)
 
     def _refresh(self, *_: object) -> None:
         network, selection = self._project.network, self._project.selection
@@ -179,9 +179,9 @@ class _Actions(QObject):
         all_off = bool(chosen) and not any(node.enabled for node in chosen)
         self.by_name["actionToggleEnabled"].setText("Switch &on" if all_off else "Switch &off")
         problem = chosen_problem(self._project)
-        action = self.by_name["actionMend"]
+        action = self.by_name["actionFix"]
         action.setEnabled(problem is not None)
-        action.setText(f"&Mend: {problem.mend.label}" if problem and problem.mend else "&Mend")
+        action.setText(f"&Fix: {problem.fix.label}" if problem and problem.fix else "&Fix")
         desk = advice_desk(self._project)
         self.by_name["actionAdvice"].setEnabled(bool(desk.shown or desk.dismissed))
-        self.by_name["actionPreviewMend"].setEnabled(chosen_spot(self._project) is not None)
+        self.by_name["actionPreviewFix"].setEnabled(chosen_spot(self._project) is not None)

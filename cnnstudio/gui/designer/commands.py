@@ -166,15 +166,15 @@ def _place_below(network: Network, node_id: str) -> Place | None:
 
 
 def delete(project: Project, verb: str = "delete") -> None:
-    """Without the selected layers; their neighbour is selected then."""
+    """Without the selected layers; their neighbor is selected then."""
     nodes = edits.outermost(project.network, project.selection)
     if nodes:
         network = edits.remove(project.network, [node.id for node in nodes])
-        neighbour = _neighbour(project.network, network, nodes)
-        project.edit(f"{verb} {described(nodes)}", network, select=neighbour)
+        neighbor = _neighbor(project.network, network, nodes)
+        project.edit(f"{verb} {described(nodes)}", network, select=neighbor)
 
 
-def _neighbour(before: Network, after: Network, removed: Sequence[Node]) -> list[str]:
+def _neighbor(before: Network, after: Network, removed: Sequence[Node]) -> list[str]:
     """What is nearest to removed nodes: the layer that follows, the one before, or the group around."""
     place = before.place(removed[-1].id)
     siblings = before.children(place.parent)
@@ -243,7 +243,7 @@ def change(project: Project, ids: Sequence[str], name: str, value: Any, merge: H
 
 
 def set_input(project: Project, shape: Shape, merge: Hashable | None) -> None:
-    """Another size of the pictures that the network takes."""
+    """Another size of the images that the network takes."""
     project.edit("change input size", edits.with_input(project.network, shape), merge=merge)
 
 

@@ -29,7 +29,7 @@ def drag(source: QWidget, data: QMimeData, nodes: Sequence[Node], actions: Qt.Dr
 
 
 def chip(nodes: Sequence[Node], ratio: float) -> QPixmap:
-    """A picture of the layers: icon, name and telling parameters of one, the number of several."""
+    """An image of the layers: icon, name and telling parameters of one, the number of several."""
     face = Face(theme().font("content"))
     first = nodes[0].layer
     text = described(nodes) if len(nodes) > 1 else f"{nodes[0].title}  {first.summary()}".strip()

@@ -21,9 +21,9 @@ _SPACE, _HYPHEN = "\N{NO-BREAK SPACE}", "\N{NON-BREAKING HYPHEN}"
 
 @dataclass(frozen=True)
 class InputSize:
-    """The pictures that a network takes, as parameters of a form."""
+    """The images that a network takes, as parameters of a form."""
 
-    channels: str = choice("3", ("1", "3"), help="1 for grey, 3 for colour")
+    channels: str = choice("3", ("1", "3"), help="1 for gray, 3 for color")
     height: int = integer(32, maximum=MAXIMUM_INPUT, help="pixels")
     width: int = integer(32, maximum=MAXIMUM_INPUT, help="pixels")
 
@@ -91,7 +91,7 @@ def _result(report: LayerReport) -> str:
     if not report.node.enabled:
         return "Switched off: what comes in goes on unchanged"
     if not is_known(report):
-        return "What comes out is known once the mistake is mended"
+        return "What comes out is known once the mistake is fixed"
     parts = [f"Output {report.output}", plural(report.parameters, "parameter")]
     if report.macs:
         parts.append(f"{rounded(report.macs)} multiply-adds")
@@ -131,7 +131,7 @@ def _input(project: Project) -> Subject:
         "group",
         "Input",
         "what the network takes",
-        "One picture. Those of the data set are fitted to this size.",
+        "One image. Those of the data set are fitted to this size.",
         f"Output {shape} · {plural(shape.size, 'number')}",
     )
 

@@ -45,7 +45,7 @@ class Documents(QObject):
     # Files
 
     def new(self) -> bool:
-        """An empty design for pictures of the same size; False where the user kept the present one."""
+        """An empty design for images of the same size; False where the user kept the present one."""
         if not self.may_discard():
             return False
         self._project.open_network(Network(input=self._project.network.input), None)

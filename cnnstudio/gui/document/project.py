@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.design.analysis.analysis import Analysis, analyse
+from cnnstudio.design.analysis.analysis import Analysis, analyze
 from cnnstudio.design.network import Network
 from cnnstudio.training.recipe.recipe import RECIPES, Recipe
 
@@ -72,7 +72,7 @@ class Project(QObject):
         super().__init__(parent)
         self._state = State(Network() if network is None else network, next(iter(RECIPES.values())), "")
         self._datasets: dict[str, _DataSet] = {}
-        self._analysis = analyse(self._state.network)
+        self._analysis = analyze(self._state.network)
         self._selection: tuple[str, ...] = ()
         self._input_selected = False
         self._path: Path | None = None
@@ -164,7 +164,7 @@ class Project(QObject):
                 "choose data set", dataclasses.replace(self._state, dataset_name=name), self._selection, None
             )
         elif news:
-            self._analyse()
+            self._analyze()
             self.dataset_changed.emit(name)
 
     def select(self, ids: Iterable[str]) -> None:
@@ -213,7 +213,7 @@ class Project(QObject):
         recipe_is_new, dataset_is_new = state.recipe != old.recipe, state.dataset_name != old.dataset_name
         network_is_new = state.network is not old.network
         if network_is_new or dataset_is_new:
-            self._analysis = analyse(state.network, self._analysis, classes=self.classes)
+            self._analysis = analyze(state.network, self._analysis, classes=self.classes)
         selection_is_new = self._replace_selection(selection, self._input_selected)
         if network_is_new:
             self.network_changed.emit(state.network)
@@ -228,8 +228,8 @@ class Project(QObject):
         if self.is_modified != self._shown_as_modified:
             self._tell_file()
 
-    def _analyse(self) -> None:
-        self._analysis = analyse(self.network, self._analysis, classes=self.classes)
+    def _analyze(self) -> None:
+        self._analysis = analyze(self.network, self._analysis, classes=self.classes)
         self.analysis_changed.emit(self._analysis)
 
     def _set_selection(self, ids: Iterable[str], input_selected: bool) -> None:

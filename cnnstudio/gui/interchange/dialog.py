@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.core.resources import resources_folder
-from cnnstudio.design.analysis.analysis import Analysis, analyse
+from cnnstudio.design.analysis.analysis import Analysis, analyze
 from cnnstudio.design.network import UNTITLED
 from cnnstudio.gui.compute.background_task import Work
 from cnnstudio.gui.designer.paste_code import insert_layers, recipe_of, replace_design
@@ -204,7 +204,7 @@ class ImportDialog(QDialog):
 
         def read(_: ProgressFunction, __: CancelFunction) -> _Reading:
             imported = read_code(text).named(name)
-            return _Reading(imported, analyse(imported.network, classes=classes), *recipe_of(imported))
+            return _Reading(imported, analyze(imported.network, classes=classes), *recipe_of(imported))
 
         self._work = Work(read, self)
         self._work.done.connect(self._show_reading)

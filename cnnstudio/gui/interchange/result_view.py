@@ -85,7 +85,7 @@ class ResultView(Panel):
         """What was read, with its shapes; `complaints` are on values of the training, which have no lines."""
         number = plural(imported.network.layer_count, "layer")
         parameters = plural(analysis.parameters, "parameter")
-        takes = f"pictures of {imported.network.input}"
+        takes = f"images of {imported.network.input}"
         self._sentence.setText(f"{LANGUAGES[imported.language]}: {number} for {takes}, {parameters}")
         self._sentence.set_tone("text")
         self._problems.setText("\n".join(f"{problem.sentence}." for problem in analysis.problems[:3]))

@@ -14,7 +14,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.gui.compute.background_task import Work
-from cnnstudio.gui.runs.record import Record, kept_pictures
+from cnnstudio.gui.runs.record import Record, kept_images
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.watching import Following, Look
 
@@ -47,14 +47,14 @@ def read_run(folder: Path) -> Opened:
 
 @dataclass(frozen=True)
 class _Seen:
-    """A look, and what it takes long to make of it: a record that begins anew, or pictures that came."""
+    """A look, and what it takes long to make of it: a record that begins anew, or images that came."""
 
     look: Look
     record: Record | None
-    pictures: tuple[np.ndarray, tuple[str, ...]] | None
+    images: tuple[np.ndarray, tuple[str, ...]] | None
 
 
-def _see(following: Following, pictures_wanted: bool) -> _Seen:
+def _see(following: Following, images_wanted: bool) -> _Seen:
     """Raises RunError."""
     look = following.look()
     try:
@@ -62,8 +62,8 @@ def _see(following: Following, pictures_wanted: bool) -> _Seen:
     except RunError:
         following.start_over()
         raise
-    pictures = kept_pictures(look) if pictures_wanted and look.snapshots and record is None else None
-    return _Seen(look, record, pictures)
+    images = kept_images(look) if images_wanted and look.snapshots and record is None else None
+    return _Seen(look, record, images)
 
 
 class Follower(QObject):
@@ -138,10 +138,10 @@ class Follower(QObject):
         if following is None:
             return
 
-        pictures_wanted = self.record is None or not len(self.record.pictures)
+        images_wanted = self.record is None or not len(self.record.images)
 
         def look(progress: ProgressFunction, cancelled: CancelFunction) -> _Seen:
-            return _see(following, pictures_wanted)
+            return _see(following, images_wanted)
 
         self._reading = Work(look, self)
         self._reading.done.connect(self._on_seen)
@@ -155,11 +155,11 @@ class Follower(QObject):
         self._end_reading()
         self.problem, self._failures = "", 0
         self.look, record = seen.look, seen.record or self.record
-        if seen.pictures is not None:
-            record.pictures, record.picture_names = seen.pictures
+        if seen.images is not None:
+            record.images, record.image_names = seen.images
         if record is self.record:
             record.history.feed(self.look.events)
-        if record is not self.record or seen.pictures is not None:
+        if record is not self.record or seen.images is not None:
             self.record = record
             self.began.emit(record)
         elif self.look.events:

@@ -19,12 +19,12 @@ _KEPT = 64
 
 @dataclass(frozen=True)
 class Wish:
-    """What a layer made of an example picture until the end of an epoch."""
+    """What a layer made of an example image until the end of an epoch."""
 
     folder: Path
     epoch: int
     node_id: str
-    picture: int
+    image: int
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,6 @@ def _read(wish: Wish, progress: ProgressFunction, cancelled: CancelFunction) -> 
         taken = max((epoch for epoch in run.snapshot_epochs if epoch <= wish.epoch), default=None)
         if taken is None:
             return Kept(None, None)
-        return Kept(taken, run.snapshot(taken).feature_maps(wish.node_id, wish.picture))
+        return Kept(taken, run.snapshot(taken).feature_maps(wish.node_id, wish.image))
     except RunError:
         return Kept(None, None)

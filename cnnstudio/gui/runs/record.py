@@ -24,9 +24,9 @@ class Record:
     def __init__(self, network: Network | None = None) -> None:
         self.network = network or Network()
         self.history = History()
-        self.pictures = np.empty((0, 3, 1, 1), np.uint8)
-        """The example pictures: uint8 (N, C, H, W)."""
-        self.picture_names: tuple[str, ...] = ()
+        self.images = np.empty((0, 3, 1, 1), np.uint8)
+        """The example images: uint8 (N, C, H, W)."""
+        self.image_names: tuple[str, ...] = ()
         """The class of each."""
         self._folder: Path | None = None
         self._layers = [node for top in self.network.nodes if top.enabled for node in _enabled(top)]
@@ -37,7 +37,7 @@ class Record:
         record = cls(look.run.network)
         record._folder = look.run.folder
         record.history.feed(look.events)
-        record.pictures, record.picture_names = kept_pictures(look)
+        record.images, record.image_names = kept_images(look)
         return record
 
     @property
@@ -58,20 +58,20 @@ class Record:
     def go_on_from(self, before: Record) -> None:
         """The run goes on where another one, or an earlier part of it, stands: its curves stay."""
         self.history = before.history
-        self.pictures, self.picture_names = before.pictures, before.picture_names
+        self.images, self.image_names = before.images, before.image_names
 
-    def take_pictures(self, dataset: Dataset) -> None:
-        """The example pictures out of the data set, as the training shows them to the network."""
+    def take_images(self, dataset: Dataset) -> None:
+        """The example images out of the data set, as the training shows them to the network."""
         shown = examples(dataset.test, SHOWN)
-        self.pictures = shown.images
-        self.picture_names = tuple(dataset.classes[label] for label in shown.labels)
+        self.images = shown.images
+        self.image_names = tuple(dataset.classes[label] for label in shown.labels)
 
     # Layers and what they see
 
     def layer_to_show(self, selection: Iterable[str], before: str | None) -> str | None:
         """The first of `selection` that was trained, else the layer before, else the first convolution."""
         known = {node.id for node in self._layers}
-        if self.history.is_empty and self._folder is None and not len(self.pictures):
+        if self.history.is_empty and self._folder is None and not len(self.images):
             return None
         for node_id in (*selection, before):
             if node_id in known:
@@ -79,10 +79,10 @@ class Record:
         convolutions = (node.id for node in self._layers if node.layer.family is Family.CONVOLUTION)
         return next(convolutions, next((node.id for node in self._layers), None))
 
-    def newest_maps(self, node_id: str, picture: int) -> FeatureMaps | None:
-        """What the training has just told of the layer and the example picture."""
+    def newest_maps(self, node_id: str, image: int) -> FeatureMaps | None:
+        """What the training has just told of the layer and the example image."""
         newest = self.history.snapshot.payload if self.history.snapshot is not None else None
-        if isinstance(newest, FeatureMaps) and (newest.node_id, newest.picture) == (node_id, picture):
+        if isinstance(newest, FeatureMaps) and (newest.node_id, newest.image) == (node_id, image):
             return newest
         return None
 
@@ -92,14 +92,14 @@ class Record:
         return self.history.epochs[-1].epoch if self.history.epochs else 0
 
 
-def kept_pictures(look: Look) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The example pictures that the run keeps with its maps, and the class of each; none before its start."""
+def kept_images(look: Look) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The example images that the run keeps with its maps, and the class of each; none before its start."""
     try:
         for epoch in look.snapshots[:1]:
             snapshot = look.run.snapshot(epoch)
-            return snapshot.pictures, tuple(look.run.classes[label] for label in snapshot.labels)
+            return snapshot.images, tuple(look.run.classes[label] for label in snapshot.labels)
     except (RunError, IndexError):
-        # Curves without pictures are still worth showing.
+        # Curves without images are still worth showing.
         pass
     return np.empty((0, 3, 1, 1), np.uint8), ()
 

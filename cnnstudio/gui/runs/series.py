@@ -13,7 +13,7 @@ MAXIMUM_POINTS = 400_000
 
 _MOST_MEANS = 512
 _REACH = 3
-"""Neighbours on either side that calm a mean of a trend."""
+"""Neighbors on either side that calm a mean of a trend."""
 
 
 class Series:
@@ -82,7 +82,7 @@ class Series:
         )
 
     def _visible(self, low: float, high: float) -> tuple[int, int]:
-        """The indexes of the points from `low` to `high` and of one neighbour on either side."""
+        """The indexes of the points from `low` to `high` and of one neighbor on either side."""
         first = int(np.searchsorted(self.x, low, side="left"))
         last = int(np.searchsorted(self.x, high, side="right"))
         return max(first - 1, 0), min(last + 1, self._count)
@@ -105,7 +105,7 @@ def _power_of_two(size: float) -> int:
 
 
 class Trend:
-    """What a noisy curve comes to: means of equally many points, calmed once more by their neighbours.
+    """What a noisy curve comes to: means of equally many points, calmed once more by their neighbors.
 
     Unlike a running mean it does not lag behind. Where there are too many means, every two become one.
     """
@@ -145,7 +145,7 @@ class Trend:
             return np.empty(0), np.empty(0)
         x, y = np.array(means, dtype=np.float64).T
         weights = np.bartlett(2 * _REACH + 3)[1:-1]
-        # At the ends there are fewer neighbours.
+        # At the ends there are fewer neighbors.
         total = np.convolve(np.ones_like(y), weights)[_REACH : _REACH + len(y)]
         return x, np.convolve(y, weights)[_REACH : _REACH + len(y)] / total
 

@@ -133,5 +133,5 @@ class Dialogs(QObject):
             self._window,
             "About CNN Studio",
             f"<b>CNN Studio {__version__}</b><p>Draw a convolutional network, train it, watch it learn, "
-            "and take the model away.</p><p>MIT licence.</p>",
+            "and take the model away.</p><p>MIT license.</p>",
         )

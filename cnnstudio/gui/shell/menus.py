@@ -174,7 +174,7 @@ def _view_menu(parts: Parts, menu: QMenu) -> None:
         menu.addAction(dock.action)
     menu.addAction(make_action(parts.window, "actionResetLayout", "&Reset the panels", parts.reset_layout))
     menu.addSeparator()
-    scheme_menu = menu.addMenu("&Colours")
+    scheme_menu = menu.addMenu("&Colors")
     group = QActionGroup(parts.window)
     for scheme, text in _SCHEMES.items():
         action = scheme_menu.addAction(text)

@@ -17,7 +17,7 @@ from cnnstudio.gui.widgets.labels import Label
 
 _WORDS = {
     State.IDLE: "Ready",
-    State.LOADING: "Loading the pictures",
+    State.LOADING: "Loading the images",
     State.RUNNING: "Training",
     State.PAUSED: "Paused",
     State.STOPPING: "Stopping",
@@ -25,7 +25,7 @@ _WORDS = {
 
 
 class StatusLine(QStatusBar):
-    """Says in words what the window shows elsewhere in pictures."""
+    """Says in words what the window shows elsewhere in images."""
 
     def __init__(self, project: Project, session: TrainingSession) -> None:
         super().__init__()

@@ -21,11 +21,11 @@ from cnnstudio.gui.theme.text_metrics import Face
 from cnnstudio.gui.theme.theme import theme
 
 CARD = QSize(300, 190)
-PICTURE = QSize(264, 92)
+IMAGE = QSize(264, 92)
 
 _NAME_ROLE = Qt.ItemDataRole.UserRole
 _FACTS_ROLE = Qt.ItemDataRole.UserRole + 1
-_PICTURE_ROLE = Qt.ItemDataRole.UserRole + 2
+_IMAGE_ROLE = Qt.ItemDataRole.UserRole + 2
 
 
 class Cards(QListWidget):
@@ -70,9 +70,9 @@ class Cards(QListWidget):
         words = f"{card.text()}, {facts.cost}, {facts.result}"
         card.setData(Qt.ItemDataRole.AccessibleTextRole, spoken(words))
 
-    def show_picture(self, name: str, picture: QPixmap) -> None:
+    def show_image(self, name: str, image: QPixmap) -> None:
         """Fills in the drawing of a card."""
-        self._cards[name].setData(_PICTURE_ROLE, picture)
+        self._cards[name].setData(_IMAGE_ROLE, image)
 
     def _on_current_changed(self, card: QListWidgetItem | None, _: object) -> None:
         if card is not None:
@@ -98,9 +98,9 @@ class _Delegate(QStyledItemDelegate):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         card = option.rect.adjusted(6, 6, -6, -6)
         self._paint_ground(painter, card, option)
-        picture = index.data(_PICTURE_ROLE)
-        if picture is not None:
-            painter.drawPixmap(card.left() + (card.width() - PICTURE.width()) // 2, card.top() + 10, picture)
+        image = index.data(_IMAGE_ROLE)
+        if image is not None:
+            painter.drawPixmap(card.left() + (card.width() - IMAGE.width()) // 2, card.top() + 10, image)
         facts = index.data(_FACTS_ROLE)
         self._write(painter, card, 118, self._strong, "text", index.data())
         if facts is not None:

@@ -17,10 +17,10 @@ from PySide6.QtWidgets import (
 )
 
 from cnnstudio.core.colors import palette
-from cnnstudio.design.analysis.analysis import Analysis, analyse
+from cnnstudio.design.analysis.analysis import Analysis, analyze
 from cnnstudio.design.diagram.svg import svg, volumes
 from cnnstudio.design.templates import Template, templates
-from cnnstudio.gui.templates.cards import PICTURE, Cards
+from cnnstudio.gui.templates.cards import IMAGE, Cards
 from cnnstudio.gui.templates.facts import facts
 from cnnstudio.gui.theme.svg_pixmap import svg_pixmap
 from cnnstudio.gui.theme.theme import theme
@@ -51,7 +51,7 @@ class TemplateDialog(QDialog):
         self.resize(1130, 680)
         self._analyses: dict[str, Analysis] = {}
         self._cards = Cards(list(templates().values()))
-        self._picture = QLabel()
+        self._image = QLabel()
         self._title = Label("", "title", wrap=True)
         self._description = Label("", "help", "secondary", wrap=True)
         self._measured = Label("", "help", "secondary", wrap=True)
@@ -59,7 +59,7 @@ class TemplateDialog(QDialog):
         self._present_recipe = recipe
         self._with_recipe = QCheckBox()
         self._use = QPushButton("Use this template")
-        # Reading, analysing and drawing all of them takes longer than a frame: one card a turn of the loop.
+        # Reading, analyzing and drawing all of them takes longer than a frame: one card a turn of the loop.
         self._filling = QTimer(self)
         self._filling.timeout.connect(self._fill_next)
         self._waiting: list[str] = []
@@ -75,13 +75,13 @@ class TemplateDialog(QDialog):
         self._with_recipe.setObjectName("templateRecipe")
         self._with_recipe.setToolTip("The recipe that was made for it; others need more epochs or time")
         self._with_recipe.setChecked(True)
-        self._picture.setFixedSize(_LARGE)
+        self._image.setFixedSize(_LARGE)
         side = Panel("templateDetails")
         side.setFixedWidth(_LARGE.width() + 34)
         column = QVBoxLayout(side)
         column.setContentsMargins(16, 16, 16, 16)
         column.setSpacing(10)
-        for widget in (self._picture, self._title, self._description, Line()):
+        for widget in (self._image, self._title, self._description, Line()):
             column.addWidget(widget)
         column.addLayout(self._facts_grid())
         column.addWidget(self._measured)
@@ -137,7 +137,7 @@ class TemplateDialog(QDialog):
     # Filling
 
     def _fill_anew(self, *_: object) -> None:
-        """Draws all cards, in the colours of the scheme, those on top first."""
+        """Draws all cards, in the colors of the scheme, those on top first."""
         if self.isVisible():
             self._waiting = list(templates())
             self._filling.start()
@@ -146,13 +146,13 @@ class TemplateDialog(QDialog):
     def _fill_next(self) -> None:
         name = self._waiting.pop(0)
         self._cards.show_facts(name, facts(templates()[name], self._analysis(name)))
-        self._cards.show_picture(name, self._drawn(name, PICTURE, labels=False))
+        self._cards.show_image(name, self._drawn(name, IMAGE, labels=False))
         if not self._waiting:
             self._filling.stop()
 
     def _analysis(self, name: str) -> Analysis:
         if name not in self._analyses:
-            self._analyses[name] = analyse(templates()[name].network)
+            self._analyses[name] = analyze(templates()[name].network)
         return self._analyses[name]
 
     def _drawn(self, name: str, size: QSize, *, labels: bool) -> QPixmap:
@@ -171,8 +171,8 @@ class TemplateDialog(QDialog):
         self._measured.setVisible(bool(template.measured))
         self._with_recipe.setText(f"Train it with the recipe {template.recipe}")
         self._with_recipe.setVisible(template.recipe not in (None, self._present_recipe))
-        self._picture.setPixmap(self._drawn(template.name, _LARGE, labels=True))
-        self._picture.setAccessibleName(f"Drawing of {template.title}")
+        self._image.setPixmap(self._drawn(template.name, _LARGE, labels=True))
+        self._image.setAccessibleName(f"Drawing of {template.title}")
 
     # What the user does
 

@@ -38,7 +38,7 @@ def facts(template: Template, analysis: Analysis) -> Facts:
         rounded(analysis.parameters),
         rounded(analysis.macs),
         count(network.layer_count),
-        f"pictures of {network.input}",
+        f"images of {network.input}",
         UNMEASURED if template.accuracy is None else percent(template.accuracy),
         UNMEASURED if template.minutes is None else duration(60 * template.minutes),
     )

@@ -1,7 +1,7 @@
-"""Colours, fonts and icons of the window, in light and dark.
+"""Colors, fonts and icons of the window, in light and dark.
 
-Every colour is asked for by the name of its token, so that the same thing has the same colour everywhere and
-a change of scheme reaches all: `theme().color("training")`. What keeps pictures of its own listens to
+Every color is asked for by the name of its token, so that the same thing has the same color everywhere and
+a change of scheme reaches all: `theme().color("training")`. What keeps images of its own listens to
 `theme().changed`.
 """
 
@@ -43,7 +43,7 @@ class Theme(QObject):
     """The one look of the application. Get it by `theme()`."""
 
     changed = Signal(object)
-    """The scheme, "light" or "dark", after all colours changed."""
+    """The scheme, "light" or "dark", after all colors changed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,14 +58,14 @@ class Theme(QObject):
         return self._scheme
 
     def color(self, token: str) -> QColor:
-        """The colour of a token of TOKENS, in the scheme that is shown."""
+        """The color of a token of TOKENS, in the scheme that is shown."""
         color = self._colors.get(token)
         if color is None:
             color = self._colors[token] = QColor(TOKENS[token][self._scheme == "dark"])
         return color
 
     def apply(self, application: QApplication) -> None:
-        """Gives the application its style, and follows the system's colour scheme from now on."""
+        """Gives the application its style, and follows the system's color scheme from now on."""
         if application is not self._application:
             self._application = application
             application.setStyle("Fusion")
@@ -104,7 +104,7 @@ class Theme(QObject):
         return font
 
     def pixmap(self, name: str, token: str = "text", size: int = _ICON_SIZE, ratio: float = 1.0) -> QPixmap:
-        """`resources/icons/<name>.svg` in a token's colour, `size` wide where `ratio` pixels make one."""
+        """`resources/icons/<name>.svg` in a token's color, `size` wide where `ratio` pixels make one."""
         key = (name, token, size, ratio)
         pixmap = self._pixmaps.get(key)
         if pixmap is None:
@@ -112,7 +112,7 @@ class Theme(QObject):
         return pixmap
 
     def icon(self, name: str, token: str | None = None) -> QIcon:
-        """The icon in a token's colour ("text" if None), grey where disabled. Better use `dress`."""
+        """The icon in a token's color ("text" if None), gray where disabled. Better use `dress`."""
         icon = QIcon()
         # Each drawing costs time at the start: for the screens there are, and a fine one for those to come.
         for ratio in {1.0, 2.0, *(screen.devicePixelRatio() for screen in QGuiApplication.screens())}:
@@ -151,7 +151,7 @@ class Theme(QObject):
         self.changed.emit(scheme)
 
     def style_sheet(self) -> str:
-        """`resources/style.qss` with the colours of the scheme."""
+        """`resources/style.qss` with the colors of the scheme."""
         text = resource("style.qss").read_text("utf-8")
         for name in sorted(TOKENS, key=len, reverse=True):
             text = text.replace(f"@{name}@", self.color(name).name())
@@ -192,7 +192,7 @@ def theme() -> Theme:
 
 
 def family_token(family: Family) -> str:
-    """The token of a layer family's colour."""
+    """The token of a layer family's color."""
     return family.name.lower()
 
 
@@ -202,7 +202,7 @@ def _drawing(name: str) -> str:
 
 
 def _rendered(name: str, color: QColor, size: int, ratio: float) -> QPixmap:
-    # The icons are drawn in one placeholder colour; see resources/icons/README.md.
+    # The icons are drawn in one placeholder color; see resources/icons/README.md.
     renderer = QSvgRenderer(QByteArray(_drawing(name).replace("#000", color.name()).encode()))
     pixmap = QPixmap(round(size * ratio), round(size * ratio))
     pixmap.fill(Qt.GlobalColor.transparent)

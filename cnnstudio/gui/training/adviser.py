@@ -15,7 +15,7 @@ from cnnstudio.training.recipe.live_changes import ADJUSTABLE
 
 
 class Adviser(QObject):
-    """Shows what the session's training recognises, and all that fails in it."""
+    """Shows what the session's training recognizes, and all that fails in it."""
 
     def __init__(
         self, project: Project, session: TrainingSession, notice: NoticeBar, parent: QObject
@@ -28,7 +28,7 @@ class Adviser(QObject):
         self._shown: Diagnosed | None = None
         session.events.connect(self.hear)
         session.failed.connect(self._on_failed)
-        session.mendable.connect(self._on_mendable)
+        session.fixable.connect(self._on_fixable)
 
     def hear(self, events: Iterable[Event], *, own: bool = True) -> None:
         """What a run tells; of one that another program trains it is said, and nothing can be done."""
@@ -61,7 +61,7 @@ class Adviser(QObject):
         else:
             self._show(str(sentence), last, wrong=True, own=True)
 
-    def _on_mendable(self, found: Remedy) -> None:
+    def _on_fixable(self, found: Remedy) -> None:
         """What was refused can be had in another way."""
         sentence, apply = self._notice.text, lambda: self._apply(found)
         self._notice.show_sentence(sentence, wrong=True, button=found.button, action=apply)

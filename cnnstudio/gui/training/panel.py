@@ -190,7 +190,7 @@ class TrainingPanel(QToolBar):
                 self._project.select((first.node_id,))
             self.message.emit(f"This network cannot be trained yet. {first.sentence}.")
         elif not self._project.dataset_name:
-            self.message.emit("There are no pictures to train with: choose a data set first.")
+            self.message.emit("There are no images to train with: choose a data set first.")
         else:
             project = self._project
             self._session.start(project.network, project.dataset_name, project.recipe, seeds)

@@ -29,7 +29,7 @@ class Label(QLabel):
             self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
 
     def set_tone(self, tone: Tone) -> None:
-        """Another colour for the text that comes."""
+        """Another color for the text that comes."""
         if self.property("role") != tone:
             self.setProperty("role", tone)
             # The style sheet looks at a property only when the widget is polished.
@@ -78,7 +78,7 @@ class Line(QFrame):
 
 
 class Panel(QFrame):
-    """The ground of a panel: its own colour, a thin border, round corners."""
+    """The ground of a panel: its own color, a thin border, round corners."""
 
     def __init__(self, object_name: str = "") -> None:
         super().__init__()

@@ -1,6 +1,6 @@
 """What reading finds before it is made of layers: calls in a row, loops, joins and named rows among them.
 
-A program that passes a picture from call to call (functional Keras, a module's forward) gives a graph of
+A program that passes an image from call to call (functional Keras, a module's forward) gives a graph of
 `Tensor`s. `between` turns it into rows with branches: the graph of everything that groups can draw.
 """
 
@@ -76,7 +76,7 @@ class Tangled(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """A picture on its way: what `items` make of one input, or several inputs joined by `mode`."""
+    """An image on its way: what `items` make of one input, or several inputs joined by `mode`."""
 
     inputs: tuple[Tensor, ...] = ()
     items: Items = ()

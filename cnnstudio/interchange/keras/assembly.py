@@ -22,12 +22,12 @@ _COMMON = frozenset(
 )
 """Arguments that every layer of Keras takes and that are read elsewhere or change nothing."""
 PASSED_OVER = {
-    "Rescaling": "the pictures are normalised before the training, by what they hold themselves",
-    "Normalization": "the pictures are normalised before the training, by what they hold themselves",
+    "Rescaling": "the images are normalized before the training, by what they hold themselves",
+    "Normalization": "the images are normalized before the training, by what they hold themselves",
     "RandomFlip": "flips are a setting of the training",
     "RandomTranslation": "shifts are a setting of the training",
 }
-"""Layers that prepare pictures, and what stands for them."""
+"""Layers that prepare images, and what stands for them."""
 
 
 class KerasAssembler(Assembler):

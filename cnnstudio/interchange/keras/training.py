@@ -32,7 +32,7 @@ def compiled(
 
 
 def fitted(positional: Sequence[Any], keywords: Mapping[str, Any], line: int, notes: Notes) -> dict[str, Any]:
-    """What `fit` says: epochs, batches, and a share of the pictures set aside."""
+    """What `fit` says: epochs, batches, and a share of the images set aside."""
     call = _call("fit", positional, keywords, line, _FIT)
     recipe = {name: call[name] for name in ("epochs", "batch_size") if type(call.given.get(name)) is int}
     for name in ("epochs", "batch_size"):

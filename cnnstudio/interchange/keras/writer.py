@@ -45,7 +45,7 @@ def write_model(network: Network, analysis: Analysis | None = None) -> str:
         [
             f'"""{comment_text(network.name) or "A network"}, written by CNN Studio.',
             "",
-            "Keras takes pictures as (N, height, width, channels), with the normalisation that you train on.",
+            "Keras takes images as (N, height, width, channels), with the normalization that you train on.",
             '"""',
             "",
             "import keras",

@@ -12,7 +12,7 @@ from cnnstudio.core.errors import ParameterError, UserError
 from cnnstudio.core.parameters import parameters
 from cnnstudio.design.network import Node
 from cnnstudio.interchange.assembly import Assembler, drawn, group_types, output_of
-from cnnstudio.interchange.input_shapes import DEFAULT_INPUT, flat_input, picture
+from cnnstudio.interchange.input_shapes import DEFAULT_INPUT, flat_input, image
 from cnnstudio.interchange.interpreter import graph
 from cnnstudio.interchange.interpreter.graph import Items, Piece
 from cnnstudio.interchange.layer_calls import layer_call
@@ -136,7 +136,7 @@ class PyTorchAssembler(Assembler):
         )
         if shape is None or type(said) is not int or said == shape.channels:
             return
-        if "in_features" in values and shape.is_picture:
+        if "in_features" in values and shape.is_image:
             return
         self.mismatches += 1
         self.notes.add(inner.line, f"{inner.name} says that it takes {said:,}, but {shape.channels:,} arrive")
@@ -293,9 +293,9 @@ def _stand_in(calls: Sequence[Call]) -> Shape:
 
 
 def fitting_input(items: Items, said: Sequence[int] | None, line: int, notes: Notes) -> Shape:
-    """The pictures that a network takes: as the code says, else such that its numbers of features fit."""
+    """The images that a network takes: as the code says, else such that its numbers of features fit."""
     if said is not None:
-        shape, words = picture(*said)
+        shape, words = image(*said)
         if words:
             notes.add(line, words)
         return shape or DEFAULT_INPUT
@@ -308,7 +308,7 @@ def fitting_input(items: Items, said: Sequence[int] | None, line: int, notes: No
     channels = values.get("in_channels", 3)
     channels = channels if type(channels) is int and 1 <= channels <= 1024 else 3
     shape = _fitting_size(items, channels)
-    notes.add(line, f"the code does not say what goes in: pictures of {shape} are drawn")
+    notes.add(line, f"the code does not say what goes in: images of {shape} are drawn")
     return shape
 
 

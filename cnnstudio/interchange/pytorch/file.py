@@ -1,4 +1,4 @@
-"""What stands around the network in a PyTorch file of its own: constants, loading, pictures, classifying."""
+"""What stands around the network in a PyTorch file of its own: constants, loading, images, classifying."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class PyTorchFile:
             *helpers,
             self._network(layers),
             load.replace("NETWORK", self.class_name),
-            _NORMALISE if self.mean else _NORMALISE_NOT,
-            _READ_PICTURE,
+            _NORMALIZE if self.mean else _NORMALIZE_NOT,
+            _READ_IMAGE,
             _CLASSIFY,
             _MAIN.replace("MODEL", model),
         ]
@@ -51,9 +51,9 @@ class PyTorchFile:
         lines = [
             f'"""{self.title}, written by CNN Studio.',
             "",
-            f"This file stands alone. It needs {needs}, and Pillow to read pictures:",
+            f"This file stands alone. It needs {needs}, and Pillow to read images:",
             "",
-            f"{_INDENT}python THIS_FILE.py PICTURE...",
+            f"{_INDENT}python THIS_FILE.py IMAGE...",
             '"""',
             "",
             "import sys",
@@ -84,7 +84,7 @@ class PyTorchFile:
         return "\n".join(
             [
                 f"class {self.class_name}(nn.Sequential):",
-                f'{_INDENT}"""Normalised pictures (N, {takes}) to scores before the softmax (N, {gives})."""',
+                f'{_INDENT}"""Normalized images (N, {takes}) to scores before the softmax (N, {gives})."""',
                 "",
                 f"{_INDENT}def __init__(self):",
                 f"{_INDENT * 2}super().__init__(OrderedDict([",
@@ -110,39 +110,39 @@ def load(path):
     return model.eval()
 '''
 
-_NORMALISE = '''
-def normalise(pictures):
+_NORMALIZE = '''
+def normalize(images):
     """Pixels from 0 to 1, (N, C, H, W), as the network saw them while it was trained."""
     mean = torch.tensor(MEAN).view(1, -1, 1, 1)
     std = torch.tensor(STD).view(1, -1, 1, 1)
-    return (pictures - mean) / std
+    return (images - mean) / std
 '''
 
-_NORMALISE_NOT = '''
-def normalise(pictures):
-    """Pixels from 0 to 1, (N, C, H, W), as the network takes them. Put your own normalisation here."""
-    return pictures
+_NORMALIZE_NOT = '''
+def normalize(images):
+    """Pixels from 0 to 1, (N, C, H, W), as the network takes them. Put your own normalization here."""
+    return images
 '''
 
-_READ_PICTURE = '''
-def read_picture(path):
-    """A picture file as pixels from 0 to 1, (1, C, H, W): upright, in the size and colours needed."""
+_READ_IMAGE = '''
+def read_image(path):
+    """An image file as pixels from 0 to 1, (1, C, H, W): upright, in the size and colors needed."""
     from PIL import Image, ImageOps
 
     channels, height, width = INPUT
-    with Image.open(path) as picture:
-        picture = ImageOps.exif_transpose(picture).convert("RGB")
-        picture = ImageOps.fit(picture, (width, height), Image.Resampling.BICUBIC)
-        picture = picture.convert("L" if channels == 1 else "RGB")
-        pixels = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
+    with Image.open(path) as image:
+        image = ImageOps.exif_transpose(image).convert("RGB")
+        image = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
+        image = image.convert("L" if channels == 1 else "RGB")
+        pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
     return pixels.view(1, height, width, channels).permute(0, 3, 1, 2).float() / 255
 '''
 
 _CLASSIFY = '''
 @torch.no_grad()
-def classify(model, pictures):
+def classify(model, images):
     """The probability of each class, (N, classes), for pixels from 0 to 1, (N, C, H, W)."""
-    return model.eval()(normalise(pictures)).softmax(dim=1)
+    return model.eval()(normalize(images)).softmax(dim=1)
 '''
 
 _MAIN = """
@@ -151,7 +151,7 @@ def main():
     if len(sys.argv) == 1:
         print("Takes", INPUT, "and gives", tuple(model(torch.zeros(1, *INPUT)).shape[1:]))
     for path in sys.argv[1:]:
-        probabilities = classify(model, read_picture(path))[0]
+        probabilities = classify(model, read_image(path))[0]
         for index in probabilities.argsort(descending=True)[:3].tolist():
             label = CLASSES[index] if CLASSES else f"class {index}"
             print(f"{path}: {label} {probabilities[index]:.1%}")

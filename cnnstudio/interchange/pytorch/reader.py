@@ -49,7 +49,7 @@ _LISTS = ("ModuleList", "ModuleDict")
 _THEMSELVES = frozenset(
     {"to", "cuda", "cpu", "eval", "train", "double", "float", "half", "contiguous", "clone"}
 )
-"""Methods of modules and pictures that give these themselves."""
+"""Methods of modules and images that give these themselves."""
 _FLATTENS = frozenset({"view", "reshape", "flatten", "squeeze"})
 _PASSED_TO_FUNCTIONS = frozenset({"training", "inplace"})
 
@@ -87,7 +87,7 @@ class _Found:
 
 
 class _Reader(Interpreter):
-    """Finds modules, follows their forward, and notes what the code says of training and pictures."""
+    """Finds modules, follows their forward, and notes what the code says of training and images."""
 
     def __init__(self, notes: Notes) -> None:
         super().__init__(notes)
@@ -209,26 +209,26 @@ class _Reader(Interpreter):
             return Unknown()
         return Bound(owner, name)
 
-    # Pictures on their way
+    # Images on their way
 
     def on_apply(
         self, function: Any, positional: Sequence[Any], keywords: Mapping[str, Any], line: int, direct: bool
     ) -> Any:
-        picture = positional[0] if positional else None
-        if not isinstance(picture, Tensor):
+        image = positional[0] if positional else None
+        if not isinstance(image, Tensor):
             return Unknown()
         if isinstance(function, Call):
-            return self._applied(picture, function, direct)
+            return self._applied(image, function, direct)
         if isinstance(function, Instance):
             items = self._items(function, "")
-            return picture.then(*items)
+            return image.then(*items)
         return Unknown()
 
-    def _applied(self, picture: Tensor, call: Call, direct: bool) -> Tensor:
+    def _applied(self, image: Tensor, call: Call, direct: bool) -> Tensor:
         bends = call.name in PYTORCH_SIGNATURES and PyTorchAssembler.bends(call)
-        if direct and bends and picture.mode and picture.activation is None:
-            return Tensor(picture.inputs, (), picture.mode, picture.line, call)
-        return picture.then(*self._items(call, ""))
+        if direct and bends and image.mode and image.activation is None:
+            return Tensor(image.inputs, (), image.mode, image.line, call)
+        return image.then(*self._items(call, ""))
 
     def _function(self, call: Call, direct: bool) -> Any:
         """`F.relu(x)`, `torch.flatten(x, 1)`, `torch.cat([x, y], 1)`."""
@@ -244,34 +244,34 @@ class _Reader(Interpreter):
 
     def _as_module(
         self,
-        picture: Tensor,
+        image: Tensor,
         name: str,
         positional: Sequence[Any],
         keywords: Mapping[str, Any],
         line: int,
         direct: bool,
     ) -> Any:
-        """What a function or method does to a picture, as the module that does the same."""
+        """What a function or method does to an image, as the module that does the same."""
         if name in _FLATTENS:
-            return self._flattened(picture, name, positional, line)
+            return self._flattened(image, name, positional, line)
         if name == "mean":
             pooled = Call(f"{_NN}AdaptiveAvgPool2d", (1,), {}, line)
-            return picture.then(Piece(pooled), Piece(Call(f"{_NN}Flatten", (), {}, line)))
+            return image.then(Piece(pooled), Piece(Call(f"{_NN}Flatten", (), {}, line)))
         module = _MODULES.get(name.replace("_", "").lower())
         if module is None:
             self.notes.add(line, f"{name} is no layer here, so it is not drawn")
-            return picture
+            return image
         kept = {key: value for key, value in keywords.items() if key not in _PASSED_TO_FUNCTIONS}
         # The third argument of dropout and its like is whether the network trains.
         values = tuple(positional[:1] if "dropout" in name else positional)
-        return self._applied(picture, Call(f"{_NN}{module}", values, kept, line), direct)
+        return self._applied(image, Call(f"{_NN}{module}", values, kept, line), direct)
 
-    def _flattened(self, picture: Tensor, name: str, positional: Sequence[Any], line: int) -> Tensor:
+    def _flattened(self, image: Tensor, name: str, positional: Sequence[Any], line: int) -> Tensor:
         sizes = positional[0] if positional and isinstance(positional[0], tuple) else tuple(positional)
         if name in ("view", "reshape") and len(sizes) > 2:
             self.notes.add(line, f"{name} into {len(sizes)} axes is not drawn")
-            return picture
-        return picture.then(Piece(Call(f"{_NN}Flatten", (), {}, line)))
+            return image
+        return image.then(Piece(Call(f"{_NN}Flatten", (), {}, line)))
 
     def _joined(self, call: Call) -> Any:
         tensors = self.elements(call.positional[0]) or []
@@ -285,15 +285,15 @@ class _Reader(Interpreter):
     def on_binary(self, sign: ast.operator, left: Any, right: Any, line: int) -> Any:
         if isinstance(left, Tensor) and isinstance(right, Tensor) and isinstance(sign, ast.Add):
             return Tensor((left, right), (), "add", line)
-        picture, factor = (left, right) if isinstance(left, Tensor) else (right, left)
-        if not isinstance(picture, Tensor):
+        image, factor = (left, right) if isinstance(left, Tensor) else (right, left)
+        if not isinstance(image, Tensor):
             return Unknown()
-        product, quotient = isinstance(sign, ast.Mult), isinstance(sign, ast.Div) and picture is left
+        product, quotient = isinstance(sign, ast.Mult), isinstance(sign, ast.Div) and image is left
         if isinstance(factor, int | float) and factor and (product or quotient):
             value = float(factor) if product else 1 / factor
-            return picture.then(Piece(Call(f"{_NN}Scale", (value,), {}, line)))
+            return image.then(Piece(Call(f"{_NN}Scale", (value,), {}, line)))
         self.notes.add(line, "this is no layer, so it is not drawn")
-        return picture
+        return image
 
     def on_method(
         self, owner: Any, name: str, positional: Sequence[Any], keywords: Mapping[str, Any], line: int

@@ -18,7 +18,7 @@ _LOADER = "dataset, batch_size=1, shuffle=None"
 
 
 def trained(calls: Sequence[Call]) -> dict[str, Any]:
-    """The recipe in these calls: of an optimizer, a loss, a loader of pictures, and a loop of epochs."""
+    """The recipe in these calls: of an optimizer, a loss, a loader of images, and a loop of epochs."""
     recipe: dict[str, Any] = {}
     for call in calls:
         found = _READERS.get(call.name, _optimizer)(call)

@@ -44,8 +44,8 @@ def write_module(
 ) -> str:
     """A Python file with the network as a class, whose state dict has the names of CNN Studio's own weights.
 
-    It needs torch; safetensors too where it loads `weights_file`, and Pillow to read a picture. `mean` and
-    `std` are the normalisation of each channel, for pixels from 0 to 1. Raises CodeError for a network with
+    It needs torch; safetensors too where it loads `weights_file`, and Pillow to read an image. `mean` and
+    `std` are the normalization of each channel, for pixels from 0 to 1. Raises CodeError for a network with
     problems.
     """
     whole = chain(network, require_whole(network, analysis), logits=True)

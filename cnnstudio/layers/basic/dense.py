@@ -51,7 +51,7 @@ class Dense(Layer):
     )
     order: ClassVar[int] = 1
 
-    units: int = integer(128, maximum=1_048_576, help="numbers that come out", one_for="each picture")
+    units: int = integer(128, maximum=1_048_576, help="numbers that come out", one_for="each image")
     activation: str = activation_choice("linear")
     use_bias: bool = flag(True, label="Bias", help="a trained number added to each output")
     kernel_initializer: str = initializer_choice(dirac=False)

@@ -17,7 +17,7 @@ from cnnstudio.layers.activations import (
 from cnnstudio.layers.base import Family, Layer, Pieces, Shape
 from cnnstudio.layers.code import Arguments, Call, Signatures
 from cnnstudio.layers.helpers import helper
-from cnnstudio.layers.sliding import require_picture
+from cnnstudio.layers.sliding import require_image
 
 _HELPER = '''
 class SqueezeExcite(nn.Module):
@@ -68,7 +68,7 @@ class SqueezeExcite(layers.Layer):
 class SqueezeExcite(Layer):
     """x * sigmoid(excite(activation(squeeze(mean of each feature map)))), after Hu, Shen and Sun 2018.
 
-    The receptive field does not count the means, which see all of the picture.
+    The receptive field does not count the means, which see all of the image.
     """
 
     family: ClassVar[Family] = Family.ACTIVATION
@@ -101,7 +101,7 @@ class SqueezeExcite(Layer):
         return max(shape.channels // self.ratio, 1)
 
     def output_shape(self, shape: Shape) -> Shape:
-        require_picture(shape)
+        require_image(shape)
         return shape
 
     def parameter_count(self, shape: Shape) -> int:

@@ -1,4 +1,4 @@
-"""Enlarging the picture."""
+"""Enlarging the image."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from cnnstudio.core.parameters import choice, pair
 from cnnstudio.layers.base import Family, Layer, Pieces, Shape, Window
 from cnnstudio.layers.code import Arguments, Call, Signatures
 from cnnstudio.layers.shape import times
-from cnnstudio.layers.sliding import as_code, require_picture
+from cnnstudio.layers.sliding import as_code, require_image
 
 
 @dataclass(frozen=True)
 class UpSampling2D(Layer):
-    """Each pixel becomes `size` pixels: copies of it, or values between it and its neighbours."""
+    """Each pixel becomes `size` pixels: copies of it, or values between it and its neighbors."""
 
     family: ClassVar[Family] = Family.CORE
-    description: ClassVar[str] = "Enlarges the picture by whole factors, without any weights."
+    description: ClassVar[str] = "Enlarges the image by whole factors, without any weights."
     advice: ClassVar[str] = "Use it where small feature maps have to meet larger ones again."
     order: ClassVar[int] = 3
 
@@ -41,7 +41,7 @@ class UpSampling2D(Layer):
         return f"{times(self.size)}, {self.interpolation}"
 
     def output_shape(self, shape: Shape) -> Shape:
-        require_picture(shape)
+        require_image(shape)
         return Shape.of(shape.channels, shape.height * self.size[0], shape.width * self.size[1])
 
     def window(self, shape: Shape) -> Window:
@@ -70,7 +70,7 @@ class UpSampling2D(Layer):
     def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
         call = Arguments(calls[0], cls.pytorch_calls["Upsample"])
         factor, size = call["scale_factor"], call["size"]
-        if factor is None and size is not None and shape.is_picture:
+        if factor is None and size is not None and shape.is_image:
             height, width = (size, size) if isinstance(size, int) else size
             factor = height / shape.height, width / shape.width
         yield cls(size=factor if isinstance(factor, tuple) else (factor, factor), interpolation=call["mode"])

@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 from cnnstudio.core.parameters import sides
 from cnnstudio.layers.base import Family, Layer, Pieces, Shape, Window
 from cnnstudio.layers.code import Arguments, Call, NotDrawable, Signatures
-from cnnstudio.layers.sliding import require_picture
+from cnnstudio.layers.sliding import require_image
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class ZeroPadding2D(Layer):
     """Rows and columns of zeros around each feature map: ((top, bottom), (left, right))."""
 
     family: ClassVar[Family] = Family.CORE
-    description: ClassVar[str] = "Puts a border of zeros around the picture, so it grows."
+    description: ClassVar[str] = "Puts a border of zeros around the image, so it grows."
     advice: ClassVar[str] = (
         "Use it where a convolution has to see past the edge in another way than “same” does."
     )
@@ -35,7 +35,7 @@ class ZeroPadding2D(Layer):
     }
 
     def output_shape(self, shape: Shape) -> Shape:
-        require_picture(shape)
+        require_image(shape)
         (top, bottom), (left, right) = self.padding
         return Shape.of(shape.channels, shape.height + top + bottom, shape.width + left + right)
 

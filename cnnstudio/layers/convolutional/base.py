@@ -1,4 +1,4 @@
-"""What Conv2D, DepthwiseConv2D and SeparableConv2D share: kernels that slide over the picture."""
+"""What Conv2D, DepthwiseConv2D and SeparableConv2D share: kernels that slide over the image."""
 
 from __future__ import annotations
 

@@ -25,15 +25,15 @@ _KERAS_CONVOLUTION = (
 
 @dataclass(frozen=True)
 class Conv2D(Convolution):
-    """`filters` kernels of `kernel_size` slide over the picture; each makes one feature map."""
+    """`filters` kernels of `kernel_size` slide over the image; each makes one feature map."""
 
     family: ClassVar[Family] = Family.CONVOLUTION
     role: ClassVar[Role] = Role.MIXES
-    description: ClassVar[str] = "Slides small filters over the picture; each makes one feature map."
+    description: ClassVar[str] = "Slides small filters over the image; each makes one feature map."
     advice: ClassVar[str] = "Use it to find edges, textures and parts of things wherever they stand."
 
     filters: int = integer(
-        32, maximum=65_536, help="feature maps that come out", one_for="each pixel of each picture"
+        32, maximum=65_536, help="feature maps that come out", one_for="each pixel of each image"
     )
     kernel_size: tuple[int, int] = pair((3, 3), maximum=255, help="height × width in pixels")
     strides: tuple[int, int] = pair((1, 1), maximum=255, help="pixels from one window to the next")

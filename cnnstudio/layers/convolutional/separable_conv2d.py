@@ -28,7 +28,7 @@ class SeparableConv2D(Convolution):
     order: ClassVar[int] = 2
 
     filters: int = integer(
-        32, maximum=65_536, help="feature maps that come out", one_for="each pixel of each picture"
+        32, maximum=65_536, help="feature maps that come out", one_for="each pixel of each image"
     )
     kernel_size: tuple[int, int] = pair((3, 3), maximum=255, help="height × width in pixels")
     strides: tuple[int, int] = pair((1, 1), maximum=255, help="pixels from one window to the next")

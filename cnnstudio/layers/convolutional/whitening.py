@@ -1,4 +1,4 @@
-"""Whitening: a frozen convolution that gives the patches of pictures equal spread in every direction."""
+"""Whitening: a frozen convolution that gives the patches of images equal spread in every direction."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from cnnstudio.layers.base import Family, Layer, Pieces, SetParameters, Shape, S
 from cnnstudio.layers.code import Arguments, Call, Signatures
 from cnnstudio.layers.helpers import helper
 from cnnstudio.layers.shape import times
-from cnnstudio.layers.sliding import as_code, require_picture
+from cnnstudio.layers.sliding import as_code, require_image
 
 MAXIMUM_PATCH = 1024
 """Numbers in one patch. Its directions take the third power of that to find, a second for so many."""
 
 _HELPER = '''
 class Whitening(nn.Conv2d):
-    """Gives the patches of pictures equal spread in every direction. `take_pictures` sets the weights."""
+    """Gives the patches of images equal spread in every direction. `take_images` sets the weights."""
 
     def __init__(self, channels, kernel_size, epsilon=0.0005, bias=True):
         size = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
@@ -29,11 +29,11 @@ class Whitening(nn.Conv2d):
             nn.init.zeros_(self.bias)
 
     @torch.no_grad()
-    def take_pictures(self, batches):
+    def take_images(self, batches):
         """Call it once, before the training, with batches of inputs of this layer, (N, C, H, W)."""
         total, count = 0, 0
-        for pictures in batches:
-            patches = nn.functional.unfold(pictures, self.kernel_size).mT.flatten(0, 1)
+        for images in batches:
+            patches = nn.functional.unfold(images, self.kernel_size).mT.flatten(0, 1)
             total = total + (patches.T @ patches).cpu().double()
             count += len(patches)
         spreads, directions = torch.linalg.eigh(total / count)
@@ -44,7 +44,7 @@ class Whitening(nn.Conv2d):
 _KERAS_HELPER = '''
 @keras.saving.register_keras_serializable()
 class Whitening(layers.Layer):
-    """Gives the patches of pictures equal spread in every direction. `take_pictures` sets the weights."""
+    """Gives the patches of images equal spread in every direction. `take_images` sets the weights."""
 
     def __init__(self, kernel_size=(2, 2), epsilon=0.0005, use_bias=True, **options):
         super().__init__(**options)
@@ -63,14 +63,14 @@ class Whitening(layers.Layer):
         x = keras.ops.conv(x, self.kernel)
         return x + self.bias if self.use_bias else x
 
-    def take_pictures(self, batches):
+    def take_images(self, batches):
         """Call it once, before the training, with batches of its inputs, (N, height, width, channels)."""
         import numpy as np
 
         height, width = self.kernel_size
         channels, total, count = self.kernel.shape[2], 0, 0
-        for pictures in batches:
-            windows = np.lib.stride_tricks.sliding_window_view(pictures, self.kernel_size, axis=(1, 2))
+        for images in batches:
+            windows = np.lib.stride_tricks.sliding_window_view(images, self.kernel_size, axis=(1, 2))
             patches = windows.reshape(-1, channels * height * width)
             total = total + patches.T @ patches
             count += len(patches)
@@ -89,7 +89,7 @@ class Whitening(layers.Layer):
 class Whitening(Layer):
     """A convolution whose filters are the eigenvectors of the patches' second moments, and their negatives.
 
-    Each filter is divided by sqrt(eigenvalue + epsilon). The weights come from the training pictures before
+    Each filter is divided by sqrt(eigenvalue + epsilon). The weights come from the training images before
     the first step and stay as they are; only the bias learns. After Page 2018, How to Train Your ResNet, and
     Jordan 2024, 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, section 3.2.
     """
@@ -117,15 +117,15 @@ class Whitening(Layer):
         return shape.channels * self.kernel_size[0] * self.kernel_size[1]
 
     def output_shape(self, shape: Shape) -> Shape:
-        require_picture(shape)
+        require_image(shape)
         height, width = self.kernel_size
         if shape.height < height or shape.width < width:
             smaller = min(height, shape.height), min(width, shape.width)
             raise ShapeError(
-                f"needs a picture of at least {times(self.kernel_size)}, "
+                f"needs an image of at least {times(self.kernel_size)}, "
                 f"but gets {shape.height} × {shape.width}{{source}}",
                 SetParameters({"kernel_size": smaller}, f"set the kernel size to {times(smaller)}"),
-                why="It looks at whole patches of the picture, and not one of them fits in.",
+                why="It looks at whole patches of the image, and not one of them fits in.",
             )
         output = Shape.of(2 * self._patch(shape), shape.height - height + 1, shape.width - width + 1)
         if self._patch(shape) > MAXIMUM_PATCH:

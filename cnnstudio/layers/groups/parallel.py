@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnnstudio.core.parameters import choice
-from cnnstudio.layers.base import Group, Layer, Mend, SetInside, SetParameters, Shape, ShapeError
+from cnnstudio.layers.base import Fix, Group, Layer, SetInside, SetParameters, Shape, ShapeError
 from cnnstudio.layers.code import Arguments, NotDrawable, Signatures
 from cnnstudio.layers.helpers import helper
 
@@ -39,7 +39,7 @@ class Parallel(Group):
     """Every layer inside gets the group's input (Szegedy et al., Going Deeper with Convolutions, 2014)."""
 
     description: ClassVar[str] = "Gives its input to each layer inside it and joins what they make of it."
-    advice: ClassVar[str] = "Use it to see a picture in several ways; Blocks make branches of several layers."
+    advice: ClassVar[str] = "Use it to see an image in several ways; Blocks make branches of several layers."
     order: ClassVar[int] = 2
 
     mode: str = choice(
@@ -68,10 +68,10 @@ class Parallel(Group):
         return Shape.of(sum(each.channels for each in inside), *inside[0].dims[1:])
 
     def _refusal(self, first: Shape, other: Shape, number: int, assumed: Shape) -> ShapeError:
-        fixes: tuple[Mend, ...] = ()
-        if first.is_picture and other.is_picture and first.dims[1:] != other.dims[1:]:
+        fixes: tuple[Fix, ...] = ()
+        if first.is_image and other.is_image and first.dims[1:] != other.dims[1:]:
             fixes = (_KEEP_SIZE, _NO_STRIDES)
-        elif self.mode == "add" and first.is_picture == other.is_picture:
+        elif self.mode == "add" and first.is_image == other.is_image:
             fixes = (_CONCAT,)
         does, differs = "join", "heights and widths differ"
         if self.mode == "add":

@@ -14,7 +14,7 @@ from cnnstudio.layers.activations import (
     pytorch_activation,
     pytorch_activation_of,
 )
-from cnnstudio.layers.base import Group, Layer, Mend, SetInside, SetParameters, Shape, ShapeError
+from cnnstudio.layers.base import Fix, Group, Layer, SetInside, SetParameters, Shape, ShapeError
 from cnnstudio.layers.code import Arguments, Call, NotDrawable, Signatures
 from cnnstudio.layers.helpers import helper
 from cnnstudio.layers.sliding import as_code
@@ -69,7 +69,7 @@ class Residual(Group):
             why="The shortcut adds value to value, so both sides need the same shape.",
         )
 
-    def _projection(self, shape: Shape, body: Shape) -> Mend | None:
+    def _projection(self, shape: Shape, body: Shape) -> Fix | None:
         try:
             self._strides(shape, body)
         except ShapeError as error:
@@ -80,16 +80,16 @@ class Residual(Group):
         """Strides of the 1 × 1 convolution from `shape` to `body`. Raises ShapeError where there are none."""
         if shape.is_flat and body.is_flat:
             return 1, 1
-        if shape.is_picture and body.is_picture:
+        if shape.is_image and body.is_image:
             vertical = _stride(shape.height, body.height)
             horizontal = _stride(shape.width, body.width)
             if vertical and horizontal:
                 return vertical, horizontal
-        pictures = shape.is_picture and body.is_picture
+        images = shape.is_image and body.is_image
         raise ShapeError(
             f"cannot project its input of {shape}{{source}} to the {body} that its layers make, "
             "for only the channels and the stride can be changed",
-            SetInside({"padding": "same"}, "set padding to same inside it") if pictures else None,
+            SetInside({"padding": "same"}, "set padding to same inside it") if images else None,
             assumed=body,
             why="The shortcut adds value to value, so both sides need the same shape.",
         )
@@ -196,7 +196,7 @@ def _is_projection(row: Sequence[Layer]) -> bool:
     first, last = row
     norm = layer_type("BatchNormalization")(momentum=0.9, epsilon=1e-05)  # type: ignore[call-arg]  # its own fields
     flat = layer_type("Dense")().taking({"units": getattr(first, "units", 1), "use_bias": False})
-    picture = layer_type("Conv2D")().taking(
+    image = layer_type("Conv2D")().taking(
         {
             "filters": getattr(first, "filters", 1),
             "kernel_size": (1, 1),
@@ -204,7 +204,7 @@ def _is_projection(row: Sequence[Layer]) -> bool:
             "use_bias": False,
         }
     )
-    return last == norm and first in (flat, picture)
+    return last == norm and first in (flat, image)
 
 
 def _is_module_projection(shortcut: Any) -> bool:

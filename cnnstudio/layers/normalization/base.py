@@ -1,4 +1,4 @@
-"""What the normalising layers share: a trained factor and offset a channel, each of which may be missing.
+"""What the normalizing layers share: a trained factor and offset a channel, each of which may be missing.
 
 torch's layers have both or none. Where one of the two is wanted, the other stands still at 1 or 0.
 """
@@ -36,7 +36,7 @@ class Normalization(Layer):
     """No layer type, and without fields of its own: each type declares these in Keras's order."""
 
     family: ClassVar[Family] = Family.ACTIVATION
-    role: ClassVar[Role] = Role.NORMALISES
+    role: ClassVar[Role] = Role.NORMALIZES
 
     epsilon: float
     center: bool

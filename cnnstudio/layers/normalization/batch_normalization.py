@@ -1,4 +1,4 @@
-"""Batch normalisation."""
+"""Batch normalization."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ class BatchNormalization(Normalization):
     def build(self, shape: Shape) -> Pieces:
         from torch import nn
 
-        kind = nn.BatchNorm2d if shape.is_picture else nn.BatchNorm1d
+        kind = nn.BatchNorm2d if shape.is_image else nn.BatchNorm1d
         momentum = self._torch_momentum()
         module = kind(shape.channels, eps=self.epsilon, momentum=momentum, affine=self.is_affine)
         return [("", self.freeze(module))]
 
     def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
-        kind = "BatchNorm2d" if shape.is_picture else "BatchNorm1d"
+        kind = "BatchNorm2d" if shape.is_image else "BatchNorm1d"
         affine = "" if self.is_affine else ", affine=False"
         arguments = f"{shape.channels}, eps={self.epsilon!r}, momentum={self._torch_momentum()!r}{affine}"
         return [("", self.frozen_code(f"nn.{kind}({arguments})"))]

@@ -1,4 +1,4 @@
-"""Group normalisation."""
+"""Group normalization."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from cnnstudio.layers.normalization.base import Normalization, center_flag, epsi
 
 @dataclass(frozen=True)
 class GroupNormalization(Normalization):
-    """Per picture and group of channels: (value - mean) / sqrt(variance + epsilon) * gamma + beta.
+    """Per image and group of channels: (value - mean) / sqrt(variance + epsilon) * gamma + beta.
 
     After Wu and He 2018. The receptive field does not count the mean and the variance, which see all of the
-    picture.
+    image.
     """
 
     description: ClassVar[str] = (
-        "Gives groups of feature maps mean 0 and spread 1 within each picture, then rescales."
+        "Gives groups of feature maps mean 0 and spread 1 within each image, then rescales."
     )
     advice: ClassVar[str] = "Use it in place of BatchNormalization where batches are small."
     order: ClassVar[int] = 3

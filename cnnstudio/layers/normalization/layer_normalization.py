@@ -1,4 +1,4 @@
-"""Layer normalisation."""
+"""Layer normalization."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cnnstudio.layers.normalization.base import Normalization, center_flag, epsi
 
 _HELPER = '''
 class LayerNorm2d(nn.LayerNorm):
-    """Normalises over the channels of (N, C, H, W), at each place of the picture on its own."""
+    """Normalizes over the channels of (N, C, H, W), at each place of the image on its own."""
 
     def forward(self, x):
         return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
@@ -22,7 +22,7 @@ class LayerNorm2d(nn.LayerNorm):
 
 @dataclass(frozen=True)
 class LayerNormalization(Normalization):
-    """Per place of the picture, over the channels: (value - mean) / sqrt(variance + epsilon) * gamma + beta.
+    """Per place of the image, over the channels: (value - mean) / sqrt(variance + epsilon) * gamma + beta.
 
     After Ba, Kiros and Hinton 2016; over the last axis of (N, H, W, C), as Keras does it and as ConvNeXt
     (Liu et al. 2022) uses it.
@@ -31,7 +31,7 @@ class LayerNormalization(Normalization):
     description: ClassVar[str] = (
         "Gives the channels at each place mean 0 and spread 1 among themselves, then rescales."
     )
-    advice: ClassVar[str] = "Use it where a picture should be treated alike whatever batch it comes in."
+    advice: ClassVar[str] = "Use it where an image should be treated alike whatever batch it comes in."
     order: ClassVar[int] = 2
 
     epsilon: float = epsilon_number()
@@ -56,7 +56,7 @@ class LayerNormalization(Normalization):
 
     def output_shape(self, shape: Shape) -> Shape:
         if shape.channels == 1:
-            what = "channel" if shape.is_picture else "feature"
+            what = "channel" if shape.is_image else "feature"
             raise ShapeError(
                 f"compares the {what}s with one another, but gets only one {what}{{source}}",
                 Remove(),
@@ -68,12 +68,12 @@ class LayerNormalization(Normalization):
     def build(self, shape: Shape) -> Pieces:
         from torch import nn
 
-        kind = helper("LayerNorm2d", _HELPER) if shape.is_picture else nn.LayerNorm
+        kind = helper("LayerNorm2d", _HELPER) if shape.is_image else nn.LayerNorm
         module = kind(shape.channels, eps=self.epsilon, elementwise_affine=self.is_affine)
         return [("", self.freeze(module))]
 
     def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
-        kind = "LayerNorm2d" if shape.is_picture else "nn.LayerNorm"
+        kind = "LayerNorm2d" if shape.is_image else "nn.LayerNorm"
         affine = "" if self.is_affine else ", elementwise_affine=False"
         code = f"{kind}({shape.channels}, eps={self.epsilon!r}{affine})"
         return [("", self.frozen_code(code))]

@@ -17,7 +17,7 @@ class AveragePooling2D(Pooling2D):
 
     family: ClassVar[Family] = Family.POOLING
     role: ClassVar[Role] = Role.POOLS
-    description: ClassVar[str] = "Keeps the mean of each window, so the picture shrinks smoothly."
+    description: ClassVar[str] = "Keeps the mean of each window, so the image shrinks smoothly."
     advice: ClassVar[str] = "Use it where the amount of a feature matters more than its peak."
     order: ClassVar[int] = 1
 
@@ -65,9 +65,9 @@ class AveragePooling2D(Pooling2D):
 
     @classmethod
     def _adaptive(cls, output: Any, shape: Shape) -> tuple[Sequence[tuple[str, dict[str, Any]]], str]:
-        """Windows side by side, where they divide the picture."""
+        """Windows side by side, where they divide the image."""
         height, width = (output, output) if isinstance(output, int) else output
-        if not shape.is_picture or shape.height % height or shape.width % width:
+        if not shape.is_image or shape.height % height or shape.width % width:
             raise NotDrawable(f"makes {height} × {width} of {shape}, which windows of one size do not")
         size = shape.height // height, shape.width // width
         if size == (1, 1):

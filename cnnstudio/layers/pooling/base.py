@@ -53,7 +53,7 @@ class Pooling2D(Layer):
         try:
             size = output_size(shape, self.pool_size, self._strides(), self.padding, called="pool_size")
         except ShapeError as error:
-            if shape.is_picture:
+            if shape.is_image:
                 error.fixes = (*error.fixes, Remove())
             raise
         return Shape.of(shape.channels, *size)

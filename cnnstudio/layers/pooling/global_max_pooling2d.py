@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from cnnstudio.layers.base import WHOLE, Family, Layer, Pieces, Shape, Window
 from cnnstudio.layers.code import Signatures
-from cnnstudio.layers.sliding import require_picture
+from cnnstudio.layers.sliding import require_image
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class GlobalMaxPooling2D(Layer):
         return "largest value of each feature map"
 
     def output_shape(self, shape: Shape) -> Shape:
-        require_picture(shape)
+        require_image(shape)
         return Shape.of(shape.channels)
 
     def window(self, shape: Shape) -> Window:

@@ -17,7 +17,7 @@ class MaxPooling2D(Pooling2D):
 
     family: ClassVar[Family] = Family.POOLING
     role: ClassVar[Role] = Role.POOLS
-    description: ClassVar[str] = "Keeps the largest value of each window, so the picture shrinks."
+    description: ClassVar[str] = "Keeps the largest value of each window, so the image shrinks."
     advice: ClassVar[str] = "Use it after convolutions to save work and to care less about the exact place."
 
     @property

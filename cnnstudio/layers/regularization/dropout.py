@@ -15,7 +15,7 @@ from cnnstudio.layers.code import Arguments, Call, Signatures
 class Dropout(Layer):
     """While training, sets values to zero at random and scales the rest by 1 / (1 - rate)."""
 
-    family: ClassVar[Family] = Family.REGULARISATION
+    family: ClassVar[Family] = Family.REGULARIZATION
     role: ClassVar[Role] = Role.DROPS
     description: ClassVar[str] = "Sets random values to zero while training."
     advice: ClassVar[str] = "Use it before Dense layers against overfitting."

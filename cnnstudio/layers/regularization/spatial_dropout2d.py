@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 from cnnstudio.core.parameters import number
 from cnnstudio.layers.base import Family, Layer, Pieces, Role, Shape
 from cnnstudio.layers.code import Arguments, Call, Signatures
-from cnnstudio.layers.sliding import require_picture
+from cnnstudio.layers.sliding import require_image
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,10 @@ class SpatialDropout2D(Layer):
     After Tompson et al. 2015, Efficient Object Localization Using Convolutional Networks, section 3.2.
     """
 
-    family: ClassVar[Family] = Family.REGULARISATION
+    family: ClassVar[Family] = Family.REGULARIZATION
     role: ClassVar[Role] = Role.DROPS
     description: ClassVar[str] = "Sets whole feature maps to zero at random while training."
-    advice: ClassVar[str] = "Use it between convolutions, where single values say what their neighbours say."
+    advice: ClassVar[str] = "Use it between convolutions, where single values say what their neighbors say."
     order: ClassVar[int] = 1
 
     rate: float = number(0.2, minimum=0.0, maximum=0.99, help="share of the feature maps that is set to zero")
@@ -38,7 +38,7 @@ class SpatialDropout2D(Layer):
         return f"rate {self.rate:g}"
 
     def output_shape(self, shape: Shape) -> Shape:
-        require_picture(shape)
+        require_image(shape)
         return shape
 
     def build(self, shape: Shape) -> Pieces:

@@ -33,7 +33,7 @@ _OWN = "own."
 
 @dataclass(frozen=True)
 class Best:
-    """The weights that did best on the validation pictures so far, on the CPU."""
+    """The weights that did best on the validation images so far, on the CPU."""
 
     epoch: int
     scores: Scores
@@ -299,7 +299,7 @@ def _fitting_position(found: Checkpoint, asked: Recipe, steps_per_epoch: int) ->
     if position.batch and position.steps_per_epoch != steps_per_epoch:
         raise CheckpointError(
             f"The checkpoint was written within an epoch of {position.steps_per_epoch:,} batches, so the run "
-            f"cannot go on with {steps_per_epoch:,}: it needs the same pictures."
+            f"cannot go on with {steps_per_epoch:,}: it needs the same images."
         )
     return position
 

@@ -1,4 +1,4 @@
-"""What a changed design keeps of what the one before has learnt: layers whose weights still fit."""
+"""What a changed design keeps of what the one before has learned: layers whose weights still fit."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class CarryOver:
     def lines(self) -> tuple[str, ...]:
         """What is kept and what starts afresh, as readable lines."""
         kept = ", ".join(map(self._called, self.kept)) or "no layer"
-        lines = [f"Keeps what it has learnt: {kept}"]
+        lines = [f"Keeps what it has learned: {kept}"]
         lines += [f"Starts afresh: {self._called(node)}, {reason}" for node, reason in self.fresh]
         return tuple(lines)
 

@@ -1,8 +1,8 @@
-"""What goes wrong in a training, recognised from its events, and what to try.
+"""What goes wrong in a training, recognized from its events, and what to try.
 
 Each kind is said once in a run, and taken back where its reason has gone. The rules look for the usual
 mistakes and keep silent where they cannot tell: a wrong warning costs more trust than a missing one. Chance
-is what a network knows that has learnt nothing: a loss of ln(classes), and one right answer in as many as
+is what a network knows that has learned nothing: a loss of ln(classes), and one right answer in as many as
 there are classes.
 """
 
@@ -17,7 +17,7 @@ from types import MappingProxyType
 from cnnstudio.core.errors import ParameterError
 from cnnstudio.core.formatting import percent
 from cnnstudio.core.parameters import parameters
-from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.network import Network
 from cnnstudio.training.diagnosis.remedies import advice
 from cnnstudio.training.events import (
@@ -45,10 +45,10 @@ _ABOVE_CHANCE = 1.5
 """A mean loss that is so many times chance comes from steps that go too far."""
 
 _SPIKE = 2.0
-"""A step's loss that is so many times chance does, too, where nothing is learnt."""
+"""A step's loss that is so many times chance does, too, where nothing is learned."""
 
-_NOTHING_LEARNT = 0.97
-"""Of the loss of chance, that an epoch's mean is above where nothing is learnt."""
+_NOTHING_LEARNED = 0.97
+"""Of the loss of chance, that an epoch's mean is above where nothing is learned."""
 
 _COME_UP = 0.9
 """Share of the recipe's rate, its schedule's highest, from which on it can be judged."""
@@ -66,7 +66,7 @@ _RISING_EPOCHS = 2
 _RISEN = 1.05
 _FALLEN = 0.95
 _GAP = 0.03
-"""By so much the accuracy on the training pictures is then higher, at the least."""
+"""By so much the accuracy on the training images is then higher, at the least."""
 
 _PLATEAU_EPOCHS = 4
 _BETTER = 0.99
@@ -78,8 +78,8 @@ _HIGH_RATE = 0.3
 _FEW_UNITS = 4
 _MOST_DEAD = 0.5
 _MOST_DEAD_VALUES = 0.95
-"""Of a flat layer's units. A feature map has thousands of places in the example pictures to show itself, a
-single value one in each: where all goes well, half of a Dense layer's units know none of so few pictures."""
+"""Of a flat layer's units. A feature map has thousands of places in the example images to show itself, a
+single value one in each: where all goes well, half of a Dense layer's units know none of so few images."""
 
 
 class Diagnosis:
@@ -96,11 +96,11 @@ class Diagnosis:
         self._place = 0.0
         self._steps = _Steps()
         self._waits: EpochEnded | None = None
-        reports = [report for report in analyse(network).reports if report.output is not None]
+        reports = [report for report in analyze(network).reports if report.output is not None]
         self._flat = {report.node.id for report in reports if report.output and report.output.is_flat}
 
     def feed(self, event: Event) -> Iterator[Diagnosed | Recovered]:
-        """What is recognised with this event, or has passed. That of a Finished belongs before it."""
+        """What is recognized with this event, or has passed. That of a Finished belongs before it."""
         # The layers' units are counted after the epoch; a dead layer explains what else is seen.
         if isinstance(event, UnitsChecked):
             yield from self._look_at_units(event)
@@ -130,7 +130,7 @@ class Diagnosis:
             yield Diagnosed(kind, self._place, message, advice(kind, self._recipe))
 
     def followed(self, event: Event) -> list[Event]:
-        """The event with what is recognised: behind it, but before a Finished, which is the last."""
+        """The event with what is recognized: behind it, but before a Finished, which is the last."""
         found = list(self.feed(event))
         return [*found, event] if isinstance(event, Finished) else [event, *found]
 
@@ -165,7 +165,7 @@ class Diagnosis:
         yield from self._look_for_recovery(ended)
         steps, self._steps = self._steps, self._steps.next()
         rules: list[Callable[[], Iterator[Diagnosed]]] = [
-            lambda: self._look_for_nothing_learnt(ended, steps),
+            lambda: self._look_for_nothing_learned(ended, steps),
             self._look_for_overfitting,
             self._look_for_plateau,
         ]
@@ -176,7 +176,7 @@ class Diagnosis:
     def _look_for_recovery(self, ended: EpochEnded) -> Iterator[Recovered]:
         """Takes back what a whole epoch since then speaks against."""
         before = self._epochs[:-1]
-        learns = ended.train.loss < _NOTHING_LEARNT * self._chance
+        learns = ended.train.loss < _NOTHING_LEARNED * self._chance
         gone: dict[Kind, bool] = {
             "rate_too_low": learns,
             "rate_too_high": learns,
@@ -196,12 +196,12 @@ class Diagnosis:
     def _too_high(self, seen: str) -> Iterator[Diagnosed]:
         yield from self._say("rate_too_high", f"{seen}: the learning rate looks too high.")
 
-    def _look_for_nothing_learnt(self, ended: EpochEnded, steps: _Steps) -> Iterator[Diagnosed]:
+    def _look_for_nothing_learned(self, ended: EpochEnded, steps: _Steps) -> Iterator[Diagnosed]:
         if not self._chance or steps.count < _ENOUGH_STEPS:
             return
-        if ended.train.loss < _NOTHING_LEARNT * self._chance:
+        if ended.train.loss < _NOTHING_LEARNED * self._chance:
             return
-        seen = f"Nothing is learnt (a loss of {ended.train.loss:.2f} is no better than guessing)"
+        seen = f"Nothing is learned (a loss of {ended.train.loss:.2f} is no better than guessing)"
         if steps.highest > _SPIKE * max(self._chance, steps.first):
             yield from self._too_high(f"{seen} since single steps went up to {steps.highest:.1f}")
         elif steps.stand_still and self._rate_may_be_too_low():
@@ -249,7 +249,7 @@ class Diagnosis:
             yield from self._say(
                 "plateau",
                 f"A plateau: for {_PLATEAU_EPOCHS} epochs neither the training loss nor the validation loss "
-                "has fallen by more than 1 %.",
+                "has fallen by more than 1%.",
             )
 
     def _look_at_units(self, event: UnitsChecked) -> Iterator[Diagnosed | Recovered]:
@@ -264,7 +264,7 @@ class Diagnosis:
                 words = (
                     f"{share} of the {total} units of {self._title(node_id)} are dead: they give 0 for every"
                 )
-                yield from self._say("dead_units", f"{words} picture, and learn no more.")
+                yield from self._say("dead_units", f"{words} image, and learn no more.")
                 return
         if self._open.pop("dead_units", None) is not None:
             yield Recovered("dead_units", self._place)

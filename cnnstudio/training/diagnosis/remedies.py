@@ -73,7 +73,7 @@ def _more_parts(recipe: Recipe) -> Remedy | None:
 def _against_overfitting(recipe: Recipe) -> Remedy | None:
     if recipe.flip == "off" or not recipe.shift:
         varied = {"flip": recipe.flip if recipe.flip != "off" else "random", "shift": recipe.shift or _SHIFT}
-        return Remedy("Vary the pictures", varied)
+        return Remedy("Vary the images", varied)
     if not recipe.weight_decay:
         return Remedy(f"Use a weight decay of {_DECAY:g}", {"weight_decay": _DECAY})
     return None
@@ -99,13 +99,13 @@ def _against_plateau(recipe: Recipe) -> Remedy | None:
 
 def _overfitting_words(recipe: Recipe) -> str:
     if recipe.flip == "off" or not recipe.shift:
-        return "Vary the training pictures by flips and shifts, or add Dropout before the last Dense layer."
+        return "Vary the training images by flips and shifts, or add Dropout before the last Dense layer."
     return "Add Dropout before the last Dense layer, use weight decay, or stop at the best epoch (patience)."
 
 
 def _memory_words(recipe: Recipe) -> str:
     if _more_parts(recipe) is None:
-        return "Take fewer filters or units, or smaller pictures."
+        return "Take fewer filters or units, or smaller images."
     return (
         f"Compute each batch of {recipe.batch_size:,} in {2 * recipe.accumulate} parts: the same steps in "
         "less memory."

@@ -22,7 +22,7 @@ from cnnstudio.training.distributed.ranks import ALONE, Ranks, RanksError, Resul
 from cnnstudio.training.hardware.device import DeviceError
 
 _TO_BEGIN = timedelta(minutes=30)
-"""For all ranks to get ready: one may have to read all pictures while the others wait."""
+"""For all ranks to get ready: one may have to read all images while the others wait."""
 
 _TO_ANSWER = timedelta(seconds=45)
 """For all ranks to come to the same place while they train; longer means that one is gone."""

@@ -18,7 +18,7 @@ from cnnstudio.training.distributed.ranks import Ranks
 
 
 class SharedBatchNorm(_BatchNorm):
-    """Takes another normalisation's place, with its weights and statistics."""
+    """Takes another normalization's place, with its weights and statistics."""
 
     def __init__(self, original: _BatchNorm, ranks: Ranks) -> None:
         super().__init__(original.num_features, original.eps, original.momentum, affine=False)
@@ -35,7 +35,7 @@ class SharedBatchNorm(_BatchNorm):
         mean, variance, count = self._statistics(input.detach())
         self._follow(mean, variance * (count / (count - 1)))
         given = input, self.weight, self.bias, mean, variance, count, self.eps, self._ranks
-        return _Normalised.apply(*given)  # type: ignore[no-any-return, no-untyped-call]  # torch leaves it untyped
+        return _Normalized.apply(*given)  # type: ignore[no-any-return, no-untyped-call]  # torch leaves it untyped
 
     def _statistics(self, input: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Mean and variance of each channel, and how many values it has, over all ranks."""
@@ -45,9 +45,9 @@ class SharedBatchNorm(_BatchNorm):
         if values:
             # In two passes, which take a tenth of the time of `torch.var_mean`.
             floats = input.float()
-            centre = floats.mean(kept, keepdim=True)
-            variance = (floats - centre).square_().mean(kept).double()
-            mean = centre.flatten().double()
+            center = floats.mean(kept, keepdim=True)
+            variance = (floats - center).square_().mean(kept).double()
+            mean = center.flatten().double()
             sums = torch.cat([mean, variance + mean.square(), mean.new_ones(1)]) * values
         # Doubles, so that the difference of two large numbers still tells the variance.
         sums = self._ranks.added(sums)
@@ -67,8 +67,8 @@ class SharedBatchNorm(_BatchNorm):
         self.running_var.lerp_(variance.to(self.running_var), self.momentum)
 
 
-class _Normalised(torch.autograd.Function):
-    """Values normalised by statistics that depend on the values of all ranks."""
+class _Normalized(torch.autograd.Function):
+    """Values normalized by statistics that depend on the values of all ranks."""
 
     @staticmethod
     def forward(

@@ -51,7 +51,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 class PeakMemory:
     """The most memory that is in use at a time from now on, beyond what is in use now.
 
-    Pages of files do not count: the pictures of a map are there only as long as nobody needs the memory.
+    Pages of files do not count: the images of a map are there only as long as nobody needs the memory.
     """
 
     def __init__(self, device: torch.device) -> None:

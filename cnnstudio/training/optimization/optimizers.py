@@ -15,7 +15,7 @@ from cnnstudio.training.recipe.recipe import Recipe
 # One kernel for all parameters instead of one a parameter and operation.
 _FUSED = frozenset({"cpu", "cuda", "mps"})
 
-_NORMALISATIONS = (_BatchNorm, nn.GroupNorm, nn.LayerNorm)
+_NORMALIZATIONS = (_BatchNorm, nn.GroupNorm, nn.LayerNorm)
 _RATE_FACTOR = "rate_factor"
 """The entry of a group of weights that says in how many times the learning rate it learns."""
 
@@ -62,9 +62,9 @@ def _groups(model: nn.Module, recipe: Recipe, without: set[int]) -> list[dict[st
 
 
 def _norm_biases(model: nn.Module) -> set[int]:
-    """What normalisations add, by identity."""
+    """What normalizations add, by identity."""
     found: list[Tensor | None] = [
-        module.bias for module in model.modules() if isinstance(module, _NORMALISATIONS)
+        module.bias for module in model.modules() if isinstance(module, _NORMALIZATIONS)
     ]
     return {id(bias) for bias in found if bias is not None and bias.requires_grad}
 

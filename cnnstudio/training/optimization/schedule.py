@@ -17,7 +17,7 @@ def learning_rates(recipe: Recipe, steps: int) -> Callable[[int], float]:
     step: is multiplied by `step_factor` after each `step_epochs` epochs (torch's StepLR).
     linear, cosine: falls from the peak to `final_rate` times the peak in a straight line, or along half a
     cosine (Loshchilov and Hutter 2017, without restarts).
-    one_cycle: rises over 30 % of the steps, or over the share of `warm_up`, then falls to 1/10,000 of where
+    one_cycle: rises over 30% of the steps, or over the share of `warm_up`, then falls to 1/10,000 of where
     it began, both along half a cosine (Smith and Topin 2018, in the form of fast.ai and torch's OneCycleLR).
 
     With `warm_up` the others first rise from `warm_up_start` times the peak in a straight line.

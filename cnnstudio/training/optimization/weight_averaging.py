@@ -1,8 +1,8 @@
-"""Averages of the weights over the last steps, which do better on new pictures than the weights themselves.
+"""Averages of the weights over the last steps, which do better on new images than the weights themselves.
 
-Running means and variances of normalisations are averaged in the same way as weights. They are moving
-averages of the network's statistics already, and the weights of neighbouring steps lie close together, so the
-average of both fits; to compute them anew (torch's `update_bn`) would cost a pass over the pictures before
+Running means and variances of normalizations are averaged in the same way as weights. They are moving
+averages of the network's statistics already, and the weights of neighboring steps lie close together, so the
+average of both fits; to compute them anew (torch's `update_bn`) would cost a pass over the images before
 each evaluation, and pays where weights far apart are averaged.
 """
 

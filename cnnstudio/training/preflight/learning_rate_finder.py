@@ -48,7 +48,7 @@ def find_learning_rate(
 def _losses(prepared: Prepared, steps: int, cancelled: CancelFunction) -> Iterator[tuple[float, float]]:
     """(rate, loss) of each step, which is made when it is asked for."""
     learner = Learner(prepared.fresh_model(), prepared.recipe)
-    learner.model.prepare_weights(prepared.first_pictures)
+    learner.model.prepare_weights(prepared.first_images)
     learner.model.train()
     for step, (images, labels) in zip(range(steps), _endless(prepared), strict=False):
         check(cancelled)

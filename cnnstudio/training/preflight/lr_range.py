@@ -99,7 +99,7 @@ def range_test(
         tell(RateTest(tuple(rates), tuple(smooth), steps))
     if len(rates) < _FEWEST:
         raise RateTestError(
-            "The loss ran away at the lowest learning rates already: look at the pictures and at the layers' "
+            "The loss ran away at the lowest learning rates already: look at the images and at the layers' "
             "first weights."
         )
     return RateTest(tuple(rates), tuple(smooth), steps, *suggested(rates, smooth))
@@ -114,7 +114,7 @@ def suggested(rates: list[float], losses: list[float]) -> tuple[float | None, fl
         return None, None, None
     # Counted from the end of the fall: the noise before it also goes down, and up again.
     high = [index for index in range(best + 1) if start - losses[index] < _LEARNS * fall]
-    # Once nearly all is learnt the loss stays low at any rate, so that the very lowest says nothing.
+    # Once nearly all is learned the loss stays low at any rate, so that the very lowest says nothing.
     done = next(index for index in range(best + 1) if start - losses[index] >= _DONE * fall)
     lowest, highest = rates[min(high[-1], done)], rates[done]
     return _readable(max(highest / _SAFETY, lowest)), lowest, highest

@@ -1,4 +1,4 @@
-"""What can be known before the first batch: whether this network can learn from these pictures here."""
+"""What can be known before the first batch: whether this network can learn from these images here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore, ne
 from cnnstudio.data.batches import WHOLE, Batches, Share
 from cnnstudio.data.dataset import Dataset, Part, Rows, Split, statistics, validation_rows
 from cnnstudio.data.images.resizing import resize
-from cnnstudio.design.analysis.analysis import Analysis, analyse
+from cnnstudio.design.analysis.analysis import Analysis, analyze
 from cnnstudio.design.analysis.memory_estimate import FLOAT, batch_memory
 from cnnstudio.design.network import Network
 from cnnstudio.training.diagnosis.remedies import Remedy, in_parts
@@ -29,7 +29,7 @@ from cnnstudio.training.sample_images import examples
 from cnnstudio.training.train_step import part_size
 
 _EVALUATION_BYTES = 16 * 2**20
-"""Of the largest layer's output, on the CPU; an accelerator is quicker with more pictures at a time."""
+"""Of the largest layer's output, on the CPU; an accelerator is quicker with more images at a time."""
 
 _MORE_ON_ACCELERATORS = 16
 
@@ -39,8 +39,8 @@ _SHARE = 0.8
 _UPLOADED_SHARE = 0.25
 """Of an accelerator's free memory, what one split may take; larger ones are brought to it batch by batch."""
 
-_FIRST_PICTURES = 5_000
-"""At most, for weights that are taken from pictures."""
+_FIRST_IMAGES = 5_000
+"""At most, for weights that are taken from images."""
 
 
 class TrainingError(UserError):
@@ -54,7 +54,7 @@ class TrainingError(UserError):
 
 @dataclass(frozen=True)
 class Prepared:
-    """All that a training needs, checked; the pictures have the size that the network takes."""
+    """All that a training needs, checked; the images have the size that the network takes."""
 
     network: Network
     recipe: Recipe
@@ -62,21 +62,21 @@ class Prepared:
     classes: tuple[str, ...]
     train: Split
     train_rows: Rows
-    """The pictures of `train` to learn from; the others, if any, are set aside for the validation."""
+    """The images of `train` to learn from; the others, if any, are set aside for the validation."""
     validation: Split | Part
     validation_source: Literal["share", "test"]
     test: Split
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    """Of the training pictures, a number a channel, for pixels from 0 to 1."""
+    """Of the training images, a number a channel, for pixels from 0 to 1."""
     examples: Split
-    """A few test pictures to look into the model with, of each class in turn."""
+    """A few test images to look into the model with, of each class in turn."""
     evaluation_batch: int
-    """Pictures at a time where nothing is learnt."""
+    """Images at a time where nothing is learned."""
     warnings: tuple[str, ...]
 
     def batches(self, share: Share = WHOLE) -> Batches:
-        """The pictures to learn from, in the recipe's batches, or this share of each."""
+        """The images to learn from, in the recipe's batches, or this share of each."""
         recipe, count = self.recipe, len(self.train_rows)
         return Batches(
             self.train,
@@ -93,9 +93,9 @@ class Prepared:
             uploaded=self._is_uploaded(self.train),
         )
 
-    def unshuffled(self, pictures: Split | Part, share: Share = WHOLE) -> Batches:
-        """Pictures that nothing is learnt from, in large batches."""
-        split, rows = (pictures.split, pictures.rows) if isinstance(pictures, Part) else (pictures, None)
+    def unshuffled(self, images: Split | Part, share: Share = WHOLE) -> Batches:
+        """Images that nothing is learned from, in large batches."""
+        split, rows = (images.split, images.rows) if isinstance(images, Part) else (images, None)
         return Batches(
             split,
             self.device,
@@ -109,15 +109,15 @@ class Prepared:
         )
 
     def _is_uploaded(self, split: Split) -> bool:
-        """Whether all of its pictures go to the device; on the CPU they are where they have to be."""
+        """Whether all of its images go to the device; on the CPU they are where they have to be."""
         if self.device.type == "cpu":
             return False
         free = free_memory(self.device)
         return free is None or split.images.nbytes <= _UPLOADED_SHARE * free
 
-    def first_pictures(self) -> Iterator[Tensor]:
-        """Normalised training pictures for weights that are taken from them, spread over all of them."""
-        some = self.train_rows[:: math.ceil(len(self.train_rows) / _FIRST_PICTURES)]
+    def first_images(self) -> Iterator[Tensor]:
+        """Normalized training images for weights that are taken from them, spread over all of them."""
+        some = self.train_rows[:: math.ceil(len(self.train_rows) / _FIRST_IMAGES)]
         for images, _ in self.unshuffled(Part(self.train, some)).epoch(0):
             yield images
 
@@ -126,7 +126,7 @@ class Prepared:
         model = build_model(self.network)
         # The stub of `to` does not know a memory format beside a device.
         model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        model.set_normalisation(self.mean, self.std)
+        model.set_normalization(self.mean, self.std)
         return model
 
 
@@ -140,16 +140,16 @@ def prepare(
     progress: ProgressFunction = ignore,
     cancelled: CancelFunction = never,
 ) -> Prepared:
-    """Checks the network against data, machine and recipe, and gets the pictures ready; writes nothing.
+    """Checks the network against data, machine and recipe, and gets the images ready; writes nothing.
 
-    Mean and deviation are those of all training pictures, the share set aside for validation included, so
+    Mean and deviation are those of all training images, the share set aside for validation included, so
     that they do not depend on the seed. `check_memory=False` lets a batch pass that is too large, for those
-    who look for one that is not. `progress` hears of pictures that are brought to the network's size.
+    who look for one that is not. `progress` hears of images that are brought to the network's size.
 
     Raises TrainingError, DeviceError or DataError, each with one sentence; Cancelled.
     """
     chosen = choose_device(device)
-    analysis = analyse(network, classes=len(dataset.classes))
+    analysis = analyze(network, classes=len(dataset.classes))
     if analysis.problems:
         raise TrainingError(f"{analysis.problems[0].sentence}.")
     channels, height, width = network.input.dims
@@ -162,13 +162,13 @@ def prepare(
     count = len(train_rows)
     if count < 2 or not len(fitted.test):
         raise TrainingError(
-            f"{dataset.title} has too few pictures: at least 2 to train with and 1 to test with are needed, "
+            f"{dataset.title} has too few images: at least 2 to train with and 1 to test with are needed, "
             f"but there are {count} and {len(fitted.test)}."
         )
     warnings = []
     if recipe.batch_size > count:
         warnings.append(
-            f"The batch size of {recipe.batch_size:,} is more than the {count:,} training pictures, so each "
+            f"The batch size of {recipe.batch_size:,} is more than the {count:,} training images, so each "
             "batch holds all of them."
         )
         recipe = recipe.replace(batch_size=count)
@@ -197,7 +197,7 @@ def prepare(
 
 
 def evaluation_batch(analysis: Analysis, device: torch.device) -> int:
-    """Pictures at a time where nothing is learnt: as many as keep the largest layer's output small."""
+    """Images at a time where nothing is learned: as many as keep the largest layer's output small."""
     sizes = [
         analysis.network.input.size,
         *(report.output.size for report in analysis.reports if report.output),
@@ -213,7 +213,7 @@ def check_threads(threads: int | None) -> None:
 
 
 def _check_batch(network: Network, recipe: Recipe) -> None:
-    """BatchNormalization of flat vectors has nothing to normalise by where it sees a single picture."""
+    """BatchNormalization of flat vectors has nothing to normalize by where it sees a single image."""
     if part_size(recipe.batch_size, recipe.accumulate) > 1:
         return
     # On the meta device a model has shapes but no numbers, so this costs next to nothing.
@@ -222,7 +222,7 @@ def _check_batch(network: Network, recipe: Recipe) -> None:
             build_model(network)(torch.empty(1, *network.input.dims))
         except ValueError:
             raise TrainingError(
-                "batch_size: BatchNormalization compares the pictures of a batch, so it needs at least 2."
+                "batch_size: BatchNormalization compares the images of a batch, so it needs at least 2."
             ) from None
 
 
@@ -233,7 +233,7 @@ def _check_memory(analysis: Analysis, recipe: Recipe, device: torch.device) -> N
     if free is None or needed <= free:
         return
     parts = _parts_that_fit(analysis, recipe, free)
-    way_out = "take fewer filters or units, or smaller pictures"
+    way_out = "take fewer filters or units, or smaller images"
     if parts is not None:
         way_out = f"compute each batch of {recipe.batch_size:,} in {parts:,} parts (accumulate)"
     raise TrainingError(

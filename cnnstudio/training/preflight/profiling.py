@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cnnstudio.core.formatting import count, duration, plural, storage
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, check, ignore, never
-from cnnstudio.design.analysis.analysis import Analysis, analyse
+from cnnstudio.design.analysis.analysis import Analysis, analyze
 from cnnstudio.training.evaluation import evaluating
 from cnnstudio.training.hardware.device_memory import (
     PeakMemory,
@@ -68,7 +68,7 @@ class Measurement:
     sizes: tuple[Measured, ...]
     """From small to large."""
     part: int
-    """Pictures that the recipe has at a time."""
+    """Images that the recipe has at a time."""
     seconds_per_epoch: float | None
     """The validation included; None where the recipe's batches do not fit into the memory."""
     epochs: int
@@ -224,7 +224,7 @@ def _fits(prepared: Prepared, size: int, free: int | None, found: list[Measured]
     """Whether it may be tried: the CPU's memory must not be asked for what is not there."""
     if free is None:
         return True
-    analysis, recipe = analyse(prepared.network), prepared.recipe
+    analysis, recipe = analyze(prepared.network), prepared.recipe
     base, slope = _memory_line(found, analysis, recipe)
     least = needed_memory(analysis, recipe.replace(batch_size=size, accumulate=1))
     return max(least, base + slope * size) <= _SHARE * free
@@ -251,14 +251,14 @@ def _images_per_second(prepared: Prepared, size: int, cancelled: CancelFunction)
     batches = _endless(dataclasses.replace(prepared, recipe=recipe))
     # The first step also makes what the later ones have already.
     _step(learner, *next(batches))
-    began, images = time.perf_counter(), 0
-    for number, (pictures, labels) in enumerate(batches, start=1):
+    began, image_count = time.perf_counter(), 0
+    for number, (images, labels) in enumerate(batches, start=1):
         check(cancelled)
-        _step(learner, pictures, labels)
-        images += len(pictures)
+        _step(learner, images, labels)
+        image_count += len(images)
         passed = time.perf_counter() - began
         if passed >= _ENOUGH and (number >= 2 or passed >= 4 * _ENOUGH):
-            return images / passed
+            return image_count / passed
     raise AssertionError("there is always another batch")
 
 
@@ -276,7 +276,7 @@ def _endless(prepared: Prepared) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def _seconds_to_validate(prepared: Prepared, cancelled: CancelFunction) -> float:
-    """For all validation pictures, from a few batches of them."""
+    """For all validation images, from a few batches of them."""
     model, done = prepared.fresh_model(), 0
     began = time.perf_counter()
     with evaluating(model):
@@ -300,7 +300,7 @@ def _concluded(
     gain: float | None,
 ) -> Measurement:
     recipe = prepared.recipe
-    analysis = analyse(prepared.network)
+    analysis = analyze(prepared.network)
     base, slope = _memory_line(found, analysis, recipe)
     done = found[-1].size
     largest = done if too_large else min(_largest(base, slope, free, done), len(prepared.train_rows))
@@ -328,7 +328,7 @@ def _best(found: Iterable[Measured]) -> Measured:
 
 
 def _memory_line(found: Sequence[Measured], analysis: Analysis, recipe: Recipe) -> tuple[float, float]:
-    """Bytes without a picture, and bytes for each picture at a time.
+    """Bytes without an image, and bytes for each image at a time.
 
     The line through the smallest and the largest measured size, but none that is flatter than the least that
     layers need: with a small network, what the process itself does would hide it.

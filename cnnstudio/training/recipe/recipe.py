@@ -49,7 +49,7 @@ FIELD_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("momentum", "weight_decay", "clip_norm", "label_smoothing", "norm_bias_rate"),
             *("average_decay", "lookahead", "accumulate", "precision"),
         ),
-        "Pictures": (
+        "Images": (
             *("flip", "shift", "shift_border", "crop", "cutout"),
             *("brightness", "contrast", "saturation", "mixup", "cutmix", "test_time_flip"),
         ),
@@ -79,7 +79,7 @@ class Recipe:
 
     name: str = UNNAMED
 
-    epochs: int = integer(10, maximum=10_000, help="times that all training pictures are seen")
+    epochs: int = integer(10, maximum=10_000, help="times that all training images are seen")
     patience: int = integer(
         0,
         minimum=0,
@@ -87,7 +87,7 @@ class Recipe:
         help="ends the run after so many epochs that bring nothing better; 0: never",
         unit="epochs",
     )
-    batch_size: int = integer(32, maximum=65_536, help="pictures for one step", unit="pictures")
+    batch_size: int = integer(32, maximum=65_536, help="images for one step", unit="images")
     accumulate: int = integer(
         1,
         maximum=MOST_PARTS,
@@ -101,7 +101,7 @@ class Recipe:
         "faster; the weights themselves keep theirs; auto: bfloat16 where the device has instructions for it",
     )
     validation_share: float = number(
-        0.0, minimum=0.0, maximum=0.5, help="of the training pictures; 0: the test set serves as validation"
+        0.0, minimum=0.0, maximum=0.5, help="of the training images; 0: the test set serves as validation"
     )
     seed: int = integer(0, minimum=0, maximum=2**31 - 1, help="the same seed gives the same run")
 
@@ -127,7 +127,7 @@ class Recipe:
         minimum=0.01,
         maximum=1000.0,
         label="Norms' bias rate",
-        help="learning rate of normalisations' biases, in times the others'",
+        help="learning rate of normalizations' biases, in times the others'",
     )
 
     schedule: str = choice("constant", SCHEDULES, help="how the learning rate changes from step to step")
@@ -157,12 +157,10 @@ class Recipe:
     flip: str = choice(
         "off",
         FLIPS,
-        help="mirrors pictures left to right, by chance or each in every other epoch",
+        help="mirrors images left to right, by chance or each in every other epoch",
         kind=_Flip,
     )
-    shift: int = integer(
-        0, minimum=0, maximum=16, help="moves pictures by up to so many pixels", unit="pixels"
-    )
+    shift: int = integer(0, minimum=0, maximum=16, help="moves images by up to so many pixels", unit="pixels")
     shift_border: str = choice("reflect", BORDERS, help="what comes in at the side: a mirror image, or black")
     crop: float = number(
         0.0, minimum=0.0, maximum=0.9, help="cuts away up to this share of each side, and enlarges the rest"
@@ -173,13 +171,13 @@ class Recipe:
     brightness: float = number(0.0, minimum=0.0, maximum=1.0, help="varies by up to this share")
     contrast: float = number(0.0, minimum=0.0, maximum=1.0, help="varies by up to this share")
     saturation: float = number(
-        0.0, minimum=0.0, maximum=1.0, help="varies by up to this share; nothing on grey pictures"
+        0.0, minimum=0.0, maximum=1.0, help="varies by up to this share; nothing on gray images"
     )
     mixup: float = number(
-        0.0, minimum=0.0, maximum=10.0, help="blends two pictures and their classes; 0.2 is usual, 0 is off"
+        0.0, minimum=0.0, maximum=10.0, help="blends two images and their classes; 0.2 is usual, 0 is off"
     )
     cutmix: float = number(
-        0.0, minimum=0.0, maximum=10.0, help="pastes a part of another picture in; 1 is usual, 0 is off"
+        0.0, minimum=0.0, maximum=10.0, help="pastes a part of another image in; 1 is usual, 0 is off"
     )
 
     label_smoothing: float = number(
@@ -193,7 +191,7 @@ class Recipe:
     )
     lookahead: bool = flag(False, help="puts the weights back onto their average every 5 steps")
     test_time_flip: bool = flag(
-        False, help="judges a picture and its mirror image together, wherever this run is evaluated"
+        False, help="judges an image and its mirror image together, wherever this run is evaluated"
     )
 
     def __post_init__(self) -> None:
@@ -217,7 +215,7 @@ class Recipe:
 
     @property
     def augmentation(self) -> Augmentation:
-        """What happens to the training pictures."""
+        """What happens to the training images."""
         return Augmentation(
             **{each.name: getattr(self, each.name) for each in dataclasses.fields(Augmentation)}
         )
@@ -312,9 +310,9 @@ FAST_GPU = Recipe(
 )
 """That of airbench94 (Jordan 2024, cifar10-airbench), for the template of its name on a graphics card.
 
-Its learning rate of 11.5 for 1,024 pictures is divided by 1 + 1 / (1 - momentum); as it adds up the losses of
+Its learning rate of 11.5 for 1,024 images is divided by 1 + 1 / (1 - momentum); as it adds up the losses of
 a batch and here their mean is taken, 1.5 is the same. Its 9.9 epochs are rounded up, the whitening's bias
-learns to the end, biases of normalisations do not decay, and pictures are not shifted at test time.
+learns to the end, biases of normalizations do not decay, and images are not shifted at test time.
 """
 
 FAST_CPU = FAST_GPU.replace(

@@ -1,4 +1,4 @@
-"""What chance does to the pictures of a batch, beside the plain formula for one picture."""
+"""What chance does to the images of a batch, beside the plain formula for one image."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from cnnstudio.data.augmentation.pixel import brightened, contrasted, cropped, m
 from cnnstudio.data.batches import Batches
 from cnnstudio.data.dataset import Split
 
-NOTHING = torch.zeros(3), torch.ones(3) / 255  # a normalisation that leaves the pixels' values as they are
+NOTHING = torch.zeros(3), torch.ones(3) / 255  # a normalization that leaves the pixels' values as they are
 EVERYTHING = Augmentation("alternating", 2, "zero", 0.3, 3, 0.3, 0.3, 0.3, 0.4, 1.0)
 
 
 def numbered(count: int, shape: tuple[int, int, int] = (3, 6, 7)) -> Split:
-    """Picture i has label i and is told from all others by its pixels."""
+    """Image i has label i and is told from all others by its pixels."""
     random = np.random.default_rng(0)
     return Split(random.integers(1, 256, (count, *shape), dtype=np.uint8), np.arange(count, dtype=np.int64))
 
@@ -32,7 +32,7 @@ def batches(split: Split, augmentation: Augmentation, **settings: Any) -> Batche
 
 
 def in_order(given: Batches, epoch: int) -> torch.Tensor:
-    """The epoch's pictures, as the labels count them."""
+    """The epoch's images, as the labels count them."""
     pairs = list(given.epoch(epoch))
     images, labels = (torch.cat(each) for each in zip(*pairs, strict=True))
     return images[labels.argsort()].round()
@@ -48,10 +48,10 @@ def as_before(split: Split, epoch: int, shift: int, seed: int, batch_size: int) 
     padded = np.pad(split.images, ((0, 0), (0, 0), (shift, shift), (shift, shift)), mode="reflect")
     height, width = split.shape[1:]
     moved = []
-    for picture, down, right in zip(order.tolist(), rows.tolist(), columns.tolist(), strict=True):
+    for image, down, right in zip(order.tolist(), rows.tolist(), columns.tolist(), strict=True):
         mirrored, right = divmod(right, 2 * shift + 1)
         # First mirrored, then shifted.
-        whole = padded[picture][:, :, ::-1] if mirrored else padded[picture]
+        whole = padded[image][:, :, ::-1] if mirrored else padded[image]
         moved.append(whole[:, down : down + height, right : right + width])
     images = torch.from_numpy(np.stack(moved).astype(np.float32))
     return list(images.split(batch_size))
@@ -66,7 +66,7 @@ def test_random_flips_and_reflected_shifts_are_those_of_the_first_version(epoch:
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
-def test_alternating_flips_show_each_picture_from_both_sides_in_turn(shuffle: bool) -> None:
+def test_alternating_flips_show_each_image_from_both_sides_in_turn(shuffle: bool) -> None:
     split = numbered(100)
     given = batches(split, Augmentation("alternating"), shuffle=shuffle)
     plain = torch.from_numpy(split.images.astype(np.float32))
@@ -101,7 +101,7 @@ def test_a_black_border_comes_in_at_the_side() -> None:
     assert len(found) == 25
 
 
-def test_a_crop_of_nothing_leaves_the_pictures_as_they_are() -> None:
+def test_a_crop_of_nothing_leaves_the_images_as_they_are() -> None:
     images = torch.rand(4, 3, 6, 7) * 255
     one, zero = torch.ones(4), torch.zeros(4)
     torch.testing.assert_close(cropped(images, one, zero, zero), images, rtol=1e-5, atol=1e-4)
@@ -116,7 +116,7 @@ def test_a_crop_enlarges_the_part_that_is_kept() -> None:
     torch.testing.assert_close(seen[2, 0, 0], 3.5 + (torch.arange(8.0) - 3.5) / 4)
 
 
-def test_each_picture_is_cropped_in_its_own_way() -> None:
+def test_each_image_is_cropped_in_its_own_way() -> None:
     ramp = np.broadcast_to(np.arange(0, 160, 20, dtype=np.uint8), (60, 1, 8, 8))
     given = batches(Split(ramp.copy(), np.zeros(60, np.int64)), Augmentation(crop=0.5), batch_size=60)
     ((images, _),) = given.epoch(0)
@@ -126,22 +126,22 @@ def test_each_picture_is_cropped_in_its_own_way() -> None:
     assert len(set(spans.round().tolist())) > 20
 
 
-def test_colours_change_by_the_plain_formula() -> None:
+def test_colors_change_by_the_plain_formula() -> None:
     images = torch.rand(3, 3, 5, 4) * 255
     factors = torch.tensor([0.3, 1.0, 1.7])
-    grey = (0.2989 * images[:, 0] + 0.587 * images[:, 1] + 0.114 * images[:, 2]).unsqueeze(1)
+    gray = (0.2989 * images[:, 0] + 0.587 * images[:, 1] + 0.114 * images[:, 2]).unsqueeze(1)
     for number, factor in enumerate(factors.tolist()):
-        picture, shade = images[number], grey[number]
+        image, shade = images[number], gray[number]
         for seen, expected in (
-            (brightened(images, factors), factor * picture),
-            (contrasted(images, factors), factor * picture + (1 - factor) * shade.mean()),
-            (saturated(images, factors), factor * picture + (1 - factor) * shade),
+            (brightened(images, factors), factor * image),
+            (contrasted(images, factors), factor * image + (1 - factor) * shade.mean()),
+            (saturated(images, factors), factor * image + (1 - factor) * shade),
         ):
             torch.testing.assert_close(seen[number], expected.clamp(0, 255), rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_colours_of_grey_and_of_coloured_pictures_change(channels: int) -> None:
+def test_colors_of_gray_and_of_colored_images_change(channels: int) -> None:
     split = numbered(50, (channels, 6, 6))
     plain = torch.from_numpy(split.images.astype(np.float32))
     changed = in_order(batches(split, Augmentation(brightness=0.5, contrast=0.5, saturation=0.5)), 0)
@@ -151,7 +151,7 @@ def test_colours_of_grey_and_of_coloured_pictures_change(channels: int) -> None:
     assert (in_order(batches(split, Augmentation(saturation=0.5)), 0) == plain).all() == (channels == 1)
 
 
-def test_cutout_paints_one_square_of_the_mean_colour() -> None:
+def test_cutout_paints_one_square_of_the_mean_color() -> None:
     split = numbered(200, (3, 9, 9))
     plain = torch.from_numpy(split.images.astype(np.float32))
     images = in_order(batches(split, Augmentation(cutout=3)), 0)
@@ -162,7 +162,7 @@ def test_cutout_paints_one_square_of_the_mean_colour() -> None:
     assert all(painted[:, row, column].any() for row in range(9) for column in range(9))
 
 
-def test_a_rectangle_lies_around_its_centre() -> None:
+def test_a_rectangle_lies_around_its_center() -> None:
     inside = rectangles(
         torch.Size((2, 3, 5, 6)), torch.tensor([0.5, 0.0]), torch.tensor([0.5, 0.99]), 3, torch.tensor([1, 2])
     )
@@ -170,7 +170,7 @@ def test_a_rectangle_lies_around_its_centre() -> None:
     assert inside[1, 0].nonzero().tolist() == [[3, 0], [3, 1], [4, 0], [4, 1]]
 
 
-def test_mixed_pictures_and_labels_have_the_same_shares() -> None:
+def test_mixed_images_and_labels_have_the_same_shares() -> None:
     images, labels = torch.rand(3, 2, 4, 4), torch.tensor([0, 2, 1])
     weight = torch.tensor([1.0, 0.25, 0.5]).view(3, 1, 1, 1).expand(3, 1, 4, 4)
     seen, shares = mixed(images, labels, images[[1, 2, 0]], labels[[1, 2, 0]], weight, 3)
@@ -192,8 +192,8 @@ def test_the_loss_of_mixed_labels_is_the_mixture_of_the_losses() -> None:
 
 
 @pytest.mark.parametrize("augmentation", [Augmentation(mixup=1.0), Augmentation(cutmix=1.0)])
-def test_labels_tell_how_much_of_each_picture_there_is(augmentation: Augmentation) -> None:
-    # Each picture is of one value, its class, so that what is seen of it can be counted.
+def test_labels_tell_how_much_of_each_image_there_is(augmentation: Augmentation) -> None:
+    # Each image is of one value, its class, so that what is seen of it can be counted.
     values = np.arange(1, 41)
     images = np.broadcast_to(values.astype(np.uint8)[:, None, None, None], (40, 3, 16, 16))
     split = Split(images.copy(), values.astype(np.int64) - 1)
@@ -206,7 +206,7 @@ def test_labels_tell_how_much_of_each_picture_there_is(augmentation: Augmentatio
     assert only_whole_pixels == (augmentation.cutmix > 0)
 
 
-def test_with_both_mixtures_each_picture_gets_one_of_them() -> None:
+def test_with_both_mixtures_each_image_gets_one_of_them() -> None:
     split = Split(np.full((200, 1, 8, 8), 100, np.uint8), np.arange(200, dtype=np.int64))
     split = Split(split.images * (np.arange(200) % 2).astype(np.uint8)[:, None, None, None], split.labels)
     ((images, _),) = batches(split, Augmentation(mixup=1.0, cutmix=1.0), batch_size=200).epoch(0)
@@ -255,7 +255,7 @@ def test_augmentation_changed_within_an_epoch_holds_from_the_next_batch(augmenta
 
 
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 5, 9), (3, 1, 1)])
-def test_everything_at_once_gives_pictures_as_the_network_takes_them(shape: tuple[int, int, int]) -> None:
+def test_everything_at_once_gives_images_as_the_network_takes_them(shape: tuple[int, int, int]) -> None:
     for images, labels in batches(numbered(33, shape), EVERYTHING, batch_size=11).epoch(1):
         assert images.shape == (11, *shape)
         assert images.dtype == torch.float32

@@ -1,4 +1,4 @@
-"""Picture files of every kind become upright RGB or grey, and broken ones a sentence."""
+"""Image files of every kind become upright RGB or gray, and broken ones a sentence."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from cnnstudio.data.dataset import DataError
-from cnnstudio.data.images.image_files import picture_size, quiet_pillow, read_pixels
+from cnnstudio.data.images.image_files import image_size, quiet_pillow, read_pixels
 
 
 def halves(mode: str, dark: object, bright: object, size: tuple[int, int] = (8, 6)) -> Image.Image:
-    """A picture whose left half has one colour and its right half another."""
-    image = Image.new(mode, size, dark)  # type: ignore[arg-type]  # colours of all modes
+    """An image whose left half has one color and its right half another."""
+    image = Image.new(mode, size, dark)  # type: ignore[arg-type]  # colors of all modes
     image.paste(bright, (size[0] // 2, 0, *size))  # type: ignore[arg-type]
     return image
 
@@ -39,7 +39,7 @@ def halves(mode: str, dark: object, bright: object, size: tuple[int, int] = (8, 
         ("YCbCr", (0, 128, 128), (255, 128, 128), "a.jpg", (0, 0, 0), (255, 255, 255)),
     ],
 )
-def test_every_mode_keeps_its_colours(
+def test_every_mode_keeps_its_colors(
     tmp_path: Path,
     mode: str,
     dark: object,
@@ -56,7 +56,7 @@ def test_every_mode_keeps_its_colours(
     np.testing.assert_allclose(pixels[:, 3, 7], right, atol=3)
 
 
-def test_a_palette_with_a_transparent_colour_shows_white_there(tmp_path: Path) -> None:
+def test_a_palette_with_a_transparent_color_shows_white_there(tmp_path: Path) -> None:
     image = halves("P", 0, 1)
     image.putpalette([10, 20, 30, 200, 0, 0])
     image.save(tmp_path / "a.gif", transparency=1)
@@ -73,7 +73,7 @@ def test_values_that_are_no_numbers_are_black_and_change_no_other(tmp_path: Path
     assert found[0].tolist() == [[0, 255], [0, 0], [0, 128]]
 
 
-def test_grey_is_given_where_it_is_wanted(tmp_path: Path) -> None:
+def test_gray_is_given_where_it_is_wanted(tmp_path: Path) -> None:
     halves("RGB", (0, 0, 0), (255, 0, 0)).save(tmp_path / "a.png")
     pixels = read_pixels(tmp_path / "a.png", (1, 6, 8))
     assert pixels.shape == (1, 6, 8)
@@ -81,7 +81,7 @@ def test_grey_is_given_where_it_is_wanted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_picture_taken_with_a_turned_camera_stands_upright(tmp_path: Path, orientation: int) -> None:
+def test_an_image_taken_with_a_turned_camera_stands_upright(tmp_path: Path, orientation: int) -> None:
     upright = np.zeros((6, 10, 3), np.uint8)
     upright[:3, :5], upright[:3, 5:], upright[3:, :5] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
     turns = {
@@ -98,7 +98,7 @@ def test_a_picture_taken_with_a_turned_camera_stands_upright(tmp_path: Path, ori
     exif[0x0112] = orientation
     stored = Image.fromarray(np.ascontiguousarray(turns[orientation](upright)))
     stored.save(tmp_path / "a.png", exif=exif)
-    assert picture_size(tmp_path / "a.png") == (10, 6)
+    assert image_size(tmp_path / "a.png") == (10, 6)
     assert np.array_equal(read_pixels(tmp_path / "a.png", (3, 6, 10)).transpose(1, 2, 0), upright)
 
 
@@ -133,7 +133,7 @@ def test_a_decompression_bomb_is_not_decoded(tmp_path: Path, side: int) -> None:
     (tmp_path / "bomb.png").write_bytes(png_that_claims(side, side))
     with (
         quiet_pillow(),
-        pytest.raises(DataError, match=r"bomb\.png cannot be read as a picture: it has too many pixels"),
+        pytest.raises(DataError, match=r"bomb\.png cannot be read as an image: it has too many pixels"),
     ):
         read_pixels(tmp_path / "bomb.png", (3, 8, 8))
 
@@ -142,7 +142,7 @@ def broken_files() -> dict[str, bytes]:
     jpeg = Path("whole.jpg")
     return {
         "empty.jpg": b"",
-        "text.png": b"this is no picture",
+        "text.png": b"this is no image",
         "claims.png": png_that_claims(50, 50),
         str(jpeg): b"\xff\xd8\xff\xe0\x00\x10JFIF",
         "program.png": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n",
@@ -150,9 +150,9 @@ def broken_files() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", broken_files())
-def test_what_is_no_whole_picture_is_one_sentence(tmp_path: Path, name: str) -> None:
+def test_what_is_no_whole_image_is_one_sentence(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(broken_files()[name])
-    with quiet_pillow(), pytest.raises(DataError, match=r"cannot be read as a picture: .+\.$") as error:
+    with quiet_pillow(), pytest.raises(DataError, match=r"cannot be read as an image: .+\.$") as error:
         read_pixels(tmp_path / name, (3, 8, 8))
     assert name in str(error.value)
     assert "\n" not in str(error.value)
@@ -171,4 +171,4 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="No such file"):
         read_pixels(tmp_path / "a.jpg", (3, 8, 8))
     with pytest.raises(DataError, match="No such file"):
-        picture_size(tmp_path / "a.jpg")
+        image_size(tmp_path / "a.jpg")

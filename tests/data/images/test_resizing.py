@@ -15,7 +15,7 @@ from cnnstudio.data.images.resizing import resize
 
 
 def filled(shape: tuple[int, int, int], count: int = 3) -> Dataset:
-    """Pictures whose left half is dark, right half bright; red, green and blue differ."""
+    """Images whose left half is dark, right half bright; red, green and blue differ."""
     channels, _, width = shape
     images = np.full((count, *shape), 40, np.uint8)
     images[..., width // 2 :] = 200
@@ -31,7 +31,7 @@ def test_what_fits_stays_the_same_object() -> None:
 
 @pytest.mark.parametrize("shape", [(3, 16, 16), (3, 4, 4), (3, 12, 5), (1, 8, 8), (1, 28, 28)])
 @pytest.mark.parametrize("source", [(3, 8, 8), (1, 8, 8), (3, 6, 10)])
-def test_pictures_keep_their_content_at_any_shape(
+def test_images_keep_their_content_at_any_shape(
     source: tuple[int, int, int], shape: tuple[int, int, int]
 ) -> None:
     data = resize(filled(source), shape)
@@ -48,7 +48,7 @@ def test_a_large_set_is_kept_at_its_new_size(monkeypatch: pytest.MonkeyPatch) ->
     in_memory = resize(data, (3, 5, 5), heard.append)
     monkeypatch.setattr(fitting, "_SMALL", 0)
     kept = resize(data, (3, 5, 5), heard.append)
-    assert heard.count(Progress(400, 400, "Bringing X to 3 × 5 × 5: 400 of 400 pictures")) == 2
+    assert heard.count(Progress(400, 400, "Bringing X to 3 × 5 × 5: 400 of 400 images")) == 2
     with monkeypatch.context() as patch:
         patch.setattr(fitting, "resized", None)
         again = resize(data, (3, 5, 5))
@@ -67,12 +67,12 @@ def test_fitting_can_be_cancelled(monkeypatch: pytest.MonkeyPatch, home: Path, s
     assert not list(home.rglob("*.pixels"))
 
 
-def test_grey_is_what_the_eye_sees() -> None:
+def test_gray_is_what_the_eye_sees() -> None:
     images = np.zeros((1, 3, 2, 2), np.uint8)
     images[0, :, 0, 0], images[0, :, 0, 1], images[0, :, 1, 0] = (255, 255, 255), (255, 0, 0), (0, 255, 0)
     split = Split(images, np.zeros(1, np.int64))
-    grey = resize(Dataset("x", "X", ("a",), split, split), (1, 2, 2)).train.images[0, 0]
-    assert grey.tolist() == [[255, 76], [150, 0]]
+    gray = resize(Dataset("x", "X", ("a",), split, split), (1, 2, 2)).train.images[0, 0]
+    assert gray.tolist() == [[255, 76], [150, 0]]
 
 
 def test_downsizing_averages_instead_of_picking() -> None:
@@ -84,7 +84,7 @@ def test_downsizing_averages_instead_of_picking() -> None:
     assert small.std() < 30
 
 
-def test_more_than_one_thread_s_share_of_pictures_comes_back_in_order() -> None:
+def test_more_than_one_thread_s_share_of_images_comes_back_in_order() -> None:
     images = (np.arange(1000) % 251).astype(np.uint8)[:, None, None, None].repeat(4, 2).repeat(4, 3)
     split = Split(images, np.zeros(1000, np.int64))
     fitted = resize(Dataset("x", "X", ("a",), split, split), (3, 6, 6))
@@ -94,7 +94,7 @@ def test_more_than_one_thread_s_share_of_pictures_comes_back_in_order() -> None:
 @pytest.mark.parametrize("channels", [0, 2, 4])
 def test_other_channels_are_refused_in_one_sentence(channels: int) -> None:
     with pytest.raises(
-        DataError, match=rf"with {channels} channels, but pictures have 3 \(colour\) or 1 \(grey\)"
+        DataError, match=rf"with {channels} channels, but images have 3 \(color\) or 1 \(gray\)"
     ):
         resize(filled((3, 8, 8)), (channels, 8, 8))
 

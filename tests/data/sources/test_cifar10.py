@@ -52,7 +52,7 @@ def test_the_users_own_archive_becomes_the_data_set(source: Cifar10, archive: Pa
     assert archive.exists()
 
 
-def test_pictures_lie_as_batches_want_them(source: Cifar10, archive: Path) -> None:
+def test_images_lie_as_batches_want_them(source: Cifar10, archive: Path) -> None:
     source.import_archive(archive)
     assert source.load().train.images.transpose(0, 2, 3, 1).flags.c_contiguous
 

@@ -16,7 +16,7 @@ from cnnstudio.data.storage.decoded_cache import clear
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fewer pictures, drawn in the same way."""
+    """Fewer images, drawn in the same way."""
     monkeypatch.setattr(shapes, "TRAIN_PER_CLASS", 20)
     monkeypatch.setattr(shapes, "TEST_PER_CLASS", 6)
 
@@ -35,16 +35,16 @@ def test_each_class_has_its_share_in_both_parts() -> None:
     assert len(set(data.train.labels[:20].tolist())) > 3  # mixed, not class by class
 
 
-def test_the_same_pictures_come_out_of_every_run() -> None:
+def test_the_same_images_come_out_of_every_run() -> None:
     first = Shapes().load().fingerprint
     clear()
     assert Shapes().load().fingerprint == first
 
 
-def test_training_and_test_pictures_differ() -> None:
+def test_training_and_test_images_differ() -> None:
     data = Shapes().load()
-    train = {picture.tobytes() for picture in data.train.images}
-    assert not any(picture.tobytes() in train for picture in data.test.images)
+    train = {image.tobytes() for image in data.train.images}
+    assert not any(image.tobytes() in train for image in data.test.images)
 
 
 def test_the_second_loading_reads_what_the_first_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +83,7 @@ def test_drawing_tells_how_far_it_is_and_can_be_cancelled(home: Path) -> None:
     assert not list(home.rglob("*.pixels"))
 
 
-def test_places_sizes_and_colours_vary() -> None:
+def test_places_sizes_and_colors_vary() -> None:
     images = draw_split(np.random.default_rng(0), 30, lambda count: None).images.astype(float)
     assert images.mean(axis=(2, 3)).std(axis=0).min() > 30
     assert np.abs(images[..., 1:, :] - images[..., :-1, :]).mean() > 3  # noise and edges everywhere

@@ -1,4 +1,4 @@
-"""Decoded pictures are taken from the disk as they were made, or made anew."""
+"""Decoded images are taken from the disk as they were made, or made anew."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_what_was_made_comes_back() -> None:
             assert split.labels.dtype == np.int64
 
 
-def test_what_takes_a_look_at_every_picture_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_takes_a_look_at_every_image_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     kept_or_made("here", "key", make)
     expected = small().fingerprint, statistics(small().train)
     monkeypatch.setattr(Split, "chunks", None)
@@ -89,7 +89,7 @@ def test_what_takes_a_look_at_every_picture_is_remembered(monkeypatch: pytest.Mo
     np.testing.assert_array_equal(statistics(again.train), expected[1])
 
 
-def test_a_part_without_pictures_is_one_too() -> None:
+def test_a_part_without_images_is_one_too() -> None:
     def half(drafts: Drafts) -> Dataset:
         whole, empty = small(), np.empty((0, 3, 4, 5), np.uint8)
         nothing = Split(empty, np.empty(0, np.int64))
@@ -192,7 +192,7 @@ def test_what_is_broken_off_leaves_nothing(error: BaseException) -> None:
 
 KILLED = """
 import os, signal
-from cnnstudio.data import cache, drafts
+from cnnstudio.data.storage import builders as drafts, decoded_cache as cache
 from tests.data.storage.test_decoded_cache import make
 
 def kill(*arguments, **options):
@@ -236,7 +236,7 @@ def test_of_two_who_want_the_same_one_makes_it_and_one_waits() -> None:
         thread.join()
     assert len(made) == 1
     assert found == [small().fingerprint] * 2
-    assert heard[0] == Progress(0, None, "Waiting for another program that reads the same pictures")
+    assert heard[0] == Progress(0, None, "Waiting for another program that reads the same images")
 
 
 def test_waiting_can_be_called_off() -> None:
@@ -290,9 +290,7 @@ def test_a_disk_that_fills_up_meanwhile_is_one_sentence(monkeypatch: pytest.Monk
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(drafts.os, "fsync", full)
-    with pytest.raises(
-        DataError, match=r"Cannot write decoded pictures to .*here: No space left on device\."
-    ):
+    with pytest.raises(DataError, match=r"Cannot write decoded images to .*here: No space left on device\."):
         kept_or_made("here", "key", make)
     assert left_behind() == ["lock"]
 
@@ -314,7 +312,7 @@ except DataError as error:
 @pytest.mark.skipif(sys.platform == "win32", reason="no such limit here")
 def test_a_write_that_the_system_refuses_is_one_sentence() -> None:
     told = subprocess.run([sys.executable, "-c", FULL], check=True, capture_output=True, text=True).stdout
-    assert "Cannot write decoded pictures to " in told
+    assert "Cannot write decoded images to " in told
     assert "File too large. Make room, or set CNNSTUDIO_HOME to another folder." in told
     assert left_behind() == ["lock"]
 

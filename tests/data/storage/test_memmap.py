@@ -1,4 +1,4 @@
-"""Mapped pictures, and asking for them before they are looked at."""
+"""Mapped images, and asking for them before they are looked at."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SIZE = 3 * 32 * 32
 
 
 def listening(path: Path) -> tuple[Listening, np.ndarray]:
-    """A map of 50 pictures, and these."""
+    """A map of 50 images, and these."""
     path.write_bytes(bytes(50 * SIZE))
     with path.open("rb") as file:
         memory = Listening(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -49,7 +49,7 @@ can_be_asked = pytest.mark.skipif(not hasattr(mmap, "MADV_WILLNEED"), reason="th
 
 
 @can_be_asked
-def test_all_of_a_picture_is_asked_for_and_nothing_far_from_it(
+def test_all_of_an_image_is_asked_for_and_nothing_far_from_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mapping, "_STAYING_SHARE", 0)
@@ -67,7 +67,7 @@ def test_all_of_a_picture_is_asked_for_and_nothing_far_from_it(
 
 
 @can_be_asked
-def test_pictures_that_can_stay_are_all_asked_for_and_then_never_again(
+def test_images_that_can_stay_are_all_asked_for_and_then_never_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mapping, "_STRETCH", 4 * SIZE)
@@ -78,12 +78,12 @@ def test_pictures_that_can_stay_are_all_asked_for_and_then_never_again(
     while not ahead.is_done:
         ahead.ask([0])
         steps += 1
-    assert steps == 11  # for 41 pictures
+    assert steps == 11  # for 41 images
     asked = np.zeros(50 * SIZE, bool)
     for start, stop in memory.asked:
         asked[start:stop] = True
     assert asked[9 * SIZE :].all()
 
 
-def test_pictures_in_memory_are_not_asked_for() -> None:
+def test_images_in_memory_are_not_asked_for() -> None:
     assert Ahead.of(np.zeros((2, 4, 4, 3), np.uint8)) is None

@@ -1,4 +1,4 @@
-"""Advice: what it is given for, what it is not given for, and that its mends settle it."""
+"""Advice: what it is given for, what it is not given for, and that its fixes settle it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 
 from cnnstudio.design.advice.advice import advise
-from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.findings import Advice
 from cnnstudio.design.network import Network
-from cnnstudio.design.quick_fixes import mended
+from cnnstudio.design.quick_fixes import fixed
 from cnnstudio.layers.basic.activation import Activation
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
@@ -43,7 +43,7 @@ WIDE = (
 
 
 def keys(*items: Item, input: tuple[int, int, int] = (3, 32, 32)) -> list[str]:
-    return [advice.key for advice in advise(analyse(network(*items, input=input), classes=10))]
+    return [advice.key for advice in advise(analyze(network(*items, input=input), classes=10))]
 
 
 CASES: list[tuple[str, tuple[Item, ...], str]] = [
@@ -109,18 +109,18 @@ CASES: list[tuple[str, tuple[Item, ...], str]] = [
         "Set activation to relu",
     ),
     ("dropout-on-scores:dropout_1", (*WIDE, *HEAD, Dropout()), "Remove it"),
-    ("normalised-twice:batch_normalization_2", (*WIDE, NORM, NORM, *HEAD), "Remove it"),
+    ("normalized-twice:batch_normalization_2", (*WIDE, NORM, NORM, *HEAD), "Remove it"),
     ("deep-without-normalization", (*WIDE, *[RELU] * 8, *HEAD), ""),
 ]
 
 
 @pytest.mark.parametrize(("key", "items", "label"), CASES, ids=range(len(CASES)))
-def test_advice_is_given_with_its_mend(key: str, items: tuple[Item, ...], label: str) -> None:
+def test_advice_is_given_with_its_fix(key: str, items: tuple[Item, ...], label: str) -> None:
     value = network(*items)
-    found = {advice.key: advice for advice in advise(analyse(value, classes=10))}
+    found = {advice.key: advice for advice in advise(analyze(value, classes=10))}
     assert key in found, list(found)
-    mend = found[key].mend
-    assert (mend.label if mend else "") == label
+    fix = found[key].fix
+    assert (fix.label if fix else "") == label
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_softmax_behind_another_activation_is_the_classifiers_and_no_second_on
     assert found == ["activation-on-output:dense_1"]
 
 
-def test_layers_in_a_block_are_neighbours_of_those_around_it() -> None:
+def test_layers_in_a_block_are_neighbors_of_those_around_it() -> None:
     assert keys(*WIDE, (Block(), PLAIN), (Block(), (Block(),), RELU), *HEAD) == ["no-nonlinearity:conv2d_5"]
 
 
@@ -177,10 +177,10 @@ def test_nothing_is_said_of_the_end_where_it_gives_no_scores() -> None:
 
 @given(networks())
 def test_any_network_can_be_advised_in_whole_sentences(value: Network) -> None:
-    analysis = analyse(value, classes=10)
+    analysis = analyze(value, classes=10)
     found = advise(analysis)
     assert len({advice.key for advice in found}) == len(found)
-    assert found == advise(analyse(value, classes=10))
+    assert found == advise(analyze(value, classes=10))
     for advice in found:
         assert advice.node_id is None or value.node(advice.node_id).is_active
         assert advice.why.endswith(".")
@@ -189,18 +189,18 @@ def test_any_network_can_be_advised_in_whole_sentences(value: Network) -> None:
 
 
 def settled(value: Network, advice: Advice) -> bool:
-    return advice not in advise(analyse(mended(value, advice), classes=10))
+    return advice not in advise(analyze(fixed(value, advice), classes=10))
 
 
 @given(networks())
-def test_a_mend_settles_its_advice(value: Network) -> None:
-    for advice in advise(analyse(value, classes=10)):
-        assert advice.mend is None or settled(value, advice)
+def test_a_fix_settles_its_advice(value: Network) -> None:
+    for advice in advise(analyze(value, classes=10)):
+        assert advice.fix is None or settled(value, advice)
 
 
 @pytest.mark.parametrize(("key", "items"), [case[:2] for case in CASES if case[2]], ids=range(len(CASES) - 2))
-def test_a_mend_brings_no_problem(key: str, items: tuple[Item, ...]) -> None:
+def test_a_fix_brings_no_problem(key: str, items: tuple[Item, ...]) -> None:
     value = network(*items)
-    found = {advice.key: advice for advice in advise(analyse(value, classes=10))}
-    assert analyse(mended(value, found[key]), classes=10).problems == ()
+    found = {advice.key: advice for advice in advise(analyze(value, classes=10))}
+    assert analyze(fixed(value, found[key]), classes=10).problems == ()
     assert settled(value, found[key])

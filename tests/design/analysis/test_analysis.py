@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cnnstudio.design import edits
-from cnnstudio.design.analysis.analysis import LayerReport, analyse
+from cnnstudio.design.analysis.analysis import LayerReport, analyze
 from cnnstudio.design.network import MAXIMUM_DEPTH, Network, Place
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.activation import Activation
@@ -32,7 +32,7 @@ def lesson() -> Network:
 
 
 def test_the_lessons_network_has_the_numbers_that_keras_shows() -> None:
-    analysis = analyse(lesson(), classes=10)
+    analysis = analyze(lesson(), classes=10)
     assert [str(report.output) for report in analysis.reports] == [
         *("32 × 30 × 30", "32 × 15 × 15", "64 × 13 × 13", "64 × 6 × 6", "64 × 4 × 4", "1024", "64", "10")
     ]
@@ -44,18 +44,18 @@ def test_the_lessons_network_has_the_numbers_that_keras_shows() -> None:
     assert analysis.problems == ()
 
 
-def test_the_receptive_field_grows_along_the_chain_and_ends_at_the_picture() -> None:
-    fields = [report.receptive_field for report in analyse(lesson()).reports]
+def test_the_receptive_field_grows_along_the_chain_and_ends_at_the_image() -> None:
+    fields = [report.receptive_field for report in analyze(lesson()).reports]
     assert fields == [(3, 3), (4, 4), (8, 8), (10, 10), (18, 18), (18, 18), (32, 32), (32, 32)]
-    wide = analyse(network(Conv2D(2, (1, 5), dilation_rate=(1, 2)), MaxPooling2D((3, 1), strides=(2, 1))))
+    wide = analyze(network(Conv2D(2, (1, 5), dilation_rate=(1, 2)), MaxPooling2D((3, 1), strides=(2, 1))))
     assert [report.receptive_field for report in wide.reports] == [(1, 9), (3, 9)]
-    strided = analyse(network(Conv2D(2, (1, 1), strides=(4, 4)), Conv2D(2), GlobalAveragePooling2D()))
+    strided = analyze(network(Conv2D(2, (1, 1), strides=(4, 4)), Conv2D(2), GlobalAveragePooling2D()))
     assert [report.receptive_field for report in strided.reports] == [(1, 1), (9, 9), (32, 32)]
 
 
 def test_switched_off_layers_pass_their_input_on_and_cost_nothing() -> None:
-    on = analyse(network(Conv2D(8), Flatten(), Dense(10)))
-    with_off = analyse(
+    on = analyze(network(Conv2D(8), Flatten(), Dense(10)))
+    with_off = analyze(
         network(Conv2D(8), off(MaxPooling2D()), off((Repeat(), Dense(3))), Flatten(), Dense(10))
     )
     assert (with_off.parameters, with_off.macs, with_off.output) == (on.parameters, on.macs, on.output)
@@ -69,13 +69,13 @@ def test_switched_off_layers_pass_their_input_on_and_cost_nothing() -> None:
 def test_a_group_in_which_nothing_is_switched_on_is_not_there(
     group: Residual, inside: tuple[object, ...]
 ) -> None:
-    analysis = analyse(network(Conv2D(8), (group, *inside), Flatten(), Dense(10)))
-    assert analysis.parameters == analyse(network(Conv2D(8), Flatten(), Dense(10))).parameters
+    analysis = analyze(network(Conv2D(8), (group, *inside), Flatten(), Dense(10)))
+    assert analysis.parameters == analyze(network(Conv2D(8), Flatten(), Dense(10))).parameters
     assert analysis.problems == ()
 
 
 def test_copies_in_a_repeat_are_counted_with_the_shapes_that_they_get() -> None:
-    analysis = analyse(network((Repeat(4), Conv2D(8, (3, 3)), BatchNormalization())))
+    analysis = analyze(network((Repeat(4), Conv2D(8, (3, 3)), BatchNormalization())))
     first, later = 3 * 8 * 9 + 8, 8 * 8 * 9 + 8
     assert analysis["conv2d_1"].parameters == first + 3 * later
     assert analysis["conv2d_1"].macs == 8 * 9 * (3 * 30**2 + 8 * (28**2 + 26**2 + 24**2))
@@ -88,7 +88,7 @@ def test_copies_in_a_repeat_are_counted_with_the_shapes_that_they_get() -> None:
 
 def test_a_repeat_in_a_repeat_multiplies() -> None:
     same = Conv2D(3, padding="same")
-    analysis = analyse(network((Repeat(5), (Repeat(7), same), Dropout())))
+    analysis = analyze(network((Repeat(5), (Repeat(7), same), Dropout())))
     assert analysis["conv2d_1"].parameters == 35 * (3 * 3 * 9 + 3)
     assert analysis["repeat_1"].parameters == analysis["repeat_2"].parameters == analysis.parameters
     assert analysis["conv2d_1"].receptive_field == (3, 3)
@@ -97,18 +97,18 @@ def test_a_repeat_in_a_repeat_multiplies() -> None:
 
 def test_a_residual_counts_its_projection() -> None:
     body = Conv2D(16, strides=(2, 2), padding="same", use_bias=False)
-    plain = analyse(network((Repeat(1), body)))
-    projected = analyse(network((Residual(shortcut="projection"), body)))
+    plain = analyze(network((Repeat(1), body)))
+    projected = analyze(network((Residual(shortcut="projection"), body)))
     assert projected.parameters - plain.parameters == 3 * 16 + 2 * 16
     assert projected.macs - plain.macs == 3 * 16 * 16 * 16
     assert projected["conv2d_1"].parameters == plain.parameters
-    flat = analyse(network(GlobalAveragePooling2D(), (Residual(shortcut="projection"), Dense(7))))
+    flat = analyze(network(GlobalAveragePooling2D(), (Residual(shortcut="projection"), Dense(7))))
     assert flat["residual_1"].parameters == flat["dense_1"].parameters + 3 * 7 + 2 * 7
 
 
 def test_each_branch_gets_the_input_of_its_group_and_all_are_joined() -> None:
     same, narrow = Conv2D(8, padding="same"), Conv2D(4, (1, 1))
-    analysis = analyse(
+    analysis = analyze(
         network(Conv2D(6), (Parallel(), same, (Block(), narrow, same), (Block(),), off(same)), Dropout())
     )
     for node_id in ("conv2d_2", "block_1", "conv2d_3", "block_2", "conv2d_5"):
@@ -122,13 +122,13 @@ def test_each_branch_gets_the_input_of_its_group_and_all_are_joined() -> None:
 
 def test_a_parallel_sees_what_its_branches_see_together() -> None:
     wide, high = Conv2D(3, (1, 5), padding="same"), Conv2D(3, (7, 1), padding="same")
-    analysis = analyse(network(Conv2D(3), (Parallel("add"), wide, high), Conv2D(3)))
+    analysis = analyze(network(Conv2D(3), (Parallel("add"), wide, high), Conv2D(3)))
     fields = [report.receptive_field for report in analysis.reports]
     assert fields == [(3, 3), (9, 7), (3, 7), (9, 3), (11, 9)]
 
 
 def test_branches_that_are_not_there_are_not_joined() -> None:
-    analysis = analyse(
+    analysis = analyze(
         network(Conv2D(6), (Parallel(), off(Conv2D(8)), (Repeat(),), (Residual(),)), Flatten())
     )
     assert analysis["parallel_1"].output == analysis["conv2d_1"].output
@@ -137,7 +137,7 @@ def test_branches_that_are_not_there_are_not_joined() -> None:
 
 
 def test_an_empty_block_passes_its_input_on() -> None:
-    analysis = analyse(network((Block(),), Conv2D(6), (Block(), off(Conv2D(9))), (Repeat(3), (Block(),))))
+    analysis = analyze(network((Block(),), Conv2D(6), (Block(), off(Conv2D(9))), (Repeat(3), (Block(),))))
     assert [str(analysis[node_id].output) for node_id in ("block_1", "block_2", "block_3")] == [
         *("3 × 32 × 32", "6 × 30 × 30", "6 × 30 × 30")
     ]
@@ -145,18 +145,18 @@ def test_an_empty_block_passes_its_input_on() -> None:
 
 
 def test_what_follows_an_unknown_branch_is_unknown() -> None:
-    analysis = analyse(network((Parallel(), Conv2D(3, (40, 40)), (Block(),)), Flatten()))
+    analysis = analyze(network((Parallel(), Conv2D(3, (40, 40)), (Block(),)), Flatten()))
     assert [report.output for report in analysis.reports] == [None, None, Shape.of(3, 32, 32), None]
     assert [problem.node_id for problem in analysis.problems] == ["conv2d_1"]
 
 
 def test_a_row_knows_how_deep_it_stands() -> None:
-    analysis = analyse(network(Conv2D(), (Repeat(), (Residual(), Dropout())), Flatten()))
+    analysis = analyze(network(Conv2D(), (Repeat(), (Residual(), Dropout())), Flatten()))
     assert [report.depth for report in analysis.reports] == [0, 0, 1, 2, 0]
 
 
 def test_what_follows_an_unknown_output_has_no_numbers_and_no_problem_of_its_own() -> None:
-    analysis = analyse(network(Conv2D(3, (40, 40)), MaxPooling2D(), Dense(10)))
+    analysis = analyze(network(Conv2D(3, (40, 40)), MaxPooling2D(), Dense(10)))
     assert [report.output for report in analysis.reports] == [None, None, None]
     assert [problem.node_id for problem in analysis.problems] == ["conv2d_1"]
     assert analysis.output is None
@@ -170,31 +170,31 @@ def changed(old: tuple[LayerReport, ...], new: tuple[LayerReport, ...]) -> list[
 def test_an_edit_costs_only_what_it_touched() -> None:
     block = (Residual(), Conv2D(8, padding="same"), BatchNormalization(), Conv2D(8, padding="same"))
     value = network(Conv2D(8, (32, 32), padding="same"), *[block] * 20, GlobalAveragePooling2D(), Dense(10))
-    before = analyse(value)
+    before = analyze(value)
     layer = Conv2D(8, padding="same", activation="relu")
-    after = analyse(edits.replace(value, "conv2d_20", layer=layer), before)
+    after = analyze(edits.replace(value, "conv2d_20", layer=layer), before)
     group = value.place("conv2d_20").parent
     assert changed(before.reports, after.reports) == [group, "conv2d_20"]
-    more = analyse(edits.replace(value, "conv2d_20", name="other"), before)
+    more = analyze(edits.replace(value, "conv2d_20", name="other"), before)
     assert changed(before.reports, more.reports) == [group, "conv2d_20", "batch_normalization_10"]
-    wider = analyse(edits.replace(value, "conv2d_1", layer=Conv2D(9, padding="same")), before)
+    wider = analyze(edits.replace(value, "conv2d_1", layer=Conv2D(9, padding="same")), before)
     assert wider != before
 
 
 def test_deep_in_a_network_where_all_is_seen_an_insertion_changes_no_other_row() -> None:
     value = network(*[Conv2D(8, padding="same")] * 200, Flatten(), Dense(10))
-    before = analyse(value)
+    before = analyze(value)
     added = value.fresh_ids().node(Conv2D(8, padding="same"))
-    after = analyse(edits.insert(value, Place(None, 100), [added]), before)
+    after = analyze(edits.insert(value, Place(None, 100), [added]), before)
     assert changed(before.reports, after.reports) == [added.id]
-    assert after == analyse(after.network)
+    assert after == analyze(after.network)
 
 
 def test_undo_after_an_edit_asks_nobody_again() -> None:
     value = lesson()
-    before = analyse(value)
-    after = analyse(edits.move(value, ["conv2d_2"], Place(None, 0)), before)
-    again = analyse(value, after)
+    before = analyze(value)
+    after = analyze(edits.move(value, ["conv2d_2"], Place(None, 0)), before)
+    again = analyze(value, after)
     assert again == before
 
 
@@ -207,11 +207,11 @@ def test_layers_that_are_alike_are_asked_once_and_blamed_each_on_its_own() -> No
             return super().output_shape(shape)
 
     same = Asked(3, padding="same", groups=3)
-    analyse(network(same, same, (Residual(), same), off(same)))
+    analyze(network(same, same, (Residual(), same), off(same)))
     # By itself, and for its multiply-adds.
     assert len(asked) == 2
     split = Conv2D(3, padding="same", groups=2)
-    first, second = analyse(network(split, split, Flatten(), Dense(10))).problems
+    first, second = analyze(network(split, split, Flatten(), Dense(10))).problems
     assert (first.node_id, second.node_id) == ("conv2d_1", "conv2d_2")
     assert "from the input" in first.message
     assert "from Conv2D" in second.message
@@ -221,13 +221,13 @@ def test_layers_that_are_alike_are_asked_once_and_blamed_each_on_its_own() -> No
 def test_copies_of_copies_are_counted_and_never_gone_through(depth: int) -> None:
     growing = Conv2D(4, (1, 1), strides=(2, 2), padding="same")
     value = network(nested(Repeat(1000), depth, growing), input=(4, 1024, 1024))
-    analysis = analyse(value)
+    analysis = analyze(value)
     assert analysis.parameters == 1000**depth * (4 * 4 + 4)
     assert any("layers, all copies counted" in problem.message for problem in analysis.problems)
 
 
 def test_wide_bodies_in_many_shapes_are_not_gone_through_either() -> None:
-    # Each of 1,000 copies would get a picture of another size: twenty million answers.
+    # Each of 1,000 copies would get an image of another size: twenty million answers.
     shrinking = MaxPooling2D((2, 2), strides=(1, 1))
     asked = 0
 
@@ -239,15 +239,15 @@ def test_wide_bodies_in_many_shapes_are_not_gone_through_either() -> None:
 
     unlike = [Counting(number / 20_000) for number in range(15_000)]
     value = network((Repeat(1000), shrinking, *unlike), input=(1, 1024, 1024))
-    assert analyse(value).problems
+    assert analyze(value).problems
     assert asked == 15_000
 
 
-def test_a_network_of_pictures_takes_no_flat_input() -> None:
-    with pytest.raises(ValueError, match="the input is a picture"):
+def test_a_network_of_images_takes_no_flat_input() -> None:
+    with pytest.raises(ValueError, match="the input is an image"):
         Network(Shape.of(10))
 
 
 def test_pooling_and_activations_have_no_weights_and_no_multiplications() -> None:
-    analysis = analyse(network(AveragePooling2D(), MaxPooling2D(), Activation("gelu"), Dropout(), Flatten()))
+    analysis = analyze(network(AveragePooling2D(), MaxPooling2D(), Activation("gelu"), Dropout(), Flatten()))
     assert (analysis.parameters, analysis.macs) == (0, 0)

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 
 from torch.autograd.graph import saved_tensors_hooks  # noqa: E402  # after the skip where there is no torch
 
-from cnnstudio.design.analysis.analysis import analyse  # noqa: E402
+from cnnstudio.design.analysis.analysis import analyze  # noqa: E402
 from cnnstudio.design.analysis.memory_estimate import batch_memory  # noqa: E402
 from cnnstudio.design.templates import template  # noqa: E402
 from cnnstudio.layers.basic.dense import Dense  # noqa: E402
@@ -42,10 +42,10 @@ def test_torch_keeps_what_was_foretold(drawn: Any) -> None:
         kept[storage.data_ptr()] = storage
         return tensor
 
-    pictures = torch.randn(4, *drawn.input.dims)
+    images = torch.randn(4, *drawn.input.dims)
     with saved_tensors_hooks(keep, lambda tensor: tensor):
-        scores = model(pictures)
+        scores = model(images)
         torch.nn.functional.cross_entropy(scores, torch.zeros(4, dtype=torch.long))
     measured = sum(storage.nbytes() for place, storage in kept.items() if place not in weights)
-    foretold = batch_memory(analyse(drawn), 4, 2).activations
+    foretold = batch_memory(analyze(drawn), 4, 2).activations
     assert foretold == pytest.approx(measured, rel=0.05)

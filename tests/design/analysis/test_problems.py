@@ -1,4 +1,4 @@
-"""Problems in words, and the mends that solve them."""
+"""Problems in words, and the fixes that solve them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnstudio.design import edits
-from cnnstudio.design.analysis.analysis import Analysis, analyse
+from cnnstudio.design.analysis.analysis import Analysis, analyze
 from cnnstudio.design.findings import Problem
 from cnnstudio.design.network import Network
-from cnnstudio.design.quick_fixes import PreviewRow, mended, preview
+from cnnstudio.design.quick_fixes import PreviewRow, fixed, preview
 from cnnstudio.layers.base import Append, InsertBefore, SetParameters, Shape
 from cnnstudio.layers.basic.activation import Activation
 from cnnstudio.layers.basic.dense import Dense
@@ -33,19 +33,19 @@ PROJECTION = Residual(shortcut="projection")
 
 
 def sentences(value: Network, classes: int | None = 10) -> list[str]:
-    return [problem.sentence for problem in analyse(value, classes=classes).problems]
+    return [problem.sentence for problem in analyze(value, classes=classes).problems]
 
 
 def test_the_flatten_that_the_lesson_forgets_is_named_and_put_in() -> None:
     value = network(*TRUNK, Dense(64), Dense(10))
-    (problem,) = analyse(value, classes=10).problems
+    (problem,) = analyze(value, classes=10).problems
     assert problem.sentence == (
         "Dense takes a flat vector, but gets 64 × 6 × 6 from MaxPooling2D: insert Flatten before it"
     )
-    assert (problem.node_id, problem.mend) == ("dense_1", InsertBefore("Flatten"))
-    after = mended(value, problem)
+    assert (problem.node_id, problem.fix) == ("dense_1", InsertBefore("Flatten"))
+    after = fixed(value, problem)
     assert after == edits.insert(value, value.place("dense_1"), [after.node("flatten_1")])
-    assert analyse(after, classes=10).problems == ()
+    assert analyze(after, classes=10).problems == ()
 
 
 @pytest.mark.parametrize(
@@ -73,26 +73,26 @@ def test_the_flatten_that_the_lesson_forgets_is_named_and_put_in() -> None:
         ),
         (
             (*HEAD, Conv2D()),
-            "Conv2D takes a picture (channels × height × width), but gets a flat vector of 10 from Dense; "
+            "Conv2D takes an image (channels × height × width), but gets a flat vector of 10 from Dense; "
             "it belongs before the layer that flattens",
         ),
         (
             (Flatten(), GlobalAveragePooling2D(), Dense(10)),
-            "GlobalAveragePooling2D takes a picture (channels × height × width), but gets a flat vector of "
+            "GlobalAveragePooling2D takes an image (channels × height × width), but gets a flat vector of "
             "3072 from Flatten; it belongs before the layer that flattens",
         ),
         (
             (*TRUNK, Conv2D(8, (7, 5)), *HEAD),
-            "Conv2D needs a picture of at least 7 × 5, but gets 6 × 6 from MaxPooling2D: set padding to same",
+            "Conv2D needs an image of at least 7 × 5, but gets 6 × 6 from MaxPooling2D: set padding to same",
         ),
         (
             (MaxPooling2D((2, 33)), *HEAD),
-            "MaxPooling2D needs a picture of at least 2 × 33, but gets 32 × 32 from the input: "
+            "MaxPooling2D needs an image of at least 2 × 33, but gets 32 × 32 from the input: "
             "set padding to same",
         ),
         (
             ((Repeat(5), Conv2D(8), MaxPooling2D()), *HEAD),
-            "Conv2D (in copy 4) needs a picture of at least 3 × 3, but gets 2 × 2 from MaxPooling2D: "
+            "Conv2D (in copy 4) needs an image of at least 3 × 3, but gets 2 × 2 from MaxPooling2D: "
             "set padding to same",
         ),
         (
@@ -171,14 +171,14 @@ def test_a_layer_is_called_by_the_name_that_the_user_gave_it() -> None:
 
 
 def test_each_layer_shows_its_first_problem_and_all_are_listed_from_the_top() -> None:
-    analysis = analyse(network(Conv2D(8, groups=3), MaxPooling2D((99, 99)), *HEAD), classes=10)
+    analysis = analyze(network(Conv2D(8, groups=3), MaxPooling2D((99, 99)), *HEAD), classes=10)
     assert [problem.node_id for problem in analysis.problems] == ["conv2d_1", "max_pooling2d_1"]
     assert analysis["max_pooling2d_1"].problem == analysis.problems[1]
     assert analysis["flatten_1"].problem is None
 
 
 def test_the_end_is_only_blamed_on_a_layer_without_a_problem_of_its_own() -> None:
-    analysis = analyse(network(*TRUNK, Dense(64)), classes=10)
+    analysis = analyze(network(*TRUNK, Dense(64)), classes=10)
     assert [problem.message[:24] for problem in analysis.problems] == ["Dense takes a flat vecto"]
 
 
@@ -191,7 +191,7 @@ def test_how_many_classes_there_are_matters_only_where_it_is_known() -> None:
 def test_a_network_without_weights_cannot_learn() -> None:
     value = network(Flatten(), input=(10, 1, 1))
     assert sentences(value) == ["The network has no weights that could learn: add Dense at the end"]
-    assert sentences(mended(value, analyse(value, classes=10).problems[0])) == []
+    assert sentences(fixed(value, analyze(value, classes=10).problems[0])) == []
 
 
 def test_too_many_parameters_in_all_are_a_problem_of_the_whole_network() -> None:
@@ -199,7 +199,7 @@ def test_too_many_parameters_in_all_are_a_problem_of_the_whole_network() -> None
     value = network(
         GlobalAveragePooling2D(), Dense(half), Dense(1100), Dense(half), Dense(10), input=(3, 8, 8)
     )
-    (problem,) = analyse(value, classes=10).problems
+    (problem,) = analyze(value, classes=10).problems
     assert problem.node_id is None
     assert problem.message.startswith("The network would have 2,3")
     assert "parameters, 9 GB of weights alone" in problem.message
@@ -208,7 +208,7 @@ def test_too_many_parameters_in_all_are_a_problem_of_the_whole_network() -> None
 def test_copies_in_copies_in_copies_are_too_much_for_the_whole_network() -> None:
     body = Conv2D(3, padding="same")
     value = network((Repeat(1000), (Repeat(1000), (Repeat(1000), body))), *HEAD)
-    analysis = analyse(value, classes=10)
+    analysis = analyze(value, classes=10)
     assert analysis.parameters == 84 * 10**9 + 30_730
     assert {problem.node_id for problem in analysis.problems} == {None}
     assert [problem.message[:23] for problem in analysis.problems] == ["The network would have "] * 2
@@ -219,16 +219,16 @@ def test_copies_in_copies_in_copies_are_too_much_for_the_whole_network() -> None
 def test_an_output_that_no_memory_holds_is_refused() -> None:
     value = network(Conv2D(65_536, padding="same"), input=(1, 1024, 1024))
     assert sentences(value)[0] == (
-        "Conv2D would give 65536 × 1024 × 1024 numbers, 275 GB, for each picture; "
+        "Conv2D would give 65536 × 1024 × 1024 numbers, 275 GB, for each image; "
         "at most 268,435,456 are possible"
     )
 
 
-# Mends
+# Fixes
 
 
 @pytest.mark.parametrize(
-    ("items", "mend", "repaired"),
+    ("items", "fix", "repaired"),
     [
         ((Conv2D(8, (40, 3)), *HEAD), "Set padding to same", (Conv2D(8, (40, 3), padding="same"), *HEAD)),
         (
@@ -260,35 +260,35 @@ def test_an_output_that_no_memory_holds_is_refused() -> None:
         (((Repeat(), Dense(10)),), "Insert Flatten", ((Repeat(), Flatten(), Dense(10)),)),
     ],
 )
-def test_a_mend_does_what_its_button_says(items: list[Item], mend: str, repaired: list[Item]) -> None:
+def test_a_fix_does_what_its_button_says(items: list[Item], fix: str, repaired: list[Item]) -> None:
     value = network(*items)
-    (problem,) = analyse(value, classes=10).problems
-    assert problem.mend is not None
-    assert problem.mend.label == mend
-    after = mended(value, problem)
+    (problem,) = analyze(value, classes=10).problems
+    assert problem.fix is not None
+    assert problem.fix.label == fix
+    after = fixed(value, problem)
     assert [node.layer for node in after.walk()] == [node.layer for node in network(*repaired).walk()]
-    assert analyse(after, classes=10).problems == ()
+    assert analyze(after, classes=10).problems == ()
 
 
-def test_a_problem_without_a_mend_says_so() -> None:
+def test_a_problem_without_a_fix_says_so() -> None:
     value = network((Residual(), Flatten(), Dense(10)))
-    (problem,) = analyse(value, classes=10).problems
+    (problem,) = analyze(value, classes=10).problems
     for hopeless in (problem, Problem(None, "?"), Problem("ghost_1", "?", (InsertBefore("Flatten"),))):
-        with pytest.raises(edits.EditError, match="this problem has no mend"):
-            mended(value, hopeless)
+        with pytest.raises(edits.EditError, match="this problem has no fix"):
+            fixed(value, hopeless)
 
 
-def test_no_mend_is_offered_that_would_change_nothing() -> None:
+def test_no_fix_is_offered_that_would_change_nothing() -> None:
     class Larger(Dropout):
         def output_shape(self, shape: Shape) -> Shape:
             return Shape.of(shape.channels, shape.height + 1, shape.width)
 
-    (problem,) = analyse(
+    (problem,) = analyze(
         network((PROJECTION, Conv2D(8, padding="same"), Larger()), *HEAD), classes=10
     ).problems
-    assert problem.mend is None
-    (problem,) = analyse(network((PROJECTION, Conv2D(8, (1, 1)), Larger()), *HEAD), classes=10).problems
-    assert problem.mend is not None
+    assert problem.fix is None
+    (problem,) = analyze(network((PROJECTION, Conv2D(8, (1, 1)), Larger()), *HEAD), classes=10).problems
+    assert problem.fix is not None
 
 
 def same_problem(problem: Problem, analysis: Analysis) -> bool:
@@ -296,17 +296,17 @@ def same_problem(problem: Problem, analysis: Analysis) -> bool:
 
 
 @given(networks(), st.integers(2, 12))
-def test_every_mend_solves_its_problem_and_mending_comes_to_an_end(value: Network, classes: int) -> None:
+def test_every_fix_solves_its_problem_and_fixing_comes_to_an_end(value: Network, classes: int) -> None:
     for _ in range(4 * len(value) + 4):
-        analysis = analyse(value, classes=classes)
-        problem = next((each for each in analysis.problems if each.mend), None)
+        analysis = analyze(value, classes=classes)
+        problem = next((each for each in analysis.problems if each.fix), None)
         if problem is None:
             break
-        for mend in problem.mends:
-            assert not same_problem(problem, analyse(mended(value, problem, mend), classes=classes))
-        value = mended(value, problem)
+        for fix in problem.fixes:
+            assert not same_problem(problem, analyze(fixed(value, problem, fix), classes=classes))
+        value = fixed(value, problem)
     else:
-        pytest.fail("mending does not come to an end")
+        pytest.fail("fixing does not come to an end")
 
 
 @given(
@@ -314,30 +314,30 @@ def test_every_mend_solves_its_problem_and_mending_comes_to_an_end(value: Networ
         st.sampled_from([*TRUNK, Dense(64), Dense(64, "relu"), Dropout(), BatchNormalization()]), min_size=1
     )
 )
-def test_networks_of_the_common_layers_can_be_mended_whole(items: list[Item]) -> None:
+def test_networks_of_the_common_layers_can_be_fixed_whole(items: list[Item]) -> None:
     value = network(*items)
     for _ in range(2 * len(items) + 4):
-        problems = analyse(value, classes=10).problems
-        if not problems or problems[0].mend is None:
+        problems = analyze(value, classes=10).problems
+        if not problems or problems[0].fix is None:
             break
-        value = mended(value, problems[0])
+        value = fixed(value, problems[0])
     left = [problem.message for problem in problems]
-    # Only a layer for pictures behind a Dense has to be moved by hand.
+    # Only a layer for images behind a Dense has to be moved by hand.
     assert all("it belongs before the layer that flattens" in message for message in left)
 
 
-def test_the_words_of_mends_fit_a_sentence_and_a_button() -> None:
-    mends = [
+def test_the_words_of_fixes_fit_a_sentence_and_a_button() -> None:
+    fixes = [
         InsertBefore("Flatten"),
         Append((("Dense", {}),)),
         SetParameters({"groups": 1}, "set groups to 1"),
     ]
-    assert [mend.advice for mend in mends] == [
+    assert [fix.advice for fix in fixes] == [
         "insert Flatten before it",
         "add Dense at the end",
         "set groups to 1",
     ]
-    assert [mend.label for mend in mends] == ["Insert Flatten", "Add Dense", "Set groups to 1"]
+    assert [fix.label for fix in fixes] == ["Insert Flatten", "Add Dense", "Set groups to 1"]
     assert Shape.of(64, 6, 6).size == 2304
 
 
@@ -367,42 +367,42 @@ def test_the_words_of_mends_fit_a_sentence_and_a_button() -> None:
         ),
     ],
 )
-def test_a_problem_can_have_several_mends(items: list[Item], labels: list[str]) -> None:
+def test_a_problem_can_have_several_fixes(items: list[Item], labels: list[str]) -> None:
     value = network(*items)
-    (problem,) = analyse(value, classes=10).problems
-    assert [mend.label for mend in problem.mends] == labels
-    assert problem.mend == problem.mends[0]
-    for mend in problem.mends:
-        assert problem not in analyse(mended(value, problem, mend), classes=10).problems
+    (problem,) = analyze(value, classes=10).problems
+    assert [fix.label for fix in problem.fixes] == labels
+    assert problem.fix == problem.fixes[0]
+    for fix in problem.fixes:
+        assert problem not in analyze(fixed(value, problem, fix), classes=10).problems
 
 
-def test_a_problem_inside_a_branch_is_mended_in_the_branch() -> None:
+def test_a_problem_inside_a_branch_is_fixed_in_the_branch() -> None:
     value = network((Parallel(), Conv2D(8, (40, 40)), (Block(),)), *HEAD)
-    (problem,) = analyse(value, classes=10).problems
+    (problem,) = analyze(value, classes=10).problems
     assert problem.node_id == "conv2d_1"
     assert " from the input" in problem.message
-    assert analyse(mended(value, problem), classes=10).problems == ()
+    assert analyze(fixed(value, problem), classes=10).problems == ()
 
 
 def test_what_is_put_before_a_branch_makes_a_block_of_it() -> None:
     value = network((Parallel(), Dense(4), (Block(), Flatten())), Dense(10))
-    (problem,) = analyse(value, classes=10).problems
-    after = mended(value, problem)
+    (problem,) = analyze(value, classes=10).problems
+    after = fixed(value, problem)
     first, second = after.nodes[0].children
     assert [child.layer for child in first.children] == [Flatten(), Dense(4)]
     assert (first.layer, second) == (Block(), value.nodes[0].children[1])
-    assert analyse(after, classes=10).problems == ()
+    assert analyze(after, classes=10).problems == ()
 
 
 def test_the_last_dense_in_a_block_is_told_the_number_of_classes() -> None:
     value = network(Conv2D(8), (Block(), Flatten(), (Block(), Dense(7, "softmax")), (Block(),)))
-    (problem,) = analyse(value, classes=10).problems
-    assert (problem.node_id, problem.mend) == ("dense_1", SetParameters({"units": 10}, "set units to 10"))
+    (problem,) = analyze(value, classes=10).problems
+    assert (problem.node_id, problem.fix) == ("dense_1", SetParameters({"units": 10}, "set units to 10"))
 
 
 @given(networks(), st.integers(2, 12))
 def test_a_problem_says_why_it_matters_in_one_sentence(value: Network, classes: int) -> None:
-    for problem in analyse(value, classes=classes).problems:
+    for problem in analyze(value, classes=classes).problems:
         assert problem.why.endswith(".")
         assert problem.why[0].isupper()
         assert problem.why.count(". ") == 0
@@ -413,13 +413,13 @@ def test_a_problem_says_why_it_matters_in_one_sentence(value: Network, classes: 
 
 def test_a_preview_tells_shapes_and_costs_before_and_after() -> None:
     value = network(*TRUNK, Dense(64), Dense(10))
-    analysis = analyse(value, classes=10)
+    analysis = analyze(value, classes=10)
     (problem,) = analysis.problems
-    found = preview(value, problem, problem.mends[1], analysis, 10)
+    found = preview(value, problem, problem.fixes[1], analysis, 10)
     assert found.rows == (
         PreviewRow("global_average_pooling2d_1", "GlobalAveragePooling2D", None, Shape.of(64), "added"),
     )
-    assert found.analysis == analyse(mended(value, problem, problem.mends[1]), classes=10)
+    assert found.analysis == analyze(fixed(value, problem, problem.fixes[1]), classes=10)
     assert (found.problems_before, found.problems_after) == (1, 0)
     assert found.parameters_after - found.parameters_before == 64 * 64 + 64
     assert found.macs_after - found.macs_before == 64 * 64
@@ -427,8 +427,8 @@ def test_a_preview_tells_shapes_and_costs_before_and_after() -> None:
 
 def test_a_preview_lists_every_layer_whose_shape_changes_and_what_goes() -> None:
     value = network(Conv2D(8), MaxPooling2D((31, 31)), Conv2D(8, (1, 1)), *HEAD)
-    (problem,) = analyse(value, classes=10).problems
-    same, _, removed = problem.mends
+    (problem,) = analyze(value, classes=10).problems
+    same, _, removed = problem.fixes
     assert [
         (row.title, str(row.before), str(row.after), row.status) for row in preview(value, problem, same).rows
     ] == [
@@ -443,14 +443,14 @@ def test_a_preview_lists_every_layer_whose_shape_changes_and_what_goes() -> None
 
 
 @given(networks(), st.integers(2, 12))
-def test_a_preview_is_what_the_mend_then_does(value: Network, classes: int) -> None:
-    analysis = analyse(value, classes=classes)
+def test_a_preview_is_what_the_fix_then_does(value: Network, classes: int) -> None:
+    analysis = analyze(value, classes=classes)
     for problem in analysis.problems:
-        for mend in problem.mends:
-            found = preview(value, problem, mend, analysis, classes)
-            after = mended(value, problem, mend)
+        for fix in problem.fixes:
+            found = preview(value, problem, fix, analysis, classes)
+            after = fixed(value, problem, fix)
             assert found.network == after
-            assert found.analysis == analyse(after, classes=classes)
+            assert found.analysis == analyze(after, classes=classes)
             shown = {row.node_id: row for row in found.rows}
             for node_id in {*(node.id for node in value.walk()), *(node.id for node in after.walk())}:
                 outputs = [

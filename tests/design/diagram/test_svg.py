@@ -11,7 +11,7 @@ from hypothesis import given
 
 from cnnstudio.core.colors import TOKENS, palette
 from cnnstudio.design import edits
-from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.diagram.layout import MOST_VOLUMES
 from cnnstudio.design.diagram.shapes import Caption
 from cnnstudio.design.diagram.svg import Drawing, svg, volumes
@@ -35,7 +35,7 @@ ENDING = Flatten(), Dense(10)
 
 
 def drawn(*items: Item, labels: bool = True) -> Drawing:
-    return volumes(analyse(network(*items)), labels=labels)
+    return volumes(analyze(network(*items)), labels=labels)
 
 
 def words(drawing: Drawing) -> list[str]:
@@ -56,12 +56,12 @@ def level(drawing: Drawing) -> list[Caption]:
 
 
 def test_layers_stand_from_left_to_right_in_the_order_of_the_list() -> None:
-    drawing = volumes(analyse(templates()["lesson-32"].network))
+    drawing = volumes(analyze(templates()["lesson-32"].network))
     assert drawing.order == tuple(node.id for node in templates()["lesson-32"].network.nodes)
     assert all(before.x < after.x for before, after in pairwise(drawing.boxes))
 
 
-def test_a_larger_picture_is_higher_and_more_channels_are_deeper() -> None:
+def test_a_larger_image_is_higher_and_more_channels_are_deeper() -> None:
     drawing = drawn(Conv2D(8), Conv2D(64), MaxPooling2D(), Conv2D(64, (5, 5)))
     _, few, many, halved, smaller = drawing.boxes
     assert few.width < many.width
@@ -122,13 +122,13 @@ def test_brackets_of_groups_in_a_row_stand_at_one_height() -> None:
 def test_a_group_has_the_name_that_its_user_gave_it() -> None:
     residual = network((Residual(), Conv2D(3, padding="same")), *ENDING)
     named = edits.replace(residual, "residual_1", name="Stage 1")
-    assert "Stage 1" in words(volumes(analyse(named)))
+    assert "Stage 1" in words(volumes(analyze(named)))
 
 
 def test_a_block_without_a_name_needs_no_bracket() -> None:
     assert "Block" not in words(drawn((Block(), SAME), *ENDING))
     named = edits.replace(network((Block(), SAME), *ENDING), "block_1", name="Stem")
-    assert "Stem" in words(volumes(analyse(named)))
+    assert "Stem" in words(volumes(analyze(named)))
 
 
 def test_the_shortcut_of_a_residual_leaves_and_meets_the_line_of_the_boxes() -> None:
@@ -160,9 +160,9 @@ def test_branches_are_lanes_above_each_other_that_meet_in_their_group() -> None:
     assert "12 × 32 × 32" in words(drawing)
 
 
-def test_a_fault_is_a_sign_and_not_only_a_colour() -> None:
+def test_a_fault_is_a_sign_and_not_only_a_color() -> None:
     lesson = edits.remove(templates()["lesson-32"].network, ["flatten_1"])
-    drawing = volumes(analyse(lesson))
+    drawing = volumes(analyze(lesson))
     (box,) = drawing.of("dense_1")
     assert box.state == "faulty"
     assert "takes a flat vector" in box.words
@@ -175,7 +175,7 @@ def test_what_comes_after_an_unknown_output_is_drawn_as_unknown() -> None:
 
 
 def test_an_empty_design_says_so() -> None:
-    assert words(volumes(analyse(Network()))) == ["no layers yet", "Input", "3 × 32 × 32"]
+    assert words(volumes(analyze(Network()))) == ["no layers yet", "Input", "3 × 32 × 32"]
 
 
 def test_of_a_very_long_network_the_rest_is_a_number() -> None:
@@ -185,7 +185,7 @@ def test_of_a_very_long_network_the_rest_is_a_number() -> None:
 
 
 def test_thumbnails_have_no_words() -> None:
-    assert volumes(analyse(templates()["resnet-20"].network), labels=False).captions == ()
+    assert volumes(analyze(templates()["resnet-20"].network), labels=False).captions == ()
 
 
 # Words hide nothing
@@ -193,13 +193,13 @@ def test_thumbnails_have_no_words() -> None:
 
 @pytest.mark.parametrize("name", templates())
 def test_no_words_of_a_template_overlap(name: str) -> None:
-    drawing = volumes(analyse(templates()[name].network))
+    drawing = volumes(analyze(templates()[name].network))
     assert not [pair for pair in combinations(level(drawing), 2) if overlap(*pair)]
 
 
 @given(networks(most=12))
 def test_all_is_inside_and_no_words_overlap(drawn_network: Network) -> None:
-    drawing = volumes(analyse(drawn_network))
+    drawing = volumes(analyze(drawn_network))
     assert not [pair for pair in combinations(level(drawing), 2) if overlap(*pair)]
     points = [point for box in drawing.boxes for point in box.outline]
     points += [point for wire in drawing.wires for point in wire.points]
@@ -235,7 +235,7 @@ def test_a_click_on_a_name_finds_its_layer() -> None:
 
 
 def test_a_strip_of_a_drawing_has_all_that_reaches_into_it() -> None:
-    drawing = volumes(analyse(templates()["vgg-11-small"].network))
+    drawing = volumes(analyze(templates()["vgg-11-small"].network))
     whole = drawing.part(0, drawing.width)
     assert (whole.boxes, whole.wires, whole.captions) == (drawing.boxes, drawing.wires, drawing.captions)
     middle = drawing.boxes[5]
@@ -253,18 +253,18 @@ def test_a_strip_of_a_drawing_has_all_that_reaches_into_it() -> None:
 @given(networks())
 def test_every_drawing_is_well_formed_xml(drawn_network: Network) -> None:
     odd = dataclasses.replace(drawn_network, name='<&"\ud800\x00')
-    text = svg(volumes(analyse(odd)), palette("dark"))
+    text = svg(volumes(analyze(odd)), palette("dark"))
     assert ElementTree.fromstring(text.encode()).tag == "{http://www.w3.org/2000/svg}svg"
 
 
 def test_names_cannot_break_the_file() -> None:
     odd = edits.replace(network(Conv2D(8), *ENDING), "conv2d_1", name='<b> & "co" \x1b</text>')
-    tree = ElementTree.fromstring(svg(volumes(analyse(odd)), palette("light")))
+    tree = ElementTree.fromstring(svg(volumes(analyze(odd)), palette("light")))
     assert '<b> & "co"' in "".join(tree.itertext())
 
 
-def test_light_and_dark_differ_in_their_colours_only() -> None:
-    drawing = volumes(analyse(templates()["resnet-20"].network))
+def test_light_and_dark_differ_in_their_colors_only() -> None:
+    drawing = volumes(analyze(templates()["resnet-20"].network))
     light, dark = svg(drawing, palette("light")), svg(drawing, palette("dark"))
     assert palette("light")["panel"] in light
     assert palette("dark")["panel"] in dark
@@ -284,6 +284,6 @@ def test_a_layer_says_in_the_file_what_it_is() -> None:
     assert "Conv2D, 8 filters 3 × 3: 8 × 30 × 30" in titles
 
 
-def test_a_palette_has_a_colour_for_every_token() -> None:
+def test_a_palette_has_a_color_for_every_token() -> None:
     assert palette("light") == {token: light for token, (light, _) in TOKENS.items()}
     assert palette("dark")["text"] == TOKENS["text"][1]

@@ -115,7 +115,7 @@ def test_a_bracket_that_is_still_open_closes_at_the_end() -> None:
         ("12", "there is no layer “12”"),
         ("conv 64 xyzzy", "Conv2D has no parameter “xyzzy”; it takes filters, kernel size"),
         ("conv size=3x3x3", "kernel size: "),
-        ("conv colour=3", "Conv2D has no parameter “colour”"),
+        ("conv color=3", "Conv2D has no parameter “color”"),
         ("conv 0", "filters: 0 is out of range: 1 to 65,536 is possible"),
         ("conv 64 -3", "kernel size: -3 is out of range"),
         ("conv " + "9" * 5_000, "filters: a number of more than 18 digits is out of range"),

@@ -65,7 +65,7 @@ def test_every_difference_is_a_row_and_costs_stand_side_by_side(dialog: CompareD
     assert costs(dialog, "layers") == ["7", "6", ""]
     before, now, change = costs(dialog, "parameters")
     assert (before, now) == ("315,722", "203,018")
-    assert change == "\N{MINUS SIGN}35.7 %"
+    assert change == "\N{MINUS SIGN}35.7%"
 
 
 def test_the_comparison_follows_the_edits(
@@ -145,20 +145,20 @@ def test_results_stand_beside_each_other_with_what_they_come_to(
     verdict = dialog.findChild(QLabel, "compareVerdict")
     qtbot.waitUntil(lambda: verdict.isVisible())
     assert costs(dialog, "test_accuracy") == [
-        "70.0 ± 1.0 % (3 seeds)",
-        "61.0 ± 1.0 % (3 seeds)",
+        "70.0 ± 1.0% (3 seeds)",
+        "61.0 ± 1.0% (3 seeds)",
         "\N{MINUS SIGN}9.0 points",
     ]
     assert verdict.text().startswith("The accuracy now is 9.0 points lower: larger than the noise (p = ")
     choice = dialog.findChild(QComboBox, "compareWith")
     assert [choice.itemText(row) for row in range(2)] == [
-        "Run mine-0: 70.0 ± 1.0 %, 3 seeds",
-        "Run mine-0: 61.0 ± 1.0 %, 3 seeds",
+        "Run mine-0: 70.0 ± 1.0%, 3 seeds",
+        "Run mine-0: 61.0 ± 1.0%, 3 seeds",
     ]
     assert choice.currentText() == "Template Lesson CNN, 32 × 32"
     choice.setCurrentIndex(1)
     choice.activated.emit(1)
-    assert costs(dialog, "test_accuracy")[:2] == ["61.0 ± 1.0 % (3 seeds)"] * 2
+    assert costs(dialog, "test_accuracy")[:2] == ["61.0 ± 1.0% (3 seeds)"] * 2
     assert "the same training but for the seed" in verdict.text()
     project.edit("switch off", edits.replace(project.network, "dense_1", enabled=False))
     qtbot.waitUntil(lambda: costs(dialog, "test_accuracy")[1] == "not trained yet")

@@ -30,7 +30,7 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.panel import TrainingPanel
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.footprint import Footprint
-from tests.gui.stage import TINY, picture_folder
+from tests.gui.stage import TINY, image_folder
 
 LONG = Recipe("cycle", epochs=200, batch_size=8, learning_rate=0.01)
 SHORT = LONG.replace(epochs=2)
@@ -161,4 +161,4 @@ if __name__ == "__main__":
     application = QApplication([])
     with tempfile.TemporaryDirectory() as place:
         os.environ["CNNSTUDIO_HOME"] = str(Path(place) / "home")
-        print(campaign(str(picture_folder(Path(place) / "data")), options.cycles, options.seed))
+        print(campaign(str(image_folder(Path(place) / "data")), options.cycles, options.seed))

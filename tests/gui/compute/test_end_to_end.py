@@ -1,4 +1,4 @@
-"""Training for real, with a tiny network on a few pictures, through panel, session and dashboard."""
+"""Training for real, with a tiny network on a few images, through panel, session and dashboard."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from cnnstudio.training.diagnosis.remedies import Remedy
 from cnnstudio.training.events import Finished, Progress
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import Learner
-from tests.gui.stage import TINY, picture_folder
+from tests.gui.stage import TINY, image_folder
 
 PATIENCE_MS = 60_000
 
@@ -36,7 +36,7 @@ PATIENCE_MS = 60_000
 class Studio:
     """A small window with all that training needs."""
 
-    def __init__(self, qtbot: QtBot, pictures: Path) -> None:
+    def __init__(self, qtbot: QtBot, images: Path) -> None:
         self.qtbot = qtbot
         self.project = Project(TINY)
         self.session = TrainingSession()
@@ -48,7 +48,7 @@ class Studio:
         self.window.setCentralWidget(self.dashboard)
         self.window.resize(1300, 400)
         self.window.show()
-        self.project.set_dataset(str(pictures), None)
+        self.project.set_dataset(str(images), None)
 
     def train(self, epochs: int) -> None:
         self.project.set_recipe(Recipe("quick", epochs=epochs, batch_size=4))
@@ -70,7 +70,7 @@ class Studio:
 
 @pytest.fixture
 def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
-    studio = Studio(qtbot, picture_folder(tmp_path / "pictures"))
+    studio = Studio(qtbot, image_folder(tmp_path / "images"))
     yield studio
     assert studio.session.shutdown(10)
 
@@ -168,7 +168,7 @@ def test_what_cannot_be_trained_is_a_sentence(studio: Studio) -> None:
     network = dataclasses.replace(
         TINY, nodes=(nodes[1], Node("batch_normalization_1", BatchNormalization()), nodes[2])
     )
-    studio.project.edit("normalise", network)
+    studio.project.edit("normalize", network)
 
     studio.panel.train_action.trigger()
     studio.until(State.IDLE)
@@ -180,22 +180,22 @@ def test_what_cannot_be_trained_is_a_sentence(studio: Studio) -> None:
 def test_a_training_that_needs_too_much_memory_comes_with_what_helps(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cnnstudio.design.analysis.analysis import analyse
+    from cnnstudio.design.analysis.analysis import analyze
     from cnnstudio.training.preflight import prepare as preflight
 
     recipe = Recipe("quick", batch_size=16)
-    free = preflight.needed_memory(analyse(TINY), recipe) // 2
+    free = preflight.needed_memory(analyze(TINY), recipe) // 2
     monkeypatch.setattr(preflight, "free_memory", lambda device: free)
-    mends: list[Remedy] = []
-    studio.session.mendable.connect(mends.append)
+    fixes: list[Remedy] = []
+    studio.session.fixable.connect(fixes.append)
     studio.project.set_recipe(recipe)
 
     studio.panel.train_action.trigger()
     studio.until(State.IDLE)
 
     assert "GB of memory" in studio.panel.sentence.whole
-    (mend,) = mends
-    assert mend.applied(recipe).accumulate > 1
+    (fix,) = fixes
+    assert fix.applied(recipe).accumulate > 1
 
 
 def test_a_paused_run_goes_on_with_a_changed_design(studio: Studio) -> None:
@@ -213,7 +213,7 @@ def test_a_paused_run_goes_on_with_a_changed_design(studio: Studio) -> None:
     edited = dataclasses.replace(TINY, nodes=(nodes[0], Node("dropout_1", Dropout()), *nodes[1:]))
     studio.project.edit("add Dropout", edited)
     offers[-1].action()
-    assert offers[-1].sentence == "Keeps what it has learnt: 1 Conv2D, 4 Dense."
+    assert offers[-1].sentence == "Keeps what it has learned: 1 Conv2D, 4 Dense."
     offers[-1].action()
     studio.until(State.RUNNING)
     studio.until_steps(steps + 10)
@@ -285,7 +285,7 @@ def test_several_seeds_train_one_after_the_other_and_give_mean_and_deviation(
     # The dashboard shows the last one, and nothing of those before it.
     assert len(studio.dashboard.record.history.loss.steps) == 2 * 6
     assert studio.dashboard.record.folder == studio.session.run
-    assert len(studio.dashboard.record.pictures)
+    assert len(studio.dashboard.record.images)
 
 
 def test_a_stop_ends_all_seeds(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,7 +313,7 @@ def test_a_device_that_fails_is_one_sentence_and_no_error_of_the_program(
     session, failures = TrainingSession(), list[str]()
     session.failed.connect(failures.append)
     monkeypatch.setattr(Learner, "backward", fail)
-    session.start(TINY, str(picture_folder(tmp_path / "data")), Recipe("quick", epochs=2, batch_size=4))
+    session.start(TINY, str(image_folder(tmp_path / "data")), Recipe("quick", epochs=2, batch_size=4))
     qtbot.waitUntil(lambda: session.state is State.IDLE and not session.is_busy, timeout=PATIENCE_MS)
     assert session.shutdown(10)
     (said,) = failures

@@ -26,7 +26,7 @@ from cnnstudio.training.control import Control
 from cnnstudio.training.events import Event, Paused, Resumed, SnapshotTaken
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.gui.canned import finished, progress, run_events, started
-from tests.gui.stage import TINY, picture_folder
+from tests.gui.stage import TINY, image_folder
 
 RECIPE = Recipe("quick", epochs=2, batch_size=8)
 
@@ -94,7 +94,7 @@ def test_a_run_goes_from_loading_to_running_to_idle(play: Play, qtbot: QtBot) ->
     assert play.session.network is TINY
 
 
-def test_no_number_is_lost_and_only_the_newest_picture_is_handed_on(play: Play, qtbot: QtBot) -> None:
+def test_no_number_is_lost_and_only_the_newest_image_is_handed_on(play: Play, qtbot: QtBot) -> None:
     def act(emit: Callable[[Event], None], control: Control) -> None:
         emit(started())
         for step in range(1, 201):
@@ -107,8 +107,8 @@ def test_no_number_is_lost_and_only_the_newest_picture_is_handed_on(play: Play, 
     until(qtbot, play, State.IDLE)
 
     assert sum(len(event.losses) for event in play.events if hasattr(event, "losses")) == 200
-    pictures = [event for event in play.events if isinstance(event, SnapshotTaken)]
-    assert pictures[-1].payload == 200
+    images = [event for event in play.events if isinstance(event, SnapshotTaken)]
+    assert images[-1].payload == 200
     assert all(sum(isinstance(event, SnapshotTaken) for event in batch) <= 1 for batch in play.batches)
 
 
@@ -137,7 +137,7 @@ def test_pause_resume_and_stop_reach_the_training(play: Play, qtbot: QtBot) -> N
     assert play.failures == []
 
 
-def test_stop_while_the_pictures_are_loaded_ends_without_a_run(
+def test_stop_while_the_images_are_loaded_ends_without_a_run(
     play: Play, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def load(name: str, control: Control) -> None:
@@ -174,13 +174,13 @@ def test_a_second_start_is_no_second_run(play: Play, qtbot: QtBot) -> None:
 
 def test_a_users_mistake_is_said_in_its_own_words(play: Play, qtbot: QtBot) -> None:
     def act(emit: Callable[[Event], None], control: Control) -> None:
-        raise UserError("Tiny has too few pictures.")
+        raise UserError("Tiny has too few images.")
 
     play.script(act)
     play.start()
     until(qtbot, play, State.IDLE)
 
-    assert play.failures == ["Tiny has too few pictures."]
+    assert play.failures == ["Tiny has too few images."]
 
 
 def test_an_error_of_the_program_is_a_sentence_and_a_log(
@@ -289,8 +289,8 @@ def test_what_cannot_be_fetched_is_told_to_the_one_who_asked(play: Play, qtbot: 
     assert play.failures == []
 
 
-def test_pictures_that_were_added_to_a_folder_are_trained_too(loads: Loads, tmp_path: Path) -> None:
-    folder = picture_folder(tmp_path / "pictures")
+def test_images_that_were_added_to_a_folder_are_trained_too(loads: Loads, tmp_path: Path) -> None:
+    folder = image_folder(tmp_path / "images")
     before = loads.load(str(folder))
     shutil.copy(folder / "train" / "dark" / "0.png", folder / "train" / "dark" / "new.png")
 
@@ -302,7 +302,7 @@ def test_pictures_that_were_added_to_a_folder_are_trained_too(loads: Loads, tmp_
 def test_another_folder_under_the_name_of_a_forgotten_one_is_another_data_set(
     loads: Loads, tmp_path: Path
 ) -> None:
-    first, second = (picture_folder(tmp_path / place / "pets") for place in ("one", "two"))
+    first, second = (image_folder(tmp_path / place / "pets") for place in ("one", "two"))
     for part in ("train", "test"):
         (second / part / "dark").rename(second / part / "cats")
     add_folder(first)
@@ -317,7 +317,7 @@ def test_another_folder_under_the_name_of_a_forgotten_one_is_another_data_set(
 def test_a_folder_named_like_a_built_in_data_set_is_not_taken_for_it(loads: Loads, tmp_path: Path) -> None:
     loads.load("shapes")
 
-    assert loads.load(str(picture_folder(tmp_path / "shapes"))).classes == ("bright", "dark")
+    assert loads.load(str(image_folder(tmp_path / "shapes"))).classes == ("bright", "dark")
 
 
 def test_the_layer_that_was_asked_for_last_is_shown_however_the_threads_meet(
@@ -327,7 +327,7 @@ def test_the_layer_that_was_asked_for_last_is_shown_however_the_threads_meet(
     begun, over, asked = threading.Event(), threading.Event(), threading.Event()
 
     class SlowProbe:
-        def watch(self, node_id: str, picture: int) -> None:
+        def watch(self, node_id: str, image: int) -> None:
             if not watched and not begun.is_set():
                 begun.set()
                 over.wait(0.3)

@@ -58,8 +58,8 @@ class Stage:
         self.session.events.emit((finished("stopped", "Stopped in epoch 4 after batch 1 of 10."),))
         self.session.show_state(State.IDLE)
 
-    def maps_come(self, node_id: str, picture: int = 0) -> None:
-        self.session.events.emit((SnapshotTaken(31, 3.1, "feature_maps", feature_maps(node_id, picture)),))
+    def maps_come(self, node_id: str, image: int = 0) -> None:
+        self.session.events.emit((SnapshotTaken(31, 3.1, "feature_maps", feature_maps(node_id, image)),))
 
     def until_title(self, title: str) -> None:
         self.qtbot.waitUntil(lambda: self.dashboard.feature_maps.heading.title == title)
@@ -97,7 +97,7 @@ def test_before_training_it_says_what_will_appear(stage: Stage) -> None:
     dashboard = stage.dashboard
     stage.qtbot.waitUntil(lambda: bool(dashboard.learning.loss.plot.hint))
 
-    assert dashboard.feature_maps.grid.hint == "Press Train to see what the layers make of a picture"
+    assert dashboard.feature_maps.grid.hint == "Press Train to see what the layers make of an image"
 
 
 def test_the_empty_axes_go_to_the_epochs_of_the_recipe(stage: Stage) -> None:
@@ -134,12 +134,12 @@ def test_a_layer_that_was_not_trained_leaves_the_one_before(stage: Stage) -> Non
     assert stage.session.watched == ("flatten_1", 0)
 
 
-def test_live_maps_are_shown_and_another_picture_is_asked_for(stage: Stage) -> None:
+def test_live_maps_are_shown_and_another_image_is_asked_for(stage: Stage) -> None:
     stage.train()
     stage.maps_come("conv2d_1")
     stage.until_title("Feature maps of Conv2D (first layer)")
 
-    stage.dashboard.feature_maps.pictures.buttons[3].click()
+    stage.dashboard.feature_maps.images.buttons[3].click()
 
     assert stage.session.watched == ("conv2d_1", 3)
 
@@ -212,7 +212,7 @@ def test_an_old_run_is_shown_from_its_folder(stage: Stage, run_folder: Path) -> 
     stage.until_title("Feature maps of Conv2D (first layer)")
     assert dashboard.timeline.text == "end of the run"
     assert [epoch.epoch for epoch in dashboard.record.history.epochs] == [1, 2]
-    assert dashboard.feature_maps.pictures.buttons[1].accessibleName() == "Example 2: dog"
+    assert dashboard.feature_maps.images.buttons[1].accessibleName() == "Example 2: dog"
     assert dashboard.feature_maps.heading.remark.startswith("8 maps")
 
 

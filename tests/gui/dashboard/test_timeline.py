@@ -1,4 +1,4 @@
-"""Travelling in time, by mouse and by keys."""
+"""Traveling in time, by mouse and by keys."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def buttons(dialog: DataDialog, source: str) -> set[str]:
     return {button.objectName() for button in found if button.isVisible()}
 
 
-def picture_folder(folder: Path, classes: int = 2) -> Path:
+def image_folder(folder: Path, classes: int = 2) -> Path:
     for number in range(classes):
         place = folder / f"kind-{number}"
         place.mkdir(parents=True)
@@ -66,7 +66,7 @@ def picture_folder(folder: Path, classes: int = 2) -> Path:
 def test_every_source_has_a_row_with_what_can_be_done(dialog: DataDialog, qtbot: QtBot) -> None:
     assert buttons(dialog, "shapes") == {"use"}
     assert buttons(dialog, "cifar10") == {"download", "archive"}
-    qtbot.waitUntil(lambda: "10 classes · 10,000 training pictures" in shown(dialog, "shapes"))
+    qtbot.waitUntil(lambda: "10 classes · 10,000 training images" in shown(dialog, "shapes"))
     assert "Ready" in shown(dialog, "shapes")
     assert "Not on this computer" in shown(dialog, "cifar10")
 
@@ -162,14 +162,14 @@ def test_a_wrong_archive_is_refused_in_words(
     qtbot.waitUntil(lambda: "is not the whole archive of CIFAR-10" in shown(dialog, "cifar10"))
 
 
-def test_a_folder_of_pictures_is_added_and_can_be_used_and_removed(
+def test_a_folder_of_images_is_added_and_can_be_used_and_removed(
     dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    folder = picture_folder(tmp_path / "flowers")
+    folder = image_folder(tmp_path / "flowers")
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *arguments: str(folder))
     qtbot.mouseClick(dialog.findChild(QPushButton, "addFolder"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: dialog.findChild(SourceRow, "source_flowers") is not None)
-    qtbot.waitUntil(lambda: "2 classes · 6 training pictures" in shown(dialog, "flowers"))
+    qtbot.waitUntil(lambda: "2 classes · 6 training images" in shown(dialog, "flowers"))
     qtbot.waitUntil(lambda: row(dialog, "flowers").findChild(QPushButton, "remove").isEnabled())
     assert buttons(dialog, "flowers") == {"use", "remove"}
     press(qtbot, dialog, "flowers", "remove")
@@ -180,7 +180,7 @@ def test_a_folder_of_pictures_is_added_and_can_be_used_and_removed(
 def test_looking_through_a_folder_can_be_cancelled(
     dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    folder = picture_folder(tmp_path / "flowers")
+    folder = image_folder(tmp_path / "flowers")
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *arguments: str(folder))
     walking, walk = threading.Event(), os.walk
 
@@ -207,7 +207,7 @@ def test_looking_through_a_folder_can_be_cancelled(
 def test_a_folder_that_is_no_data_set_says_what_is_missing(
     dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    folder = picture_folder(tmp_path / "one", classes=1)
+    folder = image_folder(tmp_path / "one", classes=1)
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *arguments: str(folder))
     qtbot.mouseClick(dialog.findChild(QPushButton, "addFolder"), Qt.MouseButton.LeftButton)
     message = dialog.findChild(QLabel, "dataMessage")
@@ -218,7 +218,7 @@ def test_a_folder_that_is_no_data_set_says_what_is_missing(
 def test_a_folder_that_is_gone_says_so(dialog: DataDialog, qtbot: QtBot, tmp_path: Path) -> None:
     from cnnstudio.data.sources import add_folder
 
-    folder = picture_folder(tmp_path / "flowers")
+    folder = image_folder(tmp_path / "flowers")
     add_folder(folder)
     folder.rename(tmp_path / "elsewhere")
     again = DataDialog()

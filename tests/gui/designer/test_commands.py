@@ -105,23 +105,23 @@ def test_switching_off_is_for_all_and_on_only_where_all_are_off(project: Project
     assert project.undo_stack.undoText() == "switch off 2 layers"
 
 
-def test_the_mend_of_the_selected_layer_comes_before_the_first(project: Project, window: QWidget) -> None:
+def test_the_fix_of_the_selected_layer_comes_before_the_first(project: Project, window: QWidget) -> None:
     fresh = Network().fresh_ids()
     kinds = (("Conv2D", {"groups": 2}), ("Dense", {}), ("Flatten", {}))
     nodes = tuple(fresh.node(layer_type(name)(**values)) for name, values in kinds)
     project.open_network(Network(nodes=nodes), None)
-    mend = actions(project, window)["actionMend"]
-    assert mend.text() == "&Mend: Set groups to 1"
+    fix = actions(project, window)["actionFix"]
+    assert fix.text() == "&Fix: Set groups to 1"
     project.select(["dense_1"])
-    assert mend.text() == "&Mend: Insert Flatten"
-    mend.trigger()
+    assert fix.text() == "&Fix: Insert Flatten"
+    fix.trigger()
     assert project.network.place("flatten_2").index == 1
 
 
-def test_the_end_of_a_network_is_mended_by_what_it_lacks(project: Project, window: QWidget) -> None:
+def test_the_end_of_a_network_is_fixed_by_what_it_lacks(project: Project, window: QWidget) -> None:
     project.open_network(Network(nodes=(Network().fresh_ids().node(layer_type("Conv2D")()),)), None)
     project.set_dataset("shapes", 10)
-    actions(project, window)["actionMend"].trigger()
+    actions(project, window)["actionFix"].trigger()
     assert [node.id for node in project.network.nodes] == ["conv2d_1", "flatten_1", "dense_1"]
     assert project.selection == ("flatten_1", "dense_1")
     assert project.analysis.problems == ()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.design import edits
-from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.network import Network, Place
 from cnnstudio.gui.document.project import Project
 from cnnstudio.layers.catalog import layer_type
@@ -100,7 +100,7 @@ def test_the_analysis_is_that_of_the_network_and_the_classes(qtbot: QtBot) -> No
     with qtbot.waitSignal(project.analysis_changed):
         project.set_dataset("cifar10", 10)
     assert "10 classes" in project.analysis.problems[0].message
-    assert project.analysis.reports == analyse(project.network, classes=10).reports
+    assert project.analysis.reports == analyze(project.network, classes=10).reports
 
 
 def test_classes_that_become_known_later_are_news_but_no_step(qtbot: QtBot) -> None:
@@ -191,4 +191,4 @@ def test_undoing_all_steps_restores_the_very_value(versions: list[Network]) -> N
         project.edit("edit", network)
     project.undo_stack.setIndex(0)
     assert project.network is versions[0]
-    assert project.analysis.reports == analyse(versions[0]).reports
+    assert project.analysis.reports == analyze(versions[0]).reports

@@ -94,7 +94,7 @@ def test_the_files_are_written_and_the_largest_difference_is_shown(
     assert not button(dialog, "openFolder").isVisible()
     press(qtbot, dialog, "export")
     assert not button(dialog, "export").isEnabled()
-    qtbot.waitUntil(lambda: "Largest difference of any score 0 (16 pictures" in shown(dialog), timeout=60_000)
+    qtbot.waitUntil(lambda: "Largest difference of any score 0 (16 images" in shown(dialog), timeout=60_000)
     assert {path.name for path in (tmp_path / "model").iterdir()} == {"design.cnn.json", "model.safetensors"}
     assert button(dialog, "export").isEnabled()
     press(qtbot, dialog, "openFolder")

@@ -116,7 +116,7 @@ def test_what_the_code_says_is_shown_before_it_is_taken_over(
 ) -> None:
     before = project.network
     read(dialog, LESSON, qtbot)
-    assert sentence(dialog) == "Keras: 6 layers for pictures of 3 × 32 × 32, 20,682 parameters"
+    assert sentence(dialog) == "Keras: 6 layers for images of 3 × 32 × 32, 20,682 parameters"
     rows = dialog.findChild(QTreeWidget, "importLayers")
     assert [rows.topLevelItem(row).text(0).split()[0] for row in range(rows.topLevelItemCount())] == [
         *("Conv2D", "MaxPooling2D", "Conv2D", "MaxPooling2D", "Dense", "Dense")
@@ -169,9 +169,9 @@ def test_code_is_read_and_never_run(dialog: ImportDialog, tmp_path: Path, qtbot:
 
 def test_pytorch_is_read_too(dialog: ImportDialog, qtbot: QtBot) -> None:
     read(dialog, PYTORCH, qtbot)
-    assert sentence(dialog).startswith("PyTorch: 4 layers for pictures of 3 × 32 × 32")
+    assert sentence(dialog).startswith("PyTorch: 4 layers for images of 3 × 32 × 32")
     assert not dialog.findChild(QLabel, "importProblems").isVisible()
-    # PyTorch does not name the size of the pictures.
+    # PyTorch does not name the size of the images.
     assert "what goes in" in dialog.findChild(QListWidget, "importNotes").item(0).text()
 
 
@@ -187,7 +187,7 @@ def test_the_design_and_its_recipe_are_replaced_in_one_step(
     assert not dialog.isVisible()
     assert names(project.network)[-2:] == ["Dense", "Dense"]
     assert (project.recipe.epochs, project.recipe.batch_size, project.recipe.optimizer) == (7, 64, "adam")
-    assert project.analysis.problems[0].mends[0].label == "Insert Flatten"
+    assert project.analysis.problems[0].fixes[0].label == "Insert Flatten"
     assert project.undo_stack.count() == 1
     assert project.undo_stack.undoText() == "import code"
     project.undo_stack.undo()
@@ -233,12 +233,12 @@ def test_closing_takes_nothing_over(dialog: ImportDialog, project: Project, qtbo
 def test_a_file_is_opened_and_a_bad_one_is_told(
     dialog: ImportDialog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
-    good, picture, gone = tmp_path / "lesson.py", tmp_path / "picture.py", tmp_path / "gone.py"
+    good, image, gone = tmp_path / "lesson.py", tmp_path / "image.py", tmp_path / "gone.py"
     good.write_text(LESSON)
-    picture.write_bytes(b"\x89PNG\xff\xfe")
+    image.write_bytes(b"\x89PNG\xff\xfe")
     for path, expected in (
         (good, "Keras: 6 layers"),
-        (picture, "picture.py: this is not UTF-8 text"),
+        (image, "image.py: this is not UTF-8 text"),
         (gone, "gone.py: this is no file"),
         (tmp_path, "this is no file"),
     ):

@@ -28,7 +28,7 @@ class Written(WrittenRun):
 
     def keep_maps(self, epoch: int) -> None:
         examples = Split(np.zeros((2, 3, 32, 32), np.uint8), np.array([0, 1]))
-        maps = [feature_maps("conv2d_1", picture, count=2 + epoch) for picture in range(2)]
+        maps = [feature_maps("conv2d_1", image, count=2 + epoch) for image in range(2)]
         write_snapshot(snapshot_path(self.folder, epoch), maps, examples)
 
 
@@ -85,7 +85,7 @@ def test_feature_maps_come_with_the_epochs(stage: Stage, run: Written) -> None:
     run.say(progress(1, 5))
     heading = dashboard.feature_maps.heading
     stage.qtbot.waitUntil(lambda: heading.remark.startswith("after epoch 0 · 2 maps"))
-    second = dashboard.feature_maps.pictures.buttons[1]
+    second = dashboard.feature_maps.images.buttons[1]
     stage.qtbot.waitUntil(lambda: second.accessibleName() == "Example 2: b")
     run.say(progress(6, 5), epoch_ended(1), progress(11, 1))
     stage.qtbot.waitUntil(lambda: dashboard.record.last_epoch == 1)

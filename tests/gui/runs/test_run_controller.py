@@ -17,8 +17,7 @@ from PySide6.QtWidgets import QFileDialog, QLabel
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.design.file import write_design
-from cnnstudio.gui.runs import follower
-from cnnstudio.gui.runs import run_controller as desk
+from cnnstudio.gui.runs import follower, run_controller
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.runs.lock import this_host
@@ -26,7 +25,7 @@ from cnnstudio.runs.watching import Following, Look
 from cnnstudio.training.events import Diagnosed, Recovered, Warned
 from tests.gui.canned import finished, progress, run_events
 from tests.gui.hand import Hand
-from tests.gui.stage import TINY, picture_folder
+from tests.gui.stage import TINY, image_folder
 from tests.runs.written import WrittenRun
 from tests.training.networks import tiny
 
@@ -73,7 +72,7 @@ def test_a_run_on_the_command_line_is_there_with_the_window(open_window: OpenWin
     window = open_window(run.folder)
     assert window.project.network == tiny()
     assert window.run_folder == run.folder
-    sentence = "Epoch 2 of 8 · 1 m 12 s left · 2,410 images/s · validation accuracy 51.2 %"
+    sentence = "Epoch 2 of 8 · 1 m 12 s left · 2,410 images/s · validation accuracy 51.2%"
     assert window.panel.sentence.whole == f"{sentence} · running elsewhere (host gpu-3)"
     assert status(window).startswith("Running elsewhere (host gpu-3) · ")
     assert window.panel.bar.value() == 125
@@ -109,16 +108,16 @@ def test_the_end_of_a_run_elsewhere_is_said(open_window: OpenWindow, run: Writte
     run.describe(status="completed", reason="All 8 epochs are done.")
     run.say(progress(11, 70), finished())
     qtbot.waitUntil(lambda: window.notice.text.startswith("The run has ended. Done: 8 epochs in "))
-    assert window.panel.sentence.whole.startswith("Done: 8 epochs in 2 m 40 s · test accuracy 71.2 %")
+    assert window.panel.sentence.whole.startswith("Done: 8 epochs in 2 m 40 s · test accuracy 71.2%")
     assert status(window).startswith("Ready")
 
 
-def test_what_is_recognised_in_a_run_elsewhere_is_said_and_taken_back(
+def test_what_is_recognized_in_a_run_elsewhere_is_said_and_taken_back(
     open_window: OpenWindow, run: WrittenRun, qtbot: QtBot
 ) -> None:
     window = open_window(run.folder)
-    run.say(Diagnosed("rate_too_low", 1.0, "Nothing is learnt.", "Try a higher rate."))
-    qtbot.waitUntil(lambda: window.notice.text == "Nothing is learnt. Try a higher rate.")
+    run.say(Diagnosed("rate_too_low", 1.0, "Nothing is learned.", "Try a higher rate."))
+    qtbot.waitUntil(lambda: window.notice.text == "Nothing is learned. Try a higher rate.")
     assert window.notice._button.isHidden(), "nothing can be done about it from here"
     run.say(Recovered("rate_too_low", 2.0))
     qtbot.waitUntil(lambda: window.notice.text == "")
@@ -157,7 +156,7 @@ def test_a_run_that_was_broken_off_here_can_be_gone_on_with(
 def test_a_drive_that_hangs_does_not_hold_up_the_window(
     open_window: OpenWindow, run: WrittenRun, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk, "_AT_ONCE_SECONDS", 0.01)
+    monkeypatch.setattr(run_controller, "_AT_ONCE_SECONDS", 0.01)
     answers, look = threading.Event(), Following.look
 
     def slow(self: Following) -> Look:
@@ -178,9 +177,9 @@ def test_a_real_training_of_a_second_program_is_followed_to_its_end(
     open_window: OpenWindow, tmp_path: Path, qtbot: QtBot
 ) -> None:
     write_design(tmp_path / "tiny.cnn.json", TINY)
-    pictures = picture_folder(tmp_path / "pictures")
+    images = image_folder(tmp_path / "images")
     command = [sys.executable, "-m", "cnnstudio", "train", str(tmp_path / "tiny.cnn.json")]
-    command += ["--data", str(pictures), "--recipe", "lesson", "--batch-size", "1", "--epochs", "400"]
+    command += ["--data", str(images), "--recipe", "lesson", "--batch-size", "1", "--epochs", "400"]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     folder = tmp_path / "run"
     with subprocess.Popen([*command, "--run", str(folder)], env=env, stdout=subprocess.DEVNULL) as program:

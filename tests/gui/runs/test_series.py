@@ -89,7 +89,7 @@ def test_the_envelope_does_not_move_while_points_are_added() -> None:
     assert np.array_equal(before, after)
 
 
-def test_zoomed_in_every_point_is_drawn_and_the_neighbours_outside() -> None:
+def test_zoomed_in_every_point_is_drawn_and_the_neighbors_outside() -> None:
     series = filled(np.arange(1000.0))
 
     x, _ = series.envelope(100, 105, 200)

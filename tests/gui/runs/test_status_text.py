@@ -23,7 +23,7 @@ def test_before_a_run_there_is_nothing_to_say() -> None:
 def test_a_running_training_says_what_one_would_ask_for_next() -> None:
     running = words(*run_events(epochs=4, planned=8), progress(41, 5))
 
-    assert running.sentence == "Epoch 5 of 8 · 1 m 12 s left · 2,410 images/s · validation accuracy 75.7 %"
+    assert running.sentence == "Epoch 5 of 8 · 1 m 12 s left · 2,410 images/s · validation accuracy 75.7%"
     assert running.share == pytest.approx(45 / 80)
 
 
@@ -49,10 +49,10 @@ def test_ends_say_how_it_came_and_what_came_out() -> None:
     stopped = words(*run_events(epochs=2), finished("stopped", "Stopped in epoch 3 after batch 4 of 10."))
     failed = words(*run_events(epochs=2), finished("failed", "The loss is no number any more."))
 
-    assert done.sentence == "Done: 8 epochs in 2 m 40 s · test accuracy 71.2 % · best was epoch 4"
+    assert done.sentence == "Done: 8 epochs in 2 m 40 s · test accuracy 71.2% · best was epoch 4"
     assert done.share == 1
     assert stopped.sentence == (
-        "Stopped in epoch 3 after batch 4 of 10 · test accuracy 71.2 % · best was epoch 4"
+        "Stopped in epoch 3 after batch 4 of 10 · test accuracy 71.2% · best was epoch 4"
     )
     assert failed.sentence == "The loss is no number any more."
     assert failed.is_failed

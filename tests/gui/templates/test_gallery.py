@@ -10,7 +10,7 @@ from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.templates import Template, templates
 from cnnstudio.gui.templates.cards import Cards
 from cnnstudio.gui.templates.dialog import TemplateDialog
@@ -38,7 +38,7 @@ def label(dialog: TemplateDialog, name: str) -> str:
     return dialog.findChild(QLabel, name).text()
 
 
-def pictures(cards: Cards) -> list[QPixmap]:
+def images(cards: Cards) -> list[QPixmap]:
     roles = Qt.ItemDataRole.UserRole + 2
     return [cards.item(row).data(roles) for row in range(cards.count())]
 
@@ -49,8 +49,8 @@ def test_every_template_has_a_card_with_its_own_drawing_and_numbers(
     assert [cards.item(row).text() for row in range(cards.count())] == [
         each.title for each in templates().values()
     ]
-    qtbot.waitUntil(lambda: all(picture is not None for picture in pictures(cards)))
-    assert len({bytes(picture.toImage().constBits()) for picture in pictures(cards)}) == cards.count()
+    qtbot.waitUntil(lambda: all(image is not None for image in images(cards)))
+    assert len({bytes(image.toImage().constBits()) for image in images(cards)}) == cards.count()
     spoken = cards.item(0).data(Qt.ItemDataRole.AccessibleTextRole)
     assert spoken.startswith("Lesson CNN, 32 by 32, 316 k parameters, 4.2 M multiply-adds")
 
@@ -99,7 +99,7 @@ def test_escape_chooses_nothing(dialog: TemplateDialog, cards: Cards, qtbot: QtB
 
 def test_what_a_template_reaches_is_told_where_it_is_known() -> None:
     known = Template("lesson-32", "Lesson", "The lesson's.", 0.7345, 2.5, "CIFAR-10, two cores.")
-    told = facts(known, analyse(known.network))
-    assert (told.accuracy, told.time, told.result) == ("73.5 %", "2 m 30 s", "73.5 % · 2 m 30 s")
+    told = facts(known, analyze(known.network))
+    assert (told.accuracy, told.time, told.result) == ("73.5%", "2 m 30 s", "73.5% · 2 m 30 s")
     unknown = Template("lesson-32", "Lesson", "The lesson's.")
-    assert facts(unknown, analyse(unknown.network)).result == UNMEASURED
+    assert facts(unknown, analyze(unknown.network)).result == UNMEASURED

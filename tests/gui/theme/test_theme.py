@@ -1,4 +1,4 @@
-"""The look: enough contrast in both schemes, one colour for one thing, and a style sheet without gaps."""
+"""The look: enough contrast in both schemes, one color for one thing, and a style sheet without gaps."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_bars_and_lines_stand_out(
     assert contrast(look.color(front), look.color(ground)) >= 3.0
 
 
-def test_every_family_has_its_colour(look: Theme) -> None:
+def test_every_family_has_its_color(look: Theme) -> None:
     colors = [look.color(family_token(family)).name() for family in Family if family is not Family.GROUP]
     assert len(set(colors)) == len(colors)
 
@@ -82,7 +82,7 @@ def test_the_style_sheet_has_no_placeholder_left(look: Theme, scheme: Literal["l
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_drawn_marks_have_the_colours_of_the_scheme(look: Theme, scheme: Literal["light", "dark"]) -> None:
+def test_drawn_marks_have_the_colors_of_the_scheme(look: Theme, scheme: Literal["light", "dark"]) -> None:
     look.set_scheme(scheme)
     for name, token in (("up", "secondary"), ("down", "secondary"), ("check", "on_accent")):
         drawing = resource(f"controls/{scheme}/{name}.svg").read_text("utf-8")
@@ -97,7 +97,7 @@ def test_a_change_of_scheme_reaches_who_listens(look: Theme, qtbot: QtBot) -> No
     assert look.color("panel").name().upper() == TOKENS["panel"][1]
 
 
-def test_the_application_gets_the_colours(look: Theme, qapp: QApplication) -> None:
+def test_the_application_gets_the_colors(look: Theme, qapp: QApplication) -> None:
     look.apply(qapp)
     look.set_scheme("dark")
     assert qapp.palette().text().color().name().upper() == TOKENS["text"][1]
@@ -107,14 +107,14 @@ def test_the_application_gets_the_colours(look: Theme, qapp: QApplication) -> No
 
 
 @pytest.mark.parametrize("name", layer_types())
-def test_every_layer_type_has_an_icon_in_its_colour(look: Theme, name: str) -> None:
+def test_every_layer_type_has_an_icon_in_its_color(look: Theme, name: str) -> None:
     kind = layer_types()[name]
-    picture = look.pixmap(snake_case(name), family_token(kind.family), ratio=2.0).toImage()
+    image = look.pixmap(snake_case(name), family_token(kind.family), ratio=2.0).toImage()
     pixels = {
-        picture.pixelColor(x, y).name()
+        image.pixelColor(x, y).name()
         for x in range(34)
         for y in range(34)
-        if picture.pixelColor(x, y).alpha() > 250
+        if image.pixelColor(x, y).alpha() > 250
     }
     assert look.color(family_token(kind.family)).name() in pixels
 
@@ -126,8 +126,8 @@ def test_an_icon_is_sharp_on_a_dense_screen(look: Theme) -> None:
 
 def test_a_dressed_action_follows_the_scheme_until_it_goes(look: Theme, qtbot: QtBot) -> None:
     def ink(icon: QIcon) -> set[str]:
-        picture = icon.pixmap(17, 17).toImage()
-        colors = (picture.pixelColor(x, y) for x in range(17) for y in range(17))
+        image = icon.pixmap(17, 17).toImage()
+        colors = (image.pixelColor(x, y) for x in range(17) for y in range(17))
         return {color.name() for color in colors if color.alpha() == 255}
 
     look.set_scheme("light")

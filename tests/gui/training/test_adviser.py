@@ -64,7 +64,7 @@ def test_one_click_applies_the_remedy_as_one_undo_step(desk: Desk) -> None:
     desk.hear(canned.started(), diagnosed("overfitting"))
     assert desk.notice.text == "This is seen. Try that."
     assert not desk.is_wrong
-    desk.hand.click_button("Vary the pictures")
+    desk.hand.click_button("Vary the images")
     assert desk.project.recipe == LESSON.replace(flip="random", shift=2, name="custom")
     assert desk.notice.text == ""
     desk.project.undo_stack.undo()
@@ -124,9 +124,9 @@ def test_what_a_run_cannot_change_is_for_the_next_one(desk: Desk, monkeypatch: p
     assert desk.notice.text.startswith("The next training is done so")
 
 
-def test_a_refusal_for_too_little_memory_can_be_mended_by_one_click(desk: Desk) -> None:
+def test_a_refusal_for_too_little_memory_can_be_fixed_by_one_click(desk: Desk) -> None:
     desk.session.failed.emit("The training needs about 90.0 GB of memory, but 24.0 GB are free on cpu.")
-    desk.session.mendable.emit(in_parts(4))
+    desk.session.fixable.emit(in_parts(4))
     assert desk.notice.text.startswith("The training needs about 90.0 GB")
     assert desk.is_wrong
     desk.hand.click_button("Compute each batch in 4 parts")

@@ -27,7 +27,7 @@ from cnnstudio.training.events import Warned
 from cnnstudio.training.recipe.files import save_recipe
 from cnnstudio.training.recipe.recipe import LESSON, STUDIO
 from tests.gui.canned import finished, progress, run_events
-from tests.gui.stage import TINY, SilentSession, picture_folder
+from tests.gui.stage import TINY, SilentSession, image_folder
 
 SOUND = dataclasses.replace(TINY, nodes=(*TINY.nodes[:2], Node("dense_1", Dense(units=10))))
 
@@ -160,7 +160,7 @@ def test_progress_is_a_sentence_beside_a_bar(stage: Stage) -> None:
 
     stage.run()
 
-    expected = "Epoch 5 of 8 · 1 m 12 s left · 2,410 images/s · validation accuracy 75.7 %"
+    expected = "Epoch 5 of 8 · 1 m 12 s left · 2,410 images/s · validation accuracy 75.7%"
     assert stage.sentence == expected
     assert bar.text() == expected
     assert bar.value() / bar.maximum() == pytest.approx(45 / 80, abs=0.001)
@@ -201,9 +201,9 @@ def test_a_failure_is_shown_in_red_until_the_next_training(stage: Stage) -> None
 
 
 def test_warnings_of_the_run_are_messages(stage: Stage) -> None:
-    stage.session.events.emit((Warned("The batch size is more than the pictures."),))
+    stage.session.events.emit((Warned("The batch size is more than the images."),))
 
-    assert stage.messages == ["The batch size is more than the pictures."]
+    assert stage.messages == ["The batch size is more than the images."]
 
 
 def test_export_is_the_windows_own_action(stage: Stage, qtbot: QtBot) -> None:
@@ -221,14 +221,14 @@ def test_without_data_train_explains(stage: Stage) -> None:
 
     stage.action("actionTrain").trigger()
 
-    assert stage.messages == ["There are no pictures to train with: choose a data set first."]
+    assert stage.messages == ["There are no images to train with: choose a data set first."]
 
 
 # Data and recipe
 
 
 def test_the_data_set_is_chosen_from_a_list(stage: Stage, tmp_path: Path) -> None:
-    folder = add_folder(picture_folder(tmp_path / "Own pictures"))
+    folder = add_folder(image_folder(tmp_path / "Own images"))
     stage.panel.refresh_sources()
     combo = stage.combo("datasetSelector")
     assert combo.currentText() == "Shapes"
@@ -243,7 +243,7 @@ def test_the_data_set_is_chosen_from_a_list(stage: Stage, tmp_path: Path) -> Non
 def test_a_folder_is_looked_through_beside_the_window(
     stage: Stage, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = add_folder(picture_folder(tmp_path / "Own pictures"))
+    folder = add_folder(image_folder(tmp_path / "Own images"))
     stage.panel.refresh_sources()
     threads: list[int] = []
     listing = ImageFolder.listing
@@ -264,7 +264,7 @@ def test_a_folder_is_looked_through_beside_the_window(
 def test_what_was_found_in_a_folder_is_not_said_of_the_data_set_chosen_since(
     stage: Stage, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = add_folder(picture_folder(tmp_path / "Own pictures"))
+    folder = add_folder(image_folder(tmp_path / "Own images"))
     stage.panel.refresh_sources()
     go_on, ended = threading.Event(), threading.Event()
     info = ImageFolder.info
@@ -284,7 +284,7 @@ def test_what_was_found_in_a_folder_is_not_said_of_the_data_set_chosen_since(
     assert (stage.project.dataset_name, stage.project.classes) == ("shapes", 10)
 
 
-def test_the_number_of_classes_is_known_before_the_pictures_are_loaded(stage: Stage) -> None:
+def test_the_number_of_classes_is_known_before_the_images_are_loaded(stage: Stage) -> None:
     assert stage.project.classes == 10
     assert stage.project.dataset_title == "Shapes"
 
@@ -301,19 +301,19 @@ def test_a_data_set_that_is_not_there_leads_to_the_dialog(stage: Stage) -> None:
     assert stage.project.dataset_name == "shapes"
 
 
-def test_other_pictures_lead_to_the_dialog(stage: Stage) -> None:
-    stage.combo("datasetSelector").setCurrentText("Other pictures…")
+def test_other_images_lead_to_the_dialog(stage: Stage) -> None:
+    stage.combo("datasetSelector").setCurrentText("Other images…")
 
     assert stage.wishes == [""]
     assert stage.combo("datasetSelector").currentText() == "Shapes"
 
 
 def test_a_folder_that_was_only_named_is_listed(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
-    folder = picture_folder(tmp_path / "Own pictures")
+    folder = image_folder(tmp_path / "Own images")
 
     stage.project.set_dataset(str(folder), None)
 
-    assert stage.combo("datasetSelector").currentText() == "Own pictures"
+    assert stage.combo("datasetSelector").currentText() == "Own images"
     qtbot.waitUntil(lambda: stage.project.classes == 2)
 
 

@@ -144,7 +144,7 @@ def test_a_changed_design_is_offered_to_a_paused_run_and_told_before_it_goes_on(
     assert offer.button == "Continue with the changed design…"
     offer.action()
     told = stage.offers[-1]
-    assert told.sentence == "Keeps what it has learnt: 1 Conv2D, 4 Dense."
+    assert told.sentence == "Keeps what it has learned: 1 Conv2D, 4 Dense."
     assert not stage.session.asked
     told.action()
     assert stage.session.asked == [("continue", stage.project.network, "shapes", stage.session.recipe)]
@@ -169,9 +169,9 @@ def test_a_design_with_a_problem_does_not_go_on(stage: Stage) -> None:
 
 def test_what_was_carried_over_is_shown_first(stage: Stage) -> None:
     stage.run()
-    event = CarriedOver(20, "a run", ("conv2d_1",), (), ("Keeps what it has learnt: 1 Conv2D",))
+    event = CarriedOver(20, "a run", ("conv2d_1",), (), ("Keeps what it has learned: 1 Conv2D",))
     stage.session.events.emit((event,))
-    assert stage.messages == ["Keeps what it has learnt: 1 Conv2D."]
+    assert stage.messages == ["Keeps what it has learned: 1 Conv2D."]
 
 
 def test_the_sentence_follows_a_run_that_was_made_longer(stage: Stage) -> None:

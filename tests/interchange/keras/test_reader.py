@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from cnnstudio.core.resources import resource
-from cnnstudio.design.analysis.analysis import analyse
-from cnnstudio.design.quick_fixes import mended
+from cnnstudio.design.analysis.analysis import analyze
+from cnnstudio.design.quick_fixes import fixed
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.keras.reader import read_keras
 from cnnstudio.interchange.reading import read_code
@@ -43,11 +43,11 @@ def test_the_lessons_listing_is_read_as_it_stands_and_its_flatten_is_missed(name
     assert [node.layer for node in found.network.nodes] == LESSON
     assert found.network.input == Shape.of(3, side, side)
     assert found.notes == ()
-    (problem,) = analyse(found.network).problems
+    (problem,) = analyze(found.network).problems
     assert problem.sentence.endswith("insert Flatten before it")
-    whole = mended(found.network, problem)
+    whole = fixed(found.network, problem)
     assert isinstance(whole.nodes[4].layer, Flatten)
-    assert analyse(whole).problems == ()
+    assert analyze(whole).problems == ()
 
 
 def test_the_training_of_the_second_listing_becomes_the_recipe() -> None:
@@ -166,7 +166,7 @@ def test_what_cannot_be_drawn_is_listed_by_its_line_and_the_rest_is_there() -> N
     assert [node.layer for node in found.network.nodes] == [Conv2D(4), Dense()]
     assert [note.line for note in found.notes] == [3, 4, 5, 6, 7]
     words = " / ".join(note.text for note in found.notes)
-    for part in ("normalised", "no layer like LSTM", "kernel_constraint is not drawn", "“classes”", "units:"):
+    for part in ("normalized", "no layer like LSTM", "kernel_constraint is not drawn", "“classes”", "units:"):
         assert part in words
 
 

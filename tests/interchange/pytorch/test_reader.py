@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.interchange.pytorch.reader import read_pytorch
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense
@@ -46,7 +46,7 @@ net = Net()
 optimizer = torch.optim.SGD(net.parameters(), lr=0.001, momentum=0.9)
 loader = torch.utils.data.DataLoader(data, batch_size=4, shuffle=True)
 for epoch in range(2):
-    for pictures, labels in loader:
+    for images, labels in loader:
         optimizer.step()
 """
 )
@@ -76,7 +76,7 @@ def test_a_module_with_a_plain_forward() -> None:
         Dense(10),
     ]
     assert imported.network.name == "Net"
-    assert analyse(imported.network).problems == ()
+    assert analyze(imported.network).problems == ()
 
 
 def test_the_training_is_the_recipe() -> None:
@@ -90,7 +90,7 @@ def test_the_training_is_the_recipe() -> None:
     }
 
 
-def test_the_size_of_the_pictures_is_found_from_the_first_linear_and_said() -> None:
+def test_the_size_of_the_images_is_found_from_the_first_linear_and_said() -> None:
     imported = read_pytorch(sequential("nn.Conv2d(1, 8, 3)", "nn.Flatten()", "nn.Linear(8 * 26 * 26, 10)"))
     assert imported.network.input == Shape.of(1, 28, 28)
     assert "does not say what goes in" in imported.notes[0].text
@@ -118,7 +118,7 @@ def test_padding_that_is_not_keras_is_a_border_of_zeros() -> None:
     assert plain(sequential("nn.Conv2d(3, 8, 5, padding='same')")) == [Conv2D(8, (5, 5), padding="same")]
 
 
-def test_an_adaptive_pooling_is_what_it_does_to_this_picture() -> None:
+def test_an_adaptive_pooling_is_what_it_does_to_this_image() -> None:
     assert plain(sequential("nn.AdaptiveAvgPool2d(1)", "nn.Flatten()")) == [GlobalAveragePooling2D()]
     assert plain(sequential("nn.AdaptiveAvgPool2d((4, 8))")) == [AveragePooling2D((8, 4))]
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from PIL import Image
 from safetensors.torch import save_file
 
-from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.network import IdMaker, Network, Node
 from cnnstudio.design.templates import Template, template, templates
 from cnnstudio.interchange.chain import CodeError
@@ -45,9 +45,9 @@ def assert_same_network(network: Network) -> None:
     model = build_model(network).eval()
     written = run_module(write_module(network, "Written"))["Written"]()
     written.load_state_dict(model.state_dict(), strict=True)
-    pictures = torch.randn(2, *network.input.dims)
+    images = torch.randn(2, *network.input.dims)
     with torch.no_grad():
-        torch.testing.assert_close(written.eval()(pictures), model(pictures))
+        torch.testing.assert_close(written.eval()(images), model(images))
 
 
 @pytest.mark.parametrize("each", templates().values(), ids=lambda each: each.name)
@@ -113,7 +113,7 @@ def test_a_faulty_layer_is_a_comment_with_its_problem_and_the_rest_is_code() -> 
     layers = (Conv2D(64, activation="relu"), MaxPooling2D(), Dense(128), Dense(10))
     network = Network(Shape.of(3, 32, 32), tuple(map(ids.node, layers)))
     problem = "Dense takes a flat vector, but gets 64 × 15 × 15 from MaxPooling2D: insert Flatten before it"
-    assert layer_code(network, analyse(network))[3:] == [
+    assert layer_code(network, analyze(network))[3:] == [
         ("dense_1", f"# {problem}"),
         ("dense_2", "nn.Linear(128, 10),"),
     ]
@@ -160,7 +160,7 @@ def test_after_a_layer_without_any_output_one_comment_says_so() -> None:
     layers = (Conv2D(4, kernel_size=(99, 99)), Conv2D(4), Flatten(), Dense(10))
     lines = layer_code(Network(Shape.of(3, 32, 32), tuple(map(ids.node, layers))))
     assert [line[:2] for _, line in lines] == ["# ", "# "]
-    assert lines[0][1].startswith("# Conv2D needs a picture of at least 99 × 99")
+    assert lines[0][1].startswith("# Conv2D needs an image of at least 99 × 99")
 
 
 def test_a_faulty_network_is_not_written_as_a_file() -> None:
@@ -192,28 +192,28 @@ def test_any_name_of_a_design_gives_a_file_that_runs(name: str, expected: str) -
     assert names["CLASSES"] == ("'\"\n", "b")
 
 
-def test_the_file_alone_loads_the_weights_and_names_a_picture(tmp_path: Path) -> None:
+def test_the_file_alone_loads_the_weights_and_names_an_image(tmp_path: Path) -> None:
     network = template("lesson-32").network
     model = build_model(network).eval()
     with torch.no_grad():
         model.get_submodule("dense_2").bias[7] += 100.0  # type: ignore[index]  # a parameter, to torch's types anything
     save_file(model.state_dict(), tmp_path / "model.safetensors")
-    Image.new("L", (50, 40), 128).save(tmp_path / "grey.png")
+    Image.new("L", (50, 40), 128).save(tmp_path / "gray.png")
     source = write_module(
         network, weights_file="model.safetensors", classes=list("abcdefghij"), mean=[0.5] * 3, std=[0.25] * 3
     )
     (tmp_path / "model.py").write_text(source, encoding="utf-8")
-    command = [sys.executable, "-I", str(tmp_path / "model.py"), str(tmp_path / "grey.png")]
+    command = [sys.executable, "-I", str(tmp_path / "model.py"), str(tmp_path / "gray.png")]
     done = subprocess.run(command, capture_output=True, text=True, cwd="/")
     assert done.stderr == ""
-    assert done.stdout.startswith(f"{tmp_path / 'grey.png'}: h 100.0%\n")
+    assert done.stdout.startswith(f"{tmp_path / 'gray.png'}: h 100.0%\n")
 
 
-def test_pictures_are_normalised_as_in_the_training() -> None:
+def test_images_are_normalized_as_in_the_training() -> None:
     source = write_module(template("lesson-32").network, mean=[0.5, 0.25, 0.0], std=[0.5, 0.25, 2.0])
     names = run_module(source)
     pixels = torch.tensor([1.0, 0.5, 1.0]).view(1, 3, 1, 1)
-    assert names["normalise"](pixels).flatten().tolist() == [1.0, 1.0, 0.5]
+    assert names["normalize"](pixels).flatten().tolist() == [1.0, 1.0, 0.5]
 
 
 def test_without_weights_the_file_says_what_it_takes_and_gives(capsys: pytest.CaptureFixture[str]) -> None:

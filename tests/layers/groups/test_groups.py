@@ -16,7 +16,7 @@ from tests.layers.cases import GROUP_TYPES, examples
 PROJECTION = Residual(shortcut="projection")
 
 
-def picture(channels: int, height: int, width: int | None = None) -> Shape:
+def image(channels: int, height: int, width: int | None = None) -> Shape:
     return Shape.of(channels, height, width or height)
 
 
@@ -36,28 +36,28 @@ def test_a_group_takes_a_body_that_keeps_the_shape(kind: type[Group]) -> None:
 
 
 def test_repeat_gives_what_its_last_copy_gives() -> None:
-    assert Repeat(3).join(picture(3, 8), [picture(5, 2)]) == picture(5, 2)
+    assert Repeat(3).join(image(3, 8), [image(5, 2)]) == image(5, 2)
     assert Repeat(3).copies() == 3
 
 
 def test_an_identity_adds_only_equal_shapes() -> None:
-    for shape in (picture(3, 8), Shape.of(7)):
+    for shape in (image(3, 8), Shape.of(7)):
         assert Residual().join(shape, [shape]) == shape
     with pytest.raises(ShapeError) as caught:
-        Residual().join(picture(3, 8), [picture(5, 8)])
+        Residual().join(image(3, 8), [image(5, 8)])
     assert caught.value.fix == SetParameters({"shortcut": "projection"}, "set shortcut to projection")
-    assert caught.value.assumed == picture(5, 8)
+    assert caught.value.assumed == image(5, 8)
 
 
 @pytest.mark.parametrize(
     ("shape", "body", "stride"),
     [
-        (picture(3, 8), picture(5, 8), "1"),
-        (picture(3, 8), picture(5, 4), "2"),
-        (picture(3, 7), picture(5, 4), "2"),
-        (picture(3, 9), picture(5, 3), "3"),
-        (picture(3, 8, 9), picture(5, 4, 9), "(2, 1)"),
-        (picture(3, 8), picture(5, 1), "8"),
+        (image(3, 8), image(5, 8), "1"),
+        (image(3, 8), image(5, 4), "2"),
+        (image(3, 7), image(5, 4), "2"),
+        (image(3, 9), image(5, 3), "3"),
+        (image(3, 8, 9), image(5, 4, 9), "(2, 1)"),
+        (image(3, 8), image(5, 1), "8"),
     ],
 )
 def test_a_projection_changes_channels_and_strides(shape: Shape, body: Shape, stride: str) -> None:
@@ -72,10 +72,10 @@ def test_a_projection_changes_channels_and_strides(shape: Shape, body: Shape, st
 @pytest.mark.parametrize(
     ("shape", "body", "padding_helps"),
     [
-        (picture(3, 8), picture(3, 6), True),
-        (picture(3, 8), picture(3, 16), True),
-        (picture(3, 8), Shape.of(3), False),
-        (Shape.of(3), picture(3, 8), False),
+        (image(3, 8), image(3, 6), True),
+        (image(3, 8), image(3, 16), True),
+        (image(3, 8), Shape.of(3), False),
+        (Shape.of(3), image(3, 8), False),
     ],
 )
 def test_what_no_projection_reaches_is_refused(shape: Shape, body: Shape, padding_helps: bool) -> None:
@@ -86,26 +86,26 @@ def test_what_no_projection_reaches_is_refused(shape: Shape, body: Shape, paddin
 
 
 def test_concat_puts_the_channels_of_all_branches_together() -> None:
-    inside = [picture(3, 8), picture(5, 8), picture(1, 8)]
-    assert Parallel().join(picture(3, 8), inside) == picture(9, 8)
+    inside = [image(3, 8), image(5, 8), image(1, 8)]
+    assert Parallel().join(image(3, 8), inside) == image(9, 8)
     assert Parallel().join(Shape.of(3), [Shape.of(4), Shape.of(5)]) == Shape.of(9)
 
 
 def test_add_takes_only_equal_shapes() -> None:
-    assert Parallel("add").join(picture(3, 8), [picture(5, 8)] * 3) == picture(5, 8)
+    assert Parallel("add").join(image(3, 8), [image(5, 8)] * 3) == image(5, 8)
     with pytest.raises(
         ShapeError, match=r"the 5 × 8 × 8 of branch 1 and the 6 × 8 × 8 of branch 2"
     ) as caught:
-        Parallel("add").join(picture(3, 8), [picture(5, 8), picture(6, 8)])
+        Parallel("add").join(image(3, 8), [image(5, 8), image(6, 8)])
     assert caught.value.fix == SetParameters({"mode": "concat"}, "set mode to concat")
-    assert caught.value.assumed == picture(5, 8)
+    assert caught.value.assumed == image(5, 8)
 
 
 @pytest.mark.parametrize("mode", ["concat", "add"])
 def test_branches_of_other_sizes_are_told_to_keep_the_size(mode: str) -> None:
     with pytest.raises(ShapeError, match="branch 3") as caught:
-        Parallel(mode).join(picture(3, 8), [picture(3, 8), picture(3, 8), picture(3, 6)])
-    assert [mend.values for mend in caught.value.fixes if isinstance(mend, SetInside)] == [
+        Parallel(mode).join(image(3, 8), [image(3, 8), image(3, 8), image(3, 6)])
+    assert [fix.values for fix in caught.value.fixes if isinstance(fix, SetInside)] == [
         {"padding": "same"},
         {"padding": "same", "strides": (1, 1)},
     ]
@@ -113,15 +113,15 @@ def test_branches_of_other_sizes_are_told_to_keep_the_size(mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["concat", "add"])
-def test_a_picture_and_a_vector_are_joined_by_nothing(mode: str) -> None:
+def test_an_image_and_a_vector_are_joined_by_nothing(mode: str) -> None:
     with pytest.raises(ShapeError) as caught:
-        Parallel(mode).join(picture(3, 8), [picture(3, 8), Shape.of(3)])
+        Parallel(mode).join(image(3, 8), [image(3, 8), Shape.of(3)])
     assert caught.value.fixes == ()
 
 
 def test_keras_branches_all_start_at_the_entrance() -> None:
     lines = Parallel().keras_group(
-        picture(3, 8), [picture(3, 8)] * 2, [["x = a(x)"], ["x = b(x)"]], lambda name: f"{name}_2"
+        image(3, 8), [image(3, 8)] * 2, [["x = a(x)"], ["x = b(x)"]], lambda name: f"{name}_2"
     )
     assert lines == [
         *("entrance_2 = x", "x = a(x)", "branch_1_2 = x", "x = entrance_2", "x = b(x)", "branch_2_2 = x"),
@@ -130,6 +130,6 @@ def test_keras_branches_all_start_at_the_entrance() -> None:
 
 
 def test_a_block_changes_nothing() -> None:
-    assert Block().join(picture(3, 8), [picture(5, 4)]) == picture(5, 4)
+    assert Block().join(image(3, 8), [image(5, 4)]) == image(5, 4)
     assert Block.transparent
     assert not Repeat.transparent

@@ -15,7 +15,7 @@ from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.layers.convolutional.conv2d import Conv2D
-from cnnstudio.training import metrics as meter
+from cnnstudio.training import metrics
 from cnnstudio.training.checkpoints import interval
 from cnnstudio.training.checkpoints.interval import Clock, Interval, IntervalError
 from cnnstudio.training.checkpoints.store import Checkpoint, CheckpointError, Checkpoints, sealed
@@ -24,19 +24,19 @@ from cnnstudio.training.events import EpochEnded, Event, Finished, Progress, Sta
 from cnnstudio.training.preflight.prepare import prepare
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train, train_prepared
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.listening import Listener, stop_at
 from tests.training.networks import network, tiny
 
 RECIPE = Recipe(
     "test", epochs=5, batch_size=16, learning_rate=0.02, flip="random", shift=1, label_smoothing=0.1
 )
-DATA = colours(noise=120)
+DATA = colors(noise=120)
 
 
 @pytest.fixture(autouse=True)
 def _progress_at_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meter, "INTERVAL", 0.0)
+    monkeypatch.setattr(metrics, "INTERVAL", 0.0)
 
 
 def run(folder: Path, recipe: Recipe, *, resume: bool = False, stop_step: int | None = None) -> Listener:
@@ -153,7 +153,7 @@ RECIPES = {
         optimizer="sgd", average_decay=0.0, lookahead=True, flip="alternating", clip_norm=1.0
     ),
     "muon, mixed": VARIED.replace(optimizer="muon", mixup=0.3, cutmix=1.0, cutout=2, accumulate=2),
-    "rmsprop, colours": VARIED.replace(optimizer="rmsprop", brightness=0.3, saturation=0.3, crop=0.2),
+    "rmsprop, colors": VARIED.replace(optimizer="rmsprop", brightness=0.3, saturation=0.3, crop=0.2),
 }
 
 
@@ -194,14 +194,14 @@ def test_the_mean_of_an_epoch_does_not_depend_on_how_often_it_was_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     often = run(tmp_path / "often", RECIPE)
-    monkeypatch.setattr(meter, "INTERVAL", 1e9)
+    monkeypatch.setattr(metrics, "INTERVAL", 1e9)
     assert scores(run(tmp_path / "seldom", RECIPE)) == scores(often)
 
 
-def test_pictures_of_another_number_are_refused_within_an_epoch(tmp_path: Path) -> None:
+def test_images_of_another_number_are_refused_within_an_epoch(tmp_path: Path) -> None:
     run(tmp_path, RECIPE, stop_step=9)
     with pytest.raises(CheckpointError, match="within an epoch of 6 batches, so the run cannot go on with 4"):
-        train(tiny(dropout=True), colours(64), RECIPE, emit=Listener(), folder=tmp_path, resume=True)
+        train(tiny(dropout=True), colors(64), RECIPE, emit=Listener(), folder=tmp_path, resume=True)
 
 
 def test_a_checkpoint_that_says_nothing_of_where_it_was_is_refused(tmp_path: Path) -> None:

@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from cnnstudio.training import metrics as meter
+from cnnstudio.training import metrics
 from cnnstudio.training.checkpoints.store import Checkpoints
 from cnnstudio.training.control import Control
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.listening import Listener, stop_at
 from tests.training.networks import tiny
 
-PICTURES = Recipe(
-    "pictures",
+IMAGES = Recipe(
+    "images",
     epochs=3,
     batch_size=16,
     learning_rate=0.02,
@@ -33,10 +33,10 @@ PICTURES = Recipe(
     cutmix=1.0,
 )
 RECIPES = {
-    "pictures": PICTURES,
-    "muon": PICTURES.replace(optimizer="muon", weight_decay=0.01, average_decay=0.9, clip_norm=1.0),
-    "rmsprop": PICTURES.replace(optimizer="rmsprop", schedule="step", step_epochs=1, warm_up=0.2),
-    "lookahead": PICTURES.replace(optimizer="sgd", schedule="linear", lookahead=True, norm_bias_rate=4.0),
+    "images": IMAGES,
+    "muon": IMAGES.replace(optimizer="muon", weight_decay=0.01, average_decay=0.9, clip_norm=1.0),
+    "rmsprop": IMAGES.replace(optimizer="rmsprop", schedule="step", step_epochs=1, warm_up=0.2),
+    "lookahead": IMAGES.replace(optimizer="sgd", schedule="linear", lookahead=True, norm_bias_rate=4.0),
 }
 
 
@@ -49,8 +49,8 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 def test_every_setting_goes_on_from_any_step(
     name: str, step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(meter, "INTERVAL", 0.0)
-    network, data, recipe = tiny(dropout=True), colours(noise=120), RECIPES[name]
+    monkeypatch.setattr(metrics, "INTERVAL", 0.0)
+    network, data, recipe = tiny(dropout=True), colors(noise=120), RECIPES[name]
     train(network, data, recipe, emit=Listener(), folder=tmp_path / "whole")
     control = Control()
     stopped = Listener(stop_at(control, step=step))

@@ -1,4 +1,4 @@
-"""A changed design keeps what its layers have learnt, where it still fits."""
+"""A changed design keeps what its layers have learned, where it still fits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cnnstudio.layers.normalization.group_normalization import GroupNormalizatio
 from cnnstudio.layers.regularization.dropout import Dropout
 from cnnstudio.runs.recorder import start_run
 from cnnstudio.runs.run import Run
-from cnnstudio.training import metrics as meter
+from cnnstudio.training import metrics
 from cnnstudio.training.checkpoints.interval import Interval
 from cnnstudio.training.checkpoints.store import CheckpointError, Checkpoints
 from cnnstudio.training.checkpoints.weight_transfer import CarryOver, carry_over
@@ -28,11 +28,11 @@ from cnnstudio.training.events import Adjusted, CarriedOver, EpochEnded, Finishe
 from cnnstudio.training.model import build_model
 from cnnstudio.training.preflight.prepare import TrainingError
 from cnnstudio.training.recipe.recipe import Recipe
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.listening import Listener, stop_at
 from tests.training.networks import small_resnet, tiny
 
-DATA = colours(noise=120)
+DATA = colors(noise=120)
 RECIPE = Recipe("test", epochs=3, batch_size=16, learning_rate=0.01, average_decay=0.9)
 
 
@@ -122,7 +122,7 @@ def test_a_design_that_was_written_anew_is_matched_by_its_order() -> None:
 def test_it_is_told_in_lines() -> None:
     found = carry_over(tiny(), added(tiny(), 1, BatchNormalization()))
     assert found.lines == (
-        "Keeps what it has learnt: 1 Conv2D, 3 BatchNormalization, 4 Conv2D, 7 Dense",
+        "Keeps what it has learned: 1 Conv2D, 3 BatchNormalization, 4 Conv2D, 7 Dense",
         "Starts afresh: 2 BatchNormalization, which is new",
     )
 
@@ -154,7 +154,7 @@ def test_tensors_are_renamed_with_what_stands_before_their_names() -> None:
 @pytest.fixture
 def paused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a run that stopped within its second epoch."""
-    monkeypatch.setattr(meter, "INTERVAL", 0.0)
+    monkeypatch.setattr(metrics, "INTERVAL", 0.0)
     control = Control()
     act = stop_at(control, step=9)
     start_run(tiny(), DATA, RECIPE, folder=tmp_path / "first", control=control, emit=act, threads=1)
@@ -265,7 +265,7 @@ def test_a_run_that_is_complete_needs_more_epochs_to_go_on(paused: Path) -> None
     assert not (paused.parent / "second").exists()
 
 
-def test_a_run_that_never_learnt_has_nothing_to_go_on_from(tmp_path: Path) -> None:
+def test_a_run_that_never_learned_has_nothing_to_go_on_from(tmp_path: Path) -> None:
     control = Control()
     control.request_stop()
     start_run(tiny(), DATA, RECIPE, folder=tmp_path / "first", control=control)

@@ -1,4 +1,4 @@
-"""What goes wrong is recognised from the events, said once, and has a remedy."""
+"""What goes wrong is recognized from the events, said once, and has a remedy."""
 
 from __future__ import annotations
 
@@ -166,11 +166,11 @@ def test_few_steps_say_nothing() -> None:
     assert kinds([progress([CHANCE] * 8, 1.0), epoch(1, CHANCE, CHANCE, 0.1), finished()]) == []
 
 
-def test_a_dead_layer_is_named_and_explains_that_nothing_is_learnt() -> None:
+def test_a_dead_layer_is_named_and_explains_that_nothing_is_learned() -> None:
     units = UnitsChecked(1, ("conv2d_1", "conv2d_2", "dense_1"), (3, 40, 128), (32, 64, 128))
     (found,) = said([progress([CHANCE] * STEPS, 1.0), epoch(1, CHANCE, CHANCE, 0.1), units, finished()])
     assert found.kind == "dead_units"
-    assert found.message.startswith(f"62.5 % of the 64 units of {lesson().node('conv2d_2').title} are dead")
+    assert found.message.startswith(f"62.5% of the 64 units of {lesson().node('conv2d_2').title} are dead")
     whole = UnitsChecked(1, ("conv2d_1",), (32,), (32,))
     assert said([whole])[0].message.startswith("All of the 32 units")
 
@@ -299,7 +299,7 @@ def test_each_has_a_remedy_that_one_click_applies(
     assert advice(kind, recipe).endswith(".")
 
 
-def test_dropout_is_offered_where_pictures_vary_and_weights_decay_already() -> None:
+def test_dropout_is_offered_where_images_vary_and_weights_decay_already() -> None:
     recipe = LESSON.replace(flip="random", shift=2, weight_decay=0.001)
     found = remedy("overfitting", recipe, lesson())
     assert found is not None

@@ -35,7 +35,7 @@ from cnnstudio.training.model import Model
 from cnnstudio.training.preflight.prepare import prepare
 from cnnstudio.training.recipe.recipe import LESSON, STUDIO, Recipe
 from cnnstudio.training.trainer import train_prepared
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.networks import network, tiny
 from tests.training.wide import wide_muon
 
@@ -47,7 +47,7 @@ class Seen:
     """What one rank has seen of a training."""
 
     weights: dict[str, np.ndarray] = field(default_factory=dict)
-    pictures: int = 0
+    images: int = 0
     """That it cut out of the training set."""
     events: list[dict[str, Any]] = field(default_factory=list)
 
@@ -92,19 +92,19 @@ def lose_memory_on_the_last_rank(event: Event, control: Control, ranks: Ranks) -
         raise MemoryError
 
 
-def normalised(*ending: Layer) -> Network:
-    """BatchNormalization of pictures; no weight that it makes useless, whose gradient is rounding alone."""
+def normalized(*ending: Layer) -> Network:
+    """BatchNormalization of images; no weight that it makes useless, whose gradient is rounding alone."""
     return network(
         *(Conv2D(6, padding="same", use_bias=False), BatchNormalization()),
         *(Conv2D(6, strides=(2, 2), activation="relu"), BatchNormalization(scale=False), Flatten()),
         *(*ending, Dense(3)),
         input=Shape.of(3, 8, 8),
-        name="Normalised",
+        name="Normalized",
     )
 
 
-NETWORK = normalised(Dense(8, activation="relu"), BatchNormalization())
-# 51 pictures in batches of 16: the last one has 3, of which one rank takes two.
+NETWORK = normalized(Dense(8, activation="relu"), BatchNormalization())
+# 51 images in batches of 16: the last one has 3, of which one rank takes two.
 COUNT, BATCH = 51, 16
 # In float32 and without an average of the weights, which would hide a part of a difference.
 _PLAIN = STUDIO.replace(precision="float32", average_decay=0.0)
@@ -115,8 +115,8 @@ TRAININGS: dict[str, tuple[Network, Recipe, Act]] = {
     "moved": (NETWORK, _SHORT.replace(clip_norm=0.5, average_decay=0.9), nothing),
     "mixed": (NETWORK, _MIXED, nothing),
     "in parts": (NETWORK, _ADAM.replace(accumulate=3), nothing),
-    # One picture a part, so that each rank has none of every other part.
-    "picture by picture": (normalised(), _SHORT.replace(batch_size=4, accumulate=4), nothing),
+    # One image a part, so that each rank has none of every other part.
+    "image by image": (normalized(), _SHORT.replace(batch_size=4, accumulate=4), nothing),
     "muon": (NETWORK, _SHORT.replace(optimizer="muon", learning_rate=0.002), nothing),
     "dropout": (tiny(dropout=True), _SHORT, nothing),
     "interrupted": (tiny(dropout=True), _SHORT, stop_after_the_first_epoch),
@@ -140,7 +140,7 @@ def learn(name: str, ranks: Ranks, folder: Path | None = None) -> Seen:
     def keep(epoch: int, model: Model) -> None:
         seen.weights = {key: value.numpy().copy() for key, value in model.state_dict().items()}
 
-    prepared = prepare(network, colours(COUNT), recipe, "cpu")
+    prepared = prepare(network, colors(COUNT), recipe, "cpu")
     with counting(seen), wide_muon() if recipe.optimizer == "muon" else nullcontext():
         for resume in [False, True] if name == "interrupted" else [False]:
             train_prepared(
@@ -156,7 +156,7 @@ def learn(name: str, ranks: Ranks, folder: Path | None = None) -> Seen:
 
 
 class counting:  # noqa: N801  # used like a function, as contextlib's own
-    """Inside, pictures that are cut for learning are counted."""
+    """Inside, images that are cut for learning are counted."""
 
     def __init__(self, seen: Seen) -> None:
         self._seen = seen
@@ -165,7 +165,7 @@ class counting:  # noqa: N801  # used like a function, as contextlib's own
     def __enter__(self) -> None:
         def gathered(batches: Batches, *arguments: Any) -> Any:
             pixels, labels = self._gathered(batches, *arguments)
-            self._seen.pictures += len(labels) * batches._shuffle
+            self._seen.images += len(labels) * batches._shuffle
             return pixels, labels
 
         Batches._gathered = gathered  # type: ignore[method-assign]  # put back below
@@ -182,7 +182,7 @@ def main(folder: Path) -> None:
             seen = learn(name, ranks, folder / f"run-{name}" if ranks.is_first else None)
             place = folder / f"{name}-{ranks.number}"
             np.savez(place.with_suffix(".npz"), **seen.weights)
-            place.with_suffix(".json").write_text(json.dumps([seen.pictures, seen.events]))
+            place.with_suffix(".json").write_text(json.dumps([seen.images, seen.events]))
     names = [(thread / "comm").read_text().strip() for thread in Path("/proc/self/task").glob("*")]
     (folder / f"threads-{ranks.number}.json").write_text(json.dumps(names))
 
@@ -192,9 +192,9 @@ def read(folder: Path, name: str) -> list[Seen]:
     found = []
     for number in range(RANKS):
         place = folder / f"{name}-{number}"
-        pictures, events = json.loads(place.with_suffix(".json").read_text())
+        images, events = json.loads(place.with_suffix(".json").read_text())
         with np.load(place.with_suffix(".npz")) as weights:
-            found.append(Seen(dict(weights), pictures, events))
+            found.append(Seen(dict(weights), images, events))
     return found
 
 

@@ -55,7 +55,7 @@ def seen_by(*names: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("ranks", names, indirect=True)
 
 
-@pytest.mark.parametrize("name", ["moved", "mixed", "in parts", "picture by picture", "muon"])
+@pytest.mark.parametrize("name", ["moved", "mixed", "in parts", "image by image", "muon"])
 def test_weights_and_scores_are_those_of_one_process(folder: Path, name: str) -> None:
     together, alone = read(folder, name)[0], learn(name, ALONE)
     np.testing.assert_allclose(together.losses(), alone.losses(), rtol=1e-4)
@@ -80,14 +80,14 @@ def test_ranks_go_on_to_the_very_weights_of_those_that_were_not_interrupted(fold
 
 @seen_by("moved", "dropout")
 def test_each_rank_reads_its_share_alone(ranks: list[Seen]) -> None:
-    pictures = [each.pictures for each in ranks]
-    assert sum(pictures) == EPOCHS * COUNT
-    assert max(pictures) - min(pictures) <= EPOCHS * STEPS
+    images = [each.images for each in ranks]
+    assert sum(images) == EPOCHS * COUNT
+    assert max(images) - min(images) <= EPOCHS * STEPS
 
 
 @seen_by("mixed")
-def test_of_mixed_pictures_each_rank_reads_its_share_and_the_partners(ranks: list[Seen]) -> None:
-    assert sum(each.pictures for each in ranks) == 2 * EPOCHS * COUNT
+def test_of_mixed_images_each_rank_reads_its_share_and_the_partners(ranks: list[Seen]) -> None:
+    assert sum(each.images for each in ranks) == 2 * EPOCHS * COUNT
 
 
 @seen_by("stopped")

@@ -1,4 +1,4 @@
-"""The normalisation that ranks share is torch's own where one rank has all of the batch."""
+"""The normalization that ranks share is torch's own where one rank has all of the batch."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from cnnstudio.training.distributed.ranks import ALONE, Ranks
 from cnnstudio.training.distributed.sync_batch_norm import SharedBatchNorm, share_normalization
 
-NORMALISATIONS = {
-    "pictures": (nn.BatchNorm2d(3, momentum=0.3), (6, 3, 4, 5)),
+NORMALIZATIONS = {
+    "images": (nn.BatchNorm2d(3, momentum=0.3), (6, 3, 4, 5)),
     "without weights": (nn.BatchNorm2d(3, affine=False), (6, 3, 4, 5)),
     "flat": (nn.BatchNorm1d(7), (6, 7)),
 }
@@ -25,7 +25,7 @@ class Pair(Ranks):
     count = 2
 
 
-def learnt(module: _BatchNorm, images: Tensor) -> tuple[Tensor, ...]:
+def learned(module: _BatchNorm, images: Tensor) -> tuple[Tensor, ...]:
     """What it gives, and the gradients of what comes in and of its weights."""
     torch.manual_seed(0)
     images = images.clone().requires_grad_()
@@ -37,14 +37,14 @@ def learnt(module: _BatchNorm, images: Tensor) -> tuple[Tensor, ...]:
     return result, images.grad, *gradients
 
 
-@pytest.mark.parametrize("name", NORMALISATIONS)
+@pytest.mark.parametrize("name", NORMALIZATIONS)
 @pytest.mark.parametrize("mean", [0.0, 30.0])
 def test_values_gradients_and_statistics_are_torchs(name: str, mean: float) -> None:
-    original, shape = copy.deepcopy(NORMALISATIONS[name])
+    original, shape = copy.deepcopy(NORMALIZATIONS[name])
     images = torch.randn(shape, generator=torch.Generator().manual_seed(1)) + mean
     shared = SharedBatchNorm(copy.deepcopy(original), ALONE)
     for _ in range(2):
-        for ours, theirs in zip(learnt(shared, images), learnt(original, images), strict=True):
+        for ours, theirs in zip(learned(shared, images), learned(original, images), strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
     expected = original.state_dict()
     assert list(shared.state_dict()) == list(expected)
@@ -55,11 +55,11 @@ def test_values_gradients_and_statistics_are_torchs(name: str, mean: float) -> N
     torch.testing.assert_close(shared(images), original(images))
 
 
-def test_half_the_digits_are_normalised_as_torch_does() -> None:
-    original, shape = copy.deepcopy(NORMALISATIONS["pictures"])
+def test_half_the_digits_are_normalized_as_torch_does() -> None:
+    original, shape = copy.deepcopy(NORMALIZATIONS["images"])
     images = torch.randn(shape).bfloat16()
     shared = SharedBatchNorm(copy.deepcopy(original), ALONE)
-    for ours, theirs in zip(learnt(shared, images), learnt(original, images), strict=True):
+    for ours, theirs in zip(learned(shared, images), learned(original, images), strict=True):
         assert ours.dtype == theirs.dtype
         torch.testing.assert_close(ours, theirs, rtol=0.05, atol=0.05)
 

@@ -16,7 +16,7 @@ from cnnstudio.training.preflight.prepare import prepare
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import Learner
 from cnnstudio.training.trainer import train
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.listening import Listener
 from tests.training.networks import tiny
 
@@ -50,11 +50,11 @@ def test_a_device_that_fails_ends_the_run_in_one_sentence_and_what_was_saved_sta
     failing_at: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     whole = Listener()
-    train(tiny(), colours(), RECIPE, emit=whole, folder=tmp_path / "whole")
+    train(tiny(), colors(), RECIPE, emit=whole, folder=tmp_path / "whole")
     heard = Listener()
     with monkeypatch.context():
         failing_at(8)
-        finished = train(tiny(), colours(), RECIPE, emit=heard, folder=tmp_path / "run")
+        finished = train(tiny(), colors(), RECIPE, emit=heard, folder=tmp_path / "run")
     assert heard.of(Finished) == [finished]
     assert (finished.outcome, finished.test, finished.best_epoch) == ("failed", None, 1)
     assert finished.reason == (
@@ -63,7 +63,7 @@ def test_a_device_that_fails_ends_the_run_in_one_sentence_and_what_was_saved_sta
     )
     monkeypatch.undo()
     again = Listener()
-    train(tiny(), colours(), RECIPE, emit=again, folder=tmp_path / "run", resume=True)
+    train(tiny(), colors(), RECIPE, emit=again, folder=tmp_path / "run", resume=True)
     ended = [*heard.of(EpochEnded), *again.of(EpochEnded)]
     assert [event.validation for event in ended] == [event.validation for event in whole.of(EpochEnded)]
 
@@ -71,16 +71,16 @@ def test_a_device_that_fails_ends_the_run_in_one_sentence_and_what_was_saved_sta
 def test_a_trial_on_it_is_refused_in_one_sentence(failing_at: Callable[[int], None]) -> None:
     failing_at(3)
     with pytest.raises(DeviceError, match=r"The device cpu failed \(CUDA error: an illegal memory access"):
-        find_learning_rate(prepare(tiny(), colours(), RECIPE), steps=20)
+        find_learning_rate(prepare(tiny(), colors(), RECIPE), steps=20)
 
 
 def test_a_device_without_random_numbers_hides_no_other_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def lost(state: torch.Tensor) -> None:
         raise LOST
 
-    finished = train(tiny(), colours(), RECIPE.replace(epochs=1), emit=Listener())
+    finished = train(tiny(), colors(), RECIPE.replace(epochs=1), emit=Listener())
     monkeypatch.setattr(torch, "set_rng_state", lost)
-    assert train(tiny(), colours(), RECIPE.replace(epochs=1), emit=Listener()).test == finished.test
+    assert train(tiny(), colors(), RECIPE.replace(epochs=1), emit=Listener()).test == finished.test
 
 
 @pytest.mark.parametrize(
@@ -102,6 +102,6 @@ def test_other_errors_are_not_taken_for_it(error: Exception) -> None:
     "said",
     ["CUDA error: unspecified launch failure", "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"],
 )
-def test_what_libraries_on_the_device_say_is_recognised(said: str) -> None:
+def test_what_libraries_on_the_device_say_is_recognized(said: str) -> None:
     with pytest.raises(DeviceError, match=said), naming_device_errors(CPU):
         raise RuntimeError(f"{said}.\nmore")

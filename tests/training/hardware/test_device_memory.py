@@ -32,7 +32,7 @@ def test_only_errors_of_memory_are_taken_for_such(error: BaseException, expected
     assert is_out_of_memory(error) is expected
 
 
-def test_what_torch_itself_raises_is_recognised() -> None:
+def test_what_torch_itself_raises_is_recognized() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60)
     assert is_out_of_memory(caught.value)

@@ -21,12 +21,12 @@ from cnnstudio.training.optimization.l2_penalty import add_gradients, penalties
 from cnnstudio.training.optimization.optimizers import make_optimizer
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.listening import Listener, stop_at
 from tests.training.networks import network, tiny
 
 
-def penalised(kernel_l2: float = 0.01) -> Network:
+def penalized(kernel_l2: float = 0.01) -> Network:
     return network(
         Conv2D(4, activation="relu", kernel_l2=kernel_l2),
         SeparableConv2D(4, kernel_l2=2 * kernel_l2),
@@ -35,8 +35,8 @@ def penalised(kernel_l2: float = 0.01) -> Network:
     )
 
 
-def test_each_kernel_of_a_layer_that_asks_for_it_is_penalised_and_no_bias() -> None:
-    model = build_model(penalised())
+def test_each_kernel_of_a_layer_that_asks_for_it_is_penalized_and_no_bias() -> None:
+    model = build_model(penalized())
     names = {id(weight): name for name, weight in model.named_parameters()}
     assert {names[id(weight)]: kernel_l2 for weight, kernel_l2 in penalties(model)} == {
         "conv2d_1.weight": 0.01,
@@ -54,7 +54,7 @@ def test_a_network_without_penalties_has_none() -> None:
 def test_a_step_is_that_of_the_loss_with_the_penalty_in_it(optimizer: str) -> None:
     recipe = Recipe("test", optimizer=optimizer, learning_rate=0.1, weight_decay=0.01)
     images, labels = torch.randn(6, 3, 8, 8), torch.tensor([0, 1, 2] * 2)
-    model, reference = build_model(penalised()), build_model(penalised())
+    model, reference = build_model(penalized()), build_model(penalized())
     reference.load_state_dict(model.state_dict())
     for each in (model, reference):
         each.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub knows no memory format
@@ -78,7 +78,7 @@ def test_training_with_a_strong_penalty_leaves_smaller_weights(tmp_path: Path) -
     sizes = []
     for kernel_l2 in (0.0, 0.3):
         folder = tmp_path / str(kernel_l2)
-        train(penalised(kernel_l2), colours(), recipe, emit=Listener(), folder=folder)
+        train(penalized(kernel_l2), colors(), recipe, emit=Listener(), folder=folder)
         weights = Checkpoints(folder / "checkpoints").load("last").weights
         sizes.append(float(weights["conv2d_1.weight"].square().sum()))
     # 12 steps, each of which takes at least 2 * 0.05 * 0.3 of a weight.
@@ -87,10 +87,10 @@ def test_training_with_a_strong_penalty_leaves_smaller_weights(tmp_path: Path) -
 
 def test_a_resumed_run_with_penalties_gives_the_very_same_bits(tmp_path: Path) -> None:
     recipe = Recipe("test", epochs=3, batch_size=16, learning_rate=0.01)
-    train(penalised(), colours(), recipe, emit=Listener(), folder=tmp_path / "whole")
+    train(penalized(), colors(), recipe, emit=Listener(), folder=tmp_path / "whole")
     control = Control()
     heard = Listener(stop_at(control, epoch=1))
-    train(penalised(), colours(), recipe, control=control, emit=heard, folder=tmp_path / "parts")
-    train(penalised(), colours(), recipe, emit=Listener(), folder=tmp_path / "parts", resume=True)
+    train(penalized(), colors(), recipe, control=control, emit=heard, folder=tmp_path / "parts")
+    train(penalized(), colors(), recipe, emit=Listener(), folder=tmp_path / "parts", resume=True)
     whole, parts = (Checkpoints(tmp_path / name / "checkpoints").load("last") for name in ("whole", "parts"))
     assert all(torch.equal(value, parts.weights[name]) for name, value in whole.weights.items())

@@ -31,13 +31,13 @@ def make(seed: int = 0, *, channels_last: bool = True) -> Model:
     return model.to(memory_format=torch.channels_last) if channels_last else model  # type: ignore[call-overload]
 
 
-def pictures() -> tuple[Tensor, Tensor]:
+def batch() -> tuple[Tensor, Tensor]:
     torch.manual_seed(1)
     return torch.randn(8, 3, 16, 16), torch.arange(8)
 
 
 def learn(model: nn.Module, *optimizers: torch.optim.Optimizer, steps: int = 3) -> None:
-    images, labels = pictures()
+    images, labels = batch()
     images = images.to(next(model.parameters()).dtype)
     for _ in range(steps):
         model.zero_grad()
@@ -74,7 +74,7 @@ def test_the_steps_are_those_of_torchs_muon_and_adamw() -> None:
         ],
         0.01,
     )
-    images, labels = pictures()
+    images, labels = batch()
     with wide_muon():
         learn(model, make_optimizer(RECIPE, model))
         for _ in range(3):
@@ -99,7 +99,7 @@ def test_how_weights_lie_in_memory_does_not_matter() -> None:
 
 
 def test_memory_comes_back_and_the_steps_go_on_the_same() -> None:
-    images, labels = pictures()
+    images, labels = batch()
     first = Learner(make(), RECIPE)
     for _ in range(2):
         first.backward(images, labels)

@@ -92,7 +92,7 @@ def test_rmsprop_is_kerass() -> None:
         torch.testing.assert_close(weights.detach().double(), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_biases_of_normalisations_can_learn_faster() -> None:
+def test_biases_of_normalizations_can_learn_faster() -> None:
     model = build_model(tiny())
     recipe = LESSON.replace(optimizer="sgd", learning_rate=0.01, weight_decay=0.1, norm_bias_rate=8)
     optimizer = make_optimizer(recipe, model)

@@ -88,7 +88,7 @@ def test_schedules_are_torchs(settings: dict[str, Any], make: Callable[[Optimize
 
 
 def test_the_triangle_of_airbench() -> None:
-    # From its script: 0.2 of the peak at first, the peak at 23 % of the steps, 0.07 at the end.
+    # From its script: 0.2 of the peak at first, the peak at 23% of the steps, 0.07 at the end.
     steps = 100
     ours = learning_rates(FAST_GPU, steps)
     expected = np.interp(np.arange(steps), [0, 23, steps], [0.2, 1, 0.07])

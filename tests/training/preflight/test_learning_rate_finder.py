@@ -16,7 +16,7 @@ from cnnstudio.training.preflight.prepare import Prepared, TrainingError, prepar
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import Learner
 from cnnstudio.training.trainer import train_prepared
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.listening import Listener
 from tests.training.networks import tiny
 
@@ -24,7 +24,7 @@ RECIPE = Recipe(batch_size=16, epochs=2, learning_rate=0.01)
 
 
 def prepared(recipe: Recipe = RECIPE) -> Prepared:
-    return prepare(tiny(dropout=True), colours(), recipe, "cpu")
+    return prepare(tiny(dropout=True), colors(), recipe, "cpu")
 
 
 def drawn(losses: dict[float, float]) -> Iterator[tuple[float, float]]:

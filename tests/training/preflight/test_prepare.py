@@ -12,7 +12,7 @@ import torch
 
 from cnnstudio.core.errors import UserError
 from cnnstudio.data.dataset import DataError, Split
-from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.network import Network
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense
@@ -26,7 +26,7 @@ from cnnstudio.training.preflight import prepare as preflight
 from cnnstudio.training.preflight.prepare import TrainingError, evaluation_batch, needed_memory, prepare
 from cnnstudio.training.recipe.recipe import LESSON, Recipe
 from cnnstudio.training.trainer import train
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.listening import Listener
 from tests.training.networks import lesson, network, tiny
 
@@ -52,14 +52,14 @@ SMALL = Shape.of(3, 8, 8)
 def test_a_network_with_a_problem_is_refused(drawn: Network, sentence: str, tmp_path: Path) -> None:
     heard = Listener()
     with pytest.raises(TrainingError, match=sentence):
-        train(drawn, colours(), LESSON, emit=heard, folder=tmp_path / "run")
+        train(drawn, colors(), LESSON, emit=heard, folder=tmp_path / "run")
     assert not heard.events
     assert not (tmp_path / "run").exists()
 
 
 def test_a_device_that_is_not_there_is_refused_with_those_that_are() -> None:
     with pytest.raises(DeviceError, match=r"no “cuda:99” on this machine; there is cpu"):
-        prepare(tiny(), colours(), LESSON, "cuda:99")
+        prepare(tiny(), colors(), LESSON, "cuda:99")
 
 
 def test_auto_takes_the_first_accelerator_and_else_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ def test_auto_takes_the_first_accelerator_and_else_the_cpu(monkeypatch: pytest.M
 def test_a_number_of_threads_that_makes_no_sense_is_refused(threads: int) -> None:
     heard = Listener()
     with pytest.raises(TrainingError, match="threads: a whole number from 1 to 1,024"):
-        train(tiny(), colours(), LESSON, emit=heard, threads=threads)
+        train(tiny(), colors(), LESSON, emit=heard, threads=threads)
     assert not heard.events
 
 
@@ -84,26 +84,26 @@ def test_more_memory_than_there_is_is_refused(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(
         TrainingError, match=r"needs about .* GB of memory, but 0.0 GB are free on cpu: take fewer filters"
     ):
-        prepare(tiny(), colours(), LESSON)
-    prepare(tiny(), colours(), LESSON, check_memory=False)
+        prepare(tiny(), colors(), LESSON)
+    prepare(tiny(), colors(), LESSON, check_memory=False)
     monkeypatch.setattr(preflight, "free_memory", lambda device: None)
-    prepare(tiny(), colours(), LESSON)
+    prepare(tiny(), colors(), LESSON)
 
 
 def test_a_batch_that_is_too_large_is_offered_in_parts_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe, analysis = LESSON.replace(batch_size=96), analyse(tiny())
+    recipe, analysis = LESSON.replace(batch_size=96), analyze(tiny())
     free = needed_memory(analysis, recipe) // 2
     monkeypatch.setattr(preflight, "free_memory", lambda device: free)
     with pytest.raises(TrainingError, match=r"compute each batch of 96 in 4 parts \(accumulate\)") as refused:
-        prepare(tiny(), colours(), recipe)
+        prepare(tiny(), colors(), recipe)
     assert refused.value.remedy is not None
     assert refused.value.remedy.applied(recipe).accumulate == 4
     assert needed_memory(analysis, recipe.replace(accumulate=4)) < 0.8 * free
-    prepare(tiny(), colours(), recipe.replace(accumulate=4))
+    prepare(tiny(), colors(), recipe.replace(accumulate=4))
 
 
 def test_the_memory_needed_grows_with_batch_and_optimizer() -> None:
-    analysis = analyse(lesson())
+    analysis = analyze(lesson())
     small, large = (needed_memory(analysis, LESSON.replace(batch_size=size)) for size in (32, 64))
     numbers = analysis.network.input.size + analysis.activations
     assert large - small == 32 * numbers * 4
@@ -111,44 +111,44 @@ def test_the_memory_needed_grows_with_batch_and_optimizer() -> None:
     assert small - plain == 2 * 4 * analysis.parameters
 
 
-def test_batches_of_one_picture_are_refused_only_where_they_cannot_be_normalised() -> None:
+def test_batches_of_one_image_are_refused_only_where_they_cannot_be_normalized() -> None:
     flat = network(Flatten(), Dense(8), BatchNormalization(), Dense(3), input=SMALL)
     with pytest.raises(TrainingError, match=r"batch_size: BatchNormalization .* needs at least 2"):
-        prepare(flat, colours(), LESSON.replace(batch_size=1))
-    prepare(tiny(), colours(), LESSON.replace(batch_size=1))
+        prepare(flat, colors(), LESSON.replace(batch_size=1))
+    prepare(tiny(), colors(), LESSON.replace(batch_size=1))
 
 
-def test_too_few_pictures_are_refused() -> None:
-    data = colours(train=1)
-    with pytest.raises(TrainingError, match=r"Colours has too few pictures: .* there are 1 and 48"):
+def test_too_few_images_are_refused() -> None:
+    data = colors(train=1)
+    with pytest.raises(TrainingError, match=r"Colors has too few images: .* there are 1 and 48"):
         prepare(tiny(), data, LESSON)
     none = Split(np.zeros((0, 3, 8, 8), np.uint8), np.zeros(0, np.int64))
     with pytest.raises(TrainingError, match="there are 96 and 0"):
-        prepare(tiny(), dataclasses.replace(colours(), test=none), LESSON)
+        prepare(tiny(), dataclasses.replace(colors(), test=none), LESSON)
 
 
 def test_no_error_of_the_data_is_swallowed() -> None:
     with pytest.raises(DataError):
-        prepare(tiny(), colours(train=3), LESSON.replace(validation_share=0.3))
+        prepare(tiny(), colors(train=3), LESSON.replace(validation_share=0.3))
 
 
 def test_every_refusal_is_one_line() -> None:
-    for make in (lambda: prepare(network(input=SMALL), colours(), LESSON), lambda: choose_device("gpu")):
+    for make in (lambda: prepare(network(input=SMALL), colors(), LESSON), lambda: choose_device("gpu")):
         with pytest.raises(UserError) as caught:
             make()
         assert re.fullmatch(r"[^\n]+", str(caught.value))
 
 
-def test_the_statistics_are_those_of_the_training_pictures() -> None:
-    prepared = prepare(tiny(), colours(), LESSON)
+def test_the_statistics_are_those_of_the_training_images() -> None:
+    prepared = prepare(tiny(), colors(), LESSON)
     pixels = prepared.train.images / 255
     assert prepared.mean == pytest.approx(pixels.mean(axis=(0, 2, 3)), rel=1e-5)
     assert prepared.std == pytest.approx(pixels.std(axis=(0, 2, 3)), rel=1e-5)
 
 
-def test_evaluation_takes_many_small_pictures_and_few_large_ones_at_a_time() -> None:
+def test_evaluation_takes_many_small_images_and_few_large_ones_at_a_time() -> None:
     large = network(Conv2D(512, padding="same"), input=Shape.of(3, 512, 512))
     cpu, cuda = torch.device("cpu"), torch.device("cuda")
-    assert evaluation_batch(analyse(large), cpu) == 1
-    assert 100 <= evaluation_batch(analyse(lesson()), cpu) < evaluation_batch(analyse(lesson()), cuda) <= 1024
-    assert evaluation_batch(analyse(tiny()), cpu) == 1024
+    assert evaluation_batch(analyze(large), cpu) == 1
+    assert 100 <= evaluation_batch(analyze(lesson()), cpu) < evaluation_batch(analyze(lesson()), cuda) <= 1024
+    assert evaluation_batch(analyze(tiny()), cpu) == 1024

@@ -13,7 +13,7 @@ from cnnstudio.training.preflight.profiling import Measured, fitted_recipe, meas
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import Learner
 from cnnstudio.training.trainer import train_prepared
-from tests.training.images import colours
+from tests.training.images import colors
 from tests.training.listening import Listener
 from tests.training.networks import tiny
 
@@ -26,21 +26,21 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def prepared(recipe: Recipe = RECIPE) -> Prepared:
-    return prepare(tiny(), colours(), recipe, "cpu", check_memory=False)
+    return prepare(tiny(), colors(), recipe, "cpu", check_memory=False)
 
 
-def table(monkeypatch: pytest.MonkeyPatch, rates: dict[int, float], per_picture: int = 1_000_000) -> None:
-    """Sizes that are as fast as is said, and take 50 MB and so much for a picture; others run out."""
+def table(monkeypatch: pytest.MonkeyPatch, rates: dict[int, float], per_image: int = 1_000_000) -> None:
+    """Sizes that are as fast as is said, and take 50 MB and so much for an image; others run out."""
 
     def measured(prepared: Prepared, size: int, cancelled: object) -> Measured | None:
         known = size in rates
-        return Measured(size, rates[size], 50_000_000 + per_picture * size) if known else None
+        return Measured(size, rates[size], 50_000_000 + per_image * size) if known else None
 
     monkeypatch.setattr(measurement, "_measured", measured)
 
 
 def run_out(monkeypatch: pytest.MonkeyPatch, beyond: int) -> list[int]:
-    """Lets the memory run out for more pictures at a time; gives the list of what is tried."""
+    """Lets the memory run out for more images at a time; gives the list of what is tried."""
     tried: list[int] = []
     backward = Learner.backward
 
@@ -115,9 +115,9 @@ def test_the_other_precision_is_told_where_it_is_clearly_faster(
 
 
 def test_the_largest_that_fits_is_reckoned_along_the_measured_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    table(monkeypatch, dict.fromkeys((16, 32, 48, 64), 1000.0), per_picture=10_000_000)
+    table(monkeypatch, dict.fromkeys((16, 32, 48, 64), 1000.0), per_image=10_000_000)
     monkeypatch.setattr(measurement, "free_memory", lambda device: 1_000_000_000)
-    # 50 MB, and 10 MB for each of 80 pictures; among 96 pictures.
+    # 50 MB, and 10 MB for each of 80 images; among 96 images.
     assert measure(prepared(), threads=1).largest == 64
     monkeypatch.setattr(measurement, "free_memory", lambda device: 100_000_000_000)
     assert measure(prepared(), threads=1).largest == 96
@@ -157,7 +157,7 @@ def test_a_batch_for_which_there_is_not_the_memory_is_not_even_tried(monkeypatch
 
 
 def test_a_batch_that_measured_ones_say_is_too_large_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    table(monkeypatch, dict.fromkeys((2, 16, 32, 48, 64), 1000.0), per_picture=10_000_000)
+    table(monkeypatch, dict.fromkeys((2, 16, 32, 48, 64), 1000.0), per_image=10_000_000)
     monkeypatch.setattr(measurement, "free_memory", lambda device: 500_000_000)
     found = measure(prepared(), threads=1)
     assert [one.size for one in found.sizes] == [16, 32]

@@ -1,4 +1,4 @@
-"""What a layer sees: its feature maps for one of the example pictures."""
+"""What a layer sees: its feature maps for one of the example images."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from cnnstudio.core.formatting import count, ordinal, plural, spoken
 from cnnstudio.design.network import Network
 from cnnstudio.gui.dashboard.heading import Heading
-from cnnstudio.gui.dashboard.maps.images import PictureColumn
+from cnnstudio.gui.dashboard.maps.images import ImageColumn
 from cnnstudio.gui.dashboard.maps.map_grid import MapGrid, probabilities
 from cnnstudio.gui.dashboard.maps.scale_button import ScaleButton
 from cnnstudio.insight.maps import FeatureMaps
 
-HINT = "Press Train to see what the layers make of a picture"
+HINT = "Press Train to see what the layers make of an image"
 
 
 class FeatureMapsView(QWidget):
-    """Heading, example pictures and maps. Says by `picture_chosen` which picture is wanted."""
+    """Heading, example images and maps. Says by `image_chosen` which image is wanted."""
 
-    picture_chosen = Signal(object)
+    image_chosen = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
         self.heading = Heading()
         self.scale = ScaleButton()
-        self.pictures = PictureColumn()
+        self.images = ImageColumn()
         self.grid = MapGrid()
         self.grid.setAccessibleName("Feature maps")
         self._names: tuple[str, ...] = ()
@@ -37,33 +37,33 @@ class FeatureMapsView(QWidget):
         head.addWidget(self.scale)
         row = QHBoxLayout()
         row.setSpacing(10)
-        row.addWidget(self.pictures)
+        row.addWidget(self.images)
         row.addWidget(self.grid, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addLayout(head)
         column.addLayout(row, 1)
-        self.pictures.chosen.connect(self.picture_chosen)
+        self.images.chosen.connect(self.image_chosen)
         self.scale.changed.connect(self._on_scale_changed)
-        self.pictures.hide()
+        self.images.hide()
         self.show_hint("Feature maps", HINT)
 
     @property
-    def picture(self) -> int:
-        """The number of the chosen picture, from 0."""
-        return self.pictures.number
+    def image(self) -> int:
+        """The number of the chosen image, from 0."""
+        return self.images.number
 
     @property
     def when(self) -> str:
         """From when the maps are that are shown; empty for the newest."""
         return self._when
 
-    def show_pictures(self, pictures: np.ndarray, names: tuple[str, ...]) -> None:
+    def show_images(self, images: np.ndarray, names: tuple[str, ...]) -> None:
         """uint8 (N, C, H, W), and the class of each."""
         self._names = names
-        self.pictures.show_pictures(pictures, names)
-        self.pictures.setVisible(len(pictures) > 0)
+        self.images.show_images(images, names)
+        self.images.setVisible(len(images) > 0)
 
     def show_maps(
         self, maps: FeatureMaps, network: Network, classes: tuple[str, ...], when: str = ""
@@ -103,8 +103,8 @@ class FeatureMapsView(QWidget):
     def _scores_in_words(self, maps: FeatureMaps, classes: tuple[str, ...]) -> str:
         shares = probabilities(maps)
         best = int(np.argmax(shares))
-        words = f"takes it for {classes[best]}, {100 * shares[best]:.0f} %"
-        name = self._names[maps.picture] if maps.picture < len(self._names) else ""
+        words = f"takes it for {classes[best]}, {100 * shares[best]:.0f}%"
+        name = self._names[maps.image] if maps.image < len(self._names) else ""
         if not name:
             return words
         return f"{words} · right" if name == classes[best] else f"{words} · it is {name}"

@@ -1,4 +1,4 @@
-"""The example pictures beside the feature maps: what the network is shown."""
+"""The example images beside the feature maps: what the network is shown."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ EXAMPLES = 5
 _SIDE = 28
 
 
-class PictureButton(QAbstractButton):
-    """One example picture; the chosen one has a frame in the accent colour."""
+class ImageButton(QAbstractButton):
+    """One example image; the chosen one has a frame in the accent color."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
         self._number = number
         self._pixmap = QPixmap()
-        self.setObjectName(f"picture_{number + 1}")
+        self.setObjectName(f"image_{number + 1}")
         self.setCheckable(True)
         self.setFixedSize(_SIDE + 6, _SIDE + 6)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.show_picture(None, "")
+        self.show_image(None, "")
 
     def sizeHint(self) -> QSize:
         return QSize(_SIDE + 6, _SIDE + 6)
 
-    def show_picture(self, picture: np.ndarray | None, name: str) -> None:
-        """uint8 (C, H, W), grey or RGB; `name` is its class."""
-        self._pixmap = QPixmap() if picture is None else QPixmap.fromImage(to_qimage(picture))
+    def show_image(self, image: np.ndarray | None, name: str) -> None:
+        """uint8 (C, H, W), gray or RGB; `name` is its class."""
+        self._pixmap = QPixmap() if image is None else QPixmap.fromImage(to_qimage(image))
         words = f"Example {self._number + 1}" + (f": {name}" if name else "")
         self.setToolTip(words)
         self.setAccessibleName(words)
@@ -58,17 +58,17 @@ class PictureButton(QAbstractButton):
         painter.end()
 
 
-class PictureColumn(QWidget):
-    """Five example pictures, one of them chosen; ↑ and ↓ choose the neighbour."""
+class ImageColumn(QWidget):
+    """Five example images, one of them chosen; ↑ and ↓ choose the neighbor."""
 
     chosen = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
-        self.setAccessibleName("Example pictures")
+        self.setAccessibleName("Example images")
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
         self._group = QButtonGroup(self)
-        self.buttons = tuple(PictureButton(number) for number in range(EXAMPLES))
+        self.buttons = tuple(ImageButton(number) for number in range(EXAMPLES))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -82,16 +82,16 @@ class PictureColumn(QWidget):
 
     @property
     def number(self) -> int:
-        """Of the chosen picture, from 0."""
+        """Of the chosen image, from 0."""
         return int(self._group.checkedId())
 
-    def show_pictures(self, pictures: np.ndarray, names: tuple[str, ...]) -> None:
+    def show_images(self, images: np.ndarray, names: tuple[str, ...]) -> None:
         """uint8 (N, C, H, W), of which the first five are shown, and the classes of each."""
         for number, button in enumerate(self.buttons):
-            there = number < len(pictures)
-            button.show_picture(pictures[number] if there else None, names[number] if there else "")
+            there = number < len(images)
+            button.show_image(images[number] if there else None, names[number] if there else "")
             button.setVisible(there)
-        if self.number >= len(pictures):
+        if self.number >= len(images):
             self.buttons[0].setChecked(True)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -1,4 +1,4 @@
-"""The feature maps of one layer, drawn as one picture; for the last layer, the scores of the classes."""
+"""The feature maps of one layer, drawn as one image; for the last layer, the scores of the classes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cnnstudio.gui.theme.theme import theme
 from cnnstudio.insight.maps import FeatureMaps
 
 _BAR_ROW = 18
-_GREYS = (0xFF000000 + 0x010101 * np.arange(256)).astype(np.uint32)
+_GRAYS = (0xFF000000 + 0x010101 * np.arange(256)).astype(np.uint32)
 
 
 class MapGrid(QAbstractScrollArea):
@@ -126,7 +126,7 @@ class MapGrid(QAbstractScrollArea):
         if last <= first:
             return
         colors = int(theme().color("panel").rgb()), int(theme().color("border").rgb())
-        pixels = mosaic(self._levels, grid, first, last, _GREYS, colors)
+        pixels = mosaic(self._levels, grid, first, last, _GRAYS, colors)
         height, width = pixels.shape
         image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32)
         image.setDevicePixelRatio(ratio)
@@ -149,7 +149,7 @@ class MapGrid(QAbstractScrollArea):
         metrics = painter.fontMetrics()
         longest = max(metrics.horizontalAdvance(name) for name in self._classes) + 4
         names = min(longest, self.viewport().width() // 3)
-        numbers = metrics.horizontalAdvance("100 %") + 8
+        numbers = metrics.horizontalAdvance("100%") + 8
         room = max(self.viewport().width() - names - numbers - 20, 8)
         height = max(_BAR_ROW, min(self.viewport().height() // len(self._classes), 26))
         best = int(np.argmax(shares))
@@ -164,7 +164,7 @@ class MapGrid(QAbstractScrollArea):
             painter.fillRect(QRectF(bar.left(), bar.top(), max(room * share, 1), 8), look.color("core"))
             number = QRectF(bar.right() + 4, y, numbers, height)
             flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
-            painter.drawText(number, flags, f"{100 * share:.0f} %")
+            painter.drawText(number, flags, f"{100 * share:.0f}%")
 
     # Reading
 

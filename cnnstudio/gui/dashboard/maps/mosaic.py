@@ -1,4 +1,4 @@
-"""Many small grey pictures as one: where each stands, and the pixels of the rows that can be seen."""
+"""Many small gray images as one: where each stands, and the pixels of the rows that can be seen."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _with_columns(count: int, ratio: float, width: int, columns: int, gap: int, 
 
 
 def stretched(maps: np.ndarray) -> np.ndarray:
-    """Each map brought to the whole range from 0 to 255; one that has a single grey keeps it. Both uint8."""
+    """Each map brought to the whole range from 0 to 255; one that has a single gray keeps it. Both uint8."""
     low = maps.min(axis=(1, 2), keepdims=True)
     span = maps.max(axis=(1, 2), keepdims=True) - low
     levels = (maps - low).astype(np.uint16) * 255 // np.maximum(span, 1)
@@ -79,7 +79,7 @@ def mosaic(
 ) -> np.ndarray:
     """The pixels of the rows `first_row` to before `last_row`: uint32 (height, width).
 
-    maps: uint8 (count, h, w). palette: uint32 (256,), what each grey is drawn as. colors: what lies between
+    maps: uint8 (count, h, w). palette: uint32 (256,), what each gray is drawn as. colors: what lies between
     the maps, and the thin edge that a white map needs on a white ground. The first map is at (EDGE, EDGE).
     """
     shown = maps[first_row * grid.columns : last_row * grid.columns]

@@ -18,7 +18,7 @@ _MARKED_EPOCHS = 60
 """More dots than this would be a caterpillar."""
 _DOT_RADIUS = 3.0
 _FAINT = 0.45
-"""How much of its colour the line of single steps has."""
+"""How much of its color the line of single steps has."""
 _NICE = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 
@@ -45,7 +45,7 @@ class _Axis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         if self._percent:
-            return [f"{100 * value:.{2 if spacing < 0.01 else 0}f} %" for value in values]
+            return [f"{100 * value:.{2 if spacing < 0.01 else 0}f}%" for value in values]
         places = max(0, math.ceil(-math.log10(spacing) - 1e-9)) if spacing > 0 else 0
         if places and not (spacing * 10**places).is_integer():
             places += 1
@@ -271,7 +271,7 @@ class CurvePlot(QWidget):
         self._read()
 
     def set_hover(self, epoch: float | None) -> None:
-        """The place that the mouse points at, in this plot or in its neighbour."""
+        """The place that the mouse points at, in this plot or in its neighbor."""
         self._hover = epoch
         self._read()
 
@@ -320,9 +320,9 @@ def _highest(values: np.ndarray) -> float:
 
 
 def _mark(epoch: float, text: str) -> pg.InfiniteLine:
-    colour = theme().color("secondary")
-    pen = pg.mkPen(colour, style=Qt.PenStyle.DashLine)
-    label = {"position": 0.98, "color": colour, "rotateAxis": (1, 0), "anchors": [(1, 1), (1, 1)]}
+    color = theme().color("secondary")
+    pen = pg.mkPen(color, style=Qt.PenStyle.DashLine)
+    label = {"position": 0.98, "color": color, "rotateAxis": (1, 0), "anchors": [(1, 1), (1, 1)]}
     line = pg.InfiniteLine(epoch, angle=90, pen=pen, label=text, labelOpts=label)
     small = QFont(theme().font("help"))
     small.setPixelSize(PIXELS["head"])

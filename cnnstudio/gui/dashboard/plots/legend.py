@@ -44,7 +44,7 @@ class Legend(QWidget):
         return [(token, value) for (token, _), value in zip(self._WORDS, self._values, strict=True)]
 
     def _number(self, value: float) -> str:
-        return f"{100 * value:.1f} %" if self._percent else f"{value:.3f}"
+        return f"{100 * value:.1f}%" if self._percent else f"{value:.3f}"
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

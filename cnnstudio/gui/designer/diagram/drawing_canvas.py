@@ -31,7 +31,7 @@ _STRIP, _MOST_STRIPS = 400, 24
 """Pixels across, and how many of them are kept."""
 _READABLE = 0.85
 """Below this scale the words are too small: then a long network is moved along instead of seen as a whole."""
-_NEIGHBOURS = {
+_NEIGHBORS = {
     Qt.Key.Key_Left: -1,
     Qt.Key.Key_Up: -1,
     Qt.Key.Key_Right: 1,
@@ -166,8 +166,8 @@ class DrawingCanvas(QScrollArea):
         key, sign = event.key(), event.text()
         if event.modifiers() & _COMMANDS:
             super().keyPressEvent(event)
-        elif key in _NEIGHBOURS:
-            self._step(_NEIGHBOURS[Qt.Key(key)])
+        elif key in _NEIGHBORS:
+            self._step(_NEIGHBORS[Qt.Key(key)])
         elif key in (Qt.Key.Key_Home, Qt.Key.Key_End):
             self._choose(0 if key == Qt.Key.Key_Home else -1)
         elif sign in _ZOOMS:

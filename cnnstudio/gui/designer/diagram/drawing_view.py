@@ -1,4 +1,4 @@
-"""The dock with the drawing of the network: the picture, how to zoom it, and how to keep it as a file."""
+"""The dock with the drawing of the network: the image, how to zoom it, and how to keep it as a file."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class DrawingView(LazyPanel):
 
 
 def ask_and_save(parent: QWidget, project: Project) -> None:
-    """Asks where to save the drawing of the project's network, as what and in which colours, and does it."""
+    """Asks where to save the drawing of the project's network, as what and in which colors, and does it."""
     name, chosen = QFileDialog.getSaveFileName(
         parent,
         "Save the drawing",

@@ -132,7 +132,7 @@ class CodeView(LazyPanel):
     def _light(self) -> None:
         lit = QTextCharFormat()
         if not self._whole:
-            # The whole program has the colours of its code.
+            # The whole program has the colors of its code.
             lit.setForeground(theme().color("text"))
         lit.setBackground(theme().color("selection"))
         lit.setProperty(QTextFormat.Property.FullWidthSelection, True)

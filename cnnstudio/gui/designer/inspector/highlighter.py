@@ -1,4 +1,4 @@
-"""Colours for Python code: strings, comments, keywords, numbers."""
+"""Colors for Python code: strings, comments, keywords, numbers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TOKENS = {"string": "good", "comment": "secondary", "keyword": "accent", "numbe
 
 
 class CodeColors(QSyntaxHighlighter):
-    """Colours a document of Python code, anew after a change of scheme."""
+    """Colors a document of Python code, anew after a change of scheme."""
 
     def __init__(self, document: QTextDocument) -> None:
         super().__init__(document)
@@ -40,7 +40,7 @@ class CodeColors(QSyntaxHighlighter):
             start = self._docstring(text, opening, text.find(_QUOTES, opening + len(_QUOTES)))
 
     def _docstring(self, text: str, start: int, closing: int) -> int:
-        """Colours what stands up to the closing quotes, or to the end of the line; gives where it ends."""
+        """Colors what stands up to the closing quotes, or to the end of the line; gives where it ends."""
         end = closing + len(_QUOTES) if closing >= 0 else len(text)
         if closing < 0:
             self.setCurrentBlockState(_IN_DOCSTRING)

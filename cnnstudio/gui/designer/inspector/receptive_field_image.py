@@ -1,4 +1,4 @@
-"""A picture of the data set with what one output value of a layer sees of it."""
+"""An image of the data set with what one output value of a layer sees of it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from cnnstudio.gui.theme.theme import theme
 from cnnstudio.layers.receptive_field import WHOLE, Pixels, Window
 
 _MOST_MARGIN = 0.12
-"""Of the picture's side, for what a value sees of the padding around it."""
+"""Of the image's side, for what a value sees of the padding around it."""
 _CLOSEST = 6.0
-"""Pixels of the screen between the dots of the grid; closer ones would be a grey area."""
+"""Pixels of the screen between the dots of the grid; closer ones would be a gray area."""
 _MOVES = {
     Qt.Key.Key_Up: (-1, 0),
     Qt.Key.Key_Down: (1, 0),
@@ -24,13 +24,13 @@ _MOVES = {
 _TURNS = {Qt.Key.Key_PageUp: -1, Qt.Key.Key_PageDown: 1}
 
 
-class FieldPicture(QWidget):
+class FieldImage(QWidget):
     """Lights the field, dims the rest, and marks where the layer's other values have the middle of theirs."""
 
     moved = Signal(object)
     """(row, column) of the output value whose field is shown."""
     turned = Signal(object)
-    """1 for the next picture, −1 for the one before."""
+    """1 for the next image, −1 for the one before."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class FieldPicture(QWidget):
         self._values = (1, 1)
         self._place = (0, 0)
         self.setObjectName("receptiveField")
-        self.setAccessibleName("Receptive field on a picture")
+        self.setAccessibleName("Receptive field on an image")
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -59,7 +59,7 @@ class FieldPicture(QWidget):
 
     @property
     def field(self) -> QRectF:
-        """What that value sees, in pixels of the picture; it may reach beyond."""
+        """What that value sees, in pixels of the image; it may reach beyond."""
         height, width = self._size
         seen = self._window.at(*self._place) if self._window is not None else None
         if seen is None:
@@ -67,13 +67,13 @@ class FieldPicture(QWidget):
         rows, columns = seen
         return QRectF(columns.start, rows.start, len(columns), len(rows))
 
-    def show_picture(self, image: QImage) -> None:
-        """The picture, as large as the network takes it; a null image for none."""
+    def show_image(self, image: QImage) -> None:
+        """The image, as large as the network takes it; a null image for none."""
         self._image = image
         self.update()
 
     def show_window(self, window: Window | None, values: tuple[int, int], size: tuple[int, int]) -> None:
-        """The window of a layer with `values` rows and columns, on pictures of `size`; None for no layer."""
+        """The window of a layer with `values` rows and columns, on images of `size`; None for no layer."""
         if (window, values, size) != (self._window, self._values, self._size):
             self._window, self._values, self._size = window, values, size
             self._place = values[0] // 2, values[1] // 2
@@ -83,7 +83,7 @@ class FieldPicture(QWidget):
     # Where things are
 
     def _area(self) -> tuple[QRectF, float]:
-        """Where the picture is on the widget, and how large one of its pixels."""
+        """Where the image is on the widget, and how large one of its pixels."""
         height, width = self._size
         below, beside = self._margin(0), self._margin(1)
         room = self.rect().adjusted(6, 6, -6, -6)
@@ -95,7 +95,7 @@ class FieldPicture(QWidget):
         return area, scale
 
     def _margin(self, axis: int) -> float:
-        """The pixels beyond the picture that are shown, as many as the fields need."""
+        """The pixels beyond the image that are shown, as many as the fields need."""
         window = self._window
         if window is None or window.kernel is None:
             return 0.0
@@ -104,7 +104,7 @@ class FieldPicture(QWidget):
         return min(float(beyond), _MOST_MARGIN * self._size[axis])
 
     def _middle(self, axis: int, number: int) -> Pixels:
-        """The middle of a value's field, in pixels of the picture."""
+        """The middle of a value's field, in pixels of the image."""
         window = self._window or WHOLE
         kernel = window.kernel or (self._size[0], self._size[1])
         return window.start[axis] + number * window.stride[axis] + Fraction(kernel[axis]) / 2

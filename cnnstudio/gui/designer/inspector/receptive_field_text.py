@@ -1,4 +1,4 @@
-"""What a layer sees of the picture, in words: for its row, and beside the picture."""
+"""What a layer sees of the image, in words: for its row, and beside the image."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from cnnstudio.layers.base import Shape
 from cnnstudio.layers.shape import times
 
 
-def field_sentence(report: LayerReport, picture: Shape) -> str:
-    """`Each value sees 18 × 18 of 32 × 32 pixels, 31.6 % of the picture.`; empty where that is not known."""
+def field_sentence(report: LayerReport, image: Shape) -> str:
+    """`Each value sees 18 × 18 of 32 × 32 pixels, 31.6% of the image.`; empty where that is not known."""
     if report.receptive_field is None or not report.node.is_active:
         return ""
-    size = picture.height, picture.width
+    size = image.height, image.width
     if report.receptive_field == size:
-        return f"Each value sees all {times(size)} pixels of the picture."
+        return f"Each value sees all {times(size)} pixels of the image."
     height, width = report.receptive_field
     share = percent(height * width / (size[0] * size[1]))
-    return f"Each value sees {height} × {width} of {times(size)} pixels, {share} of the picture."
+    return f"Each value sees {height} × {width} of {times(size)} pixels, {share} of the image."
 
 
 def place_words(report: LayerReport, place: tuple[int, int]) -> str:

@@ -137,7 +137,7 @@ class LayerModel(QAbstractItemModel):
 
     def _tool_tip(self, report: LayerReport | None) -> str:
         if report is None:
-            return "What goes into the network: one picture"
+            return "What goes into the network: one image"
         if report.problem is not None:
             return f"{report.problem.sentence}."
         total = self._project.analysis.parameters

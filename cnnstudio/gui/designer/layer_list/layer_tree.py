@@ -1,4 +1,4 @@
-"""The layer list itself: rows to select, drag, rename and mend."""
+"""The layer list itself: rows to select, drag, rename and fix."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class LayerTree(DropView):
             ("actionSelectAll", self._select_all),
             ("actionOpenGroups", self.expandAll),
             ("actionCloseGroups", self.collapseAll),
-            ("actionPreviewMend", self.preview_mends),
+            ("actionPreviewFix", self.preview_fixes),
         ):
             self._actions[name].triggered.connect(run)
         self._model.changing.connect(self._on_changing)
@@ -122,9 +122,9 @@ class LayerTree(DropView):
         report = self._model.report(index)
         return self._painter.title_rect(self._row_rect(index), report.depth if report else 0)
 
-    def mend_rect(self, node_id: str) -> QRect:
-        """Where the button stands in the viewport that mends a layer; empty where there is none."""
-        return self.button_rect(node_id, "mend")
+    def fix_rect(self, node_id: str) -> QRect:
+        """Where the button stands in the viewport that fixes a layer; empty where there is none."""
+        return self.button_rect(node_id, "fix")
 
     def button_rect(self, node_id: str, part: Part) -> QRect:
         """Where a button of a layer's row stands in the viewport; empty where there is none."""
@@ -140,8 +140,8 @@ class LayerTree(DropView):
         index = self.indexAt(position)
         return self._model.node_id(index) if index.isValid() else None
 
-    def preview_mends(self) -> None:
-        """Opens the card that shows what the mends of a layer would do, or the advice on it."""
+    def preview_fixes(self) -> None:
+        """Opens the card that shows what the fixes of a layer would do, or the advice on it."""
         spot = chosen_spot(self._project)
         if spot is not None:
             self._project.select([spot.node_id])
@@ -376,13 +376,13 @@ class LayerTree(DropView):
         """What can be done with the selected layers."""
         menu = QMenu(self)
         of_the_whole = ("actionUndo", "actionRedo", "actionAdvice")
-        mends = [self._actions[name] for name in ("actionMend", "actionPreviewMend")]
-        possible = [action for action in mends if action.isEnabled()]
+        fixes = [self._actions[name] for name in ("actionFix", "actionPreviewFix")]
+        possible = [action for action in fixes if action.isEnabled()]
         if possible:
             menu.addActions(possible)
             menu.addSeparator()
         own = [action for name, action in self._actions.items() if name not in of_the_whole]
-        menu.addActions([action for action in own if action not in mends])
+        menu.addActions([action for action in own if action not in fixes])
         return menu
 
 

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFrame, QLineEdit, QListWidget, QListWidgetItem, Q
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.formatting import plural, spoken
 from cnnstudio.design import edits
-from cnnstudio.design.analysis.analysis import Analysis, LayerReport, analyse
+from cnnstudio.design.analysis.analysis import Analysis, LayerReport, analyze
 from cnnstudio.design.network import Network, Node, Place
 from cnnstudio.design.text.shorthand import Beginning, beginning, read_phrase
 from cnnstudio.gui.designer import commands
@@ -234,7 +234,7 @@ class _Field(QLineEdit):
 
 def _outcome(nodes: list[Node], network: Network, project: Project) -> tuple[str, bool]:
     """What comes out of the new layers where they would stand."""
-    analysis = analyse(network, project.analysis, classes=project.classes)
+    analysis = analyze(network, project.analysis, classes=project.classes)
     ids = [node.id for new in nodes for node in new.walk()]
     problem = next((report.problem for report in map(analysis.__getitem__, ids) if _is_refused(report)), None)
     words = f"{nodes[0].title} · {nodes[0].layer.summary()}" if len(ids) == 1 else plural(len(ids), "layer")

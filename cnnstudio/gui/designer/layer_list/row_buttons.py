@@ -1,4 +1,4 @@
-"""What the mouse does on the buttons within the rows of the layer list: the mends, and the sign of advice."""
+"""What the mouse does on the buttons within the rows of the layer list: the fixes, and the sign of advice."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QWidget
 
 from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk
-from cnnstudio.gui.designer.quick_fix.apply import mend
-from cnnstudio.gui.designer.quick_fix.preview_access import mend_preview, present_preview
+from cnnstudio.gui.designer.quick_fix.apply import fix
+from cnnstudio.gui.designer.quick_fix.preview_access import fix_preview, present_preview
 from cnnstudio.gui.designer.quick_fix.targets import Part, Spot
 from cnnstudio.gui.document.project import Project
 
@@ -43,7 +43,7 @@ class RowButtons:
         node_id = self._layer_at(position)
         if node_id is None:
             return None
-        parts: tuple[Part, ...] = ("mend", "more", "advice")
+        parts: tuple[Part, ...] = ("fix", "more", "advice")
         found = (part for part in parts if self._rect_of(node_id, part).contains(position))
         part = next(found, None)
         return None if part is None else Spot(node_id, part)
@@ -88,15 +88,15 @@ class RowButtons:
                 card.go_soon()
         else:
             viewport.setCursor(Qt.CursorShape.PointingHandCursor)
-            card = mend_preview(self._project, viewport)
-            card.come_soon(finding, finding.mend, viewport, self._rect(spot))
+            card = fix_preview(self._project, viewport)
+            card.come_soon(finding, finding.fix, viewport, self._rect(spot))
         viewport.update()
 
     def open(self, spot: Spot) -> None:
         """Shows what a button stands for in a card that takes the focus."""
         finding = self.finding(spot)
         if finding is not None:
-            card = mend_preview(self._project, self._viewport)
+            card = fix_preview(self._project, self._viewport)
             card.open(finding, self._viewport, self._rect(spot))
 
     def finding(self, spot: Spot) -> Finding | None:
@@ -114,4 +114,4 @@ class RowButtons:
         if spot.part == "more":
             self.open(spot)
         elif finding is not None:
-            self._project.attempt(lambda: mend(self._project, finding))
+            self._project.attempt(lambda: fix(self._project, finding))

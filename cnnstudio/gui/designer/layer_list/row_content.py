@@ -62,8 +62,8 @@ def branch_of(network: Network, node_id: str) -> int | None:
 
 
 def input_summary(project: Project) -> str:
-    """What the input's row says: `CIFAR-10 picture, 3 channels`."""
-    words = f"{project.dataset_title} picture".strip()
+    """What the input's row says: `CIFAR-10 image, 3 channels`."""
+    words = f"{project.dataset_title} image".strip()
     return f"{words}, {plural(project.network.input.channels, 'channel')}"
 
 

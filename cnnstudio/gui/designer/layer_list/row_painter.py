@@ -23,7 +23,7 @@ _ICON_LEFT = 27
 _ICON_SIZE = 17
 _LINE_HEIGHT = 17
 _MOST_LINES = 3
-_MEND_HEIGHT = 26
+_FIX_HEIGHT = 26
 _MORE_WIDTH, _MORE_GAP = 26, 3
 _ADVICE_SIZE = 22
 _LONGEST_COUNT = 999_999_999
@@ -57,7 +57,7 @@ class Row:
     title: str
     icon: str
     token: str
-    """The colour of the layer's family."""
+    """The color of the layer's family."""
     summary: str = ""
     output: str = ""
     amount: int | None = None
@@ -98,15 +98,15 @@ class RowPainter:
             top = rect.top() + (ROW_HEIGHT - _ADVICE_SIZE) // 2
             square = QRect(left, top, _ADVICE_SIZE, _ADVICE_SIZE)
             return square if has_advice and problem is None else QRect()
-        if problem is None or problem.mend is None:
+        if problem is None or problem.fix is None:
             return QRect()
-        right, top = rect.right() - 8 - 9, rect.bottom() - 3 - 7 - _MEND_HEIGHT
-        has_more = len(problem.mends) > 1
+        right, top = rect.right() - 8 - 9, rect.bottom() - 3 - 7 - _FIX_HEIGHT
+        has_more = len(problem.fixes) > 1
         if part == "more":
-            return QRect(right - _MORE_WIDTH, top, _MORE_WIDTH, _MEND_HEIGHT) if has_more else QRect()
+            return QRect(right - _MORE_WIDTH, top, _MORE_WIDTH, _FIX_HEIGHT) if has_more else QRect()
         right -= _MORE_WIDTH + _MORE_GAP if has_more else 0
-        width = self._strong.width(problem.mend.label) + 30
-        return QRect(right - width, top, width, _MEND_HEIGHT)
+        width = self._strong.width(problem.fix.label) + 30
+        return QRect(right - width, top, width, _FIX_HEIGHT)
 
     def title_rect(self, rect: QRect, depth: int) -> QRect:
         """Where the name stands, for typing another one."""
@@ -194,7 +194,7 @@ class RowPainter:
     def _paint_card(
         self, painter: QPainter, rect: QRect, row: Row, problem: Problem, selected: bool, hovered: Part | None
     ) -> None:
-        """The red ground of a faulty row, what is wrong, and the buttons that mend it."""
+        """The red ground of a faulty row, what is wrong, and the buttons that fix it."""
         wrong, depth = theme().color("wrong"), row.depth
         card = QRectF(rect).adjusted(6.5 + depth * INDENT, 2.5, -6.5, -2.5)
         painter.setPen(QPen(wrong, 2 if selected else 1))
@@ -206,13 +206,13 @@ class RowPainter:
         for line in self._message(problem, depth, rect.width()):
             painter.drawText(left, self._small.baseline(middle), line)
             middle += _LINE_HEIGHT
-        if problem.mend is not None:
-            button = self.button_rect("mend", rect, problem, False)
-            self._paint_button(painter, button, hovered == "mend")
+        if problem.fix is not None:
+            button = self.button_rect("fix", rect, problem, False)
+            self._paint_button(painter, button, hovered == "fix")
             painter.setFont(self._strong.font)
             baseline = self._strong.baseline(button.center().y() + 0.5)
-            painter.drawText(button.left() + 15, baseline, problem.mend.label)
-        if len(problem.mends) > 1:
+            painter.drawText(button.left() + 15, baseline, problem.fix.label)
+        if len(problem.fixes) > 1:
             button = self.button_rect("more", rect, problem, False)
             self._paint_button(painter, button, hovered == "more")
             self._paint_chevron(painter, QRectF(button).center(), opened=True)
@@ -297,7 +297,7 @@ class RowPainter:
             painter.drawRoundedRect(QRectF(left + edges[0], middle - 3, filled, 6), min(3, filled / 2), 3)
 
     def _message(self, problem: Problem, depth: int, width: int) -> list[str]:
-        button = self.button_rect("mend", QRect(0, 0, width, 0), problem, False)
-        right = button.left() - 8 if problem.mend else width - 20
+        button = self.button_rect("fix", QRect(0, 0, width, 0), problem, False)
+        right = button.left() - 8 if problem.fix else width - 20
         room = right - depth * INDENT - TITLE_LEFT
         return self._small.wrapped(f"{problem.message}.", max(room, 60), _MOST_LINES)

@@ -21,7 +21,7 @@ _CALM = "The network trains without them; each may make it learn better or cost 
 
 
 class AdvicePanel(Overlay):
-    """Every tip with its layer, its mend and a way to dismiss it; and a way to see dismissed ones again."""
+    """Every tip with its layer, its fix and a way to dismiss it; and a way to see dismissed ones again."""
 
     def __init__(self, project: Project, window: QWidget) -> None:
         super().__init__("advicePanel", _WIDTH, window)

@@ -1,4 +1,4 @@
-"""Buttons that do a mend, and show beforehand what it would do."""
+"""Buttons that do a fix, and show beforehand what it would do."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QEnterEvent, QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QPushButton, QWidget
 
-from cnnstudio.gui.designer.quick_fix.apply import mend
-from cnnstudio.gui.designer.quick_fix.preview_access import mend_preview, present_preview
+from cnnstudio.gui.designer.quick_fix.apply import fix
+from cnnstudio.gui.designer.quick_fix.preview_access import fix_preview, present_preview
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.widgets.flow import FlowLayout
-from cnnstudio.layers.base import Mend
+from cnnstudio.layers.base import Fix
 
 if TYPE_CHECKING:
     from cnnstudio.gui.designer.quick_fix.apply import Finding
@@ -24,28 +24,28 @@ _BY_KEY = (
 )
 
 
-class MendButton(QPushButton):
-    """One mend. The mouse over it and the focus on it bring the preview, a click and Enter do it."""
+class FixButton(QPushButton):
+    """One fix. The mouse over it and the focus on it bring the preview, a click and Enter do it."""
 
     def __init__(self, project: Project, role: str) -> None:
         super().__init__()
         self._project = project
         self._finding: Finding | None = None
-        self._mend: Mend | None = None
+        self._fix: Fix | None = None
         self.setProperty("role", role)
         self.clicked.connect(self._on_clicked)
 
-    def show_mend(self, finding: Finding, chosen: Mend) -> None:
-        """From now on it stands for this mend."""
-        self._finding, self._mend = finding, chosen
+    def show_fix(self, finding: Finding, chosen: Fix) -> None:
+        """From now on it stands for this fix."""
+        self._finding, self._fix = finding, chosen
         self.setText(chosen.label)
         self.setAccessibleDescription(f"{finding.message}: {chosen.advice}")
 
     def enterEvent(self, event: QEnterEvent) -> None:
         super().enterEvent(event)
         if self._finding is not None:
-            card = mend_preview(self._project, self)
-            card.come_soon(self._finding, self._mend, self, self.rect())
+            card = fix_preview(self._project, self)
+            card.come_soon(self._finding, self._fix, self, self.rect())
 
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
@@ -54,8 +54,8 @@ class MendButton(QPushButton):
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
         if self._finding is not None and event.reason() in _BY_KEY:
-            card = mend_preview(self._project, self)
-            card.peek(self._finding, self._mend, self, self.rect())
+            card = fix_preview(self._project, self)
+            card.peek(self._finding, self._fix, self, self.rect())
             self.setAccessibleDescription(card.sentence)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
@@ -77,13 +77,13 @@ class MendButton(QPushButton):
             card.go_soon()
 
     def _on_clicked(self) -> None:
-        finding, chosen = self._finding, self._mend
+        finding, chosen = self._finding, self._fix
         if finding is not None and chosen is not None:
-            self._project.attempt(lambda: mend(self._project, finding, chosen))
+            self._project.attempt(lambda: fix(self._project, finding, chosen))
 
 
-class MendButtons(QWidget):
-    """All mends of one finding. The buttons are kept, so that Tab goes through them in their order."""
+class FixButtons(QWidget):
+    """All fixes of one finding. The buttons are kept, so that Tab goes through them in their order."""
 
     def __init__(self, project: Project, role: str, object_name: str) -> None:
         super().__init__()
@@ -91,23 +91,23 @@ class MendButtons(QWidget):
         self._role = role
         self._name = object_name
         self._flow = FlowLayout(self)
-        self.buttons: list[MendButton] = []
+        self.buttons: list[FixButton] = []
         self._add()
 
-    def show_mends(self, finding: Finding) -> None:
-        """A button for each mend; the first one has the name by which automated use finds it."""
-        mends = finding.mends
-        while len(self.buttons) < len(mends):
+    def show_fixes(self, finding: Finding) -> None:
+        """A button for each fix; the first one has the name by which automated use finds it."""
+        fixes = finding.fixes
+        while len(self.buttons) < len(fixes):
             self._add()
-        for button, chosen in zip(self.buttons, mends, strict=False):
-            button.show_mend(finding, chosen)
+        for button, chosen in zip(self.buttons, fixes, strict=False):
+            button.show_fix(finding, chosen)
         for number, button in enumerate(self.buttons):
-            button.setVisible(number < len(mends))
-        self.setVisible(bool(mends))
+            button.setVisible(number < len(fixes))
+        self.setVisible(bool(fixes))
         self.updateGeometry()
 
     def _add(self) -> None:
-        button = MendButton(self._project, self._role)
+        button = FixButton(self._project, self._role)
         button.setObjectName(self._name if not self.buttons else f"{self._name}{len(self.buttons) + 1}")
         self._flow.addWidget(button)
         if self.buttons:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLay
 
 from cnnstudio.design.findings import Problem
 from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk
-from cnnstudio.gui.designer.quick_fix.buttons import MendButtons
+from cnnstudio.gui.designer.quick_fix.buttons import FixButtons
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import Label
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 
 
 class ProblemCard(QFrame):
-    """What is wrong, why it matters, and the mends; nothing where nothing is wrong."""
+    """What is wrong, why it matters, and the fixes; nothing where nothing is wrong."""
 
     def __init__(self, project: Project) -> None:
         super().__init__()
         self._sentence = Label(role="help", tone="wrong", wrap=True)
         self._why = Label(role="help", tone="secondary", wrap=True)
-        self._mends = MendButtons(project, "mend", "mendButton")
+        self._fixes = FixButtons(project, "fix", "fixButton")
         self.setProperty("role", "wrong_card")
         column = QVBoxLayout(self)
         column.setContentsMargins(10, 8, 10, 8)
         column.setSpacing(6)
-        for widget in (self._sentence, self._why, self._mends):
+        for widget in (self._sentence, self._why, self._fixes):
             column.addWidget(widget)
 
     @property
     def stops(self) -> list[QWidget]:
         """What Tab goes through."""
-        return [*self._mends.buttons]
+        return [*self._fixes.buttons]
 
     def show_problem(self, problem: Problem | None) -> None:
         """Tells this problem, or hides."""
@@ -46,11 +46,11 @@ class ProblemCard(QFrame):
             self._sentence.setText(f"{problem.message}.")
             self._why.setText(problem.why)
             self._why.setVisible(bool(problem.why))
-            self._mends.show_mends(problem)
+            self._fixes.show_fixes(problem)
 
 
 class AdviceCard(QFrame):
-    """One piece of advice: what could be better and why, the mend, and a way never to hear of it again."""
+    """One piece of advice: what could be better and why, the fix, and a way never to hear of it again."""
 
     def __init__(self, project: Project) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class AdviceCard(QFrame):
         self._where = QPushButton()
         self._message = Label(role="help", wrap=True)
         self._why = Label(role="help", tone="secondary", wrap=True)
-        self._mends = MendButtons(project, "advice", "adviceButton")
+        self._fixes = FixButtons(project, "advice", "adviceButton")
         self._dismiss = QPushButton("Dismiss")
         self._compose()
         theme().changed.connect(self._show_icon)
@@ -76,10 +76,10 @@ class AdviceCard(QFrame):
         self._dismiss.setObjectName("dismissAdvice")
         self._dismiss.setToolTip("Show this no more in this design")
         self._dismiss.clicked.connect(self._on_dismiss)
-        self._mends.setSizePolicy(self._message.sizePolicy())
+        self._fixes.setSizePolicy(self._message.sizePolicy())
         foot = QHBoxLayout()
         foot.setSpacing(4)
-        foot.addWidget(self._mends, 1)
+        foot.addWidget(self._fixes, 1)
         foot.addStretch()
         foot.addWidget(self._dismiss, 0, Qt.AlignmentFlag.AlignBottom)
         column = QVBoxLayout()
@@ -97,7 +97,7 @@ class AdviceCard(QFrame):
     @property
     def stops(self) -> list[QWidget]:
         """What Tab goes through."""
-        return [self._where, *self._mends.buttons, self._dismiss]
+        return [self._where, *self._fixes.buttons, self._dismiss]
 
     def show_advice(self, advice: Advice, where: str = "") -> None:
         """Tells this advice; `where` names the layer, for a list of advice on several."""
@@ -106,7 +106,7 @@ class AdviceCard(QFrame):
         self._where.setVisible(bool(where))
         self._message.setText(f"{advice.message}.")
         self._why.setText(advice.why)
-        self._mends.show_mends(advice)
+        self._fixes.show_fixes(advice)
         self._dismiss.setAccessibleName(f"Dismiss: {advice.message}")
         self.setAccessibleName(f"Tip: {advice.message}. {advice.why}")
         self.show()

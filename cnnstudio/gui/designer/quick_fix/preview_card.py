@@ -1,7 +1,7 @@
-"""The card that shows what a mend would do before it is done: shapes, costs and problems, before and after.
+"""The card that shows what a fix would do before it is done: shapes, costs and problems, before and after.
 
-It comes while the mouse or the focus is on a mend and goes with it. Called by a key it takes the focus, so
-that one can choose among several mends, and do one or none.
+It comes while the mouse or the focus is on a fix and goes with it. Called by a key it takes the focus, so
+that one can choose among several fixes, and do one or none.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from cnnstudio.core.errors import UserError
 from cnnstudio.design.findings import Problem
 from cnnstudio.design.quick_fixes import Preview, preview
 from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk
-from cnnstudio.gui.designer.quick_fix.apply import mend
+from cnnstudio.gui.designer.quick_fix.apply import fix
 from cnnstudio.gui.designer.quick_fix.preview_text import amounts, effect, sentence, shape_rows
 from cnnstudio.gui.designer.quick_fix.shape_table import ShapeRow, ShapeTable
 from cnnstudio.gui.designer.quick_fix.targets import PREVIEW_CARD
@@ -36,7 +36,7 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import Label, Line
 from cnnstudio.gui.widgets.overlay import Overlay
-from cnnstudio.layers.base import Mend
+from cnnstudio.layers.base import Fix
 
 if TYPE_CHECKING:
     from cnnstudio.gui.designer.quick_fix.apply import Finding
@@ -48,17 +48,17 @@ _GOES_AFTER_MS = 180
 """Long enough for the mouse to come over from the button."""
 
 
-class MendPreview(Overlay):
-    """Shows a mend of a problem or of advice. Get the window's by `preview_access.mend_preview`."""
+class FixPreview(Overlay):
+    """Shows a fix of a problem or of advice. Get the window's by `preview_access.fix_preview`."""
 
     def __init__(self, project: Project, window: QWidget) -> None:
         super().__init__(PREVIEW_CARD, _WIDTH, window)
         self._project = project
         self._finding: Finding | None = None
-        self._mend: Mend | None = None
+        self._fix: Fix | None = None
         self._asked: Callable[[], None] | None = None
         self.sentence = ""
-        """What the mend that it shows would do, to be heard."""
+        """What the fix that it shows would do, to be heard."""
         self._coming = self._timer(self._on_time)
         self._going = self._timer(self.hide)
         self._title = Label(role="strong", wrap=True)
@@ -87,7 +87,7 @@ class MendPreview(Overlay):
         self._choice_column.setSpacing(0)
         self._dismiss.setObjectName("dismissAdvice")
         self._dismiss.clicked.connect(self._on_dismiss)
-        self._apply.setObjectName("applyMend")
+        self._apply.setObjectName("applyFix")
         self._apply.setProperty("role", "primary")
         self._apply.clicked.connect(self._on_apply)
         foot = QHBoxLayout(self._foot)
@@ -110,13 +110,13 @@ class MendPreview(Overlay):
 
     # Coming and going
 
-    def come_soon(self, finding: Finding, chosen: Mend | None, widget: QWidget, rect: QRect) -> None:
-        """The mouse is on a mend, or on advice, at `rect` of `widget`: comes when it stays there."""
+    def come_soon(self, finding: Finding, chosen: Fix | None, widget: QWidget, rect: QRect) -> None:
+        """The mouse is on a fix, or on advice, at `rect` of `widget`: comes when it stays there."""
         self._going.stop()
-        is_there = self.isVisible() and (finding, chosen) == (self._finding, self._mend)
+        is_there = self.isVisible() and (finding, chosen) == (self._finding, self._fix)
         if not self.holds_focus and not is_there:
             self._asked = partial(self.peek, finding, chosen, widget, rect)
-            # From one mend to the next there is nothing to wait for.
+            # From one fix to the next there is nothing to wait for.
             self._coming.start(0 if self.isVisible() else _COMES_AFTER_MS)
 
     def go_soon(self) -> None:
@@ -125,17 +125,17 @@ class MendPreview(Overlay):
         if self.isVisible() and not self.holds_focus:
             self._going.start(_GOES_AFTER_MS)
 
-    def peek(self, finding: Finding, chosen: Mend | None, widget: QWidget, rect: QRect) -> None:
-        """Shows a mend beside `rect` of `widget`; the focus stays where it is."""
+    def peek(self, finding: Finding, chosen: Fix | None, widget: QWidget, rect: QRect) -> None:
+        """Shows a fix beside `rect` of `widget`; the focus stays where it is."""
         if self._fill(finding, chosen):
-            # With one mend the card only tells; the button that it is about stands beside it.
+            # With one fix the card only tells; the button that it is about stands beside it.
             self._foot.setVisible(bool(self._choices.buttons()) or not isinstance(finding, Problem))
             self._hint.hide()
             self.show_at(widget, rect)
 
     def open(self, finding: Finding, widget: QWidget, rect: QRect) -> None:
-        """Shows the best mend and takes the focus, to choose and to do one; gives it back at the end."""
-        if self._fill(finding, finding.mend):
+        """Shows the best fix and takes the focus, to choose and to do one; gives it back at the end."""
+        if self._fill(finding, finding.fix):
             self._foot.show()
             self._hint.show()
             self.show_at(widget, rect)
@@ -146,7 +146,7 @@ class MendPreview(Overlay):
         super().hideEvent(event)
         self._coming.stop()
         self._going.stop()
-        self._finding = self._mend = None
+        self._finding = self._fix = None
 
     def enterEvent(self, event: QEnterEvent) -> None:
         self._going.stop()
@@ -159,7 +159,7 @@ class MendPreview(Overlay):
             self._asked()
 
     def _on_changed(self, _: object) -> None:
-        # What it says is about the network as it was, in the colours that were.
+        # What it says is about the network as it was, in the colors that were.
         self.hide()
 
     # Keys
@@ -175,7 +175,7 @@ class MendPreview(Overlay):
         return True
 
     def _stops(self) -> list[QAbstractButton]:
-        """What Tab goes through: the chosen mend where there are several, and the buttons."""
+        """What Tab goes through: the chosen fix where there are several, and the buttons."""
         checked = self._choices.checkedButton() if self._choices.buttons() else None
         every = (checked, self._apply, self._dismiss)
         return [each for each in every if each is not None and not each.isHidden()]
@@ -188,10 +188,10 @@ class MendPreview(Overlay):
 
     # Content
 
-    def _fill(self, finding: Finding, chosen: Mend | None) -> bool:
-        """Writes the card; False where the mend cannot be done, which the user is told."""
+    def _fill(self, finding: Finding, chosen: Fix | None) -> bool:
+        """Writes the card; False where the fix cannot be done, which the user is told."""
         if finding != self._finding:
-            self._finding, self._mend = finding, None
+            self._finding, self._fix = finding, None
             self._show_words(finding)
             self._show_choices(finding)
         self._way.setVisible(chosen is not None and not isinstance(finding, Problem))
@@ -201,14 +201,14 @@ class MendPreview(Overlay):
             return True
         for button in self._choices.buttons():
             if button.text() == chosen.label:
-                # Which shows the mend, unless it was chosen before.
+                # Which shows the fix, unless it was chosen before.
                 button.setChecked(True)
-        return self._show_mend(chosen)
+        return self._show_fix(chosen)
 
     def _show_words(self, finding: Finding) -> None:
         is_advice = not isinstance(finding, Problem)
-        number = len(finding.mends)
-        ways = f"{number} ways to mend it" if number > 1 else finding.mend.label if finding.mend else ""
+        number = len(finding.fixes)
+        ways = f"{number} ways to fix it" if number > 1 else finding.fix.label if finding.fix else ""
         self._title.setText(f"{finding.message}." if is_advice else ways)
         self._reason.setText(finding.why)
         self._reason.setVisible(is_advice and bool(finding.why))
@@ -224,23 +224,23 @@ class MendPreview(Overlay):
             # Until it is deleted it would be seen behind the new ones.
             button.hide()
             button.deleteLater()
-        for each in finding.mends if len(finding.mends) > 1 else ():
+        for each in finding.fixes if len(finding.fixes) > 1 else ():
             button = QRadioButton(each.label)
             button.setFont(theme().font("content"))
             button.toggled.connect(partial(self._on_toggled, each))
             self._choices.addButton(button)
             self._choice_column.addWidget(button)
 
-    def _on_toggled(self, chosen: Mend, checked: bool) -> None:
-        if checked and self._show_mend(chosen) and self.isVisible():
+    def _on_toggled(self, chosen: Fix, checked: bool) -> None:
+        if checked and self._show_fix(chosen) and self.isVisible():
             self.place_again()
 
-    def _show_mend(self, chosen: Mend) -> bool:
-        """Tells what one mend would do."""
+    def _show_fix(self, chosen: Fix) -> bool:
+        """Tells what one fix would do."""
         finding, project = self._finding, self._project
-        if finding is None or chosen == self._mend:
+        if finding is None or chosen == self._fix:
             return finding is not None
-        self._mend = chosen
+        self._fix = chosen
         try:
             seen = preview(project.network, finding, chosen, project.analysis, project.classes)
         except UserError as error:
@@ -259,11 +259,11 @@ class MendPreview(Overlay):
         return True
 
     def _on_apply(self) -> None:
-        finding, chosen = self._finding, self._mend
+        finding, chosen = self._finding, self._fix
         # First the focus goes back: what is done may take away what had it.
         self.leave()
         if finding is not None and chosen is not None:
-            self._project.attempt(lambda: mend(self._project, finding, chosen))
+            self._project.attempt(lambda: fix(self._project, finding, chosen))
 
     def _on_dismiss(self) -> None:
         finding = self._finding
@@ -273,7 +273,7 @@ class MendPreview(Overlay):
 
 
 class _Change(QWidget):
-    """What a mend does: in a sentence, layer by layer, and to the numbers of the whole network."""
+    """What a fix does: in a sentence, layer by layer, and to the numbers of the whole network."""
 
     def __init__(self) -> None:
         super().__init__()

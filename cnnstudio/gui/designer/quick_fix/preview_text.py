@@ -1,4 +1,4 @@
-"""What a mend would do, in words and numbers: for the card that previews it, and for a screen reader."""
+"""What a fix would do, in words and numbers: for the card that previews it, and for a screen reader."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cnnstudio.layers.base import Shape
 from cnnstudio.layers.catalog import snake_case
 
 _EXACT = 1_000_000
-"""Up to here all digits are told: a mend often changes the last ones only."""
+"""Up to here all digits are told: a fix often changes the last ones only."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,11 @@ def amounts(preview: Preview) -> tuple[Amount, ...]:
 def shape_rows(before: Analysis, node_id: str | None, preview: Preview) -> list[ShapeRow]:
     """The layers that change, and the faulty one itself, in the order of the list."""
     rows = list(preview.rows)
-    fault, mended = before.by_id.get(node_id or ""), preview.analysis.by_id.get(node_id or "")
-    if fault is not None and mended is not None and all(row.node_id != node_id for row in rows):
+    fault, fixed = before.by_id.get(node_id or ""), preview.analysis.by_id.get(node_id or "")
+    if fault is not None and fixed is not None and all(row.node_id != node_id for row in rows):
         order = {node.id: place for place, node in enumerate(preview.network.walk())}
         after = [place for place, row in enumerate(rows) if order.get(row.node_id, -1) > order[fault.node.id]]
-        row = PreviewRow(fault.node.id, fault.node.title, fault.output, mended.output, "changed")
+        row = PreviewRow(fault.node.id, fault.node.title, fault.output, fixed.output, "changed")
         rows.insert(after[0] if after else len(rows), row)
     return [_shape_row(row, before, preview) for row in rows]
 

@@ -7,10 +7,10 @@ from typing import Literal, NamedTuple
 from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk
 from cnnstudio.gui.document.project import Project
 
-PREVIEW_CARD = "mendPreview"
+PREVIEW_CARD = "fixPreview"
 """The object name of the window's one preview of fixes."""
 
-Part = Literal["mend", "more", "advice"]
+Part = Literal["fix", "more", "advice"]
 """A button in a row: the best fix, the arrow to all of them, the sign that there is advice."""
 
 
@@ -26,10 +26,10 @@ def chosen_spot(project: Project) -> Spot | None:
     desk, analysis = advice_desk(project), project.analysis
     for node_id in project.selection:
         problem = analysis[node_id].problem
-        if problem is not None and problem.mends:
-            return Spot(node_id, "mend")
+        if problem is not None and problem.fixes:
+            return Spot(node_id, "fix")
         if problem is None and desk.of(node_id):
             return Spot(node_id, "advice")
-    mendable = (problem.node_id for problem in analysis.problems if problem.mends and problem.node_id)
-    first = next(mendable, None)
-    return None if first is None else Spot(first, "mend")
+    fixable = (problem.node_id for problem in analysis.problems if problem.fixes and problem.node_id)
+    first = next(fixable, None)
+    return None if first is None else Spot(first, "fix")

@@ -21,7 +21,7 @@ _WIDTH = 640
 
 
 class TrialDialog(QDialog):
-    """Tries something out with the project's network, pictures and recipe, on the thread that computes.
+    """Tries something out with the project's network, images and recipe, on the thread that computes.
 
     A subclass fills `content` and says what is done (`attempt`, on that thread) and shown (`show_progress`,
     `show_result`, `show_nothing`).
@@ -86,7 +86,7 @@ class TrialDialog(QDialog):
         if self._job is None:
             self.show_nothing()
             self._failure.hide()
-            self._progress.begin("Getting the pictures ready")
+            self._progress.begin("Getting the images ready")
             self._job = self._session.fetch(self.project.dataset_name, self._on_dataset, self._on_failed)
             self._show_busy()
 

@@ -57,7 +57,7 @@ class PreflightDialogs(QObject):
             self.message.emit(Message(sentence, wrong=True))
         elif not self._project.dataset_name:
             self.message.emit(
-                Message("There are no pictures to train with: choose a data set first.", wrong=True)
+                Message("There are no images to train with: choose a data set first.", wrong=True)
             )
         else:
             return True

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from cnnstudio.training.preflight.profiling import Measurement
 
 _HELP = (
-    "A few batches of each size are learnt from, on weights that are then thrown away. Larger batches make "
+    "A few batches of each size are learned from, on weights that are then thrown away. Larger batches make "
     "fewer steps of an epoch, so that the learning rate may have to rise with them."
 )
 _SECONDS = 8.0
-_HEADS = ("PICTURES AT A TIME", "IMAGES/S", "MEMORY", "SPEED", "")
+_HEADS = ("IMAGES AT A TIME", "IMAGES/S", "MEMORY", "SPEED", "")
 _BAR_HEIGHT = 8
 _BARS = 3
 """The column of the bars."""

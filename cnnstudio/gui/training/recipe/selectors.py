@@ -21,7 +21,7 @@ _FILE = "\n"
 
 
 class DataSelector(TitledComboBox):
-    """All sources of pictures. Those that are not on the machine lead to the dialog of the data sets."""
+    """All sources of images. Those that are not on the machine lead to the dialog of the data sets."""
 
     dialog_requested = Signal(object)
     """The name of the data set that is not there yet; empty for all other wishes."""
@@ -29,7 +29,7 @@ class DataSelector(TitledComboBox):
     def __init__(self, project: Project, parent: QWidget | None = None) -> None:
         super().__init__("Data")
         self.setObjectName("datasetSelector")
-        self.setToolTip("The pictures to train and test with")
+        self.setToolTip("The images to train and test with")
         self._project = project
         self._sources: dict[str, Source] = {}
         self._looking: Work | None = None
@@ -50,7 +50,7 @@ class DataSelector(TitledComboBox):
             self.addItem(source.title if there else f"{source.title} · download…", name)
             self.setItemData(self.count() - 1, source.description, 3)
         self.insertSeparator(self.count())
-        self.addItem("Other pictures…", "")
+        self.addItem("Other images…", "")
         self.blockSignals(False)
         self._show_chosen()
 

@@ -37,8 +37,8 @@ def view(qtbot: QtBot) -> FeatureMapsView:
     qtbot.addWidget(widget)
     widget.resize(700, 220)
     widget.show()
-    pictures = np.zeros((5, 3, 8, 8), np.uint8)
-    widget.show_pictures(pictures, CLASSES[:5])
+    images = np.zeros((5, 3, 8, 8), np.uint8)
+    widget.show_images(images, CLASSES[:5])
     return widget
 
 
@@ -74,8 +74,8 @@ def test_every_map_can_be_seen_and_dead_ones_have_a_red_frame(view: FeatureMapsV
 
     image = view.grid.viewport().grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
     pixels = np.frombuffer(image.constBits(), np.uint32)
-    greys = {int(value) & 0xFF for value in np.unique(pixels)}
-    assert {255 * step // 15 for step in range(16) if step != 3} <= greys
+    grays = {int(value) & 0xFF for value in np.unique(pixels)}
+    assert {255 * step // 15 for step in range(16) if step != 3} <= grays
     assert (pixels == np.uint32(theme().color("wrong").rgb())).any()
 
 
@@ -86,7 +86,7 @@ def faint() -> FeatureMaps:
     return FeatureMaps("conv2d_1", 0, maps, 0.0, 2.0, (), 2)
 
 
-def greys(view: FeatureMapsView) -> set[int]:
+def grays(view: FeatureMapsView) -> set[int]:
     image = view.grid.viewport().grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
     return {int(value) & 0xFF for value in np.unique(np.frombuffer(image.constBits(), np.uint32))}
 
@@ -95,7 +95,7 @@ def test_a_scale_for_each_map_is_chosen_by_key_and_stays_for_the_next_maps(
     view: FeatureMapsView, qtbot: QtBot
 ) -> None:
     view.show_maps(faint(), NETWORK, CLASSES)
-    assert {40, 60} <= greys(view)
+    assert {40, 60} <= grays(view)
 
     view.scale.setFocus()
     qtbot.keyClick(view.scale, Qt.Key.Key_Space)
@@ -103,16 +103,16 @@ def test_a_scale_for_each_map_is_chosen_by_key_and_stays_for_the_next_maps(
     qtbot.keyClick(menu, Qt.Key.Key_Down)
     qtbot.keyClick(menu, Qt.Key.Key_Return)
 
-    assert not {40, 60} & greys(view)
+    assert not {40, 60} & grays(view)
     view.show_maps(faint(), NETWORK, CLASSES)
-    assert not {40, 60} & greys(view)
+    assert not {40, 60} & grays(view)
     assert view.scale.text() == "a scale for each map ▾"
     assert view.scale.accessibleName() == "Scale of the maps: a scale for each map, press to choose"
     assert view.grid.accessibleDescription().endswith("2 maps, a scale for each map")
     assert view.grid.text_at(QPoint(10, 10)) == "Map 1 of 2: 0 to 2"
 
     view.scale.findChild(QMenu).actions()[0].trigger()
-    assert {40, 60} <= greys(view)
+    assert {40, 60} <= grays(view)
 
 
 def test_values_and_hints_have_no_scale_to_choose(view: FeatureMapsView) -> None:
@@ -156,16 +156,16 @@ def test_a_flat_layer_is_shown_as_values(view: FeatureMapsView) -> None:
     assert view.grid.text_at(QPoint(5, 5)).startswith("Value 1 of 12")
 
 
-def test_the_last_layer_says_what_it_takes_the_picture_for(view: FeatureMapsView) -> None:
+def test_the_last_layer_says_what_it_takes_the_image_for(view: FeatureMapsView) -> None:
     values = [0.0] * 10
     values[3] = 5.0
 
     view.show_maps(scores(values), NETWORK, CLASSES)
 
     assert view.heading.title == "Scores of Dense (fourth layer)"
-    assert view.heading.remark == "takes it for ship, 94 % · it is dog"
+    assert view.heading.remark == "takes it for ship, 94% · it is dog"
     view.show_maps(scores([0.0, 5.0, *[0.0] * 8]), NETWORK, CLASSES)
-    assert view.heading.remark == "takes it for dog, 94 % · right"
+    assert view.heading.remark == "takes it for dog, 94% · right"
 
 
 def test_scores_become_shares_of_one() -> None:
@@ -184,23 +184,23 @@ def test_a_hint_takes_the_place_of_maps(view: FeatureMapsView) -> None:
     assert view.heading.title == "Feature maps of Conv2D (first layer)"
 
 
-def test_pictures_are_chosen_by_mouse_and_by_key(view: FeatureMapsView, qtbot: QtBot) -> None:
+def test_images_are_chosen_by_mouse_and_by_key(view: FeatureMapsView, qtbot: QtBot) -> None:
     chosen: list[object] = []
-    view.picture_chosen.connect(chosen.append)
+    view.image_chosen.connect(chosen.append)
 
-    qtbot.mouseClick(view.pictures.buttons[2], Qt.MouseButton.LeftButton)
-    qtbot.keyClick(view.pictures.buttons[2], Qt.Key.Key_Down)
-    qtbot.keyClick(view.pictures.buttons[3], Qt.Key.Key_Up)
+    qtbot.mouseClick(view.images.buttons[2], Qt.MouseButton.LeftButton)
+    qtbot.keyClick(view.images.buttons[2], Qt.Key.Key_Down)
+    qtbot.keyClick(view.images.buttons[3], Qt.Key.Key_Up)
 
     assert chosen == [2, 3, 2]
-    assert view.picture == 2
-    assert view.pictures.buttons[2].accessibleName() == "Example 3: frog"
+    assert view.image == 2
+    assert view.images.buttons[2].accessibleName() == "Example 3: frog"
 
 
-def test_fewer_pictures_than_places_leave_no_empty_ones(view: FeatureMapsView) -> None:
-    view.pictures.buttons[4].setChecked(True)
+def test_fewer_images_than_places_leave_no_empty_ones(view: FeatureMapsView) -> None:
+    view.images.buttons[4].setChecked(True)
 
-    view.show_pictures(np.zeros((2, 1, 8, 8), np.uint8), ("cat", "dog"))
+    view.show_images(np.zeros((2, 1, 8, 8), np.uint8), ("cat", "dog"))
 
-    assert [button.isVisible() for button in view.pictures.buttons] == [True, True, False, False, False]
-    assert view.picture == 0
+    assert [button.isVisible() for button in view.images.buttons] == [True, True, False, False, False]
+    assert view.image == 0

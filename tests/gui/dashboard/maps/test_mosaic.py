@@ -1,4 +1,4 @@
-"""Many small pictures as one."""
+"""Many small images as one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cnnstudio.gui.dashboard.maps.mosaic import EDGE, Grid, fit, mosaic, stretched
 
-GREYS = np.arange(256, dtype=np.uint32)
+GRAYS = np.arange(256, dtype=np.uint32)
 
 
 @given(st.integers(1, 600), st.floats(0.2, 5), st.integers(60, 2000), st.integers(40, 800))
@@ -55,7 +55,7 @@ def test_pixels_stand_where_the_grid_says() -> None:
     maps = np.arange(5, dtype=np.uint8).reshape(5, 1, 1) * 10
     grid = Grid(count=5, columns=2, width=3, height=2, gap=4)
 
-    pixels = mosaic(maps, grid, 0, 3, GREYS, (999, 555))
+    pixels = mosaic(maps, grid, 0, 3, GRAYS, (999, 555))
 
     for index in range(5):
         left, top = (place + EDGE for place in grid.corner(index))
@@ -69,7 +69,7 @@ def test_only_the_rows_that_are_asked_for_are_made() -> None:
     maps = np.arange(6, dtype=np.uint8).reshape(6, 1, 1)
     grid = Grid(count=6, columns=2, width=2, height=2, gap=4)
 
-    pixels = mosaic(maps, grid, 1, 2, GREYS, (999, 555))
+    pixels = mosaic(maps, grid, 1, 2, GRAYS, (999, 555))
 
     assert pixels.shape == (6, 12)
     assert pixels[1, 1] == 2
@@ -79,7 +79,7 @@ def test_only_the_rows_that_are_asked_for_are_made() -> None:
 def test_a_map_is_enlarged_pixel_by_pixel() -> None:
     maps = np.array([[[1, 2], [3, 4]]], dtype=np.uint8)
 
-    pixels = mosaic(maps, Grid(1, 1, 4, 4, 4), 0, 1, GREYS, (999, 555))
+    pixels = mosaic(maps, Grid(1, 1, 4, 4, 4), 0, 1, GRAYS, (999, 555))
 
     assert pixels[1:5, 1:5].tolist() == [[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]
 

@@ -37,7 +37,7 @@ def ranges(view: LearningView, name: str) -> list[list[float]]:
 
 
 def has_color(view: LearningView, token: str) -> bool:
-    """Whether a pixel of the loss plot is in that colour."""
+    """Whether a pixel of the loss plot is in that color."""
     image = view.loss.plot.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
     pixels = np.frombuffer(image.constBits(), np.uint32).reshape(image.height(), image.width())
     return bool((pixels == np.uint32(theme().color(token).rgb())).any())
@@ -57,7 +57,7 @@ def test_an_empty_plot_says_what_will_appear(view: LearningView) -> None:
     assert not has_color(view, "training")
 
 
-def test_curves_have_their_colours_and_the_planned_epochs(view: LearningView, history: History) -> None:
+def test_curves_have_their_colors_and_the_planned_epochs(view: LearningView, history: History) -> None:
     view.show_history(history, 8, live=True)
 
     assert view.loss.plot.hint == ""
@@ -77,7 +77,7 @@ def test_the_axis_ends_at_a_round_number_above_the_curve(view: LearningView, his
 def test_the_legend_has_the_newest_numbers(view: LearningView, history: History) -> None:
     view.show_history(history, 8, live=True)
 
-    assert view.accuracy.legend.text == "training 79.5 %, validation 76.5 %"
+    assert view.accuracy.legend.text == "training 79.5%, validation 76.5%"
     assert "training 0.5" in view.loss.plot.accessibleDescription()
 
 

@@ -1,4 +1,4 @@
-"""Python code in colours."""
+"""Python code in colors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cnnstudio.gui.theme.theme import theme
 
 
 def colored(code: str, token: str) -> list[str]:
-    """The pieces of the code in a token's colour."""
+    """The pieces of the code in a token's color."""
     document = QTextDocument(code)
     colors = CodeColors(document)
     colors.rehighlight()
@@ -39,7 +39,7 @@ def colored(code: str, token: str) -> list[str]:
         ('"""Several\nfor 3\n"""\nx = 1', "secondary", ['"""Several', "for 3", '"""']),
     ],
 )
-def test_parts_of_code_have_their_colours(qapp: object, code: str, token: str, pieces: list[str]) -> None:
+def test_parts_of_code_have_their_colors(qapp: object, code: str, token: str, pieces: list[str]) -> None:
     assert colored(code, token) == pieces
 
 

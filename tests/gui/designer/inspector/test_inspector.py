@@ -75,7 +75,7 @@ def test_a_layer_is_told_in_words(project: Project, inspector: Inspector) -> Non
     project.select(["conv2d_2"])
     assert text(inspector, "inspectorTitle") == "Conv2D"
     assert text(inspector, "inspectorPlace") == "third layer"
-    assert text(inspector, "inspectorDescription").startswith("Slides small filters over the picture")
+    assert text(inspector, "inspectorDescription").startswith("Slides small filters over the image")
     assert text(inspector, "inspectorResult") == (
         "Output 64 × 13 × 13 · 18,496 parameters · 3.1 M multiply-adds · sees 8 × 8 pixels"
     )
@@ -268,12 +268,12 @@ def test_a_named_layer_in_a_group_that_is_off_says_all_of_it(
     assert text(inspector, "inspectorResult").startswith("Switched off")
 
 
-def test_a_mistake_is_mended_from_the_inspector(
+def test_a_mistake_is_fixed_from_the_inspector(
     qtbot: QtBot, project: Project, inspector: Inspector, faulty: Network
 ) -> None:
     project.open_network(faulty, None)
     project.select(["dense_1"])
-    button = inspector.findChild(QPushButton, "mendButton")
+    button = inspector.findChild(QPushButton, "fixButton")
     assert "known once" in text(inspector, "inspectorResult")
     assert (button.isVisible(), button.text()) == (True, "Insert Flatten")
     qtbot.keyClick(button, KEY.Key_Space)

@@ -1,4 +1,4 @@
-"""What a layer sees, on pictures of the data set."""
+"""What a layer sees, on images of the data set."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLASSES = "cat", "dog"
 
 
 def dataset(side: int = 32) -> Dataset:
-    """Four pictures, of one colour each."""
+    """Four images, of one color each."""
     images = np.zeros((4, 3, side, side), np.uint8)
     images += np.array([0, 60, 120, 180], np.uint8)[:, None, None, None]
     split = Split(images, np.array([0, 1, 0, 1]))
@@ -68,7 +68,7 @@ def view(qtbot: QtBot, project: Project, shelf: Shelf) -> ReceptiveFieldView:
         view.show()
     qtbot.waitUntil(lambda: shelf.asked == ["plain"])
     shelf.give(dataset())
-    qtbot.waitUntil(lambda: words(view, "fieldPictureName").startswith("cat"))
+    qtbot.waitUntil(lambda: words(view, "fieldImageName").startswith("cat"))
     return view
 
 
@@ -82,24 +82,24 @@ def chosen(qtbot: QtBot, project: Project, view: ReceptiveFieldView, node_id: st
     qtbot.waitUntil(lambda: title in (label.accessibleName() for label in view.findChildren(QLabel)))
 
 
-def test_it_says_how_much_of_the_picture_a_value_sees(
+def test_it_says_how_much_of_the_image_a_value_sees(
     qtbot: QtBot, project: Project, view: ReceptiveFieldView
 ) -> None:
     chosen(qtbot, project, view, "conv2d_2")
-    assert view.sentence == "Each value sees 8 × 8 of 32 × 32 pixels, 6.2 % of the picture."
+    assert view.sentence == "Each value sees 8 × 8 of 32 × 32 pixels, 6.2% of the image."
     assert words(view, "fieldValue") == "Row 7, column 7 of 13 × 13 · values stand 2 × 2 pixels apart"
-    assert "8 by 8 of 32 by 32" in view.picture.accessibleDescription()
+    assert "8 by 8 of 32 by 32" in view.image.accessibleDescription()
 
 
 def test_the_field_is_where_the_arithmetic_says(
     qtbot: QtBot, project: Project, view: ReceptiveFieldView
 ) -> None:
     chosen(qtbot, project, view, "conv2d_2")
-    assert view.picture.place == (6, 6)
-    assert view.picture.field == QRectF(12, 12, 8, 8)
+    assert view.image.place == (6, 6)
+    assert view.image.field == QRectF(12, 12, 8, 8)
 
 
-def test_padding_lets_a_field_reach_beyond_the_picture(
+def test_padding_lets_a_field_reach_beyond_the_image(
     qtbot: QtBot, project: Project, view: ReceptiveFieldView
 ) -> None:
     layer = project.network.node("conv2d_1").layer.taking({"padding": "same"})
@@ -107,52 +107,52 @@ def test_padding_lets_a_field_reach_beyond_the_picture(
     project.edit("pad", same)
     chosen(qtbot, project, view, "conv2d_1")
     for _ in range(16):
-        qtbot.keyClick(view.picture, Qt.Key.Key_Up)
-        qtbot.keyClick(view.picture, Qt.Key.Key_Left)
-    assert view.picture.place == (0, 0)
-    assert view.picture.field == QRectF(-1, -1, 3, 3)
+        qtbot.keyClick(view.image, Qt.Key.Key_Up)
+        qtbot.keyClick(view.image, Qt.Key.Key_Left)
+    assert view.image.place == (0, 0)
+    assert view.image.field == QRectF(-1, -1, 3, 3)
 
 
 def test_arrows_move_from_value_to_value_and_stop_at_the_edge(
     qtbot: QtBot, project: Project, view: ReceptiveFieldView
 ) -> None:
     chosen(qtbot, project, view, "conv2d_2")
-    qtbot.keyClick(view.picture, Qt.Key.Key_Right)
-    qtbot.keyClick(view.picture, Qt.Key.Key_Up)
-    assert view.picture.place == (5, 7)
+    qtbot.keyClick(view.image, Qt.Key.Key_Right)
+    qtbot.keyClick(view.image, Qt.Key.Key_Up)
+    assert view.image.place == (5, 7)
     assert words(view, "fieldValue").startswith("Row 6, column 8 of 13 × 13")
     for _ in range(10):
-        qtbot.keyClick(view.picture, Qt.Key.Key_Right)
-    assert view.picture.place == (5, 12)
+        qtbot.keyClick(view.image, Qt.Key.Key_Right)
+    assert view.image.place == (5, 12)
 
 
 def test_the_field_follows_the_mouse(qtbot: QtBot, project: Project, view: ReceptiveFieldView) -> None:
     chosen(qtbot, project, view, "conv2d_2")
-    centre = QPointF(view.picture.rect().center())
-    qtbot.mouseMove(view.picture, (centre / 2).toPoint())
-    upper = view.picture.place
+    center = QPointF(view.image.rect().center())
+    qtbot.mouseMove(view.image, (center / 2).toPoint())
+    upper = view.image.place
     assert max(upper) < 6
-    qtbot.mouseMove(view.picture, (centre * 1.5).toPoint())
-    assert min(view.picture.place) > 6
+    qtbot.mouseMove(view.image, (center * 1.5).toPoint())
+    assert min(view.image.place) > 6
 
 
-def test_pictures_are_turned_by_keys_and_buttons(
+def test_images_are_turned_by_keys_and_buttons(
     qtbot: QtBot, project: Project, view: ReceptiveFieldView
 ) -> None:
-    assert words(view, "fieldPictureName") == "cat · picture 1 of 4"
-    qtbot.keyClick(view.picture, Qt.Key.Key_PageDown)
-    assert words(view, "fieldPictureName") == "dog · picture 2 of 4"
-    qtbot.mouseClick(view.findChild(QToolButton, "pictureBefore"), Qt.MouseButton.LeftButton)
-    qtbot.keyClick(view.picture, Qt.Key.Key_PageUp)
-    assert words(view, "fieldPictureName") == "dog · picture 4 of 4"
+    assert words(view, "fieldImageName") == "cat · image 1 of 4"
+    qtbot.keyClick(view.image, Qt.Key.Key_PageDown)
+    assert words(view, "fieldImageName") == "dog · image 2 of 4"
+    qtbot.mouseClick(view.findChild(QToolButton, "imageBefore"), Qt.MouseButton.LeftButton)
+    qtbot.keyClick(view.image, Qt.Key.Key_PageUp)
+    assert words(view, "fieldImageName") == "dog · image 4 of 4"
 
 
-def test_a_flat_layer_behind_all_sees_the_whole_picture(
+def test_a_flat_layer_behind_all_sees_the_whole_image(
     qtbot: QtBot, project: Project, view: ReceptiveFieldView
 ) -> None:
     chosen(qtbot, project, view, "dense_1")
-    assert view.sentence == "Each value sees all 32 × 32 pixels of the picture."
-    assert view.picture.field == QRectF(0, 0, 32, 32)
+    assert view.sentence == "Each value sees all 32 × 32 pixels of the image."
+    assert view.image.field == QRectF(0, 0, 32, 32)
     assert words(view, "fieldValue") == ""
 
 
@@ -160,14 +160,14 @@ def test_a_flattened_value_is_shown_in_the_middle(
     qtbot: QtBot, project: Project, view: ReceptiveFieldView
 ) -> None:
     chosen(qtbot, project, view, "flatten_1")
-    assert view.picture.field == QRectF(11, 11, 10, 10)
+    assert view.image.field == QRectF(11, 11, 10, 10)
 
 
-def test_pictures_are_fitted_to_the_network(qtbot: QtBot, project: Project, view: ReceptiveFieldView) -> None:
+def test_images_are_fitted_to_the_network(qtbot: QtBot, project: Project, view: ReceptiveFieldView) -> None:
     project.edit("input", edits.with_input(project.network, Shape.of(1, 20, 24)))
     chosen(qtbot, project, view, "conv2d_1")
-    assert view.sentence == "Each value sees 3 × 3 of 20 × 24 pixels, 1.9 % of the picture."
-    assert words(view, "fieldPictureName") == "cat · picture 1 of 4"
+    assert view.sentence == "Each value sees 3 × 3 of 20 × 24 pixels, 1.9% of the image."
+    assert words(view, "fieldImageName") == "cat · image 1 of 4"
 
 
 def test_another_data_set_is_asked_for(
@@ -175,9 +175,9 @@ def test_another_data_set_is_asked_for(
 ) -> None:
     project.set_dataset("elsewhere", None)
     qtbot.waitUntil(lambda: shelf.asked == ["plain", "elsewhere"])
-    shelf.refuse("The pictures are gone.")
-    qtbot.waitUntil(lambda: words(view, "fieldPictureName") == "The pictures are gone.")
-    assert not view.findChild(QToolButton, "pictureAfter").isEnabled()
+    shelf.refuse("The images are gone.")
+    qtbot.waitUntil(lambda: words(view, "fieldImageName") == "The images are gone.")
+    assert not view.findChild(QToolButton, "imageAfter").isEnabled()
 
 
 def test_the_data_set_of_a_training_is_taken_as_it_comes(
@@ -187,7 +187,7 @@ def test_the_data_set_of_a_training_is_taken_as_it_comes(
     qtbot.addWidget(view)
     shelf.dataset_loaded.emit(("plain", dataset()))
     view.show()
-    qtbot.waitUntil(lambda: words(view, "fieldPictureName").startswith("cat"))
+    qtbot.waitUntil(lambda: words(view, "fieldImageName").startswith("cat"))
     assert shelf.asked == []
 
 

@@ -153,13 +153,13 @@ def test_other_things_are_left_to_the_window(hand: Hand, tree: LayerTree) -> Non
 
 
 def test_the_target_is_drawn(hand: Hand, tree: LayerTree, new: New) -> None:
-    pictures = [tree.grab().toImage()]
+    images = [tree.grab().toImage()]
     for place in (hand.place("conv2d_1", 0.9), hand.place("repeat_2")):
         hand.over(new("Dropout"), place)
-        pictures.append(tree.grab().toImage())
+        images.append(tree.grab().toImage())
     hand.over(hand.held("residual_1"), hand.place("dropout_1"), move=True)
-    pictures.append(tree.grab().toImage())
-    assert all(one != other for place, one in enumerate(pictures) for other in pictures[:place])
+    images.append(tree.grab().toImage())
+    assert all(one != other for place, one in enumerate(images) for other in images[:place])
 
 
 def test_the_chip_tells_what_is_dragged(nested: Network, qapp: QApplication) -> None:

@@ -1,4 +1,4 @@
-"""The layer list by mouse and keys: selecting, editing, mending, and what it shows."""
+"""The layer list by mouse and keys: selecting, editing, fixing, and what it shows."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_arrow_keys_walk_through_the_layers(qtbot: QtBot, project: Project, tree
     assert project.selection == ("max_pooling2d_1", "conv2d_2")
 
 
-def test_delete_removes_the_selection_and_selects_its_neighbour(
+def test_delete_removes_the_selection_and_selects_its_neighbor(
     qtbot: QtBot, project: Project, tree: LayerTree
 ) -> None:
     project.select(["conv2d_2", "max_pooling2d_2"])
@@ -286,12 +286,12 @@ def test_ctrl_d_duplicates(qtbot: QtBot, project: Project, tree: LayerTree) -> N
     assert project.selection == ("conv2d_3",)
 
 
-def test_a_faulty_row_is_higher_and_mended_by_its_button(qtbot: QtBot, faulty: Network, show: Show) -> None:
+def test_a_faulty_row_is_higher_and_fixed_by_its_button(qtbot: QtBot, faulty: Network, show: Show) -> None:
     project = Project(faulty)
     tree = show(project).tree
     height = tree.visualRect(tree.model().index_of("dense_1")).height()  # type: ignore[attr-defined]  # our model
     assert height > tree.visualRect(tree.model().index_of("dense_2")).height()  # type: ignore[attr-defined]  # our model
-    qtbot.mouseClick(tree.viewport(), LEFT, NONE, tree.mend_rect("dense_1").center())
+    qtbot.mouseClick(tree.viewport(), LEFT, NONE, tree.fix_rect("dense_1").center())
     assert [node.layer.type_name() for node in project.network.nodes][4] == "Flatten"
     assert project.analysis.problems == ()
     assert project.undo_stack.undoText() == "insert Flatten"
@@ -299,16 +299,16 @@ def test_a_faulty_row_is_higher_and_mended_by_its_button(qtbot: QtBot, faulty: N
     assert tree.uniformRowHeights()
 
 
-def test_a_press_that_leaves_the_button_mends_nothing(qtbot: QtBot, faulty: Network, show: Show) -> None:
+def test_a_press_that_leaves_the_button_fixes_nothing(qtbot: QtBot, faulty: Network, show: Show) -> None:
     project = Project(faulty)
     tree = show(project).tree
-    qtbot.mousePress(tree.viewport(), LEFT, NONE, tree.mend_rect("dense_1").center())
+    qtbot.mousePress(tree.viewport(), LEFT, NONE, tree.fix_rect("dense_1").center())
     qtbot.mouseRelease(tree.viewport(), LEFT, NONE, QPoint(100, 60))
     assert project.undo_stack.count() == 0
 
 
 @pytest.mark.parametrize(("key", "modifier"), [(KEY.Key_F8, NONE), (KEY.Key_M, CTRL)])
-def test_a_mistake_is_mended_from_the_keyboard(
+def test_a_mistake_is_fixed_from_the_keyboard(
     qtbot: QtBot, faulty: Network, show: Show, key: Qt.Key, modifier: Qt.KeyboardModifier
 ) -> None:
     project = Project(faulty)
@@ -330,19 +330,19 @@ def test_a_long_sentence_makes_a_narrow_list_higher(qtbot: QtBot, faulty: Networ
 def test_rows_are_painted_in_every_state(qtbot: QtBot, nested: Network, show: Show) -> None:
     project = Project(edits.replace(nested, "conv2d_1", enabled=False))
     layers = show(project)
-    pictures = [layers.grab().toImage()]
+    images = [layers.grab().toImage()]
     project.select(["residual_1"])
-    pictures.append(layers.grab().toImage())
+    images.append(layers.grab().toImage())
     layers.tree.setFocus(Qt.FocusReason.TabFocusReason)
     layers.window().setAttribute(Qt.WidgetAttribute.WA_KeyboardFocusChange)
-    pictures.append(layers.grab().toImage())
+    images.append(layers.grab().toImage())
     layers.tree.collapseAll()
-    pictures.append(layers.grab().toImage())
+    images.append(layers.grab().toImage())
     layers.tree.set_quantity("macs")
-    pictures.append(layers.grab().toImage())
+    images.append(layers.grab().toImage())
     project.edit("empty", Network())
-    pictures.append(layers.grab().toImage())
-    assert all(one != other for place, one in enumerate(pictures) for other in pictures[:place])
+    images.append(layers.grab().toImage())
+    assert all(one != other for place, one in enumerate(images) for other in images[:place])
 
 
 def test_groups_are_open_and_stay_as_the_user_left_them(
@@ -421,7 +421,7 @@ def test_the_context_menu_offers_what_makes_sense(nested: Network, show: Show) -
     project.select([])
     enabled = {action.objectName() for action in tree.context_menu().actions() if action.isEnabled()}
     anywhere = {"actionPaste", "actionInsert", "actionSelectAll", "actionOpenGroups", "actionCloseGroups"}
-    assert enabled - {"", "actionMend"} == anywhere
+    assert enabled - {"", "actionFix"} == anywhere
 
 
 @pytest.mark.qt_log_ignore("This plugin does not support", extend=True)

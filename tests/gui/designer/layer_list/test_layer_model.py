@@ -121,7 +121,7 @@ def test_a_row_in_a_group_and_one_that_is_off_say_so(project: Project, model: La
 
 def test_the_input_names_the_data_set(project: Project, model: LayerModel) -> None:
     project.set_dataset("cifar10", 10, "CIFAR-10")
-    assert model.input_index().data(ACCESSIBLE) == "Input, CIFAR-10 picture, 3 channels, 3 by 32 by 32"
+    assert model.input_index().data(ACCESSIBLE) == "Input, CIFAR-10 image, 3 channels, 3 by 32 by 32"
 
 
 def test_a_name_typed_into_a_row_is_a_command(project: Project, model: LayerModel) -> None:

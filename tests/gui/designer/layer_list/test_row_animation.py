@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from cnnstudio.design.network import Network
 from cnnstudio.gui.designer import commands
-from cnnstudio.gui.designer.layer_list import row_animation as row_motion
+from cnnstudio.gui.designer.layer_list import row_animation
 from cnnstudio.gui.designer.layer_list.layer_list import LayerList
 from cnnstudio.gui.designer.layer_list.layer_tree import LayerTree
 from cnnstudio.gui.document.project import Project
@@ -57,11 +57,11 @@ def test_undo_slides_back(project: Project, tree: LayerTree) -> None:
 def test_nothing_slides_for_those_who_want_no_motion(
     project: Project, tree: LayerTree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(row_motion, "wants_motion", lambda: False)
+    monkeypatch.setattr(row_animation, "wants_motion", lambda: False)
     project.select(["conv2d_1"])
     commands.step_down(project)
     assert not tree._motion.is_running
 
 
 def test_the_system_says_whether_things_may_move(qtbot: QtBot) -> None:
-    assert row_motion.wants_motion() in (True, False)
+    assert row_animation.wants_motion() in (True, False)

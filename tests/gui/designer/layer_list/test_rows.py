@@ -97,7 +97,7 @@ def test_a_new_layer_is_one_step(lesson: Network) -> None:
     assert follow(rows, after) == [Insert(ROOT, 4, (node,))]
 
 
-def test_deleting_neighbours_is_one_step(lesson: Network) -> None:
+def test_deleting_neighbors_is_one_step(lesson: Network) -> None:
     rows = Rows()
     follow(rows, lesson)
     after = edits.remove(lesson, ["max_pooling2d_1", "conv2d_2"])

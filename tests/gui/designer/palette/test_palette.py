@@ -95,7 +95,7 @@ def test_search_finds_by_name_and_by_what_a_layer_does(qtbot: QtBot, palette: Pa
     assert "Dense" not in shown(palette)
     palette.search.clear()
     qtbot.keyClicks(palette.search, "random values")
-    assert shown(palette)[:2] == [Family.REGULARISATION.value, "Dropout"]
+    assert shown(palette)[:2] == [Family.REGULARIZATION.value, "Dropout"]
     assert "Conv2D" not in shown(palette)
 
 

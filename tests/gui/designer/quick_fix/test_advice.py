@@ -92,7 +92,7 @@ def test_advice_follows_the_network(desk: AdviceDesk, project: Project) -> None:
 
 def test_advice_is_no_problem(desk: AdviceDesk, project: Project, layers: LayerList) -> None:
     assert project.analysis.problems == ()
-    assert not layers.findChild(QPushButton, "mendButton")
+    assert not layers.findChild(QPushButton, "fixButton")
 
 
 def test_the_head_counts_the_tips(layers: LayerList, desk: AdviceDesk) -> None:
@@ -122,7 +122,7 @@ def test_the_mouse_on_the_lamp_tells_it_and_what_it_would_do(
     assert card is not None
     texts = [label.text() for label in card.findChildren(QLabel) if label.isVisible()]
     assert {"Dense holds nearly all.", "It learns by heart.", "315,722", "167,562"} <= set(texts)
-    qtbot.mouseClick(card.findChild(QPushButton, "applyMend"), LEFT)
+    qtbot.mouseClick(card.findChild(QPushButton, "applyFix"), LEFT)
     assert project.undo_stack.undoText() == "set units to 64"
     assert project.undo_stack.count() == 1
 
@@ -136,11 +136,11 @@ def test_the_key_opens_the_advice_of_the_selected_layer(
     tree: LayerTree, project: Project, desk: AdviceDesk, qtbot: QtBot
 ) -> None:
     project.select(["conv2d_1"])
-    actions(project, tree)["actionPreviewMend"].trigger()
+    actions(project, tree)["actionPreviewFix"].trigger()
     card = present_preview(tree)
     assert card is not None
     assert card.isVisible()
-    # Without a mend there is only one thing to do.
+    # Without a fix there is only one thing to do.
     assert QApplication.focusWidget().objectName() == "dismissAdvice"
     qtbot.keyClick(QApplication.focusWidget(), KEY.Key_Return)
     assert keys(desk.shown) == ["heavy:dense_1"]

@@ -1,4 +1,4 @@
-"""What a mend would do, shown before it is done: by mouse, by focus, by key."""
+"""What a fix would do, shown before it is done: by mouse, by focus, by key."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QRadioButton, Q
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.design import edits
-from cnnstudio.design.analysis.analysis import analyse
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.findings import Problem
 from cnnstudio.design.network import Network
 from cnnstudio.design.quick_fixes import preview
@@ -20,7 +20,7 @@ from cnnstudio.gui.designer.inspector.inspector import Inspector
 from cnnstudio.gui.designer.layer_list.layer_list import LayerList
 from cnnstudio.gui.designer.layer_list.layer_tree import LayerTree
 from cnnstudio.gui.designer.quick_fix.preview_access import present_preview
-from cnnstudio.gui.designer.quick_fix.preview_card import MendPreview
+from cnnstudio.gui.designer.quick_fix.preview_card import FixPreview
 from cnnstudio.gui.designer.quick_fix.preview_text import amounts, effect, sentence, shape_rows
 from cnnstudio.gui.designer.quick_fix.shape_table import ShapeTable
 from cnnstudio.gui.document.project import Project
@@ -38,7 +38,7 @@ def tree(project: Project, show: Callable[[Project], LayerList]) -> LayerTree:
     return show(project).tree
 
 
-def card(widget: QWidget, qtbot: QtBot) -> MendPreview:
+def card(widget: QWidget, qtbot: QtBot) -> FixPreview:
     """The preview, once it is there."""
 
     def is_there() -> bool:
@@ -62,17 +62,15 @@ def fault(project: Project) -> Problem:
     return problem
 
 
-def titles(shown: MendPreview) -> list[str]:
+def titles(shown: FixPreview) -> list[str]:
     return [label.text() for label in shown.findChildren(QLabel) if label.isVisible() and label.text()]
 
 
 # By mouse
 
 
-def test_the_mouse_over_a_mend_shows_what_it_would_do(
-    tree: LayerTree, project: Project, qtbot: QtBot
-) -> None:
-    hover(qtbot, tree, tree.mend_rect("dense_1").center())
+def test_the_mouse_over_a_fix_shows_what_it_would_do(tree: LayerTree, project: Project, qtbot: QtBot) -> None:
+    hover(qtbot, tree, tree.fix_rect("dense_1").center())
     shown = card(tree, qtbot)
     assert "Dense gets 2,304 numbers instead of 64 × 6 × 6." in titles(shown)
     assert {"20,682", "315,722"} <= set(titles(shown))
@@ -80,7 +78,7 @@ def test_the_mouse_over_a_mend_shows_what_it_would_do(
 
 
 def test_the_card_goes_with_the_mouse(tree: LayerTree, qtbot: QtBot) -> None:
-    hover(qtbot, tree, tree.mend_rect("dense_1").center())
+    hover(qtbot, tree, tree.fix_rect("dense_1").center())
     shown = card(tree, qtbot)
     qtbot.mouseMove(tree.viewport(), QPoint(2, 2))
     qtbot.waitUntil(lambda: not shown.isVisible())
@@ -90,7 +88,7 @@ def test_a_mouse_that_only_passes_by_brings_no_card(
     tree: LayerTree, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cnnstudio.gui.designer.quick_fix.preview_card._COMES_AFTER_MS", 60_000)
-    hover(qtbot, tree, tree.mend_rect("dense_1").center())
+    hover(qtbot, tree, tree.fix_rect("dense_1").center())
     qtbot.wait(20)
     found = present_preview(tree)
     assert found is not None
@@ -98,11 +96,11 @@ def test_a_mouse_that_only_passes_by_brings_no_card(
     qtbot.mouseMove(tree.viewport(), QPoint(2, 2))
 
 
-def test_the_arrow_beside_a_mend_opens_all_of_them(tree: LayerTree, project: Project, qtbot: QtBot) -> None:
+def test_the_arrow_beside_a_fix_opens_all_of_them(tree: LayerTree, project: Project, qtbot: QtBot) -> None:
     qtbot.mouseClick(tree.viewport(), LEFT, pos=tree.button_rect("dense_1", "more").center())
     shown = card(tree, qtbot)
     offered = [button.text() for button in shown.findChildren(QRadioButton)]
-    assert offered == [mend.label for mend in fault(project).mends]
+    assert offered == [fix.label for fix in fault(project).fixes]
     assert len(offered) > 1
 
 
@@ -127,12 +125,12 @@ def test_a_card_about_something_else_has_nothing_of_the_one_before(
     shown = card(tree, qtbot)
     second = project.analysis["dense_2"].problem
     assert second is not None
-    assert second.mend is not None
-    shown.peek(second, second.mend, tree.viewport(), tree.mend_rect("dense_2"))
+    assert second.fix is not None
+    shown.peek(second, second.fix, tree.viewport(), tree.fix_rect("dense_2"))
     assert [each.text() for each in shown.findChildren(QRadioButton) if each.isVisible()] == []
     assert "Set units to 10" in titles(shown)
     first = fault(project)
-    shown.peek(first, first.mend, tree.viewport(), tree.mend_rect("dense_1"))
+    shown.peek(first, first.fix, tree.viewport(), tree.fix_rect("dense_1"))
     table = shown.findChild(ShapeTable)
     assert table.height() == table.sizeHint().height()
     assert shown.rect().contains(table.geometry())
@@ -166,7 +164,7 @@ def test_escape_leaves_the_network_and_gives_the_focus_back(
     tree: LayerTree, project: Project, qtbot: QtBot
 ) -> None:
     tree.setFocus()
-    actions(project, tree)["actionPreviewMend"].trigger()
+    actions(project, tree)["actionPreviewFix"].trigger()
     shown = card(tree, qtbot)
     qtbot.keyClick(QApplication.focusWidget(), KEY.Key_Escape)
     assert not shown.isVisible()
@@ -178,7 +176,7 @@ def test_a_card_that_goes_by_itself_gives_the_focus_back(
     tree: LayerTree, project: Project, qtbot: QtBot
 ) -> None:
     tree.setFocus()
-    actions(project, tree)["actionPreviewMend"].trigger()
+    actions(project, tree)["actionPreviewFix"].trigger()
     shown = card(tree, qtbot)
     project.edit("switch off", edits.replace(project.network, "dense_1", enabled=False))
     assert not shown.isVisible()
@@ -186,7 +184,7 @@ def test_a_card_that_goes_by_itself_gives_the_focus_back(
 
 
 def test_tab_stays_in_the_card(tree: LayerTree, project: Project, qtbot: QtBot) -> None:
-    actions(project, tree)["actionPreviewMend"].trigger()
+    actions(project, tree)["actionPreviewFix"].trigger()
     shown = card(tree, qtbot)
     seen = []
     for _ in range(4):
@@ -197,19 +195,19 @@ def test_tab_stays_in_the_card(tree: LayerTree, project: Project, qtbot: QtBot) 
 
 
 def test_the_card_goes_when_the_focus_goes_elsewhere(tree: LayerTree, project: Project, qtbot: QtBot) -> None:
-    actions(project, tree)["actionPreviewMend"].trigger()
+    actions(project, tree)["actionPreviewFix"].trigger()
     shown = card(tree, qtbot)
     tree.setFocus()
     assert not shown.isVisible()
     assert tree.hasFocus()
 
 
-def test_the_button_of_the_card_does_the_chosen_mend_once(
+def test_the_button_of_the_card_does_the_chosen_fix_once(
     tree: LayerTree, project: Project, qtbot: QtBot
 ) -> None:
-    actions(project, tree)["actionPreviewMend"].trigger()
+    actions(project, tree)["actionPreviewFix"].trigger()
     shown = card(tree, qtbot)
-    qtbot.mouseClick(shown.findChild(QPushButton, "applyMend"), LEFT)
+    qtbot.mouseClick(shown.findChild(QPushButton, "applyFix"), LEFT)
     assert project.undo_stack.count() == 1
     assert "flatten_1" in project.network
 
@@ -217,13 +215,13 @@ def test_the_button_of_the_card_does_the_chosen_mend_once(
 def test_there_is_nothing_to_preview_where_nothing_is_wrong(
     tree: LayerTree, project: Project, lesson: Network
 ) -> None:
-    assert actions(project, tree)["actionPreviewMend"].isEnabled()
+    assert actions(project, tree)["actionPreviewFix"].isEnabled()
     project.open_network(edits.with_input(Network(), lesson.input), None)
-    assert not actions(project, tree)["actionPreviewMend"].isEnabled()
+    assert not actions(project, tree)["actionPreviewFix"].isEnabled()
 
 
 def test_a_card_about_another_network_is_taken_away(tree: LayerTree, project: Project, qtbot: QtBot) -> None:
-    actions(project, tree)["actionPreviewMend"].trigger()
+    actions(project, tree)["actionPreviewFix"].trigger()
     shown = card(tree, qtbot)
     project.edit("delete Conv2D", edits.remove(project.network, ["conv2d_1"]))
     assert not shown.isVisible()
@@ -243,19 +241,19 @@ def inspector(project: Project, qtbot: QtBot) -> Inspector:
     return inspector
 
 
-def test_the_inspector_offers_every_mend_and_says_why(
+def test_the_inspector_offers_every_fix_and_says_why(
     inspector: Inspector, project: Project, qtbot: QtBot
 ) -> None:
-    buttons = [button for button in inspector.findChildren(QPushButton) if button.property("role") == "mend"]
+    buttons = [button for button in inspector.findChildren(QPushButton) if button.property("role") == "fix"]
     qtbot.waitUntil(lambda: all(button.isVisible() for button in buttons))
-    assert [button.text() for button in buttons] == [mend.label for mend in fault(project).mends]
+    assert [button.text() for button in buttons] == [fix.label for fix in fault(project).fixes]
     assert fault(project).why in [label.text() for label in inspector.findChildren(QLabel)]
 
 
-def test_the_focus_on_a_mend_shows_it_and_enter_does_it(
+def test_the_focus_on_a_fix_shows_it_and_enter_does_it(
     inspector: Inspector, project: Project, qtbot: QtBot
 ) -> None:
-    second = inspector.findChild(QPushButton, "mendButton2")
+    second = inspector.findChild(QPushButton, "fixButton2")
     second.setFocus(Qt.FocusReason.TabFocusReason)
     shown = card(inspector, qtbot)
     assert any("Dense gets 64 numbers" in text for text in titles(shown))
@@ -294,10 +292,10 @@ def test_all_of_it_can_be_heard(project: Project) -> None:
 
 
 def test_a_layer_that_goes_or_gives_something_else_is_told(lesson: Network) -> None:
-    before = analyse(lesson)
-    without = analyse(edits.remove(lesson, ["dense_2"]))
+    before = analyze(lesson)
+    without = analyze(edits.remove(lesson, ["dense_2"]))
     assert effect("dense_2", before, without) == "Dense goes."
     layer = lesson.node("dense_2").layer
     fewer = edits.replace(lesson, "dense_2", layer=dataclasses.replace(layer, units=4))  # type: ignore[call-arg]  # a Dense
-    assert effect("dense_2", before, analyse(fewer)) == "Dense gives 4 numbers instead of 10 numbers."
+    assert effect("dense_2", before, analyze(fewer)) == "Dense gives 4 numbers instead of 10 numbers."
     assert effect(None, before, without) == ""

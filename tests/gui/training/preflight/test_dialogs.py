@@ -22,7 +22,7 @@ from cnnstudio.gui.training.preflight.rate_dialog import RateDialog
 from cnnstudio.training.preflight.lr_range import RateTest
 from cnnstudio.training.recipe.recipe import LESSON
 from tests.gui.hand import Hand
-from tests.gui.stage import TINY, picture_folder
+from tests.gui.stage import TINY, image_folder
 
 PATIENCE_MS = 60_000
 FOUND = RateTest((0.001, 0.01, 0.1), (2.0, 1.5, 1.9), 100, 0.002, 0.001, 0.02)
@@ -32,7 +32,7 @@ CALLED_OFF = "Cancel"
 @pytest.fixture
 def project(qtbot: QtBot, tmp_path: Path) -> Project:
     project = Project(TINY)
-    project.set_dataset(str(picture_folder(tmp_path / "pictures")), None)
+    project.set_dataset(str(image_folder(tmp_path / "images")), None)
     project.set_recipe(LESSON.replace(batch_size=4))
     return project
 
@@ -182,9 +182,9 @@ def test_what_cannot_be_tried_is_one_sentence_in_the_dialog(
 def test_the_preflight_measures_and_offers_the_fastest_batch(
     qtbot: QtBot, project: Project, session: TrainingSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cnnstudio.training.preflight import profiling as measurement
+    from cnnstudio.training.preflight import profiling
 
-    monkeypatch.setattr(measurement, "_ENOUGH", 0.0)
+    monkeypatch.setattr(profiling, "_ENOUGH", 0.0)
     measured: list[object] = []
     dialog = PreflightDialog(project, session)
     dialog.measured.connect(measured.append)

@@ -44,16 +44,16 @@ def test_it_draws_a_line_that_rises_and_falls(qtbot: QtBot) -> None:
     qtbot.addWidget(curve)
     curve.resize(300, curve.height())
     curve.show_recipe(STUDIO.replace(warm_up=0.3))
-    picture = curve.grab().toImage()
+    image = curve.grab().toImage()
     color = theme().color("training")
 
     def height(x: int) -> int:
         """The first row from above in which the line is seen."""
-        for y in range(34, picture.height()):
-            seen = picture.pixelColor(x, y)
+        for y in range(34, image.height()):
+            seen = image.pixelColor(x, y)
             if abs(seen.red() - color.red()) + abs(seen.blue() - color.blue()) < 90:
                 return y
-        return picture.height()
+        return image.height()
 
     assert height(5) > height(40) > height(85)
     assert height(85) < height(180) < height(290)

@@ -1,6 +1,6 @@
-"""Makes the pictures of the documentation by driving the real window: `make screenshots`.
+"""Makes the images of the documentation by driving the real window: `make screenshots`.
 
-    python docs/make_pictures.py [--folder docs/pictures]
+    python docs/make_images.py [--folder docs/images]
 
 Trains the lesson's network on the built-in set for some seconds; works with and without a screen.
 """
@@ -32,19 +32,19 @@ _THREE_MISTAKES = """{
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path(__file__).parent / "pictures")
+    parser.add_argument("--folder", type=Path, default=Path(__file__).parent / "images")
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     if "DISPLAY" not in os.environ:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     with tempfile.TemporaryDirectory() as home:
-        # The user's own designs, runs and settings are none of the pictures' business.
+        # The user's own designs, runs and settings are none of the images' business.
         os.environ["CNNSTUDIO_HOME"] = home
         take(folder)
 
 
 def take(folder: Path) -> None:
-    """Saves the window, light and dark: training, with a mistake, with groups, and with a mend's preview."""
+    """Saves the window, light and dark: training, with a mistake, with groups, and with a fix's preview."""
     from PySide6.QtGui import QAction
     from PySide6.QtWidgets import QApplication, QDockWidget
 
@@ -99,7 +99,7 @@ def take(folder: Path) -> None:
     save("nested")
     project.open_network(parse_design(_THREE_MISTAKES), None)
     project.select(("conv2d_3",))
-    preview = window.findChild(QAction, "actionPreviewMend")
+    preview = window.findChild(QAction, "actionPreviewFix")
     assert preview is not None
     save("preview", preview.trigger)
     project.mark_saved(folder / "lesson.cnn.json")
