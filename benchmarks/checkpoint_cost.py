@@ -25,8 +25,8 @@ import torch
 
 from cnnstudio.core.paths import home
 from cnnstudio.design.templates import templates
-from cnnstudio.training.checkpoints.interval import DEFAULT
 from cnnstudio.training.checkpoints.manager import Keeper, Position
+from cnnstudio.training.checkpoints.save_schedule import DEFAULT
 from cnnstudio.training.model import build_model
 from cnnstudio.training.recipe.recipe import STUDIO
 from cnnstudio.training.train_step import Learner

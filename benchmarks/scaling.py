@@ -31,8 +31,8 @@ import numpy as np
 
 from cnnstudio.core.paths import home
 from cnnstudio.data.dataset import Dataset
-from cnnstudio.data.storage.builders import Drafts
 from cnnstudio.data.storage.decoded_cache import decoded_folder, kept_or_made
+from cnnstudio.data.storage.writers import Drafts
 from cnnstudio.design.network import IdMaker, Network
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense

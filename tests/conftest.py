@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnstudio.training.checkpoints import interval
+from cnnstudio.training.checkpoints import save_schedule as interval
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import TextIO
 
 from cnnstudio.cli.command import FAILED, UsageError
-from cnnstudio.cli.trials import AUTO
+from cnnstudio.cli.preflight import AUTO
 from cnnstudio.training.distributed.ranks import ALONE, Ranks, RanksError, are_several, speaks_for_all
 
 

@@ -27,7 +27,7 @@ from cnnstudio.design.network import Network
 from cnnstudio.insight.feature_maps import FeatureMaps, look
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.event_log import EventLog, forget_after, read_events
-from cnnstudio.runs.lock import LOCK_FILE, Pulse, RunLock, beats, this_host
+from cnnstudio.runs.heartbeat import LOCK_FILE, Pulse, RunLock, beats, this_host
 from cnnstudio.runs.run import (
     DESIGN_FILE,
     EVENTS_FILE,
@@ -41,7 +41,7 @@ from cnnstudio.runs.run import (
 )
 from cnnstudio.runs.signals import stopping_on_signals
 from cnnstudio.runs.snapshots import limits, snapshot_path, write_snapshot
-from cnnstudio.training.checkpoints.interval import DEFAULT, Clock, Interval
+from cnnstudio.training.checkpoints.save_schedule import DEFAULT, Clock, Interval
 from cnnstudio.training.checkpoints.warm_start import Ancestor
 from cnnstudio.training.control import Control, Probe
 from cnnstudio.training.diagnosis.diagnosis import Diagnosis

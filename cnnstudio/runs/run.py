@@ -20,7 +20,7 @@ from cnnstudio.design.file import DesignError, read_design
 from cnnstudio.design.network import Network
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.event_log import read_events
-from cnnstudio.runs.lock import SILENT_SECONDS, is_held, last_pulse, this_host
+from cnnstudio.runs.heartbeat import SILENT_SECONDS, is_held, last_pulse, this_host
 from cnnstudio.runs.snapshots import Snapshot, snapshot_epochs, snapshot_path
 from cnnstudio.training.distributed.ranks import launch
 from cnnstudio.training.events import EpochEnded, Event, Scores

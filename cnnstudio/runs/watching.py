@@ -14,7 +14,7 @@ from pathlib import Path
 from cnnstudio.core.files import is_folder
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.event_log import EventReader
-from cnnstudio.runs.lock import SILENT_SECONDS, is_held, last_pulse
+from cnnstudio.runs.heartbeat import SILENT_SECONDS, is_held, last_pulse
 from cnnstudio.runs.run import EVENTS_FILE, Run, Status
 from cnnstudio.training.events import Event, Finished
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cnnstudio.training.checkpoints.interval import Clock, Interval
 from cnnstudio.training.checkpoints.manager import Keeper, Position, all_finite
+from cnnstudio.training.checkpoints.save_schedule import Clock, Interval
 from cnnstudio.training.checkpoints.store import CheckpointError
 from cnnstudio.training.checkpoints.warm_start import Ancestor, Inheritance, inherit
 from cnnstudio.training.compilation import quickest

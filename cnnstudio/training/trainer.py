@@ -15,8 +15,8 @@ from cnnstudio.core.errors import UserError
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
 from cnnstudio.training import outcomes
-from cnnstudio.training.checkpoints.interval import DEFAULT, Interval
 from cnnstudio.training.checkpoints.manager import all_finite
+from cnnstudio.training.checkpoints.save_schedule import DEFAULT, Interval
 from cnnstudio.training.checkpoints.store import restore_weights
 from cnnstudio.training.checkpoints.warm_start import Ancestor
 from cnnstudio.training.control import Control, Probe

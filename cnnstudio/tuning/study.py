@@ -12,7 +12,7 @@ from cnnstudio.core.paths import home
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.file import DesignError, read_design, write_design
 from cnnstudio.design.network import Network
-from cnnstudio.runs.lock import LOCK_FILE, RunLock
+from cnnstudio.runs.heartbeat import LOCK_FILE, RunLock
 from cnnstudio.runs.run import Run
 from cnnstudio.training.recipe.files import read_recipe
 from cnnstudio.training.recipe.recipe import Recipe, RecipeError

@@ -21,7 +21,7 @@ from cnnstudio.training.model import Model, build_model
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train
 from tests.training.images import colors
-from tests.training.listening import Listener
+from tests.training.listeners import Listener
 from tests.training.networks import network, tiny
 
 IMAGES = colors(test=6).test.images

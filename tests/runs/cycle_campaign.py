@@ -22,7 +22,7 @@ import torch
 from cnnstudio.runs.recorder import start_run
 from cnnstudio.training import metrics
 from cnnstudio.training.checkpoints import store
-from cnnstudio.training.checkpoints.interval import Interval
+from cnnstudio.training.checkpoints.save_schedule import Interval
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import EpochEnded, Event, Paused, Progress, Started
 from cnnstudio.training.recipe.recipe import Recipe

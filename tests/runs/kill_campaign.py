@@ -27,7 +27,7 @@ from cnnstudio.core import files
 from cnnstudio.core.files import read_json
 from cnnstudio.runs.recorder import start_run
 from cnnstudio.runs.run import Run
-from cnnstudio.training.checkpoints.interval import Clock, Interval
+from cnnstudio.training.checkpoints.save_schedule import Clock, Interval
 from cnnstudio.training.checkpoints.store import Checkpoints
 from cnnstudio.training.events import Event, Progress, Started
 from cnnstudio.training.recipe.recipe import Recipe

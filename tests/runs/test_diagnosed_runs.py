@@ -13,13 +13,13 @@ from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.runs.recorder import start_run
 from cnnstudio.runs.run import Run
-from cnnstudio.training.checkpoints import interval
+from cnnstudio.training.checkpoints import save_schedule as interval
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import Diagnosed, EpochEnded, Finished, UnitsChecked
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import Learner
 from tests.training.images import colors
-from tests.training.listening import Listener, stop_at
+from tests.training.listeners import Listener, stop_at
 from tests.training.networks import network
 
 RECIPE = Recipe(batch_size=2, epochs=2, learning_rate=0.001)

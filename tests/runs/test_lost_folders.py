@@ -14,16 +14,16 @@ import pytest
 
 from cnnstudio.core import files
 from cnnstudio.runs import recorder
-from cnnstudio.runs.lock import RunLock, is_held
+from cnnstudio.runs.heartbeat import RunLock, is_held
 from cnnstudio.runs.recorder import start_run
 from cnnstudio.runs.run import Run, RunError
 from cnnstudio.training import metrics
-from cnnstudio.training.checkpoints.interval import Interval
+from cnnstudio.training.checkpoints.save_schedule import Interval
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import EpochEnded, Event, Finished, Progress, Warned
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.training.images import colors
-from tests.training.listening import Listener, stop_at
+from tests.training.listeners import Listener, stop_at
 from tests.training.networks import tiny
 
 RECIPE = Recipe("mine", epochs=3, batch_size=16, learning_rate=0.01)

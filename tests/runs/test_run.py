@@ -23,7 +23,7 @@ from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.runs.event_log import EventReader
-from cnnstudio.runs.lock import RunLock
+from cnnstudio.runs.heartbeat import RunLock
 from cnnstudio.runs.recorder import start_run
 from cnnstudio.runs.run import Run, RunError, find_run, list_runs, runs_folder
 from cnnstudio.training import metrics
@@ -35,7 +35,7 @@ from cnnstudio.training.preflight import prepare as preflight
 from cnnstudio.training.preflight.prepare import TrainingError
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.training.images import colors
-from tests.training.listening import Listener, stop_at
+from tests.training.listeners import Listener, stop_at
 from tests.training.networks import network, tiny
 
 RECIPE = Recipe("mine", epochs=3, batch_size=16, learning_rate=0.01, seed=5)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from cnnstudio.core.files import write_json
-from cnnstudio.runs import lock
+from cnnstudio.runs import heartbeat as lock
 from cnnstudio.runs.event_log import forget_after
-from cnnstudio.runs.lock import Pulse, RunLock, last_pulse, this_host
+from cnnstudio.runs.heartbeat import Pulse, RunLock, last_pulse, this_host
 from cnnstudio.runs.recorder import start_run
 from cnnstudio.runs.run import Run, RunError
 from cnnstudio.runs.watching import Following
@@ -19,7 +19,7 @@ from cnnstudio.training.recipe.recipe import Recipe
 from tests.gui.canned import epoch_ended, finished, progress, run_events, started
 from tests.runs.written import ELSEWHERE, WrittenRun, lines
 from tests.training.images import colors
-from tests.training.listening import Listener
+from tests.training.listeners import Listener
 from tests.training.networks import tiny
 
 RECIPE = Recipe("mine", epochs=1, batch_size=16)

@@ -19,7 +19,7 @@ from cnnstudio.training.recipe.recipe import LESSON, Recipe
 from cnnstudio.training.train_step import Learner
 from cnnstudio.training.trainer import train
 from tests.training.images import colors
-from tests.training.listening import Listener
+from tests.training.listeners import Listener
 from tests.training.networks import tiny
 
 PLAIN, JOINED, GRAPHS = 1.0, 0.5, 0.25

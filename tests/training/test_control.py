@@ -28,7 +28,7 @@ from cnnstudio.training.recipe.live_changes import ADJUSTABLE, adjusted, continu
 from cnnstudio.training.recipe.recipe import Recipe, RecipeError
 from cnnstudio.training.trainer import train
 from tests.training.images import colors
-from tests.training.listening import Listener
+from tests.training.listeners import Listener
 from tests.training.networks import tiny
 
 RECIPE = Recipe("test", epochs=3, batch_size=16, learning_rate=0.01)

@@ -25,7 +25,7 @@ from cnnstudio.training.preflight.prepare import prepare
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train, train_prepared
 from tests.training.images import colors
-from tests.training.listening import Listener, stop_at
+from tests.training.listeners import Listener, stop_at
 from tests.training.networks import network
 
 RECIPE = Recipe("test", epochs=3, batch_size=16, learning_rate=0.01, flip="random", shift=1)

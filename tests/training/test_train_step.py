@@ -18,7 +18,7 @@ from cnnstudio.training.recipe.recipe import LESSON, Recipe
 from cnnstudio.training.train_step import Learner, part_count, part_size
 from cnnstudio.training.trainer import train
 from tests.training.images import colors
-from tests.training.listening import Listener
+from tests.training.listeners import Listener
 from tests.training.networks import network
 
 RECIPE = Recipe(batch_size=16, optimizer="sgd", learning_rate=0.1, label_smoothing=0.1)

@@ -37,7 +37,7 @@ from cnnstudio.training.preflight.prepare import prepare
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train, train_prepared
 from tests.training.images import colors
-from tests.training.listening import Listener, Look, stop_at
+from tests.training.listeners import Listener, Look, stop_at
 from tests.training.networks import network, tiny
 
 RECIPE = Recipe("test", epochs=2, batch_size=16, learning_rate=0.01)

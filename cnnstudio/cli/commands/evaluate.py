@@ -6,9 +6,9 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from cnnstudio.cli.arguments import RUN_HELP, add_device_options
 from cnnstudio.cli.command import DONE, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.output import LiveLine, print_json, table
-from cnnstudio.cli.reading import RUN_HELP, add_device_options
 from cnnstudio.core.formatting import percent
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnnstudio.cli.arguments import RUN_HELP
 from cnnstudio.cli.command import DONE, FAILED, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.output import LiveLine, print_json
-from cnnstudio.cli.reading import RUN_HELP
 from cnnstudio.core.files import exists, is_folder
 
 if TYPE_CHECKING:

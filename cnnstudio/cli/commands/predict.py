@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from cnnstudio.cli.arguments import RUN_HELP, add_device_options
 from cnnstudio.cli.command import DONE, Command, Parser, add_json_option
 from cnnstudio.cli.output import print_json
-from cnnstudio.cli.reading import RUN_HELP, add_device_options
 from cnnstudio.core.formatting import percent
 
 _SHOWN = 3

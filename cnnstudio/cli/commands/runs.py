@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from cnnstudio.cli.arguments import RUN_HELP
 from cnnstudio.cli.command import DONE, Command, Parser, add_json_option, add_subcommands
 from cnnstudio.cli.output import pairs, print_json, table
-from cnnstudio.cli.reading import RUN_HELP
 from cnnstudio.core.formatting import percent
 
 if TYPE_CHECKING:

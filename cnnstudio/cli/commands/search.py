@@ -8,8 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnstudio.cli.command import DONE, FAILED, STOPPED, Command, Parser, UsageError, add_json_option
-from cnnstudio.cli.reading import (
+from cnnstudio.cli.arguments import (
     DESIGN_HELP,
     add_data_option,
     add_device_options,
@@ -21,6 +20,7 @@ from cnnstudio.cli.reading import (
     read_design_argument,
     require_trainable,
 )
+from cnnstudio.cli.command import DONE, FAILED, STOPPED, Command, Parser, UsageError, add_json_option
 
 if TYPE_CHECKING:
     from cnnstudio.design.network import Network
@@ -130,7 +130,7 @@ def _begin(
     options: argparse.Namespace, network: Network, control: Control, stack: ExitStack
 ) -> tuple[Study, Workshop]:
     """The search, new or as it stands, held against other programs; and what it learns from."""
-    from cnnstudio.cli.repeated import seeds_option
+    from cnnstudio.cli.seed_sweep import seeds_option
     from cnnstudio.runs.run import new_folder
     from cnnstudio.training.preflight.prepare import check_threads, prepare
     from cnnstudio.tuning.study import Study, holding, require_empty, searched, searches_folder

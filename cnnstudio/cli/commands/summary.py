@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnnstudio.cli.arguments import DESIGN_HELP, read_design_argument
 from cnnstudio.cli.command import DONE, WRONG_INPUT, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.output import print_json, table
-from cnnstudio.cli.reading import DESIGN_HELP, read_design_argument
 from cnnstudio.core.formatting import plural, rounded
 from cnnstudio.layers.shape import times
 

@@ -8,11 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnstudio.cli.command import DONE, FAILED, STOPPED, Command, Parser, UsageError, add_json_option
-from cnnstudio.cli.launch import add_launch_options, launch_script
-from cnnstudio.cli.output import LiveLine
-from cnnstudio.cli.ranks import on_ranks
-from cnnstudio.cli.reading import (
+from cnnstudio.cli.arguments import (
     DESIGN_HELP,
     add_data_option,
     add_device_options,
@@ -24,11 +20,15 @@ from cnnstudio.cli.reading import (
     read_design_argument,
     require_trainable,
 )
-from cnnstudio.cli.trials import AUTO, add_trial_options, fitted, or_auto, try_out
+from cnnstudio.cli.command import DONE, FAILED, STOPPED, Command, Parser, UsageError, add_json_option
+from cnnstudio.cli.launch import add_launch_options, launch_script
+from cnnstudio.cli.output import LiveLine
+from cnnstudio.cli.preflight import AUTO, add_trial_options, fitted, or_auto, try_out
+from cnnstudio.cli.ranks import on_ranks
 
 if TYPE_CHECKING:
     from cnnstudio.design.network import Network
-    from cnnstudio.training.checkpoints.interval import Interval
+    from cnnstudio.training.checkpoints.save_schedule import Interval
     from cnnstudio.training.control import Control
     from cnnstudio.training.distributed.ranks import Ranks
     from cnnstudio.training.events import Event, Finished
@@ -152,7 +152,7 @@ def _recipe_and_data(options: argparse.Namespace) -> tuple[Recipe, str | None]:
 
 
 def _interval(text: str | None) -> Interval:
-    from cnnstudio.training.checkpoints.interval import DEFAULT, Interval, IntervalError
+    from cnnstudio.training.checkpoints.save_schedule import DEFAULT, Interval, IntervalError
 
     try:
         return DEFAULT if text is None else Interval.parse(text)
@@ -161,7 +161,7 @@ def _interval(text: str | None) -> Interval:
 
 
 def _train(options: argparse.Namespace, ranks: Ranks) -> int:
-    from cnnstudio.cli.repeated import seeds_option, train_seeds
+    from cnnstudio.cli.seed_sweep import seeds_option, train_seeds
     from cnnstudio.cli.training_output import printer
     from cnnstudio.core.progress import Cancelled
     from cnnstudio.runs.recorder import start_run

@@ -14,7 +14,7 @@ from cnnstudio.core.progress import CancelFunction, check
 from cnnstudio.data.dataset import DataError, Labels, Pixels
 from cnnstudio.data.images.image_files import image_size, read_pixels
 from cnnstudio.data.images.parallel import in_order
-from cnnstudio.data.storage.builders import Draft
+from cnnstudio.data.storage.writers import Draft
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 

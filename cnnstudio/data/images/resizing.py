@@ -13,8 +13,8 @@ from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, 
 from cnnstudio.data.dataset import DataError, Dataset, Pixels, Split, as_channels_last
 from cnnstudio.data.images.image_files import resized
 from cnnstudio.data.images.parallel import in_order
-from cnnstudio.data.storage.builders import Draft, Drafts
 from cnnstudio.data.storage.decoded_cache import kept_or_made, place_of
+from cnnstudio.data.storage.writers import Draft, Drafts
 
 VERSION = 1
 """Goes up with every change to what becomes of an image."""

@@ -26,8 +26,8 @@ from cnnstudio.core.progress import (
 from cnnstudio.data.dataset import DataError, Dataset, Labels, Rows, validation_rows
 from cnnstudio.data.sources.base import Source
 from cnnstudio.data.sources.folder_list import remembered_folders
-from cnnstudio.data.storage.builders import Drafts
 from cnnstudio.data.storage.decoded_cache import kept_or_made, place_of
+from cnnstudio.data.storage.writers import Drafts
 
 if TYPE_CHECKING:
     from cnnstudio.data.images.decoding import Mask

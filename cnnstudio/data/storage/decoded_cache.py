@@ -42,7 +42,7 @@ from cnnstudio.core.progress import (
     throttled,
 )
 from cnnstudio.data.dataset import DataError, Dataset, Split
-from cnnstudio.data.storage.builders import Drafts, labels_file, pixels_file, read_split
+from cnnstudio.data.storage.writers import Drafts, labels_file, pixels_file, read_split
 
 VERSION = 1
 """Goes up with every change to what is written here."""

@@ -29,7 +29,7 @@ from cnnstudio.design.file import SUFFIX
 from cnnstudio.design.network import Network
 from cnnstudio.gui.compare.designs import Design, from_file, from_training
 from cnnstudio.gui.compare.entry_list import EntryList
-from cnnstudio.gui.compute.background_task import Work
+from cnnstudio.gui.compute.io_task import Work
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.svg_pixmap import svg_pixmap
 from cnnstudio.gui.theme.theme import theme

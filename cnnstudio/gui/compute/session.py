@@ -24,12 +24,12 @@ from cnnstudio.core.progress import Cancelled
 from cnnstudio.core.progress import Progress as DataProgress
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
+from cnnstudio.gui.compute.compute_task import Job, JobFunction
 from cnnstudio.gui.compute.compute_thread import ComputingThread
 from cnnstudio.gui.compute.dataset_cache import LastDataset
 from cnnstudio.gui.compute.event_queue import Mailbox
-from cnnstudio.gui.compute.job import Job, JobFunction
+from cnnstudio.gui.compute.probe_target import WatchedLayer
 from cnnstudio.gui.compute.training_request import Order
-from cnnstudio.gui.compute.watched_layer import WatchedLayer
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import Event, Finished, Paused, Resumed, Started
 from cnnstudio.training.recipe.live_changes import adjusted

@@ -22,7 +22,7 @@ from cnnstudio.core.errors import UserError
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
 from cnnstudio.data.sources import Source, add_folder, sources
 from cnnstudio.data.sources.folder_list import forget_folder
-from cnnstudio.gui.compute.background_task import Work, WorkFunction
+from cnnstudio.gui.compute.io_task import Work, WorkFunction
 from cnnstudio.gui.data.source_row import SourceRow
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.progress import ProgressLine

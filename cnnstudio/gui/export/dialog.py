@@ -23,7 +23,7 @@ from cnnstudio.core.files import exists, with_home
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
 from cnnstudio.design.file import read_design
 from cnnstudio.export import Exporter, ExportResult, exporters
-from cnnstudio.gui.compute.job import Job
+from cnnstudio.gui.compute.compute_task import Job
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.widgets.labels import Label, Line, Panel
 from cnnstudio.gui.widgets.progress import ProgressLine

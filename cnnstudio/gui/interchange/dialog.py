@@ -26,7 +26,7 @@ from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.core.resources import resources_folder
 from cnnstudio.design.analysis.analysis import Analysis, analyze
 from cnnstudio.design.network import UNTITLED
-from cnnstudio.gui.compute.background_task import Work
+from cnnstudio.gui.compute.io_task import Work
 from cnnstudio.gui.designer.paste_code import insert_layers, recipe_of, replace_design
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.interchange.code_field import CodeField

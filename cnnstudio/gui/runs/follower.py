@@ -13,7 +13,7 @@ import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
-from cnnstudio.gui.compute.background_task import Work
+from cnnstudio.gui.compute.io_task import Work
 from cnnstudio.gui.runs.record import Record, kept_images
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.watching import Following, Look

@@ -10,7 +10,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
-from cnnstudio.gui.compute.background_task import Work
+from cnnstudio.gui.compute.io_task import Work
 from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.runs.run import Run, RunError
 

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from cnnstudio.gui.compute.background_task import Work
+from cnnstudio.gui.compute.io_task import Work
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.runs.follower import Follower, Opened, read_run
 from cnnstudio.gui.runs.status_text import RunWords, followed_in_words, trained_where

@@ -39,9 +39,9 @@ from cnnstudio.gui.shell.docks import Dock, arrange, name_tabs
 from cnnstudio.gui.shell.idle_gc import Tidying
 from cnnstudio.gui.shell.menus import Parts, build_menus, make_action
 from cnnstudio.gui.shell.status_bar import StatusLine
-from cnnstudio.gui.training.adviser import Adviser
-from cnnstudio.gui.training.panel import TrainingPanel
+from cnnstudio.gui.training.diagnosis_messages import Adviser
 from cnnstudio.gui.training.preflight.open_dialogs import PreflightDialogs
+from cnnstudio.gui.training.tool_bar import TrainingPanel
 from cnnstudio.gui.widgets.message_bar import NoticeBar
 from cnnstudio.runs.run import RUN_FILE
 

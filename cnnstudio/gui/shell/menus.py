@@ -17,8 +17,8 @@ from cnnstudio.gui.shell.dialogs import Dialogs
 from cnnstudio.gui.shell.docks import Dock
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.training.device_menu import DeviceMenu
-from cnnstudio.gui.training.panel import TrainingPanel
 from cnnstudio.gui.training.preflight.open_dialogs import PreflightDialogs
+from cnnstudio.gui.training.tool_bar import TrainingPanel
 
 _EDIT = (
     ("actionUndo", "actionRedo"),

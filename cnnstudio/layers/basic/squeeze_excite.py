@@ -17,7 +17,7 @@ from cnnstudio.layers.activations import (
 from cnnstudio.layers.base import Family, Layer, Pieces, Shape
 from cnnstudio.layers.code import Arguments, Call, Signatures
 from cnnstudio.layers.helpers import helper
-from cnnstudio.layers.sliding import require_image
+from cnnstudio.layers.sliding_window import require_image
 
 _HELPER = '''
 class SqueezeExcite(nn.Module):

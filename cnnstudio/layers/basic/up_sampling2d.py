@@ -11,7 +11,7 @@ from cnnstudio.core.parameters import choice, pair
 from cnnstudio.layers.base import Family, Layer, Pieces, Shape, Window
 from cnnstudio.layers.code import Arguments, Call, Signatures
 from cnnstudio.layers.shape import times
-from cnnstudio.layers.sliding import as_code, require_image
+from cnnstudio.layers.sliding_window import as_code, require_image
 
 
 @dataclass(frozen=True)

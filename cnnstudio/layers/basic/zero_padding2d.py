@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 from cnnstudio.core.parameters import sides
 from cnnstudio.layers.base import Family, Layer, Pieces, Shape, Window
 from cnnstudio.layers.code import Arguments, Call, NotDrawable, Signatures
-from cnnstudio.layers.sliding import require_image
+from cnnstudio.layers.sliding_window import require_image
 
 
 @dataclass(frozen=True)

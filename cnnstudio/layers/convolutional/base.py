@@ -17,7 +17,7 @@ from cnnstudio.layers.initializers import (
     prepared_helpers,
     unprepared,
 )
-from cnnstudio.layers.sliding import Sizes, as_code, effective, output_size, same_padding
+from cnnstudio.layers.sliding_window import Sizes, as_code, effective, output_size, same_padding
 
 if TYPE_CHECKING:
     from torch import nn

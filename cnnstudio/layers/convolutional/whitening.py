@@ -11,7 +11,7 @@ from cnnstudio.layers.base import Family, Layer, Pieces, SetParameters, Shape, S
 from cnnstudio.layers.code import Arguments, Call, Signatures
 from cnnstudio.layers.helpers import helper
 from cnnstudio.layers.shape import times
-from cnnstudio.layers.sliding import as_code, require_image
+from cnnstudio.layers.sliding_window import as_code, require_image
 
 MAXIMUM_PATCH = 1024
 """Numbers in one patch. Its directions take the third power of that to find, a second for so many."""

@@ -17,7 +17,7 @@ from cnnstudio.layers.activations import (
 from cnnstudio.layers.base import Fix, Group, Layer, SetInside, SetParameters, Shape, ShapeError
 from cnnstudio.layers.code import Arguments, Call, NotDrawable, Signatures
 from cnnstudio.layers.helpers import helper
-from cnnstudio.layers.sliding import as_code
+from cnnstudio.layers.sliding_window import as_code
 
 if TYPE_CHECKING:
     from torch import nn

@@ -10,7 +10,7 @@ from cnnstudio.core.parameters import choice, pair
 from cnnstudio.layers.base import Layer, Remove, Shape, ShapeError, Window
 from cnnstudio.layers.code import Arguments, Call, NotDrawable, same
 from cnnstudio.layers.shape import times
-from cnnstudio.layers.sliding import as_code, output_size, same_padding
+from cnnstudio.layers.sliding_window import as_code, output_size, same_padding
 
 KERAS_POOLING = "pool_size=(2, 2), strides=None, padding='valid', data_format=None"
 """The signature of Keras's poolings."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from cnnstudio.layers.base import WHOLE, Family, Layer, Pieces, Shape, Window
 from cnnstudio.layers.code import Signatures
-from cnnstudio.layers.sliding import require_image
+from cnnstudio.layers.sliding_window import require_image
 
 
 @dataclass(frozen=True)

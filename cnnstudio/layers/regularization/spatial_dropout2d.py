@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 from cnnstudio.core.parameters import number
 from cnnstudio.layers.base import Family, Layer, Pieces, Role, Shape
 from cnnstudio.layers.code import Arguments, Call, Signatures
-from cnnstudio.layers.sliding import require_image
+from cnnstudio.layers.sliding_window import require_image
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ import pytest
 
 from cnnstudio.core.progress import Cancelled, Progress
 from cnnstudio.data.dataset import DataError, Dataset, Split, statistics
-from cnnstudio.data.storage import builders as drafts
 from cnnstudio.data.storage import decoded_cache as cache
-from cnnstudio.data.storage.builders import Drafts
+from cnnstudio.data.storage import writers as drafts
 from cnnstudio.data.storage.decoded_cache import clear, decoded_folder, decoded_size, forget, kept_or_made
+from cnnstudio.data.storage.writers import Drafts
 
 FILES = ("train.pixels", "train.labels", "test.pixels", "test.labels")
 

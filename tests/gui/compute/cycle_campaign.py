@@ -27,10 +27,10 @@ from cnnstudio.core.paths import home
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.dashboard.dashboard import Dashboard
 from cnnstudio.gui.document.project import Project
-from cnnstudio.gui.training.panel import TrainingPanel
+from cnnstudio.gui.training.tool_bar import TrainingPanel
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.footprint import Footprint
-from tests.gui.stage import TINY, image_folder
+from tests.gui.fakes import TINY, image_folder
 
 LONG = Recipe("cycle", epochs=200, batch_size=8, learning_rate=0.01)
 SHORT = LONG.replace(epochs=2)

@@ -17,7 +17,7 @@ from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.dashboard.dashboard import Dashboard
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.runs.resume import go_on, read_ended
-from cnnstudio.gui.training.panel import TrainingPanel
+from cnnstudio.gui.training.tool_bar import TrainingPanel
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.layers.regularization.dropout import Dropout
@@ -28,7 +28,7 @@ from cnnstudio.training.diagnosis.remedies import Remedy
 from cnnstudio.training.events import Finished, Progress
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import Learner
-from tests.gui.stage import TINY, image_folder
+from tests.gui.fakes import TINY, image_folder
 
 PATIENCE_MS = 60_000
 

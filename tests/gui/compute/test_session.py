@@ -26,7 +26,7 @@ from cnnstudio.training.control import Control
 from cnnstudio.training.events import Event, Paused, Resumed, SnapshotTaken
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.gui.canned import finished, progress, run_events, started
-from tests.gui.stage import TINY, image_folder
+from tests.gui.fakes import TINY, image_folder
 
 RECIPE = Recipe("quick", epochs=2, batch_size=8)
 

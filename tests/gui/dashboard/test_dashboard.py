@@ -22,7 +22,7 @@ from cnnstudio.runs.errors import RunError
 from cnnstudio.training.events import SnapshotTaken
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.gui.canned import feature_maps, finished, progress, run_events
-from tests.gui.stage import SilentSession
+from tests.gui.fakes import SilentSession
 
 NETWORK = Network(
     nodes=(

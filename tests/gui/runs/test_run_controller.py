@@ -20,12 +20,12 @@ from cnnstudio.design.file import write_design
 from cnnstudio.gui.runs import follower, run_controller
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
-from cnnstudio.runs.lock import this_host
+from cnnstudio.runs.heartbeat import this_host
 from cnnstudio.runs.watching import Following, Look
 from cnnstudio.training.events import Diagnosed, Recovered, Warned
 from tests.gui.canned import finished, progress, run_events
-from tests.gui.hand import Hand
-from tests.gui.stage import TINY, image_folder
+from tests.gui.fakes import TINY, image_folder
+from tests.gui.user_input import Hand
 from tests.runs.written import WrittenRun
 from tests.training.networks import tiny
 
@@ -139,7 +139,7 @@ def test_a_run_that_another_program_trains_is_not_continued(open_window: OpenWin
 def test_a_run_that_was_broken_off_here_can_be_gone_on_with(
     open_window: OpenWindow, run: WrittenRun, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cnnstudio.runs.lock import RunLock
+    from cnnstudio.runs.heartbeat import RunLock
 
     run.describe(host=this_host())
     with RunLock(run.folder):

@@ -25,7 +25,7 @@ from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.gui.templates.cards import Cards
 from cnnstudio.gui.templates.dialog import TemplateDialog
 from cnnstudio.training.recipe.recipe import RECIPES
-from tests.gui.hand import Hand
+from tests.gui.user_input import Hand
 
 CTRL_SHIFT = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
 

@@ -34,7 +34,7 @@ from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.docks import Dock
 from cnnstudio.gui.shell.excepthook import tell_mistakes
 from cnnstudio.gui.shell.main_window import MainWindow
-from tests.gui.hand import Hand
+from tests.gui.user_input import Hand
 
 OpenWindow = Callable[..., MainWindow]
 

@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.training.device_menu import DeviceMenu
-from tests.gui.stage import SilentSession
+from tests.gui.fakes import SilentSession
 
 DEVICES = {"cpu": "cpu", "cuda:0": "cuda:0 (NVIDIA H200)"}
 

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.design.network import Network, Node
 from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.document.project import Project
-from cnnstudio.gui.training.panel import TrainingPanel
+from cnnstudio.gui.training.tool_bar import TrainingPanel
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.convolutional.conv2d import Conv2D
@@ -21,7 +21,7 @@ from cnnstudio.layers.regularization.dropout import Dropout
 from cnnstudio.training.events import Adjusted, CarriedOver
 from cnnstudio.training.recipe.recipe import LESSON
 from tests.gui.canned import progress, run_events
-from tests.gui.stage import TINY, SilentSession
+from tests.gui.fakes import TINY, SilentSession
 
 SOUND = dataclasses.replace(TINY, nodes=(*TINY.nodes[:2], Node("dense_1", Dense(units=10))))
 

@@ -16,8 +16,8 @@ from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.training import metrics
-from cnnstudio.training.checkpoints import interval
-from cnnstudio.training.checkpoints.interval import Clock, Interval, IntervalError
+from cnnstudio.training.checkpoints import save_schedule as interval
+from cnnstudio.training.checkpoints.save_schedule import Clock, Interval, IntervalError
 from cnnstudio.training.checkpoints.store import Checkpoint, CheckpointError, Checkpoints, sealed
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import EpochEnded, Event, Finished, Progress, Started, Warned
@@ -25,7 +25,7 @@ from cnnstudio.training.preflight.prepare import prepare
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train, train_prepared
 from tests.training.images import colors
-from tests.training.listening import Listener, stop_at
+from tests.training.listeners import Listener, stop_at
 from tests.training.networks import network, tiny
 
 RECIPE = Recipe(

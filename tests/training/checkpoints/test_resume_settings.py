@@ -13,7 +13,7 @@ from cnnstudio.training.control import Control
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train
 from tests.training.images import colors
-from tests.training.listening import Listener, stop_at
+from tests.training.listeners import Listener, stop_at
 from tests.training.networks import tiny
 
 IMAGES = Recipe(

@@ -20,7 +20,7 @@ from cnnstudio.layers.regularization.dropout import Dropout
 from cnnstudio.runs.recorder import start_run
 from cnnstudio.runs.run import Run
 from cnnstudio.training import metrics
-from cnnstudio.training.checkpoints.interval import Interval
+from cnnstudio.training.checkpoints.save_schedule import Interval
 from cnnstudio.training.checkpoints.store import CheckpointError, Checkpoints
 from cnnstudio.training.checkpoints.weight_transfer import CarryOver, carry_over
 from cnnstudio.training.control import Control
@@ -29,7 +29,7 @@ from cnnstudio.training.model import build_model
 from cnnstudio.training.preflight.prepare import TrainingError
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.training.images import colors
-from tests.training.listening import Listener, stop_at
+from tests.training.listeners import Listener, stop_at
 from tests.training.networks import small_resnet, tiny
 
 DATA = colors(noise=120)

@@ -35,9 +35,9 @@ from cnnstudio.training.model import Model
 from cnnstudio.training.preflight.prepare import prepare
 from cnnstudio.training.recipe.recipe import LESSON, STUDIO, Recipe
 from cnnstudio.training.trainer import train_prepared
+from tests.training.float64_muon import wide_muon
 from tests.training.images import colors
 from tests.training.networks import network, tiny
-from tests.training.wide import wide_muon
 
 RANKS = 2
 

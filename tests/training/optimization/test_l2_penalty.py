@@ -22,7 +22,7 @@ from cnnstudio.training.optimization.optimizers import make_optimizer
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train
 from tests.training.images import colors
-from tests.training.listening import Listener, stop_at
+from tests.training.listeners import Listener, stop_at
 from tests.training.networks import network, tiny
 
 

@@ -17,8 +17,8 @@ from cnnstudio.training.model import Model, build_model
 from cnnstudio.training.optimization.optimizers import make_optimizer, set_learning_rate
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import Learner
+from tests.training.float64_muon import wide_muon
 from tests.training.networks import network, tiny
-from tests.training.wide import wide_muon
 
 RECIPE = Recipe(optimizer="muon", learning_rate=0.01, momentum=0.9, weight_decay=0.02)
 

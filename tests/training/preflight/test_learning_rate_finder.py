@@ -17,7 +17,7 @@ from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import Learner
 from cnnstudio.training.trainer import train_prepared
 from tests.training.images import colors
-from tests.training.listening import Listener
+from tests.training.listeners import Listener
 from tests.training.networks import tiny
 
 RECIPE = Recipe(batch_size=16, epochs=2, learning_rate=0.01)

@@ -27,7 +27,7 @@ from cnnstudio.training.preflight.prepare import TrainingError, evaluation_batch
 from cnnstudio.training.recipe.recipe import LESSON, Recipe
 from cnnstudio.training.trainer import train
 from tests.training.images import colors
-from tests.training.listening import Listener
+from tests.training.listeners import Listener
 from tests.training.networks import lesson, network, tiny
 
 SMALL = Shape.of(3, 8, 8)

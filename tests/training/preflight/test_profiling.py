@@ -14,7 +14,7 @@ from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import Learner
 from cnnstudio.training.trainer import train_prepared
 from tests.training.images import colors
-from tests.training.listening import Listener
+from tests.training.listeners import Listener
 from tests.training.networks import tiny
 
 RECIPE = Recipe(batch_size=48, epochs=3)

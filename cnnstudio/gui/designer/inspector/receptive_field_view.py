@@ -10,7 +10,7 @@ from cnnstudio.core.errors import UserError
 from cnnstudio.core.formatting import count, spoken
 from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.design.analysis.analysis import LayerReport
-from cnnstudio.gui.compute.job import Job
+from cnnstudio.gui.compute.compute_task import Job
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.designer.inspector.receptive_field_image import FieldImage
 from cnnstudio.gui.designer.inspector.receptive_field_text import field_sentence, place_words

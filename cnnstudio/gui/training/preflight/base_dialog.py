@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QW
 from cnnstudio.core.progress import CancelFunction
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
-from cnnstudio.gui.compute.job import Job
+from cnnstudio.gui.compute.compute_task import Job
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.widgets.labels import Label

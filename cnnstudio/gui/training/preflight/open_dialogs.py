@@ -28,7 +28,7 @@ class PreflightDialogs(QObject):
 
     def show_rate_finder(self) -> None:
         """The learning rate finder."""
-        from cnnstudio.gui.training.preflight.rate_dialog import RateDialog
+        from cnnstudio.gui.training.preflight.lr_range_dialog import RateDialog
 
         if self._may_try():
             dialog = RateDialog(self._project, self._session, self._window)

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.data.sources import Source, find_source, sources
-from cnnstudio.gui.compute.background_task import Work
+from cnnstudio.gui.compute.io_task import Work
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.controls import TitledComboBox
 from cnnstudio.training.recipe.files import known_recipes, own_recipes, read_recipe, with_known_name

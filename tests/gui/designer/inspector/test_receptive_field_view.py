@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.design import edits
 from cnnstudio.design.network import Network
-from cnnstudio.gui.compute.job import Job
+from cnnstudio.gui.compute.compute_task import Job
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.designer.inspector.receptive_field_view import ReceptiveFieldView
 from cnnstudio.gui.document.project import Project

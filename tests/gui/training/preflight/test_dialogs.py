@@ -17,12 +17,12 @@ from cnnstudio.design.network import Network
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.preflight.base_dialog import TrialDialog
+from cnnstudio.gui.training.preflight.lr_range_dialog import RateDialog
 from cnnstudio.gui.training.preflight.preflight_dialog import PreflightDialog
-from cnnstudio.gui.training.preflight.rate_dialog import RateDialog
 from cnnstudio.training.preflight.lr_range import RateTest
 from cnnstudio.training.recipe.recipe import LESSON
-from tests.gui.hand import Hand
-from tests.gui.stage import TINY, image_folder
+from tests.gui.fakes import TINY, image_folder
+from tests.gui.user_input import Hand
 
 PATIENCE_MS = 60_000
 FOUND = RateTest((0.001, 0.01, 0.1), (2.0, 1.5, 1.9), 100, 0.002, 0.001, 0.02)

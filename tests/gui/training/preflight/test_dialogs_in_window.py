@@ -17,8 +17,8 @@ from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.gui.training.preflight.base_dialog import TrialDialog
+from cnnstudio.gui.training.preflight.lr_range_dialog import RateDialog
 from cnnstudio.gui.training.preflight.preflight_dialog import PreflightDialog
-from cnnstudio.gui.training.preflight.rate_dialog import RateDialog
 
 
 @pytest.fixture

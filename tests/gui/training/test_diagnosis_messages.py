@@ -11,14 +11,14 @@ from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.document.project import Project
-from cnnstudio.gui.training.adviser import Adviser
+from cnnstudio.gui.training.diagnosis_messages import Adviser
 from cnnstudio.gui.widgets.message_bar import NoticeBar
 from cnnstudio.training.diagnosis.remedies import in_parts
 from cnnstudio.training.events import Cause, Diagnosed, Event, Finished, Kind, Recovered
 from cnnstudio.training.recipe.recipe import LESSON
 from tests.gui import canned
-from tests.gui.hand import Hand
-from tests.gui.stage import TINY, SilentSession
+from tests.gui.fakes import TINY, SilentSession
+from tests.gui.user_input import Hand
 
 
 @dataclass

@@ -20,14 +20,14 @@ from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.design.network import Network, Node
 from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.document.project import Project
-from cnnstudio.gui.training.panel import TrainingPanel
+from cnnstudio.gui.training.tool_bar import TrainingPanel
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.training.events import Warned
 from cnnstudio.training.recipe.files import save_recipe
 from cnnstudio.training.recipe.recipe import LESSON, STUDIO
 from tests.gui.canned import finished, progress, run_events
-from tests.gui.stage import TINY, SilentSession, image_folder
+from tests.gui.fakes import TINY, SilentSession, image_folder
 
 SOUND = dataclasses.replace(TINY, nodes=(*TINY.nodes[:2], Node("dense_1", Dense(units=10))))
 

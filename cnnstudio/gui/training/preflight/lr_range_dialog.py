@@ -14,7 +14,7 @@ from cnnstudio.design.network import Network
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.preflight.base_dialog import TrialDialog
-from cnnstudio.gui.training.preflight.rate_plot import RatePlot
+from cnnstudio.gui.training.preflight.lr_range_plot import RatePlot
 from cnnstudio.gui.widgets.fields import NumberField
 from cnnstudio.gui.widgets.labels import Label, Panel
 from cnnstudio.training.preflight.lr_range import RateTest
