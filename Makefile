@@ -1,5 +1,5 @@
-# Everything happens in .venv; each target sets up what it needs, once. `make run` and `make test` need nothing before.
-# Other Python:  make run PYTHON=python3.12      Other folder:  make run VENV=/somewhere/else
+# Everything happens in .venv. Each target sets up what it needs, once; `make run` and `make test` work right away.
+# Another Python:  make run PYTHON=python3.12      Another folder:  make run VENV=/somewhere/else
 SHELL := /bin/sh
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -10,12 +10,12 @@ TESTS ?=
 DATA ?= shapes
 LONG := benchmarks/accuracy.py benchmarks/time_to_accuracy.py
 
-# The first Python that is new enough, so that an old python3 beside a newer one is no obstacle.
+# The first Python that is new enough, in case python3 is an old one.
 ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	if $$python -c '$(ENOUGH)' 2>/dev/null; then echo $$python; exit; fi; done; echo python3)
 
-.PHONY: run test lint types walls check benchmark campaign kills cycles screenshots wheel clean
+.PHONY: run test lint types imports check benchmark campaign kills cycles screenshots wheel clean
 
 run: $(VENV)/program.stamp
 	$(BIN)/python -m cnnstudio
@@ -25,32 +25,33 @@ test: $(VENV)/test.stamp
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 
 types: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
-walls: $(VENV)/dev.stamp
+imports: $(VENV)/dev.stamp
 	$(BIN)/lint-imports --no-logo
 
-check: lint types walls test
+check: lint types imports test
 
-# Speed and memory beside what a user would write instead; the scripts say what they compare.
+# Speed and memory, compared with what a user would write instead; see benchmarks/README.md.
 benchmark: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/everything.py --json benchmarks.json
 
-# What the recipes reach, and how soon: DATA is a data set or a folder of images.
+# The accuracy of the recipes, and the time to reach it. DATA is a data set or a folder of images.
 campaign: $(VENV)/test.stamp
 	for script in $(LONG); do echo "== $$script"; $(BIN)/python $$script --data "$(DATA)" || exit; done
 
-# Runs that are killed in training and inside saving, and go on to the same bits.
+# Kills runs while they train and while they save, and checks that they resume to exactly the same weights.
 kills: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m slow tests/runs/test_killed_runs.py
 
-# A thousand trainings started and stopped, half of them in the window, which leave nothing behind.
+# Starts and stops a thousand trainings, half of them in the window, and checks that nothing is left behind.
 cycles: $(VENV)/test.stamp
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m slow tests/runs/test_cycles.py tests/gui/compute/test_cycles.py
 
-# The images of the documentation, taken from the real window while it trains.
+# Creates the images of the documentation from the real window during training.
 screenshots: $(VENV)/program.stamp
 	$(BIN)/python docs/make_images.py
 
@@ -60,7 +61,7 @@ wheel: $(VENV)/test.stamp
 clean:
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
-# torch comes first and alone, so that its pin is taken as it stands and not as one of many wishes.
+# torch is installed first and alone, so that its pinned version is settled before other packages ask for it.
 $(VENV)/program.stamp: $(PINS)
 	@$(PYTHON) -c '$(ENOUGH)' 2>/dev/null || { \
 		echo "CNN Studio needs Python 3.11 or newer, but $(PYTHON) is" \

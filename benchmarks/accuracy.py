@@ -1,9 +1,9 @@
-"""What templates reach on real images, by recipe; the scores are those of the best weights.
+"""The test accuracy of templates by recipe; the scores are those of the best weights.
 
 python benchmarks/accuracy.py [--data cifar10 or FOLDER] [--templates lesson-32] [--recipes lesson studio]
                               [--epochs N] [--threads N] [--seeds 0] [--json FILE]
 
-`--templates all` takes every template for images of 32 × 32; their index quotes such runs.
+`--templates all` takes every template for images of 32 × 32. The template index quotes such runs.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train
 
 
-def trained(network: Network, data: Dataset, recipe: Recipe, threads: int | None) -> dict[str, Any]:
-    """Trains, says each epoch's scores, and gives the end."""
+def train_and_print(network: Network, data: Dataset, recipe: Recipe, threads: int | None) -> dict[str, Any]:
+    """Trains, prints the scores of each epoch, and returns the result."""
 
-    def tell(event: Event) -> None:
+    def print_epoch(event: Event) -> None:
         if isinstance(event, EpochEnded):
             print(
                 f"  epoch {event.epoch:3}  training {event.train.accuracy:6.1%}  validation "
@@ -35,7 +35,7 @@ def trained(network: Network, data: Dataset, recipe: Recipe, threads: int | None
                 flush=True,
             )
 
-    finished = train(network, data, recipe, threads=threads, emit=tell)
+    finished = train(network, data, recipe, threads=threads, emit=print_epoch)
     return finished.to_json()
 
 
@@ -57,7 +57,7 @@ def main() -> None:
         recipe = read_recipe(name).replace(seed=seed)
         recipe = recipe.replace(epochs=options.epochs) if options.epochs else recipe
         print(f"{design.title}, {data.title}, recipe {name}, seed {seed}:")
-        result = trained(design.network, data, recipe, options.threads)
+        result = train_and_print(design.network, data, recipe, options.threads)
         accuracy, seconds = result["test"]["accuracy"], result["seconds"]
         print(f"  test {accuracy:.1%} in {seconds:.0f} s, best epoch {result['best_epoch']}")
         report.append({"template": design.name, "recipe": recipe.to_json(), "result": result})
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def chosen(names: list[str]) -> list[Template]:
-    """The templates of those names; all for CIFAR-10's images where that is asked for."""
+    """The templates of those names; `all` are all for images of CIFAR-10's size."""
     if names == ["all"]:
         return [each for each in templates().values() if each.network.input.dims == (3, 32, 32)]
     return [template(name) for name in names]

@@ -1,10 +1,10 @@
-"""What an edit costs in designs of 500 and 1,000 layers: the edit itself, and the analysis after it.
+"""The cost of an edit in designs of 500 and 1,000 layers: the edit itself, and the analysis after it.
 
     python benchmarks/analysis_speed.py [--rounds 30] [--json FILE]
 
-Each analysis after an edit is taken in turn with one from scratch of the same network; medians are compared.
-The layers stand in 20 Residual groups, or all in one list. The first edit changes no shape, the second one
-changes the shapes and receptive fields that a few layers see.
+Each analysis after an edit alternates with one from scratch of the same network; medians are compared. The
+layers are in 20 Residual groups, or all in one list. The first kind of edit changes no shape, the second one
+changes the shapes and receptive fields of a few layers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 from cnnstudio.design import edits
 from cnnstudio.design.analysis.analysis import analyze
-from cnnstudio.design.network import IdMaker, Network, Node, Place
+from cnnstudio.design.network import IdGenerator, Network, Node, Place
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.layers.groups.residual import Residual
 from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
@@ -32,8 +32,8 @@ Edit = Callable[[Network, int], Network]
 
 
 def design(layers: int, groups: int) -> Network:
-    """A convolution, then convolutions and norms in turn, in `groups` groups or in one list."""
-    ids = IdMaker()
+    """A convolution, then alternating convolutions and norms, in `groups` groups or in one list."""
+    ids = IdGenerator()
 
     def block(count: int) -> tuple[Node, ...]:
         kinds = (BatchNormalization(), CONVOLUTION)
@@ -47,19 +47,19 @@ def design(layers: int, groups: int) -> Network:
 
 
 def middle(network: Network) -> Place:
-    """The place of a convolution half-way down the list."""
+    """The place of a convolution in the middle of the list."""
     nodes = list(network.walk())
     found = next(node for node in nodes[len(nodes) // 2 :] if isinstance(node.layer, Conv2D))
     return network.place(found.id)
 
 
 def insert(network: Network, round_number: int) -> Network:
-    """One more layer that keeps the shape."""
+    """Inserts a layer that keeps the shape."""
     return edits.insert(network, middle(network), [network.fresh_ids().node(CONVOLUTION)])
 
 
 def widen(network: Network, round_number: int) -> Network:
-    """Another number of filters, never seen before, in a layer whose followers take any."""
+    """Gives a layer a new number of filters, which the following layers accept."""
     place = middle(network)
     node = network.children(place.parent)[place.index]
     return edits.replace(network, node.id, layer=Conv2D(33 + round_number, padding="same"))
@@ -70,14 +70,14 @@ def measure(network: Network, edit: Edit, rounds: int) -> dict[str, float]:
     times: dict[str, list[float]] = {"edit": [], "after the edit": [], "from scratch": []}
 
     def timed(name: str, work: Callable[[], Any]) -> Any:
-        began = time.perf_counter()
+        start = time.perf_counter()
         result = work()
-        times[name].append((time.perf_counter() - began) * 1000)
+        times[name].append((time.perf_counter() - start) * 1000)
         return result
 
     analysis = analyze(network)
     for number in range(rounds):
-        fresh = Network(network.input, network.nodes)  # without the index that the last round made
+        fresh = Network(network.input, network.nodes)  # without the index of the last round
         edited = timed("edit", lambda fresh=fresh, number=number: edit(fresh, number))
         after = timed("after the edit", lambda edited=edited: analyze(edited, analysis))
         assert after == timed("from scratch", lambda edited=edited: analyze(edited))
@@ -87,7 +87,7 @@ def measure(network: Network, edit: Edit, rounds: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--json", type=Path, help="write the figures to this file as well")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     arguments = parser.parse_args()
     figures = []
     print(f"{'design':>22} {'edit':>8} {'edit ms':>9} {'after it ms':>12} {'scratch ms':>11} {'ratio':>6}")

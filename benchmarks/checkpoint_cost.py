@@ -1,11 +1,12 @@
-"""What it costs a training to be saved: at most 1% of the time is the goal.
+"""The cost of saving checkpoints during training. The goal is at most 1% of the time.
 
     python benchmarks/checkpoint_cost.py [--rounds 7] [--json FILE]
 
-For some templates, with Adam's memory and an average of the weights beside them: the median time of a save on
+For several templates, with Adam's state and a moving average of the weights: the median time of a save on
 this disk, as the trainer makes it between two steps, and of a step of 128 images. An epoch has 50,000
-images. Saves come every 30 s and at the ends of epochs, but no sooner than a hundred times what one takes
-after the one before, which the last column counts in.
+images. The columns are the share of the time that saving takes: every 30 s ("interval"); at each epoch's
+end; and at each epoch's end as the trainer does it, which waits at least a hundred times the duration of
+the last save.
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ import torch
 
 from cnnstudio.core.paths import home
 from cnnstudio.design.templates import templates
-from cnnstudio.training.checkpoints.manager import Keeper, Position
-from cnnstudio.training.checkpoints.save_schedule import DEFAULT
+from cnnstudio.training.checkpoints.manager import CheckpointManager
+from cnnstudio.training.checkpoints.position import Position
+from cnnstudio.training.checkpoints.save_schedule import DEFAULT_INTERVAL
 from cnnstudio.training.model import build_model
 from cnnstudio.training.recipe.recipe import STUDIO
-from cnnstudio.training.train_step import Learner
+from cnnstudio.training.train_step import TrainingStep
 
 TEMPLATES = ("lesson-32", "resnet-9", "vgg-11-small", "airbench94")
 RECIPE = STUDIO.replace(optimizer="adam", learning_rate=0.001, average_decay=0.99)
@@ -38,26 +40,26 @@ GOAL = 0.01
 
 
 def measure(name: str, rounds: int) -> dict[str, Any]:
-    """One template's times in seconds, and its share of the time."""
+    """The times of one template in seconds, and the shares of the time."""
     network = templates()[name].network
     model = build_model(network).to(memory_format=torch.channels_last)
-    learner = Learner(model, RECIPE)
-    learner.begin_average(1000)
+    training_step = TrainingStep(model, RECIPE)
+    training_step.start_ema(1000)
     images = torch.randn(BATCH, *network.input.dims).contiguous(memory_format=torch.channels_last)
     labels = torch.arange(BATCH) % 10
-    steps = [timed(lambda: one_step(learner, images, labels)) for _ in range(STEPS)][1:]
-    # On the disk where runs stand: many a system keeps its own temporary folder in memory.
+    steps = [timed(lambda: one_step(training_step, images, labels)) for _ in range(STEPS)][1:]
+    # On the disk of the runs: on many systems the default temporary folder is in memory.
     home().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home()) as folder:
-        keeper = Keeper(learner, Path(folder), print)
+        manager = CheckpointManager(training_step, Path(folder), print)
         saves = [
-            timed(lambda batch=batch: keeper.save(position(batch)))  # type: ignore[misc]  # a default binds it
+            timed(lambda batch=batch: manager.save(position(batch)))  # type: ignore[misc]  # a default binds it
             for batch in range(1, rounds + 1)
         ]
         last = [path for path in Path(folder).rglob("*.safetensors") if f"{rounds:09d}" in path.name]
         size = sum(path.stat().st_size for path in last)
     save, step = statistics.median(saves), statistics.median(steps)
-    every = max(DEFAULT.seconds or 0, 100 * save)
+    every = max(DEFAULT_INTERVAL.seconds or 0, 100 * save)
     return {
         "template": name,
         "megabytes": size / 1e6,
@@ -69,19 +71,19 @@ def measure(name: str, rounds: int) -> dict[str, Any]:
     }
 
 
-def one_step(learner: Learner, images: torch.Tensor, labels: torch.Tensor) -> None:
-    learner.backward(images, labels)
-    learner.update()
+def one_step(training_step: TrainingStep, images: torch.Tensor, labels: torch.Tensor) -> None:
+    training_step.backward(images, labels)
+    training_step.update()
 
 
 def position(batch: int) -> Position:
     return Position(0, batch, EPOCH // BATCH, 1.0, RECIPE, RECIPE)
 
 
-def timed(act: Any) -> float:
-    began = time.perf_counter()
-    act()
-    return time.perf_counter() - began
+def timed(function: Any) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
 
 
 def main() -> int:
@@ -92,8 +94,8 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     rows = [measure(name, options.rounds) for name in TEMPLATES]
-    heads = f"{'interval':>11}{'each epoch':>12}{'as it is':>11}"
-    print(f"{'template':14}{'MB':>7}{'save':>10}{'step':>10}{heads}")
+    headings = f"{'interval':>11}{'each epoch':>12}{'as done':>11}"
+    print(f"{'template':14}{'MB':>7}{'save':>10}{'step':>10}{headings}")
     for row in rows:
         shares = "".join(
             f"{row[key]:>{width}.2%}"

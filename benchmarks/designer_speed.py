@@ -1,11 +1,12 @@
-"""What the designer's list costs at 500 layers: edits, undo, scrolling, opening, searching.
+"""The speed of the designer with 500 layers: edits, undo, scrolling, opening, searching.
 
-All three panels of the designer stand in one window. A time begins with the key or the drop and ends when
-the layer list is drawn; "computing" is the part of it in which the processor worked for this program, which
-is what counts on a machine with other work; "all" ends when the other panels are drawn, too. A row inserted
-into a plain QTreeWidget of 500 rows, in the same minute, shows what Qt itself takes.
+All three panels of the designer are in one window. Each time starts with the key press or drop and ends
+when the layer list has been drawn. "computing" is the processor time of this program within it, which is
+the figure to compare on a busy machine; "all" ends when the other panels have been drawn too. A row
+inserted into a plain QTreeWidget of 500 rows, measured in the same minute, shows the time that Qt itself
+takes.
 
-    python benchmarks/designer_speed.py [--rounds 20] [--only WORD] [--json FILE]
+    python benchmarks/designer_speed.py [--rounds 20] [--only TEXT] [--json FILE]
 """
 
 from __future__ import annotations
@@ -33,22 +34,22 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QTreeWidget,
 from cnnstudio.design import edits
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.file import read_design, write_design
-from cnnstudio.design.network import IdMaker, Network, Node
+from cnnstudio.design.network import IdGenerator, Network, Node
 from cnnstudio.gui.designer import commands
 from cnnstudio.gui.designer.inspector.inspector import Inspector
 from cnnstudio.gui.designer.layer_list.layer_list import LayerList
 from cnnstudio.gui.designer.palette.palette import Palette
 from cnnstudio.gui.document.project import Project
-from cnnstudio.gui.shell.idle_gc import collect_seldom
+from cnnstudio.gui.shell.idle_gc import defer_full_collections
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.layers.catalog import layer_type
 from cnnstudio.layers.shape import Shape
 
 LAYERS, GROUPS = 500, 20
 EDIT, FRAME, UNDO, OPENING, KEY = 16.0, 1000 / 60, 30.0, 300.0, 10.0
-"""Milliseconds that 95 of 100 may take at most."""
+"""Goals in milliseconds for the 95th percentile."""
 FASTER = 20.0
-"""So many times faster than from scratch an analysis after one edit has to be."""
+"""Goal: how many times faster an analysis after one edit is than one from scratch."""
 
 _BODY = (("Conv2D", {"padding": "same"}), ("BatchNormalization", {}), ("Activation", {}))
 _CLASSIFIER = (("GlobalAveragePooling2D", {}), ("Dense", {"units": 10}))
@@ -56,13 +57,13 @@ _CLASSIFIER = (("GlobalAveragePooling2D", {}), ("Dense", {"units": 10}))
 
 def flat_design(layers: int = LAYERS) -> Network:
     """Convolutions, norms and activations in one list, then the classifier."""
-    fresh = IdMaker()
+    fresh = IdGenerator()
     return Network(Shape.of(3, 64, 64), (*_row(fresh, layers - 2), *_classifier(fresh)), "Flat")
 
 
 def grouped_design(layers: int = LAYERS) -> Network:
-    """The same in as many Residual groups as the goal names."""
-    fresh = IdMaker()
+    """The same in Residual groups."""
+    fresh = IdGenerator()
     nodes = [fresh.node(layer_type("Conv2D")(padding="same"))]
     for _ in range(GROUPS):
         body = _row(fresh, layers // GROUPS - 1)
@@ -72,7 +73,7 @@ def grouped_design(layers: int = LAYERS) -> Network:
 
 def nested_design() -> Network:
     """Residual groups of four convolutions, five of them in each Repeat, then the classifier."""
-    fresh = IdMaker()
+    fresh = IdGenerator()
     nodes = [fresh.node(layer_type("Conv2D")(padding="same"))]
     while sum(1 for node in nodes for _ in node.walk()) < LAYERS - 2:
         residuals = []
@@ -83,12 +84,12 @@ def nested_design() -> Network:
     return Network(Shape.of(3, 64, 64), (*nodes, *_classifier(fresh)), "Nested")
 
 
-def _row(fresh: IdMaker, length: int) -> tuple[Node, ...]:
+def _row(fresh: IdGenerator, length: int) -> tuple[Node, ...]:
     kinds = [_BODY[number % len(_BODY)] for number in range(length)]
     return tuple(fresh.node(layer_type(name)(**values)) for name, values in kinds)
 
 
-def _classifier(fresh: IdMaker) -> tuple[Node, ...]:
+def _classifier(fresh: IdGenerator) -> tuple[Node, ...]:
     return tuple(fresh.node(layer_type(name)(**values)) for name, values in _CLASSIFIER)
 
 
@@ -102,7 +103,7 @@ class Time:
 
 
 class Designer:
-    """The designer's panels around one design, as they stand in the window."""
+    """The designer's panels with one design, as in the main window."""
 
     def __init__(self, application: QApplication, network: Network) -> None:
         self._application = application
@@ -120,23 +121,23 @@ class Designer:
         self.settle()
 
     def settle(self) -> None:
-        """Lets the code view, sliding rows and all that waits for a quiet moment catch up."""
+        """Waits for the code view, row animations and everything else that is delayed."""
         end = time.perf_counter() + 0.2
         while time.perf_counter() < end:
             self._application.processEvents()
 
     def timed(self, act: Callable[[], object]) -> Time:
-        """How long until what `act` does is drawn."""
+        """The time from calling `act` until its effect has been drawn."""
         start, start_computing = time.perf_counter(), time.thread_time()
         act()
-        # What Qt does first when the event loop goes on: it draws what has changed so far.
+        # Paints now what has changed, as Qt does when control returns to the event loop.
         self._application.sendPostedEvents(self.window, QEvent.Type.UpdateRequest)
         listed, computing = time.perf_counter() - start, time.thread_time() - start_computing
         self._application.processEvents()
         return Time(listed * 1000, computing * 1000, (time.perf_counter() - start) * 1000)
 
     def press(self, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> Time:
-        """A key in the list."""
+        """Presses a key in the list."""
         return self.timed(lambda: QTest.keyClick(self.layers.tree, key, modifiers))
 
     def scroll_to(self, part: float) -> None:
@@ -162,7 +163,7 @@ class Designer:
 def drops(
     design: Callable[[], Network], type_name: str, part: float, application: QApplication, rounds: int
 ) -> Iterator[Time]:
-    """Drops at `part` of the list's height, each into a design that nobody has looked at before."""
+    """Drops at `part` of the list's height, each into a newly opened design."""
     designer = Designer(application, design())
     for number in range(rounds):
         designer.project.open_network(design(), None)
@@ -179,7 +180,7 @@ def edits_by_key(
     application: QApplication,
     rounds: int,
 ) -> Iterator[Time]:
-    """One key on a layer of the middle, then its undo; both are edits."""
+    """Presses a key on a layer in the middle, then undoes it; both count as edits."""
     designer = Designer(application, design())
     ids = [node.id for node in designer.project.network.walk() if not node.is_group]
     for number in range(rounds):
@@ -193,7 +194,7 @@ def edits_by_key(
 
 
 def changes(design: Callable[[], Network], application: QApplication, rounds: int) -> Iterator[Time]:
-    """Another number of filters in the middle, which changes the next layers' numbers, too."""
+    """Changes the filters of a layer in the middle, which changes the numbers of the next layers too."""
     designer = Designer(application, design())
     ids = [node.id for node in designer.project.network.walk() if node.layer.type_name() == "Conv2D"]
     for number in range(rounds):
@@ -201,13 +202,13 @@ def changes(design: Callable[[], Network], application: QApplication, rounds: in
         designer.project.select([chosen])
         designer.settle()
         yield designer.timed(
-            partial(commands.change, designer.project, [chosen], "filters", 64 + number, None)
+            partial(commands.set_parameter, designer.project, [chosen], "filters", 64 + number, None)
         )
     designer.window.close()
 
 
 def undone_deletes(design: Callable[[], Network], application: QApplication, rounds: int) -> Iterator[Time]:
-    """The undo of a delete of 100 layers in the middle."""
+    """Undoes the deletion of 100 layers in the middle."""
     designer = Designer(application, design())
     for _ in range(rounds):
         nodes = [node.id for node in designer.project.network.walk()]
@@ -220,7 +221,7 @@ def undone_deletes(design: Callable[[], Network], application: QApplication, rou
 
 
 def frames(design: Callable[[], Network], application: QApplication, rounds: int) -> Iterator[Time]:
-    """One frame each while the wheel turns through the whole list."""
+    """Draws frames while the wheel scrolls through the whole list."""
     designer = Designer(application, design())
     bar = designer.layers.tree.verticalScrollBar()
     step = max(bar.maximum() // (rounds * 10), 1)
@@ -230,7 +231,7 @@ def frames(design: Callable[[], Network], application: QApplication, rounds: int
 
 
 def openings(design: Callable[[], Network], application: QApplication, rounds: int) -> Iterator[Time]:
-    """A file of 1,000 layers, read and drawn."""
+    """Reads and draws a file of 1,000 layers."""
     designer = Designer(application, Network())
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "large.cnn.json"
@@ -243,7 +244,7 @@ def openings(design: Callable[[], Network], application: QApplication, rounds: i
 
 
 def searches(application: QApplication, rounds: int) -> Iterator[Time]:
-    """Each key of a search in the palette."""
+    """Types a search into the palette, key by key."""
     designer = Designer(application, flat_design())
     for _ in range(rounds):
         designer.palette.search.setFocus()
@@ -255,11 +256,11 @@ def searches(application: QApplication, rounds: int) -> Iterator[Time]:
 
 
 def typing(application: QApplication, rounds: int) -> Iterator[Time]:
-    """Each key of a layer that is typed in the list, with what it would give shown below."""
+    """Types a layer into the list, key by key, with its preview below."""
     designer = Designer(application, grouped_design())
     designer.project.select([designer.project.network.nodes[10].id])
     for _ in range(rounds):
-        designer.layers.tree.insert_by_typing()
+        designer.layers.tree.open_quick_insert()
         field = designer.window.findChild(QLineEdit, "quickInsert")
         assert field is not None
         for letter in "conv 64 3 relu same":
@@ -270,7 +271,7 @@ def typing(application: QApplication, rounds: int) -> Iterator[Time]:
 
 
 def plain_insertions(application: QApplication, rounds: int) -> Iterator[Time]:
-    """An insertion into Qt's own tree, without any of the program's content."""
+    """Inserts a row into a plain Qt tree, for comparison."""
     tree = QTreeWidget()
     tree.setColumnCount(4)
     tree.resize(640, 500)
@@ -315,7 +316,7 @@ _KEYS = {
     "move by Alt+Down, and undo": (Qt.Key.Key_Down, _ALT),
     "delete, and undo": (Qt.Key.Key_Delete, _NONE),
     "duplicate, and undo": (Qt.Key.Key_D, _CTRL),
-    "switch off, and undo": (Qt.Key.Key_Space, _NONE),
+    "disable, and undo": (Qt.Key.Key_Space, _NONE),
     "wrap in Residual, and undo": (Qt.Key.Key_1, _CTRL),
 }
 _DESIGNS = {"flat": flat_design, "groups": grouped_design}
@@ -324,7 +325,7 @@ Case = tuple[Callable[[QApplication, int], Iterator[Time]], float | None]
 
 
 def cases() -> dict[str, Case]:
-    """Everything that is measured, with the milliseconds that it may take."""
+    """All measurements, with their goals in milliseconds."""
     found: dict[str, Case] = {
         "plain QTreeWidget, an insertion": (plain_insertions, None),
         "flat, drop BatchNormalization": (partial(drops, flat_design, "BatchNormalization", 0.5), EDIT),
@@ -334,8 +335,8 @@ def cases() -> dict[str, Case]:
         "nested, drop Conv2D, problems below": (partial(drops, nested_design, "Conv2D", 0.5), EDIT),
     }
     for name, design in _DESIGNS.items():
-        for words, (key, modifiers) in _KEYS.items():
-            found[f"{name}, {words}"] = partial(edits_by_key, key, modifiers, design), EDIT
+        for action, (key, modifiers) in _KEYS.items():
+            found[f"{name}, {action}"] = partial(edits_by_key, key, modifiers, design), EDIT
         found[f"{name}, change filters"] = partial(changes, design), EDIT
         found[f"{name}, undo a delete of 100"] = partial(undone_deletes, design), UNDO
         found[f"{name}, a frame of scrolling"] = partial(frames, design), FRAME
@@ -348,31 +349,31 @@ def cases() -> dict[str, Case]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--only", default="", help="only what has this in its name")
+    parser.add_argument("--only", default="", help="only measurements whose name contains this")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     application = QApplication(sys.argv[:1])
     theme().apply(application)
-    # As the program does when its window is there.
-    collect_seldom()
+    # As the program does when its window has opened.
+    defer_full_collections()
     results: dict[str, dict[str, float | None]] = {}
     print(f"{'milliseconds':40} {'median':>7} {'p95':>7} {'goal':>6} {'computing, p95':>15} {'all':>7}")
     for name, (run, goal) in cases().items():
         if arguments.only in name:
             gc.collect()
-            # The first ones load fonts and icons.
-            results[name] = _told(name, list(run(application, arguments.rounds + 2))[2:], goal)
+            # The first two load fonts and icons.
+            results[name] = _report(name, list(run(application, arguments.rounds + 2))[2:], goal)
     for name, design in _DESIGNS.items():
         if arguments.only in "analysis":
             gain = analysis_gain(partial(design, 1_000), arguments.rounds)
             results[f"{name}, analysis after one edit"] = {"times faster": gain, "goal": FASTER}
-            words = f"{name}, analysis of 1,000 layers after one edit"
-            print(f"{words}: {gain:.0f} times faster than from scratch, {FASTER:.0f} is the goal")
+            title = f"{name}, analysis of 1,000 layers after one edit"
+            print(f"{title}: {gain:.0f} times faster than from scratch (goal {FASTER:.0f})")
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2), encoding="utf-8")
 
 
-def _told(name: str, times: list[Time], goal: float | None) -> dict[str, float | None]:
+def _report(name: str, times: list[Time], goal: float | None) -> dict[str, float | None]:
     result = {
         "median": statistics.median(each.list for each in times),
         "p95": _high([each.list for each in times]),
@@ -380,9 +381,9 @@ def _told(name: str, times: list[Time], goal: float | None) -> dict[str, float |
         "computing_p95": _high([each.computing for each in times]),
         "all": statistics.median(each.all for each in times),
     }
-    goal_words = "" if goal is None else f"{goal:.0f}"
+    goal_text = "" if goal is None else f"{goal:.0f}"
     print(
-        f"{name:40} {result['median']:7.1f} {result['p95']:7.1f} {goal_words:>6} "
+        f"{name:40} {result['median']:7.1f} {result['p95']:7.1f} {goal_text:>6} "
         f"{result['computing_p95']:15.1f} {result['all']:7.1f}"
     )
     return result

@@ -1,12 +1,12 @@
-"""What it costs a training to say everything: at most 1% of the time is the goal.
+"""The cost of events, diagnosis and feature maps during training. The goal is at most 1% of the time.
 
     python benchmarks/event_cost.py [--rounds 5] [--epochs 2] [--images 4000] [--json FILE]
 
-A cheap network and an ordinary one train on Shapes, in turn saying nothing at all, and as every run does:
-with progress, events on the disk, diagnosis, and after epochs the units counted and the feature maps kept.
-Checkpoints are apart (`checkpoint_cost.py`), so neither writes any. All with one thread. The ratios are those
-of the medians, of all time and of the processor's; `share` is that of the time within the calls that say and
-keep something, which the noise between two runs does not reach.
+A cheap network and an ordinary one train on Shapes, alternately without events and as every run does: with
+progress, the event log, diagnosis, and after epochs the count of dead units and the saved feature maps.
+Neither writes checkpoints, which `checkpoint_cost.py` measures. Everything uses one thread. The ratios are
+those of the medians, of wall-clock and of processor time. `share` is the share of the time spent in the
+calls themselves, which is not affected by the noise between two runs.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from cnnstudio.core.paths import home
 from cnnstudio.data.sources import find_source
 from cnnstudio.design.templates import templates
 from cnnstudio.runs.recorder import RunRecorder
-from cnnstudio.training.preflight.prepare import Prepared, prepare
+from cnnstudio.training.preflight.prepare import PreparedTraining, prepare
 from cnnstudio.training.recipe.recipe import LESSON
 from cnnstudio.training.trainer import train_prepared
 
 CASES = (("lenet-5", 32), ("lesson-32", 32), ("lesson-32", 128))
-"""Template and batch size, the cheapest step first."""
+"""Template and batch size, cheapest step first."""
 GOAL = 0.01
 
 Arguments = ParamSpec("Arguments")
@@ -46,48 +46,48 @@ Result = TypeVar("Result")
 
 @dataclass
 class Cost:
-    """Seconds within some calls, of which some call others."""
+    """The seconds spent in certain calls, which may call each other."""
 
     seconds: float = 0.0
     parts: dict[str, float] = field(default_factory=dict)
     _inside: bool = False
 
-    def of(self, name: str, function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    def measured(self, name: str, function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
         def call(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
             if self._inside:
                 return function(*arguments, **named)
-            self._inside, began = True, time.perf_counter()
+            self._inside, start = True, time.perf_counter()
             try:
                 return function(*arguments, **named)
             finally:
-                self._inside, passed = False, time.perf_counter() - began
-                self.seconds += passed
-                self.parts[name] = self.parts.get(name, 0.0) + passed
+                self._inside, elapsed = False, time.perf_counter() - start
+                self.seconds += elapsed
+                self.parts[name] = self.parts.get(name, 0.0) + elapsed
 
         return call
 
 
-def silent(prepared: Prepared) -> dict[str, float]:
-    began, used = time.perf_counter(), time.process_time()
+def silent(prepared: PreparedTraining) -> dict[str, float]:
+    start, used = time.perf_counter(), time.process_time()
     train_prepared(prepared, threads=1, emit=lambda event: None)
-    return {"wall": time.perf_counter() - began, "processor": time.process_time() - used}
+    return {"wall": time.perf_counter() - start, "processor": time.process_time() - used}
 
 
-def told(prepared: Prepared) -> dict[str, float]:
+def recorded(prepared: PreparedTraining) -> dict[str, float]:
     cost = Cost()
     # On the disk where runs stand: many a system keeps its own temporary folder in memory.
     home().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=home()) as place:
-        about = {"name": prepared.network.name}
-        with RunRecorder(Path(place) / "run", prepared, about, lambda event: None) as recorder:
-            began, used = time.perf_counter(), time.process_time()
+    with tempfile.TemporaryDirectory(dir=home()) as folder:
+        metadata = {"name": prepared.network.name}
+        with RunRecorder(Path(folder) / "run", prepared, metadata, lambda event: None) as recorder:
+            start, used = time.perf_counter(), time.process_time()
             train_prepared(
                 prepared,
                 threads=1,
-                emit=cost.of("events", recorder.emit),
-                after_epoch=cost.of("epochs", recorder.after_epoch),
+                emit=cost.measured("events", recorder.emit),
+                after_epoch=cost.measured("epochs", recorder.after_epoch),
             )
-            wall, processor = time.perf_counter() - began, time.process_time() - used
+            wall, processor = time.perf_counter() - start, time.process_time() - used
     shares = {name: seconds / wall for name, seconds in cost.parts.items()}
     return {"wall": wall, "processor": processor, "share": cost.seconds / wall, **shares}
 
@@ -96,12 +96,12 @@ def measure(template: str, batch_size: int, rounds: int, epochs: int, images: in
     """One case's medians."""
     recipe = LESSON.replace(name="custom", batch_size=batch_size, epochs=epochs)
     whole = find_source("shapes").load()
-    some = dataclasses.replace(whole, train=whole.train.rows(np.arange(images)))
+    some = dataclasses.replace(whole, train=whole.train.select(np.arange(images)))
     prepared = prepare(templates()[template].network, some, recipe, "cpu")
-    sides: dict[str, list[dict[str, float]]] = {"silent": [], "told": []}
+    sides: dict[str, list[dict[str, float]]] = {"silent": [], "recorded": []}
     for _ in range(rounds):
         sides["silent"].append(silent(prepared))
-        sides["told"].append(told(prepared))
+        sides["recorded"].append(recorded(prepared))
 
     def median(side: str, key: str) -> float:
         return statistics.median(each[key] for each in sides[side])
@@ -112,9 +112,9 @@ def measure(template: str, batch_size: int, rounds: int, epochs: int, images: in
         "batch_size": batch_size,
         "step": median("silent", "wall") / steps,
         "epoch": median("silent", "wall") / epochs,
-        "ratio": median("told", "processor") / median("silent", "processor"),
-        "ratio_wall": median("told", "wall") / median("silent", "wall"),
-        **{key: median("told", key) for key in ("share", "events", "epochs")},
+        "ratio": median("recorded", "processor") / median("silent", "processor"),
+        "ratio_wall": median("recorded", "wall") / median("silent", "wall"),
+        **{key: median("recorded", key) for key in ("share", "events", "epochs")},
     }
 
 
@@ -129,8 +129,8 @@ def main() -> int:
     options = parser.parse_args()
     torch.set_num_threads(1)
     rows = [measure(*case, options.rounds, options.epochs, options.images) for case in CASES]
-    heads = f"{'template':12}{'batch':>6}{'step':>10}{'epoch':>9}{'ratio':>8}{'wall':>8}"
-    print(f"{heads}{'share':>9}{'events':>9}{'epochs':>9}")
+    headings = f"{'template':12}{'batch':>6}{'step':>10}{'epoch':>9}{'ratio':>8}{'wall':>8}"
+    print(f"{headings}{'share':>9}{'events':>9}{'epochs':>9}")
     for row in rows:
         times = f"{1000 * row['step']:>7.2f} ms{row['epoch']:>7.2f} s"
         times += f"{row['ratio']:>8.3f}{row['ratio_wall']:>8.3f}"

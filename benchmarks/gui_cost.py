@@ -1,12 +1,12 @@
-"""What the open window costs a training, and whether the window stays awake beside it.
+"""How much an open window slows down training, and whether the window stays responsive.
 
     python benchmarks/gui_cost.py [--batch-sizes 32 128] [--rounds 3] [--epochs 3] [--json FILE]
 
-The lesson's network trains on Shapes in fresh processes, in turn without and with the real window with all
-live views on, so that a busy machine slows both; images per second are the medians over the epochs but the
-first. In a third process beside them a timer of 10 ms ticks in the window's thread: how late each tick comes,
-from 2 s after the first step on. Its own rate does not count, because each tick takes a core from torch. The
-window is drawn off the screen unless there is a display.
+The lesson's network trains on Shapes in fresh processes, alternately without and with the real window and
+all its live views, so that a busy machine slows down both. Images per second are medians over all epochs
+but the first. A third process measures the delays of a 10 ms timer in the window's thread, from 2 s after
+the first step. Its training speed does not count, because each tick takes a core from torch. Without a
+display, the window is drawn offscreen.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 GOAL_SHARE = 0.95
 GOAL_LATE_P99, GOAL_LATE_MAXIMUM = 16.0, 50.0
-BEAT_MILLISECONDS = 10
+TICK_MILLISECONDS = 10
 SETTLE_SECONDS = 2.0
 DATA = "shapes"
 
@@ -49,9 +49,9 @@ def rate(events: list[Event]) -> float:
 
 
 def without_window(batch_size: int, epochs: int) -> dict[str, Any]:
-    """The training as the command line does it: with its run folder, without anybody looking."""
+    """The training as the command line does it, with its run folder."""
     from cnnstudio.data.sources import find_source
-    from cnnstudio.runs.recorder import start_run
+    from cnnstudio.runs.start import start_run
 
     events: list[Event] = []
     network = templates()["lesson-32"].network
@@ -59,8 +59,8 @@ def without_window(batch_size: int, epochs: int) -> dict[str, Any]:
     return {"images_per_second": rate(events)}
 
 
-class Heartbeat:
-    """How late a timer of the main thread ticks, and how much the thread computes meanwhile."""
+class TimerProbe:
+    """Measures the delays of a timer in the main thread, and how much the thread computes meanwhile."""
 
     def __init__(self) -> None:
         from PySide6.QtCore import Qt, QTimer
@@ -69,11 +69,11 @@ class Heartbeat:
         self._last = 0.0
         self._timer = QTimer()
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
-        self._timer.setInterval(BEAT_MILLISECONDS)
-        self._timer.timeout.connect(self._beat)
+        self._timer.setInterval(TICK_MILLISECONDS)
+        self._timer.timeout.connect(self._on_tick)
 
     def start(self) -> None:
-        self._last = self._began = time.perf_counter()
+        self._last = self._start = time.perf_counter()
         self._computed = time.thread_time()
         self._timer.start()
 
@@ -85,18 +85,18 @@ class Heartbeat:
             "late_p95_ms": late[int(len(late) * 0.95)],
             "late_p99_ms": late[int(len(late) * 0.99)],
             "late_maximum_ms": late[-1],
-            "beats": len(late),
-            "main_thread_share": (time.thread_time() - self._computed) / (time.perf_counter() - self._began),
+            "ticks": len(late),
+            "main_thread_share": (time.thread_time() - self._computed) / (time.perf_counter() - self._start),
         }
 
-    def _beat(self) -> None:
+    def _on_tick(self) -> None:
         now = time.perf_counter()
-        self.late.append(max(1000 * (now - self._last) - BEAT_MILLISECONDS, 0.0))
+        self.late.append(max(1000 * (now - self._last) - TICK_MILLISECONDS, 0.0))
         self._last = now
 
 
-def with_window(batch_size: int, epochs: int, beats: bool = False) -> dict[str, Any]:
-    """The same training behind Train, with curves, feature maps and time line on the screen."""
+def with_window(batch_size: int, epochs: int, measure_delays: bool = False) -> dict[str, Any]:
+    """The same training started with Train, showing curves, feature maps and timeline."""
     os.environ.setdefault("QT_QPA_PLATFORM", "xcb" if "DISPLAY" in os.environ else "offscreen")
     from PySide6.QtCore import QTimer
 
@@ -111,12 +111,12 @@ def with_window(batch_size: int, epochs: int, beats: bool = False) -> dict[str, 
     window.project.set_recipe(recipe(batch_size, epochs))
     window.project.select(["conv2d_2"])
     events: list[Event] = []
-    heartbeat = Heartbeat()
+    probe = TimerProbe()
 
     def on_events(news: tuple[Event, ...]) -> None:
         events.extend(news)
-        if beats and any(isinstance(event, Started) for event in news):
-            QTimer.singleShot(int(1000 * SETTLE_SECONDS), heartbeat.start)
+        if measure_delays and any(isinstance(event, Started) for event in news):
+            QTimer.singleShot(int(1000 * SETTLE_SECONDS), probe.start)
 
     def on_state(state: State) -> None:
         if state is State.IDLE:
@@ -124,31 +124,31 @@ def with_window(batch_size: int, epochs: int, beats: bool = False) -> dict[str, 
 
     window.session.events.connect(on_events)
     window.session.state_changed.connect(on_state)
-    _when_idle(window.session, window.panel.train_action.trigger)
+    _when_idle(window.session, window.tool_bar.train_action.trigger)
     app.exec()
-    measured = {"images_per_second": rate(events), **(heartbeat.stop() if beats else {})}
+    measured = {"images_per_second": rate(events), **(probe.stop() if measure_delays else {})}
     window.session.shutdown()
     return measured
 
 
 def _when_idle(session: TrainingSession, act: Any) -> None:
-    """Calls `act` once torch is loaded behind the window."""
+    """Calls `act` once torch has been loaded in the background."""
     from PySide6.QtCore import QTimer
 
-    def look() -> None:
+    def poll() -> None:
         if session.is_busy:
-            QTimer.singleShot(50, look)
+            QTimer.singleShot(50, poll)
         else:
             act()
 
-    QTimer.singleShot(500, look)
+    QTimer.singleShot(500, poll)
 
 
-def with_heartbeat(batch_size: int, epochs: int) -> dict[str, Any]:
-    return with_window(batch_size, epochs, beats=True)
+def with_timer_probe(batch_size: int, epochs: int) -> dict[str, Any]:
+    return with_window(batch_size, epochs, measure_delays=True)
 
 
-SIDES = {"without window": without_window, "with window": with_window, "heartbeat": with_heartbeat}
+SIDES = {"without window": without_window, "with window": with_window, "timer": with_timer_probe}
 
 
 def measure(side: str, batch_size: int, epochs: int, home: str) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def measure(side: str, batch_size: int, epochs: int, home: str) -> dict[str, Any
 
 
 def summary(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    """Medians over the rounds; of the latest beat the worst."""
+    """Medians over the rounds; of the longest delay the maximum."""
     rates = {
         side: statistics.median(row["images_per_second"] for row in found) for side, found in rows.items()
     }
@@ -171,15 +171,15 @@ def summary(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
         with_it["images_per_second"] / without["images_per_second"]
         for with_it, without in zip(rows["with window"], rows["without window"], strict=True)
     ]
-    beats = rows["heartbeat"]
+    ticks = rows["timer"]
     names = ("late_p50_ms", "late_p95_ms", "late_p99_ms", "main_thread_share")
     return {
         **{f"{side}, images/s": round(value) for side, value in rates.items()},
-        # Of neighbors in time, because a shared machine is faster in one minute than in the next.
+        # Of runs next to each other, because the speed of a shared machine changes from minute to minute.
         "share": statistics.median(shares),
         "share_of_each_round": shares,
-        **{name: statistics.median(row[name] for row in beats) for name in names},
-        "late_maximum_ms": max(row["late_maximum_ms"] for row in beats),
+        **{name: statistics.median(row[name] for row in ticks) for name in names},
+        "late_maximum_ms": max(row["late_maximum_ms"] for row in ticks),
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     }
 
@@ -189,12 +189,12 @@ def report(batch_size: int, found: dict[str, Any]) -> None:
     print(f"  images/s without window {found['without window, images/s']:8,}")
     print(f"  images/s with window    {found['with window, images/s']:8,}")
     print(f"  share                   {found['share']:8.1%}   (goal: at least {GOAL_SHARE:.0%})")
-    print(f"  heartbeat late, p50     {found['late_p50_ms']:8.1f} ms")
-    print(f"  heartbeat late, p95     {found['late_p95_ms']:8.1f} ms")
-    print(f"  heartbeat late, p99     {found['late_p99_ms']:8.1f} ms (goal: at most {GOAL_LATE_P99:.0f})")
+    print(f"  timer delay, p50        {found['late_p50_ms']:8.1f} ms")
+    print(f"  timer delay, p95        {found['late_p95_ms']:8.1f} ms")
+    print(f"  timer delay, p99        {found['late_p99_ms']:8.1f} ms (goal: at most {GOAL_LATE_P99:.0f})")
     latest = found["late_maximum_ms"]
-    print(f"  heartbeat late, at most {latest:8.1f} ms (goal: at most {GOAL_LATE_MAXIMUM:.0f})")
-    print(f"  the main thread works   {found['main_thread_share']:8.1%} of the time", flush=True)
+    print(f"  timer delay, maximum    {latest:8.1f} ms (goal: at most {GOAL_LATE_MAXIMUM:.0f})")
+    print(f"  main thread busy        {found['main_thread_share']:8.1%} of the time", flush=True)
 
 
 def main() -> None:

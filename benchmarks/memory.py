@@ -1,6 +1,6 @@
-"""The most memory that a process holds while it trains the lesson's network, against a plain loop's.
+"""Peak memory while training the lesson's network, compared with a plain loop.
 
-The images are as many and as large as CIFAR-10's. Each loop runs in a fresh process, for one epoch and one
+The images have the number and size of CIFAR-10's. Each loop runs in a fresh process, for one epoch and one
 evaluation.
 
     python benchmarks/memory.py [--images 50000] [--batch-size 128] [--json FILE]
@@ -18,12 +18,12 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-PLAIN = "plain torch, uint8 in memory"
+PLAIN = "plain PyTorch, uint8 in memory"
 GOAL = 1.3
 
 
 def plain(images: int, batch_size: int, *, floats: bool = False) -> None:
-    """A plain loop, which normalizes each batch, or all images at once to `floats`."""
+    """A plain loop, which normalizes each batch or, with `floats`, all images at once."""
     import torch
 
     from benchmarks.rivals import as_floats, plain_epoch, plain_lesson, shuffled
@@ -55,36 +55,41 @@ def studio_recipe(images: int, batch_size: int) -> None:
 
 
 def studio(images: int, batch_size: int, recipe: str) -> None:
-    """The program itself, run folder, snapshots and checkpoints included."""
+    """The program itself, with run folder, snapshots and checkpoints."""
     from benchmarks.rivals import lesson, noise
-    from cnnstudio.runs.recorder import start_run
+    from cnnstudio.runs.start import RunOptions, start_run
     from cnnstudio.training.recipe.recipe import RECIPES
 
     chosen = RECIPES[recipe].replace(epochs=1, batch_size=batch_size)
     with tempfile.TemporaryDirectory() as folder:
-        start_run(lesson(), noise(images, images // 5), chosen, folder=Path(folder) / "run", device="cpu")
+        start_run(
+            lesson(),
+            noise(images, images // 5),
+            chosen,
+            RunOptions(folder=Path(folder) / "run", device="cpu"),
+        )
 
 
 LOOPS: dict[str, Callable[[int, int], None]] = {
     PLAIN: plain,
-    "plain torch, floats in memory": plain_floats,
+    "plain PyTorch, floats in memory": plain_floats,
     "CNN Studio, recipe lesson": lesson_recipe,
     "CNN Studio, recipe studio": studio_recipe,
 }
 
 
-def measured(loop: Callable[[int, int], None], images: int, batch_size: int, answer: Connection) -> None:
+def run_loop(loop: Callable[[int, int], None], images: int, batch_size: int, result: Connection) -> None:
     loop(images, batch_size)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Bytes on macOS, kilobytes elsewhere.
-    answer.send(peak if sys.platform == "darwin" else peak * 1024)
+    result.send(peak if sys.platform == "darwin" else peak * 1024)
 
 
 def peak_memory(loop: Callable[[int, int], None], images: int, batch_size: int) -> int:
-    """Bytes that a fresh process held at most."""
+    """The peak memory of a fresh process, in bytes."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=measured, args=(loop, images, batch_size, sender))
+    process = context.Process(target=run_loop, args=(loop, images, batch_size, sender))
     process.start()
     sender.close()
     peak: int = receiver.recv()

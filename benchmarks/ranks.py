@@ -1,11 +1,11 @@
-"""What two ranks under torchrun bring on one machine, against one process with two threads and with one.
+"""The speed of two ranks under torchrun, compared with one process with two threads and with one thread.
 
     python benchmarks/ranks.py [--templates lesson-32 resnet-20] [--batch-size 128] [--rounds 3] [--json FILE]
 
-Images per second within an epoch of noise, after one to warm up, each in fresh processes and all in turn. The
-ranks talk over gloo and have a thread each; the batch is that of both together. Efficiency is how much of the
-speed of one process with two threads they reach. Of two machines each rank would have all of its own machine;
-then it is half of their speed against that of one process with one thread.
+Images per second in an epoch of noise, after a warm-up epoch, in fresh processes that take turns. The ranks
+use gloo and one thread each; the batch size is that of both together. Efficiency is their speed relative to
+one process with two threads. On two machines, where each rank would have a machine of its own, it would be
+half of their speed relative to one process with one thread.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 SIDES = {"two ranks": (2, 1), "two threads": (1, 2), "one thread": (1, 1)}
-"""Name -> processes, and threads of each."""
+"""Name -> (processes, threads per process)."""
 
 
 def work(template: str, batch_size: int, steps: int, threads: int) -> None:
-    """One process of one side: prints images per second of the second epoch."""
+    """Runs one process of one side; prints images per second of the second epoch."""
     import torch
 
     from benchmarks.rivals import noise
     from cnnstudio.design.templates import templates
-    from cnnstudio.training.distributed.process_group import joined
+    from cnnstudio.training.distributed.process_group import process_group
     from cnnstudio.training.events import EpochEnded, Event
     from cnnstudio.training.preflight.prepare import prepare
     from cnnstudio.training.recipe.recipe import STUDIO
@@ -40,16 +40,16 @@ def work(template: str, batch_size: int, steps: int, threads: int) -> None:
 
     rates: list[float] = []
 
-    def listen(event: Event) -> None:
+    def record(event: Event) -> None:
         if isinstance(event, EpochEnded):
             rates.append(event.images_per_second)
 
     torch.set_num_threads(threads)
     recipe = STUDIO.replace(epochs=2, batch_size=batch_size, validation_share=0.0)
-    with joined("cpu") as ranks:
+    with process_group("cpu") as ranks:
         data = noise(steps * batch_size, 100)
         prepared = prepare(templates()[template].network, data, recipe, "cpu")
-        train_prepared(prepared, threads=threads, emit=listen, ranks=ranks)
+        train_prepared(prepared, threads=threads, emit=record, ranks=ranks)
     if ranks.is_first:
         print(json.dumps(rates[-1]))
 
@@ -71,7 +71,7 @@ def rate(side: str, template: str, batch_size: int, steps: int) -> float:
 
 
 def measure(template: str, batch_size: int, steps: int, rounds: int) -> dict[str, Any]:
-    """One template's medians, and ratios within rounds."""
+    """The medians of one template, and the medians of the ratios within rounds."""
     found = [{side: rate(side, template, batch_size, steps) for side in SIDES} for _ in range(rounds)]
     return {
         "template": template,
@@ -88,7 +88,7 @@ def main() -> int:
     )
     parser.add_argument("--templates", nargs="+", default=["lesson-32", "resnet-20"])
     parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--steps", type=int, default=20, help="of an epoch")
+    parser.add_argument("--steps", type=int, default=20, help="steps per epoch")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--work", nargs=4, help=argparse.SUPPRESS)

@@ -1,6 +1,7 @@
-"""The loops that a user would write without this program, for the lesson's network, and their images.
+"""The training loops that a user would write without this program, for the lesson's network.
 
-They follow torch's own tutorial: a Sequential in the order of the lesson, Adam as it comes, cross-entropy.
+They follow the PyTorch tutorial: a Sequential in the order of the lesson, Adam with its defaults,
+cross-entropy.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def lesson() -> Network:
 
 
 def plain_lesson() -> nn.Module:
-    """The same in plain torch."""
+    """The lesson's network in plain PyTorch."""
     return nn.Sequential(
         *(nn.Conv2d(3, 32, 3), nn.ReLU(), nn.MaxPool2d(2)),
         *(nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2)),
@@ -42,7 +43,7 @@ def plain_lesson() -> nn.Module:
 
 
 def plain_model(network: Network) -> nn.Module:
-    """What the program writes for a design, which runs in the order of the drawing."""
+    """The PyTorch code that the program generates for a design, as a module."""
     names: dict[str, Any] = {"__name__": "listing"}
     exec(write_module(network, "Plain"), names)
     model: nn.Module = names["Plain"]()
@@ -50,7 +51,7 @@ def plain_model(network: Network) -> nn.Module:
 
 
 def noise(train: int, test: int) -> Dataset:
-    """Noise of the size of CIFAR-10's images: what is in them does not matter for time and memory."""
+    """Noise images of CIFAR-10's size: the contents do not matter for time and memory."""
     return Dataset("noise", "Noise", CLASSES, _split(train, 0), _split(test, 1))
 
 
@@ -63,9 +64,9 @@ def _split(count: int, seed: int) -> Split:
 def plain_epoch(
     model: nn.Module, optimizer: torch.optim.Optimizer, batches: Iterable[tuple[Tensor, Tensor]]
 ) -> float:
-    """One pass over the batches; gives images per second."""
+    """Trains on the batches once; returns images per second."""
     model.train()
-    count, began = 0, time.perf_counter()
+    count, start = 0, time.perf_counter()
     for images, labels in batches:
         optimizer.zero_grad()
         loss = nn.functional.cross_entropy(model(images), labels)
@@ -73,12 +74,12 @@ def plain_epoch(
         optimizer.step()
         loss.item()
         count += len(labels)
-    return count / (time.perf_counter() - began)
+    return count / (time.perf_counter() - start)
 
 
 @torch.no_grad()
 def plain_accuracy(model: nn.Module, all_images: Tensor, labels: Tensor) -> float:
-    """The share of images that the model gets right."""
+    """The accuracy of the model, from 0 to 1."""
     model.eval()
     right = sum(
         int((model(images).argmax(1) == targets).sum())
@@ -88,24 +89,24 @@ def plain_accuracy(model: nn.Module, all_images: Tensor, labels: Tensor) -> floa
 
 
 def as_floats(pixels: Tensor) -> Tensor:
-    """uint8 (N, C, H, W) as normalized floats."""
+    """uint8 (N, C, H, W) as normalized float32."""
     return pixels.float().div_(255).sub_(MEAN).div_(STD)
 
 
 def shuffled(images: Tensor, labels: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches in random order of what is in memory; normalized here where it is not yet."""
+    """Batches in random order from memory; uint8 images are normalized here."""
     for rows in torch.randperm(len(labels)).split(batch_size):
         batch = images[rows]
         yield (as_floats(batch) if batch.dtype == torch.uint8 else batch), labels[rows]
 
 
 def tensors(split: Split) -> tuple[Tensor, Tensor]:
-    """The images as plain contiguous uint8 tensors, with their labels."""
+    """The images as a contiguous uint8 tensor (N, C, H, W), and their labels."""
     return torch.tensor(np.ascontiguousarray(split.images)), torch.tensor(split.labels)
 
 
 class ImageByImage(TorchDataset[tuple[Tensor, int]]):
-    """The images as torchvision's CIFAR10 gives them: one by one, from an array through PIL to a tensor."""
+    """The images as torchvision's CIFAR10 returns them: one by one, from an array through PIL to a tensor."""
 
     def __init__(self, split: Split) -> None:
         transforms = import_torchvision().transforms
@@ -123,13 +124,13 @@ class ImageByImage(TorchDataset[tuple[Tensor, int]]):
 
 
 def loader(split: Split, batch_size: int, workers: int = 2) -> DataLoader[tuple[Tensor, int]]:
-    """Shuffled batches by torch's DataLoader, with workers that stay."""
+    """Shuffled batches from a DataLoader with persistent workers."""
     return DataLoader(
         ImageByImage(split),
         batch_size,
         shuffle=True,
         num_workers=workers,
         persistent_workers=True,
-        # As in a user's script; this process itself may have been spawned.
+        # As in a user's script, although this process itself may have been spawned.
         multiprocessing_context="fork" if sys.platform == "linux" else None,
     )

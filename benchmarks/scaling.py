@@ -1,12 +1,12 @@
-"""How time and memory grow with batch size, width and the number of images: in proportion, is the goal.
+"""How time and memory grow with batch size, width and number of images. The goal is proportional growth.
 
     python benchmarks/scaling.py [--million] [--rounds 1] [--threads 1] [--json FILE]
 
-Each case trains a small convolutional network in a fresh process, on noise of 3 × 32 × 32. The images lie
-as decoded files in a temporary folder beside the user's data sets, as every data set does, and are mapped.
-`--million` trains a whole epoch of a million images, once as they are found and once after the system was
-told to forget them, as with a set that is larger than the memory; they take 3 GB for as long as it runs.
-Memory is the process's own at its peak, beyond what the program takes before it has a data set.
+Each case trains a small convolutional network in a fresh process, on noise of 3 × 32 × 32. The images are
+decoded files in a temporary folder, which are mapped into memory, as every data set is. `--million` trains
+an epoch of a million images, once normally and once after the system has dropped them from its cache, as
+with a data set that is larger than memory; they take 3 GB of disk space while it runs. Memory is the peak
+of the process's own memory, without what the program takes before it has a data set.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ import numpy as np
 
 from cnnstudio.core.paths import home
 from cnnstudio.data.dataset import Dataset
-from cnnstudio.data.storage.decoded_cache import decoded_folder, kept_or_made
-from cnnstudio.data.storage.writers import Drafts
-from cnnstudio.design.network import IdMaker, Network
+from cnnstudio.data.storage.decoded_cache import decoded_folder, get_or_create
+from cnnstudio.data.storage.writers import DatasetWriter
+from cnnstudio.design.network import IdGenerator, Network
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.convolutional.conv2d import Conv2D
@@ -50,7 +50,7 @@ WIDTHS = (1, 2, 4)
 
 @dataclass(frozen=True)
 class Case:
-    """What is trained. `cold` images have to come from the disk."""
+    """What is trained. `cold` images have to be read from the disk."""
 
     question: str
     batch: int = 128
@@ -68,7 +68,7 @@ class Case:
 
 
 def cases(million: bool) -> list[Case]:
-    """All of them; the first of each question is what the others are compared with."""
+    """All cases; the others of each question are compared with its first."""
     found = [Case("batch size", batch=batch) for batch in BATCHES]
     found += [Case("width", width=width) for width in WIDTHS]
     found += [Case("set size", mapped=False), *(Case("set size", images=images) for images in SIZES)]
@@ -78,8 +78,8 @@ def cases(million: bool) -> list[Case]:
 
 
 def network(width: int) -> Network:
-    """Two convolutions, so light that what it takes to bring the images would show."""
-    ids = IdMaker()
+    """Two convolutions, so cheap that the cost of fetching images would show."""
+    ids = IdGenerator()
     convolutions = (
         Conv2D(16 * width, (3, 3), (2, 2), activation="relu"),
         Conv2D(32 * width, (3, 3), (2, 2), activation="relu"),
@@ -89,20 +89,20 @@ def network(width: int) -> Network:
 
 
 def noise(images: int) -> Dataset:
-    """So many images and some to test with, decoded already or from now on."""
+    """A data set with that many training images, from the decoded cache or created now."""
 
-    def make(drafts: Drafts) -> Dataset:
+    def make(writer: DatasetWriter) -> Dataset:
         shape = (3, SIDE, SIDE)
-        drafts.make_room("Noise", (images + TEST) * 3 * SIDE * SIDE)
+        writer.reserve("Noise", (images + TEST) * 3 * SIDE * SIDE)
         splits = []
         for part, count in (("train", images), ("test", TEST)):
-            draft = drafts.start(part, shape)
+            split_writer = writer.split_writer(part, shape)
             for pixels in chunks(count):
-                draft.add(pixels, np.arange(len(pixels)) % len(CLASSES))
-            splits.append(draft.finished())
+                split_writer.add(pixels, np.arange(len(pixels)) % len(CLASSES))
+            splits.append(split_writer.finish())
         return Dataset("noise", "Noise", CLASSES, splits[0], splits[1])
 
-    return kept_or_made(f"noise-{images}", images, make)
+    return get_or_create(f"noise-{images}", images, make)
 
 
 def chunks(count: int) -> Iterator[np.ndarray]:
@@ -112,8 +112,8 @@ def chunks(count: int) -> Iterator[np.ndarray]:
         yield np.frombuffer(random.bytes(int(np.prod(size))), np.uint8).reshape(size)
 
 
-def measured(case: Case, threads: int, answer: Connection) -> None:
-    """In a process of its own."""
+def run_case(case: Case, threads: int, result: Connection) -> None:
+    """Trains the case; runs in its own process."""
     import torch
 
     from cnnstudio.training.events import EpochEnded
@@ -122,26 +122,26 @@ def measured(case: Case, threads: int, answer: Connection) -> None:
     from cnnstudio.training.recipe.recipe import LESSON
     from cnnstudio.training.trainer import train_prepared
 
-    # What torch itself needs is there before the peak counts.
+    # Lets torch allocate what it needs before the peak is measured.
     torch.nn.Conv2d(3, 16, 3)(torch.zeros(2, 3, SIDE, SIDE)).sum().backward()
     epochs = {FEW: 4, MILLION: 1}.get(case.images, 2)
     recipe = LESSON.replace(batch_size=case.batch, epochs=epochs)
     if case.cold:
         forget(case.images)
-    peak, began = PeakMemory(torch.device("cpu")), time.perf_counter()
+    peak, start = PeakMemory(torch.device("cpu")), time.perf_counter()
     dataset = noise(case.images)
     if not case.mapped:
-        dataset = replace(dataset, train=dataset.train.rows(np.arange(case.images)))
+        dataset = replace(dataset, train=dataset.train.select(np.arange(case.images)))
     prepared = prepare(network(case.width), dataset, recipe, "cpu")
-    ready = time.perf_counter() - began
+    ready = time.perf_counter() - start
     events: list[Any] = []
     train_prepared(prepared, threads=threads, emit=events.append)
     rates = [event.images_per_second for event in events if isinstance(event, EpochEnded)]
-    answer.send({"images_per_second": statistics.median(rates[-3:]), "memory": peak.used(), "ready": ready})
+    result.send({"images_per_second": statistics.median(rates[-3:]), "memory": peak.used(), "ready": ready})
 
 
 def forget(images: int) -> None:
-    """Has the system drop what it holds of the images; only some systems can be asked."""
+    """Drops the images from the system's cache, where the system allows it."""
     if not hasattr(os, "posix_fadvise"):
         return
     for path in (decoded_folder() / f"noise-{images}").glob("*/*.pixels"):
@@ -152,7 +152,7 @@ def forget(images: int) -> None:
 def measure(case: Case, threads: int) -> dict[str, Any]:
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=measured, args=(case, threads, sender))
+    process = context.Process(target=run_case, args=(case, threads, sender))
     process.start()
     sender.close()
     try:
@@ -184,7 +184,7 @@ def show(rows: list[dict[str, Any]]) -> None:
 
 
 def compared(found: dict[Case, dict[str, Any]]) -> list[dict[str, Any]]:
-    """With ratios to the first case of the same question."""
+    """Adds the ratios to the first case of the same question."""
     rows = []
     first: dict[str, dict[str, Any]] = {}
     for case, row in found.items():
@@ -204,17 +204,17 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    wanted = cases(options.million)
+    selected = cases(options.million)
     home().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home()) as folder:
         os.environ["CNNSTUDIO_HOME"] = folder
-        for images in sorted({case.images for case in wanted}):
-            began = time.perf_counter()
+        for images in sorted({case.images for case in selected}):
+            start = time.perf_counter()
             noise(images)
-            print(f"{images:,} images made in {time.perf_counter() - began:.1f} s", flush=True)
-        results: dict[Case, list[dict[str, Any]]] = {case: [] for case in wanted}
+            print(f"{images:,} images created in {time.perf_counter() - start:.1f} s", flush=True)
+        results: dict[Case, list[dict[str, Any]]] = {case: [] for case in selected}
         for _ in range(options.rounds):
-            for case in wanted:
+            for case in selected:
                 results[case].append(measure(case, options.threads))
                 print(".", end="", flush=True)
     rows = compared({case: medians(rounds) for case, rounds in results.items()})

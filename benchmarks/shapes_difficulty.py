@@ -1,9 +1,9 @@
-"""How hard Shapes is: what a linear classifier reaches, and how soon the lesson's network passes 90%.
+"""How difficult Shapes is: the accuracy of a linear classifier, and the time of the lesson's network to 90%.
 
     python benchmarks/shapes_difficulty.py [--epochs 10] [--threads 2]
 
-The set should be hard for a linear model (below 60%) and easy for a convolutional network (above 90% within
-a minute on two cores). Plain torch on the program's own batches; times hold the training alone.
+The data set should be hard for a linear model (below 60%) and easy for a convolutional network (above 90%
+within a minute on two cores). Plain PyTorch on the program's batches; times include only the training.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cnnstudio.data.batches import Batches, statistics
+from cnnstudio.data.batches import Batches, channel_statistics
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.data.sources import find_source
 
@@ -44,15 +44,15 @@ def lesson() -> nn.Module:
 
 
 def accuracy(model: nn.Module, batches: Batches) -> float:
-    """Share of right answers."""
+    """The accuracy, from 0 to 1."""
     with torch.inference_mode():
-        answers = [(model(images).argmax(1) == labels) for images, labels in batches.epoch(0)]
-    return torch.cat(answers).float().mean().item()
+        correct = [(model(images).argmax(1) == labels) for images, labels in batches.epoch(0)]
+    return torch.cat(correct).float().mean().item()
 
 
 def measure(name: str, model: nn.Module, dataset: Dataset, epochs: int, one_cycle: bool = False) -> None:
-    """Train and print one line per epoch."""
-    mean, std = (torch.from_numpy(values) for values in statistics(dataset.train))
+    """Trains and prints one line per epoch."""
+    mean, std = (torch.from_numpy(values) for values in channel_statistics(dataset.train))
     train = Batches(dataset.train, "cpu", mean, std, batch_size=BATCH_SIZE, shuffle=True)
     test = Batches(dataset.test, "cpu", mean, std, batch_size=500, shuffle=False)
     optimizer: torch.optim.Optimizer = torch.optim.Adam(model.parameters(), 0.001)

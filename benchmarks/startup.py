@@ -1,6 +1,6 @@
-"""How long until the window is on the screen, against `python -c "import torch"` in the same minute.
+"""The time until the window is on the screen, compared with `python -c "import torch"`.
 
-The two are run in turn and compared by their medians, so that a busy machine slows both. Each run is a fresh
+They alternate and are compared by their medians, so that a busy machine slows down both. Each is a fresh
 process.
 
     python benchmarks/startup.py [--rounds 7] [--json FILE]
@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-# Ends at the first paint of the window: an exposed window that has drawn itself is what a user calls "there".
+# Ends when the window has been exposed and painted: this is when it is there for a user.
 _WINDOW = """
 import os
 from cnnstudio.gui.shell.app import application, create_window
@@ -49,9 +49,9 @@ _CASES = {"import torch": "import torch", "bare Qt + pyqtgraph window": _BARE_WI
 
 
 def seconds(code: str, home: str) -> float:
-    """From the start of a fresh Python until `code` has printed or ended."""
+    """The time that a fresh Python process takes to run `code`."""
     environment = {**os.environ, "CNNSTUDIO_HOME": home}
-    # An installed program is compiled once, as torch was when it was installed; the first round does that.
+    # Lets the first round compile the program, as an installation does.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     environment.setdefault("QT_QPA_PLATFORM", "offscreen" if "DISPLAY" not in os.environ else "xcb")
     start = time.perf_counter()

@@ -1,10 +1,10 @@
-"""Where the time of a training step goes: plain torch's, ours, and ours in bfloat16, by torch's profiler.
+"""Where the time of a training step goes, by the PyTorch profiler: plain PyTorch, ours, and ours in bfloat16.
 
     python benchmarks/step_profile.py [--templates lesson-32 resnet-20] [--batch-size 128] [--steps 6]
                                       [--threads N] [--json FILE]
 
-Milliseconds of a step by operation, the largest of the plain loop first. The profiler itself takes time with
-each operation, so that many small ones look dearer than they are.
+Milliseconds per step and operation, largest first. The profiler adds time to each operation, so many small
+ones look more expensive than they are.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from benchmarks.rivals import as_floats, noise, plain_epoch, plain_model, shuffl
 from cnnstudio.cli.output import table
 from cnnstudio.design.network import Network
 from cnnstudio.design.templates import templates
-from cnnstudio.training.hardware.device_memory import keeping_freed_memory
+from cnnstudio.training.hardware.device_memory import retain_freed_memory
 from cnnstudio.training.preflight.prepare import prepare
 from cnnstudio.training.recipe.recipe import LESSON
-from cnnstudio.training.train_step import Learner
+from cnnstudio.training.train_step import TrainingStep
 
-LOOPS = ("plain torch", "CNN Studio", "CNN Studio, bfloat16")
-SHOWN = 14
+LOOPS = ("plain PyTorch", "CNN Studio", "CNN Studio, bfloat16")
+MAX_ROWS = 14
 _WARM_UP = 2
 
 Epoch = Callable[[], None]
@@ -40,54 +40,54 @@ def plain(network: Network, image_count: int, batch_size: int) -> Epoch:
     pixels, labels = tensors(noise(image_count, 10).train)
     images, model = as_floats(pixels), plain_model(network)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
-    return lambda: void(plain_epoch(model, optimizer, shuffled(images, labels, batch_size)))
+    return lambda: discard(plain_epoch(model, optimizer, shuffled(images, labels, batch_size)))
 
 
 def ours(network: Network, image_count: int, batch_size: int, precision: str) -> Epoch:
     recipe = LESSON.replace(batch_size=batch_size, precision=precision)
     prepared = prepare(network, noise(image_count, 10), recipe, "cpu")
-    learner, batches = Learner(prepared.fresh_model().train(), recipe), prepared.batches()
+    training_step, batches = TrainingStep(prepared.fresh_model().train(), recipe), prepared.batches()
 
     def epoch() -> None:
         for images, labels in batches.epoch(1):
-            learner.backward(images, labels)
-            learner.update()
+            training_step.backward(images, labels)
+            training_step.update()
 
     return epoch
 
 
-def void(value: object) -> None:
-    """Forgets the value."""
+def discard(value: object) -> None:
+    """Ignores the value."""
 
 
 def operations(epoch: Epoch, steps: int) -> dict[str, float]:
-    """Milliseconds of a step by operation."""
+    """Milliseconds per step, by operation."""
     for _ in range(_WARM_UP):
         epoch()
-    with profile(activities=[ProfilerActivity.CPU]) as seen:
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
         epoch()
-    return {each.key: each.self_cpu_time_total / 1000 / steps for each in seen.key_averages()}
+    return {each.key: each.self_cpu_time_total / 1000 / steps for each in profiler.key_averages()}
 
 
 def measure(name: str, batch_size: int, steps: int) -> dict[str, dict[str, float]]:
     """Milliseconds by loop and operation."""
     network, images = templates()[name].network, batch_size * steps
     found = {LOOPS[0]: operations(plain(network, images, batch_size), steps)}
-    with keeping_freed_memory():
+    with retain_freed_memory():
         for loop, precision in zip(LOOPS[1:], ("float32", "bfloat16"), strict=True):
             found[loop] = operations(ours(network, images, batch_size, precision), steps)
     return found
 
 
-def shown(found: dict[str, dict[str, float]]) -> str:
-    """The largest operations as a table."""
+def format_table(found: dict[str, dict[str, float]]) -> str:
+    """A table of the largest operations."""
     most = {
         name: max(each.get(name, 0.0) for each in found.values()) for loop in found.values() for name in loop
     }
-    names = sorted(most, key=lambda name: -most[name])[:SHOWN]
+    names = sorted(most, key=lambda name: -most[name])[:MAX_ROWS]
     rows = [[name, *(f"{each.get(name, 0.0):.1f}" for each in found.values())] for name in names]
     rows.append(["all", *(f"{sum(each.values()):.1f}" for each in found.values())])
-    return table(["ms of a step", *found], rows, right=(1, 2, 3))
+    return table(["ms per step", *found], rows, right=(1, 2, 3))
 
 
 def main() -> None:
@@ -106,7 +106,7 @@ def main() -> None:
     for name in options.templates:
         report[name] = measure(name, options.batch_size, options.steps)
         print(f"{name}, batch {options.batch_size}, {torch.get_num_threads()} threads\n")
-        print(shown(report[name]), "\n", flush=True)
+        print(format_table(report[name]), "\n", flush=True)
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n")
 

@@ -1,14 +1,14 @@
-"""Seconds until templates first reach an accuracy on the test images, beside the lesson's script.
+"""Seconds until templates first reach an accuracy on the test set, compared with the lesson's script.
 
     python benchmarks/time_to_accuracy.py [--data cifar10 or FOLDER] [--goals lesson-32:studio:script]
                                           [--seeds 0] [--epochs 10] [--threads N] [--json FILE]
 
-A goal is TEMPLATE:RECIPE:ACCURACY, and :EPOCHS where they are not the recipe's. The accuracy `script` is the
-best that the script reached with that seed.
+A goal is TEMPLATE:RECIPE:ACCURACY, or TEMPLATE:RECIPE:ACCURACY:EPOCHS to change the recipe's epochs. The
+accuracy `script` is the best accuracy of the script with the same seed.
 
-The script is the lesson's in plain torch: Adam, batches of 32, `--epochs` epochs, all images in memory. For
-each seed it runs first, then the goals, each to its end and by all training images. After each epoch all of
-them are evaluated on the test images, which counts as time; reading the images does not.
+The script is the lesson's in plain PyTorch: Adam, batches of 32, `--epochs` epochs, all images in memory.
+For each seed the script runs first, then each goal, all to their end and on all training images. Each of
+them is evaluated on the test set after every epoch, which counts as time; loading the images does not.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SCRIPT = "script"
 
 
 class Point(NamedTuple):
-    """The end of an epoch: seconds since the start, and the share of test images that are right."""
+    """The end of an epoch: seconds since the start, and the test accuracy from 0 to 1."""
 
     seconds: float
     accuracy: float
@@ -47,7 +47,7 @@ Curve = Sequence[Point]
 
 @dataclass(frozen=True)
 class Goal:
-    """What is trained, and the accuracy to reach; None for the script's best."""
+    """What is trained, and the accuracy to reach; None is the script's best."""
 
     template: str
     recipe: str
@@ -70,66 +70,66 @@ GOALS = [
     Goal("lesson-32", "studio", None, epochs=3),
     Goal("airbench-small", "fast-cpu", 0.85),
 ]
-"""The first two are to take a quarter of the script's time to its best, the last at most all its time."""
+"""The first two should take a quarter of the script's time to its best, the last at most its whole time."""
 
 
 def script_curve(data: Dataset, epochs: int, seed: int) -> Curve:
-    """The lesson's script."""
+    """Trains with the lesson's script."""
     torch.manual_seed(seed)
     (pixels, labels), (test_pixels, test_labels) = tensors(data.train), tensors(data.test)
     images, test_images = as_floats(pixels), as_floats(test_pixels)
     model = plain_lesson()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
-    curve, began = [], time.perf_counter()
+    curve, start = [], time.perf_counter()
     for _ in range(epochs):
         plain_epoch(model, optimizer, shuffled(images, labels, 32))
         right = plain_accuracy(model, test_images, test_labels)
-        curve.append(Point(time.perf_counter() - began, right))
+        curve.append(Point(time.perf_counter() - start, right))
     return curve
 
 
 def own_curve(data: Dataset, aim: Goal, seed: int) -> Curve:
-    """A template by a recipe, all training images learned from."""
+    """Trains a template with a recipe, on all training images."""
     curve: list[Point] = []
 
-    def note(event: Event) -> None:
+    def record(event: Event) -> None:
         if isinstance(event, EpochEnded):
             curve.append(Point(event.seconds, event.validation.accuracy))
 
     recipe = read_recipe(aim.recipe).replace(seed=seed, validation_share=0.0)
     recipe = recipe.replace(epochs=aim.epochs) if aim.epochs else recipe
-    train(template(aim.template).network, data, recipe, emit=note)
+    train(template(aim.template).network, data, recipe, emit=record)
     return curve
 
 
 def best(curve: Curve) -> Point:
-    """The first of the highest points."""
+    """The first point with the highest accuracy."""
     return max(curve, key=lambda point: point.accuracy)
 
 
-def first_at(curve: Curve, wanted: float) -> Point | None:
-    """The first point that is as high; None where none is."""
-    return next((point for point in curve if point.accuracy >= wanted), None)
+def first_at(curve: Curve, target: float) -> Point | None:
+    """The first point with at least that accuracy; None if it is never reached."""
+    return next((point for point in curve if point.accuracy >= target), None)
 
 
 def compared(data: Dataset, goals: Sequence[Goal], epochs: int, seed: int) -> list[dict[str, Any]]:
-    """One seed's rows, one a goal: its curve beside the script's, and what they tell."""
+    """One row per goal for one seed, with its curve and the script's."""
     script = script_curve(data, epochs, seed)
     top = best(script)
-    tell("the lesson's script", seed, top.accuracy, script)
+    print_line("the lesson's script", seed, top.accuracy, script)
     rows = []
     for aim in goals:
-        wanted = top.accuracy if aim.accuracy is None else aim.accuracy
+        target = top.accuracy if aim.accuracy is None else aim.accuracy
         curve = own_curve(data, aim, seed)
-        tell(str(aim), seed, wanted, curve)
-        reached = first_at(curve, wanted)
+        print_line(str(aim), seed, target, curve)
+        reached = first_at(curve, target)
         rows.append(
             {
                 "template": aim.template,
                 "recipe": aim.recipe,
                 "epochs": len(curve),
                 "seed": seed,
-                "wanted": wanted,
+                "target": target,
                 "seconds": reached.seconds if reached else None,
                 "curve": curve,
                 "script_seconds_to_best": top.seconds,
@@ -139,16 +139,16 @@ def compared(data: Dataset, goals: Sequence[Goal], epochs: int, seed: int) -> li
     return rows
 
 
-def tell(name: str, seed: int, wanted: float, curve: Curve) -> None:
-    """One line of the table."""
-    reached, last = first_at(curve, wanted), curve[-1]
+def print_line(name: str, seed: int, target: float, curve: Curve) -> None:
+    """Prints one line of the table."""
+    reached, last = first_at(curve, target), curve[-1]
     when = f"{reached.seconds:8.1f} s" if reached else "     never"
     ends = f"best {best(curve).accuracy:.2%}, last {last.accuracy:.2%} at {last.seconds:.1f} s"
-    print(f"  seed {seed}  {name:36} {wanted:6.2%}{when}  ({ends})", flush=True)
+    print(f"  seed {seed}  {name:36} {target:6.2%}{when}  ({ends})", flush=True)
 
 
 def summary(aim: Goal, rows: Sequence[dict[str, Any]]) -> str:
-    """A goal over all seeds, and what shares of the script's times that is."""
+    """A goal over all seeds, and its time as a share of the script's."""
     times = [row["seconds"] for row in rows]
     if None in times:
         return f"{aim}: not reached with {times.count(None)} of {len(times)} seeds"
@@ -167,7 +167,7 @@ def main() -> None:
     parser.add_argument("--data", default="shapes")
     parser.add_argument("--goals", type=Goal.read, nargs="+", default=GOALS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--epochs", type=int, default=10, help="of the script")
+    parser.add_argument("--epochs", type=int, default=10, help="epochs of the script")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

@@ -1,12 +1,13 @@
-"""Images per second of training some templates, against the loops that a user would write, and the limit.
+"""Training speed of several templates, compared with the loops that a user would write, and with the limit.
 
-Each loop runs in a process of its own, so that none profits from what another one set up. They take turns,
-one epoch at a time, so that a machine busy with other things slows all of them alike: a ratio is the median
-of the turns' own ratios. Nothing is evaluated within the time; the first epoch of each does not count.
+Each loop runs in its own process, so that none profits from another's setup. They take turns, one epoch at
+a time, so that a busy machine slows down all of them equally; a ratio is the median of the turns' ratios.
+The time excludes evaluation and the first epoch.
 
-The limit is the model alone: the same steps with one batch over and over, without images being cut,
-shuffled, measured, told or saved. Plain torch is the code that the program writes for the design, with
-images in memory. Keras is asked where it is installed, here or in another Python (`--keras-python`).
+The limit is the model alone: the same steps on one batch over and over, without fetching, shuffling and
+augmenting images, events or checkpoints. Plain PyTorch is the code that the program generates for the
+design, with the images in memory. Keras takes part if it is installed, here or in another Python
+(`--keras-python`).
 
     python benchmarks/training_speed.py [--templates lesson-32 …] [--batch-sizes 32 128] [--turns 7]
                                         [--threads N] [--keras-python PYTHON] [--json FILE]
@@ -35,34 +36,39 @@ from cnnstudio.design.network import Network
 from cnnstudio.design.templates import templates
 from cnnstudio.interchange.keras.writer import write_model
 
-STUDIO, SHORT = "CNN Studio", "CNN Studio, bfloat16"
-LIMIT, LIMIT_SHORT = "model alone", "model alone, bfloat16"
-PLAIN, LOADER, KERAS = "plain torch, images in memory", "Dataset + DataLoader, 2 workers", "Keras"
-GOALS = {(STUDIO, PLAIN): 1.5, (STUDIO, LOADER): 3.0, (STUDIO, LIMIT): 0.95, (SHORT, LIMIT_SHORT): 0.95}
-COMPARED = [*GOALS, (STUDIO, KERAS), (SHORT, STUDIO)]
+STUDIO, STUDIO_BFLOAT16 = "CNN Studio", "CNN Studio, bfloat16"
+LIMIT, LIMIT_BFLOAT16 = "model alone", "model alone, bfloat16"
+PLAIN, LOADER, KERAS = "plain PyTorch, images in memory", "Dataset + DataLoader, 2 workers", "Keras"
+GOALS = {
+    (STUDIO, PLAIN): 1.5,
+    (STUDIO, LOADER): 3.0,
+    (STUDIO, LIMIT): 0.95,
+    (STUDIO_BFLOAT16, LIMIT_BFLOAT16): 0.95,
+}
+COMPARED = [*GOALS, (STUDIO, KERAS), (STUDIO_BFLOAT16, STUDIO)]
 TEMPLATES = ("lesson-32", "vgg-11-small", "resnet-20", "mobilenet-small", "airbench94")
 SECONDS = 1.0
-"""Of an epoch, about, by the speed of the plain loop."""
+"""The approximate length of an epoch, at the speed of the plain loop."""
 
 EpochDone = Callable[[float], None]
-"""Hears the images per second of an epoch, and returns when it is the loop's turn again."""
+"""Takes the images per second of an epoch, and returns when it is the loop's turn again."""
 
 
 class Worker(Protocol):
-    """A loop that waits for its turn."""
+    """A training loop that waits for its turn."""
 
     def turn(self) -> tuple[float, int]:
-        """Lets it train one epoch: images per second, and the number of threads."""
+        """Trains one epoch; returns images per second and the number of threads."""
 
     def end(self) -> None: ...
 
 
 def studio(name: str, images: int, batch_size: int, turns: int, epoch_done: EpochDone) -> None:
-    """The program's own trainer, with all that it says."""
+    """The program's trainer, with all its events."""
     _studio(name, images, batch_size, turns, epoch_done, "float32")
 
 
-def studio_short(name: str, images: int, batch_size: int, turns: int, epoch_done: EpochDone) -> None:
+def studio_bfloat16(name: str, images: int, batch_size: int, turns: int, epoch_done: EpochDone) -> None:
     _studio(name, images, batch_size, turns, epoch_done, "bfloat16")
 
 
@@ -74,20 +80,20 @@ def _studio(
     from cnnstudio.training.recipe.recipe import LESSON
     from cnnstudio.training.trainer import train
 
-    def note(event: Event) -> None:
+    def record(event: Event) -> None:
         if isinstance(event, EpochEnded):
             epoch_done(event.images_per_second)
 
     recipe = LESSON.replace(epochs=turns + 1, batch_size=batch_size, precision=precision)
-    train(templates()[name].network, noise(images, 10), recipe, device="cpu", emit=note)
+    train(templates()[name].network, noise(images, 10), recipe, device="cpu", emit=record)
 
 
 def limit(name: str, images: int, batch_size: int, turns: int, epoch_done: EpochDone) -> None:
-    """The steps alone."""
+    """Only the steps."""
     _limit(name, images, batch_size, turns, epoch_done, "float32")
 
 
-def limit_short(name: str, images: int, batch_size: int, turns: int, epoch_done: EpochDone) -> None:
+def limit_bfloat16(name: str, images: int, batch_size: int, turns: int, epoch_done: EpochDone) -> None:
     _limit(name, images, batch_size, turns, epoch_done, "bfloat16")
 
 
@@ -97,27 +103,27 @@ def _limit(
     import time
 
     from benchmarks.rivals import noise
-    from cnnstudio.training.hardware.device_memory import keeping_freed_memory
+    from cnnstudio.training.hardware.device_memory import retain_freed_memory
     from cnnstudio.training.preflight.prepare import prepare
     from cnnstudio.training.recipe.recipe import LESSON
-    from cnnstudio.training.train_step import Learner
+    from cnnstudio.training.train_step import TrainingStep
 
     recipe = LESSON.replace(batch_size=batch_size, precision=precision)
     prepared = prepare(templates()[name].network, noise(batch_size, 10), recipe, "cpu")
-    learner = Learner(prepared.fresh_model().train(), recipe)
+    training_step = TrainingStep(prepared.fresh_model().train(), recipe)
     images, labels = next(prepared.batches().epoch(0))
-    with keeping_freed_memory():
+    with retain_freed_memory():
         for _ in range(turns + 1):
-            began, count = time.perf_counter(), 0
+            start, count = time.perf_counter(), 0
             while count < image_count:
-                learner.backward(images, labels)
-                learner.update()
+                training_step.backward(images, labels)
+                training_step.update()
                 count += len(labels)
-            epoch_done(count / (time.perf_counter() - began))
+            epoch_done(count / (time.perf_counter() - start))
 
 
 def plain(name: str, image_count: int, batch_size: int, turns: int, epoch_done: EpochDone) -> None:
-    """All images as floats in memory, batches cut by index."""
+    """All images as float32 in memory, batches by indexing."""
     import torch
 
     from benchmarks.rivals import as_floats, noise, plain_epoch, plain_model, shuffled, tensors
@@ -131,7 +137,7 @@ def plain(name: str, image_count: int, batch_size: int, turns: int, epoch_done: 
 
 
 def data_loader(name: str, images: int, batch_size: int, turns: int, epoch_done: EpochDone) -> None:
-    """One image at a time, by a DataLoader."""
+    """One image at a time, with a DataLoader."""
     import torch
 
     from benchmarks.rivals import loader, noise, plain_epoch, plain_model
@@ -148,21 +154,21 @@ LOOPS = {
     LOADER: data_loader,
     LIMIT: limit,
     STUDIO: studio,
-    LIMIT_SHORT: limit_short,
-    SHORT: studio_short,
+    LIMIT_BFLOAT16: limit_bfloat16,
+    STUDIO_BFLOAT16: studio_bfloat16,
 }
 
 
 class Process:
-    """A loop of ours in a process of its own."""
+    """One of `LOOPS` in its own process."""
 
     def __init__(self, loop: str, *arguments: Any) -> None:
         context = multiprocessing.get_context("spawn")
-        self._pipe, there = context.Pipe()
-        self._process = context.Process(target=work, args=(loop, *arguments, there))
+        self._pipe, child_pipe = context.Pipe()
+        self._process = context.Process(target=work, args=(loop, *arguments, child_pipe))
         self._process.start()
-        there.close()
-        # The epoch that warms it up; after it, the process waits and takes no time from the others.
+        child_pipe.close()
+        # Warms up for one epoch; then the process waits without taking time from the others.
         self._pipe.recv()
 
     def turn(self) -> tuple[float, int]:
@@ -178,7 +184,7 @@ class Process:
 def work(
     loop: str, name: str, images: int, batch_size: int, turns: int, threads: int | None, pipe: Connection
 ) -> None:
-    """The loop: sends each epoch's rate and waits to be asked for the next."""
+    """Runs the loop: sends the speed of each epoch and waits for the request of the next."""
     import torch
 
     if threads:
@@ -192,7 +198,7 @@ def work(
 
 
 class KerasProcess:
-    """`model.fit` of what the program writes for Keras, by a Python that has it."""
+    """`model.fit` of the Keras code that the program generates, in a Python that has Keras."""
 
     def __init__(self, python: str, network: Network, images: int, batch_size: int, threads: int) -> None:
         with tempfile.NamedTemporaryFile("w", suffix=".py", delete=False) as file:
@@ -221,10 +227,10 @@ class KerasProcess:
         assert pipes.stdout is not None
         pipes.stdin.write("next\n")
         pipes.stdin.flush()
-        said = pipes.stdout.readline()
-        if not said:
-            sys.exit(f"Keras failed at {self._listing}, which is left for a look")
-        return float(said), self._threads
+        line = pipes.stdout.readline()
+        if not line:
+            sys.exit(f"Keras failed at {self._listing}, which is kept for inspection")
+        return float(line), self._threads
 
     def end(self) -> None:
         self._process.communicate()
@@ -257,7 +263,7 @@ def measure(
 
 
 def ratios(rates: Mapping[str, list[float]]) -> dict[str, float]:
-    """By "ours / theirs", the median of the turns."""
+    """The median ratios of the turns, by "ours / theirs"."""
     return {
         f"{ours} / {theirs}": median(
             mine / other for mine, other in zip(rates[ours], rates[theirs], strict=True)

@@ -1,11 +1,11 @@
-"""What each of the tricks of a training step brings: the step without it, in times the step with all of them.
+"""What each trick of a training step gains: the time without it, relative to the time with all of them.
 
     python benchmarks/tricks.py [--templates lesson-32 resnet-20] [--batch-size 128] [--rounds 7] [--steps 4]
                                 [--threads N] [--compile] [--json FILE]
 
-All variants take turns in one process, a few steps at a time; a ratio is the median of the rounds' own. That
-each of them computes the same is a matter of the tests. `--compile` also tries torch.compile, which takes
-minutes to prepare.
+All variants take turns in one process, a few steps at a time; a ratio is the median of the rounds' ratios.
+The tests check that all of them compute the same. `--compile` also tries torch.compile, which takes minutes
+to compile.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ from cnnstudio.data.batches import Batches
 from cnnstudio.data.dataset import Split
 from cnnstudio.design.network import Network
 from cnnstudio.design.templates import templates
-from cnnstudio.training.compilation import compiled
+from cnnstudio.training.compilation import compile_model
 from cnnstudio.training.evaluation import mean_scores
-from cnnstudio.training.hardware.device_memory import keeping_freed_memory
+from cnnstudio.training.hardware.device_memory import retain_freed_memory
 from cnnstudio.training.model import build_model
 from cnnstudio.training.optimization import optimizers
-from cnnstudio.training.preflight.prepare import Prepared, prepare
+from cnnstudio.training.preflight.prepare import PreparedTraining, prepare
 from cnnstudio.training.recipe.recipe import LESSON, STUDIO, Recipe
-from cnnstudio.training.train_step import Learner
+from cnnstudio.training.train_step import TrainingStep
 
 Act = Callable[[], object]
 
-# Of glibc's malloc.h, with its own defaults.
+# From glibc's malloc.h, with its default.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _DEFAULT = -1, -3, 128 * 1024
 
 
 @contextmanager
-def giving_memory_back() -> Iterator[None]:
-    """Inside, the C library does as it does by itself; afterwards freed memory is kept again."""
+def returning_freed_memory() -> Iterator[None]:
+    """Inside, the C library uses its defaults; afterwards it retains freed memory again."""
     library = ctypes.CDLL(None)
     for setting in (_MMAP_THRESHOLD, _TRIM_THRESHOLD):
         library.mallopt(setting, _DEFAULT)
@@ -57,26 +57,26 @@ def giving_memory_back() -> Iterator[None]:
     try:
         yield
     finally:
-        # What stays beyond the context is the setting.
-        with keeping_freed_memory():
+        # The setting outlasts the context.
+        with retain_freed_memory():
             pass
 
 
 class Steps:
-    """A learner that makes a few steps with one batch."""
+    """Makes a few training steps with one batch."""
 
-    def __init__(self, learner: Learner, images: Tensor, labels: Tensor, steps: int) -> None:
-        self.learner = learner
+    def __init__(self, training_step: TrainingStep, images: Tensor, labels: Tensor, steps: int) -> None:
+        self.training_step = training_step
         self._images, self._labels, self._steps = images, labels, steps
 
     def __call__(self) -> None:
         for _ in range(self._steps):
-            self.learner.backward(self._images, self._labels)
-            self.learner.update()
+            self.training_step.backward(self._images, self._labels)
+            self.training_step.update()
 
 
 def step_variants(network: Network, batch_size: int, steps: int, compile: bool) -> dict[str, Act]:
-    """The step with all tricks first, then without one of them each, or with one more."""
+    """The step with all tricks first, then variants without one of them, or with another one."""
     recipe = LESSON.replace(batch_size=batch_size)
     prepared = prepare(network, noise(batch_size, 10), recipe, "cpu")
     images, labels = next(prepared.batches().epoch(0))
@@ -84,39 +84,39 @@ def step_variants(network: Network, batch_size: int, steps: int, compile: bool) 
     def steps_of(recipe: Recipe = recipe, *, reorder: bool = True, channels_last: bool = True) -> Steps:
         layout = torch.channels_last if channels_last else torch.contiguous_format
         model = build_model(network, reorder=reorder).train().to(memory_format=layout)  # type: ignore[call-overload]  # its stub lacks a format alone
-        return Steps(Learner(model, recipe), images.contiguous(memory_format=layout), labels, steps)
+        return Steps(TrainingStep(model, recipe), images.contiguous(memory_format=layout), labels, steps)
 
     with mock.patch.object(optimizers, "_FUSED", frozenset()):
         plain_optimizer = steps_of()
     variants: dict[str, Act] = {
         "all tricks": steps_of(),
         "images contiguous, not channels_last": steps_of(channels_last=False),
-        "operations in the order of the drawing": steps_of(reorder=False),
+        "operations in the order of the design": steps_of(reorder=False),
         "optimizer not fused": plain_optimizer,
-        "freed memory given back to the system": in_context(giving_memory_back, steps_of()),
+        "freed memory returned to the system": in_context(returning_freed_memory, steps_of()),
         "bfloat16": steps_of(recipe.replace(precision="bfloat16")),
     }
     if compile:
-        joined = steps_of()
-        joined.learner.forward = compiled(joined.learner.model, {})
-        variants["torch.compile"] = joined
+        compiled_steps = steps_of()
+        compiled_steps.training_step.forward = compile_model(compiled_steps.training_step.model, {})
+        variants["torch.compile"] = compiled_steps
     return variants
 
 
 def in_context(context: Callable[[], object], act: Act) -> Act:
     def inside() -> None:
-        with context():  # type: ignore[attr-defined]  # each of them is a context
+        with context():  # type: ignore[attr-defined]  # all are context managers
             act()
 
     return inside
 
 
 def evaluation_variants(network: Network, batch_size: int) -> dict[str, Act]:
-    """Judging as many images as a few batches have."""
+    """Evaluates as many images as a few batches have."""
     prepared = prepare(network, noise(2, 4 * batch_size), LESSON, "cpu")
     model = prepared.fresh_model()
 
-    def judge(batches: Batches) -> Act:
+    def evaluate(batches: Batches) -> Act:
         return lambda: mean_scores(model, batches.epoch(0))
 
     def with_gradients() -> None:
@@ -124,19 +124,19 @@ def evaluation_variants(network: Network, batch_size: int) -> dict[str, Act]:
             model.eval()(images)
 
     return {
-        "evaluation as it is": judge(prepared.unshuffled(prepared.test)),
-        "evaluation in batches of 8": judge(unshuffled(prepared, prepared.test, 8)),
-        "evaluation that keeps what gradients need": with_gradients,
+        "evaluation": evaluate(prepared.unshuffled(prepared.test)),
+        "evaluation in batches of 8": evaluate(unshuffled(prepared, prepared.test, 8)),
+        "evaluation with gradients enabled": with_gradients,
     }
 
 
-def unshuffled(prepared: Prepared, split: Split, batch_size: int) -> Batches:
+def unshuffled(prepared: PreparedTraining, split: Split, batch_size: int) -> Batches:
     mean, std = torch.tensor(prepared.mean), torch.tensor(prepared.std)
     return Batches(split, "cpu", mean, std, batch_size=batch_size, shuffle=False)
 
 
 def image_variants(network: Network, batch_size: int) -> dict[str, Act]:
-    """Cutting, moving and normalizing the images of two batches."""
+    """Fetches, augments and normalizes the images of two batches."""
     recipe = STUDIO.replace(batch_size=batch_size, validation_share=0.0)
     prepared = prepare(network, noise(2 * batch_size, 10), recipe, "cpu")
     one_by_one = prepare(network, noise(2 * batch_size, 10), recipe.replace(batch_size=1), "cpu")
@@ -148,15 +148,15 @@ def image_variants(network: Network, batch_size: int) -> dict[str, Act]:
 
 
 def ratios(variants: dict[str, Act], rounds: int) -> dict[str, float]:
-    """Each one's seconds in times the first one's."""
+    """The time of each variant, relative to the first."""
     for act in variants.values():
         act()
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(rounds):
         for name, act in variants.items():
-            began = time.perf_counter()
+            start = time.perf_counter()
             act()
-            seconds[name].append(time.perf_counter() - began)
+            seconds[name].append(time.perf_counter() - start)
     first = next(iter(seconds.values()))
     return {
         name: median(each / base for each, base in zip(values, first, strict=True))
@@ -179,7 +179,7 @@ def main() -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     report: dict[str, dict[str, float]] = {}
-    with keeping_freed_memory():
+    with retain_freed_memory():
         for name in options.templates:
             network, size = templates()[name].network, options.batch_size
             found: dict[str, float] = {}
@@ -197,7 +197,7 @@ def main() -> None:
     print(
         f"batch {options.batch_size}, {torch.get_num_threads()} threads, medians of {options.rounds} rounds\n"
     )
-    print(table(["times the time", *report], rows, right=tuple(range(1, len(report) + 1))))
+    print(table(["relative time", *report], rows, right=tuple(range(1, len(report) + 1))))
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n")
 

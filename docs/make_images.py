@@ -1,8 +1,8 @@
-"""Makes the images of the documentation by driving the real window: `make screenshots`.
+"""Creates the images of the documentation with the real window: `make screenshots`.
 
     python docs/make_images.py [--folder docs/images]
 
-Trains the lesson's network on the built-in set for some seconds; works with and without a screen.
+Trains the lesson's network on the built-in data set for a few seconds. Works with and without a display.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-_THREE_MISTAKES = """{
-"format": "cnnstudio.design", "version": 1, "name": "Three mistakes", "input": [3, 32, 32],
+_THREE_ERRORS = """{
+"format": "cnnstudio.design", "version": 1, "name": "Three errors", "input": [3, 32, 32],
 "layers": [
   {"type": "Conv2D", "filters": 32, "activation": "relu"},
   {"type": "MaxPooling2D"},
@@ -38,13 +38,13 @@ def main() -> None:
     if "DISPLAY" not in os.environ:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     with tempfile.TemporaryDirectory() as home:
-        # The user's own designs, runs and settings are none of the images' business.
+        # Keeps the user's own designs, runs and settings out of the images.
         os.environ["CNNSTUDIO_HOME"] = home
-        take(folder)
+        save_images(folder)
 
 
-def take(folder: Path) -> None:
-    """Saves the window, light and dark: training, with a mistake, with groups, and with a fix's preview."""
+def save_images(folder: Path) -> None:
+    """Saves the window, light and dark: training, with an error, with groups, and with a fix preview."""
     from PySide6.QtGui import QAction
     from PySide6.QtWidgets import QApplication, QDockWidget
 
@@ -73,7 +73,7 @@ def take(folder: Path) -> None:
             time.sleep(0.005)
 
     wait(1)
-    window.notice.hide()
+    window.message_bar.hide()
     project = window.project
     project.select(("conv2d_2",))
     epochs = 0
@@ -83,7 +83,7 @@ def take(folder: Path) -> None:
         epochs += sum(type(event).__name__ == "EpochEnded" for event in events)
 
     window.session.events.connect(count)
-    window.panel.train_action.trigger()
+    window.tool_bar.train_action.trigger()
     wait(300, lambda: epochs >= 5)
     save("window")
     project.edit("delete Flatten", edits.remove(project.network, ["flatten_1"]))
@@ -97,9 +97,9 @@ def take(folder: Path) -> None:
     assert dock is not None
     dock.raise_()
     save("nested")
-    project.open_network(parse_design(_THREE_MISTAKES), None)
+    project.open_network(parse_design(_THREE_ERRORS), None)
     project.select(("conv2d_3",))
-    preview = window.findChild(QAction, "actionPreviewFix")
+    preview = window.findChild(QAction, "actionPreviewFixes")
     assert preview is not None
     save("preview", preview.trigger)
     project.mark_saved(folder / "lesson.cnn.json")

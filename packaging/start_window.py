@@ -1,8 +1,8 @@
-"""Starts the program as a user does, takes its window's image from the screen and closes it.
+"""Starts the program as a user does, saves a screenshot of its window and closes it.
 
     python packaging/start_window.py IMAGE.png [DESIGN]
 
-Ends with status 1 and a sentence where the window shows nothing or lacks a part that it promises.
+Exits with status 1 and an error message if the window is blank or one of its parts is not visible.
 """
 
 from __future__ import annotations
@@ -28,58 +28,58 @@ PARTS = (
     "statusMessage",
 )
 SETTLE_MILLISECONDS = 3000
-"""Long enough for the first data set to be found and for torch to be loaded behind the window."""
-FEWEST_COLORS = 50
-LARGEST_SHARE = 0.97
+"""Long enough to find the first data set, and to load torch in the background."""
+MIN_COLORS = 50
+MAX_SHARE_OF_ONE_COLOR = 0.97
 
 
 def main(image: str, design: str | None = None) -> int:
     app.application()
-    QTimer.singleShot(SETTLE_MILLISECONDS, lambda: look(Path(image)))
+    QTimer.singleShot(SETTLE_MILLISECONDS, lambda: check_window(Path(image)))
     return app.main(design)
 
 
-def look(path: Path) -> None:
-    """Saves the image of the window, says what is wrong with it and closes it, which ends the program."""
+def check_window(path: Path) -> None:
+    """Saves a screenshot of the window, prints its problems and closes it, which ends the program."""
     (window,) = (widget for widget in QApplication.topLevelWidgets() if isinstance(widget, QMainWindow))
-    image = take_image(window)
-    problems = [*missing_parts(window), *emptiness(image)]
+    image = screenshot(window)
+    problems = [*missing_parts(window), *blank_areas(image)]
     path.parent.mkdir(parents=True, exist_ok=True)
     if not image.save(str(path)):
-        problems.append(f"{path} cannot be written")
+        problems.append(f"cannot write {path}")
     for problem in problems:
-        print(f"The window: {problem}", file=sys.stderr)
+        print(f"Window: {problem}", file=sys.stderr)
     if not problems:
         size = f"{image.width()} × {image.height()}"
-        print(f"The window came up on {QApplication.platformName()}; its image, {size}: {path}")
+        print(f"The window opened on {QApplication.platformName()}; screenshot ({size}): {path}")
     sys.stdout.flush()
     window.close()
     QApplication.exit(1 if problems else 0)
 
 
-def take_image(window: QMainWindow) -> QImage:
-    """What the screen really shows of the window; what the window draws where the screen may not be read."""
+def screenshot(window: QMainWindow) -> QImage:
+    """What the screen shows of the window, or what the window draws if the screen cannot be read."""
     image = window.screen().grabWindow(window.winId())
     return (window.grab() if image.isNull() else image).toImage()
 
 
 def missing_parts(window: QMainWindow) -> list[str]:
-    """A sentence for each promised part that is not there or not to be seen."""
+    """A message for each part that is missing or not visible."""
     parts = {name: window.findChild(QWidget, name) for name in PARTS}
     hidden = [name for name, part in parts.items() if part is None or not part.isVisible()]
-    return [f"{name} is not to be seen" for name in hidden]
+    return [f"{name} is not visible" for name in hidden]
 
 
-def emptiness(image: QImage) -> list[str]:
-    """A sentence where the image is one plain area, as of a window that was never painted."""
+def blank_areas(image: QImage) -> list[str]:
+    """A message if the image is mostly one color, like that of a window that was never painted."""
     rgb = image.convertToFormat(QImage.Format.Format_RGB32)
     width, height = rgb.width(), rgb.height()
     colors = Counter(rgb.pixel(x, y) for y in range(0, height, 4) for x in range(0, width, 4))
     if not colors:
-        return ["its image is empty"]
+        return ["the screenshot is empty"]
     share = max(colors.values()) / colors.total()
-    if len(colors) < FEWEST_COLORS or share > LARGEST_SHARE:
-        return [f"it is blank: {len(colors)} colors, {share:.0%} of it in one of them"]
+    if len(colors) < MIN_COLORS or share > MAX_SHARE_OF_ONE_COLOR:
+        return [f"the screenshot is blank: {len(colors)} colors, {share:.0%} of it in one of them"]
     return []
 
 

@@ -1,8 +1,8 @@
-"""Makes packages unimportable, to show that what should not need them does not.
+"""Blocks the import of packages, to prove that code does not need them.
 
 As a pytest plugin:  CNNSTUDIO_BLOCK=PySide6,pyqtgraph pytest -p tests.block_imports -p no:pytest-qt …
-By itself:           python -m tests.block_imports third-party 'cnnstudio.layers.*'
-imports the modules named (`.*`: and everything below) while the packages named first are blocked;
+As a script:         python -m tests.block_imports third-party 'cnnstudio.layers.*'
+imports the given modules (`.*` includes submodules) while the packages in the first argument are blocked;
 `third-party` blocks everything but the standard library, platformdirs and this project.
 """
 
@@ -24,7 +24,7 @@ _ALLOWED = {"cnnstudio", "tests", "platformdirs"}
 
 
 class BlockedImports(MetaPathFinder):
-    """Stands first in `sys.meta_path` and says no."""
+    """A finder for the start of `sys.meta_path` that refuses some packages."""
 
     def __init__(self, packages: Sequence[str]) -> None:
         self._packages = frozenset(packages)
@@ -39,18 +39,18 @@ class BlockedImports(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if self.blocks(fullname):
-            raise ModuleNotFoundError(f"{fullname} is blocked: nothing here may need it", name=fullname)
+            raise ModuleNotFoundError(f"{fullname} is blocked: nothing here may import it", name=fullname)
         return None
 
 
 def block(packages: Sequence[str]) -> None:
     """Blocks these packages from now on.
 
-    Raises RuntimeError if one of them has been imported already: blocking it would show nothing.
+    Raises RuntimeError if one of them has already been imported, since blocking it would prove nothing.
     """
     loaded = sorted(set(packages) & set(sys.modules))
     if loaded:
-        raise RuntimeError(f"too late to block {', '.join(loaded)}: imported already")
+        raise RuntimeError(f"too late to block {', '.join(loaded)}: already imported")
     sys.meta_path.insert(0, BlockedImports(packages))
 
 
@@ -63,7 +63,7 @@ def _named(pattern: str) -> Iterator[str]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Lets the settings meant for pytest-qt stand in pyproject.toml although it is switched off."""
+    """Declares pytest-qt's settings in pyproject.toml, which would be unknown while it is disabled."""
     for setting in ("qt_api", "qt_log_level_fail", "qt_log_ignore"):
         parser.addini(setting, "unused without pytest-qt")
 

@@ -1,7 +1,8 @@
-"""What every test gets: its own place for data and runs, and a check that it leaves nothing running."""
+"""Fixtures for all tests: a home folder of their own, and a check that no thread is left running."""
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -9,26 +10,39 @@ from pathlib import Path
 
 import pytest
 
-from cnnstudio.training.checkpoints import save_schedule as interval
+from cnnstudio.training.checkpoints import save_schedule
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder in the place of the user's own data; no test reads or writes the real one."""
+    """An empty folder that replaces the user's own; no test reads or writes the real one."""
     folder = tmp_path / "home"
     monkeypatch.setenv("CNNSTUDIO_HOME", str(folder))
     return folder
 
 
 @pytest.fixture(autouse=True)
-def _every_epoch_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where epochs take long; those of tests are over before a hundredth of their time is a save."""
-    monkeypatch.setattr(interval, "_SHARE", 0)
+def _save_every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Saves at every epoch's end; the epochs of tests are shorter than the time limit for saving allows."""
+    monkeypatch.setattr(save_schedule, "_COST_FACTOR", 0)
+
+
+@pytest.fixture(autouse=True)
+def _same_random_numbers() -> None:
+    """Seeds torch, so that a test draws the same numbers alone, among all others and in any order.
+
+    torch takes a random seed in every process, and the tests of a process share its generator: without this,
+    weights and images that a test does not seed would differ from run to run.
+    """
+    torch = sys.modules.get("torch")
+    # The window may still be importing it in its thread.
+    if torch is not None and hasattr(torch, "manual_seed"):
+        torch.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)
 def _no_leaked_thread() -> Iterator[None]:
-    """A thread that outlives its test would disturb the next one, and a user's closing window."""
+    """A thread that outlives its test would disturb the next test, or keep a closed window from exiting."""
     before = set(threading.enumerate())
     yield
     deadline = time.monotonic() + 5
@@ -40,9 +54,9 @@ def _no_leaked_thread() -> Iterator[None]:
 
 
 def _started_since(before: set[threading.Thread]) -> list[threading.Thread]:
-    # A QThread leaves a dummy behind for ever, however it ended; tests/gui/conftest.py looks at QThreads.
-    # torch follows a program with bars of tqdm, where it is installed, even if it does not show them; the
-    # first bar of a process, in whichever test that is, starts a daemon for all of them.
+    # A QThread leaves a dummy thread object behind; tests/gui/conftest.py checks QThreads. If tqdm is
+    # installed, torch uses it even without showing progress bars, and the first one in a process starts a
+    # daemon for all.
     return [
         thread
         for thread in threading.enumerate()

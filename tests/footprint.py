@@ -1,4 +1,4 @@
-"""What a process takes of the system's things, to see whether it gives all of them back. Linux."""
+"""The resources that a process uses, to check that it releases all of them. Linux only."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-GROWN = 10.0
-"""Megabytes by which memory may differ: allocators keep some of what was freed, now more and now less."""
+MAX_GROWTH = 10.0
+"""Megabytes by which memory may grow: allocators retain a varying amount of freed memory."""
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """At one moment, after all that is not in use any more was given back."""
+    """The resources at one moment, after garbage collection."""
 
     threads: int
-    """Of the system, torch's and Qt's own among them."""
+    """Threads of the system, including those of torch and Qt."""
     files: frozenset[str]
     megabytes: float
     objects: int
-    """Of Python, as its collector counts them."""
+    """Python objects that the garbage collector tracks."""
 
     @classmethod
     def now(cls) -> Footprint:
@@ -32,26 +32,26 @@ class Footprint:
         ctypes.CDLL(None).malloc_trim(0)
         status = Path("/proc/self/status").read_text()
         size, threads = (
-            int(re.findall(rf"^{word}:\s+(\d+)", status, re.M)[0]) for word in ("VmRSS", "Threads")
+            int(re.findall(rf"^{key}:\s+(\d+)", status, re.M)[0]) for key in ("VmRSS", "Threads")
         )
         return cls(threads, _open_files(), size / 1024, len(gc.get_objects()))
 
     def compared(self, later: Footprint, cycles: int) -> str:
-        """What so many cycles have added, in words. Raises AssertionError for what was not given back."""
+        """Describes what that many cycles have added. Raises AssertionError for leaks."""
         grown = later.megabytes - self.megabytes
         objects = later.objects - self.objects
-        words = (
+        text = (
             f"{cycles} cycles: {later.threads - self.threads:+} threads, "
             f"{len(later.files) - len(self.files):+} files, {grown:+.1f} MB of {later.megabytes:.0f}, "
             f"{objects:+} objects of {later.objects}"
         )
         left = sorted(later.files - self.files)
-        assert len(later.files) <= len(self.files), f"{words}; open: {left}"
-        assert later.threads <= self.threads, f"{words}; {threading.enumerate()}"
-        assert grown < GROWN, words
-        # An object that each cycle left behind would be as many as there were cycles; caches fill up once.
-        assert objects < max(cycles // 2, 100), f"{words}; {_commonest()}"
-        return words
+        assert len(later.files) <= len(self.files), f"{text}; open: {left}"
+        assert later.threads <= self.threads, f"{text}; {threading.enumerate()}"
+        assert grown < MAX_GROWTH, text
+        # If each cycle leaked an object, there would be one per cycle; caches fill up only once.
+        assert objects < max(cycles // 2, 100), f"{text}; {_most_common_types()}"
+        return text
 
 
 def _open_files() -> frozenset[str]:
@@ -60,9 +60,9 @@ def _open_files() -> frozenset[str]:
         try:
             found.add(f"{number} {os.readlink(f'/proc/self/fd/{number}')}")
         except OSError:
-            continue  # the one by which the folder itself was read
+            continue  # the descriptor of the folder itself
     return frozenset(found)
 
 
-def _commonest() -> list[tuple[str, int]]:
-    return Counter(type(thing).__name__ for thing in gc.get_objects()).most_common(12)
+def _most_common_types() -> list[tuple[str, int]]:
+    return Counter(type(each).__name__ for each in gc.get_objects()).most_common(12)

@@ -1,4 +1,4 @@
-"""The imports of the package as a graph, read from the source: nothing is imported."""
+"""The imports of the package as a graph, read from the source without importing anything."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Graph = Mapping[str, frozenset[str]]
 
 
 def import_graph(root: Path, package: str = "cnnstudio") -> Graph:
-    """All imports below `root / package`, those for types alone and those inside functions included."""
+    """All imports below `root / package`, including those for type annotations and inside functions."""
     files = {_module(path.relative_to(root)): path for path in sorted((root / package).rglob("*.py"))}
     return {name: frozenset(_imports(path, files)) - {name} for name, path in files.items()}
 
@@ -34,7 +34,7 @@ def _imports(path: Path, known: Mapping[str, Path]) -> Iterator[str]:
 
 
 def cycles(graph: Graph) -> list[list[str]]:
-    """The sets of modules that import each other in a circle: strongly connected components of two or more.
+    """The sets of modules that import each other in a cycle: strongly connected components of two or more.
 
     Tarjan, Depth-first search and linear graph algorithms (1972).
     """
@@ -53,9 +53,9 @@ def cycles(graph: Graph) -> list[list[str]]:
             elif target in stack:
                 low[module] = min(low[module], index[target])
         if low[module] == index[module]:
-            place = stack.index(module)
-            component = sorted(stack[place:])
-            del stack[place:]
+            start = stack.index(module)
+            component = sorted(stack[start:])
+            del stack[start:]
             if len(component) > 1:
                 found.append(component)
 

@@ -1,4 +1,4 @@
-"""Drawn layers, networks and edits for property tests. Needs neither torch nor Qt."""
+"""Hypothesis strategies for layers, networks and edits. Needs neither torch nor Qt."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from cnnstudio.core.parameters import Choice, Flag, Integer, Number, Pair, Parameter, Sides, parameters
 from cnnstudio.design import edits
-from cnnstudio.design.network import IdMaker, Network, Node, Place
+from cnnstudio.design.network import IdGenerator, Network, Node, Place
 from cnnstudio.layers.base import Group, Layer, Shape
 from cnnstudio.layers.catalog import layer_types
 
-# A busy machine is no failure, neither of what is tested nor of drawing it.
+# A busy machine must not fail a test, neither by slow examples nor by slow generation.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
@@ -24,8 +24,8 @@ Draw = Callable[[st.SearchStrategy[Any]], Any]
 PLAIN_TYPES = [kind for kind in layer_types().values() if not issubclass(kind, Group)]
 GROUP_TYPES = [kind for kind in layer_types().values() if issubclass(kind, Group)]
 
-_ODD_SIGNS = 'aß 中🙂\n\t\0\x1b\u2028\u202e\ud800"\\{}'
-"""Letters, blanks, what controls a terminal, what breaks lines or turns them, and half a sign."""
+_ODD_CHARACTERS = 'aß 中🙂\n\t\0\x1b\u2028\u202e\ud800"\\{}'
+"""Letters, whitespace, terminal controls, line separators, a bidirectional override, and a lone surrogate."""
 
 rarely = st.sampled_from([False] * 11 + [True])
 
@@ -33,7 +33,7 @@ names = st.none() | st.sampled_from(["stem", "Größe", "第一层", "🙂", 'a 
 
 
 def values(parameter: Parameter, *, largest: int | None = 8) -> st.SearchStrategy[Any]:
-    """Values that the parameter takes; whole numbers up to `largest`, or the whole range for None."""
+    """Valid values of the parameter; integers up to `largest`, or from the whole range for None."""
     match parameter:
         case Integer():
             return st.integers(parameter.minimum, _smaller(parameter.maximum, largest))
@@ -47,9 +47,6 @@ def values(parameter: Parameter, *, largest: int | None = 8) -> st.SearchStrateg
             side = st.integers(parameter.minimum, _smaller(parameter.maximum, largest and min(largest, 5)))
             pairs = st.tuples(side, side)
             return st.none() | pairs if parameter.optional else pairs
-        case Sides():
-            side = st.integers(parameter.minimum, _smaller(parameter.maximum, largest and min(largest, 3)))
-            return st.tuples(st.tuples(side, side), st.tuples(side, side))
         case Sides():
             side = st.integers(parameter.minimum, _smaller(parameter.maximum, largest and min(largest, 3)))
             return st.tuples(st.tuples(side, side), st.tuples(side, side))
@@ -67,22 +64,22 @@ def layers_of(kind: type[Layer], *, largest: int | None = 8) -> st.SearchStrateg
 
 
 def plain_layers(*, largest: int | None = 8) -> st.SearchStrategy[Layer]:
-    """Layers that are no groups."""
+    """Layers that are not groups."""
     return st.sampled_from(PLAIN_TYPES).flatmap(lambda kind: layers_of(kind, largest=largest))
 
 
 def groups(*, largest: int | None = 8) -> st.SearchStrategy[Group]:
-    """Groups, without contents: a Repeat of at most `largest` copies."""
+    """Groups without contents; a Repeat has at most `largest` copies."""
     return st.sampled_from(GROUP_TYPES).flatmap(lambda kind: layers_of(kind, largest=largest))  # type: ignore[arg-type, return-value]  # they are groups
 
 
 shapes = st.builds(Shape.of, st.integers(1, 4), st.integers(1, 12), st.integers(1, 12))
-"""Inputs."""
+"""Input shapes."""
 
 
 @st.composite
-def nodes(draw: Draw, ids: IdMaker, depth: int = 2, *, largest: int | None = 8) -> Node:
-    """One node under a fresh id, a group of up to `depth` levels among them."""
+def nodes(draw: Draw, ids: IdGenerator, depth: int = 2, *, largest: int | None = 8) -> Node:
+    """One node with a new id; groups are nested at most `depth` levels deep."""
     enabled = not draw(rarely)
     if depth and draw(st.integers(0, 3)) == 0:
         inside = draw(st.lists(nodes(ids, depth - 1, largest=largest), max_size=3))
@@ -95,25 +92,25 @@ def nodes(draw: Draw, ids: IdMaker, depth: int = 2, *, largest: int | None = 8) 
 @st.composite
 def networks(draw: Draw, *, most: int = 6, depth: int = 2, largest: int | None = 8) -> Network:
     """Any networks, most of them with problems."""
-    ids = IdMaker()
+    ids = IdGenerator()
     inside = draw(st.lists(nodes(ids, depth, largest=largest), min_size=not draw(rarely), max_size=most))
     return Network(draw(shapes), tuple(inside), draw(names) or "Drawn")
 
 
 @dataclass(frozen=True)
 class Edit:
-    """One call of a function of `design.edits`; `words` say which, for a failing example."""
+    """One call of a function of `design.edits`; `description` is shown for a failing example."""
 
-    words: str
+    description: str
     make: Callable[[Network], Network]
 
     def __repr__(self) -> str:
-        return self.words
+        return self.description
 
 
 @st.composite
 def places(draw: Draw, network: Network) -> Place:
-    """Gaps in the list; now and then beyond its end, in a layer that is no group, or in an unknown one."""
+    """Places in the network; rarely beyond the end of a list, in a layer that is not a group, or unknown."""
     if draw(rarely):
         parent = draw(st.sampled_from([*(node.id for node in network.walk()), "ghost_1"]))
         return Place(parent, draw(st.integers(-1, 9)))
@@ -123,7 +120,7 @@ def places(draw: Draw, network: Network) -> Place:
 
 @st.composite
 def some_ids(draw: Draw, network: Network) -> list[str]:
-    """Ids of the network: neighbors, or any; now and then an unknown one among them."""
+    """Ids of the network, neighbors or any; rarely an unknown one."""
     if draw(rarely) or not len(network):
         return ["ghost_1"]
     if draw(st.booleans()):
@@ -140,29 +137,14 @@ _EDITS = "insert", "remove", "move", "replace", "rename", "enable", "duplicate",
 
 @st.composite
 def network_edits(draw: Draw, network: Network) -> Edit:
-    """Edits of this network, such as make sense and such as do not."""
-    kind = draw(
-        st.sampled_from(
-            [
-                "insert",
-                "remove",
-                "move",
-                "replace",
-                "rename",
-                "enable",
-                "duplicate",
-                "wrap",
-                "unwrap",
-                "input",
-            ]
-        )
-    )
+    """Edits of this network, valid and invalid ones."""
+    kind = draw(st.sampled_from(_EDITS))
     ids = draw(some_ids(network))
     one = ids[0]
     if kind == "insert":
         place = draw(places(network))
         new = draw(st.lists(nodes(network.fresh_ids(), 1), min_size=not draw(rarely), max_size=2))
-        # A node that stands in the network already cannot stand in it twice.
+        # A node that is already in the network cannot be inserted again.
         new += [network.node(one)] if one in network and draw(rarely) else []
         return Edit(f"insert {new} at {place}", lambda value: edits.insert(value, place, new))
     if kind == "remove":
@@ -176,7 +158,7 @@ def network_edits(draw: Draw, network: Network) -> Edit:
         layer = draw(layers_of(kind))
         return Edit(f"replace {one} by {layer}", lambda value: edits.replace(value, one, layer=layer))
     if kind == "rename":
-        name = draw(names | st.text(_ODD_SIGNS, max_size=150))
+        name = draw(names | st.text(_ODD_CHARACTERS, max_size=150))
         return Edit(f"rename {one} {name!r}", lambda value: edits.replace(value, one, name=name))
     if kind == "enable":
         on = draw(st.booleans())
@@ -191,4 +173,4 @@ def network_edits(draw: Draw, network: Network) -> Edit:
         group_id = draw(st.sampled_from([*groups_first, one]))
         return Edit(f"unwrap {group_id}", lambda value: edits.unwrap(value, group_id))
     shape = draw(shapes | st.sampled_from([Shape.of(9), Shape.of(3, 2000, 8)]))
-    return Edit(f"input {shape}", lambda value: edits.with_input(value, shape))
+    return Edit(f"input {shape}", lambda value: edits.set_input(value, shape))

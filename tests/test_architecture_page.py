@@ -1,4 +1,4 @@
-"""docs/architecture.md and its picture speak of the program as it is."""
+"""docs/architecture.md and its diagram describe the program as it is."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 
 
-def test_the_picture_is_what_the_script_draws() -> None:
+def test_the_diagram_is_up_to_date() -> None:
     drawn = svg(import_graph(ROOT))
-    assert DRAWING.read_text(encoding="utf-8") == drawn, "draw it anew: python docs/make_architecture.py"
+    assert DRAWING.read_text(encoding="utf-8") == drawn, "run python docs/make_architecture.py"
 
 
 def test_every_package_has_a_level_and_a_line_on_the_page() -> None:
@@ -26,11 +26,11 @@ def test_every_package_has_a_level_and_a_line_on_the_page() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:cnnstudio|tests)/[\w/]+\.py)`", PAGE))))
-def test_every_file_that_the_page_names_exists(path: str) -> None:
+def test_every_file_named_on_the_page_exists(path: str) -> None:
     assert (ROOT / path).is_file()
 
 
-def test_every_decision_is_in_the_list_and_has_its_three_parts() -> None:
+def test_every_decision_is_listed_and_has_three_sections() -> None:
     folder = ROOT / "docs/decisions"
     listed = re.findall(r"\]\((\d{4}-[\w-]+\.md)\)", (folder / "README.md").read_text(encoding="utf-8"))
     assert sorted(listed) == sorted(path.name for path in folder.glob("0*.md"))

@@ -1,4 +1,4 @@
-"""The listings in CONTRIBUTING.md, put where it says, are a layer type, a data source and an exporter."""
+"""The examples in CONTRIBUTING.md work as a layer type, a data source and an exporter."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ LISTING = re.compile(r"`((?:cnnstudio|resources)/\S+)`:\n\n```(?:python|xml)\n(.
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project with the listings added, and nothing else changed."""
-    folder = tmp_path_factory.mktemp("house")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project with the examples added."""
+    folder = tmp_path_factory.mktemp("project")
     for part in ("cnnstudio", "resources", "tests"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     listings = LISTING.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
     assert [Path(path).parent.name for path, _ in listings] == ["basic", "icons", "sources", "export"]
     for path, source in listings:
-        assert not (folder / path).exists(), "the example has become real: take another"
+        assert not (folder / path).exists(), "the example exists in the project: choose another one"
         (folder / path).write_text(source, encoding="utf-8")
     return folder
 
 
-def run(house: Path, *arguments: str) -> str:
-    """What Python prints, started in the copy. Fails with all that it said where it fails."""
+def run(project: Path, *arguments: str) -> str:
+    """Runs Python in the copy; returns its output, and fails with it if the exit status is not 0."""
     finished = subprocess.run(
         [sys.executable, "-m", *arguments],
-        cwd=house,
-        env={**os.environ, "PYTHONPATH": str(house)},
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(project)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -47,14 +47,14 @@ def run(house: Path, *arguments: str) -> str:
     return finished.stdout
 
 
-def test_the_layer_type_passes_the_contract_of_all_types(house: Path) -> None:
-    said = run(house, "pytest", "-q", "-p", "no:cacheprovider", "tests/layers", "-k", "ChannelShuffle")
-    passed = re.search(r"(\d+) passed", said)
+def test_the_layer_type_passes_the_contract_tests(project: Path) -> None:
+    output = run(project, "pytest", "-q", "-p", "no:cacheprovider", "tests/layers", "-k", "ChannelShuffle")
+    passed = re.search(r"(\d+) passed", output)
     assert passed is not None
     assert int(passed[1]) >= 5
 
 
-def test_the_three_work_together(house: Path, tmp_path: Path) -> None:
+def test_layer_type_data_source_and_exporter_work_together(project: Path, tmp_path: Path) -> None:
     design = tmp_path / "added.cnn.json"
     layers = [
         {"type": "Conv2D", "filters": 8, "activation": "relu"},
@@ -66,7 +66,7 @@ def test_the_three_work_together(house: Path, tmp_path: Path) -> None:
     design.write_text(json.dumps({**head, "layers": layers}))
     trained = tmp_path / "run"
     options = ["--data", "stripes", "--recipe", "lesson", "--epochs", "4", "--run", str(trained), "--json"]
-    said = run(house, "cnnstudio", "train", str(design), *options)
-    assert json.loads(said.splitlines()[-1])["test"]["accuracy"] > 0.9
-    run(house, "cnnstudio", "export", str(trained), "--format", "pt2", "--out", str(tmp_path / "model"))
+    output = run(project, "cnnstudio", "train", str(design), *options)
+    assert json.loads(output.splitlines()[-1])["test"]["accuracy"] > 0.9
+    run(project, "cnnstudio", "export", str(trained), "--format", "pt2", "--out", str(tmp_path / "model"))
     assert (tmp_path / "model" / "model.pt2").is_file()

@@ -1,4 +1,4 @@
-"""What a user installs: the wheel with its resources, the pins, the commands that README promises."""
+"""What a user installs: the wheel with its resources, the pinned versions, the commands in README."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from the tree with what is installed."""
+    """The wheel, built from the source tree."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, stdin=subprocess.DEVNULL)
@@ -30,7 +30,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_the_wheel_holds_every_resource_and_nothing_beside_the_package(wheel: Path) -> None:
+def test_the_wheel_contains_every_resource_and_only_the_package(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     folder = ROOT / "resources"
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
@@ -39,7 +39,7 @@ def test_the_wheel_holds_every_resource_and_nothing_beside_the_package(wheel: Pa
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"cnnstudio"}
 
 
-def test_the_installed_program_reads_its_own_resources(wheel: Path, tmp_path: Path) -> None:
+def test_the_installed_program_reads_the_installed_resources(wheel: Path, tmp_path: Path) -> None:
     target = tmp_path / "installed"
     install = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--target", str(target)]
     subprocess.run([*install, str(wheel)], check=True, capture_output=True, stdin=subprocess.DEVNULL)
@@ -64,7 +64,7 @@ def test_a_missing_resource_is_named() -> None:
 @pytest.mark.parametrize(
     "icon", sorted((resources_folder() / "icons").glob("*.svg")), ids=lambda icon: icon.stem
 )
-def test_an_icon_keeps_to_the_grid_and_to_the_one_color(icon: Path) -> None:
+def test_an_icon_uses_the_grid_and_the_placeholder_color(icon: Path) -> None:
     drawing = ElementTree.fromstring(icon.read_text())
     if icon.stem == "cnnstudio":
         assert drawing.get("viewBox") == "0 0 64 64"
@@ -75,26 +75,26 @@ def test_an_icon_keeps_to_the_grid_and_to_the_one_color(icon: Path) -> None:
     assert "#000" in colors
 
 
-def test_the_pins_lie_within_the_ranges_and_cover_every_dependency() -> None:
+def test_every_dependency_is_pinned_within_its_range() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    wanted = [Requirement(text) for text in [*project["dependencies"], *chain(*extras.values())]]
+    requirements = [Requirement(text) for text in [*project["dependencies"], *chain(*extras.values())]]
     lines = (ROOT / "packaging/constraints.txt").read_text().splitlines()
     pins = dict(line.split("==") for line in lines if "==" in line)
-    for requirement in wanted:
+    for requirement in requirements:
         if requirement.name != project["name"]:
             assert requirement.specifier.contains(pins[requirement.name]), requirement
 
 
-def test_readme_shows_the_two_commands_before_anything_else() -> None:
+def test_readme_shows_the_two_commands_first() -> None:
     sections = (ROOT / "README.md").read_text().split("\n## ")
     assert "](docs/images/" in sections[0]
     assert "\nmake run" in sections[1]
     assert "\nmake test" in sections[1]
 
 
-@pytest.mark.skipif(shutil.which("make") is None, reason="Windows takes README's pip lines instead")
-def test_an_old_python_is_refused_in_a_plain_sentence(tmp_path: Path) -> None:
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make on Windows")
+def test_an_old_python_is_refused(tmp_path: Path) -> None:
     old = tmp_path / "python3"
     old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.6 && exit 0\nexit 1\n')
     old.chmod(0o755)

@@ -1,4 +1,4 @@
-"""The import rules of the architecture hold, and a breach of any of them shows."""
+"""The import rules of the architecture hold, and any violation is reported."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ TORCHLESS = [
     "cnnstudio.insight.maps",
     "cnnstudio.runs.run",
 ]
-"""What the window needs to show itself: it must not wait for torch."""
-
+"""What the window needs before it is shown, which must not wait for torch."""
 
 LOWEST = "cnnstudio.core.*", "cnnstudio.layers.*", "cnnstudio.design.*"
+GUI_ORDER = "The packages of gui import down"
 LEVELS = "Imports point down"
-MOST_MODULES = 16
-"""Beside each other in a folder of the package; more is more than one looks over."""
+MAX_MODULES = 16
+"""Modules in one folder of the package; with more, it is hard to find anything."""
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of the package and of the contracts, to break."""
+    """A copy of the package and of the contracts, in which rules can be violated."""
     shutil.copytree(ROOT / "cnnstudio", tmp_path / "cnnstudio", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     shutil.copytree(ROOT / "tests", tmp_path / "tests", ignore=shutil.ignore_patterns("__pycache__", "gui"))
@@ -46,7 +46,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs Python in `folder`, where that folder's own copy of the package comes first."""
+    """Runs Python in `folder` with the copy of the package in it."""
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
@@ -62,12 +62,12 @@ def contracts(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_folder_of_the_package_is_a_package() -> None:
-    # The contracts do not see into a folder without an __init__.py.
+    # The contracts ignore folders without an __init__.py.
     folders = {path.parent for path in (ROOT / "cnnstudio").rglob("*.py")}
     assert [folder for folder in folders if not (folder / "__init__.py").is_file()] == []
 
 
-def test_the_package_as_it_stands_keeps_every_contract() -> None:
+def test_the_package_keeps_every_contract() -> None:
     result = contracts(ROOT)
     assert result.returncode == 0, result.stdout
 
@@ -86,9 +86,15 @@ def test_the_package_as_it_stands_keeps_every_contract() -> None:
         ("tuning", "import cnnstudio.export", LEVELS),
         ("export", "import cnnstudio.cli", LEVELS),
         ("cli", "import cnnstudio.gui.shell.main_window", LEVELS),
-        ("cli", "import PySide6.QtCore", "Only the window knows Qt"),
-        ("runs", "import pyqtgraph", "Only the window knows Qt"),
-        ("runs", "import optuna", "Optuna is an extra"),
+        ("gui/designer", "import cnnstudio.gui.shell.docks", GUI_ORDER),
+        ("gui/runs", "import cnnstudio.gui.dashboard.dashboard", GUI_ORDER),
+        ("gui/dashboard", "import cnnstudio.gui.designer.actions", GUI_ORDER),
+        ("gui/compute", "import cnnstudio.gui.runs.history", GUI_ORDER),
+        ("gui/widgets", "import cnnstudio.gui.document.project", GUI_ORDER),
+        ("gui/theme", "import cnnstudio.gui.widgets.labels", GUI_ORDER),
+        ("cli", "import PySide6.QtCore", "Only gui imports Qt"),
+        ("runs", "import pyqtgraph", "Only gui imports Qt"),
+        ("runs", "import optuna", "Optuna is optional"),
         ("training", "from torchvision import datasets", "torchvision is imported in one place"),
         ("design", "import torch", "The lowest three packages"),
         ("layers", "import numpy", "The lowest three packages"),
@@ -96,21 +102,29 @@ def test_the_package_as_it_stands_keeps_every_contract() -> None:
     ],
 )
 def test_a_forbidden_import_breaks_its_contract(project: Path, module: str, line: str, contract: str) -> None:
-    # Inside a function, where it is the easiest to overlook.
-    (project / "cnnstudio" / module / "breach.py").write_text(f"def late() -> None:\n    {line}\n")
+    # Inside a function, where it is easily overlooked.
+    (project / "cnnstudio" / module / "violation.py").write_text(f"def late() -> None:\n    {line}\n")
     result = contracts(project)
     assert result.returncode == 1
     (broken,) = [text for text in result.stdout.splitlines() if " BROKEN" in text]
     assert broken.startswith(contract)
-    assert f"cnnstudio.{module}.breach" in result.stdout
+    assert f"cnnstudio.{module.replace('/', '.')}.violation" in result.stdout
 
 
-def test_an_import_for_types_alone_breaks_its_contract_too(project: Path) -> None:
-    source = "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    from cnnstudio.runs.run import Run\n"
-    (project / "cnnstudio/training/breach.py").write_text(source)
+def test_a_package_of_gui_without_a_place_in_the_order_is_reported(project: Path) -> None:
+    (project / "cnnstudio/gui/novelty").mkdir()
+    (project / "cnnstudio/gui/novelty/__init__.py").write_text("")
     result = contracts(project)
     assert result.returncode == 1
-    assert "cnnstudio.training.breach" in result.stdout
+    assert "novelty" in result.stdout
+
+
+def test_an_import_for_type_annotations_breaks_its_contract_too(project: Path) -> None:
+    source = "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    from cnnstudio.runs.run import Run\n"
+    (project / "cnnstudio/training/violation.py").write_text(source)
+    result = contracts(project)
+    assert result.returncode == 1
+    assert "cnnstudio.training.violation" in result.stdout
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +132,7 @@ def graph() -> Graph:
     return import_graph(ROOT)
 
 
-def test_no_files_import_each_other_in_a_cycle(graph: Graph) -> None:
+def test_there_are_no_import_cycles(graph: Graph) -> None:
     assert len(graph) > 300
     assert cycles(graph) == []
 
@@ -130,41 +144,41 @@ def test_no_files_import_each_other_in_a_cycle(graph: Graph) -> None:
         "def late() -> None:\n    from cnnstudio.design import edits",
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from cnnstudio.design.edits import insert",
     ],
-    ids=["at the top", "in a function", "for types"],
+    ids=["at the top", "in a function", "for type annotations"],
 )
-def test_a_cycle_of_files_shows(project: Path, line: str) -> None:
+def test_an_import_cycle_is_reported(project: Path, line: str) -> None:
     with (project / "cnnstudio/design/network.py").open("a") as file:
         file.write(f"\n{line}\n")
     (cycle,) = cycles(import_graph(project))
     assert {"cnnstudio.design.network", "cnnstudio.design.edits"} <= set(cycle)
 
 
-def test_no_folder_holds_more_modules_than_one_looks_over() -> None:
+def test_no_folder_has_too_many_modules() -> None:
     modules = (path for path in (ROOT / "cnnstudio").rglob("*.py") if path.name != "__init__.py")
     sizes = Counter(str(path.parent.relative_to(ROOT)) for path in modules)
-    assert {folder: size for folder, size in sizes.items() if size > MOST_MODULES} == {}
+    assert {folder: size for folder, size in sizes.items() if size > MAX_MODULES} == {}
 
 
-def test_the_lowest_packages_import_with_nothing_but_the_standard_library() -> None:
+def test_the_lowest_packages_import_with_only_the_standard_library() -> None:
     result = run(ROOT, "-m", "tests.block_imports", "third-party", *LOWEST)
     assert result.returncode == 0, result.stderr
 
 
-def test_torch_at_the_top_of_a_layer_shows(project: Path) -> None:
-    (project / "cnnstudio/layers/breach.py").write_text("import torch\n")
+def test_torch_at_the_top_of_a_layer_module_is_reported(project: Path) -> None:
+    (project / "cnnstudio/layers/violation.py").write_text("import torch\n")
     result = run(project, "-m", "tests.block_imports", "third-party", "cnnstudio.layers.*")
     assert result.returncode == 1
     assert "torch is blocked" in result.stderr
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there torch has to be loaded before Qt")
-def test_what_the_window_shows_first_imports_without_torch() -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="on Windows, torch has to be loaded before Qt")
+def test_what_the_window_needs_first_imports_without_torch() -> None:
     result = run(ROOT, "-m", "tests.block_imports", "torch,torchvision", *TORCHLESS)
     assert result.returncode == 0, result.stderr
 
 
-def test_a_test_that_needs_qt_fails_where_qt_is_blocked(tmp_path: Path) -> None:
-    (tmp_path / "test_breach.py").write_text(
+def test_a_test_that_needs_qt_fails_if_qt_is_blocked(tmp_path: Path) -> None:
+    (tmp_path / "test_violation.py").write_text(
         "def test_qt() -> None:\n    import PySide6.QtCore\n\ndef test_plain() -> None:\n    import json\n"
     )
     result = run(

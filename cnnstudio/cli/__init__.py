@@ -1,1 +1,1 @@
-"""The command line: the same engine as the window, without it."""
+"""The command line: everything but the window, with the same engine."""

@@ -1,4 +1,4 @@
-"""What several commands take: a design by file or template, images, a recipe, a device, threads."""
+"""Arguments that several commands share: design, data set, recipe, device, threads."""
 
 from __future__ import annotations
 
@@ -21,57 +21,57 @@ if TYPE_CHECKING:
     from cnnstudio.data.dataset import Dataset
     from cnnstudio.data.sources import Source
 
-DESIGN_HELP = "a design file, or the name of a template (cnnstudio template list)"
-RUN_HELP = "a run's folder, or its name (cnnstudio runs list)"
-MOST_THREADS = 1024
+DESIGN_HELP = "a design file or the name of a template (see cnnstudio template list)"
+RUN_HELP = "a run's folder or name (see cnnstudio runs list)"
+MAX_THREADS = 1024
 
 
 def read_design_argument(text: str) -> Network:
-    """The design of that file, or the template of that name. Raises UserError."""
+    """The design in that file, or the template of that name. Raises UserError."""
     from cnnstudio.design.file import SUFFIX, read_design
     from cnnstudio.design.templates import templates
 
     path = Path(text)
     if is_folder(path):
-        raise UsageError(f"{text} is a folder, but a design is a file that ends in {SUFFIX}")
+        raise UsageError(f"{text} is a folder; a design is a file that ends in {SUFFIX}")
     if not exists(path) and text in templates():
         return templates()[text].network
     if not exists(path):
         names = ", ".join(templates())
-        raise UsageError(f"there is no file “{text}” and no template of that name; the templates are {names}")
+        raise UsageError(f"there is no file or template “{text}”; the templates are {names}")
     return read_design(path)
 
 
 def require_trainable(network: Network) -> None:
-    """Says what is wrong with the drawing before any image is read."""
+    """Raises UsageError if the design has problems, before any image is read."""
     from cnnstudio.design.analysis.analysis import analyze
 
     problems = analyze(network).problems
     if problems:
-        more = f" (and {len(problems) - 1} more: cnnstudio summary)" if len(problems) > 1 else ""
-        raise UsageError(f"this cannot be trained: {problems[0].sentence}{more}")
+        more = f" (and {len(problems) - 1} more, see cnnstudio summary)" if len(problems) > 1 else ""
+        raise UsageError(f"the design cannot be trained: {problems[0].full_message}{more}")
 
 
 def add_data_option(parser: Parser) -> None:
-    """`--data`."""
+    """Adds `--data`."""
     parser.add_argument(
         "--data",
         metavar="NAME or FOLDER",
-        help="data set (default: CIFAR-10 where it is ready, else Shapes)",
+        help="data set (default: CIFAR-10 if it has been downloaded, else Shapes)",
     )
 
 
 def add_recipe_option(parser: Parser) -> None:
-    """`--recipe`."""
+    """Adds `--recipe`."""
     parser.add_argument(
         "--recipe",
         metavar="NAME or FILE",
-        help="studio (the default), lesson, fast-cpu, fast-gpu, one of your own or a file",
+        help="studio, lesson, fast-cpu, fast-gpu, one of your own, or a recipe file (default: studio)",
     )
 
 
 def available_source(data: str | None) -> Source:
-    """The data set of that name or folder, or else the default one. Raises UserError."""
+    """The data set of that name or in that folder, by default the `--data` default. Raises UserError."""
     from cnnstudio.data.sources import find_source
 
     if data is None:
@@ -79,15 +79,17 @@ def available_source(data: str | None) -> Source:
         return cifar10 if cifar10.available() else find_source("shapes")
     source = find_source(data)
     if not source.available():
-        raise UsageError(f"{source.title} is not on this machine yet: cnnstudio data download {source.name}")
+        raise UsageError(
+            f"{source.title} has not been downloaded yet: run cnnstudio data download {source.name}"
+        )
     return source
 
 
-def load_images(source: Source, cancelled: CancelFunction) -> Dataset:
-    """The images; what is to be known of them goes to standard error. Raises UserError or Cancelled."""
+def load_dataset(source: Source, cancelled: CancelFunction) -> Dataset:
+    """Loads the images; notes about them go to standard error. Raises UserError or Cancelled."""
     line = LiveLine()
     try:
-        dataset = source.load(line.follow, cancelled)
+        dataset = source.load(line.show_progress, cancelled)
     finally:
         line.clear()
     for note in dataset.notes:
@@ -95,8 +97,8 @@ def load_images(source: Source, cancelled: CancelFunction) -> Dataset:
     return dataset
 
 
-def place_of(source: Source) -> str:
-    """By which `find_source` finds the images again, from anywhere: the name, or else the folder."""
+def source_reference(source: Source) -> str:
+    """What `find_source` finds the data set by from anywhere: its name, or else its folder."""
     from cnnstudio.data.sources import sources
 
     if any(known.name == source.name for known in sources()):
@@ -105,31 +107,31 @@ def place_of(source: Source) -> str:
 
 
 def add_device_options(parser: Parser) -> None:
-    """`--device` and `--threads`."""
+    """Adds `--device` and `--threads`."""
     parser.add_argument(
         "--device",
         default="auto",
         metavar="D",
-        help="auto, cpu, cuda, cuda:1 or mps (default: the best there is)",
+        help="auto, cpu, cuda, cuda:1 or mps (default: auto, the fastest available)",
     )
-    parser.add_argument("--threads", type=_threads, metavar="N", help="threads to compute with on the CPU")
+    parser.add_argument("--threads", type=_threads, metavar="N", help="number of CPU threads")
 
 
 def _threads(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text[:9]) <= MOST_THREADS:
+    if not text.isdecimal() or not 1 <= int(text[:9]) <= MAX_THREADS:
         cores = f"this machine has {os.cpu_count() or 1} cores"
         raise argparse.ArgumentTypeError(
-            f"a whole number from 1 to {MOST_THREADS:,} is needed, not “{text}”; {cores}"
+            f"must be an integer from 1 to {MAX_THREADS:,}, got “{text}”; {cores}"
         )
     return int(text)
 
 
 def option_type(parameter: Parameter) -> Callable[[str], Any]:
-    """Reads a parameter from the command line; what it refuses becomes argparse's error."""
+    """An argparse type that parses and validates a parameter."""
 
     def read(text: str) -> Any:
         try:
-            return parameter.check(_number(text))
+            return parameter.validate(_number(text))
         except ParameterError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -1,6 +1,6 @@
-"""What a command is, and how all of them are found.
+"""What a command is, and how all commands are found.
 
-Importing a command must be quick: what it needs is imported in `run`, so that none waits for torch in vain.
+Commands import what they need inside `run`, so that `cnnstudio --help` does not wait for torch.
 """
 
 from __future__ import annotations
@@ -19,42 +19,42 @@ import cnnstudio.cli.commands as package
 from cnnstudio.core.errors import UserError
 
 DONE, FAILED, WRONG_INPUT, STOPPED = 0, 1, 2, 130
-"""Exit statuses: done; training or export failed; the input was wrong; stopped by the user."""
+"""Exit statuses: success; training or export failed; invalid input; stopped by the user."""
 
 
 class UsageError(UserError):
-    """A command line that cannot be understood."""
+    """An invalid command line."""
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that says in one line what is wrong, and raises it as UsageError."""
+    """An argument parser that raises UsageError, with a message of one line, instead of exiting."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message.removeprefix('argument ')} (“{self.prog} --help” tells more)")
+        raise UsageError(f"{message.removeprefix('argument ')} (see “{self.prog} --help”)")
 
 
 class Command(ABC):
-    """One word after `cnnstudio`."""
+    """One subcommand of `cnnstudio`."""
 
     name: ClassVar[str]
     help: ClassVar[str]
-    """Half a sentence for the list of commands."""
+    """A short phrase for the list of commands."""
     examples: ClassVar[Sequence[str]] = ()
     order: ClassVar[int] = 0
-    """Place in the list of commands."""
+    """Sort key in the list of commands."""
 
     @abstractmethod
-    def arguments(self, parser: Parser) -> None:
-        """Declares the options."""
+    def add_arguments(self, parser: Parser) -> None:
+        """Declares the arguments."""
 
     @abstractmethod
     def run(self, options: argparse.Namespace) -> int:
-        """Does it and gives the exit status. Raises UserError for wrong input."""
+        """Runs the command and returns the exit status. Raises UserError for invalid input."""
 
 
 @cache
 def commands() -> Mapping[str, Command]:
-    """Name -> command, found by walking `cnnstudio.cli.commands`."""
+    """All commands by name, found in the modules of `cnnstudio.cli.commands`."""
     found: list[Command] = []
     for module_info in pkgutil.iter_modules(package.__path__):
         module = importlib.import_module(f"{package.__name__}.{module_info.name}")
@@ -65,11 +65,18 @@ def commands() -> Mapping[str, Command]:
     return MappingProxyType({command.name: command for command in found})
 
 
-def add_subcommands(parser: Parser, chosen: str) -> argparse._SubParsersAction[Parser]:
-    """A list of words, one of which has to follow; it is stored as `chosen`."""
-    return parser.add_subparsers(dest=chosen, metavar="COMMAND", required=True, parser_class=Parser)
+def add_subcommands(parser: Parser, dest: str) -> argparse._SubParsersAction[Parser]:
+    """Lets a required subcommand follow, whose name is stored as `dest`; see `add_subcommand`."""
+    return parser.add_subparsers(
+        title="commands", dest=dest, metavar="COMMAND", required=True, parser_class=Parser
+    )
+
+
+def add_subcommand(subparsers: argparse._SubParsersAction[Parser], name: str, help: str) -> Parser:
+    """Adds a subcommand; `help` is a short phrase, which its own help page shows as a sentence."""
+    return subparsers.add_parser(name, help=help, description=f"{help[:1].upper()}{help[1:]}.")
 
 
 def add_json_option(parser: Parser) -> None:
-    """`--json`, the same for all."""
-    parser.add_argument("--json", action="store_true", help="print JSON for programs instead of text")
+    """Adds `--json`."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")

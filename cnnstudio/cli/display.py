@@ -1,4 +1,4 @@
-"""Whether a window can open here. Qt itself answers by ending the process, so it has to be asked before."""
+"""Checks whether a window can open. Qt aborts the process if it cannot, so this has to be known before."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from cnnstudio.core.errors import UserError
 
 
 class NoDisplay(UserError):
-    """There is no screen to show the window on, or Qt lacks a library of the system."""
+    """There is no display to open the window on, or a system library that Qt needs is missing."""
 
 
-_SERVERS = {"xcb", "wayland"}
-"""The platforms of Qt that show windows on a server; the others, such as offscreen or vnc, need none."""
+_SERVER_PLATFORMS = {"xcb", "wayland"}
+"""Qt platforms that connect to a display server; the others, such as offscreen or vnc, need none."""
 
-_INSTEAD = "start it in a desktop session, or use the commands, which need none (cnnstudio --help)"
+_ALTERNATIVES = "start it in a desktop session, or use the commands, which need no display (cnnstudio --help)"
 
 
 def require_display() -> None:
-    """Raises NoDisplay where Qt could not open a window. Only Linux and its like can lack a display."""
+    """Raises NoDisplay if Qt cannot open a window. Only Linux can lack a display."""
     if not sys.platform.startswith("linux"):
         return
-    asked, there = os.environ.get("QT_QPA_PLATFORM", ""), _platforms()
-    # What follows a colon are settings; "wayland-egl" is one of the ways to draw on Wayland.
-    chosen = [re.split("[:-]", each)[0] for each in asked.split(";") if each]
-    usable = [name for name in chosen if name in there or not there]
+    requested, available = os.environ.get("QT_QPA_PLATFORM", ""), _platforms()
+    # Settings follow after a colon; "wayland-egl" is a variant of Wayland.
+    chosen = [re.split("[:-]", each)[0] for each in requested.split(";") if each]
+    usable = [name for name in chosen if name in available or not available]
     if chosen and not usable:
-        known = ", ".join(sorted(there))
-        raise NoDisplay(f"QT_QPA_PLATFORM asks for “{asked}”, which Qt does not have here: it has {known}")
-    if set(usable) - _SERVERS:
+        known = ", ".join(sorted(available))
+        raise NoDisplay(f"QT_QPA_PLATFORM is “{requested}”, which Qt does not have here; it has {known}")
+    if set(usable) - _SERVER_PLATFORMS:
         return
     if usable != ["xcb"] and _wayland_answers():
         return
     if usable and "xcb" not in usable:
-        raise NoDisplay(f"no Wayland display answers: {_INSTEAD}")
+        raise NoDisplay(f"no Wayland display responds: {_ALTERNATIVES}")
     if not os.environ.get("DISPLAY"):
-        raise NoDisplay(f"there is no display to open the window on: {_INSTEAD}")
+        raise NoDisplay(f"there is no display to open the window on: {_ALTERNATIVES}")
     _require_xcb()
 
 
 def _platforms() -> set[str]:
-    """The platforms that come with Qt; none where they cannot be known."""
+    """The platforms that come with Qt; empty if they are unknown."""
     if os.environ.get("QT_QPA_PLATFORM_PLUGIN_PATH") or os.environ.get("QT_PLUGIN_PATH"):
         return set()
     plugins = (path for folder in _plugin_folders() for path in folder.glob("libq*.so"))
@@ -64,22 +64,22 @@ def _plugin_folders() -> list[Path]:
 
 
 def _wayland_answers() -> bool:
-    """Whether a compositor listens where the variables say; after a logout they may be left over."""
+    """Whether a compositor listens. The variables alone prove nothing: they may outlive a session."""
     if os.environ.get("WAYLAND_SOCKET"):
         return True
     name, folder = os.environ.get("WAYLAND_DISPLAY"), os.environ.get("XDG_RUNTIME_DIR", "")
     if not name:
         return False
-    with socket.socket(socket.AF_UNIX) as knock:
+    with socket.socket(socket.AF_UNIX) as client:
         try:
-            knock.connect(os.path.join(folder, name))
+            client.connect(os.path.join(folder, name))
         except OSError:
             return False
     return True
 
 
 def _require_xcb() -> None:
-    """Loads what Qt will load, and knocks at the X server."""
+    """Loads the libraries that Qt will load, and connects to the X server."""
     for folder in _plugin_folders():
         plugin = folder / "libqxcb.so"
         if plugin.exists():
@@ -93,7 +93,7 @@ def _require_xcb() -> None:
     refused = xcb.xcb_connection_has_error(connection)
     xcb.xcb_disconnect(connection)
     if refused:
-        raise NoDisplay(f"the display {os.environ['DISPLAY']} does not answer: {_INSTEAD}")
+        raise NoDisplay(f"the display {os.environ['DISPLAY']} does not respond: {_ALTERNATIVES}")
 
 
 def _load(library: str) -> ctypes.CDLL:
@@ -104,8 +104,8 @@ def _load(library: str) -> ctypes.CDLL:
 
 
 def missing_library(error: Exception) -> str:
-    """The sentence for a library of the system that Qt cannot do without."""
+    """The message for a missing system library."""
     return (
-        f"the window cannot open because the system lacks a library ({error}); on Debian and Ubuntu: "
+        f"the window cannot open because a system library is missing ({error}); on Debian and Ubuntu: "
         "apt install libegl1 libgl1 libxkbcommon-x11-0 libxcb-cursor0 libdbus-1-3"
     )

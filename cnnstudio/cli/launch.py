@@ -1,4 +1,4 @@
-"""`cnnstudio train --print-launch`: how the same training is started on several processes and machines."""
+"""`cnnstudio train --print-launch`: a script that starts the training on several processes and machines."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from cnnstudio.cli.command import UsageError
 from cnnstudio.core.parameters import shorten
 
 _RESTARTS = 3
-"""How often all processes are started anew where one is lost, before the training is given up."""
+"""How often torchrun restarts all processes after one is lost, before it gives up."""
 
-_MOST = 10_000
+_MAX_COUNT = 10_000
 
 _SCRIPT = """\
 #!/bin/bash
@@ -21,7 +21,7 @@ _SCRIPT = """\
 #SBATCH --ntasks-per-node=1
 {gpus}\
 # On one machine, without Slurm:
-#   {alone}
+#   {standalone}
 set -euo pipefail
 
 cpus=${{SLURM_CPUS_PER_TASK:-{ranks}}}
@@ -35,48 +35,47 @@ srun torchrun --nnodes {nodes} --nproc-per-node {ranks} --max-restarts {restarts
 
 
 def add_launch_options(parser: argparse.ArgumentParser) -> None:
-    """Options that print how the training is started on several machines, in place of it."""
-    group = parser.add_argument_group("on several processes and machines, by torchrun")
+    """Adds the options that print a launch script instead of training."""
+    group = parser.add_argument_group("distributed training with torchrun")
     group.add_argument(
         "--print-launch",
         action="store_true",
-        help="do not train: print a Slurm script that starts this very command on several processes, which "
-        "train together and are started anew where one is lost; its first lines tell how torchrun does the "
-        "same without Slurm",
+        help="do not train; print a Slurm script that runs this command on several processes and restarts "
+        "them if one is lost, and the torchrun command that does the same without Slurm",
     )
-    group.add_argument("--nodes", type=_count, metavar="N", default=1, help="machines for it (default: 1)")
+    group.add_argument("--nodes", type=_count, metavar="N", default=1, help="number of machines (default: 1)")
     group.add_argument(
         "--ranks-per-node",
         type=_count,
         metavar="N",
         default=1,
-        help="processes on each of them, one for each GPU where there are any (default: 1)",
+        help="processes per machine, usually one per GPU (default: 1)",
     )
 
 
-def launch_script(options: argparse.Namespace, words: Sequence[str]) -> str:
-    """For the command line of those words, which `options` were read from; without these three options.
+def launch_script(options: argparse.Namespace, argv: Sequence[str]) -> str:
+    """The script for the command line `argv`, parsed as `options`, without the launch options themselves.
 
-    Raises UsageError for words that no line of a script can hold.
+    Raises UsageError for arguments that cannot be written into a script.
     """
-    if any("\n" in word for word in words):
-        raise UsageError("--print-launch: names with line breaks cannot be written into a script")
-    ours = argparse.ArgumentParser(add_help=False)
-    add_launch_options(ours)
-    # The two dashes keep torchrun from reading our options as short forms of its own, such as --run-path.
-    command = shlex.join(["-m", "--", "cnnstudio", *ours.parse_known_args(words)[1]])
+    if any("\n" in argument for argument in argv):
+        raise UsageError("--print-launch: arguments with line breaks cannot be written into a script")
+    launch_options = argparse.ArgumentParser(add_help=False)
+    add_launch_options(launch_options)
+    # Without the two dashes, torchrun takes our options for abbreviations of its own, such as --run-path.
+    command = shlex.join(["-m", "--", "cnnstudio", *launch_options.parse_known_args(argv)[1]])
     ranks = options.ranks_per_node
     return _SCRIPT.format(
         nodes=options.nodes,
         ranks=ranks,
         restarts=_RESTARTS,
         gpus="" if options.device == "cpu" else f"#SBATCH --gpus-per-node={ranks}\n",
-        alone=f"torchrun --standalone --nproc-per-node {ranks} --max-restarts {_RESTARTS} {command}",
+        standalone=f"torchrun --standalone --nproc-per-node {ranks} --max-restarts {_RESTARTS} {command}",
         command=command,
     )
 
 
 def _count(text: str) -> int:
-    if text.isdecimal() and 1 <= int(text) <= _MOST:
+    if text.isdecimal() and 1 <= int(text) <= _MAX_COUNT:
         return int(text)
-    raise argparse.ArgumentTypeError(f"a whole number from 1 to {_MOST:,} is needed, not {shorten(text)}")
+    raise argparse.ArgumentTypeError(f"must be an integer from 1 to {_MAX_COUNT:,}, got {shorten(text)}")

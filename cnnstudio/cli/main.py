@@ -1,11 +1,13 @@
-"""`cnnstudio`: understands the command line, runs the command, and turns every error into one plain line."""
+"""`cnnstudio`: parses the command line, runs the command, and prints errors as a single line."""
 
 from __future__ import annotations
 
 import argparse
 import logging
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,14 +15,14 @@ from cnnstudio import __version__
 from cnnstudio.cli.command import DONE, FAILED, STOPPED, WRONG_INPUT, Command, Parser, UsageError, commands
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import exists
-from cnnstudio.core.logs import own_error, start_log
-from cnnstudio.training.distributed.ranks import speaks_for_all
+from cnnstudio.core.logs import configure_logging, describe_internal_error
+from cnnstudio.training.distributed.ranks import is_main_process
 
 _log = logging.getLogger(__name__)
 
 _DESCRIPTION = (
-    "Draw a convolutional network, train it, watch it learn, take it away. "
-    "Without a command, the window opens; with a design or a run's folder instead of one, it opens with that."
+    "Design a convolutional network, train it, watch it learn, and export it. Without a command, opens the "
+    "window, and in it the design file or run folder that is given instead."
 )
 _EXAMPLES = (
     "cnnstudio",
@@ -31,65 +33,67 @@ _EXAMPLES = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line and gives the exit status: 0 done, 1 failed, 2 wrong input, 130 stopped."""
+    """Runs the command line; returns the exit status: 0 success, 1 failed, 2 invalid input, 130 stopped."""
     _prepare_streams()
     try:
-        words = _with_command(sys.argv[1:] if arguments is None else arguments)
-        options = build_parser(words[0]).parse_args(words)
-        options.words = words
+        argv = _with_command(sys.argv[1:] if arguments is None else arguments)
+        options = build_parser(argv[0]).parse_args(argv)
+        options.argv = argv
         command: Command = options.command
         status = command.run(options)
         sys.stdout.flush()
         return status
     except UserError as error:
-        return _complain(str(error), WRONG_INPUT) if speaks_for_all() else WRONG_INPUT
+        return _print_error(str(error), WRONG_INPUT) if is_main_process() else WRONG_INPUT
     except KeyboardInterrupt:
-        return _complain("stopped", STOPPED)
+        return _print_error("stopped", STOPPED)
     except BrokenPipeError:
-        _forget_output()
+        _discard_output()
         return DONE
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        return _complain(f"{place}{error.strerror or error}", FAILED)
+        location = f"{error.filename}: " if error.filename else ""
+        return _print_error(f"{location}{error.strerror or error}", FAILED)
     except Exception as error:
-        start_log(on_screen=False)
-        _log.exception("An exception that nobody caught")
-        return _complain(own_error(error), FAILED)
+        configure_logging(on_screen=False)
+        _log.exception("Uncaught exception")
+        return _print_error(describe_internal_error(error), FAILED)
     except SystemExit as end:
-        # --help and --version end argparse this way.
+        # argparse exits this way after --help and --version.
         return end.code if isinstance(end.code, int) else DONE
 
 
 def build_parser(chosen: str) -> Parser:
-    """The parser of the whole command line, with the options of the command `chosen` alone.
+    """The parser of the whole command line, in which only the command `chosen` has its arguments.
 
-    Some options come from what they are about, such as the formats of exports; the others need not wait.
+    Some arguments need slow imports, such as the export formats; other commands should not wait for them.
     """
     parser = Parser(
         "cnnstudio",
-        description=_DESCRIPTION,
-        epilog=_listed(_EXAMPLES),
+        description=_wrap(_DESCRIPTION),
+        epilog=_example_list(_EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"cnnstudio {__version__}")
-    words = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+    subparsers = parser.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, parser_class=Parser
+    )
     for name, command in commands().items():
-        sentence = f"{command.help[:1].upper()}{command.help[1:]}."
-        each = words.add_parser(
+        description = f"{command.help[:1].upper()}{command.help[1:]}."
+        each = subparsers.add_parser(
             name,
             help=command.help,
-            description=sentence,
-            epilog=_listed(command.examples),
+            description=_wrap(description),
+            epilog=_example_list(command.examples),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if name == chosen:
-            command.arguments(each)
+            command.add_arguments(each)
             each.set_defaults(command=command)
     return parser
 
 
 def _with_command(arguments: Sequence[str]) -> list[str]:
-    """The window's command put in where there is none: `cnnstudio` and `cnnstudio my.cnn.json` open it."""
+    """Inserts `gui` if there is no command: `cnnstudio` and `cnnstudio my.cnn.json` open the window."""
     if not arguments:
         return ["gui"]
     first = arguments[0]
@@ -97,30 +101,38 @@ def _with_command(arguments: Sequence[str]) -> list[str]:
         return list(arguments)
     if exists(Path(first)) or first.endswith(".json") or os.sep in first:
         return ["gui", *arguments]
-    raise UsageError(f"there is no command and no file “{first}”; the commands are {', '.join(commands())}")
+    raise UsageError(f"there is no command or file “{first}”; the commands are {', '.join(commands())}")
 
 
-def _listed(examples: Sequence[str]) -> str:
+def _wrap(text: str) -> str:
+    """Wraps text at the width of the terminal, since the formatter keeps all lines as they are."""
+    return textwrap.fill(text, min(shutil.get_terminal_size().columns, 100) - 2)
+
+
+def _example_list(examples: Sequence[str]) -> str:
     return "\n".join(["examples:", *(f"  {example}" for example in examples)]) if examples else ""
 
 
-def _complain(sentence: str, status: int) -> int:
+def _print_error(message: str, status: int) -> int:
     try:
-        print(f"cnnstudio: {' '.join(sentence.split())}", file=sys.stderr)
+        print(f"cnnstudio: {' '.join(message.split())}", file=sys.stderr)
     except OSError:
-        _forget_output()
+        _discard_output()
     return status
 
 
 def _prepare_streams() -> None:
-    """Signs that the terminal's encoding lacks become escapes, rather than an error within a table."""
+    """Characters that the terminal cannot encode are escaped, instead of failing in the middle of a table."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
 
-def _forget_output() -> None:
-    """Nobody reads any more (`cnnstudio … | head`): lets Python's own flush at the end go nowhere."""
-    sink = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(sink, sys.stdout.fileno())
-    os.close(sink)
+def _discard_output() -> None:
+    """Redirects stdout to nowhere when its reader has gone (`cnnstudio … | head`).
+
+    Otherwise Python's own flush at exit would fail again and print an error.
+    """
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)

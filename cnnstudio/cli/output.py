@@ -1,4 +1,4 @@
-"""What commands print: tables, JSON, and one line that moves where the output is a terminal."""
+"""What commands print: tables, JSON, and a status line on terminals."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:
     from cnnstudio.core.progress import Progress
 
-_BAR = 24
+_BAR_WIDTH = 24
 
 
 def print_json(value: Any) -> None:
-    """One JSON object on one line; numbers that are not finite become null, which JSON knows."""
+    """Prints the value as one line of JSON. NaN and infinity, which JSON lacks, become null."""
     print(json.dumps(_finite(value), ensure_ascii=False, allow_nan=False), flush=True)
 
 
@@ -30,9 +30,9 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
-    """Columns as wide as they need to be, those of the numbers `right` right-aligned."""
-    widths = [max(len(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """A table with columns as wide as needed; `right` are the indices of right-aligned columns."""
+    widths = [max(len(row[column]) for row in [headings, *rows]) for column in range(len(headings))]
 
     def line(row: Sequence[str]) -> str:
         cells = [
@@ -41,23 +41,23 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[i
         ]
         return "  ".join(cells).rstrip()
 
-    return "\n".join([line(heads), "─" * (sum(widths) + 2 * len(widths) - 2), *map(line, rows)])
+    return "\n".join([line(headings), "─" * (sum(widths) + 2 * len(widths) - 2), *map(line, rows)])
 
 
-def pairs(entries: Sequence[tuple[str, str]]) -> str:
-    """Names and values in two columns."""
+def two_columns(entries: Sequence[tuple[str, str]]) -> str:
+    """Names and values in two aligned columns."""
     width = max(len(name) for name, _ in entries)
     return "\n".join(f"{name.ljust(width)}  {value}" for name, value in entries)
 
 
-def bar(share: float) -> str:
-    """A share from 0 to 1 as a bar of fixed width."""
-    full = round(min(max(share, 0.0), 1.0) * _BAR)
-    return "━" * full + "╌" * (_BAR - full)
+def bar(fraction: float) -> str:
+    """A progress bar of fixed width; fractions outside 0 to 1 are clipped."""
+    full = round(min(max(fraction, 0.0), 1.0) * _BAR_WIDTH)
+    return "━" * full + "╌" * (_BAR_WIDTH - full)
 
 
 class LiveLine:
-    """One line at the bottom that says where the work stands. Silent where the stream is no terminal."""
+    """A status line that is updated in place. Prints nothing if the stream is not a terminal."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = sys.stderr if stream is None else stream
@@ -65,21 +65,21 @@ class LiveLine:
         self._shown = False
 
     def show(self, text: str) -> None:
-        """Puts `text` in place of what stood there."""
+        """Replaces the line by `text`."""
         if self._is_terminal:
             width = shutil.get_terminal_size().columns - 1
             self._stream.write(f"\r\x1b[K{text[:width]}")
             self._stream.flush()
             self._shown = True
 
-    def follow(self, progress: Progress) -> None:
-        """Says how far the work is, until it is done."""
+    def show_progress(self, progress: Progress) -> None:
+        """Shows the progress until it is complete."""
         self.show(progress.text)
         if progress.done == progress.total:
             self.clear()
 
     def clear(self) -> None:
-        """Takes the line away, so that others can print."""
+        """Removes the line, so that something else can be printed."""
         if self._shown:
             self._stream.write("\r\x1b[K")
             self._stream.flush()

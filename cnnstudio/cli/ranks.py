@@ -1,4 +1,4 @@
-"""`cnnstudio train` as one of the processes that torchrun starts."""
+"""Runs `cnnstudio train` as one of the processes that torchrun starts."""
 
 from __future__ import annotations
 
@@ -13,55 +13,66 @@ from typing import TextIO
 
 from cnnstudio.cli.command import FAILED, UsageError
 from cnnstudio.cli.preflight import AUTO
-from cnnstudio.training.distributed.ranks import ALONE, Ranks, RanksError, are_several, speaks_for_all
+from cnnstudio.training.distributed.ranks import (
+    SINGLE_PROCESS,
+    Ranks,
+    RanksError,
+    is_distributed,
+    is_main_process,
+)
 
 
-def on_ranks(options: argparse.Namespace, train: Callable[[Ranks], int]) -> int:
-    """Does it together with the others, of which the first one alone prints; gives the exit status."""
-    if not are_several():
-        return train(ALONE)
+def run_on_ranks(options: argparse.Namespace, train: Callable[[Ranks], int]) -> int:
+    """Trains together with the other processes, of which only the first prints; returns the exit status."""
+    if not is_distributed():
+        return train(SINGLE_PROCESS)
     if options.find_learning_rate or options.preflight or options.batch_size == AUTO:
         raise UsageError(
-            "--find-learning-rate, --preflight and --batch-size auto try out what one process can do: "
+            "--find-learning-rate, --preflight and --batch-size auto measure a single process: "
             "run them without torchrun"
         )
-    from cnnstudio.training.distributed.process_group import joined
+    from cnnstudio.training.distributed.process_group import process_group
 
-    # Each can say that the others are gone.
-    voice = sys.stderr
+    # Kept before it is silenced, because any process may be the one to report that the others are gone.
+    stderr = sys.stderr
     try:
-        with _quiet_unless_first(), joined(options.device) as ranks, _ending_in_peace(ranks):
+        with (
+            _quiet_unless_first(),
+            process_group(options.device) as ranks,
+            _ignore_sigterm_after_failure(ranks),
+        ):
             try:
                 status = train(ranks)
             except RanksError:
                 status = FAILED
-            if ranks.lost and ranks.is_first_to_say():
-                _complain(ranks.lost, voice)
+            if ranks.failure_reason and ranks.is_first_to_report():
+                _print_error(ranks.failure_reason, stderr)
             return status
     except RanksError as error:
-        # They have not found each other.
-        _complain(str(error), voice)
+        # The processes could not connect.
+        _print_error(str(error), stderr)
         return FAILED
 
 
-def _complain(sentence: str, voice: TextIO) -> None:
-    print(f"cnnstudio: {sentence}", file=voice, flush=True)
+def _print_error(message: str, stream: TextIO) -> None:
+    print(f"cnnstudio: {message}", file=stream, flush=True)
 
 
 @contextlib.contextmanager
-def _ending_in_peace(ranks: Ranks) -> Iterator[None]:
-    """Inside, SIGTERM does nothing to a rank that ends anyway, because others are lost.
+def _ignore_sigterm_after_failure(ranks: Ranks) -> Iterator[None]:
+    """Inside, SIGTERM is ignored once another rank has failed: this one is about to exit anyway.
 
-    torchrun sends it then to all that are left, maybe in the moment in which one is about to say so.
+    When a rank fails, torchrun sends SIGTERM to all others. It may arrive just before the one that reports
+    the failure has printed it.
     """
     before = signal.getsignal(signal.SIGTERM)
 
-    def end(number: int, frame: FrameType | None) -> None:
-        if ranks.lost is None:
+    def handle(number: int, frame: FrameType | None) -> None:
+        if ranks.failure_reason is None:
             signal.signal(number, before)
             signal.raise_signal(number)
 
-    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGTERM, handle)
     try:
         yield
     finally:
@@ -70,12 +81,12 @@ def _ending_in_peace(ranks: Ranks) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet_unless_first() -> Iterator[None]:
-    """Inside, nothing is printed by the others."""
-    if speaks_for_all():
+    """Inside, all processes but the first print nothing."""
+    if is_main_process():
         yield
         return
     with contextlib.ExitStack() as stack:
-        nowhere = stack.enter_context(open(os.devnull, "w"))
-        stack.enter_context(contextlib.redirect_stdout(nowhere))
-        stack.enter_context(contextlib.redirect_stderr(nowhere))
+        null = stack.enter_context(open(os.devnull, "w"))
+        stack.enter_context(contextlib.redirect_stdout(null))
+        stack.enter_context(contextlib.redirect_stderr(null))
         yield

@@ -1,4 +1,4 @@
-"""`cnnstudio train --seeds N`: the same training several times, and what its results come to."""
+"""`cnnstudio train --seeds N`: the same training with several seeds, and the statistics of the results."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from cnnstudio.cli.output import print_json
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import exists
 from cnnstudio.runs.run import RUN_FILE
-from cnnstudio.runs.seeds import Repeated, seeded, train_each
+from cnnstudio.runs.seeds import SeedSweep, train_seed_sweep, with_consecutive_seeds
 from cnnstudio.training.events import Finished
 from cnnstudio.training.recipe.recipe import Recipe
 
 _STATUS = {"completed": DONE, "stopped": STOPPED, "failed": FAILED}
 
 
-def seeds_option(recipe: Recipe, seeds: int) -> list[Recipe]:
-    """The recipe with each of `--seeds`. Raises UsageError for a number that makes no sense."""
+def recipes_with_seeds(recipe: Recipe, seeds: int) -> list[Recipe]:
+    """The recipe with each of the `--seeds`. Raises UsageError for an invalid number."""
     try:
-        return seeded(recipe, seeds)
+        return with_consecutive_seeds(recipe, seeds)
     except UserError as error:
         raise UsageError(f"--seeds: {error}") from None
 
 
-def train_seeds(
+def train_and_report(
     recipes: list[Recipe],
     folder: Path | None,
     train: Callable[[Recipe, Path | None, bool], Finished],
     resume: bool,
     as_json: bool,
 ) -> int:
-    """Trains with each seed into its own folder; gives the exit status.
+    """Trains with each seed, each in a subfolder of `folder`; returns the exit status.
 
-    `train` gets the recipe, the folder, and whether the run that is there goes on. With `resume` all that are
-    there do: those that are done are only tested again.
+    `train` takes the recipe, the run's folder, and whether to resume the run there. With `resume`, existing
+    runs are resumed, of which completed ones are only tested again, and missing ones are started.
     """
 
     def train_one(recipe: Recipe) -> Finished:
@@ -43,25 +43,25 @@ def train_seeds(
         if not as_json:
             gap = "\n" if number > 1 else ""
             print(f"{gap}Seed {recipe.seed} ({number} of {len(recipes)})", flush=True)
-        place = folder and folder / f"seed-{recipe.seed}"
-        return train(recipe, place, resume and place is not None and exists(place / RUN_FILE))
+        run_folder = folder and folder / f"seed-{recipe.seed}"
+        return train(recipe, run_folder, resume and run_folder is not None and exists(run_folder / RUN_FILE))
 
-    repeated = train_each(recipes, train_one)
-    _tell(repeated, as_json)
-    return max((_STATUS[outcome] for outcome in repeated.outcomes), default=DONE)
+    sweep = train_seed_sweep(recipes, train_one)
+    _report(sweep, as_json)
+    return max((_STATUS[outcome] for outcome in sweep.outcomes), default=DONE)
 
 
-def _tell(repeated: Repeated, as_json: bool) -> None:
-    accuracy, loss = repeated.accuracy, repeated.loss
+def _report(sweep: SeedSweep, as_json: bool) -> None:
+    accuracy, loss = sweep.accuracy, sweep.loss
     if as_json:
         test = {"accuracy": accuracy.to_json(), "loss": loss.to_json()} if accuracy and loss else None
         print_json(
             {
                 "event": "Repeated",
-                "seeds": [seed for seed, _ in repeated.completed],
-                "runs": [end.run for _, end in repeated.completed],
+                "seeds": [seed for seed, _ in sweep.completed],
+                "runs": [finished.run for _, finished in sweep.completed],
                 "test": test,
             }
         )
     elif accuracy is not None:
-        print(f"\n{repeated.sentence}", flush=True)
+        print(f"\n{sweep.summary}", flush=True)

@@ -1,40 +1,40 @@
-"""What `cnnstudio train` prints: events as JSON lines, or a table of epochs above a line that moves."""
+"""What `cnnstudio train` prints: events as JSON lines, or a table of epochs above a status line."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from cnnstudio.cli.output import LiveLine, bar, print_json
-from cnnstudio.core.formatting import duration, percent, plural
+from cnnstudio.core.formatting import format_duration, format_percent, pluralize
 from cnnstudio.training.events import (
-    Adjusted,
-    CarriedOver,
     Diagnosed,
     EpochEnded,
     Event,
     Finished,
     Paused,
     Progress,
+    RecipeChanged,
     Resumed,
     SnapshotTaken,
     Started,
     UnitsChecked,
     Warned,
+    WeightsTransferred,
 )
 
-_HEADS = ("Epoch", "Loss", "Accuracy", "Val. loss", "Val. accuracy", "Images/s", "Time")
+_HEADINGS = ("Epoch", "Loss", "Accuracy", "Val. loss", "Val. accuracy", "Images/s", "Time")
 _WIDTHS = (7, 8, 9, 10, 14, 9, 10)
 
 
 class JsonPrinter:
-    """One JSON object a line for each event."""
+    """Prints each event as one line of JSON."""
 
     def __call__(self, event: Event) -> None:
         print_json(event.to_json())
 
 
 class TextPrinter:
-    """For people. Where the output is no terminal, only whole lines come."""
+    """Prints for people: a table, and on terminals a status line below it."""
 
     def __init__(self) -> None:
         self._line = LiveLine()
@@ -47,39 +47,40 @@ class TextPrinter:
             case Progress():
                 self._line.show(self._progress(event))
             case EpochEnded():
-                self._say(_row(_epoch_cells(event)) + ("  best so far" if event.best else ""))
+                self._print(_row(_epoch_cells(event)) + ("  best so far" if event.best else ""))
             case Warned():
-                self._say(f"Note: {event.message}")
+                self._print(f"Note: {event.message}")
             case Diagnosed():
-                self._say(f"Note: {event.message} {event.advice}")
-            case Adjusted():
+                self._print(f"Note: {event.message} {event.advice}")
+            case RecipeChanged():
                 name = event.name.replace("_", " ").capitalize()
-                self._say(f"{name}: {event.before} → {event.after}, from step {event.step + 1:,} on")
-            case CarriedOver():
-                self._say("\n".join((f"Goes on from {event.run}", *event.lines)))
+                self._print(f"{name}: {event.before} → {event.after} from step {event.step + 1:,}")
+            case WeightsTransferred():
+                self._print("\n".join((f"Continues from {event.run}", *event.lines)))
             case Paused() | Resumed() | SnapshotTaken() | UnitsChecked():
                 pass
             case Finished():
                 self._finish(event)
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         self._line.clear()
         print(text, flush=True)
 
     def _start(self, event: Started) -> None:
         self._started = event
-        threads = f", {plural(event.threads, 'thread')}" if event.device == "cpu" else ""
+        threads = f", {pluralize(event.threads, 'thread')}" if event.device == "cpu" else ""
         threads += f" in each of {event.ranks} processes" if event.ranks > 1 else ""
-        done = f"Goes on in epoch {event.first_epoch:,} after {plural(event.steps_done, 'step')}\n"
-        went_on = done if event.steps_done else ""
-        source = "the test set" if event.validation == "test" else "set aside"
-        self._say(
+        steps_done = pluralize(event.steps_done, "step")
+        resumed = f"Resumed in epoch {event.first_epoch:,} after {steps_done}\n" if event.steps_done else ""
+        source = "the test set" if event.validation == "test" else "from the training set"
+        self._print(
             f"{event.network_name} · {event.parameters:,} parameters · {event.device}{threads}\n"
-            f"{event.train_images:,} images to train, {event.validation_images:,} to validate ({source})\n"
-            f"{plural(event.epochs, 'epoch')} of {plural(event.steps_per_epoch, 'step')} "
-            f"of {plural(event.batch_size, 'image')}\n"
-            f"{went_on}\n"
-            f"{_row(_HEADS)}"
+            f"{event.train_images:,} training images, "
+            f"{event.validation_images:,} validation images ({source})\n"
+            f"{pluralize(event.epochs, 'epoch')} of {pluralize(event.steps_per_epoch, 'step')} "
+            f"of {pluralize(event.batch_size, 'image')}\n"
+            f"{resumed}\n"
+            f"{_row(_HEADINGS)}"
         )
 
     def _progress(self, event: Progress) -> str:
@@ -90,30 +91,30 @@ class TextPrinter:
             parts.append(f"loss {sum(event.losses) / len(event.losses):.3f}")
         parts.append(f"{event.images_per_second:,.0f} images/s")
         if event.seconds_left is not None:
-            parts.append(f"{duration(event.seconds_left)} left")
+            parts.append(f"{format_duration(event.seconds_left)} left")
         return " · ".join(parts)
 
     def _finish(self, event: Finished) -> None:
-        words = {"completed": "Done", "stopped": "Stopped", "failed": "Failed"}
-        lines = [f"\n{words[event.outcome]} after {duration(event.seconds)}. {event.reason}"]
+        titles = {"completed": "Done", "stopped": "Stopped", "failed": "Failed"}
+        lines = [f"\n{titles[event.outcome]} after {format_duration(event.seconds)}. {event.reason}"]
         if event.test is not None:
-            scores = f"accuracy {percent(event.test.accuracy)}, loss {event.test.loss:.4f}"
+            scores = f"accuracy {format_percent(event.test.accuracy)}, loss {event.test.loss:.4f}"
             lines.append(
                 f"Test: {scores}" + (f" (weights of epoch {event.best_epoch})" if event.best_epoch else "")
             )
         if event.run:
             lines.append(f"Run: {event.run}")
-        self._say("\n".join(lines))
+        self._print("\n".join(lines))
 
 
 def printer(as_json: bool) -> Callable[[Event], None]:
-    """The printer of events that the user asked for."""
+    """The printer for `--json` or for people."""
     return JsonPrinter() if as_json else TextPrinter()
 
 
 def epoch_table(history: Sequence[EpochEnded]) -> str:
-    """The epochs of a run as `TextPrinter` shows them."""
-    return "\n".join([_row(_HEADS), *(_row(_epoch_cells(epoch)) for epoch in history)])
+    """The epochs of a run, as `TextPrinter` prints them."""
+    return "\n".join([_row(_HEADINGS), *(_row(_epoch_cells(epoch)) for epoch in history)])
 
 
 def _row(cells: tuple[str, ...]) -> str:
@@ -121,7 +122,7 @@ def _row(cells: tuple[str, ...]) -> str:
 
 
 def _loss(loss: float) -> str:
-    """Of a training that diverges, the loss may be as large as numbers are."""
+    """If training diverges, the loss can be so large that it would break the table."""
     return f"{loss:.4f}" if loss < 1000 else f"{loss:.0e}"
 
 
@@ -129,9 +130,9 @@ def _epoch_cells(event: EpochEnded) -> tuple[str, ...]:
     return (
         str(event.epoch),
         _loss(event.train.loss),
-        percent(event.train.accuracy),
+        format_percent(event.train.accuracy),
         _loss(event.validation.loss),
-        percent(event.validation.accuracy),
+        format_percent(event.validation.accuracy),
         f"{event.images_per_second:,.0f}",
-        duration(event.seconds),
+        format_duration(event.seconds),
     )

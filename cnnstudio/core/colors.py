@@ -1,4 +1,4 @@
-"""The program's colors by what they mean, in light and dark: for the window and for drawings without one."""
+"""The program's colors by role, in light and dark, for the window and for drawings made without one."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ TOKENS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def palette(scheme: Scheme) -> Mapping[str, str]:
+def scheme_colors(scheme: Scheme) -> Mapping[str, str]:
     """Token -> color as #RRGGBB."""
     return {token: colors[scheme == "dark"] for token, colors in TOKENS.items()}

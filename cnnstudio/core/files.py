@@ -1,4 +1,9 @@
-"""Files that are whole or not there: written beside the place, put on the disk, then moved into it."""
+"""Atomic file writes: a temporary file beside the target is written, synced to disk, then renamed over it.
+
+The order matters. Without the fsync before the rename, a power failure can leave the new name without the new
+data; without the fsync of the folder afterwards, the rename itself may be lost. The temporary file is in the
+same folder because a rename is atomic only within one file system.
+"""
 
 from __future__ import annotations
 
@@ -14,32 +19,38 @@ from cnnstudio.core.errors import UserError
 
 
 class FileError(UserError):
-    """A file that cannot be read or written, in one plain sentence."""
+    """A file that cannot be read or written."""
 
 
 def exists(path: Path) -> bool:
-    """Whether there is such a file or folder; what the system cannot look for (a name too long) is not."""
+    """Whether the file or folder exists; False for a path that the system rejects, such as one too long.
+
+    `Path.exists` raises for those, in the versions of Python that are supported.
+    """
     return os.path.exists(path)
 
 
 def is_folder(path: Path) -> bool:
-    """Whether there is such a folder, with no error either for what the system cannot look for."""
+    """Whether the folder exists; False for a path that the system rejects."""
     return os.path.isdir(path)
 
 
-def with_home(path: str | Path) -> Path:
-    """The path with the user's folder in place of a leading ~; one with an unknown user's stays as it is."""
+def expand_home(path: str | Path) -> Path:
+    """The path with a leading ~ replaced by the user's home folder; unchanged for an unknown `~user`.
+
+    `Path.expanduser` raises for an unknown user.
+    """
     return Path(os.path.expanduser(path))
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A new file to write into, which takes the place of `path` when the block ends well.
+def atomic_writer(path: Path) -> Iterator[BinaryIO]:
+    """A new file to write into, which replaces `path` if the block ends without an error.
 
-    Missing folders are made. Whatever goes wrong, also in the middle of a write or by a killed process,
-    `path` holds its old content or the whole new one. Raises FileError where the system refuses.
+    Missing folders are created. Whatever goes wrong, including a process killed in the middle of a write,
+    `path` has either its old content or the complete new content. Raises FileError if the system refuses.
     """
-    # Through a link the file behind it is replaced, not the link.
+    # For a symbolic link, replace the file that it points to, not the link.
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -52,27 +63,25 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             os.replace(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
-        sync_folder(target.parent)
+        fsync_folder(target.parent)
     except OSError as error:
-        raise FileError(
-            f"Cannot write {path}: {_reason(error)}. Choose a place that can be written."
-        ) from error
+        raise FileError(f"Cannot write {path}: {_reason(error)}. Choose a writable location.") from error
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Make `data` the whole content of `path`, or leave `path` as it was. Raises FileError."""
-    with replacing(path) as file:
+    """Makes `data` the content of `path`, or leaves `path` unchanged. Raises FileError."""
+    with atomic_writer(path) as file:
         file.write(data)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented UTF-8 JSON that people can read and compare. Raises FileError."""
+    """Writes `value` as indented UTF-8 JSON that people can read and diff. Raises FileError."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     write_atomically(path, (text + "\n").encode())
 
 
 def read_json(path: Path) -> Any:
-    """What the JSON file says. Raises FileError, which names the file and the line that is wrong."""
+    """The value in a JSON file. Raises FileError, which names the file and the line with the error."""
     try:
         data = Path(path).read_bytes()
     except FileNotFoundError as error:
@@ -82,27 +91,28 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(data.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:
-        raise FileError(f"{path} is not a JSON file: it holds bytes that are no text.") from error
+        raise FileError(f"{path} is not a JSON file: it is not UTF-8 text.") from error
     except json.JSONDecodeError as error:
         raise FileError(
-            f"{path} is not a whole JSON file: {error.msg}, line {error.lineno}, column {error.colno}."
+            f"{path} is not valid JSON: {error.msg}, line {error.lineno}, column {error.colno}."
         ) from error
     except RecursionError as error:
-        raise FileError(f"{path} is nested too deeply to be read.") from error
+        raise FileError(f"{path} is nested too deeply to read.") from error
     except ValueError as error:
         raise FileError(f"{path} cannot be read as JSON: {error}.") from error
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a number that JSON knows")
+    # Python's json module accepts NaN and Infinity, which are not JSON and which nothing here can use.
+    raise ValueError(f"{name} is not allowed in JSON")
 
 
 def _reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def sync_folder(folder: Path) -> None:
-    """Put new names in the folder on the disk too; only POSIX systems can open a folder for it."""
+def fsync_folder(folder: Path) -> None:
+    """Makes renames in the folder durable. Does nothing where folders cannot be opened (only POSIX can)."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

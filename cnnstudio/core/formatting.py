@@ -1,4 +1,4 @@
-"""Numbers, times and places in words, the same on the command line and in the window."""
+"""Numbers, sizes and durations as text, the same on the command line and in the window."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ _ORDINALS = (
 _UNITS = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 
-def count(number: int) -> str:
+def format_count(number: int) -> str:
     """All digits: `18,496`."""
     return f"{number:,}"
 
 
-def rounded(number: int) -> str:
-    """As much as one compares at a glance: `3.1 M`, `186 M`; all digits below 10,000."""
+def format_compact(number: int) -> str:
+    """Rounded for comparison at a glance: `3.1 M`, `186 M`; all digits below 10,000."""
     if number < 10_000:
-        return count(number)
+        return format_count(number)
     for size, unit in _UNITS:
         # 999,950 would round to "1000.0 k".
         if number >= size * 0.9995:
@@ -26,9 +26,9 @@ def rounded(number: int) -> str:
     raise AssertionError("a number of 10,000 or more has a unit")
 
 
-def plural(number: int, noun: str) -> str:
+def pluralize(number: int, noun: str) -> str:
     """`1 layer`, `1,200 layers`."""
-    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
+    return f"{format_count(number)} {noun}" if number == 1 else f"{format_count(number)} {noun}s"
 
 
 def ordinal(number: int) -> str:
@@ -36,17 +36,17 @@ def ordinal(number: int) -> str:
     if 1 <= number <= len(_ORDINALS):
         return _ORDINALS[number - 1]
     teens = 10 <= number % 100 <= 20
-    ending = "th" if teens else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{count(number)}{ending}"
+    suffix = "th" if teens else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{format_count(number)}{suffix}"
 
 
-def percent(share: float) -> str:
-    """`73.5 %`."""
-    return f"{100 * share:.1f}%"
+def format_percent(fraction: float) -> str:
+    """`73.5%` for 0.735."""
+    return f"{100 * fraction:.1f}%"
 
 
-def storage(size: int) -> str:
-    """Bytes as `640 B`, `12 kB`, `45 MB`, `1.3 GB`."""
+def format_bytes(size: int) -> str:
+    """A number of bytes in decimal units: `640 B`, `12 kB`, `45 MB`, `1.3 GB`."""
     value, unit = float(size), "B"
     for larger in ("kB", "MB", "GB", "TB"):
         # 999.6 kB would round to "1000 kB".
@@ -56,8 +56,8 @@ def storage(size: int) -> str:
     return f"{value:,.1f} {unit}" if unit in ("GB", "TB") else f"{value:.0f} {unit}"
 
 
-def duration(seconds: float) -> str:
-    """`12 s`, `1 m 5 s`, `2 h 5 m`, `3 d 4 h`: the two largest units."""
+def format_duration(seconds: float) -> str:
+    """The two largest units: `12 s`, `1 m 5 s`, `2 h 5 m`, `3 d 4 h`."""
     left = max(round(seconds), 0)
     if left < 60:
         return f"{left} s"
@@ -70,6 +70,6 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
-def spoken(text: str) -> str:
-    """For a screen reader, which would call × a letter or nothing: `64 × 13 × 13` as `64 by 13 by 13`."""
+def screen_reader_text(text: str) -> str:
+    """For screen readers, which skip × or read it as a letter: `64 × 13 × 13` becomes `64 by 13 by 13`."""
     return text.replace("×", "by").replace(" · ", ", ")

@@ -1,15 +1,27 @@
-"""Locks on open files, by which processes see that another one is at work. They end with the process."""
+"""File locks, through which processes see that another one is at work.
+
+The system releases a lock when the process that holds it ends, however it ends. A lock file is therefore
+never deleted: whether it is locked counts, not whether it exists, and a crash leaves nothing stale behind.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
-from typing import BinaryIO
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+_ATTEMPTS = 5
+_RETRY_SECONDS = 0.02
 
 if sys.platform == "win32":
     import msvcrt
 
-    def try_lock(file: BinaryIO, *, shared: bool) -> None:
-        """Locks the open file until it is closed. Raises BlockingIOError while another one has it locked."""
+    def _try_lock(file: BinaryIO, *, shared: bool) -> None:
+        """Locks the open file until it is closed. Raises BlockingIOError if another process has locked it."""
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -18,11 +30,81 @@ else:
     import errno
     import fcntl
 
-    def try_lock(file: BinaryIO, *, shared: bool) -> None:
-        """Locks the open file until it is closed. Raises BlockingIOError while another one has it locked."""
+    def _try_lock(file: BinaryIO, *, shared: bool) -> None:
+        """Locks the open file until it is closed. Raises BlockingIOError if another process has locked it."""
         try:
             fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except OSError as error:
-            # Some network drives have no locks at all; what is written there is written without one.
+            # Some network drives do not support locks at all. Refusing to write there would make them
+            # unusable, so on them the lock is granted without protection.
             if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
                 raise
+
+
+class FileLock:
+    """An exclusive lock on a file, held as a context. The file is created if it is missing.
+
+    Entering raises BlockingIOError if another process holds the lock, OSError if the file cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> Self:
+        file = open(self._path, "a+b")
+        try:
+            _lock_with_retries(file)
+        except BaseException:
+            file.close()
+            raise
+        self._file = file
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._release()
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the locked file is still the one at the path, rather than deleted or replaced."""
+        if self._file is None:
+            return False
+        try:
+            return os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._path))
+        except OSError:
+            return False
+
+    def reacquire(self) -> None:
+        """Locks the file that is at the path now. Raises BlockingIOError if another process holds it."""
+        self._release()
+        self.__enter__()
+
+    def _release(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process, this one included, holds the lock on that file."""
+    try:
+        # Shared, so that processes that ask at the same time do not see each other.
+        with open(path, "rb") as file:
+            _try_lock(file, shared=True)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _lock_with_retries(file: BinaryIO) -> None:
+    """Tries for a tenth of a second: `is_locked` in another process may hold the lock for an instant."""
+    for _ in range(_ATTEMPTS - 1):
+        with contextlib.suppress(BlockingIOError):
+            _try_lock(file, shared=False)
+            return
+        time.sleep(_RETRY_SECONDS)
+    _try_lock(file, shared=False)

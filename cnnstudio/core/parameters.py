@@ -1,10 +1,10 @@
-"""Parameters of layers and recipes: dataclass fields that carry their range, unit and help.
+"""Parameters of layers and recipes: dataclass fields that declare their range, unit and help text.
 
     @dataclass(frozen=True)
     class Dropout(Layer):
-        rate: float = number(0.5, minimum=0, maximum=0.95, help="share of the values that is set to zero")
+        rate: float = number(0.5, minimum=0, maximum=0.95, help="fraction of the values set to zero")
 
-The inspector, the file format and the command line read the same description, so a range stands in one place.
+The inspector, the file format and the command line all read this declaration, so a range is written once.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from typing import Any
 from cnnstudio.core.errors import ParameterError
 
 _KEY = "parameter"
-# Blanks, control signs, signs that turn the direction of writing, and halves of signs that no file can hold.
-_UNSEEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
+# Whitespace, control characters, bidirectional overrides (which could make a message read differently from
+# what it says) and lone surrogates (which cannot be encoded as UTF-8).
+_UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter: `name` as in files and code, `label` for people, `help` in half a sentence."""
+    """One parameter: `name` as in files and code, `label` for people, `help` as a short phrase."""
 
     name: str
     default: Any
@@ -33,69 +34,75 @@ class Parameter:
     label: str = ""
     unit: str = ""
 
-    def check(self, value: Any) -> Any:
-        """The value in its own type. Raises ParameterError, in words that can follow `filters: `."""
+    def validate(self, value: Any) -> Any:
+        """The value, converted to the parameter's type.
+
+        Raises ParameterError if it is not valid. The message has no subject, so that callers can prefix it
+        with a location: `layers[3].filters: must be between 1 and 9, got 0`.
+        """
         raise NotImplementedError
 
     def to_json(self, value: Any) -> Any:
+        """The value in a form that JSON can hold; `validate` reads it back."""
         return value
 
     def from_code(self, value: Any, note: Callable[[str], None]) -> Any:
-        """A value of Keras code as the parameter has it, not yet checked; `note` takes what gets lost."""
+        """Converts a value found in Keras code, unvalidated; `note` is told what the conversion loses."""
         return value
 
     def text(self, value: Any) -> str:
-        """The value as people read it."""
+        """The value as shown to people."""
         return str(value)
 
 
 @dataclass(frozen=True)
 class Integer(Parameter):
-    """A whole number from `minimum` to `maximum`, both allowed."""
+    """An integer from `minimum` to `maximum`, inclusive."""
 
     minimum: int = 1
     maximum: int = 2**31 - 1
-    one_for: str = ""
-    """What each of them takes a number for, such as `each image`: too many then say what they take."""
+    one_value_per: str = ""
+    """If each unit takes one float32 per something, what that is, such as `each image`; for the message."""
 
-    def check(self, value: Any) -> int:
+    def validate(self, value: Any) -> int:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise ParameterError(
-                f"a whole number from {self.minimum:,} to {self.maximum:,} is needed, not {shown(value)}"
+                f"must be an integer from {self.minimum:,} to {self.maximum:,}, got {describe_value(value)}"
             )
         if not self.minimum <= value <= self.maximum:
             raise ParameterError(
-                f"{shown(value)} is out of range: {self.minimum:,} to {self.maximum:,} is possible"
-                f"{self._memory(value)}"
+                f"must be between {self.minimum:,} and {self.maximum:,}, got {describe_value(value)}"
+                f"{self._memory_note(value)}"
             )
         return value
 
-    def _memory(self, value: int) -> str:
-        """Words for what so many would take of the memory, from a gigabyte up."""
+    def _memory_note(self, value: int) -> str:
+        """The memory that so many values would take; empty below one gigabyte."""
         gigabytes = value * 4 // 10**9
-        if not self.one_for or not 1 <= gigabytes < 10**9:
+        if not self.one_value_per or not 1 <= gigabytes < 10**9:
             return ""
-        return f"; it would take {gigabytes:,} GB for {self.one_for}"
+        return f"; that would take {gigabytes:,} GB for {self.one_value_per}"
 
 
 @dataclass(frozen=True)
 class Number(Parameter):
-    """A finite number from `minimum` to `maximum`, both allowed."""
+    """A finite number from `minimum` to `maximum`, inclusive."""
 
     minimum: float = 0.0
     maximum: float = 1.0
 
-    def check(self, value: Any) -> float:
+    def validate(self, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ParameterError(
-                f"a number from {self.minimum:g} to {self.maximum:g} is needed, not {shown(value)}"
+                f"must be a number from {self.minimum:g} to {self.maximum:g}, got {describe_value(value)}"
             )
-        # A whole number of 400 digits has no float; compare before converting.
+        # An integer with 400 digits does not fit into a float, so compare before converting. NaN compares
+        # false with everything and is refused here too.
         if not self.minimum <= value <= self.maximum:
             raise ParameterError(
-                f"{shown(value)} is out of range: {self.minimum:g} to {self.maximum:g} is possible"
+                f"must be between {self.minimum:g} and {self.maximum:g}, got {describe_value(value)}"
             )
         return float(value)
 
@@ -105,13 +112,13 @@ class Number(Parameter):
 
 @dataclass(frozen=True)
 class Choice(Parameter):
-    """One of a few words."""
+    """One of a fixed set of strings."""
 
     choices: tuple[str, ...] = ()
 
-    def check(self, value: Any) -> str:
+    def validate(self, value: Any) -> str:
         if not isinstance(value, str) or value not in self.choices:
-            raise ParameterError(f"{shown(value)} is not possible; one of {', '.join(self.choices)} is")
+            raise ParameterError(f"{describe_value(value)} is not valid; choose {_one_of(self.choices)}")
         return value
 
     def from_code(self, value: Any, note: Callable[[str], None]) -> Any:
@@ -122,9 +129,9 @@ class Choice(Parameter):
 class Flag(Parameter):
     """On or off."""
 
-    def check(self, value: Any) -> bool:
+    def validate(self, value: Any) -> bool:
         if not isinstance(value, bool):
-            raise ParameterError(f"true or false is needed, not {shown(value)}")
+            raise ParameterError(f"must be true or false, got {describe_value(value)}")
         return value
 
     def text(self, value: Any) -> str:
@@ -133,23 +140,23 @@ class Flag(Parameter):
 
 @dataclass(frozen=True)
 class Pair(Parameter):
-    """Height and width. One whole number stands for both, as in Keras; None is possible where `optional`."""
+    """Height and width. A single integer is used for both, as in Keras; None is allowed if `optional`."""
 
     minimum: int = 1
     maximum: int = 1024
     optional: bool = False
     empty: str = "empty"
-    """What None stands for, as people read it."""
+    """How None is shown to people."""
 
-    def check(self, value: Any) -> tuple[int, int] | None:
+    def validate(self, value: Any) -> tuple[int, int] | None:
         if value is None and self.optional:
             return None
         if isinstance(value, int) and not isinstance(value, bool):
             value = (value, value)
         if not isinstance(value, list | tuple) or len(value) != 2:
-            raise ParameterError(f"two whole numbers, height and width, are needed, not {shown(value)}")
+            raise ParameterError(f"must be two integers (height, width), got {describe_value(value)}")
         side = Integer(self.name, None, minimum=self.minimum, maximum=self.maximum)
-        return side.check(value[0]), side.check(value[1])
+        return side.validate(value[0]), side.validate(value[1])
 
     def to_json(self, value: Any) -> Any:
         return None if value is None else list(value)
@@ -159,24 +166,24 @@ class Pair(Parameter):
 
 
 Edges = tuple[tuple[int, int], tuple[int, int]]
-"""((top, bottom), (left, right)), as Keras has it."""
+"""((top, bottom), (left, right)), as in Keras."""
 
 
 @dataclass(frozen=True)
 class Sides(Parameter):
-    """Top, bottom, left and right. One whole number stands for all, two for rows and columns, as in Keras."""
+    """Top, bottom, left and right. One integer is used for all, two for rows and columns, as in Keras."""
 
     minimum: int = 0
     maximum: int = 1024
 
-    def check(self, value: Any) -> Edges:
+    def validate(self, value: Any) -> Edges:
         pairs = [_both(each) for each in _both(value) or ()]
         if len(pairs) != 2 or None in pairs:
             raise ParameterError(
-                f"two pairs of whole numbers, (top, bottom) and (left, right), are needed, not {shown(value)}"
+                f"must be two pairs of integers, (top, bottom) and (left, right), got {describe_value(value)}"
             )
         side = Integer(self.name, None, minimum=self.minimum, maximum=self.maximum)
-        (top, bottom), (left, right) = (map(side.check, pair or ()) for pair in pairs)
+        (top, bottom), (left, right) = (map(side.validate, pair or ()) for pair in pairs)
         return (top, bottom), (left, right)
 
     def to_json(self, value: Any) -> Any:
@@ -192,7 +199,7 @@ class Sides(Parameter):
 
 
 def _both(value: Any) -> Sequence[Any] | None:
-    """Two values as they are, one number as both; None for anything else."""
+    """A pair as it is, a single integer twice; None for anything else."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value, value
     return value if isinstance(value, list | tuple) and len(value) == 2 else None
@@ -206,10 +213,14 @@ def integer(
     help: str,
     label: str = "",
     unit: str = "",
-    one_for: str = "",
+    one_value_per: str = "",
 ) -> Any:
-    """A dataclass field for a whole number."""
-    return _field(Integer("", default, help, label, unit, minimum=minimum, maximum=maximum, one_for=one_for))
+    """A dataclass field for an integer."""
+    return _field(
+        Integer(
+            *("", default, help, label, unit), minimum=minimum, maximum=maximum, one_value_per=one_value_per
+        )
+    )
 
 
 def number(
@@ -222,7 +233,7 @@ def number(
 def choice(
     default: str, choices: tuple[str, ...], *, help: str, label: str = "", kind: type[Choice] = Choice
 ) -> Any:
-    """A dataclass field for one of a few words; `kind` may be one that reads code in its own way."""
+    """A dataclass field for one of a fixed set of strings; a `kind` may convert code in its own way."""
     return _field(kind("", default, help, label, choices=choices))
 
 
@@ -241,12 +252,12 @@ def pair(
     optional: bool = False,
     empty: str = "empty",
 ) -> Any:
-    """A dataclass field for height and width; `empty` says what None stands for."""
+    """A dataclass field for height and width; `empty` says how None is shown."""
     return _field(Pair("", default, help, label, unit, maximum=maximum, optional=optional, empty=empty))
 
 
 def sides(default: int, *, maximum: int, help: str, label: str = "", unit: str = "") -> Any:
-    """A dataclass field for top, bottom, left and right, all `default` at first."""
+    """A dataclass field for top, bottom, left and right; all four default to `default`."""
     both = default, default
     return _field(Sides("", (both, both), help, label, unit, maximum=maximum))
 
@@ -259,7 +270,7 @@ _DECLARED: dict[type[Any], tuple[Parameter, ...]] = {}
 
 
 def parameters(owner: Any) -> tuple[Parameter, ...]:
-    """The parameters of a layer or of the recipe, of the type or of an instance, as they were declared."""
+    """The parameters of a layer or recipe, in the order of declaration; takes the type or an instance."""
     kind = owner if isinstance(owner, type) else type(owner)
     if kind not in _DECLARED:
         _DECLARED[kind] = tuple(
@@ -274,50 +285,48 @@ def _declared(field: dataclasses.Field[Any]) -> Parameter:
     return dataclasses.replace(parameter, name=field.name, label=label)
 
 
-def check_all(instance: Any) -> None:
-    """Puts every parameter of a frozen dataclass into its own type; called from `__post_init__`.
+def validate_parameters(instance: Any) -> None:
+    """Validates and converts every parameter of a frozen dataclass; called from `__post_init__`.
 
-    Raises ParameterError that names the parameter.
+    Raises ParameterError, which names the parameter.
     """
     for parameter in parameters(instance):
         try:
-            value = parameter.check(getattr(instance, parameter.name))
+            value = parameter.validate(getattr(instance, parameter.name))
         except ParameterError as error:
             raise ParameterError(f"{parameter.name}: {error}") from None
         object.__setattr__(instance, parameter.name, value)
 
 
-def values_from_json(owner: type[Any], values: Mapping[str, Any], place: str = "") -> dict[str, Any]:
-    """The parameters among `values`, checked; what is missing is left to the defaults.
+def values_from_json(owner: type[Any], values: Mapping[str, Any], location: str = "") -> dict[str, Any]:
+    """The validated parameters of `owner` in `values`; a missing one is left to its default.
 
-    Raises ParameterError with the exact place, such as `layers[3].filters: …`, for an unknown name too.
+    Raises ParameterError for an unknown name or an invalid value, with its location: `layers[3].filters: …`.
     """
     known = {parameter.name: parameter for parameter in parameters(owner)}
-    prefix = f"{place}." if place else ""
+    prefix = f"{location}." if location else ""
     result = {}
     for name, value in values.items():
         if name not in known:
-            names = ", ".join(known) or "none"
-            raise ParameterError(
-                f"{prefix}{shorten(name)}: {owner.__name__} has no such parameter; it has {names}"
-            )
+            known_names = f"no such parameter; it has {', '.join(known)}" if known else "no parameters"
+            raise ParameterError(f"{prefix}{shorten(name)}: {owner.__name__} has {known_names}")
         try:
-            result[name] = known[name].check(value)
+            result[name] = known[name].validate(value)
         except ParameterError as error:
             raise ParameterError(f"{prefix}{name}: {error}") from None
     return result
 
 
 def values_to_json(instance: Any) -> dict[str, Any]:
-    """Every parameter of a layer or recipe, JSON-ready."""
+    """All parameters of a layer or recipe by name, ready for JSON."""
     return {
         parameter.name: parameter.to_json(getattr(instance, parameter.name))
         for parameter in parameters(instance)
     }
 
 
-def shown(value: Any) -> str:
-    """A value from outside as a message may show it: short, whatever came."""
+def describe_value(value: Any) -> str:
+    """A value for an error message: short and printable, whatever the user or a file supplied."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None:
@@ -325,16 +334,23 @@ def shown(value: Any) -> str:
     if isinstance(value, str):
         return f"“{shorten(value)}”"
     if isinstance(value, int):
-        # str() of a whole number refuses more than 4,300 digits.
-        return f"{value:,}" if abs(value) < 10**18 else "a number of more than 18 digits"
+        # str() of an int raises ValueError beyond 4,300 digits.
+        return f"{value:,}" if abs(value) < 10**18 else "a number with more than 18 digits"
     if isinstance(value, float):
-        return f"{value:.15g}" if math.isfinite(value) else "a number that is not finite"
+        if math.isnan(value):
+            return "NaN"
+        return f"{value:.15g}" if math.isfinite(value) else "infinity" if value > 0 else "-infinity"
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}"
-    return "an object" if isinstance(value, dict) else f"a {type(value).__name__}"
+    return "an object" if isinstance(value, dict) else f"a value of type {type(value).__name__}"
+
+
+def _one_of(names: Sequence[str]) -> str:
+    """`a, b or c`."""
+    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def shorten(text: str, limit: int = 40) -> str:
-    """The text on one line and fit for any file, cut with an ellipsis at `limit` characters."""
-    flat = _UNSEEN.sub(" ", text).strip()
+    """The text on one line, printable and valid UTF-8, cut with an ellipsis at `limit` characters."""
+    flat = _UNPRINTABLE.sub(" ", text).strip()
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"

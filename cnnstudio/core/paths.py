@@ -1,4 +1,4 @@
-"""Where the user's data lives: one folder with `datasets` and `runs` in it."""
+"""The folder for the user's data, which contains `datasets` and `runs`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import platformdirs
 
 
 def home() -> Path:
-    """`$CNNSTUDIO_HOME` where it is set, else the place that the system gives each user's programs for data.
+    """`$CNNSTUDIO_HOME` if set, else the system's folder for application data of this user.
 
-    Asked anew at every call, and nothing is created: whoever writes makes the folder.
+    Read from the environment at every call. The folder is not created; code that writes into it does that.
     """
     chosen = os.environ.get("CNNSTUDIO_HOME")
     if chosen:
@@ -20,5 +20,5 @@ def home() -> Path:
 
 
 def datasets_folder() -> Path:
-    """Where data sources keep what they brought or made."""
+    """The folder for downloaded, generated and decoded data sets."""
     return home() / "datasets"

@@ -1,4 +1,8 @@
-"""How long work speaks while it runs, and how it is told to end."""
+"""Progress reports and cancellation of long operations.
+
+Long operations take two callables: `progress`, called with the state so far, and `cancelled`, asked between
+steps whether to stop. Both are called on the thread that does the work.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """Where the work stands. `total` is None while nobody knows; `text` says it all for people."""
+    """How far an operation is: `done` of `total` steps (None if unknown), and `text` to show to people."""
 
     done: int
     total: int | None
@@ -21,33 +25,33 @@ CancelFunction = Callable[[], bool]
 
 
 class Cancelled(Exception):
-    """The user called the work off. Nothing half-made is left behind."""
+    """The user cancelled the operation. Nothing incomplete is left behind."""
 
 
-def ignore(progress: Progress) -> None:
-    """For those who do not want to hear."""
+def ignore_progress(progress: Progress) -> None:
+    """The default for `progress`: does nothing."""
 
 
-def never() -> bool:
-    """For work that nobody cancels."""
+def never_cancelled() -> bool:
+    """The default for `cancelled`: the operation cannot be cancelled."""
     return False
 
 
-def check(cancelled: CancelFunction) -> None:
-    """Raise Cancelled if the user called the work off."""
+def raise_if_cancelled(cancelled: CancelFunction) -> None:
+    """Raises Cancelled if the user has cancelled the operation."""
     if cancelled():
         raise Cancelled
 
 
 def throttled(progress: ProgressFunction, per_second: float = 20) -> ProgressFunction:
-    """`progress`, told at most so often; the first and the last word always come through."""
-    earliest = 0.0
+    """`progress`, called at most `per_second` times a second; the first and last reports always pass."""
+    next_report = 0.0
 
-    def tell(news: Progress) -> None:
-        nonlocal earliest
+    def report(update: Progress) -> None:
+        nonlocal next_report
         now = time.monotonic()
-        if now >= earliest or news.done == news.total:
-            earliest = now + 1 / per_second
-            progress(news)
+        if now >= next_report or update.done == update.total:
+            next_report = now + 1 / per_second
+            progress(update)
 
-    return tell
+    return report

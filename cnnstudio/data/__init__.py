@@ -1,5 +1,4 @@
-"""Data sets: where images come from, what they are, and (in `batches`) how they reach the network.
+"""Data sets: the sources of images, the images as arrays, and (in `batches`) how they reach the network.
 
-Nothing but `batches` and what it does to images imports torch, so that the window can show what there is
-before torch is loaded.
+Only `batches` and the augmentation import torch: the window can list data sets before torch is loaded.
 """

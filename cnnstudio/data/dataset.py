@@ -1,4 +1,4 @@
-"""Images with labels as plain arrays, whatever they came from."""
+"""Images with labels as plain arrays, independent of where they came from."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from cnnstudio.core.errors import UserError
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.intp]
-Levels = npt.NDArray[np.int64]
+Histograms = npt.NDArray[np.int64]
 
-_CHUNK = 256  # images at a time, so that passes over a whole split need little memory
+_CHUNK = 256  # images at a time, which bounds the memory of a pass over a whole split
 
 
 class DataError(UserError):
-    """Images that cannot be had or used, in one plain sentence."""
+    """Images that are unavailable or cannot be used."""
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images and their classes, both read-only.
+    """Images and their class labels, both read-only.
 
-    `images` is uint8 (N, C, H, W) in any memory order. The sources keep each pixel's channels side by side
-    (torch's channels_last), which `Batches` then shares without a copy. `labels` is int64 (N,).
+    `images` is uint8 (N, C, H, W), 0 to 255, in any memory order. The sources store the channels of a pixel
+    next to each other (torch's channels_last), which lets `Batches` share the memory without a copy. `labels`
+    is int64 (N,). Raises ValueError for other shapes or dtypes.
     """
 
     images: Pixels
@@ -57,31 +58,31 @@ class Split:
         channels, height, width = self.images.shape[1:]
         return channels, height, width
 
-    def rows(self, rows: Rows) -> Split:
-        """The chosen images as a split of their own, in that order (a copy)."""
+    def select(self, rows: Rows) -> Split:
+        """A new split with the given images, in that order (a copy)."""
         return Split(from_channels_last(as_channels_last(self.images)[rows]), self.labels[rows])
 
     def chunks(self) -> Iterator[Pixels]:
-        """All images in order as (n, H, W, C), a few hundred at a time, each C-contiguous."""
+        """All images in order, a few hundred at a time: uint8 (n, H, W, C), each chunk C-contiguous."""
         for start in range(0, len(self), _CHUNK):
             yield np.ascontiguousarray(as_channels_last(self.images[start : start + _CHUNK]))
 
     @cached_property
-    def levels(self) -> Levels:
-        """How many pixels of each channel have each of the 256 values, (C, 256)."""
+    def histograms(self) -> Histograms:
+        """How many pixels of each channel have each of the 256 values: int64 (C, 256)."""
         counts = np.zeros((self.shape[0], 256), np.int64)
         for chunk in self.chunks():
-            counts += count_levels(chunk)
+            counts += channel_histograms(chunk)
         return counts
 
-    def recall(self, levels: Levels) -> None:
-        """Takes `levels` from who counted them before, which spares a pass over all images."""
-        vars(self)["levels"] = levels  # where cached_property keeps it
+    def preset_histograms(self, histograms: Histograms) -> None:
+        """Sets `histograms` to a known result, which saves a pass over all images."""
+        vars(self)["histograms"] = histograms  # where cached_property stores its value
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
-    """Some images of a split, which stay where they are."""
+class Subset:
+    """Some images of a split, by row number and without a copy."""
 
     split: Split
     rows: Rows
@@ -92,7 +93,10 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """What a network learns from and is tested on."""
+    """A training set and a test set with the same classes and image shape.
+
+    Raises ValueError if the shapes of the two differ or a label is out of range.
+    """
 
     name: str
     title: str
@@ -100,7 +104,7 @@ class Dataset:
     train: Split
     test: Split
     notes: tuple[str, ...] = ()
-    """What the user should know of it, as sentences: images that were skipped, say."""
+    """Sentences for the user about the data, such as which images were skipped."""
 
     def __post_init__(self) -> None:
         if self.train.shape != self.test.shape:
@@ -116,65 +120,65 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) over classes, labels and pixels: equal sets have equal ones, on every machine."""
-        return self.look_through(lambda images: None)
+        """SHA-256 (hex) of classes, labels and pixels: the same for equal data on every machine."""
+        return self.compute_fingerprint(lambda images: None)
 
-    def look_through(self, tell: Callable[[int], None]) -> str:
-        """Works out `fingerprint`; `tell` hears of each few hundred images how many they are."""
+    def compute_fingerprint(self, on_chunk: Callable[[int], None]) -> str:
+        """Computes `fingerprint`; calls `on_chunk` with the number of images after every chunk."""
         digest = hashlib.sha256(json.dumps([self.classes, self.shape]).encode())
         for split in (self.train, self.test):
             digest.update(split.labels.astype("<i8").tobytes())
             for chunk in split.chunks():
                 digest.update(chunk.data)
-                tell(len(chunk))
+                on_chunk(len(chunk))
         return digest.hexdigest()
 
-    def recall(self, fingerprint: str) -> None:
-        """Takes `fingerprint` from who worked it out before, which spares a pass over all images."""
-        vars(self)["fingerprint"] = fingerprint  # where cached_property keeps it
+    def preset_fingerprint(self, fingerprint: str) -> None:
+        """Sets `fingerprint` to a known result, which saves a pass over all images."""
+        vars(self)["fingerprint"] = fingerprint  # where cached_property stores its value
 
 
 def as_channels_last(images: Pixels) -> Pixels:
-    """(N, C, H, W) seen as (N, H, W, C)."""
+    """A view of uint8 (N, C, H, W) as (N, H, W, C)."""
     return images.transpose(0, 2, 3, 1)
 
 
 def from_channels_last(images: Pixels) -> Pixels:
-    """(N, H, W, C) seen as (N, C, H, W)."""
+    """A view of uint8 (N, H, W, C) as (N, C, H, W)."""
     return images.transpose(0, 3, 1, 2)
 
 
-def count_levels(pixels: Pixels) -> Levels:
-    """How many values of each channel are 0, 1, … 255: (C, 256) for (N, H, W, C)."""
+def channel_histograms(pixels: Pixels) -> Histograms:
+    """Counts of the values 0 to 255 in each channel: int64 (C, 256) for uint8 (N, H, W, C)."""
     channels = range(pixels.shape[-1])
     return np.stack([np.bincount(pixels[..., channel].ravel(), minlength=256) for channel in channels])
 
 
-def statistics(split: Split) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Mean and deviation (never 0) of each channel, (C,) both, of pixels taken as 0 to 1."""
-    levels = np.arange(256) / 255
-    shares = split.levels / split.levels.sum(axis=1, keepdims=True)
-    mean = shares @ levels
-    deviation = np.sqrt(np.maximum(shares @ levels**2 - mean**2, 0))
-    # One gray level is the least that a channel can vary by; a channel of one single value stays near 0.
+def channel_statistics(split: Split) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Mean and standard deviation (never 0) of each channel, for pixels scaled to 0…1: float32 (C,) each."""
+    values = np.arange(256) / 255
+    frequencies = split.histograms / split.histograms.sum(axis=1, keepdims=True)
+    mean = frequencies @ values
+    deviation = np.sqrt(np.maximum(frequencies @ values**2 - mean**2, 0))
+    # At least one gray level: a constant channel is then normalized to 0 instead of dividing by 0.
     return mean.astype(np.float32), np.maximum(deviation, 1 / 255).astype(np.float32)
 
 
-def validation_rows(labels: Labels, share: float, seed: int) -> tuple[Rows, Rows]:
-    """Set `share` of each class aside: (rows left, rows set aside), both in order, equal for equal seeds.
+def stratified_split(labels: Labels, fraction: float, seed: int) -> tuple[Rows, Rows]:
+    """Holds out `fraction` of each class: (remaining rows, held-out rows), both ascending.
 
-    Of every class with two images or more at least one goes to each side. Raises DataError where that
-    leaves one side empty, or for a share that is not between 0 and 1.
+    Equal seeds give equal rows. A class with two or more images has at least one on each side. `labels` is
+    int64 (N,). Raises DataError if nothing can be held out, or if `fraction` is not between 0 and 1.
     """
-    if not 0 < share < 1:
-        raise DataError(f"The share to set aside must lie between 0 and 1, but is {share}.")
+    if not 0 < fraction < 1:
+        raise DataError(f"The fraction of images to hold out must be between 0 and 1, got {fraction}.")
     random = np.random.default_rng(seed)
-    aside = np.zeros(len(labels), bool)
+    held_out = np.zeros(len(labels), bool)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
         if len(members) > 1:
-            count = min(max(round(len(members) * share), 1), len(members) - 1)
-            aside[random.permutation(members)[:count]] = True
-    if not aside.any():
-        raise DataError("There are too few images to set some aside: at least one class needs two or more.")
-    return np.flatnonzero(~aside), np.flatnonzero(aside)
+            count = min(max(round(len(members) * fraction), 1), len(members) - 1)
+            held_out[random.permutation(members)[:count]] = True
+    if not held_out.any():
+        raise DataError("Too few images to hold some out: at least one class needs two or more images.")
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)

@@ -1,4 +1,4 @@
-"""The only way to torchvision, also where its compiled operators do not fit the installed torch."""
+"""Imports torchvision, even if its compiled operators do not match the installed torch."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from types import ModuleType
 from typing import Any
 
 _lock = threading.Lock()
-_libraries: list[Any] = []  # torch forgets the definitions with the object that made them
+_libraries: list[Any] = []  # torch drops the definitions when the Library object is garbage collected
 
 
 def import_torchvision() -> ModuleType:
-    """The package torchvision, with `torchvision.datasets` ready.
+    """The package torchvision, with `torchvision.datasets` available.
 
-    WORKAROUND: torchvision built for CUDA, beside a torch without it, cannot load its operators and then
-    stumbles over `operator torchvision::nms does not exist`. With the two signatures defined it imports; data
-    sets, transforms and models need none of the operators. A matched pair never needs this.
+    WORKAROUND: torchvision built for CUDA, next to a torch without it, cannot load its operators and then
+    fails with `operator torchvision::nms does not exist`. With the two signatures defined, the import
+    succeeds; data sets, transforms and models need none of the operators. Matching builds never get here.
     """
     with _lock:
         try:

@@ -1,1 +1,1 @@
-"""The network as drawn: immutable values and pure functions on them. Needs neither torch nor Qt."""
+"""The design of a network: immutable values and pure functions on them. Needs neither torch nor Qt."""

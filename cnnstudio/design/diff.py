@@ -1,4 +1,9 @@
-"""What changed between two designs, in words: layers, their parameters, and what the whole costs."""
+"""The differences between two designs as readable text: layers, their parameters, and the total cost.
+
+Layers are matched in two ways, by id and by order (matching.py), and the result with fewer differences wins.
+Matching costs O((n + m) · d) for designs with n and m layers and d differences, and everything else is
+linear.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from cnnstudio.core.formatting import count, plural, rounded
+from cnnstudio.core.formatting import format_compact, format_count, pluralize
 from cnnstudio.core.parameters import parameters
 from cnnstudio.design.analysis.analysis import Analysis, analyze
-from cnnstudio.design.matching import Pairs, moved, pairs_by_id, pairs_by_order
+from cnnstudio.design.matching import Pairs, match_by_id, match_by_order, moved_layers
 from cnnstudio.design.network import Network, Node
 
 Status = Literal["added", "removed", "moved", "changed", "renamed", "switched on", "switched off"]
@@ -18,7 +23,7 @@ Status = Literal["added", "removed", "moved", "changed", "renamed", "switched on
 
 @dataclass(frozen=True)
 class ParameterChange:
-    """A parameter's old and new value, as people read them."""
+    """A parameter's old and new value as text."""
 
     name: str
     before: str
@@ -27,26 +32,26 @@ class ParameterChange:
 
 @dataclass(frozen=True)
 class Entry:
-    """One difference of one layer. A layer that was moved and changed has two entries."""
+    """One difference in one layer. A layer that was moved and changed has two entries."""
 
     status: Status
     before: Node | None
     after: Node | None
     text: str
-    """A sentence without its end: `Layer 3, Conv2D: filters 32 → 64`."""
+    """A sentence without its period: `Layer 3, Conv2D: filters 32 → 64`."""
     changes: tuple[ParameterChange, ...] = ()
 
     @property
     def node(self) -> Node:
-        """The layer in the later design; in the earlier one if it is gone."""
+        """The layer in the later design, or in the earlier one if it was removed."""
         node = self.after or self.before
-        assert node is not None, "an entry is about a layer"
+        assert node is not None, "an entry has at least one of the two"
         return node
 
 
 @dataclass(frozen=True)
 class Diff:
-    """All differences, from top to bottom of the later design; what is gone stands at its old place."""
+    """All differences, in the order of the later design; removed layers are listed at their old position."""
 
     before: Analysis
     after: Analysis
@@ -54,11 +59,11 @@ class Diff:
 
     @property
     def is_empty(self) -> bool:
-        """Whether both are the same network, up to names of the design and ids."""
+        """Whether both are the same network, apart from ids and the name of the design."""
         return not self.entries and self.before.network.input == self.after.network.input
 
     def lines(self) -> tuple[str, ...]:
-        """The comparison as readable lines, the costs at the end."""
+        """The comparison as lines of text, totals at the end."""
         old, new = self.before, self.after
         lines = []
         if old.network.input != new.network.input:
@@ -76,15 +81,16 @@ class Diff:
 
 
 def diff(before: Network, after: Network) -> Diff:
-    """What changed from one network to the other.
+    """The differences from one network to the other.
 
-    Layers of the same id are taken for the same. Where that tells more differences than matching the layers
-    by their order, as for two designs that were drawn apart from each other, the order decides.
+    Versions of one design are best compared by id. Two designs made independently have the same ids,
+    conv2d_1 and so on, for unrelated layers; matching by order then finds fewer differences, and is used
+    instead.
     """
-    by_id = _entries(before, after, pairs_by_id(before, after))
+    by_id = _entries(before, after, match_by_id(before, after))
     entries = by_id
     if by_id:
-        by_order = _entries(before, after, pairs_by_order(before, after))
+        by_order = _entries(before, after, match_by_order(before, after))
         entries = min(by_id, by_order, key=len)
     analysis = analyze(before)
     return Diff(analysis, analyze(after, analysis), tuple(entries))
@@ -95,75 +101,76 @@ def _entries(before: Network, after: Network, pairs: Pairs) -> list[Entry]:
 
 
 class _Comparison:
-    """Two networks whose layers are paired."""
+    """Two networks and the pairs of their layers."""
 
     def __init__(self, before: Network, after: Network, pairs: Pairs) -> None:
         self._before, self._after, self._pairs = before, after, pairs
-        self._moved = moved(before, after, pairs)
+        self._moved = moved_layers(before, after, pairs)
         self._old_numbers = {node.id: number for number, node in enumerate(before.walk(), start=1)}
         self._new_numbers = {node.id: number for number, node in enumerate(after.walk(), start=1)}
 
     def entries(self) -> Iterator[Entry]:
-        """All, in the order of the later list."""
-        gone = deque(self._alone(self._before, set(self._pairs.values())))
-        added = {node.id for node in self._alone(self._after, set(self._pairs))}
+        """All differences, in the order of the later network."""
+        removed = deque(self._unpaired(self._before, set(self._pairs.values())))
+        added = {node.id for node in self._unpaired(self._after, set(self._pairs))}
         for node in self._after.walk():
             if node.id in added:
-                yield Entry("added", None, node, f"{self._name(node)} is added{self._where(node)}")
+                yield Entry("added", None, node, f"{self._name(node)} was added{self._where(node)}")
             elif node.id in self._pairs:
                 old = self._before.node(self._pairs[node.id])
-                # What is gone is told where it stood: before the first layer behind it that is still there.
-                while gone and node.id not in self._moved and self._stood_before(gone[0], old):
-                    yield self._removed(gone.popleft())
+                # A removed layer is listed where it was: before the next layer that still exists. Layers that
+                # were moved do not mark a position.
+                while removed and node.id not in self._moved and self._was_before(removed[0], old):
+                    yield self._removed(removed.popleft())
                 yield from self._differences(old, node)
-        yield from map(self._removed, gone)
+        yield from map(self._removed, removed)
 
-    def _alone(self, network: Network, paired: set[str]) -> Iterator[Node]:
-        """What has no partner, without what stands in a group that has none either."""
+    def _unpaired(self, network: Network, paired: set[str]) -> Iterator[Node]:
+        """The nodes without a partner, except for the contents of a group that has none either."""
         for node in network.walk():
             parent = network.place(node.id).parent
             if node.id not in paired and (parent is None or parent in paired):
                 yield node
 
-    def _stood_before(self, node: Node, other: Node) -> bool:
+    def _was_before(self, node: Node, other: Node) -> bool:
         return self._old_numbers[node.id] < self._old_numbers[other.id]
 
     def _differences(self, old: Node, new: Node) -> Iterator[Entry]:
         subject = f"Layer {self._new_numbers[new.id]}, {new.title}"
         if new.id in self._moved:
-            yield Entry("moved", old, new, f"{subject}, is moved{self._where(new)}")
+            yield Entry("moved", old, new, f"{subject}, was moved{self._where(new)}")
         changes = tuple(_changes(old, new))
         if changes:
-            words = ", ".join(f"{each.name} {each.before} → {each.after}" for each in changes)
-            yield Entry("changed", old, new, f"{subject}: {words}", changes)
+            values = ", ".join(f"{each.name} {each.before} → {each.after}" for each in changes)
+            yield Entry("changed", old, new, f"{subject}: {values}", changes)
         if old.name != new.name:
-            called = "has its type's name again" if new.name is None else f"was called {old.title}"
-            yield Entry("renamed", old, new, f"{subject}, {called}")
+            yield Entry("renamed", old, new, f"{subject}, was named {old.title} before")
         if old.enabled != new.enabled:
             status: Status = "switched on" if new.enabled else "switched off"
-            yield Entry(status, old, new, f"{subject}, is {status}")
+            yield Entry(status, old, new, f"{subject}, was {'enabled' if new.enabled else 'disabled'}")
 
     def _removed(self, node: Node) -> Entry:
-        text = f"{node.title}{_values(node)}, layer {self._old_numbers[node.id]} before, is removed"
+        text = f"{node.title}{_values(node)}, formerly layer {self._old_numbers[node.id]}, was removed"
         return Entry("removed", node, None, text)
 
     def _name(self, node: Node) -> str:
         return f"Layer {self._new_numbers[node.id]}, {node.title}{_values(node)},"
 
     def _where(self, node: Node) -> str:
-        """Words for the place in the later design: ` behind Conv2D`, ` to the start of Residual`."""
+        """The position in the later design: ` after Conv2D`, ` to the start of Residual`."""
         place = self._after.place(node.id)
-        group = "" if place.parent is None else f" in {self._after.node(place.parent).title}"
+        group = "" if place.parent is None else self._after.node(place.parent).title
         if place.index:
-            return f" behind {self._after.children(place.parent)[place.index - 1].title}{group}"
-        return f" at the start{group.replace(' in ', ' of ', 1)}"
+            previous = self._after.children(place.parent)[place.index - 1].title
+            return f" after {previous} in {group}" if group else f" after {previous}"
+        return f" to the start of {group}" if group else " to the start"
 
 
 def _values(node: Node) -> str:
     inside = sum(1 for _ in node.walk()) - 1
-    contents = f"with {plural(inside, 'layer')}" if inside else ""
-    words = [text for text in (node.layer.summary(), contents) if text]
-    return f" ({', '.join(words)})" if words else ""
+    contents = f"with {pluralize(inside, 'layer')}" if inside else ""
+    parts = [text for text in (node.layer.summary(), contents) if text]
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def _changes(old: Node, new: Node) -> Iterator[ParameterChange]:
@@ -175,7 +182,9 @@ def _changes(old: Node, new: Node) -> Iterator[ParameterChange]:
 
 def _change(before: int, after: int) -> str:
     if before == after:
-        return f"{rounded(after)}, as before"
-    share = f" ({(after - before) / before:+.1%})" if before else ""
-    short = rounded if min(before, after) >= 10**6 and rounded(before) != rounded(after) else count
-    return f"{short(before)} → {short(after)}{share}"
+        return f"{format_compact(after)}, unchanged"
+    percentage = f" ({(after - before) / before:+.1%})" if before else ""
+    # Compact numbers only if the difference is still visible in them.
+    is_compact = min(before, after) >= 10**6 and format_compact(before) != format_compact(after)
+    format_number = format_compact if is_compact else format_count
+    return f"{format_number(before)} → {format_number(after)}{percentage}"

@@ -1,6 +1,7 @@
-"""Edits: Network -> Network. What an edit did not touch is the same object afterwards.
+"""Edits: functions from a Network to a new one. Nodes that an edit does not touch stay the same objects.
 
-Each raises EditError, in words for the user, where the edit makes no sense; nothing else goes wrong.
+That is what undo, the layer list and shape inference rely on to find quickly what has changed. Each function
+raises EditError, with a message for the user, if the edit makes no sense, and no other exception.
 """
 
 from __future__ import annotations
@@ -28,18 +29,18 @@ class EditError(UserError):
 
 
 def insert(network: Network, place: Place, nodes: Sequence[Node]) -> Network:
-    """`nodes` at `place`; their ids must be new (`network.fresh_ids()`)."""
+    """Inserts `nodes` at `place`. Their ids must be new: see `Network.fresh_ids`."""
     added = [node.id for new in nodes for node in new.walk()]
     if len(set(added)) < len(added) or any(node_id in network for node_id in added):
-        raise EditError("a layer with this id is in the network already; paste it as a copy")
+        raise EditError("the network already contains a layer with this id; paste it as a copy")
     if len(network) + len(added) > MAXIMUM_NODES:
-        raise EditError(f"a design has at most {MAXIMUM_NODES:,} layers")
+        raise EditError(f"a design can have at most {MAXIMUM_NODES:,} layers")
     _require_group(network, place.parent)
     if not nodes:
         return network
     depth = 0 if place.parent is None else network.depth(place.parent) + 1
     if depth + max(map(_height, nodes)) > MAXIMUM_DEPTH:
-        raise EditError(f"groups can stand at most {MAXIMUM_DEPTH} deep in each other")
+        raise EditError(f"groups can be nested at most {MAXIMUM_DEPTH} deep")
 
     def put(children: tuple[Node, ...]) -> tuple[Node, ...]:
         index = min(max(place.index, 0), len(children))
@@ -49,35 +50,37 @@ def insert(network: Network, place: Place, nodes: Sequence[Node]) -> Network:
 
 
 def remove(network: Network, ids: Collection[str]) -> Network:
-    """Without the nodes of `ids` and all in them."""
+    """Removes the nodes with these ids and everything inside them."""
     _require_known(network, ids)
-    doomed = set(ids)
+    removed = set(ids)
 
-    def without(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    def without_removed(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
         kept = []
         for node in nodes:
-            if node.id not in doomed:
-                children = without(node.children) if node.children else ()
-                same = children is node.children or not node.children
-                kept.append(node if same else dataclasses.replace(node, children=children))
-        unchanged = len(kept) == len(nodes) and all(map(operator.is_, kept, nodes))
-        return nodes if unchanged else tuple(kept)
+            if node.id not in removed:
+                children = without_removed(node.children) if node.children else ()
+                is_unchanged = children is node.children or not node.children
+                kept.append(node if is_unchanged else dataclasses.replace(node, children=children))
+        # The same tuple again if nothing in it was removed, so that the groups above can be shared as well.
+        is_unchanged = len(kept) == len(nodes) and all(map(operator.is_, kept, nodes))
+        return nodes if is_unchanged else tuple(kept)
 
-    return dataclasses.replace(network, nodes=without(network.nodes))
+    return dataclasses.replace(network, nodes=without_removed(network.nodes))
 
 
 def move(network: Network, ids: Collection[str], place: Place) -> Network:
-    """The nodes of `ids`, in their order in the list, to `place` (counted before anything moves)."""
+    """Moves the nodes with these ids, keeping their order, to `place`, as counted before the move."""
     moving = outermost(network, ids)
     _require_group(network, place.parent)
     around = set() if place.parent is None else {place.parent, *network.ancestors(place.parent)}
     for node in moving:
         if node.id in around:
             raise EditError(f"{node.title} cannot be moved into itself")
-    left = [network.place(node.id) for node in moving]
-    gone_before = sum(gap.parent == place.parent and gap.index < place.index for gap in left)
+    sources = [network.place(node.id) for node in moving]
+    # Removing nodes in front of the target in its own list shifts the target.
+    shift = sum(source.parent == place.parent and source.index < place.index for source in sources)
     rest = remove(network, [node.id for node in moving])
-    moved = insert(rest, Place(place.parent, place.index - gone_before), moving)
+    moved = insert(rest, Place(place.parent, place.index - shift), moving)
     return network if moved == network else moved
 
 
@@ -89,7 +92,10 @@ def replace(
     name: str | None = "",
     enabled: bool | None = None,
 ) -> Network:
-    """One node with another layer value, name (None: the type's own) or state. The layer's type stays."""
+    """Changes a node's layer value, its name (None: the name of its type) or whether it is enabled.
+
+    The type of the layer has to stay the same.
+    """
     _require_known(network, [node_id])
     node = network.node(node_id)
     if layer is not None and type(layer) is not type(node.layer):
@@ -111,30 +117,30 @@ def replace(
 
 
 def duplicate(network: Network, ids: Collection[str]) -> tuple[Network, list[str]]:
-    """With a copy of the nodes of `ids` after the last of them; also gives the ids of the copies."""
+    """Copies the nodes with these ids and inserts the copies after the last one; also returns their ids."""
     originals = outermost(network, ids)
     if not originals:
         return network, []
-    fresh = network.fresh_ids()
-    copies = [fresh.copy(node) for node in originals]
+    new_ids = network.fresh_ids()
+    copies = [new_ids.copy(node) for node in originals]
     last = network.place(originals[-1].id)
     return insert(network, Place(last.parent, last.index + 1), copies), [node.id for node in copies]
 
 
 def wrap(network: Network, ids: Collection[str], group: Group) -> tuple[Network, str]:
-    """With the nodes of `ids`, neighbors in one list, put into a new group; also gives the group's id."""
+    """Moves the nodes with these ids, neighbors in one list, into a new group; also returns its id."""
     nodes = outermost(network, ids)
     places = [network.place(node.id) for node in nodes]
     first = places[0].index if places else 0
     if not places or any(place != Place(places[0].parent, first + i) for i, place in enumerate(places)):
-        raise EditError("only layers that stand next to each other can be put into a group")
+        raise EditError("only adjacent layers can be grouped")
     wrapper = network.fresh_ids().node(group, children=tuple(nodes))
     rest = remove(network, [node.id for node in nodes])
     return insert(rest, places[0], [wrapper]), wrapper.id
 
 
 def unwrap(network: Network, node_id: str) -> Network:
-    """With a group's layers in place of the group."""
+    """Replaces a group with its layers."""
     _require_known(network, [node_id])
     _require_group(network, node_id)
     place = network.place(node_id)
@@ -142,32 +148,32 @@ def unwrap(network: Network, node_id: str) -> Network:
     return insert(remove(network, [node_id]), place, children)
 
 
-def with_input(network: Network, shape: Shape) -> Network:
-    """For images of another shape."""
+def set_input(network: Network, shape: Shape) -> Network:
+    """Changes the shape of the input images, C × H × W."""
     if not shape.is_image or max(shape.dims) > MAXIMUM_INPUT:
         raise EditError(
-            f"the input is channels × height × width, each from 1 to {MAXIMUM_INPUT}, not {shape}"
+            f"the input must be channels × height × width, each from 1 to {MAXIMUM_INPUT}, got {shape}"
         )
     return dataclasses.replace(network, input=shape)
 
 
-def renamed(network: Network, name: str) -> Network:
-    """Under another name."""
+def rename(network: Network, name: str) -> Network:
+    """Changes the name of the design; an empty name becomes “Untitled”."""
     return dataclasses.replace(network, name=clean_name(name) or UNTITLED)
 
 
 def outermost(network: Network, ids: Iterable[str]) -> list[Node]:
-    """The nodes of `ids` from top to bottom, without those that stand in a group which is among them too."""
-    chosen = set(ids)
-    _require_known(network, chosen)
-    inner = {node_id for node_id in chosen if not chosen.isdisjoint(network.ancestors(node_id))}
-    return [node for node in network.walk() if node.id in chosen and node.id not in inner]
+    """The nodes with these ids in the order of the list, without those inside another one of them."""
+    selected = set(ids)
+    _require_known(network, selected)
+    inner = {node_id for node_id in selected if not selected.isdisjoint(network.ancestors(node_id))}
+    return [node for node in network.walk() if node.id in selected and node.id not in inner]
 
 
 def _with_children(
     network: Network, parent: str | None, change: Callable[[tuple[Node, ...]], tuple[Node, ...]]
 ) -> Network:
-    """Rebuilds the way from `parent` up to the network; everything beside that way is shared."""
+    """Changes the children of `parent`. Only `parent` and its ancestors are rebuilt; the rest is shared."""
     children = change(network.children(parent))
     while parent is not None:
         node = dataclasses.replace(network.node(parent), children=children)
@@ -181,7 +187,7 @@ def _with_children(
 def _require_known(network: Network, ids: Iterable[str]) -> None:
     for node_id in ids:
         if node_id not in network:
-            raise EditError(f"there is no layer “{node_id}” in the network")
+            raise EditError(f"the network has no layer with the id “{node_id}”")
 
 
 def _require_group(network: Network, parent: str | None) -> None:
@@ -190,9 +196,9 @@ def _require_group(network: Network, parent: str | None) -> None:
     _require_known(network, [parent])
     node = network.node(parent)
     if not node.is_group:
-        raise EditError(f"{node.title} is not a group and cannot hold layers")
+        raise EditError(f"{node.title} is not a group and cannot contain layers")
 
 
 def _height(node: Node) -> int:
-    """Levels below the node."""
+    """The number of nested groups, the node itself included; 0 for a layer that is not a group."""
     return 1 + max(map(_height, node.children)) if node.children else int(node.is_group)

@@ -1,6 +1,6 @@
-"""The design file, `*.cnn.json`: read, write, and the same JSON for clipboard and drags.
+"""The design file, `*.cnn.json`: reading, writing, and the same JSON for the clipboard and drag and drop.
 
-Every error names the exact place, such as `layers[3].filters: …`. Nothing in a file is ever run.
+Every error names the exact location, such as `layers[3].filters: …`. Nothing in a file is ever executed.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 
 from cnnstudio.core.errors import ParameterError, UserError
 from cnnstudio.core.files import write_atomically
-from cnnstudio.core.parameters import shorten, shown, values_from_json, values_to_json
+from cnnstudio.core.parameters import describe_value, shorten, values_from_json, values_to_json
 from cnnstudio.design.network import (
     MAXIMUM_DEPTH,
     MAXIMUM_INPUT,
     MAXIMUM_NODES,
     UNTITLED,
-    IdMaker,
+    IdGenerator,
     Network,
     Node,
     clean_name,
@@ -32,15 +32,16 @@ VERSION = 1
 SUFFIX = ".cnn.json"
 _LAYERS_FORMAT = "cnnstudio.layers"
 MAXIMUM_BYTES = 32 * 2**20
-# Ends in a number, so that no id is the name of a torch module's own attribute or of another layer's piece.
+# Ids become names of torch modules. They end in a number, so that none is an attribute of nn.Module or the
+# name of another layer's second module, such as conv2d_1_activation.
 _ID = re.compile(r"[a-z][a-z0-9_]{0,52}_[0-9]{1,9}")
-# One layer or several as they stand in a file, one line each, copied without the brackets around them.
+# Lines copied out of a design file: one layer per line, without the brackets around the list.
 _LAYER_LINES = re.compile(r'\s*\{\s*"type"')
 _RESERVED = {"type", "name", "enabled", "id", "layers"}
 
 
 class DesignError(UserError):
-    """A design file that cannot be read; the message names the place."""
+    """A design that cannot be read; the message names the location."""
 
 
 def read_design(path: Path) -> Network:
@@ -49,14 +50,15 @@ def read_design(path: Path) -> Network:
         if path.is_dir():
             raise DesignError("this is a folder, not a design file")
         if path.exists() and not path.is_file():
-            raise DesignError("this is no file with content of its own, so it is no design")
+            # A named pipe or a device: opening it could block forever.
+            raise DesignError("this is not a regular file, so it is not a design")
         if path.stat().st_size > MAXIMUM_BYTES:
-            raise DesignError("the file is larger than 32 MB, so it is no design")
+            raise DesignError("this file is larger than 32 MB, so it is not a design")
         return parse_design(path.read_bytes().decode("utf-8-sig"))
     except DesignError as error:
         raise DesignError(f"{path.name}: {error}") from None
     except UnicodeDecodeError:
-        raise DesignError(f"{path.name}: this is not UTF-8 text, so it is no design, which is JSON") from None
+        raise DesignError(f"{path.name}: this is not UTF-8 text, so it is not a design (JSON)") from None
     except FileNotFoundError:
         raise DesignError(f"{path}: there is no such file") from None
     except OSError as error:
@@ -64,13 +66,14 @@ def read_design(path: Path) -> Network:
 
 
 def write_design(path: Path, network: Network) -> None:
-    """Writes the whole file or leaves what was there. Raises FileError."""
-    # What cannot be UTF-8 becomes an escape, and JSON's escapes look just like Python's.
+    """Writes the design atomically: on failure the old file is still there. Raises FileError."""
+    # A lone surrogate, which UTF-8 cannot encode, becomes an escape like \ud800, which is valid in JSON as
+    # well.
     write_atomically(path, design_text(network).encode("utf-8", "backslashreplace"))
 
 
 def design_text(network: Network) -> str:
-    """The file's text: one line a layer, so that people can read it and compare two of them."""
+    """The text of the file: one line per layer, so that people can read it and line-based diffs work."""
     content = design_to_json(network)
     layers = _lines(content.pop("layers"), "  ")
     head = [f"  {json.dumps(key)}: {_dumps(value)}," for key, value in content.items()]
@@ -95,50 +98,51 @@ def _dumps(value: Any) -> str:
 
 
 def parse_design(text: str) -> Network:
-    """The design in a text. Raises DesignError."""
+    """The design in the text of a file. Raises DesignError."""
     return design_from_json(_load(text))
 
 
-class _Object(dict[str, Any]):
-    """A JSON object that remembers a key that it has twice; JSON lets the last one win, without a word."""
+class _JsonObject(dict[str, Any]):
+    """A JSON object that records a duplicate key. Python's json would silently keep the last value."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__()
-        self.twice: str | None = None
+        self.duplicate_key: str | None = None
         for key, value in pairs:
             if key in self:
-                self.twice = key
+                self.duplicate_key = key
             self[key] = value
 
 
-def _refuse_twice(entry: dict[str, Any], place: str) -> None:
-    if isinstance(entry, _Object) and entry.twice is not None:
-        raise DesignError(f"{place}{shorten(entry.twice)}: this stands twice in one object; keep one")
+def _reject_duplicate_key(entry: dict[str, Any], prefix: str) -> None:
+    if isinstance(entry, _JsonObject) and entry.duplicate_key is not None:
+        raise DesignError(f"{prefix}{shorten(entry.duplicate_key)}: this key appears twice; keep one")
 
 
-def _whole_number(digits: str) -> int:
-    # Python converts at most 4,300 digits; the range of a parameter then refuses the number, with its place.
+def _parse_int(digits: str) -> int:
+    # int() raises ValueError above 4,300 digits. Any huge number will do instead: it is then out of the
+    # parameter's range, which is reported with its location.
     return int(digits) if len(digits) < 4000 else 10**4000
 
 
 def _load(text: str) -> Any:
     if not text.strip():
-        raise DesignError("there is nothing in it")
+        raise DesignError("this is empty")
     try:
-        return json.loads(text, object_pairs_hook=_Object, parse_int=_whole_number)
+        return json.loads(text, object_pairs_hook=_JsonObject, parse_int=_parse_int)
     except RecursionError:
         raise DesignError(
-            f"brackets stand too deep in each other; a design has at most {MAXIMUM_DEPTH} levels"
+            f"brackets are nested too deeply; groups can be nested at most {MAXIMUM_DEPTH} deep"
         ) from None
     except json.JSONDecodeError as error:
         raise DesignError(
             f"line {error.lineno}, column {error.colno}: this is not JSON ({error.msg}); "
-            "the file is damaged or no design"
+            "the file is damaged or not a design"
         ) from None
 
 
 def design_to_json(network: Network) -> dict[str, Any]:
-    """The file's content."""
+    """The content of the file, JSON-ready."""
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -149,27 +153,26 @@ def design_to_json(network: Network) -> dict[str, Any]:
 
 
 def design_from_json(content: Any) -> Network:
-    """The network of a file's content. Raises DesignError."""
+    """The network in the content of a file. Raises DesignError."""
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise DesignError(f'this is no design: a design is a JSON object with "format": "{FORMAT}"')
-    _refuse_twice(content, "")
+        raise DesignError(f'this is not a design: a design is a JSON object with "format": "{FORMAT}"')
+    _reject_duplicate_key(content, "")
     version = content.get("version")
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise DesignError(f"version: a whole number from 1 is needed, not {shown(version)}")
+        raise DesignError(f"version: must be an integer of at least 1, got {describe_value(version)}")
     if version > VERSION:
         raise DesignError(
-            f"version: this design is of version {shown(version)}, but this program reads up to {VERSION}: "
-            "update it"
+            f"version: must be at most {VERSION}, got {describe_value(version)}; update CNN Studio to open "
+            "this design"
         )
     unknown = set(content) - {"format", "version", "name", "input", "layers"}
     if unknown:
         raise DesignError(
-            f"{shorten(min(unknown))}: a design has no such entry; "
-            "it has format, version, name, input and layers"
+            f"{shorten(min(unknown))}: unknown key; a design has format, version, name, input and layers"
         )
     name = content.get("name", UNTITLED)
     if not isinstance(name, str):
-        raise DesignError(f"name: text is needed, not {shown(name)}")
+        raise DesignError(f"name: must be text, got {describe_value(name)}")
     nodes = nodes_from_json(content.get("layers"), "layers")
     return Network(_input(content.get("input")), nodes, clean_name(name) or UNTITLED)
 
@@ -178,18 +181,18 @@ def _input(value: Any) -> Shape:
     sizes = value if isinstance(value, list) else []
     if len(sizes) != 3 or not all(type(size) is int and 1 <= size <= MAXIMUM_INPUT for size in sizes):
         raise DesignError(
-            f"input: three whole numbers from 1 to {MAXIMUM_INPUT}, [channels, height, width], are needed, "
-            f"not {_listed(sizes) or shown(value)}"
+            f"input: must be [channels, height, width], integers from 1 to {MAXIMUM_INPUT}, "
+            f"got {_describe_sizes(sizes) or describe_value(value)}"
         )
     return Shape(tuple(sizes))
 
 
-def _listed(sizes: list[Any]) -> str:
-    return f"[{', '.join(map(shown, sizes))}]" if 0 < len(sizes) <= 4 else ""
+def _describe_sizes(sizes: list[Any]) -> str:
+    return f"[{', '.join(map(describe_value, sizes))}]" if 0 < len(sizes) <= 4 else ""
 
 
 def nodes_to_json(nodes: Iterable[Node]) -> list[dict[str, Any]]:
-    """Layers as the file lists them; also what travels by clipboard and drag."""
+    """Layers as in the file, and as on the clipboard and in drags."""
     result = []
     for node in nodes:
         entry: dict[str, Any] = {"type": node.layer.type_name(), "id": node.id}
@@ -205,15 +208,19 @@ def nodes_to_json(nodes: Iterable[Node]) -> list[dict[str, Any]]:
 
 
 def nodes_from_json(value: Any, place: str = "layers") -> tuple[Node, ...]:
-    """The nodes of a list of layers; those without an id get a fresh one. Raises DesignError."""
+    """The nodes of a list of layers; those without an id get a new one. Raises DesignError.
+
+    `place` is the location of the list, for error messages.
+    """
     reader = _Reader()
-    raw = reader.read(value, place, 1)
-    fresh = IdMaker(reader.ids)
-    return tuple(_identified(node, fresh) for node in raw)
+    nodes = reader.read(value, place, 1)
+    # New ids only after all have been read: a later layer may have the one that would be next.
+    new_id = IdGenerator(reader.ids)
+    return tuple(_with_ids(node, new_id) for node in nodes)
 
 
 class _Reader:
-    """Reads nested lists of layers and remembers the ids that it met."""
+    """Reads nested lists of layers and collects their ids. Nodes without an id get an empty one."""
 
     def __init__(self) -> None:
         self.ids: set[str] = set()
@@ -221,31 +228,29 @@ class _Reader:
 
     def read(self, value: Any, place: str, depth: int) -> list[Node]:
         if not isinstance(value, list):
-            raise DesignError(f"{place}: a list of layers is needed, not {shown(value)}")
+            raise DesignError(f"{place}: must be a list of layers, got {describe_value(value)}")
         if depth > MAXIMUM_DEPTH + 1:
-            raise DesignError(
-                f"{shorten(place, 60)}: groups can stand at most {MAXIMUM_DEPTH} deep in each other"
-            )
+            raise DesignError(f"{shorten(place, 60)}: groups can be nested at most {MAXIMUM_DEPTH} deep")
         self._count += len(value)
         if self._count > MAXIMUM_NODES:
-            raise DesignError(f"a design has at most {MAXIMUM_NODES:,} layers")
+            raise DesignError(f"a design can have at most {MAXIMUM_NODES:,} layers")
         return [self._node(entry, f"{place}[{index}]", depth) for index, entry in enumerate(value)]
 
     def _node(self, entry: Any, place: str, depth: int) -> Node:
         if not isinstance(entry, dict):
-            raise DesignError(f'{place}: a layer is an object with a "type", not {shown(entry)}')
-        _refuse_twice(entry, f"{place}.")
+            raise DesignError(f'{place}: must be an object with a "type", got {describe_value(entry)}')
+        _reject_duplicate_key(entry, f"{place}.")
         layer = _layer(entry, place)
         name, enabled = entry.get("name"), entry.get("enabled", True)
         if name is not None and not isinstance(name, str):
-            raise DesignError(f"{place}.name: text is needed, not {shown(name)}")
+            raise DesignError(f"{place}.name: must be text, got {describe_value(name)}")
         if not isinstance(enabled, bool):
-            raise DesignError(f"{place}.enabled: true or false is needed, not {shown(enabled)}")
+            raise DesignError(f"{place}.enabled: must be true or false, got {describe_value(enabled)}")
         children: list[Node] = []
         if isinstance(layer, Group):
             children = self.read(entry.get("layers", []), f"{place}.layers", depth + 1)
         elif "layers" in entry:
-            raise DesignError(f"{place}.layers: {layer.type_name()} is no group and cannot hold layers")
+            raise DesignError(f"{place}.layers: {layer.type_name()} is not a group and cannot contain layers")
         return Node(
             self._id(entry.get("id"), place),
             layer,
@@ -259,10 +264,11 @@ class _Reader:
             return ""
         if not isinstance(value, str) or not _ID.fullmatch(value):
             raise DesignError(
-                f"{place}.id: small letters, digits and _ are needed, such as conv2d_1, not {shown(value)}"
+                f"{place}.id: must be lowercase letters, digits and _, ending in a number, such as conv2d_1, "
+                f"got {describe_value(value)}"
             )
         if value in self.ids:
-            raise DesignError(f"{place}.id: “{value}” is the id of two layers; each needs its own")
+            raise DesignError(f"{place}.id: two layers have the id “{value}”; ids must be unique")
         self.ids.add(value)
         return value
 
@@ -270,7 +276,7 @@ class _Reader:
 def _layer(entry: Mapping[str, Any], place: str) -> Layer:
     name = entry.get("type")
     if not isinstance(name, str):
-        raise DesignError(f"{place}.type: the name of a layer type is needed, not {shown(name)}")
+        raise DesignError(f"{place}.type: must be the name of a layer type, got {describe_value(name)}")
     try:
         kind = layer_type(name)
     except UnknownLayerType as error:
@@ -282,29 +288,29 @@ def _layer(entry: Mapping[str, Any], place: str) -> Layer:
         raise DesignError(str(error)) from None
 
 
-def _identified(node: Node, fresh: IdMaker) -> Node:
-    children = tuple(_identified(child, fresh) for child in node.children)
-    return Node(node.id or fresh(node.layer), node.layer, node.name, node.enabled, children)
+def _with_ids(node: Node, new_id: IdGenerator) -> Node:
+    children = tuple(_with_ids(child, new_id) for child in node.children)
+    return Node(node.id or new_id(node.layer), node.layer, node.name, node.enabled, children)
 
 
 def layers_to_text(nodes: Sequence[Node]) -> str:
-    """Layers for the clipboard or a drag (`application/x-cnnstudio-layers+json`)."""
+    """Layers as text for the clipboard or a drag (`application/x-cnnstudio-layers+json`)."""
     return json.dumps(
         {"format": _LAYERS_FORMAT, "version": VERSION, "layers": nodes_to_json(nodes)}, ensure_ascii=False
     )
 
 
 def layers_from_text(text: str, network: Network) -> list[Node]:
-    """The layers of such a text, of a design, or of lines out of one, under ids fresh in `network`.
+    """The layers in such a text, in a whole design, or in lines copied out of one, with ids new to `network`.
 
     Raises DesignError.
     """
     if len(text) > MAXIMUM_BYTES:
-        raise DesignError("the text is too long to be layers of a design")
+        raise DesignError("this text is too long to contain layers")
     content = _load(f"[{text.strip().rstrip(',')}]" if _LAYER_LINES.match(text) else text)
     if isinstance(content, dict) and content.get("format") in (_LAYERS_FORMAT, FORMAT):
         content = content.get("layers")
     elif not isinstance(content, list) or not content:
-        raise DesignError("the text holds no layers of a design")
+        raise DesignError("this text contains no layers")
     fresh = network.fresh_ids()
     return [fresh.copy(node) for node in nodes_from_json(content)]

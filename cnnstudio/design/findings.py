@@ -1,4 +1,4 @@
-"""What is said of a network: problems, which stop its training, and advice, which does not."""
+"""Findings about a network: problems, which prevent training, and advice, which does not."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from cnnstudio.layers.base import Fix
 
 @dataclass(frozen=True)
 class Problem:
-    """What stops the network from training: one sentence, and what would fix it."""
+    """Something that prevents the network from being trained."""
 
     node_id: str | None
     """The faulty layer; None for the network as a whole."""
     message: str
-    """What is wrong, without the fix."""
+    """What is wrong, as a sentence without its period and without the fix."""
     fixes: tuple[Fix, ...] = ()
-    """What would fix it, the best one first."""
+    """Possible fixes, the best one first."""
     why: str = ""
-    """Why it matters, in one sentence; empty where the message says so itself."""
+    """Why it matters, in one sentence; empty if the message says so."""
 
     @property
     def fix(self) -> Fix | None:
@@ -26,30 +26,31 @@ class Problem:
         return self.fixes[0] if self.fixes else None
 
     @property
-    def sentence(self) -> str:
+    def full_message(self) -> str:
         """What is wrong and what to do: `Dense takes …, but gets …: insert Flatten before it`."""
-        return f"{self.message}: {self.fixes[0].advice}" if self.fixes else self.message
+        return f"{self.message}: {self.fixes[0].instruction}" if self.fixes else self.message
 
 
 @dataclass(frozen=True)
 class Advice:
-    """One thing that could be better, why, and what would make it so."""
+    """One thing that could be better in a network that can be trained."""
 
     node_id: str | None
     """The layer that it is about; None for the network as a whole."""
     key: str
-    """The rule and the layer: the same for as long as the advice is, so that it can be dismissed."""
+    """`rule:node_id`, the same as long as the advice applies. Dismissed advice is remembered by it."""
     message: str
+    """What could be better, as a sentence without its period and without the fix."""
     why: str
-    """One sentence of reason."""
+    """The reason, in one or two sentences."""
     fix: Fix | None = None
 
     @property
     def fixes(self) -> tuple[Fix, ...]:
-        """The same as for a problem, which may have several."""
+        """The fix as a tuple, as a Problem has them."""
         return () if self.fix is None else (self.fix,)
 
     @property
-    def sentence(self) -> str:
+    def full_message(self) -> str:
         """What could be better and what to do."""
-        return self.message if self.fix is None else f"{self.message}: {self.fix.advice}"
+        return self.message if self.fix is None else f"{self.message}: {self.fix.instruction}"

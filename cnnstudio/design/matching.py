@@ -1,4 +1,4 @@
-"""Which layer of one design is which of another."""
+"""Matching the layers of two designs: which layer of one is which of the other."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from cnnstudio.design.network import Network, Node
 from cnnstudio.layers.base import Layer
 
-_MOST_DIFFERENCES = 1000
-"""With more, two lists have only their beginning and end in common: to know better would take seconds."""
+_MAXIMUM_DIFFERENCES = 1000
+"""The limit for Myers's algorithm, whose time and memory grow with the square of the number of differences.
+
+Two lists with more are matched at their common prefix and suffix only; finding more would take seconds.
+"""
 
 Pairs = Mapping[str, str]
-"""Id in the design after -> id in the design before."""
+"""Id in the later design -> id in the earlier design."""
 
 
-def pairs_by_id(before: Network, after: Network) -> Pairs:
-    """Layers of the same type and id; what is left, by its values in the same order."""
+def match_by_id(before: Network, after: Network) -> Pairs:
+    """Pairs layers with the same type and id, and the remaining ones by equal values in the same order."""
     pairs = {
         node.id: node.id
         for node in after.walk()
@@ -24,84 +27,105 @@ def pairs_by_id(before: Network, after: Network) -> Pairs:
     }
     left = [node for node in before.walk() if node.id not in pairs]
     right = [node for node in after.walk() if node.id not in pairs]
-    for i, j in common([node.layer for node in left], [node.layer for node in right]):
+    for i, j in longest_common_subsequence([node.layer for node in left], [node.layer for node in right]):
         pairs[right[j].id] = left[i].id
     return pairs
 
 
-def pairs_by_order(before: Network, after: Network) -> Pairs:
-    """Layers of equal values in the same order, whatever their ids; between them, layers of one type."""
+def match_by_order(before: Network, after: Network) -> Pairs:
+    """Pairs layers with equal values in the same order, whatever their ids; in between, layers of one type.
+
+    The first step finds what stayed the same, and the second what was changed in place.
+    """
     left, right = list(_with_depth(before.nodes)), list(_with_depth(after.nodes))
-    values = [[(depth, node.layer) for depth, node in line] for line in (left, right)]
-    equal = common(values[0], values[1])
+    values = [[(depth, node.layer) for depth, node in side] for side in (left, right)]
+    equal = longest_common_subsequence(values[0], values[1])
     pairs: dict[str, str] = {}
-    done = (0, 0)
+    matched = (0, 0)
     for i, j in (*equal, (len(left), len(right))):
-        pairs.update(_of_one_type(left[done[0] : i], right[done[1] : j]))
+        pairs.update(_match_by_type(left[matched[0] : i], right[matched[1] : j]))
         if i < len(left):
             pairs[right[j][1].id] = left[i][1].id
-        done = i + 1, j + 1
+        matched = i + 1, j + 1
     return pairs
 
 
-def _of_one_type(
+def _match_by_type(
     left: Sequence[tuple[int, Node]], right: Sequence[tuple[int, Node]]
 ) -> Iterator[tuple[str, str]]:
-    """Each of the right with the next of the left that has its type and depth; (right id, left id)."""
-    places: dict[tuple[int, type[Layer]], list[int]] = {}
-    for place, (depth, node) in enumerate(left):
-        places.setdefault((depth, type(node.layer)), []).append(place)
-    done = 0
+    """Pairs each node on the right with the next one on the left of its type and depth: (right id, left id).
+
+    Greedy, in O(n log n): a longer matching may exist, but would not be easier to read.
+    """
+    positions: dict[tuple[int, type[Layer]], list[int]] = {}
+    for position, (depth, node) in enumerate(left):
+        positions.setdefault((depth, type(node.layer)), []).append(position)
+    matched = 0
     for depth, node in right:
-        candidates = places.get((depth, type(node.layer)), [])
-        number = bisect_left(candidates, done)
+        candidates = positions.get((depth, type(node.layer)), [])
+        number = bisect_left(candidates, matched)
         if number < len(candidates):
-            done = candidates[number] + 1
+            matched = candidates[number] + 1
             yield node.id, left[candidates[number]][1].id
 
 
-def moved(before: Network, after: Network, pairs: Pairs) -> set[str]:
-    """Ids, in the design after, of the fewest layers that have to be moved to get its order."""
+def moved_layers(before: Network, after: Network, pairs: Pairs) -> set[str]:
+    """The smallest set of layers that have to be moved to get the later order, by their ids in `after`.
+
+    In each list these are the layers from another list, and those outside a longest increasing subsequence of
+    the old positions.
+    """
     found: set[str] = set()
     for parent in (None, *(node.id for node in after.walk() if node.is_group)):
         here = [node.id for node in after.children(parent) if node.id in pairs]
-        known = parent is None or parent in pairs
-        home = pairs[parent] if parent is not None and known else None
+        has_old_list = parent is None or parent in pairs
+        old_parent = pairs[parent] if parent is not None and has_old_list else None
         places = [before.place(pairs[node_id]) for node_id in here]
         staying = [
             (place.index, node_id)
             for node_id, place in zip(here, places, strict=True)
-            if known and place.parent == home
+            if has_old_list and place.parent == old_parent
         ]
-        found |= {*here} - {staying[number][1] for number in rising([index for index, _ in staying])}
+        in_order = longest_increasing_subsequence([index for index, _ in staying])
+        found |= {*here} - {staying[number][1] for number in in_order}
     return found
 
 
-def common(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[tuple[int, int]]:
-    """The places of a longest common subsequence (Myers, An O(ND) Difference Algorithm, 1986)."""
+def longest_common_subsequence(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[tuple[int, int]]:
+    """The positions (in left, in right) of a longest common subsequence, in order.
+
+    Myers 1986, An O(ND) Difference Algorithm and Its Variations: O((n + m) · d) time for d differences,
+    which is linear for the usual two versions of one design. Common ends are stripped before.
+    """
     start = 0
     while start < min(len(left), len(right)) and left[start] == right[start]:
         start += 1
     end = 0
     while end < min(len(left), len(right)) - start and left[-1 - end] == right[-1 - end]:
         end += 1
-    inner = _middle(left[start : len(left) - end], right[start : len(right) - end])
+    inner = _myers(left[start : len(left) - end], right[start : len(right) - end])
     return [
-        *((place, place) for place in range(start)),
+        *((position, position) for position in range(start)),
         *((i + start, j + start) for i, j in inner),
-        *((len(left) - end + place, len(right) - end + place) for place in range(end)),
+        *((len(left) - end + position, len(right) - end + position) for position in range(end)),
     ]
 
 
-def _middle(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[tuple[int, int]]:
+def _myers(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[tuple[int, int]]:
+    """The greedy algorithm of the paper's section 3.
+
+    In the edit graph x counts items of the left and y those of the right, and diagonal k holds the points
+    with x - y = k. `furthest[k]` is the largest x reachable on diagonal k with the current number of
+    differences.
+    """
     if not left or not right:
         return []
-    # Comparing numbers is quicker than comparing layers.
+    # Layers are compared many times over, so each distinct one is replaced by a number first.
     numbers: dict[Hashable, int] = {}
-    a, b = ([numbers.setdefault(each, len(numbers)) for each in line] for line in (left, right))
+    a, b = ([numbers.setdefault(each, len(numbers)) for each in side] for side in (left, right))
     furthest = {1: 0}
     history: list[dict[int, int]] = []
-    for differences in range(min(len(a) + len(b), _MOST_DIFFERENCES) + 1):
+    for differences in range(min(len(a) + len(b), _MAXIMUM_DIFFERENCES) + 1):
         history.append(dict(furthest))
         for diagonal in range(-differences, differences + 1, 2):
             down = _goes_down(furthest, diagonal, differences)
@@ -110,18 +134,19 @@ def _middle(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[tuple[i
                 x += 1
             furthest[diagonal] = x
             if x >= len(a) and x - diagonal >= len(b):
-                return _way_back(history, len(a), len(b))
+                return _backtrack(history, len(a), len(b))
     return []
 
 
 def _goes_down(furthest: Mapping[int, int], diagonal: int, differences: int) -> bool:
-    """Whether the path to this diagonal comes from the one above it, by leaving out a value of the right."""
+    """Whether the best path to this diagonal comes from the one above, by skipping an item of the right."""
     if abs(diagonal) == differences:
         return diagonal == -differences
     return furthest[diagonal - 1] < furthest[diagonal + 1]
 
 
-def _way_back(history: Sequence[Mapping[int, int]], x: int, y: int) -> list[tuple[int, int]]:
+def _backtrack(history: Sequence[Mapping[int, int]], x: int, y: int) -> list[tuple[int, int]]:
+    """The matches on the path to (x, y), from the states before each number of differences."""
     found: list[tuple[int, int]] = []
     for differences, furthest in reversed(list(enumerate(history))):
         diagonal = x - y
@@ -134,21 +159,22 @@ def _way_back(history: Sequence[Mapping[int, int]], x: int, y: int) -> list[tupl
     return found[::-1]
 
 
-def rising(values: Sequence[int]) -> list[int]:
-    """The places of a longest rising subsequence."""
+def longest_increasing_subsequence(values: Sequence[int]) -> list[int]:
+    """The positions of a longest increasing subsequence of distinct values, found in O(n log n)."""
+    # ends[l] is the smallest value that ends an increasing subsequence of length l + 1, best[l] its position.
     ends: list[int] = []
     best: list[int] = []
     before: list[int] = []
-    for place, value in enumerate(values):
+    for position, value in enumerate(values):
         length = bisect_left(ends, value)
         before.append(best[length - 1] if length else -1)
         ends[length : length + 1] = [value]
-        best[length : length + 1] = [place]
-    place = best[-1] if best else -1
+        best[length : length + 1] = [position]
+    position = best[-1] if best else -1
     found = []
-    while place >= 0:
-        found.append(place)
-        place = before[place]
+    while position >= 0:
+        found.append(position)
+        position = before[position]
     return found[::-1]
 
 

@@ -1,4 +1,4 @@
-"""The network as a value. An edit makes a new one that shares what did not change; undo keeps the old one."""
+"""The network as an immutable value. An edit returns a new one that shares all unchanged nodes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from cnnstudio.layers.base import Group, Layer, Shape
 from cnnstudio.layers.catalog import snake_case
 
 MAXIMUM_DEPTH = 24
-"""Groups inside groups. Deeper is no drawing any more, and recursion stays far from Python's limit."""
+"""Levels of nested groups. No design needs more, and recursion stays far below Python's limit."""
 
 MAXIMUM_NODES = 20_000
-"""Layers of one design, groups and their contents counted once each."""
+"""Nodes of one design: layers and groups, each counted once even inside a Repeat."""
 
 MAXIMUM_INPUT = 1024
-"""Channels, height and width of the images."""
+"""The limit for each of channels, height and width of the input."""
 
-LONGEST_NAME = 100
-"""Characters of the name of a layer or a design."""
+MAXIMUM_NAME_LENGTH = 100
+"""Characters in the name of a layer or a design."""
 
 UNTITLED = "Untitled"
 
@@ -30,13 +30,16 @@ _COUNTED_DIGITS = 6
 
 
 def clean_name(text: str | None) -> str | None:
-    """A name as layers and designs can have it, on one line and not too long; None for nothing."""
-    return shorten(text or "", LONGEST_NAME) or None
+    """The text as a name for a layer or a design: one line of limited length; None if nothing is left."""
+    return shorten(text or "", MAXIMUM_NAME_LENGTH) or None
 
 
 @dataclass(frozen=True)
 class Node:
-    """One layer at its place. `id` is unique in the network, stays over edits, and names the weights."""
+    """One layer in a network.
+
+    The id is unique in the network, never changes, and names the layer's weights in checkpoints.
+    """
 
     id: str
     layer: Layer
@@ -46,7 +49,7 @@ class Node:
 
     @property
     def title(self) -> str:
-        """What the list shows: the user's name for the layer, or its type."""
+        """The name shown to the user: the one they gave the layer, or else its type."""
         return self.name or self.layer.type_name()
 
     @property
@@ -55,60 +58,60 @@ class Node:
 
     @property
     def has_branches(self) -> bool:
-        """Whether the children stand side by side, each with the node's own input."""
-        return isinstance(self.layer, Group) and self.layer.branches
+        """Whether the children run in parallel, each with the node's own input."""
+        return isinstance(self.layer, Group) and self.layer.has_branches
 
     @property
     def is_transparent(self) -> bool:
-        """Whether it is a group that does nothing itself; empty, it passes its input on."""
-        return isinstance(self.layer, Group) and self.layer.transparent
+        """Whether it is a group that does nothing itself and passes its input through if it is empty."""
+        return isinstance(self.layer, Group) and self.layer.is_transparent
 
     @property
     def is_active(self) -> bool:
-        """Whether the node is part of the model: switched on, and no group in which nothing is.
+        """Whether the node is part of the model: enabled, and not a group without active layers.
 
-        A transparent group is part of it with nothing in it too: as a branch it passes the input on.
+        A transparent group is active even if it is empty: as a branch it passes its input through.
         """
-        if not self.enabled or not isinstance(self.layer, Group) or self.layer.transparent:
+        if not self.enabled or not isinstance(self.layer, Group) or self.layer.is_transparent:
             return self.enabled
         return any(child.is_active for child in self.children)
 
     def walk(self) -> Iterator[Node]:
-        """This node and all below it, from top to bottom of the list."""
+        """This node and everything inside it, in the order of the layer list."""
         yield self
         for child in self.children:
             yield from child.walk()
 
     def walk_active(self) -> Iterator[Node]:
-        """Those of them that are part of the model."""
+        """The active ones of `walk`."""
         if self.is_active:
             yield self
             for child in self.children:
                 yield from child.walk_active()
 
 
-def with_ending(nodes: tuple[Node, ...], change: Callable[[Layer], Layer]) -> tuple[Node, ...]:
-    """The nodes of a network with what `change` makes of the layer at their very end."""
+def map_last_layer(nodes: tuple[Node, ...], change: Callable[[Layer], Layer]) -> tuple[Node, ...]:
+    """The nodes of a network with `change` applied to the last active layer, also if it is inside a Block."""
     for index in reversed(range(len(nodes))):
         node = nodes[index]
         if not node.is_active or (node.is_transparent and not any(each.is_active for each in node.children)):
             continue
         if node.is_transparent:
-            node = dataclasses.replace(node, children=with_ending(node.children, change))
+            node = dataclasses.replace(node, children=map_last_layer(node.children, change))
         else:
             node = dataclasses.replace(node, layer=change(node.layer))
         return (*nodes[:index], node, *nodes[index + 1 :])
     return nodes
 
 
-def giving_logits(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
-    """The nodes of a network without the softmax at their very end: that is left to the loss."""
-    return with_ending(nodes, lambda layer: layer.without_softmax())
+def without_final_softmax(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    """The nodes of a network without a softmax at the end, so that it outputs logits, as the loss expects."""
+    return map_last_layer(nodes, lambda layer: layer.without_softmax())
 
 
 @dataclass(frozen=True)
 class Place:
-    """A gap in the list: before child number `index` of group `parent`; None is the network itself."""
+    """A position in the list: before child number `index` of the group `parent`; None for the network."""
 
     parent: str | None
     index: int
@@ -116,7 +119,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Network:
-    """A list of layers for images of shape `input`, (channels, height, width)."""
+    """A design: a sequence of layers for images of shape `input`, C × H × W.
+
+    Raises ValueError if the input is flat.
+    """
 
     input: Shape = field(default_factory=lambda: Shape.of(3, 32, 32))
     nodes: tuple[Node, ...] = ()
@@ -124,16 +130,16 @@ class Network:
 
     def __post_init__(self) -> None:
         if not self.input.is_image:
-            raise ValueError(f"the input is an image, (channels, height, width), not {self.input}")
+            raise ValueError(f"the input must be an image (channels, height, width), got {self.input}")
 
     def walk(self) -> Iterator[Node]:
-        """All nodes, from top to bottom of the list."""
+        """All nodes, in the order of the layer list."""
         for node in self.nodes:
             yield from node.walk()
 
     @cached_property
     def _places(self) -> dict[str, tuple[Node, str | None, int]]:
-        """Id -> the node, its parent and its index there. Most places are never asked for as a Place."""
+        """Id -> node, parent and index. Place objects are made on demand, because most are never needed."""
         found: dict[str, tuple[Node, str | None, int]] = {}
 
         def visit(nodes: tuple[Node, ...], parent: str | None) -> None:
@@ -149,52 +155,53 @@ class Network:
         return node_id in self._places
 
     def __len__(self) -> int:
-        """All nodes, groups included."""
+        """The number of all nodes, groups included."""
         return len(self._places)
 
     @property
     def ids(self) -> KeysView[str]:
-        """Those of all nodes, from top to bottom of the list."""
+        """The ids of all nodes, in the order of the layer list."""
         return self._places.keys()
 
     @cached_property
     def layer_count(self) -> int:
-        """Layers without the groups that hold them: how many a person would count."""
+        """The number of layers without groups, as a person would count them."""
         return sum(not node.is_group for node, _, _ in self._places.values())
 
     def node(self, node_id: str) -> Node:
-        """The node of that id. Raises KeyError."""
+        """The node with this id. Raises KeyError."""
         return self._places[node_id][0]
 
     def place(self, node_id: str) -> Place:
-        """Where that node stands. Raises KeyError."""
+        """The position of the node with this id. Raises KeyError."""
         _, parent, index = self._places[node_id]
         return Place(parent, index)
 
     def children(self, parent: str | None) -> tuple[Node, ...]:
-        """The layers of a group, or of the network itself for None."""
+        """The nodes of a group, or of the network for None. Raises KeyError."""
         return self.nodes if parent is None else self.node(parent).children
 
     def depth(self, node_id: str | None) -> int:
-        """How many groups the node stands in; 0 for None, the network itself."""
+        """The number of groups around the node; 0 for None, the network."""
         return 0 if node_id is None else sum(1 for _ in self.ancestors(node_id))
 
     def ancestors(self, node_id: str) -> Iterator[str]:
-        """The groups around a node, from the inside out."""
+        """The ids of the groups around a node, innermost first."""
         parent = self._places[node_id][1]
         while parent is not None:
             yield parent
             parent = self._places[parent][1]
 
-    def fresh_ids(self) -> IdMaker:
-        """Makes ids that this network does not have."""
-        return IdMaker(self._places)
+    def fresh_ids(self) -> IdGenerator:
+        """A generator of ids that this network does not contain."""
+        return IdGenerator(self._places)
 
 
-class IdMaker:
-    """Ids like `conv2d_3`: readable, also as names of weights, and free in a network.
+class IdGenerator:
+    """Generates ids like `conv2d_3`, which are readable as names of weights too, and not in `taken`.
 
-    The number is one more than the largest of its kind: an id should not come to mean another layer.
+    The number is one more than the largest in use for the type, not the first free one: an id that was used
+    in an earlier version of the design should not come to mean another layer, whose weights would not fit.
     """
 
     def __init__(self, taken: Collection[str] = ()) -> None:
@@ -204,7 +211,7 @@ class IdMaker:
     def __call__(self, layer: Layer) -> str:
         stem = snake_case(layer.type_name())
         number = self._last[stem] if stem in self._last else self._largest(f"{stem}_")
-        # A design written by hand can hold numbers that are not counted on from.
+        # A design written by hand may contain numbers that _largest ignores, with leading zeros for example.
         number = next(free for free in count(number + 1) if f"{stem}_{free}" not in self._taken)
         self._last[stem] = number
         return f"{stem}_{number}"
@@ -218,6 +225,6 @@ class IdMaker:
         return Node(self(layer), layer, name, children=children)
 
     def copy(self, node: Node) -> Node:
-        """The node and all below it under new ids."""
+        """A copy of the node and of everything inside it, with new ids."""
         children = tuple(self.copy(child) for child in node.children)
         return Node(self(node.layer), node.layer, node.name, node.enabled, children)

@@ -1,4 +1,4 @@
-"""Fixes: the edit that each kind of fix stands for, and what it would do before it is done."""
+"""Quick fixes: turns a fix into an edit of the network, and previews what it would change."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from cnnstudio.design.findings import Advice, Problem
 from cnnstudio.design.network import Network, Place
 from cnnstudio.layers.base import (
     Append,
-    Exchange,
     Fix,
     InsertBefore,
-    MoveBehind,
+    MoveAfter,
     Remove,
-    SetInside,
+    Replace,
     SetParameters,
+    SetParametersInside,
     Shape,
 )
 from cnnstudio.layers.catalog import layer_type
@@ -27,25 +27,25 @@ from cnnstudio.layers.groups.block import Block
 
 
 @dataclass(frozen=True)
-class PreviewRow:
-    """A layer that a fix would add, remove or change: its parameters, or the shape that it gives."""
+class FixPreviewRow:
+    """A layer that a fix would add, remove or change, be it in its parameters or in its output shape."""
 
     node_id: str
     title: str
     before: Shape | None
-    """What it gives now; None where it is not there, or nobody knows."""
+    """The output shape now; None if the layer does not exist or the shape is unknown."""
     after: Shape | None
     status: Literal["added", "changed", "removed"]
 
 
 @dataclass(frozen=True)
-class Preview:
-    """What a fix would make of the network."""
+class FixPreview:
+    """The network after a fix, compared with the one before."""
 
     network: Network
     analysis: Analysis
-    rows: tuple[PreviewRow, ...]
-    """From top to bottom of the list; those that are removed at their old place."""
+    rows: tuple[FixPreviewRow, ...]
+    """In the order of the list, removed layers at their old position."""
     parameters_before: int
     parameters_after: int
     macs_before: int
@@ -54,54 +54,57 @@ class Preview:
     problems_after: int
 
 
-def fixed(network: Network, finding: Problem | Advice, fix: Fix | None = None) -> Network:
-    """The network with a fix of the finding applied, its best one for None. Raises EditError without one."""
+def apply_fix(network: Network, finding: Problem | Advice, fix: Fix | None = None) -> Network:
+    """The network with `fix` applied, one of the finding's fixes; None for the best one.
+
+    Raises EditError if the finding has no fix, or if it does not belong to this network.
+    """
     fix, node_id = fix or finding.fix, finding.node_id
     if isinstance(fix, Append):
         fresh = network.fresh_ids()
         added = [fresh.node(layer_type(name)(**values)) for name, values in fix.layers]
         return edits.insert(network, Place(None, len(network.nodes)), added)
     if node_id is None or node_id not in network:
-        raise edits.EditError("this problem has no fix; change the layers by hand")
+        raise edits.EditError("there is no quick fix for this; change the layers by hand")
     place = network.place(node_id)
     if isinstance(fix, InsertBefore):
         if place.parent is not None and network.node(place.parent).has_branches:
-            # A neighbor would be a branch of its own.
+            # Inserted as a sibling, the layer would become a new branch: a Block makes both one branch.
             network, _ = edits.wrap(network, [node_id], Block())
             place = network.place(node_id)
         added = [network.fresh_ids().node(layer_type(fix.layer_type)(**fix.values))]
         return edits.insert(network, place, added)
     if isinstance(fix, SetParameters):
         node = network.node(node_id)
-        for each in node.walk_active() if isinstance(fix, SetInside) else [node]:
-            network = edits.replace(network, each.id, layer=each.layer.taking(fix.values))
+        for each in node.walk_active() if isinstance(fix, SetParametersInside) else [node]:
+            network = edits.replace(network, each.id, layer=each.layer.with_values(fix.values))
         return network
     if isinstance(fix, Remove):
         return edits.remove(network, [node_id])
-    if isinstance(fix, Exchange) and fix.node_id in network:
+    if isinstance(fix, Replace) and fix.node_id in network:
         added = [network.fresh_ids().node(layer_type(fix.layer_type)())]
         place = network.place(fix.node_id)
         return edits.insert(edits.remove(network, [fix.node_id]), place, added)
-    if isinstance(fix, MoveBehind) and fix.node_id in network:
+    if isinstance(fix, MoveAfter) and fix.node_id in network:
         target = network.place(fix.node_id)
         return edits.move(network, [node_id], Place(target.parent, target.index + 1))
-    raise edits.EditError("this problem has no fix; change the layers by hand")
+    raise edits.EditError("there is no quick fix for this; change the layers by hand")
 
 
-def preview(
+def preview_fix(
     network: Network,
     finding: Problem | Advice,
     fix: Fix | None = None,
     analysis: Analysis | None = None,
     classes: int | None = None,
-) -> Preview:
-    """What `fixed` with the same arguments would give. `analysis` is that of `network`, if there is one.
+) -> FixPreview:
+    """What `apply_fix` with the same arguments would change.
 
-    Raises EditError where the fix cannot be done.
+    `analysis` is that of `network`, if there is one already. Raises EditError if the fix cannot be applied.
     """
     before = analysis or analyze(network, classes=classes)
-    after = analyze(fixed(network, finding, fix), before, classes=classes)
-    return Preview(
+    after = analyze(apply_fix(network, finding, fix), before, classes=classes)
+    return FixPreview(
         after.network,
         after,
         tuple(_rows(before, after)),
@@ -114,14 +117,14 @@ def preview(
     )
 
 
-def _rows(before: Analysis, after: Analysis) -> Iterator[PreviewRow]:
+def _rows(before: Analysis, after: Analysis) -> Iterator[FixPreviewRow]:
     waiting = iter(before.reports)
     for report in after.reports:
         old = before.by_id.get(report.node.id)
         if old is None:
             yield _row(None, report)
             continue
-        # Those that the fix took out stood between the rows that are left.
+        # Removed layers are listed before the next remaining layer, which is where they were.
         for gone in waiting:
             if gone.node.id == report.node.id:
                 break
@@ -132,17 +135,17 @@ def _rows(before: Analysis, after: Analysis) -> Iterator[PreviewRow]:
     yield from (_row(gone, None) for gone in waiting if gone.node.id not in after.by_id)
 
 
-def _row(old: LayerReport | None, new: LayerReport | None) -> PreviewRow:
+def _row(old: LayerReport | None, new: LayerReport | None) -> FixPreviewRow:
     node = (new or old).node  # type: ignore[union-attr]  # one of the two is there
     status: Literal["added", "changed", "removed"] = "changed"
     if old is None or new is None:
         status = "added" if old is None else "removed"
     shapes = [report.output if report is not None else None for report in (old, new)]
-    return PreviewRow(node.id, node.title, shapes[0], shapes[1], status)
+    return FixPreviewRow(node.id, node.title, shapes[0], shapes[1], status)
 
 
 def _changed(old: LayerReport, new: LayerReport) -> bool:
-    """Whether the fix shows in the layer's own row: a group's contents have rows of their own."""
+    """Whether the layer itself or its output shape differs; a group's contents have their own rows."""
     if old.node is new.node and old.output == new.output:
         return False
     same = dataclasses.replace(old.node, children=()) == dataclasses.replace(new.node, children=())

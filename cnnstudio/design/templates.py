@@ -1,4 +1,4 @@
-"""The designs that come with the program: resources/templates/NAME.cnn.json, their titles in index.json."""
+"""The built-in designs: resources/templates/NAME.cnn.json, with titles and descriptions in index.json."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cnnstudio.design.network import Network
 
 
 class TemplateError(UserError):
-    """A name that no template has."""
+    """No template has this name."""
 
 
 @dataclass(frozen=True)
@@ -27,31 +27,31 @@ class Template:
     title: str
     description: str
     accuracy: float | None = None
-    """Share of the test images that it gets right, trained as `measured` tells; None where not known."""
+    """Test accuracy from 0 to 1 when trained as described in `measured`; None if unknown."""
     minutes: float | None = None
-    """How long that training takes."""
+    """Duration of that training."""
     measured: str = ""
-    """One sentence: the data, recipe and machine of these figures, or who published them."""
+    """The data, recipe and machine behind these numbers, or who published them."""
     recipe: str | None = None
-    """The name of the recipe that was made for it, where there is one."""
+    """The name of the recipe made for it, if there is one."""
 
     @cached_property
     def network(self) -> Network:
-        """The design, read when it is first asked for."""
+        """The design, read from its file on first use."""
         return read_design(resource(f"templates/{self.name}{SUFFIX}"))
 
 
 @cache
 def templates() -> Mapping[str, Template]:
-    """Name -> template, the simplest first."""
+    """Name -> template, simplest first."""
     index = json.loads(resource("templates/index.json").read_text(encoding="utf-8"))
-    return MappingProxyType({name: Template(name, **words) for name, words in index.items()})
+    return MappingProxyType({name: Template(name, **fields) for name, fields in index.items()})
 
 
 def template(name: str) -> Template:
-    """The template of that name. Raises TemplateError, which names all there are."""
+    """The template with this name. Raises TemplateError, which lists all names."""
     try:
         return templates()[name]
     except KeyError:
         names = ", ".join(templates())
-        raise TemplateError(f"there is no template “{shorten(name)}”; there are {names}") from None
+        raise TemplateError(f"unknown template “{shorten(name)}”; choose from {names}") from None

@@ -1,4 +1,4 @@
-"""A trained run as a file for elsewhere. One format, one file; found by walking this package."""
+"""Exports trained models to other formats. One format, one file; found by walking this package."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cnnstudio.core.parameters import shorten
 from cnnstudio.export.base import Exporter, ExportResult
 from cnnstudio.export.errors import ExportError, ExportFailed
 
-__all__ = ["ExportError", "ExportFailed", "ExportResult", "Exporter", "chosen_exporters", "exporters"]
+__all__ = ["ExportError", "ExportFailed", "ExportResult", "Exporter", "exporters", "select_exporters"]
 
 
 @cache
@@ -30,12 +30,12 @@ def exporters() -> Mapping[str, Exporter]:
     return MappingProxyType({exporter.name: exporter for exporter in found})
 
 
-def chosen_exporters(names: Sequence[str]) -> list[Exporter]:
-    """The exporters of these names, each once. Raises ExportError, which names those that there are."""
+def select_exporters(names: Sequence[str]) -> list[Exporter]:
+    """The exporters of these names, without duplicates. Raises ExportError, which lists the known names."""
     known = exporters()
     wanted = [name.strip().lower() for name in names if name.strip()]
     unknown = next((name for name in wanted if name not in known), None)
     if unknown is not None or not wanted:
-        what = f"there is no export format “{shorten(unknown)}”" if unknown else "no export format is named"
-        raise ExportError(f"{what}; there are {', '.join(known)}")
+        what = f"there is no export format “{shorten(unknown)}”" if unknown else "no export format is given"
+        raise ExportError(f"{what}; choose from {', '.join(known)}")
     return [known[name] for name in dict.fromkeys(wanted)]

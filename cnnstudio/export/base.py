@@ -1,4 +1,4 @@
-"""What every exporter does: write beside the place, prove, then move the files into it."""
+"""The base of all exporters: write to a temporary folder, verify, then move the files to their place."""
 
 from __future__ import annotations
 
@@ -13,108 +13,122 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from cnnstudio.core.files import exists
-from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, check, ignore, never
+from cnnstudio.core.progress import (
+    CancelFunction,
+    Progress,
+    ProgressFunction,
+    ignore_progress,
+    never_cancelled,
+    raise_if_cancelled,
+)
 from cnnstudio.export.errors import ExportError
 
 if TYPE_CHECKING:
-    from cnnstudio.export.verification import Proof
+    from cnnstudio.export.verification import Verification
     from cnnstudio.runs.run import Run
     from cnnstudio.training.model import Model
 
 
 @dataclass(frozen=True)
 class ExportResult:
-    """What was written, and how far its answers are from the program's own."""
+    """The files that were written, and how much their outputs differ from those of the original model."""
 
     files: tuple[Path, ...]
     largest_difference: float | None
-    """Of all scores before the softmax; None where nothing was compared."""
+    """The largest absolute difference of any logit; None if nothing was compared."""
     message: str
 
 
 class Exporter(ABC):
-    """One format."""
+    """One export format."""
 
     name: ClassVar[str]
     title: ClassVar[str]
     description: ClassVar[str]
-    """One line: what comes out and what it is good for."""
+    """One line: the files and what they are good for."""
     order: ClassVar[int] = 0
+    """The position in lists of formats."""
     files: ClassVar[tuple[str, ...]]
-    """What it writes."""
+    """The names of the files it writes."""
     usage: ClassVar[str] = ""
-    """A sentence on how the files are used."""
+    """A sentence on how to use the files."""
 
     def export(
         self,
         run: Run,
         folder: Path,
         verify: bool = True,
-        progress: ProgressFunction = ignore,
-        cancelled: CancelFunction = never,
+        progress: ProgressFunction = ignore_progress,
+        cancelled: CancelFunction = never_cancelled,
     ) -> ExportResult:
-        """Writes the best weights of `run` into `folder`, which is made where it is missing.
+        """Exports the best weights of `run` into `folder`, which is created if it is missing.
 
-        A file that was there is replaced as a whole, after the new one has been proven. Raises ExportError,
+        Existing files are replaced only after the new ones have been verified. Raises ExportError,
         ExportFailed, RunError or Cancelled; then nothing has changed.
         """
-        from cnnstudio.export.verification import Proof
+        from cnnstudio.export.verification import Verification
 
         steps = 3 if verify else 2
         progress(Progress(0, steps, f"Reading the model for {self.title}"))
         model = run.model().to("cpu").eval()
-        check(cancelled)
-        with _workshop(folder) as workshop:
+        raise_if_cancelled(cancelled)
+        with _staging_folder(folder) as staging:
             progress(Progress(1, steps, f"Writing {self.title}"))
-            self.write(run, model, workshop)
-            check(cancelled)
-            proof = None
+            self.write(run, model, staging)
+            raise_if_cancelled(cancelled)
+            verification = None
             if verify:
                 progress(Progress(2, steps, f"Comparing {self.title} with the original"))
-                proof = Proof(run, model, workshop, cancelled)
-                self.prove(proof)
-            check(cancelled)
-            files = _move(workshop, folder, proof.leftovers if proof else ())
+                verification = Verification(run, model, staging, cancelled)
+                self.verify(verification)
+            raise_if_cancelled(cancelled)
+            files = _move(staging, folder, verification.scratch_files if verification else ())
         progress(Progress(steps, steps, f"{self.title}: done"))
-        difference = proof.largest_difference if proof else None
-        return ExportResult(files, difference, self._message(files, proof))
+        difference = verification.largest_difference if verification else None
+        return ExportResult(files, difference, self._message(files, verification))
 
     @abstractmethod
     def write(self, run: Run, model: Model, folder: Path) -> None:
         """Writes the files into `folder`. `model` is on the CPU, in evaluation mode."""
 
     @abstractmethod
-    def prove(self, proof: Proof) -> None:
-        """Runs what was written elsewhere and hands its scores to `proof`, which raises ExportFailed."""
+    def verify(self, verification: Verification) -> None:
+        """Computes logits from the written files and compares them with those of the original model.
 
-    def _message(self, files: Sequence[Path], proof: Proof | None) -> str:
+        Raises ExportFailed if they differ or if the files cannot be used.
+        """
+
+    def _message(self, files: Sequence[Path], verification: Verification | None) -> str:
         names = " and ".join(path.name for path in files)
-        words = proof.words if proof else "Its answers were not compared."
-        return f"{self.title}: {names}. {words} {self.usage}".strip()
+        summary = verification.summary if verification else "Not compared with the original model."
+        return f"{self.title}: {names}. {summary} {self.usage}".strip()
 
 
 @contextmanager
-def _workshop(folder: Path) -> Iterator[Path]:
-    """An empty folder inside `folder`, gone afterwards. Raises ExportError where nothing can be written."""
-    made = not exists(folder)
+def _staging_folder(folder: Path) -> Iterator[Path]:
+    """An empty temporary folder inside `folder`, deleted afterwards. Raises ExportError if not writable.
+
+    It is inside `folder`, so that moving files out of it is a rename on the same file system.
+    """
+    is_new = not exists(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        workshop = Path(tempfile.mkdtemp(prefix=".export-", dir=folder))
+        staging = Path(tempfile.mkdtemp(prefix=".export-", dir=folder))
     except OSError as error:
         raise ExportError(_unwritable(folder, error)) from error
     try:
-        yield workshop
+        yield staging
     finally:
-        shutil.rmtree(workshop, ignore_errors=True)
-        if made:
+        shutil.rmtree(staging, ignore_errors=True)
+        if is_new:
             with suppress(OSError):
-                folder.rmdir()  # which the system refuses where files were written
+                folder.rmdir()  # fails if files were written to it, as it should
 
 
-def _move(workshop: Path, folder: Path, leftovers: Sequence[str]) -> tuple[Path, ...]:
+def _move(staging: Path, folder: Path, leftovers: Sequence[str]) -> tuple[Path, ...]:
     moved = []
     try:
-        for path in sorted(workshop.iterdir()):
+        for path in sorted(staging.iterdir()):
             if path.name not in leftovers:
                 os.replace(path, folder / path.name)
                 moved.append(folder / path.name)
@@ -124,4 +138,4 @@ def _move(workshop: Path, folder: Path, leftovers: Sequence[str]) -> tuple[Path,
 
 
 def _unwritable(folder: Path, error: OSError) -> str:
-    return f"nothing can be written to {folder} ({error.strerror or error}); choose another folder"
+    return f"{folder} is not writable ({error.strerror or error}); choose another folder"

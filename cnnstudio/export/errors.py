@@ -1,4 +1,4 @@
-"""Exports that cannot be."""
+"""Errors of exports."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from cnnstudio.core.errors import UserError
 
 
 class ExportError(UserError):
-    """An export that cannot be: a format that does not exist, a folder that cannot be written."""
+    """An export that is not possible, such as to an unknown format or to a folder that is not writable."""
 
 
 class ExportFailed(ExportError):
-    """The model could not be put into the format, or gives other answers there. No file was written."""
+    """The model cannot be converted, or the exported one gives other results. No file was written."""

@@ -1,4 +1,4 @@
-"""The whole model, normalization included, as an ONNX file."""
+"""The model, including normalization, as an ONNX file."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING
 from cnnstudio import __version__
 from cnnstudio.export.base import Exporter
 from cnnstudio.export.errors import ExportFailed
-from cnnstudio.export.weights import about
+from cnnstudio.export.weights import model_metadata
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from cnnstudio.export.verification import Proof
+    from cnnstudio.export.verification import Verification
     from cnnstudio.runs.run import Run
     from cnnstudio.training.model import Model
 
 ONNX_FILE = "model.onnx"
-LARGEST_IN_ONE_FILE = 1_500_000_000
-"""Bytes of weights. A protobuf file ends at 2 GB; what is larger goes into a file beside it."""
+MAX_BYTES_IN_ONE_FILE = 1_500_000_000
+"""Weights above this size go into a second file, because a protobuf file cannot exceed 2 GB."""
 
-_PROGRAM = f"""
+_SCRIPT = f"""
 import onnxruntime
 session = onnxruntime.InferenceSession({ONNX_FILE!r}, providers=["CPUExecutionProvider"])
 results = [session.run(["logits"], {{"pixels": batch}})[0] for batch in batches]
@@ -37,19 +37,18 @@ results = [session.run(["logits"], {{"pixels": batch}})[0] for batch in batches]
 class Onnx(Exporter):
     name = "onnx"
     title = "ONNX"
-    description = "model.onnx for ONNX Runtime, browsers and phones; the normalization is inside."
+    description = "model.onnx for ONNX Runtime, browsers and phones; normalization included."
     order = 1
     files = (ONNX_FILE,)
     usage = (
-        "It takes “pixels”, float32 (N, C, H, W) from 0 to 1, not normalized, "
-        "and gives “logits”, the scores before the softmax."
+        "Input: “pixels”, float32 (N, C, H, W), 0 to 1, not normalized. Output: “logits”, before the softmax."
     )
 
     def write(self, run: Run, model: Model, folder: Path) -> None:
         import torch
 
         example = torch.zeros(2, *run.network.input.dims)
-        large = sum(tensor.nbytes for tensor in model.state_dict().values()) > LARGEST_IN_ONE_FILE
+        large = sum(tensor.nbytes for tensor in model.state_dict().values()) > MAX_BYTES_IN_ONE_FILE
         try:
             with _quiet():
                 torch.onnx.export(
@@ -64,20 +63,20 @@ class Onnx(Exporter):
                     verbose=False,
                 )
         except Exception as error:
-            # torch.onnx raises errors of many kinds, and its reasons run over pages.
+            # torch.onnx raises many types of errors, with messages of several pages.
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ExportFailed(f"torch cannot write this network as ONNX: {reason[:300]}") from error
-        _describe(folder / ONNX_FILE, run, model)
+            raise ExportFailed(f"torch cannot export this network to ONNX: {reason[:300]}") from error
+        _add_metadata(folder / ONNX_FILE, run, model)
 
-    def prove(self, proof: Proof) -> None:
-        proof.compare_elsewhere(_PROGRAM)
+    def verify(self, verification: Verification) -> None:
+        verification.compare_in_fresh_process(_SCRIPT)
 
 
 def _with_normalization(model: Model) -> nn.Module:
     import torch
     from torch import nn
 
-    class Whole(nn.Module):
+    class NormalizedModel(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.model = model
@@ -85,38 +84,40 @@ def _with_normalization(model: Model) -> nn.Module:
             self.std = nn.Buffer(torch.tensor(model.std).view(1, -1, 1, 1))
 
         def forward(self, pixels: Tensor) -> Tensor:
-            scores: Tensor = self.model((pixels - self.mean) / self.std)
-            return scores
+            logits: Tensor = self.model((pixels - self.mean) / self.std)
+            return logits
 
-    return Whole().eval()
+    return NormalizedModel().eval()
 
 
-def _describe(path: Path, run: Run, model: Model) -> None:
-    """Says in the file what it takes and gives; drops the source lines that torch notes in every node."""
+def _add_metadata(path: Path, run: Run, model: Model) -> None:
+    """Adds the model's documentation to the file and removes this computer's paths, which torch adds."""
     import onnx
 
-    # The weights of a very large model stand beside the file and are not needed here.
-    whole = onnx.load(path, load_external_data=False)
-    for part in (whole.graph.node, whole.graph.input, whole.graph.output, whole.graph.value_info):
+    # The weights of a very large model are in a second file and are not needed here.
+    proto = onnx.load(path, load_external_data=False)
+    graph = proto.graph
+    for part in (graph.node, graph.input, graph.output, graph.value_info):
         for entry in part:
             entry.ClearField("metadata_props")
-    for initializer in whole.graph.initializer:
+    for initializer in graph.initializer:
         initializer.ClearField("metadata_props")
-    whole.graph.ClearField("metadata_props")
-    whole.graph.name = run.network.name
-    whole.producer_name, whole.producer_version = "CNN Studio", __version__
-    whole.doc_string = Onnx.usage
-    facts = {**about(run, model), "normalization": "included", "output": "logits"}
+    graph.ClearField("metadata_props")
+    graph.name = run.network.name
+    proto.producer_name, proto.producer_version = "CNN Studio", __version__
+    proto.doc_string = Onnx.usage
+    metadata = {**model_metadata(run, model), "normalization": "included", "output": "logits"}
     onnx.helper.set_model_props(
-        whole, {key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items()}
+        proto,
+        {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()},
     )
-    path.write_bytes(whole.SerializeToString())
+    path.write_bytes(proto.SerializeToString())
     onnx.checker.check_model(path)
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """torch.onnx reports every step on standard output and in the log, and warns of its own deprecations."""
+    """Silences torch.onnx, which prints and logs every step and warns of deprecations in its own code."""
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

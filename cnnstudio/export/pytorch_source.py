@@ -1,4 +1,4 @@
-"""A PyTorch file that stands alone and loads the weights beside it."""
+"""A standalone PyTorch file that loads the weights next to it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from cnnstudio.export.weights import WEIGHTS_FILE, write_weights
 from cnnstudio.interchange.pytorch.writer import write_module
 
 if TYPE_CHECKING:
-    from cnnstudio.export.verification import Proof
+    from cnnstudio.export.verification import Verification
     from cnnstudio.runs.run import Run
     from cnnstudio.training.model import Model
 
 SOURCE_FILE = "model.py"
 
-_PROGRAM = f"""
+_SCRIPT = f"""
 import runpy
 import torch
 model_file = runpy.run_path({SOURCE_FILE!r})
@@ -30,10 +30,10 @@ with torch.no_grad():
 class PyTorchSource(Exporter):
     name = "pytorch"
     title = "PyTorch"
-    description = "model.py, a class of torch.nn that needs nothing of CNN Studio, and its weights."
+    description = "model.py, a standalone torch.nn class that does not need CNN Studio, and its weights."
     order = 2
     files = (SOURCE_FILE, WEIGHTS_FILE)
-    usage = f"Try it: python {SOURCE_FILE} IMAGE."
+    usage = f"To try it, run: python {SOURCE_FILE} IMAGE."
 
     def write(self, run: Run, model: Model, folder: Path) -> None:
         write_weights(folder / WEIGHTS_FILE, run, model)
@@ -42,5 +42,5 @@ class PyTorchSource(Exporter):
         )
         write_atomically(folder / SOURCE_FILE, source.encode())
 
-    def prove(self, proof: Proof) -> None:
-        proof.compare_elsewhere(_PROGRAM)
+    def verify(self, verification: Verification) -> None:
+        verification.compare_in_fresh_process(_SCRIPT)

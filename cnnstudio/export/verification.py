@@ -1,4 +1,4 @@
-"""The comparison of an exported model with the one that it was made from."""
+"""Verifies that an exported model gives the same logits as the original."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.progress import CancelFunction, check
+from cnnstudio.core.progress import CancelFunction, raise_if_cancelled
 from cnnstudio.data.images.resizing import resize
 from cnnstudio.data.sources import find_source
 from cnnstudio.export.errors import ExportFailed
@@ -26,73 +26,82 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 
 BATCHES = (1, 2, 13)
-"""Sizes of the batches that are compared: one image, the fewest that are a batch, an odd number."""
+"""Batch sizes to compare: a single image, the smallest real batch, and an odd number.
+
+Exports that fix the batch size, or squeeze it away when it is 1, fail with one of these.
+"""
 
 TOLERANCE = 1e-4
-"""Relative to the largest score. Sums of float32 in another order differ by about a hundredth of it."""
+"""Relative to the largest logit. float32 sums in another order differ by about a hundredth of this."""
 
-_LONGEST = 600.0
+_TIMEOUT_SECONDS = 600.0
 _NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
-"""On Windows a console would flash up beside the program's own window."""
-_IMAGES, _SCORES = "images.npy", "scores.npy"
+"""On Windows, keeps a console window from flashing up."""
+_IMAGES, _LOGITS = "images.npy", "logits.npy"
 
 
-class Proof:
-    """Images, the model's scores for them, and the comparison with the scores from elsewhere."""
+class Verification:
+    """Compares the logits of an exported model with those of the original for a set of test images."""
 
     def __init__(self, run: Run, model: Model, folder: Path, cancelled: CancelFunction) -> None:
         self.run = run
         self.folder = folder
         self.largest_difference: float | None = None
         self._cancelled = cancelled
-        real = _real_images(run, cancelled)
-        self._real = len(real)
-        self.images = np.concatenate([real, _made_images(run, sum(BATCHES) - len(real))])
-        self._scores = scores(model, self.images)
+        samples = _dataset_images(run, cancelled)
+        self._sample_count = len(samples)
+        self.images = np.concatenate([samples, _random_images(run, sum(BATCHES) - len(samples))])
+        self._logits = compute_logits(model, self.images)
 
     @property
-    def leftovers(self) -> tuple[str, ...]:
-        """Files of the comparison itself."""
-        return _IMAGES, _SCORES
+    def scratch_files(self) -> tuple[str, ...]:
+        """Files that the comparison itself writes, which are not part of the export."""
+        return _IMAGES, _LOGITS
 
     @property
     def pixels(self) -> Floats:
-        """The uint8 `images` as others take them: float32 (N, C, H, W), 0 to 1, not normalized."""
+        """`images` in the form that other programs take: float32 (N, C, H, W), 0 to 1, not normalized."""
         return self.images.astype(np.float32) / np.float32(255)
 
     @property
-    def words(self) -> str:
-        """What was compared, in a sentence."""
+    def summary(self) -> str:
+        """The result of the comparison, in one sentence."""
         count = len(self.images)
-        origin = f"{self._real} of them from the data set" if self._real else "made at random"
+        origin = f"{self._sample_count} from the data set" if self._sample_count else "generated at random"
         largest = f"{self.largest_difference:.1e}" if self.largest_difference else "0"
-        return f"Largest difference of any score {largest} ({count} images, {origin})."
+        return f"Largest difference of any logit: {largest} ({count} images, {origin})."
 
-    def compare(self, found: Floats) -> None:
-        """Raises ExportFailed where `found`, the scores for `pixels`, are not those of the model."""
-        expected = self._scores
-        if found.shape != expected.shape:
-            raise ExportFailed(f"the exported model gives {found.shape} scores, not {expected.shape}")
-        if not np.isfinite(found).all():
-            raise ExportFailed("the exported model gives scores that are no numbers")
-        self.largest_difference = float(np.abs(found - expected).max())
+    def compare(self, logits: Floats) -> None:
+        """Compares logits float32 (N, classes) for `images` with those of the original model.
+
+        Raises ExportFailed if they differ by more than rounding.
+        """
+        expected = self._logits
+        if logits.shape != expected.shape:
+            raise ExportFailed(
+                f"the exported model gives logits of shape {logits.shape}, the original {expected.shape}"
+            )
+        if not np.isfinite(logits).all():
+            raise ExportFailed("the exported model gives logits that are NaN or infinite")
+        self.largest_difference = float(np.abs(logits - expected).max())
         allowed = TOLERANCE * max(1.0, float(np.abs(expected).max()))
         if self.largest_difference > allowed:
             raise ExportFailed(
-                f"the exported model gives other answers: scores differ by {self.largest_difference:.2g}, "
-                f"and at most {allowed:.2g} is rounding; no file was written"
+                f"the exported model gives other results: logits differ by {self.largest_difference:.2g}, "
+                f"where rounding explains at most {allowed:.2g}; no file was written"
             )
 
-    def compare_elsewhere(self, program: str) -> None:
-        """The same for the scores that `program` gives in a fresh Python, without this package.
+    def compare_in_fresh_process(self, script: str) -> None:
+        """Compares the logits that `script` computes in a new Python process, without this package.
 
-        `program` runs in the folder of the files. It has `batches`, a list of float32 (n, C, H, W), and makes
-        `results`, a list of arrays (n, classes).
+        This proves that the files work on their own, with nothing left over in memory. The script runs in the
+        folder of the files. It is given `batches`, a list of float32 arrays (n, C, H, W), and sets `results`,
+        a list of arrays (n, classes). Raises ExportFailed if it fails or if the logits differ; Cancelled.
         """
         np.save(self.folder / _IMAGES, self.pixels)
-        frame = f"import sys\nimport numpy\n{_TAKE}{program}\n{_GIVE}"
-        # -P: the folder of the files is not searched for modules.
-        command = [sys.executable, "-P", "-c", frame, *map(str, BATCHES)]
+        program = f"import sys\nimport numpy\n{_LOAD_BATCHES}{script}\n{_SAVE_RESULTS}"
+        # -P: do not import modules from the folder with the files; a file there may be called like a module.
+        command = [sys.executable, "-P", "-c", program, *map(str, BATCHES)]
         process = subprocess.Popen(
             command,
             cwd=self.folder,
@@ -103,59 +112,60 @@ class Proof:
         )
         message = self._wait(process)
         if process.returncode != 0:
-            last = (message.strip().splitlines() or ["no reason was given"])[-1]
-            raise ExportFailed(f"the exported model does not run in a fresh Python: {last}")
-        self.compare(np.load(self.folder / _SCORES, allow_pickle=False))
+            reason = (message.strip().splitlines() or ["no reason given"])[-1]
+            raise ExportFailed(f"the exported model fails in a new Python process: {reason}")
+        self.compare(np.load(self.folder / _LOGITS, allow_pickle=False))
 
     def _wait(self, process: subprocess.Popen[bytes]) -> str:
-        deadline = time.monotonic() + _LONGEST
+        """Waits for the process and returns what it wrote to standard error. Kills it if cancelled."""
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
         try:
             while True:
                 try:
                     _, errors = process.communicate(timeout=0.1)
                     return errors.decode(errors="replace")
                 except subprocess.TimeoutExpired:
-                    check(self._cancelled)
+                    raise_if_cancelled(self._cancelled)
                     if time.monotonic() > deadline:
-                        raise ExportFailed("the exported model gave no answer within ten minutes") from None
+                        raise ExportFailed("the exported model gave no result within ten minutes") from None
         finally:
             if process.poll() is None:
                 process.kill()
                 process.communicate()
 
 
-_TAKE = f"""
+_LOAD_BATCHES = f"""
 images = numpy.load({_IMAGES!r})
 sizes = [int(size) for size in sys.argv[1:]]
 starts = [sum(sizes[:index]) for index in range(len(sizes))]
 batches = [images[start:start + size] for start, size in zip(starts, sizes)]
 """
-_GIVE = f"""
-numpy.save({_SCORES!r}, numpy.concatenate(results).astype(numpy.float32))
+_SAVE_RESULTS = f"""
+numpy.save({_LOGITS!r}, numpy.concatenate(results).astype(numpy.float32))
 """
 
 
-def scores(model: Model, images: npt.NDArray[np.uint8]) -> Floats:
-    """The model's scores before the softmax, (N, classes), for uint8 (N, C, H, W)."""
+def compute_logits(model: Model, images: npt.NDArray[np.uint8]) -> Floats:
+    """The model's logits, float32 (N, classes), for images uint8 (N, C, H, W)."""
     with torch.inference_mode():
-        found: Floats = model(model.normalize(images)).float().cpu().numpy()
-    return found
+        logits: Floats = model(model.normalize(images)).float().cpu().numpy()
+    return logits
 
 
-def _made_images(run: Run, count: int) -> npt.NDArray[np.uint8]:
-    """Noise, and among it one black and one white image."""
+def _random_images(run: Run, count: int) -> npt.NDArray[np.uint8]:
+    """uint8 (count, C, H, W): noise, and one black and one white image."""
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (count, *run.network.input.dims), np.uint8)
     images[0], images[-1] = 0, 255
     return images
 
 
-def _real_images(run: Run, cancelled: CancelFunction) -> npt.NDArray[np.uint8]:
-    """Half of what is compared comes from the run's own data set, where that is on this machine."""
+def _dataset_images(run: Run, cancelled: CancelFunction) -> npt.NDArray[np.uint8]:
+    """Up to half of the images, from the run's data set if it is available: uint8 (n, C, H, W)."""
     channels, height, width = shape = run.network.input.dims
     try:
         dataset = find_source(run.dataset_name).load(cancelled=cancelled)
-        few = dataset.test.rows(np.arange(min(sum(BATCHES) // 2, len(dataset.test))))
+        few = dataset.test.select(np.arange(min(sum(BATCHES) // 2, len(dataset.test))))
         sample = dataclasses.replace(dataset, train=few, test=few)
         return np.ascontiguousarray(resize(sample, (channels, height, width)).test.images)
     except UserError:

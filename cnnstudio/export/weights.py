@@ -1,4 +1,4 @@
-"""The weights as safetensors, with the design beside them."""
+"""The weights as safetensors, with the design as a second file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnnstudio.design.file import design_from_json, design_to_json, write_design
 from cnnstudio.export.base import Exporter
 
 if TYPE_CHECKING:
-    from cnnstudio.export.verification import Proof
+    from cnnstudio.export.verification import Verification
     from cnnstudio.runs.run import Run
     from cnnstudio.training.model import Model
 
@@ -24,42 +24,42 @@ FORMAT = "cnnstudio.weights"
 class Weights(Exporter):
     name = "safetensors"
     title = "Weights"
-    description = "model.safetensors with the design beside it: plain data that any framework can read."
+    description = "model.safetensors and the design file: plain data that any framework can read."
     order = 0
     files = (WEIGHTS_FILE, DESIGN_FILE)
-    usage = "The names of the weights begin with the ids of the layers in the design."
+    usage = "The names of the tensors start with the layer ids of the design."
 
     def write(self, run: Run, model: Model, folder: Path) -> None:
         write_weights(folder / WEIGHTS_FILE, run, model)
         write_design(folder / DESIGN_FILE, run.network)
 
-    def prove(self, proof: Proof) -> None:
-        """Reads the file by itself: the design from its head, the weights, the normalization."""
+    def verify(self, verification: Verification) -> None:
+        """Rebuilds the model from the file alone: design, weights and normalization."""
         from safetensors import safe_open
 
-        from cnnstudio.export.verification import scores
+        from cnnstudio.export.verification import compute_logits
         from cnnstudio.training.model import build_model
 
-        with safe_open(proof.folder / WEIGHTS_FILE, framework="pt") as file:
-            about = file.metadata()
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
-        model = build_model(design_from_json(json.loads(about["design"]))).eval()
+        with safe_open(verification.folder / WEIGHTS_FILE, framework="pt") as file:
+            metadata = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
+        model = build_model(design_from_json(json.loads(metadata["design"]))).eval()
         model.load_state_dict(tensors)
-        model.set_normalization(json.loads(about["mean"]), json.loads(about["std"]))
-        proof.compare(scores(model, proof.images))
+        model.set_normalization(json.loads(metadata["mean"]), json.loads(metadata["std"]))
+        verification.compare(compute_logits(model, verification.images))
 
 
 def write_weights(path: Path, run: Run, model: Model) -> None:
-    """The state dict, contiguous and float32, with all that is needed to use it in the file's own head."""
+    """Writes the state dict, contiguous float32, with everything needed to use it as the file's metadata."""
     from safetensors.torch import save
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    metadata = {key: _text(value) for key, value in about(run, model).items()}
+    metadata = {key: _text(value) for key, value in model_metadata(run, model).items()}
     write_atomically(path, save(tensors, metadata=metadata))
 
 
-def about(run: Run, model: Model) -> dict[str, Any]:
-    """What a user of the model has to know, for the head of a file."""
+def model_metadata(run: Run, model: Model) -> dict[str, Any]:
+    """Everything needed to use the model: classes, normalization and design, as metadata of a file."""
     return {
         "format": FORMAT,
         "cnnstudio": __version__,

@@ -1,12 +1,12 @@
-"""The window. The only room that knows Qt; it shows values of the floors below, never computes with torch."""
+"""The window: the only package that imports Qt. It shows what the other packages compute."""
 
 import sys
 
-from cnnstudio.gui.shell.pyside_refcount_workaround import make_immortal
+from cnnstudio.gui.shell.pyside_refcount_workaround import pin_singleton_refcounts
 
-make_immortal()
+pin_singleton_refcounts()
 
 if sys.platform == "win32":
-    # WORKAROUND: on Windows torch does not find its libraries once Qt's are loaded (WinError 1114,
-    # https://github.com/pytorch/pytorch/issues/166628), so there it comes first and the window later.
-    import torch  # noqa: F401  # for its effect alone
+    # WORKAROUND: on Windows torch cannot load its libraries after Qt's (WinError 1114,
+    # https://github.com/pytorch/pytorch/issues/166628), so it is imported first, which delays the window.
+    import torch  # noqa: F401  # for its side effect

@@ -1,4 +1,4 @@
-"""Keeps the name by which other programs know `create_window`."""
+"""The public location of `create_window`, which other programs import."""
 
 from cnnstudio.gui.shell.app import create_window
 

@@ -1,1 +1,1 @@
-"""Looks into a model: what its layers make of an image, and how it answers. Gives numpy arrays."""
+"""What can be seen in a model, as numpy arrays: the outputs of its layers, and its predictions."""

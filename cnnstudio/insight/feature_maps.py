@@ -1,4 +1,8 @@
-"""Feature maps: what each layer makes of an image, as drawn, whatever order the model runs in."""
+"""Feature maps: the output of each layer for an image.
+
+They are the outputs of the layers in the design. The model may run some layers in another order, which is
+faster and gives the same result; `Model.observe` undoes that.
+"""
 
 from __future__ import annotations
 
@@ -13,82 +17,87 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cnnstudio.insight.maps import FeatureMaps
-from cnnstudio.training.evaluation import evaluating
+from cnnstudio.training.evaluation import evaluation_mode
 from cnnstudio.training.model import Model
 
-__all__ = ["MOST_MAPS", "FeatureMapProbe", "FeatureMaps", "feature_maps", "look"]
+__all__ = ["MAX_MAPS", "FeatureMapProbe", "FeatureMaps", "collect_feature_maps", "feature_maps"]
 
-MOST_MAPS = 256
-"""Maps of a layer that are shown at once."""
+MAX_MAPS = 256
+"""The most maps of a layer that are shown at once."""
 
-_BRIGHT = 0.995
-"""Share of all values that are below what is drawn white, where there are outliers."""
-_OUTLYING = 0.8
-"""There are outliers where so many values fill less than this share of the range."""
-_SAMPLE = 100_000
-"""So many values at most are looked at for that."""
+_WHITE_QUANTILE = 0.995
+"""If there are outliers, the quantile of the values that is drawn white."""
+_OUTLIER_RANGE = 0.8
+"""There are outliers if the values up to that quantile cover less than this fraction of the range."""
+_MAX_SAMPLES = 100_000
+"""The most values from which the quantile is computed."""
 
-_INTERVAL = 1 / 8
-"""Seconds from one image to the next."""
-_DEAD_EVERY = 16
-"""Of so many images of one layer the first looks for dead maps."""
+_SECONDS_BETWEEN_MAPS = 1 / 8
+_DEAD_MAPS_EVERY = 16
+"""Dead maps are searched only in every 16th capture of a layer, because it takes all example images."""
 
 
 def feature_maps(
     model: Model, images: npt.NDArray[np.uint8], node_id: str, image: int = 0
 ) -> FeatureMaps | None:
-    """What the node makes of `images[image]`; None for a node that the model does not have.
+    """The node's feature maps for `images[image]`; None if the model does not have the node.
 
-    `images` is uint8 (N, C, H, W). A map is dead if it is zero for all of them.
+    `images` is uint8 (N, C, H, W). A map is dead if it is zero for all images.
     """
-    found = look(model, images, [node_id], [image])
+    found = collect_feature_maps(model, images, [node_id], [image])
     return found[0] if found else None
 
 
-def look(
+def collect_feature_maps(
     model: Model,
     images: npt.NDArray[np.uint8],
     node_ids: Collection[str] | None = None,
-    shown: Sequence[int] = (0,),
+    image_indices: Sequence[int] = (0,),
     *,
-    most: int = MOST_MAPS,
-    side: int | None = None,
+    max_maps: int = MAX_MAPS,
+    max_side: int | None = None,
 ) -> list[FeatureMaps]:
-    """What each node makes of each image of `shown`: the first `most` maps, up to `side` pixels wide."""
+    """The feature maps of several nodes (by default all) for several of the images.
+
+    `images` is uint8 (N, C, H, W). Only the first `max_maps` maps of a node are returned, scaled down to at
+    most `max_side` pixels a side. A map is dead if it is zero for all `images`, not only the indexed ones.
+    """
     found: dict[str, list[FeatureMaps]] = {}
 
-    def see(node_id: str, output: Tensor) -> None:
+    def collect(node_id: str, output: Tensor) -> None:
         maps = output if output.ndim == 4 else output[:, :, None, None]
-        kept = maps[:, : most if output.ndim == 4 else most_values(most)]
+        kept = maps[:, : max_maps if output.ndim == 4 else max_flat_values(max_maps)]
         dead = tuple((kept == 0).all(3).all(2).all(0).nonzero().flatten().tolist())
         found[node_id] = [
-            _scaled(node_id, number, _smaller(kept[number], side), dead, maps.shape[1]) for number in shown
+            _quantize(node_id, index, _downscale(kept[index], max_side), dead, maps.shape[1])
+            for index in image_indices
         ]
 
-    with evaluating(model):
-        model.observe(model.normalize(images), see, node_ids)
+    with evaluation_mode(model):
+        model.observe(model.normalize(images), collect, node_ids)
     return [maps for each in found.values() for maps in each]
 
 
-def most_values(most: int) -> int:
-    """How many values of a flat layer are shown where `most` maps are: they are small."""
-    return min(4 * most, MOST_MAPS)
+def max_flat_values(max_maps: int) -> int:
+    """The most values shown of a flat layer if `max_maps` maps are shown of others: a value is smaller."""
+    return min(4 * max_maps, MAX_MAPS)
 
 
-def _smaller(maps: Tensor, side: int | None) -> Tensor:
-    """Maps (K, h, w) with no side longer than `side`."""
+def _downscale(maps: Tensor, max_side: int | None) -> Tensor:
+    """Maps float (K, h, w), averaged down to at most `max_side` pixels a side."""
     height, width = maps.shape[1:]
-    if side is None or max(height, width) <= side:
+    if max_side is None or max(height, width) <= max_side:
         return maps
-    factor = max(height, width) / side
+    factor = max(height, width) / max_side
     return F.adaptive_avg_pool2d(maps, (max(round(height / factor), 1), max(round(width / factor), 1)))
 
 
-def _scaled(node_id: str, image: int, maps: Tensor, dead: tuple[int, ...], total: int) -> FeatureMaps:
+def _quantize(node_id: str, image: int, maps: Tensor, dead: tuple[int, ...], total: int) -> FeatureMaps:
+    """Maps float (K, h, w) on a common scale of 0 to 255."""
     values = torch.nan_to_num(maps.float())
     low, high = (value.item() for value in values.aminmax())
     if maps[0].numel() > 1:
-        high = _white(values, low, high)
+        high = _white_level(values, low, high)
     span = high - low if math.isfinite(high - low) and high > low else 1.0
     levels = (
         ((values - low) * (255 / span)).round_().clamp_(0, 255).to(torch.uint8).cpu().contiguous().numpy()
@@ -97,65 +106,66 @@ def _scaled(node_id: str, image: int, maps: Tensor, dead: tuple[int, ...], total
     return FeatureMaps(node_id, image, levels, low, high, dead, total)
 
 
-def _white(values: Tensor, low: float, high: float) -> float:
-    """What is drawn white: the largest value, unless a few outliers would leave all else in the dark.
+def _white_level(values: Tensor, low: float, high: float) -> float:
+    """The value to draw white: the maximum, unless a few outliers would make everything else dark.
 
-    Then it is the value that only one in two hundred exceeds, counted on a regular sample of very many.
-    Values read off as numbers, one a map, always keep the largest.
+    With outliers it is the 99.5% quantile, computed from a regular sample so that the time does not grow with
+    the layer. Not used for flat layers, whose values are read as numbers.
     """
-    sample = values.flatten()[:: -(-values.numel() // _SAMPLE)].cpu().numpy()
-    place = math.ceil(len(sample) * _BRIGHT) - 1
-    bright = float(np.partition(sample, place)[place])
-    return bright if low < bright < low + _OUTLYING * (high - low) else high
+    sample = values.flatten()[:: -(-values.numel() // _MAX_SAMPLES)].cpu().numpy()
+    index = math.ceil(len(sample) * _WHITE_QUANTILE) - 1
+    quantile = float(np.partition(sample, index)[index])
+    return quantile if low < quantile < low + _OUTLIER_RANGE * (high - low) else high
 
 
 class FeatureMapProbe:
-    """Shows one layer's maps for one example image while the model trains, at most 8 times a second.
+    """Captures the maps of one layer for one example image during training, at most 8 times a second.
 
-    `watch` may be called from any thread at any time; the rest is the trainer's.
+    `watch` may be called from any thread at any time; the other methods are called by the trainer.
     """
 
     kind = "feature_maps"
 
     def __init__(self) -> None:
-        # One tuple, replaced as a whole: reading and replacing it need no lock.
-        self._wanted: tuple[str, int] | None = None
+        # A tuple that is only ever replaced as a whole, which is atomic, so that no lock is needed.
+        self._requested: tuple[str, int] | None = None
         self._shown: tuple[str, int] | None = None
         self._shown_step = -1
         self._shown_at = -math.inf
-        self._looks = 0
+        self._captured = 0
         self._dead: tuple[int, ...] = ()
         self._images: npt.NDArray[np.uint8] = np.empty((0, 1, 1, 1), np.uint8)
         self._step = 0
         self._now = 0.0
 
     def watch(self, node_id: str, image: int) -> None:
-        """The layer and the number of the example image that are wanted from now on."""
-        self._wanted = (node_id, image)
+        """Selects the layer and the index of the example image."""
+        self._requested = (node_id, image)
 
     def begin(self, images: npt.NDArray[np.uint8]) -> None:
         self._images = images
         self._shown = None
 
-    def due(self, step: int, seconds: float) -> bool:
-        wanted = self._wanted
-        if wanted is None:
+    def is_due(self, step: int, seconds: float) -> bool:
+        requested = self._requested
+        if requested is None:
             return False
         self._step, self._now = step, seconds
-        # A new wish is answered at once, also while the run is paused.
-        return wanted != self._shown or (step != self._shown_step and seconds - self._shown_at >= _INTERVAL)
+        if requested != self._shown:
+            return True  # at once, also while the run is paused
+        return step != self._shown_step and seconds - self._shown_at >= _SECONDS_BETWEEN_MAPS
 
-    def take(self, model: Model, device: torch.device) -> FeatureMaps | None:
-        wanted = self._wanted
-        if wanted is None or not len(self._images):
+    def capture(self, model: Model, device: torch.device) -> FeatureMaps | None:
+        requested = self._requested
+        if requested is None or not len(self._images):
             return None
-        if wanted != self._shown:
-            self._looks = 0
-        self._shown, self._shown_step, self._shown_at = wanted, self._step, self._now
-        node_id, image = wanted[0], wanted[1] % len(self._images)
-        self._looks += 1
-        if self._looks % _DEAD_EVERY == 1:
-            # All images, to tell which maps are dead; in between the one that is shown has to do.
+        if requested != self._shown:
+            self._captured = 0
+        self._shown, self._shown_step, self._shown_at = requested, self._step, self._now
+        node_id, image = requested[0], requested[1] % len(self._images)
+        self._captured += 1
+        if self._captured % _DEAD_MAPS_EVERY == 1:
+            # All example images, to find dead maps; in between, only the shown image is computed.
             maps = feature_maps(model, self._images, node_id, image)
             self._dead = maps.dead if maps else ()
             return maps

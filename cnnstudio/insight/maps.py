@@ -1,4 +1,4 @@
-"""Feature maps as values, ready to be drawn or kept. Needs no torch."""
+"""Feature maps as values, ready to be drawn or stored. Does not import torch."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ Maps = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class FeatureMaps:
-    """What one layer makes of one image. One scale holds for all maps: 0 stands for `low`, 255 for `high`.
+    """The output of one layer for one image, on a scale that all maps share: 0 is `low`, 255 is `high`.
 
-    Where a few outliers would leave all else dark, `high` is below them, and 255 stands for them too.
-    `maps` is uint8 (K, h, w), read-only; a layer that gives a flat vector has K values of 1 × 1.
+    If a few outliers would make everything else dark, `high` is below them, and 255 stands for them too.
+    `maps` is uint8 (K, h, w), read-only; for a layer with a flat output it has K values of 1 × 1.
     """
 
     node_id: str
     image: int
-    """The number of the example image, from 0."""
+    """The index of the example image, from 0."""
     maps: Maps
     low: float
     high: float
     dead: tuple[int, ...]
-    """Maps that are zero everywhere, whatever image is shown."""
+    """Indices of maps that are zero everywhere, for all example images."""
     total: int
-    """Maps that the layer has; more than K where not all are here."""
+    """The number of maps of the layer; more than K if not all are included."""

@@ -1,1 +1,1 @@
-"""Designs as other people's code."""
+"""Converts designs to Keras and PyTorch code, and code to designs."""

@@ -1,4 +1,15 @@
-"""Makes nodes of what the readers found. How a single call becomes a layer, each of them says."""
+"""Turns the items that a reader found into the nodes of a design.
+
+Both libraries share the structure: sequences, loops, joins and sub-models become nodes and groups here. How a
+single call becomes a layer differs, and is up to the subclass: a Keras call is one layer, while several
+PyTorch modules may make up one (a convolution and its activation, say) and depend on the shape of the image
+at that point. The shape is therefore followed through all items; it is None from the first layer whose output
+is not known.
+
+If this program generated the code, the structure is reproduced exactly. Code by other people is simplified to
+the form in which people draw networks: an activation after a join becomes part of the group, and a module
+around a single layer is dropped.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +20,16 @@ from functools import cache
 
 from cnnstudio.core.errors import ParameterError
 from cnnstudio.core.parameters import parameters, values_to_json
-from cnnstudio.design.network import MAXIMUM_DEPTH, MAXIMUM_NODES, IdMaker, Node, clean_name
+from cnnstudio.design.network import MAXIMUM_DEPTH, MAXIMUM_NODES, IdGenerator, Node, clean_name
 from cnnstudio.interchange.chain import CodeError
-from cnnstudio.interchange.interpreter.graph import Grouped, Items, Join, Nest, Piece, Rounds
+from cnnstudio.interchange.interpreter.graph import ExplicitGroup, Items, Join, LayerCall, LoopBody, SubModel
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.base import Group, Layer, Shape, ShapeError
 from cnnstudio.layers.catalog import layer_types
-from cnnstudio.layers.code import Call, NotDrawable
+from cnnstudio.layers.code import Call, UnsupportedCall
 
-Row = list[Node]
-"""Nodes under each other; they get their ids at the very end."""
+Nodes = list[Node]
+"""Nodes in order, still without ids; `with_ids` adds them at the very end."""
 
 
 @cache
@@ -27,191 +38,198 @@ def group_types() -> tuple[type[Group], ...]:
 
 
 def with_ids(nodes: Iterable[Node]) -> tuple[Node, ...]:
-    """The nodes and all below them under ids of their own."""
-    fresh = IdMaker()
-    return tuple(fresh.copy(node) for node in nodes)
+    """The nodes, including all nodes inside them, with unique ids."""
+    ids = IdGenerator()
+    return tuple(ids.copy(node) for node in nodes)
 
 
-def require_few(layers: int) -> None:
-    """Raises CodeError for more layers than a design can have."""
+def require_layer_limit(layers: int) -> None:
+    """Raises CodeError if there are more layers than a design can have."""
     if layers > MAXIMUM_NODES:
-        raise CodeError(f"the code makes more than {MAXIMUM_NODES:,} layers, the most of a design")
+        raise CodeError(f"the code creates more than {MAXIMUM_NODES:,} layers, the limit of a design")
 
 
 class Assembler(ABC):
-    """Follows the shape through items and makes nodes of them."""
+    """Turns items into nodes while following the shape through them."""
 
-    def __init__(self, notes: Notes, *, own: bool = False) -> None:
-        """`own`: this program wrote the code, in which every line is where it belongs."""
+    def __init__(self, notes: Notes, *, generated: bool = False) -> None:
+        """`generated`: this program generated the code, so its structure is kept as it is."""
         self.notes = notes
-        self._own = own
+        self._generated = generated
         self._count = 0
         self._depth = 0
 
     @abstractmethod
-    def pieces(self, pieces: Sequence[Piece], shape: Shape | None) -> Iterator[Node]:
-        """The nodes of calls that follow each other."""
+    def layers_from_calls(self, calls: Sequence[LayerCall], shape: Shape | None) -> Iterator[Node]:
+        """The nodes for consecutive calls, the first of which gets `shape`."""
 
     @abstractmethod
     def activation(self, call: Call) -> str:
-        """The activation that a call applies. Raises NotDrawable."""
+        """The name of the activation that a call applies. Raises UnsupportedCall."""
 
-    def single(self, nest: Nest, shape: Shape | None) -> Layer | None:
-        """The one layer that a row of its own stands for; None where it is a row."""
+    def single_layer(self, model: SubModel, shape: Shape | None) -> Layer | None:
+        """The layer that generated this sub-model, if a single one did; else None."""
         return None
 
-    def row(self, items: Items, shape: Shape | None) -> tuple[Row, Shape | None]:
-        """The nodes of a row, and what comes out where `shape` goes in; None where that is not known."""
+    def sequence(self, items: Items, shape: Shape | None) -> tuple[Nodes, Shape | None]:
+        """The nodes for a sequence of items, and its output shape for the input `shape`, None if unknown."""
         self._depth += 1
         if self._depth > MAXIMUM_DEPTH:
-            raise CodeError(f"groups can stand at most {MAXIMUM_DEPTH} deep in each other, and here are more")
-        nodes: Row = []
-        for run in _runs(items):
-            made, shape = self._pieces(run, shape) if isinstance(run, list) else self._item(run, shape)
+            raise CodeError(f"groups can be nested at most {MAXIMUM_DEPTH} deep, and these are nested deeper")
+        nodes: Nodes = []
+        for run in _consecutive_calls(items):
+            made, shape = self._calls(run, shape) if isinstance(run, list) else self._item(run, shape)
             nodes += made
         self._depth -= 1
-        return nodes if self._own else list(_drawn_in(nodes)), shape
+        return nodes if self._generated else list(_merge_activations(nodes)), shape
 
-    def _counted(self, nodes: int) -> None:
+    def _add_to_count(self, nodes: int) -> None:
         self._count += nodes
-        require_few(self._count)
+        require_layer_limit(self._count)
 
-    def _pieces(self, run: list[Piece], shape: Shape | None) -> tuple[Row, Shape | None]:
-        self._counted(len(run))
-        nodes = list(self.pieces(run, shape))
+    def _calls(self, calls: list[LayerCall], shape: Shape | None) -> tuple[Nodes, Shape | None]:
+        self._add_to_count(len(calls))
+        nodes = list(self.layers_from_calls(calls, shape))
         for node in nodes:
-            shape = output_of(node.layer, shape)
+            shape = output_shape_of(node.layer, shape)
         return nodes, shape
 
-    def _item(self, item: Rounds | Join | Nest | Grouped, shape: Shape | None) -> tuple[Row, Shape | None]:
-        self._counted(1)
+    def _item(
+        self, item: LoopBody | Join | SubModel | ExplicitGroup, shape: Shape | None
+    ) -> tuple[Nodes, Shape | None]:
+        self._add_to_count(1)
         match item:
-            case Rounds():
-                return self._rounds(item, shape)
+            case LoopBody():
+                return self._loop(item, shape)
             case Join():
                 return self._join(item, shape)
-            case Nest():
-                return self._nest(item, shape)
-            case Grouped():
-                return self._grouped(item.layer, [self.row(body, shape) for body in item.bodies], shape)
+            case SubModel():
+                return self._sub_model(item, shape)
+            case ExplicitGroup():
+                return self._group(item.layer, [self.sequence(body, shape) for body in item.bodies], shape)
 
-    def _rounds(self, item: Rounds, shape: Shape | None) -> tuple[Row, Shape | None]:
-        rounds: list[tuple[Row, int]] = []
-        for body, count in item.bodies:
+    def _loop(self, item: LoopBody, shape: Shape | None) -> tuple[Nodes, Shape | None]:
+        iterations: list[tuple[Nodes, int]] = []
+        for body, count in item.copies:
             made, shape = self._copies(body, count, shape)
-            rounds += made
-        first, total = rounds[0][0] if rounds else [], sum(count for _, count in rounds)
-        alike = bool(first) and all(nodes == first for nodes, _ in rounds)
-        if alike and (total > 1 or item.counted):
+            iterations += made
+        first, total = iterations[0][0] if iterations else [], sum(count for _, count in iterations)
+        all_equal = bool(first) and all(nodes == first for nodes, _ in iterations)
+        if all_equal and (total > 1 or item.counted):
             for kind in group_types():
                 try:
-                    group = kind.of_copies(total)
+                    group = kind.from_copies(total)
                 except ParameterError as error:
-                    self.notes.add(item.line, f"{total:,} copies are drawn once: {error}")
+                    self.notes.add(item.line, f"only one of {total:,} copies is imported: {error}")
                     return first, shape
                 if group is not None:
                     return [Node("", group, children=tuple(first))], shape
-        result: Row = []
-        for nodes, count in rounds:
-            self._counted(len(nodes) * (count - 1))
-            result += ([self.block(nodes, "")] if item.rows else nodes) * count
+        result: Nodes = []
+        for nodes, count in iterations:
+            self._add_to_count(len(nodes) * (count - 1))
+            result += ([self.make_block(nodes, "")] if item.separate else nodes) * count
         return result, shape
 
     def _copies(
         self, body: Items, count: int, shape: Shape | None
-    ) -> tuple[list[tuple[Row, int]], Shape | None]:
-        """The copies of a body, those behind the first that keeps its shape like it."""
-        rounds: list[tuple[Row, int]] = []
+    ) -> tuple[list[tuple[Nodes, int]], Shape | None]:
+        """(nodes, number of copies) for `count` copies of a body in sequence, and the final shape.
+
+        Copies may differ, because each gets the output of the one before. After a copy that keeps its shape,
+        all further ones are equal, so that a thousand copies usually take one or two steps.
+        """
+        copies: list[tuple[Nodes, int]] = []
         left = count
         while left > 0:
-            nodes, output = self.row(body, shape)
-            same = left if output in (shape, None) else 1
-            rounds.append((nodes, same))
-            left, shape = left - same, output
-        return rounds, shape
+            nodes, output = self.sequence(body, shape)
+            equal = left if output in (shape, None) else 1
+            copies.append((nodes, equal))
+            left, shape = left - equal, output
+        return copies, shape
 
-    def _join(self, item: Join, shape: Shape | None) -> tuple[Row, Shape | None]:
-        rows = [self._branch(branch, shape) for branch in item.branches]
+    def _join(self, item: Join, shape: Shape | None) -> tuple[Nodes, Shape | None]:
+        branches = [self._branch(branch, shape) for branch in item.branches]
         for kind in group_types():
-            found = kind.from_branches(item.mode, [[node.layer for node in nodes] for nodes, _ in rows])
+            found = kind.from_branches(item.mode, [[node.layer for node in nodes] for nodes, _ in branches])
             if found is None:
                 continue
             group, inside = found
             if item.activation is not None:
-                group, following = self._activated(group, item.activation)
-                nodes, output = self._grouped(group, [rows[index] for index in inside], shape)
-                made, output = self._pieces(following, output)
+                group, following = self._with_activation(group, item.activation)
+                nodes, output = self._group(group, [branches[index] for index in inside], shape)
+                made, output = self._calls(following, output)
                 return nodes + made, output
-            return self._grouped(group, [rows[index] for index in inside], shape)
-        self.notes.add(item.line, "there is no group that joins branches in this way: the first one is drawn")
-        return rows[0]
+            return self._group(group, [branches[index] for index in inside], shape)
+        self.notes.add(item.line, "these branches cannot be joined in a group; only the first is imported")
+        return branches[0]
 
-    def _branch(self, items: Items, shape: Shape | None) -> tuple[Row, Shape | None]:
-        """A branch; that other people's code keeps it in a module of its own does not count."""
-        nodes, output = self.row(items, shape)
-        if not self._own and len(nodes) == 1 and nodes[0].is_transparent:
+    def _branch(self, items: Items, shape: Shape | None) -> tuple[Nodes, Shape | None]:
+        """The nodes of a branch. In code by other people, a module around the whole branch is dropped."""
+        nodes, output = self.sequence(items, shape)
+        if not self._generated and len(nodes) == 1 and nodes[0].is_transparent:
             nodes = list(nodes[0].children)
         return nodes, output
 
-    def _activated(self, group: Group, call: Call) -> tuple[Group, list[Piece]]:
-        """The group with the activation, or the call to follow it where the group has none."""
+    def _with_activation(self, group: Group, call: Call) -> tuple[Group, list[LayerCall]]:
+        """(group with the activation, no calls), or (group, the call to apply after it) if it has none."""
         try:
             name = self.activation(call)
-        except NotDrawable:
-            return group, [Piece(call)]
-        activated = group.taking({"activation": name})
-        taken = getattr(activated, "activation", None) == name
-        return activated, [] if taken else [Piece(call)]
+        except UnsupportedCall:
+            return group, [LayerCall(call)]
+        activated = group.with_values({"activation": name})
+        is_set = getattr(activated, "activation", None) == name
+        return activated, [] if is_set else [LayerCall(call)]
 
-    def _grouped(
-        self, group: Group, rows: Sequence[tuple[Row, Shape | None]], shape: Shape | None
-    ) -> tuple[Row, Shape | None]:
-        children: Row = []
-        for nodes, _ in rows:
-            children += nodes if not group.branches or len(nodes) == 1 else [self.block(nodes, "")]
-        shapes = [output for _, output in rows if output is not None]
+    def _group(
+        self, group: Group, bodies: Sequence[tuple[Nodes, Shape | None]], shape: Shape | None
+    ) -> tuple[Nodes, Shape | None]:
+        """The group with its body or branches, each given as (nodes, output shape)."""
+        children: Nodes = []
+        for nodes, _ in bodies:
+            children += nodes if not group.has_branches or len(nodes) == 1 else [self.make_block(nodes, "")]
+        shapes = [output for _, output in bodies if output is not None]
         output: Shape | None = None
-        if shape is not None and len(shapes) == len(rows):
+        if shape is not None and len(shapes) == len(bodies):
             try:
-                output = group.join(shape, shapes)
+                output = group.group_output_shape(shape, shapes)
             except ShapeError as error:
                 output = error.assumed
         return [Node("", group, children=tuple(children))], output
 
-    def _nest(self, item: Nest, shape: Shape | None) -> tuple[Row, Shape | None]:
-        layer = self.single(item, shape)
+    def _sub_model(self, item: SubModel, shape: Shape | None) -> tuple[Nodes, Shape | None]:
+        layer = self.single_layer(item, shape)
         if layer is not None:
-            return [Node("", layer)], output_of(layer, shape)
-        nodes, output = self.row(item.items, shape)
-        if not self._own and len(nodes) == 1:
-            return [drawn(nodes[0], nodes[0].name or item.name)], output
-        return [self.block(nodes, item.name)], output
+            return [Node("", layer)], output_shape_of(layer, shape)
+        nodes, output = self.sequence(item.items, shape)
+        if not self._generated and len(nodes) == 1:
+            return [renamed_node(nodes[0], nodes[0].name or item.name)], output
+        return [self.make_block(nodes, item.name)], output
 
-    def block(self, nodes: Row, name: str) -> Node:
-        """The nodes as a row of their own."""
-        kind = next(kind for kind in group_types() if kind.transparent)
+    def make_block(self, nodes: Nodes, name: str) -> Node:
+        """The nodes in a block."""
+        kind = next(kind for kind in group_types() if kind.is_transparent)
         return Node("", kind(), clean_name(name), children=tuple(nodes))
 
 
-def _drawn_in(nodes: Iterable[Node]) -> Iterator[Node]:
-    """The nodes, with each activation in a line of its own drawn into the group before it, if it can."""
-    before: Node | None = None
+def _merge_activations(nodes: Iterable[Node]) -> Iterator[Node]:
+    """The nodes, with an activation layer merged into the group before it, if that has none yet."""
+    group: Node | None = None
     for node in nodes:
-        only = [parameter.name for parameter in parameters(node.layer)] == ["activation"]
-        if before is not None and only and getattr(before.layer, "activation", "") == "linear":
-            before = dataclasses.replace(before, layer=before.layer.taking(values_to_json(node.layer)))
+        is_activation = [parameter.name for parameter in parameters(node.layer)] == ["activation"]
+        if group is not None and is_activation and getattr(group.layer, "activation", "") == "linear":
+            group = dataclasses.replace(group, layer=group.layer.with_values(values_to_json(node.layer)))
             continue
-        if before is not None:
-            yield before
-        before = node if node.is_group else None
-        if before is None:
+        if group is not None:
+            yield group
+        group = node if node.is_group else None
+        if group is None:
             yield node
-    if before is not None:
-        yield before
+    if group is not None:
+        yield group
 
 
-def output_of(layer: Layer, shape: Shape | None) -> Shape | None:
-    """What a layer gives for `shape`, or would give once fixed; None where that is not known."""
+def output_shape_of(layer: Layer, shape: Shape | None) -> Shape | None:
+    """The layer's output shape, or the one it would have if its error were fixed; None if unknown."""
     if shape is None:
         return None
     try:
@@ -220,11 +238,13 @@ def output_of(layer: Layer, shape: Shape | None) -> Shape | None:
         return error.assumed
 
 
-def _runs(items: Items) -> Iterator[list[Piece] | Rounds | Join | Nest | Grouped]:
-    """The items, with calls that follow each other in one list."""
-    run: list[Piece] = []
+def _consecutive_calls(
+    items: Items,
+) -> Iterator[list[LayerCall] | LoopBody | Join | SubModel | ExplicitGroup]:
+    """The items, with consecutive calls collected in lists."""
+    run: list[LayerCall] = []
     for item in items:
-        if isinstance(item, Piece):
+        if isinstance(item, LayerCall):
             run.append(item)
             continue
         if run:
@@ -235,6 +255,6 @@ def _runs(items: Items) -> Iterator[list[Piece] | Rounds | Join | Nest | Grouped
         yield run
 
 
-def drawn(node: Node, name: str) -> Node:
-    """The node under a name from the code."""
+def renamed_node(node: Node, name: str) -> Node:
+    """The node with a name from the code; unchanged if that is empty."""
     return dataclasses.replace(node, name=clean_name(name)) if name else node

@@ -1,7 +1,7 @@
-"""The network as a code writer needs it: each layer with the shape that reaches it, and a group's copies.
+"""The network in the form that code writers need: each layer with its input shape, and the copies in groups.
 
-The code of a group is asked from the group itself, which knows nothing of lines and indents: it gets `BODY`
-in place of its body, and the writers put the body's lines where `BODY` comes back.
+A group generates its own code, but knows nothing of lines and indentation: it is given the placeholder `BODY`
+for its body, and the writers replace the placeholder in the result by the lines of the body.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from dataclasses import dataclass
 
 from cnnstudio.core.errors import UserError
 from cnnstudio.design.analysis.analysis import Analysis, analyze
-from cnnstudio.design.network import Network, Node, giving_logits
+from cnnstudio.design.network import Network, Node, without_final_softmax
 from cnnstudio.layers.base import Group, Layer, Shape, ShapeError
 
 BODY = "\0body\0"
 INDENT = "    "
 
 CodeLine = tuple[str | None, str]
-"""A line of code and the id of the node that it belongs to; None for the frame around the network."""
+"""(id of the node that the line belongs to, line of code); None for the lines around the network."""
 
 
 class CodeError(UserError):
-    """A network that cannot be written as code."""
+    """Code that cannot be read as a network, or a network that cannot be written as code."""
 
 
 @dataclass(frozen=True)
 class Body:
-    """What stands in a group, or in a branch of it, for one input shape; `count` copies in a row."""
+    """The steps inside a group, or inside one of its branches, for one input shape; `count` copies."""
 
     steps: tuple[Step, ...]
     count: int
@@ -36,58 +36,60 @@ class Body:
 
 @dataclass(frozen=True)
 class Step:
-    """One enabled layer and what reaches it. `problem` says why there is no code for it; else it is empty."""
+    """One enabled layer with its input shape. `problem` says why it has no code; empty if it has."""
 
     node: Node
     layer: Layer
     shape: Shape
     output: Shape | None
-    inside: tuple[Shape, ...] = ()
-    """What comes to a group's end: what the last copy of its body gives, or each branch; empty if unknown."""
+    inner_shapes: tuple[Shape, ...] = ()
+    """For a group, the output shape of the last copy of its body, or of each branch; empty if unknown."""
     bodies: tuple[Body, ...] = ()
     problem: str = ""
 
 
 @dataclass(frozen=True)
 class Chain:
-    """All enabled layers from top to bottom, and what the network gives; None where that is not known."""
+    """All enabled layers in order, and the network's output shape, None if unknown."""
 
     steps: tuple[Step, ...]
     output: Shape | None
 
 
 def chain(network: Network, analysis: Analysis | None = None, *, logits: bool) -> Chain:
-    """Follows the shape through the network. With `logits` the classifier's final softmax is left out."""
-    nodes = giving_logits(network.nodes) if logits else network.nodes
-    steps, output = _Follower(analysis or analyze(network)).follow(nodes, network.input)
+    """The network as steps. With `logits`, the final softmax of a classifier is left out."""
+    nodes = without_final_softmax(network.nodes) if logits else network.nodes
+    steps, output = _ShapeTracer(analysis or analyze(network)).follow(nodes, network.input)
     return Chain(tuple(steps), output)
 
 
 def ends_in_softmax(network: Network) -> bool:
-    """Whether `chain` with logits leaves a softmax out."""
-    return giving_logits(network.nodes) != network.nodes
+    """Whether `chain` with `logits` leaves out a softmax."""
+    return without_final_softmax(network.nodes) != network.nodes
 
 
-def require_whole(network: Network, analysis: Analysis | None = None) -> Analysis:
-    """The analysis of a network that has no problems. Raises CodeError with the first one."""
+def require_valid(network: Network, analysis: Analysis | None = None) -> Analysis:
+    """The analysis of the network. Raises CodeError with the first problem, if it has any."""
     analysis = analysis or analyze(network)
     if analysis.problems:
-        raise CodeError(f"the network cannot be written as a program yet: {analysis.problems[0].sentence}")
+        raise CodeError(
+            f"the network cannot be written as a program yet: {analysis.problems[0].full_message}"
+        )
     return analysis
 
 
-def helper_sources(steps: Sequence[Step], ask: Callable[[Layer], tuple[str, ...]]) -> list[str]:
-    """What the layers of these steps, and of the groups among them, name in their code: each source once."""
+def helper_sources(steps: Sequence[Step], helpers_of: Callable[[Layer], tuple[str, ...]]) -> list[str]:
+    """The sources of the helpers used by the layers of these steps, including those in groups, each once."""
     found: dict[str, None] = {}
     for step in steps:
-        found.update(dict.fromkeys(ask(step.layer)))
+        found.update(dict.fromkeys(helpers_of(step.layer)))
         for body in step.bodies:
-            found.update(dict.fromkeys(helper_sources(body.steps, ask)))
+            found.update(dict.fromkeys(helper_sources(body.steps, helpers_of)))
     return list(found)
 
 
-class _Follower:
-    """Makes the steps. What follows a layer without a known output is one step that says so."""
+class _ShapeTracer:
+    """Creates the steps. After a layer with an unknown output, a single step says so instead of the rest."""
 
     def __init__(self, analysis: Analysis) -> None:
         self._analysis = analysis
@@ -96,7 +98,7 @@ class _Follower:
         steps: list[Step] = []
         for node in (each for each in nodes if each.is_active):
             if shape is None:
-                problem = f"{node.title} and what follows: fix the mistake above, the input is not known"
+                problem = f"{node.title} and what follows: input shape unknown until the error above is fixed"
                 steps.append(Step(node, node.layer, Shape.of(1), None, problem=problem))
                 break
             steps.append(self._step(node, shape))
@@ -109,21 +111,21 @@ class _Follower:
         try:
             return Step(node, node.layer, shape, node.layer.output_shape(shape))
         except ShapeError as error:
-            return Step(node, node.layer, shape, error.assumed, problem=self._sentence(node, error))
+            return Step(node, node.layer, shape, error.assumed, problem=self._describe(node, error))
 
     def _group(self, node: Node, group: Group, shape: Shape) -> Step:
-        bodies = (self._branches if group.branches else self._bodies)(node, group, shape)
+        bodies = (self._branches if group.has_branches else self._bodies)(node, group, shape)
         outputs = [output for _, output in bodies]
-        inside = outputs if group.branches else outputs[-1:]
+        inside = outputs if group.has_branches else outputs[-1:]
         known = tuple(shape for shape in inside if shape is not None)
         step = Step(node, group, shape, None, bodies=tuple(body for body, _ in bodies))
         if len(known) < len(inside):
             return step
-        step = dataclasses.replace(step, inside=known)
+        step = dataclasses.replace(step, inner_shapes=known)
         try:
-            return dataclasses.replace(step, output=group.join(shape, known))
+            return dataclasses.replace(step, output=group.group_output_shape(shape, known))
         except ShapeError as error:
-            return dataclasses.replace(step, output=error.assumed, problem=self._sentence(node, error))
+            return dataclasses.replace(step, output=error.assumed, problem=self._describe(node, error))
 
     def _branches(self, node: Node, group: Group, shape: Shape) -> list[tuple[Body, Shape | None]]:
         """Each branch with its output."""
@@ -131,7 +133,7 @@ class _Follower:
         return [(Body(tuple(steps), 1), output) for steps, output in followed]
 
     def _bodies(self, node: Node, group: Group, shape: Shape) -> list[tuple[Body, Shape | None]]:
-        """The copies of the body, each with its output. After one that keeps its shape, all are like it."""
+        """The copies of the body with their outputs; those after one that keeps its shape are equal to it."""
         bodies: list[tuple[Body, Shape | None]] = []
         taken: Shape | None = shape
         left = group.copies()
@@ -143,22 +145,22 @@ class _Follower:
             left -= count
         return bodies
 
-    def _sentence(self, node: Node, error: ShapeError) -> str:
+    def _describe(self, node: Node, error: ShapeError) -> str:
         problem = self._analysis[node.id].problem
-        return problem.sentence if problem else f"{node.title} {error.message.replace('{source}', '')}"
+        return problem.full_message if problem else f"{node.title} {error.message.replace('{source}', '')}"
 
 
-def located(text: str, lines: Sequence[CodeLine]) -> list[CodeLine]:
-    """The lines of a file in which `lines` stand in a row, indented or not, each with the id of its node."""
-    rows = text.rstrip("\n").split("\n")
-    bare, wanted = [row.strip() for row in rows], [line.strip() for _, line in lines]
+def locate_lines(text: str, lines: Sequence[CodeLine]) -> list[CodeLine]:
+    """All lines of `text`, with the node ids of `lines`, which it contains at any indentation."""
+    file_lines = text.rstrip("\n").split("\n")
+    stripped, wanted = [line.strip() for line in file_lines], [line.strip() for _, line in lines]
     starts = (
         start
-        for start in range(len(rows) - len(wanted) + 1)
-        if all(bare[start + place] == line for place, line in enumerate(wanted))
+        for start in range(len(file_lines) - len(wanted) + 1)
+        if all(stripped[start + offset] == line for offset, line in enumerate(wanted))
     )
     first = next(starts, None)
-    owners: list[str | None] = [None] * len(rows)
+    owners: list[str | None] = [None] * len(file_lines)
     if first is not None:
         owners[first : first + len(lines)] = [owner for owner, _ in lines]
-    return list(zip(owners, rows, strict=True))
+    return list(zip(owners, file_lines, strict=True))

@@ -1,4 +1,4 @@
-"""The code that layers write, read back as calls, to be compared with what other people wrote."""
+"""Parses the code that layers generate into calls, to compare it with the calls in a listing."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from cnnstudio.layers.code import Call, Name
 
 @lru_cache(maxsize=4096)
 def layer_call(code: str) -> Call:
-    """The call in an expression such as `nn.Conv2d(3, 8, kernel_size=3)`."""
-    reader = _Names(Notes())
-    value = reader.evaluate(ast.parse(code, mode="eval").body, reader.module)
+    """The call in an expression such as `nn.Conv2d(3, 8, kernel_size=3)`; an empty one if it is no call."""
+    evaluator = _ImportingEvaluator(Notes())
+    value = evaluator.evaluate(ast.parse(code, mode="eval").body, evaluator.module)
     return value if isinstance(value, Call) else Call("")
 
 
-class _Names(Evaluator):
-    """Takes every name for something imported."""
+class _ImportingEvaluator(Evaluator):
+    """Treats every name as imported."""
 
     def on_name(self, name: str) -> Any:
         return Name(name)

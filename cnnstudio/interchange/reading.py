@@ -1,4 +1,4 @@
-"""Code of Keras or PyTorch as a design: finds out which of the two it is, and reads it. Nothing is run."""
+"""Reads Keras or PyTorch code as a design, without running it."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from collections.abc import Callable
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.keras.reader import read_keras
 from cnnstudio.interchange.pytorch.reader import read_pytorch
-from cnnstudio.interchange.source import Imported, Language, Note, parse
+from cnnstudio.interchange.source import ImportedDesign, Language, Note, parse
 
-__all__ = ["CodeError", "Imported", "Language", "Note", "language_of", "read_code"]
+__all__ = ["CodeError", "ImportedDesign", "Language", "Note", "detect_language", "read_code"]
 
-_KERAS = {"Sequential", "Conv2D", "Dense", "MaxPooling2D", "Flatten", "keras", "layers"}
-_PYTORCH = {"Module", "Conv2d", "Linear", "MaxPool2d", "forward", "nn", "torch"}
+_KERAS_NAMES = {"Sequential", "Conv2D", "Dense", "MaxPooling2D", "Flatten", "keras", "layers"}
+_PYTORCH_NAMES = {"Module", "Conv2d", "Linear", "MaxPool2d", "forward", "nn", "torch"}
 
 
-def read_code(text: str) -> Imported:
-    """The design in a listing. Raises CodeError, with the line where one is to blame."""
-    language = language_of(text)
+def read_code(text: str) -> ImportedDesign:
+    """The design in a listing. Raises CodeError, with the line number if a single line is the reason."""
+    language = detect_language(text)
     if language is None:
-        raise CodeError("there is neither Keras nor PyTorch in it, so no network can be read from it")
-    readers: dict[Language, Callable[[str], Imported]] = {"keras": read_keras, "pytorch": read_pytorch}
+        raise CodeError("this is neither Keras nor PyTorch code")
+    readers: dict[Language, Callable[[str], ImportedDesign]] = {"keras": read_keras, "pytorch": read_pytorch}
     try:
         return readers[language](text)
     except RecursionError:
-        raise CodeError("what the code makes stands too deep in itself, so this cannot be read") from None
+        raise CodeError("the network is nested too deeply") from None
 
 
-def language_of(text: str) -> Language | None:
-    """Which library the code speaks of; its imports decide, and where it has none, its names."""
+def detect_language(text: str) -> Language | None:
+    """The library that the code uses, by its imports or, without any, by its names; None for neither."""
     nodes = list(ast.walk(parse(text)))
     imported = {
         alias.name.partition(".")[0] for node in nodes if isinstance(node, ast.Import) for alias in node.names
@@ -38,7 +38,8 @@ def language_of(text: str) -> Language | None:
     keras, torch = bool(imported & {"keras", "tensorflow", "tf_keras"}), "torch" in imported
     names = {node.id for node in nodes if isinstance(node, ast.Name)}
     names |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
-    for_keras, for_torch = len(names & _KERAS), len(names & _PYTORCH)
+    keras_count, torch_count = len(names & _KERAS_NAMES), len(names & _PYTORCH_NAMES)
     if keras == torch:
-        keras, torch = for_keras > for_torch, for_torch >= for_keras > 0 or for_torch > for_keras
+        keras = keras_count > torch_count
+        torch = torch_count >= keras_count > 0 or torch_count > keras_count
     return "keras" if keras else "pytorch" if torch else None

@@ -1,4 +1,4 @@
-"""A text as a syntax tree, whatever it holds within limits; and what reading it gives."""
+"""Parses source code within size limits, and holds the result of reading it."""
 
 from __future__ import annotations
 
@@ -14,100 +14,100 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from cnnstudio.core.parameters import shorten
-from cnnstudio.design.edits import renamed
+from cnnstudio.design.edits import rename
 from cnnstudio.design.network import UNTITLED, Network
 from cnnstudio.interchange.chain import CodeError
 
 MAXIMUM_CHARACTERS = 1_000_000
 MAXIMUM_NOTES = 100
-_LONGEST_NOTE = 240
-_TOO_LONG = f"the code is longer than {MAXIMUM_CHARACTERS:,} characters, so it is no listing of a network"
+_MAX_NOTE_LENGTH = 240
+_TOO_LONG = f"the code is longer than {MAXIMUM_CHARACTERS:,} characters"
 
 Language = Literal["keras", "pytorch"]
 LANGUAGES: Mapping[Language, str] = MappingProxyType({"keras": "Keras", "pytorch": "PyTorch"})
-"""As people write them."""
+"""Language -> its name for people."""
 
 
 @dataclass(frozen=True, order=True)
 class Note:
-    """What of the code is not in the design as it stands there, in one sentence; `line` counts from 1."""
+    """A part of the code that was not imported exactly, in one sentence; `line` counts from 1."""
 
     line: int
     text: str
 
 
 @dataclass(frozen=True)
-class Imported:
-    """A design read from code, and what the code says of its training, under the keys of a recipe file."""
+class ImportedDesign:
+    """A design read from code, and the training settings in the code, with the keys of a recipe file."""
 
     network: Network
     recipe: Mapping[str, Any]
     notes: tuple[Note, ...]
     language: Language
 
-    def named(self, name: str) -> Imported:
-        """The same with the network called so, where the code has no name for it."""
+    def with_default_name(self, name: str) -> ImportedDesign:
+        """The same with that name for the network, unless the code has a name for it."""
         if self.network.name != UNTITLED:
             return self
-        return replace(self, network=renamed(self.network, name))
+        return replace(self, network=rename(self.network, name))
 
 
 @dataclass
 class Notes:
-    """Collects notes while a text is read: each once, in the order of the lines, and not without end."""
+    """Collects notes while code is read: without duplicates, sorted by line, and at most MAXIMUM_NOTES."""
 
     _found: dict[Note, None] = field(default_factory=dict)
 
     def add(self, line: int, text: str) -> None:
         if len(self._found) < MAXIMUM_NOTES:
-            self._found[Note(line, shorten(text, _LONGEST_NOTE))] = None
+            self._found[Note(line, shorten(text, _MAX_NOTE_LENGTH))] = None
 
     def all(self) -> tuple[Note, ...]:
         return tuple(sorted(self._found))
 
 
 def read_text(path: Path) -> str:
-    """The text of a file of code. Raises CodeError."""
+    """The text of a file with code. Raises CodeError."""
     try:
         if not path.is_file():
-            raise CodeError(f"{path.name}: this is no file with code in it")
-        # A character takes at most four bytes.
+            raise CodeError(f"{path.name}: this is not a file")
+        # A character takes at most four bytes in UTF-8. Checked before reading, which would take the memory.
         if path.stat().st_size > 4 * MAXIMUM_CHARACTERS:
             raise CodeError(f"{path.name}: {_TOO_LONG}")
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise CodeError(f"{path.name}: this is not UTF-8 text, so it is no Python code") from None
+        raise CodeError(f"{path.name}: this is not UTF-8 text, so it is not Python code") from None
     except OSError as error:
         raise CodeError(f"{path.name}: the file cannot be read ({error.strerror})") from None
 
 
 def parse(text: str) -> ast.Module:
-    """The syntax tree of a program. Raises CodeError for what is none, with the line."""
+    """The syntax tree of a program. Raises CodeError, with the line of a syntax error."""
     if len(text) > MAXIMUM_CHARACTERS:
         raise CodeError(_TOO_LONG)
     if not text.strip():
-        raise CodeError("there is no code in it")
+        raise CodeError("there is no code")
     try:
         return ast.parse(_without_shell(textwrap.dedent(text.lstrip("\ufeff"))))
     except SyntaxError as error:
         raise CodeError(f"line {error.lineno or 1}: this is not Python ({_reason(error)})") from None
     except (RecursionError, MemoryError):
-        raise CodeError("brackets or signs stand too deep in each other, so this cannot be read") from None
+        raise CodeError("brackets or operators are nested too deeply") from None
     except ValueError:
-        raise CodeError("there are signs in it that no program can hold, so this is not Python") from None
+        raise CodeError("this is not Python: it contains characters that source code cannot have") from None
 
 
 def _reason(error: SyntaxError) -> str:
-    return shorten((error.msg or "it cannot be understood").rstrip("."), 80)
+    return shorten((error.msg or "invalid syntax").rstrip("."), 80)
 
 
 def _without_shell(text: str) -> str:
-    """The text without the lines that notebooks give to the shell: `!pip install keras`, `%matplotlib`."""
+    """The text without the shell and magic commands of notebooks: `!pip install keras`, `%matplotlib`."""
     return re.sub(r"^[ \t]*[!%][a-zA-Z].*$", "", text, flags=re.MULTILINE)
 
 
 def comments(text: str) -> list[tuple[int, str]]:
-    """The comments of a program with their lines; as many as can be read."""
+    """(line, text) of the comments of a program, up to the first error."""
     found: list[tuple[int, str]] = []
     try:
         for token in tokenize.generate_tokens(io.StringIO(textwrap.dedent(text)).readline):

@@ -1,4 +1,4 @@
-"""The activation functions that Conv2D, Dense, Activation and Residual offer, as modules and as code."""
+"""The activation functions that layers offer, as torch modules and as code."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cnnstudio.core.parameters import Choice, choice
-from cnnstudio.layers.code import Arguments, Call, Name, NotDrawable, Signatures
+from cnnstudio.layers.code import Arguments, Call, Name, Signatures, UnsupportedCall
 
 if TYPE_CHECKING:
     from torch import nn
 
-_SLOPE = 0.01
-"""Of leaky_relu, as Maas et al. (2013) have it."""
+_LEAKY_SLOPE = 0.01
+"""The negative slope of leaky_relu: that of Maas, Hannun and Ng 2013, and torch's default."""
 
-# Name -> class of torch.nn and its arguments. The names are Keras's.
+# Keras's name -> class of torch.nn and its arguments.
 _PYTORCH: dict[str, tuple[str, dict[str, Any]]] = {
     "relu": ("ReLU", {}),
-    "leaky_relu": ("LeakyReLU", {"negative_slope": _SLOPE}),
+    "leaky_relu": ("LeakyReLU", {"negative_slope": _LEAKY_SLOPE}),
     "elu": ("ELU", {}),
     "gelu": ("GELU", {}),
     "silu": ("SiLU", {}),
@@ -28,12 +28,12 @@ _PYTORCH: dict[str, tuple[str, dict[str, Any]]] = {
 }
 ACTIVATIONS = ("linear", *_PYTORCH)
 
-# Keras's own "leaky_relu" has a slope of 0.2: it is written out.
-_KERAS_LAYERS = {"leaky_relu": f"layers.LeakyReLU(negative_slope={_SLOPE})"}
+# The string "leaky_relu" means a slope of 0.2 in Keras, so the layer is written out.
+_KERAS_LAYERS = {"leaky_relu": f"layers.LeakyReLU(negative_slope={_LEAKY_SLOPE})"}
 
 
-# What other code has and this program has not, and what comes nearest.
-_NEAREST = {
+# Activations that this program does not have -> the closest one that it has.
+_CLOSEST = {
     "relu6": "relu",
     "softplus": "relu",
     "selu": "elu",
@@ -49,8 +49,8 @@ _NEAREST = {
     "hardtanh": "tanh",
     "softsign": "tanh",
 }
-_SAME = {"swish": "silu", "logsoftmax": "softmax", "log_softmax": "softmax", "identity": "linear"}
-"""Other names; cross-entropy takes the logarithm of a softmax anyway."""
+# log_softmax at the end means the same network: the loss is cross-entropy on logits either way.
+_SYNONYMS = {"swish": "silu", "logsoftmax": "softmax", "log_softmax": "softmax", "identity": "linear"}
 
 KERAS_ACTIVATION_CALLS: Signatures = {
     "ReLU": "max_value=None, negative_slope=0.0, threshold=0.0",
@@ -59,7 +59,7 @@ KERAS_ACTIVATION_CALLS: Signatures = {
     "ELU": "alpha=1.0",
     "Softmax": "axis=-1",
 }
-"""Keras's layers that are activations."""
+"""Signatures of the Keras layers that are activations."""
 PYTORCH_ACTIVATION_CALLS: Signatures = {
     "ReLU": "inplace=False",
     "LeakyReLU": "negative_slope=0.01, inplace=False",
@@ -82,83 +82,88 @@ PYTORCH_ACTIVATION_CALLS: Signatures = {
     "Softplus": "beta=1.0, threshold=20.0",
     "Softsign": "",
 }
-"""torch's."""
+"""Signatures of the torch modules that are activations."""
 
 
 @dataclass(frozen=True)
 class ActivationChoice(Choice):
-    """An activation, which code gives as a name, as a function or as a layer."""
+    """A parameter for an activation. Imported code may give a string, a function or a layer."""
 
     def from_code(self, value: Any, note: Callable[[str], None]) -> Any:
         if value is None:
             return "linear"
         if isinstance(value, Call):
             arguments = Arguments(value, KERAS_ACTIVATION_CALLS.get(value.name, ""), frozenset({"name"}))
-            name = keras_activation_of(arguments)
-            for text in (*arguments.notes, *(f"{each} is not drawn" for each in arguments.left_over())):
+            name = activation_from_keras(arguments)
+            ignored = (f"{argument} is ignored" for argument in arguments.unused_arguments())
+            for text in (*arguments.notes, *ignored):
                 note(text)
             return name
         name = value.last if isinstance(value, Name) else value
         if name == "leaky_relu":
-            note(f"its leaky_relu has a slope of 0.2; {_SLOPE} is drawn")
-        return activation_named(name, note) if isinstance(name, str) else name
+            note(f"the slope of its leaky_relu is 0.2; {_LEAKY_SLOPE} is used instead")
+        return resolve_activation(name, note) if isinstance(name, str) else name
 
 
-def activation_named(name: str, note: Callable[[str], None]) -> str:
-    """The activation of that name, whatever library calls it so, or the one that comes nearest."""
+def resolve_activation(name: str, note: Callable[[str], None]) -> str:
+    """The activation that Keras or torch calls `name`, or the closest one.
+
+    `note` receives a sentence if it is not the same function. Raises UnsupportedCall if nothing is close.
+    """
     known = {each.replace("_", ""): each for each in ACTIVATIONS}
-    small = name.lower()
-    plain = _SAME.get(small, known.get(small.replace("_", ""), small))
+    lower = name.lower()
+    plain = _SYNONYMS.get(lower, known.get(lower.replace("_", ""), lower))
     if plain in ACTIVATIONS:
         return plain
-    nearest = _NEAREST.get(small)
-    if nearest is None:
-        raise NotDrawable(f"applies {name}, which there is not; there are {', '.join(ACTIVATIONS)}")
-    note(f"there is no {name}: {nearest}, which comes nearest, is drawn")
-    return nearest
+    closest = _CLOSEST.get(lower)
+    if closest is None:
+        raise UnsupportedCall(f"applies {name}, which is not supported; choose from {', '.join(ACTIVATIONS)}")
+    note(f"{name} is not supported; the closest activation, {closest}, is used instead")
+    return closest
 
 
-def keras_activation_of(call: Arguments) -> str:
-    """The activation that one of Keras's layers applies."""
+def activation_from_keras(call: Arguments) -> str:
+    """The activation that a call of one of KERAS_ACTIVATION_CALLS applies."""
     if call.name == "LeakyReLU":
         slope = call["negative_slope"] if call["alpha"] is None else call["alpha"]
-        if slope != _SLOPE:
-            call.notes.append(f"its slope is {slope}; {_SLOPE} is drawn")
-    return activation_named(call.name, call.notes.append)
+        if slope != _LEAKY_SLOPE:
+            call.notes.append(f"its slope is {slope}; {_LEAKY_SLOPE} is used instead")
+    return resolve_activation(call.name, call.notes.append)
 
 
-def pytorch_activation_of(call: Call, note: Callable[[str], None] = lambda text: None) -> str | None:
-    """The activation that one of torch's modules applies; None for a module that is none."""
+def activation_from_pytorch(call: Call, note: Callable[[str], None] = lambda text: None) -> str | None:
+    """The activation that a torch module applies; None if the module is not an activation."""
     if call.name not in PYTORCH_ACTIVATION_CALLS:
         return None
     arguments = Arguments(call, PYTORCH_ACTIVATION_CALLS[call.name])
-    if call.name == "LeakyReLU" and arguments["negative_slope"] != _SLOPE:
-        note(f"its slope is {arguments['negative_slope']}; {_SLOPE} is drawn")
-    return activation_named(call.name, note)
+    if call.name == "LeakyReLU" and arguments["negative_slope"] != _LEAKY_SLOPE:
+        note(f"its slope is {arguments['negative_slope']}; {_LEAKY_SLOPE} is used instead")
+    return resolve_activation(call.name, note)
 
 
-def pytorch_activations(calls: Iterable[Call]) -> list[str]:
-    """What a layer before these calls may apply: one of them, if it is an activation, or nothing."""
-    named = [pytorch_activation_of(call) for call in calls]
+def possible_activations(calls: Iterable[Call]) -> list[str]:
+    """The activations that the layer before these calls may include: each call that is one, and "linear"."""
+    named = [activation_from_pytorch(call) for call in calls]
     return [*(name for name in named if name), "linear"]
 
 
-def activation_choice(default: str, help: str = "what is applied to each output value") -> Any:
+def activation_choice(default: str, help: str = "function applied to each output value") -> Any:
     """A dataclass field for an activation."""
     return choice(default, ACTIVATIONS, help=help, kind=ActivationChoice)
 
 
-# These are differentiated from their input. The others are from their result, and the input can go.
+# torch computes the gradient of these from their input. For the others the output is enough, so that the
+# input can be freed: relu' = [y > 0], sigmoid' = y (1 - y), tanh' = 1 - y².
 _NEED_INPUT = frozenset({"leaky_relu", "elu", "gelu", "silu"})
 
 
-def needs_input(name: str) -> bool:
-    """Whether the way back needs what the function was applied to, besides what it gave."""
+def backward_needs_input(name: str) -> bool:
+    """Whether the backward pass needs the input of the function, besides its output."""
     return name in _NEED_INPUT
 
 
 def build_activation(name: str) -> list[tuple[str, nn.Module]]:
-    """The activation as the last piece of a layer; no piece for "linear"."""
+    """The activation as the last of a layer's modules; no module for "linear"."""
     from torch import nn
 
     if name == "linear":
@@ -167,8 +172,8 @@ def build_activation(name: str) -> list[tuple[str, nn.Module]]:
     return [("activation", getattr(nn, kind)(**arguments))]
 
 
-def pytorch_activation(name: str) -> list[tuple[str, str]]:
-    """The same as code."""
+def pytorch_activation_code(name: str) -> list[tuple[str, str]]:
+    """The modules of `build_activation` as expressions on `nn`."""
     if name == "linear":
         return []
     kind, arguments = _PYTORCH[name]
@@ -176,15 +181,15 @@ def pytorch_activation(name: str) -> list[tuple[str, str]]:
     return [("activation", f"nn.{kind}({given})")]
 
 
-def keras_activation(name: str) -> str:
-    """The argument that a Keras layer takes, as `, activation="relu"`; nothing for "linear"."""
+def keras_activation_argument(name: str) -> str:
+    """The activation as an argument of a Keras layer: `, activation="relu"`; empty for "linear"."""
     if name == "linear":
         return ""
     return ", activation=" + _KERAS_LAYERS.get(name, f'"{name}"')
 
 
 def keras_activation_layers(name: str) -> list[str]:
-    """The activation as Keras layers of its own."""
+    """The activation as separate Keras layers; none for "linear"."""
     if name == "linear":
         return []
     return [_KERAS_LAYERS.get(name, f'layers.Activation("{name}")')]

@@ -1,7 +1,19 @@
-"""What every layer type says of itself: parameters, shape rule, cost, module, code, help.
+"""The contract of a layer type: parameters, shape rule, cost, torch module, generated code and help texts.
 
-A layer is an immutable value without weights. `build` makes the torch module for a given input shape; nothing
-else here needs torch, so the designer works before torch is loaded.
+A layer is an immutable value without weights. `build` makes the torch modules for a given input shape;
+nothing else here needs torch, so the designer works before torch has been loaded.
+
+What a new type has to guarantee:
+
+- It is a frozen dataclass, so layers are hashable and compare by value, and every method that takes a `shape`
+  depends on nothing but the layer and that shape. Shape inference relies on both: it caches results per
+  (layer, shape) and shares them between equal layers.
+- `output_shape` is the only check. It raises ShapeError for an input that the layer cannot take; the other
+  methods are called only with shapes that it has accepted.
+- `build` and `pytorch_code` describe the same modules, and the counts are those of torch. tests/layers
+  verifies this for every type that the catalog finds.
+
+Shapes are C × H × W for images and a number of features for flat vectors, always without the batch axis.
 """
 
 from __future__ import annotations
@@ -13,52 +25,53 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from cnnstudio.core.errors import ParameterError
-from cnnstudio.core.parameters import check_all, parameters
-from cnnstudio.layers.activations import needs_input
-from cnnstudio.layers.code import Arguments, Call, NotDrawable, Signatures
+from cnnstudio.core.parameters import parameters, validate_parameters
+from cnnstudio.layers.activations import backward_needs_input
+from cnnstudio.layers.code import Arguments, Call, Signatures, UnsupportedCall
 from cnnstudio.layers.errors import ShapeError
 from cnnstudio.layers.fixes import (
     Append,
-    Exchange,
     Fix,
     InsertBefore,
-    MoveBehind,
+    MoveAfter,
     Remove,
-    SetInside,
+    Replace,
     SetParameters,
+    SetParametersInside,
 )
-from cnnstudio.layers.receptive_field import WHOLE, Window
+from cnnstudio.layers.receptive_field import WHOLE_IMAGE, ReceptiveField
 from cnnstudio.layers.shape import Shape
 
 if TYPE_CHECKING:
     from torch import nn
 
 __all__ = [
-    "WHOLE",
+    "WHOLE_IMAGE",
     "Append",
-    "Exchange",
     "Family",
     "Fix",
     "Group",
     "InsertBefore",
     "Layer",
-    "MoveBehind",
-    "Pieces",
+    "MoveAfter",
+    "NamedModules",
+    "ReceptiveField",
     "Remove",
+    "Replace",
     "Role",
-    "SetInside",
     "SetParameters",
+    "SetParametersInside",
     "Shape",
     "ShapeError",
-    "Window",
 ]
 
-Pieces = list[tuple[str, "nn.Module"]]
-"""The modules of one layer in order. Names are suffixes to the layer's id; "" holds the weights."""
+NamedModules = list[tuple[str, "nn.Module"]]
+"""The modules of one layer in the order they run. Each name is a suffix to the layer's id in tensor names; ""
+names the module that holds the layer's main weights."""
 
 
 class Family(Enum):
-    """The palette's headings, in its order."""
+    """The headings of the palette, in order."""
 
     CONVOLUTION = "Convolution"
     POOLING = "Pooling"
@@ -69,92 +82,92 @@ class Family(Enum):
 
 
 class Role(Enum):
-    """What a layer is there for, where advice on a design has to know it."""
+    """What a layer is for. Advice on a design goes by the role, never by the type."""
 
-    MIXES = "mixes"
-    """Makes each output of all channels that it sees, by trained weights."""
-    NORMALIZES = "normalizes"
-    BENDS = "bends"
-    """Applies an activation and nothing else."""
-    POOLS = "pools"
-    """Makes the image smaller by windows that slide over it."""
-    DROPS = "drops"
-    """Sets random values to zero while training; its `rate` says how many."""
-    FLATTENS = "flattens"
+    LINEAR = "linear"
+    """Combines all input channels by trained weights: a dense layer or a convolution."""
+    NORMALIZATION = "normalization"
+    ACTIVATION = "activation"
+    """Applies an activation function and does nothing else."""
+    POOLING = "pooling"
+    """Shrinks the image with a sliding window."""
+    DROPOUT = "dropout"
+    """Sets random values to zero during training; its `rate` is the fraction."""
+    FLATTEN = "flatten"
     OTHER = "other"
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer with its parameters. Subclasses are frozen dataclasses whose fields come from `params`."""
+    """One layer with its parameters. Subclasses are frozen dataclasses with fields from core.parameters."""
 
     family: ClassVar[Family]
     description: ClassVar[str]
     """One sentence: what the layer does to the image."""
-    advice: ClassVar[str] = ""
+    usage_hint: ClassVar[str] = ""
     """One sentence: when to use it."""
     order: ClassVar[int] = 0
-    """Place within the family in the palette; equal places go by name."""
+    """Position within the family in the palette; ties are sorted by name."""
     role: ClassVar[Role] = Role.OTHER
     cancels_bias: ClassVar[bool] = False
-    """Whether a number that is added to a whole channel before it makes no difference behind it."""
+    """Whether adding a constant to a whole channel of the input leaves the output unchanged."""
 
     pytorch_helper: ClassVar[str] = ""
-    """Source of the class or function that its PyTorch code names, written once into a stand-alone file."""
+    """Source of the class or function that the PyTorch code names; written once into a generated file."""
     keras_helper: ClassVar[str] = ""
-    """The same for its Keras code."""
+    """The same for the Keras code."""
 
     keras_calls: ClassVar[Signatures] = {}
-    """What of Keras it is read from. Without any: a call of its own name, with its own parameters."""
+    """The Keras calls it is imported from. If empty: a call with the type's own name and parameters."""
     pytorch_calls: ClassVar[Signatures] = {}
-    """The signatures of what its PyTorch code names, and of what else it is read from."""
+    """Signatures of everything its PyTorch code calls, and of other calls it is imported from."""
 
     def __post_init__(self) -> None:
-        check_all(self)
+        validate_parameters(self)
 
     @classmethod
     def type_name(cls) -> str:
-        """The name in files and in the palette; Keras's, where Keras has the layer."""
+        """The name in files and in the palette; Keras's name if Keras has the layer."""
         return cls.__name__
 
     def summary(self) -> str:
-        """The telling parameters, as the list's row shows them: `32 filters 3 × 3, relu`."""
+        """The main parameters on one line, as in the layer list: `32 filters 3 × 3, relu`."""
         return ", ".join(parameter.text(getattr(self, parameter.name)) for parameter in parameters(self))
 
     def output_shape(self, shape: Shape) -> Shape:
-        """What comes out where `shape` goes in. Raises ShapeError."""
+        """The output shape for an input of `shape`. Raises ShapeError if the layer cannot take it."""
         return shape
 
     def parameter_count(self, shape: Shape) -> int:
-        """Trained numbers."""
+        """The number of trainable weights."""
         return 0
 
     def macs(self, shape: Shape) -> int:
-        """Multiply-adds for one image, as torch counts them: 0 for all but convolutions and products."""
+        """Multiply-adds per image. Counted as torch counts them: convolutions and matrix products only."""
         return 0
 
-    def window(self, shape: Shape) -> Window:
-        """What one output value sees of the input."""
-        return Window()
+    def receptive_field(self, shape: Shape) -> ReceptiveField:
+        """What one output value sees of this layer's input."""
+        return ReceptiveField()
 
-    def own_activations(self, shape: Shape, output: Shape) -> int:
-        """Numbers that it keeps for one image until the way back: its output, and what else it needs."""
-        twice = needs_input(getattr(self, "activation", "linear"))
-        return output.size * (2 if twice else 1)
+    def activation_count(self, shape: Shape, output: Shape) -> int:
+        """Values per image kept until the backward pass: the output and anything else that it needs."""
+        keeps_input = backward_needs_input(getattr(self, "activation", "linear"))
+        return output.size * (2 if keeps_input else 1)
 
     @property
-    def bends(self) -> bool:
-        """Whether it is a nonlinearity: without one between them, two layers that mix are worth only one."""
+    def is_nonlinear(self) -> bool:
+        """Whether it applies a nonlinear function. Two linear layers with none between them act as one."""
         return getattr(self, "activation", "linear") != "linear"
 
     def without_softmax(self) -> Self:
-        """The layer as a classifier's last one: it gives logits, and the loss takes the softmax."""
+        """The layer as the last one of a classifier: it returns logits, because the loss applies softmax."""
         if getattr(self, "activation", None) == "softmax":
             return dataclasses.replace(self, activation="linear")  # type: ignore[call-arg]  # only types with the field come here
         return self
 
-    def taking(self, values: Mapping[str, Any]) -> Self:
-        """The layer with these values; itself where it does not have all of these parameters or values."""
+    def with_values(self, values: Mapping[str, Any]) -> Self:
+        """The layer with these parameter values; unchanged if it lacks a parameter or a value is invalid."""
         known = {parameter.name for parameter in parameters(self)}
         if not known.issuperset(values):
             return self
@@ -163,125 +176,139 @@ class Layer:
         except ParameterError:
             return self
 
-    def giving(self, features: int) -> SetParameters | None:
-        """What would make a classifier's last layer give `features` scores; None for any other layer."""
+    def fix_output_features(self, features: int) -> SetParameters | None:
+        """The fix that makes a classifier's last layer output `features` scores; None for any other layer."""
         return None
 
-    def build(self, shape: Shape) -> Pieces:
+    def build(self, shape: Shape) -> NamedModules:
         """The torch modules for inputs of `shape`, freshly initialized. Imports torch."""
         raise NotImplementedError
 
-    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
-        """The same pieces as `build` gives, as expressions on `nn`."""
+    def pytorch_code(self, shape: Shape) -> list[tuple[str, str]]:
+        """The modules of `build` as expressions on `nn`, under the same names."""
         raise NotImplementedError
 
     def pytorch_helpers(self) -> tuple[str, ...]:
-        """The sources that the code of this very layer needs: `pytorch_helper`, where there is one."""
+        """The helper sources that the PyTorch code of this layer, with its values, needs."""
         return (self.pytorch_helper,) if self.pytorch_helper else ()
 
-    def keras(self, shape: Shape) -> list[str]:
-        """The layer as expressions on `layers` (keras.layers), one after the other."""
+    def keras_code(self, shape: Shape) -> list[str]:
+        """The layer as a sequence of expressions on `layers` (keras.layers)."""
         raise NotImplementedError
 
     def keras_helpers(self) -> tuple[str, ...]:
-        """The sources that they need."""
+        """The helper sources that the Keras code of this layer, with its values, needs."""
         return (self.keras_helper,) if self.keras_helper else ()
 
     @classmethod
     def from_keras(cls, call: Arguments) -> Self:
-        """The layer of one of `keras_calls`. Raises NotDrawable or ParameterError."""
+        """The layer for one of `keras_calls`. Raises UnsupportedCall or ParameterError."""
         known = [parameter for parameter in parameters(cls) if parameter.name in call]
         return cls(**{parameter.name: call.parameter(parameter) for parameter in known})
 
     @classmethod
-    def from_keras_row(cls, calls: Sequence[Call]) -> Iterable[Self]:
-        """Layers that may write just these calls as their Keras code; the reader finds out which one does."""
+    def from_keras_sequence(cls, calls: Sequence[Call]) -> Iterable[Self]:
+        """Candidates whose Keras code might be exactly these calls; the reader compares and picks one."""
         return ()
 
     @classmethod
     def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
-        """Layers whose PyTorch code this row of calls may begin with; the longest that does is kept."""
+        """Candidates whose PyTorch code might be the start of these calls; the reader picks the longest.
+
+        `shape` is the input shape at the first call.
+        """
         return (cls(),)
 
     @classmethod
-    def instead_of_pytorch(cls, call: Call, shape: Shape) -> tuple[Sequence[tuple[str, dict[str, Any]]], str]:
-        """What does the same as a call that no layer writes, as (type, values), and what to say of it.
+    def substitute_for_pytorch(
+        cls, call: Call, shape: Shape
+    ) -> tuple[Sequence[tuple[str, dict[str, Any]]], str]:
+        """A replacement for a call that no layer writes: layers as (type, values), and a note for the user.
 
-        Nothing, where there is nothing. Raises NotDrawable or ParameterError.
+        Empty if there is no replacement. Raises UnsupportedCall or ParameterError.
         """
         return (), ""
 
 
 @dataclass(frozen=True)
 class Group(Layer):
-    """A layer that holds a list of layers, which belongs to the design, not to this value.
+    """A layer that contains layers. The list of them belongs to the design, not to this value.
 
-    In most groups they stand in a row, the body. In a group with `branches` each of them gets the group's
-    input. `inside` is always what comes to the group's end: what the last body gives, as one shape, or what
-    each branch gives.
+    In most groups they form a sequence, the body. In a group with branches each of them gets the group's
+    input. `body_outputs`, in the methods below, are the shapes that reach the group's end: the output of the
+    last copy of the body, or the output of each branch.
     """
 
     family: ClassVar[Family] = Family.GROUP
-    branches: ClassVar[bool] = False
-    """Whether the layers stand side by side."""
-    skips: ClassVar[bool] = False
-    """Whether its input also goes around what is in it, as drawings of networks show it."""
-    repeats: ClassVar[bool] = False
-    """Whether its body stands several times in a row, be it only once."""
-    transparent: ClassVar[bool] = False
-    """Whether it does nothing itself: it gives what its last layer gives, and without layers its input."""
+    has_branches: ClassVar[bool] = False
+    """Whether the layers inside run in parallel instead of in sequence."""
+    has_shortcut: ClassVar[bool] = False
+    """Whether the group's input also bypasses its layers, as shown in diagrams."""
+    repeats_body: ClassVar[bool] = False
+    """Whether the body is repeated, even if only once."""
+    is_transparent: ClassVar[bool] = False
+    """Whether it does nothing itself: its output is that of its last layer, or its input if it is empty."""
 
     def copies(self) -> int:
-        """How many times the body stands in a row, each with weights of its own."""
+        """How many copies of the body run in sequence, each with its own weights."""
         return 1
 
-    def join(self, shape: Shape, inside: Sequence[Shape]) -> Shape:
-        """The group's output, where `shape` went in. Raises ShapeError."""
-        return inside[-1]
+    def group_output_shape(self, shape: Shape, body_outputs: Sequence[Shape]) -> Shape:
+        """The group's output shape for an input of `shape`. Raises ShapeError."""
+        return body_outputs[-1]
 
-    def own_parameter_count(self, shape: Shape, inside: Sequence[Shape]) -> int:
-        """Trained numbers besides those of the layers inside."""
+    def group_parameter_count(self, shape: Shape, body_outputs: Sequence[Shape]) -> int:
+        """The number of trainable weights, not counting the layers inside."""
         return 0
 
-    def own_macs(self, shape: Shape, inside: Sequence[Shape]) -> int:
-        """Multiply-adds besides those of the layers inside."""
+    def group_macs(self, shape: Shape, body_outputs: Sequence[Shape]) -> int:
+        """Multiply-adds per image, not counting the layers inside."""
         return 0
 
-    def joined_activations(self, shape: Shape, inside: Sequence[Shape]) -> int:
-        """Numbers that it keeps for one image besides those of the layers inside."""
+    def group_activation_count(self, shape: Shape, body_outputs: Sequence[Shape]) -> int:
+        """Values per image kept until the backward pass, not counting those of the layers inside."""
         return 0
 
-    def build_group(self, shape: Shape, inside: Sequence[Shape], bodies: Sequence[nn.Module]) -> nn.Module:
-        """The group around its body, which already holds all copies, or around its branches."""
+    def build_group(
+        self, shape: Shape, body_outputs: Sequence[Shape], bodies: Sequence[nn.Module]
+    ) -> nn.Module:
+        """The module of the group around its body, which already contains all copies, or its branches."""
         return bodies[0]
 
-    def pytorch_group(self, shape: Shape, inside: Sequence[Shape], body: str) -> str:
-        """The same as an expression. `body` is that for the body, or those for the branches, by commas."""
+    def pytorch_group_code(self, shape: Shape, body_outputs: Sequence[Shape], body: str) -> str:
+        """The same as an expression. `body` stands for the body, or for the branches separated by commas."""
         return body
 
-    def keras_group(
-        self, shape: Shape, inside: Sequence[Shape], bodies: Sequence[list[str]], free: Callable[[str], str]
+    def keras_group_code(
+        self,
+        shape: Shape,
+        body_outputs: Sequence[Shape],
+        bodies: Sequence[list[str]],
+        unique_name: Callable[[str], str],
     ) -> list[str]:
-        """Functional Keras: lines that, like those of each body, read and write `x`.
+        """Functional Keras code: lines that read and write `x`, like the lines of each body.
 
-        `free` makes a name that only this group has in this place: `free("shortcut")` may be `shortcut_2`.
+        `unique_name` makes a variable name that is not used elsewhere: for "shortcut" perhaps `shortcut_2`.
         """
         return bodies[0]
 
     @classmethod
-    def of_copies(cls, times: int) -> Self | None:
-        """The group that stands for so many copies of a row. Raises ParameterError for too many."""
+    def from_copies(cls, times: int) -> Self | None:
+        """The group that repeats a sequence `times` times. Raises ParameterError if that is too often."""
         return None
 
     @classmethod
-    def from_branches(cls, mode: str, rows: Sequence[Sequence[Layer]]) -> tuple[Self, list[int]] | None:
-        """The group that puts branches together again by `mode`, "add" or "concat", if this type does that.
+    def from_branches(cls, mode: str, branches: Sequence[Sequence[Layer]]) -> tuple[Self, list[int]] | None:
+        """The group that joins branches by `mode`, "add" or "concat"; None if this type does not.
 
-        `rows` are the layers of each branch; with the group come the indices of those that stand inside it.
+        `branches` are the layers of each. Also returns the indices of the branches that go into the group.
         """
         return None
 
     @classmethod
     def from_pytorch_group(cls, call: Arguments) -> tuple[Self, list[Any]]:
-        """The group of a call of its own `pytorch_helper`, and which of its arguments are bodies."""
-        raise NotDrawable("is no group")
+        """The group for a call of its `pytorch_helper`, and the arguments that are bodies.
+
+        Raises UnsupportedCall or ParameterError.
+        """
+        raise UnsupportedCall("is not a group")

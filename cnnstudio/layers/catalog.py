@@ -1,4 +1,4 @@
-"""Every layer type there is, found by walking this package: a new file is a new type, no list is kept."""
+"""All layer types, found by walking this package: a new file is a new type, without a list to maintain."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from cnnstudio.layers.base import Family, Layer
 
 
 class UnknownLayerType(UserError):
-    """A name that no layer type has."""
+    """No layer type has this name."""
 
 
 @cache
 def layer_types() -> Mapping[str, type[Layer]]:
-    """Type name -> type, sorted by family (in the palette's order) and then by name."""
+    """Type name -> type, in the order of the palette: by family, then by `order`, then by name."""
     found: list[type[Layer]] = []
     for module_info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         module = importlib.import_module(module_info.name)
         for value in vars(module).values():
-            # Bases that types share have no description and are no types themselves.
+            # Shared base classes have no description: they are not types themselves.
             is_type = inspect.isclass(value) and issubclass(value, Layer) and hasattr(value, "description")
             if is_type and value.__module__ == module.__name__:
                 found.append(value)
@@ -37,24 +37,24 @@ def layer_types() -> Mapping[str, type[Layer]]:
 
 
 def layer_type(name: str) -> type[Layer]:
-    """The type of that name. Raises UnknownLayerType, which names the nearest one."""
+    """The type of that name. Raises UnknownLayerType, which suggests the closest name."""
     try:
         return layer_types()[name]
     except KeyError:
-        raise UnknownLayerType(f"there is no layer type “{shorten(name)}”; {_suggestion(name)}") from None
+        raise UnknownLayerType(f"unknown layer type “{shorten(name)}”; {_suggestion(name)}") from None
 
 
 def _suggestion(name: str) -> str:
-    # difflib's cost grows with the square of the length, and the name comes from a file.
+    # difflib's cost is quadratic in the length, and the name comes from a file: only its start is compared.
     import difflib
 
     near = difflib.get_close_matches(name[:40].lower(), [known.lower() for known in layer_types()], n=1)
     for known in layer_types():
         if near and known.lower() == near[0]:
             return f"did you mean {known}?"
-    return "there are " + ", ".join(layer_types())
+    return "the layer types are " + ", ".join(layer_types())
 
 
 def snake_case(type_name: str) -> str:
-    """`MaxPooling2D` as `max_pooling2d`: the stem of ids, icons and module files."""
+    """`MaxPooling2D` as `max_pooling2d`: the stem of ids, icon files and module files."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type_name).lower()

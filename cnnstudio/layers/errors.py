@@ -1,4 +1,4 @@
-"""What a layer says of an input that it cannot take."""
+"""The error of a layer that cannot take its input."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
 
 class ShapeError(UserError):
-    """A layer cannot take what it gets.
+    """A layer cannot take its input.
 
-    The message continues the layer's name and may hold `{source}`, the words for where the input came from:
-    "takes a flat vector, but gets 64 × 6 × 6{source}". `fixes` are what would fix it, the best one first.
-    `assumed` is the output that the layer would have once fixed, so that what follows can still be checked.
-    `why` is one sentence on why it matters.
+    The message has no subject, because the caller puts the layer's name before it: "takes a flat vector, but
+    gets 64 × 6 × 6{source}". The caller also replaces `{source}`, by " from MaxPooling2D" or the like.
+    `fixes` are possible fixes, the best one first. `assumed` is the output shape that the layer would have
+    once fixed, so that the layers after it can still be checked. `why` is one sentence that explains the
+    problem.
     """
 
     def __init__(

@@ -1,4 +1,8 @@
-"""What would fix a problem, as plain data; `design.fixes` turns it into an edit of the network."""
+"""Fixes for problems and advice, as plain data; `design.quick_fixes.apply_fix` turns one into an edit.
+
+Every fix has a `label` for a button, `Insert Flatten`, and an `instruction` that ends a sentence, `insert
+Flatten before it`. "It" is the layer that the problem or advice is about.
+"""
 
 from __future__ import annotations
 
@@ -8,94 +12,92 @@ from typing import Any
 
 @dataclass(frozen=True)
 class InsertBefore:
-    """Put a new layer of `layer_type` directly before the faulty one."""
+    """Insert a new layer of `layer_type` directly before the layer."""
 
     layer_type: str
     values: dict[str, Any] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
-        """For a button: `Insert Flatten`."""
         return f"Insert {self.layer_type}"
 
     @property
-    def advice(self) -> str:
-        """To end a sentence: `insert Flatten before it`."""
+    def instruction(self) -> str:
         return f"insert {self.layer_type} before it"
 
 
 @dataclass(frozen=True)
 class Append:
-    """Put new layers, given as (type, values), at the end of the network."""
+    """Add new layers, given as (type, values), at the end of the network."""
 
     layers: tuple[tuple[str, dict[str, Any]], ...]
 
     @property
-    def _words(self) -> str:
+    def _types(self) -> str:
         return " and ".join(layer_type for layer_type, _ in self.layers)
 
     @property
     def label(self) -> str:
-        return f"Add {self._words}"
+        return f"Add {self._types}"
 
     @property
-    def advice(self) -> str:
-        return f"add {self._words} at the end"
+    def instruction(self) -> str:
+        return f"add {self._types} at the end"
 
 
 @dataclass(frozen=True)
 class SetParameters:
-    """Give parameters of the faulty layer other values; `words` say so: `set padding to same`."""
+    """Set parameters of the layer; `text` is the instruction: `set padding to same`."""
 
     values: dict[str, Any]
-    words: str
+    text: str
 
     @property
     def label(self) -> str:
-        return self.words[:1].upper() + self.words[1:]
+        return self.text[:1].upper() + self.text[1:]
 
     @property
-    def advice(self) -> str:
-        return self.words
+    def instruction(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True)
-class SetInside(SetParameters):
-    """The same for all layers in the faulty group that have such parameters."""
+class SetParametersInside(SetParameters):
+    """Set parameters of every layer inside the group that has them."""
 
 
 @dataclass(frozen=True)
 class Remove:
-    """Take the faulty layer out."""
+    """Remove the layer."""
 
     @property
     def label(self) -> str:
         return "Remove it"
 
     @property
-    def advice(self) -> str:
+    def instruction(self) -> str:
         return "remove it"
 
 
 @dataclass(frozen=True)
-class MoveBehind:
-    """Put the faulty layer directly behind another one, whose title is said."""
+class MoveAfter:
+    """Move the layer directly after the layer `node_id`, whose title is `title`."""
 
     node_id: str
     title: str
 
     @property
     def label(self) -> str:
-        return f"Move behind {self.title}"
+        return f"Move after {self.title}"
 
     @property
-    def advice(self) -> str:
-        return f"move it behind {self.title}"
+    def instruction(self) -> str:
+        return f"move it after {self.title}"
 
 
 @dataclass(frozen=True)
-class Exchange:
-    """Put a new layer in the place of the layer `node_id`, whose title is said."""
+class Replace:
+    """Replace the layer `node_id`, whose title is `title`, with a new layer of `layer_type`."""
 
     node_id: str
     title: str
@@ -103,11 +105,11 @@ class Exchange:
 
     @property
     def label(self) -> str:
-        return f"Replace {self.title} by {self.layer_type}"
+        return f"Replace {self.title} with {self.layer_type}"
 
     @property
-    def advice(self) -> str:
-        return f"replace {self.title} by {self.layer_type}"
+    def instruction(self) -> str:
+        return f"replace {self.title} with {self.layer_type}"
 
 
-Fix = InsertBefore | Append | SetParameters | SetInside | Remove | MoveBehind | Exchange
+Fix = InsertBefore | Append | SetParameters | SetParametersInside | Remove | MoveAfter | Replace

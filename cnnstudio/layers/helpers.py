@@ -1,6 +1,8 @@
-"""What the code of layers names: each such class and function stands once, as source, and is made of it here.
+"""Helper classes and functions that the PyTorch code of layers names, loaded from their source.
 
-So a network that is trained here and the file that is written of it hold the same modules, to the letter.
+Each helper exists once, as source text: it is compiled here for training and written as it is into generated
+files. So a network trained by this program and the file generated from it contain the same modules, character
+for character.
 """
 
 from __future__ import annotations
@@ -13,16 +15,16 @@ from typing import Any
 
 
 @cache
-def helper(name: str, source: str) -> Any:
-    """The class or function `name` that `source` defines, which is this program's own and never input.
+def load_helper(name: str, source: str) -> Any:
+    """The class or function `name` defined by `source`, which is part of this program and never user input.
 
-    Made when it is first wanted, since layers can be imported where torch cannot.
+    Compiled on first use, because layers must be importable without torch.
     """
     import torch
     from torch import nn
 
     module = ModuleType(f"{__name__}.{name}")
-    # torch.compile looks for its names there, tracebacks for its lines here.
+    # torch.compile resolves globals through sys.modules; tracebacks read source lines from linecache.
     sys.modules[module.__name__] = module
     linecache.cache[module.__name__] = (len(source), None, source.splitlines(keepends=True), module.__name__)
     vars(module).update(torch=torch, nn=nn)

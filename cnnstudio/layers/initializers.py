@@ -1,6 +1,11 @@
-"""How weights begin and what holds them: small functions, for the program and for the code that it writes.
+"""Kernel options: how a layer's weights are initialized, and the L2 penalty on them.
 
-Each `…_HELPER` is the source of the function of that name, for a file that stands alone.
+Each `…_HELPER` is the source of a function of that name, used for training and written into generated files.
+
+Sources: glorot_uniform and glorot_normal: Glorot and Bengio 2010, Understanding the Difficulty of Training
+Deep Feedforward Neural Networks. he_uniform and he_normal: He et al. 2015, Delving Deep into Rectifiers.
+orthogonal: Saxe, McClelland and Ganguli 2014, Exact Solutions to the Nonlinear Dynamics of Learning. dirac:
+Zagoruyko and Komodakis 2017, DiracNets.
 """
 
 from __future__ import annotations
@@ -11,15 +16,15 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from cnnstudio.core.parameters import Choice, choice, number
 from cnnstudio.layers.code import Arguments, Call, Name
-from cnnstudio.layers.helpers import helper
+from cnnstudio.layers.helpers import load_helper
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    Weighty = TypeVar("Weighty", nn.Conv2d, nn.Linear)
+    WeightedLayer = TypeVar("WeightedLayer", nn.Conv2d, nn.Linear)
 
-# Name -> function of torch.nn.init. The names are Keras's; Keras cuts the tails of its normal distributions
-# off, torch does not.
+# Keras's name -> function of torch.nn.init. They differ in one respect: Keras truncates its normal
+# distributions at two standard deviations, torch does not.
 _FUNCTIONS = {
     "glorot_uniform": "xavier_uniform_",
     "glorot_normal": "xavier_normal_",
@@ -32,7 +37,7 @@ _INITIALIZERS = ("auto", *_FUNCTIONS)
 
 FROZEN_HELPER = '''
 def frozen(layer, *names):
-    """The layer, with these of its weights left as they are by the training."""
+    """Returns the layer with the named weights excluded from training."""
     for name in names:
         getattr(layer, name).requires_grad_(False)
     return layer
@@ -40,7 +45,7 @@ def frozen(layer, *names):
 
 _INITIALIZED_HELPER = '''
 def initialized(layer, fill):
-    """The layer, its weights begun by a function of nn.init and its biases at zero."""
+    """Initializes the weights with a function of nn.init and the biases with zeros; returns the layer."""
     fill(layer.weight)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
@@ -49,7 +54,7 @@ def initialized(layer, fill):
 
 _DIRAC_HELPER = '''
 def dirac(layer):
-    """The convolution, whose first filters hand the channels on as they are; the others begin at random."""
+    """Initializes the first filters of a convolution to pass their channels through; the rest stay random."""
     for weights in layer.weight.detach().chunk(layer.groups):
         nn.init.dirac_(weights[: weights.shape[1]])
     if layer.bias is not None:
@@ -59,7 +64,7 @@ def dirac(layer):
 
 _PENALIZED_HELPER = '''
 def penalized(layer, kernel_l2):
-    """The layer, with a note for the training: add kernel_l2 * (layer.weight ** 2).sum() to the loss."""
+    """Marks the layer for the training loop: add kernel_l2 * (layer.weight ** 2).sum() to the loss."""
     layer.kernel_l2 = kernel_l2
     return layer
 '''
@@ -67,7 +72,7 @@ def penalized(layer, kernel_l2):
 _KERAS_DIRAC_HELPER = '''
 @keras.saving.register_keras_serializable()
 class Dirac(keras.initializers.Initializer):
-    """Of a convolution: its first filters hand the channels on as they are, the others begin at random."""
+    """For convolutions: the first filters pass their channels through, the rest are random."""
 
     def __init__(self, groups=1):
         self.groups = groups
@@ -89,7 +94,7 @@ class Dirac(keras.initializers.Initializer):
 _KERAS_DEPTHWISE_DIRAC_HELPER = '''
 @keras.saving.register_keras_serializable()
 class DepthwiseDirac(keras.initializers.Initializer):
-    """Of a depthwise convolution: each channel's first filter hands it on, the others begin at random."""
+    """For depthwise convolutions: the first filter of each channel passes it through, the rest are random."""
 
     def __call__(self, shape, dtype=None):
         import numpy as np
@@ -102,51 +107,52 @@ class DepthwiseDirac(keras.initializers.Initializer):
 
 
 @runtime_checkable
-class TakesImages(Protocol):
-    """A module whose weights are not learned but taken from what reaches it, once, before the training."""
+class DataDependentInit(Protocol):
+    """A module whose weights are computed from its inputs once, before training, instead of being learned."""
 
-    def take_images(self, batches: Iterable[Tensor]) -> None:
-        """Sets the weights. `batches`, (N, C, H, W), are its inputs for some of the training images."""
+    def initialize_from(self, batches: Iterable[Tensor]) -> None:
+        """Sets the weights from `batches`: inputs for some training images, (N, C, H, W) float32."""
 
 
 class InitializerChoice(Choice):
-    """How weights begin, which code gives as a name, a function or an object."""
+    """A parameter for an initializer. Imported code may give a string, a function or an object."""
 
     def from_code(self, value: Any, note: Callable[[str], None]) -> Any:
         return _initializer(value, note)
 
 
 def initializer_choice(*, dirac: bool) -> Any:
-    """A dataclass field for how a layer's weights begin; `dirac` is for convolutions only."""
+    """A dataclass field for the initializer of a layer's weights; `dirac` is for convolutions only."""
     known = (*_INITIALIZERS, "dirac") if dirac else _INITIALIZERS
-    label, help = "Initial weights", "“auto” is PyTorch's own way"
+    label, help = "Initial weights", "“auto” is PyTorch's default"
     return choice("auto", known, label=label, help=help, kind=InitializerChoice)
 
 
 def l2_number() -> Any:
-    """A dataclass field for the L2 penalty on a layer's weights: the loss grows by it times their squares."""
+    """A dataclass field for the L2 penalty: the factor of the squared weights that is added to the loss."""
     return number(
         0.0,
         minimum=0.0,
         maximum=1.0,
         label="L2 penalty",
-        help="on large weights; the loss that is shown is without it",
+        help="penalty on large weights; not included in the loss shown",
     )
 
 
-def prepared(layer: Weighty, initializer: str, kernel_l2: float) -> Weighty:
-    """The layer with weights that begin as `initializer` says, its penalty noted for the training."""
+def with_kernel_options(layer: WeightedLayer, initializer: str, kernel_l2: float) -> WeightedLayer:
+    """The torch layer with its weights initialized and its L2 penalty set for the training loop."""
     from torch import nn
 
     if initializer == "dirac":
-        layer = helper("dirac", _DIRAC_HELPER)(layer)
+        layer = load_helper("dirac", _DIRAC_HELPER)(layer)
     elif initializer != "auto":
-        layer = helper("initialized", _INITIALIZED_HELPER)(layer, getattr(nn.init, _FUNCTIONS[initializer]))
-    return helper("penalized", _PENALIZED_HELPER)(layer, kernel_l2) if kernel_l2 else layer
+        fill = getattr(nn.init, _FUNCTIONS[initializer])
+        layer = load_helper("initialized", _INITIALIZED_HELPER)(layer, fill)
+    return load_helper("penalized", _PENALIZED_HELPER)(layer, kernel_l2) if kernel_l2 else layer
 
 
-def prepared_code(code: str, initializer: str, kernel_l2: float) -> str:
-    """The same as code."""
+def kernel_options_code(code: str, initializer: str, kernel_l2: float) -> str:
+    """`code`, an expression for a torch layer, wrapped in calls that do what `with_kernel_options` does."""
     if initializer == "dirac":
         code = f"dirac({code})"
     elif initializer != "auto":
@@ -154,18 +160,18 @@ def prepared_code(code: str, initializer: str, kernel_l2: float) -> str:
     return f"penalized({code}, kernel_l2={kernel_l2!r})" if kernel_l2 else code
 
 
-def prepared_helpers(initializer: str, kernel_l2: float) -> tuple[str, ...]:
-    """The sources that it needs."""
+def kernel_options_helpers(initializer: str, kernel_l2: float) -> tuple[str, ...]:
+    """The helper sources that `kernel_options_code` needs."""
     helpers = (_PENALIZED_HELPER,) if kernel_l2 else ()
     if initializer == "auto":
         return helpers
     return (_DIRAC_HELPER if initializer == "dirac" else _INITIALIZED_HELPER, *helpers)
 
 
-def keras_kernel(
+def keras_kernel_arguments(
     initializer: str, kernel_l2: float, kernels: Sequence[str] = ("kernel",), groups: int = 1
 ) -> str:
-    """The arguments of a Keras layer for each of its `kernels`, as `, kernel_initializer="he_normal"`."""
+    """Arguments of a Keras layer for each of its `kernels`: `, kernel_initializer="he_normal"`."""
     arguments = ""
     for kernel in kernels:
         if initializer == "dirac":
@@ -184,7 +190,7 @@ def _keras_dirac(kernel: str, groups: int) -> str:
 
 
 def keras_kernel_helpers(initializer: str, kernels: Sequence[str] = ("kernel",)) -> tuple[str, ...]:
-    """The sources that they need."""
+    """The helper sources that `keras_kernel_arguments` needs."""
     if initializer != "dirac":
         return ()
     return tuple(
@@ -192,23 +198,25 @@ def keras_kernel_helpers(initializer: str, kernels: Sequence[str] = ("kernel",))
     )
 
 
-def kernel_from_keras(call: Arguments, kernels: Sequence[str]) -> dict[str, Any]:
-    """How the weights of a Keras layer begin and what holds them, under the names of parameters."""
+def kernel_options_from_keras(call: Arguments, kernels: Sequence[str]) -> dict[str, Any]:
+    """The kernel options of a Keras layer by parameter name: those of the first of its `kernels`."""
     initializers = [_initializer(call[f"{kernel}_initializer"], call.notes.append) for kernel in kernels]
     penalties = [_penalty(call[f"{kernel}_regularizer"], call.notes) for kernel in kernels]
     if len(set(initializers)) + len(set(penalties)) > 2:
-        call.notes.append("its kernels begin or are held differently; all are drawn as the first")
+        call.notes.append(
+            "its kernels differ in initializer or regularizer; those of the first are used for all"
+        )
     return {"kernel_initializer": initializers[0], "kernel_l2": penalties[0]}
 
 
 def _initializer(value: Any, note: Callable[[str], None]) -> str:
     name = value.name if isinstance(value, Call) else value.last if isinstance(value, Name) else value
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(name)).lower()
+    snake_name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(name)).lower()
     known = {"depthwise_dirac": "dirac", "identity": "dirac", "orthogonal_initializer": "orthogonal"}
-    words = known.get(words, words)
-    if words in (*_INITIALIZERS, "dirac"):
-        return words
-    note(f"weights that begin by {words} are not drawn")
+    snake_name = known.get(snake_name, snake_name)
+    if snake_name in (*_INITIALIZERS, "dirac"):
+        return snake_name
+    note(f"the initializer {snake_name} is not supported; PyTorch's default is used instead")
     return "auto"
 
 
@@ -221,12 +229,12 @@ def _penalty(value: Any, notes: list[str]) -> float:
         strength = given[0] if given else 0.01
         if isinstance(strength, int | float):
             return float(strength)
-    notes.append("a penalty on weights other than l2 is not drawn")
+    notes.append("only L2 regularizers are supported; this one is ignored")
     return 0.0
 
 
-def unprepared(call: Call) -> tuple[Call, dict[str, Any]]:
-    """What `prepared_code` wrote its calls around, and the parameters that they stand for."""
+def unwrap_kernel_options(call: Call) -> tuple[Call, dict[str, Any]]:
+    """The inverse of `kernel_options_code`: the call inside, and the kernel options by parameter name."""
     values: dict[str, Any] = {"kernel_initializer": "auto", "kernel_l2": 0.0}
     names = {function: name for name, function in _FUNCTIONS.items()}
     while call.name in ("penalized", "initialized", "dirac") and call.positional:

@@ -1,4 +1,15 @@
-"""The receptive field: which pixels of the input one output value sees."""
+"""Receptive fields: which pixels of the network's input one output value sees.
+
+Along a chain of layers l = 1 … L, each with kernel k, stride s and left padding p, one value of the last
+layer sees r pixels, neighboring values are S pixels apart, and the first value starts at pixel u:
+
+    r = 1 + Σ_l (k_l - 1) · S_{l-1}        S_l = s_1 · … · s_l        u = - Σ_l p_l · S_{l-1}
+
+with S_0 = 1 (Araujo, Norris and Sim, Computing Receptive Fields of Convolutional Neural Networks, Distill
+2019, “Single-path networks”, https://distill.pub/2019/computing-receptive-fields). `ReceptiveField.then`
+adds one term to these sums. Composition is associative, so the receptive field of a group is computed once,
+relative to the group's input, and reused wherever the group stands.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +17,10 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-# No image is that large. Without an end, strides in nested Repeats would be numbers of a million digits.
-_FAR = 2**31
-_NEAR = Fraction(1, _FAR)
+# No image is this large. Without a limit, strides in nested Repeats would grow to numbers of a million
+# digits.
+_LARGEST = 2**31
+_SMALLEST_STRIDE = Fraction(1, _LARGEST)
 
 _ONE, _ZERO = (1, 1), (0, 0)
 
@@ -17,73 +29,76 @@ Pair = tuple[Pixels, Pixels]
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """How much of its input one output value sees, how far neighbors stand apart, where the first one is.
+class ReceptiveField:
+    """The size, stride and start of the input region that one output value sees, in input pixels, (H, W).
 
-    All in input pixels, height before width. `kernel` None means all of the input. `start` is the first pixel
-    that the first value sees, negative where that is padding. Behind a layer that enlarges the image all
-    may be fractions of a pixel, right to about a step of the layers before it. Windows compose along a chain
-    of layers (Araujo, Norris and Sim, Computing Receptive Fields of Convolutional Neural Networks, Distill
-    2019, equations 1, 2 and 3).
+    After a layer that enlarges the image these may be fractions of a pixel, correct to about one stride of
+    the layers before it.
     """
 
-    kernel: Pair | None = (1, 1)
+    size: Pair | None = (1, 1)
+    """Height and width of the region; None for the whole input."""
     stride: Pair = (1, 1)
+    """The distance between the regions of neighboring output values."""
     start: Pair = (0, 0)
+    """The first row and column that the first output value sees; negative in the padding."""
 
     @property
-    def field(self) -> tuple[int, int] | None:
-        """The kernel in whole pixels, all of which are seen at least in part."""
-        return self.kernel and (math.ceil(self.kernel[0]), math.ceil(self.kernel[1]))
+    def pixel_size(self) -> tuple[int, int] | None:
+        """The size in whole pixels, counting those that are only partly seen; None for the whole input."""
+        return self.size and (math.ceil(self.size[0]), math.ceil(self.size[1]))
 
     def at(self, row: int, column: int) -> tuple[range, range] | None:
-        """The rows and columns that the value at that place sees, padding included; None for all of them."""
-        if self.kernel is None:
+        """The rows and columns that the output value at this position sees, including padding.
+
+        None if it sees the whole input.
+        """
+        if self.size is None:
             return None
         rows, columns = (
-            range(math.floor(first), math.floor(first + kernel - 1) + 1)
-            for first, kernel in (
-                (self.start[0] + row * self.stride[0], self.kernel[0]),
-                (self.start[1] + column * self.stride[1], self.kernel[1]),
+            range(math.floor(first), math.floor(first + size - 1) + 1)
+            for first, size in (
+                (self.start[0] + row * self.stride[0], self.size[0]),
+                (self.start[1] + column * self.stride[1], self.size[1]),
             )
         )
         return rows, columns
 
-    def then(self, following: Window) -> Window:
-        """This window with `following` applied to its output."""
-        if self.kernel is None or following.kernel is None:
-            return WHOLE
-        # Most layers see just what the layer before them sees, and this is asked for every layer of a design.
-        if following.kernel == _ONE and following.stride == _ONE and following.start == _ZERO:
+    def then(self, following: ReceptiveField) -> ReceptiveField:
+        """The composition: this receptive field followed by a layer with the receptive field `following`."""
+        if self.size is None or following.size is None:
+            return WHOLE_IMAGE
+        # Fast path: most layers are pointwise, and this runs for every layer of a design after every edit.
+        if following.size == _ONE and following.stride == _ONE and following.start == _ZERO:
             return self
-        (height, width), (down, right) = self.kernel, self.stride
-        (top, left), (below, beside) = self.start, following.start
-        kernel = height + (following.kernel[0] - 1) * down, width + (following.kernel[1] - 1) * right
+        (height, width), (down, right) = self.size, self.stride
+        (top, left), (rows, columns) = self.start, following.start
+        size = height + (following.size[0] - 1) * down, width + (following.size[1] - 1) * right
         stride = down * following.stride[0], right * following.stride[1]
-        start = top + below * down, left + beside * right
-        if max(*kernel, *stride, *start) > _FAR or min(*start) < -_FAR or min(*stride) < 1:
-            kernel, start = (_short(kernel[0]), _short(kernel[1])), (_short(start[0]), _short(start[1]))
-            stride = _step(stride[0]), _step(stride[1])
-        return Window(kernel, stride, start)
+        start = top + rows * down, left + columns * right
+        if max(*size, *stride, *start) > _LARGEST or min(*start) < -_LARGEST or min(*stride) < 1:
+            size, start = (_clamp(size[0]), _clamp(size[1])), (_clamp(start[0]), _clamp(start[1]))
+            stride = _clamp_stride(stride[0]), _clamp_stride(stride[1])
+        return ReceptiveField(size, stride, start)
 
-    def beside(self, other: Window) -> Window:
-        """What a value sees that is made of one value of each, at the same place."""
-        if self.kernel is None or other.kernel is None:
-            return WHOLE
+    def union(self, other: ReceptiveField) -> ReceptiveField:
+        """What a value sees that combines one value of each branch at the same position."""
+        if self.size is None or other.size is None:
+            return WHOLE_IMAGE
         start = min(self.start[0], other.start[0]), min(self.start[1], other.start[1])
-        bottom = max(self.start[0] + self.kernel[0], other.start[0] + other.kernel[0])
-        right = max(self.start[1] + self.kernel[1], other.start[1] + other.kernel[1])
+        bottom = max(self.start[0] + self.size[0], other.start[0] + other.size[0])
+        right = max(self.start[1] + self.size[1], other.start[1] + other.size[1])
         stride = max(self.stride[0], other.stride[0]), max(self.stride[1], other.stride[1])
-        return Window((bottom - start[0], right - start[1]), stride, start)
+        return ReceptiveField((bottom - start[0], right - start[1]), stride, start)
 
 
-def _short(length: Pixels) -> Pixels:
-    return min(max(length, -_FAR), _FAR)
+def _clamp(length: Pixels) -> Pixels:
+    return min(max(length, -_LARGEST), _LARGEST)
 
 
-def _step(stride: Pixels) -> Pixels:
-    return min(stride, _FAR) if stride >= 1 else max(stride, _NEAR)
+def _clamp_stride(stride: Pixels) -> Pixels:
+    return min(stride, _LARGEST) if stride >= 1 else max(stride, _SMALLEST_STRIDE)
 
 
-WHOLE = Window(None)
-"""The window of a value that sees all of the input."""
+WHOLE_IMAGE = ReceptiveField(None)
+"""The receptive field of a value that sees all of its input."""

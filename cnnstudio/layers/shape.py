@@ -1,4 +1,4 @@
-"""The shape of what flows from layer to layer, without the batch axis."""
+"""The shape of a layer's input or output, without the batch axis."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Either an image, (channels, height, width), or a flat vector, (features,)."""
+    """Either an image, (channels, height, width), or a flat vector, (features,).
+
+    Raises ValueError for any other number of axes and for sizes below 1.
+    """
 
     dims: tuple[int, ...]
 
@@ -34,7 +37,7 @@ class Shape:
 
     @property
     def channels(self) -> int:
-        """Feature maps of an image; features of a flat vector. Both are axis 1 of a batch."""
+        """The channels of an image or the features of a flat vector: axis 1 of a batch either way."""
         return self.dims[0]
 
     @property
@@ -51,13 +54,13 @@ class Shape:
 
     @property
     def size(self) -> int:
-        """How many numbers one example has."""
+        """The number of values in one example."""
         return math.prod(self.dims)
 
     def __str__(self) -> str:
-        return times(self.dims)
+        return format_sizes(self.dims)
 
 
-def times(sizes: Sequence[int]) -> str:
-    """`(64, 6, 6)` as `64 × 6 × 6`."""
+def format_sizes(sizes: Sequence[int]) -> str:
+    """`(64, 6, 6)` as `64 × 6 × 6`, the way shapes are shown everywhere."""
     return " × ".join(str(size) for size in sizes)

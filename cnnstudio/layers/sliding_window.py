@@ -1,19 +1,21 @@
 """Arithmetic of windows that slide over an image, shared by convolution and pooling.
 
-"valid" and "same" are Keras's: valid uses only whole windows, same gives ceil(size / stride) outputs by
-padding, with the odd pixel at the bottom and right (https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2).
+"valid" and "same" are Keras's: "valid" uses only windows that lie inside the image; "same" pads so that there
+are ceil(size / stride) outputs, with the odd pixel at the bottom and right
+(https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2).
 """
 
 from __future__ import annotations
 
 from cnnstudio.layers.base import SetParameters, Shape, ShapeError
-from cnnstudio.layers.shape import times
+from cnnstudio.layers.shape import format_sizes
 
 Sizes = tuple[int, int]
+"""(Height, width) in pixels."""
 
 
-def effective(kernel: Sizes, dilation: Sizes = (1, 1)) -> Sizes:
-    """Pixels from the first to the last tap of a dilated kernel."""
+def effective_kernel_size(kernel: Sizes, dilation: Sizes = (1, 1)) -> Sizes:
+    """The extent of a dilated kernel in pixels, from its first to its last tap."""
     return (kernel[0] - 1) * dilation[0] + 1, (kernel[1] - 1) * dilation[1] + 1
 
 
@@ -21,40 +23,41 @@ def require_image(shape: Shape) -> None:
     """Raises ShapeError for a flat vector."""
     if not shape.is_image:
         raise ShapeError(
-            f"takes an image (channels × height × width), but gets a flat vector of {shape}{{source}}; "
-            "it belongs before the layer that flattens",
-            why="Flattening loses where each value stood in the image, and this layer works on places.",
+            f"takes an image (channels × height × width), but gets a flat vector of size {shape}{{source}}; "
+            "it must come before the layer that flattens",
+            why="Flattening discards the position of each value, and this layer depends on positions.",
         )
 
 
 def output_size(
-    shape: Shape, kernel: Sizes, strides: Sizes, padding: str, *, called: str, dilation: Sizes = (1, 1)
+    shape: Shape, kernel: Sizes, strides: Sizes, padding: str, *, kernel_name: str, dilation: Sizes = (1, 1)
 ) -> Sizes:
-    """Height and width of what comes out; `called` is the kernel's name as a parameter. Raises ShapeError."""
+    """Height and width of the output for an input of `shape`.
+
+    Raises ShapeError if the kernel does not fit; its fixes set the parameter called `kernel_name`.
+    """
     require_image(shape)
     height, width = shape.height, shape.width
-    extent = effective(kernel, dilation)
+    extent = effective_kernel_size(kernel, dilation)
     if padding == "same":
         return -(-height // strides[0]), -(-width // strides[1])
     if height < extent[0] or width < extent[1]:
         raise ShapeError(
-            f"needs an image of at least {times(extent)}, but gets {height} × {width}{{source}}",
+            f"needs an image of at least {format_sizes(extent)}, but gets {height} × {width}{{source}}",
             (
                 SetParameters({"padding": "same"}, "set padding to same"),
-                _smaller(shape, kernel, dilation, called),
+                _set_fitting_kernel(shape, kernel, dilation, kernel_name),
             ),
-            why="Poolings, strides and convolutions without padding make the image smaller, until no whole "
-            "window fits into it.",
+            why="Pooling, strides and convolutions without padding shrink the image until no window fits.",
         )
     return (height - extent[0]) // strides[0] + 1, (width - extent[1]) // strides[1] + 1
 
 
-def _smaller(shape: Shape, kernel: Sizes, dilation: Sizes, called: str) -> SetParameters:
-    """The largest kernel that fits."""
+def _set_fitting_kernel(shape: Shape, kernel: Sizes, dilation: Sizes, kernel_name: str) -> SetParameters:
     height = min(kernel[0], (shape.height - 1) // dilation[0] + 1)
     width = min(kernel[1], (shape.width - 1) // dilation[1] + 1)
-    words = f"set {called.replace('_', ' ')} to {times((height, width))}"
-    return SetParameters({called: (height, width)}, words)
+    text = f"set {kernel_name.replace('_', ' ')} to {format_sizes((height, width))}"
+    return SetParameters({kernel_name: (height, width)}, text)
 
 
 def same_padding(size: int, extent: int, stride: int) -> Sizes:
@@ -63,6 +66,6 @@ def same_padding(size: int, extent: int, stride: int) -> Sizes:
     return total // 2, total - total // 2
 
 
-def as_code(sizes: Sizes) -> str:
-    """`3` where both are equal, else `(3, 5)`."""
+def pair_code(sizes: Sizes) -> str:
+    """A pair as torch arguments: `3` if both sizes are equal, else `(3, 5)`."""
     return str(sizes[0]) if sizes[0] == sizes[1] else str(sizes)

@@ -1,1 +1,1 @@
-"""Run folders: written while a network trains, read live or years later by the same code."""
+"""Run folders: written during training, and read by the same code at the same moment or years later."""

@@ -1,4 +1,4 @@
-"""The results of two trainings side by side, each with its seeds: do they differ by more than chance?"""
+"""Compares the results of two trainings, each with all its seeds."""
 
 from __future__ import annotations
 
@@ -7,52 +7,74 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnstudio.core.formatting import plural
+from cnnstudio.core.formatting import pluralize
 from cnnstudio.design.network import Network
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.run import Run
-from cnnstudio.runs.seeds import accuracies, same_training, training_key
-from cnnstudio.runs.significance import Spread, Verdict, compare, in_words, sentence
+from cnnstudio.runs.seeds import accuracy_statistics, same_training, training_key
+from cnnstudio.runs.significance import (
+    SeedStatistics,
+    TestResult,
+    compare,
+    describe_comparison,
+    format_accuracy,
+)
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Two groups of runs, each the same training with other seeds."""
+class TrainingComparison:
+    """The test accuracies of two trainings, and whether they differ."""
 
-    spreads: tuple[Spread | None, Spread | None]
-    """Of the accuracies on the test images; None where none was tested."""
-    verdict: Verdict | None
-    """None where the two do not compare."""
-    sentence: str
-    """The same in words; empty where there is nothing to say."""
+    statistics: tuple[SeedStatistics | None, SeedStatistics | None]
+    """Of each training's accuracies on the test set; None if none of its runs was tested."""
+    result: TestResult | None
+    """None if the two cannot be compared."""
+    text: str
+    """The result in words; empty if there is nothing to say."""
 
 
-def judge(first: Sequence[Run], second: Sequence[Run], more: str, which: str = "second accuracy") -> Judged:
-    """Compares two groups, in the words that `noise.sentence` knows. Raises RunError."""
-    spreads = accuracies(first), accuracies(second)
-    before, now = spreads
-    if before is None or now is None:
-        return Judged(spreads, None, "")
+def compare_trainings(
+    first: Sequence[Run], second: Sequence[Run], more: str, which: str = "second accuracy"
+) -> TrainingComparison:
+    """Compares two groups of runs, each the same training with different seeds. Raises RunError.
+
+    `more` and `which` are those of `describe_comparison`.
+    """
+    statistics = accuracy_statistics(first), accuracy_statistics(second)
+    first_statistics, second_statistics = statistics
+    if first_statistics is None or second_statistics is None:
+        return TrainingComparison(statistics, None, "")
     one, other = first[0], second[0]
     if one.dataset_fingerprint != other.dataset_fingerprint:
-        words = "They were trained with other images, so that their accuracies do not compare."
-        return Judged(spreads, None, words)
+        text = "They were trained on different images, so their accuracies cannot be compared."
+        return TrainingComparison(statistics, None, text)
     if same_training(one, other):
-        runs = {run.recipe.seed: run for group in (first, second) for run in group}
-        seeds = accuracies(runs.values()) or before
-        if first == second and len(first) == 1:
-            return Judged(spreads, None, "")
-        found = f"over {plural(len(seeds.values), 'seed')} the test accuracy is {in_words(seeds)}"
-        return Judged(spreads, None, f"The two are the same training but for the seed: {found}.")
-    verdict = compare(before, now, min(one.test_images, other.test_images))
-    return Judged(spreads, verdict, sentence(before, now, verdict, more, which))
+        return TrainingComparison(statistics, None, _same_training_text(first, second))
+    result = compare(first_statistics, second_statistics, min(one.test_images, other.test_images))
+    text = describe_comparison(first_statistics, second_statistics, result, more, which)
+    return TrainingComparison(statistics, result, text)
 
 
-class Results:
-    """What is known of designs from runs that came to their end, the newest first."""
+def _same_training_text(first: Sequence[Run], second: Sequence[Run]) -> str:
+    """The statistics over all seeds of both; nothing for a single run compared with itself."""
+    if first == second and len(first) == 1:
+        return ""
+    runs = {run.recipe.seed: run for group in (first, second) for run in group}
+    statistics = accuracy_statistics(runs.values())
+    if statistics is None:
+        return ""
+    seeds = pluralize(len(statistics.values), "seed")
+    return (
+        f"Both are the same training except for the seed. Test accuracy over {seeds}: "
+        f"{format_accuracy(statistics)}."
+    )
+
+
+class CompletedRuns:
+    """Completed runs, grouped by training: each group has one run per seed."""
 
     def __init__(self, runs: Iterable[Run]) -> None:
-        """Reads designs and recipes; may take a while, in any thread."""
+        """Reads the design and recipe of each run, which may take a while; can be called on any thread."""
         groups: dict[object, dict[int, Run]] = {}
         for run in runs:
             with contextlib.suppress(RunError):
@@ -60,35 +82,36 @@ class Results:
                     groups.setdefault(training_key(run), {}).setdefault(run.recipe.seed, run)
         self._groups = [[runs[seed] for seed in sorted(runs)] for runs in groups.values()]
 
-    def of(self, network: Network) -> list[list[Run]]:
-        """The trainings of the design, each with its seeds."""
+    @property
+    def trainings(self) -> list[list[Run]]:
+        """All groups, in the order of their first runs as given."""
+        return self._groups
+
+    def of_network(self, network: Network) -> list[list[Run]]:
+        """The groups that trained the network, which may have another name."""
         wanted = network.input, network.nodes
         return [group for group in self._groups if (group[0].network.input, group[0].network.nodes) == wanted]
 
-    @property
-    def trainings(self) -> list[list[Run]]:
-        """All that are known, each with its seeds."""
-        return self._groups
+    def best_pair(
+        self, first: Network, second: Network, run: Path | None = None
+    ) -> tuple[list[Run], list[Run]]:
+        """One group of each network, chosen so that the two compare best; empty for an untrained network.
 
-    def pair(self, before: Network, now: Network, run: Path | None = None) -> tuple[list[Run], list[Run]]:
-        """A training of each design, of those that compare best; empty for one that was not trained.
-
-        Where `run` is one of the first design, its training is meant.
+        If `run` is one of the first network's runs, its group is used.
         """
-        first, second = self.of(before), self.of(now)
-        first = [group for group in first if any(each.folder == run for each in group)] or first
-        if not first or not second:
-            return (first or [[]])[0], (second or [[]])[0]
-        pairs = [(one, other) for one in first for other in second]
-        return max(pairs, key=lambda pair: _likeness(*pair))
+        ones, others = self.of_network(first), self.of_network(second)
+        ones = [group for group in ones if any(each.folder == run for each in group)] or ones
+        if not ones or not others:
+            return (ones or [[]])[0], (others or [[]])[0]
+        return max(((one, other) for one in ones for other in others), key=lambda pair: _comparability(*pair))
 
 
 def same_recipe(first: Sequence[Run], second: Sequence[Run]) -> bool:
-    """Whether two trainings differ in their design at the most. Raises RunError."""
+    """Whether two trainings differ at most in their design. Raises RunError."""
     return training_key(first[0])[1:] == training_key(second[0])[1:]
 
 
-def _likeness(first: list[Run], second: list[Run]) -> tuple[bool, bool, int]:
-    """Same images, same recipe, many seeds; among equals the newest come first."""
+def _comparability(first: list[Run], second: list[Run]) -> tuple[bool, bool, int]:
+    """Same images, then same recipe, then many seeds. `max` takes the first, newest pair among equals."""
     one, other = training_key(first[0]), training_key(second[0])
     return one[1] == other[1], one[2] == other[2], min(len(first), len(second))

@@ -6,4 +6,4 @@ from cnnstudio.core.errors import UserError
 
 
 class RunError(UserError):
-    """A run that cannot be made, read or gone on with; the message says why."""
+    """A run that cannot be created, read or resumed; the message says why."""

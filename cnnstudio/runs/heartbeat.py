@@ -1,7 +1,9 @@
-"""The lock by which a run's process says that it is alive. The system releases it when the process ends.
+"""How other programs see that a run's process is alive: a lock, and a heartbeat in the same file.
 
-Not every network drive carries a lock to other machines, so the lock's file also has a pulse: its time moves
-on every few seconds for as long as the process lives, also while it is paused.
+On one machine the lock is enough and exact: the system releases it when the process ends. But not every
+network drive carries a lock to other machines, so the process also touches the lock file every few seconds
+for as long as it lives, paused or not. Another machine then reads the modification time; it cannot tell a
+process that died from one that is cut off from the drive, and need not: neither writes the run.
 """
 
 from __future__ import annotations
@@ -13,70 +15,28 @@ import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
-from cnnstudio.core.locking import try_lock
+from cnnstudio.core.locking import is_locked
 
 LOCK_FILE = "lock"
 
-PULSE_SECONDS = 5.0
-SILENT_SECONDS = 30.0
-"""Without a sign of life for so long, a run on another machine counts as broken off."""
+HEARTBEAT_INTERVAL = 5.0
+HEARTBEAT_TIMEOUT = 30.0
+"""Seconds without a heartbeat after which a run on another machine counts as interrupted.
 
-_TRIES = 5
-_BETWEEN = 0.02
-
-
-class RunLock:
-    """Held, as a context, by the process that writes the run. Raises BlockingIOError if another one does."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / LOCK_FILE
-        self._file: BinaryIO | None = None
-
-    def __enter__(self) -> Self:
-        file = open(self._path, "a+b")
-        try:
-            _lock_soon(file)
-        except BlockingIOError:
-            file.close()
-            raise
-        self._file = file
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    @property
-    def is_in_place(self) -> bool:
-        """Whether the file that is held is still the one in the folder."""
-        if self._file is None:
-            return False
-        try:
-            return os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._path))
-        except OSError:
-            return False
-
-    def take_anew(self) -> None:
-        """Holds the file that is in the folder now. Raises BlockingIOError if another process does."""
-        before, self._file = self._file, None
-        if before is not None:
-            before.close()
-        self.__enter__()
+Six beats, so that a drive that stalls for a few seconds does not end a run in the eyes of other machines.
+"""
 
 
-class Pulse:
-    """Moves the time of the lock's file on, as a context, from a thread that does nothing else."""
+class Heartbeat:
+    """Touches the lock file, as a context, from a thread that does nothing else."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / LOCK_FILE
-        self._end = threading.Event()
-        # A daemon: a network drive that hangs must not keep the program from ending.
-        self._thread = threading.Thread(target=self._beat, name="pulse", daemon=True)
+        self._stop = threading.Event()
+        # A daemon thread: a network drive that hangs must not keep the program from exiting.
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -85,15 +45,15 @@ class Pulse:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end.set()
+        self._stop.set()
         self._thread.join(1.0)
 
     def _beat(self) -> None:
-        while not self._end.is_set():
-            # The folder may be gone; whoever writes into it next makes it anew.
+        while not self._stop.is_set():
+            # The folder may have been deleted; the recorder recreates it with the next write.
             with contextlib.suppress(OSError):
                 os.utime(self._path)
-            self._end.wait(PULSE_SECONDS)
+            self._stop.wait(HEARTBEAT_INTERVAL)
 
 
 def this_host() -> str:
@@ -101,43 +61,29 @@ def this_host() -> str:
     return platform.node()
 
 
-def last_pulse(folder: Path) -> float | None:
-    """When the run's process last gave a sign of life, by the clock of the drive; None where it never did."""
+def is_held(folder: Path) -> bool:
+    """Whether a process on this machine, this one included, is writing the run in the folder."""
+    return is_locked(folder / LOCK_FILE)
+
+
+def last_heartbeat(folder: Path) -> float | None:
+    """The time of the last heartbeat by the drive's clock, in Unix seconds; None if there is none."""
     try:
-        # Opened, because a network drive answers for a file that is not from its memory.
+        # Opened before fstat, because a network drive may answer a plain stat from its cache.
         with open(folder / LOCK_FILE, "rb") as file:
             return os.fstat(file.fileno()).st_mtime
     except OSError:
         return None
 
 
-def beats(folder: Path) -> bool:
-    """Waits until the pulse moves; False where it misses two. Needs no clock to be right."""
-    before, deadline = last_pulse(folder), time.monotonic() + 2.5 * PULSE_SECONDS
+def is_beating(folder: Path) -> bool:
+    """Waits for the next heartbeat; False if two are missed.
+
+    Compares the file's time only with itself, so the clocks of the two machines need not agree.
+    """
+    before, deadline = last_heartbeat(folder), time.monotonic() + 2.5 * HEARTBEAT_INTERVAL
     while time.monotonic() < deadline:
-        time.sleep(PULSE_SECONDS / 50)
-        if last_pulse(folder) != before:
+        time.sleep(HEARTBEAT_INTERVAL / 50)
+        if last_heartbeat(folder) != before:
             return True
     return False
-
-
-def is_held(folder: Path) -> bool:
-    """Whether a process, this one included, is writing the run."""
-    try:
-        with open(folder / LOCK_FILE, "rb") as file:
-            try_lock(file, shared=True)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def _lock_soon(file: BinaryIO) -> None:
-    """Tries a few times: someone may be looking at the lock just now."""
-    for _ in range(_TRIES - 1):
-        with contextlib.suppress(BlockingIOError):
-            try_lock(file, shared=False)
-            return
-        time.sleep(_BETWEEN)
-    try_lock(file, shared=False)

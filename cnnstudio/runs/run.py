@@ -1,4 +1,4 @@
-"""A run as it stands in its folder, finished or still being written. Needs torch for its weights alone."""
+"""A run folder, read while it is being written or after it has ended. Only `Run.model` needs torch."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from cnnstudio.design.file import DesignError, read_design
 from cnnstudio.design.network import Network
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.event_log import read_events
-from cnnstudio.runs.heartbeat import SILENT_SECONDS, is_held, last_pulse, this_host
+from cnnstudio.runs.heartbeat import HEARTBEAT_TIMEOUT, is_held, last_heartbeat, this_host
 from cnnstudio.runs.snapshots import Snapshot, snapshot_epochs, snapshot_path
-from cnnstudio.training.distributed.ranks import launch
+from cnnstudio.training.distributed.ranks import launch_id
 from cnnstudio.training.events import EpochEnded, Event, Scores
 from cnnstudio.training.recipe.files import read_recipe
 from cnnstudio.training.recipe.recipe import Recipe, RecipeError
@@ -37,54 +37,58 @@ VERSION = 1
 RUN_FILE, DESIGN_FILE, RECIPE_FILE, EVENTS_FILE = "run.json", "design.cnn.json", "recipe.json", "events.jsonl"
 
 _HUGE = 1e30
-"""No number in a description is that large; NaN is not below it either."""
+"""Numbers in `run.json` have to be below it. NaN and infinity are not, so one comparison rejects them too."""
 
 Status = Literal["running", "completed", "stopped", "failed", "interrupted"]
 
 
 def runs_folder() -> Path:
-    """Where runs stand that were given no other place."""
+    """The default folder for runs."""
     return home() / "runs"
 
 
 def new_folder(name: str, parent: Path) -> Path:
-    """A folder that is not there yet, such as `20261123-014500-lesson-cnn`."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-") or "run"
-    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{words}"
+    """A path that does not exist yet, such as `20261123-014500-lesson-cnn`."""
+    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", ascii_name).strip("-")[:40].strip("-") or "run"
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{slug}"
     numbered = (parent / (f"{stem}-{number}" if number > 1 else stem) for number in count(1))
     return next(folder for folder in numbered if not folder.exists())
 
 
 class Run:
-    """A run folder. What is said of it here is what `run.json` said when it was opened."""
+    """A run folder. Its properties are those of `run.json` when it was opened; the rest is read on demand.
 
-    def __init__(self, folder: Path, about: dict[str, Any]) -> None:
+    `run.json` may come from a stranger: each property checks its own value and raises RunError, so that one
+    damaged field does not make the others unreadable.
+    """
+
+    def __init__(self, folder: Path, metadata: dict[str, Any]) -> None:
         self.folder = folder
-        self.about = about
+        self.metadata = metadata
 
     @classmethod
     def open(cls, folder: Path) -> Run:
         """The run in that folder. Raises RunError."""
         path = folder / RUN_FILE
         if not exists(path):
-            raise RunError(f"There is no run in {folder}: a run is a folder with a {RUN_FILE} in it.")
+            raise RunError(f"There is no run in {folder}: a run is a folder that contains {RUN_FILE}.")
         try:
-            about = read_json(path)
+            metadata = read_json(path)
         except FileError as error:
             raise RunError(f"The run in {folder} cannot be read: {error}") from None
-        version = about.get("version") if isinstance(about, dict) else None
-        if not isinstance(version, int) or about.get("format") != FORMAT:
-            raise RunError(f"{path} does not describe a run of CNN Studio.")
+        version = metadata.get("version") if isinstance(metadata, dict) else None
+        if not isinstance(version, int) or metadata.get("format") != FORMAT:
+            raise RunError(f"{path} does not describe a CNN Studio run.")
         if version > VERSION:
             raise RunError(
-                f"The run in {folder} was written by a newer CNN Studio (format {version}; this one reads up "
-                f"to {VERSION}): update the program to open it."
+                f"The run in {folder} was written by a newer version of CNN Studio (format {version}; this "
+                f"version reads up to {VERSION}): update the program to open it."
             )
-        return cls(folder, about)
+        return cls(folder, metadata)
 
-    def check(self) -> None:
-        """Raises RunError where what a list of runs shows of it is not as it should be."""
+    def validate(self) -> None:
+        """Raises RunError if anything that a list of runs shows is damaged."""
         _ = (self.name, self.created, self.status, self.test, self.best_epoch, self.dataset_name)
 
     @property
@@ -105,24 +109,27 @@ class Run:
 
     @property
     def status(self) -> Status:
-        """How it ended, or "running"; "interrupted" where its process is gone and never said how it ended.
+        """How it ended; or "running"; or "interrupted", if its process is gone without having written an end.
 
-        A lock tells of processes on this machine; of one on another machine its pulse may have to.
+        The lock shows whether a process on this machine is writing. For one on another machine, the heartbeat
+        may have to.
         """
         status = self._get("status", str)
         if status in ("completed", "stopped", "failed"):
             return status  # type: ignore[no-any-return]  # one of the three
-        return "running" if is_held(self.folder) or self._has_pulse else "interrupted"
+        return "running" if is_held(self.folder) or self._has_heartbeat else "interrupted"
 
     @property
-    def _has_pulse(self) -> bool:
-        pulse = None if self.is_of_this_machine else last_pulse(self.folder)
-        return pulse is not None and time.time() - pulse < SILENT_SECONDS
+    def _has_heartbeat(self) -> bool:
+        # Two clocks are compared here, the drive's and this machine's. RunWatcher, which sees several
+        # heartbeats, does without.
+        beat = None if self.is_of_this_machine else last_heartbeat(self.folder)
+        return beat is not None and time.time() - beat < HEARTBEAT_TIMEOUT
 
     @property
     def host(self) -> str:
-        """The name of the machine that trains it, or did last; empty where that was not noted."""
-        return str(self.about.get("host", ""))
+        """The name of the machine that trains it, or trained it last; empty if unknown."""
+        return str(self.metadata.get("host", ""))
 
     @property
     def is_of_this_machine(self) -> bool:
@@ -130,13 +137,13 @@ class Run:
 
     @property
     def reason(self) -> str:
-        """One sentence on how it ended; empty while it runs."""
-        return str(self.about.get("reason", ""))
+        """How it ended, in one sentence; empty while it is running."""
+        return str(self.metadata.get("reason", ""))
 
     @property
     def test(self) -> Scores | None:
-        """The scores of the best weights on the test images."""
-        found = self.about.get("test")
+        """The scores of the best weights on the test set; None if it was not evaluated."""
+        found = self.metadata.get("test")
         if found is None:
             return None
         if not isinstance(found, dict) or not {"loss", "accuracy"} <= found.keys():
@@ -145,14 +152,14 @@ class Run:
 
     @property
     def best_epoch(self) -> int | None:
-        found = self.about.get("best_epoch")
+        found = self.metadata.get("best_epoch")
         if found is not None and type(found) is not int:
             raise self._damaged("best_epoch")
         return found
 
     @property
     def dataset_name(self) -> str:
-        """By which `find_source` finds the images again."""
+        """The name or folder by which `find_source` finds the images again."""
         return str(self._get("data", dict).get("source", ""))
 
     @property
@@ -161,7 +168,7 @@ class Run:
 
     @property
     def test_images(self) -> int:
-        """How many images it was tested on; 0 where that was not noted."""
+        """The number of test images; 0 if unknown."""
         found = self._get("data", dict).get("test", 0)
         if type(found) is not int:
             raise self._damaged("data")
@@ -180,66 +187,66 @@ class Run:
         try:
             return read_design(self.folder / DESIGN_FILE)
         except DesignError as error:
-            raise RunError(f"The run's design cannot be read. {error}") from None
+            raise RunError(f"Cannot read the run's design. {error}") from None
 
     @cached_property
     def recipe(self) -> Recipe:
-        """How it was trained. Raises RunError."""
+        """The settings that it was trained with. Raises RunError."""
         try:
             return read_recipe(self.folder / RECIPE_FILE)
         except RecipeError as error:
-            raise RunError(f"The run's recipe cannot be read. {error}") from None
+            raise RunError(f"Cannot read the run's recipe. {error}") from None
 
     def events(self) -> list[Event]:
-        """What was said until now; of a line that is only half written nothing is given. Raises RunError."""
+        """All events so far. Raises RunError."""
         try:
             return read_events(self.folder / EVENTS_FILE)
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise RunError(f"The run's events cannot be read ({error.strerror}).") from None
+            raise RunError(f"Cannot read the run's events: {error.strerror}.") from None
 
     @property
     def history(self) -> tuple[EpochEnded, ...]:
-        """The end of each epoch until now."""
+        """The epochs finished so far."""
         return tuple(event for event in self.events() if isinstance(event, EpochEnded))
 
     @property
     def snapshot_epochs(self) -> list[int]:
-        """The epochs that `snapshot` can show; 0 is before the training."""
+        """The epochs that have a snapshot; 0 is before training."""
         return snapshot_epochs(self.folder)
 
     def snapshot(self, epoch: int) -> Snapshot:
-        """What the layers made of the example images then. Raises RunError where there is none."""
+        """What the layers computed for the example images after that epoch. Raises RunError if not saved."""
         path = snapshot_path(self.folder, epoch)
         if not exists(path):
             raise RunError(f"The run has no snapshot of epoch {epoch}.")
         return Snapshot(path, epoch)
 
     def model(self, which: str = "best") -> Model:
-        """The network with the weights of "best", "last" or "previous", ready to answer.
+        """The network with the weights of the checkpoint "best", "last" or "previous", in evaluation mode.
 
         Raises RunError or CheckpointError.
         """
-        from cnnstudio.training.checkpoints.store import Checkpoints, restore_weights
+        from cnnstudio.training.checkpoints.store import CheckpointStore, restore_weights
         from cnnstudio.training.model import build_model
 
         problems = analyze(self.network, classes=len(self.classes)).problems
         if problems:
-            raise RunError(f"The run in {self.folder} is damaged: {problems[0].sentence}.")
+            raise RunError(f"The run in {self.folder} is damaged: {problems[0].full_message}.")
         mean, std = self._per_channel("mean"), self._per_channel("std")
         if min(std) <= 0:
             raise self._damaged("std")
-        checkpoints = Checkpoints(self.folder / "checkpoints")
+        checkpoints = CheckpointStore(self.folder / "checkpoints")
         if which not in checkpoints:
-            raise RunError(f"The run {self.id} has no weights yet: it learned nothing, or could not save it.")
+            raise RunError(f"The run {self.id} has no saved weights: it ended before its first checkpoint.")
         model = build_model(self.network)
         restore_weights(model, checkpoints.load(which).weights)
         model.set_normalization(mean, std)
         return model.eval()
 
     def _get(self, key: str, kind: type) -> Any:
-        value = self.about.get(key)
+        value = self.metadata.get(key)
         if not isinstance(value, kind):
             raise self._damaged(key)
         return value
@@ -256,43 +263,46 @@ class Run:
         return list(map(float, values))
 
     def _damaged(self, key: str) -> RunError:
-        return RunError(f"The run in {self.folder} is damaged: {RUN_FILE} does not say “{key}” as it should.")
+        return RunError(
+            f"The run in {self.folder} is damaged: “{key}” in {RUN_FILE} is missing or has an invalid value."
+        )
 
 
 def list_runs(folder: Path | None = None) -> list[Run]:
-    """All runs that can be read, the newest first."""
+    """All readable runs, newest first."""
     found = []
     with contextlib.suppress(OSError):
-        for place in (folder or runs_folder()).iterdir():
+        for path in (folder or runs_folder()).iterdir():
             with contextlib.suppress(RunError):
-                run = Run.open(place)
-                run.check()
+                run = Run.open(path)
+                run.validate()
                 found.append((run.created.timestamp(), run.id, run))
     return [run for _, _, run in sorted(found, key=lambda entry: entry[:2], reverse=True)]
 
 
 def launched_run(folder: Path | None, seed: int) -> Path | None:
-    """Where the run stands that this launch of several processes began in `folder`, or in a place of its own.
+    """The folder of the run that this launch of several processes has created; None if it has not yet.
 
-    None where it has not come to that.
+    When torchrun restarts the processes, they use it to continue their own run instead of creating another
+    one.
     """
     if folder is not None:
         return folder if exists(folder / RUN_FILE) else None
     for run in list_runs():
-        if (run.about.get("launch"), run.about.get("seed")) == (launch(), seed):
+        if (run.metadata.get("launch"), run.metadata.get("seed")) == (launch_id(), seed):
             return run.folder
     return None
 
 
 def find_run(id_or_folder: str | Path) -> Run:
-    """The run of that id, or in that folder. Raises RunError."""
-    place = Path(id_or_folder)
-    if exists(place / RUN_FILE):
-        return Run.open(place)
-    if place.name == str(id_or_folder) and exists(runs_folder() / place / RUN_FILE):
-        return Run.open(runs_folder() / place)
+    """The run with that id, or in that folder. Raises RunError."""
+    path = Path(id_or_folder)
+    if exists(path / RUN_FILE):
+        return Run.open(path)
+    if path.name == str(id_or_folder) and exists(runs_folder() / path / RUN_FILE):
+        return Run.open(runs_folder() / path)
     known = ", ".join(run.id for run in list_runs()[:3]) or "none yet"
     raise RunError(
-        f"There is no run “{shorten(str(id_or_folder), 200)}”: give a run's folder, or the name of one in "
-        f"{runs_folder()} (the newest: {known})."
+        f"There is no run “{shorten(str(id_or_folder), 200)}”: specify a run's folder, or the name of a run "
+        f"in {runs_folder()} (most recent: {known})."
     )

@@ -1,4 +1,4 @@
-"""Runs that differ in their seed alone."""
+"""Runs that differ only in their seed."""
 
 from __future__ import annotations
 
@@ -8,75 +8,83 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.formatting import plural
+from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.parameters import values_to_json
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.run import Run, list_runs
-from cnnstudio.runs.significance import Spread, in_words
+from cnnstudio.runs.significance import SeedStatistics, format_accuracy
 from cnnstudio.training.events import Finished, Outcome
 from cnnstudio.training.recipe.recipe import Recipe
 
-MOST_SEEDS = 1000
+MAX_SEEDS = 1000
 
 
 @dataclass(frozen=True)
-class Repeated:
-    """How the same training ended with several seeds: each seed with its end."""
+class SeedSweep:
+    """The results of the same training with several seeds."""
 
-    ends: tuple[tuple[int, Finished], ...]
+    results: tuple[tuple[int, Finished], ...]
+    """Each seed with the last event of its run."""
 
     @property
     def outcomes(self) -> set[Outcome]:
-        return {end.outcome for _, end in self.ends}
+        return {finished.outcome for _, finished in self.results}
 
     @property
     def completed(self) -> list[tuple[int, Finished]]:
-        """Those that came to their end and were tested."""
-        return [(seed, end) for seed, end in self.ends if end.outcome == "completed" and end.test is not None]
+        """The results of the runs that completed and were tested."""
+        return [
+            (seed, finished)
+            for seed, finished in self.results
+            if finished.outcome == "completed" and finished.test is not None
+        ]
 
     @property
-    def accuracy(self) -> Spread | None:
-        """On the test images; None where no run came so far."""
-        values = tuple(end.test.accuracy for _, end in self.completed if end.test is not None)
-        return Spread(values) if values else None
+    def accuracy(self) -> SeedStatistics | None:
+        """On the test set; None if no run completed."""
+        values = tuple(finished.test.accuracy for _, finished in self.completed if finished.test is not None)
+        return SeedStatistics(values) if values else None
 
     @property
-    def loss(self) -> Spread | None:
-        """On the test images; None where no run came so far."""
-        values = tuple(end.test.loss for _, end in self.completed if end.test is not None)
-        return Spread(values) if values else None
+    def loss(self) -> SeedStatistics | None:
+        """On the test set; None if no run completed."""
+        values = tuple(finished.test.loss for _, finished in self.completed if finished.test is not None)
+        return SeedStatistics(values) if values else None
 
     @property
-    def sentence(self) -> str:
-        """`Test accuracy over 5 runs: 65.2 ± 1.1% (mean ± standard deviation)`."""
+    def summary(self) -> str:
+        """`Test accuracy over 5 runs: 65.2 ± 1.1% (mean ± standard deviation)`, without a period."""
         if self.accuracy is None:
-            return "No run came to its end, so that there is nothing to take the mean of"
-        runs = plural(len(self.completed), "run")
-        words = f"Test accuracy over {runs}: {in_words(self.accuracy)}"
-        return f"{words} (mean ± standard deviation)" if self.accuracy.deviation is not None else words
+            return "No run completed, so there is no mean to report"
+        runs = pluralize(len(self.completed), "run")
+        text = f"Test accuracy over {runs}: {format_accuracy(self.accuracy)}"
+        return f"{text} (mean ± standard deviation)" if self.accuracy.std is not None else text
 
 
-def seeded(recipe: Recipe, seeds: int) -> list[Recipe]:
-    """The recipe with so many seeds in a row, from its own on. Raises UserError for a senseless number."""
-    if not 1 <= seeds <= MOST_SEEDS:
-        raise UserError(f"a whole number from 1 to {MOST_SEEDS:,} is needed, not {seeds:,}")
-    return [recipe.replace(seed=recipe.seed + number) for number in range(seeds)]
+def with_consecutive_seeds(recipe: Recipe, seeds: int) -> list[Recipe]:
+    """The recipe with that many consecutive seeds, from its own. Raises UserError for an invalid number."""
+    if not 1 <= seeds <= MAX_SEEDS:
+        raise UserError(f"must be an integer from 1 to {MAX_SEEDS:,}, got {seeds:,}")
+    return [recipe.replace(seed=recipe.seed + offset) for offset in range(seeds)]
 
 
-def train_each(recipes: Iterable[Recipe], train: Callable[[Recipe], Finished]) -> Repeated:
-    """Trains with one after the other. One that fails does not keep the others back; one stopped does."""
-    ends: list[tuple[int, Finished]] = []
+def train_seed_sweep(recipes: Iterable[Recipe], train: Callable[[Recipe], Finished]) -> SeedSweep:
+    """Trains with each recipe in turn. A failed run does not end the sweep; a stopped one does."""
+    results: list[tuple[int, Finished]] = []
     for recipe in recipes:
-        ends.append((recipe.seed, train(recipe)))
-        if ends[-1][1].outcome == "stopped":
+        finished = train(recipe)
+        results.append((recipe.seed, finished))
+        if finished.outcome == "stopped":
             break
-    return Repeated(tuple(ends))
+    return SeedSweep(tuple(results))
 
 
-def repeats(run: Run, among: Iterable[Run] | None = None) -> list[Run]:
-    """The run and those beside it in its folder that trained the same with other seeds to the end.
+def find_seed_runs(run: Run, among: Iterable[Run] | None = None) -> list[Run]:
+    """The run and all completed runs of the same training with other seeds, in the order of their seeds.
 
-    Of the same seed there is one, the run itself first: trained twice it says nothing new.
+    Searches `among`, by default the runs in the same parent folder. There is one run per seed, the given run
+    first: on the same hardware a second one gives the same result, and counting it twice would make the
+    spread look smaller than it is.
     """
     key = training_key(run)
     found = {run.recipe.seed: run}
@@ -87,30 +95,30 @@ def repeats(run: Run, among: Iterable[Run] | None = None) -> list[Run]:
     return [found[seed] for seed in sorted(found)]
 
 
-def first_repeat(folder: Path) -> Run:
-    """Of the runs in that folder the one with the lowest seed. Raises RunError."""
+def lowest_seed_run(folder: Path) -> Run:
+    """The run with the lowest seed in that folder. Raises RunError."""
     runs = list_runs(folder)
     if not runs:
-        raise RunError(f"There are no runs in {folder} that could go on.")
+        raise RunError(f"There are no runs to resume in {folder}.")
     return min(runs, key=lambda run: run.recipe.seed)
 
 
 def same_training(first: Run, second: Run) -> bool:
-    """Whether two runs differ in their seed at the most. Raises RunError."""
+    """Whether two runs differ at most in their seed. Raises RunError."""
     return training_key(first) == training_key(second)
 
 
-def accuracies(runs: Iterable[Run]) -> Spread | None:
-    """The accuracies on the test images, of those that were tested."""
+def accuracy_statistics(runs: Iterable[Run]) -> SeedStatistics | None:
+    """Of the accuracies on the test set; None if none of the runs was tested."""
     values = tuple(run.test.accuracy for run in runs if run.test is not None)
-    return Spread(values) if values else None
+    return SeedStatistics(values) if values else None
 
 
 def training_key(run: Run) -> tuple[Hashable, str, Hashable]:
-    """What makes two runs the same training: the design, the images, the recipe. Raises RunError."""
+    """(design, images, recipe without the seed): equal for two runs of the same training. Raises RunError."""
     recipe = values_to_json(run.recipe)
-    # How many parts a batch is computed in is a matter of memory.
-    for free in ("seed", "accumulate"):
-        del recipe[free]
+    # Gradient accumulation changes how a batch is computed, not what is learned from it.
+    for irrelevant in ("seed", "accumulate"):
+        del recipe[irrelevant]
     network = run.network
     return (network.input, network.nodes), run.dataset_fingerprint, tuple(recipe.items())

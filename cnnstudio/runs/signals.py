@@ -1,4 +1,4 @@
-"""Signals by which the system or the terminal asks a program to end."""
+"""Signals with which the system or the terminal asks a program to exit."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 from cnnstudio.training.control import Control
 
 _HANG_UP: int | None = getattr(signal, "SIGHUP", None)
-"""A terminal that is closed; Windows has no such signal."""
+"""The terminal was closed; Windows has no such signal."""
 
 
-def endings() -> dict[int, Any]:
-    """The signals that ask for the end, with their handlers: Ctrl+C, SIGTERM, and a terminal that is closed.
+def shutdown_signals() -> dict[int, Any]:
+    """The signals that ask the program to exit, with their handlers: SIGINT (Ctrl+C), SIGTERM and SIGHUP.
 
-    That one is left out where the program was started to outlive its terminal (nohup).
+    SIGHUP is left out if the program was started to outlive its terminal (nohup).
     """
     found: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     if _HANG_UP is not None and signal.getsignal(_HANG_UP) is not signal.SIG_IGN:
@@ -28,28 +28,29 @@ def endings() -> dict[int, Any]:
 
 @contextmanager
 def stopping_on_signals(control: Control) -> Iterator[None]:
-    """Inside, Ctrl+C and SIGTERM stop the training in good order; a second one does what it always does.
+    """Inside, Ctrl+C, SIGTERM and a closed terminal stop the training after the current step.
 
-    So does a terminal that is closed. Only the main thread can set this; in another one nothing changes.
+    A second signal does what it would do without this: a user who presses Ctrl+C twice does not want to wait.
+    Python sets signal handlers in the main thread only; in another thread nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = endings()
+    before = shutdown_signals()
 
-    def put_back() -> None:
+    def restore() -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
 
     def stop(number: int, frame: FrameType | None) -> None:
         control.request_stop()
-        # A terminal may say twice that it is closed, and nobody is there any more who could be in a hurry.
+        # A closing terminal may send its signal twice, and there is no user left who could be in a hurry.
         if number != _HANG_UP:
-            put_back()
+            restore()
 
     for number in before:
         signal.signal(number, stop)
     try:
         yield
     finally:
-        put_back()
+        restore()

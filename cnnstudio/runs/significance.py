@@ -1,12 +1,21 @@
-"""How far results differ by chance, and whether two differ by more.
+"""Whether the results of two trainings differ by more than chance.
 
-The same design trained again with another seed ends elsewhere: other first weights, another order of the
-images. Seeds alone move results as much as many a published improvement does (Bouthillier et al.,
-Accounting for Variance in Machine Learning Benchmarks, 2021). A difference is called real where so large a
-one would come by chance in fewer than one case in twenty. The tests are Welch's t-test for several runs of
-both (Welch, The Generalization of Student's Problem when Several Different Population Variances are
-Involved, Biometrika 1947), Student's with one deviation for both where there is a single run of one, and
-the two-proportion test for single runs, which knows the chance in the choice of the test images alone.
+The same design trained with another seed gives another result: the initial weights and the order of the
+images differ. Seeds alone change results as much as many published improvements do (Bouthillier et al.,
+Accounting for Variance in Machine Learning Benchmarks, MLSys 2021). A difference is called significant if
+one as large would arise by chance in fewer than 1 of 20 comparisons.
+
+Which test fits depends on the number of runs:
+
+- several of both: Welch's t-test (Welch, The Generalization of "Student's" Problem when Several Different
+  Population Variances are Involved, Biometrika 1947), because a change of the design may change the spread
+  too;
+- one against several: Student's t-test with the standard deviation of the several for both, because a
+  single run has none;
+- one of each: the two-proportion z-test. It covers only the choice of the test images, so it may call a
+  difference significant that another seed would reverse; `describe_comparison` says so.
+
+Student's t distribution is computed here: SciPy would be a large dependency for one function.
 """
 
 from __future__ import annotations
@@ -16,16 +25,16 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Any
 
-LEVEL = 0.05
-"""Of chance, below which a difference is called real."""
+SIGNIFICANCE_LEVEL = 0.05
+"""Differences with a lower p-value are called significant."""
 
 _PRECISION = 1e-12
 _TINY = 1e-300
 
 
 @dataclass(frozen=True)
-class Spread:
-    """Results of the same training with several seeds."""
+class SeedStatistics:
+    """Results of the same training with several seeds, one value per run."""
 
     values: tuple[float, ...]
 
@@ -34,140 +43,175 @@ class Spread:
         return mean(self.values)
 
     @property
-    def deviation(self) -> float | None:
-        """The standard deviation from one run to another; None for a single run."""
+    def std(self) -> float | None:
+        """The sample standard deviation (divided by n - 1); None for a single run."""
         return stdev(self.values) if len(self.values) > 1 else None
 
     def to_json(self) -> dict[str, Any]:
-        return {"mean": self.mean, "deviation": self.deviation, "values": list(self.values)}
+        return {"mean": self.mean, "deviation": self.std, "values": list(self.values)}
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Whether the second result differs from the first by more than chance."""
+class TestResult:
+    """The result of a significance test of two means."""
+
+    __test__ = False  # pytest takes classes named Test… for tests
 
     difference: float
-    """The second mean less the first."""
-    probability: float
-    """Of so large a difference by chance alone."""
+    """The second mean minus the first."""
+    p_value: float
+    """The two-sided probability of a difference at least as large if both came from the same distribution."""
     test: str
+    """The name of the test."""
 
     @property
-    def is_real(self) -> bool:
-        return self.probability < LEVEL
+    def is_significant(self) -> bool:
+        return self.p_value < SIGNIFICANCE_LEVEL
 
     def to_json(self) -> dict[str, Any]:
         return {
             "difference": self.difference,
-            "probability": self.probability,
-            "larger_than_noise": self.is_real,
+            "probability": self.p_value,
+            "larger_than_noise": self.is_significant,
             "test": self.test,
         }
 
 
-def compare(first: Spread, second: Spread, images: int) -> Verdict:
-    """Compares accuracies on a test set of so many images, by the test that there are runs enough for."""
+def compare(first: SeedStatistics, second: SeedStatistics, images: int) -> TestResult:
+    """Compares accuracies (0 to 1) on a test set of that many images, by the test that the runs allow."""
+    difference = second.mean - first.mean
     counts = len(first.values), len(second.values)
     if min(counts) > 1:
-        return Verdict(second.mean - first.mean, _welch(first, second), "Welch's t-test")
+        return TestResult(difference, _welch(first, second), "Welch's t-test")
     if max(counts) > 1:
-        return Verdict(second.mean - first.mean, _one_deviation(first, second), "Student's t-test")
-    return Verdict(second.mean - first.mean, _proportions(first, second, images), "two-proportion test")
+        return TestResult(difference, _student(first, second), "Student's t-test")
+    return TestResult(difference, _two_proportions(first, second, images), "two-proportion test")
 
 
-def _welch(first: Spread, second: Spread) -> float:
-    """With the degrees of freedom of Welch and Satterthwaite."""
-    shares = [(each.deviation or 0.0) ** 2 / len(each.values) for each in (first, second)]
+def _welch(first: SeedStatistics, second: SeedStatistics) -> float:
+    """The p-value of Welch's t-test.
+
+    t = (m2 - m1) / sqrt(s1²/n1 + s2²/n2), with the degrees of freedom of Welch and Satterthwaite:
+    (s1²/n1 + s2²/n2)² / ((s1²/n1)²/(n1 - 1) + (s2²/n2)²/(n2 - 1)).
+    """
+    squared_errors = [(each.std or 0.0) ** 2 / len(each.values) for each in (first, second)]
     difference = second.mean - first.mean
-    if not sum(shares):
-        return 1.0 if difference == 0 else 0.0
-    parts = [share**2 / (len(each.values) - 1) for share, each in zip(shares, (first, second), strict=True)]
-    return student_tails(difference / math.sqrt(sum(shares)), sum(shares) ** 2 / sum(parts))
+    if not sum(squared_errors):
+        return _without_spread(difference)
+    terms = [
+        squared_error**2 / (len(each.values) - 1)
+        for squared_error, each in zip(squared_errors, (first, second), strict=True)
+    ]
+    t = difference / math.sqrt(sum(squared_errors))
+    return student_t_two_sided(t, sum(squared_errors) ** 2 / sum(terms))
 
 
-def _one_deviation(first: Spread, second: Spread) -> float:
-    """The deviation of the one that has several runs holds for both."""
-    known = first if first.deviation is not None else second
-    difference, count = second.mean - first.mean, len(known.values)
-    error = (known.deviation or 0.0) * math.sqrt(1 + 1 / count)
+def _student(first: SeedStatistics, second: SeedStatistics) -> float:
+    """The p-value of Student's t-test of one run against n.
+
+    t = (m2 - m1) / (s · sqrt(1 + 1/n)), with n - 1 degrees of freedom: s is estimated from the n runs alone.
+    """
+    several = first if first.std is not None else second
+    difference, count = second.mean - first.mean, len(several.values)
+    error = (several.std or 0.0) * math.sqrt(1 + 1 / count)
     if not error:
-        return 1.0 if difference == 0 else 0.0
-    return student_tails(difference / error, count - 1)
+        return _without_spread(difference)
+    return student_t_two_sided(difference / error, count - 1)
 
 
-def _proportions(first: Spread, second: Spread, images: int) -> float:
-    """Both answered the same number of images, of which a share was right."""
-    share = (first.mean + second.mean) / 2
-    error = math.sqrt(2 * share * (1 - share) / max(images, 1))
+def _two_proportions(first: SeedStatistics, second: SeedStatistics, images: int) -> float:
+    """The p-value of the two-proportion z-test with the pooled proportion p, both of n images.
+
+    z = (p2 - p1) / sqrt(2 p (1 - p) / n); the two-sided p-value is erfc(|z| / sqrt(2)). The test takes the
+    two sets of images as independent. Here they are the same, which makes it conservative as far as the
+    images go.
+    """
+    pooled = (first.mean + second.mean) / 2
+    error = math.sqrt(2 * pooled * (1 - pooled) / max(images, 1))
     difference = second.mean - first.mean
     if not error:
-        return 1.0 if difference == 0 else 0.0
+        return _without_spread(difference)
     return math.erfc(abs(difference) / error / math.sqrt(2))
 
 
-def student_tails(t: float, freedom: float) -> float:
-    """The probability that Student's t is beyond ±t (Digital Library of Mathematical Functions, 8.17)."""
-    return _incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t))
+def _without_spread(difference: float) -> float:
+    """The limit of the p-values for a standard error of 0."""
+    return 1.0 if difference == 0 else 0.0
+
+
+def student_t_two_sided(t: float, degrees_of_freedom: float) -> float:
+    """The probability that Student's t is beyond ±t: I_x(v/2, 1/2) with x = v / (v + t²) (DLMF 8.17)."""
+    v = degrees_of_freedom
+    return _incomplete_beta(v / 2, 0.5, v / (v + t * t))
 
 
 def _incomplete_beta(a: float, b: float, x: float) -> float:
-    """The regularized incomplete beta function, by its continued fraction (DLMF 8.17.22)."""
+    """The regularized incomplete beta function I_x(a, b), by its continued fraction (DLMF 8.17.22)."""
     if x <= 0 or x >= 1:
         return float(x >= 1)
+    # The fraction converges quickly below this bound; above it, I_x(a, b) = 1 - I_(1-x)(b, a) (DLMF 8.17.4).
     if x > (a + 1) / (a + b + 2):
         return 1 - _incomplete_beta(b, a, 1 - x)
-    logarithm = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
-    return math.exp(logarithm) * _fraction(a, b, x) / a
+    log_factor = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
+    return math.exp(log_factor) * _continued_fraction(a, b, x) / a
 
 
-def _fraction(a: float, b: float, x: float) -> float:
-    """By Lentz's method, until it no longer changes."""
-    upper, lower = 1.0, 1 / _kept(1 - (a + b) * x / (a + 1))
-    result = lower
+def _continued_fraction(a: float, b: float, x: float) -> float:
+    """The continued fraction of the incomplete beta function, by the modified Lentz method.
+
+    Two coefficients, of even and odd index, per iteration. Stops when the value no longer changes, usually
+    after fewer than 100.
+    """
+    c, d = 1.0, 1 / _nonzero(1 - (a + b) * x / (a + 1))
+    result = d
     for m in range(1, 1000):
         even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
         odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
         change = 1.0
-        for term in (even, odd):
-            lower, upper = 1 / _kept(1 + term * lower), _kept(1 + term / upper)
-            change *= lower * upper
+        for coefficient in (even, odd):
+            d, c = 1 / _nonzero(1 + coefficient * d), _nonzero(1 + coefficient / c)
+            change *= d * c
         result *= change
         if abs(change - 1) < _PRECISION:
             break
     return result
 
 
-def _kept(value: float) -> float:
-    """Away from 0, by which would be divided."""
+def _nonzero(value: float) -> float:
+    """Replaces values around 0, by which the Lentz method would divide."""
     return value if abs(value) > _TINY else _TINY
 
 
-def in_words(spread: Spread) -> str:
-    """`65.2 ± 1.1 %`, and without the deviation for a single run."""
-    if spread.deviation is None:
-        return f"{100 * spread.mean:.1f}%"
-    return f"{100 * spread.mean:.1f} ± {100 * spread.deviation:.1f}%"
+def format_accuracy(statistics: SeedStatistics) -> str:
+    """`65.2 ± 1.1%`, and `65.2%` for a single run."""
+    if statistics.std is None:
+        return f"{100 * statistics.mean:.1f}%"
+    return f"{100 * statistics.mean:.1f} ± {100 * statistics.std:.1f}%"
 
 
-def sentence(
-    first: Spread, second: Spread, verdict: Verdict, more: str = "--seeds 5", which: str = "second accuracy"
+def describe_comparison(
+    first: SeedStatistics,
+    second: SeedStatistics,
+    result: TestResult,
+    more: str = "--seeds 5",
+    which: str = "second accuracy",
 ) -> str:
-    """What the comparison of two accuracies says, for people.
+    """The comparison of two accuracies in a sentence or two.
 
-    `more` is how to train with more seeds, `which` what the second one is called.
+    `more` names how to train with more seeds, `which` the second accuracy.
     """
-    points = f"{100 * abs(verdict.difference):.1f} points"
-    way = "higher" if verdict.difference > 0 else "lower"
-    size = f"The {which} is {points} {way}" if verdict.difference else "Both accuracies are the same"
-    runs = _runs(first, second)
-    chance = f"p = {verdict.probability:.2g}, {verdict.test}, {runs}"
-    answer = "larger than the noise" if verdict.is_real else "not larger than the noise"
-    said = f"{size}: {answer} ({chance})."
+    evidence = f"p = {result.p_value:.2g}, {result.test}, {_run_counts(first, second)}"
+    if result.difference:
+        points = f"{100 * abs(result.difference):.1f} points {'higher' if result.difference > 0 else 'lower'}"
+        answer = "a significant difference" if result.is_significant else "not a significant difference"
+        text = f"The {which} is {points}, {answer} ({evidence})."
+    else:
+        text = f"Both accuracies are the same ({evidence})."
     if len(first.values) == len(second.values) == 1:
-        return f"{said} Seeds differ too, which single runs cannot show: train both with {more}."
-    return said
+        return f"{text} Single runs cannot show how much the seed matters: train both with {more}."
+    return text
 
 
-def _runs(first: Spread, second: Spread) -> str:
+def _run_counts(first: SeedStatistics, second: SeedStatistics) -> str:
     counts = len(first.values), len(second.values)
     return f"{counts[0]} and {counts[1]} {'runs' if max(counts) > 1 else 'run'}"

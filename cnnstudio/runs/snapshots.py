@@ -1,4 +1,4 @@
-"""What all layers made of a few example images, one small file an epoch. Reading it needs no torch."""
+"""Snapshots: what all layers compute for a few example images, one small file per epoch. Needs no torch."""
 
 from __future__ import annotations
 
@@ -19,30 +19,37 @@ from cnnstudio.data.dataset import Split
 from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.runs.errors import RunError
 
-MOST_BYTES = 2 * 2**20
-"""Of all maps of one snapshot, before they are compressed."""
+MAX_BYTES = 2 * 2**20
+"""All maps of one snapshot, uncompressed."""
 
-_LARGEST = 64 * 2**20
+_MAX_READ_BYTES = 64 * 2**20
+"""Refuses a file that would unpack to more, such as a zip bomb from a stranger's run."""
 
 _IMAGES = "pictures"
-"""The name of the example images in the file: other programs and old runs know it."""
+"""The array of the example images. Part of the file format: old runs have it, and other programs read it."""
 
+# (maps per layer, pixels per side), in the order in which they are given up: few large maps show less than
+# many small ones, until they are too small to recognize anything.
 _LIMITS = ((64, 64), (48, 48), (32, 32), (16, 32), (16, 16), (8, 16), (8, 8), (4, 8), (4, 4), (1, 4))
 
 
-def limits(shapes: Iterable[tuple[int, ...]], images: int) -> tuple[int, int]:
-    """(maps a layer, pixels a side) that keep outputs of these shapes, (K, h, w) or (K,), small enough."""
+def size_limits(shapes: Iterable[tuple[int, ...]], images: int) -> tuple[int, int]:
+    """(maps per layer, pixels per side) with which a snapshot of `images` images stays below MAX_BYTES.
+
+    `shapes` are the output shapes of the layers, (K, h, w) or (K,). A network of very many layers may
+    exceed it even with the smallest limits.
+    """
     shapes = list(shapes)
-    fitting = (limit for limit in _LIMITS if images * _bytes(shapes, *limit) <= MOST_BYTES)
+    fitting = (limit for limit in _LIMITS if images * _bytes(shapes, *limit) <= MAX_BYTES)
     return next(fitting, _LIMITS[-1])
 
 
-def _bytes(shapes: Iterable[tuple[int, ...]], most: int, side: int) -> int:
-    """Bytes for one image; a flat layer shows four times as many values as another one maps."""
+def _bytes(shapes: Iterable[tuple[int, ...]], max_maps: int, side: int) -> int:
+    """Bytes per image. A flat layer may have four times as many values as other layers have maps."""
     return sum(
-        min(shape[0], most) * min(shape[1], side) * min(shape[2], side)
+        min(shape[0], max_maps) * min(shape[1], side) * min(shape[2], side)
         if len(shape) == 3
-        else min(shape[0], 4 * most)
+        else min(shape[0], 4 * max_maps)
         for shape in shapes
     )
 
@@ -52,13 +59,13 @@ def snapshot_path(folder: Path, epoch: int) -> Path:
 
 
 def snapshot_epochs(folder: Path) -> list[int]:
-    """The epochs that have a snapshot; 0 is before the training."""
+    """The epochs that have a snapshot, ascending; 0 is before training."""
     numbers = (path.stem.removeprefix("epoch-") for path in (folder / "snapshots").glob("epoch-*.npz"))
     return sorted(int(number) for number in numbers if number.isdecimal())
 
 
 def write_snapshot(path: Path, maps: Iterable[FeatureMaps], examples: Split) -> None:
-    """Writes what layers made of all `examples`. Raises FileError."""
+    """Writes the maps of all layers for all `examples`. Raises FileError."""
     layers: dict[str, list[FeatureMaps]] = {}
     for each in maps:
         layers.setdefault(each.node_id, []).append(each)
@@ -82,7 +89,7 @@ def write_snapshot(path: Path, maps: Iterable[FeatureMaps], examples: Split) -> 
 
 
 class Snapshot:
-    """One epoch of a run, read layer by layer. Raises RunError where the file is missing or damaged."""
+    """One epoch of a run, read layer by layer. Raises RunError if the file is missing or damaged."""
 
     def __init__(self, path: Path, epoch: int) -> None:
         self.epoch = epoch
@@ -95,11 +102,11 @@ class Snapshot:
 
     @cached_property
     def labels(self) -> npt.NDArray[np.int64]:
-        """Their classes."""
+        """The class of each example image, int64 (N,)."""
         return self._read("labels")
 
     def feature_maps(self, node_id: str, image: int = 0) -> FeatureMaps | None:
-        """What the layer made of the example image of that number; None for a layer that is not shown."""
+        """The layer's maps for that example image, counted from 0; None for a layer without maps."""
         about = self._about.get(node_id)
         if about is None:
             return None
@@ -121,8 +128,9 @@ class Snapshot:
     def _read(self, name: str) -> npt.NDArray[Any]:
         try:
             with zipfile.ZipFile(self._path) as archive:
-                if sum(member.file_size for member in archive.infolist()) > _LARGEST:
+                if sum(member.file_size for member in archive.infolist()) > _MAX_READ_BYTES:
                     raise self._damaged()
+            # Never unpickles: that would run code from the file.
             with np.load(self._path, allow_pickle=False) as file:
                 found: npt.NDArray[Any] = file[name]
                 return found

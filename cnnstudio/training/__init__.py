@@ -1,1 +1,1 @@
-"""Trains a network and says what happens. `recipe` and `events` do not need torch."""
+"""Trains networks and reports what happens as events. `recipe` and `events` do not need torch."""

@@ -1,8 +1,8 @@
-"""What a graphics card may gain by beside plain steps; a trial of a few steps decides, not faith.
+"""Compiles a model with torch.compile if a trial of a few steps shows that the run gets faster.
 
-torch.compile joins operations, and with CUDA graphs a step is one call instead of some hundred. Both take
-long to prepare, so that only long runs gain. On a CPU they are not tried: torch.compile made the lesson's
-step there a quarter to a third slower than it is, and took a minute to prepare.
+torch.compile fuses operations; with CUDA graphs a step is one launch instead of some hundred. Both take long
+to prepare, so that only long runs gain. On a CPU they are not tried: there torch.compile made the lesson's
+step a quarter to a third slower, and took a minute to prepare.
 """
 
 from __future__ import annotations
@@ -18,91 +18,91 @@ from torch import Tensor
 
 from cnnstudio.training.hardware.torch_state import random_state, set_random_state
 from cnnstudio.training.model import Model
-from cnnstudio.training.train_step import Learner
+from cnnstudio.training.train_step import TrainingStep
 
-Forward = Callable[[Tensor], Tensor]
+ForwardFunction = Callable[[Tensor], Tensor]
 
-WAYS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+COMPILE_MODES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {"compiled": {}, "compiled, with CUDA graphs": {"mode": "reduce-overhead"}}
 )
-"""What is tried, with the arguments of torch.compile."""
+"""The variants to try, with the arguments of torch.compile."""
 
-_LONG_RUN = 120.0
-"""Seconds of plain steps, below which compiling cannot pay."""
+_MIN_SECONDS = 120.0
+"""Runs that take less time without compilation cannot gain by it."""
 
-_WARM_UP, _TIMED = 3, 10
-"""Steps of a trial."""
+_WARM_UP_STEPS, _TIMED_STEPS = 3, 10
 
 
-def compiled(model: Model, arguments: Mapping[str, Any]) -> Forward:
-    """The model's forward pass by torch.compile, for batches of one size."""
-    quick = torch.compile(model, dynamic=False, **arguments)
+def compile_model(model: Model, arguments: Mapping[str, Any]) -> ForwardFunction:
+    """The model's forward pass compiled by torch.compile, for batches of one size."""
+    compiled = torch.compile(model, dynamic=False, **arguments)
 
     def forward(images: Tensor) -> Tensor:
-        # What the last step gave is not needed any more, so its memory can be written over.
+        # The outputs of the last step are no longer needed: CUDA graphs may reuse their memory.
         torch.compiler.cudagraph_mark_step_begin()
-        logits: Tensor = quick(images)
+        logits: Tensor = compiled(images)
         return logits
 
     return forward
 
 
-def quickest(
-    learner: Learner,
+def compile_if_faster(
+    training_step: TrainingStep,
     images: Tensor,
     labels: Tensor,
     steps: int,
     *,
-    compile: Callable[[Model, Mapping[str, Any]], Forward] = compiled,
+    compile: Callable[[Model, Mapping[str, Any]], ForwardFunction] = compile_model,
     clock: Callable[[], float] = time.perf_counter,
-) -> Forward:
-    """The way to run the model forward by which so many steps are over soonest; the model itself, mostly.
+) -> ForwardFunction:
+    """The forward function with which `steps` steps take the least time, preparation included.
 
-    Tried on a copy, with a batch of the training; weights and random numbers are afterwards as before. A way
-    that does not work on this machine is passed over.
+    Mostly that is the model itself. The trial uses a copy of the model and the given batch, images
+    (N, C, H, W) and labels; weights and random numbers are as before afterwards. A variant that does not work
+    on this machine is skipped.
     """
     state = random_state(images.device)
     try:
-        return _quickest(learner, images, labels, steps, compile, clock)
+        return _fastest(training_step, images, labels, steps, compile, clock)
     finally:
         set_random_state(images.device, state)
 
 
-def _quickest(
-    learner: Learner,
+def _fastest(
+    training_step: TrainingStep,
     images: Tensor,
     labels: Tensor,
     steps: int,
-    compile: Callable[[Model, Mapping[str, Any]], Forward],
+    compile: Callable[[Model, Mapping[str, Any]], ForwardFunction],
     clock: Callable[[], float],
-) -> Forward:
+) -> ForwardFunction:
     def seconds(arguments: Mapping[str, Any] | None) -> tuple[float, float]:
-        """Until the steps run smoothly, and for each step from then on."""
+        """Seconds of preparation and warm-up, and seconds per step after that."""
         took, began = [], clock()
-        trial = Learner(model, learner.recipe)
+        trial = TrainingStep(model, training_step.recipe)
         if arguments is not None:
             trial.forward = compile(model, arguments)
-        for count in (_WARM_UP, _TIMED):
+        for count in (_WARM_UP_STEPS, _TIMED_STEPS):
             for _ in range(count):
-                loss, _right = trial.backward(images, labels)
+                loss, _correct = trial.backward(images, labels)
                 trial.update()
-            # Waits for the device.
+            # Waits until the device has finished.
             loss.item()
             took.append(clock() - began)
             began = clock()
-        return took[0], took[1] / _TIMED
+        return took[0], took[1] / _TIMED_STEPS
 
-    model = copy.deepcopy(learner.model).train()
-    best: Forward = learner.model
+    model = copy.deepcopy(training_step.model).train()
+    best: ForwardFunction = training_step.model
     least = steps * seconds(None)[1]
-    if least < _LONG_RUN:
+    if least < _MIN_SECONDS:
         return best
-    for arguments in WAYS.values():
+    for arguments in COMPILE_MODES.values():
         try:
             preparing, each = seconds(arguments)
-        except Exception:  # of torch.compile's many parts each has its own kind, and plain steps do without
+        except Exception:  # torch.compile raises many types; the run continues without it
             continue
         if preparing + steps * each < least:
             least = preparing + steps * each
-            best = compile(learner.model, arguments)
+            best = compile(training_step.model, arguments)
     return best

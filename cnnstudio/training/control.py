@@ -1,4 +1,4 @@
-"""How others reach into a running training: stop, pause, change, probes. No torch here."""
+"""Requests to a running training, from any thread, and probes that look into it. Needs no torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 
 class Control:
-    """What the run is asked to do, from any thread; the training loop looks at every step."""
+    """What the run is asked to do. Any thread may ask; the training loop checks after every step.
+
+    Events, not callbacks: the loop decides when to act, always between two steps, where weights, optimizer
+    and position belong to the same step.
+    """
 
     def __init__(self) -> None:
         self.stop = threading.Event()
@@ -25,11 +29,11 @@ class Control:
         self._changes: deque[Mapping[str, Any]] = deque()
 
     def request_stop(self) -> None:
-        """Ends the run after the step that it is in; a pause too."""
+        """Ends the run after the current step; also ends a pause."""
         self.stop.set()
 
     def request_pause(self) -> None:
-        """Makes the run wait after the step that it is in."""
+        """Pauses the run after the current step."""
         self.pause.set()
 
     def request_resume(self) -> None:
@@ -37,50 +41,52 @@ class Control:
         self.pause.clear()
 
     def request_step(self) -> None:
-        """Makes one step, and waits after it."""
+        """Runs one step and pauses after it."""
         self.single_step.set()
         self.pause.set()
 
     def request_stop_after_epoch(self) -> None:
-        """Ends the run after the epoch that it is in; a pause too."""
+        """Ends the run after the current epoch; also ends a pause."""
         self.stop_after_epoch.set()
         self.pause.clear()
 
     def request_change(self, **fields: Any) -> None:
-        """Other values for fields of the recipe (`adjusting.ADJUSTABLE`), in force from the next step on."""
+        """Changes fields of the recipe (`live_changes.CHANGEABLE_WHILE_TRAINING`) from the next step on."""
         self._changes.append(fields)
 
     @property
     def has_changes(self) -> bool:
-        """Whether `changes` would give something; asked at every step, so it has to be quick."""
+        """Whether `take_changes` has something. Called at every step, so it must be fast."""
         return bool(self._changes)
 
-    def changes(self) -> Iterator[Mapping[str, Any]]:
-        """What was asked for since the last time, in its order."""
+    def take_changes(self) -> Iterator[Mapping[str, Any]]:
+        """The changes requested since the last call, in their order."""
         while self._changes:
             yield self._changes.popleft()
 
     def wait_if_paused(self, seconds: float) -> bool:
-        """Waits up to `seconds` while paused; tells whether the pause goes on."""
+        """Waits up to `seconds` while paused; returns whether the run is still paused."""
         return self.pause.is_set() and not self.stop.wait(seconds) and self.pause.is_set()
 
 
 class Probe(Protocol):
-    """Looks into the model between two steps, such as for live feature maps.
+    """Looks into the model between two steps, for example for live feature maps.
 
-    All three are called in the training thread, and `take` with the model in training mode, which it must
-    leave as it found it. The trainer spaces the calls so that all probes together take at most about 2% of
-    the run's time.
+    All methods are called in the training thread. The trainer spaces the calls of `capture` so that all
+    probes together take at most about 2% of the run's time.
     """
 
     kind: str
-    """The `kind` of the SnapshotTaken events that carry what was seen."""
+    """The `kind` of the SnapshotTaken events that carry what was captured."""
 
     def begin(self, images: np.ndarray) -> None:
-        """The run starts; `images` are the examples, uint8 (N, C, H, W), as the network takes them."""
+        """Called before the first step with the sample images, uint8 (N, C, H, W), of the input's size."""
 
-    def due(self, step: int, seconds: float) -> bool:
-        """Whether there is something new to see; asked at every step, so it has to be quick."""
+    def is_due(self, step: int, seconds: float) -> bool:
+        """Whether to capture after this step, at `seconds` of `time.perf_counter`. Must be fast."""
 
-    def take(self, model: Model, device: torch.device) -> object | None:
-        """What is to be seen now, as read-only numpy; None for nothing."""
+    def capture(self, model: Model, device: torch.device) -> object | None:
+        """Read-only numpy arrays of what is to be seen now; None for nothing.
+
+        The model comes in training mode and must be left as it was, hooks included.
+        """

@@ -1,4 +1,4 @@
-"""How well a model does on images that it does not learn from."""
+"""Evaluation of a model on images that it does not train on."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cnnstudio.core.progress import CancelFunction, never
-from cnnstudio.training.distributed.ranks import ALONE, Ranks
+from cnnstudio.core.progress import CancelFunction, never_cancelled
+from cnnstudio.training.distributed.ranks import SINGLE_PROCESS, Ranks
 from cnnstudio.training.events import Scores
 
 
-def past(deadline: float) -> CancelFunction:
-    """Tells whether `time.monotonic()` has passed the deadline."""
+def after_deadline(deadline: float) -> CancelFunction:
+    """A cancel function that is true once `time.monotonic()` has passed the deadline."""
     return lambda: time.monotonic() > deadline
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Dropout off, BatchNormalization by its running means, no gradients; afterwards as it was."""
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Inside, the model is in evaluation mode, without gradients; afterwards its mode is as before."""
     was_training = model.training
     model.eval()
     try:
@@ -32,8 +32,11 @@ def evaluating(model: nn.Module) -> Iterator[None]:
         model.train(was_training)
 
 
-def answers(model: nn.Module, images: Tensor, flip: bool = False) -> Tensor:
-    """The logits (N, classes); with `flip` the mean of those for the images and for their mirror images."""
+def predict_logits(model: nn.Module, images: Tensor, flip: bool = False) -> Tensor:
+    """The logits (N, classes) of normalized images (N, C, H, W).
+
+    With `flip`, the mean of the logits of each image and its mirror image.
+    """
     logits: Tensor = model(images)
     return (logits + model(images.flip(3))) / 2 if flip else logits
 
@@ -41,28 +44,30 @@ def answers(model: nn.Module, images: Tensor, flip: bool = False) -> Tensor:
 def mean_scores(
     model: nn.Module,
     batches: Iterable[tuple[Tensor, Tensor]],
-    cancelled: CancelFunction = never,
+    cancelled: CancelFunction = never_cancelled,
     flip: bool = False,
-    ranks: Ranks = ALONE,
+    ranks: Ranks = SINGLE_PROCESS,
 ) -> Scores | None:
-    """Mean cross-entropy and accuracy over all total; None where it was cancelled before the end.
+    """Mean cross-entropy and accuracy; None if cancelled before the end.
 
-    With `flip` each image is judged together with its mirror image. Of several ranks each gives its share
-    of the total, and all get the same scores.
+    `batches` gives normalized images (n, C, H, W) and labels (n,). With `flip`, predictions are averaged over
+    each image and its mirror image. With several ranks, each evaluates its shard and all get the same scores,
+    also if only one of them was cancelled: every rank calls this at the same step, and the sums are a
+    collective.
     """
     losses: list[Tensor] = []
-    rights: list[Tensor] = []
+    corrects: list[Tensor] = []
     count, was_cancelled = 0, False
-    with evaluating(model):
+    with evaluation_mode(model):
         for images, labels in batches:
             was_cancelled = cancelled()
             if was_cancelled:
                 break
-            logits = answers(model, images, flip)
+            logits = predict_logits(model, images, flip)
             losses.append(F.cross_entropy(logits, labels, reduction="sum"))
-            rights.append((logits.argmax(1) == labels).sum())
+            corrects.append((logits.argmax(1) == labels).sum())
             count += len(labels)
-    # Read once at the end: each reading makes an accelerator wait.
-    loss, right = (sum(torch.stack(each).tolist()) if each else 0.0 for each in (losses, rights))
-    loss, right, total, cancellations = ranks.summed([loss, right, count, was_cancelled])
-    return None if cancellations else Scores(loss / total, right / total)
+    # Read once at the end, because each read makes the host wait for an accelerator.
+    loss, correct = (sum(torch.stack(each).tolist()) if each else 0.0 for each in (losses, corrects))
+    loss, correct, total, cancellations = ranks.all_reduce_sum([loss, correct, count, was_cancelled])
+    return None if cancellations else Scores(loss / total, correct / total)

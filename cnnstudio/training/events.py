@@ -1,7 +1,10 @@
-"""Everything that the trainer says, as frozen values.
+"""Everything that the trainer reports, as frozen values.
 
-The command line prints them, a run stores them, the window draws them. First of all comes Started, at most
-once; at the end comes Finished, exactly once.
+The command line prints them, a run folder stores them, the window draws them. `Started` comes first and at
+most once; `Finished` comes last and exactly once.
+
+The names in JSON are a contract with run folders and other programs. Each class states its own as
+`event_name`, so that renaming a class changes no file. The keys are the names of the fields.
 """
 
 from __future__ import annotations
@@ -15,20 +18,22 @@ from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type
 from cnnstudio.core.errors import UserError
 
 Outcome = Literal["completed", "stopped", "failed"]
-Cause = Literal["memory", "not_finite"]
-"""Why a run failed, where the program knows what helps."""
+FailureCause = Literal["memory", "not_finite"]
+"""Causes of failure for which a remedy is known."""
 
-Kind = Literal["diverged", "memory", "rate_too_high", "rate_too_low", "dead_units", "overfitting", "plateau"]
-"""What `diagnosis` can recognize."""
+DiagnosisKind = Literal[
+    "diverged", "memory", "rate_too_high", "rate_too_low", "dead_units", "overfitting", "plateau"
+]
+"""The problems that `diagnosis` recognizes."""
 
 
 class EventError(UserError):
-    """JSON that is no event."""
+    """JSON that is not an event."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Mean loss and share of right answers over a set of images."""
+    """Mean loss and accuracy, from 0 to 1, over a set of images."""
 
     loss: float
     accuracy: float
@@ -36,23 +41,27 @@ class Scores:
 
 @dataclass(frozen=True)
 class Event:
-    """What all events have: a form as JSON."""
+    """The base of all events: conversion to JSON."""
 
-    unwritten: ClassVar[frozenset[str]] = frozenset()
+    event_name: ClassVar[str]
+    """Identifies the class in JSON. Never change it: run folders contain it."""
+    not_serialized: ClassVar[frozenset[str]] = frozenset()
     """Fields that JSON leaves out."""
 
     def to_json(self) -> dict[str, Any]:
         """`{"event": "EpochEnded", …}`; tuples become lists."""
-        content: dict[str, Any] = {"event": type(self).__name__}
+        content: dict[str, Any] = {"event": self.event_name}
         for item in dataclasses.fields(self):
-            if item.name not in self.unwritten:
+            if item.name not in self.not_serialized:
                 content[item.name] = _to_json(getattr(self, item.name))
         return content
 
 
 @dataclass(frozen=True)
 class Started(Event):
-    """The first batch is about to be cut. `validation` says where those images come from."""
+    """The first step is about to begin. `validation` says where the validation images come from."""
+
+    event_name = "Started"
 
     run: str | None
     network_name: str
@@ -67,23 +76,25 @@ class Started(Event):
     classes: tuple[str, ...]
     validation: Literal["share", "test"]
     first_epoch: int = 1
-    """The epoch that comes next; more than 1 where the run goes on after an interruption."""
+    """The next epoch, counted from 1; more than 1 in a resumed run."""
     steps_done: int = 0
-    """Steps before this start; more than those of whole epochs where it goes on within an epoch."""
+    """Steps done before this start, including those of an unfinished epoch."""
     ranks: int = 1
-    """Processes that train together; each has `threads`, and its share of each batch."""
+    """Processes that train together; each has `threads` threads and a share of every batch."""
 
 
 @dataclass(frozen=True)
 class Progress(Event):
-    """Where the run is, and what every step since the last Progress gave. At most about 20 a second."""
+    """Where the run is, with the metrics of every step since the last Progress. At most about 20 a second."""
+
+    event_name = "Progress"
 
     step: int
     """Steps done."""
     steps: int
     """Steps of the whole run."""
     epoch: float
-    """Epochs done, with fraction."""
+    """Epochs done; fractional within an epoch."""
     losses: tuple[float, ...]
     accuracies: tuple[float, ...]
     first_step: int
@@ -91,14 +102,16 @@ class Progress(Event):
     images_per_second: float
     learning_rate: float
     seconds: float
-    """Since the run started, pauses left out."""
+    """Since the run started, without pauses."""
     seconds_left: float | None
-    """None until there is something to judge by."""
+    """None until the run has been measured long enough for an estimate."""
 
 
 @dataclass(frozen=True)
 class EpochEnded(Event):
-    """All training images were seen once more. `train` is the mean over the epoch's own steps."""
+    """An epoch is complete. `train` is the mean over the epoch's own steps."""
+
+    event_name = "EpochEnded"
 
     epoch: int
     """Counted from 1."""
@@ -108,14 +121,15 @@ class EpochEnded(Event):
     learning_rate: float
     seconds: float
     best: bool
-    """No epoch before was as good on the validation images."""
+    """Whether this epoch has the best validation scores so far."""
 
 
 @dataclass(frozen=True)
 class SnapshotTaken(Event):
-    """What a probe saw. `payload` holds numpy arrays, read-only; JSON leaves it out."""
+    """What a probe captured. `payload` holds read-only numpy arrays; JSON leaves it out."""
 
-    unwritten: ClassVar[frozenset[str]] = frozenset({"payload"})
+    event_name = "SnapshotTaken"
+    not_serialized = frozenset({"payload"})
 
     step: int
     epoch: float
@@ -125,32 +139,40 @@ class SnapshotTaken(Event):
 
 @dataclass(frozen=True)
 class Warned(Event):
-    """Something that the user should know, although the run goes on."""
+    """Something that the user should know; the run continues."""
+
+    event_name = "Warned"
 
     message: str
 
 
 @dataclass(frozen=True)
 class Paused(Event):
-    """The run waits after this step."""
+    """The run is paused after this step."""
+
+    event_name = "Paused"
 
     step: int
 
 
 @dataclass(frozen=True)
 class Resumed(Event):
-    """The run goes on after this step."""
+    """The run continues after this step."""
+
+    event_name = "Resumed"
 
     step: int
 
 
 @dataclass(frozen=True)
-class Adjusted(Event):
-    """A field of the recipe was changed; in force from the step after this one."""
+class RecipeChanged(Event):
+    """A field of the recipe was changed; the new value applies from the next step on."""
+
+    event_name = "Adjusted"
 
     step: int
     epoch: float
-    """Epochs done, with fraction."""
+    """Epochs done; fractional within an epoch."""
     name: str
     """The field, such as `learning_rate`."""
     before: str
@@ -158,99 +180,108 @@ class Adjusted(Event):
 
 
 @dataclass(frozen=True)
-class CarriedOver(Event):
-    """The run goes on with the weights of another one, in a changed design. Comes after Started."""
+class WeightsTransferred(Event):
+    """The run started from another run's weights, in a changed design. Comes after Started."""
+
+    event_name = "CarriedOver"
 
     step: int
     run: str
     """The other run's folder."""
     kept: tuple[str, ...]
-    """Layers that keep their weights and what the optimizer knows of them, by their ids."""
+    """Ids of the layers that keep their weights and optimizer state."""
     fresh: tuple[str, ...]
-    """Layers that start afresh, by their ids."""
+    """Ids of the layers with new initial weights."""
     lines: tuple[str, ...]
-    """The same in words."""
+    """The same as readable text."""
 
 
 @dataclass(frozen=True)
 class UnitsChecked(Event):
-    """How many units of each layer are dead: they give 0 for every example image."""
+    """How many units of each layer are dead, that is, output 0 for every sample image."""
+
+    event_name = "UnitsChecked"
 
     epoch: int
-    """Counted from 1; 0 is before the training."""
+    """Counted from 1; 0 means before training."""
     layers: tuple[str, ...]
-    """Their ids, from top to bottom; the other two go along with them."""
+    """Layer ids, from top to bottom; `dead` and `total` have one entry for each."""
     dead: tuple[int, ...]
     total: tuple[int, ...]
-    """Units that were looked at: feature maps, or the values of a flat layer."""
+    """Units examined: feature maps, or the values of a flat layer."""
 
 
 @dataclass(frozen=True)
 class Diagnosed(Event):
-    """Something goes wrong in the way that is known, and there is something to try."""
+    """The training shows a known problem, for which there is something to try."""
 
-    kind: Kind
+    event_name = "Diagnosed"
+
+    kind: DiagnosisKind
     epoch: float
-    """Epochs done, with fraction."""
+    """Epochs done; fractional within an epoch."""
     message: str
-    """What is to be seen, in one sentence."""
+    """What was observed, in one sentence."""
     advice: str
     """What to try, in one sentence."""
 
 
 @dataclass(frozen=True)
 class Recovered(Event):
-    """What was said of this kind by a Diagnosed is no longer to be seen."""
+    """The problem of this kind that a Diagnosed reported is gone."""
 
-    kind: Kind
+    event_name = "Recovered"
+
+    kind: DiagnosisKind
     epoch: float
-    """Epochs done, with fraction."""
+    """Epochs done; fractional within an epoch."""
 
 
 @dataclass(frozen=True)
 class Finished(Event):
-    """The end, however it came. `test` are the best weights' scores, where there was time for them."""
+    """The end of the run, whatever the reason. `test` has the best weights' scores, if computed."""
+
+    event_name = "Finished"
 
     outcome: Outcome
     reason: str
-    """One sentence; what went wrong, where it failed."""
+    """How the run ended and, after a failure, what went wrong; one sentence."""
     test: Scores | None
     seconds: float
     run: str | None
     best_epoch: int | None
-    """Counted from 1; None where no epoch ended."""
-    cause: Cause | None = None
+    """Counted from 1; None if no epoch was completed."""
+    cause: FailureCause | None = None
 
 
-_KINDS: Mapping[str, type[Event]] = {
-    kind.__name__: kind
-    for kind in (
-        *(Started, CarriedOver, Progress, EpochEnded, SnapshotTaken, Warned),
-        *(Paused, Resumed, Adjusted, UnitsChecked, Diagnosed, Recovered, Finished),
+_EVENT_TYPES: Mapping[str, type[Event]] = {
+    event_type.event_name: event_type
+    for event_type in (
+        *(Started, WeightsTransferred, Progress, EpochEnded, SnapshotTaken, Warned),
+        *(Paused, Resumed, RecipeChanged, UnitsChecked, Diagnosed, Recovered, Finished),
     )
 }
 
-_FIELDS = {name: get_type_hints(kind) for name, kind in _KINDS.items()}
-"""For each kind the kinds of its fields."""
+_FIELD_TYPES = {name: get_type_hints(event_type) for name, event_type in _EVENT_TYPES.items()}
+"""Event name -> field name -> the field's type. Resolved once, because event logs can be long."""
 
 
 def event_from_json(content: Any) -> Event:
-    """The event that `to_json` wrote; entries that are not known are passed over. Raises EventError."""
-    kind = _KINDS.get(str(content.get("event"))) if isinstance(content, Mapping) else None
-    if kind is None:
-        raise EventError("this is no event: an event is a JSON object with the name of its kind as “event”")
-    values = {}
-    for item in dataclasses.fields(kind):
-        if item.name not in kind.unwritten and (item.name in content or _is_needed(item)):
+    """The event that `to_json` wrote; unknown keys, as of a later version, are ignored. Raises EventError."""
+    event_type = _EVENT_TYPES.get(str(content.get("event"))) if isinstance(content, Mapping) else None
+    if event_type is None:
+        raise EventError("not an event: expected a JSON object whose “event” key names an event type")
+    name, values = event_type.event_name, {}
+    for item in dataclasses.fields(event_type):
+        if item.name not in event_type.not_serialized and (item.name in content or _is_required(item)):
             try:
-                values[item.name] = _from_json(content.get(item.name), _FIELDS[kind.__name__][item.name])
+                values[item.name] = _from_json(content.get(item.name), _FIELD_TYPES[name][item.name])
             except (KeyError, TypeError, OverflowError):
-                message = f"a {kind.__name__} event does not say “{item.name}” as it should"
-                raise EventError(message) from None
-    return kind(**values)
+                raise EventError(f"the {name} event has a missing or invalid “{item.name}”") from None
+    return event_type(**values)
 
 
-def _is_needed(item: dataclasses.Field[Any]) -> bool:
+def _is_required(item: dataclasses.Field[Any]) -> bool:
     return item.default is dataclasses.MISSING
 
 
@@ -260,20 +291,20 @@ def _to_json(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _from_json(value: Any, kind: Any) -> Any:
-    """The value as the field's kind. Raises TypeError, KeyError or OverflowError."""
-    if get_origin(kind) in (UnionType, Union):
+def _from_json(value: Any, expected: Any) -> Any:
+    """The value as the field's type `expected`. Raises TypeError, KeyError or OverflowError."""
+    if get_origin(expected) in (UnionType, Union):
         if value is None:
             return None
-        (kind,) = (each for each in get_args(kind) if each is not NoneType)
-    if kind is Scores and isinstance(value, Mapping):
+        (expected,) = (each for each in get_args(expected) if each is not NoneType)
+    if expected is Scores and isinstance(value, Mapping):
         return Scores(_from_json(value["loss"], float), _from_json(value["accuracy"], float))
-    if get_origin(kind) is tuple and isinstance(value, list):
-        item = get_args(kind)[0]
-        # Of the many losses of a run nearly all are of the kind already.
+    if get_origin(expected) is tuple and isinstance(value, list):
+        item = get_args(expected)[0]
+        # The many losses of a Progress are nearly always floats already, so they are checked all at once.
         return tuple(value if set(map(type, value)) <= {item} else (_from_json(each, item) for each in value))
-    if kind is float and type(value) in (int, float):
+    if expected is float and type(value) in (int, float):
         return float(value)
-    if type(value) is kind or (get_origin(kind) is Literal and value in get_args(kind)):
+    if type(value) is expected or (get_origin(expected) is Literal and value in get_args(expected)):
         return value
     raise TypeError

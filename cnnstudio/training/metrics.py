@@ -1,4 +1,4 @@
-"""Collects what every step gives, and says where the run is, not too often."""
+"""Collects the loss and accuracy of every step, and reports progress at most about 20 times a second."""
 
 from __future__ import annotations
 
@@ -12,22 +12,21 @@ from torch import Tensor
 from cnnstudio.training.events import Progress, Scores
 
 INTERVAL = 0.05
-"""Seconds between two Progress events, and between two readings from an accelerator, at least."""
+"""Minimum seconds between two Progress events, and between two reads from an accelerator."""
 
-_RATE_MEMORY = 2.0
-"""Seconds over which images per second are smoothed."""
+_RATE_SMOOTHING_SECONDS = 2.0
+"""Time constant of the exponential smoothing of images per second."""
 
-_ENOUGH_TO_JUDGE = 0.3
-"""Seconds after which there is a guess of the time left."""
+_MIN_SECONDS_FOR_ESTIMATE = 0.3
+"""Run time before the time left is estimated."""
 
-
-Sums = tuple[float, float, int]
-"""Losses, right answers and images of an epoch, added up."""
-NOTHING: Sums = (0.0, 0.0, 0)
+EpochSums = tuple[float, float, int]
+"""The sum of the losses, the number of correct predictions and the number of images in an epoch so far."""
+NO_SUMS: EpochSums = (0.0, 0.0, 0)
 
 
 class NotFiniteError(Exception):
-    """The loss of `step`, counted from 1 over the whole run, is no number any more."""
+    """The loss of `step`, counted from 1 over the whole run, is NaN or infinite."""
 
     def __init__(self, step: int) -> None:
         super().__init__(step)
@@ -35,7 +34,7 @@ class NotFiniteError(Exception):
 
 
 class Stopwatch:
-    """Seconds since it was made, pauses left out, on top of `seconds`."""
+    """Seconds since its creation, without pauses, plus `seconds`."""
 
     def __init__(self, seconds: float = 0.0) -> None:
         self._began = time.perf_counter() - seconds
@@ -55,9 +54,10 @@ class Stopwatch:
 
 
 class Meter:
-    """Losses and accuracies step by step, from `step` on; `emit` gets a Progress at every `flush`.
+    """Losses and accuracies step by step, starting at `step`; each `flush` emits a Progress.
 
-    On an accelerator they stay there until then, because each reading makes it wait.
+    On an accelerator the numbers stay on the device until then: reading one makes the host wait until the
+    device has finished all queued work, so that it would idle at every step.
     """
 
     def __init__(
@@ -77,56 +77,59 @@ class Meter:
         self._steps_per_epoch = steps_per_epoch
         self._began = (step, watch.seconds)
         self._unread: list[tuple[Tensor, Tensor, int]] = []
-        self._rate = 0.0
+        self._images_per_second = 0.0
         self.start_epoch()
 
-    def start_epoch(self, sums: Sums = NOTHING) -> None:
-        """Starts the means of an epoch anew, or with what was learned of it before an interruption."""
+    def start_epoch(self, sums: EpochSums = NO_SUMS) -> None:
+        """Starts an epoch's means, with the sums of the steps that were done before an interruption."""
         self._epoch_began = self._flushed = self._watch.seconds
-        self._loss_sum, self._right_sum, self._epoch_images = sums
+        self._loss_sum, self._correct_sum, self._epoch_images = sums
         self._images_before = self._epoch_images
 
-    def add(self, loss: Tensor, right: Tensor, count: int) -> None:
-        """One step's mean loss, and how many of its `count` images were right.
+    def add(self, loss: Tensor, correct: Tensor, count: int) -> None:
+        """Adds one step's mean loss () and the number of correct predictions () among its `count` images.
 
-        Raises NotFiniteError: on the CPU at once, else at the next `flush`.
+        Raises NotFiniteError: on the CPU at once, on an accelerator at the next `flush`.
         """
         self.step += 1
-        self._unread.append((loss.detach(), right, count))
+        self._unread.append((loss.detach(), correct, count))
         if loss.device.type == "cpu" and not math.isfinite(loss.item()):
             self.flush()
 
     @property
     def is_due(self) -> bool:
-        """Whether the last Progress is long enough ago for the next one."""
+        """Whether it is time for the next Progress."""
         return self._watch.seconds - self._flushed >= INTERVAL
 
     def flush(self) -> None:
-        """Reads what was added and emits it. Raises NotFiniteError after what came before the faulty step."""
+        """Reads what was added and emits it.
+
+        Raises NotFiniteError if a loss is NaN or infinite, after emitting the steps before it.
+        """
         first = self.step - len(self._unread) + 1
         losses, accuracies, count = self._read()
-        faulty = next((index for index, loss in enumerate(losses) if not math.isfinite(loss)), None)
-        if faulty is not None:
-            self.step = first + faulty - 1
-            losses, accuracies = losses[:faulty], accuracies[:faulty]
+        bad = next((index for index, loss in enumerate(losses) if not math.isfinite(loss)), None)
+        if bad is not None:
+            self.step = first + bad - 1
+            losses, accuracies = losses[:bad], accuracies[:bad]
         if losses:
             self._emit(self._progress(first, losses, accuracies, count))
-        if faulty is not None:
-            raise NotFiniteError(first + faulty)
+        if bad is not None:
+            raise NotFiniteError(first + bad)
 
     def reschedule(self, learning_rate: Callable[[int], float], steps: int) -> None:
-        """Another plan for what is left of the run."""
+        """Sets a new learning rate schedule and number of steps for the rest of the run."""
         self._learning_rate = learning_rate
         self._steps = steps
 
     @property
-    def sums(self) -> Sums:
-        """What was flushed since the epoch began; `start_epoch` takes it."""
-        return self._loss_sum, self._right_sum, self._epoch_images
+    def sums(self) -> EpochSums:
+        """Of what was flushed since the epoch began; `start_epoch` takes them."""
+        return self._loss_sum, self._correct_sum, self._epoch_images
 
     def epoch_scores(self) -> Scores:
         """The means over what was flushed since the epoch began."""
-        return Scores(self._loss_sum / self._epoch_images, self._right_sum / self._epoch_images)
+        return Scores(self._loss_sum / self._epoch_images, self._correct_sum / self._epoch_images)
 
     def epoch_rate(self) -> float:
         """Images per second since the epoch began."""
@@ -139,27 +142,33 @@ class Meter:
             return [], [], 0
         counts = [count for _, _, count in unread]
         losses = torch.stack([loss for loss, _, _ in unread]).tolist()
-        rights = torch.stack([right for _, right, _ in unread]).tolist()
+        corrects = torch.stack([correct for _, correct, _ in unread]).tolist()
         self._epoch_images += sum(counts)
-        # One by one, so that the sums do not depend on how often they are read.
-        for loss, right, count in zip(losses, rights, counts, strict=True):
+        # One by one: floating-point sums depend on the grouping, and a resumed run must give the same ones
+        # although it flushed at other steps.
+        for loss, correct, count in zip(losses, corrects, counts, strict=True):
             self._loss_sum += loss * count
-            self._right_sum += right
-        return losses, [right / count for right, count in zip(rights, counts, strict=True)], sum(counts)
+            self._correct_sum += correct
+        accuracies = [correct / count for correct, count in zip(corrects, counts, strict=True)]
+        return losses, accuracies, sum(counts)
 
     def last_learning_rate(self) -> float:
-        """That of the last step."""
+        """The learning rate of the last step."""
         return self._learning_rate(max(self.step - 1, 0))
 
     def _progress(self, first: int, losses: list[float], accuracies: list[float], count: int) -> Progress:
         now = self._watch.seconds
         passed = max(now - self._flushed, 1e-9)
         self._flushed = now
-        share = 1.0 if not self._rate else 1 - math.exp(-passed / _RATE_MEMORY)
-        self._rate += share * (count / passed - self._rate)
+        weight = 1.0
+        if self._images_per_second:
+            weight = 1 - math.exp(-passed / _RATE_SMOOTHING_SECONDS)
+        self._images_per_second += weight * (count / passed - self._images_per_second)
         first_step, began = self._began
         done, worked = self.step - first_step, now - began
-        left = worked / done * (self._steps - self.step) if done and worked > _ENOUGH_TO_JUDGE else None
+        left = (
+            worked / done * (self._steps - self.step) if done and worked > _MIN_SECONDS_FOR_ESTIMATE else None
+        )
         return Progress(
             step=self.step,
             steps=self._steps,
@@ -167,7 +176,7 @@ class Meter:
             losses=tuple(losses),
             accuracies=tuple(accuracies),
             first_step=first,
-            images_per_second=self._rate,
+            images_per_second=self._images_per_second,
             learning_rate=self.last_learning_rate(),
             seconds=now,
             seconds_left=left,

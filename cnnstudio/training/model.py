@@ -1,8 +1,8 @@
-"""The network as a torch module. Weights are named by the node's id, so they find back to the drawing.
+"""A network as a torch module. Weights are named by node id, which connects them to the design.
 
-Max-pooling is run before a monotonic activation that it follows in the drawing: the largest value is the
-largest before and after a function that never falls, so the result is the same, and the activation then has a
-quarter of the work.
+Modules run in a different order than the design's where that is faster: max-pooling before a monotonic
+activation that precedes it in the design. The maximum stays the maximum under a non-decreasing function, so
+the result is the same, and after a 2 × 2 pooling the activation has a quarter of the work.
 """
 
 from __future__ import annotations
@@ -17,132 +17,131 @@ import torch
 from torch import Tensor, nn
 
 from cnnstudio.data.batches import normalize
-from cnnstudio.design.network import Network, Node, giving_logits
+from cnnstudio.design.network import Network, Node, without_final_softmax
 from cnnstudio.layers.base import Group, Shape
-from cnnstudio.layers.initializers import TakesImages
+from cnnstudio.layers.initializers import DataDependentInit
 
-# Non-decreasing everywhere. GELU and SiLU fall before they rise, and softmax does not look at one value
-# alone.
+# Non-decreasing everywhere. GELU and SiLU fall before they rise, and softmax is not elementwise.
 _MONOTONIC = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.Sigmoid, nn.Tanh)
 
 
-class _Piece(NamedTuple):
+class _NamedModule(NamedTuple):
     node_id: str
     name: str
     module: nn.Module
 
 
-class Chain(nn.Sequential):
-    """Pieces one after the other: in `order`, which gives the same result faster, or as drawn while `plain`.
+class LayerSequence(nn.Sequential):
+    """Modules in sequence: in `run_order`, or in `design_order` while `use_design_order`. Both give the same.
 
-    `ends` names the piece that gives each node's output.
+    `output_modules` maps each node id to the name of the module that computes the node's output.
     """
 
-    def __init__(self, pieces: Sequence[_Piece], *, reorder: bool) -> None:
-        super().__init__(OrderedDict((piece.name, piece.module) for piece in pieces))
-        self.drawn = tuple(piece.name for piece in pieces)
-        self.order = _pooling_first(pieces) if reorder else self.drawn
-        self.ends = {piece.node_id: piece.name for piece in pieces}
-        self.plain = False
+    def __init__(self, named_modules: Sequence[_NamedModule], *, reorder: bool) -> None:
+        super().__init__(OrderedDict((entry.name, entry.module) for entry in named_modules))
+        self.design_order = tuple(entry.name for entry in named_modules)
+        self.run_order = _pooling_first(named_modules) if reorder else self.design_order
+        self.output_modules = {entry.node_id: entry.name for entry in named_modules}
+        self.use_design_order = False
 
     def forward(self, x: Tensor) -> Tensor:
         modules = self._modules
-        for name in self.drawn if self.plain else self.order:
+        for name in self.design_order if self.use_design_order else self.run_order:
             x = modules[name](x)
         return x
 
 
-class _Reached(Exception):
-    """The forward pass has come to the layer that is looked for."""
+class _InputReached(Exception):
+    """Ends a forward pass at the module whose input is wanted."""
 
     def __init__(self, inputs: Tensor) -> None:
         super().__init__()
         self.inputs = inputs
 
 
-class Model(Chain):
-    """A network with weights: images (N, C, H, W), normalized, in; logits (N, classes) out.
+class Model(LayerSequence):
+    """A network with weights. Takes normalized images (N, C, H, W), float32; gives logits (N, classes).
 
-    `mean` and `std`, a number a channel for pixels from 0 to 1, are what the weights were or will be trained
-    with.
+    `mean` and `std`, one number per channel for pixel values from 0 to 1, are those of the training images.
     """
 
-    def __init__(self, network: Network, pieces: Sequence[_Piece], *, reorder: bool) -> None:
-        super().__init__(pieces, reorder=reorder)
+    def __init__(self, network: Network, named_modules: Sequence[_NamedModule], *, reorder: bool) -> None:
+        super().__init__(named_modules, reorder=reorder)
         self.network = network
         self.mean: tuple[float, ...] = (0.0,) * network.input.channels
         self.std: tuple[float, ...] = (1.0,) * network.input.channels
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are; the CPU for a model without any."""
+        """The device of the weights; the CPU for a model without any."""
         return next((parameter.device for parameter in self.parameters()), torch.device("cpu"))
 
     def set_normalization(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        """What `normalize` uses from now on."""
+        """Sets what `normalize` uses: one number per channel, for pixel values from 0 to 1."""
         self.mean, self.std = tuple(map(float, mean)), tuple(map(float, std))
 
     def normalize(self, images: np.ndarray) -> Tensor:
-        """Images, uint8 (N, C, H, W), as this model takes them, on its device."""
+        """Images, uint8 (N, C, H, W), as this model's input: float32 of the same shape, on its device."""
         pixels = torch.tensor(images, device=self.device)
         return normalize(pixels, torch.tensor(self.mean), torch.tensor(self.std))
 
-    def prepare_weights(self, batches: Callable[[], Iterable[Tensor]]) -> None:
-        """Sets the weights that are taken from images, as Whitening's are, by what reaches them.
+    def initialize_from_images(self, batches: Callable[[], Iterable[Tensor]]) -> None:
+        """Data-dependent initialization, such as Whitening's, by the values that reach each of these layers.
 
-        From top to bottom. `batches` gives normalized training images, the same on each call.
+        From top to bottom, because each sees the images through the layers above it. `batches` gives
+        normalized training images (N, C, H, W), the same on each call.
         """
         training = self.training
         try:
             self.eval()
             for module in self.modules():
-                if isinstance(module, TakesImages):
-                    module.take_images(self._input_of(module, images) for images in batches())
+                if isinstance(module, DataDependentInit):
+                    module.initialize_from(self._input_of(module, images) for images in batches())
         finally:
             self.train(training)
 
     def _input_of(self, module: nn.Module, images: Tensor) -> Tensor:
-        """What reaches the module; what comes after it is not worked out."""
+        """The input of the module for `images`; the modules after it are not computed."""
 
         def hook(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            raise _Reached(inputs[0])
+            raise _InputReached(inputs[0])
 
         handle = module.register_forward_pre_hook(hook)
         try:
             with torch.no_grad():
                 self(images)
-        except _Reached as reached:
+        except _InputReached as reached:
             return reached.inputs
         finally:
             handle.remove()
-        raise AssertionError("each module of the network takes part in a forward pass")
+        raise AssertionError("every module of the network takes part in a forward pass")
 
     def activations(self, images: Tensor, node_ids: Collection[str] | None = None) -> dict[str, Tensor]:
-        """What each enabled node gives for normalized `images`, always as drawn; in a Repeat the last copy.
+        """The output of each enabled node for normalized `images`; of the last copy in a Repeat.
 
-        The modes (training or evaluation, gradients or none) are the caller's. Unknown and disabled ids are
-        left out.
+        The model runs in the design's order: in the other one a layer's output would not be what the design
+        shows. Training mode and gradients are up to the caller. Unknown and disabled ids are left out.
         """
         found: dict[str, Tensor] = {}
         self.observe(images, found.__setitem__, node_ids)
         return found
 
     def observe(
-        self, images: Tensor, see: Callable[[str, Tensor], None], node_ids: Collection[str] | None = None
+        self, images: Tensor, callback: Callable[[str, Tensor], None], node_ids: Collection[str] | None = None
     ) -> None:
-        """Calls `see` with each node's id and output, so that none need be kept; in a Repeat once a copy."""
+        """Calls `callback` with each node's id and output, once per copy in a Repeat; keeps none of them."""
 
         def hook(node_id: str) -> Callable[[nn.Module, Any, Tensor], None]:
-            return lambda module, inputs, output: see(node_id, output)
+            return lambda module, inputs, output: callback(node_id, output)
 
         handles = [
-            chain.get_submodule(name).register_forward_hook(hook(node_id))
-            for chain in _chains(self)
-            for node_id, name in chain.ends.items()
+            sequence.get_submodule(name).register_forward_hook(hook(node_id))
+            for sequence in _layer_sequences(self)
+            for node_id, name in sequence.output_modules.items()
             if node_ids is None or node_id in node_ids
         ]
         try:
-            with _as_drawn(self):
+            with _in_design_order(self):
                 self(images)
         finally:
             for handle in handles:
@@ -150,74 +149,78 @@ class Model(Chain):
 
 
 def build_model(network: Network, *, reorder: bool = True) -> Model:
-    """The network with fresh weights. It has to be free of problems (`design.analysis`).
+    """The network with initial weights. It must not have problems (`design.analysis`).
 
-    Disabled nodes, and groups in which nothing is enabled, are left out. A softmax at the very end is left
-    out too: the model gives logits. `reorder=False` runs the pieces as drawn.
+    Left out are disabled nodes, groups in which nothing is enabled, and a softmax at the very end: the model
+    gives logits. `reorder=False` runs the modules in the design's order.
     """
-    pieces, _ = _build(giving_logits(network.nodes), network.input, reorder)
-    return Model(network, pieces, reorder=reorder)
+    named_modules, _ = _build(without_final_softmax(network.nodes), network.input, reorder)
+    return Model(network, named_modules, reorder=reorder)
 
 
-def _build(nodes: Iterable[Node], shape: Shape, reorder: bool) -> tuple[list[_Piece], Shape]:
-    """The pieces of a list of nodes for inputs of `shape`, and the shape that comes out."""
-    pieces: list[_Piece] = []
+def _build(nodes: Iterable[Node], shape: Shape, reorder: bool) -> tuple[list[_NamedModule], Shape]:
+    """The modules of a list of nodes for inputs of `shape`, and the output shape."""
+    named_modules: list[_NamedModule] = []
     for node in nodes:
         if not node.is_active:
             continue
         layer = node.layer
         if isinstance(layer, Group):
-            make = _build_branches if layer.branches else _build_body
+            make = _build_branches if layer.has_branches else _build_body
             bodies, inside = make(node, layer, shape, reorder)
-            pieces.append(_Piece(node.id, node.id, layer.build_group(shape, inside, bodies)))
-            shape = layer.join(shape, inside)
+            named_modules.append(_NamedModule(node.id, node.id, layer.build_group(shape, inside, bodies)))
+            shape = layer.group_output_shape(shape, inside)
         else:
             for suffix, module in layer.build(shape):
-                pieces.append(_Piece(node.id, f"{node.id}_{suffix}" if suffix else node.id, module))
+                named_modules.append(
+                    _NamedModule(node.id, f"{node.id}_{suffix}" if suffix else node.id, module)
+                )
             shape = layer.output_shape(shape)
-    return pieces, shape
+    return named_modules, shape
 
 
 _Inside = tuple[list[nn.Module], list[Shape]]
-"""A group's body or its branches, and the shapes that they give."""
+"""A group's body or its branches, and their output shapes."""
 
 
 def _build_branches(node: Node, group: Group, shape: Shape, reorder: bool) -> _Inside:
     built = [_build([child], shape, reorder) for child in node.children if child.is_active]
-    return [Chain(pieces, reorder=reorder) for pieces, _ in built], [output for _, output in built]
+    return [LayerSequence(named_modules, reorder=reorder) for named_modules, _ in built], [
+        output for _, output in built
+    ]
 
 
 def _build_body(node: Node, group: Group, shape: Shape, reorder: bool) -> _Inside:
     copies: list[nn.Module] = []
     for _ in range(group.copies()):
-        pieces, shape = _build(node.children, shape, reorder)
-        copies.append(Chain(pieces, reorder=reorder))
+        named_modules, shape = _build(node.children, shape, reorder)
+        copies.append(LayerSequence(named_modules, reorder=reorder))
     return [copies[0] if len(copies) == 1 else nn.Sequential(*copies)], [shape]
 
 
-def _pooling_first(pieces: Iterable[_Piece]) -> tuple[str, ...]:
-    """The names, each max-pooling before the monotonic activations that it followed."""
-    order: list[_Piece] = []
-    for piece in pieces:
+def _pooling_first(named_modules: Iterable[_NamedModule]) -> tuple[str, ...]:
+    """The names, with each max-pooling moved before the monotonic activations that precede it."""
+    order: list[_NamedModule] = []
+    for entry in named_modules:
         place = len(order)
-        if isinstance(piece.module, nn.MaxPool2d):
+        if isinstance(entry.module, nn.MaxPool2d):
             while place and isinstance(order[place - 1].module, _MONOTONIC):
                 place -= 1
-        order.insert(place, piece)
-    return tuple(piece.name for piece in order)
+        order.insert(place, entry)
+    return tuple(entry.name for entry in order)
 
 
-def _chains(model: nn.Module) -> list[Chain]:
-    return [module for module in model.modules() if isinstance(module, Chain)]
+def _layer_sequences(model: nn.Module) -> list[LayerSequence]:
+    return [module for module in model.modules() if isinstance(module, LayerSequence)]
 
 
 @contextmanager
-def _as_drawn(model: nn.Module) -> Iterator[None]:
-    chains = _chains(model)
+def _in_design_order(model: nn.Module) -> Iterator[None]:
+    sequences = _layer_sequences(model)
     try:
-        for chain in chains:
-            chain.plain = True
+        for sequence in sequences:
+            sequence.use_design_order = True
         yield
     finally:
-        for chain in chains:
-            chain.plain = False
+        for sequence in sequences:
+            sequence.use_design_order = False

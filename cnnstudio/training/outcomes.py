@@ -1,23 +1,23 @@
-"""How a run ended, in one sentence each."""
+"""The sentences that say how a run ended."""
 
 from __future__ import annotations
 
-from cnnstudio.core.formatting import plural
+from cnnstudio.core.formatting import pluralize
 
 
 def completed(epochs: int) -> str:
-    return f"All {epochs:,} epochs are done."
+    return f"Completed {pluralize(epochs, 'epoch')}."
 
 
-def ended_early(idle: int, best: int) -> str:
-    """After `idle` epochs that were no better than epoch `best`."""
-    return f"Ended early: {plural(idle, 'epoch')} no better than epoch {best:,}."
+def stopped_early(idle: int, best: int) -> str:
+    """Early stopping, after `idle` epochs that were no better than epoch `best`."""
+    return f"Stopped early: no improvement on epoch {best:,} for {pluralize(idle, 'epoch')}."
 
 
 def stopped(step: int, steps_per_epoch: int) -> str:
     if not step:
         return "Stopped before the first step."
-    epoch, batch = _place(step, steps_per_epoch)
+    epoch, batch = _epoch_and_batch(step, steps_per_epoch)
     return f"Stopped in epoch {epoch:,} after batch {batch:,} of {steps_per_epoch:,}."
 
 
@@ -26,23 +26,23 @@ def stopped_after_epoch(epoch: int, epochs: int) -> str:
 
 
 def not_finite(step: int, steps_per_epoch: int, rate: float, best: int | None) -> str:
-    """The loss of this step is no number any more; the weights of epoch `best` are kept."""
-    epoch, batch = _place(step, steps_per_epoch)
-    kept = f" The weights of epoch {best:,} are kept." if best else ""
+    """The loss of `step` became NaN or infinite. The best weights, if any, are those of epoch `best`."""
+    epoch, batch = _epoch_and_batch(step, steps_per_epoch)
+    kept = f" The weights of epoch {best:,} are saved." if best else ""
     return (
-        f"The loss is no number any more in epoch {epoch:,}, batch {batch:,} of {steps_per_epoch:,} "
-        f"(step {step:,}): try a learning rate lower than {rate:g}.{kept}"
+        f"The loss became NaN or infinite in epoch {epoch:,}, batch {batch:,} of {steps_per_epoch:,} "
+        f"(step {step:,}): try a learning rate below {rate:g}.{kept}"
     )
 
 
 def out_of_memory(step: int, batch_size: int) -> str:
     return (
-        f"The memory ran out at step {step:,}: take smaller batches than {batch_size:,}, more parts of a "
-        "batch, or fewer filters or units."
+        f"Out of memory at step {step:,}: use batches smaller than {batch_size:,}, more gradient "
+        "accumulation, or fewer filters or units."
     )
 
 
-def _place(step: int, steps_per_epoch: int) -> tuple[int, int]:
-    """Epoch and batch of a step, all counted from 1."""
+def _epoch_and_batch(step: int, steps_per_epoch: int) -> tuple[int, int]:
+    """The epoch and batch of a step, all counted from 1."""
     epoch, batch = divmod(step - 1, steps_per_epoch)
     return epoch + 1, batch + 1

@@ -1,4 +1,4 @@
-"""A run in the middle of its way: what it trains, where it stands, how it is saved, restored and changed."""
+"""The state of a run: what it trains, where it stands, and how that is saved, restored and changed."""
 
 from __future__ import annotations
 
@@ -10,31 +10,36 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cnnstudio.training.checkpoints.manager import Keeper, Position, all_finite
-from cnnstudio.training.checkpoints.save_schedule import Clock, Interval
+from cnnstudio.training.checkpoints.manager import CheckpointManager, all_finite
+from cnnstudio.training.checkpoints.position import Position
+from cnnstudio.training.checkpoints.save_schedule import SaveInterval, SaveSchedule
 from cnnstudio.training.checkpoints.store import CheckpointError
-from cnnstudio.training.checkpoints.warm_start import Ancestor, Inheritance, inherit
-from cnnstudio.training.compilation import quickest
+from cnnstudio.training.checkpoints.warm_start import ParentRun, WarmStart, load_warm_start
+from cnnstudio.training.compilation import compile_if_faster
 from cnnstudio.training.distributed.ranks import Ranks
-from cnnstudio.training.distributed.sync_batch_norm import share_normalization
-from cnnstudio.training.events import Adjusted, EpochEnded, Event, Scores, Started, Warned
+from cnnstudio.training.distributed.sync_batch_norm import convert_sync_batch_norm
+from cnnstudio.training.events import EpochEnded, Event, RecipeChanged, Scores, Started, Warned
 from cnnstudio.training.hardware.torch_state import set_random_state
-from cnnstudio.training.metrics import NOTHING, Meter, Stopwatch
+from cnnstudio.training.metrics import NO_SUMS, Meter, Stopwatch
 from cnnstudio.training.optimization.schedule import learning_rates
-from cnnstudio.training.preflight.prepare import Prepared
-from cnnstudio.training.recipe.live_changes import continued, differences
+from cnnstudio.training.preflight.prepare import PreparedTraining
+from cnnstudio.training.recipe.live_changes import differences, resumed_recipe
 from cnnstudio.training.recipe.recipe import Recipe
-from cnnstudio.training.train_step import Learner
+from cnnstudio.training.train_step import TrainingStep
 
-_WORTH_A_TRIAL = frozenset({"cuda"})
-"""Devices on which the quickest way is looked for."""
+_COMPILING_DEVICES = frozenset({"cuda"})
+"""Device types on which compilation is tried."""
 
 
-class Course:
-    """What a run has: the training loop moves it on, and what comes between two steps changes it."""
+class RunState:
+    """Everything that a run consists of. The training loop advances it; step hooks save and change it.
+
+    The order of use: at most one of `resume` and `start_from`, then `emit_started`, then `initialize_weights`
+    if no step was made with these weights yet.
+    """
 
     def __init__(
-        self, prepared: Prepared, emit: Callable[[Event], None], folder: Path | None, ranks: Ranks
+        self, prepared: PreparedTraining, emit: Callable[[Event], None], folder: Path | None, ranks: Ranks
     ) -> None:
         self.prepared = prepared
         self.recipe = recipe = prepared.recipe
@@ -42,73 +47,90 @@ class Course:
         self.folder = folder
         self.ranks = ranks
         self.model = prepared.fresh_model()
-        share_normalization(self.model, ranks)
-        self.learner = Learner(self.model, recipe, ranks)
-        self.batches = prepared.batches(ranks.share)
-        self.validation = prepared.unshuffled(prepared.validation, ranks.share)
+        # Before the training step: the optimizer must see the final modules.
+        convert_sync_batch_norm(self.model, ranks)
+        self.training_step = TrainingStep(self.model, recipe, ranks)
+        self.batches = prepared.batches(ranks.shard)
+        self.validation = prepared.unshuffled(prepared.validation, ranks.shard)
         self.steps = recipe.epochs * len(self.batches)
+        """Of the whole run."""
         self.learning_rate = learning_rates(recipe, self.steps)
-        self.keeper = Keeper(self.learner, None, self.warn)
-        self.early_events: list[Event] | None = [Warned(message) for message in prepared.warnings]
+        self.checkpoints = CheckpointManager(self.training_step, None, self.warn)
         self.epochs_done = self.step = 0
-        self.sums = NOTHING
+        self.sums = NO_SUMS
+        """Of the epoch in which the run resumes."""
         self.history: list[EpochEnded] = []
-        self.inherited: Inheritance | None = None
-        self.watch = Stopwatch()
-        self.saving = Clock(Interval(), 0.0)
+        self.warm_start: WarmStart | None = None
+        self.stopwatch = Stopwatch()
+        self.save_schedule = SaveSchedule(SaveInterval(), 0.0)
+        self._queued_events: list[Event] | None = [Warned(message) for message in prepared.warnings]
+        """Events from before Started, which has to be the first; None once it was emitted."""
 
-    def keep_in(self, folder: Path | None, interval: Interval, before_saving: Callable[[], None]) -> None:
-        """Has the run saved there; of several ranks the first has a folder, and all go by the interval."""
-        self.keeper = Keeper(self.learner, folder, self.warn, before_saving)
-        self.saving = Clock(interval, self.watch.seconds)
+    def save_to(self, folder: Path | None, interval: SaveInterval, before_saving: Callable[[], None]) -> None:
+        """Saves checkpoints in the folder, which only the first of several ranks has.
 
-    def restore(self) -> None:
-        """Goes back to the last checkpoint in the folder. Raises CheckpointError."""
-        found, standing = self.ranks.from_first(
-            lambda: (self.keeper.restore(self.recipe, len(self.batches)), self.keeper.standing)
+        The others need the interval too, to stop for a save at the same step as the first.
+        """
+        self.checkpoints = CheckpointManager(self.training_step, folder, self.warn, before_saving)
+        self.save_schedule = SaveSchedule(interval, self.stopwatch.seconds)
+
+    def resume(self) -> None:
+        """Restores the last checkpoint in the folder, if there is one. Raises CheckpointError.
+
+        Only the first rank reads the disk, which the others may not share; they get everything by broadcast.
+        """
+        restored, manager_state = self.ranks.broadcast_result(
+            lambda: (self.checkpoints.restore(self.recipe, len(self.batches)), self.checkpoints.state())
         )
-        if found is None:
+        if restored is None:
             return
-        self.keeper.standing = standing
-        self.ranks.spread(self.model)
-        position, memory = found
-        self._go_to(position)
-        self._adopt(position.recipe)
-        self.learner.restore(memory)
-        self.change_to(continued(position.asked, position.recipe, self.prepared.recipe))
-        self._go_on_by_chance(memory)
+        self.checkpoints.set_state(manager_state)
+        self.ranks.broadcast_weights(self.model)
+        position, state = restored
+        self._set_position(position)
+        # The recipe as it was first, because the optimizer's state belongs to it; then the changes that were
+        # requested for resuming, which are reported.
+        self._apply_recipe(position.recipe)
+        self.training_step.load_state_dict(state)
+        self.change_recipe(resumed_recipe(position.original_recipe, position.recipe, self.prepared.recipe))
+        # Last, so that nothing draws from the restored random numbers before the next step does.
+        self._restore_random_state(state)
 
-    def inherit(self, ancestor: Ancestor) -> None:
-        """Goes on where another run stands, with what this design keeps of it."""
-        self.inherited = found = self.ranks.from_first(
-            lambda: inherit(ancestor, self.prepared, len(self.batches), self.warn)
+    def start_from(self, parent: ParentRun) -> None:
+        """Starts where another run stands, with the weights that fit (loaded by `initialize_weights`).
+
+        Raises CheckpointError or TrainingError.
+        """
+        self.warm_start = found = self.ranks.broadcast_result(
+            lambda: load_warm_start(parent, self.prepared, len(self.batches), self.warn)
         )
-        self._go_to(found.position)
+        self._set_position(found.position)
+        # The parent's epochs are not this run's.
         self.history = []
-        self._say(found.told)
-        self.change_to(found.recipe)
+        self._emit_or_queue(found.event)
+        self.change_recipe(found.recipe)
 
-    def _go_to(self, position: Position) -> None:
+    def _set_position(self, position: Position) -> None:
         self.epochs_done, self.step, self.sums = position.epoch, position.step, position.sums
         self.history = list(position.history)
-        self.watch = Stopwatch(position.seconds)
-        self.saving = Clock(self.saving.interval, position.seconds)
+        self.stopwatch = Stopwatch(position.seconds)
+        self.save_schedule = SaveSchedule(self.save_schedule.interval, position.seconds)
 
-    def _go_on_by_chance(self, state: dict[str, Tensor]) -> None:
-        """Takes up the random numbers of a checkpoint. Raises CheckpointError."""
+    def _restore_random_state(self, state: dict[str, Tensor]) -> None:
+        """Continues the random numbers of a checkpoint. Raises CheckpointError."""
         try:
             set_random_state(self.prepared.device, state)
         except (KeyError, RuntimeError, TypeError):
             raise CheckpointError(
-                "The checkpoint cannot be gone on from: its random numbers are not those of this torch "
-                f"({torch.__version__})."
+                "Cannot resume from this checkpoint: its random number state does not fit this version of "
+                f"PyTorch ({torch.__version__})."
             ) from None
 
-    def start(self) -> None:
-        """Says what starts, and all that was to be said before it."""
+    def emit_started(self) -> None:
+        """Emits Started and then the events that were queued before it."""
         prepared = self.prepared
         self.meter = Meter(
-            self.emit, self.watch, self.learning_rate, self.step, self.steps, len(self.batches)
+            self.emit, self.stopwatch, self.learning_rate, self.step, self.steps, len(self.batches)
         )
         self.emit(
             Started(
@@ -128,59 +150,67 @@ class Course:
                 validation=prepared.validation_source,
                 first_epoch=self.epochs_done + 1,
                 steps_done=self.step,
-                ranks=self.ranks.count,
+                ranks=self.ranks.world_size,
             )
         )
-        events, self.early_events = self.early_events or [], None
+        events, self._queued_events = self._queued_events or [], None
         for event in events:
             self.emit(event)
 
-    def prepare_weights(self, images: Callable[[], Iterable[Tensor]]) -> None:
-        """Before the first step: weights that are taken from images, and those of the run before."""
-        found = self.inherited
-        # Layers that take theirs from images need what stands above them, and may be kept themselves.
-        self.model.load_state_dict(found.weights if found else {}, strict=False)
-        self.model.prepare_weights(images)
-        self.model.load_state_dict(found.weights if found else {}, strict=False)
-        self.ranks.spread(self.model)
-        self.learner.begin_average(self.steps)
+    def initialize_weights(self, images: Callable[[], Iterable[Tensor]]) -> None:
+        """Before the first step: the weights that are computed from images, and those of the parent run.
+
+        `images` gives normalized training images (N, C, H, W), the same on each call.
+        """
+        found = self.warm_start
+        parent_weights = found.weights if found else {}
+        # Twice: data-dependent layers, such as Whitening, see the images through the layers above them, which
+        # must have the parent's weights by then; but they may also keep the parent's weights themselves.
+        self.model.load_state_dict(parent_weights, strict=False)
+        self.model.initialize_from_images(images)
+        self.model.load_state_dict(parent_weights, strict=False)
+        # Each rank has drawn its own initial weights; from here on they must be the same.
+        self.ranks.broadcast_weights(self.model)
+        self.training_step.start_ema(self.steps)
         if found:
-            self.learner.restore(found.memory)
-            self._go_on_by_chance(found.random)
+            self.training_step.load_state_dict(found.training_state)
+            self._restore_random_state(found.random_state)
 
-    def accelerate(self) -> None:
-        """Takes the quickest way to the same steps. With several ranks all go the plain one."""
+    def try_compilation(self) -> None:
+        """Compiles the model if that makes the remaining steps faster.
+
+        Never with several ranks: each would measure and decide by itself, while the batch statistics of the
+        trial steps are collectives that need all ranks.
+        """
         left = self.steps - self.step
-        if self.prepared.device.type in _WORTH_A_TRIAL and self.ranks.alone and left:
+        if self.prepared.device.type in _COMPILING_DEVICES and self.ranks.is_single_process and left:
             images, labels = next(self.batches.epoch(self.epochs_done + 1))
-            self.learner.forward = quickest(self.learner, images, labels, left)
+            self.training_step.forward = compile_if_faster(self.training_step, images, labels, left)
 
-    def _adopt(self, recipe: Recipe) -> None:
-        """Takes another recipe for what is left of the run."""
+    def change_recipe(self, recipe: Recipe) -> None:
+        """Uses another recipe for the rest of the run, and emits what changed."""
+        changes = differences(self.recipe, recipe)
+        if changes:
+            self._apply_recipe(recipe)
+        for name, before, after in changes:
+            self._emit_or_queue(RecipeChanged(self.step, self.step / len(self.batches), name, before, after))
+
+    def _apply_recipe(self, recipe: Recipe) -> None:
         if recipe.augmentation != self.recipe.augmentation:
-            self.batches = dataclasses.replace(self.prepared, recipe=recipe).batches(self.ranks.share)
+            self.batches = dataclasses.replace(self.prepared, recipe=recipe).batches(self.ranks.shard)
         self.recipe = recipe
         self.steps = recipe.epochs * len(self.batches)
         self.learning_rate = learning_rates(recipe, self.steps)
-        self.learner.adopt(recipe, self.steps)
-
-    def change_to(self, recipe: Recipe) -> None:
-        """The same while it runs or goes on; tells what changed."""
-        changes = differences(self.recipe, recipe)
-        if changes:
-            self._adopt(recipe)
-        for name, before, after in changes:
-            self._say(Adjusted(self.step, self.step / len(self.batches), name, before, after))
+        self.training_step.change_recipe(recipe, self.steps)
 
     def warn(self, message: str) -> None:
-        self._say(Warned(message))
+        self._emit_or_queue(Warned(message))
 
-    def _say(self, event: Event) -> None:
-        """Says it now, or after Started where nothing has been said yet."""
-        if self.early_events is None:
+    def _emit_or_queue(self, event: Event) -> None:
+        if self._queued_events is None:
             self.emit(event)
         else:
-            self.early_events.append(event)
+            self._queued_events.append(event)
 
     def _position(self) -> Position:
         batch = self.step - self.epochs_done * len(self.batches)
@@ -188,27 +218,30 @@ class Course:
             self.epochs_done,
             batch,
             len(self.batches),
-            self.watch.seconds,
+            self.stopwatch.seconds,
             self.prepared.recipe,
             self.recipe,
             self.meter.sums,
             tuple(self.history),
         )
 
-    def keep_epoch(self, validation: Scores) -> None:
-        """Keeps the end of an epoch: in memory what is the best now, and on the disk where there is time."""
-        best = self.keeper.judge(self.epochs_done, validation)
-        if self.saving.has_time(self.watch.seconds):
+    def record_epoch(self, validation: Scores) -> None:
+        """Keeps the weights in memory if they are the best; saves if there is time for that."""
+        best = self.checkpoints.record_epoch(self.epochs_done, validation)
+        if self.save_schedule.is_within_budget(self.stopwatch.seconds):
             self._save(best=best)
 
-    def keep_unfinished(self) -> None:
-        """Saves where the run is, if that is not on the disk yet, and no weight is spoilt."""
+    def save_if_needed(self) -> None:
+        """Saves this step, unless it is saved already or a weight is NaN or infinite.
+
+        Raises NotFiniteError if the loss of a step since the last flush is.
+        """
         self.meter.flush()
-        if not self.step or self.step == self.keeper.saved_step or not all_finite(self.model):
+        if not self.step or self.step == self.checkpoints.saved_step or not all_finite(self.model):
             return
         self._save()
 
     def _save(self, *, best: bool = False) -> None:
         began = time.perf_counter()
-        self.keeper.save(self._position(), best=best)
-        self.saving.saved(self.watch.seconds, time.perf_counter() - began)
+        self.checkpoints.save(self._position(), best=best)
+        self.save_schedule.record_save(self.stopwatch.seconds, time.perf_counter() - began)

@@ -1,4 +1,4 @@
-"""The few images by which people look into a model. Needs no torch."""
+"""The few test images that views of a model show. Needs no torch."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import numpy as np
 
 from cnnstudio.data.dataset import Split
 
-COUNT = 32
-SHOWN = 5
-"""The first ones, which are shown and kept in snapshots; the others help to tell which maps are dead."""
+SAMPLE_COUNT = 32
+DISPLAYED_COUNT = 5
+"""The first ones are shown and saved in snapshots. The others only help to tell which maps are dead."""
 
 
-def examples(split: Split, count: int = COUNT) -> Split:
-    """The first images of each class in turn, so that the first few are of different classes."""
+def choose_sample_images(split: Split, count: int = SAMPLE_COUNT) -> Split:
+    """The first image of each class, then the second of each, and so on, up to `count`."""
     order = np.argsort(split.labels, kind="stable")
     labels = split.labels[order]
-    # How many images of the same class come before each one.
+    # For each image, how many of the same class come before it.
     rank = np.arange(len(labels)) - np.searchsorted(labels, labels)
-    return split.rows(order[np.lexsort((labels, rank))][:count])
+    return split.select(order[np.lexsort((labels, rank))][:count])

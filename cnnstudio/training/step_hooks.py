@@ -1,4 +1,8 @@
-"""What happens between two steps of a run: stop, pause, changes, progress, checkpoints, probes."""
+"""What happens between two steps of a run: stop, pause, recipe changes, progress, checkpoints, probes.
+
+All of it happens here and nowhere else, because only between two steps do the weights, the optimizer, the
+random numbers and the position belong to the same step.
+"""
 
 from __future__ import annotations
 
@@ -6,100 +10,109 @@ import time
 from collections.abc import Sequence
 
 from cnnstudio.training.control import Probe
-from cnnstudio.training.distributed.sync import Agreement, Due
+from cnnstudio.training.distributed.sync import Due, RankSync
 from cnnstudio.training.events import Paused, Resumed, SnapshotTaken
-from cnnstudio.training.recipe.live_changes import adjusted
+from cnnstudio.training.recipe.live_changes import apply_changes
 from cnnstudio.training.recipe.recipe import RecipeError
-from cnnstudio.training.run_state import Course
+from cnnstudio.training.run_state import RunState
 
-_PROBE_SHARE = 0.02
-"""Of the run's time, at most, for all probes together."""
+_MAX_PROBE_SHARE = 0.02
+"""Of the run's time, for all probes together."""
 
-_PAUSE_TICK = 0.05
-"""Seconds between two looks at the world while paused."""
+_PAUSE_INTERVAL = 0.05
+"""Seconds between two checks of the control while paused."""
 
 
 class Stopped(Exception):
     """The run was asked to stop."""
 
 
-class BetweenSteps:
-    """Looks up from the work: what is asked for, what is due, and what probes want to see."""
+class StepHooks:
+    """Reacts between steps to requests, to the clock, and to probes."""
 
-    def __init__(self, course: Course, agreement: Agreement, probes: Sequence[Probe]) -> None:
-        self._course = course
-        self._agreement = agreement
-        self._control = agreement.control
+    def __init__(self, run: RunState, sync: RankSync, probes: Sequence[Probe]) -> None:
+        self._run = run
+        self._sync = sync
+        self._control = sync.control
         self._probes = probes
         self._probe_seconds = 0.0
 
-    def begin(self) -> None:
-        """Before the first step."""
+    def before_first_step(self) -> None:
         for probe in self._probes:
-            probe.begin(self._course.prepared.examples.images)
+            probe.begin(self._run.prepared.sample_images.images)
 
-    def look(self) -> None:
-        """Raises Stopped; NotFiniteError where a loss that is read now is no number."""
-        course, saving = self._course, self._course.saving
-        is_time = saving.is_due(course.step, course.watch.seconds)
-        due = self._agreement.meet(
-            course.step, Due(course.meter.is_due, is_time), at_once=is_time and saving.counts_steps
+    def after_step(self) -> None:
+        """Also called once at the beginning of each epoch.
+
+        Raises Stopped, and NotFiniteError if a loss that is read now is NaN or infinite.
+        """
+        run, schedule = self._run, self._run.save_schedule
+        is_save_due = schedule.is_due(run.step, run.stopwatch.seconds)
+        # A schedule in steps is due on all ranks at the same step, so that they may synchronize there. One in
+        # seconds is due by each rank's own clock: then the first rank's decides, at the next regular sync.
+        due = self._sync.synchronize(
+            run.step, Due(run.meter.is_due, is_save_due), at_once=is_save_due and schedule.is_step_based
         )
+        # The pause first: a stop that ends it must be noticed right after it.
         if self._control.pause.is_set():
             self._pause()
         if self._control.stop.is_set():
             raise Stopped
         if self._control.has_changes:
-            self._change()
-        if due.reading:
-            course.meter.flush()
-        if due.saving:
-            course.keep_unfinished()
-        if self._probes and self._probe_seconds <= _PROBE_SHARE * course.watch.seconds:
-            self._probe()
+            self._apply_changes()
+        if due.flush:
+            run.meter.flush()
+        if due.save:
+            run.save_if_needed()
+        if self._probes and self._probe_seconds <= _MAX_PROBE_SHARE * run.stopwatch.seconds:
+            self._run_probes()
 
     def _pause(self) -> None:
-        control, course = self._control, self._course
+        """Waits until the pause ends or a single step is requested, after which the run pauses again."""
+        control, run = self._control, self._run
         if control.stop.is_set():
             return
-        course.meter.flush()
-        course.emit(Paused(course.step))
-        course.watch.pause()
-        course.keep_unfinished()
-        while not control.single_step.is_set() and control.wait_if_paused(_PAUSE_TICK):
-            self._probe()
-            self._agreement.meet(course.step, Due(False, False), at_once=True)
-            self._change()
-        course.watch.resume()
+        run.meter.flush()
+        run.emit(Paused(run.step))
+        run.stopwatch.pause()
+        run.save_if_needed()
+        while not control.single_step.is_set() and control.wait_if_paused(_PAUSE_INTERVAL):
+            self._run_probes()
+            # All ranks are paused here, at the same step, and only a sync can tell them that it is over.
+            self._sync.synchronize(run.step, Due(False, False), at_once=True)
+            self._apply_changes()
+        run.stopwatch.resume()
         if control.single_step.is_set():
-            # After it, the run waits again.
+            # `pause` stays set, so that the next call of `after_step` pauses again.
             control.single_step.clear()
         elif not control.stop.is_set():
-            course.emit(Resumed(course.step))
+            run.emit(Resumed(run.step))
 
-    def _change(self) -> None:
-        """Does what was asked for since the last time."""
-        course = self._course
-        recipe = course.recipe
-        for fields in self._control.changes():
+    def _apply_changes(self) -> None:
+        """Applies the requested changes; one that is not possible is a warning."""
+        run = self._run
+        recipe = run.recipe
+        for fields in self._control.take_changes():
             try:
-                recipe = adjusted(recipe, fields)
+                recipe = apply_changes(recipe, fields)
             except RecipeError as error:
-                course.warn(f"The run goes on as it was. {error}.")
-        if recipe != course.recipe:
-            course.meter.flush()
-            course.change_to(recipe)
-            course.meter.reschedule(course.learning_rate, course.steps)
-            course.keeper.saved_step = -1
-            course.keep_unfinished()
+                run.warn(f"The change was ignored. {error}.")
+        if recipe != run.recipe:
+            # Losses up to here belong to the old learning rate.
+            run.meter.flush()
+            run.change_recipe(recipe)
+            run.meter.reschedule(run.learning_rate, run.steps)
+            # A run that is killed now must resume with the new recipe.
+            run.checkpoints.mark_unsaved()
+            run.save_if_needed()
 
-    def _probe(self) -> None:
-        course = self._course
+    def _run_probes(self) -> None:
+        run = self._run
         began = time.perf_counter()
         for probe in self._probes:
-            if probe.due(course.step, began):
-                seen = probe.take(course.model, course.prepared.device)
-                if seen is not None:
-                    epoch = course.step / len(course.batches)
-                    course.emit(SnapshotTaken(course.step, epoch, probe.kind, seen))
+            if probe.is_due(run.step, began):
+                payload = probe.capture(run.model, run.prepared.device)
+                if payload is not None:
+                    epoch = run.step / len(run.batches)
+                    run.emit(SnapshotTaken(run.step, epoch, probe.kind, payload))
         self._probe_seconds += time.perf_counter() - began

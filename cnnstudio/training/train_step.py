@@ -1,4 +1,4 @@
-"""One step of learning: the loss, the way back, the optimizer; the same for a training and a trial."""
+"""One training step: forward pass, loss, backward pass and optimizer; for runs and for preflight trials."""
 
 from __future__ import annotations
 
@@ -9,143 +9,158 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cnnstudio.training.distributed.ranks import ALONE, Ranks
+from cnnstudio.training.distributed.ranks import SINGLE_PROCESS, Ranks
 from cnnstudio.training.model import Model
-from cnnstudio.training.optimization.l2_penalty import add_gradients, penalties
-from cnnstudio.training.optimization.optimizer_state import memory_of, restore_memory
+from cnnstudio.training.optimization.l2_penalty import add_l2_gradients, find_l2_penalties
+from cnnstudio.training.optimization.optimizer_state import load_optimizer_state, optimizer_state
 from cnnstudio.training.optimization.optimizers import make_optimizer
-from cnnstudio.training.optimization.weight_averaging import WeightAverage, make_average
+from cnnstudio.training.optimization.weight_averaging import WeightEma, make_ema
 from cnnstudio.training.recipe.recipe import Recipe
 
 
-class Learner:
-    """A model with the recipe's optimizer. Its learning rate is the caller's (`set_learning_rate`).
+class TrainingStep:
+    """A model with the recipe's optimizer. The caller sets the learning rate (`set_learning_rate`).
 
-    A recipe with `accumulate` has each batch computed in so many parts of the same size, give or take one
-    image, whose gradients are added up. The step is that of the whole batch, in the memory of a part; only
-    BatchNormalization sees no more than a part at a time. Several ranks compute a share of each batch each.
+    Gradient accumulation: with `accumulate` in the recipe, each batch is computed in that many micro-batches
+    of equal size, to within one image, whose gradients are summed. The result is the step of the whole batch
+    in the memory of one micro-batch. Only BatchNormalization sees no more than a micro-batch at a time.
+
+    Data parallelism: of several ranks, each computes its shard of every batch. They all make the same calls,
+    because each call of `backward` contains collectives (gradients, batch statistics).
     """
 
-    def __init__(self, model: Model, recipe: Recipe, ranks: Ranks = ALONE) -> None:
+    def __init__(self, model: Model, recipe: Recipe, ranks: Ranks = SINGLE_PROCESS) -> None:
         self.model = model
         self.forward: Callable[[Tensor], Tensor] = model
-        """How the model is run; by another way to the same result where that is quicker (`acceleration`)."""
+        """Runs the model; a faster function with the same result may take its place (`compilation`)."""
         self._ranks = ranks
-        self.average: WeightAverage | None = None
-        self._adopt(recipe)
-        self._penalties = penalties(model)
+        self.ema: WeightEma | None = None
+        self._configure(recipe)
+        self._l2_penalties = find_l2_penalties(model)
 
-    def _adopt(self, recipe: Recipe) -> None:
+    def _configure(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.optimizer = make_optimizer(recipe, self.model)
-        self._smoothing = recipe.label_smoothing
-        self._part = part_size(recipe.batch_size, recipe.accumulate)
-        # For the model alone: the weights' steps are made in float32.
-        self._precision = torch.autocast(
+        self._label_smoothing = recipe.label_smoothing
+        self._micro_batch_size = micro_batch_size(recipe.batch_size, recipe.accumulate)
+        # Only for the model: the weights and their updates stay float32.
+        self._autocast = torch.autocast(
             self.model.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"
         )
 
-    def begin_average(self, steps: int) -> None:
-        """Takes the average that the recipe asks for from here on, in a run of so many steps."""
-        self.average = make_average(self.recipe, self.model, steps)
+    def start_ema(self, steps: int) -> None:
+        """Starts the weight average that the recipe asks for from the model now, in a run of `steps`."""
+        self.ema = make_ema(self.recipe, self.model, steps)
 
-    def adopt(self, recipe: Recipe, steps: int) -> None:
-        """Goes on by another recipe, with all that is remembered of the weights."""
-        memory = {name: value.clone() for name, value in self.memory().items()}
-        self._adopt(recipe)
-        self.begin_average(steps)
-        self.restore(memory)
+    def change_recipe(self, recipe: Recipe, steps: int) -> None:
+        """Continues with another recipe; the state of the optimizer and of the EMA is kept."""
+        state = {name: value.clone() for name, value in self.state_dict().items()}
+        self._configure(recipe)
+        self.start_ema(steps)
+        self.load_state_dict(state)
 
-    def averaged(self) -> AbstractContextManager[None]:
-        """Inside, the model has the weights that count: the average's, where there is one."""
-        return self.average.in_model() if self.average else nullcontext()
+    def use_ema_weights(self) -> AbstractContextManager[None]:
+        """Inside, the model has the weights to evaluate: the EMA's, if there is one."""
+        return self.ema.in_model() if self.ema else nullcontext()
 
-    def weights(self) -> dict[str, Tensor]:
-        """The weights that count, by their names in the model."""
-        return self.average.weights() if self.average else dict(self.model.state_dict())
+    def evaluation_weights(self) -> dict[str, Tensor]:
+        """The weights to evaluate, by their names in the model; later steps change the tensors."""
+        return self.ema.weights() if self.ema else dict(self.model.state_dict())
 
-    def memory(self) -> dict[str, Tensor]:
-        """What it takes to go on beside the model's own weights; `restore` takes it."""
-        average = self.average.tensors() if self.average else {}
-        return {**memory_of(self.optimizer, self.model), **average}
+    def state_dict(self) -> dict[str, Tensor]:
+        """The state of the optimizer and of the EMA, without the model's own weights."""
+        ema = self.ema.state_dict() if self.ema else {}
+        return {**optimizer_state(self.optimizer, self.model), **ema}
 
-    def restore(self, memory: Mapping[str, Tensor]) -> None:
-        """Goes back to what `memory` gave; what is not there starts afresh."""
-        restore_memory(self.optimizer, self.model, memory)
-        if self.average:
-            self.average.restore(memory)
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Restores what `state_dict` gave; what is missing starts from its initial value."""
+        load_optimizer_state(self.optimizer, self.model, state)
+        if self.ema:
+            self.ema.load_state_dict(state)
 
     def backward(self, images: Tensor, labels: Tensor, count: int | None = None) -> tuple[Tensor, Tensor]:
-        """Adds the gradients of a batch; gives its mean loss, and how many of its images were right.
+        """Adds the gradients of a batch; returns its mean loss () and number of correct predictions ().
 
-        What is given is comparable with the validation, whose targets are never smoothed. Where the batch of
-        `count` images is shared with other ranks, the gradients and what is given are those of all of it.
+        `images` is (n, C, H, W), float32 and normalized; `labels` is (n,) int64, or (n, classes) float32 for
+        mixed images. The loss is without label smoothing, so that it compares with the validation loss. Where
+        the batch of `count` images is shared between ranks, these n are this rank's shard; the gradients and
+        the returned numbers are those of the whole batch.
         """
         count = count or len(labels)
-        cuts = self._cuts(count)
-        pieces = zip(images.tensor_split(cuts), labels.tensor_split(cuts), strict=True)
-        scores = [self._backward(part, targets, len(targets) / count) for part, targets in pieces]
-        losses, rights = zip(*scores, strict=True)
-        loss, right = (torch.stack(each).sum() if cuts else each[0] for each in (losses, rights))
-        return self._ranks.add_up(self.model, (loss, right))
+        boundaries = self._micro_batch_boundaries(count)
+        parts = zip(images.tensor_split(boundaries), labels.tensor_split(boundaries), strict=True)
+        results = [self._backward(part, targets, len(targets) / count) for part, targets in parts]
+        losses, corrects = zip(*results, strict=True)
+        loss, correct = (torch.stack(each).sum() if boundaries else each[0] for each in (losses, corrects))
+        return self._ranks.all_reduce_gradients(self.model, (loss, correct))
 
-    def _cuts(self, count: int) -> list[int]:
-        """Where this rank's share of a batch of `count` is cut into parts.
+    def _micro_batch_boundaries(self, count: int) -> list[int]:
+        """The indices at which this rank's shard of a batch of `count` is split into micro-batches.
 
-        A share is every so many-th image, so that the ranks' parts together are those of one process.
+        A shard is every world_size-th image of the batch, beginning with image `rank`. Splitting at the same
+        images on all ranks makes the ranks' parts together the micro-batches of a single process, and gives
+        every rank the same number of them, so that their collectives match.
         """
-        parts = part_count(count, self._part)
+        parts = micro_batch_count(count, self._micro_batch_size)
         size, larger = divmod(count, parts)
-        number, ranks = self._ranks.share
+        rank, world_size = self._ranks.shard
         ends = (size * part + min(part, larger) for part in range(1, parts))
-        return [-(-(end - number) // ranks) for end in ends]
+        # The number of this rank's images before `end`: ceil((end - rank) / world_size).
+        return [-(-(end - rank) // world_size) for end in ends]
 
-    def _backward(self, images: Tensor, labels: Tensor, share: float) -> tuple[Tensor, Tensor]:
-        with self._precision:
+    def _backward(self, images: Tensor, labels: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
+        """Loss times `fraction`, which is the part's share of the whole batch, and correct predictions."""
+        with self._autocast:
             logits = self.forward(images)
         if not len(labels):
-            # Nothing to learn from, but the way back of normalizations that are shared is gone by all ranks.
+            # An empty shard adds nothing, but the collectives in the backward pass of a synchronized
+            # BatchNormalization wait for this rank too.
             logits.sum().backward()
-            nothing = torch.zeros((), device=logits.device)
-            return nothing, nothing.long()
-        # The loss is about small differences, for which half the digits are too few.
+            zero = torch.zeros((), device=logits.device)
+            return zero, zero.long()
+        # bfloat16 has too few digits for the small differences that the loss is about.
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        loss = F.cross_entropy(logits, labels, label_smoothing=self._smoothing)
+        loss = F.cross_entropy(logits, labels, label_smoothing=self._label_smoothing)
         with torch.no_grad():
-            plain = F.cross_entropy(logits, labels) if self._smoothing else loss.detach()
-            right = (logits.argmax(1) == _most(labels)).sum()
-        if share == 1.0:
+            plain_loss = F.cross_entropy(logits, labels) if self._label_smoothing else loss.detach()
+            correct = (logits.argmax(1) == _target_classes(labels)).sum()
+        # Without a multiplication in the usual case, which would be one more kernel forward and backward.
+        if fraction == 1.0:
             loss.backward()
-            return plain, right
-        (loss * share).backward()
-        return plain * share, right
+            return plain_loss, correct
+        (loss * fraction).backward()
+        return plain_loss * fraction, correct
 
     def update(self) -> None:
-        """Makes the step, and forgets the gradients."""
-        if self._penalties:
-            add_gradients(self._penalties)
+        """Updates the weights by the gradients, and clears these.
+
+        The order matters: the L2 penalty belongs to the loss, so its gradient comes before clipping; the EMA
+        takes the weights after the update.
+        """
+        if self._l2_penalties:
+            add_l2_gradients(self._l2_penalties)
         if self.recipe.clip_norm:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        if self.average:
-            self.average.update()
+        if self.ema:
+            self.ema.update()
 
 
-def _most(labels: Tensor) -> Tensor:
-    """The class of each image, (n,); of mixed images, (n, classes), the one with the largest share."""
+def _target_classes(labels: Tensor) -> Tensor:
+    """The class of each image, (n,); for the soft labels of mixed images the class with the largest share."""
     return labels.argmax(1) if labels.ndim > 1 else labels
 
 
-def part_size(batch_size: int, accumulate: int) -> int:
-    """Images at a time where a batch is computed in `accumulate` parts."""
+def micro_batch_size(batch_size: int, accumulate: int) -> int:
+    """Images per micro-batch where a batch is computed in `accumulate` of them."""
     return -(-batch_size // accumulate)
 
 
-def part_count(count: int, part: int) -> int:
-    """Parts of about `part` images in a batch of `count`.
+def micro_batch_count(count: int, size: int) -> int:
+    """How many micro-batches of about `size` images a batch of `count` is split into.
 
-    None has a single image, unless that is what was asked for: BatchNormalization cannot learn from one.
+    None has a single image unless `size` is 1, because BatchNormalization cannot train on one.
     """
-    parts = -(-count // part)
-    return parts if part == 1 else max(min(parts, count // 2), 1)
+    parts = -(-count // size)
+    return parts if size == 1 else max(min(parts, count // 2), 1)

@@ -1,4 +1,9 @@
-"""The training loop. It knows no window and no command line: it says everything through events."""
+"""The training loop. It knows neither window nor command line: events tell everything that happens.
+
+A run emits Started, then any other events, and in the end exactly one Finished, also when it fails: views,
+run folder and command line rely on it to end. `_Training.execute` emits it in a `finally`, so it must not be
+emitted anywhere else.
+"""
 
 from __future__ import annotations
 
@@ -16,29 +21,29 @@ from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
 from cnnstudio.training import outcomes
 from cnnstudio.training.checkpoints.manager import all_finite
-from cnnstudio.training.checkpoints.save_schedule import DEFAULT, Interval
+from cnnstudio.training.checkpoints.save_schedule import DEFAULT_INTERVAL, SaveInterval
 from cnnstudio.training.checkpoints.store import restore_weights
-from cnnstudio.training.checkpoints.warm_start import Ancestor
+from cnnstudio.training.checkpoints.warm_start import ParentRun
 from cnnstudio.training.control import Control, Probe
-from cnnstudio.training.distributed.ranks import ALONE, Ranks, RanksError
-from cnnstudio.training.distributed.sync import Agreement
-from cnnstudio.training.evaluation import mean_scores, past
-from cnnstudio.training.events import Cause, EpochEnded, Event, Finished, Outcome, Scores
-from cnnstudio.training.hardware.device import naming_device_errors
-from cnnstudio.training.hardware.device_memory import give_back_memory, is_out_of_memory, keeping_freed_memory
-from cnnstudio.training.hardware.torch_state import own_settings, seed_step
-from cnnstudio.training.metrics import NOTHING, NotFiniteError
+from cnnstudio.training.distributed.ranks import SINGLE_PROCESS, Ranks, RanksError
+from cnnstudio.training.distributed.sync import RankSync
+from cnnstudio.training.evaluation import after_deadline, mean_scores
+from cnnstudio.training.events import EpochEnded, Event, FailureCause, Finished, Outcome, Scores
+from cnnstudio.training.hardware.device import translate_device_errors
+from cnnstudio.training.hardware.device_memory import is_out_of_memory, release_memory, retain_freed_memory
+from cnnstudio.training.hardware.torch_state import seed_step, torch_settings
+from cnnstudio.training.metrics import NO_SUMS, NotFiniteError
 from cnnstudio.training.model import Model
 from cnnstudio.training.optimization.optimizers import set_learning_rate
-from cnnstudio.training.preflight.prepare import Prepared, TrainingError, check_threads, prepare
+from cnnstudio.training.preflight.prepare import PreparedTraining, TrainingError, prepare, validate_threads
 from cnnstudio.training.recipe.recipe import Recipe
-from cnnstudio.training.run_state import Course
-from cnnstudio.training.step_hooks import BetweenSteps, Stopped
+from cnnstudio.training.run_state import RunState
+from cnnstudio.training.step_hooks import StepHooks, Stopped
 
 __all__ = ["Control", "Probe", "TrainingError", "train", "train_prepared"]
 
-_LAST_LOOK = 1.0
-"""Seconds that a stopped run takes, at most, for the test images."""
+_TEST_SECONDS_AFTER_STOP = 1.0
+"""Time limit for the test images in a stopped run. If exceeded, Finished has no test scores."""
 
 
 def train(
@@ -54,12 +59,12 @@ def train(
     probes: Sequence[Probe] = (),
     resume: bool = False,
 ) -> Finished:
-    """Trains and gives the last event.
+    """Trains, and returns the last event.
 
-    Raises TrainingError, DeviceError, DataError or CheckpointError, with no event and nothing written, for
-    what cannot be trained. Otherwise there is exactly one Finished, whatever happens. `folder` takes the
-    checkpoints; with `resume` the run goes on from the last of them, with the same result as if it had not
-    been interrupted (on the same machine).
+    Raises TrainingError, DeviceError, DataError or CheckpointError, before any event or file, if the training
+    cannot start. After that there is exactly one Finished, whatever happens. `folder` is for the checkpoints.
+    With `resume`, the run continues from the last of them, with the same result as without the interruption
+    (on the same machine).
     """
     prepared = prepare(network, dataset, recipe, device)
     return train_prepared(
@@ -68,7 +73,7 @@ def train(
 
 
 def train_prepared(
-    prepared: Prepared,
+    prepared: PreparedTraining,
     *,
     threads: int | None = None,
     control: Control | None = None,
@@ -77,51 +82,55 @@ def train_prepared(
     probes: Sequence[Probe] = (),
     resume: bool = False,
     after_epoch: Callable[[int, Model], None] = lambda epoch, model: None,
-    interval: Interval = DEFAULT,
+    interval: SaveInterval = DEFAULT_INTERVAL,
     before_saving: Callable[[], None] = lambda: None,
-    ancestor: Ancestor | None = None,
-    ranks: Ranks = ALONE,
+    parent: ParentRun | None = None,
+    ranks: Ranks = SINGLE_PROCESS,
 ) -> Finished:
-    """The same for what is prepared. `after_epoch` sees the model before the first and after each epoch.
+    """The same for a prepared training.
 
-    Besides the ends of epochs, checkpoints are written at the interval, at pauses and at a stop;
-    `before_saving` is called each time, and may raise FileError where the folder cannot be written. A run
-    with an `ancestor` goes on where that one stands, with the layers that did not change (`carry_over`).
-    Several `ranks` call this together, each with what it has; only the first needs a folder.
+    `after_epoch` gets the model, with the weights that are evaluated, before the first epoch (as 0) and after
+    each one. Checkpoints are written at epoch ends, at the `interval`, at pauses and at a stop;
+    `before_saving` is called before each and may raise FileError. A `parent` is another run, whose position
+    and fitting weights this one starts with (`plan_transfer`). With several `ranks`, each calls this with its
+    own arguments; only the first needs a folder.
 
-    Raises, before any event, CheckpointError where it cannot resume, TrainingError where memory is short and
-    DeviceError where the device fails; what happens later is told by Finished.
+    Raises, before any event, CheckpointError if it cannot resume, TrainingError if memory is short, and
+    DeviceError if the device fails; what happens later is in Finished.
     """
-    check_threads(threads)
-    with own_settings(prepared.device, threads, prepared.recipe.seed), keeping_freed_memory():
-        course = ranks.together(lambda: _course(prepared, emit, folder, ranks))
-        if folder is not None or not ranks.alone:
-            course.keep_in(folder, interval, before_saving)
-        if ancestor is not None:
-            with _enough_memory(prepared.device):
-                course.inherit(ancestor)
+    validate_threads(threads)
+    with torch_settings(prepared.device, threads, prepared.recipe.seed), retain_freed_memory():
+        run = ranks.run_on_all(lambda: _create_run_state(prepared, emit, folder, ranks))
+        if folder is not None or not ranks.is_single_process:
+            run.save_to(folder, interval, before_saving)
+        if parent is not None:
+            with _memory_errors(prepared.device):
+                run.start_from(parent)
         if resume:
-            course.restore()
-        finished = _Training(course, control or Control(), probes, after_epoch).run()
+            run.resume()
+        finished = _Training(run, control or Control(), probes, after_epoch).execute()
         if finished.cause == "memory":
-            del course
-            give_back_memory(prepared.device)
+            # The model and the optimizer first, or there would be nothing to release.
+            del run
+            release_memory(prepared.device)
         return finished
 
 
-def _course(prepared: Prepared, emit: Callable[[Event], None], folder: Path | None, ranks: Ranks) -> Course:
-    with _enough_memory(prepared.device):
-        return Course(prepared, emit, folder, ranks)
+def _create_run_state(
+    prepared: PreparedTraining, emit: Callable[[Event], None], folder: Path | None, ranks: Ranks
+) -> RunState:
+    with _memory_errors(prepared.device):
+        return RunState(prepared, emit, folder, ranks)
 
 
 @contextlib.contextmanager
-def _enough_memory(device: torch.device) -> Iterator[None]:
-    """Inside, memory that runs out is a TrainingError."""
+def _memory_errors(device: torch.device) -> Iterator[None]:
+    """Inside, running out of memory is a TrainingError."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         if is_out_of_memory(error):
-            raise TrainingError(f"{device} has too little memory for this network.") from None
+            raise TrainingError(f"{device} does not have enough memory for this network.") from None
         raise
 
 
@@ -130,31 +139,35 @@ class _Training:
 
     def __init__(
         self,
-        course: Course,
+        run: RunState,
         control: Control,
         probes: Sequence[Probe],
         after_epoch: Callable[[int, Model], None],
     ) -> None:
-        self.course = course
-        self.agreement = Agreement(course.ranks, control)
-        self.control = self.agreement.control
+        self.run = run
+        self.sync = RankSync(run.ranks, control)
+        self.control = self.sync.control
         self.after_epoch = after_epoch
-        self.between_steps = BetweenSteps(course, self.agreement, probes)
-        self.cause: Cause | None = None
+        self.hooks = StepHooks(run, self.sync, probes)
+        self.cause: FailureCause | None = None
         self.has_left = False
-        """Whether this rank has ended by itself, so that it cannot do anything with the others any more."""
+        """Whether this rank ended without the others, so that it must not start another collective."""
 
-    def run(self) -> Finished:
-        course = self.course
+    def execute(self) -> Finished:
+        run = self.run
         outcome: Outcome = "failed"
-        reason, test = "The run ended by an error in the program.", None
+        # Stays if an exception that is not expected here passes through; `finally` still emits Finished.
+        reason, test = "The run failed because of an unexpected error.", None
         try:
-            with naming_device_errors(course.prepared.device):
-                course.start()
-                outcome, reason = self._learn()
+            with translate_device_errors(run.prepared.device):
+                run.emit_started()
+                outcome, reason = self._train()
                 test = self._test(outcome)
             if outcome == "completed" and test is None:
-                outcome, reason = "stopped", "Stopped after the last epoch, before the test."
+                outcome, reason = (
+                    "stopped",
+                    "Stopped after the last epoch, before the evaluation on test images.",
+                )
         except KeyboardInterrupt:
             outcome, reason = "stopped", "Interrupted from the keyboard."
         except RanksError as error:
@@ -163,45 +176,48 @@ class _Training:
             outcome, reason = "failed", str(error)
             self._leave(reason)
         finally:
-            course.keeper.keep_best()
-            best = course.keeper.best
-            run, best_epoch = str(course.folder) if course.folder else None, best.epoch if best else None
-            seconds = course.watch.seconds
-            finished = Finished(outcome, reason, test, seconds, run, best_epoch, self.cause)
-            course.emit(finished)
+            # The figures in Finished belong to the best weights, which must be on the disk by then.
+            run.checkpoints.save_best()
+            best = run.checkpoints.best
+            folder, best_epoch = str(run.folder) if run.folder else None, best.epoch if best else None
+            finished = Finished(outcome, reason, test, run.stopwatch.seconds, folder, best_epoch, self.cause)
+            run.emit(finished)
         return finished
 
-    def _learn(self) -> tuple[Outcome, str]:
-        """All epochs; how it ended, and why."""
-        course = self.course
+    def _train(self) -> tuple[Outcome, str]:
+        """Trains all epochs; returns how that ended, and why."""
+        run = self.run
         try:
-            self.between_steps.begin()
-            if not course.step or course.inherited:
-                course.prepare_weights(self._first_images)
-                self.after_epoch(course.epochs_done, course.model)
-                course.keep_unfinished()
-            course.accelerate()
-            ended = self._epochs()
-            course.keep_unfinished()
+            self.hooks.before_first_step()
+            if not run.step or run.warm_start:
+                run.initialize_weights(self._first_images)
+                self.after_epoch(run.epochs_done, run.model)
+                run.save_if_needed()
+            run.try_compilation()
+            ended = self._train_epochs()
+            run.save_if_needed()
             return ended
         except Stopped:
+            # What was done is saved, unless the last losses turn out to be NaN.
             with contextlib.suppress(NotFiniteError):
-                course.keep_unfinished()
-            return "stopped", self._stopped()
+                run.save_if_needed()
+            return "stopped", self._describe_stop()
         except KeyboardInterrupt:
-            # Wherever it was, so that what there is may be half a step.
+            # Not saved: it may have come in the middle of a step, with some weights updated and others not.
             self._leave("Another process of this training was interrupted.")
-            return "stopped", self._stopped()
+            return "stopped", self._describe_stop()
         except NotFiniteError as error:
+            # All ranks get here at the same step, because they see the same summed loss: nobody has to leave.
             self.cause = "not_finite"
-            best, rate = course.keeper.best, course.recipe.learning_rate
-            kept = best.epoch if best else None
-            return "failed", outcomes.not_finite(error.step, len(course.batches), rate, kept)
+            best = run.checkpoints.best
+            return "failed", outcomes.not_finite(
+                error.step, len(run.batches), run.recipe.learning_rate, best.epoch if best else None
+            )
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
             self.cause = "memory"
-            reason = outcomes.out_of_memory(course.step + 1, course.recipe.batch_size)
+            reason = outcomes.out_of_memory(run.step + 1, run.recipe.batch_size)
             self._leave(reason)
             return "failed", reason
         except RanksError as error:
@@ -209,111 +225,118 @@ class _Training:
             return "failed", str(error)
 
     def _leave(self, reason: str) -> None:
-        """Ends apart from other ranks, which hear why."""
-        self.has_left = not self.course.ranks.alone
-        self.course.ranks.leave_word(reason)
+        """Ends without the other ranks. They fail at their next collective, and find the reason there."""
+        self.has_left = not self.run.ranks.is_single_process
+        self.run.ranks.post_failure(reason)
 
-    def _epochs(self) -> tuple[Outcome, str]:
-        """All that are left, or as many as are wanted."""
-        course = self.course
-        while course.epochs_done < course.recipe.epochs:
-            done, patience = course.epochs_done, course.recipe.patience
-            idle = course.keeper.epochs_without_better(done)
+    def _train_epochs(self) -> tuple[Outcome, str]:
+        """Trains the remaining epochs, or until early stopping or a requested stop after an epoch."""
+        run = self.run
+        # The number of epochs and the patience may change while the run trains.
+        while run.epochs_done < run.recipe.epochs:
+            done, patience = run.epochs_done, run.recipe.patience
+            idle = run.checkpoints.epochs_without_improvement(done)
             if patience and idle >= patience:
-                return "completed", outcomes.ended_early(idle, done - idle)
-            self._epoch(done + 1)
-            if self.control.stop_after_epoch.is_set() and course.epochs_done < course.recipe.epochs:
-                return "stopped", outcomes.stopped_after_epoch(course.epochs_done, course.recipe.epochs)
-        return "completed", outcomes.completed(course.recipe.epochs)
+                return "completed", outcomes.stopped_early(idle, done - idle)
+            self._train_epoch(done + 1)
+            if self.control.stop_after_epoch.is_set() and run.epochs_done < run.recipe.epochs:
+                return "stopped", outcomes.stopped_after_epoch(run.epochs_done, run.recipe.epochs)
+        return "completed", outcomes.completed(run.recipe.epochs)
 
     def _first_images(self) -> Iterator[Tensor]:
-        """Training images for weights that are taken from them; not one more after a stop."""
-        for images in self.course.prepared.first_images():
+        """Training images for data-dependent initial weights. Raises Stopped between two batches of them."""
+        for images in self.run.prepared.first_images():
             if self.control.stop.is_set():
                 raise Stopped
             yield images
 
-    def _epoch(self, epoch: int) -> None:
-        course = self.course
-        meter = course.meter
-        meter.start_epoch(course.sums)
-        course.sums = NOTHING
-        course.model.train()
-        self.between_steps.look()
-        self._batches_of(epoch)
+    def _train_epoch(self, epoch: int) -> None:
+        run = self.run
+        meter = run.meter
+        meter.start_epoch(run.sums)
+        run.sums = NO_SUMS
+        run.model.train()
+        # Before the first step too: a stop that came during the last evaluation must not cost a step.
+        self.hooks.after_step()
+        self._train_batches(epoch)
         meter.flush()
         scores, rate = meter.epoch_scores(), meter.epoch_rate()
         validation = self._validate()
-        best, seconds = course.keeper.is_best(epoch, validation), course.watch.seconds
+        best, seconds = run.checkpoints.is_best(epoch, validation), run.stopwatch.seconds
         ended = EpochEnded(epoch, scores, validation, rate, meter.last_learning_rate(), seconds, best)
-        course.emit(ended)
+        run.emit(ended)
         meter.start_epoch()
-        course.history.append(ended)
-        course.epochs_done = epoch
-        course.keep_epoch(validation)
-        with course.learner.averaged():
-            self.after_epoch(epoch, course.model)
+        # In this order: the position that is saved includes this epoch and its event.
+        run.history.append(ended)
+        run.epochs_done = epoch
+        run.record_epoch(validation)
+        with run.training_step.use_ema_weights():
+            self.after_epoch(epoch, run.model)
 
     def _validate(self) -> Scores:
-        """The scores on the validation images. Raises Stopped, and NotFiniteError for spoilt weights."""
-        course = self.course
-        with course.learner.averaged():
+        """The scores on the validation images. Raises Stopped, and NotFiniteError for broken weights."""
+        run = self.run
+        with run.training_step.use_ema_weights():
             validation = mean_scores(
-                course.model,
-                course.validation.epoch(0),
-                self.agreement.requested.stop.is_set,
-                course.recipe.test_time_flip,
-                course.ranks,
+                run.model,
+                run.validation.epoch(0),
+                self.sync.requested.stop.is_set,
+                run.recipe.test_time_flip,
+                run.ranks,
             )
         if validation is None:
             raise Stopped
-        # A last step that went too far shows in the weights before it shows in a loss.
-        if not math.isfinite(validation.loss) or not all_finite(course.model):
-            raise NotFiniteError(course.step)
+        # An update that went too far shows in the weights, but in a loss only at the next step: without this
+        # the epoch would count, and could be saved as the best.
+        if not math.isfinite(validation.loss) or not all_finite(run.model):
+            raise NotFiniteError(run.step)
         return validation
 
-    def _batches_of(self, epoch: int) -> None:
-        """Learns from those that are left of the epoch."""
-        course = self.course
-        first = (epoch - 1) * len(course.batches)
-        while course.step < first + len(course.batches):
-            batches = course.batches
-            for images, labels in batches.epoch(epoch, course.step - first):
-                self._step(images, labels, batches.size(course.step - first))
-                self.between_steps.look()
-                if course.batches is not batches:
-                    # The images of the next batch are augmented in another way; their order stays.
+    def _train_batches(self, epoch: int) -> None:
+        """Trains on the batches of the epoch that are left."""
+        run = self.run
+        first = (epoch - 1) * len(run.batches)
+        while run.step < first + len(run.batches):
+            batches = run.batches
+            for images, labels in batches.epoch(epoch, run.step - first):
+                self._train_step(images, labels, batches.global_batch_size(run.step - first))
+                self.hooks.after_step()
+                if run.batches is not batches:
+                    # The augmentation was changed: get the next batch from the new object. The order of the
+                    # images in the epoch stays the same.
                     break
 
-    def _step(self, images: Tensor, labels: Tensor, count: int) -> None:
-        """Learns from a batch of `count` images, or from this rank's share of it."""
-        course = self.course
-        if not course.ranks.alone:
-            seed_step(course.recipe.seed, course.ranks.number, course.step)
-        if course.recipe.changes_rate:
-            set_learning_rate(course.learner.optimizer, course.learning_rate(course.step))
-        loss, right = course.learner.backward(images, labels, count)
-        # Before the update: weights that a loss without a number would spoil are still whole.
-        course.meter.add(loss, right, count)
-        course.learner.update()
-        course.step += 1
+    def _train_step(self, images: Tensor, labels: Tensor, count: int) -> None:
+        """Trains on a batch of `count` images, or on this rank's shard of it."""
+        run = self.run
+        if not run.ranks.is_single_process:
+            seed_step(run.recipe.seed, run.ranks.rank, run.step)
+        if run.recipe.has_varying_rate:
+            set_learning_rate(run.training_step.optimizer, run.learning_rate(run.step))
+        loss, correct = run.training_step.backward(images, labels, count)
+        # Before the update: if the loss is NaN, the weights are still intact.
+        run.meter.add(loss, correct, count)
+        run.training_step.update()
+        run.step += 1
 
-    def _stopped(self) -> str:
-        """Where it stopped, in words."""
+    def _describe_stop(self) -> str:
         with contextlib.suppress(NotFiniteError):
-            self.course.meter.flush()
-        return outcomes.stopped(self.course.step, len(self.course.batches))
+            self.run.meter.flush()
+        return outcomes.stopped(self.run.step, len(self.run.batches))
 
     def _test(self, outcome: Outcome) -> Scores | None:
-        """The best weights on the test images; None where there is nothing to test, or no time."""
-        course = self.course
-        best = course.keeper.best
+        """The best weights' scores on the test images; None without such weights, or if there was no time."""
+        run = self.run
+        best = run.checkpoints.best
+        # The evaluation ends in a collective, for which the others would not be there.
         if best is None or self.has_left:
             return None
-        if course.prepared.validation_source == "test":
+        if run.prepared.validation_source == "test":
             return best.scores
-        restore_weights(course.model, best.weights)
-        hurry = outcome == "stopped" and not self.control.stop_after_epoch.is_set()
-        cancelled = past(time.monotonic() + _LAST_LOOK) if hurry else self.agreement.requested.stop.is_set
-        batches = course.prepared.unshuffled(course.prepared.test, course.ranks.share).epoch(0)
-        return mean_scores(course.model, batches, cancelled, course.recipe.test_time_flip, course.ranks)
+        restore_weights(run.model, best.weights)
+        if outcome == "stopped" and not self.control.stop_after_epoch.is_set():
+            cancelled = after_deadline(time.monotonic() + _TEST_SECONDS_AFTER_STOP)
+        else:
+            cancelled = self.sync.requested.stop.is_set
+        batches = run.prepared.unshuffled(run.prepared.test, run.ranks.shard).epoch(0)
+        return mean_scores(run.model, batches, cancelled, run.recipe.test_time_flip, run.ranks)

@@ -1,1 +1,1 @@
-"""A search for better settings: what is varied, the folder in which it is kept, and how it goes on."""
+"""Search for better settings: what is varied, how values are proposed, and the folder that stores it all."""

@@ -6,4 +6,4 @@ from cnnstudio.core.errors import UserError
 
 
 class SearchError(UserError):
-    """A search that cannot be made, read or gone on with; the message says why."""
+    """A search that cannot be created, read or resumed; the message says why."""

@@ -1,4 +1,4 @@
-"""What a search does, as a value and as a file that another search can be made of."""
+"""What a search varies and how long, as a value and as a file from which another search can be started."""
 
 from __future__ import annotations
 
@@ -10,29 +10,38 @@ from typing import Any
 
 from cnnstudio.core.errors import ParameterError
 from cnnstudio.core.files import FileError, read_json
-from cnnstudio.core.parameters import check_all, flag, integer, shorten, shown, values_to_json
+from cnnstudio.core.parameters import (
+    describe_value,
+    flag,
+    integer,
+    shorten,
+    validate_parameters,
+    values_to_json,
+)
 from cnnstudio.design.network import Network
 from cnnstudio.tuning.errors import SearchError
-from cnnstudio.tuning.space import Dimension, Space, find_target, make_choices, make_range
+from cnnstudio.tuning.space import Dimension, Space, find_setting, make_choices, make_range
 
 FORMAT = "cnnstudio.search"
 VERSION = 1
 
 _KEYS = {"format", "version", "vary", "trials", "prune"}
-_RANGE, _CHOICES = {"parameter", "from", "to", "step", "scale"}, {"parameter", "values"}
+_RANGE_KEYS, _CHOICES_KEYS = {"parameter", "from", "to", "step", "scale"}, {"parameter", "values"}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is varied, how often, and whether hopeless trials end early. Raises SearchError."""
+    """What is varied, how many trials are made, and whether poor ones end early. Raises SearchError."""
 
     space: Space
-    trials: int = integer(20, maximum=10_000, help="trainings all together, the first with nothing changed")
-    prune: bool = flag(True, help="ends trials early that are worse than half of the others")
+    trials: int = integer(
+        20, maximum=10_000, help="number of trials, including the first with unchanged settings"
+    )
+    prune: bool = flag(True, help="end trials early that are worse than the median")
 
     def __post_init__(self) -> None:
         try:
-            check_all(self)
+            validate_parameters(self)
         except ParameterError as error:
             raise SearchError(str(error)) from None
 
@@ -51,7 +60,7 @@ class Plan:
 
 
 def read_plan(path: Path, network: Network) -> Plan:
-    """The plan in a file, for the layers of this design. Raises SearchError, which names the place."""
+    """The plan in a file, for the layers of this network. Raises SearchError, which names the location."""
     try:
         content = read_json(path)
     except FileError as error:
@@ -63,44 +72,44 @@ def read_plan(path: Path, network: Network) -> Plan:
 
 
 def plan_from_json(content: Any, network: Network) -> Plan:
-    """The plan of a file's content; what is missing takes the defaults. Raises SearchError."""
+    """The plan in a file's content; missing keys take the defaults. Raises SearchError."""
     if not isinstance(content, Mapping) or content.get("format") != FORMAT:
-        raise SearchError(f'this is no search: a search is a JSON object with "format": "{FORMAT}"')
+        raise SearchError(f'not a search file: it must be a JSON object with "format": "{FORMAT}"')
     version = content.get("version")
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise SearchError(f"version: a whole number from 1 is needed, not {shown(version)}")
+        raise SearchError(f"version: must be an integer of at least 1, got {describe_value(version)}")
     if version > VERSION:
         raise SearchError(
-            f"version: this search is of version {version}; this program reads up to {VERSION}, so update"
+            f"version: the file has version {version}, but this program reads only up to {VERSION}: update it"
         )
-    _refuse_unknown(content, _KEYS)
-    marks = content.get("vary")
-    if not isinstance(marks, list) or not marks:
-        raise SearchError(f"vary: a list of what is varied is needed, not {shown(marks)}")
-    space = Space(tuple(_dimension(mark, network, f"vary[{index}]") for index, mark in enumerate(marks)))
+    _refuse_unknown_keys(content, _KEYS)
+    entries = content.get("vary")
+    if not isinstance(entries, list) or not entries:
+        raise SearchError(f"vary: must be a list of the settings to vary, got {describe_value(entries)}")
+    space = Space(tuple(_dimension(entry, network, f"vary[{index}]") for index, entry in enumerate(entries)))
     return Plan(space, **{key: content[key] for key in ("trials", "prune") if key in content})
 
 
-def _dimension(mark: Any, network: Network, place: str) -> Dimension:
+def _dimension(entry: Any, network: Network, location: str) -> Dimension:
     try:
-        if not isinstance(mark, Mapping) or not isinstance(mark.get("parameter"), str):
-            raise SearchError(f'an object with a "parameter" is needed, not {shown(mark)}')
-        place = f"{place} ({shorten(mark['parameter'])})"
-        _refuse_unknown(mark, _CHOICES if "values" in mark else _RANGE)
-        target = find_target(network, mark["parameter"])
-        if "values" in mark:
-            if not isinstance(mark["values"], list):
-                raise SearchError(f"values: a list is needed, not {shown(mark['values'])}")
-            return make_choices(target, mark["values"])
-        scale = mark.get("scale")
+        if not isinstance(entry, Mapping) or not isinstance(entry.get("parameter"), str):
+            raise SearchError(f'must be an object with a "parameter", got {describe_value(entry)}')
+        location = f"{location} ({shorten(entry['parameter'])})"
+        _refuse_unknown_keys(entry, _CHOICES_KEYS if "values" in entry else _RANGE_KEYS)
+        setting = find_setting(network, entry["parameter"])
+        if "values" in entry:
+            if not isinstance(entry["values"], list):
+                raise SearchError(f"values: must be a list, got {describe_value(entry['values'])}")
+            return make_choices(setting, entry["values"])
+        scale = entry.get("scale")
         if scale not in (None, "log", "linear"):
-            raise SearchError(f"scale: log or linear is needed, not {shown(scale)}")
-        return make_range(target, mark.get("from"), mark.get("to"), mark.get("step"), scale)
+            raise SearchError(f"scale: must be log or linear, got {describe_value(scale)}")
+        return make_range(setting, entry.get("from"), entry.get("to"), entry.get("step"), scale)
     except SearchError as error:
-        raise SearchError(f"{place}: {error}") from None
+        raise SearchError(f"{location}: {error}") from None
 
 
-def _refuse_unknown(content: Mapping[str, Any], known: set[str]) -> None:
+def _refuse_unknown_keys(content: Mapping[str, Any], known: set[str]) -> None:
     for key in content:
         if key not in known:
-            raise SearchError(f"{shorten(key)}: this is not known here; {', '.join(sorted(known))} are")
+            raise SearchError(f"{shorten(key)}: unknown key; valid keys are {', '.join(sorted(known))}")

@@ -1,7 +1,10 @@
-"""What Optuna is asked: which values to try next, and which trials are not worth their time.
+"""Proposes values to try next, and decides which trials to prune, with Optuna.
 
-The only module that imports Optuna, which is an extra: `pip install 'cnnstudio[search]'`. It keeps nothing
-that the trials do not say themselves, so that a search that goes on tries what it would have tried anyway.
+The only module that imports Optuna, which is an optional dependency: `pip install 'cnnstudio[search]'`.
+
+It stores nothing that cannot be rebuilt from the finished trials, and draws every proposal from a random
+generator of its own, seeded by the search's seed and the trial's number. A resumed search therefore proposes
+exactly what it would have proposed without the interruption.
 """
 
 from __future__ import annotations
@@ -25,89 +28,104 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from cnnstudio.tuning.space import Choices, Dimension, Range, Space, Values
 from cnnstudio.tuning.trial import Trial
 
-_SPREAD_AT_FIRST = 6
-"""Trials all over the space, before the sampler has something to judge by."""
+_STARTUP_TRIALS = 6
+"""Trials spread over the space before TPE takes over; with fewer it settles on the first good region."""
 
-_COMPLETE_FIRST = 4
-"""Trials that come to their end before others are compared with them."""
+_COMPLETED_BEFORE_PRUNING = 4
+"""Trials that have to complete before others are pruned: the median of fewer is too uncertain."""
 
 
-class Guide:
-    """Knows the trials that were remembered; `epochs` is how long each of them takes."""
+class Sampler:
+    """Proposes the values of trials in a space; `epochs` is the length of each trial."""
 
     def __init__(self, space: Space, seed: int, epochs: int) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._space = space
         self._seed = seed
-        # The first quarter of a run says little: the learning rate still rises there.
-        self._pruner = MedianPruner(n_startup_trials=_COMPLETE_FIRST, n_warmup_steps=epochs // 4 + 1)
+        # Early in a run, the learning rate is still warming up, and accuracies say little about the end.
+        self._pruner = MedianPruner(
+            n_startup_trials=_COMPLETED_BEFORE_PRUNING, n_warmup_steps=epochs // 4 + 1
+        )
         self._study = optuna.create_study(direction="maximize")
         self._distributions = {
-            dimension.target.name: _distribution(dimension) for dimension in space.dimensions
+            dimension.setting.name: _distribution(dimension) for dimension in space.dimensions
         }
 
-    def remember(self, trial: Trial) -> None:
-        """Takes a trial that has ended into account."""
-        # The one with nothing changed may lie outside of what is searched.
+    def add_finished_trial(self, trial: Trial) -> None:
+        """Takes the result of a trial into account."""
+        # The baseline may lie outside the space, where Optuna accepts no trials.
         if trial.values in self._space:
-            self._study.add_trial(self._frozen(trial))
+            self._study.add_trial(self._to_optuna(trial))
 
-    def proposal(self, number: int, attempt: int) -> Values:
-        """What trial `number` could have; the same for the same trials before it."""
-        if number <= _SPREAD_AT_FIRST:
-            return self._spread(number + attempt * _SPREAD_AT_FIRST)
+    def propose(self, number: int, attempt: int) -> Values:
+        """Values for trial `number`, counted from 1; another attempt gives others.
+
+        The same finished trials always give the same proposal.
+        """
+        if number <= _STARTUP_TRIALS:
+            return self._quasirandom(number + attempt * _STARTUP_TRIALS)
         seed = np.random.SeedSequence((self._seed, number, attempt)).generate_state(1)[0]
         self._study.sampler = TPESampler(seed=int(seed), n_startup_trials=1)
         asked = self._study.ask(self._distributions)
-        # What becomes of it is told by `remember`.
+        # Discards Optuna's own trial, since `add_finished_trial` adds ours; TPE ignores failed ones.
         self._study.tell(asked, state=TrialState.FAIL)
         return {
-            dimension.target.name: _value(dimension, asked.params[dimension.target.name])
+            dimension.setting.name: _from_optuna(dimension, asked.params[dimension.setting.name])
             for dimension in self._space.dimensions
         }
 
-    def _spread(self, number: int) -> Values:
-        """A point of a sequence that fills the space evenly, which few random points do not.
+    def _quasirandom(self, number: int) -> Values:
+        """Point `number` of a low-discrepancy sequence, which covers the space evenly from the start.
 
-        The additive recurrence R_d (Roberts, The Unreasonable Effectiveness of Quasirandom Sequences, 2018),
-        begun somewhere by the seed.
+        The additive recurrence R_d (Roberts, The Unreasonable Effectiveness of Quasirandom Sequences, 2018):
+        coordinate k of point n is the fractional part of s_k + n / g^k, where g is the positive root of
+        x^(d+1) = x + 1 and s a random start that depends on the seed.
         """
         dimensions = self._space.dimensions
-        golden = 2.0
+        root = 2.0
+        # The fixed point iteration x = (1 + x)^(1/(d+1)) converges to the root from any positive start.
         for _ in range(50):
-            golden = (1 + golden) ** (1 / (1 + len(dimensions)))
+            root = (1 + root) ** (1 / (1 + len(dimensions)))
         shift = np.random.default_rng(self._seed).random(len(dimensions))
         return {
-            dimension.target.name: dimension.at(float((start + number * golden**-power) % 1))
+            dimension.setting.name: dimension.at(float((start + number * root**-power) % 1))
             for power, (dimension, start) in enumerate(zip(dimensions, shift, strict=True), start=1)
         }
 
-    def is_hopeless(self, accuracies: Mapping[int, float]) -> bool:
-        """Whether a trial with these accuracies, by epoch, is worse than half of the others were then."""
+    def should_prune(self, accuracies: Mapping[int, float]) -> bool:
+        """Whether a trial with these accuracies, by epoch, is worse than half of the completed trials.
+
+        Compares the best of its epochs so far with their median at its last epoch, so one bad epoch does not
+        end a good trial.
+        """
         trial = create_trial(state=TrialState.RUNNING, intermediate_values=dict(accuracies))
-        hopeless: bool = self._pruner.prune(self._study, trial)
-        return hopeless
+        should_prune: bool = self._pruner.prune(self._study, trial)
+        return should_prune
 
     def importances(self) -> dict[str, float]:
-        """How much of the difference between trials each setting makes, as shares; nothing for few trials."""
+        """Each setting's share of the differences between trials, summing to 1; empty if there are too few.
+
+        By PED-ANOVA (Watanabe et al., IJCAI 2023): which settings distinguish the better trials from the
+        rest.
+        """
         completed = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        if len(completed) < 2 * _COMPLETE_FIRST or len({trial.value for trial in completed}) < 2:
+        if len(completed) < 2 * _COMPLETED_BEFORE_PRUNING or len({trial.value for trial in completed}) < 2:
             return {}
         found = get_param_importances(self._study, evaluator=PedAnovaImportanceEvaluator())
         return {name: float(share) for name, share in found.items()}
 
-    def _frozen(self, trial: Trial) -> FrozenTrial:
-        completed = trial.state == "completed"
-        # To Optuna what failed is a pruned trial without a value, the worst of all: what it calls failed it
-        # takes no notice of, and would try again.
+    def _to_optuna(self, trial: Trial) -> FrozenTrial:
+        is_completed = trial.state == "completed"
+        # Failed trials are passed as pruned ones without a value, which Optuna ranks as the worst. It ignores
+        # trials that it calls failed, and would propose the same region again and again.
         return create_trial(
-            state=TrialState.COMPLETE if completed else TrialState.PRUNED,
+            state=TrialState.COMPLETE if is_completed else TrialState.PRUNED,
             params={
-                dimension.target.name: _parameter(dimension, trial.values[dimension.target.name])
+                dimension.setting.name: _to_optuna_value(dimension, trial.values[dimension.setting.name])
                 for dimension in self._space.dimensions
             },
             distributions=self._distributions,
-            value=trial.best.accuracy if completed and trial.best else None,
+            value=trial.best_scores.accuracy if is_completed and trial.best_scores else None,
             intermediate_values=(
                 {}
                 if trial.state == "failed"
@@ -119,6 +137,7 @@ class Guide:
 def _distribution(dimension: Dimension) -> BaseDistribution:
     match dimension:
         case Choices():
+            # Indices, because Optuna's categories are plain values, not pairs such as a kernel size.
             return CategoricalDistribution(range(len(dimension.choices)))
         case Range(step=None):
             return FloatDistribution(dimension.low, dimension.high, log=dimension.log)
@@ -128,11 +147,9 @@ def _distribution(dimension: Dimension) -> BaseDistribution:
             )
 
 
-def _value(dimension: Dimension, found: Any) -> Any:
-    """Optuna's parameter as the setting's value."""
-    return dimension.choices[found] if isinstance(dimension, Choices) else dimension.nearest(found)
+def _from_optuna(dimension: Dimension, value: Any) -> Any:
+    return dimension.choices[value] if isinstance(dimension, Choices) else dimension.rounded(value)
 
 
-def _parameter(dimension: Dimension, value: Any) -> Any:
-    """The setting's value as Optuna's parameter."""
+def _to_optuna_value(dimension: Dimension, value: Any) -> Any:
     return dimension.choices.index(value) if isinstance(dimension, Choices) else value

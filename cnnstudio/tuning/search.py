@@ -1,4 +1,4 @@
-"""The search itself: one trial after the other until there are enough, the time is up, or it is stopped."""
+"""The search loop: one trial after the other until there are enough, the time is up, or it is stopped."""
 
 from __future__ import annotations
 
@@ -15,142 +15,151 @@ from cnnstudio.tuning.errors import SearchError
 from cnnstudio.tuning.space import Values
 from cnnstudio.tuning.study import Study
 from cnnstudio.tuning.trial import Trial
-from cnnstudio.tuning.trial_runner import Workshop
+from cnnstudio.tuning.trial_runner import TrialRunner
 
 if TYPE_CHECKING:
     from cnnstudio.design.network import Network
-    from cnnstudio.tuning.sampler import Guide
+    from cnnstudio.tuning.sampler import Sampler
 
-_ATTEMPTS = 20
-"""To get values that were not tried yet, before the untried ones are gone through."""
+_MAX_ATTEMPTS = 20
+"""Proposals to draw until one is new, before the untried combinations are enumerated."""
 
-_MOST_FAILURES = 20
-"""In a row; what fails so often has a reason that other values do not change."""
+_MAX_FAILURES_IN_A_ROW = 20
+"""If as many trials fail, the reason is likely something that no values can change."""
 
 
-class Listener(Protocol):
-    """Hears how a search goes on."""
+class SearchListener(Protocol):
+    """Is notified of the progress of a search."""
 
     def training(self, trial: Trial, event: Event) -> None:
-        """What a trial's training says."""
+        """An event of the trial's training."""
 
     def ended(self, trial: Trial) -> None:
-        """A trial is over, and is written down."""
+        """The trial has ended and has been saved."""
 
     def repeated(self, trial: Trial, seed: int, finished: Finished) -> None:
-        """A trial was trained again, with another seed."""
+        """The trial was trained again with another seed."""
 
 
-class Searching:
-    """One search, begun or gone on with. Raises SearchError where Optuna is not installed."""
+class SearchLoop:
+    """One search, new or resumed. Raises SearchError if Optuna is not installed."""
 
-    def __init__(self, study: Study, workshop: Workshop, listener: Listener) -> None:
+    def __init__(self, study: Study, runner: TrialRunner, listener: SearchListener) -> None:
         self._study = study
-        self._workshop = workshop
+        self._runner = runner
         self._listener = listener
-        self._guide = guide_type()(study.plan.space, study.recipe.seed, study.recipe.epochs)
+        self._sampler = load_sampler_type()(study.plan.space, study.recipe.seed, study.recipe.epochs)
         for trial in study.ended:
-            self._guide.remember(trial)
+            self._sampler.add_finished_trial(trial)
 
     def run(self, until: float | None = None) -> str:
-        """Makes the trials that are left; begins none after the time `until` (of `time.monotonic`).
+        """Makes the remaining trials; starts none after the time `until` (of `time.monotonic`).
 
-        Gives one sentence on why it ended. A trial that is stopped stays unfinished, and goes on next time.
+        Returns why it ended, in one sentence. A trial that is stopped stays unfinished and is resumed next
+        time.
         """
         while len(self._study.ended) < self._study.plan.trials:
             if until is not None and time.monotonic() >= until:
-                return "The time is up."
-            last = self._study.ended[-_MOST_FAILURES:]
-            if len(last) == _MOST_FAILURES and all(trial.state == "failed" for trial in last):
-                return f"The last {_MOST_FAILURES} trials have all failed."
-            trial = self._next()
+                return "Time is up."
+            last = self._study.ended[-_MAX_FAILURES_IN_A_ROW:]
+            if len(last) == _MAX_FAILURES_IN_A_ROW and all(trial.state == "failed" for trial in last):
+                return f"The last {_MAX_FAILURES_IN_A_ROW} trials all failed."
+            trial = self._next_trial()
             if trial is None:
-                return "All values there are have been tried."
-            self._study.keep(trial)
+                return "All combinations of values have been tried."
+            # Saved before it starts, so that a killed search knows which trial to resume and with what
+            # values.
+            self._study.record(trial)
             trial = self._train(trial)
             if trial.state == "unfinished":
                 return "Stopped."
-            self._study.keep(trial)
-            self._guide.remember(trial)
+            self._study.record(trial)
+            self._sampler.add_finished_trial(trial)
             self._listener.ended(trial)
-            if self._workshop.control.stop.is_set():
+            if self._runner.control.stop.is_set():
                 return "Stopped."
         return "All trials are done."
 
     def importances(self) -> dict[str, float]:
-        """How much of the difference between trials each setting makes, as shares; nothing for few trials."""
-        return self._guide.importances()
+        """Each setting's share of the differences between trials; empty if there are too few trials."""
+        return self._sampler.importances()
 
-    def _next(self) -> Trial | None:
-        """The one that was interrupted, or a new one; None where nothing new is left to try."""
+    def _next_trial(self) -> Trial | None:
+        """The interrupted trial or a new one; None if nothing new is left to try."""
         study = self._study
         unfinished = [trial for trial in study.trials if trial.state == "unfinished"]
         if unfinished:
             return unfinished[0]
         number = len(study.trials) + 1
         if number == 1:
-            return Trial(1, study.plan.space.read(study.network, study.recipe))
-        values = self._untried(number)
+            return Trial(1, study.plan.space.values_of(study.network, study.recipe))
+        values = self._untried_values(number)
         return None if values is None else Trial(number, values)
 
-    def _untried(self, number: int) -> Values | None:
+    def _untried_values(self, number: int) -> Values | None:
+        """Values that no trial has had. In a small space proposals repeat, and training is deterministic."""
         tried = {_key(trial.values) for trial in self._study.trials}
-        for attempt in range(_ATTEMPTS):
-            values = self._guide.proposal(number, attempt)
+        for attempt in range(_MAX_ATTEMPTS):
+            values = self._sampler.propose(number, attempt)
             if _key(values) not in tried:
                 return values
         combinations = self._study.plan.space.combinations()
         return next((values for values in combinations if _key(values) not in tried), None)
 
     def _train(self, trial: Trial) -> Trial:
-        """The trial as it ended; one with values that do not go together has failed."""
+        """The trial with its result; still "unfinished" if it was stopped."""
         scores: dict[int, Scores] = {}
         try:
-            network, recipe = self._study.setting(trial)
-            finished = self._trained(trial, network, recipe, scores)
+            network, recipe = self._study.configuration(trial)
+            finished = self._train_run(trial, network, recipe, scores)
         except UserError as error:
-            return trial.ended("failed", str(error), {})
+            # Values that make an invalid network, or one too large for the memory, are a result too.
+            return trial.finish("failed", str(error), {})
         if finished.outcome == "failed":
-            return trial.ended("failed", finished.reason, scores, finished.seconds)
+            return trial.finish("failed", finished.reason, scores, finished.seconds)
         if finished.outcome == "completed":
-            return trial.ended("completed", finished.reason, scores, finished.seconds)
-        if self._workshop.control.stop_after_epoch.is_set():
-            return trial.ended("pruned", finished.reason, scores, finished.seconds)
+            return trial.finish("completed", finished.reason, scores, finished.seconds)
+        if self._runner.control.stop_after_epoch.is_set():
+            return trial.finish("pruned", finished.reason, scores, finished.seconds)
         return trial
 
-    def _trained(self, trial: Trial, network: Network, recipe: Recipe, scores: dict[int, Scores]) -> Finished:
-        """Trains it in its folder, or goes on there; `scores` takes those of each epoch."""
-        folder, control = self._study.place(trial), self._workshop.control
+    def _train_run(
+        self, trial: Trial, network: Network, recipe: Recipe, scores: dict[int, Scores]
+    ) -> Finished:
+        """Trains or resumes the trial's run; adds the validation scores of each epoch to `scores`."""
+        folder, control = self._study.trial_folder(trial), self._runner.control
         if exists(folder / RUN_FILE):
             scores |= {event.epoch: event.validation for event in Run.open(folder).history}
         control.stop_after_epoch.clear()
 
-        def follow(event: Event) -> None:
+        def on_event(event: Event) -> None:
             if isinstance(event, EpochEnded):
                 scores[event.epoch] = event.validation
-                if event.epoch < recipe.epochs and self._is_hopeless(scores, event.epoch):
+                if event.epoch < recipe.epochs and self._should_prune(scores, event.epoch):
                     control.request_stop_after_epoch()
             self._listener.training(trial, event)
 
-        return self._workshop.train(network, recipe, folder, follow)
+        return self._runner.train(network, recipe, folder, on_event)
 
-    def _is_hopeless(self, scores: Mapping[int, Scores], epoch: int) -> bool:
-        # Of an interrupted run, epochs may be known that it has to do once more.
+    def _should_prune(self, scores: Mapping[int, Scores], epoch: int) -> bool:
+        # The log of an interrupted run may contain epochs after its checkpoint, which are trained again.
+        # They must not count before they are, or a resumed search could decide differently from an
+        # uninterrupted one.
         accuracies = {number: each.accuracy for number, each in scores.items() if number <= epoch}
-        return self._study.plan.prune and self._guide.is_hopeless(accuracies)
+        return self._study.plan.prune and self._sampler.should_prune(accuracies)
 
 
-def guide_type() -> type[Guide]:
-    """What asks Optuna. Raises SearchError where that is not installed."""
+def load_sampler_type() -> type[Sampler]:
+    """The Sampler class. Raises SearchError if Optuna is not installed."""
     try:
-        from cnnstudio.tuning.sampler import Guide
+        from cnnstudio.tuning.sampler import Sampler
     except ModuleNotFoundError as error:
         if error.name != "optuna":
             raise
         raise SearchError(
             "searching needs Optuna, which is not installed: pip install 'cnnstudio[search]'"
         ) from None
-    return Guide
+    return Sampler
 
 
 def _key(values: Values) -> Hashable:

@@ -1,4 +1,4 @@
-"""What a search varies: marked settings of the recipe and of layers, each with a range or a few values."""
+"""What a search varies: settings of the recipe and of layers, each over a range or a few values."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnstudio.core.errors import ParameterError
-from cnnstudio.core.parameters import Integer, Number, Parameter, parameters, shorten, shown
+from cnnstudio.core.parameters import Integer, Number, Parameter, describe_value, parameters, shorten
 from cnnstudio.design.edits import replace
 from cnnstudio.design.network import Network, Node
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.tuning.errors import SearchError
 
 Values = Mapping[str, Any]
-"""What one trial has: the name of each marked setting, and its value."""
+"""The values of one trial, by the name of the setting."""
 
-_FIXED = {
-    "seed": "the best seed would be mere luck; every trial has the recipe's",
-    "validation_share": "trials are compared on the same images, so it is the same for all",
+_NOT_SEARCHABLE = {
+    "seed": "the best seed would only be luck, so all trials use the recipe's",
+    "validation_share": "all trials are compared on the same images",
 }
-_DECADE = 10
-"""A range whose ends are so many times apart is searched logarithmically, where nothing else is said."""
+_LOG_RATIO = 10
+"""A range that spans at least this factor is searched on a logarithmic scale by default."""
 
 _DIGITS = 4
-"""Of numbers that are tried: more would mean nothing, and nobody could read them."""
+"""Significant digits of proposed numbers. More would make no difference, and be hard to read and retype."""
 
-_LISTED = 12
-_MOST_COMBINATIONS = 100_000
+_MAX_LISTED = 12
+_MAX_COMBINATIONS = 100_000
 
 
 @dataclass(frozen=True)
-class Target:
+class Setting:
     """One setting: a field of the recipe, or a parameter of the layer `node_id`."""
 
     node_id: str | None
@@ -45,44 +45,44 @@ class Target:
         """`learning_rate`, `conv2d_1.filters`."""
         return self.parameter.name if self.node_id is None else f"{self.node_id}.{self.parameter.name}"
 
-    def check(self, value: Any) -> Any:
-        """The value in its own type. Raises SearchError."""
+    def validate(self, value: Any) -> Any:
+        """The value, converted to the setting's type. Raises SearchError."""
         try:
-            return self.parameter.check(value)
+            return self.parameter.validate(value)
         except ParameterError as error:
             raise SearchError(str(error)) from None
 
 
 @dataclass(frozen=True)
 class Range:
-    """All numbers from `low` to `high`; whole ones in steps."""
+    """All numbers from `low` to `high`, inclusive; integers in steps."""
 
-    target: Target
+    setting: Setting
     low: float
     high: float
     step: int | None = None
-    """None for numbers that are not whole."""
+    """None for a continuous range."""
     log: bool = False
 
     @property
     def count(self) -> float:
-        """How many values there are."""
+        """The number of values; infinite for a continuous range."""
         return math.inf if self.step is None else (self.high - self.low) // self.step + 1
 
     def values(self) -> Sequence[Any]:
-        """All of them, where they can be counted."""
+        """All values; empty for a continuous range."""
         return () if self.step is None else range(int(self.low), int(self.high) + 1, self.step)
 
-    def at(self, share: float) -> Any:
-        """The value at a share of the way from low to high, from 0 to less than 1."""
+    def at(self, fraction: float) -> Any:
+        """The value at a fraction, in [0, 1), of the way from low to high."""
         if self.log:
-            return self.nearest(self.low * (self.high / self.low) ** share)
+            return self.rounded(self.low * (self.high / self.low) ** fraction)
         if self.step is not None:
-            return self.values()[int(share * self.count)]
-        return self.nearest(self.low + (self.high - self.low) * share)
+            return self.values()[int(fraction * self.count)]
+        return self.rounded(self.low + (self.high - self.low) * fraction)
 
-    def nearest(self, value: float) -> Any:
-        """The number in as many digits as one can read; a whole one where only those are possible."""
+    def rounded(self, value: float) -> Any:
+        """The value as an integer, or with a readable number of digits, within the range."""
         if self.step is not None:
             return round(value)
         return min(max(float(f"{value:.{_DIGITS}g}"), self.low), self.high)
@@ -95,100 +95,104 @@ class Range:
     def to_json(self) -> dict[str, Any]:
         step = {} if self.step in (None, 1) else {"step": self.step}
         scale = "log" if self.log else "linear"
-        return {"parameter": self.target.name, "from": self.low, "to": self.high, **step, "scale": scale}
+        return {"parameter": self.setting.name, "from": self.low, "to": self.high, **step, "scale": scale}
 
 
 @dataclass(frozen=True)
 class Choices:
-    """A few values."""
+    """An explicit list of values."""
 
-    target: Target
+    setting: Setting
     choices: tuple[Any, ...]
 
     @property
     def count(self) -> float:
-        """How many values there are."""
+        """The number of values."""
         return len(self.choices)
 
     def values(self) -> Sequence[Any]:
-        """All of them."""
+        """All values."""
         return self.choices
 
-    def at(self, share: float) -> Any:
-        """One of them, by a share from 0 to less than 1."""
-        return self.choices[int(share * len(self.choices))]
+    def at(self, fraction: float) -> Any:
+        """The value at a fraction, in [0, 1), of the list."""
+        return self.choices[int(fraction * len(self.choices))]
 
     def __contains__(self, value: Any) -> bool:
         return value in self.choices
 
     def to_json(self) -> dict[str, Any]:
-        values = [self.target.parameter.to_json(value) for value in self.choices]
-        return {"parameter": self.target.name, "values": values}
+        values = [self.setting.parameter.to_json(value) for value in self.choices]
+        return {"parameter": self.setting.name, "values": values}
 
 
 Dimension = Range | Choices
 
 
-def make_range(target: Target, low: Any, high: Any, step: Any = None, scale: str | None = None) -> Range:
-    """The range of a number, checked against what the parameter takes. Raises SearchError."""
-    parameter = target.parameter
+def make_range(setting: Setting, low: Any, high: Any, step: Any = None, scale: str | None = None) -> Range:
+    """A range, validated against the limits of the parameter. Raises SearchError."""
+    parameter = setting.parameter
     if not isinstance(parameter, Integer | Number):
-        raise SearchError("only a number has a range; give the values instead, such as 3,5")
-    low, high = target.check(low), target.check(high)
+        raise SearchError("only numbers can have a range; list the values instead, such as 3,5")
+    low, high = setting.validate(low), setting.validate(high)
     if low >= high:
-        raise SearchError(f"a range goes from a lower to a higher number, not from {low:g} to {high:g}")
-    log = scale == "log" or (scale is None and step is None and low > 0 and high / low >= _DECADE)
+        raise SearchError(f"a range must go from a lower to a higher number, got {low:g} to {high:g}")
+    log = scale == "log" or (scale is None and step is None and low > 0 and high / low >= _LOG_RATIO)
     if log and low <= 0:
-        raise SearchError("a logarithmic range begins above 0; say linear, or begin it higher")
+        raise SearchError("a logarithmic range must start above 0; use :linear or a higher start")
     if isinstance(parameter, Number):
         if step is not None:
-            raise SearchError("steps are for whole numbers; give the values instead, such as 0.1,0.2,0.3")
-        return Range(target, low, high, log=log)
+            raise SearchError(
+                "only integer ranges can have a step; list the values instead, such as 0.1,0.2,0.3"
+            )
+        return Range(setting, low, high, log=log)
     if step is not None:
-        _check_step(step, low, high, log)
+        _validate_step(step, low, high, log)
     step = step or 1
-    return Range(target, low, high - (high - low) % step, step, log)
+    # Ends at the last value that the steps reach, as Optuna requires.
+    return Range(setting, low, high - (high - low) % step, step, log)
 
 
-def _check_step(step: Any, low: int, high: int, log: bool) -> None:
+def _validate_step(step: Any, low: int, high: int, log: bool) -> None:
     if isinstance(step, bool) or not isinstance(step, int) or not 1 <= step <= high - low:
-        raise SearchError(f"the step is a whole number from 1 to {high - low:,}, not {shown(step)}")
+        raise SearchError(f"the step must be an integer from 1 to {high - low:,}, got {describe_value(step)}")
     if log and step != 1:
-        raise SearchError("a logarithmic range has no steps; leave one of the two away")
+        raise SearchError("a logarithmic range cannot have a step; remove one of the two")
 
 
-def make_choices(target: Target, values: Sequence[Any]) -> Choices:
-    """A few values, checked against what the parameter takes. Raises SearchError."""
-    checked = tuple(dict.fromkeys(target.check(value) for value in values))
+def make_choices(setting: Setting, values: Sequence[Any]) -> Choices:
+    """A list of values, validated against the parameter. Raises SearchError."""
+    checked = tuple(dict.fromkeys(setting.validate(value) for value in values))
     if len(checked) < 2:
-        raise SearchError("one value alone varies nothing; give two or more, or a range such as 16..64")
-    return Choices(target, checked)
+        raise SearchError("a single value varies nothing; list two or more, or a range such as 16..64")
+    return Choices(setting, checked)
 
 
-def find_target(network: Network, name: str) -> Target:
-    """The setting of that name: a field of the recipe, or LAYER.PARAMETER by the layer's id or name.
+def find_setting(network: Network, name: str) -> Setting:
+    """The setting of that name: a field of the recipe, or LAYER.PARAMETER with the layer's id or name.
 
     Raises SearchError.
     """
     fields = {parameter.name: parameter for parameter in parameters(Recipe)}
     field = name.strip().replace("-", "_")
-    if field in _FIXED:
-        raise SearchError(f"this is not searched: {_FIXED[field]}")
+    if field in _NOT_SEARCHABLE:
+        raise SearchError(f"cannot be searched: {_NOT_SEARCHABLE[field]}")
     if field in fields:
-        return Target(None, fields[field])
+        return Setting(None, fields[field])
     layer, dot, parameter_name = name.strip().rpartition(".")
     if not dot:
-        known = ", ".join(field for field in fields if field not in _FIXED)
+        known = ", ".join(field for field in fields if field not in _NOT_SEARCHABLE)
         raise SearchError(
-            f"a recipe has no “{shorten(name)}”; it has {known}, and a layer's parameter is written as in "
+            f"a recipe has no “{shorten(name)}”; its fields are {known}; write a layer's parameter as in "
             "conv2d_1.filters"
         )
     node = _find_node(network, layer)
     found = {parameter.name: parameter for parameter in parameters(node.layer)}
     if parameter_name not in found:
-        known, kind = ", ".join(found) or "none", node.layer.type_name()
-        raise SearchError(f"{kind} has no parameter “{shorten(parameter_name)}”; it has {known}")
-    return Target(node.id, found[parameter_name])
+        known = f"its parameters are {', '.join(found)}" if found else "it has no parameters"
+        kind = node.layer.type_name()
+        raise SearchError(f"{kind} has no parameter “{shorten(parameter_name)}”; {known}")
+    return Setting(node.id, found[parameter_name])
 
 
 def _find_node(network: Network, name: str) -> Node:
@@ -198,104 +202,106 @@ def _find_node(network: Network, name: str) -> Node:
     if len(found) == 1:
         return found[0]
     ids = [node.id for node in found or network.walk()]
-    listed = ", ".join(ids[:_LISTED]) + (", …" if len(ids) > _LISTED else "")
+    listed = ", ".join(ids[:_MAX_LISTED]) + (", …" if len(ids) > _MAX_LISTED else "")
     if found:
-        raise SearchError(f"{len(ids)} layers are called “{shorten(name)}”; say which by its id: {listed}")
+        raise SearchError(f"{len(ids)} layers are named “{shorten(name)}”; choose one by its id: {listed}")
     raise SearchError(f"there is no layer “{shorten(name)}”; the layers are {listed or 'none'}")
 
 
 @dataclass(frozen=True)
 class Space:
-    """All that is varied. Raises SearchError for a setting that stands in it twice."""
+    """Everything that is varied. Raises SearchError if a setting occurs twice."""
 
     dimensions: tuple[Dimension, ...]
 
     def __post_init__(self) -> None:
         for first, second in itertools.combinations(self.names, 2):
             if first == second:
-                raise SearchError(f"{first} is varied twice; once is enough")
+                raise SearchError(f"{first} is varied twice")
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(dimension.target.name for dimension in self.dimensions)
+        return tuple(dimension.setting.name for dimension in self.dimensions)
 
-    def read(self, network: Network, recipe: Recipe) -> Values:
-        """What the settings are there."""
+    def values_of(self, network: Network, recipe: Recipe) -> Values:
+        """The values of the settings in this network and recipe."""
         return {
-            dimension.target.name: getattr(
-                recipe if dimension.target.node_id is None else network.node(dimension.target.node_id).layer,
-                dimension.target.parameter.name,
+            dimension.setting.name: getattr(
+                recipe
+                if dimension.setting.node_id is None
+                else network.node(dimension.setting.node_id).layer,
+                dimension.setting.parameter.name,
             )
             for dimension in self.dimensions
         }
 
-    def applied(self, network: Network, recipe: Recipe, values: Values) -> tuple[Network, Recipe]:
-        """Design and recipe with these values. Raises UserError for what a layer or recipe cannot be."""
+    def apply(self, network: Network, recipe: Recipe, values: Values) -> tuple[Network, Recipe]:
+        """The network and recipe with these values. Raises UserError if they make an invalid one."""
         for dimension in self.dimensions:
-            target, value = dimension.target, values[dimension.target.name]
-            if target.node_id is None:
-                recipe = recipe.replace(**{target.parameter.name: value})
+            setting, value = dimension.setting, values[dimension.setting.name]
+            if setting.node_id is None:
+                recipe = recipe.replace(**{setting.parameter.name: value})
             else:
-                layer = network.node(target.node_id).layer
-                layer = dataclasses.replace(layer, **{target.parameter.name: value})
-                network = replace(network, target.node_id, layer=layer)
+                layer = network.node(setting.node_id).layer
+                layer = dataclasses.replace(layer, **{setting.parameter.name: value})
+                network = replace(network, setting.node_id, layer=layer)
         return network, recipe
 
     def __contains__(self, values: Values) -> bool:
-        return all(values[dimension.target.name] in dimension for dimension in self.dimensions)
+        return all(values[dimension.setting.name] in dimension for dimension in self.dimensions)
 
     def combinations(self) -> Iterator[Values]:
-        """All there are, one after the other; nothing where they are too many to count."""
-        if math.prod(dimension.count for dimension in self.dimensions) > _MOST_COMBINATIONS:
+        """All combinations of values; nothing if there are too many to enumerate."""
+        if math.prod(dimension.count for dimension in self.dimensions) > _MAX_COMBINATIONS:
             return
         for values in itertools.product(*(dimension.values() for dimension in self.dimensions)):
             yield dict(zip(self.names, values, strict=True))
 
-    def text(self, values: Values) -> Sequence[str]:
-        """The values as people read them, in the order of `names`."""
+    def format_values(self, values: Values) -> Sequence[str]:
+        """The values as shown to people, in the order of `names`."""
         return [
-            dimension.target.parameter.text(values[dimension.target.name]) for dimension in self.dimensions
+            dimension.setting.parameter.text(values[dimension.setting.name]) for dimension in self.dimensions
         ]
 
     def values_to_json(self, values: Values) -> dict[str, Any]:
         return {
-            dimension.target.name: dimension.target.parameter.to_json(values[dimension.target.name])
+            dimension.setting.name: dimension.setting.parameter.to_json(values[dimension.setting.name])
             for dimension in self.dimensions
         }
 
     def values_from_json(self, content: Any) -> Values:
-        """What `values_to_json` wrote. Raises SearchError or KeyError."""
+        """Reads what `values_to_json` wrote. Raises SearchError or KeyError."""
         return {
-            dimension.target.name: dimension.target.check(content[dimension.target.name])
+            dimension.setting.name: dimension.setting.validate(content[dimension.setting.name])
             for dimension in self.dimensions
         }
 
 
-def usual_space(recipe: Recipe) -> Space:
-    """What is varied where nothing is marked: learning rate, weight decay and batch size."""
+def default_space(recipe: Recipe) -> Space:
+    """What is varied by default: learning rate, weight decay and batch size."""
     size = recipe.batch_size
-    sizes = {_within("batch_size", each) for each in (size // 2, size, 2 * size)}
+    sizes = {_clamp("batch_size", each) for each in (size // 2, size, 2 * size)}
     return Space(
         (
-            _around("learning_rate", recipe.learning_rate),
-            _around("weight_decay", recipe.weight_decay or 0.001),
-            make_choices(_field("batch_size"), sorted(sizes)),
+            _range_around("learning_rate", recipe.learning_rate),
+            _range_around("weight_decay", recipe.weight_decay or 0.001),
+            make_choices(_recipe_setting("batch_size"), sorted(sizes)),
         )
     )
 
 
-def _around(name: str, value: float) -> Range:
-    """From a tenth to the tenfold."""
-    low, high = (_within(name, float(f"{value * factor:.4g}")) for factor in (0.1, 10))
-    return make_range(_field(name), low, high, scale="log")
+def _range_around(name: str, value: float) -> Range:
+    """0.1 to 10 times the value, on a logarithmic scale."""
+    low, high = (_clamp(name, float(f"{value * factor:.4g}")) for factor in (0.1, 10))
+    return make_range(_recipe_setting(name), low, high, scale="log")
 
 
-def _within(name: str, value: float) -> float:
-    """The nearest that the recipe's field takes."""
-    parameter = _field(name).parameter
+def _clamp(name: str, value: float) -> float:
+    """The nearest value that the recipe's field allows."""
+    parameter = _recipe_setting(name).parameter
     assert isinstance(parameter, Integer | Number)
     return min(max(value, parameter.minimum), parameter.maximum)
 
 
-def _field(name: str) -> Target:
-    return Target(None, next(parameter for parameter in parameters(Recipe) if parameter.name == name))
+def _recipe_setting(name: str) -> Setting:
+    return Setting(None, next(parameter for parameter in parameters(Recipe) if parameter.name == name))

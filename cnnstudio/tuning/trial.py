@@ -1,4 +1,4 @@
-"""One training of a search: what it had, and what became of it."""
+"""One trial of a search: its settings and its result."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ State = Literal["unfinished", "completed", "pruned", "failed"]
 
 @dataclass(frozen=True)
 class Trial:
-    """`number` counts from 1, which has nothing changed."""
+    """One training with certain values. Trial 1, the baseline, has the settings unchanged."""
 
     number: int
     values: Values
     state: State = "unfinished"
     scores: Mapping[int, Scores] = field(default_factory=dict)
-    """On the validation images, after each epoch."""
+    """On the validation set, after each epoch."""
     seconds: float = 0.0
     reason: str = ""
     """How it ended, in one sentence."""
 
     @property
-    def best(self) -> Scores | None:
-        """Those of its best epoch, whose weights it keeps."""
-        return max(self.scores.values(), key=rank, default=None)
+    def best_scores(self) -> Scores | None:
+        """The scores of the best epoch, whose weights the run keeps."""
+        return max(self.scores.values(), key=score_key, default=None)
 
-    def ended(self, state: State, reason: str, scores: Mapping[int, Scores], seconds: float = 0.0) -> Trial:
-        """The same trial, over."""
+    def finish(self, state: State, reason: str, scores: Mapping[int, Scores], seconds: float = 0.0) -> Trial:
+        """The same trial with its result."""
         return dataclasses.replace(self, state=state, reason=reason, scores=scores, seconds=seconds)
 
     def to_json(self, space: Space) -> dict[str, Any]:
@@ -47,7 +47,7 @@ class Trial:
 
     @classmethod
     def from_json(cls, content: Any, space: Space) -> Trial:
-        """What `to_json` wrote. Raises SearchError, KeyError, TypeError, ValueError or AttributeError."""
+        """Reads `to_json`. Raises SearchError, KeyError, TypeError, ValueError or AttributeError."""
         if content["state"] not in get_args(State):
             raise ValueError
         return cls(
@@ -63,6 +63,6 @@ class Trial:
         )
 
 
-def rank(scores: Scores) -> tuple[float, float]:
-    """By accuracy, then by loss, as a run tells its best epoch."""
+def score_key(scores: Scores) -> tuple[float, float]:
+    """Sort key: by accuracy, then by loss, as a run chooses its best epoch."""
     return scores.accuracy, -scores.loss

@@ -1,4 +1,4 @@
-"""Where the trials of a search are trained: the images, the machine, and the way to stop."""
+"""Trains the trials of a search, each as a run of its own."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from pathlib import Path
 from cnnstudio.core.files import exists
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
-from cnnstudio.runs.recorder import start_run
 from cnnstudio.runs.run import RUN_FILE
+from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import Event, Finished
 from cnnstudio.training.recipe.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Workshop:
-    """`source` is the name or folder by which the images are found again."""
+class TrialRunner:
+    """The images and hardware that all trials share, and the control that stops them."""
 
     dataset: Dataset
     source: str
+    """The name or folder by which `find_source` finds the images again."""
     device: str
     threads: int | None
     control: Control
@@ -30,20 +31,12 @@ class Workshop:
     def train(
         self, network: Network, recipe: Recipe, folder: Path, emit: Callable[[Event], None]
     ) -> Finished:
-        """Trains in the folder, or goes on with the run that was interrupted there. Raises UserError."""
-        begun = exists(folder / RUN_FILE)
-        if not begun:
-            # What a killed process left there before it was a run.
+        """Trains into the folder, or resumes the interrupted run there. Raises UserError."""
+        resume = exists(folder / RUN_FILE)
+        if not resume:
+            # A process that was killed before the run existed may have left files behind.
             shutil.rmtree(folder, ignore_errors=True)
-        return start_run(
-            network,
-            self.dataset,
-            recipe,
-            folder=folder,
-            source=self.source,
-            device=self.device,
-            threads=self.threads,
-            control=self.control,
-            emit=emit,
-            resume=begun,
+        options = RunOptions(
+            folder=folder, source=self.source, device=self.device, threads=self.threads, resume=resume
         )
+        return start_run(network, self.dataset, recipe, options, control=self.control, emit=emit)

@@ -1,7 +1,8 @@
-"""Whether the best trial is better than what the search began with, by more than chance.
+"""Whether the best trial is significantly better than the baseline, the search's own starting point.
 
-The search chose by the validation images, and the best of many is partly luck there; so what counts here
-are the test images, by which nothing was chosen.
+Trials are chosen by their accuracy on the validation images. The best of many is partly the luckiest, so
+that accuracy overstates how good it is. The verdict therefore compares accuracies on the test images, which
+played no part in the choice, and if possible of runs with other seeds than the one that was chosen by.
 """
 
 from __future__ import annotations
@@ -13,46 +14,53 @@ from typing import Any
 
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.run import Run, list_runs
-from cnnstudio.runs.seeds import accuracies
-from cnnstudio.runs.significance import Spread, Verdict, compare, in_words, sentence
+from cnnstudio.runs.seeds import accuracy_statistics
+from cnnstudio.runs.significance import (
+    SeedStatistics,
+    TestResult,
+    compare,
+    describe_comparison,
+    format_accuracy,
+)
 from cnnstudio.training.recipe.recipe import Recipe
-from cnnstudio.tuning.search import Listener
+from cnnstudio.tuning.search import SearchListener
 from cnnstudio.tuning.study import Study
 from cnnstudio.tuning.trial import Trial
-from cnnstudio.tuning.trial_runner import Workshop
+from cnnstudio.tuning.trial_runner import TrialRunner
 
 
 @dataclass(frozen=True)
-class Conclusion:
-    """`base` and `best` are accuracies on the test images; None where there are none."""
+class SearchVerdict:
+    """The verdict in words, and the accuracies on the test images on which it is based, if there are any."""
 
     text: str
-    base: Spread | None = None
-    best: Spread | None = None
-    verdict: Verdict | None = None
+    baseline: SeedStatistics | None = None
+    best: SeedStatistics | None = None
+    result: TestResult | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "base": self.base.to_json() if self.base else None,
+            "base": self.baseline.to_json() if self.baseline else None,
             "best": self.best.to_json() if self.best else None,
-            "comparison": self.verdict.to_json() if self.verdict else None,
+            "comparison": self.result.to_json() if self.result else None,
         }
 
 
-def repeat(study: Study, seeds: int, workshop: Workshop, listener: Listener) -> bool:
-    """Trains the base and the best with so many other seeds; tells whether it came to its end.
+def retrain_with_other_seeds(study: Study, seeds: int, runner: TrialRunner, listener: SearchListener) -> bool:
+    """Trains the baseline and the best trial with that many other seeds; False if it was stopped.
 
-    Other seeds than the search's own, with which the best may have had luck. What is done is not done again.
+    The search's own seed is not among them, since the best trial may have been lucky with it. Completed runs
+    are not repeated.
     """
-    workshop.control.stop_after_epoch.clear()
-    for trial in _compared(study):
-        network, recipe = study.setting(trial)
+    runner.control.stop_after_epoch.clear()
+    for trial in _trials_to_compare(study):
+        network, recipe = study.configuration(trial)
         for seed in other_seeds(study.recipe, seeds):
-            folder = study.place_of_seeds(trial) / f"seed-{seed}"
+            folder = study.seeds_folder(trial) / f"seed-{seed}"
             with contextlib.suppress(RunError):
                 if Run.open(folder).status in ("completed", "failed"):
                     continue
-            finished = workshop.train(
+            finished = runner.train(
                 network,
                 recipe.replace(seed=seed),
                 folder,
@@ -65,45 +73,49 @@ def repeat(study: Study, seeds: int, workshop: Workshop, listener: Listener) -> 
 
 
 def other_seeds(recipe: Recipe, seeds: int) -> range:
-    """So many that follow the recipe's own."""
+    """That many seeds following the recipe's own."""
     return range(recipe.seed + 1, recipe.seed + 1 + seeds)
 
 
-def conclude(study: Study) -> Conclusion:
-    """What the trials and their repeats come to."""
-    best, base = study.best, study.base
+def search_verdict(study: Study) -> SearchVerdict:
+    """Compares the best trial with the baseline, as far as there are runs to compare."""
+    best, baseline = study.best, study.baseline
     if best is None:
-        return Conclusion("No trial came to its end, so there is nothing to choose from.")
-    if best == base:
-        return Conclusion("No trial was better than the design and the recipe as they are.")
-    runs = _tested(study, base), _tested(study, best)
-    first, second = map(accuracies, runs)
-    if first is None or second is None:
-        return Conclusion(
-            "The design and the recipe as they are, or the best, cannot be compared: a run is missing."
+        return SearchVerdict("No trial completed, so there is no best one.")
+    if best == baseline:
+        return SearchVerdict("No trial was better than the unchanged settings.")
+    runs = _tested_runs(study, baseline), _tested_runs(study, best)
+    baseline_statistics, best_statistics = map(accuracy_statistics, runs)
+    if baseline_statistics is None or best_statistics is None:
+        return SearchVerdict(
+            "The best trial cannot be compared with the unchanged settings: a run is missing."
         )
-    verdict = compare(first, second, min(run.test_images for group in runs for run in group))
-    said = (
-        f"On the test images, by which nothing was chosen, the design and the recipe as they are reach "
-        f"{in_words(first)} (first) and trial {best.number} {in_words(second)} (second). "
-        f"{sentence(first, second, verdict)}"
+    images = min(run.test_images for group in runs for run in group)
+    result = compare(baseline_statistics, best_statistics, images)
+    text = (
+        f"On the test images, which played no part in the search, the unchanged settings reach "
+        f"{format_accuracy(baseline_statistics)} and trial {best.number} reaches "
+        f"{format_accuracy(best_statistics)}. "
+        + describe_comparison(
+            baseline_statistics, best_statistics, result, which=f"accuracy of trial {best.number}"
+        )
     )
-    return Conclusion(said, first, second, verdict)
+    return SearchVerdict(text, baseline_statistics, best_statistics, result)
 
 
-def _compared(study: Study) -> Iterator[Trial]:
-    """The base and the best, where they are two and came to an end."""
-    base, best = study.base, study.best
-    if base is not None and best is not None and base != best and base.state == "completed":
-        yield base
+def _trials_to_compare(study: Study) -> Iterator[Trial]:
+    """The baseline and the best trial, if they are two and both completed."""
+    baseline, best = study.baseline, study.best
+    if baseline is not None and best is not None and baseline != best and baseline.state == "completed":
+        yield baseline
         yield best
 
 
-def _tested(study: Study, trial: Trial | None) -> list[Run]:
-    """The trial's runs with other seeds, else its own; nothing where it came to no end."""
+def _tested_runs(study: Study, trial: Trial | None) -> list[Run]:
+    """The completed trial's runs with other seeds, or its own run if there are none."""
     if trial is None or trial.state != "completed":
         return []
-    repeats = [run for run in list_runs(study.place_of_seeds(trial)) if run.status == "completed"]
+    seed_runs = [run for run in list_runs(study.seeds_folder(trial)) if run.status == "completed"]
     with contextlib.suppress(RunError):
-        return repeats or [study.run(trial)]
+        return seed_runs or [study.run(trial)]
     return []

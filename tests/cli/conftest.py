@@ -1,4 +1,4 @@
-"""A small data set and design, and a run of them, for the commands that need a trained network."""
+"""A small data set, a design and a run, for commands that need a trained network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 from cnnstudio.cli.main import main
 from cnnstudio.design.file import write_design
-from cnnstudio.design.network import IdMaker, Network
+from cnnstudio.design.network import IdGenerator, Network
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
@@ -21,7 +21,7 @@ from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D
 
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Bright and dark images, 8 × 8: 20 + 5 of each."""
+    """Bright and dark images of 8 × 8 pixels: 20 training and 5 test images of each."""
     folder = tmp_path_factory.mktemp("data") / "brightness"
     random = np.random.default_rng(0)
     for part, count in (("train", 20), ("test", 5)):
@@ -35,8 +35,8 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def design(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network for them that learns in a moment."""
-    ids = IdMaker()
+    """A network that learns them within seconds."""
+    ids = IdGenerator()
     layers = (Conv2D(4), BatchNormalization(), MaxPooling2D(), Flatten(), Dense(2, activation="softmax"))
     path = tmp_path_factory.mktemp("design") / "small.cnn.json"
     write_design(path, Network(Shape.of(3, 8, 8), tuple(map(ids.node, layers)), "Small"))
@@ -45,11 +45,11 @@ def design(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, design: Path, images: Path) -> Path:
-    """The folder of a run of three epochs. Tests read it only."""
-    place = tmp_path_factory.mktemp("run")
-    folder = place / "first-run"
+    """The folder of a run of three epochs. Tests must not change it."""
+    root = tmp_path_factory.mktemp("run")
+    folder = root / "first-run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CNNSTUDIO_HOME", str(place / "home"))
+        patch.setenv("CNNSTUDIO_HOME", str(root / "home"))
         recipe = ["--recipe", "lesson", "--epochs", "3", "--batch-size", "8", "--learning-rate", "0.02"]
         arguments = ["train", str(design), "--data", str(images), *recipe, "--device", "cpu"]
         assert main([*arguments, "--run", str(folder), "--json"]) == 0

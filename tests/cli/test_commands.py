@@ -1,4 +1,4 @@
-"""The commands that need no torch, and what all commands share: errors, help, exit statuses."""
+"""Commands that do not need torch, and what all commands share: errors, help, exit statuses."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from PIL import Image
 from cnnstudio import __version__
 from cnnstudio.cli.command import commands
 from cnnstudio.cli.main import main
-from cnnstudio.data.storage.decoded_cache import kept_or_made
+from cnnstudio.data.storage.decoded_cache import get_or_create
 from cnnstudio.design.file import read_design, write_design
-from cnnstudio.design.network import IdMaker, Network
+from cnnstudio.design.network import IdGenerator, Network
 from cnnstudio.design.templates import template, templates
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense
@@ -27,13 +27,13 @@ from tests.training.images import colors
 
 Output = pytest.CaptureFixture[str]
 START = b'{"format": "cnnstudio.design", "version": 1, "input": '
-"""How a design file begins."""
+"""The start of a design file."""
 
 
 @pytest.fixture
 def faulty(tmp_path: Path) -> Path:
-    """A design that lacks its Flatten."""
-    ids = IdMaker()
+    """A design without its Flatten."""
+    ids = IdGenerator()
     path = tmp_path / "faulty.cnn.json"
     write_design(path, Network(Shape.of(3, 32, 32), (ids.node(Conv2D(8)), ids.node(Dense(10))), "Faulty"))
     return path
@@ -46,8 +46,8 @@ def json_of(output: Output) -> Any:
     return json.loads(text)
 
 
-def complaint(output: Output) -> str:
-    """The one line on standard error; nothing is on the other stream."""
+def error_line(output: Output) -> str:
+    """The only line on standard error; standard output is empty."""
     out, err = output.readouterr()
     assert out == ""
     assert err.startswith("cnnstudio: ")
@@ -91,13 +91,13 @@ def test_summary_draws_the_network(capsys: Output, tmp_path: Path, options: list
     assert "64 × 13 × 13" in text
 
 
-def test_summary_draws_svg_and_nothing_else(capsys: Output, tmp_path: Path) -> None:
+def test_summary_draws_only_svg_files(capsys: Output, tmp_path: Path) -> None:
     assert main(["summary", "lesson-32", "--drawing", str(tmp_path / "drawing.png")]) == 2
-    assert "a name that ends in .svg is needed" in complaint(capsys)
+    assert "--drawing: must be a file that ends in .svg" in error_line(capsys)
     assert list(tmp_path.glob("*.png")) == []
 
 
-def test_summary_of_a_faulty_design_says_why_and_how_to_fix_it_and_ends_with_2(
+def test_summary_of_a_faulty_design_shows_the_problem_and_its_fix_and_exits_with_2(
     faulty: Path, capsys: Output
 ) -> None:
     assert main(["summary", str(faulty), "--json"]) == 2
@@ -115,14 +115,14 @@ def test_summary_of_a_faulty_design_says_why_and_how_to_fix_it_and_ends_with_2(
     assert err.count("\n") == 1
 
 
-def test_summary_tells_reasons_other_fixes_and_advice(capsys: Output, tmp_path: Path) -> None:
+def test_summary_shows_reasons_alternative_fixes_and_advice(capsys: Output, tmp_path: Path) -> None:
     layers = (MaxPooling2D(), MaxPooling2D(), Dense(10))
-    ids, path = IdMaker(), tmp_path / "poor.cnn.json"
+    ids, path = IdGenerator(), tmp_path / "poor.cnn.json"
     write_design(path, Network(Shape.of(3, 32, 32), tuple(map(ids.node, layers))))
     assert main(["summary", str(path)]) == 2
-    told = capsys.readouterr().out
-    assert "insert Flatten before it\n    or insert GlobalAveragePooling2D before it\n    Each unit" in told
-    assert "\nAdvice\n  MaxPooling2D follows MaxPooling2D" in told
+    out = capsys.readouterr().out
+    assert "insert Flatten before it\n    or insert GlobalAveragePooling2D before it\n    Each unit" in out
+    assert "\nAdvice\n  MaxPooling2D directly follows MaxPooling2D" in out
     main(["summary", str(path), "--json"])
     found = json_of(capsys)
     assert found["problems"][0]["fixes"] == [
@@ -135,8 +135,8 @@ def test_summary_tells_reasons_other_fixes_and_advice(capsys: Output, tmp_path: 
 
 def test_summary_compares_two_designs(capsys: Output) -> None:
     assert main(["summary", "lesson-32", "--compare", "lesson-64"]) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert "Images: 3 × 32 × 32 → 3 × 64 × 64" in told
+    lines = capsys.readouterr().out.splitlines()
+    assert "Images: 3 × 32 × 32 → 3 × 64 × 64" in lines
     assert main(["summary", "lesson-32", "--compare", "lesson-32", "--json"]) == 0
     assert json_of(capsys)["same"]
     assert main(["summary", "lesson-32", "--compare", "lenet-5", "--json"]) == 0
@@ -147,15 +147,15 @@ def test_summary_compares_two_designs(capsys: Output) -> None:
     assert main(["summary", "lesson-32", "--compare", "nothing"]) == 2
 
 
-def test_summary_in_words_lines_its_columns_up(capsys: Output) -> None:
+def test_the_columns_of_the_summary_are_aligned(capsys: Output) -> None:
     assert main(["summary", "lesson-32"]) == 0
     lines = capsys.readouterr().out.splitlines()
     numbers = [line for line in lines if line.startswith(("Conv2D", "Dense", "Max", "Flatten"))]
     assert len({len(line) for line in numbers}) == 1
-    assert "7 layers · 315,722 parameters · 4.2 M multiply-adds an image" in lines
+    assert "7 layers · 315,722 parameters · 4.2 M multiply-adds per image" in lines
 
 
-def test_summary_shows_what_a_group_holds_and_what_is_switched_off(capsys: Output, tmp_path: Path) -> None:
+def test_summary_shows_layers_in_groups_and_disabled_layers(capsys: Output, tmp_path: Path) -> None:
     inside = [{"type": "Dropout", "enabled": False}, {"type": "Activation"}]
     content = {
         "format": "cnnstudio.design",
@@ -168,7 +168,7 @@ def test_summary_shows_what_a_group_holds_and_what_is_switched_off(capsys: Outpu
     assert main(["summary", str(path)]) == 0
     out = capsys.readouterr().out
     assert "\n  Dropout" in out
-    assert "(switched off)" in out
+    assert "(disabled)" in out
 
 
 # template
@@ -184,28 +184,28 @@ def test_every_template_is_listed_and_can_be_written_and_read(capsys: Output, tm
         assert read_design(path) == template(name).network
 
 
-def test_an_unknown_template_is_answered_with_the_known_ones(capsys: Output, tmp_path: Path) -> None:
+def test_an_unknown_template_is_refused_with_the_list_of_templates(capsys: Output, tmp_path: Path) -> None:
     assert main(["template", "write", "alexnet", "--out", str(tmp_path / "a.cnn.json")]) == 2
-    assert "lesson-32" in complaint(capsys)
+    assert "lesson-32" in error_line(capsys)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_template_is_not_written_over_a_folder(capsys: Output, tmp_path: Path) -> None:
+def test_a_template_is_not_written_to_a_folder(capsys: Output, tmp_path: Path) -> None:
     assert main(["template", "write", "lenet-5", "--out", str(tmp_path)]) == 2
-    assert "is a folder" in complaint(capsys)
+    assert "is a folder" in error_line(capsys)
 
 
-def test_a_place_that_cannot_be_written_is_named(capsys: Output, tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_named(capsys: Output, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     path = tmp_path / "file" / "a.cnn.json"
     assert main(["template", "write", "lenet-5", "--out", str(path)]) == 2
-    assert str(path) in complaint(capsys)
+    assert str(path) in error_line(capsys)
 
 
 # data
 
 
-def test_data_list_names_the_sets_and_their_folder(capsys: Output, home: Path) -> None:
+def test_data_list_shows_the_data_sets_and_their_folder(capsys: Output, home: Path) -> None:
     assert main(["data", "list", "--json"]) == 0
     listing = json_of(capsys)
     assert [(entry["name"], entry["available"]) for entry in listing["datasets"]] == [
@@ -214,11 +214,11 @@ def test_data_list_names_the_sets_and_their_folder(capsys: Output, home: Path) -
     ]
     assert listing["folder"] == str(home / "datasets")
     assert main(["data", "list"]) == 0
-    assert "to download" in capsys.readouterr().out
+    assert "not downloaded" in capsys.readouterr().out
 
 
-def test_data_clear_removes_what_list_counts(capsys: Output) -> None:
-    kept_or_made("here", "key", lambda drafts: drafts.take(colors()))
+def test_data_clear_deletes_the_copies_that_data_list_counts(capsys: Output) -> None:
+    get_or_create("here", "key", lambda writer: writer.write(colors()))
     assert main(["data", "list", "--json"]) == 0
     size = json_of(capsys)["decoded_bytes"]
     assert size > 144 * 3 * 8 * 8
@@ -227,12 +227,12 @@ def test_data_clear_removes_what_list_counts(capsys: Output) -> None:
     assert main(["data", "clear", "--json"]) == 0
     assert json_of(capsys) == {"freed_bytes": size, "decoded_bytes": 0}
     assert main(["data", "clear"]) == 0
-    assert capsys.readouterr().out == "Decoded copies of data sets removed: 0 B.\n"
+    assert capsys.readouterr().out == "Deleted 0 B of decoded images.\n"
     assert main(["data", "list"]) == 0
     assert "data clear" not in capsys.readouterr().out
 
 
-def test_data_add_remembers_a_folder_and_info_describes_it(capsys: Output, tmp_path: Path) -> None:
+def test_data_add_adds_a_folder_and_data_info_describes_it(capsys: Output, tmp_path: Path) -> None:
     for name in ("cat", "dog"):
         (tmp_path / "pets" / name).mkdir(parents=True)
         Image.new("RGB", (8, 8)).save(tmp_path / "pets" / name / "1.png")
@@ -242,50 +242,50 @@ def test_data_add_remembers_a_folder_and_info_describes_it(capsys: Output, tmp_p
     assert "2: cat, dog" in capsys.readouterr().out
 
 
-def test_data_add_of_an_empty_folder_says_what_is_expected(capsys: Output, tmp_path: Path) -> None:
+def test_data_add_of_an_empty_folder_shows_the_expected_structure(capsys: Output, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert main(["data", "add", str(tmp_path / "empty")]) == 2
-    assert "train/<class>/" in complaint(capsys)
+    assert "train/<class>/" in error_line(capsys)
 
 
-def test_data_info_of_an_unknown_set_names_the_known_ones(capsys: Output) -> None:
+def test_data_info_of_an_unknown_data_set_lists_the_known_ones(capsys: Output) -> None:
     assert main(["data", "info", "mnist"]) == 2
-    assert "cifar10, shapes" in complaint(capsys)
+    assert "cifar10, shapes" in error_line(capsys)
 
 
 def test_a_wrong_archive_is_refused(capsys: Output, tmp_path: Path) -> None:
     archive = tmp_path / "wrong.tar.gz"
     archive.write_bytes(b"x")
     assert main(["data", "download", "cifar10", "--archive", str(archive)]) == 2
-    assert "is not the whole archive of CIFAR-10" in complaint(capsys)
+    assert "is not the whole archive of CIFAR-10" in error_line(capsys)
 
 
-def test_downloading_what_is_there_already_is_no_error(capsys: Output) -> None:
+def test_downloading_an_available_data_set_is_not_an_error(capsys: Output) -> None:
     assert main(["data", "download", "shapes"]) == 0
     assert "is ready" in capsys.readouterr().out
 
 
-# What goes wrong
+# Errors
 
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["frobnicate"], "there is no command and no file “frobnicate”"),
+        (["frobnicate"], "there is no command or file “frobnicate”"),
         (["summary"], "required: DESIGN"),
-        (["summary", "nothing.cnn.json"], "there is no file “nothing.cnn.json” and no template"),
+        (["summary", "nothing.cnn.json"], "there is no file or template “nothing.cnn.json”"),
         (["summary", "lesson-32", "--jsno"], "unrecognized arguments: --jsno"),
         (["template"], "COMMAND"),
         (["template", "delete"], "invalid choice: 'delete'"),
-        (["gui", "nothing.cnn.json"], "there is no design and no run “nothing.cnn.json”"),
-        (["nothing.cnn.json"], "there is no design and no run “nothing.cnn.json”"),
+        (["gui", "nothing.cnn.json"], "there is no design or run “nothing.cnn.json”"),
+        (["nothing.cnn.json"], "there is no design or run “nothing.cnn.json”"),
     ],
 )
-def test_a_wrong_command_line_gets_one_plain_line_and_status_2(
+def test_an_invalid_command_line_prints_one_line_and_exits_with_2(
     arguments: list[str], expected: str, capsys: Output
 ) -> None:
     assert main(arguments) == 2
-    assert expected in complaint(capsys)
+    assert expected in error_line(capsys)
 
 
 @pytest.mark.parametrize(
@@ -310,51 +310,51 @@ def test_a_wrong_command_line_gets_one_plain_line_and_status_2(
     ],
     ids=" ".join,
 )
-def test_a_name_that_no_file_can_have_is_wrong_input_like_others(
+def test_an_impossible_file_name_is_invalid_input(
     arguments: list[str], capsys: Output, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main([word.replace("LONG", "x" * 300) for word in arguments]) == 2
-    complaint(capsys)
+    error_line(capsys)
 
 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"\x89PNG\r\n\x1a\n\0\0\xff", "no design"),
+        (b"\x89PNG\r\n\x1a\n\0\0\xff", "so it is not a design"),
         (START + b"[3, 32", "line 1, column"),
         (START + b'[3, 8, 8], "layers": [{"type": "Conv3D"}]}', "Conv2D?"),
         (START + b'[3, 8, 8], "layers": [{"type": "Dense", "units": 1e99}]}', "layers[0].units"),
         (b"[" * 100_000, "brackets"),
     ],
 )
-def test_a_damaged_design_is_named_with_the_place(
+def test_a_damaged_design_is_named_with_the_location(
     content: bytes, expected: str, capsys: Output, tmp_path: Path
 ) -> None:
     path = tmp_path / "damaged.cnn.json"
     path.write_bytes(content)
     assert main(["summary", str(path)]) == 2
-    message = complaint(capsys)
+    message = error_line(capsys)
     assert "damaged.cnn.json" in message
     assert expected in message
 
 
-def test_a_folder_is_no_design(capsys: Output, tmp_path: Path) -> None:
+def test_a_folder_is_not_a_design(capsys: Output, tmp_path: Path) -> None:
     assert main(["summary", str(tmp_path)]) == 2
-    assert "is a folder" in complaint(capsys)
+    assert "is a folder" in error_line(capsys)
 
 
-def test_ctrl_c_ends_with_130(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_exits_with_130(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(options: object) -> int:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(commands()["summary"], "run", interrupted)
     assert main(["summary", "lesson-32"]) == 130
-    assert complaint(capsys) == "cnnstudio: stopped\n"
+    assert error_line(capsys) == "cnnstudio: stopped\n"
 
 
-def broken_inside(home: Path) -> subprocess.CompletedProcess[str]:
-    """A command that runs into a mistake of the program's own."""
+def run_failing_command(home: Path) -> subprocess.CompletedProcess[str]:
+    """Runs a command that raises an unexpected exception."""
     code = (
         "import sys; from cnnstudio.cli.command import commands; from cnnstudio.cli.main import main\n"
         "commands()['summary'].run = lambda options: {}['no such key']\n"
@@ -363,19 +363,19 @@ def broken_inside(home: Path) -> subprocess.CompletedProcess[str]:
     return run("-c", code, CNNSTUDIO_HOME=str(home))
 
 
-def test_a_mistake_of_the_programs_own_is_one_line_and_the_rest_is_in_the_log(home: Path) -> None:
-    done = broken_inside(home)
+def test_an_unexpected_exception_prints_one_line_and_the_traceback_is_in_the_log(home: Path) -> None:
+    done = run_failing_command(home)
     assert done.returncode == 1
     assert done.stderr == (
-        "cnnstudio: An error of the program’s own stopped this: KeyError: 'no such key'. "
-        f"{home / 'cnnstudio.log'} says more.\n"
+        "cnnstudio: Stopped by an unexpected error: KeyError: 'no such key'. "
+        f"See {home / 'cnnstudio.log'} for details.\n"
     )
     assert "Traceback" in (home / "cnnstudio.log").read_text()
 
 
-def test_without_a_log_it_is_one_line_too(tmp_path: Path) -> None:
+def test_an_unexpected_exception_prints_one_line_without_a_log_too(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    done = broken_inside(tmp_path / "file" / "home")
+    done = run_failing_command(tmp_path / "file" / "home")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert done.stderr.endswith("'no such key'.\n")
 
@@ -383,7 +383,7 @@ def test_without_a_log_it_is_one_line_too(tmp_path: Path) -> None:
 # Help
 
 
-def test_help_and_version_are_printed_and_end_with_0(capsys: Output) -> None:
+def test_help_and_version_exit_with_0(capsys: Output) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"cnnstudio {__version__}\n"
     assert main(["--help"]) == 0
@@ -394,7 +394,7 @@ def test_help_and_version_are_printed_and_end_with_0(capsys: Output) -> None:
         assert "examples:" in capsys.readouterr().out
 
 
-# In processes of their own
+# In other processes
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -409,7 +409,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     [["summary", "lesson-32"], ["template", "list"], ["data", "list"], ["summary", "nothing"], ["--help"]],
     ids=" ".join,
 )
-def test_what_needs_no_torch_does_not_wait_for_it(arguments: list[str]) -> None:
+def test_commands_that_do_not_need_torch_do_not_import_it(arguments: list[str]) -> None:
     code = (
         "import sys; from cnnstudio.cli.main import main; main(sys.argv[1:]); "
         "sys.exit('torch' in sys.modules or 'PySide6' in sys.modules)"
@@ -417,13 +417,13 @@ def test_what_needs_no_torch_does_not_wait_for_it(arguments: list[str]) -> None:
     assert run("-c", code, *arguments).returncode == 0
 
 
-def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
+def test_a_closed_pipe_is_not_an_error(tmp_path: Path) -> None:
     command = f"{sys.executable} -m cnnstudio template list --json | true"
     done = subprocess.run(command, shell=True, capture_output=True, text=True)
     assert done.stderr == ""
 
 
-def test_a_terminal_that_lacks_the_signs_gets_escapes() -> None:
+def test_characters_that_the_terminal_lacks_are_escaped() -> None:
     done = run("-m", "cnnstudio", "summary", "lesson-32", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert done.returncode == 0
     assert "3 \\xd7 32 \\xd7 32" in done.stdout

@@ -1,4 +1,4 @@
-"""What goes wrong around a training: one plain line, and a run that is whole as far as it came."""
+"""Failures around training: each prints one line, and leaves a valid run as far as it came."""
 
 from __future__ import annotations
 
@@ -18,33 +18,36 @@ from cnnstudio.cli.main import main
 from cnnstudio.cli.training_output import TextPrinter
 from cnnstudio.data.sources import find_source
 from cnnstudio.runs.run import Run
-from cnnstudio.training.checkpoints.store import Checkpoint, Checkpoints
+from cnnstudio.training.checkpoints.store import Checkpoint, CheckpointStore
 from cnnstudio.training.events import EpochEnded, Scores
-from cnnstudio.training.train_step import Learner
+from cnnstudio.training.train_step import TrainingStep
 
 Output = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
 def train(design: Path, images: Path, tmp_path: Path) -> list[str]:
-    """The beginning of a command that trains into `tmp_path / "run"`."""
+    """The arguments of a command that trains into `tmp_path / "run"`."""
     recipe = ["--recipe", "lesson", "--epochs", "2", "--batch-size", "8"]
-    place = ["--device", "cpu", "--threads", "1", "--run", str(tmp_path / "run")]
-    return ["train", str(design), "--data", str(images), *recipe, *place]
+    hardware = ["--device", "cpu", "--threads", "1", "--run", str(tmp_path / "run")]
+    return ["train", str(design), "--data", str(images), *recipe, *hardware]
 
 
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        (["--learning-rate", "1e9"], "--learning-rate: 1000000000 is out of range: 1e-08 to 100 is possible"),
-        (["--learning-rate", "nan"], "--learning-rate: a number that is not finite is out of range"),
-        (["--learning-rate", "0"], "--learning-rate: 0 is out of range"),
-        (["--epochs", "1000000000"], "--epochs: 1,000,000,000 is out of range: 1 to 10,000 is possible"),
-        (["--epochs", "9" * 40], "--epochs: a number of more than 18 digits is out of range"),
-        (["--batch-size", "0"], "--batch-size: 0 is out of range"),
+        (["--learning-rate", "1e9"], "--learning-rate: must be between 1e-08 and 100, got 1000000000"),
+        (["--learning-rate", "nan"], "--learning-rate: must be between 1e-08 and 100, got NaN"),
+        (["--learning-rate", "0"], "--learning-rate: must be between 1e-08 and 100, got 0"),
+        (["--epochs", "1000000000"], "--epochs: must be between 1 and 10,000, got 1,000,000,000"),
+        (
+            ["--epochs", "9" * 40],
+            "--epochs: must be between 1 and 10,000, got a number with more than 18 digits",
+        ),
+        (["--batch-size", "0"], "--batch-size: must be between 1 and 65,536, got 0"),
     ],
 )
-def test_numbers_beyond_all_sense_are_refused_with_the_range(
+def test_absurd_numbers_are_refused_with_the_valid_range(
     options: list[str], part: str, train: list[str], capsys: Output, tmp_path: Path
 ) -> None:
     assert main([*train, *options]) == 2
@@ -58,14 +61,14 @@ def test_numbers_beyond_all_sense_are_refused_with_the_range(
 @pytest.mark.parametrize(
     ("counts", "side", "part"),
     [
-        ({"dark": 6}, 8, "holds only one class (dark): there is nothing to tell apart"),
+        ({"dark": 6}, 8, "has only one class (dark): add a folder with images of another class"),
         ({"dark": 1, "bright": 1}, 8, None),
         ({"dark": 6, "bright": 6, "empty": 0}, 8, None),
         ({"dark": 6, "bright": 6}, 1, None),
     ],
-    ids=["one class", "one image a class", "an empty class", "one pixel an image"],
+    ids=["one class", "one image per class", "an empty class", "one pixel per image"],
 )
-def test_the_smallest_data_sets_train_or_say_what_they_lack(
+def test_the_smallest_data_sets_train_or_are_refused_with_the_reason(
     counts: dict[str, int], side: int, part: str | None, train: list[str], capsys: Output, tmp_path: Path
 ) -> None:
     for split in ("train", "test"):
@@ -80,51 +83,51 @@ def test_the_smallest_data_sets_train_or_say_what_they_lack(
     assert part is None or part in err
 
 
-def test_a_device_that_fails_ends_the_run_as_failed_in_words(
+def test_a_failing_device_ends_the_run_as_failed(
     train: list[str], capsys: Output, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*arguments: object) -> None:
         raise torch.AcceleratorError("CUDA error: device-side assert triggered\nmore for programmers")
 
-    monkeypatch.setattr(Learner, "backward", fail)
+    monkeypatch.setattr(TrainingStep, "backward", fail)
     assert main(train) == 1
     out, err = capsys.readouterr()
-    assert "The device cpu failed (CUDA error: device-side assert triggered): start the program anew" in out
+    assert "The device cpu failed (CUDA error: device-side assert triggered): restart the program" in out
     assert "Traceback" not in out + err
     assert "programmers" not in out + err
     assert Run.open(tmp_path / "run").status == "failed"
 
 
-def test_a_loss_as_large_as_numbers_are_keeps_the_table_whole(capsys: Output) -> None:
+def test_a_huge_loss_does_not_break_the_table(capsys: Output) -> None:
     huge = Scores(2.1e14, 0.788), Scores(37_344_946_858.7, 0.167)
     TextPrinter()(EpochEnded(1, *huge, 2757.0, 100.0, 0.3, True))
-    assert capsys.readouterr().out.split()[:4] == ["1", "2e+14", "78.8", "%"]
+    assert capsys.readouterr().out.split()[:4] == ["1", "2e+14", "78.8%", "4e+10"]
 
 
 @pytest.mark.parametrize("command", [["evaluate"], ["predict"], ["export", "--format", "safetensors"]])
-def test_weights_that_are_no_numbers_give_no_answers(
+def test_weights_that_are_nan_are_refused(
     command: list[str], trained: Path, images: Path, capsys: Output, tmp_path: Path
 ) -> None:
     shutil.copytree(trained, tmp_path / "run")
-    checkpoints = Checkpoints(tmp_path / "run" / "checkpoints")
+    checkpoints = CheckpointStore(tmp_path / "run" / "checkpoints")
     found = checkpoints.load("best")
-    spoilt = {key: torch.full_like(value, torch.nan) for key, value in found.weights.items() if value.ndim}
-    checkpoints.save_best("spoilt", Checkpoint({**found.weights, **spoilt}, found.info))
+    damaged = {key: torch.full_like(value, torch.nan) for key, value in found.weights.items() if value.ndim}
+    checkpoints.save_best("damaged", Checkpoint({**found.weights, **damaged}, found.info))
     more = {"predict": [str(next(images.rglob("*.png")))], "export": ["--out", str(tmp_path / "out")]}
     assert main([*command, str(tmp_path / "run"), *more.get(command[0], [])]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert "The checkpoint “best” is damaged" in err
-    assert "holds values that are no numbers" in err
+    assert "contains NaN or infinite values" in err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sets no such limits")
-def test_a_disk_that_is_full_is_a_note_and_the_run_is_there_as_far_as_there_was_room(
+def test_a_full_disk_is_a_warning_and_the_run_is_saved_as_far_as_possible(
     train: list[str], images: Path, tmp_path: Path
 ) -> None:
-    # Decoded before the disk is full.
+    # Decodes the images before the disk is full.
     find_source(str(images)).load()
-    # No file may grow beyond that: the small ones can be written, the weights cannot.
+    # Limits the size of files: small ones can be written, the weights cannot.
     limited = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500));"
@@ -134,16 +137,16 @@ def test_a_disk_that_is_full_is_a_note_and_the_run_is_there_as_far_as_there_was_
         [sys.executable, "-c", limited, *train], capture_output=True, text=True, timeout=60
     )
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert "Note: The weights could not be saved; the run goes on. Cannot write" in ended.stdout
+    assert "Note: The weights could not be saved; training continues. Cannot write" in ended.stdout
     assert "File too large" in ended.stdout
     assert main(["runs", "show", str(tmp_path / "run")]) == 0
     assert main(["evaluate", str(tmp_path / "run")]) == 2
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such terminals")
-def test_a_terminal_that_is_closed_stops_the_run_in_good_order(train: list[str], tmp_path: Path) -> None:
+def test_a_closed_terminal_stops_the_run_with_a_checkpoint(train: list[str], tmp_path: Path) -> None:
     terminal, own = os.openpty()
-    # The session's first process gets the terminal as its own, and with it the signal of its end.
+    # The first process of a session becomes the controlling process of the terminal, and gets its SIGHUP.
     code = (
         "import fcntl, signal, sys, termios; signal.signal(signal.SIGHUP, signal.SIG_DFL);"
         "fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
@@ -152,16 +155,16 @@ def test_a_terminal_that_is_closed_stops_the_run_in_good_order(train: list[str],
     command = [sys.executable, "-c", code, *train, "--epochs", "10000"]
     process = subprocess.Popen(command, stdin=own, stdout=own, stderr=own, start_new_session=True)
     os.close(own)
-    said = b""
-    while b"best so far" not in said:
-        said += os.read(terminal, 4096)
+    output = b""
+    while b"best so far" not in output:
+        output += os.read(terminal, 4096)
     os.close(terminal)
     assert process.wait(60) == 130
     assert Run.open(tmp_path / "run").status == "stopped"
     assert not Run.open(tmp_path / "run").model("last").training
 
 
-def test_a_program_whose_parent_was_killed_goes_on_and_can_be_stopped(
+def test_a_program_whose_parent_was_killed_continues_and_can_be_stopped(
     train: list[str], tmp_path: Path
 ) -> None:
     code = (
@@ -188,6 +191,6 @@ def test_a_program_whose_parent_was_killed_goes_on_and_can_be_stopped(
 
 
 def wait_for(folder: Path, epochs: int) -> None:
-    """Until the run in that folder has done so many."""
+    """Waits until the run in that folder has finished that many epochs."""
     while not (folder / "run.json").exists() or len(Run.open(folder).history) < epochs:
         time.sleep(0.05)

@@ -35,16 +35,14 @@ def test_the_lesson_becomes_a_design_and_a_recipe(tmp_path: Path, capsys: Output
         ("model = Sequential([Flatten(), Dense(10)], name='small')\n", "small"),
     ],
 )
-def test_a_network_without_a_name_is_called_as_its_file(code: str, name: str, tmp_path: Path) -> None:
+def test_a_network_without_a_name_is_named_after_its_file(code: str, name: str, tmp_path: Path) -> None:
     listing, design = tmp_path / "my network.py", tmp_path / "out.cnn.json"
     listing.write_text(code)
     assert main(["import", str(listing), "--out", str(design)]) == 0
     assert read_design(design).name == name
 
 
-def test_json_has_the_layers_the_notes_and_the_problems_with_their_fixes(
-    tmp_path: Path, capsys: Output
-) -> None:
+def test_json_has_layers_notes_and_problems_with_fixes(tmp_path: Path, capsys: Output) -> None:
     code = tmp_path / "code.py"
     code.write_text("import torch.nn as nn\nm = nn.Sequential(nn.Conv2d(3, 8, 3), nn.GRU(8, 8))\n")
     assert main(["import", str(code), "--out", str(tmp_path / "out.cnn.json"), "--json"]) == 0
@@ -55,37 +53,37 @@ def test_json_has_the_layers_the_notes_and_the_problems_with_their_fixes(
     assert content["problems"][0]["fix"] == "add Flatten and Dense at the end"
 
 
-def test_a_value_that_no_recipe_has_is_said_and_left_out(tmp_path: Path, capsys: Output) -> None:
+def test_an_invalid_recipe_value_is_reported_and_left_out(tmp_path: Path, capsys: Output) -> None:
     code, recipe = tmp_path / "code.py", tmp_path / "recipe.json"
     code.write_text("m = Sequential([Dense(3)])\nm.fit(x, y, epochs=10**6, batch_size=8)\n")
     arguments = ["import", str(code), "--out", str(tmp_path / "out.cnn.json"), "--recipe", str(recipe)]
     assert main(arguments) == 0
-    assert "epochs: 1,000,000 is out of range" in capsys.readouterr().err
+    assert "epochs: must be between 1 and 10,000, got 1,000,000" in capsys.readouterr().err
     assert (read_recipe(recipe).epochs, read_recipe(recipe).batch_size) == (10, 8)
 
 
 @pytest.mark.parametrize(
-    ("content", "sentence"),
+    ("content", "message"),
     [
         (b"print('hello')", "neither Keras nor PyTorch"),
         (b"def (:", "line 1: this is not Python"),
-        (b"\xff\xfe\x00", "no Python code"),
+        (b"\xff\xfe\x00", "it is not Python code"),
         (b"m = Sequential()\n" * 1_000_000, "longer than 1,000,000 characters"),
     ],
 )
-def test_what_is_no_listing_is_one_line_and_no_design(
-    content: bytes, sentence: str, tmp_path: Path, capsys: Output
+def test_invalid_code_prints_one_line_and_writes_no_design(
+    content: bytes, message: str, tmp_path: Path, capsys: Output
 ) -> None:
     code, design = tmp_path / "code.py", tmp_path / "out.cnn.json"
     code.write_bytes(content)
     assert main(["import", str(code), "--out", str(design)]) == 2
     error = capsys.readouterr().err
-    assert sentence in error
+    assert message in error
     assert error.count("\n") == 1
     assert not design.exists()
 
 
-def test_files_that_are_not_there_and_folders(tmp_path: Path, capsys: Output) -> None:
+def test_missing_files_and_folders_are_refused(tmp_path: Path, capsys: Output) -> None:
     assert main(["import", str(tmp_path / "none.py"), "--out", str(tmp_path / "a.json")]) == 2
     assert "there is no file" in capsys.readouterr().err
     assert main(["import", str(tmp_path), "--out", str(tmp_path / "a.json")]) == 2

@@ -1,4 +1,4 @@
-"""What the commands print with."""
+"""Tables, JSON and the status line that commands print."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_table_aligns_numbers_right_and_words_left() -> None:
+def test_a_table_aligns_numbers_right_and_text_left() -> None:
     assert table(["Name", "Count"], [["a", "1"], ["longer", "1,000"]], right=(1,)).splitlines() == [
         "Name    Count",
         "─────────────",
@@ -24,16 +24,16 @@ def test_a_table_aligns_numbers_right_and_words_left() -> None:
     ]
 
 
-def test_a_bar_never_leaves_its_width() -> None:
+def test_a_bar_keeps_its_width() -> None:
     assert {len(bar(share)) for share in (-1.0, 0.0, 0.5, 1.0, 7.0)} == {24}
 
 
-def test_json_has_null_for_what_is_no_number(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_has_null_for_nan_and_infinity(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"loss": float("nan"), "losses": (1.0, float("inf")), "title": "3 × 3"})
     assert json.loads(capsys.readouterr().out) == {"loss": None, "losses": [1.0, None], "title": "3 × 3"}
 
 
-def test_the_live_line_shows_on_a_terminal_only() -> None:
+def test_the_live_line_is_shown_on_terminals_only() -> None:
     file, terminal = io.StringIO(), Terminal()
     for stream in (file, terminal):
         line = LiveLine(stream)

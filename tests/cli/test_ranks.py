@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from cnnstudio.cli.main import main
-from cnnstudio.cli.ranks import on_ranks
+from cnnstudio.cli.ranks import run_on_ranks
 from cnnstudio.runs.run import Run, launched_run
 from cnnstudio.training.distributed import process_group
 from cnnstudio.training.distributed.ranks import Ranks, RanksError
@@ -43,8 +43,8 @@ def command(design: Path, images: Path) -> list[str]:
 
 @contextmanager
 def started(command: list[str], restarts: int, home: Path) -> Iterator[subprocess.Popen[str]]:
-    """Two ranks under torchrun; in the end nothing is left of them."""
-    # The two dashes keep torchrun from reading our options as short forms of its own.
+    """Runs the command as two ranks under torchrun, which are gone afterwards."""
+    # The two dashes keep torchrun from taking our options for abbreviations of its own.
     launcher = ["--standalone", "--nproc-per-node", "2", "--max-restarts", str(restarts), "-m", "--"]
     process = subprocess.Popen(
         [sys.executable, "-m", "torch.distributed.run", *launcher, "cnnstudio", *command],
@@ -62,7 +62,7 @@ def started(command: list[str], restarts: int, home: Path) -> Iterator[subproces
 
 
 def rank_of(parent: int, rank: int) -> int:
-    """The process that is this rank."""
+    """The id of the process with this rank."""
     children = (PROCESSES / f"{parent}" / "task" / f"{parent}" / "children").read_text().split()
     (found,) = (
         int(child)
@@ -80,30 +80,30 @@ def kill_in_the_middle(process: subprocess.Popen[str], rank: int) -> None:
     os.kill(rank_of(process.pid, rank), signal.SIGKILL)
 
 
-def sentence(errors: str) -> str:
-    """The only one that the program said."""
+def only_error(errors: str) -> str:
+    """The only error message of the program."""
     found = [line for line in errors.splitlines() if line.startswith("cnnstudio: ")]
     assert len(found) == 1, errors
     return found[0]
 
 
-def test_a_killed_rank_ends_all_with_one_sentence(command: list[str], tmp_path: Path) -> None:
-    place = ["--run", str(tmp_path / "run")]
-    with started([*command, "--epochs", "10000", *place], 0, tmp_path / "home") as process:
+def test_a_killed_rank_ends_all_ranks_with_one_error(command: list[str], tmp_path: Path) -> None:
+    run_folder = ["--run", str(tmp_path / "run")]
+    with started([*command, "--epochs", "10000", *run_folder], 0, tmp_path / "home") as process:
         kill_in_the_middle(process, 1)
         output, errors = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "Another process of this training is gone" in sentence(errors)
-    assert "[rank" not in errors, "that is how torch begins the lines of a traceback"
-    # The first rank alone printed and wrote.
+    assert "Another process of this training ended or became unreachable" in only_error(errors)
+    assert "[rank" not in errors, "torch starts the lines of a traceback like this"
+    # Only the first rank printed and wrote.
     assert output.count('"Finished"') == 1
     run = Run.open(tmp_path / "run")
     assert run.status == "failed"
-    assert run.about["ranks"] == 2
+    assert run.metadata["ranks"] == 2
     assert not (tmp_path / "home" / "runs").exists()
 
 
-def test_a_run_of_which_a_rank_was_killed_goes_on_to_the_same_end(
+def test_a_run_with_a_killed_rank_is_restarted_and_gives_the_same_result(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command += ["--epochs", "12"]
@@ -113,27 +113,27 @@ def test_a_run_of_which_a_rank_was_killed_goes_on_to_the_same_end(
     assert process.returncode == 0, errors
     assert output.count('"Started"') == 1, "the other start was read before the kill"
     monkeypatch.setenv("CNNSTUDIO_HOME", str(tmp_path / "home"))
-    assert main([*command, "--run", str(tmp_path / "alone")]) == 0
-    # It was given no folder, and went on in the one that it had taken.
+    assert main([*command, "--run", str(tmp_path / "single")]) == 0
+    # It was given no folder, and continued in the one that it had created.
     (folder,) = (tmp_path / "home" / "runs").iterdir()
-    together, alone = Run.open(folder), Run.open(tmp_path / "alone")
-    assert together.status == "completed"
-    assert len(together.history) == len(alone.history) == 12
-    expected = alone.model("last").state_dict()
-    for key, value in together.model("last").state_dict().items():
+    distributed, single = Run.open(folder), Run.open(tmp_path / "single")
+    assert distributed.status == "completed"
+    assert len(distributed.history) == len(single.history) == 12
+    expected = single.model("last").state_dict()
+    for key, value in distributed.model("last").state_dict().items():
         np.testing.assert_allclose(value, expected[key], rtol=1e-3, atol=1e-4, err_msg=key)
 
 
-def test_wrong_input_is_said_once(command: list[str], tmp_path: Path) -> None:
+def test_invalid_input_is_reported_once(command: list[str], tmp_path: Path) -> None:
     with started([*command, "--epochs", "0"], 0, tmp_path / "home") as process:
         _, errors = process.communicate(timeout=PATIENCE)
-    assert "--epochs" in sentence(errors)
+    assert "--epochs" in only_error(errors)
     assert not (tmp_path / "home" / "runs").exists()
 
 
 @pytest.mark.parametrize("trial", ["--preflight", "--find-learning-rate", "--batch-size=auto"])
 @pytest.mark.parametrize("rank", [0, 1])
-def test_what_one_process_tries_out_is_refused_and_the_first_rank_says_so(
+def test_preflight_checks_are_refused_and_only_the_first_rank_reports_it(
     design: Path, trial: str, rank: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
@@ -143,38 +143,38 @@ def test_what_one_process_tries_out_is_refused_and_the_first_rank_says_so(
 
 
 @pytest.mark.parametrize("lost", [None, "Another one is gone."])
-def test_torchruns_tidying_up_does_not_end_a_rank_before_it_says_why(
+def test_sigterm_from_torchrun_does_not_end_a_rank_before_it_reports_the_failure(
     lost: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    heard: list[int] = []
+    received: list[int] = []
     ranks = Ranks()
 
     def train(ranks: Ranks) -> int:
-        ranks.lost = lost
+        ranks.failure_reason = lost
         signal.raise_signal(signal.SIGTERM)
         raise RanksError
 
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "0")
-    monkeypatch.setattr(process_group, "joined", lambda device: nullcontext(ranks))
-    before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    monkeypatch.setattr(process_group, "process_group", lambda device: nullcontext(ranks))
+    before = signal.signal(signal.SIGTERM, lambda number, frame: received.append(number))
     try:
         options = Namespace(find_learning_rate=False, preflight=False, batch_size=None, device="cpu")
-        assert on_ranks(options, train) == 1
+        assert run_on_ranks(options, train) == 1
     finally:
         signal.signal(signal.SIGTERM, before)
     assert capsys.readouterr().err == (f"cnnstudio: {lost}\n" if lost else "")
-    assert heard == ([] if lost else [signal.SIGTERM])
+    assert received == ([] if lost else [signal.SIGTERM])
 
 
-def test_a_run_goes_on_where_its_launch_began_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_restarted_launch_finds_its_own_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CNNSTUDIO_HOME", str(tmp_path))
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "mine")
     for name, launch, seed in (("first", "mine", 1), ("second", "other", 0), ("third", "mine", 0)):
-        about = {"name": name, "status": "failed", "created": "2026-11-23T00:00:00+00:00", "seed": seed}
+        metadata = {"name": name, "status": "failed", "created": "2026-11-23T00:00:00+00:00", "seed": seed}
         data = {"data": {"source": "shapes", "title": "Shapes"}, "launch": launch}
         (tmp_path / "runs" / name).mkdir(parents=True)
-        content = {"format": "cnnstudio.run", "version": 1, **about, **data}
+        content = {"format": "cnnstudio.run", "version": 1, **metadata, **data}
         (tmp_path / "runs" / name / "run.json").write_text(json.dumps(content))
     assert launched_run(None, 0) == tmp_path / "runs" / "third"
     assert launched_run(None, 2) is None

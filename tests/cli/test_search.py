@@ -1,4 +1,4 @@
-"""`cnnstudio search`: what it prints, how it ends, and what it refuses."""
+"""`cnnstudio search`: output, exit statuses, and refused input."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Output = pytest.CaptureFixture[str]
 
 @pytest.fixture
 def search(design: Path, images: Path, tmp_path: Path) -> list[str]:
-    """The beginning of a command that searches in `tmp_path / "search"`."""
+    """The arguments of a command that searches in `tmp_path / "search"`."""
     pytest.importorskip("optuna")
     recipe = ["--recipe", "lesson", "--epochs", "1"]
-    place = ["--device", "cpu", "--threads", "1", "--run", str(tmp_path / "search")]
-    return ["search", str(design), "--data", str(images), *recipe, *place]
+    run = ["--device", "cpu", "--threads", "1", "--run", str(tmp_path / "search")]
+    return ["search", str(design), "--data", str(images), *recipe, *run]
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ def lines_of(output: Output) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.readouterr().out.splitlines()]
 
 
-def complaint(output: Output) -> str:
-    """The one line on standard error; nothing is on the other stream."""
+def error_line(output: Output) -> str:
+    """The only line on standard error; standard output is empty."""
     out, err = output.readouterr()
     assert out == ""
     assert err.startswith("cnnstudio: ")
@@ -46,20 +46,20 @@ def complaint(output: Output) -> str:
     return err
 
 
-def test_every_trial_is_a_line_and_the_last_one_says_what_it_comes_to(
+def test_every_trial_is_a_line_and_the_last_line_is_the_summary(
     search: list[str], capsys: Output, tmp_path: Path
 ) -> None:
     marks = ["--vary", "batch_size=4,8", "--vary", "conv2d_1.kernel_size=3,9"]
     assert main([*search, *marks, "--trials", "9", "--json"]) == 0
     *trials, end = lines_of(capsys)
     assert {line["event"] for line in trials} == {"TrialEnded"}
-    # The one with nothing changed is none of the four.
+    # The baseline is not one of the four combinations.
     assert [line["trial"] for line in trials] == [1, 2, 3, 4, 5]
     assert trials[0]["values"] == {"batch_size": 32, "conv2d_1.kernel_size": [3, 3]}
     assert [line["state"] for line in trials].count("failed") == 2
     assert end["event"] == "SearchEnded"
     assert (end["outcome"], end["trials"]) == ("completed", {"completed": 3, "pruned": 0, "failed": 2})
-    assert end["reason"] == "All values there are have been tried."
+    assert end["reason"] == "All combinations of values have been tried."
     assert end["validation_share"] == 0.1
     best = next(line for line in trials if line["trial"] == end["best"]["trial"])
     assert best["validation"] == end["best"]["validation"]
@@ -67,39 +67,39 @@ def test_every_trial_is_a_line_and_the_last_one_says_what_it_comes_to(
     assert main(["summary", end["design"]]) == 0
 
 
-def test_the_table_for_people_names_what_was_searched_and_the_noise(
+def test_the_text_output_shows_the_search_space_and_the_significance(
     search: list[str], capsys: Output, tmp_path: Path
 ) -> None:
     slow = tmp_path / "slow.json"
     slow.write_text(json.dumps({"format": "cnnstudio.recipe", "version": 1, "learning_rate": 1e-8}))
-    words = [str(slow) if word == "lesson" else word for word in search]
-    asked = ["--vary", "learning_rate=0.02,0.00000001", "--trials", "2", "--epochs", "3", "--seeds", "2"]
-    assert main([*words, *asked, "--vary", "batch_size=8,9"]) == 0
+    arguments = [str(slow) if word == "lesson" else word for word in search]
+    options = ["--vary", "learning_rate=0.02,0.00000001", "--trials", "2", "--epochs", "3", "--seeds", "2"]
+    assert main([*arguments, *options, "--vary", "batch_size=8,9"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
     assert "learning_rate: 0.02, 1e-08" in out
-    assert "10% of the training images are set aside to choose by, which the recipe does not do" in out
+    assert "Trials are compared on 10% of the training images, set aside so that the test images" in out
     assert "with seed 2: " in out
-    assert "On the test images, by which nothing was chosen" in out
+    assert "On the test images, which played no part in the search" in out
     assert "Welch's t-test, 2 and 2 runs" in out
     assert f"Best: {tmp_path / 'search' / 'best.cnn.json'}" in out
 
 
-def test_a_search_is_repeated_from_its_own_file(
+def test_a_search_can_be_repeated_from_its_own_file(
     search: list[str], design: Path, images: Path, capsys: Output, tmp_path: Path
 ) -> None:
     assert main([*search, "--vary", "learning_rate=0.001..0.1", "--trials", "2", "--json"]) == 0
     first = lines_of(capsys)
     folder = tmp_path / "search"
-    words = ["search", str(folder / "base.cnn.json"), "--recipe", str(folder / "base.recipe.json")]
+    arguments = ["search", str(folder / "base.cnn.json"), "--recipe", str(folder / "base.recipe.json")]
     again = ["--search", str(folder / "search.json"), "--run", str(tmp_path / "again"), "--threads", "1"]
-    assert main([*words, *again, "--data", str(images), "--device", "cpu", "--json"]) == 0
+    assert main([*arguments, *again, "--data", str(images), "--device", "cpu", "--json"]) == 0
     for before, now in zip(first[:-1], lines_of(capsys)[:-1], strict=True):
         for key in ("trial", "values", "validation", "state"):
             assert before[key] == now[key]
 
 
-def test_a_search_goes_on_with_more_trials(
+def test_a_search_is_resumed_with_more_trials(
     search: list[str], resume: list[str], capsys: Output, tmp_path: Path
 ) -> None:
     assert main([*search, "--trials", "1", "--json"]) == 0
@@ -112,11 +112,11 @@ def test_a_search_goes_on_with_more_trials(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")
-def test_a_signal_stops_the_search_in_good_order(
+def test_a_signal_stops_the_search_with_a_checkpoint(
     search: list[str], resume: list[str], capsys: Output, tmp_path: Path
 ) -> None:
-    words = [*search, "--epochs", "10000", "--trials", "2", "--vary", "batch_size=4,8", "--json"]
-    process = subprocess.Popen([sys.executable, "-m", "cnnstudio", *words], stdout=subprocess.PIPE)
+    arguments = [*search, "--epochs", "10000", "--trials", "2", "--vary", "batch_size=4,8", "--json"]
+    process = subprocess.Popen([sys.executable, "-m", "cnnstudio", *arguments], stdout=subprocess.PIPE)
     events = tmp_path / "search" / "trial-001" / "events.jsonl"
     while "EpochEnded" not in (events.read_text() if events.exists() else ""):
         assert process.poll() is None
@@ -128,77 +128,80 @@ def test_a_signal_stops_the_search_in_good_order(
     assert (end["event"], end["outcome"], end["best"]) == ("SearchEnded", "stopped", None)
     assert Run.open(tmp_path / "search" / "trial-001").status == "stopped"
     assert main([*resume, "--recipe", "studio"]) == 2
-    assert "--resume goes on with the search as it was begun: leave --recipe away" in complaint(capsys)
+    assert "--recipe cannot be changed with --resume" in error_line(capsys)
 
 
-def test_a_search_in_which_nothing_came_to_its_end_has_failed(
+def test_a_search_without_completed_trials_has_failed(
     search: list[str], capsys: Output, tmp_path: Path
 ) -> None:
     recipe = tmp_path / "wild.json"
     recipe.write_text(
         json.dumps({"format": "cnnstudio.recipe", "version": 1, "optimizer": "sgd", "learning_rate": 100})
     )
-    words = [str(recipe) if word == "lesson" else word for word in search]
+    arguments = [str(recipe) if word == "lesson" else word for word in search]
     wild = ["--vary", "momentum=0.99,0.999", "--vary", "learning_rate=99,98", "--trials", "2"]
-    assert main([*words, *wild, "--epochs", "100", "--json"]) == 1
+    assert main([*arguments, *wild, "--epochs", "100", "--json"]) == 1
     *trials, end = lines_of(capsys)
     assert [line["state"] for line in trials] == ["failed", "failed"]
-    assert "no number any more" in trials[0]["reason"]
+    assert "became NaN or infinite" in trials[0]["reason"]
     assert (end["outcome"], end["best"], end["design"]) == ("failed", None, None)
 
 
-def test_without_optuna_it_says_what_to_install(
+def test_without_optuna_the_error_says_what_to_install(
     design: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     monkeypatch.delitem(sys.modules, "cnnstudio.tuning.sampler", raising=False)
     assert main(["search", str(design), "--run", str(tmp_path / "search")]) == 2
-    assert "pip install 'cnnstudio[search]'" in complaint(capsys)
+    assert "pip install 'cnnstudio[search]'" in error_line(capsys)
     assert not (tmp_path / "search").exists()
     assert main(["search", "--help"]) == 0
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("arguments", "message"),
     [
-        (["--vary", "learning_rate=1..5000"], "--vary: learning_rate: 5,000 is out of range"),
+        (
+            ["--vary", "learning_rate=1..5000"],
+            "--vary: learning_rate: must be between 1e-08 and 100, got 5,000",
+        ),
         (["--vary", "epochs=1,2", "--vary", "epochs=3,4"], "--vary: epochs is varied twice"),
         (["--search", "none.json"], "There is no file none.json"),
         (["--vary", "epochs=1,2", "--search", "none.json"], "not allowed with"),
-        (["--trials", "0"], "trials: 0 is out of range: 1 to 10,000"),
-        (["--minutes", "0"], "--minutes: a number above 0 is needed, not 0"),
-        (["--minutes", "nan"], "--minutes: a number above 0 is needed, not nan"),
-        (["--epochs", "0"], "0 is out of range: 1 to 10,000"),
-        (["--seeds", "-2"], "--seeds: a whole number from 1"),
-        (["--resume", "--vary", "epochs=1,2"], "leave --vary away"),
-        (["--threads", "0"], "--threads: a whole number from 1"),
+        (["--trials", "0"], "trials: must be between 1 and 10,000, got 0"),
+        (["--minutes", "0"], "--minutes: must be greater than 0, got 0"),
+        (["--minutes", "nan"], "--minutes: must be greater than 0, got nan"),
+        (["--epochs", "0"], "must be between 1 and 10,000, got 0"),
+        (["--seeds", "-2"], "--seeds: must be an integer from 1"),
+        (["--resume", "--vary", "epochs=1,2"], "--vary cannot be changed with --resume"),
+        (["--threads", "0"], "--threads: must be an integer from 1"),
         (["--device", "abacus"], "abacus"),
     ],
 )
-def test_wrong_input_is_refused_in_one_line_and_leaves_nothing_behind(
-    search: list[str], capsys: Output, tmp_path: Path, words: list[str], sentence: str
+def test_invalid_input_prints_one_line_and_leaves_nothing_behind(
+    search: list[str], capsys: Output, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
-    if "--resume" in words:
+    if "--resume" in arguments:
         del search[search.index("--epochs") : search.index("--epochs") + 2]
         del search[search.index("--recipe") : search.index("--recipe") + 2]
-    assert main([*search, *words]) == 2
-    assert sentence in complaint(capsys)
+    assert main([*search, *arguments]) == 2
+    assert message in error_line(capsys)
     assert not (tmp_path / "search").exists()
 
 
-def test_what_is_wrong_with_every_trial_is_said_before_the_first(
+def test_an_error_in_every_trial_is_reported_before_the_first(
     search: list[str], capsys: Output, tmp_path: Path
 ) -> None:
-    words = ["lesson-32" if word.endswith(".cnn.json") else word for word in search]
-    assert main(words) == 2
-    assert "gives 10 scores, but the data has 2 classes" in complaint(capsys)
+    arguments = ["lesson-32" if word.endswith(".cnn.json") else word for word in search]
+    assert main(arguments) == 2
+    assert "outputs 10 scores, but the data has 2 classes" in error_line(capsys)
     assert not (tmp_path / "search").exists()
 
 
-def test_going_on_needs_the_folder_of_a_search(
+def test_resuming_needs_the_folder_of_a_search(
     search: list[str], design: Path, capsys: Output, tmp_path: Path
 ) -> None:
     assert main(["search", str(design), "--resume"]) == 2
-    assert "--resume needs --run FOLDER" in complaint(capsys)
+    assert "--resume needs --run FOLDER" in error_line(capsys)
     assert main(["search", str(design), "--resume", "--run", str(tmp_path)]) == 2
-    assert f"there is no search in {tmp_path}" in complaint(capsys)
+    assert f"there is no search in {tmp_path}" in error_line(capsys)

@@ -1,4 +1,4 @@
-"""Training, and what can be asked of the run afterwards."""
+"""`cnnstudio train`, and the commands that use the run afterwards."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import pytest
 from PIL import Image
 
 from cnnstudio.cli.main import main
-from cnnstudio.core.progress import CancelFunction, ProgressFunction, check
+from cnnstudio.core.progress import CancelFunction, ProgressFunction, raise_if_cancelled
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.design.file import write_design
-from cnnstudio.design.network import IdMaker, Network
+from cnnstudio.design.network import IdGenerator, Network
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
@@ -33,8 +33,8 @@ def lines_of(output: Output) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.readouterr().out.splitlines()]
 
 
-def complaint(output: Output) -> str:
-    """The one line on standard error; nothing is on the other stream."""
+def error_line(output: Output) -> str:
+    """The only line on standard error; standard output is empty."""
     out, err = output.readouterr()
     assert out == ""
     assert err.startswith("cnnstudio: ")
@@ -44,13 +44,13 @@ def complaint(output: Output) -> str:
 
 @pytest.fixture
 def train(design: Path, images: Path, tmp_path: Path) -> list[str]:
-    """The beginning of a command that trains into `tmp_path / "run"`."""
+    """The arguments of a command that trains into `tmp_path / "run"`."""
     recipe = ["--recipe", "lesson", "--epochs", "2", "--batch-size", "8"]
-    place = ["--device", "cpu", "--threads", "1", "--run", str(tmp_path / "run")]
-    return ["train", str(design), "--data", str(images), *recipe, *place]
+    hardware = ["--device", "cpu", "--threads", "1", "--run", str(tmp_path / "run")]
+    return ["train", str(design), "--data", str(images), *recipe, *hardware]
 
 
-def test_train_prints_every_event_as_a_line_with_the_promised_keys(
+def test_train_prints_every_event_as_a_line_with_the_documented_keys(
     train: list[str], capsys: Output, tmp_path: Path
 ) -> None:
     assert main([*train, "--json"]) == 0
@@ -72,7 +72,7 @@ def test_train_prints_a_table_of_epochs_for_people(train: list[str], capsys: Out
     assert main(train) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    assert "40 images to train, 10 to validate (the test set)" in out
+    assert "40 training images, 10 validation images (the test set)" in out
     rows = [line for line in out.splitlines() if line.strip().startswith(("Epoch", "1 ", "2 "))]
     assert len(rows) == 4
     assert "Test: accuracy" in out
@@ -80,7 +80,7 @@ def test_train_prints_a_table_of_epochs_for_people(train: list[str], capsys: Out
     assert "\r" not in out
 
 
-def test_options_of_the_command_line_stand_above_the_recipe(train: list[str], tmp_path: Path) -> None:
+def test_options_override_the_recipe(train: list[str], tmp_path: Path) -> None:
     more = ["--optimizer", "sgd", "--learning-rate", "0.5", "--seed", "7", "--shift", "1", "--lookahead"]
     assert main([*train, *more, "--flip", "alternating"]) == 0
     recipe = Run.open(tmp_path / "run").recipe
@@ -89,7 +89,7 @@ def test_options_of_the_command_line_stand_above_the_recipe(train: list[str], tm
     assert (recipe.flip, recipe.shift) == ("alternating", 1)
 
 
-def test_a_run_goes_on_where_it_stopped(
+def test_a_run_is_resumed_where_it_stopped(
     train: list[str], design: Path, capsys: Output, tmp_path: Path
 ) -> None:
     assert main(train) == 0
@@ -101,7 +101,7 @@ def test_a_run_goes_on_where_it_stopped(
     assert len(Run.open(tmp_path / "run").history) == 3
 
 
-def test_runs_without_a_place_stand_among_the_users_own(train: list[str], capsys: Output, home: Path) -> None:
+def test_runs_without_a_folder_go_into_the_runs_folder(train: list[str], capsys: Output, home: Path) -> None:
     assert main(train[: train.index("--run")]) == 0
     capsys.readouterr()
     assert main(["runs", "list", "--json"]) == 0
@@ -112,7 +112,7 @@ def test_runs_without_a_place_stand_among_the_users_own(train: list[str], capsys
     assert list((home / "runs").iterdir()) == []
 
 
-def test_a_run_goes_on_in_a_changed_design_and_says_first_what_it_keeps(
+def test_a_run_continues_with_a_changed_design_and_lists_what_it_keeps(
     train: list[str], design: Path, capsys: Output, tmp_path: Path
 ) -> None:
     assert main(train) == 0
@@ -126,14 +126,14 @@ def test_a_run_goes_on_in_a_changed_design_and_says_first_what_it_keeps(
     started, carried, *rest = lines_of(capsys)
     assert (started["event"], started["first_epoch"]) == ("Started", 3)
     assert carried["event"] == "CarriedOver"
-    assert carried["lines"][-1].startswith("Starts afresh: 2 BatchNormalization")
+    assert carried["lines"][-1].startswith("Reinitialized: 2 BatchNormalization")
     assert [event["epoch"] for event in rest if event["event"] == "EpochEnded"] == [3]
     assert main(["train", str(changed), *more[:2], "--run", str(tmp_path / "third")]) == 2
-    assert "epochs: that run has done 2 epochs already" in complaint(capsys)
+    assert "epochs: that run has already completed 2 epochs" in error_line(capsys)
     assert not (tmp_path / "third").exists()
 
 
-def test_a_run_is_saved_as_often_as_was_asked(train: list[str], tmp_path: Path) -> None:
+def test_a_run_is_saved_as_often_as_requested(train: list[str], tmp_path: Path) -> None:
     assert main([*train, "--checkpoint-every", "2"]) == 0
     names = {path.stem.split(".")[0] for path in (tmp_path / "run" / "checkpoints").glob("*.safetensors")}
     # 40 images in batches of 8: the last epoch has 5 steps.
@@ -141,62 +141,65 @@ def test_a_run_is_saved_as_often_as_was_asked(train: list[str], tmp_path: Path) 
     assert "step-000000010" in names
 
 
-# What is wrong with the input
+# Invalid input
 
 
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (["--epochs", "0"], "--epochs: 0 is out of range: 1 to 10,000"),
-        (["--epochs", "two"], "--epochs: a whole number from 1 to 10,000 is needed, not “two”"),
+        (["--epochs", "0"], "--epochs: must be between 1 and 10,000, got 0"),
+        (["--epochs", "two"], "--epochs: must be an integer from 1 to 10,000, got “two”"),
         (["--batch-size", "-3"], "--batch-size"),
         (["--learning-rate", "nan"], "--learning-rate"),
-        (["--optimizer", "lion"], "one of sgd, adam, adamw, rmsprop, muon is"),
-        (["--threads", "0"], "--threads: a whole number from 1 to 1,024"),
-        (["--device", "cuda:99"], "there is no “cuda:99” on this machine; there is cpu"),
-        (["--recipe", "fastest"], "there is no recipe and no file “fastest”"),
+        (["--optimizer", "lion"], "“lion” is not valid; choose sgd, adam, adamw, rmsprop or muon"),
+        (["--threads", "0"], "--threads: must be an integer from 1 to 1,024"),
+        (["--device", "cuda:99"], "this machine has no “cuda:99”; available: cpu"),
+        (["--recipe", "fastest"], "no recipe or file named “fastest”"),
         (["--data", "mnist"], "There is no data set or folder “mnist”"),
         (["--data", "cifar10"], "cnnstudio data download cifar10"),
         (["--resume"], "There is no run in"),
-        (["--checkpoint-every", "often"], "--checkpoint-every: a number of steps, or of seconds as in 30s"),
+        (
+            ["--checkpoint-every", "often"],
+            "--checkpoint-every: must be a number of steps such as 500 or a time such as 30s",
+        ),
         (["--continue-from", "nowhere"], "There is no run “nowhere”"),
-        (["--resume", "--continue-from", "nowhere"], "give one"),
+        (["--resume", "--continue-from", "nowhere"], "use either --resume"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_wrong_input_is_one_plain_line_and_leaves_nothing_behind(
+def test_invalid_input_prints_one_line_and_leaves_nothing_behind(
     train: list[str], options: list[str], expected: str, capsys: Output, tmp_path: Path
 ) -> None:
     assert main([*train, *options]) == 2
-    assert expected in complaint(capsys)
+    assert expected in error_line(capsys)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_design_with_problems_is_explained_before_any_image_is_read(
+def test_a_design_with_problems_is_refused_before_any_image_is_read(
     capsys: Output, tmp_path: Path, images: Path
 ) -> None:
-    ids = IdMaker()
+    ids = IdGenerator()
     path = tmp_path / "faulty.cnn.json"
     write_design(path, Network(Shape.of(3, 8, 8), (ids.node(Conv2D(4)), ids.node(Dense(2)))))
     assert main(["train", str(path), "--data", str(images)]) == 2
-    assert "Dense takes a flat vector, but gets 4 × 6 × 6 from Conv2D: insert Flatten" in complaint(capsys)
+    assert "Dense takes a flat vector, but gets 4 × 6 × 6 from Conv2D: insert Flatten" in error_line(capsys)
 
 
-def test_a_design_for_another_number_of_classes_is_explained(capsys: Output, images: Path) -> None:
+def test_a_design_for_another_number_of_classes_is_refused(capsys: Output, images: Path) -> None:
     assert main(["train", "lesson-32", "--data", str(images), "--device", "cpu"]) == 2
-    assert "gives 10 scores, but the data has 2 classes" in complaint(capsys)
+    assert "outputs 10 scores, but the data has 2 classes" in error_line(capsys)
 
 
-def test_a_run_that_exists_is_not_written_over(train: list[str], trained: Path, capsys: Output) -> None:
+def test_an_existing_run_is_not_overwritten(train: list[str], trained: Path, capsys: Output) -> None:
     before = (trained / "run.json").read_bytes()
     capsys.readouterr()
     assert main([*train, "--run", str(trained)]) == 2
-    assert str(trained) in complaint(capsys)
+    assert str(trained) in error_line(capsys)
     assert (trained / "run.json").read_bytes() == before
 
 
-def test_a_loss_that_is_not_finite_ends_with_1(train: list[str], capsys: Output, tmp_path: Path) -> None:
-    ids = IdMaker()
+def test_a_loss_that_is_not_finite_exits_with_1(train: list[str], capsys: Output, tmp_path: Path) -> None:
+    ids = IdGenerator()
     layers = (Conv2D(4), Conv2D(4), Flatten(), Dense(2))
     train[1] = str(tmp_path / "wild.cnn.json")
     write_design(Path(train[1]), Network(Shape.of(3, 8, 8), tuple(map(ids.node, layers))))
@@ -211,7 +214,7 @@ def test_a_loss_that_is_not_finite_ends_with_1(train: list[str], capsys: Output,
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_the_run_in_good_order(train: list[str], number: int, tmp_path: Path) -> None:
+def test_a_signal_stops_the_run_with_a_checkpoint(train: list[str], number: int, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "cnnstudio", *train, "--epochs", "10000", "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -231,23 +234,23 @@ def test_a_signal_stops_the_run_in_good_order(train: list[str], number: int, tmp
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
-def test_a_signal_while_the_images_are_read_leaves_nothing(
+def test_a_signal_while_images_are_loading_leaves_nothing_behind(
     train: list[str], capsys: Output, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def load(self: ImageFolder, progress: ProgressFunction, cancelled: CancelFunction) -> Dataset:
         os.kill(os.getpid(), signal.SIGTERM)
         while True:
-            check(cancelled)
+            raise_if_cancelled(cancelled)
 
     monkeypatch.setattr(ImageFolder, "load", load)
     assert main(train) == 130
-    assert complaint(capsys) == "cnnstudio: stopped\n"
+    assert error_line(capsys) == "cnnstudio: stopped\n"
     assert not (tmp_path / "run").exists()
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
-def test_a_reader_that_leaves_early_stops_the_run(train: list[str], tmp_path: Path) -> None:
+def test_a_closed_pipe_stops_the_run(train: list[str], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "cnnstudio", *train, "--epochs", "10000", "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -263,7 +266,7 @@ def test_a_reader_that_leaves_early_stops_the_run(train: list[str], tmp_path: Pa
 # Afterwards
 
 
-def test_evaluate_has_the_promised_keys(trained: Path, capsys: Output) -> None:
+def test_evaluate_has_the_documented_keys(trained: Path, capsys: Output) -> None:
     assert main(["evaluate", str(trained), "--json"]) == 0
     (result,) = lines_of(capsys)
     assert set(result["per_class"]) == {"bright", "dark"}
@@ -274,7 +277,7 @@ def test_evaluate_has_the_promised_keys(trained: Path, capsys: Output) -> None:
     assert result["images"] == 10
 
 
-def test_evaluate_in_words_shows_each_class(trained: Path, capsys: Output) -> None:
+def test_evaluate_shows_each_class(trained: Path, capsys: Output) -> None:
     assert main(["evaluate", str(trained), "--split", "train"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("Small on 40 training images of brightness\n")
@@ -284,7 +287,7 @@ def test_evaluate_in_words_shows_each_class(trained: Path, capsys: Output) -> No
 
 def test_evaluate_on_other_classes_is_refused(trained: Path, capsys: Output) -> None:
     assert main(["evaluate", str(trained), "--data", "shapes"]) == 2
-    assert "the run knows the classes bright, dark, but Shapes has arrow" in complaint(capsys)
+    assert "the run has the classes bright, dark, but Shapes has arrow" in error_line(capsys)
 
 
 def test_predict_names_the_class_of_each_image(trained: Path, capsys: Output, tmp_path: Path) -> None:
@@ -305,10 +308,10 @@ def test_an_image_that_cannot_be_read_is_named(trained: Path, capsys: Output, tm
     path = tmp_path / "broken.png"
     path.write_bytes(b"\x89PNG\r\n")
     assert main(["predict", str(trained), str(path)]) == 2
-    assert str(path) in complaint(capsys)
+    assert str(path) in error_line(capsys)
 
 
-def test_export_writes_and_proves(trained: Path, capsys: Output, tmp_path: Path) -> None:
+def test_export_writes_and_verifies(trained: Path, capsys: Output, tmp_path: Path) -> None:
     out = tmp_path / "model"
     assert main(["export", str(trained), "--format", "safetensors", "--out", str(out), "--json"]) == 0
     (result,) = lines_of(capsys)
@@ -318,19 +321,19 @@ def test_export_writes_and_proves(trained: Path, capsys: Output, tmp_path: Path)
     assert {Path(path).name for path in export["files"]} == {path.name for path in out.iterdir()}
 
 
-def test_an_export_that_fails_ends_with_1_and_the_others_are_written(
+def test_a_failed_export_exits_with_1_and_the_others_are_written(
     trained: Path, capsys: Output, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from cnnstudio.export import ExportFailed, exporters
 
-    def fail(proof: object) -> None:
-        raise ExportFailed("the exported model gives other answers")
+    def fail(verification: object) -> None:
+        raise ExportFailed("the exported model gives other results")
 
-    monkeypatch.setattr(exporters()["pytorch"], "prove", fail)
+    monkeypatch.setattr(exporters()["pytorch"], "verify", fail)
     out = tmp_path / "model"
     assert main(["export", str(trained), "--format", "pytorch,safetensors", "--out", str(out)]) == 1
     printed, err = capsys.readouterr()
-    assert err == "cnnstudio: PyTorch: the exported model gives other answers\n"
+    assert err == "cnnstudio: PyTorch: the exported model gives other results\n"
     assert printed.startswith("Weights: ")
     assert {path.name for path in out.iterdir()} == {"design.cnn.json", "model.safetensors"}
 
@@ -338,18 +341,18 @@ def test_an_export_that_fails_ends_with_1_and_the_others_are_written(
 @pytest.mark.parametrize(
     ("formats", "out", "expected"),
     [
-        ("pt2", "model", "there is no export format “pt2”; there are safetensors, onnx, pytorch"),
-        (",", "model", "no export format is named"),
-        ("onnx", "file", "is a file; a folder is needed"),
-        ("onnx", "file/below", "nothing can be written to"),
+        ("pt2", "model", "there is no export format “pt2”; choose from safetensors, onnx, pytorch"),
+        (",", "model", "no export format is given"),
+        ("onnx", "file", "is a file; choose a folder"),
+        ("onnx", "file/below", "is not writable"),
     ],
 )
-def test_a_wrong_export_is_one_plain_line(
+def test_an_invalid_export_prints_one_line(
     trained: Path, formats: str, out: str, expected: str, capsys: Output, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     assert main(["export", str(trained), "--format", formats, "--out", str(tmp_path / out)]) == 2
-    assert expected in complaint(capsys)
+    assert expected in error_line(capsys)
     assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["file"]
 
 
@@ -366,7 +369,7 @@ def test_two_runs_are_compared_side_by_side(trained: Path, train: list[str], cap
     assert [run["recipe"]["seed"] for run in result["runs"]] == [0, 5]
 
 
-def test_runs_show_tells_every_epoch(trained: Path, capsys: Output) -> None:
+def test_runs_show_lists_every_epoch(trained: Path, capsys: Output) -> None:
     assert main(["runs", "show", str(trained), "--json"]) == 0
     (result,) = lines_of(capsys)
     assert [epoch["epoch"] for epoch in result["epochs"]] == [1, 2, 3]
@@ -393,12 +396,12 @@ def test_the_window_opens_a_run_by_its_name(
     "command",
     ["evaluate nowhere", "predict nowhere a.png", "runs show nowhere", "runs delete nowhere"],
 )
-def test_a_run_that_is_not_there_is_explained(command: str, capsys: Output) -> None:
+def test_a_missing_run_is_named(command: str, capsys: Output) -> None:
     assert main(command.split()) == 2
-    assert "There is no run “nowhere”" in complaint(capsys)
+    assert "There is no run “nowhere”" in error_line(capsys)
 
 
-def test_deleting_a_run_leaves_the_users_own_files(trained: Path, train: list[str], tmp_path: Path) -> None:
+def test_deleting_a_run_keeps_the_users_own_files(trained: Path, train: list[str], tmp_path: Path) -> None:
     assert main(train) == 0
     (tmp_path / "run" / "notes.txt").write_text("mine")
     assert main(["runs", "delete", str(tmp_path / "run")]) == 0

@@ -1,4 +1,4 @@
-"""Files are whole or as they were, and what cannot be read is said in one sentence."""
+"""Writes are atomic, and errors are reported in one sentence."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import pytest
 
 from cnnstudio.core.files import (
     FileError,
+    atomic_writer,
     exists,
+    expand_home,
     is_folder,
     read_json,
-    replacing,
-    with_home,
     write_atomically,
     write_json,
 )
 from cnnstudio.core.paths import home
 
 
-def test_written_bytes_are_the_whole_content(tmp_path: Path) -> None:
+def test_written_bytes_replace_the_old_content(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b.bin"
     write_atomically(path, b"long content")
     write_atomically(path, b"short")
     assert path.read_bytes() == b"short"
 
 
-def test_what_the_system_cannot_look_for_is_not_there(tmp_path: Path) -> None:
+def test_a_path_that_the_system_rejects_does_not_exist(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert [exists(tmp_path), exists(tmp_path / "file"), exists(tmp_path / "no")] == [True, True, False]
     assert [is_folder(tmp_path), is_folder(tmp_path / "file")] == [True, False]
@@ -35,37 +35,39 @@ def test_what_the_system_cannot_look_for_is_not_there(tmp_path: Path) -> None:
     assert not is_folder(tmp_path / ("x" * 300))
 
 
-def test_an_unknown_users_folder_is_a_plain_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_tilde_is_expanded_unless_the_user_is_unknown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert with_home("~/model") == tmp_path / "model"
-    assert with_home("~nobody-of-this-name/model") == Path("~nobody-of-this-name/model")
+    assert expand_home("~/model") == tmp_path / "model"
+    assert expand_home("~nobody-of-this-name/model") == Path("~nobody-of-this-name/model")
 
 
-def test_a_failed_write_leaves_the_old_content_and_no_rubbish(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_the_old_content_and_no_temporary_file(tmp_path: Path) -> None:
     path = tmp_path / "design.json"
     write_atomically(path, b"old")
 
-    def break_off() -> None:
-        with replacing(path) as file:
+    def fail_halfway() -> None:
+        with atomic_writer(path) as file:
             file.write(b"half of the new")
-            raise RuntimeError("the program breaks here")
+            raise RuntimeError("the program fails here")
 
     with pytest.raises(RuntimeError):
-        break_off()
+        fail_halfway()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_new_content_shows_only_when_it_is_complete(tmp_path: Path) -> None:
+def test_the_new_content_appears_only_when_it_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    with replacing(path) as file:
+    with atomic_writer(path) as file:
         file.write(b"something")
         file.flush()
         assert not path.exists()
     assert path.read_bytes() == b"something"
 
 
-def test_a_link_stays_a_link(tmp_path: Path) -> None:
+def test_writing_through_a_symbolic_link_keeps_the_link(tmp_path: Path) -> None:
     target, link = tmp_path / "target", tmp_path / "link"
     target.write_bytes(b"old")
     link.symlink_to(target)
@@ -74,12 +76,12 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert target.read_bytes() == b"new"
 
 
-def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_an_unwritable_location_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(FileError, match=r"^Cannot write .*file.inside: .*\. Choose a place"):
+    with pytest.raises(FileError, match=r"^Cannot write .*file.inside: .*\. Choose a writable location\."):
         write_atomically(tmp_path / "file" / "inside", b"")
     with pytest.raises(FileError, match="Cannot write"):
-        write_atomically(tmp_path, b"a folder stands here")
+        write_atomically(tmp_path, b"there is a folder of this name")
 
 
 def test_a_full_disk_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,9 +98,7 @@ def test_a_full_disk_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Monk
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_file_that_cannot_be_moved_into_place_keeps_the_old_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_rename_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "file"
     write_atomically(path, b"old")
 
@@ -112,7 +112,7 @@ def test_a_file_that_cannot_be_moved_into_place_keeps_the_old_one(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_json_comes_back(tmp_path: Path) -> None:
+def test_json_survives_a_round_trip(tmp_path: Path) -> None:
     value = {"name": "Größe 3 × 3", "layers": [1, 2.5, None, True]}
     write_json(tmp_path / "x.json", value)
     assert read_json(tmp_path / "x.json") == value
@@ -120,26 +120,26 @@ def test_json_comes_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "message"),
     [
         (b'{"a": 1,\n "b": ', "line 2, column 7"),
-        (b"\x89PNG\r\n\x1a\n\x00\xff", "no text"),
+        (b"\x89PNG\r\n\x1a\n\x00\xff", "not UTF-8 text"),
         (b"", "line 1, column 1"),
         (b"[" * 200_000, "nested too deeply"),
         (b'{"a": NaN}', "NaN"),
         (b"9" * 10_000, "cannot be read"),
     ],
 )
-def test_what_is_no_json_is_said_in_one_sentence(tmp_path: Path, content: bytes, words: str) -> None:
+def test_invalid_json_is_reported_in_one_sentence(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "x.json"
     path.write_bytes(content)
-    with pytest.raises(FileError, match=words) as error:
+    with pytest.raises(FileError, match=message) as error:
         read_json(path)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_bytes(b"\xef\xbb\xbf[1]")
     assert read_json(tmp_path / "x.json") == [1]
 

@@ -1,10 +1,18 @@
-"""Numbers, times and places in words."""
+"""Numbers, sizes and durations as text."""
 
 from __future__ import annotations
 
 import pytest
 
-from cnnstudio.core.formatting import duration, ordinal, percent, plural, rounded, spoken, storage
+from cnnstudio.core.formatting import (
+    format_bytes,
+    format_compact,
+    format_duration,
+    format_percent,
+    ordinal,
+    pluralize,
+    screen_reader_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -16,7 +24,7 @@ from cnnstudio.core.formatting import duration, ordinal, percent, plural, rounde
     ],
 )  # fmt: skip
 def test_large_numbers_are_rounded(number: int, text: str) -> None:
-    assert rounded(number) == text
+    assert format_compact(number) == text
 
 
 @pytest.mark.parametrize(
@@ -32,20 +40,20 @@ def test_large_numbers_are_rounded(number: int, text: str) -> None:
         (111, "111th"),
     ],
 )
-def test_places_have_names(number: int, word: str) -> None:
+def test_small_ordinals_are_words(number: int, word: str) -> None:
     assert ordinal(number) == word
 
 
-def test_one_is_no_plural() -> None:
-    assert [plural(number, "layer") for number in (0, 1, 1200)] == ["0 layers", "1 layer", "1,200 layers"]
+def test_one_is_singular() -> None:
+    assert [pluralize(number, "layer") for number in (0, 1, 1200)] == ["0 layers", "1 layer", "1,200 layers"]
 
 
-def test_signs_are_spoken_as_words() -> None:
-    assert spoken("64 × 13 × 13 · sees 8 × 8") == "64 by 13 by 13, sees 8 by 8"
+def test_screen_readers_get_words_for_symbols() -> None:
+    assert screen_reader_text("64 × 13 × 13 · sees 8 × 8") == "64 by 13 by 13, sees 8 by 8"
 
 
-def test_shares_have_one_digit_after_the_point() -> None:
-    assert [percent(share) for share in (0.0, 0.7735, 1.0)] == ["0.0%", "77.3%", "100.0%"]
+def test_percentages_have_one_decimal() -> None:
+    assert [format_percent(share) for share in (0.0, 0.7735, 1.0)] == ["0.0%", "77.3%", "100.0%"]
 
 
 @pytest.mark.parametrize(
@@ -63,8 +71,8 @@ def test_shares_have_one_digit_after_the_point() -> None:
         (-3, "0 s"),
     ],
 )
-def test_durations_have_their_two_largest_units(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+def test_durations_show_their_two_largest_units(seconds: float, text: str) -> None:
+    assert format_duration(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -80,5 +88,5 @@ def test_durations_have_their_two_largest_units(seconds: float, text: str) -> No
         (2 * 10**15, "2,000.0 TB"),
     ],
 )
-def test_bytes_have_the_unit_that_one_would_say(size: int, text: str) -> None:
-    assert storage(size) == text
+def test_sizes_use_the_fitting_unit(size: int, text: str) -> None:
+    assert format_bytes(size) == text

@@ -1,4 +1,4 @@
-"""Parameters take what is in their range, in their own type, and refuse the rest in words."""
+"""Parameters convert valid values to their type and reject all others with a helpful message."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from cnnstudio.core.errors import ParameterError, UserError
 from cnnstudio.core.parameters import (
-    check_all,
     choice,
+    describe_value,
     flag,
     integer,
     number,
     pair,
     parameters,
     shorten,
-    shown,
     sides,
+    validate_parameters,
     values_from_json,
     values_to_json,
 )
@@ -37,12 +37,12 @@ class Sample:
     color: str = choice("red", ("red", "green"), help="which")
     big_one: bool = flag(False, help="whether")
     size: tuple[int, int] = pair((1, 2), maximum=4, help="how large")
-    step: tuple[int, int] | None = pair(None, maximum=4, help="how far", optional=True, empty="all the way")
-    border: tuple[tuple[int, int], tuple[int, int]] = sides(1, maximum=4, help="how much around")
-    note: str = "no parameter"
+    step: tuple[int, int] | None = pair(None, maximum=4, help="how far", optional=True, empty="maximum")
+    border: tuple[tuple[int, int], tuple[int, int]] = sides(1, maximum=4, help="border width")
+    note: str = "not a parameter"
 
     def __post_init__(self) -> None:
-        check_all(self)
+        validate_parameters(self)
 
 
 def test_parameters_are_read_from_the_type_and_from_a_value() -> None:
@@ -69,7 +69,7 @@ def test_parameters_are_read_from_the_type_and_from_a_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "taken"),
+    ("name", "value", "expected"),
     [
         *(("count", 2, 2), ("count", 9.0, 9), ("share", 0.25, 0.25), ("big_one", True, True)),
         *(("size", 4, (4, 4)), ("size", [1, 4], (1, 4)), ("size", (2.0, 3), (2, 3)), ("step", None, None)),
@@ -77,53 +77,51 @@ def test_parameters_are_read_from_the_type_and_from_a_value() -> None:
         *(("border", [[0, 1], (2, 3)], ((0, 1), (2, 3))), ("border", (4, [2, 3.0]), ((4, 4), (2, 3)))),
     ],
 )
-def test_a_value_becomes_one_of_the_parameters_own_type(name: str, value: Any, taken: Any) -> None:
+def test_values_are_converted_to_the_parameters_type(name: str, value: Any, expected: Any) -> None:
     found = getattr(Sample(**{name: value}), name)
-    assert (found, type(found)) == (taken, type(taken))
+    assert (found, type(found)) == (expected, type(expected))
 
 
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("count", 1, "1 is out of range: 2 to 9 is possible"),
-        ("count", 10, "10 is out of range: 2 to 9 is possible"),
-        ("count", 2.5, "a whole number from 2 to 9 is needed, not 2.5"),
-        ("count", True, "a whole number from 2 to 9 is needed, not true"),
-        ("count", None, "a whole number from 2 to 9 is needed, not null"),
-        ("count", 10**5000, "a number of more than 18 digits is out of range: 2 to 9 is possible"),
-        ("count", float("inf"), "a whole number from 2 to 9 is needed, not a number that is not finite"),
-        ("share", 0.24, "0.24 is out of range: 0.25 to 0.75 is possible"),
-        ("share", float("nan"), "a number that is not finite is out of range: 0.25 to 0.75 is possible"),
-        ("share", -(10**400), "a number of more than 18 digits is out of range: 0.25 to 0.75 is possible"),
-        ("share", "0.5", "a number from 0.25 to 0.75 is needed, not “0.5”"),
-        ("share", False, "a number from 0.25 to 0.75 is needed, not false"),
-        ("color", "blue", "“blue” is not possible; one of red, green is"),
-        ("color", ["red"], "a list of 1 is not possible; one of red, green is"),
-        ("big_one", 1, "true or false is needed, not 1"),
-        ("size", (1, 2, 3), "two whole numbers, height and width, are needed, not a list of 3"),
-        ("size", "12", "two whole numbers, height and width, are needed, not “12”"),
-        ("size", (1, True), "a whole number from 1 to 4 is needed, not true"),
-        ("size", 5, "5 is out of range: 1 to 4 is possible"),
-        ("size", None, "two whole numbers, height and width, are needed, not null"),
-        ("size", {}, "two whole numbers, height and width, are needed, not an object"),
-        ("border", 5, "5 is out of range: 0 to 4 is possible"),
-        ("border", [[0, 1], [2, 7]], "7 is out of range: 0 to 4 is possible"),
-        ("border", [[0, 1], [2, True]], "a whole number from 0 to 4 is needed, not true"),
+        ("count", 1, "must be between 2 and 9, got 1"),
+        ("count", 10, "must be between 2 and 9, got 10"),
+        ("count", 2.5, "must be an integer from 2 to 9, got 2.5"),
+        ("count", True, "must be an integer from 2 to 9, got true"),
+        ("count", None, "must be an integer from 2 to 9, got null"),
+        ("count", 10**5000, "must be between 2 and 9, got a number with more than 18 digits"),
+        ("count", float("inf"), "must be an integer from 2 to 9, got infinity"),
+        ("share", 0.24, "must be between 0.25 and 0.75, got 0.24"),
+        ("share", float("nan"), "must be between 0.25 and 0.75, got NaN"),
+        ("share", -(10**400), "must be between 0.25 and 0.75, got a number with more than 18 digits"),
+        ("share", "0.5", "must be a number from 0.25 to 0.75, got “0.5”"),
+        ("share", False, "must be a number from 0.25 to 0.75, got false"),
+        ("color", "blue", "“blue” is not valid; choose red or green"),
+        ("color", ["red"], "a list of 1 is not valid; choose red or green"),
+        ("big_one", 1, "must be true or false, got 1"),
+        ("size", (1, 2, 3), "must be two integers (height, width), got a list of 3"),
+        ("size", "12", "must be two integers (height, width), got “12”"),
+        ("size", (1, True), "must be an integer from 1 to 4, got true"),
+        ("size", 5, "must be between 1 and 4, got 5"),
+        ("size", None, "must be two integers (height, width), got null"),
+        ("size", {}, "must be two integers (height, width), got an object"),
+        ("border", 5, "must be between 0 and 4, got 5"),
+        ("border", [[0, 1], [2, 7]], "must be between 0 and 4, got 7"),
+        ("border", [[0, 1], [2, True]], "must be an integer from 0 to 4, got true"),
         *(
             (
                 "border",
                 value,
-                "two pairs of whole numbers, (top, bottom) and (left, right), are needed, "
-                f"not {shown(value)}",
+                "must be two pairs of integers, (top, bottom) and (left, right), "
+                f"got {describe_value(value)}",
             )
             for value in (None, True, "1", [1], [1, 2, 3, 4], [[1, 2], [3]], [[1, 2], None], {})
         ),
     ],
-    ids=shown,
+    ids=describe_value,
 )
-def test_what_a_parameter_does_not_take_is_named_with_what_it_does(
-    name: str, value: Any, message: str
-) -> None:
+def test_an_invalid_value_is_rejected_with_what_is_valid(name: str, value: Any, message: str) -> None:
     with pytest.raises(ParameterError) as caught:
         Sample(**{name: value})
     assert str(caught.value) == f"{name}: {message}"
@@ -133,7 +131,7 @@ def test_what_a_parameter_does_not_take_is_named_with_what_it_does(
     assert isinstance(caught.value, UserError)
 
 
-def test_an_unknown_name_is_answered_with_those_that_exist() -> None:
+def test_the_error_for_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(ParameterError) as caught:
         values_from_json(Sample, {"colr": 1})
     assert str(caught.value) == (
@@ -141,7 +139,7 @@ def test_an_unknown_name_is_answered_with_those_that_exist() -> None:
     )
 
 
-def test_missing_values_are_left_to_the_defaults() -> None:
+def test_missing_values_keep_their_defaults() -> None:
     assert values_from_json(Sample, {"size": [3, 4]}) == {"size": (3, 4)}
     assert values_to_json(Sample(size=2))["size"] == [2, 2]
     assert values_to_json(MaxPooling2D())["strides"] is None
@@ -149,15 +147,15 @@ def test_missing_values_are_left_to_the_defaults() -> None:
 
 @pytest.mark.parametrize("parameter", parameters(Sample), ids=lambda each: each.name)
 @given(data=st.data())
-def test_every_value_of_the_range_goes_through_json_unchanged(parameter: Any, data: st.DataObject) -> None:
+def test_every_valid_value_survives_json(parameter: Any, data: st.DataObject) -> None:
     value = data.draw(values(parameter, largest=None))
-    assert parameter.check(parameter.to_json(value)) == value
+    assert parameter.validate(parameter.to_json(value)) == value
     assert parameter.text(value)
 
 
-def test_texts_for_people() -> None:
+def test_values_are_shown_as_text() -> None:
     assert [each.text(getattr(Sample(), each.name)) for each in parameters(Sample)] == [
-        *("3", "0.5", "red", "off", "1 × 2", "all the way", "1 on each side")
+        *("3", "0.5", "red", "off", "1 × 2", "maximum", "1 on each side")
     ]
     assert ZeroPadding2D((1, 2)).summary() == "1 above and below, 2 left and right"
     assert ZeroPadding2D(((1, 2), (0, 3))).summary() == "1 above, 2 below, 0 left, 3 right"
@@ -168,16 +166,21 @@ def test_texts_for_people() -> None:
     ("value", "text"),
     [
         *((True, "true"), (None, "null"), (1234567, "1,234,567"), (0.1, "0.1"), (1e300, "1e+300")),
-        *((10**18, "a number of more than 18 digits"), (float("-inf"), "a number that is not finite")),
-        *(("a\nb", "“a b”"), ([1, 2], "a list of 2"), ({}, "an object"), (object(), "a object")),
+        *((10**18, "a number with more than 18 digits"), (float("-inf"), "-infinity"), (float("nan"), "NaN")),
+        *(
+            ("a\nb", "“a b”"),
+            ([1, 2], "a list of 2"),
+            ({}, "an object"),
+            (object(), "a value of type object"),
+        ),
     ],
 )
-def test_any_value_can_be_shown_in_a_message(value: Any, text: str) -> None:
-    assert shown(value) == text
+def test_any_value_can_be_described_in_a_message(value: Any, text: str) -> None:
+    assert describe_value(value) == text
 
 
 @given(st.text("ab \n\t\0\x1b\u2028\u202e\ud800…", max_size=60), st.integers(1, 30))
-def test_a_shortened_text_is_one_line_that_any_file_can_hold(text: str, limit: int) -> None:
+def test_shortened_text_is_one_printable_line(text: str, limit: int) -> None:
     short = shorten(text, limit)
     assert len(short) <= limit
     assert short.isprintable()

@@ -1,4 +1,4 @@
-"""Small archives made on the spot, honest ones and others."""
+"""Small archives for tests, valid and malicious ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cnnstudio.data.sources.cifar10 import Cifar10, Release
 
 
 def write_archive(path: Path, members: Mapping[str, bytes | tarfile.TarInfo]) -> Path:
-    """A .tar.gz with the given files (or ready-made entries) in that order."""
+    """Writes a .tar.gz with the given files, or prepared entries, in that order."""
     with tarfile.open(path, "w:gz") as archive:
         for name, content in members.items():
             if isinstance(content, tarfile.TarInfo):
@@ -33,7 +33,7 @@ def md5(data: bytes) -> str:
 
 
 def small_cifar10(path: Path, extra: Mapping[str, bytes] | None = None) -> Release:
-    """Write an archive like CIFAR-10's with 5 training and 2 test images. What to expect of it."""
+    """Writes an archive like CIFAR-10's with 5 training and 2 test images; returns what it contains."""
     random = np.random.default_rng(0)
     counts = {"data_batch_1": 3, "data_batch_2": 2, "test_batch": 2}
     files = {name: _batch(random, count) for name, count in counts.items()}
@@ -53,7 +53,7 @@ def small_cifar10(path: Path, extra: Mapping[str, bytes] | None = None) -> Relea
 def _batch(random: np.random.Generator, count: int) -> bytes:
     images = random.integers(0, 256, (count, 3072), dtype=np.uint8)
     data = pickle.dumps({"data": images, "labels": random.integers(0, 10, count).tolist()}, protocol=2)
-    # As in the real files: a numpy of 2009 spelled the two flags of a dtype 0 and 1.
+    # As in the real files: numpy of 2009 wrote the two flags of a dtype as 0 and 1.
     old, changes = re.subn(
         rb"(u1q.)\x89\x88\x87", lambda match: match[1] + b"K\x00K\x01\x87", data, flags=re.DOTALL
     )

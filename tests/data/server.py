@@ -1,4 +1,4 @@
-"""A small web server on this machine that behaves as badly as it is told to."""
+"""A small local web server that misbehaves as requested."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Self
 
 
 @dataclass(frozen=True)
-class Manner:
-    """How one request is answered. `drop_after` and `stall_after` count the bytes that are sent before."""
+class Behavior:
+    """How one request is answered. `drop_after` and `stall_after` are in bytes of the body."""
 
     status: int = 200
     ranges: bool = True
@@ -23,12 +23,12 @@ class Manner:
 
 
 class Server:
-    """Serves `data` at `url`; each request takes the next manner, the last one stays. Use with `with`."""
+    """A context that serves `data` at `url`. Each request uses the next behavior; the last one is reused."""
 
-    def __init__(self, data: bytes, manners: Sequence[Manner] = (Manner(),)) -> None:
+    def __init__(self, data: bytes, behaviors: Sequence[Behavior] = (Behavior(),)) -> None:
         self.data = data
-        self.manners = list(manners)
-        self.asked_ranges: list[str | None] = []
+        self.behaviors = list(behaviors)
+        self.requested_ranges: list[str | None] = []
         self.closing = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = False
@@ -47,42 +47,46 @@ class Server:
         self._server.server_close()
         self._thread.join()
 
-    def next_manner(self) -> Manner:
-        return self.manners.pop(0) if len(self.manners) > 1 else self.manners[0]
+    def next_behavior(self) -> Behavior:
+        return self.behaviors.pop(0) if len(self.behaviors) > 1 else self.behaviors[0]
 
 
 def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            manner = server.next_manner()
-            asked = self.headers.get("Range")
-            server.asked_ranges.append(asked)
-            if manner.status != 200:
-                self.send_error(manner.status)
+            behavior = server.next_behavior()
+            requested = self.headers.get("Range")
+            server.requested_ranges.append(requested)
+            if behavior.status != 200:
+                self.send_error(behavior.status)
                 return
-            start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and manner.ranges else 0
+            start = (
+                int(requested.removeprefix("bytes=").removesuffix("-"))
+                if requested and behavior.ranges
+                else 0
+            )
             if start >= len(server.data) > 0:
                 self.send_error(416)
                 return
-            self._send(manner, start)
+            self._send(behavior, start)
 
-        def _send(self, manner: Manner, start: int) -> None:
+        def _send(self, behavior: Behavior, start: int) -> None:
             body = server.data[start:]
             self.send_response(206 if start else 200)
             if start:
-                claimed = start if manner.range_start is None else manner.range_start
+                claimed = start if behavior.range_start is None else behavior.range_start
                 self.send_header(
                     "Content-Range", f"bytes {claimed}-{len(server.data) - 1}/{len(server.data)}"
                 )
-            if manner.length:
+            if behavior.length:
                 self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            until = min(
-                (n for n in (manner.drop_after, manner.stall_after) if n is not None), default=len(body)
+            end = min(
+                (n for n in (behavior.drop_after, behavior.stall_after) if n is not None), default=len(body)
             )
-            self.wfile.write(body[:until])
+            self.wfile.write(body[:end])
             self.wfile.flush()
-            if manner.stall_after is not None:
+            if behavior.stall_after is not None:
                 server.closing.wait(20)
 
         def log_message(self, format: str, *arguments: object) -> None:

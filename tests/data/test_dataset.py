@@ -1,4 +1,4 @@
-"""Data sets as values: read-only, fingerprinted, split and measured."""
+"""Data sets as values: read-only, with fingerprints, statistics and stratified splits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnstudio.data.dataset import DataError, Dataset, Split, statistics, validation_rows
+from cnnstudio.data.dataset import DataError, Dataset, Split, channel_statistics, stratified_split
 
 
 def random_split(
@@ -33,7 +33,7 @@ def dataset(**changes: object) -> Dataset:
     return Dataset(**(given | changes))  # type: ignore[arg-type]  # the tests give what the fields take
 
 
-def test_importing_the_data_room_loads_no_torch() -> None:
+def test_importing_the_data_package_loads_no_torch() -> None:
     code = "import sys, cnnstudio.data.sources as d; d.sources(); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -45,7 +45,7 @@ def test_images_cannot_be_changed_through_a_split() -> None:
         split.images[0] = 1
     with pytest.raises(ValueError, match="read-only"):
         split.labels[0] = 1
-    source[0] = 1  # whoever made the array keeps the right to it
+    source[0] = 1  # the array itself stays writable for its owner
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_images_cannot_be_changed_through_a_split() -> None:
         (np.zeros((2, 3, 4, 4), np.uint8), np.zeros(3, np.int64)),
     ],
 )
-def test_a_split_takes_nothing_else_than_it_says(images: np.ndarray, labels: np.ndarray) -> None:
+def test_a_split_rejects_other_shapes_and_dtypes(images: np.ndarray, labels: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"images are uint8|labels are int64"):
         Split(images, labels)
 
@@ -77,7 +77,7 @@ def test_equal_sets_have_equal_fingerprints_in_any_memory_order() -> None:
     assert dataset(train=train).fingerprint == dataset(train=other, name="y").fingerprint
 
 
-def test_the_fingerprint_sees_every_part() -> None:
+def test_the_fingerprint_depends_on_every_part() -> None:
     train = random_split(9)
     pixels, labels = train.images.copy(), train.labels.copy()
     pixels[8, 2, 4, 3] ^= 1
@@ -94,49 +94,49 @@ def test_the_fingerprint_sees_every_part() -> None:
 
 def test_statistics_are_those_of_the_pixels() -> None:
     split = random_split(700, (3, 6, 5))
-    mean, std = statistics(split)
+    mean, std = channel_statistics(split)
     pixels = split.images.astype(np.float64) / 255
     np.testing.assert_allclose(mean, pixels.mean((0, 2, 3)), rtol=1e-5)
     np.testing.assert_allclose(std, pixels.std((0, 2, 3)), rtol=1e-5)
 
 
-def test_images_of_one_color_can_still_be_normalized() -> None:
-    mean, std = statistics(Split(np.full((4, 1, 2, 2), 51, np.uint8), np.zeros(4, np.int64)))
+def test_images_of_a_single_color_can_be_normalized() -> None:
+    mean, std = channel_statistics(Split(np.full((4, 1, 2, 2), 51, np.uint8), np.zeros(4, np.int64)))
     assert mean == pytest.approx([0.2])
     assert (std > 0).all()
 
 
 @given(
     counts=st.lists(st.integers(0, 30), min_size=1, max_size=6).filter(lambda counts: max(counts) > 1),
-    share=st.floats(0.01, 0.99),
+    fraction=st.floats(0.01, 0.99),
     seed=st.integers(0, 2**32),
 )
-def test_validation_is_stratified_and_loses_nothing(counts: list[int], share: float, seed: int) -> None:
+def test_the_split_is_stratified_and_complete(counts: list[int], fraction: float, seed: int) -> None:
     labels = np.repeat(np.arange(len(counts)), counts)
-    left, aside = validation_rows(labels, share, seed)
-    assert sorted([*left, *aside]) == list(range(len(labels)))
+    remaining, held_out = stratified_split(labels, fraction, seed)
+    assert sorted([*remaining, *held_out]) == list(range(len(labels)))
     for label, count in enumerate(counts):
-        taken = np.count_nonzero(labels[aside] == label)
+        taken = np.count_nonzero(labels[held_out] == label)
         if count > 1:
             assert 1 <= taken < count
-            assert abs(taken - count * share) <= 1
+            assert abs(taken - count * fraction) <= 1
         else:
             assert taken == 0
 
 
-def test_validation_depends_on_the_seed_alone() -> None:
+def test_the_split_depends_only_on_the_seed() -> None:
     labels = random_split(300).labels
-    first, again, other = (validation_rows(labels, 0.2, seed)[1] for seed in (1, 1, 2))
+    first, again, other = (stratified_split(labels, 0.2, seed)[1] for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
-@pytest.mark.parametrize("share", [0, 1, -0.5, 1.5, float("nan")])
-def test_a_share_that_leaves_a_side_empty_is_refused(share: float) -> None:
+@pytest.mark.parametrize("fraction", [0, 1, -0.5, 1.5, float("nan")])
+def test_a_fraction_outside_0_to_1_is_refused(fraction: float) -> None:
     with pytest.raises(DataError, match="between 0 and 1"):
-        validation_rows(random_split(9).labels, share, 0)
+        stratified_split(random_split(9).labels, fraction, 0)
 
 
 def test_one_image_of_each_class_cannot_be_split() -> None:
-    with pytest.raises(DataError, match="too few images"):
-        validation_rows(random_split(3).labels, 0.5, 0)
+    with pytest.raises(DataError, match="Too few images"):
+        stratified_split(random_split(3).labels, 0.5, 0)

@@ -1,4 +1,4 @@
-"""A data set larger than the memory that there is for it."""
+"""Memory stays small for data sets larger than the main memory."""
 
 from __future__ import annotations
 
@@ -15,43 +15,43 @@ from PIL import Image
 COUNT, SIDE = 1_600, 128
 DECODED = COUNT * SIDE * SIDE * 3
 
-LEARN = """
+PROGRAM = """
 import json, re, sys
 from pathlib import Path
 import torch
 from cnnstudio.data.images import resizing
-from cnnstudio.data.batches import Batches, statistics
+from cnnstudio.data.batches import Batches, channel_statistics
 from cnnstudio.data.sources.image_folder import ImageFolder
 
 torch.set_num_threads(1)
-resizing._SMALL = 0
+resizing._MIN_CACHED_BYTES = 0
 
-def look(*anything):
+def measure(*anything):
     text = Path("/proc/self/status").read_text()
-    seen.append(int(re.search(r"RssAnon:\\s+(\\d+) kB", text)[1]) * 1024)
+    measured.append(int(re.search(r"RssAnon:\\s+(\\d+) kB", text)[1]) * 1024)
 
-seen, most = [], {}
-for step in ("read", "fit", "fingerprint", "learn"):
-    seen.clear()
-    look()
+measured, growth = [], {}
+for step in ("read", "resize", "fingerprint", "train"):
+    measured.clear()
+    measure()
     if step == "read":
-        data = ImageFolder(Path(sys.argv[1])).load(look)
-    elif step == "fit":
-        fitted = resizing.resize(data, (3, 96, 144), look)
+        data = ImageFolder(Path(sys.argv[1])).load(measure)
+    elif step == "resize":
+        resized = resizing.resize(data, (3, 96, 144), measure)
     elif step == "fingerprint":
-        data.fingerprint, fitted.fingerprint
+        data.fingerprint, resized.fingerprint
     else:
-        mean, std = map(torch.from_numpy, statistics(fitted.train))
-        for images, labels in Batches(fitted.train, "cpu", mean, std, batch_size=16, shuffle=True).epoch(0):
-            look()
-    look()
-    most[step] = max(seen) - seen[0]
-print(json.dumps(most))
+        mean, std = map(torch.from_numpy, channel_statistics(resized.train))
+        for images, labels in Batches(resized.train, "cpu", mean, std, batch_size=16, shuffle=True).epoch(0):
+            measure()
+    measure()
+    growth[step] = max(measured) - measured[0]
+print(json.dumps(growth))
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process's own memory")
-def test_memory_stays_small_however_large_the_set(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the memory of a process")
+def test_memory_stays_small_for_a_large_data_set(tmp_path: Path) -> None:
     for part, count in (("train", COUNT * 3 // 4), ("test", COUNT // 4)):
         for name in ("cat", "dog"):
             folder = tmp_path / "pets" / part / name
@@ -61,7 +61,7 @@ def test_memory_stays_small_however_large_the_set(tmp_path: Path) -> None:
             Image.fromarray(random.integers(0, 256, (SIDE, SIDE, 3), np.uint8)).save(one, quality=20)
             for number in range(1, count // 2):
                 os.link(one, folder / f"{number}.jpg")
-    command = [sys.executable, "-c", LEARN, str(tmp_path / "pets")]
-    told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    for step, most in told.items():
-        assert most < DECODED / 2, f"{most:,} bytes to {step}, where the images take {DECODED:,}"
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "pets")]
+    growth = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    for step, size in growth.items():
+        assert size < DECODED / 2, f"step {step} takes {size:,} bytes, the images {DECODED:,}"

@@ -1,4 +1,4 @@
-"""Whatever edits follow each other: values stay values, ids unique, files readable, and analyses exact."""
+"""Any sequence of edits keeps networks immutable, ids unique, files readable and analyses exact."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.strategies import Edit, network_edits, networks
 
 
 def edited(network: Network, edit: Edit) -> Network:
-    """The network after the edit, or as it was where the edit makes no sense. No other error may come."""
+    """The network after the edit, or unchanged if the edit is invalid. Only EditError is allowed."""
     try:
         return edit.make(network)
     except EditError:
@@ -21,7 +21,9 @@ def edited(network: Network, edit: Edit) -> Network:
 
 
 @given(networks(), st.data())
-def test_the_old_value_stays_and_all_that_is_equal_is_shared(network: Network, data: st.DataObject) -> None:
+def test_the_old_network_is_unchanged_and_equal_nodes_are_shared(
+    network: Network, data: st.DataObject
+) -> None:
     for _ in range(4):
         before = design_text(network)
         after = edited(network, data.draw(network_edits(network)))
@@ -33,7 +35,7 @@ def test_the_old_value_stays_and_all_that_is_equal_is_shared(network: Network, d
 
 
 @given(networks(), st.data())
-def test_ids_stay_unique_and_places_true(network: Network, data: st.DataObject) -> None:
+def test_ids_stay_unique_and_places_correct(network: Network, data: st.DataObject) -> None:
     for _ in range(4):
         network = edited(network, data.draw(network_edits(network)))
         ids = [node.id for node in network.walk()]
@@ -45,7 +47,7 @@ def test_ids_stay_unique_and_places_true(network: Network, data: st.DataObject) 
 
 
 @given(networks(), st.data())
-def test_whatever_was_edited_is_read_back_as_it_was_written(network: Network, data: st.DataObject) -> None:
+def test_edited_networks_survive_the_file(network: Network, data: st.DataObject) -> None:
     for _ in range(3):
         network = edited(network, data.draw(network_edits(network)))
         again = parse_design(design_text(network).encode("utf-8", "backslashreplace").decode())
@@ -62,12 +64,12 @@ def test_an_analysis_that_reuses_another_equals_one_from_scratch(
         analysis = analyze(network, analysis, classes=classes)
         assert analysis == analyze(network, classes=classes)
         assert [report.node for report in analysis.reports] == list(network.walk())
-    # As after undoing everything.
+    # As after undoing all edits.
     assert analyze(first, analysis, classes=classes) == analyze(first, classes=classes)
 
 
 @given(networks(), networks())
-def test_pasted_layers_are_equal_under_fresh_ids(source: Network, target: Network) -> None:
+def test_pasted_layers_are_equal_with_new_ids(source: Network, target: Network) -> None:
     pasted = layers_from_text(layers_to_text(source.nodes), target)
     assert [node.layer for top in pasted for node in top.walk()] == [node.layer for node in source.walk()]
     new_ids = [node.id for top in pasted for node in top.walk()]
@@ -77,7 +79,7 @@ def test_pasted_layers_are_equal_under_fresh_ids(source: Network, target: Networ
 
 @settings(max_examples=30)
 @given(networks(largest=None))
-def test_values_from_the_whole_range_are_analyzed_and_written(network: Network) -> None:
+def test_values_from_the_whole_range_can_be_analyzed_and_written(network: Network) -> None:
     assert parse_design(design_text(network)) == network
     for problem in analyze(network, classes=10).problems:
-        assert len(problem.sentence) < 400
+        assert len(problem.full_message) < 400

@@ -1,4 +1,4 @@
-"""Each edit does what it says, and refuses what makes no sense in one sentence."""
+"""Each edit does what it should and rejects invalid arguments."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from cnnstudio.design import edits
 from cnnstudio.design.edits import EditError
-from cnnstudio.design.network import MAXIMUM_DEPTH, MAXIMUM_NODES, IdMaker, Network, Node, Place
+from cnnstudio.design.network import MAXIMUM_DEPTH, MAXIMUM_NODES, IdGenerator, Network, Node, Place
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
@@ -14,7 +14,7 @@ from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.layers.groups.repeat import Repeat
 from cnnstudio.layers.groups.residual import Residual
 from cnnstudio.layers.regularization.dropout import Dropout
-from tests.design.builders import nested, network, off
+from tests.design.builders import disabled, nested, network
 
 
 def ids(value: Network) -> list[str]:
@@ -22,13 +22,13 @@ def ids(value: Network) -> list[str]:
 
 
 def outline(value: Network) -> list[str]:
-    """Ids with two blanks a level."""
+    """Ids, indented by two spaces per level."""
     return ["  " * value.depth(node.id) + node.id for node in value.walk()]
 
 
 @pytest.fixture
 def deep() -> Network:
-    """As many groups in each other as are possible."""
+    """A network with as many nested groups as allowed."""
     return network(nested(Repeat(), MAXIMUM_DEPTH), Flatten(), (Residual(), Dropout()))
 
 
@@ -36,7 +36,7 @@ def innermost(value: Network) -> str:
     return max((node.id for node in value.walk()), key=value.depth)
 
 
-def test_insert_puts_layers_into_the_gap() -> None:
+def test_insert_puts_layers_at_the_position() -> None:
     value = network(Conv2D(), (Repeat(), Flatten()))
     new = value.fresh_ids().node(Dropout())
     assert ids(edits.insert(value, Place(None, 1), [new])) == [
@@ -50,26 +50,26 @@ def test_insert_puts_layers_into_the_gap() -> None:
     assert ids(edits.insert(value, Place(None, -5), [new]))[0] == "dropout_1"
 
 
-def test_insert_refuses_an_id_that_is_taken_or_comes_twice() -> None:
+def test_insert_rejects_ids_that_are_taken_or_duplicate() -> None:
     value = network(Conv2D())
-    with pytest.raises(EditError, match="id is in the network already"):
+    with pytest.raises(EditError, match="already contains a layer with this id"):
         edits.insert(value, Place(None, 0), [Node("conv2d_1", Dropout())])
-    with pytest.raises(EditError, match="id is in the network already"):
+    with pytest.raises(EditError, match="already contains a layer with this id"):
         edits.insert(value, Place(None, 0), [Node("dropout_1", Dropout()), Node("dropout_1", Dropout())])
 
 
-def test_layers_go_into_groups_only() -> None:
+def test_only_groups_can_contain_layers() -> None:
     value = network(Conv2D(), Flatten())
     for edit in (
         lambda: edits.insert(value, Place("conv2d_1", 0), [Node("dropout_1", Dropout())]),
         lambda: edits.move(value, ["flatten_1"], Place("conv2d_1", 0)),
         lambda: edits.unwrap(value, "conv2d_1"),
     ):
-        with pytest.raises(EditError, match="Conv2D is not a group and cannot hold layers"):
+        with pytest.raises(EditError, match="Conv2D is not a group and cannot contain layers"):
             edit()
 
 
-def test_what_is_not_there_cannot_be_edited() -> None:
+def test_unknown_ids_are_rejected() -> None:
     value = network(Conv2D(), Flatten())
     for edit in (
         lambda: edits.insert(value, Place("ghost_1", 0), [Node("dropout_1", Dropout())]),
@@ -81,11 +81,11 @@ def test_what_is_not_there_cannot_be_edited() -> None:
         lambda: edits.wrap(value, ["ghost_1"], Repeat()),
         lambda: edits.unwrap(value, "ghost_1"),
     ):
-        with pytest.raises(EditError, match="there is no layer “ghost_1” in the network"):
+        with pytest.raises(EditError, match="the network has no layer with the id “ghost_1”"):
             edit()
 
 
-def test_remove_takes_the_contents_too() -> None:
+def test_remove_includes_the_contents_of_groups() -> None:
     value = network(Conv2D(), (Repeat(), Flatten(), (Residual(), Dropout())), Dense())
     assert ids(edits.remove(value, ["repeat_1", "dropout_1"])) == ["conv2d_1", "dense_1"]
     assert outline(edits.remove(value, ["flatten_1"]))[1:3] == ["repeat_1", "  residual_1"]
@@ -103,17 +103,17 @@ def test_remove_takes_the_contents_too() -> None:
         (["b"], 2, "abcd"),
     ],
 )
-def test_move_counts_the_gap_before_anything_moves(moved: list[str], index: int, expected: str) -> None:
+def test_the_target_of_a_move_is_counted_before_the_move(moved: list[str], index: int, expected: str) -> None:
     value = Network(nodes=tuple(Node(letter, Dropout()) for letter in "abcd"))
     assert "".join(ids(edits.move(value, moved, Place(None, index)))) == expected
 
 
-def test_a_move_that_changes_nothing_gives_the_very_network() -> None:
+def test_a_move_without_effect_returns_the_same_network() -> None:
     value = network((Repeat(), Flatten(), Dropout()))
     assert edits.move(value, ["dropout_1"], Place("repeat_1", 2)) is value
 
 
-def test_move_goes_into_groups_and_out_of_them() -> None:
+def test_layers_can_be_moved_into_and_out_of_groups() -> None:
     value = network(Conv2D(), (Repeat(), Flatten()))
     inside = edits.move(value, ["conv2d_1"], Place("repeat_1", 1))
     assert outline(inside) == ["repeat_1", "  flatten_1", "  conv2d_1"]
@@ -140,8 +140,8 @@ def test_a_group_cannot_be_moved_into_itself() -> None:
             edits.move(value, ["repeat_1"], Place(parent, 0))
 
 
-def test_replace_changes_only_what_it_is_told() -> None:
-    value = network(off(Conv2D()))
+def test_replace_changes_only_the_given_values() -> None:
+    value = network(disabled(Conv2D()))
     named = edits.replace(value, "conv2d_1", name="stem")
     assert named.node("conv2d_1").title == "stem"
     changed = edits.replace(named, "conv2d_1", layer=Conv2D(filters=5))
@@ -150,20 +150,20 @@ def test_replace_changes_only_what_it_is_told() -> None:
     assert edits.replace(value, "conv2d_1", layer=Conv2D(), enabled=False) is value
 
 
-def test_a_layer_keeps_its_type() -> None:
+def test_replace_cannot_change_the_type() -> None:
     with pytest.raises(EditError, match="Conv2D is a Conv2D and cannot become a Dense"):
         edits.replace(network(Conv2D()), "conv2d_1", layer=Dense())
 
 
-def test_names_are_one_line_that_any_file_can_hold() -> None:
+def test_names_are_reduced_to_one_encodable_line() -> None:
     value = edits.replace(network(Conv2D()), "conv2d_1", name=" a\n\tb\ud800\x00\u202e ")
     assert value.node("conv2d_1").name == "a b"
     assert edits.replace(value, "conv2d_1", name=" \n").node("conv2d_1").name is None
     assert len(edits.replace(value, "conv2d_1", name="x" * 1000).node("conv2d_1").name or "") == 100
-    assert edits.renamed(value, "\ud800").name == "Untitled"
+    assert edits.rename(value, "\ud800").name == "Untitled"
 
 
-def test_duplicate_puts_copies_behind_the_last_of_the_originals() -> None:
+def test_duplicate_inserts_copies_after_the_last_original() -> None:
     value = network(Conv2D(), (Repeat(), Flatten()), Dropout())
     after, copies = edits.duplicate(value, ["conv2d_1", "repeat_1"])
     assert copies == ["conv2d_2", "repeat_2"]
@@ -174,29 +174,29 @@ def test_duplicate_puts_copies_behind_the_last_of_the_originals() -> None:
     assert edits.duplicate(value, []) == (value, [])
 
 
-def test_wrap_and_unwrap_undo_each_other() -> None:
+def test_unwrap_is_the_inverse_of_wrap() -> None:
     value = network(Conv2D(), Flatten(), Dropout())
     wrapped, group = edits.wrap(value, ["flatten_1", "dropout_1"], Repeat())
     assert outline(wrapped) == ["conv2d_1", group, "  flatten_1", "  dropout_1"]
     assert edits.unwrap(wrapped, group) == value
 
 
-def test_only_neighbors_can_be_wrapped() -> None:
+def test_only_adjacent_layers_can_be_wrapped() -> None:
     value = network(Conv2D(), Flatten(), (Repeat(), Dropout()))
     for chosen in (["conv2d_1", "repeat_1"], ["flatten_1", "dropout_1"], []):
-        with pytest.raises(EditError, match="only layers that stand next to each other"):
+        with pytest.raises(EditError, match="only adjacent layers can be grouped"):
             edits.wrap(value, chosen, Repeat())
 
 
-def test_the_input_is_an_image_of_possible_size() -> None:
+def test_the_input_must_be_an_image_of_limited_size() -> None:
     value = network(Conv2D())
-    assert edits.with_input(value, Shape.of(1, 28, 28)).input == Shape.of(1, 28, 28)
+    assert edits.set_input(value, Shape.of(1, 28, 28)).input == Shape.of(1, 28, 28)
     for shape in (Shape.of(10), Shape.of(3, 1025, 3)):
-        with pytest.raises(EditError, match="each from 1 to 1024, not"):
-            edits.with_input(value, shape)
+        with pytest.raises(EditError, match="each from 1 to 1024, got"):
+            edits.set_input(value, shape)
 
 
-def test_no_edit_nests_groups_deeper_than_allowed(deep: Network) -> None:
+def test_no_edit_exceeds_the_nesting_limit(deep: Network) -> None:
     bottom = innermost(deep)
     allowed = edits.insert(deep, Place(bottom, 0), [Node("conv2d_1", Conv2D())])
     assert allowed.depth("conv2d_1") == MAXIMUM_DEPTH
@@ -207,25 +207,25 @@ def test_no_edit_nests_groups_deeper_than_allowed(deep: Network) -> None:
         lambda: edits.wrap(allowed, ["conv2d_1"], Repeat()),
         lambda: edits.wrap(deep, [deep.nodes[0].id], Residual()),
     ):
-        with pytest.raises(EditError, match=f"groups can stand at most {MAXIMUM_DEPTH} deep in each other"):
+        with pytest.raises(EditError, match=f"groups can be nested at most {MAXIMUM_DEPTH} deep"):
             edit()
     copied, _ = edits.duplicate(deep, [bottom])
     assert max(copied.depth(node.id) for node in copied.walk()) == MAXIMUM_DEPTH - 1
 
 
-def test_no_edit_makes_more_layers_than_a_file_may_hold() -> None:
-    maker = IdMaker()
+def test_no_edit_exceeds_the_layer_limit() -> None:
+    maker = IdGenerator()
     full = Network(nodes=tuple(maker.node(Dropout()) for _ in range(MAXIMUM_NODES)))
     for edit in (
         lambda: edits.insert(full, Place(None, 0), [maker.node(Dropout())]),
         lambda: edits.duplicate(full, ["dropout_7"]),
         lambda: edits.wrap(full, ["dropout_7"], Repeat()),
     ):
-        with pytest.raises(EditError, match="a design has at most 20,000 layers"):
+        with pytest.raises(EditError, match="a design can have at most 20,000 layers"):
             edit()
 
 
-def test_a_fresh_id_is_free_whatever_numbers_a_file_brought() -> None:
+def test_new_ids_are_unused_whatever_numbers_a_file_contains() -> None:
     odd = ["dropout_999999999", "dropout_1000000", "dropout_007", "dropout_999999"]
     value = Network(nodes=tuple(Node(each, Dropout()) for each in odd))
     made = value.fresh_ids()

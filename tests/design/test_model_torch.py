@@ -1,4 +1,4 @@
-"""What the analysis says of whole networks is what the trained model is: shapes, weights, multiply-adds."""
+"""The analysis of whole networks matches the torch model: shapes, weights and MACs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from cnnstudio.design.analysis.analysis import analyze  # noqa: E402
 from cnnstudio.design.network import Network  # noqa: E402
-from cnnstudio.design.quick_fixes import fixed  # noqa: E402
+from cnnstudio.design.quick_fixes import apply_fix  # noqa: E402
 from cnnstudio.layers.basic.activation import Activation  # noqa: E402
 from cnnstudio.layers.basic.dense import Dense  # noqa: E402
 from cnnstudio.layers.basic.flatten import Flatten  # noqa: E402
@@ -26,7 +26,7 @@ from cnnstudio.layers.pooling.global_average_pooling2d import GlobalAveragePooli
 from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D  # noqa: E402
 from cnnstudio.layers.regularization.dropout import Dropout  # noqa: E402
 from cnnstudio.training.model import build_model  # noqa: E402
-from tests.design.builders import Item, network, off  # noqa: E402
+from tests.design.builders import Item, disabled, network  # noqa: E402
 from tests.strategies import networks  # noqa: E402
 
 SAME = Conv2D(6, padding="same")
@@ -35,8 +35,8 @@ PROJECTION = Residual(shortcut="projection")
 HEAD = (Flatten(), Dense(10, "softmax"))
 
 
-def compare(value: Network) -> None:
-    """The model against the analysis, in total, layer by layer and copy by copy."""
+def assert_model_matches_analysis(value: Network) -> None:
+    """Compares the model with the analysis, in total and layer by layer, all copies included."""
     analysis = analyze(value, classes=10)
     assert analysis.problems == ()
     model = build_model(value).eval()
@@ -50,15 +50,15 @@ def compare(value: Network) -> None:
     outputs = model.activations(image)
     for report in analysis.reports:
         node = report.node
-        own = [weights for name, weights in trained.items() if belongs(name, node.id)]
+        own = [weights for name, weights in trained.items() if belongs_to(name, node.id)]
         assert sum(weights.numel() for weights in own) == report.parameters, node.id
         in_repeat = any(value.node(each).layer.copies() > 1 for each in value.ancestors(node.id))
         if node.id in outputs and not in_repeat and node is not value.nodes[-1]:
             assert tuple(outputs[node.id].shape[1:]) == report.output.dims, node.id
 
 
-def belongs(name: str, node_id: str) -> bool:
-    """Whether a weight is of this node, or of what is in it."""
+def belongs_to(name: str, node_id: str) -> bool:
+    """Whether a weight belongs to this node or to something inside it."""
     return any(part == node_id or part.startswith(f"{node_id}_") for part in name.split("."))
 
 
@@ -79,38 +79,44 @@ def belongs(name: str, node_id: str) -> bool:
         ((Repeat(2), (PROJECTION, HALVING), (Repeat(2), (Residual(), SAME))), *HEAD),
         ((PROJECTION, (Repeat(2), HALVING)), *HEAD),
         ((PROJECTION, (PROJECTION, HALVING), (Residual(), SAME)), *HEAD),
-        (SAME, (Residual(),), (Repeat(4),), (PROJECTION, (Repeat(2),), off(SAME)), *HEAD),
-        (SAME, off((PROJECTION, HALVING)), (Residual(), off(HALVING), SAME), off(Dropout()), *HEAD),
-        ((Repeat(2), (PROJECTION, (Repeat(3), off(SAME)))), Conv2D(2), *HEAD),
-        ((Parallel(), SAME, (Block(),), (Block(), Conv2D(2, (1, 1)), SAME), off(SAME)), *HEAD),
+        (SAME, (Residual(),), (Repeat(4),), (PROJECTION, (Repeat(2),), disabled(SAME)), *HEAD),
+        (
+            SAME,
+            disabled((PROJECTION, HALVING)),
+            (Residual(), disabled(HALVING), SAME),
+            disabled(Dropout()),
+            *HEAD,
+        ),
+        ((Repeat(2), (PROJECTION, (Repeat(3), disabled(SAME)))), Conv2D(2), *HEAD),
+        ((Parallel(), SAME, (Block(),), (Block(), Conv2D(2, (1, 1)), SAME), disabled(SAME)), *HEAD),
         ((Parallel("add"), SAME, (Block(), Conv2D(6, (1, 1)), SAME)), *HEAD),
         ((Repeat(3), (Parallel(), (Block(),), Conv2D(2, padding="same"))), *HEAD),
-        (Flatten(), (Parallel(), Dense(4), (Block(), off(Dense(3)))), Dense(10)),
-        (SAME, (Parallel(), (PROJECTION, HALVING), (Repeat(1), HALVING), off((Block(), SAME))), *HEAD),
-        (SAME, (Parallel(), (Repeat(2),), (Residual(),)), (Block(), (Block(), *HEAD)), off(Dense(3))),
-        ((Repeat(2), Conv2D(4, (2, 2), (1, 1), "same", (2, 3), 1, "gelu", False)), *HEAD, off(Dense(3))),
+        (Flatten(), (Parallel(), Dense(4), (Block(), disabled(Dense(3)))), Dense(10)),
+        (SAME, (Parallel(), (PROJECTION, HALVING), (Repeat(1), HALVING), disabled((Block(), SAME))), *HEAD),
+        (SAME, (Parallel(), (Repeat(2),), (Residual(),)), (Block(), (Block(), *HEAD)), disabled(Dense(3))),
+        ((Repeat(2), Conv2D(4, (2, 2), (1, 1), "same", (2, 3), 1, "gelu", False)), *HEAD, disabled(Dense(3))),
     ],
     ids=str,
 )
-def test_drawn_groups_are_the_built_ones(items: list[Item]) -> None:
-    compare(network(*items, input=(3, 13, 12)))
+def test_groups_are_built_as_analyzed(items: list[Item]) -> None:
+    assert_model_matches_analysis(network(*items, input=(3, 13, 12)))
 
 
-def whole(value: Network) -> Network | None:
-    """The network with all fixes; None where something is left that has to be fixed by hand."""
+def fix_all(value: Network) -> Network | None:
+    """The network with all problems fixed; None if one of them has no fix."""
     for _ in range(4 * len(value) + 6):
         problems = analyze(value, classes=10).problems
         if not problems:
             return value
         if problems[0].fix is None:
             return None
-        value = fixed(value, problems[0])
+        value = apply_fix(value, problems[0])
     return None
 
 
 @settings(max_examples=40)
 @given(networks(most=5, largest=5))
 def test_any_network_without_problems_is_built_as_analyzed(value: Network) -> None:
-    repaired = whole(value)
-    assume(repaired is not None)
-    compare(repaired)
+    fixed_network = fix_all(value)
+    assume(fixed_network is not None)
+    assert_model_matches_analysis(fixed_network)

@@ -1,11 +1,11 @@
-"""What a network knows of itself."""
+"""Properties of the network value."""
 
 from __future__ import annotations
 
 from cnnstudio.design.templates import template
 
 
-def test_layers_are_counted_as_a_person_would_groups_not_at_all() -> None:
+def test_the_layer_count_excludes_groups() -> None:
     network = template("resnet-20").network
     groups = [node for node in network.walk() if node.is_group]
     assert groups

@@ -1,4 +1,4 @@
-"""A run to export, made without training: what is exported are weights, however they came about."""
+"""A short run to export."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cnnstudio.data.dataset import Dataset, Split
-from cnnstudio.design.network import IdMaker, Network, Node
+from cnnstudio.design.network import IdGenerator, Network, Node
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.convolutional.conv2d import Conv2D
@@ -17,14 +17,14 @@ from cnnstudio.layers.pooling.average_pooling2d import AveragePooling2D
 from cnnstudio.layers.pooling.global_average_pooling2d import GlobalAveragePooling2D
 from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D
 from cnnstudio.layers.regularization.dropout import Dropout
-from cnnstudio.runs.recorder import start_run
 from cnnstudio.runs.run import Run
+from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.recipe.recipe import LESSON
 
 
 def network() -> Network:
-    """What asks something of an exporter: uneven padding, ceiling pools, groups, copies, dropout."""
-    ids = IdMaker()
+    """A network that is hard to export: uneven padding, ceiling pools, groups, copies, dropout."""
+    ids = IdGenerator()
     inner = (ids.node(Conv2D(8, padding="same")), ids.node(BatchNormalization()))
     halving = ids.node(Conv2D(8, padding="same", strides=(2, 2), activation="leaky_relu"))
     nodes: tuple[Node, ...] = (
@@ -42,7 +42,7 @@ def network() -> Network:
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The run of one epoch of that network."""
+    """A run of that network with one epoch."""
     random = np.random.default_rng(0)
 
     def split(count: int) -> Split:
@@ -51,5 +51,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
     dataset = Dataset("noise", "Noise", ("one", "two", "three"), split(48), split(12))
     folder = tmp_path_factory.mktemp("run") / "noise-run"
-    start_run(network(), dataset, LESSON.replace(epochs=1, batch_size=16), folder=folder, device="cpu")
+    start_run(
+        network(), dataset, LESSON.replace(epochs=1, batch_size=16), RunOptions(folder=folder, device="cpu")
+    )
     return Run.open(folder)

@@ -1,4 +1,4 @@
-"""Exporters: what they write, that it is proven, and that nothing half-done stays behind."""
+"""Exporters: what they write, that it is verified, and that failures leave nothing behind."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from safetensors import safe_open
 
 from cnnstudio.core.progress import Cancelled, Progress
 from cnnstudio.design.file import read_design
-from cnnstudio.export import ExportError, ExportFailed, ExportResult, chosen_exporters, exporters
+from cnnstudio.export import ExportError, ExportFailed, ExportResult, exporters, select_exporters
 from cnnstudio.export.onnx import Onnx
-from cnnstudio.export.verification import BATCHES, TOLERANCE, Proof
+from cnnstudio.export.verification import BATCHES, TOLERANCE, Verification
 from cnnstudio.runs.run import Run, RunError
 
 
 @pytest.fixture(scope="module")
 def onnx_export(run: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[ExportResult, Path, str]:
-    """The ONNX export, its folder and what it printed; made once, for torch takes seconds for it."""
+    """The ONNX export, its folder and its output; shared by the tests, because it takes seconds."""
     folder, printed = tmp_path_factory.mktemp("onnx"), io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         result = exporters()["onnx"].export(run, folder)
@@ -40,29 +40,29 @@ def names(folder: Path) -> set[str]:
 # What is written
 
 
-def test_the_formats_are_found_and_offered_in_order() -> None:
+def test_the_formats_are_found_in_order() -> None:
     assert list(exporters()) == ["safetensors", "onnx", "pytorch"]
     for exporter in exporters().values():
         assert exporter.title
         assert exporter.description
 
 
-def test_the_weights_carry_all_that_is_needed_to_use_them(run: Run, tmp_path: Path) -> None:
+def test_the_weights_contain_everything_needed_to_use_them(run: Run, tmp_path: Path) -> None:
     result = exporters()["safetensors"].export(run, tmp_path)
     assert result.largest_difference == 0
     assert names(tmp_path) == {path.name for path in result.files} == {"model.safetensors", "design.cnn.json"}
     with safe_open(tmp_path / "model.safetensors", framework="pt") as file:
-        about = file.metadata()
-        kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
-    assert json.loads(about["classes"]) == ["one", "two", "three"]
-    assert len(json.loads(about["mean"])) == len(json.loads(about["std"])) == 3
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
+    assert json.loads(metadata["classes"]) == ["one", "two", "three"]
+    assert len(json.loads(metadata["mean"])) == len(json.loads(metadata["std"])) == 3
     assert read_design(tmp_path / "design.cnn.json") == run.network
     state = run.model().state_dict()
-    assert kept.keys() == state.keys()
-    assert all(torch.equal(kept[name], state[name]) for name in kept)
+    assert tensors.keys() == state.keys()
+    assert all(torch.equal(tensors[name], state[name]) for name in tensors)
 
 
-def test_the_onnx_file_gives_the_same_scores_for_any_number_of_images(
+def test_the_onnx_file_gives_the_same_logits_for_any_batch_size(
     run: Run, onnx_export: tuple[ExportResult, Path, str]
 ) -> None:
     result, folder, _ = onnx_export
@@ -79,26 +79,26 @@ def test_the_onnx_file_gives_the_same_scores_for_any_number_of_images(
         np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_the_onnx_file_says_what_it_takes_and_nothing_of_this_machine(
+def test_the_onnx_file_documents_its_input_and_contains_no_local_paths(
     onnx_export: tuple[ExportResult, Path, str],
 ) -> None:
     _, folder, _ = onnx_export
     model = onnx.load(folder / "model.onnx")
-    facts = {entry.key: entry.value for entry in model.metadata_props}
-    assert json.loads(facts["classes"]) == ["one", "two", "three"]
-    assert facts["normalization"] == "included"
-    assert "float32 (N, C, H, W) from 0 to 1" in model.doc_string
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    assert json.loads(metadata["classes"]) == ["one", "two", "three"]
+    assert metadata["normalization"] == "included"
+    assert "float32 (N, C, H, W), 0 to 1" in model.doc_string
     assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
     content = (folder / "model.onnx").read_bytes()
     assert str(Path.cwd()).encode() not in content
     assert b"site-packages" not in content
 
 
-def test_the_export_of_onnx_prints_nothing(onnx_export: tuple[ExportResult, Path, str]) -> None:
+def test_the_onnx_export_prints_nothing(onnx_export: tuple[ExportResult, Path, str]) -> None:
     assert onnx_export[2] == ""
 
 
-def test_the_pytorch_file_stands_alone_with_its_weights(run: Run, tmp_path: Path) -> None:
+def test_the_pytorch_file_is_standalone(run: Run, tmp_path: Path) -> None:
     result = exporters()["pytorch"].export(run, tmp_path)
     assert names(tmp_path) == {"model.py", "model.safetensors"}
     assert result.largest_difference is not None
@@ -109,79 +109,79 @@ def test_the_pytorch_file_stands_alone_with_its_weights(run: Run, tmp_path: Path
     assert '"three"' in source
 
 
-def test_progress_comes_in_words_to_its_end(run: Run, tmp_path: Path) -> None:
-    heard: list[Progress] = []
-    exporters()["safetensors"].export(run, tmp_path, progress=heard.append)
-    assert [progress.done for progress in heard] == [0, 1, 2, 3]
-    assert all(progress.total == 3 and progress.text for progress in heard)
+def test_progress_is_reported_to_the_end(run: Run, tmp_path: Path) -> None:
+    reports: list[Progress] = []
+    exporters()["safetensors"].export(run, tmp_path, progress=reports.append)
+    assert [progress.done for progress in reports] == [0, 1, 2, 3]
+    assert all(progress.total == 3 and progress.text for progress in reports)
 
 
-# The proof
+# The verification
 
 
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda scores: scores + 1, "scores differ by 1"),
-        (lambda scores: scores * np.nan, "no numbers"),
-        (lambda scores: scores[:, :2], "scores, not"),
+        (lambda logits: logits + 1, "logits differ by 1"),
+        (lambda logits: logits * np.nan, "NaN or infinite"),
+        (lambda logits: logits[:, :2], r"logits of shape \(16, 2\), the original \(16, 3\)"),
     ],
 )
-def test_a_model_that_answers_otherwise_is_refused(
+def test_a_model_with_other_results_is_refused(
     change: object, expected: str, run: Run, tmp_path: Path
 ) -> None:
-    proof = Proof(run, run.model(), tmp_path, lambda: False)
+    verification = Verification(run, run.model(), tmp_path, lambda: False)
     assert callable(change)
     with pytest.raises(ExportFailed, match=expected):
-        proof.compare(change(proof._scores))
+        verification.compare(change(verification._logits))
 
 
-def test_rounding_is_no_other_answer(run: Run, tmp_path: Path) -> None:
-    proof = Proof(run, run.model(), tmp_path, lambda: False)
-    proof.compare(proof._scores + TOLERANCE / 2)
-    assert proof.largest_difference == pytest.approx(TOLERANCE / 2, rel=0.1)
+def test_rounding_is_tolerated(run: Run, tmp_path: Path) -> None:
+    verification = Verification(run, run.model(), tmp_path, lambda: False)
+    verification.compare(verification._logits + TOLERANCE / 2)
+    assert verification.largest_difference == pytest.approx(TOLERANCE / 2, rel=0.1)
 
 
-def test_a_model_that_does_not_run_elsewhere_is_refused_with_the_reason(run: Run, tmp_path: Path) -> None:
-    proof = Proof(run, run.model(), tmp_path, lambda: False)
+def test_a_model_that_fails_in_a_fresh_process_is_refused_with_the_reason(run: Run, tmp_path: Path) -> None:
+    verification = Verification(run, run.model(), tmp_path, lambda: False)
     with pytest.raises(ExportFailed, match="ValueError: no such operator"):
-        proof.compare_elsewhere("raise ValueError('no such operator')")
+        verification.compare_in_fresh_process("raise ValueError('no such operator')")
 
 
-def test_elsewhere_is_a_python_that_does_not_see_the_folder_as_its_own(run: Run, tmp_path: Path) -> None:
+def test_the_fresh_process_does_not_import_from_the_export_folder(run: Run, tmp_path: Path) -> None:
     (tmp_path / "numpy.py").write_text("raise RuntimeError('the wrong numpy')")
-    proof = Proof(run, run.model(), tmp_path, lambda: False)
-    scores = proof._scores.tolist()
-    proof.compare_elsewhere(f"results = [numpy.array({scores!r}, dtype='float32')]")
-    assert sum(BATCHES) == len(scores)
+    verification = Verification(run, run.model(), tmp_path, lambda: False)
+    logits = verification._logits.tolist()
+    verification.compare_in_fresh_process(f"results = [numpy.array({logits!r}, dtype='float32')]")
+    assert sum(BATCHES) == len(logits)
 
 
-def test_images_of_the_runs_own_data_are_among_those_compared(
+def test_images_of_the_runs_data_set_are_compared_too(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(type(run), "dataset_name", "shapes")
-    proof = Proof(run, run.model(), tmp_path, lambda: False)
-    proof.compare(proof._scores)
-    assert "8 of them from the data set" in proof.words
+    verification = Verification(run, run.model(), tmp_path, lambda: False)
+    verification.compare(verification._logits)
+    assert "8 from the data set" in verification.summary
 
 
-# What goes wrong
+# Errors
 
 
 def broken(*results: object) -> type[Onnx]:
-    """An exporter that writes a file and cannot prove it."""
+    """An exporter that writes a file that fails verification."""
 
     class Broken(Onnx):
         def write(self, run: Run, model: object, folder: Path) -> None:
             (folder / "model.onnx").write_bytes(b"new")
 
-        def prove(self, proof: Proof) -> None:
-            proof.compare(proof._scores + 1)
+        def verify(self, verification: Verification) -> None:
+            verification.compare(verification._logits + 1)
 
     return Broken
 
 
-def test_what_is_not_proven_replaces_nothing(run: Run, tmp_path: Path) -> None:
+def test_files_that_fail_verification_replace_nothing(run: Run, tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"old")
     with pytest.raises(ExportFailed):
         broken()().export(run, tmp_path)
@@ -189,61 +189,61 @@ def test_what_is_not_proven_replaces_nothing(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "model.onnx").read_bytes() == b"old"
 
 
-def test_without_verification_it_is_written_and_the_message_says_so(run: Run, tmp_path: Path) -> None:
+def test_without_verification_the_message_says_so(run: Run, tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"old")
     result = broken()().export(run, tmp_path, verify=False)
     assert (tmp_path / "model.onnx").read_bytes() == b"new"
     assert result.largest_difference is None
-    assert "were not compared" in result.message
+    assert "Not compared" in result.message
 
 
 @pytest.mark.parametrize("after", [0, 1, 2, 3])
-def test_cancelled_at_any_point_nothing_is_left(run: Run, tmp_path: Path, after: int) -> None:
-    asked = iter([False] * after + [True] * 1000)
+def test_cancelling_at_any_point_leaves_nothing(run: Run, tmp_path: Path, after: int) -> None:
+    answers = iter([False] * after + [True] * 1000)
     folder = tmp_path / "new"
     with pytest.raises(Cancelled):
-        exporters()["pytorch"].export(run, folder, cancelled=lambda: next(asked))
+        exporters()["pytorch"].export(run, folder, cancelled=lambda: next(answers))
     assert not folder.exists()
 
 
-def test_a_folder_that_cannot_be_written_is_named(run: Run, tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_reported(run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ExportError, match="choose another folder"):
         exporters()["safetensors"].export(run, tmp_path / "file" / "model")
 
 
-def test_a_file_that_cannot_be_replaced_is_an_error_in_words(run: Run, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_replaced_is_reported(run: Run, tmp_path: Path) -> None:
     (tmp_path / "model.safetensors" / "below").mkdir(parents=True)
-    with pytest.raises(ExportError, match="nothing can be written"):
+    with pytest.raises(ExportError, match="is not writable"):
         exporters()["safetensors"].export(run, tmp_path)
 
 
-def test_a_network_that_torch_cannot_write_is_refused_in_words(
+def test_a_network_that_torch_cannot_export_is_reported(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*arguments: object, **options: object) -> None:
         raise RuntimeError("Unsupported operator\nand a page more")
 
     monkeypatch.setattr(torch.onnx, "export", fail)
-    with pytest.raises(ExportFailed, match=r"as ONNX: Unsupported operator$"):
+    with pytest.raises(ExportFailed, match=r"to ONNX: Unsupported operator$"):
         exporters()["onnx"].export(run, tmp_path)
     assert names(tmp_path) == set()
 
 
 def test_a_run_without_weights_is_refused(run: Run, tmp_path: Path) -> None:
-    empty = Run(tmp_path / "empty", run.about)
+    empty = Run(tmp_path / "empty", run.metadata)
     shutil.copytree(run.folder, empty.folder, ignore=shutil.ignore_patterns("checkpoints"))
-    with pytest.raises(RunError, match="has no weights"):
+    with pytest.raises(RunError, match="has no saved weights"):
         exporters()["safetensors"].export(empty, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("wanted", [["keras"], ["onnx", "pt2"], [], [""]])
-def test_an_unknown_format_is_answered_with_those_that_exist(wanted: Sequence[str]) -> None:
-    with pytest.raises(ExportError, match="there are safetensors, onnx, pytorch"):
-        chosen_exporters(wanted)
+def test_the_error_for_an_unknown_format_lists_the_known_ones(wanted: Sequence[str]) -> None:
+    with pytest.raises(ExportError, match="choose from safetensors, onnx, pytorch"):
+        select_exporters(wanted)
 
 
-def test_formats_are_taken_once_and_whatever_their_case() -> None:
-    chosen = chosen_exporters([" ONNX", "onnx", "pytorch"])
+def test_formats_are_case_insensitive_and_duplicates_are_dropped() -> None:
+    chosen = select_exporters([" ONNX", "onnx", "pytorch"])
     assert [exporter.name for exporter in chosen] == ["onnx", "pytorch"]

@@ -1,4 +1,4 @@
-"""Events as a training gives them, for widgets that are tested without one."""
+"""Canned training events, for widgets that are tested without a training."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ def accuracy_at(epoch: float) -> float:
 def progress(
     first_step: int, count: int, steps_per_epoch: int = STEPS_PER_EPOCH, epochs: int = 8, rate: float = 2410.0
 ) -> Progress:
-    """The steps from `first_step` on."""
-    places = [(first_step + number) / steps_per_epoch for number in range(count)]
+    """`count` steps from `first_step` on."""
+    epochs_done = [(first_step + number) / steps_per_epoch for number in range(count)]
     last = first_step + count - 1
     return Progress(
         step=last,
         steps=epochs * steps_per_epoch,
         epoch=last / steps_per_epoch,
-        losses=tuple(map(loss_at, places)),
-        accuracies=tuple(map(accuracy_at, places)),
+        losses=tuple(map(loss_at, epochs_done)),
+        accuracies=tuple(map(accuracy_at, epochs_done)),
         first_step=first_step,
         images_per_second=rate,
         learning_rate=0.05,
@@ -67,7 +67,7 @@ def epoch_ended(epoch: int) -> EpochEnded:
 def run_events(
     epochs: int = 5, planned: int = 8, steps_per_epoch: int = STEPS_PER_EPOCH, run: str | None = None
 ) -> list[Event]:
-    """A run of `planned` epochs up to the end of the epoch `epochs`."""
+    """A run of `planned` epochs, up to the end of epoch `epochs`."""
     events: list[Event] = [started(planned, steps_per_epoch, run)]
     for epoch in range(epochs):
         first = epoch * steps_per_epoch + 1
@@ -76,7 +76,7 @@ def run_events(
 
 
 def finished(
-    outcome: Outcome = "completed", reason: str = "All 8 epochs are done.", run: str | None = None
+    outcome: Outcome = "completed", reason: str = "Completed 8 epochs.", run: str | None = None
 ) -> Finished:
     if outcome == "failed":
         return Finished(outcome, reason, None, 160.0, run, None)
@@ -86,7 +86,7 @@ def finished(
 def feature_maps(
     node_id: str, image: int = 0, count: int = 8, side: int = 4, dead: tuple[int, ...] = ()
 ) -> FeatureMaps:
-    """Maps of which each has one gray; values from 0 to 2."""
+    """`count` maps, each of a single gray, uint8 (count, side, side); they stand for values from 0 to 2."""
     maps = np.repeat(np.linspace(0, 255, count).astype(np.uint8), side * side).reshape(count, side, side)
     maps[list(dead)] = 0
     maps.flags.writeable = False

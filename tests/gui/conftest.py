@@ -1,10 +1,13 @@
-"""What every test of the window gets: no screen needed, no dialog waited for, nothing left running."""
+"""Fixtures for all tests of the window: no screen needed, no unexpected dialogs, nothing left running."""
 
 from __future__ import annotations
 
+import gc
 import os
 
-os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before the first Qt import looks for a screen
+os.environ.setdefault(
+    "QT_QPA_PLATFORM", "offscreen"
+)  # before the first import of Qt, which looks for a screen
 
 import shutil
 import subprocess
@@ -13,12 +16,34 @@ from collections.abc import Iterator
 import pytest
 import shiboken6
 from PySide6.QtCore import QObject, QThread, QTimer
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QFileDialog, QInputDialog, QMessageBox
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _empty_clipboard() -> Iterator[None]:
+    """Clears the clipboard at the end: otherwise Qt destroys its Python objects after Python, and crashes."""
+    yield
+    if QGuiApplication.instance() is not None:
+        QGuiApplication.clipboard().clear()
+
+
+@pytest.fixture(autouse=True)
+def _main_thread_collects() -> Iterator[None]:
+    """Collects the cycles of earlier tests in the main thread, and disables the collector during the test.
+
+    Python collects in whichever thread allocates one object too many. In the compute thread that destroyed
+    timers and event loops of the main thread, such as those that qtbot waits with, and sometimes crashed Qt.
+    """
+    gc.disable()
+    gc.collect(1)  # everything new is still in the two young generations
+    yield
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
 def _no_unexpected_dialog(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dialog that a test did not announce would wait for an answer for ever: it fails the test instead."""
+    """Fails a test that opens an unexpected dialog, which would wait for an answer forever."""
 
     def unexpected(*arguments: object, **options: object) -> None:
         raise AssertionError(f"an unexpected dialog opened: {arguments}")
@@ -35,27 +60,27 @@ def _no_unexpected_dialog(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_left_running() -> Iterator[None]:
-    """After the test's windows are closed no timer ticks and no QThread runs that was not there before."""
-    before = {id(thing) for thing in _running()}
+    """Checks that the test has left no active timer and no running QThread."""
+    before = {id(each) for each in _running()}
     yield
-    left = [thing for thing in _running() if id(thing) not in before]
-    assert not left, f"left running: {[f'{thing!r} of {thing.parent()!r}' for thing in left]}"
+    left = [each for each in _running() if id(each) not in before]
+    assert not left, f"left running: {[f'{each!r} of {each.parent()!r}' for each in left]}"
 
 
 def _running() -> list[QObject]:
     wrappers = shiboken6.getAllValidWrappers()
-    timers = [thing for thing in wrappers if isinstance(thing, QTimer) and thing.isActive()]
-    threads = [thing for thing in wrappers if isinstance(thing, QThread) and _works(thing)]
+    timers = [each for each in wrappers if isinstance(each, QTimer) and each.isActive()]
+    threads = [each for each in wrappers if isinstance(each, QThread) and _is_other_thread(each)]
     return [*timers, *threads]
 
 
-def _works(thread: QThread) -> bool:
+def _is_other_thread(thread: QThread) -> bool:
     return thread is not QThread.currentThread() and thread.isRunning()
 
 
 @pytest.fixture
 def screen() -> Iterator[dict[str, str]]:
-    """The environment of a virtual screen; of no screen at all where this machine has no Xvfb."""
+    """The environment for a virtual screen, or for the offscreen platform if there is no Xvfb."""
     if shutil.which("Xvfb") is None:
         yield {"QT_QPA_PLATFORM": "offscreen"}
         return

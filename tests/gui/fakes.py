@@ -1,4 +1,4 @@
-"""What the tests of training share: a session without a training, and a data set in a moment."""
+"""Fakes that the tests of the window share: a session without a training, and a small folder of images."""
 
 from __future__ import annotations
 
@@ -27,54 +27,54 @@ TINY = Network(
 )
 
 
-class SilentSession(TrainingSession):
-    """A session that never starts its thread; the test says what state it is in and what it sends."""
+class FakeSession(TrainingSession):
+    """A session that never starts its thread and records its calls; the test sets its state."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: list[object] = []
+        self.calls: list[object] = []
         self.watched: tuple[str, int] | None = None
 
     def show_state(self, state: State) -> None:
         self._set_state(state)
 
     def start(self, network: Network, dataset_name: str, recipe: Recipe, seeds: int = 1) -> None:
-        self.asked.append((network, dataset_name, recipe, *([seeds] if seeds > 1 else [])))
+        self.calls.append((network, dataset_name, recipe, *([seeds] if seeds > 1 else [])))
 
     def pause(self) -> None:
-        self.asked.append("pause")
+        self.calls.append("pause")
 
     def resume(self) -> None:
-        self.asked.append("resume")
+        self.calls.append("resume")
 
     def stop(self) -> None:
-        self.asked.append("stop")
+        self.calls.append("stop")
 
     def step(self) -> None:
-        self.asked.append("step")
+        self.calls.append("step")
 
     def stop_after_epoch(self) -> None:
-        self.asked.append("stop after epoch")
+        self.calls.append("stop after epoch")
 
     def change(self, **fields: Any) -> None:
         super().change(**fields)
-        self.asked.append(fields)
+        self.calls.append(fields)
 
     def continue_with(self, network: Network, dataset_name: str, recipe: Recipe) -> None:
-        self.asked.append(("continue", network, dataset_name, recipe))
+        self.calls.append(("continue", network, dataset_name, recipe))
 
     def watch(self, node_id: str, image: int) -> None:
         self.watched = (node_id, image)
 
 
 def image_folder(folder: Path, count: int = 24, side: int = 8) -> Path:
-    """Bright and dark images in two classes, `count` to train with and a third of that to test with."""
+    """Writes bright and dark images in two classes, `count` for training and a third of that for testing."""
     random = np.random.default_rng(0)
     for part, number in (("train", count), ("test", count // 3)):
         for name, low in (("bright", 150), ("dark", 0)):
-            place = folder / part / name
-            place.mkdir(parents=True)
+            class_folder = folder / part / name
+            class_folder.mkdir(parents=True)
             for index in range(number // 2):
                 pixels = random.integers(low, low + 100, (side, side, 3)).astype(np.uint8)
-                Image.fromarray(pixels).save(place / f"{index}.png")
+                Image.fromarray(pixels).save(class_folder / f"{index}.png")
     return folder

@@ -1,9 +1,9 @@
-"""The main job from start to end by mouse and keys: an empty list, the lesson's network, Train, Stop, Export.
+"""The main workflow by mouse and keyboard: build the lesson's network, train, stop, export.
 
-    python tests/gui/recorded_lesson.py FOR_THE_EXPORT [IMAGES]
+    python tests/gui/recorded_lesson.py EXPORT_FOLDER [SCREENSHOT_FOLDER]
 
-Needs the data of `$CNNSTUDIO_HOME` only; prints what it saw as one JSON object. `test_recorded_lesson.py`
-runs it on a virtual screen.
+Starts from an empty design; needs only the data in `$CNNSTUDIO_HOME`. Prints its observations as one JSON
+object. `test_recorded_lesson.py` runs it on a virtual screen.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from hand import Hand
 from pyqtgraph import PlotWidget
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtWidgets import (
@@ -22,17 +21,19 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDialog,
+    QLabel,
     QLineEdit,
     QListWidget,
-    QMessageBox,
     QTreeView,
     QWidget,
 )
+from user_input import UserInput
 
 from cnnstudio.gui.shell.app import application, create_window
 from cnnstudio.gui.shell.main_window import MainWindow
+from cnnstudio.gui.widgets.message_box import MessageBox
 
-# As the lesson lists them: it forgets the Flatten.
+# As the lesson lists them, without the Flatten layer that it forgets.
 LESSON = (
     ("Conv2D", {"filters": "32", "activation": "relu"}),
     ("MaxPooling2D", {}),
@@ -48,108 +49,108 @@ def main(folder: Path, images: Path | None) -> None:
     window = create_window()
     window.resize(1440, 900)
     window.show()
-    hand = Hand(window, images)
-    hand.wait_for(window.windowHandle().isExposed, "the window")
-    # A screen without a window manager gives the focus only to who asks for it.
+    user = UserInput(window, images)
+    user.wait_for(window.windowHandle().isExposed, "the window")
+    # Without a window manager, a window only gets the focus if it requests it.
     window.windowHandle().requestActivate()
-    hand.wait_for(window.isActiveWindow, "the focus")
-    hand.image("first-launch")
-    seen = {"problem": draw(hand, window)}
-    seen |= train(hand, window)
-    seen["export"] = export(hand, window, folder)
-    close_without_saving(hand, window)
-    print(json.dumps(seen))
+    user.wait_for(window.isActiveWindow, "the focus")
+    user.screenshot("first-launch")
+    observed = {"problem": build_network(user, window)}
+    observed |= train(user, window)
+    observed["export"] = export(user, window, folder)
+    close_without_saving(user, window)
+    print(json.dumps(observed))
 
 
-def close_without_saving(hand: Hand, window: MainWindow) -> None:
-    """Closes the window; the question about the unsaved design is answered by a click."""
+def close_without_saving(user: UserInput, window: MainWindow) -> None:
+    """Closes the window, and discards the unsaved design in the message box."""
 
     def answer() -> None:
         box = QApplication.activeModalWidget()
-        assert isinstance(box, QMessageBox)
-        hand.image("unsaved")
-        hand.click(box.button(QMessageBox.StandardButton.Discard))
+        assert isinstance(box, MessageBox)
+        user.screenshot("unsaved")
+        user.click(box.buttons["discard"])
 
     QTimer.singleShot(300, answer)
     assert window.close()
 
 
-def draw(hand: Hand, window: MainWindow) -> str:
-    """Builds the lesson's network from nothing; gives the sentence about the missing Flatten."""
-    hand.press(window, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
+def build_network(user: UserInput, window: MainWindow) -> str:
+    """Builds the lesson's network in an empty design; returns the message about the missing Flatten."""
+    user.press(window, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
     assert not window.project.network.nodes
-    hand.image("empty")
+    user.screenshot("empty")
     for number, (name, values) in enumerate(LESSON):
-        add(hand, name, number)
+        add_layer(user, name, number)
         assert window.project.network.nodes[-1].layer.type_name() == name, window.project.network
         for parameter, value in values.items():
-            set_parameter(hand, f"param_{parameter}", value)
-    hand.image("missing-flatten")
-    problem = window.project.analysis.problems[0].sentence
-    tree = hand.find(QTreeView, "layerList")
+            set_parameter(user, f"param_{parameter}", value)
+    user.screenshot("missing-flatten")
+    problem = window.project.analysis.problems[0].full_message
+    tree = user.find(QTreeView, "layerList")
     faulty = window.project.analysis.problems[0].node_id
-    hand.click(tree.viewport(), tree.fix_rect(faulty).center())
+    user.click(tree.viewport(), tree.fix_rect(faulty).center())
     assert not window.project.analysis.problems
-    hand.image("fixed")
+    user.screenshot("fixed")
     return problem
 
 
-def add(hand: Hand, name: str, count: int) -> None:
-    """Drags a layer from the palette to the end of the list; by Enter where the platform cannot drag."""
-    types = hand.find(QListWidget, "paletteList")
+def add_layer(user: UserInput, name: str, count: int) -> None:
+    """Drags a layer from the palette to the end of the list, or presses Enter if the platform cannot drag."""
+    types = user.find(QListWidget, "paletteList")
     assert isinstance(types, QListWidget)
     item = next(types.item(row) for row in range(types.count()) if types.item(row).text() == name)
     types.scrollToItem(item)
     start = types.visualItemRect(item).center()
-    tree = hand.find(QTreeView, "layerList")
+    tree = user.find(QTreeView, "layerList")
     assert isinstance(tree, QTreeView)
-    if not hand.can_drag:
-        hand.click(types.viewport(), start)
-        hand.press(types, Qt.Key.Key_Return)
+    if not user.can_drag:
+        user.click(types.viewport(), start)
+        user.press(types, Qt.Key.Key_Return)
         return
     last = tree.visualRect(tree.model().index(count, 0))
-    hand.drag(types.viewport(), start, tree.viewport(), QPoint(200, last.bottom() + 3))
+    user.drag(types.viewport(), start, tree.viewport(), QPoint(200, last.bottom() + 3))
 
 
-def set_parameter(hand: Hand, name: str, value: str) -> None:
-    """Fills one field of the inspector by keys."""
-    fields = [field for field in hand.window.findChildren(QWidget, name) if field.isVisible()]
+def set_parameter(user: UserInput, name: str, value: str) -> None:
+    """Fills in a field of the inspector by keyboard."""
+    fields = [field for field in user.window.findChildren(QWidget, name) if field.isVisible()]
     assert len(fields) == 1, f"{len(fields)} fields {name}"
     field = fields[0]
     if isinstance(field, QComboBox):
         field.setFocus()
-        hand.press(field, Qt.Key.Key_Home)
+        user.press(field, Qt.Key.Key_Home)
         while field.currentText() != value:
             before = field.currentIndex()
-            hand.press(field, Qt.Key.Key_Down)
+            user.press(field, Qt.Key.Key_Down)
             assert field.currentIndex() > before, f"{name} does not offer {value}"
     else:
-        hand.write(field, value)
+        user.write(field, value)
 
 
-def train(hand: Hand, window: MainWindow) -> dict[str, object]:
-    """Trains on the built-in set until curves and maps have moved, edits meanwhile, and stops."""
-    tree = hand.find(QTreeView, "layerList")
+def train(user: UserInput, window: MainWindow) -> dict[str, object]:
+    """Trains on the built-in data set until curves and feature maps change, edits meanwhile, and stops."""
+    tree = user.find(QTreeView, "layerList")
     assert isinstance(tree, QTreeView)
     third = tree.visualRect(tree.model().index(3, 0))
-    hand.click(tree.viewport(), third.center())
+    user.click(tree.viewport(), third.center())
     steps: list[int] = []
     maps: list[np.ndarray] = []
-    window.session.events.connect(lambda events: keep(events, steps, maps))
-    hand.click_button("Train")
-    hand.wait_for(lambda: len(maps) > 1, "feature maps")
-    hand.wait_for(lambda: points_drawn(hand) > 0, "a curve")
-    points = [points_drawn(hand)]
-    hand.wait_for(lambda: points_drawn(hand) > points[0], "a curve that grows")
-    points.append(points_drawn(hand))
-    hand.image("training")
-    hand.press(window, Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier)
-    assert len(window.project.network) == len(LESSON) + 2, "a layer more, while it trains"
-    hand.image("edited-while-training")
-    hand.press(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    hand.click_button("Stop")
-    hand.wait_for(lambda: window.run_folder is not None and window.session.state.value == "idle", "the end")
-    hand.image("stopped")
+    window.session.events.connect(lambda events: collect(events, steps, maps))
+    user.click_button("Train")
+    user.wait_for(lambda: len(maps) > 1, "feature maps")
+    user.wait_for(lambda: points_drawn(user) > 0, "a curve")
+    points = [points_drawn(user)]
+    user.wait_for(lambda: points_drawn(user) > points[0], "a growing curve")
+    points.append(points_drawn(user))
+    user.screenshot("training")
+    user.press(window, Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier)
+    assert len(window.project.network) == len(LESSON) + 2, "one layer more, while training"
+    user.screenshot("edited-while-training")
+    user.press(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    user.click_button("Stop")
+    user.wait_for(lambda: window.run_folder is not None and window.session.state.value == "idle", "the end")
+    user.screenshot("stopped")
     return {
         "steps": sum(steps),
         "maps_moved": bool((maps[0] != maps[-1]).any()),
@@ -158,15 +159,15 @@ def train(hand: Hand, window: MainWindow) -> dict[str, object]:
     }
 
 
-def points_drawn(hand: Hand) -> int:
-    """Points of the longest curve that the loss plot shows."""
-    plot = hand.find(QWidget, "lossPlot")
+def points_drawn(user: UserInput) -> int:
+    """The number of points of the longest curve in the loss plot."""
+    plot = user.find(QWidget, "lossPlot")
     assert isinstance(plot, PlotWidget)
     curves = [item.getData()[0] for item in plot.listDataItems()]
     return max((len(curve) for curve in curves if curve is not None), default=0)
 
 
-def keep(events: tuple[object, ...], steps: list[int], maps: list[np.ndarray]) -> None:
+def collect(events: tuple[object, ...], steps: list[int], maps: list[np.ndarray]) -> None:
     for event in events:
         if type(event).__name__ == "Progress":
             steps.append(len(event.losses))
@@ -174,30 +175,30 @@ def keep(events: tuple[object, ...], steps: list[int], maps: list[np.ndarray]) -
             maps.append(event.payload.maps)
 
 
-def export(hand: Hand, window: MainWindow, folder: Path) -> str:
-    """Exports ONNX, checked against torch; gives the line about the comparison."""
-    hand.click_button("Export")
-    dialog = hand.find(QDialog, "exportDialog")
-    hand.wait_for(dialog.isVisible, "the dialog")
+def export(user: UserInput, window: MainWindow, folder: Path) -> str:
+    """Exports ONNX, verified against torch; returns the line with the comparison."""
+    user.click_button("Export")
+    dialog = user.find(QDialog, "exportDialog")
+    user.wait_for(dialog.isVisible, "the dialog")
     for name in ("safetensors", "onnx", "pytorch"):
         box = dialog.findChild(QCheckBox, f"format_{name}")
         assert isinstance(box, QAbstractButton)
         if box.isChecked() != (name == "onnx"):
-            hand.click(box, QPoint(8, box.height() // 2))
+            user.click(box, QPoint(8, box.height() // 2))
     field = dialog.findChild(QLineEdit, "exportFolder")
     assert field is not None
-    hand.write(field, str(folder))
-    hand.image("export")
-    hand.click_button("Export", dialog)
-    hand.wait_for(lambda: any("✓" in line for line in lines(dialog)), "the export")
-    hand.image("exported")
-    result = next(line for line in lines(dialog) if "✓" in line)
-    hand.press(dialog, Qt.Key.Key_Escape)
+    user.write(field, str(folder))
+    user.screenshot("export")
+    user.click_button("Export", dialog)
+    user.wait_for(lambda: any("✓" in line for line in texts(dialog)), "the export")
+    user.screenshot("exported")
+    result = next(line for line in texts(dialog) if "✓" in line)
+    user.press(dialog, Qt.Key.Key_Escape)
     return result
 
 
-def lines(dialog: QWidget) -> list[str]:
-    return [child.text() for child in dialog.findChildren(QWidget) if hasattr(child, "text")]
+def texts(dialog: QWidget) -> list[str]:
+    return [label.text() for label in dialog.findChildren(QLabel)]
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""ResNet-9 from an empty design with the keyboard alone: palette, quick insert, fields, wrap, copy and paste.
+"""Builds ResNet-9 from an empty design by keyboard only: palette, quick insert, fields, wrap, copy and paste.
 
-    python tests/gui/recorded_resnet9.py [IMAGES]
+    python tests/gui/recorded_resnet9.py [SCREENSHOT_FOLDER]
 
-Every key goes to the window, as the system sends it; nothing is clicked, and no focus is set by the program.
-Prints what the window has in the end as one JSON object. `test_recorded_resnet9.py` runs it on a virtual
-screen.
+Every key is sent to the window, as the system would; nothing is clicked, and the script never sets the focus.
+Prints the resulting design as one JSON object. `test_recorded_resnet9.py` runs it on a virtual screen.
 """
 
 from __future__ import annotations
@@ -13,10 +12,10 @@ import json
 import sys
 from pathlib import Path
 
-from hand import Hand, Keyboard
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAccessible
+from PySide6.QtGui import QAccessible, QGuiApplication
 from PySide6.QtWidgets import QTreeView
+from user_input import Keyboard, UserInput
 
 from cnnstudio.design.file import nodes_to_json
 from cnnstudio.gui.shell.app import application, create_window
@@ -31,42 +30,44 @@ def main(images: Path | None) -> None:
     window = create_window()
     window.resize(1440, 900)
     window.show()
-    hand, keys = Hand(window, images), Keyboard(window)
-    hand.wait_for(window.windowHandle().isExposed, "the window")
-    # A screen without a window manager gives the focus only to who asks for it.
+    user, keys = UserInput(window, images), Keyboard(window)
+    user.wait_for(window.windowHandle().isExposed, "the window")
+    # Without a window manager, a window only gets the focus if it requests it.
     window.windowHandle().requestActivate()
-    hand.wait_for(window.isActiveWindow, "the focus")
+    user.wait_for(window.isActiveWindow, "the focus")
     keys.press(KEY.Key_N, CTRL)
     assert not window.project.network.nodes
-    first_layers_from_the_palette(hand, keys, window)
-    second_stage_by_typing(hand, keys)
-    first_residual_by_wrapping(hand, keys, window)
+    first_layers_from_the_palette(user, keys, window)
+    second_stage_by_typing(user, keys)
+    first_residual_by_wrapping(user, keys, window)
     keys.tab_to("layerList")
     keys.type("conv 256 3 same no bias, bn, relu, pool")
     keys.press(KEY.Key_Return)
     keys.type("conv 512 3 same no bias, bn, relu, pool")
     keys.press(KEY.Key_Return)
     keys.press(KEY.Key_Escape)
-    second_residual_by_copying(hand, keys, window)
+    second_residual_by_copying(user, keys, window)
     keys.tab_to("layerList")
     keys.press(KEY.Key_End)
-    # From the last layer of the group to the group, after which comes what is typed.
+    # From the last layer of the group to the group itself, so that typed layers go after it.
     keys.press(KEY.Key_Left)
     keys.type("pool 4, flatten, dense 10")
     keys.press(KEY.Key_Return)
     keys.press(KEY.Key_Escape)
-    hand.image("complete")
-    print(json.dumps(seen(hand, window)))
-    # Nobody is asked about the unsaved design.
+    user.screenshot("complete")
+    print(json.dumps(observations(user, window)))
+    # So that closing does not ask about the unsaved design.
     window.project.mark_saved(Path("resnet9.cnn.json"))
     assert window.close()
+    # Without a display, Qt itself keeps what was copied, would destroy it after Python has ended, and crash.
+    QGuiApplication.clipboard().clear()
 
 
-def first_layers_from_the_palette(hand: Hand, keys: Keyboard, window: MainWindow) -> None:
-    """Convolution, norm and activation by the palette's search; the convolution's fields by Tab."""
+def first_layers_from_the_palette(user: UserInput, keys: Keyboard, window: MainWindow) -> None:
+    """Adds convolution, normalization and activation by the palette's search; reaches the fields by Tab."""
     keys.tab_to("paletteSearch")
     keys.type("conv")
-    hand.image("search")
+    user.screenshot("search")
     keys.press(KEY.Key_Return)
     keys.tab_to("param_filters")
     keys.press(KEY.Key_A, CTRL)
@@ -75,27 +76,27 @@ def first_layers_from_the_palette(hand: Hand, keys: Keyboard, window: MainWindow
     keys.type("s")
     keys.tab_to("param_use_bias")
     keys.press(KEY.Key_Space)
-    hand.image("fields")
+    user.screenshot("fields")
     keys.tab_to("paletteSearch")
-    for words in ("batch norm", "activation"):
+    for text in ("batch norm", "activation"):
         keys.press(KEY.Key_A, CTRL)
-        keys.type(words)
+        keys.type(text)
         keys.press(KEY.Key_Return)
     assert len(window.project.network.nodes) == 3
 
 
-def second_stage_by_typing(hand: Hand, keys: Keyboard) -> None:
-    """One layer after the other in the field that the first letter opens."""
+def second_stage_by_typing(user: UserInput, keys: Keyboard) -> None:
+    """Types one layer after another in the field that the first letter opens."""
     keys.tab_to("layerList")
     for line in ("conv 128 3 same no bias", "bn", "relu", "pool"):
         keys.type(line)
-        hand.image("typing")
+        user.screenshot("typing")
         keys.press(KEY.Key_Return)
     keys.press(KEY.Key_Escape)
 
 
-def first_residual_by_wrapping(hand: Hand, keys: Keyboard, window: MainWindow) -> None:
-    """Three layers, a copy of them, and a group around the six; the sum has no activation of its own."""
+def first_residual_by_wrapping(user: UserInput, keys: Keyboard, window: MainWindow) -> None:
+    """Wraps three layers and a copy of them in a group, without an activation after the sum."""
     for line in ("conv 128 3 same no bias", "bn", "relu"):
         keys.type(line)
         keys.press(KEY.Key_Return)
@@ -106,17 +107,17 @@ def first_residual_by_wrapping(hand: Hand, keys: Keyboard, window: MainWindow) -
     keys.press(KEY.Key_D, CTRL)
     for _ in range(5):
         keys.press(KEY.Key_Up, SHIFT)
-    hand.image("selected")
+    user.screenshot("selected")
     keys.press(KEY.Key_1, CTRL)
     assert [node.layer.type_name() for node in window.project.network.nodes][-1] == "Residual"
     assert len(window.project.network.nodes[-1].children) == 6, window.project.network.nodes[-1]
-    hand.image("wrapped")
+    user.screenshot("wrapped")
     keys.tab_to("param_activation")
     keys.type("lin")
 
 
-def second_residual_by_copying(hand: Hand, keys: Keyboard, window: MainWindow) -> None:
-    """The first one again, with other numbers in both convolutions at once."""
+def second_residual_by_copying(user: UserInput, keys: Keyboard, window: MainWindow) -> None:
+    """Copies the first one and changes the filters of both convolutions at once."""
     keys.press(KEY.Key_Home)
     group = next(node.id for node in window.project.network.nodes if node.is_group)
     while window.project.selection != (group,):
@@ -128,24 +129,24 @@ def second_residual_by_copying(hand: Hand, keys: Keyboard, window: MainWindow) -
     for _ in range(3):
         keys.press(KEY.Key_Down, CTRL)
     keys.press(KEY.Key_Space, CTRL)
-    hand.image("both-convolutions")
+    user.screenshot("both-convolutions")
     keys.tab_to("param_filters")
     keys.press(KEY.Key_A, CTRL)
     keys.type("512")
     keys.press(KEY.Key_Return)
 
 
-def seen(hand: Hand, window: MainWindow) -> dict[str, object]:
-    """The design, its totals, and the row that has the focus, as a screen reader tells it."""
+def observations(user: UserInput, window: MainWindow) -> dict[str, object]:
+    """The design, its totals and undo steps, and the rows as screen readers get them."""
     analysis, stack = window.project.analysis, window.project.undo_stack
-    tree = hand.find(QTreeView, "layerList")
+    tree = user.find(QTreeView, "layerList")
     interface = QAccessible.queryAccessibleInterface(tree)
     rows = [interface.child(number).text(QAccessible.Text.Name) for number in range(interface.childCount())]
     return {
         "layers": nodes_to_json(window.project.network.nodes),
         "parameters": analysis.parameters,
         "macs": analysis.macs,
-        "problems": [problem.sentence for problem in analysis.problems],
+        "problems": [problem.full_message for problem in analysis.problems],
         "steps": [stack.text(number) for number in range(stack.count())],
         "rows": [row for row in rows if row],
     }

@@ -12,7 +12,7 @@ from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QApplication, QDockWidget, QLabel, QMainWindow, QMenu, QToolBar, QWidget
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk
+from cnnstudio.gui.designer.quick_fix.advice_service import advice_service
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.gui.theme.theme import theme
@@ -117,19 +117,19 @@ def test_the_panels_stand_where_they_were_left(
 
 def test_dismissed_advice_stays_dismissed(open_window: OpenWindow, old: Path, qtbot: QtBot) -> None:
     window = open_window(old / "designs" / "linear.cnn.json")
-    desk = advice_desk(window.project)
-    qtbot.waitUntil(lambda: bool(desk.shown))
-    assert [advice.key for advice in desk.dismissed] == ["no-nonlinearity:conv2d_1"]
-    assert [advice.key for advice in desk.shown] == ["no-nonlinearity:conv2d_2"]
+    service = advice_service(window.project)
+    qtbot.waitUntil(lambda: bool(service.shown))
+    assert [advice.key for advice in service.dismissed] == ["no-nonlinearity:conv2d_1"]
+    assert [advice.key for advice in service.shown] == ["no-nonlinearity:conv2d_2"]
 
 
 def test_unsaved_work_comes_back(open_window: OpenWindow, old: Path) -> None:
     window = open_window()
     assert "Not saved yet" in window.windowTitle()
     assert window.isWindowModified()
-    notice = window.findChild(QLabel, "noticeText")
-    assert isinstance(notice, QLabel)
-    assert "did not end properly" in notice.text()
+    message_bar = window.findChild(QLabel, "messageText")
+    assert isinstance(message_bar, QLabel)
+    assert "closed unexpectedly" in message_bar.text()
 
 
 # Runs
@@ -159,7 +159,7 @@ def test_every_old_run_can_be_opened(name: str, open_window: OpenWindow, old: Pa
     folder = old / "home" / "runs" / name
     window = open_window(folder)
     qtbot.waitUntil(lambda: window.run_folder == folder)
-    assert not window.notice.text.startswith("The run in")
+    assert not window.message_bar.text.startswith("The run in")
 
 
 # What is written
@@ -172,9 +172,9 @@ def test_settings_are_written_under_their_names(
     put_old_files(root)
     design = root / "designs" / "linear.cnn.json"
     window = open_window(design)
-    desk = advice_desk(window.project)
-    qtbot.waitUntil(lambda: bool(desk.shown))
-    desk.dismiss(desk.shown[0])
+    service = advice_service(window.project)
+    qtbot.waitUntil(lambda: bool(service.shown))
+    service.dismiss(service.shown[0])
     window.project.set_dataset("cifar10", None)
     window.project.set_dataset("shapes", None)
     window.settings.scheme = "light"

@@ -1,4 +1,4 @@
-"""The main job on a virtual screen, with a real drag from the palette into the list."""
+"""The main workflow on a virtual screen, with a real drag from the palette into the list."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SCRIPT = Path(__file__).with_name("recorded_lesson.py")
 
 
 @pytest.mark.timeout(400)
-def test_the_lesson_is_drawn_trained_and_exported_by_mouse_and_keys(
+def test_the_lesson_is_built_trained_and_exported_by_mouse_and_keyboard(
     screen: dict[str, str], home: Path, tmp_path: Path
 ) -> None:
     images = Path(os.environ.get("CNNSTUDIO_IMAGES", tmp_path))
@@ -29,12 +29,12 @@ def test_the_lesson_is_drawn_trained_and_exported_by_mouse_and_keys(
         timeout=390,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    seen = json.loads(done.stdout.splitlines()[-1])
-    assert seen["problem"] == (
+    observed = json.loads(done.stdout.splitlines()[-1])
+    assert observed["problem"] == (
         "Dense takes a flat vector, but gets 64 × 6 × 6 from MaxPooling2D: insert Flatten before it"
     )
-    assert 0 < seen["points"][0] < seen["points"][1] <= seen["steps"]
-    assert seen["maps_moved"]
-    assert "difference" in seen["export"]
-    assert list((Path(seen["run"]) / "checkpoints").glob("*.safetensors"))
+    assert 0 < observed["points"][0] < observed["points"][1] <= observed["steps"]
+    assert observed["maps_moved"]
+    assert "difference" in observed["export"]
+    assert list((Path(observed["run"]) / "checkpoints").glob("*.safetensors"))
     assert list(exported.glob("*.onnx"))

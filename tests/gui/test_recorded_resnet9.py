@@ -1,4 +1,4 @@
-"""ResNet-9 from an empty design by the keyboard alone, against the model as one writes it in PyTorch."""
+"""ResNet-9 built by keyboard only, compared with the same model written in PyTorch."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def convolution(inputs: int, outputs: int) -> list[nn.Module]:
     ]
 
 
-def by_hand() -> nn.Module:
-    """What adds up in the two residual groups has no parameters, so that a plain row has the same number."""
+def reference_model() -> nn.Module:
+    """The model without its skip connections, which have no parameters and so do not change their number."""
     return nn.Sequential(
         *convolution(3, 64),
         *convolution(64, 128),
@@ -61,7 +61,7 @@ LAYERS = [
 
 
 @pytest.mark.timeout(200)
-def test_resnet_9_is_drawn_by_the_keyboard_alone(screen: dict[str, str], home: Path, tmp_path: Path) -> None:
+def test_resnet_9_is_built_by_keyboard_only(screen: dict[str, str], home: Path, tmp_path: Path) -> None:
     images = Path(os.environ.get("CNNSTUDIO_IMAGES", tmp_path))
     done = subprocess.run(
         [sys.executable, str(_SCRIPT), str(images)],
@@ -72,17 +72,18 @@ def test_resnet_9_is_drawn_by_the_keyboard_alone(screen: dict[str, str], home: P
         timeout=190,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    seen = json.loads(done.stdout.splitlines()[-1])
-    drawn = [
+    observed = json.loads(done.stdout.splitlines()[-1])
+    built = [
         (layer["type"], [child["type"] for child in layer["layers"]]) if "layers" in layer else layer["type"]
-        for layer in seen["layers"]
+        for layer in observed["layers"]
     ]
-    assert drawn == LAYERS
-    assert {layer["activation"] for layer in seen["layers"] if "layers" in layer} == {"linear"}
-    assert seen["parameters"] == sum(weights.numel() for weights in by_hand().parameters())
-    assert seen["problems"] == []
-    assert "wrap 6 layers in Residual" in seen["steps"]
-    assert "paste Residual" in seen["steps"]
+    assert built == LAYERS
+    assert {layer["activation"] for layer in observed["layers"] if "layers" in layer} == {"linear"}
+    assert observed["parameters"] == sum(weights.numel() for weights in reference_model().parameters())
+    assert observed["problems"] == []
+    assert "wrap 6 layers in Residual" in observed["steps"]
+    assert "paste Residual" in observed["steps"]
     assert any(
-        row.startswith("Layer 1, Conv2D, 64 filters 3 by 3, same, output 64 by 32") for row in seen["rows"]
+        row.startswith("Layer 1, Conv2D, 64 filters 3 by 3, same, output 64 by 32")
+        for row in observed["rows"]
     )

@@ -1,4 +1,4 @@
-"""A hand on mouse and keyboard, for tests that use the window as a person does."""
+"""Mouse and keyboard input, for tests that use the window as a person does."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 
 
-class Hand:
-    """Clicks, drags and types in a window, and takes an image of each step where a folder is given."""
+class UserInput:
+    """Clicks, drags and types in a window; saves a screenshot of each step if a folder is given."""
 
     def __init__(self, window: QWidget, images: Path | None = None) -> None:
         self.window = window
@@ -22,17 +22,17 @@ class Hand:
 
     @property
     def can_drag(self) -> bool:
-        """Whether the platform carries a drag through with synthetic moves of the mouse."""
+        """Whether the platform supports a drag with synthetic mouse events."""
         return QGuiApplication.platformName() == "xcb"
 
     def find(self, kind: type[QWidget], name: str) -> QWidget:
-        """The widget of that automation name."""
+        """The widget with this object name."""
         found = self.window.findChild(kind, name)
         assert isinstance(found, kind), f"there is no {name}"
         return found
 
     def click(self, widget: QWidget, position: QPoint | None = None) -> None:
-        """A click of the left button, in the middle unless told."""
+        """Clicks with the left button, by default at the center."""
         QTest.mouseClick(
             widget,
             Qt.MouseButton.LeftButton,
@@ -41,7 +41,7 @@ class Hand:
         )
 
     def click_button(self, text: str, within: QWidget | None = None) -> None:
-        """A click on the visible button of that text."""
+        """Clicks the visible button whose text contains `text`."""
         buttons = [
             button
             for button in (within or self.window).findChildren(QPushButton)
@@ -62,20 +62,20 @@ class Hand:
         QTest.keyClick(widget, key, modifiers)
 
     def write(self, field: QWidget, text: str) -> None:
-        """Replaces what a field holds, and leaves it by Tab."""
+        """Replaces the text of a field and leaves it with Tab."""
         field.setFocus(Qt.FocusReason.TabFocusReason)
         self.press(field, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
         self.keys(field, text)
         self.press(field, Qt.Key.Key_Tab)
 
     def drag(self, source: QWidget, start: QPoint, target: QWidget, end: QPoint) -> None:
-        """Presses at `start`, moves, and lets go at `end`; returns after the drop."""
+        """Drags from `start` to `end` and returns after the drop."""
         handle = self.window.windowHandle()
         begin, finish = source.mapTo(self.window, start), target.mapTo(self.window, end)
         dropped: list[bool] = []
 
-        def carry() -> None:
-            # The drag runs an event loop of its own until the button is released.
+        def move_and_release() -> None:
+            # The drag runs its own event loop until the button is released.
             for part in (0.3, 0.6, 0.9, 1.0, 1.0):
                 QTest.mouseMove(handle, begin + (finish - begin) * part)
                 QTest.qWait(20)
@@ -83,21 +83,21 @@ class Hand:
             dropped.append(True)
 
         QTest.mousePress(handle, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, begin)
-        QTimer.singleShot(50, carry)
+        QTimer.singleShot(50, move_and_release)
         QTest.mouseMove(handle, begin + QPoint(6, 6))
         QTest.mouseMove(handle, begin + QPoint(24, 24))
         self.wait_for(lambda: bool(dropped), "the drop")
 
     def wait_for(self, condition: Callable[[], object], what: str, seconds: float = 120) -> None:
-        """Lets the window live until the condition holds."""
+        """Processes events until the condition holds."""
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
             QApplication.processEvents()
             time.sleep(0.005)
 
-    def image(self, name: str) -> None:
-        """Keeps what the window shows now."""
+    def screenshot(self, name: str) -> None:
+        """Saves what the window shows now."""
         self._steps += 1
         if self._images is not None:
             QApplication.processEvents()
@@ -106,7 +106,7 @@ class Hand:
 
 
 class Keyboard:
-    """Keys alone, as they come from the system: the window itself finds out whom they are for."""
+    """Sends keys to the window as the system does: the window dispatches them to the focused widget."""
 
     def __init__(self, window: QWidget) -> None:
         self._window = window
@@ -116,15 +116,15 @@ class Keyboard:
         QApplication.processEvents()
 
     def type(self, text: str) -> None:
-        """Writes small letters, digits, blanks and commas."""
+        """Types lowercase letters, digits, spaces and commas."""
         for sign in text:
             self.press(Qt.Key(ord(sign.upper())))
 
     def tab_to(self, name: str) -> None:
-        """Presses Tab until the widget of that automation name has the keys."""
+        """Presses Tab until the widget with this object name has the focus."""
         for _ in range(100):
             focused = QApplication.focusWidget()
-            if focused is not None and focused.objectName() == name:  # type: ignore[redundant-expr]  # PySide6 says that there is always one
+            if focused is not None and focused.objectName() == name:  # type: ignore[redundant-expr]  # the type stub has no None
                 return
             self.press(Qt.Key.Key_Tab)
-        raise AssertionError(f"Tab does not come to {name}")
+        raise AssertionError(f"Tab does not reach {name}")

@@ -1,4 +1,4 @@
-"""Settings for tests that compute."""
+"""Settings for tests that compute with torch."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ import torch
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
-    """So small networks are not quicker with more, and slower where other programs run beside them."""
+    """Small networks are not faster with more threads, and slower if other programs run at the same time."""
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""What is seen of a layer."""
+"""Feature maps of single layers, and the probe that captures them during training."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from cnnstudio.insight.feature_maps import FeatureMapProbe, FeatureMaps, feature_maps, look
+from cnnstudio.insight.feature_maps import FeatureMapProbe, FeatureMaps, collect_feature_maps, feature_maps
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.activation import Activation
 from cnnstudio.layers.basic.dense import Dense
@@ -35,11 +35,11 @@ def model() -> Model:
     return model
 
 
-def values(maps: FeatureMaps) -> np.ndarray:
+def dequantized(maps: FeatureMaps) -> np.ndarray:
     return maps.low + maps.maps / 255 * (maps.high - maps.low)
 
 
-def test_maps_are_the_layers_output_on_one_scale(model: Model) -> None:
+def test_maps_are_the_layer_output_on_a_common_scale(model: Model) -> None:
     maps = feature_maps(model, IMAGES, "conv2d_1", 2)
     assert maps is not None
     with torch.no_grad():
@@ -50,11 +50,11 @@ def test_maps_are_the_layers_output_on_one_scale(model: Model) -> None:
     assert np.quantile(expected, 0.99) < maps.high <= expected.max() * 1.000001
     assert (maps.maps.min(), maps.maps.max()) == (0, 255)
     np.testing.assert_allclose(
-        values(maps), expected.clip(max=maps.high), atol=(maps.high - maps.low) / 255 * 0.51
+        dequantized(maps), expected.clip(max=maps.high), atol=(maps.high - maps.low) / 255 * 0.51
     )
 
 
-def test_maps_are_those_of_the_drawing_not_of_the_faster_order() -> None:
+def test_maps_are_those_of_the_design_not_of_the_optimized_order() -> None:
     drawn = network(
         Conv2D(4, activation="relu"), MaxPooling2D(), Flatten(), Dense(3), input=Shape.of(3, 8, 8)
     )
@@ -64,22 +64,22 @@ def test_maps_are_those_of_the_drawing_not_of_the_faster_order() -> None:
     assert maps.low == 0
 
 
-def shown(pixels: np.ndarray) -> FeatureMaps:
-    """The maps of a layer that gives these values, (K, h, w)."""
+def maps_of(pixels: np.ndarray) -> FeatureMaps:
+    """The maps of a layer whose output is `pixels`, (K, h, w)."""
     count, height, width = pixels.shape
     shape = Shape.of(3, height, width)
     model = build_model(network(Conv2D(count, kernel_size=(1, 1)), Flatten(), Dense(2), input=shape))
     model.get_submodule("conv2d_1").register_forward_hook(
         lambda module, inputs, output: torch.tensor(pixels, dtype=torch.float32)[None], prepend=True
     )
-    (maps,) = look(model, np.zeros((1, *shape.dims), np.uint8), ["conv2d_1"])
+    (maps,) = collect_feature_maps(model, np.zeros((1, *shape.dims), np.uint8), ["conv2d_1"])
     return maps
 
 
-def test_a_few_outliers_do_not_leave_the_rest_in_the_dark() -> None:
+def test_a_few_outliers_do_not_darken_the_rest() -> None:
     pixels = np.linspace(0, 1, 4 * 20 * 20).reshape(4, 20, 20)
     pixels[2, 3, 4:8] = 50.0
-    maps = shown(pixels)
+    maps = maps_of(pixels)
     assert maps.high == pytest.approx(0.995, abs=0.005)
     assert (maps.maps[2, 3, 4:8] == 255).all()
     assert np.median(maps.maps) == pytest.approx(128, abs=2)
@@ -88,24 +88,24 @@ def test_a_few_outliers_do_not_leave_the_rest_in_the_dark() -> None:
 
 def test_without_outliers_the_largest_value_is_white() -> None:
     pixels = np.linspace(-1, 1, 4 * 20 * 20).reshape(4, 20, 20)
-    assert (shown(pixels).low, shown(pixels).high) == (-1.0, 1.0)
+    assert (maps_of(pixels).low, maps_of(pixels).high) == (-1.0, 1.0)
 
 
-def test_a_layer_that_is_silent_but_for_a_spot_shows_the_spot() -> None:
+def test_a_single_bright_pixel_is_visible() -> None:
     pixels = np.zeros((4, 20, 20))
     pixels[1, 5, 5] = 3.0
-    maps = shown(pixels)
+    maps = maps_of(pixels)
     assert (maps.high, maps.maps[1, 5, 5], maps.maps.sum()) == (3.0, 255, 255)
 
 
-def test_of_very_many_values_the_same_scale_is_found_every_time() -> None:
+def test_the_scale_of_a_large_layer_is_deterministic() -> None:
     pixels = np.random.default_rng(0).exponential(1.0, (16, 120, 120))
-    found = {shown(pixels).high for _ in range(3)}
+    found = {maps_of(pixels).high for _ in range(3)}
     assert len(found) == 1
     assert found.pop() == pytest.approx(float(np.quantile(pixels, 0.995)), rel=0.05)
 
 
-def test_numbers_that_are_read_off_keep_the_largest() -> None:
+def test_flat_layers_keep_their_maximum() -> None:
     drawn = network(Flatten(), Dense(250), Dense(3), input=Shape.of(3, 8, 8))
     model = build_model(drawn)
     with torch.no_grad():
@@ -115,7 +115,7 @@ def test_numbers_that_are_read_off_keep_the_largest() -> None:
     assert maps.high > 900
 
 
-def test_looking_changes_nothing_in_the_model(model: Model) -> None:
+def test_the_model_is_not_changed(model: Model) -> None:
     model.train()
     before = {key: value.clone() for key, value in model.state_dict().items()}
     random = torch.get_rng_state()
@@ -126,7 +126,7 @@ def test_looking_changes_nothing_in_the_model(model: Model) -> None:
     assert torch.equal(torch.get_rng_state(), random)
 
 
-def test_the_mode_is_put_back_after_an_error_too(model: Model) -> None:
+def test_the_mode_is_restored_after_an_error(model: Model) -> None:
     model.train()
     with pytest.raises(RuntimeError):
         feature_maps(model, np.zeros((1, 3, 3, 3), np.uint8), "conv2d_1")
@@ -134,24 +134,24 @@ def test_the_mode_is_put_back_after_an_error_too(model: Model) -> None:
     assert not any(module._forward_hooks for module in model.modules())
 
 
-def test_what_is_seen_cannot_be_written_into(model: Model) -> None:
+def test_maps_are_read_only(model: Model) -> None:
     maps = feature_maps(model, IMAGES, "conv2d_1")
     assert maps is not None
     with pytest.raises(ValueError, match="read-only"):
         maps.maps[0] = 0
 
 
-def test_a_flat_layer_gives_one_value_a_map(model: Model) -> None:
+def test_a_flat_layer_has_one_value_per_map(model: Model) -> None:
     maps = feature_maps(model, IMAGES, "dense_1")
     assert maps is not None
     assert maps.maps.shape == (3, 1, 1)
 
 
-def test_a_layer_that_is_not_there_gives_nothing(model: Model) -> None:
+def test_an_unknown_layer_has_no_maps(model: Model) -> None:
     assert feature_maps(model, IMAGES, "conv2d_99") is None
 
 
-def test_of_many_maps_the_first_are_shown_and_the_number_is_said() -> None:
+def test_only_the_first_of_many_maps_are_returned_with_the_total() -> None:
     drawn = network(Flatten(), Dense(700), Dense(3), input=Shape.of(3, 8, 8))
     maps = feature_maps(build_model(drawn), IMAGES, "dense_1")
     assert maps is not None
@@ -164,7 +164,7 @@ def test_maps_that_are_zero_for_every_image_are_dead() -> None:
     with torch.no_grad():
         convolution = model.get_submodule("conv2d_1")
         convolution.bias.copy_(torch.tensor([9.0, -99.0, 9.0, 9.0]))
-        # The last map is silent for this image alone.
+        # The last map is zero for this image only.
         convolution.weight[3] = 0.0
         convolution.weight[3, 0] = 99.0
         convolution.bias[3] = -1.0
@@ -177,7 +177,7 @@ def test_maps_that_are_zero_for_every_image_are_dead() -> None:
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_values_that_are_no_numbers_can_be_looked_at(model: Model, bad: float) -> None:
+def test_nan_and_infinity_are_tolerated(model: Model, bad: float) -> None:
     with torch.no_grad():
         model.get_submodule("conv2d_1").bias[0] = bad
     maps = feature_maps(model, IMAGES, "conv2d_1")
@@ -185,7 +185,7 @@ def test_values_that_are_no_numbers_can_be_looked_at(model: Model, bad: float) -
     assert np.isfinite([maps.low, maps.high]).all()
 
 
-def test_a_layer_that_gives_one_value_everywhere_is_drawn_at_the_low_end(model: Model) -> None:
+def test_a_constant_layer_is_drawn_black(model: Model) -> None:
     with torch.no_grad():
         model.get_submodule("conv2d_1").weight.zero_()
         model.get_submodule("conv2d_1").bias.fill_(2.0)
@@ -194,34 +194,36 @@ def test_a_layer_that_gives_one_value_everywhere_is_drawn_at_the_low_end(model: 
     assert (maps.low, maps.high, maps.maps.max()) == (2.0, 2.0, 0)
 
 
-def test_large_maps_are_made_smaller_in_proportion() -> None:
+def test_large_maps_are_scaled_down_in_proportion() -> None:
     drawn = network(Conv2D(3, padding="same"), Flatten(), Dense(2), input=Shape.of(3, 8, 32))
     model = build_model(drawn)
-    (maps,) = look(model, np.zeros((1, 3, 8, 32), np.uint8), ["conv2d_1"], side=16, most=2)
+    (maps,) = collect_feature_maps(
+        model, np.zeros((1, 3, 8, 32), np.uint8), ["conv2d_1"], max_side=16, max_maps=2
+    )
     assert maps.maps.shape == (2, 4, 16)
     assert maps.total == 3
 
 
-def test_batch_normalization_is_seen_by_its_running_means() -> None:
+def test_batch_normalization_uses_its_running_statistics() -> None:
     model = build_model(
         network(BatchNormalization(epsilon=1e-12), Flatten(), Dense(3), input=Shape.of(3, 8, 8))
     )
     maps = feature_maps(model.train(), IMAGES[:1], "batch_normalization_1")
     assert maps is not None
-    np.testing.assert_allclose(values(maps), IMAGES[0] / 255, atol=0.003)
+    np.testing.assert_allclose(dequantized(maps), IMAGES[0] / 255, atol=0.003)
 
 
 # The probe
 
 
 def taking(probe: FeatureMapProbe, model: Model, step: int, seconds: float) -> FeatureMaps | None:
-    return probe.take(model, CPU) if probe.due(step, seconds) else None
+    return probe.capture(model, CPU) if probe.is_due(step, seconds) else None
 
 
-def test_the_probe_shows_the_layer_that_is_watched(model: Model) -> None:
+def test_the_probe_captures_the_watched_layer(model: Model) -> None:
     probe = FeatureMapProbe()
     probe.begin(IMAGES)
-    assert not probe.due(0, 0.0)
+    assert not probe.is_due(0, 0.0)
     probe.watch("conv2d_2", 3)
     maps = taking(probe, model, 0, 0.0)
     assert maps is not None
@@ -231,26 +233,26 @@ def test_the_probe_shows_the_layer_that_is_watched(model: Model) -> None:
     np.testing.assert_array_equal(maps.maps, expected.maps)
 
 
-def test_the_probe_waits_an_eighth_of_a_second_but_answers_a_new_wish_at_once(model: Model) -> None:
+def test_the_probe_waits_an_eighth_of_a_second_unless_the_layer_changes(model: Model) -> None:
     probe = FeatureMapProbe()
     probe.begin(IMAGES)
     probe.watch("conv2d_1", 0)
     assert taking(probe, model, 1, 1.0)
-    assert not probe.due(2, 1.1)
-    assert probe.due(3, 1.2)
+    assert not probe.is_due(2, 1.1)
+    assert probe.is_due(3, 1.2)
     probe.watch("conv2d_1", 1)
-    assert probe.due(3, 1.0)
+    assert probe.is_due(3, 1.0)
 
 
-def test_the_probe_does_not_look_twice_at_the_same_step(model: Model) -> None:
+def test_the_probe_captures_a_step_only_once(model: Model) -> None:
     probe = FeatureMapProbe()
     probe.begin(IMAGES)
     probe.watch("conv2d_1", 0)
     assert taking(probe, model, 1, 1.0)
-    assert not probe.due(1, 9.0)
+    assert not probe.is_due(1, 9.0)
 
 
-def test_every_look_knows_which_maps_are_dead(model: Model) -> None:
+def test_every_capture_lists_the_dead_maps(model: Model) -> None:
     with torch.no_grad():
         model.get_submodule("conv2d_2").bias[5] = -1e6
     probe = FeatureMapProbe()
@@ -262,7 +264,7 @@ def test_every_look_knows_which_maps_are_dead(model: Model) -> None:
         assert (maps.dead, maps.image) == ((5,), 4)
 
 
-def test_a_layer_that_the_model_lacks_is_no_error(model: Model) -> None:
+def test_an_unknown_layer_is_not_an_error(model: Model) -> None:
     probe = FeatureMapProbe()
     probe.begin(IMAGES)
     probe.watch("conv2d_77", 0)
@@ -271,7 +273,7 @@ def test_a_layer_that_the_model_lacks_is_no_error(model: Model) -> None:
     assert taking(probe, model, 1, 1.0) is not None
 
 
-def test_maps_come_while_it_trains_and_another_thread_chooses_the_layer() -> None:
+def test_maps_are_captured_during_training_while_another_thread_selects_layers() -> None:
     probe = FeatureMapProbe()
     heard = Listener()
     chosen = ["conv2d_1", "conv2d_2", "max_pooling2d_1", "dense_1"]

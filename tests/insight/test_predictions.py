@@ -1,4 +1,4 @@
-"""How a model answers."""
+"""Evaluation and predictions of a model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SPLIT = colors(test=50).test
 
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> Model:
-    monkeypatch.setattr(predictions, "evaluation_batch", lambda analysis, device: 16)
+    monkeypatch.setattr(predictions, "evaluation_batch_size", lambda analysis, device: 16)
     model = build_model(tiny())
     model.set_normalization([0.4, 0.4, 0.4], [0.2, 0.2, 0.2])
     return model.train()
@@ -39,23 +39,23 @@ def test_evaluation_counts_every_image_once(model: Model) -> None:
     assert found.accuracy == int((scores.argmax(1) == labels).sum()) / 50
     assert found.confusion.sum(axis=1).tolist() == [17, 17, 16]
     assert found.confusion.sum(axis=0).tolist() == torch.bincount(scores.argmax(1), minlength=3).tolist()
-    rights = [int(((scores.argmax(1) == labels) & (labels == label)).sum()) for label in range(3)]
-    assert found.per_class == pytest.approx([rights[0] / 17, rights[1] / 17, rights[2] / 16])
+    correct = [int(((scores.argmax(1) == labels) & (labels == label)).sum()) for label in range(3)]
+    assert found.per_class == pytest.approx([correct[0] / 17, correct[1] / 17, correct[2] / 16])
     assert model.training
 
 
-def test_a_class_without_images_has_no_share(model: Model) -> None:
+def test_a_class_without_images_has_no_accuracy(model: Model) -> None:
     few = Split(SPLIT.images[:2], SPLIT.labels[:2])
     assert evaluate(model, few).per_class[2] is None
 
 
-def test_evaluation_tells_how_far_it_is_and_can_be_called_off(model: Model) -> None:
-    told: list[Progress] = []
-    evaluate(model, SPLIT, told.append)
-    assert [(news.done, news.total) for news in told] == [(16, 50), (32, 50), (48, 50), (50, 50)]
+def test_evaluation_reports_progress_and_can_be_cancelled(model: Model) -> None:
+    reports: list[Progress] = []
+    evaluate(model, SPLIT, reports.append)
+    assert [(report.done, report.total) for report in reports] == [(16, 50), (32, 50), (48, 50), (50, 50)]
     with pytest.raises(Cancelled):
-        evaluate(model, SPLIT, told.append, lambda: len(told) > 5)
-    assert len(told) == 6
+        evaluate(model, SPLIT, reports.append, lambda: len(reports) > 5)
+    assert len(reports) == 6
     assert model.training
 
 

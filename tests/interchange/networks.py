@@ -1,4 +1,4 @@
-"""Networks drawn by hypothesis that have no problems, groups included."""
+"""Hypothesis strategies for networks without problems, including groups."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from cnnstudio.design.analysis.analysis import analyze
-from cnnstudio.design.network import IdMaker, Network, Node
+from cnnstudio.design.network import IdGenerator, Network, Node
 from cnnstudio.layers.activations import ACTIVATIONS
 from cnnstudio.layers.base import Group, Layer, Shape
 from cnnstudio.layers.basic.activation import Activation
@@ -77,27 +77,27 @@ _groups: st.SearchStrategy[Group] = st.one_of(
 
 @st.composite
 def networks(draw: st.DrawFn) -> Network:
-    """A few layers and groups, some of them switched off, then Flatten and Dense."""
-    ids = IdMaker()
+    """A few layers and groups, some of them disabled, then Flatten and Dense."""
+    ids = IdGenerator()
     shape = Shape.of(draw(st.sampled_from([1, 2, 3])), draw(st.integers(9, 12)), draw(st.integers(9, 12)))
-    body = _accepted(shape, [_node(draw, ids, depth=0) for _ in range(draw(st.integers(0, 5)))])
+    body = _valid_sequence(shape, [_node(draw, ids, depth=0) for _ in range(draw(st.integers(0, 5)))])
     scores = Dense(3, activation=draw(st.sampled_from(["linear", "softmax"])))
     return Network(shape, (*body, ids.node(Flatten()), ids.node(scores)), "Drawn")
 
 
-def _node(draw: st.DrawFn, ids: IdMaker, depth: int) -> Node:
+def _node(draw: st.DrawFn, ids: IdGenerator, depth: int) -> Node:
     group = draw(_groups) if depth < 2 and draw(st.booleans()) else None
     if group is None:
         layer = draw(_layers)
         return Node(ids(layer), layer, enabled=draw(st.integers(0, 9)) > 0)
-    fewest = 0 if group.transparent else 1
-    make = _branch if group.branches and draw(st.booleans()) else _node
+    fewest = 0 if group.is_transparent else 1
+    make = _branch if group.has_branches and draw(st.booleans()) else _node
     children = [make(draw, ids, depth + 1) for _ in range(draw(st.integers(fewest, 3)))]
     return Node(ids(group), group, enabled=draw(st.integers(0, 9)) > 0, children=tuple(children))
 
 
-def _branch(draw: st.DrawFn, ids: IdMaker, depth: int) -> Node:
-    """A branch that keeps the size of the image, so that it can be joined with others."""
+def _branch(draw: st.DrawFn, ids: IdGenerator, depth: int) -> Node:
+    """A branch that keeps the image size, so that it can be joined with others."""
     sliding = {**_sliding, "strides": st.just((1, 1)), "padding": st.just("same")}
     convolution = draw(st.builds(Conv2D, filters=st.just(2), **sliding))
     last = Node(ids(convolution), convolution)
@@ -108,8 +108,8 @@ def _branch(draw: st.DrawFn, ids: IdMaker, depth: int) -> Node:
     return Node(ids(block), block, children=(*inside, last) if draw(st.booleans()) else ())
 
 
-def _accepted(shape: Shape, nodes: Sequence[Node]) -> list[Node]:
-    """Those of the nodes that can follow one another; the others are left out."""
+def _valid_sequence(shape: Shape, nodes: Sequence[Node]) -> list[Node]:
+    """The nodes that can follow one another, without the others."""
     kept: list[Node] = []
     for node in nodes:
         fitting = Network(shape, (*kept, node, Node("flatten_99", Flatten())))

@@ -1,4 +1,4 @@
-"""Text that is no listing, or that means harm: one sentence, nothing run, nothing huge made."""
+"""Malicious code and text that is not a listing: one error message, nothing run, nothing huge created."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ TORCH = "import torch.nn as nn\n"
 
 
 @pytest.mark.parametrize(
-    ("text", "sentence"),
+    ("text", "message"),
     [
-        ("", "no code in it"),
+        ("", "there is no code"),
         ("print('hello')", "neither Keras nor PyTorch"),
         ("x = 1\nthis is no Python", "line 2: this is not Python"),
         ("model\0", "not Python"),
         ("'\ud800'", "not Python"),
         ("model = Sequential()\n" * 500_000, "longer than 1,000,000 characters"),
         ("x = " + "(" * 10_000 + ")" * 10_000, "nested parentheses"),
-        ("x = " + "-" * 100_000 + "1", "too deep"),
-        ("x = 1" + "+1" * 100_000, "too deep"),
-        ("import keras\nx = keras" + ".a" * 900, "too deep"),
-        (TORCH + "def f(x): return f(x)\nf(1)", "too deep"),
+        ("x = " + "-" * 100_000 + "1", "nested too deeply"),
+        ("x = 1" + "+1" * 100_000, "nested too deeply"),
+        ("import keras\nx = keras" + ".a" * 900, "nested too deeply"),
+        (TORCH + "def f(x): return f(x)\nf(1)", "nested too deeply"),
         (KERAS + "for i in range(10**12):\n    model.add(Dense(i + 1))", "more than 20,000 layers"),
         (KERAS + "model.add(Dense(1))\n" * 20_100, "more than 20,000 layers"),
         (TORCH + "a = nn.Sequential(nn.ReLU())\n" + "a = nn.Sequential(a, a)\n" * 60, "more than 20,000"),
-        (TORCH + "a = [nn.ReLU()]\n" + "a.extend(a)\n" * 60, "too much"),
-        (TORCH + "m = nn.Sequential(*[nn.Linear(3, i) for i in range(10**9)])", "too much"),
+        (TORCH + "a = [nn.ReLU()]\n" + "a.extend(a)\n" * 60, "too complex"),
+        (TORCH + "m = nn.Sequential(*[nn.Linear(3, i) for i in range(10**9)])", "too complex"),
         (TORCH + "a = []\na.append(a)\nb = a == [a]", "no PyTorch network"),
         (KERAS, "no Keras model with layers"),
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_it_is_refused_in_one_sentence(text: str, sentence: str) -> None:
+def test_it_is_refused_with_a_short_message(text: str, message: str) -> None:
     with pytest.raises(CodeError) as error:
         read_code(text)
-    assert sentence in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 200
 
@@ -57,18 +57,18 @@ def test_it_is_refused_in_one_sentence(text: str, sentence: str) -> None:
         "2.0**10**6",
     ],
 )
-def test_numbers_too_large_to_make_are_not_made(number: str) -> None:
+def test_huge_numbers_are_not_computed(number: str) -> None:
     found = read_code(f"{KERAS}n = {number}\nmodel.add(Dense(n))")
-    assert [note.line for note in found.notes if "only the running program" in note.text] == [4]
+    assert [note.line for note in found.notes if "only known at run time" in note.text] == [4]
 
 
-def test_a_loop_without_end_is_one_round_and_a_huge_count_is_named() -> None:
+def test_an_endless_loop_is_one_iteration_and_a_huge_count_is_reported() -> None:
     assert len(read_code(KERAS + "while True:\n    model.add(Dense(3))").network) == 1
     found = read_code(KERAS + "for _ in range(10**12):\n    model.add(Dense(3))")
-    assert any("1,000,000,000,000 copies" in note.text for note in found.notes)
+    assert any("one of 1,000,000,000,000 copies" in note.text for note in found.notes)
 
 
-def test_nothing_of_the_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_code_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     touch = "open('touched', 'w').write('x')"
     text = f"""

@@ -1,4 +1,4 @@
-"""A design that was code is the same design, but for its ids, its names and what is switched off."""
+"""Writing and reading code gives the same design, except for ids, names and disabled layers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from cnnstudio.design.network import IdMaker, Network, Node
+from cnnstudio.design.network import IdGenerator, Network, Node
 from cnnstudio.design.templates import Template, templates
-from cnnstudio.interchange.interpreter.names import quoted
+from cnnstudio.interchange.interpreter.names import string_literal
 from cnnstudio.interchange.keras.writer import write_model
 from cnnstudio.interchange.pytorch.writer import write_module
-from cnnstudio.interchange.reading import Imported, language_of, read_code
+from cnnstudio.interchange.reading import ImportedDesign, detect_language, read_code
 from cnnstudio.layers.base import Layer, Shape
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
@@ -30,21 +30,21 @@ WRITERS: dict[str, Callable[[Network], str]] = {"keras": write_model, "pytorch":
 by_language = pytest.mark.parametrize("language", WRITERS)
 
 
-def drawn(nodes: Iterable[Node]) -> list[Any]:
-    """The layers that are switched on, and those inside them."""
-    return [(node.layer, drawn(node.children)) for node in nodes if node.is_active]
+def layers_in(nodes: Iterable[Node]) -> list[Any]:
+    """The enabled layers, each with those inside it."""
+    return [(node.layer, layers_in(node.children)) for node in nodes if node.is_active]
 
 
-def read_back(network: Network, language: str) -> Imported:
-    """The network after it was code."""
+def read_back(network: Network, language: str) -> ImportedDesign:
+    """The network after writing and reading code."""
     text = WRITERS[language](network)
-    assert language_of(text) == language
+    assert detect_language(text) == language
     return read_code(text)
 
 
 def assert_same(network: Network, language: str) -> None:
     found = read_back(network, language)
-    assert drawn(found.network.nodes) == drawn(network.nodes)
+    assert layers_in(found.network.nodes) == layers_in(network.nodes)
     assert found.network.input == network.input
     assert found.network.name == network.name
     assert found.notes == ()
@@ -60,13 +60,13 @@ def test_a_template_survives(each: Template, language: str) -> None:
     ("name", "scope"),
     [("Stage 2", "Stage_2"), ("a/b", "a_b"), ('"', "block_1"), ("_hidden", "block_1"), ("Stage-2.b", None)],
 )
-def test_a_blocks_name_survives_in_a_scope_that_tensorflow_takes(name: str, scope: str | None) -> None:
-    ids = IdMaker()
+def test_a_block_name_survives_as_a_valid_tensorflow_scope(name: str, scope: str | None) -> None:
+    ids = IdGenerator()
     block = replace(ids.node(Block()), name=name, children=(ids.node(Flatten()),))
     network = Network(Shape.of(3, 8, 8), (block, ids.node(Dense(2))))
     listing = write_model(network)
     assert f'with keras.name_scope("{scope or name}"):' in listing
-    assert (f"    {quoted(name)}\n" in listing) is (scope is not None)
+    assert (f"    {string_literal(name)}\n" in listing) is (scope is not None)
     assert read_code(listing).network.nodes[0].name == name
 
 
@@ -84,15 +84,15 @@ def test_any_design_survives_as_pytorch(network: Network) -> None:
 
 @by_language
 @pytest.mark.parametrize("layer", LAYERS, ids=str)
-def test_a_layer_of_any_type_survives(layer: Layer, language: str) -> None:
-    ids = IdMaker()
+def test_every_layer_type_survives(layer: Layer, language: str) -> None:
+    ids = IdGenerator()
     nodes = (ids.node(layer), ids.node(Flatten()))
     for shape in (shape for shape in taken(layer) if shape.is_image):
         network = Network(shape, nodes, "One")
-        assert drawn(read_back(network, language).network.nodes) == drawn(nodes)
+        assert layers_in(read_back(network, language).network.nodes) == layers_in(nodes)
 
 
-def test_copies_whose_code_differs_are_one_loop_in_keras() -> None:
+def test_copies_with_different_code_are_one_loop_in_keras() -> None:
     inner = Node("conv2d_1", Conv2D(4, padding="same", strides=(2, 2)))
     residual = Node("residual_1", Residual("projection"), children=(inner,))
     nodes = (Node("repeat_1", Repeat(4), children=(residual,)), Node("flatten_1", Flatten()))

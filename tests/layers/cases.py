@@ -1,4 +1,4 @@
-"""Layers of every type that the catalog finds, with inputs: a new type is tested without a line here."""
+"""Example layers of every type that the catalog finds, with inputs: new types are tested automatically."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def some_values(parameter: Parameter) -> list[Any]:
 
 
 def examples(kind: type[Layer]) -> list[Layer]:
-    """The defaults, each parameter changed alone, and a dozen mixtures; always the same."""
+    """The defaults, each parameter changed alone, and a dozen random combinations; always the same ones."""
     known = parameters(kind)
     chosen = [kind()]
     chosen += [kind(**{each.name: value}) for each in known for value in some_values(each)]
@@ -47,16 +47,16 @@ def examples(kind: type[Layer]) -> list[Layer]:
 
 
 def taken(layer: Layer) -> list[Shape]:
-    """Those of `SHAPES` that the layer takes."""
+    """The shapes of `SHAPES` that the layer accepts."""
 
-    def fits(shape: Shape) -> bool:
+    def is_accepted(shape: Shape) -> bool:
         try:
             return bool(layer.output_shape(shape))
         except ShapeError:
             return False
 
-    return list(filter(fits, SHAPES))
+    return list(filter(is_accepted, SHAPES))
 
 
 LAYERS = [layer for kind in PLAIN_TYPES for layer in examples(kind) if taken(layer)]
-"""Examples of every type that is no group."""
+"""Examples of every type that is not a group."""

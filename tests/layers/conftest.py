@@ -1,4 +1,4 @@
-"""Settings for tests that compute."""
+"""Settings for tests that compute with torch."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
-    """So single layers are not quicker with more, and much slower where other programs run beside them."""
-    # Half of these tests run where torch cannot be imported, too.
+    """Single layers are not faster with more threads, and much slower if other programs are running."""
+    # Half of these tests also run where torch cannot be imported.
     with contextlib.suppress(ImportError):
         import torch
 

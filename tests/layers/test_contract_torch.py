@@ -1,4 +1,4 @@
-"""What every layer type says of itself is what torch does."""
+"""Every layer type matches its torch modules: shapes, costs, generated code, training."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402  # after the skip where there is no torch
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
-from cnnstudio.layers.base import Layer, Pieces, Shape  # noqa: E402
+from cnnstudio.layers.base import Layer, NamedModules, Shape  # noqa: E402
 from tests.layers.cases import LAYERS, taken  # noqa: E402
 
 by_layer = pytest.mark.parametrize("layer", LAYERS, ids=str)
 
 
-def module_of(pieces: Pieces) -> nn.Sequential:
-    """The pieces in a row, under their names; the one named "" is called "weights"."""
-    return nn.Sequential(OrderedDict((name or "weights", piece) for name, piece in pieces))
+def sequential(modules: NamedModules) -> nn.Sequential:
+    """The modules in sequence under their names; the one named "" is called "weights"."""
+    return nn.Sequential(OrderedDict((name or "weights", module) for name, module in modules))
 
 
 def built(layer: Layer, shape: Shape) -> nn.Sequential:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        return module_of(layer.build(shape))
+        return sequential(layer.build(shape))
 
 
 def batch(shape: Shape, size: int = 3) -> torch.Tensor:
@@ -35,7 +35,7 @@ def batch(shape: Shape, size: int = 3) -> torch.Tensor:
 
 
 @by_layer
-def test_shape_parameters_and_macs_are_torchs(layer: Layer) -> None:
+def test_shape_parameters_and_macs_match_torch(layer: Layer) -> None:
     for shape in taken(layer):
         module = built(layer, shape).eval()
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
@@ -47,17 +47,17 @@ def test_shape_parameters_and_macs_are_torchs(layer: Layer) -> None:
 
 
 @by_layer
-def test_the_code_is_the_module(layer: Layer) -> None:
+def test_the_generated_code_builds_the_same_module(layer: Layer) -> None:
     for shape in taken(layer):
-        pieces, code = layer.build(shape), layer.pytorch(shape)
-        assert [name for name, _ in code] == [name for name, _ in pieces]
+        modules, code = layer.build(shape), layer.pytorch_code(shape)
+        assert [name for name, _ in code] == [name for name, _ in modules]
         assert len({name for name, _ in code}) == len(code)
-        drawn = module_of(pieces)
+        drawn = sequential(modules)
         names = names_for(layer)
-        written = module_of([(name, eval(expression, names)) for name, expression in code])
+        written = sequential([(name, eval(expression, names)) for name, expression in code])
         written.load_state_dict(drawn.state_dict())
         for mode in (True, False):
-            # The same seed lets a dropout drop the same.
+            # With the same seed, dropout drops the same values.
             expected, found = (run(module.train(mode), shape) for module in (drawn, written))
             assert torch.equal(found, expected)
         kept = drawn.state_dict()
@@ -66,7 +66,7 @@ def test_the_code_is_the_module(layer: Layer) -> None:
 
 
 def names_for(layer: Layer) -> dict[str, Any]:
-    """What its code may name: torch, nn and the helpers that it says it needs."""
+    """The names its code may use: torch, nn and the helpers that it declares."""
     names: dict[str, Any] = {"torch": torch, "nn": nn}
     for source in layer.pytorch_helpers():
         exec(source, names)
@@ -84,7 +84,7 @@ def run(module: nn.Module, shape: Shape) -> torch.Tensor:
 
 
 @by_layer
-def test_the_module_takes_channels_last_and_gives_finite_numbers(layer: Layer) -> None:
+def test_the_module_accepts_channels_last_and_returns_finite_values(layer: Layer) -> None:
     for shape in taken(layer):
         module, images = built(layer, shape).eval(), batch(shape)
         expected = module(images)
@@ -96,7 +96,7 @@ def test_the_module_takes_channels_last_and_gives_finite_numbers(layer: Layer) -
 
 
 @by_layer
-def test_the_module_learns_in_half_the_digits_too(layer: Layer) -> None:
+def test_the_module_can_be_trained_in_bfloat16(layer: Layer) -> None:
     shape = taken(layer)[0]
     module = built(layer, shape).train()
     images = batch(shape, 4).requires_grad_()
@@ -109,17 +109,17 @@ def test_the_module_learns_in_half_the_digits_too(layer: Layer) -> None:
     )
 
 
-LEARNING = [
+TRAINABLE = [
     layer
     for layer in LAYERS
     if layer.parameter_count(taken(layer)[0])
-    # Where all weights are zero, a relu after them lets nothing through.
+    # If all weights are zero, a relu after them has no gradient.
     if getattr(layer, "kernel_initializer", "auto") != "zeros"
 ]
 
 
-@pytest.mark.parametrize("layer", LEARNING, ids=str)
-def test_a_step_downhill_lowers_the_loss(layer: Layer) -> None:
+@pytest.mark.parametrize("layer", TRAINABLE, ids=str)
+def test_a_gradient_step_lowers_the_loss(layer: Layer) -> None:
     shape = taken(layer)[0]
     lone = layer.output_shape(shape).channels == 1 and getattr(layer, "activation", "") == "softmax"
     torch.manual_seed(0)
@@ -129,14 +129,14 @@ def test_a_step_downhill_lowers_the_loss(layer: Layer) -> None:
     before.backward()
     learned = [weights for weights in module.parameters() if weights.requires_grad]
     slope = sum(float(weights.grad.square().sum()) for weights in learned)
-    # A step so short that the loss is as good as straight: it has to fall.
+    # For a step this small the loss is practically linear, so it has to fall.
     torch.optim.SGD(learned, lr=1e-4).step()
     after = nn.functional.mse_loss(module(images), target)
-    # Only a softmax over a single value is 1 whatever the weights are.
+    # A softmax over a single value is always 1, whatever the weights are.
     assert lone or (slope > 0 and after.item() < before.item())
 
 
-def test_every_type_with_weights_was_stepped() -> None:
+def test_every_type_with_weights_is_covered_by_the_gradient_test() -> None:
     weighty = {type(layer) for layer in LAYERS if any(map(layer.parameter_count, taken(layer)))}
-    assert {type(layer) for layer in LEARNING} == weighty
+    assert {type(layer) for layer in TRAINABLE} == weighty
     assert len(weighty) >= 3

@@ -1,4 +1,4 @@
-"""Modules that are made of the source that written files carry along."""
+"""Modules loaded from the helper sources that are written into generated files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ nn = torch.nn
 SHAPE = Shape.of(8, 4, 4)
 
 
-def test_a_failure_shows_the_line_of_the_source() -> None:
+def test_a_traceback_shows_the_line_of_the_helper_source() -> None:
     ((_, module),) = SqueezeExcite().build(SHAPE)
     try:
         module(torch.zeros(2, 8))
@@ -27,7 +27,7 @@ def test_a_failure_shows_the_line_of_the_source() -> None:
         raise AssertionError("a flat vector has no height and width")
 
 
-def test_they_can_be_copied_and_compiled_whole() -> None:
+def test_helper_modules_can_be_copied_and_compiled() -> None:
     module = nn.Sequential(Parallel().build_group(SHAPE, [SHAPE, SHAPE], [nn.Identity(), nn.ReLU()]))
     images = torch.randn(2, *SHAPE.dims)
     expected = module(images)

@@ -1,4 +1,4 @@
-"""How weights begin, what stands still, and what is taken from images."""
+"""Initial weights, frozen weights, and weights computed from images."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def kernels(layer: Layer) -> list[nn.Module]:
         ("he_normal", lambda fan_in, fan_out: (2 / fan_in) ** 0.5),
     ],
 )
-def test_weights_begin_with_the_spread_of_the_papers(
+def test_initial_weights_have_the_standard_deviation_of_the_papers(
     make: Callable[[str], Layer], name: str, spread: Callable[[int, int], float]
 ) -> None:
     for module in kernels(make(name)):
@@ -54,13 +54,13 @@ def test_weights_begin_with_the_spread_of_the_papers(
         expected = spread(fan_in, fan_out)
         assert weights.std().item() == pytest.approx(expected, rel=0.1)
         assert abs(weights.mean().item()) < 0.1 * expected
-        # A uniform distribution ends at sqrt(3) of its spread, a normal one does not.
+        # A uniform distribution ends at sqrt(3) standard deviations, a normal one does not.
         assert (weights.abs().max().item() <= 3**0.5 * expected * 1.001) == name.endswith("uniform")
         assert module.bias is None or not module.bias.any()
 
 
 @pytest.mark.parametrize("make", INITIALIZED, ids=["Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Dense"])
-def test_orthogonal_rows_stand_upright_on_one_another_and_zeros_are_zero(
+def test_orthogonal_weights_are_orthogonal_and_zeros_are_zero(
     make: Callable[[str], Layer],
 ) -> None:
     for module in kernels(make("orthogonal")):
@@ -72,7 +72,7 @@ def test_orthogonal_rows_stand_upright_on_one_another_and_zeros_are_zero(
         assert module.bias is None or not module.bias.any()
 
 
-def test_auto_is_how_torch_begins() -> None:
+def test_auto_is_the_default_of_torch() -> None:
     torch.manual_seed(0)
     expected = nn.Conv2d(16, 64, 3)
     (found,) = kernels(Conv2D(64))
@@ -91,14 +91,14 @@ def test_auto_is_how_torch_begins() -> None:
     ],
     ids=str,
 )
-def test_dirac_hands_the_channels_on(layer: Layer) -> None:
-    module = nn.Sequential(*(piece for _, piece in layer.build(IMAGE)))
+def test_dirac_passes_the_channels_through(layer: Layer) -> None:
+    module = nn.Sequential(*(module for _, module in layer.build(IMAGE)))
     images = torch.randn(2, *IMAGE.dims)
     with torch.no_grad():
         torch.testing.assert_close(module(images)[:, :16], images)
 
 
-def test_more_filters_than_channels_begin_at_random_behind_the_dirac_ones() -> None:
+def test_filters_beyond_the_number_of_channels_are_random_with_dirac() -> None:
     (module,) = kernels(Conv2D(40, kernel_initializer="dirac"))
     assert (module.weight[16:].flatten(1).std(1) > 0.01).all()
     (grouped,) = kernels(Conv2D(32, groups=4, kernel_initializer="dirac"))
@@ -107,7 +107,7 @@ def test_more_filters_than_channels_begin_at_random_behind_the_dirac_ones() -> N
 
 @pytest.mark.parametrize("kind", [BatchNormalization, GroupNormalization, LayerNormalization])
 @pytest.mark.parametrize("shape", [IMAGE, Shape.of(16)], ids=["image", "flat"])
-def test_factor_and_offset_learn_where_they_are_wanted(
+def test_scale_and_offset_are_trainable_only_if_enabled(
     kind: type[BatchNormalization | GroupNormalization | LayerNormalization], shape: Shape
 ) -> None:
     for center in (True, False):
@@ -117,7 +117,7 @@ def test_factor_and_offset_learn_where_they_are_wanted(
             assert learned == {name for name, on in (("weight", scale), ("bias", center)) if on}
 
 
-def test_layer_normalization_looks_at_each_place_on_its_own() -> None:
+def test_layer_normalization_normalizes_each_position_separately() -> None:
     ((_, module),) = LayerNormalization(epsilon=1e-12).build(IMAGE)
     images = torch.randn(2, *IMAGE.dims) * 7 + 3
     found = module(images)
@@ -125,13 +125,13 @@ def test_layer_normalization_looks_at_each_place_on_its_own() -> None:
     torch.testing.assert_close(found.var(1, correction=0), torch.ones(2, 8, 8))
 
 
-def test_whitened_patches_have_equal_spread_in_every_direction() -> None:
+def test_whitened_patches_have_equal_variance_in_every_direction() -> None:
     shape = Shape.of(2, 12, 12)
     ((_, module),) = Whitening((2, 3), epsilon=1e-12).build(shape)
     noise = torch.randn(400, 2, 12, 12, generator=torch.Generator().manual_seed(1))
-    # Neighbors and channels that are alike, as in images.
+    # Correlated neighbors and channels, as in images.
     images = noise + noise.roll(1, 3) + noise.flip(1) * 0.5
-    module.take_images(images.split(64))
+    module.initialize_from(images.split(64))
     with torch.no_grad():
         found = module(images)
     count = 2 * 2 * 3
@@ -142,30 +142,30 @@ def test_whitened_patches_have_equal_spread_in_every_direction() -> None:
     torch.testing.assert_close(moments, torch.eye(count), atol=2e-3, rtol=0)
 
 
-def test_the_directions_of_whitening_begin_with_the_strongest() -> None:
+def test_whitening_filters_are_sorted_by_variance() -> None:
     ((_, module),) = Whitening((1, 1), epsilon=1e-12).build(Shape.of(3, 8, 8))
     images = torch.randn(50, 3, 8, 8) * torch.tensor([1.0, 10.0, 0.1]).view(3, 1, 1)
-    module.take_images([images])
+    module.initialize_from([images])
     strongest = module.weight.flatten(1).abs().argmax(1)
     assert strongest.tolist() == [1, 0, 2] * 2
 
 
-def test_whitening_learns_its_bias_alone_and_takes_images_without_any_spread() -> None:
+def test_whitening_trains_only_its_bias_and_accepts_constant_images() -> None:
     ((_, module),) = Whitening().build(Shape.of(3, 8, 8))
-    module.take_images([torch.zeros(4, 3, 8, 8)])
+    module.initialize_from([torch.zeros(4, 3, 8, 8)])
     assert torch.isfinite(module.weight).all()
     learned = {name for name, weights in module.named_parameters() if weights.requires_grad}
     assert learned == {"bias"}
     assert not module.bias.any()
 
 
-def test_the_written_whitening_takes_the_same_weights() -> None:
+def test_the_generated_whitening_computes_the_same_weights() -> None:
     layer, shape = Whitening((2, 3), use_bias=False), Shape.of(3, 8, 8)
     names = {"torch": torch, "nn": nn}
     exec(layer.pytorch_helper, names)
-    ((_, module),), ((_, code),) = layer.build(shape), layer.pytorch(shape)
+    ((_, module),), ((_, code),) = layer.build(shape), layer.pytorch_code(shape)
     written = eval(code, names)
     images = torch.randn(50, *shape.dims)
     for each in (module, written):
-        each.take_images(images.split(20))
+        each.initialize_from(images.split(20))
     assert torch.equal(written.weight, module.weight)

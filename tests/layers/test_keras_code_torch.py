@@ -1,4 +1,4 @@
-"""Keras code that is more than a call of Keras's own layer gives what torch gives.
+"""Keras code that is more than one call of a built-in Keras layer computes the same as torch.
 
 Keras itself is not there: stand-ins take its place.
 """
@@ -27,8 +27,8 @@ from cnnstudio.layers.convolutional.whitening import Whitening  # noqa: E402
 Step = Callable[[torch.Tensor], torch.Tensor]
 
 
-class StandIn:
-    """The `layers` that the code names, on (N, C, H, W) and with the weights of torch's convolutions."""
+class FakeKerasLayers:
+    """The `layers` of the code, working on (N, C, H, W) with the weights of torch convolutions."""
 
     def __init__(self, convolutions: list[nn.Conv2d]) -> None:
         self._convolutions = convolutions
@@ -61,18 +61,18 @@ class StandIn:
 @pytest.mark.parametrize("padding", ["valid", "same"])
 @pytest.mark.parametrize("strides", [(2, 2), (3, 1), (1, 2)])
 @pytest.mark.parametrize("kind", [Conv2D, DepthwiseConv2D, SeparableConv2D])
-def test_strides_with_dilation_are_written_as_what_keras_takes(
+def test_strides_with_dilation_are_written_as_supported_calls(
     kind: type[Layer], strides: tuple[int, int], padding: str
 ) -> None:
     layer = kind(kernel_size=(3, 2), strides=strides, dilation_rate=(2, 3), padding=padding)
     shape = Shape.of(2, 13, 10)
-    pieces = [piece for _, piece in layer.build(shape)]
-    stand_in = StandIn([piece for piece in pieces if isinstance(piece, nn.Conv2d)])
+    modules = [module for _, module in layer.build(shape)]
+    fake_layers = FakeKerasLayers([module for module in modules if isinstance(module, nn.Conv2d)])
     images = found = torch.randn(2, *shape.dims)
     with torch.no_grad():
-        for line in layer.keras(shape):
-            found = eval(line, {"layers": stand_in})(found)
-        torch.testing.assert_close(found, nn.Sequential(*pieces)(images))
+        for line in layer.keras_code(shape):
+            found = eval(line, {"layers": fake_layers})(found)
+        torch.testing.assert_close(found, nn.Sequential(*modules)(images))
 
 
 KERAS = SimpleNamespace(
@@ -85,7 +85,7 @@ KERAS = SimpleNamespace(
 
 
 def helper(layer: Layer, name: str) -> Any:
-    """What the Keras code of the layer calls by that name."""
+    """The helper with this name in the Keras code of the layer."""
     names: dict[str, Any] = {"keras": KERAS, "layers": SimpleNamespace(Layer=object)}
     for source in layer.keras_helpers():
         exec(source, names)
@@ -93,7 +93,7 @@ def helper(layer: Layer, name: str) -> Any:
 
 
 @pytest.mark.parametrize("layer", [Conv2D(9, groups=g, kernel_initializer="dirac") for g in (1, 3)], ids=str)
-def test_dirac_kernels_are_torchs(layer: Conv2D) -> None:
+def test_dirac_kernels_match_torch(layer: Conv2D) -> None:
     initializer = helper(layer, "Dirac")(groups=layer.groups)
     kernel = initializer((3, 3, 6 // layer.groups, 9))
     ((_, module),) = layer.build(Shape.of(6, 8, 8))
@@ -104,7 +104,7 @@ def test_dirac_kernels_are_torchs(layer: Conv2D) -> None:
     assert initializer.get_config() == {"groups": layer.groups}
 
 
-def test_depthwise_dirac_kernels_are_torchs() -> None:
+def test_depthwise_dirac_kernels_match_torch() -> None:
     layer = DepthwiseConv2D((3, 5), depth_multiplier=2, kernel_initializer="dirac")
     kernel = helper(layer, "DepthwiseDirac")()((3, 5, 4, 2))
     ((_, module),) = layer.build(Shape.of(4, 8, 8))
@@ -113,19 +113,19 @@ def test_depthwise_dirac_kernels_are_torchs() -> None:
     assert (kernel[..., 1] == 0.25).all()
 
 
-def test_whitening_takes_the_same_weights_from_images() -> None:
+def test_whitening_computes_the_same_weights() -> None:
     layer = Whitening((2, 3))
     images = torch.randn(40, 2, 6, 7, dtype=torch.float64) * torch.tensor([1.0, 3.0]).view(2, 1, 1)
     images[:, :, 1:] += 0.5 * images[:, :, :-1]
     ((_, module),) = layer.build(Shape.of(2, 6, 7))
-    module.double().take_images(images.split(16))
+    module.double().initialize_from(images.split(16))
     kept: list[np.ndarray] = []
     taker = object.__new__(helper(layer, "Whitening"))
     taker.kernel_size, taker.epsilon = (2, 3), layer.epsilon
     taker.kernel = SimpleNamespace(shape=(2, 3, 2, 24), assign=kept.append)
-    taker.take_images([batch.permute(0, 2, 3, 1).numpy() for batch in images.split(16)])
+    taker.initialize_from([batch.permute(0, 2, 3, 1).numpy() for batch in images.split(16)])
     found = torch.tensor(kept[0]).permute(3, 2, 0, 1)
-    # Each direction may point either way.
+    # The sign of each eigenvector is arbitrary.
     signs = (found * module.weight).flatten(1).sum(1).sign().view(-1, 1, 1, 1)
     torch.testing.assert_close(found * signs, module.weight.detach())
     torch.testing.assert_close(found[12:], -found[:12])

@@ -1,4 +1,4 @@
-"""The receptive field that the analysis counts is the one that gradients see."""
+"""The computed receptive field matches the pixels that have a gradient."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402  # after the skip where there is no torch
 
-from cnnstudio.layers.base import WHOLE, Layer, Shape, Window  # noqa: E402
+from cnnstudio.layers.base import WHOLE_IMAGE, Layer, ReceptiveField, Shape  # noqa: E402
 from cnnstudio.layers.basic.dense import Dense  # noqa: E402
 from cnnstudio.layers.basic.flatten import Flatten  # noqa: E402
 from cnnstudio.layers.basic.up_sampling2d import UpSampling2D  # noqa: E402
@@ -17,7 +17,8 @@ from cnnstudio.layers.convolutional.conv2d import Conv2D  # noqa: E402
 from cnnstudio.layers.pooling.average_pooling2d import AveragePooling2D  # noqa: E402
 from cnnstudio.layers.pooling.global_average_pooling2d import GlobalAveragePooling2D  # noqa: E402
 
-# Max-pooling sends its gradient to one pixel only; its window is computed by the same lines as the average's.
+# Max pooling passes its gradient to one pixel only; it shares the code for its receptive field with average
+# pooling.
 CHAINS = [
     [Conv2D(2)],
     [Conv2D(2, (1, 5)), Conv2D(2, (3, 1))],
@@ -41,21 +42,23 @@ ENLARGING = [
 ]
 
 
-def built(layers: list[Layer], shape: Shape) -> tuple[nn.Module, Window]:
-    """The layers in a row with all weights one, and their window."""
-    pieces, window = [], Window()
+def built(layers: list[Layer], shape: Shape) -> tuple[nn.Module, ReceptiveField]:
+    """The layers in sequence with all weights set to one, and their receptive field."""
+    modules, field = [], ReceptiveField()
     for layer in layers:
-        pieces += [piece for _, piece in layer.build(shape)]
-        window = window.then(layer.window(shape))
+        modules += [module for _, module in layer.build(shape)]
+        field = field.then(layer.receptive_field(shape))
         shape = layer.output_shape(shape)
-    module = nn.Sequential(*pieces).double()
+    module = nn.Sequential(*modules).double()
     for weights in module.parameters():
         nn.init.ones_(weights)
-    return module, window
+    return module, field
 
 
-def seen(module: nn.Module, images: torch.Tensor, row: int = 0, column: int = 0) -> tuple[range, range]:
-    """The rows and columns of the input that reach the value at that place of the output."""
+def seen_pixels(
+    module: nn.Module, images: torch.Tensor, row: int = 0, column: int = 0
+) -> tuple[range, range]:
+    """The rows and columns of the input that affect the output value at this position."""
     images = images.clone().requires_grad_()
     output = module(images)
     value = output[0, 0, row, column] if output.dim() == 4 else output[0, 0]
@@ -65,54 +68,56 @@ def seen(module: nn.Module, images: torch.Tensor, row: int = 0, column: int = 0)
     return range(int(rows.min()), int(rows.max()) + 1), range(int(columns.min()), int(columns.max()) + 1)
 
 
-def inside(pixels: range, size: int) -> range:
+def clipped(pixels: range, size: int) -> range:
     return range(max(pixels.start, 0), min(pixels.stop, size))
 
 
 @pytest.mark.parametrize("chain", CHAINS, ids=str)
-def test_a_value_sees_what_its_window_says_at_the_place_that_it_says(chain: list[Layer]) -> None:
+def test_the_computed_receptive_field_matches_the_gradients_at_every_position(chain: list[Layer]) -> None:
     height, width = 48, 37
-    module, window = built(chain, Shape.of(1, height, width))
+    module, field = built(chain, Shape.of(1, height, width))
     images = torch.rand(1, 1, height, width, dtype=torch.float64)
     rows, columns = module(images).shape[2:]
     for row, column in ((0, 0), (1, 2), (rows // 2, columns // 2), (rows - 2, 1), (rows - 1, columns - 1)):
-        down, right = window.at(row, column)
-        assert seen(module, images, row, column) == (inside(down, height), inside(right, width))
+        down, right = field.at(row, column)
+        assert seen_pixels(module, images, row, column) == (clipped(down, height), clipped(right, width))
 
 
 @pytest.mark.parametrize("chain", ENLARGING, ids=str)
-def test_behind_a_layer_that_enlarges_a_window_is_right_to_about_a_step(chain: list[Layer]) -> None:
-    module, window = built(chain, Shape.of(1, 48, 37))
+def test_after_upsampling_the_receptive_field_is_correct_to_about_one_stride(chain: list[Layer]) -> None:
+    module, field = built(chain, Shape.of(1, 48, 37))
     images = torch.rand(1, 1, 48, 37, dtype=torch.float64)
     for row, column in ((0, 0), (4, 3), (9, 8), (10, 11)):
-        for pixels, claimed in zip(seen(module, images, row, column), window.at(row, column), strict=True):
+        for pixels, claimed in zip(
+            seen_pixels(module, images, row, column), field.at(row, column), strict=True
+        ):
             assert abs(claimed.start - pixels.start) <= 1
             assert abs(claimed.stop - pixels.stop) <= 2
 
 
-def test_the_field_is_the_size_of_what_a_value_sees() -> None:
-    _, window = built([Conv2D(2, (3, 2), (2, 1)), Conv2D(2, (2, 3))], Shape.of(1, 64, 64))
-    assert (window.field, window.stride) == ((5, 4), (2, 1))
-    down, right = window.at(7, 3)
-    assert (len(down), len(right)) == window.field
+def test_the_pixel_size_is_the_number_of_pixels_seen() -> None:
+    _, field = built([Conv2D(2, (3, 2), (2, 1)), Conv2D(2, (2, 3))], Shape.of(1, 64, 64))
+    assert (field.pixel_size, field.stride) == ((5, 4), (2, 1))
+    down, right = field.at(7, 3)
+    assert (len(down), len(right)) == field.pixel_size
 
 
 @pytest.mark.parametrize("last", [[Flatten(), Dense(3)], [GlobalAveragePooling2D()]], ids=str)
-def test_what_sums_up_the_image_sees_all_of_it(last: list[Layer]) -> None:
-    module, window = built([Conv2D(2), *last], Shape.of(1, 9, 7))
-    assert window == WHOLE
-    assert seen(module, torch.rand(1, 1, 9, 7, dtype=torch.float64)) == (range(9), range(7))
+def test_layers_that_combine_all_positions_see_the_whole_image(last: list[Layer]) -> None:
+    module, field = built([Conv2D(2), *last], Shape.of(1, 9, 7))
+    assert field == WHOLE_IMAGE
+    assert seen_pixels(module, torch.rand(1, 1, 9, 7, dtype=torch.float64)) == (range(9), range(7))
 
 
-def test_windows_of_deep_networks_are_no_numbers_without_end() -> None:
-    window = Window()
+def test_receptive_fields_of_deep_networks_are_bounded() -> None:
+    field = ReceptiveField()
     for _ in range(200):
-        window = window.then(Window((7, 7), (255, 255), (-3, -3)))
-    assert max(*window.kernel, *window.stride) <= 2**31
-    assert min(window.start) >= -(2**31)
+        field = field.then(ReceptiveField((7, 7), (255, 255), (-3, -3)))
+    assert max(*field.size, *field.stride) <= 2**31
+    assert min(field.start) >= -(2**31)
 
 
-def test_side_by_side_a_value_sees_all_that_one_of_both_sees() -> None:
-    left, right = Window((3, 1), (1, 1), (-1, 0)), Window((1, 5), (1, 1), (0, -2))
-    assert left.beside(right) == Window((3, 5), (1, 1), (-1, -2))
-    assert left.beside(WHOLE) == WHOLE
+def test_the_union_covers_both_receptive_fields() -> None:
+    left, right = ReceptiveField((3, 1), (1, 1), (-1, 0)), ReceptiveField((1, 5), (1, 1), (0, -2))
+    assert left.union(right) == ReceptiveField((3, 5), (1, 1), (-1, -2))
+    assert left.union(WHOLE_IMAGE) == WHOLE_IMAGE

@@ -1,4 +1,4 @@
-"""“same” and “valid” are Keras's: compared with a reference that goes from window to window, in numpy."""
+"""“same” and “valid” padding as in Keras, compared with a numpy reference that visits every window."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ AXES = list(itertools.product(range(1, 10), (1, 2, 3, 4, 5), (1, 2, 3)))
 
 
 def windows(size: int, extent: int, stride: int, padding: str) -> list[range]:
-    """The pixels of each window along one axis, those outside of the image included.
+    """The pixels of each window along one axis, including those outside the image.
 
-    As TensorFlow says: with "same" there are ceil(size / stride) windows; what they need beyond the image
-    is shared between both ends, the odd pixel going to the far one.
+    As in TensorFlow: with "same" there are ceil(size / stride) windows. The padding that they need is split
+    between both ends, and the odd pixel goes to the far one.
     """
     if padding == "valid":
         return [range(start, start + extent) for start in range(0, size - extent + 1, stride)]
@@ -38,7 +38,7 @@ def windows(size: int, extent: int, stride: int, padding: str) -> list[range]:
 
 
 def reference(layer: Layer, image: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """What the layer makes of an image (C, H, W)."""
+    """The output of the layer for an image (C, H, W)."""
     kernel = layer.kernel_size if isinstance(layer, Conv2D) else layer.pool_size
     steps = layer.dilation_rate if isinstance(layer, Conv2D) else (1, 1)
     strides = layer.strides or kernel
@@ -64,23 +64,28 @@ def reference(layer: Layer, image: np.ndarray, weights: np.ndarray | None = None
     return output
 
 
-def compare(layer: Layer, height: int, width: int) -> None:
+def assert_matches_reference(layer: Layer, height: int, width: int) -> None:
     shape = Shape.of(2, height, width)
     torch.manual_seed(height * 10 + width)
-    # All below zero: padding with zeros would win a maximum, and would be seen in a mean.
+    # All values are negative: a zero from the padding would win a maximum and change a mean.
     image = -1 - torch.rand(2, height, width, dtype=torch.float64)
-    pieces = layer.build(shape)
-    module = nn.Sequential(*(piece for _, piece in pieces)).double()
-    weights = next((piece.weight for name, piece in pieces if not name and hasattr(piece, "weight")), None)
+    modules = layer.build(shape)
+    module = nn.Sequential(*(module for _, module in modules)).double()
+    weights = next(
+        (module.weight for name, module in modules if not name and hasattr(module, "weight")), None
+    )
     with torch.no_grad():
         found = module(image[None])[0].numpy()
     expected = reference(layer, image.numpy(), None if weights is None else weights.detach().numpy())
     assert found.shape == expected.shape == layer.output_shape(shape).dims
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    # A sum may be small where its terms are not, so the terms say what rounding may do. Pixels reach 2 and
+    # the n ≤ 2 × 5 × 5 weights 1 / √n, so all terms are 2 √n at most, and their sum, in whatever order they
+    # are added, is n × 2⁻⁵³ of that off: two sums are at most 2 × 50 × 2⁻⁵³ × 2 √50 = 1.6e-13 apart.
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=2e-13)
 
 
-def pairs() -> Iterator[tuple[tuple[int, int, int], tuple[int, int, int]]]:
-    """Each of `AXES` as the height once and as the width once, with another one beside it."""
+def axis_pairs() -> Iterator[tuple[tuple[int, int, int], tuple[int, int, int]]]:
+    """Each of `AXES` once as the height and once as the width, combined with another one."""
     shuffled = random.Random(0).sample(AXES, len(AXES))
     return zip(AXES, shuffled, strict=True)
 
@@ -91,16 +96,22 @@ def fits(size: int, extent: int, padding: str) -> bool:
 
 @pytest.mark.parametrize("kind", [MaxPooling2D, AveragePooling2D])
 @pytest.mark.parametrize("padding", ["valid", "same"])
-def test_pooling_of_every_size_kernel_and_stride(kind: type[Layer], padding: str) -> None:
-    for (height, tall, down), (width, wide, right) in pairs():
+def test_pooling_matches_the_reference_for_every_size_kernel_and_stride(
+    kind: type[Layer], padding: str
+) -> None:
+    for (height, tall, down), (width, wide, right) in axis_pairs():
         if fits(height, tall, padding) and fits(width, wide, padding):
-            compare(kind((tall, wide), (down, right), padding), height, width)
+            assert_matches_reference(kind((tall, wide), (down, right), padding), height, width)
 
 
 @pytest.mark.parametrize("padding", ["valid", "same"])
 @pytest.mark.parametrize("dilation", [1, 2])
-def test_convolution_of_every_size_kernel_and_stride(padding: str, dilation: int) -> None:
-    for (height, tall, down), (width, wide, right) in pairs():
+def test_convolution_matches_the_reference_for_every_size_kernel_and_stride(
+    padding: str, dilation: int
+) -> None:
+    for (height, tall, down), (width, wide, right) in axis_pairs():
         if fits(height, (tall - 1) * dilation + 1, padding) and fits(width, wide, padding):
             rates = (dilation, 1)
-            compare(Conv2D(2, (tall, wide), (down, right), padding, rates, use_bias=False), height, width)
+            assert_matches_reference(
+                Conv2D(2, (tall, wide), (down, right), padding, rates, use_bias=False), height, width
+            )

@@ -1,4 +1,4 @@
-"""Shapes."""
+"""The shape value."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from cnnstudio.layers.shape import Shape
 
 
-def test_an_image_and_a_flat_vector_know_what_they_are() -> None:
+def test_images_and_flat_vectors_are_distinguished() -> None:
     image, flat = Shape.of(64, 6, 7), Shape.of(10)
     assert (image.is_image, image.is_flat, image.size) == (True, False, 2688)
     assert (image.channels, image.height, image.width) == (64, 6, 7)
@@ -20,11 +20,11 @@ def test_an_image_and_a_flat_vector_know_what_they_are() -> None:
     )
 
 
-def test_a_shape_reads_as_people_write_it() -> None:
+def test_a_shape_is_formatted_with_multiplication_signs() -> None:
     assert [str(Shape.of(64, 6, 6)), str(Shape.of(10))] == ["64 × 6 × 6", "10"]
 
 
 @pytest.mark.parametrize("dims", [(), (3, 4), (1, 2, 3, 4), (0,), (3, 0, 4), (-1,)])
-def test_other_shapes_do_not_exist(dims: tuple[int, ...]) -> None:
+def test_other_shapes_are_rejected(dims: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="a shape is"):
         Shape(dims)

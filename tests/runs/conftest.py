@@ -8,5 +8,5 @@ import torch
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
-    """So small networks are not quicker with more, and slower where other programs run beside them."""
+    """More threads do not speed up networks this small, and slow them down beside other programs."""
     torch.set_num_threads(1)

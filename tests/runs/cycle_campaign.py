@@ -1,9 +1,9 @@
-"""Runs that are started and stopped, again and again, in one process: nothing of them may stay behind.
+"""Starts and stops runs again and again in one process: none may leave anything behind.
 
     python -m tests.runs.cycle_campaign --cycles 500
 
-Each is stopped at a random moment: before its first step, at some step, while it waits, while it is saved, at
-an epoch's end or by an error; some come to their end. The first tenth fills what libraries keep for good.
+Each is stopped at a random moment: before the first step, at a step, during a pause or a save, at the end
+of an epoch, or by an error; some complete. The first tenth warms up the caches that libraries never free.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from pathlib import Path
 
 import torch
 
-from cnnstudio.runs.recorder import start_run
+from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training import metrics
 from cnnstudio.training.checkpoints import store
-from cnnstudio.training.checkpoints.save_schedule import Interval
+from cnnstudio.training.checkpoints.save_schedule import SaveInterval
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import EpochEnded, Event, Paused, Progress, Started
 from cnnstudio.training.recipe.recipe import Recipe
@@ -38,39 +38,39 @@ Act = Callable[[Event], None]
 Moment = Callable[[Control, random.Random], Act]
 
 
-def nothing(event: Event) -> None:
-    """To the end."""
+def do_nothing(event: Event) -> None:
+    """Lets the run complete."""
 
 
 def before_the_first_step(control: Control, chance: random.Random) -> Act:
     control.request_stop()
-    return nothing
+    return do_nothing
 
 
 def at(kind: type[Event], act: Callable[[], None], step: int = 0) -> Act:
-    def look(event: Event) -> None:
+    def act_if_reached(event: Event) -> None:
         if isinstance(event, kind) and getattr(event, "step", 0) >= step:
             act()
 
-    return look
+    return act_if_reached
 
 
 def fail() -> None:
     raise ZeroDivisionError
 
 
-def while_it_waits(control: Control, chance: random.Random) -> Act:
+def during_a_pause(control: Control, chance: random.Random) -> Act:
     control.request_pause()
     return at(Paused, control.request_stop)
 
 
 MOMENTS: dict[str, Moment] = {
-    "the end": lambda control, chance: nothing,
+    "completion": lambda control, chance: do_nothing,
     "before the first step": before_the_first_step,
     "the start": lambda control, chance: at(Started, control.request_stop),
     "a step": lambda control, chance: at(Progress, control.request_stop, chance.randint(1, STEPS)),
-    "a pause": while_it_waits,
-    "saving": lambda control, chance: nothing,
+    "a pause": during_a_pause,
+    "saving": lambda control, chance: do_nothing,
     "an epoch's end": lambda control, chance: at(EpochEnded, control.request_stop),
     "after the epoch": lambda control, chance: at(Started, control.request_stop_after_epoch),
     "an error": lambda control, chance: at(Progress, fail, chance.randint(1, STEPS)),
@@ -79,7 +79,7 @@ MOMENTS: dict[str, Moment] = {
 
 @contextmanager
 def stopping_while_saving(control: Control) -> Iterator[None]:
-    """Inside, the stop is asked for between two files of a checkpoint."""
+    """Inside, the stop is requested between two files of a checkpoint."""
     real = store.write_json
 
     def write(path: Path, content: object) -> None:
@@ -93,37 +93,42 @@ def stopping_while_saving(control: Control) -> Iterator[None]:
         store.write_json = real
 
 
-def cycle(place: Path, name: str, chance: random.Random) -> None:
+def cycle(folder: Path, name: str, chance: random.Random) -> None:
     """One run, stopped at that moment."""
     control = Control()
     act = MOMENTS[name](control, chance)
     with suppress(ZeroDivisionError):
         if name == "saving":
             with stopping_while_saving(control):
-                train(place, control, act)
+                train(folder, control, act)
         else:
-            train(place, control, act)
-    shutil.rmtree(place)
+            train(folder, control, act)
+    shutil.rmtree(folder)
 
 
-def train(place: Path, control: Control, act: Act) -> None:
+def train(folder: Path, control: Control, act: Act) -> None:
     start_run(
-        NETWORK, DATA, RECIPE, folder=place, threads=1, control=control, emit=act, interval=Interval(steps=3)
+        NETWORK,
+        DATA,
+        RECIPE,
+        RunOptions(folder=folder, threads=1, interval=SaveInterval(steps=3)),
+        control=control,
+        emit=act,
     )
 
 
-def campaign(place: Path, cycles: int, seed: int) -> str:
-    """What so many cycles have left behind, in words. Raises AssertionError where that is anything."""
+def campaign(folder: Path, cycles: int, seed: int) -> str:
+    """Describes what that many cycles have left behind. Raises AssertionError for leaked threads."""
     torch.set_num_threads(1)
     metrics.INTERVAL = 0.0
     chance = random.Random(seed)
     names = [*MOMENTS] * (cycles // len(MOMENTS) + 1)
     warm_up = max(cycles // 10, len(MOMENTS))
     for number in range(warm_up):
-        cycle(place / "run", names[number], chance)
+        cycle(folder / "run", names[number], chance)
     before, threads = Footprint.now(), threading.active_count()
     for _ in range(cycles - warm_up):
-        cycle(place / "run", chance.choice(names), chance)
+        cycle(folder / "run", chance.choice(names), chance)
     assert threading.active_count() == threads
     return before.compared(Footprint.now(), cycles - warm_up)
 
@@ -133,5 +138,5 @@ if __name__ == "__main__":
     parser.add_argument("--cycles", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as place:
-        print(campaign(Path(place), options.cycles, options.seed))
+    with tempfile.TemporaryDirectory() as folder:
+        print(campaign(Path(folder), options.cycles, options.seed))

@@ -1,4 +1,4 @@
-"""Trainings that are started and stopped leave nothing behind; see `cycle_campaign`."""
+"""Runs that are started and stopped leave nothing behind; see `cycle_campaign`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell what is open")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems do not list open files")
 
 
 def cycles(count: int) -> str:

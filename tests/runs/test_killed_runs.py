@@ -1,4 +1,4 @@
-"""Runs that were killed go on to the very same weights; see `kill_campaign`."""
+"""Killed runs resume to exactly the same weights; see `kill_campaign`."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def kill(training: int, saving: int, seed: int) -> str:
     return ended.stdout
 
 
-def test_runs_that_were_killed_end_as_if_they_had_not_been() -> None:
-    assert "4 killed runs went on" in kill(training=2, saving=2, seed=1)
+def test_killed_runs_end_like_uninterrupted_ones() -> None:
+    assert "4 killed runs resumed" in kill(training=2, saving=2, seed=1)
 
 
 @pytest.mark.slow
-def test_forty_runs_that_were_killed_end_as_if_they_had_not_been() -> None:
-    assert "40 killed runs went on" in kill(training=20, saving=20, seed=2)
+def test_forty_killed_runs_end_like_uninterrupted_ones() -> None:
+    assert "40 killed runs resumed" in kill(training=20, saving=20, seed=2)

@@ -1,4 +1,4 @@
-"""What happens to a run's folder while it trains, and what becomes of the run."""
+"""The run folder is deleted, replaced, locked or on a full disk during training."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 from cnnstudio.core import files
+from cnnstudio.core.locking import FileLock
 from cnnstudio.runs import recorder
-from cnnstudio.runs.heartbeat import RunLock, is_held
-from cnnstudio.runs.recorder import start_run
+from cnnstudio.runs.heartbeat import LOCK_FILE, is_held
 from cnnstudio.runs.run import Run, RunError
+from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training import metrics
-from cnnstudio.training.checkpoints.save_schedule import Interval
+from cnnstudio.training.checkpoints.save_schedule import SaveInterval
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import EpochEnded, Event, Finished, Progress, Warned
 from cnnstudio.training.recipe.recipe import Recipe
@@ -36,49 +37,56 @@ def _progress_at_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(folder: Path, act: Callable[[Event], None] = lambda event: None, *, resume: bool = False) -> Listener:
-    heard = Listener(act)
+    listener = Listener(act)
     start_run(
-        tiny(), DATA, RECIPE, folder=folder, emit=heard, threads=1, resume=resume, interval=Interval(steps=4)
+        tiny(),
+        DATA,
+        RECIPE,
+        RunOptions(folder=folder, threads=1, resume=resume, interval=SaveInterval(steps=4)),
+        emit=listener,
     )
-    return heard
+    return listener
 
 
 def once(step: int, act: Callable[[], None]) -> Callable[[Event], None]:
     done: list[int] = []
 
-    def look(event: Event) -> None:
+    def act_once(event: Event) -> None:
         if isinstance(event, Progress) and event.step >= step and not done:
             done.append(event.step)
             act()
 
-    return look
+    return act_once
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows deletes no file that is open")
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not delete open files")
 @pytest.mark.parametrize("step", [2, 9, 17])
-def test_a_folder_that_is_deleted_is_made_anew_with_all_that_was_said(step: int, tmp_path: Path) -> None:
-    heard = run(tmp_path / "run", once(step, lambda: shutil.rmtree(tmp_path / "run")))
-    assert heard.of(Finished)[0].outcome == "completed"
-    assert ["folder was gone; it was made anew" in event.message for event in heard.of(Warned)] == [True]
+def test_a_deleted_folder_is_recreated_with_all_events(step: int, tmp_path: Path) -> None:
+    listener = run(tmp_path / "run", once(step, lambda: shutil.rmtree(tmp_path / "run")))
+    assert listener.of(Finished)[0].outcome == "completed"
+    assert [
+        "run folder was deleted during training and has been recreated" in event.message
+        for event in listener.of(Warned)
+    ] == [True]
     found = Run.open(tmp_path / "run")
-    assert found.events() == heard.events
-    assert (found.status, found.test) == ("completed", heard.of(Finished)[0].test)
+    assert found.events() == listener.events
+    assert (found.status, found.test) == ("completed", listener.of(Finished)[0].test)
     assert not found.model().training
     assert len(run(tmp_path / "run", resume=True).of(EpochEnded)) == 0
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows deletes no file that is open")
-def test_a_place_that_another_run_has_taken_is_left_to_it(tmp_path: Path) -> None:
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not delete open files")
+def test_a_folder_taken_over_by_another_run_is_left_alone(tmp_path: Path) -> None:
     other: list[dict[str, bytes]] = []
 
-    def take() -> None:
+    def take_over() -> None:
         shutil.rmtree(tmp_path / "run")
         run(tmp_path / "run")
         other.append(content(tmp_path / "run"))
 
-    heard = run(tmp_path / "run", once(2, take))
-    assert heard.of(Finished)[0].outcome == "completed"
-    assert "There is another run in" in heard.of(Warned)[0].message
+    listener = run(tmp_path / "run", once(2, take_over))
+    assert listener.of(Finished)[0].outcome == "completed"
+    assert "now contains another run" in listener.of(Warned)[0].message
     assert [content(tmp_path / "run")] == other
 
 
@@ -87,22 +95,22 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows deletes no file that is open")
-def test_a_lock_that_is_deleted_is_taken_anew(tmp_path: Path) -> None:
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not delete open files")
+def test_a_deleted_lock_is_reacquired(tmp_path: Path) -> None:
     held: list[bool] = []
 
-    def look(event: Event) -> None:
-        once_gone(event)
+    def check_lock(event: Event) -> None:
+        delete_lock(event)
         if isinstance(event, EpochEnded) and event.epoch == 3:
             held.append(is_held(tmp_path / "run"))
 
-    once_gone = once(2, (tmp_path / "run" / "lock").unlink)
-    heard = run(tmp_path / "run", look)
+    delete_lock = once(2, (tmp_path / "run" / "lock").unlink)
+    listener = run(tmp_path / "run", check_lock)
     assert held == [True]
-    assert not heard.of(Warned)
+    assert not listener.of(Warned)
 
 
-def test_a_disk_that_is_full_for_a_while_is_one_note_and_the_run_is_saved_later(
+def test_a_temporarily_full_disk_is_one_warning_and_the_run_is_saved_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = os.replace
@@ -119,22 +127,22 @@ def test_a_disk_that_is_full_for_a_while_is_one_note_and_the_run_is_saved_later(
         if isinstance(event, Progress):
             full[0] = 2 <= event.step < 12
 
-    heard = run(tmp_path / "run", act)
-    assert heard.of(Finished)[0].outcome == "completed"
-    (note,) = heard.of(Warned)
-    assert "The weights could not be saved; the run goes on. Cannot write" in note.message
-    assert "No space left on device" in note.message
+    listener = run(tmp_path / "run", act)
+    assert listener.of(Finished)[0].outcome == "completed"
+    (warning,) = listener.of(Warned)
+    assert "The weights could not be saved; training continues. Cannot write" in warning.message
+    assert "No space left on device" in warning.message
     found = Run.open(tmp_path / "run")
     assert not found.model("last").training
     assert not list((tmp_path / "run" / "checkpoints").glob(".*.tmp"))
     assert not run(tmp_path / "run", resume=True).of(EpochEnded)
 
 
-def test_a_run_that_another_program_writes_can_be_read_but_not_gone_on_with(tmp_path: Path) -> None:
+def test_a_run_in_progress_in_another_program_can_be_read_but_not_resumed(tmp_path: Path) -> None:
     control = Control()
     act = stop_at(control, step=9)
-    start_run(tiny(), DATA, RECIPE, folder=tmp_path / "run", control=control, emit=act)
-    with RunLock(tmp_path / "run"):
+    start_run(tiny(), DATA, RECIPE, RunOptions(folder=tmp_path / "run"), control=control, emit=act)
+    with FileLock(tmp_path / "run" / LOCK_FILE):
         before = content(tmp_path / "run")
         with pytest.raises(RunError, match="is being written by another program"):
             run(tmp_path / "run", resume=True)
@@ -143,7 +151,7 @@ def test_a_run_that_another_program_writes_can_be_read_but_not_gone_on_with(tmp_
     assert len(run(tmp_path / "run", resume=True).of(EpochEnded)) == 2
 
 
-def test_a_clock_that_is_set_back_while_it_trains_changes_nothing(
+def test_a_clock_set_back_during_training_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = run(tmp_path / "whole")
@@ -157,20 +165,29 @@ def test_a_clock_that_is_set_back_while_it_trains_changes_nothing(
 
     monkeypatch.setattr(recorder, "datetime", Backwards)
     monkeypatch.setattr("time.time", lambda: -now[0].timestamp())
-    heard = run(tmp_path / "run")
-    assert heard.losses() == whole.losses()
-    seconds = [event.seconds for event in heard.events if isinstance(event, Progress | EpochEnded | Finished)]
+    listener = run(tmp_path / "run")
+    assert listener.losses() == whole.losses()
+    seconds = [
+        event.seconds for event in listener.events if isinstance(event, Progress | EpochEnded | Finished)
+    ]
     assert seconds == sorted(seconds)
-    about = Run.open(tmp_path / "run").about
-    assert about["finished"] < about["created"]
+    metadata = Run.open(tmp_path / "run").metadata
+    assert metadata["finished"] < metadata["created"]
     assert Run.open(tmp_path / "run").status == "completed"
     assert not run(tmp_path / "run", resume=True).of(Warned)
 
 
-def test_the_record_goes_on_within_an_epoch(tmp_path: Path) -> None:
+def test_the_event_log_continues_within_an_epoch(tmp_path: Path) -> None:
     whole = run(tmp_path / "whole")
     control = Control()
-    start_run(tiny(), DATA, RECIPE, folder=tmp_path / "parts", control=control, emit=stop_at(control, step=9))
+    start_run(
+        tiny(),
+        DATA,
+        RECIPE,
+        RunOptions(folder=tmp_path / "parts"),
+        control=control,
+        emit=stop_at(control, step=9),
+    )
     run(tmp_path / "parts", resume=True)
     events = Run.open(tmp_path / "parts").events()
     losses = [loss for event in events if isinstance(event, Progress) for loss in event.losses]

@@ -1,4 +1,4 @@
-"""A run is written while it trains, and read back whole, whatever happened to its process."""
+"""A run is written during training and read back complete, whatever happened to its process."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from cnnstudio.core.errors import UserError
+from cnnstudio.core.locking import FileLock
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
 from cnnstudio.insight.predictions import evaluate
@@ -23,11 +24,11 @@ from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.runs.event_log import EventReader
-from cnnstudio.runs.heartbeat import RunLock
-from cnnstudio.runs.recorder import start_run
+from cnnstudio.runs.heartbeat import LOCK_FILE
 from cnnstudio.runs.run import Run, RunError, find_run, list_runs, runs_folder
+from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training import metrics
-from cnnstudio.training.checkpoints.store import CheckpointError, Checkpoints
+from cnnstudio.training.checkpoints.store import CheckpointError, CheckpointStore
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import EpochEnded, Event, Finished, Progress, Started, Warned
 from cnnstudio.training.hardware.device import DeviceError
@@ -47,30 +48,30 @@ def trained(
     folder: Path, *, recipe: Recipe = RECIPE, resume: bool = False, stop_step: int | None = None
 ) -> Listener:
     control = Control()
-    heard = Listener(stop_at(control, step=stop_step))
-    start_run(tiny(), DATA, recipe, folder=folder, control=control, emit=heard, resume=resume)
-    return heard
+    listener = Listener(stop_at(control, step=stop_step))
+    start_run(tiny(), DATA, recipe, RunOptions(folder=folder, resume=resume), control=control, emit=listener)
+    return listener
 
 
-def test_a_run_tells_later_what_it_said_while_it_trained(tmp_path: Path) -> None:
-    heard = trained(tmp_path / "run")
+def test_a_run_reads_back_what_it_reported_during_training(tmp_path: Path) -> None:
+    listener = trained(tmp_path / "run")
     run = Run.open(tmp_path / "run")
-    assert run.events() == heard.events
+    assert run.events() == listener.events
     assert [event.epoch for event in run.history] == [1, 2, 3]
-    assert (run.status, run.reason, run.best_epoch) == ("completed", "All 3 epochs are done.", run.best_epoch)
-    assert run.test == heard.of(Finished)[0].test
+    assert (run.status, run.reason, run.best_epoch) == ("completed", "Completed 3 epochs.", run.best_epoch)
+    assert run.test == listener.of(Finished)[0].test
     assert (run.network, run.recipe, run.classes) == (tiny(), RECIPE, DATA.classes)
     assert (run.name, run.dataset_name, run.dataset_fingerprint) == ("Tiny", "colors", DATA.fingerprint)
 
 
-def test_the_description_names_the_run(tmp_path: Path) -> None:
+def test_run_json_contains_the_run_id(tmp_path: Path) -> None:
     trained(tmp_path / "run")
-    about = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert next(iter(about)) == "id"
-    assert about["id"] == Run.open(tmp_path / "run").id == "run"
+    metadata = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert next(iter(metadata)) == "id"
+    assert metadata["id"] == Run.open(tmp_path / "run").id == "run"
 
 
-def test_the_weights_of_a_run_give_the_scores_that_it_told(tmp_path: Path) -> None:
+def test_the_weights_of_a_run_give_the_reported_scores(tmp_path: Path) -> None:
     trained(tmp_path / "run")
     run = Run.open(tmp_path / "run")
     found = evaluate(run.model(), DATA.test)
@@ -80,43 +81,43 @@ def test_the_weights_of_a_run_give_the_scores_that_it_told(tmp_path: Path) -> No
     assert not run.model("last").training
 
 
-def test_a_run_of_its_own_choice_stands_among_the_users_runs() -> None:
+def test_a_run_without_a_folder_goes_into_the_runs_folder() -> None:
     finished = start_run(tiny(), DATA, RECIPE)
-    again = start_run(tiny(), DATA, RECIPE)
-    assert finished.run != again.run
+    second = start_run(tiny(), DATA, RECIPE)
+    assert finished.run != second.run
     assert finished.run is not None
     assert Path(finished.run).parent == runs_folder()
     assert Path(finished.run).name.endswith("-tiny")
     assert find_run(Path(finished.run).name).folder == Path(finished.run)
 
 
-def test_runs_are_listed_with_the_newest_first() -> None:
+def test_runs_are_listed_newest_first() -> None:
     for name, moment in (("b", "2026-01-02"), ("a", "2026-01-03"), ("c", "2026-01-01")):
         trained(runs_folder() / name)
         path = runs_folder() / name / "run.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | {"created": f"{moment}T10:00:00+00:00"}))
     (runs_folder() / "no run").mkdir()
-    (runs_folder() / "spoilt").mkdir()
-    (runs_folder() / "spoilt" / "run.json").write_text("{")
+    (runs_folder() / "damaged").mkdir()
+    (runs_folder() / "damaged" / "run.json").write_text("{")
     assert [run.id for run in list_runs()] == ["a", "b", "c"]
 
 
-def test_there_may_be_no_runs_at_all() -> None:
+def test_without_runs_the_list_is_empty() -> None:
     assert list_runs() == []
     with pytest.raises(RunError, match=r"There is no run “a”: .* none yet"):
         find_run("a")
 
 
-def test_a_run_knows_where_its_images_are(tmp_path: Path) -> None:
-    start_run(tiny(), DATA, RECIPE, folder=tmp_path / "run", source="/photos/of mine")
+def test_a_run_stores_the_source_of_its_images(tmp_path: Path) -> None:
+    start_run(tiny(), DATA, RECIPE, RunOptions(folder=tmp_path / "run", source="/photos/of mine"))
     assert Run.open(tmp_path / "run").dataset_name == "/photos/of mine"
 
 
-# What cannot be started leaves nothing behind
+# A run that cannot start leaves nothing behind
 
 
 @pytest.mark.parametrize(
-    ("drawn", "options", "error", "reason"),
+    ("design", "options", "error", "reason"),
     [
         (network(Dense(3), input=Shape.of(3, 8, 8)), {}, TrainingError, "insert Flatten before it"),
         (tiny(), {"threads": 0}, TrainingError, "threads"),
@@ -125,69 +126,71 @@ def test_a_run_knows_where_its_images_are(tmp_path: Path) -> None:
     ],
     ids=["design", "threads", "device", "resume"],
 )
-def test_what_cannot_be_started_leaves_no_folder(
-    drawn: Network, options: dict[str, Any], error: type[UserError], reason: str, tmp_path: Path
+def test_a_run_that_cannot_start_leaves_no_folder(
+    design: Network, options: dict[str, Any], error: type[UserError], reason: str, tmp_path: Path
 ) -> None:
-    heard = Listener()
+    listener = Listener()
     with pytest.raises(error, match=reason):
-        start_run(drawn, DATA, RECIPE, folder=tmp_path / "run", emit=heard, **options)
-    assert not heard.events
+        start_run(design, DATA, RECIPE, RunOptions(folder=tmp_path / "run", **options), emit=listener)
+    assert not listener.events
     assert not (tmp_path / "run").exists()
 
 
-def test_a_training_that_does_not_even_start_leaves_no_folder(
+def test_a_network_that_does_not_fit_in_memory_leaves_no_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def too_large(*arguments: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: not enough memory")
 
     monkeypatch.setattr(preflight, "build_model", too_large)
-    with pytest.raises(TrainingError, match="cpu has too little memory for this network"):
+    with pytest.raises(TrainingError, match="cpu does not have enough memory for this network"):
         trained(tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-def test_a_folder_that_cannot_be_written_is_one_sentence_before_the_training(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_refused_before_training(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    heard = Listener()
-    with pytest.raises(RunError, match="cannot be written to"):
-        start_run(tiny(), DATA, RECIPE, folder=tmp_path / "file" / "run", emit=heard)
+    listener = Listener()
+    with pytest.raises(RunError, match="Cannot write the run to"):
+        start_run(tiny(), DATA, RECIPE, RunOptions(folder=tmp_path / "file" / "run"), emit=listener)
     with pytest.raises(RunError, match="is a file: a run needs a folder"):
-        start_run(tiny(), DATA, RECIPE, folder=tmp_path / "file", emit=heard)
-    assert not heard.events
+        start_run(tiny(), DATA, RECIPE, RunOptions(folder=tmp_path / "file"), emit=listener)
+    assert not listener.events
 
 
-def test_a_new_run_does_not_write_over_what_is_there(tmp_path: Path) -> None:
+def test_a_new_run_does_not_overwrite_existing_files(tmp_path: Path) -> None:
     trained(tmp_path / "run")
     before = Run.open(tmp_path / "run").events()
-    with pytest.raises(RunError, match=r"There is a run in .* already"):
+    with pytest.raises(RunError, match="already contains a run: resume it or choose another folder"):
         trained(tmp_path / "run")
     assert Run.open(tmp_path / "run").events() == before
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("…")
-    with pytest.raises(RunError, match="holds other files"):
+    with pytest.raises(RunError, match="contains other files"):
         trained(tmp_path / "thesis")
 
 
-def test_a_disk_that_fills_up_is_a_warning_and_the_run_goes_on(
+def test_a_full_disk_is_a_warning_and_training_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from cnnstudio.core.files import FileError
-    from cnnstudio.runs import recorder
+    from cnnstudio.runs import snapshot_recorder
 
     def full(*arguments: object) -> None:
         raise FileError("Cannot write: No space left on device.")
 
-    monkeypatch.setattr(recorder, "write_snapshot", full)
-    heard = trained(tmp_path / "run")
-    assert heard.of(Finished)[0].outcome == "completed"
-    assert ["feature maps could not be kept" in event.message for event in heard.of(Warned)] == [True]
+    monkeypatch.setattr(snapshot_recorder, "write_snapshot", full)
+    listener = trained(tmp_path / "run")
+    assert listener.of(Finished)[0].outcome == "completed"
+    assert [
+        "Cannot save the feature maps; training continues" in event.message for event in listener.of(Warned)
+    ] == [True]
 
 
-# Going on
+# Resuming
 
 
-def test_a_run_that_goes_on_reads_as_if_it_had_not_been_broken_off(
+def test_a_resumed_run_reads_like_an_uninterrupted_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "INTERVAL", 0.0)
@@ -206,7 +209,7 @@ def test_a_run_that_goes_on_reads_as_if_it_had_not_been_broken_off(
     assert run.snapshot_epochs == [0, 1, 2, 3]
 
 
-def test_more_epochs_can_be_added_to_a_complete_run(tmp_path: Path) -> None:
+def test_more_epochs_can_be_added_to_a_completed_run(tmp_path: Path) -> None:
     trained(tmp_path / "run")
     trained(tmp_path / "run", recipe=RECIPE.replace(epochs=5), resume=True)
     run = Run.open(tmp_path / "run")
@@ -219,34 +222,34 @@ def wider() -> Network:
 
 
 @pytest.mark.parametrize(
-    ("drawn", "data", "recipe", "reason"),
+    ("design", "data", "recipe", "reason"),
     [
-        (wider(), DATA, RECIPE, "trains another design"),
-        (tiny(), colors(noise=10), RECIPE, "with other images"),
+        (wider(), DATA, RECIPE, "was trained with a different design"),
+        (tiny(), colors(noise=10), RECIPE, "was trained on different images"),
         (
             tiny(),
             DATA,
             RECIPE.replace(batch_size=8),
-            "batch_size: .* was trained with 16, so it cannot go on with 8",
+            "batch_size: .* was trained with 16 and cannot be resumed with 8",
         ),
     ],
     ids=["design", "data", "recipe"],
 )
-def test_a_run_goes_on_only_with_what_it_began_with(
-    drawn: Network, data: Dataset, recipe: Recipe, reason: str, tmp_path: Path
+def test_a_run_resumes_only_with_its_own_design_images_and_recipe(
+    design: Network, data: Dataset, recipe: Recipe, reason: str, tmp_path: Path
 ) -> None:
     trained(tmp_path / "run")
     before = (tmp_path / "run" / "run.json").read_bytes()
     with pytest.raises(RunError, match=reason):
-        start_run(drawn, data, recipe, folder=tmp_path / "run", resume=True)
+        start_run(design, data, recipe, RunOptions(folder=tmp_path / "run", resume=True))
     assert (tmp_path / "run" / "run.json").read_bytes() == before
 
 
-def test_damaged_checkpoints_are_said_before_the_run_is_touched(tmp_path: Path) -> None:
+def test_damaged_checkpoints_are_reported_before_the_run_is_changed(tmp_path: Path) -> None:
     trained(tmp_path / "run")
     before = (tmp_path / "run" / "events.jsonl").read_bytes()
     for path in (tmp_path / "run" / "checkpoints").glob("*.state.safetensors"):
-        path.write_bytes(b"spoilt")
+        path.write_bytes(b"damaged")
     with pytest.raises(CheckpointError, match="is damaged"):
         trained(tmp_path / "run", resume=True)
     assert Run.open(tmp_path / "run").status == "completed"
@@ -255,55 +258,56 @@ def test_damaged_checkpoints_are_said_before_the_run_is_touched(tmp_path: Path) 
 
 def test_two_programs_cannot_write_one_run(tmp_path: Path) -> None:
     trained(tmp_path / "run")
-    with RunLock(tmp_path / "run"), pytest.raises(RunError, match="is being written by another program"):
+    with (
+        FileLock(tmp_path / "run" / LOCK_FILE),
+        pytest.raises(RunError, match="is being written by another program"),
+    ):
         trained(tmp_path / "run", resume=True)
 
 
-# Reading what is damaged, or not finished
+# Reading incomplete or damaged runs
 
 
-def test_half_a_last_line_is_left_for_later(tmp_path: Path) -> None:
-    heard = trained(tmp_path / "run")
+def test_an_incomplete_last_line_is_read_later(tmp_path: Path) -> None:
+    listener = trained(tmp_path / "run")
     path = tmp_path / "run" / "events.jsonl"
     data = path.read_bytes()
     path.write_bytes(data[:-20])
     reader = EventReader(path)
-    assert reader.read() == (heard.events[:-1], True)
+    assert reader.read() == (listener.events[:-1], True)
     assert reader.read() == ([], False)
     path.write_bytes(data)
-    assert reader.read() == (heard.events[-1:], False)
+    assert reader.read() == (listener.events[-1:], False)
 
 
-def test_lines_that_are_no_events_are_passed_over(tmp_path: Path) -> None:
-    heard = trained(tmp_path / "run")
+def test_lines_that_are_not_events_are_skipped(tmp_path: Path) -> None:
+    listener = trained(tmp_path / "run")
     path = tmp_path / "run" / "events.jsonl"
     path.write_bytes(b'\xff\xfe\n{"event": "Later"}\n[1]\n' + b"[" * 90_000 + b"\n" + path.read_bytes())
-    assert Run.open(tmp_path / "run").events() == heard.events
+    assert Run.open(tmp_path / "run").events() == listener.events
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"version": 2}, "newer CNN Studio"),
-        ({"format": "x"}, "does not describe a run"),
-        ({"classes": None}, "does not say “classes”"),
-        ({"created": "yesterday"}, "does not say “created”"),
-        ({"data": []}, "does not say “data”"),
-        ({"test": {"loss": 1}}, "does not say “test”"),
-        ({"test": {"loss": 1, "accuracy": "high"}}, "does not say “test”"),
-        ({"test": 1}, "does not say “test”"),
-        ({"best_epoch": "last"}, "does not say “best_epoch”"),
-        ({"classes": ["a", "b", 3]}, "does not say “classes”"),
+        ({"version": 2}, "newer version of CNN Studio"),
+        ({"format": "x"}, "does not describe a CNN Studio run"),
+        ({"classes": None}, "“classes” in run.json is missing"),
+        ({"created": "yesterday"}, "“created” in run.json is missing"),
+        ({"data": []}, "“data” in run.json is missing"),
+        ({"test": {"loss": 1}}, "“test” in run.json is missing"),
+        ({"test": {"loss": 1, "accuracy": "high"}}, "“test” in run.json is missing"),
+        ({"test": 1}, "“test” in run.json is missing"),
+        ({"best_epoch": "last"}, "“best_epoch” in run.json is missing"),
+        ({"classes": ["a", "b", 3]}, "“classes” in run.json is missing"),
         ({"classes": ["a", "b"]}, "is damaged: .* 2 classes"),
-        ({"mean": ["x", 0.5, 0.5]}, "does not say “mean”"),
-        ({"mean": [0.5]}, "does not say “mean”"),
-        ({"std": [0.2, 0.2, 0]}, "does not say “std”"),
-        ({"std": [0.2, 0.2, 10**400]}, "does not say “std”"),
+        ({"mean": ["x", 0.5, 0.5]}, "“mean” in run.json is missing"),
+        ({"mean": [0.5]}, "“mean” in run.json is missing"),
+        ({"std": [0.2, 0.2, 0]}, "“std” in run.json is missing"),
+        ({"std": [0.2, 0.2, 10**400]}, "“std” in run.json is missing"),
     ],
 )
-def test_a_strange_description_is_refused_in_one_sentence(
-    change: dict[str, Any], reason: str, tmp_path: Path
-) -> None:
+def test_invalid_metadata_is_refused(change: dict[str, Any], reason: str, tmp_path: Path) -> None:
     trained(tmp_path / "run")
     path = tmp_path / "run" / "run.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
@@ -325,32 +329,32 @@ def test_a_damaged_run_does_not_hide_the_others() -> None:
 
 
 @pytest.mark.parametrize("file", ["design.cnn.json", "recipe.json"])
-def test_a_spoilt_part_is_named(file: str, tmp_path: Path) -> None:
+def test_a_damaged_file_is_named(file: str, tmp_path: Path) -> None:
     trained(tmp_path / "run")
     (tmp_path / "run" / file).write_text("{")
     run = Run.open(tmp_path / "run")
-    with pytest.raises(RunError, match="cannot be read"):
+    with pytest.raises(RunError, match="Cannot read the run's"):
         _ = (run.network, run.recipe)
 
 
-def test_a_run_without_weights_says_so(tmp_path: Path) -> None:
+def test_a_run_without_weights_is_reported(tmp_path: Path) -> None:
     control = Control()
     control.request_stop()
-    start_run(tiny(), DATA, RECIPE, folder=tmp_path / "run", control=control)
+    start_run(tiny(), DATA, RECIPE, RunOptions(folder=tmp_path / "run"), control=control)
     run = Run.open(tmp_path / "run")
     assert run.status == "stopped"
-    with pytest.raises(RunError, match="has no weights yet"):
+    with pytest.raises(RunError, match="has no saved weights"):
         run.model()
 
 
-def test_a_run_in_this_process_reads_as_running(tmp_path: Path) -> None:
+def test_a_run_in_this_process_is_running(tmp_path: Path) -> None:
     seen: list[str] = []
 
-    def look(event: Event) -> None:
+    def check_status(event: Event) -> None:
         if isinstance(event, EpochEnded):
             seen.append(Run.open(tmp_path / "run").status)
 
-    start_run(tiny(), DATA, RECIPE, folder=tmp_path / "run", emit=look)
+    start_run(tiny(), DATA, RECIPE, RunOptions(folder=tmp_path / "run"), emit=check_status)
     assert seen == ["running"] * 3
 
 
@@ -359,20 +363,20 @@ def test_a_run_in_this_process_reads_as_running(tmp_path: Path) -> None:
 SCRIPT = """
 import sys
 from pathlib import Path
-from cnnstudio.runs.recorder import start_run
+from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.training.networks import tiny
 from tests.training.images import colors
 
-start_run(tiny(), colors(), Recipe("mine", epochs=9999, batch_size=16, seed=5), folder=Path(sys.argv[1]),
-threads=1,
+start_run(tiny(), colors(), Recipe("mine", epochs=9999, batch_size=16, seed=5),
+          RunOptions(folder=Path(sys.argv[1]), threads=1),
           emit=lambda event: print(type(event).__name__, getattr(event, "outcome", ""), flush=True))
 """
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path) -> Any:
-    """Starts a long training in a process of its own, and gives that process after the second epoch."""
+def train_in_process(tmp_path: Path) -> Any:
+    """A function that starts a long training in another process and returns it after the third epoch."""
     started: list[subprocess.Popen[str]] = []
 
     def start() -> subprocess.Popen[str]:
@@ -398,10 +402,10 @@ def elsewhere(tmp_path: Path) -> Any:
         process.communicate()
 
 
-def test_a_killed_process_leaves_a_run_that_can_be_read_and_gone_on_with(
-    elsewhere: Callable[[], subprocess.Popen[str]], tmp_path: Path
+def test_a_killed_process_leaves_a_run_that_can_be_read_and_resumed(
+    train_in_process: Callable[[], subprocess.Popen[str]], tmp_path: Path
 ) -> None:
-    process = elsewhere()
+    process = train_in_process()
     assert Run.open(tmp_path / "run").status == "running"
     process.kill()
     process.wait()
@@ -409,20 +413,20 @@ def test_a_killed_process_leaves_a_run_that_can_be_read_and_gone_on_with(
     assert run.status == "interrupted"
     assert len(run.history) >= 3
     assert run.snapshot(0).feature_maps("conv2d_1") is not None
-    last = Checkpoints(run.folder / "checkpoints").load("last", with_state=True).info["epoch"]
-    # Of epochs as short as these, not every end is saved.
+    last = CheckpointStore(run.folder / "checkpoints").load("last", with_state=True).info["epoch"]
+    # With epochs as short as these, not every epoch has a checkpoint.
     assert last >= 1
     assert torch.isfinite(run.model()(torch.zeros(1, 3, 8, 8))).all()
-    start_run(tiny(), DATA, run.recipe.replace(epochs=last + 1), folder=run.folder, resume=True)
+    start_run(tiny(), DATA, run.recipe.replace(epochs=last + 1), RunOptions(folder=run.folder, resume=True))
     assert [event.epoch for event in Run.open(run.folder).history] == list(range(1, last + 2))
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_process_that_is_asked_to_end_stops_its_run_in_good_order(
-    number: signal.Signals, elsewhere: Callable[[], subprocess.Popen[str]], tmp_path: Path
+def test_a_signal_stops_the_run_with_a_checkpoint(
+    number: signal.Signals, train_in_process: Callable[[], subprocess.Popen[str]], tmp_path: Path
 ) -> None:
-    process = elsewhere()
+    process = train_in_process()
     process.send_signal(number)
     output, _ = process.communicate(timeout=60)
     assert output.splitlines()[-1] == "Finished stopped"
@@ -434,11 +438,11 @@ def test_a_process_that_is_asked_to_end_stops_its_run_in_good_order(
 def test_a_training_in_another_thread_leaves_signals_alone(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
     seen: list[object] = []
-    look = Listener(lambda event: seen.append(signal.getsignal(signal.SIGTERM)))
+    check_handler = Listener(lambda event: seen.append(signal.getsignal(signal.SIGTERM)))
     thread = threading.Thread(
         target=start_run,
-        args=(tiny(), DATA, RECIPE),
-        kwargs={"folder": tmp_path / "run", "emit": look, "threads": 1},
+        args=(tiny(), DATA, RECIPE, RunOptions(folder=tmp_path / "run", threads=1)),
+        kwargs={"emit": check_handler},
     )
     thread.start()
     thread.join()

@@ -1,4 +1,4 @@
-"""A run folder that is written by hand, event by event, as another program would write it."""
+"""Run folders written by hand, event by event, as another program would write them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RECIPE = Recipe("mine", epochs=8)
 
 
 class WrittenRun:
-    """Says that it runs on another machine, whose lock does not reach this one."""
+    """A run that claims to be running on another machine, whose lock is not visible here."""
 
     def __init__(self, folder: Path, network: Network | None = None, recipe: Recipe = RECIPE) -> None:
         self.folder = folder
@@ -31,7 +31,7 @@ class WrittenRun:
         write_design(folder / "design.cnn.json", network)
         write_json(folder / "recipe.json", recipe.to_json())
         (folder / "lock").touch()
-        self.about: dict[str, Any] = {
+        self.metadata: dict[str, Any] = {
             "format": "cnnstudio.run",
             "version": 1,
             "name": network.name,
@@ -41,23 +41,23 @@ class WrittenRun:
             "data": {"source": "shapes", "fingerprint": "abc", "test": 1000},
             "classes": ["a", "b", "c"],
         }
-        self.describe()
+        self.update_metadata()
 
-    def describe(self, **about: object) -> None:
-        """Writes `run.json`, with these values changed."""
-        self.about |= about
-        write_json(self.folder / "run.json", self.about)
+    def update_metadata(self, **changes: object) -> None:
+        """Writes `run.json` with these values changed."""
+        self.metadata |= changes
+        write_json(self.folder / "run.json", self.metadata)
 
-    def say(self, *events: Event) -> None:
-        """Adds whole lines."""
-        self.say_bytes(lines(events))
+    def append(self, *events: Event) -> None:
+        """Appends whole lines."""
+        self.append_bytes(lines(events))
 
-    def say_bytes(self, data: bytes) -> None:
+    def append_bytes(self, data: bytes) -> None:
         with open(self.events, "ab") as file:
             file.write(data)
 
     def beat(self, seconds_ago: float = 0.0) -> None:
-        """A sign of life, by the clock of the drive."""
+        """A heartbeat, by the clock of the drive."""
         moment = time.time() - seconds_ago
         os.utime(self.folder / "lock", (moment, moment))
 
@@ -67,7 +67,7 @@ def lines(events: Iterable[Event]) -> bytes:
 
 
 def trained(folder: Path, network: Network, accuracies: Iterable[float], recipe: Recipe = RECIPE) -> None:
-    """Runs of the design that came to their end with these accuracies, each with a seed of its own."""
+    """Completed runs of the design with these accuracies and consecutive seeds."""
     for seed, accuracy in enumerate(accuracies):
         run = WrittenRun(folder / f"{recipe.name}-{seed}", network, recipe.replace(seed=seed))
-        run.describe(status="completed", test={"loss": 1.0, "accuracy": accuracy})
+        run.update_metadata(status="completed", test={"loss": 1.0, "accuracy": accuracy})

@@ -8,5 +8,5 @@ import torch
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
-    """So small networks are not quicker with more, and slower where other programs run beside them."""
+    """Small networks do not get faster with more threads, and get slower if other programs run as well."""
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""Images that a small network tells apart in a moment."""
+"""Images that a small network learns to classify in a moment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cnnstudio.data.dataset import Dataset, Split, from_channels_last
 
 
 def colors(train: int = 96, test: int = 48, *, classes: int = 3, size: int = 8, noise: int = 60) -> Dataset:
-    """Noise, brighter in the color of the class; the classes come in turn."""
+    """Noise, brighter in the color of the class; the classes take turns."""
     return Dataset(
         "colors",
         "Colors",

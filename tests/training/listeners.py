@@ -1,4 +1,4 @@
-"""Ears for what a training says, and hands in it."""
+"""Recorders of a training's events, and probes and requests for it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from cnnstudio.training.control import Control
 from cnnstudio.training.events import EpochEnded, Event, Progress
 from cnnstudio.training.model import Model
 
-Kind = TypeVar("Kind", bound=Event)
+EventType = TypeVar("EventType", bound=Event)
 
 
 class Listener:
-    """Keeps the events, and can act on each of them."""
+    """Records the events, and can act on each of them."""
 
     def __init__(self, act: Callable[[Event], None] = lambda event: None) -> None:
         self.events: list[Event] = []
@@ -26,38 +26,38 @@ class Listener:
         self.events.append(event)
         self._act(event)
 
-    def of(self, kind: type[Kind]) -> list[Kind]:
+    def of(self, kind: type[EventType]) -> list[EventType]:
         return [event for event in self.events if isinstance(event, kind)]
 
     def losses(self) -> list[float]:
         return [loss for event in self.of(Progress) for loss in event.losses]
 
 
-class Look:
-    """A probe that is always due and shows what a function sees."""
+class FakeProbe:
+    """A probe that is always due and captures the result of a function."""
 
-    kind = "look"
+    kind = "fake"
 
-    def __init__(self, see: Callable[[Model], object] = lambda model: None) -> None:
+    def __init__(self, function: Callable[[Model], object] = lambda model: None) -> None:
         self.images: np.ndarray | None = None
-        self.asked: list[int] = []
-        self._see = see
+        self.steps: list[int] = []
+        self._function = function
 
     def begin(self, images: np.ndarray) -> None:
         self.images = images
 
-    def due(self, step: int, seconds: float) -> bool:
-        self.asked.append(step)
+    def is_due(self, step: int, seconds: float) -> bool:
+        self.steps.append(step)
         return True
 
-    def take(self, model: Model, device: torch.device) -> object | None:
-        return self._see(model)
+    def capture(self, model: Model, device: torch.device) -> object | None:
+        return self._function(model)
 
 
 def stop_at(
     control: Control, *, step: int | None = None, epoch: int | None = None
 ) -> Callable[[Event], None]:
-    """Asks for the stop once that step or epoch is reported."""
+    """Requests a stop once that step or epoch is reported."""
 
     def act(event: Event) -> None:
         if isinstance(event, Progress) and step is not None and event.step >= step:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnnstudio.design.network import IdMaker, Network, Node
+from cnnstudio.design.network import IdGenerator, Network, Node
 from cnnstudio.layers.base import Layer, Shape
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
@@ -16,8 +16,8 @@ from cnnstudio.layers.regularization.dropout import Dropout
 
 
 def network(*layers: Layer, input: Shape | None = None, name: str = "Test") -> Network:
-    """Layers in a row."""
-    ids = IdMaker()
+    """Layers in sequence."""
+    ids = IdGenerator()
     return Network(input or Shape.of(3, 32, 32), tuple(map(ids.node, layers)), name)
 
 
@@ -44,8 +44,8 @@ def tiny(classes: int = 3, *, dropout: bool = False) -> Network:
 
 
 def small_resnet() -> Network:
-    """Residual groups beside and inside a Repeat."""
-    ids = IdMaker()
+    """Residual groups outside and inside a Repeat."""
+    ids = IdGenerator()
     stem = ids.node(Conv2D(8, padding="same"))
     halving = ids.node(Conv2D(12, padding="same", strides=(2, 2)))
     first = ids.node(Residual(shortcut="projection"), children=(halving,))

@@ -1,4 +1,4 @@
-"""What a run can be asked to do while it trains."""
+"""Requests to a run while it trains."""
 
 from __future__ import annotations
 
@@ -10,21 +10,26 @@ import pytest
 import torch
 
 from cnnstudio.training import metrics
-from cnnstudio.training.checkpoints.manager import Keeper
-from cnnstudio.training.checkpoints.store import Checkpoints
+from cnnstudio.training.checkpoints.manager import CheckpointManager
+from cnnstudio.training.checkpoints.store import CheckpointStore
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import (
-    Adjusted,
     EpochEnded,
     Event,
     Finished,
     Paused,
     Progress,
+    RecipeChanged,
     Resumed,
     Scores,
     Warned,
 )
-from cnnstudio.training.recipe.live_changes import ADJUSTABLE, adjusted, continued, differences
+from cnnstudio.training.recipe.live_changes import (
+    CHANGEABLE_WHILE_TRAINING,
+    apply_changes,
+    differences,
+    resumed_recipe,
+)
 from cnnstudio.training.recipe.recipe import Recipe, RecipeError
 from cnnstudio.training.trainer import train
 from tests.training.images import colors
@@ -50,27 +55,27 @@ def run(
     resume: bool = False,
 ) -> Listener:
     control = Control()
-    heard = Listener(lambda event: act(control, event))
-    train(tiny(dropout=True), DATA, recipe, control=control, emit=heard, folder=folder, resume=resume)
-    return heard
+    listener = Listener(lambda event: act(control, event))
+    train(tiny(dropout=True), DATA, recipe, control=control, emit=listener, folder=folder, resume=resume)
+    return listener
 
 
-def at_step(step: int, ask: Callable[[Control], None]) -> Callable[[Control, Event], None]:
-    """Asks once, when that step is reported."""
+def at_step(step: int, request: Callable[[Control], None]) -> Callable[[Control, Event], None]:
+    """Makes the request once, when that step is reported."""
 
     def act(control: Control, event: Event) -> None:
         if isinstance(event, Progress) and event.step == step:
-            ask(control)
+            request(control)
 
     return act
 
 
 def nothing(control: Control, event: Event) -> None:
-    """Lets it run."""
+    """Requests nothing."""
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return Checkpoints(folder / "checkpoints").load("last").weights
+    return CheckpointStore(folder / "checkpoints").load("last").weights
 
 
 def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
@@ -80,27 +85,27 @@ def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
 # Pauses and stops
 
 
-def test_single_steps_are_made_one_by_one() -> None:
-    asked = []
+def test_single_steps_run_one_at_a_time() -> None:
+    steps = []
 
     def act(control: Control, event: Event) -> None:
         if isinstance(event, Progress) and event.step == 2:
             control.request_pause()
         if isinstance(event, Paused):
-            asked.append(event.step)
-            if len(asked) < 4:
+            steps.append(event.step)
+            if len(steps) < 4:
                 control.request_step()
             else:
                 control.request_resume()
 
-    heard = run(act)
-    first = asked[0]
-    assert asked == [first, first + 1, first + 2, first + 3]
-    assert [event.step for event in heard.of(Resumed)] == [first + 3]
-    assert len(heard.losses()) == 3 * STEPS
+    listener = run(act)
+    first = steps[0]
+    assert steps == [first, first + 1, first + 2, first + 3]
+    assert [event.step for event in listener.of(Resumed)] == [first + 3]
+    assert len(listener.losses()) == 3 * STEPS
 
 
-def test_a_pause_is_saved_at_its_very_step(tmp_path: Path) -> None:
+def test_a_pause_is_saved_at_its_step(tmp_path: Path) -> None:
     steps = []
 
     def act(control: Control, event: Event) -> None:
@@ -110,7 +115,7 @@ def test_a_pause_is_saved_at_its_very_step(tmp_path: Path) -> None:
             steps.append(event.step)
             control.request_step()
             if len(steps) == 2:
-                info = Checkpoints(tmp_path / "checkpoints").load("last").info
+                info = CheckpointStore(tmp_path / "checkpoints").load("last").info
                 steps.append(info["epoch"] * STEPS + info["batch"])
                 control.request_stop()
 
@@ -118,7 +123,7 @@ def test_a_pause_is_saved_at_its_very_step(tmp_path: Path) -> None:
     assert steps[2] == steps[0]
 
 
-def test_stop_after_the_epoch_ends_it_first_and_the_run_can_go_on(tmp_path: Path) -> None:
+def test_stop_after_the_epoch_completes_it_and_the_run_can_resume(tmp_path: Path) -> None:
     whole = run(nothing, folder=tmp_path / "whole")
     first = run(at_step(8, Control.request_stop_after_epoch), folder=tmp_path / "parts")
     finished = first.of(Finished)[0]
@@ -129,67 +134,67 @@ def test_stop_after_the_epoch_ends_it_first_and_the_run_can_go_on(tmp_path: Path
 
 
 def test_stop_after_the_last_epoch_is_a_completed_run() -> None:
-    heard = run(at_step(14, Control.request_stop_after_epoch))
-    assert heard.of(Finished)[0].outcome == "completed"
+    listener = run(at_step(14, Control.request_stop_after_epoch))
+    assert listener.of(Finished)[0].outcome == "completed"
 
 
 # Changes
 
 
 def test_more_epochs_make_the_run_longer() -> None:
-    heard = run(at_step(17, lambda control: control.request_change(epochs=5)))
-    assert [event.epoch for event in heard.of(EpochEnded)] == [1, 2, 3, 4, 5]
-    (change,) = heard.of(Adjusted)
+    listener = run(at_step(17, lambda control: control.request_change(epochs=5)))
+    assert [event.epoch for event in listener.of(EpochEnded)] == [1, 2, 3, 4, 5]
+    (change,) = listener.of(RecipeChanged)
     assert (change.name, change.before, change.after) == ("epochs", "3", "5")
-    assert heard.of(Progress)[-1].steps == 5 * STEPS
+    assert listener.of(Progress)[-1].steps == 5 * STEPS
 
 
-def test_fewer_epochs_end_it_with_the_one_that_it_is_in() -> None:
-    heard = run(at_step(8, lambda control: control.request_change(epochs=1)))
-    assert [event.epoch for event in heard.of(EpochEnded)] == [1, 2]
-    assert heard.of(Finished)[0].outcome == "completed"
+def test_fewer_epochs_end_the_run_after_the_current_one() -> None:
+    listener = run(at_step(8, lambda control: control.request_change(epochs=1)))
+    assert [event.epoch for event in listener.of(EpochEnded)] == [1, 2]
+    assert listener.of(Finished)[0].outcome == "completed"
 
 
-def test_another_learning_rate_holds_from_the_next_step_on_and_is_told() -> None:
+def test_a_changed_learning_rate_applies_from_the_next_step_and_is_reported() -> None:
     plain = run(nothing)
-    heard = run(at_step(8, lambda control: control.request_change(learning_rate=0.001)))
-    (change,) = heard.of(Adjusted)
+    listener = run(at_step(8, lambda control: control.request_change(learning_rate=0.001)))
+    (change,) = listener.of(RecipeChanged)
     assert (change.name, change.before, change.after) == ("learning_rate", "0.01", "0.001")
-    assert heard.losses()[: change.step + 1] == plain.losses()[: change.step + 1]
-    assert heard.losses()[change.step + 1 :] != plain.losses()[change.step + 1 :]
-    assert heard.of(Progress)[-1].learning_rate == 0.001
+    assert listener.losses()[: change.step + 1] == plain.losses()[: change.step + 1]
+    assert listener.losses()[change.step + 1 :] != plain.losses()[change.step + 1 :]
+    assert listener.of(Progress)[-1].learning_rate == 0.001
 
 
-def test_what_the_optimizer_remembers_stays_where_the_decay_comes_in() -> None:
-    """A decay of almost nothing makes other groups of weights, and changes almost nothing."""
+def test_the_optimizer_state_is_kept_when_weight_decay_is_turned_on() -> None:
+    """A tiny decay makes different groups of weights, but changes almost nothing."""
     plain = run(nothing)
-    heard = run(at_step(8, lambda control: control.request_change(weight_decay=1e-12)))
-    assert len(heard.of(Adjusted)) == 1
-    assert heard.losses() == pytest.approx(plain.losses(), rel=1e-3)
+    listener = run(at_step(8, lambda control: control.request_change(weight_decay=1e-12)))
+    assert len(listener.of(RecipeChanged)) == 1
+    assert listener.losses() == pytest.approx(plain.losses(), rel=1e-3)
 
 
-def test_another_augmentation_holds_from_the_next_batch_on() -> None:
-    heard = run(at_step(8, lambda control: control.request_change(shift=2, flip="random")))
+def test_a_changed_augmentation_applies_from_the_next_batch() -> None:
+    listener = run(at_step(8, lambda control: control.request_change(shift=2, flip="random")))
     plain = run(nothing)
-    names = [event.name for event in heard.of(Adjusted)]
+    names = [event.name for event in listener.of(RecipeChanged)]
     assert sorted(names) == ["flip", "shift"]
-    step = heard.of(Adjusted)[0].step
-    assert heard.losses()[:step] == plain.losses()[:step]
-    assert heard.losses()[step] != plain.losses()[step]
-    assert len(heard.losses()) == len(plain.losses())
+    step = listener.of(RecipeChanged)[0].step
+    assert listener.losses()[:step] == plain.losses()[:step]
+    assert listener.losses()[step] != plain.losses()[step]
+    assert len(listener.losses()) == len(plain.losses())
 
 
-def test_what_cannot_change_is_a_note_and_the_run_goes_on() -> None:
+def test_an_invalid_change_is_a_warning_and_the_run_continues() -> None:
     plain = run(nothing)
-    for asked in ({"batch_size": 4}, {"learning_rate": -1.0}, {"learning_rate": float("nan")}):
-        heard = run(at_step(8, lambda control, asked=asked: control.request_change(**asked)))  # type: ignore[misc]  # a default binds it
-        (note,) = heard.of(Warned)
-        assert note.message.startswith(f"The run goes on as it was. {next(iter(asked))}")
-        assert heard.losses() == plain.losses()
-        assert not heard.of(Adjusted)
+    for fields in ({"batch_size": 4}, {"learning_rate": -1.0}, {"learning_rate": float("nan")}):
+        listener = run(at_step(8, lambda control, fields=fields: control.request_change(**fields)))  # type: ignore[misc]  # a default binds it
+        (note,) = listener.of(Warned)
+        assert note.message.startswith(f"The change was ignored. {next(iter(fields))}")
+        assert listener.losses() == plain.losses()
+        assert not listener.of(RecipeChanged)
 
 
-def test_a_changed_run_goes_on_with_its_changes(tmp_path: Path) -> None:
+def test_a_resumed_run_keeps_its_changes(tmp_path: Path) -> None:
     def change(control: Control) -> None:
         control.request_change(learning_rate=0.003, shift=1)
         control.request_change(epochs=4)
@@ -203,57 +208,66 @@ def test_a_changed_run_goes_on_with_its_changes(tmp_path: Path) -> None:
     first = run(change_and_stop, folder=tmp_path / "parts")
     second = run(nothing, folder=tmp_path / "parts", resume=True)
     assert first.losses() + second.losses() == whole.losses()
-    assert not second.of(Adjusted)
+    assert not second.of(RecipeChanged)
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
 
 
-def test_what_is_asked_for_anew_stands_above_what_it_had_become(tmp_path: Path) -> None:
+def test_new_requests_override_earlier_changes(tmp_path: Path) -> None:
     run(at_step(8, lambda control: control.request_change(learning_rate=0.003)), folder=tmp_path)
     again = run(nothing, RECIPE.replace(epochs=4, learning_rate=0.5), tmp_path, resume=True)
-    told = {event.name: (event.before, event.after) for event in again.of(Adjusted)}
-    assert told == {"learning_rate": ("0.003", "0.5"), "epochs": ("3", "4")}
+    changes = {event.name: (event.before, event.after) for event in again.of(RecipeChanged)}
+    assert changes == {"learning_rate": ("0.003", "0.5"), "epochs": ("3", "4")}
     assert [event.epoch for event in again.of(EpochEnded)] == [4]
 
 
-def test_only_what_means_the_same_for_a_run_that_has_begun_may_change() -> None:
-    assert {"epochs", "learning_rate", "weight_decay", "patience", "flip", "mixup"} <= ADJUSTABLE
-    assert not {"batch_size", "seed", "optimizer", "validation_share", "schedule"} & ADJUSTABLE
-    with pytest.raises(RecipeError, match="seed: this cannot change"):
-        adjusted(RECIPE, {"seed": 3})
-    assert adjusted(RECIPE, {"shift": 1, "epochs": 5}) == RECIPE.replace(shift=1, epochs=5)
+def test_only_fields_with_the_same_meaning_in_mid_run_may_change() -> None:
+    assert {
+        "epochs",
+        "learning_rate",
+        "weight_decay",
+        "patience",
+        "flip",
+        "mixup",
+    } <= CHANGEABLE_WHILE_TRAINING
+    assert not {"batch_size", "seed", "optimizer", "validation_share", "schedule"} & CHANGEABLE_WHILE_TRAINING
+    with pytest.raises(RecipeError, match="seed: cannot be changed while training"):
+        apply_changes(RECIPE, {"seed": 3})
+    assert apply_changes(RECIPE, {"shift": 1, "epochs": 5}) == RECIPE.replace(shift=1, epochs=5)
 
 
-def test_a_recipe_that_goes_on_keeps_its_changes_but_for_what_is_asked() -> None:
-    then = RECIPE.replace(learning_rate=0.5, epochs=9)
-    assert continued(RECIPE, then, RECIPE) == then
-    assert continued(RECIPE, then, RECIPE.replace(epochs=4)) == then.replace(epochs=4)
-    assert differences(RECIPE, then) == [("epochs", "3", "9"), ("learning_rate", "0.01", "0.5")]
+def test_a_resumed_recipe_keeps_changes_except_for_new_requests() -> None:
+    saved = RECIPE.replace(learning_rate=0.5, epochs=9)
+    assert resumed_recipe(RECIPE, saved, RECIPE) == saved
+    assert resumed_recipe(RECIPE, saved, RECIPE.replace(epochs=4)) == saved.replace(epochs=4)
+    assert differences(RECIPE, saved) == [("epochs", "3", "9"), ("learning_rate", "0.01", "0.5")]
 
 
 # Patience
 
 
-def never_better(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the first epoch counts as better."""
+def never_improve(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes only the first epoch count as better."""
 
-    def is_best(keeper: Keeper, epoch: int, scores: Scores) -> bool:
+    def is_best(manager: CheckpointManager, epoch: int, scores: Scores) -> bool:
         return epoch == 1
 
-    monkeypatch.setattr(Keeper, "is_best", is_best)
+    monkeypatch.setattr(CheckpointManager, "is_best", is_best)
 
 
-def test_patience_ends_a_run_that_gets_no_better(monkeypatch: pytest.MonkeyPatch) -> None:
-    never_better(monkeypatch)
+def test_patience_ends_a_run_without_improvement(monkeypatch: pytest.MonkeyPatch) -> None:
+    never_improve(monkeypatch)
     finished = run(nothing, RECIPE.replace(epochs=9, patience=2)).of(Finished)[0]
     assert (finished.outcome, finished.best_epoch) == ("completed", 1)
-    assert finished.reason == "Ended early: 2 epochs no better than epoch 1."
+    assert finished.reason == "Stopped early: no improvement on epoch 1 for 2 epochs."
 
 
-def test_patience_counts_on_after_an_interruption(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    never_better(monkeypatch)
+def test_patience_keeps_counting_after_an_interruption(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    never_improve(monkeypatch)
     recipe = RECIPE.replace(epochs=9, patience=3)
     run(at_step(3 * STEPS - 3, Control.request_stop), recipe, tmp_path)
-    heard = run(nothing, recipe, tmp_path, resume=True)
-    assert [event.epoch for event in heard.of(EpochEnded)] == [3, 4]
+    listener = run(nothing, recipe, tmp_path, resume=True)
+    assert [event.epoch for event in listener.of(EpochEnded)] == [3, 4]
     again: list[Any] = run(nothing, recipe, tmp_path, resume=True).of(EpochEnded)
     assert again == []

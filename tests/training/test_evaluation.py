@@ -1,4 +1,4 @@
-"""How a model is judged."""
+"""Evaluation of a model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.training.images import colors
 from tests.training.networks import tiny
 
 
-def test_an_image_and_its_mirror_image_are_judged_together() -> None:
+def test_predictions_are_averaged_over_an_image_and_its_mirror_image() -> None:
     model = build_model(tiny()).eval()
     images, labels = torch.randn(30, 3, 8, 8), torch.arange(30) % 3
     logits = (model(images) + model(images.flip(3))) / 2
@@ -27,7 +27,7 @@ def test_an_image_and_its_mirror_image_are_judged_together() -> None:
     assert abs(plain.loss - scores.loss) > 1e-4
 
 
-def test_the_recipe_says_whether_mirror_images_count() -> None:
+def test_test_time_flip_changes_the_scores() -> None:
     def loss(flip: bool) -> float:
         recipe = Recipe(epochs=1, batch_size=16, learning_rate=0.01, test_time_flip=flip)
         finished: Finished = train(tiny(), colors(), recipe, emit=lambda event: None)

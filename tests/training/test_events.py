@@ -1,4 +1,4 @@
-"""Events as JSON, the form in which runs keep them."""
+"""Events as JSON, as run folders store them."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ EVENTS: list[Event] = [
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
-def test_an_event_comes_back_from_json_as_it_was(event: Event) -> None:
+def test_an_event_survives_a_json_round_trip(event: Event) -> None:
     assert event_from_json(json.loads(json.dumps(event.to_json()))) == event
 
 
-def test_the_keys_are_those_that_other_programs_read() -> None:
+def test_the_json_keys_are_the_contracted_ones() -> None:
     ended = EpochEnded(1, Scores(1.5, 0.4), Scores(1.4, 0.5), 1900.0, 0.001, 26.0, True).to_json()
     assert ended["event"] == "EpochEnded"
     assert ended["train"] == {"loss": 1.5, "accuracy": 0.4}
@@ -52,18 +52,18 @@ def test_the_keys_are_those_that_other_programs_read() -> None:
     assert {"outcome", "test", "seconds", "run"} <= set(finished)
 
 
-def test_the_image_of_a_snapshot_stays_out_of_json() -> None:
+def test_the_payload_of_a_snapshot_is_not_in_json() -> None:
     assert "payload" not in SnapshotTaken(1, 0.1, "feature_maps", np.zeros(3)).to_json()
 
 
-def test_whole_numbers_are_numbers_too() -> None:
+def test_integers_are_accepted_as_floats() -> None:
     content = EVENTS[3].to_json() | {"seconds": 26, "train": {"loss": 2, "accuracy": 1}}
     event = event_from_json(content)
     assert isinstance(event, EpochEnded)
     assert (event.seconds, event.train) == (26.0, Scores(2.0, 1.0))
 
 
-def test_an_entry_of_a_later_version_is_passed_over() -> None:
+def test_unknown_keys_of_a_later_version_are_ignored() -> None:
     assert event_from_json({"event": "Paused", "step": 3, "mood": "good"}) == Paused(3)
 
 
@@ -91,6 +91,6 @@ def test_an_entry_of_a_later_version_is_passed_over() -> None:
         EVENTS[8].to_json() | {"test": []},
     ],
 )
-def test_what_is_no_event_is_refused(content: object) -> None:
+def test_invalid_events_are_refused(content: object) -> None:
     with pytest.raises(EventError):
         event_from_json(content)

@@ -1,4 +1,4 @@
-"""Training from images that are mapped, beside images in memory."""
+"""Training from memory-mapped images, compared with images in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from cnnstudio.data.dataset import Dataset
-from cnnstudio.data.storage.decoded_cache import kept_or_made
+from cnnstudio.data.storage.decoded_cache import get_or_create
 from cnnstudio.data.storage.memmap import map_pixels
 from cnnstudio.training.hardware.device_memory import PeakMemory
 from cnnstudio.training.model import Model
@@ -35,9 +35,9 @@ def trained(data: Dataset, validation_share: float) -> tuple[dict[str, Tensor], 
 
 
 @pytest.mark.parametrize("validation_share", [0.0, 0.25])
-def test_training_from_a_map_ends_with_the_same_bits(validation_share: float) -> None:
+def test_training_from_mapped_images_gives_the_same_bits(validation_share: float) -> None:
     data = colors()
-    mapped = kept_or_made("here", "key", lambda drafts: drafts.take(data))
+    mapped = get_or_create("here", "key", lambda writer: writer.write(data))
     (left, left_test), (right, right_test) = (
         trained(data, validation_share),
         trained(mapped, validation_share),
@@ -46,7 +46,7 @@ def test_training_from_a_map_ends_with_the_same_bits(validation_share: float) ->
     assert all(torch.equal(value, right[name]) for name, value in left.items())
 
 
-def test_images_set_aside_stay_where_they_are() -> None:
+def test_validation_images_are_not_copied() -> None:
     data = colors()
     prepared = prepare(tiny(), data, STUDIO.replace(validation_share=0.25), "cpu")
     assert prepared.train is data.train
@@ -57,32 +57,32 @@ def test_images_set_aside_stay_where_they_are() -> None:
 
 
 @pytest.mark.parametrize(("free", "uploaded"), [(None, True), (10**9, True), (50_000, False)])
-def test_only_what_an_accelerator_has_room_for_is_uploaded(
+def test_only_splits_that_fit_are_uploaded_to_an_accelerator(
     monkeypatch: pytest.MonkeyPatch, free: int | None, uploaded: bool
 ) -> None:
-    told = []
+    seen = []
 
-    def listen(*arguments: object, uploaded: bool, **settings: object) -> None:
-        told.append(uploaded)
+    def record(*arguments: object, uploaded: bool, **settings: object) -> None:
+        seen.append(uploaded)
 
     prepared = prepare(tiny(), colors(), STUDIO, "cpu")
-    object.__setattr__(prepared, "device", torch.device("cuda:0"))  # which this machine need not have
+    object.__setattr__(prepared, "device", torch.device("cuda:0"))  # which this machine may not have
     monkeypatch.setattr(preflight, "free_memory", lambda device: free)
-    monkeypatch.setattr(preflight, "Batches", listen)
+    monkeypatch.setattr(preflight, "Batches", record)
     prepared.batches()
     prepared.unshuffled(prepared.test)
     # 96 training images of 3 × 8 × 8 are more than a quarter of 50 kB, 48 test images are not.
-    assert told == [uploaded, True]
+    assert seen == [uploaded, True]
 
 
-@pytest.mark.skipif(PeakMemory(torch.device("cpu")).used() is None, reason="only Linux tells its peak")
-def test_mapped_images_are_no_memory_that_a_training_needs(tmp_path: Path) -> None:
+@pytest.mark.skipif(PeakMemory(torch.device("cpu")).used() is None, reason="only Linux reports the peak")
+def test_mapped_images_do_not_count_as_used_memory(tmp_path: Path) -> None:
     path = tmp_path / "pixels"
     with path.open("wb") as file:
         file.truncate(60_000_000)
     pixels = map_pixels(path, (20_000, 100, 10, 3))
     peak = PeakMemory(torch.device("cpu"))
-    assert pixels[::1].max() == 0  # looked at, all of them
+    assert pixels[::1].max() == 0  # reads all of them
     assert (peak.used() or 0) < 20_000_000
     torch.ones(8_000_000)
     assert (peak.used() or 0) > 25_000_000

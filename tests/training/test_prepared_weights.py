@@ -1,4 +1,4 @@
-"""Weights that are taken from the training images before the first step."""
+"""Data-dependent initialization from the training images before the first step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from cnnstudio.design.network import IdMaker, Network, Node
+from cnnstudio.design.network import IdGenerator, Network, Node
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
@@ -16,7 +16,7 @@ from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.layers.convolutional.whitening import Whitening
 from cnnstudio.layers.groups.repeat import Repeat
 from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
-from cnnstudio.training.checkpoints.store import Checkpoints
+from cnnstudio.training.checkpoints.store import CheckpointStore
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import EpochEnded, Finished, Started
 from cnnstudio.training.model import Model, build_model
@@ -36,7 +36,7 @@ WHITENED = network(
 )
 
 
-def spread(values: torch.Tensor) -> torch.Tensor:
+def second_moments(values: torch.Tensor) -> torch.Tensor:
     """The second moments of the channels of (N, C, H, W)."""
     rows = values.movedim(1, 0).flatten(1)
     return rows @ rows.T / rows.shape[1]
@@ -46,85 +46,87 @@ def normalized(model: Model) -> torch.Tensor:
     return model.normalize(np.ascontiguousarray(DATA.train.images))
 
 
-def test_the_model_that_is_seen_before_the_first_epoch_whitens_the_training_images() -> None:
+def test_the_model_whitens_the_training_images_before_the_first_epoch() -> None:
     seen: list[torch.Tensor] = []
 
-    def look(epoch: int, model: Model) -> None:
+    def record(epoch: int, model: Model) -> None:
         if epoch == 0:
             with torch.no_grad():
-                seen.append(spread(model.get_submodule("whitening_1")(normalized(model))[:, :12]))
+                seen.append(second_moments(model.get_submodule("whitening_1")(normalized(model))[:, :12]))
 
     prepared = prepare(WHITENED, DATA, RECIPE, "cpu")
-    train_prepared(prepared, emit=Listener(), after_epoch=look)
-    # epsilon holds the weakest directions back a little.
+    train_prepared(prepared, emit=Listener(), after_epoch=record)
+    # epsilon damps the weakest directions a little.
     assert seen[0].diagonal().min() > 0.8
     torch.testing.assert_close(seen[0], torch.diag(seen[0].diagonal()), atol=1e-3, rtol=0)
 
 
-def test_the_training_leaves_them_alone_and_learns_with_them(tmp_path: Path) -> None:
-    heard = Listener()
-    train(WHITENED, DATA, RECIPE.replace(epochs=6), emit=heard, folder=tmp_path)
-    last = Checkpoints(tmp_path / "checkpoints").load("last").weights
+def test_training_does_not_change_the_whitening_kernels(tmp_path: Path) -> None:
+    listener = Listener()
+    train(WHITENED, DATA, RECIPE.replace(epochs=6), emit=listener, folder=tmp_path)
+    last = CheckpointStore(tmp_path / "checkpoints").load("last").weights
     model = build_model(WHITENED)
     model.load_state_dict(last)
     weight = model.get_parameter("whitening_1.weight").detach()
     torch.testing.assert_close(weight[12:], -weight[:12])
     assert last["whitening_1.bias"].any()
-    assert heard.of(EpochEnded)[-1].validation.accuracy > 0.8
-    (finished,) = heard.of(Finished)
+    assert listener.of(EpochEnded)[-1].validation.accuracy > 0.8
+    (finished,) = listener.of(Finished)
     assert finished.outcome == "completed"
 
 
-def test_only_what_is_trained_is_counted_as_parameters() -> None:
-    heard = Listener()
-    train(WHITENED, DATA, RECIPE.replace(epochs=1), emit=heard)
+def test_only_trainable_weights_count_as_parameters() -> None:
+    listener = Listener()
+    train(WHITENED, DATA, RECIPE.replace(epochs=1), emit=listener)
     counted = 24 + (24 * 8 * 9 + 8) + 8 + (8 * 25 * 3 + 3)
-    assert heard.of(Started)[0].parameters == counted
+    assert listener.of(Started)[0].parameters == counted
 
 
-def test_a_resumed_run_gives_the_very_same_bits(tmp_path: Path) -> None:
+def test_a_resumed_run_gives_the_same_bits(tmp_path: Path) -> None:
     train(WHITENED, DATA, RECIPE, emit=Listener(), folder=tmp_path / "whole")
     control = Control()
-    heard = Listener(stop_at(control, epoch=1))
-    train(WHITENED, DATA, RECIPE, control=control, emit=heard, folder=tmp_path / "parts")
+    listener = Listener(stop_at(control, epoch=1))
+    train(WHITENED, DATA, RECIPE, control=control, emit=listener, folder=tmp_path / "parts")
     train(WHITENED, DATA, RECIPE, emit=Listener(), folder=tmp_path / "parts", resume=True)
-    whole, parts = (Checkpoints(tmp_path / name / "checkpoints").load("last") for name in ("whole", "parts"))
+    whole, parts = (
+        CheckpointStore(tmp_path / name / "checkpoints").load("last") for name in ("whole", "parts")
+    )
     assert all(torch.equal(value, parts.weights[name]) for name, value in whole.weights.items())
 
 
-def test_each_layer_sees_what_reaches_it_through_those_above() -> None:
-    ids = IdMaker()
+def test_each_layer_sees_the_images_through_the_layers_above() -> None:
+    ids = IdGenerator()
     copies = Node("repeat_1", Repeat(2), children=(ids.node(Whitening((1, 1), epsilon=1e-9)),))
     model = build_model(Network(Shape.of(3, 8, 8), (ids.node(Conv2D(2)), copies)))
     images = normalized(model)
     model.train()
-    model.prepare_weights(lambda: images.split(32))
+    model.initialize_from_images(lambda: images.split(32))
     assert model.training
     first, second = (
         model.get_submodule(f"repeat_1.{copy}").get_submodule("whitening_1") for copy in range(2)
     )
     with torch.no_grad():
         once = first(model.get_submodule("conv2d_1")(images))
-        torch.testing.assert_close(spread(once[:, :2]), torch.eye(2), atol=1e-3, rtol=0)
+        torch.testing.assert_close(second_moments(once[:, :2]), torch.eye(2), atol=1e-3, rtol=0)
         # Two of the four channels that reach the second are the negatives of the others.
-        found = spread(second(once)[:, :2])
+        found = second_moments(second(once)[:, :2])
         torch.testing.assert_close(found, torch.eye(2), atol=1e-3, rtol=0)
 
 
-def test_a_forward_pass_after_it_runs_through() -> None:
+def test_a_forward_pass_works_after_initialization() -> None:
     model = build_model(WHITENED)
-    model.prepare_weights(lambda: normalized(model).split(32))
+    model.initialize_from_images(lambda: normalized(model).split(32))
     assert model(normalized(model)).shape == (96, 3)
 
 
-def test_they_are_spread_over_all_training_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight, "_FIRST_IMAGES", 24)
+def test_the_first_images_are_spread_over_all_training_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "_MAX_FIRST_IMAGES", 24)
     taken: list[torch.Tensor] = []
 
     def keep(model: Model, batches: object) -> None:
         taken.extend(batches())  # type: ignore[operator]  # the trainer gives a function
 
-    monkeypatch.setattr(Model, "prepare_weights", keep)
+    monkeypatch.setattr(Model, "initialize_from_images", keep)
     train(WHITENED, DATA, RECIPE.replace(epochs=1), emit=Listener())
     model = build_model(WHITENED)
     prepared = prepare(WHITENED, DATA, RECIPE, "cpu")
@@ -132,17 +134,17 @@ def test_they_are_spread_over_all_training_images(monkeypatch: pytest.MonkeyPatc
     torch.testing.assert_close(torch.cat(taken), normalized(model)[::4])
 
 
-def test_a_stop_before_them_is_a_stop(tmp_path: Path) -> None:
+def test_a_stop_before_initialization_ends_the_run(tmp_path: Path) -> None:
     control = Control()
     control.request_stop()
-    heard = Listener()
-    train(WHITENED, DATA, RECIPE, control=control, emit=heard, folder=tmp_path)
-    assert heard.of(Finished)[0].reason == "Stopped before the first step."
+    listener = Listener()
+    train(WHITENED, DATA, RECIPE, control=control, emit=listener, folder=tmp_path)
+    assert listener.of(Finished)[0].reason == "Stopped before the first step."
 
 
-def test_a_network_without_such_layers_looks_at_no_images() -> None:
+def test_a_network_without_data_dependent_layers_loads_no_images() -> None:
     def none() -> list[torch.Tensor]:
-        raise AssertionError("not asked for")
+        raise AssertionError("no images are needed")
 
     plain = network(Flatten(), Dense(3), input=Shape.of(3, 8, 8))
-    build_model(plain).prepare_weights(none)
+    build_model(plain).initialize_from_images(none)

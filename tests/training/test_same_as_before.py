@@ -1,4 +1,4 @@
-"""What `lesson` and `studio` do, beside a loop in plain words, to the last bit."""
+"""The recipes `lesson` and `studio` give the same bits as a plain PyTorch loop."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from torch.nn import functional as F
 from torch.optim import SGD, Adam
 
 from cnnstudio.training.model import Model, build_model
-from cnnstudio.training.preflight.prepare import Prepared, prepare
+from cnnstudio.training.preflight.prepare import PreparedTraining, prepare
 from cnnstudio.training.recipe.recipe import LESSON, STUDIO, Recipe
 from cnnstudio.training.trainer import train_prepared
 from tests.training.images import colors
 from tests.training.networks import tiny
 
 
-def prepared_for(recipe: Recipe) -> Prepared:
+def prepared_for(recipe: Recipe) -> PreparedTraining:
     short = recipe.replace(epochs=2, batch_size=16, seed=3)
     return prepare(tiny(dropout=True), colors(), short, "cpu")
 
 
-def as_trained(prepared: Prepared) -> dict[str, Tensor]:
+def as_trained(prepared: PreparedTraining) -> dict[str, Tensor]:
     """The weights after the last epoch, by the trainer."""
     seen: dict[str, Tensor] = {}
 
@@ -34,11 +34,11 @@ def as_trained(prepared: Prepared) -> dict[str, Tensor]:
     return seen
 
 
-def begin(prepared: Prepared) -> Model:
+def begin(prepared: PreparedTraining) -> Model:
     torch.manual_seed(prepared.recipe.seed)
     model = build_model(prepared.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model.set_normalization(prepared.mean, prepared.std)
-    return model  # type: ignore[no-any-return]  # the stub of `to` does not know a memory format
+    return model  # type: ignore[no-any-return]  # the stub of `to` has no memory format
 
 
 def learn(model: Model, images: Tensor, labels: Tensor, smoothing: float = 0.0) -> None:
@@ -51,7 +51,7 @@ def assert_equal(left: dict[str, Tensor], right: dict[str, Tensor]) -> None:
     assert all(torch.equal(value, right[name]) for name, value in left.items())
 
 
-def test_the_lesson_trains_as_it_always_did() -> None:
+def test_the_lesson_equals_a_plain_adam_loop() -> None:
     prepared = prepared_for(LESSON)
     trained = as_trained(prepared)
     model = begin(prepared)
@@ -64,7 +64,7 @@ def test_the_lesson_trains_as_it_always_did() -> None:
     assert_equal(trained, model.state_dict())
 
 
-def test_studio_trains_as_its_recipe_says() -> None:
+def test_studio_equals_a_plain_loop_with_its_settings() -> None:
     prepared = prepared_for(STUDIO.replace(precision="float32"))
     trained = as_trained(prepared)
     model, batches = begin(prepared), prepared.batches()
@@ -85,7 +85,7 @@ def test_studio_trains_as_its_recipe_says() -> None:
             step += 1
             decay = min(0.99, (1 + step) / (10 + step))
             for name, value in model.state_dict().items():
-                # Whole numbers only count batches.
+                # Integers only count batches.
                 average[name] = (
                     value.clone() if value.dtype == torch.long else average[name].lerp(value, 1 - decay)
                 )
@@ -95,10 +95,10 @@ def test_studio_trains_as_its_recipe_says() -> None:
 def one_cycle(step: int, steps: int) -> float:
     """From 0.002 to 0.05 over 15% of the steps, then to 0.0000002."""
     top, last = 0.15 * steps - 1, steps - 1
-    first, end, share = 0.05 * (1 / 25), 0.05, step / top
+    first, end, fraction = 0.05 * (1 / 25), 0.05, step / top
     if step > top:
-        first, end, share = 0.05, 0.05 * (1 / 25) * 1e-4, (step - top) / (last - top)
-    return end + (first - end) * (1 + math.cos(math.pi * min(max(share, 0.0), 1.0))) / 2
+        first, end, fraction = 0.05, 0.05 * (1 / 25) * 1e-4, (step - top) / (last - top)
+    return end + (first - end) * (1 + math.cos(math.pi * min(max(fraction, 0.0), 1.0))) / 2
 
 
 @pytest.mark.parametrize(

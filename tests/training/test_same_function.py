@@ -1,6 +1,6 @@
-"""What makes a step quicker does not make it another step: each trick beside torch without it.
+"""Optimizations do not change the step: each one is compared with plain torch.
 
-Computed in float64, so that what is left between the two is no rounding but a difference.
+In float64, so that any difference beyond the tolerance is an error and not rounding.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from cnnstudio.training.model import Model, build_model
 from cnnstudio.training.optimization import optimizers
 from cnnstudio.training.preflight.prepare import prepare
 from cnnstudio.training.recipe.recipe import FAST_GPU, LESSON, OPTIMIZERS, STUDIO, Recipe
-from cnnstudio.training.train_step import Learner
+from cnnstudio.training.train_step import TrainingStep
 from tests.training.images import colors
 from tests.training.networks import tiny
 
 NAMES = [each.name for each in templates().values() if each.network.input.dims == (3, 32, 32)]
 
 
-def answer(model: Model, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits, and the gradient of all weights; dropout takes the same numbers each time."""
+def forward_backward(model: Model, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits, and the gradient of all weights; dropout draws the same numbers each time."""
     torch.manual_seed(1)
     model.zero_grad()
     logits = model.train()(images)
@@ -37,48 +37,48 @@ def answer(model: Model, images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_memory_format_and_order_of_operations_change_nothing(name: str) -> None:
+def test_memory_format_and_order_of_operations_do_not_change_the_result(name: str) -> None:
     network = templates()[name].network
     torch.manual_seed(0)
-    drawn = build_model(network, reorder=False)
-    quick = build_model(network)
-    quick.load_state_dict(drawn.state_dict())
-    quick.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub lacks a format alone
-    for model in (drawn, quick):
+    unordered = build_model(network, reorder=False)
+    fast = build_model(network)
+    fast.load_state_dict(unordered.state_dict())
+    fast.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub lacks a format alone
+    for model in (unordered, fast):
         model.double()
         for module in model.modules():
-            # Which numbers it draws for which pixel is a matter of the memory format.
+            # Which pixel gets which random number depends on the memory format.
             if isinstance(module, torch.nn.Dropout | torch.nn.Dropout2d):
                 module.p = 0.0
     images = torch.randn(4, 3, 32, 32, dtype=torch.float64)
-    logits, gradient = answer(drawn, images)
-    quick_logits, quick_gradient = answer(quick, images.contiguous(memory_format=torch.channels_last))
-    torch.testing.assert_close(quick_logits, logits, rtol=1e-9, atol=1e-9)
-    assert torch.linalg.vector_norm(quick_gradient - gradient) < 1e-9 * torch.linalg.vector_norm(gradient)
+    logits, gradient = forward_backward(unordered, images)
+    fast_logits, fast_gradient = forward_backward(fast, images.contiguous(memory_format=torch.channels_last))
+    torch.testing.assert_close(fast_logits, logits, rtol=1e-9, atol=1e-9)
+    assert torch.linalg.vector_norm(fast_gradient - gradient) < 1e-9 * torch.linalg.vector_norm(gradient)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_fused_steps_are_those_of_the_plain_optimizer(
+def test_fused_steps_equal_those_of_the_plain_optimizer(
     optimizer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = Recipe(optimizer=optimizer, learning_rate=0.01, weight_decay=0.001)
     torch.manual_seed(0)
-    fused = Learner(build_model(tiny()).double(), recipe)
+    fused = TrainingStep(build_model(tiny()).double(), recipe)
     monkeypatch.setattr(optimizers, "_FUSED", frozenset())
-    plain = Learner(copy.deepcopy(fused.model), recipe)
+    plain = TrainingStep(copy.deepcopy(fused.model), recipe)
     images, labels = torch.randn(12, 3, 8, 8, dtype=torch.float64), torch.arange(12) % 3
-    for learner in (fused, plain):
+    for training_step in (fused, plain):
         for _ in range(5):
-            learner.backward(images, labels)
-            learner.update()
+            training_step.backward(images, labels)
+            training_step.update()
     for name, value in fused.model.state_dict().items():
         torch.testing.assert_close(value, plain.model.state_dict()[name], rtol=1e-6, atol=1e-9)
 
 
-def test_large_batches_judge_as_single_images_do() -> None:
+def test_large_batches_are_evaluated_like_single_images() -> None:
     prepared = prepare(tiny(), colors(), LESSON, "cpu")
     model = prepared.fresh_model()
-    assert prepared.evaluation_batch > 1
+    assert prepared.evaluation_batch_size > 1
     large = mean_scores(model, prepared.unshuffled(prepared.test).epoch(0))
     with torch.no_grad():
         batches = prepared.unshuffled(prepared.test).epoch(0)
@@ -87,12 +87,12 @@ def test_large_batches_judge_as_single_images_do() -> None:
     assert large is not None
     losses = [torch.nn.functional.cross_entropy(logits, label).item() for logits, label in singles]
     assert large.loss == pytest.approx(sum(losses) / len(losses), rel=1e-5)
-    right = [bool(logits.argmax() == label) for logits, label in singles]
-    assert large.accuracy == pytest.approx(sum(right) / len(right))
+    correct = [bool(logits.argmax() == label) for logits, label in singles]
+    assert large.accuracy == pytest.approx(sum(correct) / len(correct))
 
 
 class _Reads(TorchDispatchMode):
-    """Counts what makes a graphics card wait: numbers that are read, and sizes that depend on them."""
+    """Counts operations that make the host wait for a GPU: reads of values, and sizes that depend on them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -113,13 +113,13 @@ class _Reads(TorchDispatchMode):
     ],
     ids=lambda recipe: f"{recipe.name} {recipe.optimizer}",
 )
-def test_no_step_waits_for_a_number(recipe: Recipe) -> None:
-    learner = Learner(build_model(tiny()), recipe)
-    learner.begin_average(100)
+def test_no_step_makes_the_host_wait_for_the_device(recipe: Recipe) -> None:
+    training_step = TrainingStep(build_model(tiny()), recipe)
+    training_step.start_ema(100)
     images, labels = torch.randn(12, 3, 8, 8), torch.arange(12) % 3
-    # The first step also makes what later ones have already; every fifth is Lookahead's.
+    # The first step also allocates what later ones reuse; every fifth one updates Lookahead.
     for number in range(7):
         with _Reads() as reads:
-            learner.backward(images, labels)
-            learner.update()
+            training_step.backward(images, labels)
+            training_step.update()
         assert number == 0 or not reads.seen

@@ -1,4 +1,4 @@
-"""A search finds what is better, leaves what is hopeless, and goes on where it was stopped."""
+"""A search finds better settings, prunes poor trials, and resumes where it was stopped."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from cnnstudio.training.events import EpochEnded, Event, Finished, Progress, Sco
 from cnnstudio.training.preflight import prepare as preflight
 from cnnstudio.training.recipe.files import read_recipe
 from cnnstudio.training.recipe.recipe import Recipe
-from cnnstudio.tuning import search as searching
+from cnnstudio.tuning import search as search_module
 from cnnstudio.tuning.errors import SearchError
 from cnnstudio.tuning.plan import Plan
-from cnnstudio.tuning.search import Searching
-from cnnstudio.tuning.search_syntax import parse_mark
+from cnnstudio.tuning.search import SearchLoop
+from cnnstudio.tuning.search_syntax import parse_vary
 from cnnstudio.tuning.space import Space
-from cnnstudio.tuning.study import BEST_DESIGN, BEST_RECIPE, Study, holding, require_empty
+from cnnstudio.tuning.study import BEST_DESIGN, BEST_RECIPE, Study, locked_folder, require_empty
 from cnnstudio.tuning.trial import Trial
-from cnnstudio.tuning.trial_runner import Workshop
-from cnnstudio.tuning.verdict import conclude, repeat
+from cnnstudio.tuning.trial_runner import TrialRunner
+from cnnstudio.tuning.verdict import retrain_with_other_seeds, search_verdict
 from tests.training.images import colors
 from tests.training.networks import tiny
 
-guide = pytest.importorskip("cnnstudio.tuning.sampler", exc_type=ModuleNotFoundError)
+sampler = pytest.importorskip("cnnstudio.tuning.sampler", exc_type=ModuleNotFoundError)
 
-HARDLY, WELL = 1e-8, 0.02
-RECIPE = Recipe("mine", epochs=2, batch_size=16, learning_rate=HARDLY, seed=3)
+TOO_LOW, GOOD = 1e-8, 0.02
+RECIPE = Recipe("mine", epochs=2, batch_size=16, learning_rate=TOO_LOW, seed=3)
 DATA = colors()
 
 
-class Ears:
-    """Hears what is said, and can act on it."""
+class RecordingListener:
+    """Records what it is notified of, and can act on it."""
 
     def __init__(self, act: Callable[[Trial, Event], None] = lambda trial, event: None) -> None:
         self.trials: list[Trial] = []
@@ -59,66 +59,68 @@ class Ears:
         self.seeds.append((trial.number, seed))
 
 
-def begun(folder: Path, *marks: str, recipe: Recipe = RECIPE, trials: int = 2, data: Dataset = DATA) -> Study:
-    space = Space(tuple(parse_mark(mark, tiny()) for mark in marks))
+def new_study(
+    folder: Path, *varied: str, recipe: Recipe = RECIPE, trials: int = 2, data: Dataset = DATA
+) -> Study:
+    space = Space(tuple(parse_vary(text, tiny()) for text in varied))
     study = Study(folder, tiny(), recipe, Plan(space, trials), data.name, data.fingerprint)
-    study.write()
+    study.save()
     return study
 
 
-def workshop(control: Control | None = None) -> Workshop:
-    return Workshop(DATA, DATA.name, "cpu", 1, control or Control())
+def runner(control: Control | None = None) -> TrialRunner:
+    return TrialRunner(DATA, DATA.name, "cpu", 1, control or Control())
 
 
-def search(study: Study, ears: Ears | None = None, control: Control | None = None) -> str:
-    return Searching(study, workshop(control), ears or Ears()).run()
+def search(study: Study, listener: RecordingListener | None = None, control: Control | None = None) -> str:
+    return SearchLoop(study, runner(control), listener or RecordingListener()).run()
 
 
 def without_seconds(study: Study) -> list[Trial]:
     return [dataclasses.replace(trial, seconds=0.0) for trial in study.trials]
 
 
-def test_the_better_value_is_found_and_written_as_design_and_recipe(tmp_path: Path) -> None:
-    study = begun(tmp_path, f"learning_rate={HARDLY},{WELL}")
+def test_the_better_value_is_found_and_saved_as_design_and_recipe(tmp_path: Path) -> None:
+    study = new_study(tmp_path, f"learning_rate={TOO_LOW},{GOOD}")
     assert search(study) == "All trials are done."
-    base, other = study.trials
-    assert (base.values, other.values) == ({"learning_rate": HARDLY}, {"learning_rate": WELL})
-    assert base.best is not None
-    assert other.best is not None
-    assert other.best.accuracy > base.best.accuracy
+    baseline, other = study.trials
+    assert (baseline.values, other.values) == ({"learning_rate": TOO_LOW}, {"learning_rate": GOOD})
+    assert baseline.best_scores is not None
+    assert other.best_scores is not None
+    assert other.best_scores.accuracy > baseline.best_scores.accuracy
     assert study.best == other
-    assert read_recipe(tmp_path / BEST_RECIPE) == RECIPE.replace(learning_rate=WELL)
+    assert read_recipe(tmp_path / BEST_RECIPE) == RECIPE.replace(learning_rate=GOOD)
     assert read_design(tmp_path / BEST_DESIGN) == tiny()
-    assert Run.open(tmp_path / "trial-002").recipe.learning_rate == WELL
+    assert Run.open(tmp_path / "trial-002").recipe.learning_rate == GOOD
 
 
-def test_the_test_images_are_not_what_is_chosen_by(tmp_path: Path) -> None:
-    study = begun(tmp_path, "shift=0,1", trials=1)
+def test_trials_are_chosen_by_validation_images(tmp_path: Path) -> None:
+    study = new_study(tmp_path, "shift=0,1", trials=1)
     search(study)
     run = study.run(study.trials[0])
-    assert run.about["data"]["validation"] == 9
-    assert run.about["data"]["train"] == 87
-    assert study.trials[0].best == max(
+    assert run.metadata["data"]["validation"] == 9
+    assert run.metadata["data"]["train"] == 87
+    assert study.trials[0].best_scores == max(
         (epoch.validation for epoch in run.history), key=lambda scores: (scores.accuracy, -scores.loss)
     )
-    # What is written for the user is the recipe as it was.
+    # The recipe that is saved for the user has no validation split.
     assert read_recipe(tmp_path / BEST_RECIPE).validation_share == 0
 
 
-def test_values_that_do_not_go_together_fail_and_the_search_goes_on(tmp_path: Path) -> None:
-    study = begun(tmp_path, "conv2d_2.kernel_size=3,15", "dense_1.units=3,4", trials=9)
-    assert search(study) == "All values there are have been tried."
+def test_an_invalid_combination_is_a_failed_trial_and_the_search_continues(tmp_path: Path) -> None:
+    study = new_study(tmp_path, "conv2d_2.kernel_size=3,15", "dense_1.units=3,4", trials=9)
+    assert search(study) == "All combinations of values have been tried."
     assert len(study.trials) == 4
     reasons = {trial.values["conv2d_2.kernel_size"][0]: trial.reason for trial in study.trials[1:]}
     assert [trial.state for trial in study.trials].count("failed") == 3
     assert "Conv2D needs an image of at least 15 × 15" in reasons[15]
     assert study.best == study.trials[0]
-    assert conclude(study).text.startswith("No trial was better")
+    assert search_verdict(study).text.startswith("No trial was better")
 
 
 def test_too_much_memory_is_a_failed_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "free_memory", lambda device: 30_000_000)
-    study = begun(tmp_path, "dense_1.use_bias=true,false", "conv2d_1.filters=8,4096")
+    study = new_study(tmp_path, "dense_1.use_bias=true,false", "conv2d_1.filters=8,4096")
     study.plan = study.plan.replace(trials=4)
     search(study)
     failed = [trial for trial in study.trials if trial.state == "failed"]
@@ -127,41 +129,41 @@ def test_too_much_memory_is_a_failed_trial(tmp_path: Path, monkeypatch: pytest.M
     assert "of memory" in failed[0].reason
 
 
-def test_a_search_in_which_everything_fails_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searching, "_MOST_FAILURES", 3)
-    study = begun(tmp_path, "conv2d_1.kernel_size=13,15,17,19", "conv2d_1.padding=valid,same", trials=9)
-    monkeypatch.setattr(Study, "setting", _refuse)
-    assert search(study) == "The last 3 trials have all failed."
+def test_a_search_in_which_every_trial_fails_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_module, "_MAX_FAILURES_IN_A_ROW", 3)
+    study = new_study(tmp_path, "conv2d_1.kernel_size=13,15,17,19", "conv2d_1.padding=valid,same", trials=9)
+    monkeypatch.setattr(Study, "configuration", _refuse)
+    assert search(study) == "The last 3 trials all failed."
     assert study.best is None
-    assert conclude(study).text.startswith("No trial came to its end")
+    assert search_verdict(study).text.startswith("No trial completed")
 
 
 def _refuse(study: Study, trial: Trial) -> tuple[Network, Recipe]:
     raise SearchError("no")
 
 
-def test_a_hopeless_trial_ends_early_unless_that_is_switched_off(
+def test_a_poor_trial_is_pruned_unless_pruning_is_disabled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guide, "_COMPLETE_FIRST", 1)
-    recipe = RECIPE.replace(epochs=4, learning_rate=WELL)
-    mark = f"learning_rate={WELL},{2 * WELL},{HARDLY}"
-    study = begun(tmp_path / "pruned", mark, recipe=recipe, trials=3)
+    monkeypatch.setattr(sampler, "_COMPLETED_BEFORE_PRUNING", 1)
+    recipe = RECIPE.replace(epochs=4, learning_rate=GOOD)
+    varied = f"learning_rate={GOOD},{2 * GOOD},{TOO_LOW}"
+    study = new_study(tmp_path / "pruned", varied, recipe=recipe, trials=3)
     search(study)
-    assert [trial.values["learning_rate"] for trial in study.trials] == [WELL, HARDLY, 2 * WELL]
+    assert [trial.values["learning_rate"] for trial in study.trials] == [GOOD, TOO_LOW, 2 * GOOD]
     assert [trial.state for trial in study.trials] == ["completed", "pruned", "completed"]
     assert list(study.trials[1].scores) == [1, 2]
     assert study.run(study.trials[1]).reason == "Stopped after epoch 2 of 4."
-    whole = begun(tmp_path / "whole", mark, recipe=recipe)
+    whole = new_study(tmp_path / "whole", varied, recipe=recipe)
     whole.plan = whole.plan.replace(prune=False)
     search(whole)
     assert [trial.state for trial in whole.trials] == ["completed", "completed"]
 
 
-def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
-    marks = ("learning_rate=0.0001..0.1", "conv2d_1.filters=4..16", "momentum=0.5..0.9")
+def test_a_resumed_search_gives_the_same_trials_as_an_uninterrupted_one(tmp_path: Path) -> None:
+    varied = ("learning_rate=0.0001..0.1", "conv2d_1.filters=4..16", "momentum=0.5..0.9")
     recipe = RECIPE.replace(learning_rate=0.01)
-    whole = begun(tmp_path / "whole", *marks, recipe=recipe, trials=4)
+    whole = new_study(tmp_path / "whole", *varied, recipe=recipe, trials=4)
     search(whole)
     control = Control()
 
@@ -169,10 +171,10 @@ def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path)
         if trial.number == 3 and isinstance(event, Progress) and event.step > 6:
             control.request_stop()
 
-    ears = Ears(stop)
-    study = begun(tmp_path / "stopped", *marks, recipe=recipe, trials=4)
-    assert search(study, ears, control) == "Stopped."
-    assert [trial.number for trial in ears.trials] == [1, 2]
+    listener = RecordingListener(stop)
+    study = new_study(tmp_path / "stopped", *varied, recipe=recipe, trials=4)
+    assert search(study, listener, control) == "Stopped."
+    assert [trial.number for trial in listener.trials] == [1, 2]
     study = Study.open(tmp_path / "stopped")
     assert [trial.state for trial in study.trials] == ["completed", "completed", "unfinished"]
     assert len(study.run(study.trials[2]).history) == 1
@@ -181,49 +183,49 @@ def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path)
     assert without_seconds(Study.open(tmp_path / "stopped")) == without_seconds(whole)
 
 
-def test_a_run_that_was_hardly_begun_is_begun_anew(tmp_path: Path) -> None:
-    study = begun(tmp_path, "shift=0,1")
-    study.keep(Trial(1, {"shift": 0}))
+def test_files_of_a_run_that_was_never_complete_are_replaced(tmp_path: Path) -> None:
+    study = new_study(tmp_path, "shift=0,1")
+    study.record(Trial(1, {"shift": 0}))
     (tmp_path / "trial-001").mkdir()
     (tmp_path / "trial-001" / "design.cnn.json").write_text("{")
     search(Study.open(tmp_path))
     assert [trial.state for trial in Study.open(tmp_path).trials] == ["completed", "completed"]
 
 
-def test_no_trial_begins_after_the_time_is_up(tmp_path: Path) -> None:
-    study = begun(tmp_path, "shift=0,1,2")
-    assert Searching(study, workshop(), Ears()).run(time.monotonic()) == "The time is up."
+def test_no_trial_starts_after_the_time_is_up(tmp_path: Path) -> None:
+    study = new_study(tmp_path, "shift=0,1,2")
+    assert SearchLoop(study, runner(), RecordingListener()).run(time.monotonic()) == "Time is up."
     assert study.trials == []
 
 
-def test_the_base_and_the_best_are_repeated_with_other_seeds(tmp_path: Path) -> None:
-    study = begun(tmp_path, f"learning_rate={HARDLY},{WELL}")
+def test_the_baseline_and_the_best_trial_are_retrained_with_other_seeds(tmp_path: Path) -> None:
+    study = new_study(tmp_path, f"learning_rate={TOO_LOW},{GOOD}")
     search(study)
-    single = conclude(study)
-    assert single.verdict is not None
-    assert single.verdict.test == "two-proportion test"
-    ears = Ears()
-    assert repeat(study, 2, workshop(), ears)
-    assert ears.seeds == [(1, 4), (1, 5), (2, 4), (2, 5)]
-    found = conclude(study)
-    assert found.verdict is not None
-    assert found.verdict.test == "Welch's t-test"
-    assert found.verdict.is_real
+    single = search_verdict(study)
+    assert single.result is not None
+    assert single.result.test == "two-proportion test"
+    listener = RecordingListener()
+    assert retrain_with_other_seeds(study, 2, runner(), listener)
+    assert listener.seeds == [(1, 4), (1, 5), (2, 4), (2, 5)]
+    found = search_verdict(study)
+    assert found.result is not None
+    assert found.result.test == "Welch's t-test"
+    assert found.result.is_significant
     assert "trial 2" in found.text
-    again = Ears()
-    assert repeat(study, 3, workshop(), again)
+    again = RecordingListener()
+    assert retrain_with_other_seeds(study, 3, runner(), again)
     assert again.seeds == [(1, 6), (2, 6)]
 
 
 def test_a_trial_whose_run_was_deleted_is_not_compared(tmp_path: Path) -> None:
-    study = begun(tmp_path, f"learning_rate={HARDLY},{WELL}")
+    study = new_study(tmp_path, f"learning_rate={TOO_LOW},{GOOD}")
     search(study)
     delete_run(study.run(study.trials[1]))
-    assert "cannot be compared" in conclude(Study.open(tmp_path)).text
+    assert "cannot be compared" in search_verdict(Study.open(tmp_path)).text
 
 
-def test_repeats_that_are_stopped_say_so(tmp_path: Path) -> None:
-    study = begun(tmp_path, f"learning_rate={HARDLY},{WELL}")
+def test_stopped_retraining_is_reported_and_can_be_resumed(tmp_path: Path) -> None:
+    study = new_study(tmp_path, f"learning_rate={TOO_LOW},{GOOD}")
     search(study)
     control = Control()
 
@@ -231,21 +233,21 @@ def test_repeats_that_are_stopped_say_so(tmp_path: Path) -> None:
         if isinstance(event, EpochEnded):
             control.request_stop()
 
-    assert not repeat(study, 2, workshop(control), Ears(stop))
-    ears = Ears()
-    assert repeat(study, 2, workshop(), ears)
-    assert ears.seeds == [(1, 4), (1, 5), (2, 4), (2, 5)]
+    assert not retrain_with_other_seeds(study, 2, runner(control), RecordingListener(stop))
+    listener = RecordingListener()
+    assert retrain_with_other_seeds(study, 2, runner(), listener)
+    assert listener.seeds == [(1, 4), (1, 5), (2, 4), (2, 5)]
 
 
 def scored(number: int, rate: float, accuracy: float) -> Trial:
-    return Trial(number, {"learning_rate": rate}).ended("completed", "", {1: Scores(0.0, accuracy)})
+    return Trial(number, {"learning_rate": rate}).finish("completed", "", {1: Scores(0.0, accuracy)})
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_first_proposals_lie_all_over_the_space(seed: int) -> None:
-    marks = ("learning_rate=0.001..1", "momentum=0..0.9", "batch_size=8,16,32", "epochs=1..100:linear")
-    space = Space(tuple(parse_mark(mark, tiny()) for mark in marks))
-    first = [guide.Guide(space, seed, epochs=1).proposal(number, 0) for number in range(1, 7)]
+def test_the_first_proposals_cover_the_space(seed: int) -> None:
+    varied = ("learning_rate=0.001..1", "momentum=0..0.9", "batch_size=8,16,32", "epochs=1..100:linear")
+    space = Space(tuple(parse_vary(text, tiny()) for text in varied))
+    first = [sampler.Sampler(space, seed, epochs=1).propose(number, 0) for number in range(1, 7)]
     assert all(values in space for values in first)
     for decade in (0.001, 0.01, 0.1):
         assert any(decade <= values["learning_rate"] < 10 * decade for values in first)
@@ -256,94 +258,92 @@ def test_the_first_proposals_lie_all_over_the_space(seed: int) -> None:
     assert max(values["epochs"] for values in first) > 60
 
 
-def test_the_proposals_close_in_on_what_is_good() -> None:
-    found = guide.Guide(Space((parse_mark("learning_rate=0.00001..1", tiny()),)), seed=0, epochs=1)
+def test_the_proposals_converge_on_the_optimum() -> None:
+    found = sampler.Sampler(Space((parse_vary("learning_rate=0.00001..1", tiny()),)), seed=0, epochs=1)
     distances = []
     for number in range(1, 41):
-        values = found.proposal(number, 0)
+        values = found.propose(number, 0)
         distance = abs(math.log10(values["learning_rate"]) + 2)
         distances.append(distance)
-        found.remember(scored(number, values["learning_rate"], 1 - distance / 10))
+        found.add_finished_trial(scored(number, values["learning_rate"], 1 - distance / 10))
     assert sum(distances[-10:]) < sum(distances[:10]) / 2
     assert min(distances) < 0.1
 
 
-def test_the_importances_tell_what_matters_from_what_does_not() -> None:
-    marks = ("learning_rate=0.0001..0.1", "momentum=0..0.9")
-    found = guide.Guide(Space(tuple(parse_mark(mark, tiny()) for mark in marks)), seed=0, epochs=1)
+def test_the_importances_identify_the_setting_that_matters() -> None:
+    varied = ("learning_rate=0.0001..0.1", "momentum=0..0.9")
+    found = sampler.Sampler(Space(tuple(parse_vary(text, tiny()) for text in varied)), seed=0, epochs=1)
     for number in range(1, 31):
         assert number > 4 or found.importances() == {}
-        values = found.proposal(number, 0)
+        values = found.propose(number, 0)
         accuracy = 1 - abs(math.log10(values["learning_rate"]) + 2) / 4
-        found.remember(Trial(number, values).ended("completed", "", {1: Scores(0.0, accuracy)}))
+        found.add_finished_trial(Trial(number, values).finish("completed", "", {1: Scores(0.0, accuracy)}))
     shares = found.importances()
     assert sum(shares.values()) == pytest.approx(1)
     assert shares["learning_rate"] > 0.8
 
 
-@pytest.mark.parametrize("remembered", [True, False])
-def test_what_failed_is_kept_away_from(remembered: bool) -> None:
-    """The accuracy rises with the rate, up to where the training fails."""
-    found = guide.Guide(Space((parse_mark("learning_rate=0.001..1", tiny()),)), seed=0, epochs=1)
-    beyond = 0
+@pytest.mark.parametrize("reported", [True, False])
+def test_regions_of_failed_trials_are_avoided(reported: bool) -> None:
+    """The accuracy rises with the learning rate, up to the rate at which training fails."""
+    found = sampler.Sampler(Space((parse_vary("learning_rate=0.001..1", tiny()),)), seed=0, epochs=1)
+    too_high = 0
     for number in range(1, 61):
-        rate = found.proposal(number, 0)["learning_rate"]
+        rate = found.propose(number, 0)["learning_rate"]
         trial = scored(number, rate, 1 + math.log10(rate) / 10)
         if rate < 0.1:
-            found.remember(trial)
-        elif remembered:
-            found.remember(trial.ended("failed", "diverged", {}))
-        beyond += number > 30 and rate >= 0.1
-    assert (beyond < 15) == remembered
+            found.add_finished_trial(trial)
+        elif reported:
+            found.add_finished_trial(trial.finish("failed", "diverged", {}))
+        too_high += number > 30 and rate >= 0.1
+    assert (too_high < 15) == reported
 
 
-def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
-    study = begun(tmp_path / "search", "shift=0,1")
-    with pytest.raises(SearchError, match="let it go on with --resume"):
+def test_an_occupied_folder_is_refused(tmp_path: Path) -> None:
+    study = new_study(tmp_path / "search", "shift=0,1")
+    with pytest.raises(SearchError, match="already contains a search: resume it with --resume"):
         require_empty(study.folder)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "notes.txt").touch()
-    with pytest.raises(SearchError, match="holds other files"):
+    with pytest.raises(SearchError, match="contains other files"):
         require_empty(tmp_path / "other")
     with pytest.raises(SearchError, match="is a file"):
         require_empty(tmp_path / "other" / "notes.txt")
 
 
-def test_two_programs_do_not_search_in_one_folder(tmp_path: Path) -> None:
+def test_two_programs_cannot_search_in_one_folder(tmp_path: Path) -> None:
     with (
-        holding(tmp_path / "new"),
-        pytest.raises(SearchError, match="by another program"),
-        holding(tmp_path / "new"),
+        locked_folder(tmp_path / "new"),
+        pytest.raises(SearchError, match="in progress in another program"),
+        locked_folder(tmp_path / "new"),
     ):
         pass
 
 
 @pytest.mark.parametrize(
-    ("changes", "sentence"),
+    ("changes", "message"),
     [
-        ({"format": "cnnstudio.run"}, "does not describe a search"),
-        ({"version": 2}, "was written by a newer CNN Studio"),
+        ({"format": "cnnstudio.run"}, "does not describe a CNN Studio search"),
+        ({"version": 2}, "was written by a newer version of CNN Studio"),
         ({"data": None}, "is damaged"),
         ({"trials": [{"number": 1}]}, "is damaged"),
         ({"trials": 5}, "is damaged"),
-        ({"trials": [{"number": 1, "values": {"shift": 99}, "state": "failed"}]}, "out of range"),
+        ({"trials": [{"number": 1, "values": {"shift": 99}, "state": "failed"}]}, "must be between"),
     ],
 )
-def test_a_damaged_search_is_refused_in_a_sentence(
-    tmp_path: Path, changes: dict[str, object], sentence: str
-) -> None:
-    begun(tmp_path, "shift=0,1")
+def test_a_damaged_search_is_refused(tmp_path: Path, changes: dict[str, object], message: str) -> None:
+    new_study(tmp_path, "shift=0,1")
     content = json.loads((tmp_path / "study.json").read_text())
     (tmp_path / "study.json").write_text(json.dumps(content | changes))
-    with pytest.raises(SearchError, match=sentence):
+    with pytest.raises(SearchError, match=message):
         Study.open(tmp_path)
 
 
-def test_another_design_or_other_images_do_not_go_on(tmp_path: Path) -> None:
-    study = begun(tmp_path, "shift=0,1")
+def test_a_search_resumes_only_with_its_own_design_and_images(tmp_path: Path) -> None:
+    study = new_study(tmp_path, "shift=0,1")
     study.require_design(tiny())
-    study.require_images(DATA)
-    with pytest.raises(SearchError, match="begun with another design"):
+    study.require_dataset(DATA)
+    with pytest.raises(SearchError, match="started with another design"):
         study.require_design(tiny(4))
-    with pytest.raises(SearchError, match="begun with other images"):
-        study.require_images(colors(train=30))
+    with pytest.raises(SearchError, match="started with other images"):
+        study.require_dataset(colors(train=30))

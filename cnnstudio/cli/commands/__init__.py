@@ -1,1 +1,1 @@
-"""One command, one file. A new file with a subclass of `Command` is a new command."""
+"""One file per command: a file with a subclass of `Command` is a command of `cnnstudio`."""

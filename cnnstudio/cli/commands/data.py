@@ -1,4 +1,4 @@
-"""`cnnstudio data`: the data sets on this machine."""
+"""`cnnstudio data`: lists and manages data sets."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from cnnstudio.cli.command import DONE, Command, Parser, add_json_option, add_subcommands
-from cnnstudio.cli.output import LiveLine, pairs, print_json, table
-from cnnstudio.core.formatting import storage
+from cnnstudio.cli.command import DONE, Command, Parser, add_json_option, add_subcommand, add_subcommands
+from cnnstudio.cli.output import LiveLine, print_json, table, two_columns
+from cnnstudio.core.formatting import format_bytes
 
 
 class Data(Command):
     name = "data"
-    help = "list, describe, download and add data sets"
+    help = "list, describe, download and add data sets, and clear the image cache"
     examples = (
         "cnnstudio data list",
         "cnnstudio data download cifar10",
@@ -21,29 +21,35 @@ class Data(Command):
         "cnnstudio data add my-images",
         "cnnstudio data clear",
     )
-    order = 6
+    order = 7
 
-    def arguments(self, parser: Parser) -> None:
-        words = add_subcommands(parser, "action")
-        listing = words.add_parser("list", help="show all data sets")
-        info = words.add_parser("info", help="what is known of one data set")
+    def add_arguments(self, parser: Parser) -> None:
+        actions = add_subcommands(parser, "action")
+        listing = add_subcommand(actions, "list", help="list all data sets")
+        info = add_subcommand(actions, "info", help="describe a data set")
         info.add_argument("data", metavar="NAME", help="a name from the list, or a folder")
-        download = words.add_parser(
-            "download", help="bring a data set to this machine; goes on where it stopped"
+        download = add_subcommand(
+            actions, "download", help="download a data set; an interrupted download continues"
         )
         download.add_argument("data", metavar="NAME", help="a name from the list")
         download.add_argument(
-            "--archive", type=Path, metavar="FILE", help="take it from your own copy instead"
+            "--archive",
+            type=Path,
+            metavar="FILE",
+            help="import your own copy of the archive instead of downloading it",
         )
-        add = words.add_parser("add", help="remember a folder of your own images")
+        add = add_subcommand(actions, "add", help="add a folder of images as a data set")
         add.add_argument(
-            "folder", type=Path, metavar="FOLDER", help="train/<class>/… and test/<class>/…, or <class>/…"
+            "folder",
+            type=Path,
+            metavar="FOLDER",
+            help="contains train/<class>/… and test/<class>/…, or only <class>/…",
         )
-        clear = words.add_parser(
-            "clear", help="remove the decoded copies of all data sets; they are made anew when needed"
+        clear = add_subcommand(
+            actions, "clear", help="delete the decoded copies of all images; they are recreated when needed"
         )
-        for word in (listing, info, download, add, clear):
-            add_json_option(word)
+        for action in (listing, info, download, add, clear):
+            add_json_option(action)
 
     def run(self, options: argparse.Namespace) -> int:
         actions = {"list": _list, "info": _info, "download": _download, "add": _add, "clear": _clear}
@@ -62,15 +68,15 @@ def _list(options: argparse.Namespace) -> None:
         return
     rows = [[entry["name"], _state(entry), entry["description"]] for entry in entries]
     print(table(["Name", "State", "Description"], rows))
-    print(f"\nThey are kept in {datasets_folder()}")
+    print(f"\nFolder: {datasets_folder()}")
     if decoded:
-        print(f"Decoded copies take {storage(decoded)} of it; cnnstudio data clear removes them.")
+        print(f"Decoded copies: {format_bytes(decoded)} (cnnstudio data clear deletes them)")
 
 
 def _state(entry: dict[str, Any]) -> str:
     if entry["available"]:
         return "ready"
-    return "to download" if entry["can_download"] else "missing"
+    return "not downloaded" if entry["can_download"] else "missing"
 
 
 def _info(options: argparse.Namespace) -> None:
@@ -89,7 +95,7 @@ def _info(options: argparse.Namespace) -> None:
     for part, label in (("train", "Training"), ("test", "Test")):
         if entry.get(part) is not None:
             rows.append((label, f"{entry[part]:,} images"))
-    print(pairs(rows))
+    print(two_columns(rows))
 
 
 def _download(options: argparse.Namespace) -> None:
@@ -99,9 +105,9 @@ def _download(options: argparse.Namespace) -> None:
     line = LiveLine()
     try:
         if options.archive is not None:
-            source.import_archive(options.archive, line.follow)
+            source.import_archive(options.archive, line.show_progress)
         elif not source.available():
-            source.download(line.follow)
+            source.download(line.show_progress)
     finally:
         line.clear()
     _report(source.info(), options.json)
@@ -114,21 +120,21 @@ def _add(options: argparse.Namespace) -> None:
 
 
 def _clear(options: argparse.Namespace) -> None:
-    from cnnstudio.data.storage.decoded_cache import clear, decoded_size
+    from cnnstudio.data.storage.decoded_cache import clear_cache, decoded_size
 
     before = decoded_size()
-    clear()
+    clear_cache()
     left = decoded_size()
     if options.json:
         print_json({"freed_bytes": before - left, "decoded_bytes": left})
         return
-    print(f"Decoded copies of data sets removed: {storage(before - left)}.")
+    print(f"Deleted {format_bytes(before - left)} of decoded images.")
     if left:
-        print(f"{storage(left)} are in use by another program.")
+        print(f"{format_bytes(left)} are in use by another program and were kept.")
 
 
 def _report(entry: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(entry)
     else:
-        print(f"{entry['title']} is ready: cnnstudio train DESIGN --data {entry['name']}")
+        print(f"{entry['title']} is ready. To train on it: cnnstudio train DESIGN --data {entry['name']}")

@@ -1,4 +1,4 @@
-"""`cnnstudio evaluate`: how a trained run does on images that it did not learn from."""
+"""`cnnstudio evaluate`: the loss and accuracy of a trained run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cnnstudio.cli.arguments import RUN_HELP, add_device_options
 from cnnstudio.cli.command import DONE, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.output import LiveLine, print_json, table
-from cnnstudio.core.formatting import percent
+from cnnstudio.core.formatting import format_percent
 
 if TYPE_CHECKING:
     from cnnstudio.data.dataset import Dataset
@@ -19,16 +19,18 @@ if TYPE_CHECKING:
 
 class Evaluate(Command):
     name = "evaluate"
-    help = "loss and accuracy of a run's best weights, for each class too"
+    help = "report the loss and accuracy of a run's best weights, overall and per class"
     examples = ("cnnstudio evaluate first-run", "cnnstudio evaluate first-run --split train --json")
-    order = 3
+    order = 4
 
-    def arguments(self, parser: Parser) -> None:
+    def add_arguments(self, parser: Parser) -> None:
         parser.add_argument("run", metavar="RUN", help=RUN_HELP)
         parser.add_argument(
-            "--split", choices=("test", "train"), default="test", help="which images (default: test)"
+            "--split", choices=("test", "train"), default="test", help="images to evaluate on (default: test)"
         )
-        parser.add_argument("--data", metavar="NAME or FOLDER", help="another data set with the same classes")
+        parser.add_argument(
+            "--data", metavar="NAME or FOLDER", help="evaluate on another data set with the same classes"
+        )
         add_device_options(parser)
         add_json_option(parser)
 
@@ -46,23 +48,23 @@ class Evaluate(Command):
 
 
 def _dataset(run: Run, data: str | None) -> Dataset:
-    """The images, at the size that the network takes. Raises UserError where they cannot be the run's."""
+    """The images, at the network's input size. Raises UserError if they do not fit the run."""
     from cnnstudio.data.images.resizing import resize
     from cnnstudio.data.sources import find_source
 
     line = LiveLine()
     try:
-        dataset = find_source(data or run.dataset_name).load(line.follow)
+        dataset = find_source(data or run.dataset_name).load(line.show_progress)
     finally:
         line.clear()
     if dataset.classes != run.classes:
-        known, there = ", ".join(run.classes), ", ".join(dataset.classes)
-        raise UsageError(f"the run knows the classes {known}, but {dataset.title} has {there}")
+        known, found = ", ".join(run.classes), ", ".join(dataset.classes)
+        raise UsageError(f"the run has the classes {known}, but {dataset.title} has {found}")
     if data is None and dataset.fingerprint != run.dataset_fingerprint:
-        print(f"Note: the images of {dataset.title} are not those of the training any more.", file=sys.stderr)
+        print(f"Note: the images of {dataset.title} are not those of the training run.", file=sys.stderr)
     channels, height, width = run.network.input.dims
     try:
-        return resize(dataset, (channels, height, width), line.follow)
+        return resize(dataset, (channels, height, width), line.show_progress)
     finally:
         line.clear()
 
@@ -70,16 +72,16 @@ def _dataset(run: Run, data: str | None) -> Dataset:
 def _evaluate(run: Run, dataset: Dataset, options: argparse.Namespace) -> Evaluation:
     from cnnstudio.insight.predictions import evaluate
     from cnnstudio.training.hardware.device import choose_device
-    from cnnstudio.training.hardware.torch_state import own_settings
+    from cnnstudio.training.hardware.torch_state import torch_settings
 
     device = choose_device(options.device)
     split = dataset.train if options.split == "train" else dataset.test
     line = LiveLine()
     try:
-        with own_settings(device, options.threads, seed=0):
+        with torch_settings(device, options.threads, seed=0):
             model = run.model().to(device)
             flip = run.recipe.test_time_flip
-            return evaluate(model, split, line.follow, flip=flip)
+            return evaluate(model, split, line.show_progress, flip=flip)
     finally:
         line.clear()
 
@@ -101,14 +103,14 @@ def _json(run: Run, dataset: Dataset, evaluation: Evaluation, split: str) -> dic
 def _text(run: Run, dataset: Dataset, evaluation: Evaluation, split: str) -> str:
     rows = []
     for number, (name, accuracy) in enumerate(zip(run.classes, evaluation.per_class, strict=True)):
-        found = evaluation.confusion[number].copy()
-        found[number] = 0
-        other = int(found.argmax())
-        mistake = f"{run.classes[other]} ({found[other]:,})" if found[other] else ""
-        rows.append([name, "" if accuracy is None else percent(accuracy), mistake])
+        errors = evaluation.confusion[number].copy()
+        errors[number] = 0
+        other = int(errors.argmax())
+        confused_with = f"{run.classes[other]} ({errors[other]:,})" if errors[other] else ""
+        rows.append([name, "" if accuracy is None else format_percent(accuracy), confused_with])
     count = f"{int(evaluation.confusion.sum()):,} {'training' if split == 'train' else 'test'} images"
     return (
         f"{run.name} on {count} of {dataset.title}\n\n"
-        f"{table(['Class', 'Accuracy', 'Most often taken for'], rows, right=(1,))}\n\n"
-        f"Accuracy {percent(evaluation.accuracy)}, loss {evaluation.loss:.4f}"
+        f"{table(['Class', 'Accuracy', 'Most confused with'], rows, right=(1,))}\n\n"
+        f"Accuracy {format_percent(evaluation.accuracy)}, loss {evaluation.loss:.4f}"
     )

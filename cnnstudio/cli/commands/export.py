@@ -1,4 +1,4 @@
-"""`cnnstudio export`: a trained run as files for elsewhere."""
+"""`cnnstudio export`: exports a trained run to other formats."""
 
 from __future__ import annotations
 
@@ -20,28 +20,32 @@ if TYPE_CHECKING:
 
 class Export(Command):
     name = "export"
-    help = "write a run's best weights for elsewhere, and prove that the answers are the same"
+    help = "export a run's best weights, and verify that the exported model gives the same predictions"
     examples = ("cnnstudio export first-run --format safetensors,onnx,pytorch --out model",)
-    order = 5
+    order = 6
 
-    def arguments(self, parser: Parser) -> None:
+    def add_arguments(self, parser: Parser) -> None:
         from cnnstudio.export import exporters
 
-        formats = f"one or more of {', '.join(exporters())}, with commas between them"
+        formats = f"a comma-separated list of {', '.join(exporters())}"
         parser.add_argument("run", metavar="RUN", help=RUN_HELP)
         parser.add_argument("--format", required=True, metavar="NAMES", help=formats)
-        parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where the files go")
-        parser.add_argument("--no-verify", action="store_true", help="do not compare with the original")
+        parser.add_argument(
+            "--out", required=True, type=Path, metavar="FOLDER", help="the folder to write to"
+        )
+        parser.add_argument(
+            "--no-verify", action="store_true", help="do not compare the exported model with the original"
+        )
         add_json_option(parser)
 
     def run(self, options: argparse.Namespace) -> int:
-        from cnnstudio.export import chosen_exporters
+        from cnnstudio.export import select_exporters
         from cnnstudio.runs.run import find_run
 
-        chosen = chosen_exporters(options.format.split(","))
+        chosen = select_exporters(options.format.split(","))
         run = find_run(options.run)
         if exists(options.out) and not is_folder(options.out):
-            raise UsageError(f"--out: {options.out} is a file; a folder is needed")
+            raise UsageError(f"--out: {options.out} is a file; choose a folder")
         results, failures = _export(run, chosen, options)
         if options.json:
             print_json({"run": str(run.folder), "exports": results, "failures": failures})
@@ -53,7 +57,7 @@ class Export(Command):
 def _export(
     run: Run, chosen: Sequence[Exporter], options: argparse.Namespace
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """What was written, and the sentences for what failed; one that fails does not keep the others back."""
+    """The results and the error messages of all formats; one that fails does not stop the others."""
     from cnnstudio.export import ExportFailed
 
     line = LiveLine()

@@ -1,4 +1,4 @@
-"""`cnnstudio gui`: the window."""
+"""`cnnstudio gui`: opens the window."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from cnnstudio.core.files import exists
 
 class Window(Command):
     name = "gui"
-    help = "open the window, with a design or a run's folder in it where one is named"
+    help = "open the window, optionally with a design or a run"
     examples = ("cnnstudio gui", "cnnstudio gui my.cnn.json", "cnnstudio gui first-run")
     order = -1
 
-    def arguments(self, parser: Parser) -> None:
-        parser.add_argument("path", nargs="?", metavar="DESIGN or RUN", help="what to open")
+    def add_arguments(self, parser: Parser) -> None:
+        parser.add_argument(
+            "path", nargs="?", metavar="DESIGN or RUN", help="a design file, or a run's folder or name"
+        )
 
     def run(self, options: argparse.Namespace) -> int:
         from cnnstudio.cli.display import NoDisplay, missing_library, require_display
@@ -33,7 +35,7 @@ class Window(Command):
 
 
 def _existing(text: str) -> str:
-    """A design's file or a run's folder; a run of the user's own can be named too. Raises UsageError."""
+    """The path of an existing file or folder, or of the run with that name. Raises UsageError."""
     if exists(Path(text)):
         return text
 
@@ -42,4 +44,4 @@ def _existing(text: str) -> str:
     try:
         return str(find_run(text).folder)
     except RunError:
-        raise UsageError(f"there is no design and no run “{text}”") from None
+        raise UsageError(f"there is no design or run “{text}”") from None

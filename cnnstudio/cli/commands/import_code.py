@@ -1,4 +1,4 @@
-"""`cnnstudio import`: a Keras or PyTorch listing as a design. The listing is read, never run."""
+"""`cnnstudio import`: converts Keras or PyTorch code to a design. The code is read, never run."""
 
 from __future__ import annotations
 
@@ -15,51 +15,56 @@ from cnnstudio.core.files import exists, is_folder
 
 if TYPE_CHECKING:
     from cnnstudio.design.analysis.analysis import Analysis
-    from cnnstudio.interchange.reading import Imported
+    from cnnstudio.interchange.reading import ImportedDesign
 
 
 class ImportCode(Command):
     name = "import"
-    help = "read Keras or PyTorch code, without running it, and write the network as a design"
+    help = "convert Keras or PyTorch code to a design, without running it"
     examples = (
         "cnnstudio import model.py --out my.cnn.json",
         "cnnstudio import model.py --out my.cnn.json --recipe my-recipe.json",
     )
     order = 1
 
-    def arguments(self, parser: Parser) -> None:
+    def add_arguments(self, parser: Parser) -> None:
         parser.add_argument("code", metavar="CODE.py", type=Path, help="a file with the code of a network")
-        parser.add_argument("--out", required=True, metavar="DESIGN", type=Path, help="the file to write")
         parser.add_argument(
-            "--recipe", metavar="FILE", type=Path, help="where to write what the code says of the training"
+            "--out", required=True, metavar="DESIGN", type=Path, help="the design file to write"
+        )
+        parser.add_argument(
+            "--recipe",
+            metavar="FILE",
+            type=Path,
+            help="also write the training settings in the code as a recipe",
         )
         add_json_option(parser)
 
     def run(self, options: argparse.Namespace) -> int:
         from cnnstudio.design.analysis.analysis import analyze
         from cnnstudio.design.file import write_design
-        from cnnstudio.training.recipe.recipe import possible_fields
+        from cnnstudio.training.recipe.recipe import split_valid_fields
 
         for option, path in (("--out", options.out), ("--recipe", options.recipe)):
             if path is not None and is_folder(path):
-                raise UsageError(f"{option}: {path} is a folder; say a file in it")
+                raise UsageError(f"{option}: {path} is a folder; specify a file")
         imported = _read(options.code)
-        recipe, complaints = possible_fields(imported.recipe)
+        recipe, errors = split_valid_fields(imported.recipe)
         write_design(options.out, imported.network)
         if options.recipe is not None:
             _write_recipe(options.recipe, recipe)
         analysis = analyze(imported.network)
         if options.json:
-            print_json(_content(options, imported, analysis, recipe, complaints))
+            print_json(_content(options, imported, analysis, recipe, errors))
         else:
             print(_text(options, imported, analysis, recipe))
-            for complaint in complaints:
-                print(f"cnnstudio: {complaint}", file=sys.stderr)
+            for error_line in errors:
+                print(f"cnnstudio: {error_line}", file=sys.stderr)
         return DONE
 
 
-def _read(path: Path) -> Imported:
-    """The design in a file, called as the file where the code has no name for it.
+def _read(path: Path) -> ImportedDesign:
+    """The design in a file, named after the file if the code has no name for it.
 
     Raises CodeError or UsageError.
     """
@@ -67,12 +72,12 @@ def _read(path: Path) -> Imported:
     from cnnstudio.interchange.source import read_text
 
     if is_folder(path):
-        raise UsageError(f"{path} is a folder, but code is a file that ends in .py")
+        raise UsageError(f"{path} is a folder; specify a file with Python code")
     if not exists(path):
         raise UsageError(f"there is no file “{path}”")
     text = read_text(path)
     try:
-        return read_code(text).named(path.stem)
+        return read_code(text).with_default_name(path.stem)
     except CodeError as error:
         raise CodeError(f"{path.name}: {error}") from None
 
@@ -86,31 +91,31 @@ def _write_recipe(path: Path, values: Mapping[str, Any]) -> None:
 
 def _content(
     options: argparse.Namespace,
-    imported: Imported,
+    imported: ImportedDesign,
     analysis: Analysis,
     recipe: Mapping[str, Any],
-    complaints: Sequence[str],
+    errors: Sequence[str],
 ) -> dict[str, Any]:
-    """The JSON of an import: the summary of the design, and what became of the code."""
+    """The JSON of an import: the summary of the design, and what was read from the code."""
     return {
         **summary(analysis),
         "language": imported.language,
         "recipe": dict(recipe),
         "notes": [{"line": note.line, "text": note.text} for note in imported.notes]
-        + [{"line": None, "text": complaint} for complaint in complaints],
+        + [{"line": None, "text": error_line} for error_line in errors],
         "out": str(options.out),
     }
 
 
 def _text(
-    options: argparse.Namespace, imported: Imported, analysis: Analysis, recipe: Mapping[str, Any]
+    options: argparse.Namespace, imported: ImportedDesign, analysis: Analysis, recipe: Mapping[str, Any]
 ) -> str:
     from cnnstudio.interchange.source import LANGUAGES
 
     lines = [summary_text(analysis)]
     if recipe:
-        said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in recipe.items())
-        lines += ["", f"Training: {said}"]
+        settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in recipe.items())
+        lines += ["", f"Training: {settings}"]
     if imported.notes:
         lines += ["", "Notes", *(f"  line {note.line}: {note.text}" for note in imported.notes)]
-    return "\n".join([*lines, "", f"{options.out}: read from {LANGUAGES[imported.language]} code"])
+    return "\n".join([*lines, "", f"{options.out}: converted from {LANGUAGES[imported.language]} code"])

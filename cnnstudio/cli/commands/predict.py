@@ -1,4 +1,4 @@
-"""`cnnstudio predict`: what a trained run sees in images of the user's own."""
+"""`cnnstudio predict`: classifies images with a trained run."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pathlib import Path
 from cnnstudio.cli.arguments import RUN_HELP, add_device_options
 from cnnstudio.cli.command import DONE, Command, Parser, add_json_option
 from cnnstudio.cli.output import print_json
-from cnnstudio.core.formatting import percent
+from cnnstudio.core.formatting import format_percent
 
-_SHOWN = 3
+_MAX_CLASSES = 3
 
 
 class Predict(Command):
     name = "predict"
-    help = "the classes of images of your own, with probabilities"
+    help = "classify your own images with a run's best weights"
     examples = ("cnnstudio predict first-run cat.png", "cnnstudio predict first-run *.jpg --json")
-    order = 4
+    order = 5
 
-    def arguments(self, parser: Parser) -> None:
+    def add_arguments(self, parser: Parser) -> None:
         parser.add_argument("run", metavar="RUN", help=RUN_HELP)
         parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="image files of any size")
         add_device_options(parser)
@@ -28,24 +28,24 @@ class Predict(Command):
     def run(self, options: argparse.Namespace) -> int:
         import numpy as np
 
-        from cnnstudio.data.images.image_files import quiet_pillow, read_pixels
+        from cnnstudio.data.images.image_files import read_pixels, silence_pillow_warnings
         from cnnstudio.runs.run import find_run
 
         run = find_run(options.run)
         channels, height, width = run.network.input.dims
-        with quiet_pillow():
+        with silence_pillow_warnings():
             images = np.stack([read_pixels(path, (channels, height, width)) for path in options.images])
 
         from cnnstudio.insight.predictions import predict
         from cnnstudio.training.hardware.device import choose_device
-        from cnnstudio.training.hardware.torch_state import own_settings
+        from cnnstudio.training.hardware.torch_state import torch_settings
 
         device = choose_device(options.device)
-        with own_settings(device, options.threads, seed=0):
+        with torch_settings(device, options.threads, seed=0):
             probabilities = predict(run.model().to(device), images).tolist()
         entries = [
-            _Prediction(str(path), dict(zip(run.classes, shares, strict=True)))
-            for path, shares in zip(options.images, probabilities, strict=True)
+            _Prediction(str(path), dict(zip(run.classes, row, strict=True)))
+            for path, row in zip(options.images, probabilities, strict=True)
         ]
         if options.json:
             print_json({"run": str(run.folder), "predictions": [entry.to_json() for entry in entries]})
@@ -55,7 +55,7 @@ class Predict(Command):
 
 
 class _Prediction:
-    """One image with the probability of each class, the likeliest first."""
+    """One image with the probability of each class, highest first."""
 
     def __init__(self, image: str, probabilities: dict[str, float]) -> None:
         self._image = image
@@ -71,5 +71,7 @@ class _Prediction:
         }
 
     def text(self) -> str:
-        found = [f"{name} {percent(share)}" for name, share in self._ranked[:_SHOWN]]
-        return f"{self._image}: {', '.join(found)}"
+        classes = [
+            f"{name} {format_percent(probability)}" for name, probability in self._ranked[:_MAX_CLASSES]
+        ]
+        return f"{self._image}: {', '.join(classes)}"

@@ -1,4 +1,4 @@
-"""`cnnstudio runs`: the trainings on this machine."""
+"""`cnnstudio runs`: lists, shows, compares and deletes runs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.arguments import RUN_HELP
-from cnnstudio.cli.command import DONE, Command, Parser, add_json_option, add_subcommands
-from cnnstudio.cli.output import pairs, print_json, table
-from cnnstudio.core.formatting import percent
+from cnnstudio.cli.command import DONE, Command, Parser, add_json_option, add_subcommand, add_subcommands
+from cnnstudio.cli.output import print_json, table, two_columns
+from cnnstudio.core.formatting import format_percent
 
 if TYPE_CHECKING:
     from cnnstudio.runs.run import Run
@@ -23,20 +23,22 @@ class Runs(Command):
         "cnnstudio runs show first-run",
         "cnnstudio runs compare first-run second-run",
     )
-    order = 7
+    order = 8
 
-    def arguments(self, parser: Parser) -> None:
-        words = add_subcommands(parser, "action")
-        listing = words.add_parser("list", help="show all runs, the newest first")
-        show = words.add_parser("show", help="what is known of one run, epoch by epoch")
+    def add_arguments(self, parser: Parser) -> None:
+        actions = add_subcommands(parser, "action")
+        listing = add_subcommand(actions, "list", help="list all runs, newest first")
+        show = add_subcommand(actions, "show", help="show the details and epochs of a run")
         show.add_argument("run", metavar="RUN", help=RUN_HELP)
-        compare = words.add_parser("compare", help="two runs side by side")
+        compare = add_subcommand(
+            actions, "compare", help="compare two runs and test whether their results differ significantly"
+        )
         compare.add_argument("run", metavar="RUN", help=RUN_HELP)
         compare.add_argument("other", metavar="RUN", help=RUN_HELP)
-        delete = words.add_parser("delete", help="delete a run's files")
+        delete = add_subcommand(actions, "delete", help="delete a run's files")
         delete.add_argument("run", metavar="RUN", help=RUN_HELP)
-        for word in (listing, show, compare, delete):
-            add_json_option(word)
+        for action in (listing, show, compare, delete):
+            add_json_option(action)
 
     def run(self, options: argparse.Namespace) -> int:
         action = {"list": _list, "show": _show, "compare": _compare, "delete": _delete}[options.action]
@@ -53,7 +55,7 @@ def _list(options: argparse.Namespace) -> None:
         return
     rows = [[run.id, run.name, run.status, _test_accuracy(run), _when(run)] for run in runs]
     print(table(["Run", "Network", "Status", "Test accuracy", "Started"], rows, right=(3,)))
-    print(f"\nThey are kept in {runs_folder()}")
+    print(f"\nFolder: {runs_folder()}")
 
 
 def _facts(run: Run) -> dict[str, Any]:
@@ -76,7 +78,7 @@ def _when(run: Run) -> str:
 
 
 def _test_accuracy(run: Run) -> str:
-    return percent(run.test.accuracy) if run.test else ""
+    return format_percent(run.test.accuracy) if run.test else ""
 
 
 def _show(options: argparse.Namespace) -> None:
@@ -90,9 +92,9 @@ def _show(options: argparse.Namespace) -> None:
         content = {"recipe": run.recipe.to_json(), "epochs": epochs, "diagnosed": diagnosed}
         print_json({**_facts(run), **content})
         return
-    print(f"{pairs(_described(run))}\n\n{epoch_table(run.history)}")
+    print(f"{two_columns(_details(run))}\n\n{epoch_table(run.history)}")
     for event in _diagnosed(run):
-        print(f"\nAfter {event.epoch:.1f} epochs: {event.message} {event.advice}")
+        print(f"\nEpoch {event.epoch:.1f}: {event.message} {event.advice}")
 
 
 def _diagnosed(run: Run) -> list[Diagnosed]:
@@ -101,7 +103,7 @@ def _diagnosed(run: Run) -> list[Diagnosed]:
     return [event for event in run.events() if isinstance(event, Diagnosed)]
 
 
-def _described(run: Run) -> list[tuple[str, str]]:
+def _details(run: Run) -> list[tuple[str, str]]:
     from cnnstudio.design.analysis.analysis import analyze
 
     best = f" (weights of epoch {run.best_epoch})" if run.best_epoch else ""
@@ -111,17 +113,17 @@ def _described(run: Run) -> list[tuple[str, str]]:
         ("Data", run.dataset_name),
         ("Recipe", run.recipe.name),
         ("Status", f"{run.status}. {run.reason}".strip()),
-        ("Test accuracy", f"{_test_accuracy(run)}{best}" if run.test else "not known"),
+        ("Test accuracy", f"{_test_accuracy(run)}{best}" if run.test else "none"),
         ("Started", _when(run)),
         ("Folder", str(run.folder)),
     ]
 
 
 def _compare(options: argparse.Namespace) -> None:
-    from cnnstudio.cli.comparison import Comparison
+    from cnnstudio.cli.comparison import RunComparison
     from cnnstudio.runs.run import find_run
 
-    comparison = Comparison(find_run(options.run), find_run(options.other))
+    comparison = RunComparison(find_run(options.run), find_run(options.other))
     if options.json:
         facts = [_facts(run) for run in comparison.runs]
         print_json(comparison.to_json(facts))
@@ -138,4 +140,4 @@ def _delete(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"deleted": str(run.folder)})
     else:
-        print(f"{run.folder}: deleted")
+        print(f"Deleted {run.folder}")

@@ -1,4 +1,4 @@
-"""`cnnstudio search`: tries out settings of a design and its recipe, and keeps the best."""
+"""`cnnstudio search`: searches for better settings of a design and its recipe."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from cnnstudio.cli.arguments import (
     add_device_options,
     add_recipe_option,
     available_source,
-    load_images,
+    load_dataset,
     option_type,
-    place_of,
     read_design_argument,
     require_trainable,
+    source_reference,
 )
 from cnnstudio.cli.command import DONE, FAILED, STOPPED, Command, Parser, UsageError, add_json_option
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from cnnstudio.training.recipe.recipe import Recipe
     from cnnstudio.tuning.plan import Plan
     from cnnstudio.tuning.study import Study
-    from cnnstudio.tuning.trial_runner import Workshop
+    from cnnstudio.tuning.trial_runner import TrialRunner
 
 _VARY_HELP = (
-    "what is searched, as often as you like: learning_rate=0.001..0.1, batch_size=64,128,256 or a layer's "
-    "parameter by its id or name, conv2d_1.filters=16..64:16; a range whose ends are ten times apart is "
-    "searched logarithmically, unless :log or :linear behind it says how. Default: learning rate and weight "
-    "decay from a tenth to the tenfold of the recipe's (of 0.001, where it has no weight decay), and half, "
-    "once and twice its batch size"
+    "a setting to search (repeatable): a range such as learning_rate=0.001..0.1, values such as "
+    "batch_size=64,128,256, or a layer's parameter by its id or name, such as conv2d_1.filters=16..64:16 "
+    "(in steps of 16); a range that spans a factor of 10 or more uses a log scale, append :log or :linear to "
+    "choose (default: learning rate and weight decay from 0.1× to 10× the recipe's value, with 0.001 for a "
+    "weight decay of 0, and 0.5×, 1× and 2× its batch size)"
 )
 
 
@@ -49,41 +49,44 @@ class Search(Command):
     )
     order = 3
 
-    def arguments(self, parser: Parser) -> None:
+    def add_arguments(self, parser: Parser) -> None:
         parser.add_argument("design", metavar="DESIGN", help=DESIGN_HELP)
         add_data_option(parser)
         add_recipe_option(parser)
-        what = parser.add_mutually_exclusive_group()
-        what.add_argument("--vary", action="append", metavar="NAME=VALUES", help=_VARY_HELP)
-        what.add_argument(
+        space = parser.add_mutually_exclusive_group()
+        space.add_argument("--vary", action="append", metavar="NAME=VALUES", help=_VARY_HELP)
+        space.add_argument(
             "--search",
             type=Path,
             metavar="FILE",
-            help="search what that file says, such as the search.json of an earlier search",
+            help="take the settings to search from a file, such as the search.json of an earlier search",
         )
         parser.add_argument(
             "--trials",
             type=int,
             metavar="N",
-            help="trainings all together, the first with nothing changed (default: 20)",
+            help="number of trials, including the first with unchanged settings (default: 20)",
         )
-        parser.add_argument("--minutes", type=float, metavar="M", help="begin no trial after so many minutes")
-        parser.add_argument("--epochs", type=_epochs, metavar="N", help="in place of what the recipe says")
+        parser.add_argument("--minutes", type=float, metavar="M", help="start no new trial after M minutes")
+        parser.add_argument(
+            "--epochs", type=_epochs, metavar="N", help="epochs per trial (default: the recipe's)"
+        )
         parser.add_argument(
             "--prune",
             action=argparse.BooleanOptionalAction,
-            help="end trials early that are worse than half of the others (the default)",
+            help="stop trials early that are worse than the median of the others (default: --prune)",
         )
         parser.add_argument(
             "--seeds",
             type=int,
             metavar="K",
-            help="at the end, train the best and the unchanged with K other seeds, to tell luck from gain",
+            help="at the end, retrain the best trial and the unchanged settings with K other seeds, to test "
+            "whether the difference is significant",
         )
         parser.add_argument(
-            "--run", type=Path, metavar="FOLDER", help="the search's folder (default: a new one)"
+            "--run", type=Path, metavar="FOLDER", help="the folder of the search (default: a new folder)"
         )
-        parser.add_argument("--resume", action="store_true", help="go on with the search in that folder")
+        parser.add_argument("--resume", action="store_true", help="resume the search in FOLDER")
         add_device_options(parser)
         add_json_option(parser)
 
@@ -91,20 +94,20 @@ class Search(Command):
         from cnnstudio.core.progress import Cancelled
         from cnnstudio.runs.signals import stopping_on_signals
         from cnnstudio.training.control import Control
-        from cnnstudio.tuning.search import guide_type
+        from cnnstudio.tuning.search import load_sampler_type
 
-        _check(options)
+        _validate(options)
         network = read_design_argument(options.design)
         require_trainable(network)
-        guide_type()
+        load_sampler_type()
         control = Control()
         with ExitStack() as stack:
             stack.enter_context(stopping_on_signals(control))
             try:
-                study, workshop = _begin(options, network, control, stack)
+                study, runner = _open_study(options, network, control, stack)
             except Cancelled:
                 raise KeyboardInterrupt from None
-            return _search(options, study, workshop)
+            return _search(options, study, runner)
 
 
 def _epochs(text: str) -> Any:
@@ -114,51 +117,63 @@ def _epochs(text: str) -> Any:
     return option_type(next(each for each in parameters(Recipe) if each.name == "epochs"))(text)
 
 
-def _check(options: argparse.Namespace) -> None:
-    """Raises UsageError for options that make no sense together."""
+def _validate(options: argparse.Namespace) -> None:
+    """Raises UsageError for options that contradict each other."""
     if options.resume and options.run is None:
-        raise UsageError("--resume needs --run FOLDER, the search that goes on")
+        raise UsageError("--resume needs --run FOLDER, the search to resume")
     if options.resume:
         for name in ("vary", "search", "recipe", "epochs"):
             if getattr(options, name) is not None:
-                raise UsageError(f"--resume goes on with the search as it was begun: leave --{name} away")
+                raise UsageError(f"--{name} cannot be changed with --resume: leave it out")
     if options.minutes is not None and not 0 < options.minutes < float("inf"):
-        raise UsageError(f"--minutes: a number above 0 is needed, not {options.minutes:g}")
+        raise UsageError(f"--minutes: must be greater than 0, got {options.minutes:g}")
 
 
-def _begin(
+def _open_study(
     options: argparse.Namespace, network: Network, control: Control, stack: ExitStack
-) -> tuple[Study, Workshop]:
-    """The search, new or as it stands, held against other programs; and what it learns from."""
-    from cnnstudio.cli.seed_sweep import seeds_option
+) -> tuple[Study, TrialRunner]:
+    """The new or resumed search, locked against other programs, and the runner for its trials."""
+    from cnnstudio.cli.seed_sweep import recipes_with_seeds
     from cnnstudio.runs.run import new_folder
-    from cnnstudio.training.preflight.prepare import check_threads, prepare
-    from cnnstudio.tuning.study import Study, holding, require_empty, searched, searches_folder
-    from cnnstudio.tuning.trial_runner import Workshop
+    from cnnstudio.training.preflight.prepare import prepare, validate_threads
+    from cnnstudio.tuning.study import (
+        Study,
+        locked_folder,
+        require_empty,
+        searches_folder,
+        with_validation_split,
+    )
+    from cnnstudio.tuning.trial_runner import TrialRunner
 
-    before = Study.open(options.run) if options.resume else None
-    recipe = before.recipe if before else _recipe(options)
-    plan = _plan(options, network, recipe, before)
+    resumed = Study.open(options.run) if options.resume else None
+    recipe = resumed.recipe if resumed else _recipe(options)
+    plan = _plan(options, network, recipe, resumed)
     if options.seeds is not None:
-        seeds_option(recipe.replace(seed=recipe.seed + 1), options.seeds)
+        recipes_with_seeds(recipe.replace(seed=recipe.seed + 1), options.seeds)
     folder = options.run or new_folder(network.name, searches_folder())
-    if before is None:
+    if resumed is None:
         require_empty(folder)
     else:
-        before.require_design(network)
-    source = available_source(options.data or (before.images if before else None))
-    dataset = load_images(source, control.stop.is_set)
-    if before is not None:
-        before.require_images(dataset)
-    # What is wrong with every trial is said before anything is written.
-    prepare(network, dataset, searched(recipe), options.device, check_memory=False)
-    check_threads(options.threads)
-    stack.enter_context(holding(folder))
+        resumed.require_design(network)
+    source = available_source(options.data or (resumed.source if resumed else None))
+    dataset = load_dataset(source, control.stop.is_set)
+    if resumed is not None:
+        resumed.require_dataset(dataset)
+    # Reports what would be wrong with every trial before anything is written.
+    prepare(network, dataset, with_validation_split(recipe), options.device, check_memory=False)
+    validate_threads(options.threads)
+    stack.enter_context(locked_folder(folder))
     study = Study(
-        folder, network, recipe, plan, place_of(source), dataset.fingerprint, before.trials if before else ()
+        folder,
+        network,
+        recipe,
+        plan,
+        source_reference(source),
+        dataset.fingerprint,
+        resumed.trials if resumed else (),
     )
-    study.write()
-    return study, Workshop(dataset, study.images, options.device, options.threads, control)
+    study.save()
+    return study, TrialRunner(dataset, study.source, options.device, options.threads, control)
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
@@ -168,42 +183,42 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     return recipe if options.epochs is None else recipe.replace(epochs=options.epochs)
 
 
-def _plan(options: argparse.Namespace, network: Network, recipe: Recipe, before: Study | None) -> Plan:
-    """What was asked for; a search that goes on keeps what it varies."""
+def _plan(options: argparse.Namespace, network: Network, recipe: Recipe, resumed: Study | None) -> Plan:
+    """The requested plan; a resumed search keeps varying the same settings."""
     from cnnstudio.tuning.errors import SearchError
     from cnnstudio.tuning.plan import Plan, read_plan
-    from cnnstudio.tuning.search_syntax import parse_mark
-    from cnnstudio.tuning.space import Space, usual_space
+    from cnnstudio.tuning.search_syntax import parse_vary
+    from cnnstudio.tuning.space import Space, default_space
 
-    if before is not None:
-        plan = before.plan
+    if resumed is not None:
+        plan = resumed.plan
     elif options.search is not None:
         plan = read_plan(options.search, network)
     elif options.vary is not None:
         try:
-            plan = Plan(Space(tuple(parse_mark(text, network) for text in options.vary)))
+            plan = Plan(Space(tuple(parse_vary(text, network) for text in options.vary)))
         except SearchError as error:
             raise UsageError(f"--vary: {error}") from None
     else:
-        plan = Plan(usual_space(recipe))
-    asked = {name: getattr(options, name) for name in ("trials", "prune")}
-    return plan.replace(**{name: value for name, value in asked.items() if value is not None})
+        plan = Plan(default_space(recipe))
+    requested = {name: getattr(options, name) for name in ("trials", "prune")}
+    return plan.replace(**{name: value for name, value in requested.items() if value is not None})
 
 
-def _search(options: argparse.Namespace, study: Study, workshop: Workshop) -> int:
+def _search(options: argparse.Namespace, study: Study, runner: TrialRunner) -> int:
     from cnnstudio.cli.search_output import JsonReport, TextReport
-    from cnnstudio.tuning.search import Searching
-    from cnnstudio.tuning.verdict import conclude, repeat
+    from cnnstudio.tuning.search import SearchLoop
+    from cnnstudio.tuning.verdict import retrain_with_other_seeds, search_verdict
 
     report = JsonReport(study) if options.json else TextReport(study)
     until = None if options.minutes is None else time.monotonic() + 60 * options.minutes
-    report.begun()
-    searching = Searching(study, workshop, report)
-    reason = searching.run(until)
-    stop = workshop.control.stop
+    report.started()
+    loop = SearchLoop(study, runner, report)
+    reason = loop.run(until)
+    stop = runner.control.stop
     if options.seeds is not None and not stop.is_set():
-        repeat(study, options.seeds, workshop, report)
-    report.finished(reason, stop.is_set(), searching.importances(), conclude(study))
+        retrain_with_other_seeds(study, options.seeds, runner, report)
+    report.finished(reason, stop.is_set(), loop.importances(), search_verdict(study))
     if stop.is_set():
         return STOPPED
     return DONE if study.best else FAILED

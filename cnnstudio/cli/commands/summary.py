@@ -1,4 +1,4 @@
-"""`cnnstudio summary`: what a network is made of and what is wrong with it."""
+"""`cnnstudio summary`: the layers, costs and problems of a design."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from cnnstudio.cli.arguments import DESIGN_HELP, read_design_argument
 from cnnstudio.cli.command import DONE, WRONG_INPUT, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.output import print_json, table
-from cnnstudio.core.formatting import plural, rounded
-from cnnstudio.layers.shape import times
+from cnnstudio.core.formatting import format_compact, pluralize
+from cnnstudio.layers.shape import format_sizes
 
 if TYPE_CHECKING:
     from cnnstudio.core.colors import Scheme
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 class Summary(Command):
     name = "summary"
-    help = "show the layers of a design with shapes, parameters, multiply-adds, problems and advice"
+    help = "show a design's layers, output shapes, parameters, multiply-adds, problems and advice"
     examples = (
         "cnnstudio summary lesson-32",
         "cnnstudio summary my.cnn.json --json",
@@ -33,15 +33,17 @@ class Summary(Command):
     )
     order = 1
 
-    def arguments(self, parser: Parser) -> None:
+    def add_arguments(self, parser: Parser) -> None:
         parser.add_argument("design", metavar="DESIGN", help=DESIGN_HELP)
         parser.add_argument(
-            "--compare", metavar="OTHER", help="show what changes from DESIGN to this design instead"
+            "--compare",
+            metavar="OTHER",
+            help="show the differences between DESIGN and another design instead",
         )
         parser.add_argument(
-            "--drawing", metavar="FILE.svg", help="also draw the network as volumes into this file"
+            "--drawing", metavar="FILE.svg", help="also draw the network as volumes, as an SVG file"
         )
-        parser.add_argument("--dark", action="store_true", help="draw it for a dark ground")
+        parser.add_argument("--dark", action="store_true", help="draw for a dark background")
         add_json_option(parser)
 
     def run(self, options: argparse.Namespace) -> int:
@@ -58,20 +60,21 @@ class Summary(Command):
         else:
             print(summary_text(analysis))
         if analysis.problems:
-            print(f"cnnstudio: this cannot be trained: {analysis.problems[0].sentence}", file=sys.stderr)
+            print(
+                f"cnnstudio: the design cannot be trained: {analysis.problems[0].full_message}",
+                file=sys.stderr,
+            )
         return WRONG_INPUT if analysis.problems else DONE
 
 
 def _draw(analysis: Analysis, path: Path, scheme: Scheme) -> None:
-    from cnnstudio.core.colors import palette
+    from cnnstudio.core.colors import scheme_colors
     from cnnstudio.core.files import write_atomically
-    from cnnstudio.design.diagram.svg import svg, volumes
+    from cnnstudio.design.diagram.svg import draw_network, svg
 
     if path.suffix.lower() != ".svg":
-        raise UsageError(
-            f"--drawing: drawings are SVG files, so a name that ends in .svg is needed, not “{path}”"
-        )
-    write_atomically(path, svg(volumes(analysis), palette(scheme)).encode())
+        raise UsageError(f"--drawing: must be a file that ends in .svg, got “{path}”")
+    write_atomically(path, svg(draw_network(analysis), scheme_colors(scheme)).encode())
 
 
 def _compare(network: Network, other: Network, as_json: bool) -> int:
@@ -87,7 +90,7 @@ def _compare(network: Network, other: Network, as_json: bool) -> int:
 
 
 def comparison(found: Diff) -> dict[str, Any]:
-    """The JSON of a comparison; numbers and names are pairs, before and after."""
+    """The JSON of a comparison; names and numbers are pairs, of the first and the second design."""
     pair = found.before, found.after
     return {
         "names": [analysis.network.name for analysis in pair],
@@ -137,8 +140,8 @@ def _layer(report: LayerReport) -> dict[str, Any]:
         "output": list(report.output.dims) if report.output else None,
         "parameters": report.parameters,
         "macs": report.macs,
-        "receptive_field": list(report.receptive_field) if report.receptive_field else None,
-        "problem": report.problem.sentence if report.problem else None,
+        "receptive_field": list(report.receptive_field_size) if report.receptive_field_size else None,
+        "problem": report.problem.full_message if report.problem else None,
     }
 
 
@@ -147,21 +150,21 @@ def _problem(finding: Problem | Advice) -> dict[str, Any]:
         "layer": finding.node_id,
         "message": finding.message,
         "why": finding.why,
-        "fix": finding.fix.advice if finding.fix else None,
-        "fixes": [fix.advice for fix in finding.fixes],
+        "fix": finding.fix.instruction if finding.fix else None,
+        "fixes": [fix.instruction for fix in finding.fixes],
     }
 
 
 def summary_text(analysis: Analysis) -> str:
-    """The summary for people: a table of the layers, the costs, problems and advice."""
+    """The summary for people: a table of the layers, then costs, problems and advice."""
     from cnnstudio.design.advice.advice import advise
 
     network = analysis.network
     rows = [["Input", "", str(network.input), "", "", ""], *map(_row, analysis.reports)]
-    heads = ["Layer", "", "Output", "Parameters", "Multiply-adds", "Sees"]
-    lines = [network.name, "", table(heads, rows, right=(2, 3, 4, 5)), ""]
-    costs = f"{analysis.parameters:,} parameters · {rounded(analysis.macs)} multiply-adds an image"
-    lines.append(f"{plural(network.layer_count, 'layer')} · {costs}")
+    headings = ["Layer", "", "Output", "Parameters", "Multiply-adds", "Receptive field"]
+    lines = [network.name, "", table(headings, rows, right=(2, 3, 4, 5)), ""]
+    costs = f"{analysis.parameters:,} parameters · {format_compact(analysis.macs)} multiply-adds per image"
+    lines.append(f"{pluralize(network.layer_count, 'layer')} · {costs}")
     for title, findings in (("Problems", analysis.problems), ("Advice", advise(analysis))):
         if findings:
             lines += ["", title, *(line for finding in findings for line in _finding(finding))]
@@ -169,21 +172,21 @@ def summary_text(analysis: Analysis) -> str:
 
 
 def _finding(finding: Problem | Advice) -> Iterator[str]:
-    yield f"  {finding.sentence}"
-    yield from (f"    or {fix.advice}" for fix in finding.fixes[1:])
+    yield f"  {finding.full_message}"
+    yield from (f"    or {fix.instruction}" for fix in finding.fixes[1:])
     if finding.why:
         yield f"    {finding.why}"
 
 
 def _row(report: LayerReport) -> list[str]:
     node = report.node
-    words = node.layer.summary() if node.enabled else f"{node.layer.summary()} (switched off)"
+    description = node.layer.summary() if node.enabled else f"{node.layer.summary()} (disabled)"
     mark = " !" if report.problem else ""
     return [
         f"{'  ' * report.depth}{node.title}{mark}",
-        words,
+        description,
         str(report.output) if report.output else "unknown",
         f"{report.parameters:,}",
         f"{report.macs:,}",
-        times(report.receptive_field) if report.receptive_field else "",
+        format_sizes(report.receptive_field_size) if report.receptive_field_size else "",
     ]

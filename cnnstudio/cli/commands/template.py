@@ -1,25 +1,33 @@
-"""`cnnstudio template`: the designs that come with the program."""
+"""`cnnstudio template`: lists the built-in designs and writes them to files."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from cnnstudio.cli.command import DONE, Command, Parser, UsageError, add_json_option, add_subcommands
+from cnnstudio.cli.command import (
+    DONE,
+    Command,
+    Parser,
+    UsageError,
+    add_json_option,
+    add_subcommand,
+    add_subcommands,
+)
 from cnnstudio.cli.output import print_json, table
 from cnnstudio.core.files import is_folder
 
 
 class TemplateCommand(Command):
     name = "template"
-    help = "list the designs that come with the program, or write one to a file"
+    help = "list the built-in designs, or write one to a file"
     examples = ("cnnstudio template list", "cnnstudio template write lesson-32 --out my.cnn.json")
     order = 0
 
-    def arguments(self, parser: Parser) -> None:
-        words = add_subcommands(parser, "action")
-        add_json_option(words.add_parser("list", help="show all templates"))
-        write = words.add_parser("write", help="write a template as a design file of your own")
+    def add_arguments(self, parser: Parser) -> None:
+        actions = add_subcommands(parser, "action")
+        add_json_option(add_subcommand(actions, "list", help="list all templates"))
+        write = add_subcommand(actions, "write", help="write a template to a design file")
         write.add_argument("name", metavar="NAME", help="a name from the list")
         write.add_argument("--out", required=True, metavar="DESIGN", type=Path, help="the file to write")
         add_json_option(write)
@@ -60,7 +68,7 @@ def _write(name: str, path: Path, as_json: bool) -> int:
 
     network = template(name).network
     if is_folder(path):
-        raise UsageError(f"--out: {path} is a folder; say a file in it, such as {path / f'{name}.cnn.json'}")
+        raise UsageError(f"--out: {path} is a folder; specify a file, such as {path / f'{name}.cnn.json'}")
     write_design(path, network)
     if as_json:
         print_json({"template": name, "out": str(path)})

@@ -1,4 +1,4 @@
-"""`cnnstudio train`: trains a design and writes the run's folder."""
+"""`cnnstudio train`: trains a design and writes the run to a folder."""
 
 from __future__ import annotations
 
@@ -14,30 +14,32 @@ from cnnstudio.cli.arguments import (
     add_device_options,
     add_recipe_option,
     available_source,
-    load_images,
+    load_dataset,
     option_type,
-    place_of,
     read_design_argument,
     require_trainable,
+    source_reference,
 )
 from cnnstudio.cli.command import DONE, FAILED, STOPPED, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.launch import add_launch_options, launch_script
 from cnnstudio.cli.output import LiveLine
-from cnnstudio.cli.preflight import AUTO, add_trial_options, fitted, or_auto, try_out
-from cnnstudio.cli.ranks import on_ranks
+from cnnstudio.cli.preflight import AUTO, add_preflight_options, fit_batch_size, or_auto, run_preflight
+from cnnstudio.cli.ranks import run_on_ranks
 
 if TYPE_CHECKING:
+    from cnnstudio.data.dataset import Dataset
     from cnnstudio.design.network import Network
-    from cnnstudio.training.checkpoints.save_schedule import Interval
+    from cnnstudio.training.checkpoints.save_schedule import SaveInterval
     from cnnstudio.training.control import Control
     from cnnstudio.training.distributed.ranks import Ranks
     from cnnstudio.training.events import Event, Finished
+    from cnnstudio.training.preflight.prepare import PreparedTraining
     from cnnstudio.training.recipe.recipe import Recipe
 
 
 class Train(Command):
     name = "train"
-    help = "train a design and write the run's folder"
+    help = "train a design and write the run to a folder"
     examples = (
         "cnnstudio train lesson-32 --data shapes --epochs 3",
         "cnnstudio train my.cnn.json --data cifar10 --recipe lesson --run first-run",
@@ -45,53 +47,54 @@ class Train(Command):
     )
     order = 2
 
-    def arguments(self, parser: Parser) -> None:
+    def add_arguments(self, parser: Parser) -> None:
         parser.add_argument("design", metavar="DESIGN", help=DESIGN_HELP)
         add_data_option(parser)
         add_recipe_option(parser)
         _add_recipe_options(parser)
-        add_trial_options(parser)
+        add_preflight_options(parser)
         add_device_options(parser)
         parser.add_argument(
-            "--run", type=Path, metavar="FOLDER", help="the run's folder (default: a new one)"
+            "--run", type=Path, metavar="FOLDER", help="the folder of the run (default: a new folder)"
         )
         parser.add_argument(
             "--seeds",
             type=int,
             metavar="N",
-            help="train N times with seeds in a row, and say mean and deviation of the results; "
-            "--resume goes on with what is missing of them",
+            help="train with N consecutive seeds and report mean ± standard deviation; with --resume, finish "
+            "the missing runs",
         )
-        parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
+        parser.add_argument("--resume", action="store_true", help="resume the run in FOLDER")
         parser.add_argument(
             "--continue-from",
             metavar="RUN",
-            help="a new run that goes on where that one stands, although the design was changed: layers "
-            "whose weights still fit keep them",
+            help="start a new run from RUN's last checkpoint, even if the design has changed: layers whose "
+            "weights still fit keep them",
         )
         parser.add_argument(
             "--checkpoint-every",
             metavar="N",
-            help="save after so many steps, or seconds as in 30s, and at the end of each epoch "
-            "(default: 30s; less often, at epochs' ends too, where saving would take more than a hundredth "
-            "of the time)",
+            help="save a checkpoint every N steps or seconds (such as 30s), and at the end of each epoch "
+            "(default: 30s, less often if saving would take more than 1%% of the run time)",
         )
         add_launch_options(parser)
         add_json_option(parser)
 
     def run(self, options: argparse.Namespace) -> int:
         if options.print_launch:
-            print(launch_script(options, options.words))
+            print(launch_script(options, options.argv))
             return DONE
         if options.resume and options.run is None:
-            raise UsageError("--resume needs --run FOLDER, the run that goes on")
+            raise UsageError("--resume needs --run FOLDER, the run to resume")
         if options.resume and options.continue_from is not None:
-            raise UsageError("--resume goes on with a run, --continue-from begins a new one: give one")
-        return on_ranks(options, lambda ranks: _train(options, ranks))
+            raise UsageError(
+                "use either --resume, which continues a run, or --continue-from, which starts a new one"
+            )
+        return run_on_ranks(options, lambda ranks: _train(options, ranks))
 
 
-def _read(options: argparse.Namespace) -> tuple[Network, Recipe, str | None, Interval]:
-    """What the command line names; the name of the data."""
+def _read(options: argparse.Namespace) -> tuple[Network, Recipe, str | None, SaveInterval]:
+    """The network, the recipe, the name of the data set, and the checkpoint interval."""
     interval = _interval(options.checkpoint_every)
     network = read_design_argument(options.design)
     require_trainable(network)
@@ -100,28 +103,28 @@ def _read(options: argparse.Namespace) -> tuple[Network, Recipe, str | None, Int
 
 
 def _add_recipe_options(parser: Parser) -> None:
-    """One option for each field of a recipe, with its own help and range."""
+    """Adds an option for each field of a recipe, with its help and range."""
     from cnnstudio.core.parameters import Flag, parameters
     from cnnstudio.training.recipe.recipe import FIELD_GROUPS, Recipe
 
     groups: dict[str, argparse._ArgumentGroup] = {}
     for title, names in FIELD_GROUPS.items():
-        group = parser.add_argument_group(f"in place of what the recipe says: {title.lower()}")
+        group = parser.add_argument_group(f"recipe overrides: {title.lower()}")
         groups |= dict.fromkeys(names, group)
     for parameter in parameters(Recipe):
         group = groups[parameter.name]
-        name, words = f"--{parameter.name.replace('_', '-')}", parameter.help.replace("%", "%%")
+        name, help_text = f"--{parameter.name.replace('_', '-')}", parameter.help.replace("%", "%%")
         if isinstance(parameter, Flag):
-            group.add_argument(name, action=argparse.BooleanOptionalAction, help=words)
+            group.add_argument(name, action=argparse.BooleanOptionalAction, help=help_text)
         else:
-            kind, shown = option_type(parameter), _placeholder(parameter)
+            kind, metavar = option_type(parameter), _metavar(parameter)
             if parameter.name == "batch_size":
-                kind, shown = or_auto(kind), "N or auto"
-                words += "; auto: the recipe's, in as many parts as the memory needs"
-            group.add_argument(name, type=kind, metavar=shown, help=words)
+                kind, metavar = or_auto(kind), "N or auto"
+                help_text += "; auto: the recipe's, split into as many parts as needed to fit into memory"
+            group.add_argument(name, type=kind, metavar=metavar, help=help_text)
 
 
-def _placeholder(parameter: Any) -> str:
+def _metavar(parameter: Any) -> str:
     from cnnstudio.core.parameters import Choice, Integer
 
     if isinstance(parameter, Choice):
@@ -130,17 +133,17 @@ def _placeholder(parameter: Any) -> str:
 
 
 def _recipe_and_data(options: argparse.Namespace) -> tuple[Recipe, str | None]:
-    """What was asked for; a run that goes on keeps its own recipe and data where nothing else is said."""
+    """The recipe and the data set; a resumed run keeps its own unless the options say otherwise."""
     from cnnstudio.core.parameters import parameters
     from cnnstudio.runs.run import Run, find_run
-    from cnnstudio.runs.seeds import first_repeat
+    from cnnstudio.runs.seeds import lowest_seed_run
     from cnnstudio.training.recipe.files import read_recipe
     from cnnstudio.training.recipe.recipe import Recipe
 
     data = options.data
     if options.resume or options.continue_from is not None:
         if options.resume:
-            run = Run.open(options.run) if options.seeds is None else first_repeat(options.run)
+            run = Run.open(options.run) if options.seeds is None else lowest_seed_run(options.run)
         else:
             run = find_run(options.continue_from)
         recipe = read_recipe(options.recipe) if options.recipe else run.recipe
@@ -151,97 +154,113 @@ def _recipe_and_data(options: argparse.Namespace) -> tuple[Recipe, str | None]:
     return recipe.replace(**{name: value for name, value in given.items() if value not in (None, AUTO)}), data
 
 
-def _interval(text: str | None) -> Interval:
-    from cnnstudio.training.checkpoints.save_schedule import DEFAULT, Interval, IntervalError
+def _interval(text: str | None) -> SaveInterval:
+    from cnnstudio.training.checkpoints.save_schedule import DEFAULT_INTERVAL, SaveInterval, SaveIntervalError
 
     try:
-        return DEFAULT if text is None else Interval.parse(text)
-    except IntervalError as error:
+        return DEFAULT_INTERVAL if text is None else SaveInterval.parse(text)
+    except SaveIntervalError as error:
         raise UsageError(f"--checkpoint-every: {error}") from None
 
 
 def _train(options: argparse.Namespace, ranks: Ranks) -> int:
-    from cnnstudio.cli.seed_sweep import seeds_option, train_seeds
+    from cnnstudio.cli.seed_sweep import recipes_with_seeds, train_and_report
     from cnnstudio.cli.training_output import printer
     from cnnstudio.core.progress import Cancelled
-    from cnnstudio.runs.recorder import start_run
     from cnnstudio.runs.run import launched_run
     from cnnstudio.runs.signals import stopping_on_signals
+    from cnnstudio.runs.start import RunOptions, start_run
     from cnnstudio.training.control import Control
-    from cnnstudio.training.distributed.ranks import were_restarted
-    from cnnstudio.training.preflight.prepare import prepare
+    from cnnstudio.training.distributed.ranks import was_restarted
 
-    network, recipe, data, interval = ranks.from_first(lambda: _read(options))
-    source = ranks.together(lambda: available_source(data))
+    network, recipe, data, interval = ranks.broadcast_result(lambda: _read(options))
+    source = ranks.run_on_all(lambda: available_source(data))
     control = Control()
     with stopping_on_signals(control):
         try:
-            dataset = ranks.one_by_one(lambda: load_images(source, control.stop.is_set))
-            if options.find_learning_rate or options.preflight or options.batch_size == AUTO:
-                prepared = prepare(
-                    network,
-                    dataset,
-                    recipe,
-                    options.device,
-                    check_memory=False,
-                    progress=LiveLine().follow,
-                    cancelled=control.stop.is_set,
+            dataset = ranks.local_main_process_first(lambda: load_dataset(source, control.stop.is_set))
+            if options.find_learning_rate or options.preflight:
+                run_preflight(
+                    options, _prepare(options, network, dataset, recipe, control), control.stop.is_set
                 )
-                if options.find_learning_rate or options.preflight:
-                    try_out(options, prepared, control.stop.is_set)
-                    return DONE
-                recipe = fitted(options, prepared, control.stop.is_set)
+                return DONE
+            if options.batch_size == AUTO:
+                prepared = _prepare(options, network, dataset, recipe, control)
+                recipe = fit_batch_size(options, prepared, control.stop.is_set)
         except Cancelled:
             raise KeyboardInterrupt from None
 
     def train(recipe: Recipe, folder: Path | None, resume: bool) -> Finished:
-        begun = ranks.from_first(lambda: launched_run(folder, recipe.seed) if were_restarted() else None)
-        ancestor = ranks.from_first(lambda: _ancestor(options.continue_from))
+        # Restarted by torchrun: continue the run that the processes created before one of them was lost.
+        launched = ranks.broadcast_result(
+            lambda: launched_run(folder, recipe.seed) if was_restarted() else None
+        )
+        parent = ranks.broadcast_result(lambda: _parent_folder(options.continue_from))
         return start_run(
             network,
             dataset,
             recipe,
-            folder=begun or folder,
-            source=place_of(source),
-            device=options.device,
-            threads=options.threads,
+            RunOptions(
+                folder=launched or folder,
+                source=source_reference(source),
+                device=options.device,
+                threads=options.threads,
+                resume=resume or launched is not None,
+                interval=interval,
+                continue_from=None if launched else parent,
+            ),
             control=control,
-            emit=_until_nobody_reads(printer(options.json), control),
-            resume=resume or begun is not None,
-            interval=interval,
-            continue_from=None if begun else ancestor,
+            emit=_stop_when_unread(printer(options.json), control),
             ranks=ranks,
-            progress=LiveLine().follow,
+            progress=LiveLine().show_progress,
         )
 
     if options.seeds is not None:
-        recipes = seeds_option(recipe, options.seeds)
-        return train_seeds(recipes, options.run, train, options.resume, options.json)
+        recipes = recipes_with_seeds(recipe, options.seeds)
+        return train_and_report(recipes, options.run, train, options.resume, options.json)
     finished = train(recipe, options.run, options.resume)
     return {"completed": DONE, "stopped": STOPPED, "failed": FAILED}[finished.outcome]
 
 
-def _ancestor(run: str | None) -> Path | None:
+def _prepare(
+    options: argparse.Namespace, network: Network, dataset: Dataset, recipe: Recipe, control: Control
+) -> PreparedTraining:
+    from cnnstudio.training.preflight.prepare import prepare
+
+    return prepare(
+        network,
+        dataset,
+        recipe,
+        options.device,
+        # Too little memory is a result of these checks, not a reason to refuse them.
+        check_memory=False,
+        progress=LiveLine().show_progress,
+        cancelled=control.stop.is_set,
+    )
+
+
+def _parent_folder(run: str | None) -> Path | None:
     from cnnstudio.runs.run import find_run
 
     return None if run is None else find_run(run).folder
 
 
-def _until_nobody_reads(emit: Callable[[Event], None], control: Control) -> Callable[[Event], None]:
-    """Stops the run in good order where its output goes nowhere any more (`cnnstudio train … | head`).
+def _stop_when_unread(emit: Callable[[Event], None], control: Control) -> Callable[[Event], None]:
+    """Wraps `emit` to stop the run when the reader of its output is gone (`cnnstudio train … | head`).
 
-    So does a terminal that is closed. A full disk below a file for the output does not.
+    A closed terminal counts too. A full disk under redirected output does not: the run is saved elsewhere.
     """
+    is_unread = False
 
-    def careful(event: Event) -> None:
-        if gone:
+    def emit_or_stop(event: Event) -> None:
+        nonlocal is_unread
+        if is_unread:
             return
         try:
             emit(event)
         except OSError as error:
             if error.errno in (errno.EPIPE, errno.EIO):
-                gone.append(event)
+                is_unread = True
                 control.request_stop()
 
-    gone: list[Event] = []
-    return careful
+    return emit_or_stop

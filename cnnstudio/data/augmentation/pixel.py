@@ -1,7 +1,7 @@
-"""Crops, colors, painted squares and mixtures of whole batches: what makes new pixels.
+"""Augmentation that changes pixel values: crops, colors, cutout, mixup and cutmix of whole batches.
 
-All images of a batch at once, each by its own numbers. The numbers are drawn on the CPU, so that every
-device sees the same ones.
+All images of a batch are processed at once, each with its own random numbers. The numbers are drawn on the
+CPU, so that they are the same for every device.
 """
 
 from __future__ import annotations
@@ -17,153 +17,162 @@ from torch.nn import functional as F
 from cnnstudio.data.augmentation.augmentation import Augmentation
 
 _GRAY = (0.2989, 0.587, 0.114)
-"""Red's, green's and blue's share of brightness, as torchvision has them (ITU-R BT.601)."""
+"""Weights of red, green and blue in the brightness, as in torchvision (ITU-R BT.601)."""
 
 _WHITE = 255.0
 
 
-class Numbers:
-    """Random numbers for the images of a batch, some of which are here.
+class BatchRandom:
+    """Random numbers for the images of a batch, of which this process has a shard.
 
-    `random` draws for all `count` of them, so that who else is here changes nothing; `here` picks.
+    `generator` draws numbers for all `count` images of the batch and `local` selects those of the shard. The
+    numbers of an image therefore do not depend on how the batch is divided among processes.
     """
 
-    def __init__(self, seed: int, count: int, places: npt.NDArray[np.integer]) -> None:
-        """`places` in the batch say which images are here, in their order."""
-        self.random = np.random.default_rng(seed)
+    def __init__(self, seed: int, count: int, positions: npt.NDArray[np.integer]) -> None:
+        """`positions`, int (n,), are the positions of the shard's images in the batch."""
+        self.generator = np.random.default_rng(seed)
         self.count = count
-        self._places = places
+        self._positions = positions
 
-    def here(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Of values for all images, (…, count), those for the images that are here, (…, n)."""
-        return values[..., self._places]
+    def local(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Selects from values for the whole batch, (…, count), those of the shard, (…, n)."""
+        return values[..., self._positions]
 
 
-def before_normalization(images: Tensor, augmentation: Augmentation, numbers: Numbers) -> Tensor:
-    """Crops and colors: float32 (n, C, H, W) with pixels from 0 to 255, in and out."""
+def augment_pixels(images: Tensor, augmentation: Augmentation, random: BatchRandom) -> Tensor:
+    """Crops and color changes, before normalization: float32 (n, C, H, W), 0 to 255, in and out."""
     if augmentation.crop:
-        size, right, down = numbers.here(numbers.random.uniform(-1, 1, (3, numbers.count)))
+        size, right, down = random.local(random.generator.uniform(-1, 1, (3, random.count)))
         kept = 1 - augmentation.crop * (size + 1) / 2
-        images = cropped(images, *(_numbers(each, images) for each in (kept, right, down)))
+        images = crop_and_resize(images, *(_tensor(each, images) for each in (kept, right, down)))
     if augmentation.brightness:
-        images = brightened(images, _factors(augmentation.brightness, images, numbers))
+        images = adjust_brightness(images, _factors(augmentation.brightness, images, random))
     if augmentation.contrast:
-        images = contrasted(images, _factors(augmentation.contrast, images, numbers))
+        images = adjust_contrast(images, _factors(augmentation.contrast, images, random))
     if augmentation.saturation and images.shape[1] == len(_GRAY):
-        images = saturated(images, _factors(augmentation.saturation, images, numbers))
+        images = adjust_saturation(images, _factors(augmentation.saturation, images, random))
     return images
 
 
-def after_normalization(images: Tensor, augmentation: Augmentation, numbers: Numbers) -> Tensor:
-    """Painted squares: normalized float32 (n, C, H, W), in and out."""
+def augment_normalized(images: Tensor, augmentation: Augmentation, random: BatchRandom) -> Tensor:
+    """Cutout, after normalization, where 0 is the mean color: float32 (n, C, H, W), in and out."""
     if augmentation.cutout:
-        x, y = _places(images, numbers)
-        images = images * ~rectangles(images.shape, x, y, augmentation.cutout, augmentation.cutout)
+        x, y = _centers(images, random)
+        images = images * ~rectangle_masks(images.shape, x, y, augmentation.cutout, augmentation.cutout)
     return images
 
 
-def partners(numbers: Numbers) -> npt.NDArray[np.integer]:
-    """The place in the batch of the image that each is mixed with, (n,)."""
-    return numbers.here(numbers.random.permutation(numbers.count))
+def mixing_partners(random: BatchRandom) -> npt.NDArray[np.integer]:
+    """For each image of the shard, the position in the batch of the image it is mixed with, int (n,)."""
+    return random.local(random.generator.permutation(random.count))
 
 
-def cropped(images: Tensor, kept: Tensor, right: Tensor, down: Tensor) -> Tensor:
-    """The part of each image that has `kept` of its height and width, enlarged to the whole (bilinear).
+def crop_and_resize(images: Tensor, kept: Tensor, right: Tensor, down: Tensor) -> Tensor:
+    """Crops images, float32 (n, C, H, W), and resizes the crops to the original size (bilinear).
 
-    `right` and `down`, from -1 to 1, say where the part lies between one end and the other. (n,) each.
+    `kept` is the fraction of height and width that remains; `right` and `down`, from -1 to 1, are the
+    position of the crop between the left and right (top and bottom) edges. (n,) each.
     """
-    places = torch.zeros(len(images), 2, 3, device=images.device)
-    places[:, 0, 0] = places[:, 1, 1] = kept
-    places[:, 0, 2], places[:, 1, 2] = right * (1 - kept), down * (1 - kept)
-    grid = F.affine_grid(places, list(images.shape), align_corners=False)
+    transforms = torch.zeros(len(images), 2, 3, device=images.device)
+    transforms[:, 0, 0] = transforms[:, 1, 1] = kept
+    transforms[:, 0, 2], transforms[:, 1, 2] = right * (1 - kept), down * (1 - kept)
+    grid = F.affine_grid(transforms, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
 
-def brightened(images: Tensor, factors: Tensor) -> Tensor:
-    """Between black, 0, and the image, 1; `factors` are (n,)."""
-    return (images * _each(factors)).clamp_(0, _WHITE)
+def adjust_brightness(images: Tensor, factors: Tensor) -> Tensor:
+    """Interpolates between black (factor 0) and the image (1). `factors` is (n,), here and below.
+
+    Images are float32 (n, C, H, W), 0 to 255, here and below.
+    """
+    return (images * _per_image(factors)).clamp_(0, _WHITE)
 
 
-def contrasted(images: Tensor, factors: Tensor) -> Tensor:
-    """Between the image's mean gray, 0, and the image, 1."""
+def adjust_contrast(images: Tensor, factors: Tensor) -> Tensor:
+    """Interpolates between the image's mean gray (factor 0) and the image (1)."""
     mean = _gray(images).mean((1, 2, 3), keepdim=True)
-    return torch.lerp(mean, images, _each(factors)).clamp_(0, _WHITE)
+    return torch.lerp(mean, images, _per_image(factors)).clamp_(0, _WHITE)
 
 
-def saturated(images: Tensor, factors: Tensor) -> Tensor:
-    """Between the image in gray, 0, and the image, 1."""
-    return torch.lerp(_gray(images), images, _each(factors)).clamp_(0, _WHITE)
+def adjust_saturation(images: Tensor, factors: Tensor) -> Tensor:
+    """Interpolates between the image in gray (factor 0) and the image (1)."""
+    return torch.lerp(_gray(images), images, _per_image(factors)).clamp_(0, _WHITE)
 
 
-def rectangles(shape: torch.Size, x: Tensor, y: Tensor, width: Tensor | int, height: Tensor | int) -> Tensor:
-    """True inside a rectangle of each image, bool (n, 1, H, W).
+def rectangle_masks(
+    shape: torch.Size, x: Tensor, y: Tensor, width: Tensor | int, height: Tensor | int
+) -> Tensor:
+    """True inside a rectangle of each image: bool (n, 1, H, W) for images of `shape` (n, C, H, W).
 
-    Its center is any pixel, `x` and `y` from 0 to 1 (n,) each, so that it may lie half outside.
+    The center is at `x` and `y`, 0 to 1, (n,) each, so that the rectangle may extend beyond the image.
+    `width` and `height` are in pixels.
     """
     rows = _span(shape[2], y, height)
     columns = _span(shape[3], x, width)
     return (rows.unsqueeze(2) & columns.unsqueeze(1)).unsqueeze(1)
 
 
-def mixed(
+def mix_images(
     images: Tensor, labels: Tensor, others: Tensor, other_labels: Tensor, weight: Tensor, classes: int
 ) -> tuple[Tensor, Tensor]:
-    """Each image with another one, by its own `weight` (n, 1, H, W) at each pixel.
+    """Mixes each image with another: (images float32 (n, C, H, W), labels float32 (n, classes)).
 
-    The label shares the classes as the image shares its pixels.
+    `weight`, float32 (n, 1, H, W), is the weight of the image itself at each pixel. Labels go in as int64
+    (n,); the mixed ones are class probabilities, weighted like the pixels on average.
     """
     own, other = (F.one_hot(each, classes).to(images.dtype) for each in (labels, other_labels))
-    share = weight.mean((2, 3))
-    return torch.lerp(others, images, weight), torch.lerp(other, own, share)
+    own_weight = weight.mean((2, 3))
+    return torch.lerp(others, images, weight), torch.lerp(other, own, own_weight)
 
 
-def own_share(images: Tensor, augmentation: Augmentation, numbers: Numbers) -> Tensor:
-    """How much of itself an image keeps at each pixel, (n, 1, H, W), by mixup or by cutmix."""
-    shape, random = images.shape, numbers.random
-    chance = (augmentation.cutmix > 0) * (0.5 if augmentation.mixup else 1.0)
-    by_cutmix = random.random(numbers.count) < chance
+def mixing_weights(images: Tensor, augmentation: Augmentation, random: BatchRandom) -> Tensor:
+    """The weight of each image itself at each pixel, for mixup or cutmix: float32 (n, 1, H, W), 0 to 1."""
+    shape, generator = images.shape, random.generator
+    probability = (augmentation.cutmix > 0) * (0.5 if augmentation.mixup else 1.0)
+    by_cutmix = generator.random(random.count) < probability
     alpha = np.where(by_cutmix, augmentation.cutmix or 1.0, augmentation.mixup or 1.0)
-    share = numbers.here(random.beta(alpha, alpha))
-    x, y = _places(images, numbers)
-    side = np.sqrt(1 - share)
-    width, height = (_numbers(np.round(side * size), images) for size in (shape[3], shape[2]))
-    outside = (~rectangles(shape, x, y, width, height)).to(images.dtype)
-    chosen = torch.from_numpy(numbers.here(by_cutmix)).to(images.device).view(-1, 1, 1, 1)
-    return torch.where(chosen, outside, _each(_numbers(share, images)))
+    weight = random.local(generator.beta(alpha, alpha))
+    x, y = _centers(images, random)
+    side = np.sqrt(1 - weight)
+    width, height = (_tensor(np.round(side * size), images) for size in (shape[3], shape[2]))
+    outside = (~rectangle_masks(shape, x, y, width, height)).to(images.dtype)
+    uses_cutmix = torch.from_numpy(random.local(by_cutmix)).to(images.device).view(-1, 1, 1, 1)
+    return torch.where(uses_cutmix, outside, _per_image(_tensor(weight, images)))
 
 
 def _span(size: int, center: Tensor, length: Tensor | int) -> Tensor:
-    """True along `length` of `size` pixels around the center, (n, size)."""
+    """True for `length` of `size` pixels around the center (0 to 1): bool (n, size)."""
     middle = (center * size).floor()
     first = (middle - torch.as_tensor(length, device=center.device) // 2).unsqueeze(1)
-    places = torch.arange(size, device=center.device)
-    last = first + torch.as_tensor(length, device=center.device).view(-1, 1)
-    return (places >= first) & (places < last)
+    pixels = torch.arange(size, device=center.device)
+    end = first + torch.as_tensor(length, device=center.device).view(-1, 1)
+    return (pixels >= first) & (pixels < end)
 
 
 def _gray(images: Tensor) -> Tensor:
-    """(n, 1, H, W)."""
+    """float32 (n, C, H, W) as gray, (n, 1, H, W); images without 3 channels as they are."""
     if images.shape[1] != len(_GRAY):
         return images
-    shares = torch.tensor(_GRAY, device=images.device).view(1, -1, 1, 1)
-    return (images * shares).sum(1, keepdim=True)
+    weights = torch.tensor(_GRAY, device=images.device).view(1, -1, 1, 1)
+    return (images * weights).sum(1, keepdim=True)
 
 
-def _places(images: Tensor, numbers: Numbers) -> tuple[Tensor, Tensor]:
-    """From 0 to 1 across and down each image, (n,) both."""
-    x, y = numbers.here(numbers.random.random((2, numbers.count)))
-    return _numbers(x, images), _numbers(y, images)
+def _centers(images: Tensor, random: BatchRandom) -> tuple[Tensor, Tensor]:
+    """A random point in each image, x and y from 0 to 1, (n,) both."""
+    x, y = random.local(random.generator.random((2, random.count)))
+    return _tensor(x, images), _tensor(y, images)
 
 
-def _factors(share: float, images: Tensor, numbers: Numbers) -> Tensor:
-    drawn = numbers.random.uniform(1 - share, 1 + share, numbers.count)
-    return _numbers(numbers.here(drawn), images)
+def _factors(strength: float, images: Tensor, random: BatchRandom) -> Tensor:
+    drawn = random.generator.uniform(1 - strength, 1 + strength, random.count)
+    return _tensor(random.local(drawn), images)
 
 
-def _numbers(values: npt.NDArray[np.float64], images: Tensor) -> Tensor:
+def _tensor(values: npt.NDArray[np.float64], images: Tensor) -> Tensor:
     return torch.from_numpy(values.astype(np.float32)).to(images.device)
 
 
-def _each(values: Tensor) -> Tensor:
-    """One number an image, for (n, C, H, W)."""
+def _per_image(values: Tensor) -> Tensor:
+    """(n,) as (n, 1, 1, 1), to be broadcast over (n, C, H, W)."""
     return values.view(-1, 1, 1, 1)

@@ -1,1 +1,1 @@
-"""Image files: found, decoded, resized."""
+"""Image files: reading, decoding, resizing."""

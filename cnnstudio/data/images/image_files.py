@@ -1,4 +1,4 @@
-"""Image files of all kinds as upright 8-bit RGB or gray arrays."""
+"""Reads image files of common formats as upright 8-bit RGB or grayscale arrays."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cnnstudio.data.dataset import DataError, Pixels
 
-# Named so that no other reader is ever tried: some of Pillow's start programs (EPS calls Ghostscript).
+# An explicit list, because some of Pillow's readers start other programs (EPS runs Ghostscript).
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM", "TGA")
 _ORIENTATION = 0x0112  # the Exif tag
-_MOST_PIXELS = 90_000_000  # a small file can claim any size (a decompression bomb)
-_SIDEWAYS = (5, 6, 7, 8)  # its values for images that lie on their side
+_ROTATED_90 = (5, 6, 7, 8)  # its values for images whose width and height are swapped
+_MAX_PIXELS = 90_000_000  # a tiny file can claim any size (a decompression bomb)
 
 
 @contextmanager
-def quiet_pillow() -> Iterator[None]:
-    """Around whatever reads many images: what Pillow warns of in a file is not printed.
+def silence_pillow_warnings() -> Iterator[None]:
+    """Suppresses Pillow's warnings about single files while many are read.
 
-    The filter holds for the whole process, not for a thread; so this goes around a pool of threads.
+    Warning filters belong to the process, not to a thread, so this goes around the thread pool, not inside
+    it.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -33,49 +34,50 @@ def quiet_pillow() -> Iterator[None]:
 
 
 def read_pixels(path: Path, shape: tuple[int, int, int]) -> Pixels:
-    """The sized as uint8 (C, H, W) of `shape`, upright, cut to the sides' proportion around its middle.
+    """The image as uint8 (C, H, W) of that shape, upright, center-cropped to the aspect ratio and resized.
 
-    C is 1 or 3. Raises DataError for a file that is no whole sized, or one of more than 90 million pixels.
+    C is 1 or 3. Raises DataError if the file is not a complete image or has more than 90 million pixels.
     """
     channels, height, width = shape
     try:
         with _open(path) as image:
-            if image.width * image.height > _MOST_PIXELS:
+            if image.width * image.height > _MAX_PIXELS:
                 raise ValueError("it has too many pixels")
-            # A JPEG is decoded at half its size or less where that is still twice as large as needed.
+            # Lets libjpeg decode a large JPEG at 1/2, 1/4 or 1/8 of its size, as long as that is still at
+            # least twice the size needed: several times faster, and no visible loss after resizing.
             image.draft(None, (2 * max(width, height), 2 * max(width, height)))
             upright = ImageOps.exif_transpose(image)
-            sized = resized(to_rgb(upright), (width, height))
-            pixels = np.asarray(sized if channels == 3 else sized.convert("L"))
-    except Exception as error:  # damaged files make Pillow raise almost anything, SyntaxError included
-        raise DataError(f"{path} cannot be read as a sized: {_reason(error)}.") from error
+            resized = resize_and_crop(to_rgb(upright), (width, height))
+            pixels = np.asarray(resized if channels == 3 else resized.convert("L"))
+    except Exception as error:  # for damaged files Pillow raises almost anything, SyntaxError included
+        raise DataError(f"{path} cannot be read as an image: {_reason(error)}.") from error
     return np.ascontiguousarray(pixels.reshape(height, width, channels).transpose(2, 0, 1))
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """(width, height) of the upright image, from the file's head alone. Raises DataError."""
+    """(width, height) of the upright image, reading only the file's header. Raises DataError."""
     try:
         with _open(path) as image:
             width, height = image.size
-            if image.getexif().get(_ORIENTATION) in _SIDEWAYS:
+            if image.getexif().get(_ORIENTATION) in _ROTATED_90:
                 return height, width
             return width, height
-    except Exception as error:  # as above
+    except Exception as error:  # as in read_pixels
         raise DataError(f"{path} cannot be read as an image: {_reason(error)}.") from error
 
 
-def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """`image` at `size` (width, height), antialiased and undistorted: what is too long is cut off."""
+def resize_and_crop(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """`image` at `size` (width, height): center-cropped to the aspect ratio, resized with antialiasing."""
     if image.size == size:
         return image
     scale = min(image.width / size[0], image.height / size[1])
-    cut_x, cut_y = (image.width - size[0] * scale) / 2, (image.height - size[1] * scale) / 2
-    box = (cut_x, cut_y, image.width - cut_x, image.height - cut_y)
+    margin_x, margin_y = (image.width - size[0] * scale) / 2, (image.height - size[1] * scale) / 2
+    box = (margin_x, margin_y, image.width - margin_x, image.height - margin_y)
     return image.resize(size, Image.Resampling.BICUBIC, box=box)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """`image` of any mode as 8-bit RGB; what is transparent becomes white, 16-bit gray keeps its range."""
+    """`image` of any mode as 8-bit RGB: transparent areas become white, 16-bit gray is scaled to 8 bits."""
     if image.mode == "RGB":
         return image
     if image.mode.startswith("I") or image.mode == "F":
@@ -88,15 +90,16 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _open(path: Path) -> Image.Image:
-    # A format asked for by name has to be known; left alone, Pillow learns most when the first ones fail.
+    # Loads all of Pillow's format plugins. Pillow loads most of them only after the first few have failed to
+    # read a file, which does not happen if formats are requested by name.
     Image.init()
     return Image.open(path, formats=_FORMATS)
 
 
 def _from_deep_gray(image: Image.Image) -> Image.Image:
-    """16-bit and floating-point gray. Pillow's own conversion would cut everything above 255 off.
+    """Scales 16-bit, 32-bit and floating-point gray to 8 bits; Pillow would clip everything above 255.
 
-    Values that are no numbers become black: none gets any further than here.
+    NaN and infinity become black here, so that no later step has to deal with them.
     """
     values: npt.NDArray[np.floating[Any]] = np.asarray(image).astype(np.float32)
     values = np.where(np.isfinite(values), values, 0)
@@ -112,7 +115,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, Image.DecompressionBombError):
         return "it has too many pixels"
     if isinstance(error, UnidentifiedImageError):
-        return "it is damaged or of an unknown kind"
+        return "it is damaged or in an unknown format"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error).strip().rstrip(".") or type(error).__name__

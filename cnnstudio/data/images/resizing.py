@@ -1,4 +1,4 @@
-"""A data set at the size and with the colors that a network takes."""
+"""Converts a data set to the image size and the number of channels that a network takes."""
 
 from __future__ import annotations
 
@@ -9,31 +9,38 @@ from contextlib import closing
 import numpy as np
 from PIL import Image
 
-from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, ignore, never, throttled
+from cnnstudio.core.progress import (
+    CancelFunction,
+    Progress,
+    ProgressFunction,
+    ignore_progress,
+    never_cancelled,
+    throttled,
+)
 from cnnstudio.data.dataset import DataError, Dataset, Pixels, Split, as_channels_last
-from cnnstudio.data.images.image_files import resized
-from cnnstudio.data.images.parallel import in_order
-from cnnstudio.data.storage.decoded_cache import kept_or_made, place_of
-from cnnstudio.data.storage.writers import Draft, Drafts
+from cnnstudio.data.images.image_files import resize_and_crop
+from cnnstudio.data.images.parallel import ordered_map
+from cnnstudio.data.storage.decoded_cache import cache_key, get_or_create
+from cnnstudio.data.storage.writers import DatasetWriter, SplitWriter
 
 VERSION = 1
-"""Goes up with every change to what becomes of an image."""
+"""Raised with every change to how images are converted, so that older cached results are not used."""
 
 _CHUNK = 64  # images for one thread at a time
-_SMALL = 64_000_000
-"""Bytes of images that are sooner made anew than kept on the disk."""
+_MIN_CACHED_BYTES = 64_000_000
+"""Smaller results are not cached: resizing them again is fast enough to save the disk space."""
 
 
 def resize(
     dataset: Dataset,
     shape: tuple[int, int, int],
-    progress: ProgressFunction = ignore,
-    cancelled: CancelFunction = never,
+    progress: ProgressFunction = ignore_progress,
+    cancelled: CancelFunction = never_cancelled,
 ) -> Dataset:
-    """The same images as a network with inputs of `shape` (C, H, W) takes them; itself where they fit.
+    """The data set with images uint8 of `shape` (C, H, W); the same object if it has that shape already.
 
-    Large sets are kept on the disk at that size. Raises Cancelled, and DataError for channels other than 1
-    and 3 and for more pixels than there is room for.
+    Each image is center-cropped to the aspect ratio and resized with antialiasing. Large results are cached
+    on disk. Raises Cancelled, and DataError if C is not 1 or 3 or if there is not enough space.
     """
     if shape == dataset.shape:
         return dataset
@@ -44,76 +51,80 @@ def resize(
             "set the input's channels to 3 or 1."
         )
 
-    def make(drafts: Drafts) -> Dataset:
-        return _fit(dataset, shape, drafts, throttled(progress), cancelled)
+    def create(writer: DatasetWriter) -> Dataset:
+        return _resize_dataset(dataset, shape, writer, throttled(progress), cancelled)
 
-    if _bytes(dataset, shape) <= _SMALL:
-        return make(Drafts(None))
-    key = [VERSION, dataset.fingerprint, shape, dataset.name, dataset.title, dataset.notes]
-    return kept_or_made(place_of("fitted", dataset.name), key, make, progress, cancelled)
+    if _size_in_bytes(dataset, shape) <= _MIN_CACHED_BYTES:
+        return create(DatasetWriter(None))
+    # One entry per data set, not per size: a user who tries several input sizes does not fill the disk.
+    source_state = [VERSION, dataset.fingerprint, shape, dataset.name, dataset.title, dataset.notes]
+    return get_or_create(cache_key("fitted", dataset.name), source_state, create, progress, cancelled)
 
 
-def _fit(
+def _resize_dataset(
     dataset: Dataset,
     shape: tuple[int, int, int],
-    drafts: Drafts,
+    writer: DatasetWriter,
     progress: ProgressFunction,
     cancelled: CancelFunction,
 ) -> Dataset:
     size = " × ".join(map(str, shape))
-    drafts.make_room(f"{dataset.title} at {size}", _bytes(dataset, shape))
-    whole, done = len(dataset.train) + len(dataset.test), 0
+    writer.reserve(f"{dataset.title} at {size}", _size_in_bytes(dataset, shape))
+    total, done = len(dataset.train) + len(dataset.test), 0
 
-    def tell(more: int) -> None:
+    def on_chunk(images: int) -> None:
         nonlocal done
-        done += more
-        text = f"Bringing {dataset.title} to {size}: {done:,} of {whole:,} images"
-        progress(Progress(done, whole, text))
+        done += images
+        text = f"Resizing {dataset.title} to {size}: {done:,} of {total:,} images"
+        progress(Progress(done, total, text))
 
     train, test = (
-        _fit_split(split, shape, drafts.start(part, shape), tell, cancelled)
+        _resize_split(split, shape, writer.split_writer(part, shape), on_chunk, cancelled)
         for part, split in (("train", dataset.train), ("test", dataset.test))
     )
     return Dataset(dataset.name, dataset.title, dataset.classes, train, test, dataset.notes)
 
 
-def _fit_split(
+def _resize_split(
     split: Split,
     shape: tuple[int, int, int],
-    draft: Draft,
-    tell: Callable[[int], None],
+    split_writer: SplitWriter,
+    on_chunk: Callable[[int], None],
     cancelled: CancelFunction,
 ) -> Split:
     channels, height, width = shape
     images = as_channels_last(split.images)
 
-    def fit_chunk(start: int) -> Pixels:
-        chunk = recolored(images[start : start + _CHUNK], channels)
+    def resize_chunk(start: int) -> Pixels:
+        # Converting first means that a gray network resizes one channel instead of three.
+        chunk = convert_channels(images[start : start + _CHUNK], channels)
         if chunk.shape[1:3] == (height, width):
             return chunk
-        fitted = np.empty((len(chunk), height, width, channels), np.uint8)
+        resized = np.empty((len(chunk), height, width, channels), np.uint8)
         for row, image in enumerate(chunk):
             pil_image = Image.fromarray(image[..., 0] if channels == 1 else image)
-            fitted[row] = np.asarray(resized(pil_image, (width, height))).reshape(height, width, channels)
-        return fitted
+            pixels = np.asarray(resize_and_crop(pil_image, (width, height)))
+            resized[row] = pixels.reshape(height, width, channels)
+        return resized
 
     starts = range(0, len(split), _CHUNK)
-    with closing(in_order(fit_chunk, starts, cancelled)) as chunks:
-        for start, fitted in zip(starts, chunks, strict=True):
-            draft.add(fitted, split.labels[start : start + _CHUNK])
-            tell(len(fitted))
-    return draft.finished()
+    with closing(ordered_map(resize_chunk, starts, cancelled)) as chunks:
+        for start, resized in zip(starts, chunks, strict=True):
+            split_writer.add(resized, split.labels[start : start + _CHUNK])
+            on_chunk(len(resized))
+    return split_writer.finish()
 
 
-def recolored(images: Pixels, channels: int) -> Pixels:
-    """(N, H, W, 1 or 3) with `channels` (1 or 3) channels; gray is the luma of ITU-R BT.601, as in Pillow."""
+def convert_channels(images: Pixels, channels: int) -> Pixels:
+    """uint8 (N, H, W, 1 or 3) as (N, H, W, channels), 1 or 3; gray is the luma of ITU-R BT.601."""
     if images.shape[-1] == channels:
         return images
     if channels == 3:
         return np.repeat(images[..., :1], 3, axis=-1)
+    # Pillow's fixed-point weights and rounding, so that a folder of files and an array give the same gray.
     red, green, blue = (images[..., channel].astype(np.uint32) for channel in range(3))
     return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)[..., None]
 
 
-def _bytes(dataset: Dataset, shape: tuple[int, int, int]) -> int:
+def _size_in_bytes(dataset: Dataset, shape: tuple[int, int, int]) -> int:
     return (len(dataset.train) + len(dataset.test)) * math.prod(shape)

@@ -1,9 +1,9 @@
-"""Ten outlines as signed distances, drawn by the thousand in numpy.
+"""Ten shapes as signed distance functions, evaluated for thousands of images at once in numpy.
 
-A distance function takes coordinates in which the outline just fills a circle of radius 1 (x to the right, y
-up) and gives the distance to the edge, negative inside. The formulas are compositions of half planes, boxes
-and discs, after the collection of Inigo Quilez; beyond a corner, where two of them meet, the distance is a
-lower bound.
+A function takes float32 coordinates of any shape, x to the right and y up, in which the shape fills about the
+unit circle, and returns the distance to its edge in the same units, negative inside. The formulas are
+combinations of half planes, boxes and discs, after the collection of Inigo Quilez. Outside a corner formed by
+two of them the value is a lower bound of the distance, which is close enough for antialiasing.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _cross(x: Floats, y: Floats) -> Floats:
 
 
 def _heart(x: Floats, y: Floats) -> Floats:
-    # A square that stands on its corner, with a disc on each of its two upper edges.
+    # A square standing on one corner, with a disc on each of its two upper edges.
     side = 0.53
     right = 0.7071 * (y + x) + 0.2
     left = 0.7071 * (y - x) + 0.2
@@ -69,7 +69,7 @@ def _square(x: Floats, y: Floats) -> Floats:
 
 
 def _star(x: Floats, y: Floats) -> Floats:
-    # One half of one of the five points is a half plane; the angle is folded into it.
+    # By symmetry, the angle is folded into half of one of the five points, where the edge is a straight line.
     fifth = 2 * math.pi / 5
     angle = np.arctan2(x, y)
     angle = np.abs(angle - fifth * np.round(angle / fifth))

@@ -1,4 +1,4 @@
-"""Every place that images come from, one file each, found by walking this package."""
+"""All sources of images, one file each, found by walking this package."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pkgutil
 from functools import cache
 from pathlib import Path
 
-from cnnstudio.core.files import exists, is_folder, with_home
-from cnnstudio.core.progress import CancelFunction, never
+from cnnstudio.core.files import exists, expand_home, is_folder
+from cnnstudio.core.progress import CancelFunction, never_cancelled
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources.base import Source
 
@@ -29,47 +29,47 @@ def _kinds() -> tuple[type[Source], ...]:
 
 
 def sources() -> list[Source]:
-    """The built-in ones first, then the folders that the user added, each by name."""
-    found = [source for kind in _kinds() for source in kind.found()]
+    """All sources: first the built-in ones, then the folders added by the user, each sorted by name."""
+    found = [source for kind in _kinds() for source in kind.discover()]
     return sorted(found, key=lambda source: (not source.built_in, source.name))
 
 
 def find_source(name_or_folder: str) -> Source:
-    """The source of that name, or the folder at that path. Raises DataError, which names what there is."""
+    """The source of that name, or the folder at that path. Raises DataError, which lists the known names."""
     from cnnstudio.data.sources.image_folder import ImageFolder
 
-    there = sources()
+    known = sources()
     wanted = name_or_folder.strip().lower()
-    for source in there:
+    for source in known:
         if wanted in (source.name.lower(), source.title.lower()):
             return source
-    path = with_home(name_or_folder)
+    path = expand_home(name_or_folder)
     if name_or_folder.strip() and is_folder(path):
         return ImageFolder(path)
-    names = ", ".join(source.name for source in there)
+    names = ", ".join(source.name for source in known)
     if exists(path) and not is_folder(path):
-        raise DataError(f"{path} is a file: give a folder of images, or one of {names}.")
+        raise DataError(f"{path} is a file: choose a folder of images, or one of {names}.")
     raise DataError(
-        f"There is no data set or folder “{name_or_folder}”: there are {names}, or give a folder of images."
+        f"There is no data set or folder “{name_or_folder}”: choose {names}, or a folder of images."
     )
 
 
-def add_folder(path: Path, cancelled: CancelFunction = never) -> Source:
-    """Remember a folder of images as a source from now on. Raises DataError for one that holds no data set.
+def add_folder(path: Path, cancelled: CancelFunction = never_cancelled) -> Source:
+    """Adds a folder of images to the user's sources. Raises DataError if it does not contain a data set.
 
-    A name that is taken gets a number; the same folder again stays the one source it is.
+    If the name is taken, a number is appended. A folder that was added before keeps its source.
     """
-    from cnnstudio.data.sources.folder_list import remember_folder, remembered_folders
+    from cnnstudio.data.sources.folder_list import register_folder, registered_folders
     from cnnstudio.data.sources.image_folder import ImageFolder
 
     source = ImageFolder(path)
     source.listing(cancelled)
-    for name, folder in remembered_folders().items():
+    for name, folder in registered_folders().items():
         if folder == source.folder:
             return ImageFolder(folder, name)
     taken = {word.lower() for other in sources() for word in (other.name, other.title)}
     name, number = source.name, 2
     while name.lower() in taken:
         name, number = f"{source.name}-{number}", number + 1
-    remember_folder(name, source.folder)
+    register_folder(name, source.folder)
     return ImageFolder(source.folder, name)

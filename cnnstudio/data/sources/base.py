@@ -1,4 +1,4 @@
-"""What every source of images offers."""
+"""The interface of a source of images."""
 
 from __future__ import annotations
 
@@ -6,39 +6,41 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore, never
+from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore_progress, never_cancelled
 from cnnstudio.data.dataset import DataError, Dataset
 
 
 class Source(ABC):
-    """A place that images come from."""
+    """A data set that can be loaded, such as CIFAR-10 or a folder of images."""
 
     name: str
-    """What commands and files call it."""
+    """The identifier used in commands and files."""
     title: str
-    """What people call it."""
+    """The name shown to people."""
     description: str
     """One line."""
     built_in: ClassVar[bool] = True
-    """Part of the program, not added by the user."""
+    """Whether it is part of the program, rather than added by the user."""
     can_download: ClassVar[bool] = False
     can_import: ClassVar[bool] = False
 
     @classmethod
-    def found(cls) -> list[Self]:
-        """The sources of this kind that the user has: one, unless the kind says otherwise."""
+    def discover(cls) -> list[Self]:
+        """The sources of this class that the user has; one by default."""
         return [cls()]
 
     @abstractmethod
     def available(self) -> bool:
-        """Whether `load` works now and without the network."""
+        """Whether `load` works now, without a network connection."""
 
     @abstractmethod
-    def load(self, progress: ProgressFunction = ignore, cancelled: CancelFunction = never) -> Dataset:
-        """The images. Raises DataError or Cancelled; may run in any thread."""
+    def load(
+        self, progress: ProgressFunction = ignore_progress, cancelled: CancelFunction = never_cancelled
+    ) -> Dataset:
+        """The data set. May be called on any thread. Raises DataError or Cancelled."""
 
     def info(self) -> dict[str, Any]:
-        """What is known without loading, ready for JSON."""
+        """What is known without loading the images, ready for JSON."""
         return {
             "name": self.name,
             "title": self.title,
@@ -48,12 +50,17 @@ class Source(ABC):
             "can_import": self.can_import,
         }
 
-    def download(self, progress: ProgressFunction = ignore, cancelled: CancelFunction = never) -> None:
-        """Bring the images to this machine. Raises DataError or Cancelled."""
-        raise DataError(f"There is nothing to download for {self.title}: its images are on this computer.")
+    def download(
+        self, progress: ProgressFunction = ignore_progress, cancelled: CancelFunction = never_cancelled
+    ) -> None:
+        """Downloads the images to this computer. Raises DataError or Cancelled."""
+        raise DataError(f"{self.title} needs no download: its images are on this computer.")
 
     def import_archive(
-        self, path: Path, progress: ProgressFunction = ignore, cancelled: CancelFunction = never
+        self,
+        path: Path,
+        progress: ProgressFunction = ignore_progress,
+        cancelled: CancelFunction = never_cancelled,
     ) -> None:
-        """Take the images from the user's own copy of the archive. Raises DataError or Cancelled."""
-        raise DataError(f"{self.title} does not come as an archive.")
+        """Unpacks the images from the user's own copy of the archive. Raises DataError or Cancelled."""
+        raise DataError(f"{self.title} is not distributed as an archive.")

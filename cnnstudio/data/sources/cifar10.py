@@ -1,4 +1,4 @@
-"""CIFAR-10: downloaded or from the user's own archive, read by torchvision's class."""
+"""CIFAR-10, downloaded or from the user's own archive, read with torchvision's class."""
 
 from __future__ import annotations
 
@@ -12,19 +12,26 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cnnstudio.core.paths import datasets_folder
-from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, check, ignore, never
+from cnnstudio.core.progress import (
+    CancelFunction,
+    Progress,
+    ProgressFunction,
+    ignore_progress,
+    never_cancelled,
+    raise_if_cancelled,
+)
 from cnnstudio.data.dataset import DataError, Dataset, Split, from_channels_last
 from cnnstudio.data.sources.base import Source
-from cnnstudio.data.storage.decoded_cache import kept_or_made
+from cnnstudio.data.storage.decoded_cache import get_or_create
 from cnnstudio.data.torchvision_import import import_torchvision
-from cnnstudio.data.transfer.archive import extract
+from cnnstudio.data.transfer.archive import extract_members
 from cnnstudio.data.transfer.download import (
-    DEFAULT_PATIENCE,
-    Expected,
-    Patience,
+    DEFAULT_RETRY_POLICY,
+    ExpectedFile,
+    RetryPolicy,
     download,
     file_md5,
-    megabytes,
+    format_megabytes,
 )
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
@@ -32,7 +39,7 @@ URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 
 @dataclass(frozen=True)
 class Release:
-    """The published files with their MD5s. Tests make a small one of their own."""
+    """The published files and their MD5 checksums. Tests use a smaller release."""
 
     archive_md5: str = "c58f30108f718f92721af3b95e74349a"
     archive_size: int | None = 170_498_071
@@ -48,7 +55,7 @@ class Release:
     names: tuple[str, str] = ("batches.meta", "5ff9c542aee3614f3951f8cda6e48888")
 
     def members(self) -> Mapping[str, str]:
-        """Name in the archive -> MD5, of every file that is read."""
+        """Name in the archive -> MD5, for every file that is read."""
         return {f"{self.folder}/{name}": md5 for name, md5 in (*self.train, *self.test, self.names)}
 
 
@@ -56,24 +63,22 @@ OFFICIAL = Release()
 
 
 class Cifar10(Source):
-    """60,000 photographs, Krizhevsky 2009."""
+    """60,000 photographs in ten classes (Krizhevsky 2009)."""
 
     name = "cifar10"
     title = "CIFAR-10"
-    description = (
-        "60,000 color photographs, 32 × 32, of ten kinds of animals and vehicles (170 MB to download)"
-    )
+    description = "60,000 color photos, 32 × 32, of animals and vehicles in ten classes (170 MB download)"
     can_download: ClassVar[bool] = True
     can_import: ClassVar[bool] = True
     classes = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
-    def __init__(self, release: Release = OFFICIAL, patience: Patience = DEFAULT_PATIENCE) -> None:
+    def __init__(self, release: Release = OFFICIAL, retry: RetryPolicy = DEFAULT_RETRY_POLICY) -> None:
         self._release = release
-        self._patience = patience
+        self._retry = retry
 
     @property
     def folder(self) -> Path:
-        """Where the images stand, or will."""
+        """Where the downloaded files are stored."""
         return datasets_folder() / "cifar10"
 
     def available(self) -> bool:
@@ -89,63 +94,74 @@ class Cifar10(Source):
         }
 
     def download(
-        self, progress: ProgressFunction = ignore, cancelled: CancelFunction = never, url: str | None = None
+        self,
+        progress: ProgressFunction = ignore_progress,
+        cancelled: CancelFunction = never_cancelled,
+        url: str | None = None,
     ) -> None:
-        """Download and unpack. `url` is by default $CNNSTUDIO_CIFAR10_URL, else the author's page.
+        """Downloads and unpacks the archive. `url` defaults to $CNNSTUDIO_CIFAR10_URL, or the author's site.
 
-        An archive that is here already, because it could not be unpacked then, is not fetched again.
+        A complete archive that is already here, because it could not be unpacked the last time, is used.
         """
         archive = self.folder / "cifar-10-python.tar.gz"
-        expected = Expected(self.title, self._release.archive_md5, self._release.archive_size)
+        expected = ExpectedFile(self.title, self._release.archive_md5, self._release.archive_size)
         url = url or os.environ.get("CNNSTUDIO_CIFAR10_URL") or URL
-        if not self._is_here(archive, cancelled):
-            download(url, archive, expected, progress, cancelled, self._patience)
+        if not self._is_downloaded(archive, cancelled):
+            download(url, archive, expected, progress, cancelled, self._retry)
         self._unpack(archive, progress, cancelled)
         archive.unlink(missing_ok=True)
 
-    def _is_here(self, archive: Path, cancelled: CancelFunction) -> bool:
+    def _is_downloaded(self, archive: Path, cancelled: CancelFunction) -> bool:
         try:
             return file_md5(archive, cancelled) == self._release.archive_md5
         except OSError:
             return False
 
     def import_archive(
-        self, path: Path, progress: ProgressFunction = ignore, cancelled: CancelFunction = never
+        self,
+        path: Path,
+        progress: ProgressFunction = ignore_progress,
+        cancelled: CancelFunction = never_cancelled,
     ) -> None:
-        """Unpack the user's own cifar-10-python.tar.gz, which stays where it is."""
+        """Unpacks the user's own cifar-10-python.tar.gz, which is left where it is."""
         try:
             size = path.stat().st_size
             progress(Progress(0, None, f"Checking {path.name}"))
-            possible = self._release.archive_size in (None, size)  # spares reading through a huge other file
-            right = possible and file_md5(path, cancelled) == self._release.archive_md5
+            # Comparing sizes first avoids reading through a huge file that is something else.
+            same_size = self._release.archive_size in (None, size)
+            is_right = same_size and file_md5(path, cancelled) == self._release.archive_md5
         except OSError as error:
             raise DataError(f"Cannot read {path}: {error.strerror or error}.") from error
-        if not right:
-            raise DataError(f"{path} {self._fault(size)}: use cifar-10-python.tar.gz as it is on {URL}.")
+        if not is_right:
+            mismatch = self._describe_mismatch(size)
+            raise DataError(f"{path} {mismatch}: use the original cifar-10-python.tar.gz from {URL}.")
         self._unpack(path, progress, cancelled)
 
-    def _fault(self, size: int) -> str:
-        whole = self._release.archive_size
-        if whole is not None and size < whole:
-            return f"is not the whole archive of {self.title} ({megabytes(size)} of {megabytes(whole)} MB)"
-        return f"is not the archive of {self.title}, or is damaged (its checksum is wrong)"
+    def _describe_mismatch(self, size: int) -> str:
+        expected = self._release.archive_size
+        if expected is not None and size < expected:
+            sizes = f"{format_megabytes(size)} of {format_megabytes(expected)} MB"
+            return f"is not the whole archive of {self.title} ({sizes})"
+        return f"is not the archive of {self.title}, or is damaged (wrong checksum)"
 
     def _unpack(self, archive: Path, progress: ProgressFunction, cancelled: CancelFunction) -> None:
         target = self.folder / self._release.folder
-        extract(archive, self._release.members(), target, progress, cancelled)
+        extract_members(archive, self._release.members(), target, progress, cancelled)
 
-    def load(self, progress: ProgressFunction = ignore, cancelled: CancelFunction = never) -> Dataset:
+    def load(
+        self, progress: ProgressFunction = ignore_progress, cancelled: CancelFunction = never_cancelled
+    ) -> Dataset:
         if not self.available():
             raise DataError(
                 f"{self.title} is not on this computer yet: "
                 f"download it (cnnstudio data download {self.name}), "
-                "or give your own copy of cifar-10-python.tar.gz."
+                "or import your own copy of cifar-10-python.tar.gz."
             )
-        # The MD5s say all of the files, so that those that were read once need not be whole any more.
-        return kept_or_made(
+        # The expected checksums identify the result. Once decoded, the files on disk are not read again.
+        return get_or_create(
             self.name,
             sorted(self._release.members().items()),
-            lambda drafts: drafts.take(self._decoded(progress, cancelled)),
+            lambda writer: writer.write(self._decoded(progress, cancelled)),
             progress,
             cancelled,
         )
@@ -153,15 +169,19 @@ class Cifar10(Source):
     def _decoded(self, progress: ProgressFunction, cancelled: CancelFunction) -> Dataset:
         progress(Progress(0, 2, f"Reading {self.title}"))
         train, classes = self._read(train=True)
-        check(cancelled)
+        raise_if_cancelled(cancelled)
         progress(Progress(1, 2, f"Reading {self.title}"))
         test, _ = self._read(train=False)
-        check(cancelled)
+        raise_if_cancelled(cancelled)
         progress(Progress(2, 2, f"{self.title} is ready"))
         return Dataset(self.name, self.title, classes, train, test)
 
     def _read(self, *, train: bool) -> tuple[Split, tuple[str, ...]]:
-        """One split by torchvision's class, which checks each file's MD5 before it unpickles it."""
+        """One split, read with torchvision's class, which verifies each file's MD5 before it unpickles it.
+
+        The files are pickles, which can run any code when loaded. The checksum is the only protection, so a
+        file is never unpickled unless it is one of the published ones.
+        """
         reader = type(
             "Release",
             (import_torchvision().datasets.CIFAR10,),
@@ -178,14 +198,14 @@ class Cifar10(Source):
         )
         try:
             with warnings.catch_warnings():
-                # WORKAROUND pytorch/vision #9340: numpy pickled the files in 2009, and numpy 2.4 finds
-                # fault with how they spell a dtype.
+                # WORKAROUND pytorch/vision #9340: the files were pickled by a numpy of 2009, and numpy 2.4
+                # warns of the way they spell a dtype.
                 warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
                 part = reader(self.folder, train=train)
         except (RuntimeError, OSError) as error:
             raise DataError(
                 f"The files of {self.title} in {self.folder} are damaged: "
-                "download it again, or give your own copy of cifar-10-python.tar.gz."
+                "download it again, or import your own copy of cifar-10-python.tar.gz."
             ) from error
         images = np.ascontiguousarray(part.data)
         return Split(from_channels_last(images), np.array(part.targets, np.int64)), tuple(part.classes)

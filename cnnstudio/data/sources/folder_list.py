@@ -1,4 +1,4 @@
-"""Which folders of images the user has added, by name."""
+"""The list of image folders that the user has added, by name."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from typing import Any
 from cnnstudio.core.files import FileError, read_json, write_json
 from cnnstudio.core.paths import datasets_folder
 from cnnstudio.data.dataset import DataError
-from cnnstudio.data.storage.decoded_cache import forget, place_of
+from cnnstudio.data.storage.decoded_cache import cache_key, discard
 
 _FORMAT = "cnnstudio.folders"
 
 
-def remembered_folders() -> dict[str, Path]:
-    """Name -> folder. A list that is missing or damaged counts as empty; adding to it says what is wrong."""
+def registered_folders() -> dict[str, Path]:
+    """Name -> folder. A missing or damaged list counts as empty; `register_folder` reports what is wrong."""
     try:
         return _read()
     except (FileError, DataError):
         return {}
 
 
-def remember_folder(name: str, folder: Path) -> None:
-    """Add to the list. Raises FileError or DataError rather than replace a list that cannot be read."""
+def register_folder(name: str, folder: Path) -> None:
+    """Adds a folder to the list. Raises FileError or DataError rather than overwrite an unreadable list."""
     _write(_read() | {name: folder})
 
 
-def forget_folder(name: str) -> None:
-    """Take it off the list; the images stay where they are. Raises FileError or DataError."""
+def unregister_folder(name: str) -> None:
+    """Removes a folder from the list, not from the disk. Raises FileError or DataError."""
     folders = _read()
     folder = folders.pop(name, None)
     if folder is not None:
         _write(folders)
-        forget(place_of("folder", str(folder)))
-        forget(place_of("fitted", name))
+        discard(cache_key("folder", str(folder)))
+        discard(cache_key("fitted", name))
 
 
 def _write(folders: dict[str, Path]) -> None:

@@ -1,4 +1,4 @@
-"""Shapes: a data set that the program draws itself, so that learning works without any network."""
+"""Shapes: a data set that the program draws itself, so that training needs no download."""
 
 from __future__ import annotations
 
@@ -11,33 +11,31 @@ from cnnstudio.core.progress import (
     CancelFunction,
     Progress,
     ProgressFunction,
-    check,
-    ignore,
-    never,
+    ignore_progress,
+    never_cancelled,
+    raise_if_cancelled,
     throttled,
 )
 from cnnstudio.data.dataset import Dataset, Pixels, Split, from_channels_last
 from cnnstudio.data.images.shape_outlines import OUTLINES, Floats, Outline
 from cnnstudio.data.sources.base import Source
-from cnnstudio.data.storage.decoded_cache import kept_or_made
+from cnnstudio.data.storage.decoded_cache import get_or_create
 
 VERSION = 1
-"""Goes up with every change to what is drawn."""
+"""Raised with every change to what is drawn, so that older cached images are not used."""
 SIDE = 32
 TRAIN_PER_CLASS, TEST_PER_CLASS = 1_000, 200
 
 _SEED = 1959
-_CHUNK = 200  # images drawn at once: their arrays stay within the processor's cache
+_CHUNK = 200  # images drawn at once: few enough for their arrays to stay in the CPU cache
 
 
 class Shapes(Source):
-    """Ten kinds of outline in any color, size, place, tilt and background."""
+    """Ten shapes in random colors, sizes, positions and rotations on random backgrounds."""
 
     name = "shapes"
     title = "Shapes"
-    description = (
-        "12,000 drawn images, 32 × 32, of ten shapes in all colors, sizes and places; made by the program"
-    )
+    description = "12,000 generated images, 32 × 32, of ten shapes in random colors, sizes and positions"
 
     def available(self) -> bool:
         return True
@@ -50,32 +48,37 @@ class Shapes(Source):
             "test": TEST_PER_CLASS * len(OUTLINES),
         }
 
-    def load(self, progress: ProgressFunction = ignore, cancelled: CancelFunction = never) -> Dataset:
-        return kept_or_made(
+    def load(
+        self, progress: ProgressFunction = ignore_progress, cancelled: CancelFunction = never_cancelled
+    ) -> Dataset:
+        return get_or_create(
             self.name,
             VERSION,
-            lambda drafts: drafts.take(self._draw(throttled(progress), cancelled)),
+            lambda writer: writer.write(self._draw(throttled(progress), cancelled)),
             progress,
             cancelled,
         )
 
     def _draw(self, progress: ProgressFunction, cancelled: CancelFunction) -> Dataset:
-        whole = (TRAIN_PER_CLASS + TEST_PER_CLASS) * len(OUTLINES)
+        total = (TRAIN_PER_CLASS + TEST_PER_CLASS) * len(OUTLINES)
         drawn = 0
 
-        def count(images: int) -> None:
+        def on_chunk(images: int) -> None:
             nonlocal drawn
-            check(cancelled)
+            raise_if_cancelled(cancelled)
             drawn += images
-            progress(Progress(drawn, whole, f"Drawing {self.title}: {drawn:,} of {whole:,} images"))
+            progress(Progress(drawn, total, f"Drawing {self.title}: {drawn:,} of {total:,} images"))
 
-        train = draw_split(np.random.default_rng([_SEED, VERSION, 0]), TRAIN_PER_CLASS, count)
-        test = draw_split(np.random.default_rng([_SEED, VERSION, 1]), TEST_PER_CLASS, count)
+        train = draw_split(np.random.default_rng([_SEED, VERSION, 0]), TRAIN_PER_CLASS, on_chunk)
+        test = draw_split(np.random.default_rng([_SEED, VERSION, 1]), TEST_PER_CLASS, on_chunk)
         return Dataset(self.name, self.title, tuple(OUTLINES), train, test)
 
 
-def draw_split(random: np.random.Generator, per_class: int, count: Callable[[int], None]) -> Split:
-    """`per_class` images of each outline in mixed order. `count` hears how many more are drawn."""
+def draw_split(random: np.random.Generator, per_class: int, on_chunk: Callable[[int], None]) -> Split:
+    """`per_class` images of each shape in random order, uint8 (N, 3, SIDE, SIDE).
+
+    Calls `on_chunk` with the number of images after every chunk.
+    """
     order = random.permutation(per_class * len(OUTLINES))
     images = np.empty((len(order), SIDE, SIDE, 3), np.uint8)
     labels = np.empty(len(order), np.int64)
@@ -85,48 +88,49 @@ def draw_split(random: np.random.Generator, per_class: int, count: Callable[[int
         for start in range(0, per_class, _CHUNK):
             chunk = members[start : start + _CHUNK]
             images[chunk] = _draw_images(random, outline, len(chunk))
-            count(len(chunk))
+            on_chunk(len(chunk))
     return Split(from_channels_last(images), labels)
 
 
 def _draw_images(random: np.random.Generator, outline: Outline, number: int) -> Pixels:
-    """(number, SIDE, SIDE, 3): the outline on backgrounds with noise."""
+    """The shape on noisy backgrounds: uint8 (number, SIDE, SIDE, 3)."""
     row, column = np.divmod(np.arange(SIDE * SIDE, dtype=np.float32), SIDE)
     x, y = column - (SIDE - 1) / 2, (SIDE - 1) / 2 - row
-    cover = _cover(random, outline, x, y, number)
+    coverage = _coverage(random, outline, x, y, number)
     first, second, ink = _colors(random, number)
-    ramp = _along(random, x, y, number) / (1.4 * SIDE) + 0.5
-    ripple = _ripple(random, x, y, number)
+    gradient = _position_along(random, x, y, number) / (1.4 * SIDE) + 0.5
+    waves = _waves(random, x, y, number)
     images = random.standard_normal((number, SIDE * SIDE, 3), dtype=np.float32)
     images *= _uniform(random, number, 0.01, 0.05)[:, :, None]
     for channel in range(3):
         start, end = first[:, channel, None], second[:, channel, None]
-        background = start + (end - start) * ramp + ripple
-        images[..., channel] += background + (ink[:, channel, None] - background) * cover
+        background = start + (end - start) * gradient + waves
+        images[..., channel] += background + (ink[:, channel, None] - background) * coverage
     np.clip(images, 0, 1, out=images)
     images *= 255
     images += 0.5
     return images.astype(np.uint8).reshape(number, SIDE, SIDE, 3)
 
 
-def _cover(random: np.random.Generator, outline: Outline, x: Floats, y: Floats, number: int) -> Floats:
-    """(number, pixels): how much of each pixel lies within the outline, 0 to 1."""
+def _coverage(random: np.random.Generator, outline: Outline, x: Floats, y: Floats, number: int) -> Floats:
+    """The fraction of each pixel that is inside the shape: float32 (number, pixels), 0 to 1."""
     radius = _uniform(random, number, 9.5, 14)
-    room = np.minimum(SIDE / 2 - 0.85 * radius, 5)
-    x = x - room * _uniform(random, number, -1, 1)
-    y = y - room * _uniform(random, number, -1, 1)
-    tilt = _uniform(random, number, -0.45, 0.45)
+    max_offset = np.minimum(SIDE / 2 - 0.85 * radius, 5)
+    x = x - max_offset * _uniform(random, number, -1, 1)
+    y = y - max_offset * _uniform(random, number, -1, 1)
+    angle = _uniform(random, number, -0.45, 0.45)
     stretch = _uniform(random, number, 0.9, 1.1)
-    cosine, sine = np.cos(tilt) / radius, np.sin(tilt) / radius
+    cosine, sine = np.cos(angle) / radius, np.sin(angle) / radius
     distance = outline((cosine * x + sine * y) * stretch, (cosine * y - sine * x) / stretch)
-    # The edge is one pixel wide, so that no staircase shows.
+    # Blending over a width of one pixel antialiases the edge.
     return np.clip(0.5 - distance * radius, 0, 1)
 
 
 def _colors(random: np.random.Generator, number: int) -> tuple[Floats, Floats, Floats]:
-    """Two neighboring colors for the background and one for the shape, (number, 3) each.
+    """Two similar colors for the background and one for the shape: float32 (number, 3) each, 0 to 1.
 
-    Light on dark, or the reverse: brightness alone tells nothing.
+    Half of the images are light on dark, half the reverse, so that brightness alone does not give the class
+    away.
     """
     first = random.random((number, 3), dtype=np.float32) * 0.5
     second = np.clip(first + random.uniform(-0.3, 0.3, (number, 3)).astype(np.float32), 0, 0.5)
@@ -137,18 +141,19 @@ def _colors(random: np.random.Generator, number: int) -> tuple[Floats, Floats, F
     return first, second, ink
 
 
-def _ripple(random: np.random.Generator, x: Floats, y: Floats, number: int) -> Floats:
-    """(number, pixels): faint waves of any direction and width."""
+def _waves(random: np.random.Generator, x: Floats, y: Floats, number: int) -> Floats:
+    """Faint waves of random direction and frequency: float32 (number, pixels)."""
     frequency, phase = _uniform(random, number, 0.2, 1.2), _uniform(random, number, 0, 2 * np.pi)
-    return np.sin(_along(random, x, y, number) * frequency + phase) * _uniform(random, number, 0, 0.06)
+    position = _position_along(random, x, y, number)
+    return np.sin(position * frequency + phase) * _uniform(random, number, 0, 0.06)
 
 
-def _along(random: np.random.Generator, x: Floats, y: Floats, number: int) -> Floats:
-    """(number, pixels): how far each pixel lies along a direction of each image's own."""
+def _position_along(random: np.random.Generator, x: Floats, y: Floats, number: int) -> Floats:
+    """The position of each pixel along a random direction per image: float32 (number, pixels), in pixels."""
     direction = _uniform(random, number, 0, 2 * np.pi)
     return np.cos(direction) * x + np.sin(direction) * y
 
 
 def _uniform(random: np.random.Generator, number: int, low: float, high: float) -> Floats:
-    """One number for each image, (number, 1)."""
+    """One random number per image: float32 (number, 1)."""
     return random.uniform(low, high, (number, 1)).astype(np.float32)

@@ -1,1 +1,1 @@
-"""Decoded images on the disk."""
+"""Decoded images on disk: writing them, caching them, mapping them into memory."""

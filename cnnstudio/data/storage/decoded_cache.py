@@ -1,16 +1,22 @@
-"""Decoded images, kept as plain files that are mapped into memory instead of read.
+"""A cache of decoded images, stored as plain files that are memory-mapped instead of read.
 
-`datasets/decoded/<place>/<key>/` holds a data set as it lies in memory: the files of `drafts` for training
-and test images, and `about.json` with all that would take a look at every image (fingerprint, how often
-each value occurs) and with the size and time of each file. The folder gets its name when it is whole; what a
-killed process leaves of it has another name and goes with the next one that is made.
+`datasets/decoded/<key>/<hash of the source state>/` is one entry: the files of `writers` for training and
+test images, and `about.json` with everything that would take a pass over all images (the fingerprint and the
+histograms of the values) and with the size and modification time of each file.
 
-A set is taken from there only if `about.json` is as it was written and sizes and times of the files are those
-it tells. The pixels themselves are not read again for that: a disk that loses bits by itself would not be
-noticed (`cnnstudio data clear` has everything made anew).
+**What a killed writer leaves.** An entry is written to a temporary folder and renamed when it is complete.
+The order is: pixels and labels are written and fsynced, then `about.json`, then the folder is renamed, then
+the parent folder is fsynced. A process killed at any point therefore leaves either a complete entry or a
+folder with a temporary name, which is deleted when the next entry of that key is written. Because the rename
+comes last, an entry with its final name never has missing or partial files, even after a power failure.
 
-It does not grow for ever: a place keeps one set, the one that was wanted last, and with each that is made
-those go that nobody opened for two months.
+**What is verified.** An entry is used only if the checksum of `about.json` is right and size and modification
+time of each file match it. The pixels are not read for this: hashing gigabytes at every start would cost more
+than the cache saves. A disk that silently corrupts bits would not be noticed; `cnnstudio data clear` empties
+the cache.
+
+**How it stays small.** A key has one entry, the last one requested. Writing an entry also deletes entries of
+other keys that nobody has opened for two months.
 """
 
 from __future__ import annotations
@@ -24,74 +30,76 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.files import read_json, sync_folder, write_atomically
-from cnnstudio.core.locking import try_lock
+from cnnstudio.core.files import fsync_folder, read_json, write_atomically
+from cnnstudio.core.locking import FileLock
 from cnnstudio.core.paths import datasets_folder
 from cnnstudio.core.progress import (
     CancelFunction,
     Progress,
     ProgressFunction,
-    check,
-    ignore,
-    never,
+    ignore_progress,
+    never_cancelled,
+    raise_if_cancelled,
     throttled,
 )
 from cnnstudio.data.dataset import DataError, Dataset, Split
-from cnnstudio.data.storage.writers import Drafts, labels_file, pixels_file, read_split
+from cnnstudio.data.storage.writers import DatasetWriter, labels_file, pixels_file, read_split
 
 VERSION = 1
-"""Goes up with every change to what is written here."""
+"""Raised with every change to the files written here, so that entries of older versions are not used."""
 
 _ABOUT = "about.json"
 _LOCK = "lock"
 _PARTS = ("train", "test")
-_UNUSED = 60 * 24 * 3600
-"""Seconds after which a set that nobody opens is in the way."""
-_TICK = 0.1
+_MAX_UNUSED_SECONDS = 60 * 24 * 3600
+_RETRY_SECONDS = 0.1
 
 
-def kept_or_made(
-    place: str,
-    key: Any,
-    make: Callable[[Drafts], Dataset],
-    progress: ProgressFunction = ignore,
-    cancelled: CancelFunction = never,
+def get_or_create(
+    key: str,
+    source_state: Any,
+    create: Callable[[DatasetWriter], Dataset],
+    progress: ProgressFunction = ignore_progress,
+    cancelled: CancelFunction = never_cancelled,
 ) -> Dataset:
-    """The data set of that place if it was made for that very `key` (JSON), else what `make` makes now.
+    """The cached data set of that key, or the result of `create`, which is then cached.
 
-    `make` puts the splits into its drafts. Only one process makes a place's set; others wait for it. Where
-    nothing can be kept the set is in memory. Raises DataError, Cancelled and what `make` raises.
+    The entry is used only if it was created for an equal `source_state`: JSON that changes whenever the
+    result of `create` would. `create` writes the splits with its `DatasetWriter`. If several processes ask
+    for the same key, one creates the entry and the others wait. If nothing can be cached, the data set is in
+    memory. Raises DataError, Cancelled and whatever `create` raises.
     """
-    words = json.dumps([VERSION, key])
-    entry = decoded_folder() / place / hashlib.sha256(words.encode()).hexdigest()[:32]
-    found = _opened(entry)
-    if found is not None:
-        return found
-    with _alone(entry.parent, progress, cancelled):
-        found = _opened(entry)
-        if found is None:
-            _tidy(entry.parent)
-            found = _made(entry, make, throttled(progress), cancelled)
-        return found
+    text = json.dumps([VERSION, source_state])
+    entry = decoded_folder() / key / hashlib.sha256(text.encode()).hexdigest()[:32]
+    dataset = _open(entry)
+    if dataset is not None:
+        return dataset
+    with _exclusive(entry.parent, progress, cancelled):
+        # Another process may have written the entry while this one waited for the lock.
+        dataset = _open(entry)
+        if dataset is None:
+            _evict(entry.parent)
+            dataset = _create(entry, create, throttled(progress), cancelled)
+        return dataset
 
 
-def place_of(kind: str, name: str) -> str:
-    """The place of what the user has named, whatever characters are in the name."""
+def cache_key(kind: str, name: str) -> str:
+    """The cache key for something with a name chosen by the user, whatever characters the name contains."""
     return f"{kind}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}"
 
 
 def decoded_folder() -> Path:
-    """Where everything stands that is kept here."""
+    """The folder with all cache entries."""
     return datasets_folder() / "decoded"
 
 
 def decoded_size() -> int:
-    """Bytes that all of it takes."""
+    """The size of all cache entries in bytes."""
     size = 0
     for path in decoded_folder().glob("*/*/*"):
         with contextlib.suppress(OSError):
@@ -99,58 +107,60 @@ def decoded_size() -> int:
     return size
 
 
-def clear() -> None:
-    """Empties it all, but for what is being made just now. What is in use stays so until it is closed."""
-    for place in decoded_folder().glob("*"):
-        forget(place.name)
+def clear_cache() -> None:
+    """Deletes all entries, except those being written. An open data set stays readable until it is closed."""
+    for folder in decoded_folder().glob("*"):
+        discard(folder.name)
 
 
-def forget(place: str) -> None:
-    """The same for one place."""
-    folder = decoded_folder() / place
-    # No folder, nothing to do; a lock that is held, and it is in the making.
-    with contextlib.suppress(OSError), open(folder / _LOCK, "a+b") as lock:
-        try_lock(lock, shared=False)
+def discard(key: str) -> None:
+    """Deletes the entry of that key, unless it is being written."""
+    folder = decoded_folder() / key
+    # Opening the lock fails if there is no such folder; locking fails while the entry is being written.
+    with contextlib.suppress(OSError), FileLock(folder / _LOCK):
         _empty(folder)
 
 
-def _made(
-    entry: Path, make: Callable[[Drafts], Dataset], progress: ProgressFunction, cancelled: CancelFunction
+def _create(
+    entry: Path,
+    create: Callable[[DatasetWriter], Dataset],
+    progress: ProgressFunction,
+    cancelled: CancelFunction,
 ) -> Dataset:
-    with Drafts(entry.with_name(f".{secrets.token_hex(4)}.tmp")) as drafts:
-        dataset = make(drafts)
-        if drafts.folder is None:
+    with DatasetWriter(entry.with_name(f".{secrets.token_hex(4)}.tmp")) as writer:
+        dataset = create(writer)
+        if writer.folder is None:
             return dataset
-        _look_through(dataset, progress, cancelled)
+        _compute_fingerprint(dataset, progress, cancelled)
         try:
-            _describe(dataset, entry.name, drafts.folder)
-            # No system but POSIX renames a folder whose files are mapped.
+            _write_metadata(dataset, entry.name, writer.folder)
+            # Windows cannot rename a folder while files in it are mapped: drop the maps, and map again below.
             del dataset
-            os.replace(drafts.folder, entry)
+            os.replace(writer.folder, entry)
         except OSError as error:
-            raise DataError(f"Cannot keep decoded images in {entry.parent}: {error.strerror}.") from error
-    sync_folder(entry.parent)
-    found = _opened(entry)
-    if found is None:
+            raise DataError(f"Cannot store decoded images in {entry.parent}: {error.strerror}.") from error
+    fsync_folder(entry.parent)
+    opened = _open(entry)
+    if opened is None:
         raise DataError(f"The decoded images in {entry} were changed while they were written: try again.")
-    return found
+    return opened
 
 
-def _look_through(dataset: Dataset, progress: ProgressFunction, cancelled: CancelFunction) -> None:
-    """Works out the fingerprint, which for many images takes a while."""
-    whole, done = len(dataset.train) + len(dataset.test), 0
+def _compute_fingerprint(dataset: Dataset, progress: ProgressFunction, cancelled: CancelFunction) -> None:
+    """Computes the fingerprint with progress reports; large data sets take a while."""
+    total, done = len(dataset.train) + len(dataset.test), 0
 
-    def tell(more: int) -> None:
+    def on_chunk(images: int) -> None:
         nonlocal done
-        check(cancelled)
-        done += more
-        progress(Progress(done, whole, f"Checking {dataset.title}: {done:,} of {whole:,} images"))
+        raise_if_cancelled(cancelled)
+        done += images
+        progress(Progress(done, total, f"Checking {dataset.title}: {done:,} of {total:,} images"))
 
-    dataset.recall(dataset.look_through(tell))
+    dataset.preset_fingerprint(dataset.compute_fingerprint(on_chunk))
 
 
-def _describe(dataset: Dataset, key: str, folder: Path) -> None:
-    """Writes down what `_opened` needs."""
+def _write_metadata(dataset: Dataset, key: str, folder: Path) -> None:
+    """Writes `about.json`, which `_open` reads."""
     about = {
         "key": key,
         "name": dataset.name,
@@ -159,20 +169,20 @@ def _describe(dataset: Dataset, key: str, folder: Path) -> None:
         "notes": dataset.notes,
         "shape": dataset.shape,
         "fingerprint": dataset.fingerprint,
-        "levels": {part: getattr(dataset, part).levels.tolist() for part in _PARTS},
-        "files": {path.name: _state(path) for path in _files(folder)},
+        "levels": {part: getattr(dataset, part).histograms.tolist() for part in _PARTS},
+        "files": {path.name: _file_state(path) for path in _files(folder)},
     }
     about["sha256"] = _digest(about)
     write_atomically(folder / _ABOUT, json.dumps(about).encode())
 
 
-def _opened(entry: Path) -> Dataset | None:
-    """What is kept there; None where there is nothing, something else or damage."""
+def _open(entry: Path) -> Dataset | None:
+    """The data set of that entry; None if it is missing, damaged or something else."""
     try:
         about = read_json(entry / _ABOUT)
         if about.pop("sha256") != _digest(about) or about["key"] != entry.name:
             return None
-        if any(about["files"][path.name] != _state(path) for path in _files(entry)):
+        if any(about["files"][path.name] != _file_state(path) for path in _files(entry)):
             return None
         dataset = Dataset(
             about["name"],
@@ -184,16 +194,16 @@ def _opened(entry: Path) -> Dataset | None:
         )
     except (OSError, UserError, ValueError, LookupError, TypeError, AttributeError):
         return None
-    dataset.recall(about["fingerprint"])
+    dataset.preset_fingerprint(about["fingerprint"])
     with contextlib.suppress(OSError):
-        os.utime(entry / _ABOUT)
+        os.utime(entry / _ABOUT)  # the time of last use, for `_evict`
     return dataset
 
 
 def _split(entry: Path, part: str, about: dict[str, Any]) -> Split:
     channels, height, width = about["shape"]
     split = read_split(entry, part, (channels, height, width))
-    split.recall(np.array(about["levels"][part], np.int64))
+    split.preset_histograms(np.array(about["levels"][part], np.int64))
     return split
 
 
@@ -205,42 +215,37 @@ def _files(folder: Path) -> list[Path]:
     return [file(folder, part) for part in _PARTS for file in (pixels_file, labels_file)]
 
 
-def _state(path: Path) -> list[int]:
-    """By which a file is taken for the one that was written."""
+def _file_state(path: Path) -> list[int]:
+    """Size in bytes and modification time in ns, which identify the file that was written."""
     state = path.stat()
     return [state.st_size, state.st_mtime_ns]
 
 
 @contextlib.contextmanager
-def _alone(folder: Path, progress: ProgressFunction, cancelled: CancelFunction) -> Iterator[None]:
-    """Nobody else makes anything in this place meanwhile, which is made where it is missing."""
+def _exclusive(folder: Path, progress: ProgressFunction, cancelled: CancelFunction) -> Iterator[None]:
+    """Holds the lock of a key's folder, which is created if it is missing. Waits for other processes."""
     with contextlib.ExitStack() as stack:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            file = stack.enter_context(open(folder / _LOCK, "a+b"))
-        except OSError:
-            pass  # where no lock can be written nothing can be kept either
-        else:
-            _wait_for(file, progress, cancelled)
+        while True:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(FileLock(folder / _LOCK))
+            except BlockingIOError:
+                progress(Progress(0, None, "Waiting for another program that is reading the same images"))
+                raise_if_cancelled(cancelled)
+                time.sleep(_RETRY_SECONDS)
+                continue
+            except OSError:
+                pass  # where no lock file can be written, nothing can be cached either
+            break
         yield
 
 
-def _wait_for(lock: BinaryIO, progress: ProgressFunction, cancelled: CancelFunction) -> None:
-    while True:
-        with contextlib.suppress(BlockingIOError):
-            try_lock(lock, shared=False)
-            return
-        progress(Progress(0, None, "Waiting for another program that reads the same images"))
-        check(cancelled)
-        time.sleep(_TICK)
-
-
-def _tidy(folder: Path) -> None:
-    """Takes away what was in this place, a killed program's rest included, and what nobody used for long."""
+def _evict(folder: Path) -> None:
+    """Deletes the key's old entry, remains of killed writers, and entries of any key not opened for long."""
     _empty(folder)
     for about in decoded_folder().glob(f"*/*/{_ABOUT}"):
         with contextlib.suppress(OSError):
-            if about.stat().st_mtime < time.time() - _UNUSED:
+            if about.stat().st_mtime < time.time() - _MAX_UNUSED_SECONDS:
                 shutil.rmtree(about.parent, ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""Images that stay on the disk: the system brings them into memory as they are looked at."""
+"""Memory-mapped images, which the system reads from disk as they are accessed, and prefetching for them."""
 
 from __future__ import annotations
 
@@ -13,72 +13,81 @@ import numpy as np
 
 from cnnstudio.data.dataset import Pixels
 
-_STAYING_SHARE = 0.5
-"""Of the main memory, what images may take that are thought to stay there."""
+_RESIDENT_FRACTION = 0.5
+"""Images that take at most this fraction of the main memory are assumed to stay in the page cache."""
 
-_STRETCH = 16 * 2**20
+_SEQUENTIAL_BYTES = 16 * 2**20
+"""Bytes that are prefetched in file order with each batch."""
 
 
 def map_pixels(path: Path, shape: tuple[int, int, int, int]) -> Pixels:
-    """The file's bytes as read-only (N, H, W, C). Raises OSError; ValueError for a file of another size."""
+    """The bytes of the file as a read-only uint8 array of `shape` (N, H, W, C), not read yet.
+
+    Raises OSError if the file cannot be opened, ValueError if its size does not match.
+    """
     if not shape[0]:
-        return np.empty(shape, np.uint8)  # no system maps an empty file
+        return np.empty(shape, np.uint8)  # an empty file cannot be mapped
     with open(path, "rb") as file:
         memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     return np.frombuffer(memory, np.uint8).reshape(shape)
 
 
-class Ahead:
-    """Asks the system for mapped images before they are looked at.
+class Prefetcher:
+    """Asks the system to read mapped images before they are accessed.
 
-    Who looks at random images of a map waits for the disk at each of them; those that were asked for come
-    side by side. Where all of them can stay in memory they are asked for one after another as well, a stretch
-    at a time, which is what disks are quickest at.
+    A shuffled epoch accesses images in random order. Without prefetching, every page fault blocks training
+    for one disk access; with it, the images of the next batch are read in parallel while this batch is
+    computed.
+
+    If all images fit into the page cache, the file is also read from front to back, a part with every batch.
+    Sequential reads are what disks do fastest, so the page cache fills long before random accesses would have
+    touched every page. For larger files this would only evict pages that are about to be used.
     """
 
     def __init__(self, memory: mmap.mmap, pixels: Pixels) -> None:
-        """`pixels` (N, …) lie in the map one after another."""
+        """`pixels` (N, …) is a contiguous array inside the map."""
         self._memory = memory
         self._first = pixels.ctypes.data - np.frombuffer(memory, np.uint8).ctypes.data
         self._size = pixels.strides[0]
         self._end = self._first + pixels.nbytes
-        can_stay = pixels.nbytes <= _STAYING_SHARE * _main_memory()
-        self._next: int | None = self._first if can_stay else None
+        fits_in_memory = pixels.nbytes <= _RESIDENT_FRACTION * _main_memory()
+        self._next: int | None = self._first if fits_in_memory else None
 
     @classmethod
-    def of(cls, pixels: Pixels) -> Self | None:
-        """None for images in no map, and where the system cannot be asked."""
-        memory = _memory_of(pixels)
+    def for_array(cls, pixels: Pixels) -> Self | None:
+        """A prefetcher for a mapped array; None if it is not mapped or the system has no madvise."""
+        memory = _map_of(pixels)
         return cls(memory, pixels) if memory is not None and hasattr(mmap, "MADV_WILLNEED") else None
 
     @property
     def is_done(self) -> bool:
-        """Whether all images were asked for and stay, so that nothing is left to ask for."""
+        """Whether all images have been requested and stay in memory, so that there is nothing left to do."""
         return self._next == self._end
 
-    def ask(self, rows: Iterable[int]) -> None:
-        """Returns at once; the images come by and by."""
+    def prefetch(self, rows: Iterable[int]) -> None:
+        """Requests these images. Returns at once; the system reads them in the background."""
         for row in rows:
-            self._want(self._first + row * self._size, self._size)
+            self._request(self._first + row * self._size, self._size)
         if self._next is not None and not self.is_done:
-            size = min(_STRETCH, self._end - self._next)
-            self._want(self._next, size)
+            size = min(_SEQUENTIAL_BYTES, self._end - self._next)
+            self._request(self._next, size)
             self._next += size
 
-    def _want(self, place: int, size: int) -> None:
-        start = place - place % mmap.PAGESIZE
-        self._memory.madvise(mmap.MADV_WILLNEED, start, place + size - start)
+    def _request(self, offset: int, size: int) -> None:
+        # madvise accepts only offsets that are a multiple of the page size.
+        start = offset - offset % mmap.PAGESIZE
+        self._memory.madvise(mmap.MADV_WILLNEED, start, offset + size - start)
 
 
 def _main_memory() -> float:
-    """Bytes; without end where the system does not tell."""
+    """In bytes; infinite if the system does not report it."""
     if not hasattr(os, "sysconf"):
         return math.inf
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def _memory_of(array: object) -> mmap.mmap | None:
-    """The map that the array's values lie in."""
+def _map_of(array: object) -> mmap.mmap | None:
+    """The memory map behind an array, found through the chain of views; None if there is none."""
     while isinstance(array, np.ndarray):
         array = array.base
     owner = array.obj if isinstance(array, memoryview) else array

@@ -1,4 +1,4 @@
-"""Where the images of a data set are put while it is made: into files, a few at a time."""
+"""Writes the images of a data set to files, a few at a time, so that it may be larger than the memory."""
 
 from __future__ import annotations
 
@@ -13,40 +13,43 @@ from typing import Protocol, Self
 
 import numpy as np
 
-from cnnstudio.core.formatting import storage
+from cnnstudio.core.formatting import format_bytes
 from cnnstudio.data.dataset import (
     DataError,
     Dataset,
     Labels,
     Pixels,
     Split,
-    count_levels,
+    channel_histograms,
     from_channels_last,
 )
 from cnnstudio.data.storage.memmap import map_pixels
 
-_MOST_IN_MEMORY = 1_000_000_000
-"""Bytes of images that are held in memory where the disk has no room for them."""
+_MAX_IN_MEMORY = 1_000_000_000
+"""Bytes of images that may be kept in memory instead if the disk is too full for them."""
 
-_LEFT_FREE = 100_000_000
-"""Bytes that others may want of the disk."""
+_RESERVE = 100_000_000
+"""Bytes of free disk space to leave to other programs."""
 
 
-class Draft(Protocol):
-    """One split in the making."""
+class SplitWriter(Protocol):
+    """Collects the images of one split."""
 
     def add(self, pixels: Pixels, labels: Labels) -> None:
-        """The next images, (n, H, W, C), and their classes."""
+        """Appends images, uint8 (n, H, W, C), with their class labels, int64 (n,)."""
 
-    def finished(self) -> Split:
-        """All that was added."""
+    def finish(self) -> Split:
+        """The split of all images that were added. Nothing may be added afterwards."""
 
 
-class Drafts:
-    """The splits of one data set in the making, as a context that leaves nothing behind."""
+class DatasetWriter:
+    """Writes the splits of one data set into a temporary folder, which is deleted when the context ends.
+
+    To keep the result, move `folder` elsewhere before the context ends.
+    """
 
     def __init__(self, folder: Path | None) -> None:
-        """`folder` does not exist yet; without one, all is made in memory."""
+        """`folder` must not exist yet; with None, everything is kept in memory."""
         self.folder = folder
         self._files = ExitStack()
 
@@ -56,53 +59,53 @@ class Drafts:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # On a full disk they cannot even be closed without a word.
+        # Closing flushes the buffers, which fails on a full disk; the files are deleted anyway.
         with suppress(OSError):
             self._files.close()
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def make_room(self, title: str, size: int) -> None:
-        """Says before the first image how many bytes there will be.
+    def reserve(self, title: str, size: int) -> None:
+        """Checks, before the first image is written, that there is space for `size` bytes of images.
 
-        Raises DataError where the disk has no room for them, unless they are few enough for the memory.
+        If the disk is too full, a small data set is kept in memory; for a larger one, raises DataError.
         """
         if self.folder is None:
             return
-        reason = _refusal(self.folder, size + _LEFT_FREE)
+        reason = _create_or_explain(self.folder, size + _RESERVE)
         if reason is None:
             return
-        if size > _MOST_IN_MEMORY:
+        if size > _MAX_IN_MEMORY:
             raise DataError(
-                f"The decoded images of {title} take {storage(size)} on the disk, but {reason}: "
-                "make room, or set CNNSTUDIO_HOME to a folder on a larger disk."
+                f"The decoded images of {title} need {format_bytes(size)} on disk, but {reason}: "
+                "free some space, or set CNNSTUDIO_HOME to a folder on a larger disk."
             )
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder = None
 
-    def take(self, dataset: Dataset) -> Dataset:
-        """A set that is in memory, from the drafts."""
-        self.make_room(dataset.title, dataset.train.images.nbytes + dataset.test.images.nbytes)
+    def write(self, dataset: Dataset) -> Dataset:
+        """Writes a data set that is in memory; returns the same data set, mapped from the files."""
+        self.reserve(dataset.title, dataset.train.images.nbytes + dataset.test.images.nbytes)
         if self.folder is None:
             return dataset
         splits = []
         for part, split in (("train", dataset.train), ("test", dataset.test)):
-            draft = self.start(part, split.shape)
+            split_writer = self.split_writer(part, split.shape)
             done = 0
             for chunk in split.chunks():
-                draft.add(chunk, split.labels[done : done + len(chunk)])
+                split_writer.add(chunk, split.labels[done : done + len(chunk)])
                 done += len(chunk)
-            splits.append(draft.finished())
+            splits.append(split_writer.finish())
         return dataclasses.replace(dataset, train=splits[0], test=splits[1])
 
-    def start(self, part: str, shape: tuple[int, int, int]) -> Draft:
-        """A split of images of `shape` (C, H, W), anew where there was one of that name."""
+    def split_writer(self, part: str, shape: tuple[int, int, int]) -> SplitWriter:
+        """A writer for images of `shape` (C, H, W). An earlier split of that name is overwritten."""
         if self.folder is None:
-            return _DraftInMemory(shape)
-        return _DraftOnDisk(self.folder, part, shape, self._files)
+            return _MemorySplitWriter(shape)
+        return _DiskSplitWriter(self.folder, part, shape, self._files)
 
 
-class _DraftInMemory:
+class _MemorySplitWriter:
     def __init__(self, shape: tuple[int, int, int]) -> None:
         channels, height, width = shape
         self._pixels = [np.empty((0, height, width, channels), np.uint8)]
@@ -112,71 +115,79 @@ class _DraftInMemory:
         self._pixels.append(pixels)
         self._labels.append(labels)
 
-    def finished(self) -> Split:
+    def finish(self) -> Split:
         return Split(from_channels_last(np.concatenate(self._pixels)), np.concatenate(self._labels))
 
 
-class _DraftOnDisk:
-    """Written as a file and mapped only when it is whole: into a map, a full disk would kill the process."""
+class _DiskSplitWriter:
+    """Writes with ordinary file calls and maps the files only when they are complete.
+
+    Writing through a memory map would be simpler, but on a full disk it ends in SIGBUS, which kills the
+    process; `write` raises an OSError instead, which becomes a message.
+    """
 
     def __init__(self, folder: Path, part: str, shape: tuple[int, int, int], files: ExitStack) -> None:
         self._folder, self._part, self._shape = folder, part, shape
-        self._levels = np.zeros((shape[0], 256), np.int64)
-        with self._writing():
+        self._histograms = np.zeros((shape[0], 256), np.int64)
+        with self._explained_errors():
             self._pixels = files.enter_context(pixels_file(folder, part).open("wb"))
             self._labels = files.enter_context(labels_file(folder, part).open("wb"))
 
     def add(self, pixels: Pixels, labels: Labels) -> None:
-        with self._writing():
+        with self._explained_errors():
             self._pixels.write(np.ascontiguousarray(pixels).data)
             self._labels.write(labels.astype("<i8").data)
-        # Now that they are in the processor's cache; later it would take another pass over all of them.
-        self._levels += count_levels(pixels)
+        # Counted while the pixels are in the CPU cache, which saves a second pass over the whole file later.
+        self._histograms += channel_histograms(pixels)
 
-    def finished(self) -> Split:
-        with self._writing():
+    def finish(self) -> Split:
+        with self._explained_errors():
             for file in (self._pixels, self._labels):
                 file.flush()
+                # The data must be on disk before the cache entry gets its final name (see decoded_cache).
                 os.fsync(file.fileno())
                 file.close()
             split = read_split(self._folder, self._part, self._shape)
-        split.recall(self._levels)
+        split.preset_histograms(self._histograms)
         return split
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _explained_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             raise DataError(
                 f"Cannot write decoded images to {self._folder.parent}: {error.strerror or error}. "
-                "Make room, or set CNNSTUDIO_HOME to another folder."
+                "Free some space, or set CNNSTUDIO_HOME to another folder."
             ) from error
 
 
 def pixels_file(folder: Path, part: str) -> Path:
-    """Holds uint8 (N, H, W, C), without a head."""
+    """The file with the pixels, uint8 (N, H, W, C), without a header."""
     return folder / f"{part}.pixels"
 
 
 def labels_file(folder: Path, part: str) -> Path:
-    """Holds little-endian int64 (N,), without a head."""
+    """The file with the labels, little-endian int64 (N,), without a header."""
     return folder / f"{part}.labels"
 
 
 def read_split(folder: Path, part: str, shape: tuple[int, int, int]) -> Split:
-    """The images of `shape` (C, H, W) in the part's files, mapped. Raises OSError or ValueError."""
+    """The split in the files of that part, with images of `shape` (C, H, W) mapped into memory.
+
+    Raises OSError if a file cannot be read, ValueError if its size does not match.
+    """
     channels, height, width = shape
     labels = np.fromfile(labels_file(folder, part), "<i8").astype(np.int64, copy=False)
     pixels = map_pixels(pixels_file(folder, part), (len(labels), height, width, channels))
     return Split(from_channels_last(pixels), labels)
 
 
-def _refusal(folder: Path, size: int) -> str | None:
-    """Why so many bytes cannot be written; makes the folder where they can."""
+def _create_or_explain(folder: Path, size: int) -> str | None:
+    """Creates the folder and returns None, or returns the reason why `size` bytes cannot be written to it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        return f"{folder.parent} cannot be written ({error.strerror})"
-    return f"only {storage(free)} are free in {folder.parent}" if size > free else None
+        return f"{folder.parent} is not writable ({error.strerror})"
+    return f"only {format_bytes(free)} are free in {folder.parent}" if size > free else None

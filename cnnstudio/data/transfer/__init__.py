@@ -1,1 +1,1 @@
-"""Archives: downloaded, checked, unpacked."""
+"""Archives: downloading, verifying, unpacking."""

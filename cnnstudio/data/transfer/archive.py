@@ -1,4 +1,4 @@
-"""Chosen files out of a .tar.gz, by name and nothing else."""
+"""Extracts given members of a .tar.gz, safely even if the archive is malicious."""
 
 from __future__ import annotations
 
@@ -15,86 +15,93 @@ from cnnstudio.core.progress import (
     CancelFunction,
     Progress,
     ProgressFunction,
-    check,
-    ignore,
-    never,
+    ignore_progress,
+    never_cancelled,
+    raise_if_cancelled,
     throttled,
 )
 from cnnstudio.data.dataset import DataError
 
 
-def extract(
+def extract_members(
     archive: Path,
     members: Mapping[str, str],
     folder: Path,
-    progress: ProgressFunction = ignore,
-    cancelled: CancelFunction = never,
+    progress: ProgressFunction = ignore_progress,
+    cancelled: CancelFunction = never_cancelled,
 ) -> None:
-    """Make `folder`, with `members` of the archive (name in it -> MD5) as files of the names' last parts.
+    """Creates `folder` with the given members of the archive (name in it -> MD5), without their subfolders.
 
-    The archive is read as a stream and only those members are written, under names of our own making; so
-    nothing can land elsewhere whatever the archive says. `folder` appears whole or not at all, and takes an
-    old one's place. Raises DataError for an archive that is damaged, lacks a member or tries to write
-    outside; Cancelled.
+    The archive is read as a stream and only the expected members are written, under the last part of the
+    expected name, so that no path in the archive can make a file land elsewhere. The members are unpacked
+    into a temporary folder, which replaces `folder` when all checksums are right. Raises DataError if the
+    archive is damaged, lacks a member or contains a path outside it; Cancelled.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as beside:
-            fresh = Path(beside) / folder.name
-            fresh.mkdir()
-            _write_members(archive, members, fresh, throttled(progress), cancelled)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
+            unpacked = Path(temporary) / folder.name
+            unpacked.mkdir()
+            _write_members(archive, members, unpacked, throttled(progress), cancelled)
             if folder.exists():
                 shutil.rmtree(folder)
-            fresh.rename(folder)
+            unpacked.rename(folder)
     except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise DataError(f"{archive} is damaged or not complete: get the archive again.") from error
+        raise DataError(f"{archive} is damaged or incomplete: download it again.") from error
     except OSError as error:
         raise DataError(f"Cannot unpack {archive} into {folder}: {error.strerror or error}.") from error
 
 
 def _write_members(
-    archive: Path, members: Mapping[str, str], folder: Path, tell: ProgressFunction, cancelled: CancelFunction
+    archive: Path,
+    members: Mapping[str, str],
+    folder: Path,
+    progress: ProgressFunction,
+    cancelled: CancelFunction,
 ) -> None:
     written: set[str] = set()
     with tarfile.open(archive, mode="r|gz") as stream:
         for member in stream:
-            check(cancelled)
-            _refuse_escape(archive, member.name)
+            raise_if_cancelled(cancelled)
+            _refuse_outside_path(archive, member.name)
             if member.name not in members:
                 continue
             source = stream.extractfile(member) if member.isreg() else None
             if source is None:
                 raise DataError(
-                    f"{archive} holds {member.name} as a link, not as a file: it is not the original archive."
+                    f"{archive} contains {member.name} as a link, not as a file: use the original archive."
                 )
             text = f"Unpacking {archive.name}: {len(written)} of {len(members)} files"
-            tell(Progress(len(written), len(members), text))
+            progress(Progress(len(written), len(members), text))
             if _copy(source, folder / PurePosixPath(member.name).name, cancelled) != members[member.name]:
                 raise DataError(
-                    f"{member.name} in {archive} is damaged (its checksum is wrong): get the archive again."
+                    f"{member.name} in {archive} is damaged (wrong checksum): download the archive again."
                 )
             written.add(member.name)
     if missing := sorted(set(members) - written):
         raise DataError(
-            f"{archive} does not hold {missing[0]}: it is not the archive that is needed, or not whole."
+            f"{archive} does not contain {missing[0]}: it is another archive, or it is incomplete."
         )
 
 
 def _copy(source: IO[bytes], path: Path, cancelled: CancelFunction) -> str:
-    """Write the member to `path`; its MD5."""
+    """Writes the member to `path` and returns its MD5 (hex)."""
     digest = hashlib.md5(usedforsecurity=False)
     with open(path, "wb") as file:
         while block := source.read(1 << 20):
-            check(cancelled)
+            raise_if_cancelled(cancelled)
             digest.update(block)
             file.write(block)
     return digest.hexdigest()
 
 
-def _refuse_escape(archive: Path, name: str) -> None:
-    """No honest archive of images names a place outside itself, so the whole of it is refused."""
+def _refuse_outside_path(archive: Path, name: str) -> None:
+    """Raises DataError for any path that leaves the archive, on any system.
+
+    Such a member would not be written anyway; but an archive that contains one is not what it claims to be.
+    """
     for path in (PurePosixPath(name), PureWindowsPath(name)):
         if path.is_absolute() or path.drive or ".." in path.parts:
             raise DataError(
-                f"{archive} wants to write outside its folder ({name}): use the original archive."
+                f"{archive} tries to write outside its folder ({name}): use the original archive."
             )

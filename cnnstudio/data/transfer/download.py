@@ -1,4 +1,17 @@
-"""Large files over HTTP: resumed where they broke off, cancelled at any moment, checked when whole."""
+"""Downloads large files over HTTP, with resume, cancellation and a checksum.
+
+**Resuming.** Data is appended to `<name>.part`. The next attempt, in this call or in a later run of the
+program, asks the server for the rest with a Range header. A server may ignore the header and send everything
+(status 200), answer with another range, or refuse (416); each case is detected from the answer's headers, and
+the part file is truncated or deleted accordingly.
+
+**Verifying.** The final name appears only when the MD5 of the complete file is right, so that code that finds
+the file can trust it. This matters for CIFAR-10 in particular, whose files are pickles: no byte of a file
+with a wrong checksum is ever unpickled.
+
+**Cancelling.** A blocking read of a socket cannot be interrupted, so that each connection is read by a thread
+of its own, which hands blocks to the caller through a queue. The caller polls `cancelled` while it waits.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +30,9 @@ from cnnstudio.core.progress import (
     CancelFunction,
     Progress,
     ProgressFunction,
-    check,
-    ignore,
-    never,
+    ignore_progress,
+    never_cancelled,
+    raise_if_cancelled,
     throttled,
 )
 from cnnstudio.data.dataset import DataError
@@ -27,26 +40,29 @@ from cnnstudio.data.dataset import DataError
 if TYPE_CHECKING:
     import http.client
 
-_BLOCK = 1 << 16
-_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""Answers of a server that may be better in a moment."""
+_BLOCK_SIZE = 1 << 16
+_RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Status codes of errors that are likely to be temporary."""
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long a download waits, in seconds, and how often it starts again before it gives up."""
+class RetryPolicy:
+    """When a download gives up. Times are in seconds."""
 
-    stall: float = 30
-    attempts: int = 4
-    pause: float = 1
+    stall_timeout: float = 30
+    """Longest time without any data."""
+    max_attempts: int = 4
+    """Attempts in a row without progress."""
+    delay: float = 1
+    """Before the second attempt; doubled for each further one."""
 
 
-DEFAULT_PATIENCE = Patience()
+DEFAULT_RETRY_POLICY = RetryPolicy()
 
 
 @dataclass(frozen=True)
-class Expected:
-    """What the whole file has to be. `size` in bytes, None where it is not known."""
+class ExpectedFile:
+    """What the complete file must be: its name for people, its MD5 (hex) and its size in bytes, if known."""
 
     title: str
     md5: str
@@ -54,7 +70,7 @@ class Expected:
 
 
 class _Interrupted(Exception):
-    """The transfer broke off. Another attempt at once may fix it, unless it is `final`."""
+    """The transfer was interrupted. Another attempt may succeed, unless `final`."""
 
     def __init__(self, message: str, final: bool = False) -> None:
         super().__init__(message)
@@ -62,43 +78,43 @@ class _Interrupted(Exception):
 
 
 class _RangeRefused(Exception):
-    """The server has no bytes where the part ends: the part is not of its file."""
+    """The server cannot continue at the end of the part file, which is therefore of another file."""
 
 
 def download(
     url: str,
     path: Path,
-    expected: Expected,
-    progress: ProgressFunction = ignore,
-    cancelled: CancelFunction = never,
-    patience: Patience = DEFAULT_PATIENCE,
+    expected: ExpectedFile,
+    progress: ProgressFunction = ignore_progress,
+    cancelled: CancelFunction = never_cancelled,
+    retry: RetryPolicy = DEFAULT_RETRY_POLICY,
 ) -> None:
-    """Bring `url` to `path`.
+    """Downloads `url` to `path`.
 
-    What has arrived stands in `<path>.part` until it is whole and its MD5 is right; the next call goes on
-    there. Raises DataError (what went wrong, and what to do) or Cancelled.
+    The data is collected in `<path>.part` until it is complete and its MD5 is right; a later call resumes
+    from there. Raises DataError or Cancelled.
     """
     if not _is_address(url):
         raise DataError(
-            f"{url} is not an address to download from: it has to begin with https:// or http://, and then "
-            "name a server."
+            f"{url} is not a download address: it must start with https:// or http:// and a host."
         )
     part = path.with_name(path.name + ".part")
-    tell = throttled(progress)
+    report = throttled(progress)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         resumed = part.exists()
-        _fetch_patiently(url, part, expected, tell, cancelled, patience)
+        _fetch_with_retries(url, part, expected, report, cancelled, retry)
         if file_md5(part, cancelled) != expected.md5 and resumed:
-            # The old part may have belonged to another file.
+            # The old part may have been of another file. Start over once before blaming the server.
             part.unlink()
-            _fetch_patiently(url, part, expected, tell, cancelled, patience)
+            _fetch_with_retries(url, part, expected, report, cancelled, retry)
         if file_md5(part, cancelled) != expected.md5:
             part.unlink()
             raise DataError(
-                f"What {_host(url)} sent is not {expected.title}, or was damaged on the way: "
-                "its checksum is wrong. It was thrown away; download it again."
+                f"The file from {_host(url)} is not {expected.title}, or was damaged in transit "
+                "(wrong checksum). It was deleted: download it again."
             )
+        # After the checksum: a file of this name is always complete and verified.
         os.replace(part, path)
     except OSError as error:
         raise DataError(f"Cannot write {part}: {error.strerror or error}.") from error
@@ -114,213 +130,225 @@ def _is_address(url: str) -> bool:
         return False
 
 
-def file_md5(path: Path, cancelled: CancelFunction = never) -> str:
-    """MD5 (hex) of the file: what old archives are published with. It finds damage, not malice."""
+def file_md5(path: Path, cancelled: CancelFunction = never_cancelled) -> str:
+    """The MD5 of a file (hex), with which older archives are published. It detects damage, not attacks."""
     digest = hashlib.md5(usedforsecurity=False)
     with open(path, "rb") as file:
         while block := file.read(1 << 20):
-            check(cancelled)
+            raise_if_cancelled(cancelled)
             digest.update(block)
     return digest.hexdigest()
 
 
-def megabytes(count: int) -> str:
-    """`41` for 41,000,000 bytes; with one digit below ten."""
+def format_megabytes(count: int) -> str:
+    """`41` for 41,000,000 bytes; with one decimal below ten."""
     return f"{count / 1e6:.0f}" if count >= 10_000_000 else f"{count / 1e6:.1f}"
 
 
-def _fetch_patiently(
+def _fetch_with_retries(
     url: str,
     part: Path,
-    expected: Expected,
-    tell: ProgressFunction,
+    expected: ExpectedFile,
+    progress: ProgressFunction,
     cancelled: CancelFunction,
-    patience: Patience,
+    retry: RetryPolicy,
 ) -> None:
-    """Fill `part`, starting again after interruptions until several in a row brought nothing."""
+    """Completes `part`. Retries with growing delays; an attempt that brought much data resets the count."""
     failures = 0
     while True:
         before = _size(part)
         try:
-            _fetch(url, part, expected, tell, cancelled, patience.stall)
+            _fetch(url, part, expected, progress, cancelled, retry.stall_timeout)
             return
         except _Interrupted as error:
             failures = 1 if _size(part) - before > 1_000_000 else failures + 1
-            if error.final or failures >= patience.attempts:
-                kept = (
-                    "What has arrived is kept: try again to go on from there."
-                    if _size(part)
-                    else "Try again later."
-                )
-                raise DataError(f"{error}. {kept}") from error
-        _wait(patience.pause * 2 ** (failures - 1), cancelled)
+            if error.final or failures >= retry.max_attempts:
+                advice = "Download again to resume from there." if _size(part) else "Try again later."
+                raise DataError(f"{error}. {advice}") from error
+        _wait(retry.delay * 2 ** (failures - 1), cancelled)
 
 
 def _fetch(
-    url: str, part: Path, expected: Expected, tell: ProgressFunction, cancelled: CancelFunction, stall: float
+    url: str,
+    part: Path,
+    expected: ExpectedFile,
+    progress: ProgressFunction,
+    cancelled: CancelFunction,
+    stall_timeout: float,
 ) -> None:
-    """One connection: append to `part` what it lacks. Raises _Interrupted, DataError or Cancelled."""
+    """One connection: appends the missing data to `part`. Raises _Interrupted, DataError or Cancelled."""
     start = _size(part)
     if expected.size is not None and start >= expected.size:
         if start == expected.size:
             return
         part.unlink()
         start = 0
-    stream = _Stream(url, start, stall)
+    reader = _ResponseReader(url, start, stall_timeout)
     try:
-        start, total = _placed(stream.head(cancelled), url, start, expected)
+        start, total = _offset_and_size(reader.response(cancelled), url, start, expected)
         with open(part, "ab") as file:
             file.truncate(start)
-            _copy(stream, file, start, total, expected.title, tell, cancelled)
+            _copy(reader, file, start, total, expected.title, progress, cancelled)
     except _RangeRefused:
         part.unlink()
-        raise _Interrupted(f"{_host(url)} could not go on with the part that is here") from None
+        raise _Interrupted(f"{_host(url)} could not resume the download") from None
     finally:
-        stream.abandon()
+        reader.close()
 
 
-def _placed(
-    head: http.client.HTTPResponse, url: str, asked: int, expected: Expected
+def _offset_and_size(
+    response: http.client.HTTPResponse, url: str, requested: int, expected: ExpectedFile
 ) -> tuple[int, int | None]:
-    """(where the answer's first byte belongs, size of the whole file if the server says it)."""
+    """(offset of the response's first byte in the file, size of the whole file if known).
+
+    Raises _RangeRefused if the server continues at another offset than `requested`, and DataError if it
+    announces a size other than the expected one. The latter catches login pages before they replace a partial
+    download.
+    """
     start, total = 0, None
-    length = head.headers.get("Content-Length")
-    if head.status == 206:
-        found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", head.headers.get("Content-Range", "").strip())
-        if not found or int(found[1]) != asked:
+    length = response.headers.get("Content-Length")
+    if response.status == 206:
+        found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "").strip())
+        if not found or int(found[1]) != requested:
             raise _RangeRefused
-        start, total = asked, None if found[2] == "*" else int(found[2])
+        start, total = requested, None if found[2] == "*" else int(found[2])
     elif length is not None and length.isdecimal():
+        # 200: the server ignored the Range header and sends the file from the beginning.
         total = int(length)
     if total is not None and expected.size is not None and total != expected.size:
         raise DataError(
-            f"{_host(url)} offers {megabytes(total)} MB, "
-            f"but {expected.title} has {megabytes(expected.size)} MB: "
-            "it is another file, or a page that asks you to log in."
+            f"{_host(url)} offers {format_megabytes(total)} MB, "
+            f"but {expected.title} has {format_megabytes(expected.size)} MB: "
+            "it is a different file, or a login page."
         )
     return start, total if total is not None else expected.size
 
 
 def _copy(
-    stream: _Stream,
+    reader: _ResponseReader,
     file: BinaryIO,
     done: int,
     total: int | None,
     title: str,
-    tell: ProgressFunction,
+    progress: ProgressFunction,
     cancelled: CancelFunction,
 ) -> None:
-    of = f" of {megabytes(total)}" if total is not None else ""
-    tell(Progress(done, total, f"Downloading {title}: {megabytes(done)}{of} MB"))
-    while block := stream.block(cancelled):
+    of_total = f" of {format_megabytes(total)}" if total is not None else ""
+    progress(Progress(done, total, f"Downloading {title}: {format_megabytes(done)}{of_total} MB"))
+    while block := reader.read_block(cancelled):
         file.write(block)
         done += len(block)
         if total is not None and done > total:
             raise DataError(
-                f"The server sends more than the {megabytes(total)} MB of {title}: it is another file."
+                f"The server sent more than {format_megabytes(total)} MB for {title}: it is a different file."
             )
-        tell(Progress(done, total, f"Downloading {title}: {megabytes(done)}{of} MB"))
+        progress(Progress(done, total, f"Downloading {title}: {format_megabytes(done)}{of_total} MB"))
     file.flush()
     os.fsync(file.fileno())
     if total is not None and done < total:
-        raise _Interrupted(f"The connection broke off after {megabytes(done)}{of} MB")
+        raise _Interrupted(f"The connection was lost after {format_megabytes(done)}{of_total} MB")
 
 
-class _Stream:
-    """An answer, read by a thread of its own, so that a slow look-up or silent server delays no cancel.
+class _ResponseReader:
+    """Reads one HTTP response on a thread: a slow DNS lookup or a silent server cannot delay a cancel.
 
-    The thread touches no file. Left alone in the middle of a wait, it ends when the socket's time is up.
+    The thread writes to no file, and the queue is bounded, so that an abandoned thread does no harm: it ends
+    at the next block, or when the socket times out.
     """
 
-    def __init__(self, url: str, start: int, stall: float) -> None:
+    def __init__(self, url: str, start: int, stall_timeout: float) -> None:
         self._url = url
         self._start = start
-        self._stall = stall
+        self._stall_timeout = stall_timeout
         self._queue: queue.Queue[http.client.HTTPResponse | bytes | Exception] = queue.Queue(16)
-        self._abandoned = threading.Event()
+        self._closed = threading.Event()
         threading.Thread(target=self._read, name="download", daemon=True).start()
 
-    def head(self, cancelled: CancelFunction) -> http.client.HTTPResponse:
-        """The answer's status and headers."""
-        head = self._next(cancelled)
-        assert not isinstance(head, bytes)
-        return head
+    def response(self, cancelled: CancelFunction) -> http.client.HTTPResponse:
+        """The response with its status and headers. Call this once, first."""
+        response = self._next(cancelled)
+        assert not isinstance(response, bytes)
+        return response
 
-    def block(self, cancelled: CancelFunction) -> bytes:
-        """The next bytes; none at the end."""
+    def read_block(self, cancelled: CancelFunction) -> bytes:
+        """The next bytes of the body; empty at its end."""
         block = self._next(cancelled)
         assert isinstance(block, bytes)
         return block
 
-    def abandon(self) -> None:
-        """Nobody will ask any more."""
-        self._abandoned.set()
+    def close(self) -> None:
+        """Tells the thread to end."""
+        self._closed.set()
 
     def _next(self, cancelled: CancelFunction) -> http.client.HTTPResponse | bytes:
-        deadline = time.monotonic() + self._stall
+        deadline = time.monotonic() + self._stall_timeout
         while True:
-            check(cancelled)
+            raise_if_cancelled(cancelled)
             try:
                 item = self._queue.get(timeout=0.05)
             except queue.Empty:
                 if time.monotonic() > deadline:
-                    raise self._silence() from None
+                    raise self._stalled() from None
                 continue
             if isinstance(item, Exception):
-                raise self._translated(item) from item
+                raise self._explained(item) from item
             return item
 
     def _read(self) -> None:
-        # Loaded when something is downloaded: the window, which lists the data sets, must not wait for it.
+        # Imported here because it is slow, and the window imports this module to list the data sets.
         import urllib.request
 
+        # "identity": a compressed response would have other offsets than the file.
         headers = {"User-Agent": f"cnnstudio/{__version__}", "Accept-Encoding": "identity"}
         if self._start:
             headers["Range"] = f"bytes={self._start}-"
         try:
             request = urllib.request.Request(self._url, headers=headers)
-            with urllib.request.urlopen(request, timeout=self._stall) as response:
+            with urllib.request.urlopen(request, timeout=self._stall_timeout) as response:
                 self._put(response)
                 block = b"-"
-                while block and not self._abandoned.is_set():
-                    block = response.read1(_BLOCK)
+                while block and not self._closed.is_set():
+                    block = response.read1(_BLOCK_SIZE)
                     self._put(block)
-        except Exception as error:  # whatever it is, the one who asked has to hear of it
+        except Exception as error:  # whatever it is, it is raised on the caller's thread
             self._put(error)
 
     def _put(self, item: http.client.HTTPResponse | bytes | Exception) -> None:
-        while not self._abandoned.is_set():
+        while not self._closed.is_set():
             try:
                 self._queue.put(item, timeout=0.1)
                 return
             except queue.Full:
                 continue
 
-    def _silence(self) -> _Interrupted:
-        return _Interrupted(f"{_host(self._url)} sent nothing for {self._stall:g} seconds", final=True)
+    def _stalled(self) -> _Interrupted:
+        return _Interrupted(
+            f"{_host(self._url)} sent nothing for {self._stall_timeout:g} seconds", final=True
+        )
 
-    def _translated(self, error: Exception) -> Exception:
+    def _explained(self, error: Exception) -> Exception:
+        """The exception to raise for an error of the connection: retry, resume, or a message for the user."""
         import http.client
         import urllib.error
 
         host = _host(self._url)
         if isinstance(error, urllib.error.HTTPError):
             error.close()
-            answer = f"{host} answers {error.code} ({error.reason or 'no reason given'}) for {self._url}"
-            if error.code == 416:
+            status = f"{host} answered {error.code} ({error.reason or 'no reason given'}) for {self._url}"
+            if error.code == 416:  # Range Not Satisfiable
                 return _RangeRefused()
-            if error.code in _AGAIN:
-                return _Interrupted(answer)
-            return DataError(f"{answer}: the file is not to be had there now.")
+            if error.code in _RETRYABLE_STATUSES:
+                return _Interrupted(status)
+            return DataError(f"{status}: the file is currently unavailable.")
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         if isinstance(reason, TimeoutError):
-            return self._silence()
+            return self._stalled()
         if isinstance(
             reason, http.client.IncompleteRead | ConnectionResetError | http.client.RemoteDisconnected
         ):
-            return _Interrupted(f"The connection to {host} broke off")
-        words = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)
-        return _Interrupted(f"Cannot reach {host} ({words}): check the network connection", final=True)
+            return _Interrupted(f"The connection to {host} was lost")
+        detail = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)
+        return _Interrupted(f"Cannot reach {host} ({detail}): check the network connection", final=True)
 
 
 def _host(url: str) -> str:
@@ -336,5 +364,5 @@ def _size(path: Path) -> int:
 def _wait(seconds: float, cancelled: CancelFunction) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        check(cancelled)
+        raise_if_cancelled(cancelled)
         time.sleep(0.05)

@@ -1,1 +1,1 @@
-"""Tips on a network that can be trained, but could learn better."""
+"""Tips on a network that can be trained but could learn better."""

@@ -1,4 +1,4 @@
-"""A network as the straight lines that values take through it, for what depends on a layer's neighbors."""
+"""The paths that values take through a network, for rules about neighboring layers."""
 
 from __future__ import annotations
 
@@ -10,69 +10,71 @@ from cnnstudio.design.analysis.analysis import Analysis, LayerReport
 from cnnstudio.design.network import Node
 from cnnstudio.layers.base import Group, Role
 
-Line = list[LayerReport]
+LayerPath = list[LayerReport]
+"""The reports of active layers in the order in which values pass through them."""
 
 
 @dataclass(frozen=True)
-class Lines:
-    """The reports of the active layers in the order in which values pass them.
+class Paths:
+    """The network without its nesting, as straight paths.
 
-    Groups that hold layers in a row, once or several times, are replaced by what is in them. A group that
-    joins something stays, as a layer would, and what is in it makes lines of its own.
+    Groups that run their layers in sequence are replaced by their contents. A group with branches or a
+    shortcut remains on the path like a layer, and its contents form paths of their own.
     """
 
     analysis: Analysis
-    main: Line
-    """From the input to the scores."""
-    every: list[Line]
-    """The main one, those inside groups, and for copies in a row one that goes through two of them."""
+    main: LayerPath
+    """From the input to the output."""
+    all: list[LayerPath]
+    """`main`, the paths inside groups, and for each repeated body one through two consecutive copies."""
 
     @cached_property
-    def layers(self) -> Line:
-        """All that are no groups, each once."""
-        seen = {report.node.id: report for line in self.every for report in line if not report.node.is_group}
-        return list(seen.values())
+    def layers(self) -> LayerPath:
+        """All layers that are not groups, each once."""
+        found = {report.node.id: report for path in self.all for report in path if not report.node.is_group}
+        return list(found.values())
 
     @cached_property
-    def mixing(self) -> Line:
-        """Those of them that learn."""
-        return [report for report in self.layers if report.node.layer.role is Role.MIXES]
+    def linear_layers(self) -> LayerPath:
+        """Those of `layers` that are dense layers or convolutions."""
+        return [report for report in self.layers if report.node.layer.role is Role.LINEAR]
 
     @cached_property
-    def ending(self) -> Line:
-        """From the last layer that mixes to the scores; nothing where a group makes these."""
-        tail: Line = []
+    def output_layers(self) -> LayerPath:
+        """From the last linear layer to the output; empty if a group is among them."""
+        tail: LayerPath = []
         for report in reversed(self.main):
             if report.node.is_group:
                 return []
             tail.insert(0, report)
-            if report.node.layer.role is Role.MIXES:
+            if report.node.layer.role is Role.LINEAR:
                 return tail
         return []
 
 
-def lines_of(analysis: Analysis) -> Lines:
-    """The lines of the network."""
-    found: list[Line] = []
+def find_paths(analysis: Analysis) -> Paths:
+    """All paths through the active layers of the network."""
+    inner: list[LayerPath] = []
 
-    def follow(nodes: Iterable[Node]) -> Line:
-        line: Line = []
+    def path_through(nodes: Iterable[Node]) -> LayerPath:
+        path: LayerPath = []
         for node in nodes:
             if node.is_active:
-                line += into(node, node.layer) if isinstance(node.layer, Group) else [analysis[node.id]]
-        return line
+                path += path_into(node, node.layer) if isinstance(node.layer, Group) else [analysis[node.id]]
+        return path
 
-    def into(node: Node, group: Group) -> Line:
-        if group.branches:
-            found.extend(follow([child]) for child in node.children)
+    def path_into(node: Node, group: Group) -> LayerPath:
+        if group.has_branches:
+            inner.extend(path_through([child]) for child in node.children)
             return [analysis[node.id]]
-        inside = follow(node.children)
-        if group.skips:
-            found.append(inside)
+        body = path_through(node.children)
+        if group.has_shortcut:
+            inner.append(body)
             return [analysis[node.id]]
         if group.copies() > 1:
-            found.append(inside + inside)
-        return inside
+            # The end of one copy is the neighbor of the start of the next.
+            inner.append(body + body)
+        return body
 
-    main = follow(analysis.network.nodes)
-    return Lines(analysis, main, [main, *found])
+    main = path_through(analysis.network.nodes)
+    return Paths(analysis, main, [main, *inner])

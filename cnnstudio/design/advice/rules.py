@@ -1,6 +1,7 @@
-"""The rules of advice: each looks at the lines of a network and says what could be better.
+"""The rules behind the advice: each examines the paths through a network and yields what could be better.
 
-They know layers by their roles, windows and parameters, never by their types.
+Rules go by the role, receptive field and parameters of a layer, never by its type. The thresholds below are
+rules of thumb.
 """
 
 from __future__ import annotations
@@ -8,26 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from cnnstudio.design.advice.paths import Line, Lines
+from cnnstudio.design.advice.paths import LayerPath, Paths
 from cnnstudio.design.analysis.analysis import LayerReport
 from cnnstudio.design.findings import Advice
-from cnnstudio.design.network import Network, giving_logits
+from cnnstudio.design.network import Network, without_final_softmax
 from cnnstudio.layers.base import (
-    Exchange,
     Fix,
     Group,
     InsertBefore,
     Layer,
-    MoveBehind,
+    MoveAfter,
     Remove,
+    Replace,
     Role,
     SetParameters,
 )
-from cnnstudio.layers.shape import times
+from cnnstudio.layers.shape import format_sizes
 
-_SHARE = 0.9
+_HEAVY_SHARE = 0.9
 _MANY_PARAMETERS = 50_000
-_HIGH_RATE = 0.7
+_HIGH_DROPOUT_RATE = 0.7
 _DEEP = 10
 _DEEP_FOR_SATURATION = 6
 _WIDE_STRIDE = 4
@@ -50,290 +51,298 @@ def _advice(rule: str, report: LayerReport, message: str, why: str, fix: Fix | N
     return Advice(report.node.id, f"{rule}:{report.node.id}", message, why, fix)
 
 
-def no_nonlinearity(lines: Lines) -> Iterator[Advice]:
-    why = "Two linear layers in a row can do no more than a single one."
-    for line in lines.every:
+def no_nonlinearity(paths: Paths) -> Iterator[Advice]:
+    why = "Two linear layers in a row can compute no more than a single one."
+    for path in paths.all:
         before: LayerReport | None = None
         normalized = False
-        for report in line:
-            if _role(report) is Role.MIXES:
+        for report in path:
+            if _role(report) is Role.LINEAR:
                 if before is not None:
-                    message = f"{before.node.title} leads to {report.node.title} with no activation between"
+                    message = f"There is no activation between {before.node.title} and {report.node.title}"
                     if normalized:
                         yield _advice("no-nonlinearity", report, message, why, InsertBefore("Activation"))
                     else:
                         yield _advice("no-nonlinearity", before, message, why, _RELU)
                 before, normalized = report, False
-            normalized = normalized or _role(report) is Role.NORMALIZES
-            if report.node.is_group or report.node.layer.bends:
+            normalized = normalized or _role(report) is Role.NORMALIZATION
+            if report.node.is_group or report.node.layer.is_nonlinear:
                 before = None
 
 
-def bias_before_batch_normalization(lines: Lines) -> Iterator[Advice]:
-    for before, report in _pairs(lines):
+def bias_before_batch_normalization(paths: Paths) -> Iterator[Advice]:
+    for before, report in _pairs(paths):
         layer = before.node.layer
-        if report.node.layer.cancels_bias and getattr(layer, "use_bias", False) and not layer.bends:
+        if report.node.layer.cancels_bias and getattr(layer, "use_bias", False) and not layer.is_nonlinear:
             yield _advice(
                 "bias-before-batch-normalization",
                 before,
-                f"{before.node.title} adds a bias that {report.node.title} takes away again",
-                "Batch normalization subtracts the mean of each channel, and the bias with it.",
-                SetParameters({"use_bias": False}, "switch its bias off"),
+                f"{before.node.title} adds a bias that {report.node.title} removes again",
+                "Batch normalization subtracts the mean of each channel, and with it the bias.",
+                SetParameters({"use_bias": False}, "turn off its bias"),
             )
 
 
-def heavy_dense(lines: Lines) -> Iterator[Advice]:
-    total = lines.analysis.parameters
-    for line in lines.every:
+def heavy_dense(paths: Paths) -> Iterator[Advice]:
+    total = paths.analysis.parameters
+    for path in paths.all:
         flatten: LayerReport | None = None
-        for report in line:
-            heavy = report.parameters >= _SHARE * total and total >= _MANY_PARAMETERS
-            if flatten and heavy and _role(report) is Role.MIXES and len(lines.mixing) > 1:
+        for report in path:
+            is_heavy = report.parameters >= _HEAVY_SHARE * total and total >= _MANY_PARAMETERS
+            if flatten and is_heavy and _role(report) is Role.LINEAR and len(paths.linear_layers) > 1:
                 share = f"{min(report.parameters / total, 0.999):.1%}".replace(".0%", "%")
                 yield _advice(
                     "heavy-dense",
                     report,
                     f"{report.node.title} has {share} of all parameters",
-                    "So many weights learn images by heart; the mean of each feature map may do as well.",
-                    Exchange(flatten.node.id, flatten.node.title, "GlobalAveragePooling2D"),
+                    "This many weights tend to memorize the training images; the mean of each feature map "
+                    "is often enough.",
+                    Replace(flatten.node.id, flatten.node.title, "GlobalAveragePooling2D"),
                 )
-            if _role(report) is Role.FLATTENS:
+            if _role(report) is Role.FLATTEN:
                 flatten = report if report.input and max(report.input.dims[1:], default=1) > 1 else None
-            elif _role(report) is Role.MIXES or report.node.is_group:
+            elif _role(report) is Role.LINEAR or report.node.is_group:
                 flatten = None
 
 
-def dropout_before_normalization(lines: Lines) -> Iterator[Advice]:
-    network = lines.analysis.network
-    for line in lines.every:
-        dropping: LayerReport | None = None
-        for index, report in enumerate(line):
-            if _role(report) is Role.DROPS:
-                dropping = report
-            elif _role(report) is Role.NORMALIZES and dropping is not None:
-                last = _last_normalization(line[index:])
-                movable = _stand_together(network, dropping.node.id, last.node.id)
+def dropout_before_normalization(paths: Paths) -> Iterator[Advice]:
+    network = paths.analysis.network
+    for path in paths.all:
+        dropout: LayerReport | None = None
+        for index, report in enumerate(path):
+            if _role(report) is Role.DROPOUT:
+                dropout = report
+            elif _role(report) is Role.NORMALIZATION and dropout is not None:
+                last = _last_normalization(path[index:])
+                movable = _are_siblings(network, dropout.node.id, last.node.id)
                 yield _advice(
                     "dropout-before-normalization",
-                    dropping,
-                    f"{dropping.node.title} stands before {report.node.title}",
-                    "Dropout changes the spread of the values only while training, so what the normalization "
-                    "has learned does not fit afterwards (Li et al. 2018).",
-                    MoveBehind(last.node.id, last.node.title) if movable else None,
+                    dropout,
+                    f"{dropout.node.title} comes before {report.node.title}",
+                    "Dropout changes the variance only during training, so the statistics learned by the "
+                    "normalization are wrong afterwards (Li et al. 2018).",
+                    MoveAfter(last.node.id, last.node.title) if movable else None,
                 )
-                dropping = None
-            elif _role(report) is Role.MIXES or report.node.is_group:
-                dropping = None
+                dropout = None
+            elif _role(report) is Role.LINEAR or report.node.is_group:
+                dropout = None
 
 
-def _last_normalization(line: Line) -> LayerReport:
-    """The last one before values are mixed anew, in a line that begins with one."""
-    last = line[0]
-    for report in line:
-        if _role(report) is Role.MIXES or report.node.is_group:
+def _last_normalization(path: LayerPath) -> LayerReport:
+    """The last normalization before the next linear layer; the path starts with a normalization."""
+    last = path[0]
+    for report in path:
+        if _role(report) is Role.LINEAR or report.node.is_group:
             break
-        if _role(report) is Role.NORMALIZES:
+        if _role(report) is Role.NORMALIZATION:
             last = report
     return last
 
 
-def _stand_together(network: Network, *ids: str) -> bool:
-    """Whether they stand in one list that comes once; of copies, the next one would follow with the first."""
-    places = {network.place(node_id).parent for node_id in ids}
+def _are_siblings(network: Network, *ids: str) -> bool:
+    """Whether the nodes are in the same list and it is not repeated.
+
+    In a repeated body, moving a layer to the end puts it before the start of the next copy.
+    """
+    parents = {network.place(node_id).parent for node_id in ids}
     around = (network.node(node_id).layer for node_id in network.ancestors(ids[0]))
-    return len(places) == 1 and not any(isinstance(group, Group) and group.copies() > 1 for group in around)
+    return len(parents) == 1 and not any(isinstance(group, Group) and group.copies() > 1 for group in around)
 
 
-def activation_on_output(lines: Lines) -> Iterator[Advice]:
-    for report in _scores(lines):
+def activation_on_output(paths: Paths) -> Iterator[Advice]:
+    for report in _score_layers(paths):
         activation = _activation(report.node.layer)
         if activation in ("linear", "softmax"):
             continue
-        why = "Cross-entropy takes scores of any sign and size; bent ones keep the network from being sure."
+        why = "Cross-entropy expects unbounded scores; an activation limits how confident the network can be."
         if activation == "relu":
-            why = "Scores below zero become 0 and have no gradient there, so such a class cannot recover."
+            why = "Negative scores become 0 and have no gradient, so a class that gets one cannot recover."
         yield _advice(
             "activation-on-output",
             report,
             f"{report.node.title} applies {activation} to the class scores",
             why,
-            Remove() if _role(report) is Role.BENDS else _LINEAR,
+            Remove() if _role(report) is Role.ACTIVATION else _LINEAR,
         )
 
 
-def early_softmax(lines: Lines) -> Iterator[Advice]:
-    ending = {report.node.id for report in _scores(lines)}
-    for top in giving_logits(lines.analysis.network.nodes):
+def early_softmax(paths: Paths) -> Iterator[Advice]:
+    output_ids = {report.node.id for report in _score_layers(paths)}
+    for top in without_final_softmax(paths.analysis.network.nodes):
         for node in top.walk_active():
             if _activation(node.layer) != "softmax":
                 continue
-            report = lines.analysis[node.id]
-            if node.id in ending:
-                why = "The loss applies softmax itself; applied twice, sure and unsure answers look alike."
-                fix: Fix = Remove() if node.layer.role is Role.BENDS else _LINEAR
-                message = f"{node.title} applies softmax to the scores, but is not the end"
+            report = paths.analysis[node.id]
+            if node.id in output_ids:
+                why = "The loss applies softmax itself; applied twice, it levels out the scores."
+                fix: Fix = Remove() if node.layer.role is Role.ACTIVATION else _LINEAR
+                message = f"{node.title} applies softmax to the scores, but is not the last layer"
                 yield _advice("softmax-twice", report, message, why, fix)
             else:
-                why = "Softmax makes the channels share a sum of 1, so each pushes the others down."
+                why = "Softmax makes the channels sum to 1, so that each one suppresses the others."
                 message = f"{node.title} applies softmax in the middle of the network"
                 yield _advice("softmax-inside", report, message, why, _RELU)
 
 
-def small_receptive_field(lines: Lines) -> Iterator[Advice]:
-    images = [each for each in lines.main if each.output is not None and each.output.is_image]
-    looks = any(each.output is not None and each.output.is_image for each in lines.mixing)
-    if not images or not looks or lines.analysis.output is None or lines.analysis.output.is_image:
+def small_receptive_field(paths: Paths) -> Iterator[Advice]:
+    images = [each for each in paths.main if each.output is not None and each.output.is_image]
+    has_convolution = any(each.output is not None and each.output.is_image for each in paths.linear_layers)
+    output = paths.analysis.output
+    if not images or not has_convolution or output is None or output.is_image:
         return
-    last, image = images[-1], lines.analysis.network.input
-    field, size = last.receptive_field, times(image.dims[1:])
+    last, image = images[-1], paths.analysis.network.input
+    field, size = last.receptive_field_size, format_sizes(image.dims[1:])
     if field is not None and 4 * field[0] * field[1] < image.height * image.width:
         yield _advice(
             "small-receptive-field",
             last,
-            f"Behind {last.node.title} each value sees only {times(field)} of {size} pixels",
-            "No feature map shows what is larger than its view; pooling, strides and more layers widen it.",
+            f"After {last.node.title} the receptive field is only {format_sizes(field)} of {size} pixels",
+            "A feature map cannot detect anything larger; pooling, strides and more layers widen the field.",
         )
 
 
-def pooling_twice(lines: Lines) -> Iterator[Advice]:
-    for before, report in _pairs(lines):
-        if _role(before) is _role(report) is Role.POOLS:
+def pooling_twice(paths: Paths) -> Iterator[Advice]:
+    for before, report in _pairs(paths):
+        if _role(before) is _role(report) is Role.POOLING:
             yield _advice(
                 "pooling-twice",
                 report,
-                f"{report.node.title} follows {before.node.title} with nothing to learn between",
-                "Each pooling gives away detail; a layer between could first make something of it.",
+                f"{report.node.title} directly follows {before.node.title}",
+                "Each pooling layer discards detail; a convolution in between could make use of it first.",
                 Remove(),
             )
 
 
-def high_dropout(lines: Lines) -> Iterator[Advice]:
-    for report in lines.layers:
+def high_dropout(paths: Paths) -> Iterator[Advice]:
+    for report in paths.layers:
         rate = getattr(report.node.layer, "rate", 0.0)
-        if _role(report) is Role.DROPS and rate > _HIGH_RATE:
+        if _role(report) is Role.DROPOUT and rate > _HIGH_DROPOUT_RATE:
             yield _advice(
                 "high-dropout",
                 report,
                 f"{report.node.title} sets {rate:.0%} of all values to zero",
-                "So little is left in each step that the layers behind it learn mostly from chance.",
+                "So little is left at each step that the layers after it learn mostly noise.",
                 SetParameters({"rate": 0.5}, "set rate to 0.5"),
             )
 
 
-def skipped_pixels(lines: Lines) -> Iterator[Advice]:
-    for report in lines.layers:
+def skipped_pixels(paths: Paths) -> Iterator[Advice]:
+    for report in paths.layers:
         layer, shape = report.node.layer, report.input
         if shape is None or not shape.is_image or report.problem is not None:
             continue
-        window = layer.window(shape)
-        stride, kernel = (int(window.stride[0]), int(window.stride[1])), window.field
+        field = layer.receptive_field(shape)
+        stride, kernel = (int(field.stride[0]), int(field.stride[1])), field.pixel_size
         if kernel is None or not any(side < step for side, step in zip(kernel, stride, strict=True)):
             continue
         needed = max(stride[0], kernel[0]), max(stride[1], kernel[1])
         wider = [{name: needed} for name in ("kernel_size", "pool_size")]
-        fitting = [values for values in wider if layer.taking(values) != layer]
-        words = f"make its window {times(needed)}"
+        fitting = [values for values in wider if layer.with_values(values) != layer]
+        text = f"enlarge its window to {format_sizes(needed)}"
         yield _advice(
             "skipped-pixels",
             report,
-            f"{report.node.title} jumps {times(stride)} pixels, but looks at {times(kernel)}",
-            "What lies between the windows is never looked at.",
-            SetParameters(fitting[0], words) if fitting else None,
+            f"{report.node.title} has a window of {format_sizes(kernel)}, but a stride of "
+            f"{format_sizes(stride)}",
+            "The pixels between the windows are never used.",
+            SetParameters(fitting[0], text) if fitting else None,
         )
 
 
-def wide_stride(lines: Lines) -> Iterator[Advice]:
-    image = lines.analysis.network.input
-    for report in lines.mixing:
+def wide_stride(paths: Paths) -> Iterator[Advice]:
+    image = paths.analysis.network.input
+    for report in paths.linear_layers:
         strides = getattr(report.node.layer, "strides", (1, 1))
         if max(strides) >= _WIDE_STRIDE and max(image.dims[1:]) <= _SMALL_IMAGE:
             yield _advice(
                 "wide-stride",
                 report,
-                f"{report.node.title} jumps {times(strides)} pixels on images of {times(image.dims[1:])}",
-                "In small images a few pixels hold the detail, and so wide a step blurs it at once.",
+                f"{report.node.title} has a stride of {format_sizes(strides)} on images of "
+                f"{format_sizes(image.dims[1:])}",
+                "In small images a few pixels carry the detail, and a stride this large loses it at once.",
                 SetParameters({"strides": (2, 2)}, "set strides to 2 × 2"),
             )
 
 
-def activation_twice(lines: Lines) -> Iterator[Advice]:
-    for before, report in _pairs(lines):
+def activation_twice(paths: Paths) -> Iterator[Advice]:
+    for before, report in _pairs(paths):
         first, second = _activation(before.node.layer), _activation(report.node.layer)
-        if _role(report) is Role.BENDS and "linear" not in (first, second) and second != "softmax":
+        if _role(report) is Role.ACTIVATION and "linear" not in (first, second) and second != "softmax":
             yield _advice(
                 "activation-twice",
                 report,
-                f"{report.node.title} applies {second} to what {before.node.title} has sent through {first}",
-                "A second activation adds nothing that could be learned and presses the values together.",
+                f"{report.node.title} applies {second} right after the {first} of {before.node.title}",
+                "A second activation adds nothing to learn and only compresses the values.",
                 Remove(),
             )
 
 
-def saturating_activation(lines: Lines) -> Iterator[Advice]:
-    if len(lines.mixing) < _DEEP_FOR_SATURATION:
+def saturating_activation(paths: Paths) -> Iterator[Advice]:
+    if len(paths.linear_layers) < _DEEP_FOR_SATURATION:
         return
-    ending = {report.node.id for report in lines.ending}
-    for report in lines.layers:
+    output_ids = {report.node.id for report in paths.output_layers}
+    for report in paths.layers:
         activation = _activation(report.node.layer)
-        hidden = _role(report) in (Role.MIXES, Role.BENDS) and report.node.id not in ending
-        if hidden and activation in _SATURATING:
+        is_hidden = _role(report) in (Role.LINEAR, Role.ACTIVATION) and report.node.id not in output_ids
+        if is_hidden and activation in _SATURATING:
             yield _advice(
                 "saturating-activation",
                 report,
-                f"{report.node.title} applies {activation}, and {len(lines.mixing)} layers learn",
-                "Away from zero it is flat, so the gradient fades on its way through many layers.",
+                f"{report.node.title} applies {activation} in a network of {len(paths.linear_layers)} "
+                "trained layers",
+                "It is flat away from zero, so the gradient vanishes on its way through many layers.",
                 _RELU,
             )
 
 
-def dropout_on_scores(lines: Lines) -> Iterator[Advice]:
-    for report in _scores(lines):
-        if _role(report) is Role.DROPS:
+def dropout_on_scores(paths: Paths) -> Iterator[Advice]:
+    for report in _score_layers(paths):
+        if _role(report) is Role.DROPOUT:
             yield _advice(
                 "dropout-on-scores",
                 report,
                 f"{report.node.title} sets class scores to zero",
-                "While training, the score of the right class is then often missing, whatever was learned.",
+                "During training the score of the correct class is then often missing, whatever was learned.",
                 Remove(),
             )
 
 
-def normalized_twice(lines: Lines) -> Iterator[Advice]:
-    for before, report in _pairs(lines):
-        if _role(before) is _role(report) is Role.NORMALIZES:
+def normalized_twice(paths: Paths) -> Iterator[Advice]:
+    for before, report in _pairs(paths):
+        if _role(before) is _role(report) is Role.NORMALIZATION:
             yield _advice(
                 "normalized-twice",
                 report,
-                f"{report.node.title} normalizes what {before.node.title} has normalized",
-                "The second one finds little left to do and costs time and weights.",
+                f"{report.node.title} directly follows {before.node.title}",
+                "The second normalization has almost no effect, but costs time and weights.",
                 Remove(),
             )
 
 
-def deep_without_normalization(lines: Lines) -> Iterator[Advice]:
-    deep = len(lines.mixing) >= _DEEP
-    if deep and not any(_role(report) is Role.NORMALIZES for report in lines.layers):
+def deep_without_normalization(paths: Paths) -> Iterator[Advice]:
+    is_deep = len(paths.linear_layers) >= _DEEP
+    if is_deep and not any(_role(report) is Role.NORMALIZATION for report in paths.layers):
         yield Advice(
             None,
             "deep-without-normalization",
-            f"{len(lines.mixing)} layers learn, and nothing normalizes what passes between them",
-            "Through many layers values grow or fade, and learning stalls; BatchNormalization behind each "
+            f"The network has {len(paths.linear_layers)} trained layers, but no normalization",
+            "Across many layers values explode or vanish, and learning stalls; BatchNormalization after each "
             "convolution keeps them in range.",
         )
 
 
-def _pairs(lines: Lines) -> Iterator[tuple[LayerReport, LayerReport]]:
-    for line in lines.every:
-        yield from pairwise(line)
+def _pairs(paths: Paths) -> Iterator[tuple[LayerReport, LayerReport]]:
+    for path in paths.all:
+        yield from pairwise(path)
 
 
-def _scores(lines: Lines) -> Line:
-    """From the last layer that mixes to the end, where that is a vector of scores."""
-    output = lines.analysis.output
-    return lines.ending if output is not None and output.is_flat else []
+def _score_layers(paths: Paths) -> LayerPath:
+    """From the last linear layer to the output, if that is a vector of class scores; else empty."""
+    output = paths.analysis.output
+    return paths.output_layers if output is not None and output.is_flat else []
 
 
-RULES: tuple[Callable[[Lines], Iterator[Advice]], ...] = (
+RULES: tuple[Callable[[Paths], Iterator[Advice]], ...] = (
     no_nonlinearity,
     bias_before_batch_normalization,
     heavy_dense,

@@ -1,7 +1,10 @@
-"""What a network makes of its input, layer by layer: shape, cost, receptive field; and what is wrong with it.
+"""Analysis of a network: a report for each layer with shapes, cost, receptive field and problem, and totals.
 
-Answers of layers are remembered per node and input shape, and rows per place in the list. Both go from one
-analysis to the next, so that after an edit only what it touched is worked out again.
+Two steps, each cached from one analysis to the next. Shape inference (inference.py) yields results that do
+not depend on where in the network a node is. From these the reports are made, which do: a report states the
+depth, the receptive field in the input image and where the input comes from. What a report depends on
+besides its own result is its `_Context`. A row of reports is reused if its context is the same, so an edit
+re-makes only the rows that it changed, and those after it that now see more or less of the image.
 """
 
 from __future__ import annotations
@@ -17,19 +20,19 @@ from cnnstudio.design.analysis.inference import (
     MAXIMUM_LAYERS,
     MAXIMUM_OUTPUT,
     MAXIMUM_PARAMETERS,
-    POINT,
-    Asker,
-    Cache,
-    Flow,
+    SINGLE_PIXEL,
+    InferenceCache,
     ListKey,
-    Part,
-    alike,
-    window_of,
+    NodeShape,
+    SequenceShape,
+    ShapeInference,
+    common_ends,
+    receptive_field_of,
 )
-from cnnstudio.design.analysis.problems import of_the_ending, of_the_whole
+from cnnstudio.design.analysis.problems import network_problems, output_problem
 from cnnstudio.design.findings import Problem
 from cnnstudio.design.network import Network, Node
-from cnnstudio.layers.base import WHOLE, Shape, Window
+from cnnstudio.layers.base import WHOLE_IMAGE, ReceptiveField, Shape
 
 __all__ = [
     "MAXIMUM_LAYERS",
@@ -42,74 +45,81 @@ __all__ = [
 
 _REPORTS = operator.attrgetter("reports")
 
+# The cache is dropped when it holds more results than this per report, plus a constant for small networks.
+_CACHED_PER_REPORT = 8
+_CACHED_AT_LEAST = 8192
+
 
 class LayerReport(NamedTuple):
-    """One node of the design. In a Repeat: the costs of all copies, the shapes of the first."""
+    """The report of one node. Inside a Repeat: the costs of all copies together, the shapes of the first."""
 
-    # No dataclass: hundreds are made in the moment between an edit and its drawing.
+    # A NamedTuple because it is several times cheaper to create than a frozen dataclass, and opening a design
+    # or editing an early layer creates one per layer before the window can be drawn.
 
     node: Node
     depth: int
+    """The number of groups around the node."""
     input: Shape | None
-    """What reaches it: the output of the layer above, or, of a branch, its group's input."""
+    """The output of the layer before it; for a branch, the input of its group. None if that is unknown."""
     output: Shape | None
-    """None where the layer, or something before it, has no known output."""
+    """None if the output of this layer, or of one before it, is unknown because of an error."""
     parameters: int
     macs: int
     activations: int
-    """Numbers that it keeps for one image until the way back; of a group, those of all in it too."""
-    receptive_field: tuple[int, int] | None
-    """Height × width in input pixels that one output value sees, at most the whole image."""
-    window: Window
-    """Where these pixels are; only with a `receptive_field`."""
+    """Values per image kept until the backward pass; for a group, including those of its contents."""
+    receptive_field_size: tuple[int, int] | None
+    """Height × width in input pixels that one output value sees, at most the whole image; None if unknown."""
+    receptive_field: ReceptiveField
+    """The position of these pixels. Meaningful only if `receptive_field_size` is not None."""
     problem: Problem | None
 
 
 class _Context(NamedTuple):
-    """All that the reports of a node and of what is in it depend on, besides the node itself."""
+    """Everything that the reports of a node and of its contents depend on, besides the node itself."""
 
-    parts: tuple[Part, ...]
-    """What it makes of its input in each copy of the groups around it that differs from the others."""
+    results: tuple[NodeShape, ...]
+    """The inference results of the node, one per run of equal copies of the groups around it."""
     counts: tuple[int, ...]
-    """How many copies are like that."""
+    """The number of copies in each run."""
     sources: tuple[str, ...]
-    """Where the input comes from: ` from MaxPooling2D`."""
-    seen: Window
+    """Where the input comes from in each run: ` from MaxPooling2D`."""
+    receptive_field: ReceptiveField
+    """What one input value sees of the image."""
     depth: int
     image: Shape
 
 
 @dataclass(slots=True, eq=False)
-class Row:
-    """The reports of a node and of all in it, and what holds for the node after it."""
+class _Row:
+    """The reports of a node and of its contents, and what the next node's context takes from it."""
 
     context: _Context
     reports: list[LayerReport]
-    seen: Window
+    receptive_field: ReceptiveField
     sources: tuple[str, ...]
 
 
 @dataclass(slots=True, eq=False)
-class Listing:
-    """The rows of a list: what held before it, what its nodes made of that, and how they were reported."""
+class _CachedRows:
+    """The rows that a list of nodes had last time, with the results and start they were made from."""
 
     start: _Context
-    parts: tuple[Part, ...]
-    rows: list[Row]
+    results: tuple[NodeShape, ...]
+    rows: list[_Row]
 
 
 @dataclass(slots=True, eq=False)
-class _Memory:
-    """What goes from one analysis to the next: the answers of layers, and how lists were last reported."""
+class _AnalysisCache:
+    """Passed from one analysis to the next."""
 
-    answers: Cache = field(default_factory=Cache)
-    listings: dict[ListKey, Listing] = field(default_factory=dict)
-    """Without it every edit takes several times as long."""
+    inference: InferenceCache = field(default_factory=InferenceCache)
+    rows: dict[ListKey, _CachedRows] = field(default_factory=dict)
+    """Without it every edit would take several times as long."""
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """The reports of all layers, top to bottom as in the list, and the totals of what is enabled."""
+    """The reports of all nodes, in the order of the list, and the totals of the active ones."""
 
     network: Network
     reports: tuple[LayerReport, ...]
@@ -118,7 +128,7 @@ class Analysis:
     macs: int
     activations: int
     problems: tuple[Problem, ...]
-    _memory: _Memory = field(repr=False, compare=False, default_factory=_Memory)
+    _cache: _AnalysisCache = field(repr=False, compare=False, default_factory=_AnalysisCache)
 
     @cached_property
     def by_id(self) -> Mapping[str, LayerReport]:
@@ -129,169 +139,200 @@ class Analysis:
 
 
 def analyze(network: Network, previous: Analysis | None = None, *, classes: int | None = None) -> Analysis:
-    """Asks every layer what it makes of its input. `classes` are those of the data, where they are known.
+    """Infers shapes and costs and finds problems. `classes` is the number of classes in the data, if known.
 
-    `previous` is an earlier analysis, of this or another network: what is the same is taken from it.
+    `previous` is an earlier analysis, of this or another network, whose results are reused where they still
+    apply. The two share a mutable cache, so do not pass the same one from several threads at once.
     """
-    memory = previous._memory if previous else _Memory()
-    if previous and len(memory.answers) > 8 * len(previous.reports) + 8192:
-        memory = _Memory()
-    flow = Asker(memory.answers).chain(network.nodes, network.input)
-    start = _Context((), (1,), (" from the input",), POINT, 0, network.input)
-    reports = _reports(_Reporter(memory.listings).in_a_row(None, network.nodes, flow, start))
-    problem = of_the_ending(network, flow, classes)
+    cache = previous._cache if previous else _AnalysisCache()
+    if previous and len(cache.inference) > _CACHED_PER_REPORT * len(previous.reports) + _CACHED_AT_LEAST:
+        cache = _AnalysisCache()
+    inferred = ShapeInference(cache.inference).infer_sequence(network.nodes, network.input)
+    start = _Context((), (1,), (" from the input",), SINGLE_PIXEL, 0, network.input)
+    rows = _ReportBuilder(cache.rows).sequence_rows(None, network.nodes, inferred, start)
+    reports = _reports(rows)
+    problem = output_problem(network, inferred, classes)
     if problem is not None:
-        _blame(reports, problem)
+        _attach_problem(reports, problem)
     problems = [report.problem for report in reports if report.problem]
-    problems += of_the_whole(flow)
+    problems += network_problems(inferred)
     return Analysis(
         network,
         tuple(reports),
-        flow.output,
-        flow.parameters,
-        flow.macs,
-        flow.activations,
+        inferred.output,
+        inferred.parameters,
+        inferred.macs,
+        inferred.activations,
         tuple(problems),
-        memory,
+        cache,
     )
 
 
-class _Reporter:
-    """Makes the rows, as far as they cannot be taken over from when they were last made."""
+class _ReportBuilder:
+    """Makes the rows of reports, reusing those whose context has not changed."""
 
-    def __init__(self, listings: dict[ListKey, Listing]) -> None:
-        self._listings = listings
+    def __init__(self, cache: dict[ListKey, _CachedRows]) -> None:
+        self._cache = cache
 
-    def in_a_row(self, key: ListKey, nodes: tuple[Node, ...], flow: Flow, start: _Context) -> list[Row]:
-        """The rows of a list in which each node gets what the one before it gives, in one way only."""
-        before = self._listings.get(key)
-        if before is None or before.start != start:
-            before = Listing(start, (), [])
-        head, tail = alike(flow.parts, before.parts)
-        rows = before.rows[:head]
-        for place in range(head, len(nodes)):
-            state = _behind(rows[-1] if rows else start)
-            old = place - len(nodes) + len(before.rows)
-            if place >= len(nodes) - tail and state == _behind(before.rows[old - 1] if old else start):
-                rows += before.rows[old:]
-                break
-            rows.append(self._row_of(nodes[place], (flow.parts[place],), start, *state))
-        self._listings[key] = Listing(start, flow.parts, rows)
+    def sequence_rows(
+        self, key: ListKey, nodes: tuple[Node, ...], inferred: SequenceShape, start: _Context
+    ) -> list[_Row]:
+        """The rows of a list of nodes that run in sequence, with one inference result each.
+
+        Works like `infer_sequence`: reuses the rows before the first changed result, and those after the last
+        one from the row on that sees the same and has the same source as before.
+        """
+        old = self._cache.get(key)
+        if old is None or old.start != start:
+            old = _CachedRows(start, (), [])
+        head, tail = common_ends(inferred.nodes, old.results)
+        rows = old.rows[:head]
+        for index in range(head, len(nodes)):
+            state = _state_after(rows[-1] if rows else start)
+            if index >= len(nodes) - tail:
+                old_index = index - len(nodes) + len(old.rows)
+                if state == _state_after(old.rows[old_index - 1] if old_index else start):
+                    rows += old.rows[old_index:]
+                    break
+            rows.append(self._row(nodes[index], (inferred.nodes[index],), start, *state))
+        self._cache[key] = _CachedRows(start, inferred.nodes, rows)
         return rows
 
-    def _of_copies(self, group: Node, flows: Sequence[Flow], start: _Context) -> list[LayerReport]:
-        """The rows of a list that gets its input in several ways, or whose nodes are branches."""
+    def _other_reports(
+        self, group: Node, bodies: Sequence[SequenceShape], start: _Context
+    ) -> list[LayerReport]:
+        """The reports of nodes that are branches, or that have several results because copies differ."""
         reports: list[LayerReport] = []
-        state = _behind(start)
-        parts_of_nodes = zip(*(flow.parts for flow in flows), strict=True)
-        for node, parts in zip(group.children, parts_of_nodes, strict=True):
-            row = self._row_of(node, parts, start, *state)
+        state = _state_after(start)
+        results_of_nodes = zip(*(body.nodes for body in bodies), strict=True)
+        for node, results in zip(group.children, results_of_nodes, strict=True):
+            row = self._row(node, results, start, *state)
             reports += row.reports
-            state = state if group.has_branches else _behind(row)
+            state = state if group.has_branches else _state_after(row)
         return reports
 
-    def _contents(self, node: Node, context: _Context) -> tuple[list[LayerReport], Window | None]:
-        """The rows of what is in a group; and what is seen at their end, where the group sees just that."""
-        flows, start = _inside(node, context)
-        if len(flows) > 1 or node.has_branches:
-            return self._of_copies(node, flows, start), None
-        rows = self.in_a_row(node.id, node.children, flows[0], start)
-        is_alone = context.parts[0].bodies[0][1] == 1
-        return _reports(rows), rows[-1].seen if is_alone else None
+    def _contents(self, node: Node, context: _Context) -> tuple[list[LayerReport], ReceptiveField | None]:
+        """The reports of a group's contents; and the receptive field at their end if it is the group's."""
+        bodies, start = _inner_context(node, context)
+        if len(bodies) > 1 or node.has_branches:
+            return self._other_reports(node, bodies, start), None
+        rows = self.sequence_rows(node.id, node.children, bodies[0], start)
+        is_single = context.results[0].bodies[0][1] == 1
+        return _reports(rows), rows[-1].receptive_field if is_single else None
 
-    def _row_of(
-        self, node: Node, parts: tuple[Part, ...], start: _Context, seen: Window, sources: tuple[str, ...]
-    ) -> Row:
-        context = (parts, start.counts, sources, seen, start.depth, start.image)
-        row = parts[0].row
-        # A part's row may be of another place in the list; None is no Row either.
-        if not isinstance(row, Row) or row.context != context:
-            row = parts[0].row = self._made(node, _Context(*context))
+    def _row(
+        self,
+        node: Node,
+        results: tuple[NodeShape, ...],
+        start: _Context,
+        receptive_field: ReceptiveField,
+        sources: tuple[str, ...],
+    ) -> _Row:
+        context = (results, start.counts, sources, receptive_field, start.depth, start.image)
+        # The row kept in the result may belong to another place: the node may have moved or been copied.
+        row = results[0].row
+        if not isinstance(row, _Row) or row.context != context:
+            row = results[0].row = self._make_row(node, _Context(*context))
         return row
 
-    def _made(self, node: Node, context: _Context) -> Row:
-        parts, counts, sources, seen, depth, image = context
-        first = parts[0]
+    def _make_row(self, node: Node, context: _Context) -> _Row:
+        results, counts, sources, before, depth, image = context
+        first = results[0]
         size = image.height, image.width
         inside, end = self._contents(node, context) if node.children else ([], None)
-        beyond = _saturated(end or seen.then(window_of(first)), first.output, size)
+        after = _saturated(end or before.then(receptive_field_of(first)), first.output, size)
         report = LayerReport(
             node,
             depth,
             first.input,
             first.output,
-            *_costs(parts, counts),
-            _at_most(beyond.field or size, size) if first.output else None,
-            beyond,
+            *_costs(results, counts),
+            _at_most(after.pixel_size or size, size) if first.output else None,
+            after,
             _first_problem(node, context),
         )
         if node.is_active:
-            sources = (f" from {node.title}",) * len(parts)
-        return Row(context, [report, *inside], beyond, sources)
+            sources = (f" from {node.title}",) * len(results)
+        return _Row(context, [report, *inside], after, sources)
 
 
-def _reports(rows: Sequence[Row]) -> list[LayerReport]:
+def _reports(rows: Sequence[_Row]) -> list[LayerReport]:
     return list(chain.from_iterable(map(_REPORTS, rows)))
 
 
-def _costs(parts: tuple[Part, ...], counts: tuple[int, ...]) -> tuple[int, int, int]:
-    """Parameters, multiply-adds and activations of all copies."""
+def _costs(results: tuple[NodeShape, ...], counts: tuple[int, ...]) -> tuple[int, int, int]:
+    """Parameters, MACs and activations of all copies."""
     parameters = macs = activations = 0
-    for part, count in zip(parts, counts, strict=True):
-        parameters += part.parameters * count
-        macs += part.macs * count
-        activations += part.activations * count
+    for found, count in zip(results, counts, strict=True):
+        parameters += found.parameters * count
+        macs += found.macs * count
+        activations += found.activations * count
     return parameters, macs, activations
 
 
-def _behind(place: Row | _Context) -> tuple[Window, tuple[str, ...]]:
-    """What the next node's row depends on: what is seen, and where its input comes from."""
-    return place.seen, place.sources
+def _state_after(before: _Row | _Context) -> tuple[ReceptiveField, tuple[str, ...]]:
+    """What the row of the next node depends on: the receptive field, and the source of its input."""
+    return before.receptive_field, before.sources
 
 
-def _saturated(window: Window, output: Shape | None, size: tuple[int, int]) -> Window:
-    """WHOLE, once every value of the output sees the whole image: that then stays so, whatever follows."""
-    if window.kernel is None or output is None or not output.is_image:
-        return window
-    axes = zip(window.start, window.kernel, window.stride, output.dims[1:], size, strict=True)
-    for first, kernel, stride, count, pixels in axes:
-        if first + kernel < pixels or first + (count - 1) * stride > 0:
-            return window
-    return WHOLE
+def _saturated(
+    receptive_field: ReceptiveField, output: Shape | None, size: tuple[int, int]
+) -> ReceptiveField:
+    """WHOLE_IMAGE as soon as every output value sees the whole image, which no later layer can change.
+
+    That makes all rows deep in a network equal in this respect, so an edit there does not re-make them all.
+    """
+    if receptive_field.size is None or output is None or not output.is_image:
+        return receptive_field
+    axes = zip(
+        receptive_field.start,
+        receptive_field.size,
+        receptive_field.stride,
+        output.dims[1:],
+        size,
+        strict=True,
+    )
+    for first, extent, stride, count, pixels in axes:
+        if first + extent < pixels or first + (count - 1) * stride > 0:
+            return receptive_field
+    return WHOLE_IMAGE
 
 
 def _at_most(field: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
     return min(field[0], size[0]), min(field[1], size[1])
 
 
-def _inside(node: Node, context: _Context) -> tuple[list[Flow], _Context]:
-    """The flows through a group's contents, and what holds at their start."""
+def _inner_context(node: Node, context: _Context) -> tuple[list[SequenceShape], _Context]:
+    """The results for a group's body, one per run of equal copies, and the context at its start."""
     last = next((child.title for child in reversed(node.children) if child.is_active), "")
-    flows, counts, sources = [], [], []
-    for part, count, source in zip(context.parts, context.counts, context.sources, strict=True):
-        for number, (flow, times) in enumerate(part.bodies):
-            flows.append(flow)
+    bodies, counts, sources = [], [], []
+    for found, count, source in zip(context.results, context.counts, context.sources, strict=True):
+        for number, (body, times) in enumerate(found.bodies):
+            bodies.append(body)
             counts.append(count * times)
+            # The first copy gets the group's input, every later one the output of the copy before it.
             sources.append(f" from {last}" if number else source)
-    start = context._replace(parts=(), counts=tuple(counts), sources=tuple(sources), depth=context.depth + 1)
-    return flows, start
+    start = context._replace(
+        results=(), counts=tuple(counts), sources=tuple(sources), depth=context.depth + 1
+    )
+    return bodies, start
 
 
 def _first_problem(node: Node, context: _Context) -> Problem | None:
     copy = 1
-    for part, count, source in zip(context.parts, context.counts, context.sources, strict=True):
-        error = part.error
+    for found, count, source in zip(context.results, context.counts, context.sources, strict=True):
+        error = found.error
         if error is not None:
             subject = node.title if copy == 1 else f"{node.title} (in copy {copy})"
             message = f"{subject} {error.message.replace('{source}', source)}"
-            return Problem(node.id, message, part.fixes, error.why)
+            return Problem(node.id, message, found.fixes, error.why)
         copy += count
     return None
 
 
-def _blame(reports: list[LayerReport], problem: Problem) -> None:
-    """Puts the problem into its layer's report, unless there is one already: that comes first."""
-    # It is about a layer at the end.
+def _attach_problem(reports: list[LayerReport], problem: Problem) -> None:
+    """Puts the problem into its layer's report, unless that already has one, which then comes first."""
+    # Searched from the end, because the problem is about the network's output.
     for index in reversed(range(len(reports))):
         report = reports[index]
         if report.node.id == problem.node_id:

@@ -1,4 +1,4 @@
-"""How much memory a training takes, before it is started."""
+"""Estimate of the memory that training takes, before it starts."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 from cnnstudio.design.analysis.analysis import Analysis
 
-FLOAT = 4
-"""Bytes of a number as the training computes with it."""
+BYTES_PER_FLOAT = 4
+"""Size of a float32."""
 
 
 @dataclass(frozen=True)
-class Memory:
-    """Bytes for one step of the training."""
+class MemoryEstimate:
+    """Bytes needed for one training step."""
 
     activations: int
-    """The batch, and what every layer keeps of it for the way back."""
+    """The batch, and the values that layers keep of it until the backward pass."""
     weights: int
     gradients: int
     optimizer: int
@@ -25,15 +25,17 @@ class Memory:
         return self.activations + self.weights + self.gradients + self.optimizer
 
 
-def batch_memory(analysis: Analysis, batch_size: int, optimizer_slots: int) -> Memory:
-    """What one step with `batch_size` images takes; the optimizer keeps `optimizer_slots` numbers a weight.
+def estimate_memory(analysis: Analysis, batch_size: int, optimizer_slots: int) -> MemoryEstimate:
+    """The memory of one step, for `batch_size` images and `optimizer_slots` optimizer values per weight.
 
-    The way back needs what the layers gave on the way there, so that is all kept at once (Chen et al.,
-    Training Deep Nets with Sublinear Memory Cost, 2016, section 3). SGD keeps no number a weight, with
-    momentum one, Adam two. Taken as given: 32-bit numbers, nothing computed twice, and layers that know
-    nothing of each other: what two of them keep of one output is counted once, and what neither needs, too.
-    Left out: torch itself, the work space of its kernels, the best weights, and the data set.
+    SGD has no slot, SGD with momentum one, Adam two. The backward pass needs the outputs of the forward pass,
+    so these are all kept at the same time (Chen et al. 2016, Training Deep Nets with Sublinear Memory Cost,
+    section 3).
+
+    Assumes float32, no recomputation, and that layers store activations independently: an output that two
+    layers keep is counted once, and so is one that neither needs. Not included: torch itself, the workspace
+    of its kernels, the copy of the best weights, and the data set.
     """
-    weights = FLOAT * analysis.parameters
-    numbers = analysis.network.input.size + analysis.activations
-    return Memory(FLOAT * batch_size * numbers, weights, weights, optimizer_slots * weights)
+    weights = BYTES_PER_FLOAT * analysis.parameters
+    values = analysis.network.input.size + analysis.activations
+    return MemoryEstimate(BYTES_PER_FLOAT * batch_size * values, weights, weights, optimizer_slots * weights)

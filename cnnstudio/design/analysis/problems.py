@@ -1,4 +1,4 @@
-"""What stops a network from training and what could be better, in words; and what would fix it."""
+"""Problems of the network as a whole and of its output. Those of single layers are their ShapeErrors."""
 
 from __future__ import annotations
 
@@ -7,79 +7,90 @@ from collections.abc import Iterator, Sequence
 from cnnstudio.design.analysis.inference import (
     MAXIMUM_LAYERS,
     MAXIMUM_PARAMETERS,
-    NO_MEMORY,
-    Flow,
-    Part,
-    too_many,
+    OUT_OF_MEMORY_REASON,
+    NodeShape,
+    SequenceShape,
+    describe_excess_parameters,
 )
 from cnnstudio.design.findings import Problem
 from cnnstudio.design.network import Network, Node
 from cnnstudio.layers.base import Append, Fix, Shape, ShapeError
 
-_ONE_A_CLASS = "Training compares one score for each class with the class that is right."
+_ONE_SCORE_PER_CLASS = "Training compares one score per class with the correct class."
 
 
-def of_the_whole(flow: Flow) -> Iterator[Problem]:
-    """What no single layer is to blame for."""
-    if flow.layers == 0:
-        words = "The network has no layers yet: drag some in from the palette, or open a template"
-        yield Problem(None, words, why="Without layers there is nothing that could learn.")
-    if flow.layers > MAXIMUM_LAYERS:
+def network_problems(inferred: SequenceShape) -> Iterator[Problem]:
+    """Problems that no single layer causes."""
+    if inferred.layer_count == 0:
+        message = "The network has no layers yet: drag some in from the palette, or open a template"
+        yield Problem(None, message, why="Without layers there is nothing to train.")
+    if inferred.layer_count > MAXIMUM_LAYERS:
         yield Problem(
             None,
-            f"The network would have {flow.layers:,} layers, all copies counted; "
-            f"at most {MAXIMUM_LAYERS:,} are possible",
-            why="Each copy has weights and a place in memory of its own.",
+            f"The network would have {inferred.layer_count:,} layers, counting all copies; "
+            f"the limit is {MAXIMUM_LAYERS:,}",
+            why="Each copy has its own weights and takes its own memory.",
         )
-    if flow.parameters > MAXIMUM_PARAMETERS:
-        yield Problem(None, f"The network would have {too_many(flow.parameters)}", why=NO_MEMORY)
+    if inferred.parameters > MAXIMUM_PARAMETERS:
+        message = f"The network would have {describe_excess_parameters(inferred.parameters)}"
+        yield Problem(None, message, why=OUT_OF_MEMORY_REASON)
 
 
-def of_the_ending(network: Network, flow: Flow, classes: int | None) -> Problem | None:
-    """What keeps the network's output from being one learned score a class."""
+def output_problem(network: Network, inferred: SequenceShape, classes: int | None) -> Problem | None:
+    """What keeps the network's output from being one learned score per class, or None.
+
+    `classes` is the number of classes in the data; None if it is unknown.
+    """
     last = next((node for node in reversed(network.nodes) if node.is_active), None)
-    if last is None or flow.output is None:
+    if last is None or inferred.output is None:
         return None
     dense = ("Dense", {"units": classes or 10})
-    if not flow.output.is_flat:
-        message = f"The network ends with {flow.output} from {last.title}, but class scores are a flat vector"
+    if not inferred.output.is_flat:
+        message = (
+            f"The network ends with {inferred.output} from {last.title}, but class scores are a flat vector"
+        )
         fixes = (Append((("Flatten", {}), dense)), Append((("GlobalAveragePooling2D", {}), dense)))
-        return Problem(last.id, message, fixes, _ONE_A_CLASS)
+        return Problem(last.id, message, fixes, _ONE_SCORE_PER_CLASS)
     if classes is None:
         return None
-    if flow.output.features != classes:
-        message = f"{last.title} gives {flow.output} scores, but the data has {classes} classes"
-        decisive = _decisive(network.nodes, flow.parts, classes)
-        if decisive is not None:
-            return Problem(decisive[0].id, message, (decisive[1],), _ONE_A_CLASS)
-        return Problem(last.id, message, (Append((dense,)),), _ONE_A_CLASS)
-    if flow.parameters == 0:
-        why = "Training changes weights, so that the answers get better; without any, nothing can change."
-        return Problem(last.id, "The network has no weights that could learn", (Append((dense,)),), why)
+    if inferred.output.features != classes:
+        message = f"{last.title} outputs {inferred.output} scores, but the data has {classes} classes"
+        found = _find_output_layer(network.nodes, inferred.nodes, classes)
+        if found is not None:
+            return Problem(found[0].id, message, (found[1],), _ONE_SCORE_PER_CLASS)
+        return Problem(last.id, message, (Append((dense,)),), _ONE_SCORE_PER_CLASS)
+    if inferred.parameters == 0:
+        why = "Training improves the predictions by changing weights, and this network has none."
+        return Problem(last.id, "The network has no trainable weights", (Append((dense,)),), why)
     return None
 
 
-def _decisive(nodes: Sequence[Node], parts: Sequence[Part], classes: int) -> tuple[Node, Fix] | None:
-    """The last layer that decides how many scores there are, and how to tell it, if it can be told."""
+def _find_output_layer(
+    nodes: Sequence[Node], results: Sequence[NodeShape], classes: int
+) -> tuple[Node, Fix] | None:
+    """The layer that determines the number of scores, with the fix that sets it; None if it has no such fix.
+
+    Searched backwards through layers that would pass `classes` scores on unchanged, such as activations.
+    """
     scores = Shape.of(classes)
-    for node, part in zip(reversed(nodes), reversed(parts), strict=True):
+    for node, result in zip(reversed(nodes), reversed(results), strict=True):
         if not node.is_active:
             continue
         if node.is_transparent:
-            found = _decisive(node.children, part.bodies[0][0].parts, classes)
+            found = _find_output_layer(node.children, result.bodies[0][0].nodes, classes)
             if found is not None or any(child.is_active for child in node.children):
                 return found
             continue
-        fix = node.layer.giving(classes)
+        fix = node.layer.fix_output_features(classes)
         if fix is not None:
             return node, fix
-        if node.is_group or part.input is None or not part.input.is_flat or not _passes_on(node, scores):
+        if node.is_group or result.input is None or not result.input.is_flat or not _keeps(node, scores):
             break
     return None
 
 
-def _passes_on(node: Node, scores: Shape) -> bool:
+def _keeps(node: Node, shape: Shape) -> bool:
     try:
-        return node.layer.output_shape(scores) == scores
+        return node.layer.output_shape(shape) == shape
     except ShapeError:
         return False

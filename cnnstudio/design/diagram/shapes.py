@@ -1,4 +1,4 @@
-"""What a drawing of a network is made of: boxes, lines and words at their places; colors by their tokens."""
+"""The parts of a drawing of a network: boxes, lines and captions with positions, colors given as tokens."""
 
 from __future__ import annotations
 
@@ -14,39 +14,43 @@ State = Literal["known", "faulty", "unknown"]
 Anchor = Literal["start", "middle", "end"]
 
 TURN = 45
-"""Degrees by which labels are turned where there is no room for them side by side."""
+"""Degrees by which labels are turned if there is no space for them side by side."""
 
 _LINE = 4.0
-"""More than any line is wide beside the points that it goes through."""
+"""More than half the width of any line."""
 _ASCENT, _DESCENT = 0.9, 0.25
 _WIDE, _NARROW = frozenset("mwMW@%—×→"), frozenset("ijltfrI.,:;'|!()[] ")
 
 
 def text_width(text: str, size: float) -> float:
-    """About the most pixels that the text takes in a common sans-serif face; no font is asked."""
-    return size * sum(_em(sign) for sign in text)
+    """An upper estimate, in pixels, of the text's width in a common sans-serif font.
+
+    Estimated rather than measured, because fonts need Qt and an SVG may be shown with any font.
+    """
+    return size * sum(_em(character) for character in text)
 
 
-def _em(sign: str) -> float:
-    if sign in _NARROW:
+def _em(character: str) -> float:
+    if character in _NARROW:
         return 0.36
-    if ord(sign) > 0x2E7F or sign in _WIDE:
+    # From U+2E80 on, most characters are East Asian and full width.
+    if ord(character) > 0x2E7F or character in _WIDE:
         return 0.95
-    return 0.70 if sign.isupper() else 0.62
+    return 0.70 if character.isupper() else 0.62
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A layer as a volume. `x`, `y` is the upper left corner of its front, `slant` the way to its back."""
+    """A layer as a volume. (x, y) is the upper left corner of its front, `slant` the offset to its back."""
 
     node_id: str | None
     """None for the network's input."""
-    words: str
-    """One sentence on the layer."""
+    description: str
+    """One line on the layer, as a tooltip."""
     token: str
-    """What its color is called."""
+    """The color token."""
     face: str
-    """The same for the image at its right: a sheet shows that of the box under it."""
+    """The color token of its image face: a sheet has that of the box under it."""
     state: State
     x: float
     y: float
@@ -60,7 +64,7 @@ class Box:
 
     @property
     def outline(self) -> tuple[Point, ...]:
-        """All around, from the front's upper left corner."""
+        """The corners of the silhouette, clockwise from the front's upper left corner."""
         (left, top), (across, up) = (self.x, self.y), self.slant
         right, bottom = left + self.width, top + self.height
         return (
@@ -74,13 +78,13 @@ class Box:
 
     @property
     def sides(self) -> tuple[tuple[Point, ...], tuple[Point, ...]]:
-        """The faces beside the front: the top and, at the right, the image."""
+        """The two other visible faces: the top and, on the right, the image face."""
         first, second, third, fourth, fifth, _ = self.outline
         corner = (fifth[0], first[1])
         return (first, second, third, corner), (corner, third, fourth, fifth)
 
     def contains(self, point: Point) -> bool:
-        # Convex and clockwise: inside is to the right of every side.
+        # The outline is convex and clockwise: a point is inside if it is to the right of every edge.
         corners = self.outline
         following = (*corners[1:], corners[0])
         return all(
@@ -88,13 +92,13 @@ class Box:
             for start, end in zip(corners, following, strict=True)
         )
 
-    def moved(self, across: float, down: float) -> Self:
+    def translated(self, across: float, down: float) -> Self:
         return dataclasses.replace(self, x=self.x + across, y=self.y + down)
 
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """A word or two. `y` is the baseline; turned, the text ends there and comes from below at the left."""
+    """A short text. `y` is the baseline. A turned text ends at (x, y) and rises from the lower left."""
 
     node_id: str | None
     text: str
@@ -108,7 +112,7 @@ class Caption:
 
     @property
     def area(self) -> tuple[float, float, float, float]:
-        """Left, top, right and bottom of what it covers."""
+        """Left, top, right and bottom of the bounding box."""
         width = text_width(self.text, self.size)
         if self.is_turned:
             reach = width * math.sin(math.radians(TURN)) + self.size
@@ -118,7 +122,7 @@ class Caption:
 
     def contains(self, point: Point) -> bool:
         if self.is_turned:
-            # Turned back around its end, the text is a flat strip.
+            # In coordinates turned back around its end, the text is a horizontal strip.
             across, down = point[0] - self.x, point[1] - self.y
             cos, sin = math.cos(math.radians(TURN)), math.sin(math.radians(TURN))
             along, beside = across * cos - down * sin, across * sin + down * cos
@@ -126,30 +130,30 @@ class Caption:
         left, top, right, bottom = self.area
         return left <= point[0] <= right and top <= point[1] <= bottom
 
-    def moved(self, across: float, down: float) -> Self:
+    def translated(self, across: float, down: float) -> Self:
         return dataclasses.replace(self, x=self.x + across, y=self.y + down)
 
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """A line along `points`, with round corners; where two flows meet it ends in a plus."""
+    """A line along `points` with rounded corners. It ends in a plus where a shortcut is added."""
 
     points: tuple[Point, ...]
     end: Literal["plain", "arrow", "plus"] = "plain"
 
     @property
     def span(self) -> tuple[float, float]:
-        """From where to where it reaches, with what is at its end."""
+        """The leftmost and rightmost x, including the mark at its end."""
         across = [x for x, _ in self.points]
         return min(across) - 2 * _LINE, max(across) + 2 * _LINE
 
-    def moved(self, across: float, down: float) -> Self:
+    def translated(self, across: float, down: float) -> Self:
         return dataclasses.replace(self, points=tuple((x + across, y + down) for x, y in self.points))
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A finished drawing; its origin is at the upper left. Later boxes hide earlier ones."""
+    """A finished drawing, in pixels from its upper left corner. Later boxes cover earlier ones."""
 
     title: str
     width: float
@@ -160,20 +164,20 @@ class Drawing:
 
     @cached_property
     def order(self) -> tuple[str, ...]:
-        """The ids of all layers that have a box, in the order of the list."""
+        """The ids of all layers with a box, in the order of the layer list."""
         return tuple(dict.fromkeys(box.node_id for box in self.boxes if box.node_id is not None))
 
     def at(self, x: float, y: float) -> Box | Caption | None:
-        """What a click there means."""
+        """The frontmost box or caption at this point."""
         found: Iterable[Box | Caption] = (*reversed(self.boxes), *self.captions)
         return next((part for part in found if part.contains((x, y))), None)
 
-    def of(self, node_id: str | None) -> tuple[Box, ...]:
-        """The boxes of a layer; of the input for None."""
+    def boxes_of(self, node_id: str | None) -> tuple[Box, ...]:
+        """The boxes of a layer, or of the network's input for None."""
         return tuple(box for box in self.boxes if box.node_id == node_id)
 
-    def part(self, left: float, right: float) -> Drawing:
-        """The same drawing without what lies wholly beside that strip."""
+    def clipped(self, left: float, right: float) -> Drawing:
+        """The drawing without the parts that lie completely outside the strip from x = left to right."""
 
         def touches(first: float, last: float) -> bool:
             return last >= left and first <= right

@@ -1,24 +1,24 @@
-"""A network drawn as volumes, and such a drawing as SVG: `svg(volumes(analysis), palette("light"))`."""
+"""A drawing of a network as SVG: `svg(draw_network(analysis), scheme_colors("light"))`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
-from cnnstudio.design.diagram.layout import layer_words, volumes
+from cnnstudio.design.diagram.layout import describe_layer, draw_network
 from cnnstudio.design.diagram.shapes import TURN, Box, Caption, Drawing, Point, Wire
 
-__all__ = ["Drawing", "layer_words", "svg", "volumes"]
+__all__ = ["Drawing", "describe_layer", "draw_network", "svg"]
 
 _CORNER = 7.0
 _PLUS = 5.5
 _ARROW = 6.0
 
 
-def svg(drawing: Drawing, palette: Mapping[str, str], *, ground: bool = True) -> str:
+def svg(drawing: Drawing, palette: Mapping[str, str], *, background: bool = True) -> str:
     """The drawing as the text of an SVG file, in the colors of `palette` (token -> #RRGGBB).
 
-    `ground` lays the panel's color under it; without it the drawing is transparent.
+    With `background` it is filled with the color of the panels; otherwise it is transparent.
     """
     pen = _Pen(palette)
     width, height = _number(drawing.width), _number(drawing.height)
@@ -28,7 +28,7 @@ def svg(drawing: Drawing, palette: Mapping[str, str], *, ground: bool = True) ->
         f'viewBox="0 0 {width} {height}" role="img" font-family="sans-serif">',
         f"<title>{title}</title>",
     ]
-    if ground:
+    if background:
         lines.append(f'<rect width="{width}" height="{height}" fill="{palette["panel"]}"/>')
     lines += [line for wire in drawing.wires for line in pen.wire(wire)]
     lines += [line for box in drawing.boxes for line in pen.box(box)]
@@ -37,7 +37,7 @@ def svg(drawing: Drawing, palette: Mapping[str, str], *, ground: bool = True) ->
 
 
 class _Pen:
-    """Puts parts into SVG elements, in the colors of one palette."""
+    """Writes parts of a drawing as SVG elements, in the colors of one palette."""
 
     def __init__(self, palette: Mapping[str, str]) -> None:
         self._palette = palette
@@ -49,13 +49,14 @@ class _Pen:
         top, side = box.sides
         corners = box.outline
         front = (corners[0], (corners[4][0], corners[0][1]), corners[4], corners[5])
-        # The front has the family's full color; light falls on the image, most of it on the top.
+        # Mixed with the panel's color: least for the front, most for the image face, to look lit from the
+        # right.
         face = self._palette[box.face]
         shades = (mixed(color, panel, 0.28), mixed(face, panel, 0.72), mixed(color, panel, 0.50))
         if box.state == "unknown":
             shades = (panel, panel, panel)
             stroke += ' stroke-dasharray="3 3"'
-        yield f"<g {stroke}><title>{escape(_printable(box.words))}</title>"
+        yield f"<g {stroke}><title>{escape(_printable(box.description))}</title>"
         for corners, shade in zip((front, side, top), shades, strict=True):
             yield f'<polygon points="{_points(corners)}" fill="{shade}"/>'
         yield "</g>"
@@ -88,13 +89,13 @@ class _Pen:
 
 
 def mixed(color: str, other: str, share: float) -> str:
-    """The color, #RRGGBB, with so large a share of the other in it."""
+    """A mixture of two colors, #RRGGBB; `share` is the fraction of the other, from 0 to 1."""
     pairs = ((int(color[at : at + 2], 16), int(other[at : at + 2], 16)) for at in (1, 3, 5))
     return "#" + "".join(f"{round(first + (second - first) * share):02X}" for first, second in pairs)
 
 
 def _rounded(points: Sequence[Point]) -> str:
-    """The path along the points, its corners rounded."""
+    """The path through the points with rounded corners."""
     path = [f"M{_pair(points[0])}"]
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):
         path.append(f"L{_pair(_towards(corner, before))}Q{_pair(corner)} {_pair(_towards(corner, after))}")
@@ -102,7 +103,7 @@ def _rounded(points: Sequence[Point]) -> str:
 
 
 def _towards(start: Point, end: Point) -> Point:
-    """The point on the way that is as far as the corners are round, at most half of it."""
+    """The point where the rounding of the corner at `start` meets the line to `end`, at most halfway."""
     across, down = end[0] - start[0], end[1] - start[1]
     length = (across * across + down * down) ** 0.5 or 1.0
     share = min(_CORNER / length, 0.5)
@@ -122,5 +123,5 @@ def _number(value: float) -> str:
 
 
 def _printable(text: str) -> str:
-    """Without the control characters that XML does not know."""
-    return "".join(sign for sign in text if sign.isprintable())
+    """The text without control characters, which XML does not allow."""
+    return "".join(character for character in text if character.isprintable())

@@ -1,1 +1,1 @@
-"""Layers as typed text: shorthand and search."""
+"""Layers as typed text: shorthand and palette search."""

@@ -1,4 +1,4 @@
-"""Layer types found by words: their names here, in Keras and in PyTorch, their initials, what they do."""
+"""Search for layer types by name (here, in Keras and in PyTorch), by initials, and by what they do."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from cnnstudio.core.parameters import Choice, parameters
 from cnnstudio.layers.base import Group, Layer, Shape, ShapeError
 from cnnstudio.layers.catalog import layer_types
 
-NOT_FOUND = 11
-"""How well words fit a type: 0 best, and from here on not at all."""
+NO_MATCH = 11
+"""The rank of a type that does not match; 0 is the best rank."""
 
-NAMED = 8
-"""A fit below this is one of the type's names, not of its help."""
+NAME_MATCH = 8
+"""Ranks below this are matches of a type's name; from here on only its family or help texts match."""
 
-# Any layer takes one of these inputs; the classes in its code do not depend on which.
+# Every layer takes at least one of these inputs; the classes in its code do not depend on which.
 _EXAMPLES = (Shape.of(64, 32, 32), Shape.of(64))
 _CLASS_IN_CODE = re.compile(r"\b(?:nn\.)?([A-Z]\w+)\(")
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """The words by which one type is found, in small letters."""
+    """The lowercase texts by which one type is found."""
 
     name: str
     initials: frozenset[str]
     classes: tuple[str, ...]
-    """What it is called in PyTorch."""
+    """The names of its PyTorch classes."""
     values: frozenset[str]
-    """What its first parameter can be, where that is one of a few words: `relu` means an Activation."""
+    """The choices of its first parameter, if that is a choice: `relu` finds Activation."""
     family: str
     help: str
 
-    def fit(self, word: str) -> int:
-        """0 where `word` is its name; the further from that, the more; NOT_FOUND where it is nothing here."""
-        marks = (
+    def rank(self, word: str) -> int:
+        """0 if `word` is the name, higher for weaker matches, NO_MATCH for none."""
+        matches = (
             word in (self.name, self.name.removesuffix("2d")),
             word in self.initials,
             word in self.classes,
@@ -50,28 +50,30 @@ class _Entry:
             f" {word}" in self.help,
             len(word) > 2 and word in self.help,
         )
-        return next((place for place, fits in enumerate(marks) if fits), NOT_FOUND)
+        return next((rank for rank, is_match in enumerate(matches) if is_match), NO_MATCH)
 
 
-def find_types(text: str) -> list[type[Layer]]:
-    """The types that all words of `text` fit, best first; all types, in the palette's order, for no words."""
+def search_layer_types(text: str) -> list[type[Layer]]:
+    """The types that match all words of `text`, best first; without words all types, in palette order."""
     words = text.lower().split()
-    fits = [(fit_of(kind, words), kind) for kind in layer_types().values()]
-    return [kind for fit, kind in sorted(fits, key=lambda pair: pair[0]) if fit < NOT_FOUND]
+    ranked = [(match_rank(kind, words), kind) for kind in layer_types().values()]
+    return [kind for rank, kind in sorted(ranked, key=lambda pair: pair[0]) if rank < NO_MATCH]
 
 
-def fit_of(kind: type[Layer], words: Sequence[str]) -> float:
-    """How well words in small letters fit a type, one by one or written as one: 0 to NOT_FOUND."""
+def match_rank(kind: type[Layer], words: Sequence[str]) -> float:
+    """How well lowercase words match a type, from 0, the best, to NO_MATCH."""
     if not words:
         return 0
     entry = _entries()[kind.type_name()]
-    singly = [entry.fit(word) for word in words]
-    apart = max(singly) + sum(singly) / (NOT_FOUND * len(words) + 1)
-    return min(entry.fit("".join(words)), apart, NOT_FOUND)
+    ranks = [entry.rank(word) for word in words]
+    # All words have to match, so the worst one decides; the others only break ties: their part is below 1.
+    separately = max(ranks) + sum(ranks) / (NO_MATCH * len(words) + 1)
+    # "max pool" also means "maxpool".
+    return min(entry.rank("".join(words)), separately, NO_MATCH)
 
 
-def values_of(kind: type[Layer]) -> frozenset[str]:
-    """The words that mean this type because its first parameter can be that: `relu` means an Activation."""
+def type_values(kind: type[Layer]) -> frozenset[str]:
+    """The words that stand for this type because its first parameter takes them: `relu` for Activation."""
     return _entries()[kind.type_name()].values
 
 
@@ -89,17 +91,17 @@ def _entry(name: str, kind: type[Layer]) -> _Entry:
         _pytorch_names(kind),
         frozenset(first.choices if isinstance(first, Choice) else ()),
         kind.family.value.lower(),
-        f" {kind.description} {kind.advice} ".lower(),
+        f" {kind.description} {kind.usage_hint} ".lower(),
     )
 
 
 def _pytorch_names(kind: type[Layer]) -> tuple[str, ...]:
-    """The classes of torch.nn in the code of a layer with its defaults."""
+    """The lowercase names of the classes in the PyTorch code of a layer with default parameters."""
     if issubclass(kind, Group):
         return ()
     for shape in _EXAMPLES:
         try:
-            code = " ".join(line for _, line in kind().pytorch(shape))
+            code = " ".join(line for _, line in kind().pytorch_code(shape))
         except ShapeError:
             continue
         return tuple(name.lower() for name in _CLASS_IN_CODE.findall(code))

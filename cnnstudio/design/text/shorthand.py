@@ -1,9 +1,14 @@
-"""Layers as people type them in one line: `conv 64 3 relu same, pool, dropout 0.3`.
+"""Shorthand: layers typed on one line, such as `conv 64 3 relu same, pool, dropout 0.3`.
 
-A layer begins with its name or a part of it, then come its parameters in any order: numbers fill those that
-take numbers one after the other (`conv 64 3`), words that a parameter can be stand for themselves (`relu`),
-and names say which is meant (`stride 2`, `strides=2`, `s2`, `no bias`). A group has its layers in brackets,
-and what stands in quotes is the layer's own name.
+Grammar: layers are separated by commas (or `;`, `>`, `→`). A layer starts with its name or a part of it,
+followed by its parameters in any order:
+
+- numbers fill the numeric parameters in their order: `conv 64 3`
+- a value of a choice stands for itself: `relu`, `same`
+- names select a parameter: `stride 2`, `strides=2`, `s2`, `no bias`
+- text in quotes is the layer's name: `conv "stem"`
+
+A group contains its layers in parentheses: `residual(conv, bn)`.
 """
 
 from __future__ import annotations
@@ -15,13 +20,13 @@ from typing import Any
 
 from cnnstudio.core.errors import ParameterError, UserError
 from cnnstudio.core.parameters import Choice, Flag, Integer, Pair, Parameter, parameters, shorten
-from cnnstudio.design.network import MAXIMUM_DEPTH, IdMaker, Node, clean_name
-from cnnstudio.design.text.palette_search import NAMED, find_types, fit_of, values_of
+from cnnstudio.design.network import MAXIMUM_DEPTH, IdGenerator, Node, clean_name
+from cnnstudio.design.text.palette_search import NAME_MATCH, match_rank, search_layer_types, type_values
 from cnnstudio.layers.base import Group, Layer
 from cnnstudio.layers.catalog import layer_types
 
-_MOST_WORDS = 4
-"""Of a type's name: `global average pooling 2d`."""
+_MAXIMUM_NAME_WORDS = 4
+"""As in `global average pooling 2d`."""
 _WITHOUT = ("no", "without")
 
 _PAIR_IN_BRACKETS = re.compile(r"\(\s*(\d+)\s*,\s*(\d+)\s*\)")
@@ -33,45 +38,45 @@ _SIZES = re.compile(r"\d+(?:x\d+)+")
 _LETTERS_AND_NUMBER = re.compile(r"([a-z_]+?)(\d+(?:\.\d+)?(?:x\d+)?)")
 
 
-class PhraseError(UserError):
-    """A line that says no layers; the message names the word."""
+class ShorthandError(UserError):
+    """The text does not describe layers; the message names the word that is wrong."""
 
 
-def read_phrase(text: str, fresh: IdMaker) -> list[Node]:
-    """The layers of a line under ids made by `fresh`. Raises PhraseError."""
-    reader = _Reader(text, fresh)
-    nodes = reader.layers(0)
-    if reader.token is not None:
-        raise PhraseError("there is a closing bracket too many")
+def parse_shorthand(text: str, fresh: IdGenerator) -> list[Node]:
+    """The layers that the text describes, with ids from `fresh`. Raises ShorthandError."""
+    parser = _Parser(text, fresh)
+    nodes = parser.layers(0)
+    if parser.token is not None:
+        raise ShorthandError("there is an unmatched closing parenthesis")
     return nodes
 
 
 @dataclass(frozen=True)
-class Beginning:
-    """The end of a line that may still become the name of a layer."""
+class Completion:
+    """The layer name being typed at the end of a text, and what it may become."""
 
     start: int
-    """Where that name begins in the line."""
+    """Where the name starts in the text."""
     kinds: tuple[type[Layer], ...]
-    """The types that it may become, best first."""
+    """The types that match so far, best first."""
 
 
-def beginning(text: str) -> Beginning | None:
-    """What the layer that is being typed may become; None where its name is complete, or nothing fits."""
+def find_completion(text: str) -> Completion | None:
+    """Completions for the layer name being typed; None if it is complete or no type matches."""
     start = max((match.end() for match in re.finditer(r"[,;>→(]\s*", text)), default=0)
     typed = text[start:]
-    # After a blank come parameters, unless the words so far are not yet a name by themselves.
+    # After a space come parameters, unless the words so far are not a complete name yet.
     is_name = re.fullmatch(r"[A-Za-z]\w*(?: \w+)*", typed)
     if is_name is None or (" " in typed and not _kinds(typed.lower().split())):
         return None
-    kinds = tuple(find_types(typed))
-    return Beginning(start, kinds) if kinds else None
+    kinds = tuple(search_layer_types(typed))
+    return Completion(start, kinds) if kinds else None
 
 
-class _Reader:
-    """Goes once through the words of a line."""
+class _Parser:
+    """A recursive descent parser for lists of layers."""
 
-    def __init__(self, text: str, fresh: IdMaker) -> None:
+    def __init__(self, text: str, fresh: IdGenerator) -> None:
         text = _PAIR.sub(r"\1x", _PAIR_IN_BRACKETS.sub(r" \1x\2 ", text))
         self._tokens = iter(_TOKEN.findall(re.sub(r"\s*=\s*", "=", text)))
         self._fresh = fresh
@@ -82,9 +87,9 @@ class _Reader:
         self.token = next(self._tokens, None)
 
     def layers(self, depth: int) -> list[Node]:
-        """Up to the end of the line, or to the closing bracket."""
+        """Parses up to the end of the text or to a closing parenthesis."""
         if depth > MAXIMUM_DEPTH:
-            raise PhraseError(f"groups can stand at most {MAXIMUM_DEPTH} deep in each other")
+            raise ShorthandError(f"groups can be nested at most {MAXIMUM_DEPTH} deep")
         nodes = []
         while self.token is not None and self.token != ")":
             if _BREAK.fullmatch(self.token):
@@ -99,10 +104,10 @@ class _Reader:
         children: list[Node] = []
         if self.token == "(":
             if not isinstance(layer, Group):
-                raise PhraseError(f"{layer.type_name()} is no group and cannot hold layers")
+                raise ShorthandError(f"{layer.type_name()} is not a group and cannot contain layers")
             self._advance()
             children = self.layers(depth + 1)
-            # A bracket that is still open at the end of the line closes there.
+            # A parenthesis that is still open at the end of the text is closed there.
             if self.token is not None:
                 self._advance()
         return self._fresh.node(layer, clean_name(name), tuple(children))
@@ -120,38 +125,37 @@ class _Reader:
 
 def _layer(words: Sequence[str]) -> Layer:
     if not words:
-        raise PhraseError("a layer begins with its name, such as conv, pool or dense")
+        raise ShorthandError("a layer must start with its name, such as conv, pool or dense")
     lower = [word.lower() for word in words]
-    for length in range(min(_MOST_WORDS, len(words)), 0, -1):
+    for length in range(min(_MAXIMUM_NAME_WORDS, len(words)), 0, -1):
         kinds = _kinds(lower[:length])
         if kinds:
             kind = kinds[0]
-            # A value that means its type, such as relu for an Activation, is its first parameter, too.
-            is_value = length == 1 and any(value.startswith(lower[0]) for value in values_of(kind))
-            return _Values(kind).read(words if is_value else words[length:])
-    raise PhraseError(f"there is no layer “{shorten(words[0])}”; {_examples()}")
-
-
-def _examples() -> str:
-    return f"there are {', '.join(list(layer_types())[:3])} and others in the palette"
+            # A value that stands for its type, such as relu for Activation, is also its first parameter.
+            is_value = length == 1 and any(value.startswith(lower[0]) for value in type_values(kind))
+            return _ParameterParser(kind).parse(words if is_value else words[length:])
+    examples = ", ".join(list(layer_types())[:3])
+    raise ShorthandError(
+        f"unknown layer “{shorten(words[0])}”; try {examples} or another name in the palette"
+    )
 
 
 def _kinds(words: Sequence[str]) -> list[type[Layer]]:
-    """The types whose name these words are, or are a part of, best first."""
+    """The types whose name these words are or are part of, best first."""
     if any(_NUMBER.fullmatch(word) for word in words):
         return []
-    fits = [(fit_of(kind, words), kind) for kind in layer_types().values()]
-    # The second word of a name is no value: in `activation relu` the name is `activation`.
+    ranked = [(match_rank(kind, words), kind) for kind in layer_types().values()]
+    # Later words of a name are never values: in `activation relu` the name is `activation`.
     named = [
-        (fit, kind)
-        for fit, kind in fits
-        if fit < NAMED and not (len(words) > 1 and _choice(kind, words[-1]) is not None)
+        (rank, kind)
+        for rank, kind in ranked
+        if rank < NAME_MATCH and not (len(words) > 1 and _choice(kind, words[-1]) is not None)
     ]
     return [kind for _, kind in sorted(named, key=lambda pair: pair[0])]
 
 
 def _choice(kind: type[Layer], word: str) -> tuple[Choice, str] | None:
-    """The parameter that can be `word`, and its value. Three letters will do where they can only mean it."""
+    """The parameter that can have the value `word`, and that value, which three letters may abbreviate."""
     choices = [parameter for parameter in parameters(kind) if isinstance(parameter, Choice)]
     pairs = [(parameter, value) for parameter in choices for value in parameter.choices]
     exact = [pair for pair in pairs if pair[1] == word]
@@ -159,22 +163,23 @@ def _choice(kind: type[Layer], word: str) -> tuple[Choice, str] | None:
     return exact[0] if exact else near[0] if len(near) == 1 else None
 
 
-class _Values:
-    """The values of one layer, word by word."""
+class _ParameterParser:
+    """Collects the parameter values of one layer, word by word."""
 
     def __init__(self, kind: type[Layer]) -> None:
         self._kind = kind
         self._values: dict[str, Any] = {}
         self._named: Parameter | None = None
-        """What the word before named, and the next one is the value of."""
+        """The parameter named by the previous word, whose value comes next."""
         self._without = False
+        """Whether the previous word was `no` or `without`."""
 
-    def read(self, words: Sequence[str]) -> Layer:
-        """The layer. Raises PhraseError that names the word which has no meaning here."""
+    def parse(self, words: Sequence[str]) -> Layer:
+        """The layer with these parameters. Raises ShorthandError with the first word that has no meaning."""
         for word in words:
             self._word(word.lower())
         if self._named is not None and not isinstance(self._named, Flag):
-            raise PhraseError(f"the value of {_plain(self._named)} is missing")
+            raise ShorthandError(f"the value of {_plain(self._named)} is missing")
         return self._kind(**self._values)
 
     def _word(self, word: str) -> None:
@@ -197,7 +202,7 @@ class _Values:
             self._name(word)
 
     def _name(self, word: str) -> None:
-        """A parameter's name: a flag is switched by it, of others the value follows."""
+        """Handles the name of a parameter: it sets a flag; for others the next word is the value."""
         without = self._without or word.startswith(_WITHOUT)
         bare = word if self._without else re.sub(rf"^({'|'.join(_WITHOUT)})[-_]?", "", word) or word
         parameter = self._parameter(bare) or self._required(word)
@@ -210,13 +215,13 @@ class _Values:
     def _required(self, name: str) -> Parameter:
         parameter = self._parameter(name)
         if parameter is None:
-            raise PhraseError(
+            raise ShorthandError(
                 f"{self._kind.type_name()} has no parameter “{shorten(name)}”; it takes {_taken(self._kind)}"
             )
         return parameter
 
     def _parameter(self, word: str) -> Parameter | None:
-        """The first parameter whose name or label begins like this; else one of whose words does."""
+        """The first parameter whose name or label starts with `word`, else one with a later such word."""
         flat = word.replace("_", "")
         known = parameters(self._kind)
         for parameter in known:
@@ -226,7 +231,7 @@ class _Values:
         return next(inner, None)
 
     def _next(self, word: str) -> Parameter:
-        """The parameter that a number without a name fills: the next one that takes such a number."""
+        """The parameter for a number without a name: the next one that takes such a number."""
         free = [
             parameter
             for parameter in parameters(self._kind)
@@ -235,18 +240,18 @@ class _Values:
         if not _is_whole(word):
             free = [parameter for parameter in free if _fits(parameter, word)] or free
         if not free:
-            raise PhraseError(f"{self._kind.type_name()} takes no number “{shorten(word)}” more")
+            raise ShorthandError(f"{self._kind.type_name()} has no parameter left for “{shorten(word)}”")
         return free[0]
 
     def _set(self, parameter: Parameter, word: str) -> None:
         try:
-            self._values[parameter.name] = parameter.check(_value(parameter, word))
+            self._values[parameter.name] = parameter.validate(_value(parameter, word))
         except ParameterError as error:
-            raise PhraseError(f"{_plain(parameter)}: {error}") from None
+            raise ShorthandError(f"{_plain(parameter)}: {error}") from None
 
 
 def _fits(parameter: Parameter, word: str) -> bool:
-    """Whether a pair or a number with a fraction is of the parameter's kind."""
+    """Whether the parameter takes `word`: either sizes like `3x5`, or a number that is not an integer."""
     return (
         isinstance(parameter, Pair) if _SIZES.fullmatch(word) else not isinstance(parameter, Pair | Integer)
     )
@@ -261,7 +266,7 @@ def _value(parameter: Parameter, word: str) -> Any:
         return [int(size) for size in word.split("x")]
     if not _NUMBER.fullmatch(word):
         return word
-    # So long a number is refused anyway, and Python reads at most 4,300 digits.
+    # A number this long is out of any range, and int() raises ValueError above 4,300 digits.
     return int(word[:100]) if _is_whole(word) else float(word)
 
 

@@ -1,1 +1,1 @@
-"""Two designs side by side: what one has that the other has not."""
+"""Comparing two designs."""

@@ -1,4 +1,4 @@
-"""What the open design can be compared with."""
+"""The designs that the open design can be compared with."""
 
 from __future__ import annotations
 
@@ -7,57 +7,57 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from cnnstudio.core.formatting import plural
+from cnnstudio.core.formatting import pluralize
 from cnnstudio.design.file import read_design
 from cnnstudio.design.network import Network
 from cnnstudio.design.templates import templates
-from cnnstudio.runs.comparison import Results
+from cnnstudio.runs.comparison import CompletedRuns
 from cnnstudio.runs.run import Run, list_runs, runs_folder
-from cnnstudio.runs.seeds import accuracies
-from cnnstudio.runs.significance import in_words
+from cnnstudio.runs.seeds import accuracy_statistics
+from cnnstudio.runs.significance import format_accuracy
 
 _DESIGN_OF_A_RUN = "design.cnn.json"
 
 
 @dataclass(frozen=True)
 class Design:
-    """A design that is read when it is wanted. `read` raises DesignError."""
+    """A design that is read on demand. `read` raises DesignError."""
 
     title: str
     read: Callable[[], Network]
     run: Path | None = None
-    """The folder of the run that trained it, where one is meant."""
+    """The folder of the run that trained it, if the design is that of a run."""
 
 
 def known_designs(path: Path | None, run: Path | None, recent: list[Path]) -> Iterator[Design]:
-    """The file at `path` as it was saved, the design that a run trains, files opened last, the templates."""
+    """The saved version of the file at `path`, the design of a run, the recent files, and the templates."""
     if path is not None:
-        yield Design(f"The saved version, {path.name}", partial(read_design, path))
+        yield Design(f"Saved version: {path.name}", partial(read_design, path))
     if run is not None:
-        yield Design(f"The trained design, run {run.name}", partial(read_design, run / _DESIGN_OF_A_RUN), run)
+        yield Design(f"Trained design: run {run.name}", partial(read_design, run / _DESIGN_OF_A_RUN), run)
     for other in recent:
         if other != path:
             yield from_file(other)
     for template in templates().values():
-        yield Design(f"Template {template.title}", partial(getattr, template, "network"))
+        yield Design(f"Template: {template.title}", partial(getattr, template, "network"))
 
 
-def known_results(run: Path | None) -> Results:
-    """Of the user's runs, and of those that stand beside the one that is shown. May take a while."""
+def known_results(run: Path | None) -> CompletedRuns:
+    """The completed ones of the user's runs and of those in the same folder as `run`. May take a while."""
     runs = list_runs()
-    beside = [] if run is None or run.parent == runs_folder() else list_runs(run.parent)
-    return Results([*beside, *runs])
+    siblings = [] if run is None or run.parent == runs_folder() else list_runs(run.parent)
+    return CompletedRuns([*siblings, *runs])
 
 
 def from_file(path: Path) -> Design:
     """The design in a file."""
-    return Design(f"File {path.name}", partial(read_design, path))
+    return Design(f"File: {path.name}", partial(read_design, path))
 
 
 def from_training(runs: list[Run]) -> Design:
-    """The design of a training that came to its end, with all its seeds."""
+    """The design of a completed training, with the test accuracy over all its seeds."""
     newest = max(runs, key=lambda run: run.created)
-    found = accuracies(runs)
-    words = in_words(found) if found is not None else ""
-    times = f", {plural(len(runs), 'seed')}" if len(runs) > 1 else ""
-    return Design(f"Run {newest.id}: {words}{times}", partial(getattr, newest, "network"), newest.folder)
+    statistics = accuracy_statistics(runs)
+    accuracy = format_accuracy(statistics) if statistics is not None else ""
+    seeds = f", {pluralize(len(runs), 'seed')}" if len(runs) > 1 else ""
+    return Design(f"Run {newest.id}: {accuracy}{seeds}", partial(getattr, newest, "network"), newest.folder)

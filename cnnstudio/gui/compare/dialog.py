@@ -1,4 +1,4 @@
-"""The comparison of the open design with another one; it stays open and follows the edits."""
+"""The dialog that compares the open design with another one; it stays open and follows the edits."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cnnstudio.core.colors import palette
+from cnnstudio.core.colors import scheme_colors
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.formatting import count, plural, rounded
+from cnnstudio.core.formatting import format_compact, format_count, pluralize
 from cnnstudio.design.analysis.analysis import Analysis
-from cnnstudio.design.diagram.svg import svg, volumes
+from cnnstudio.design.diagram.svg import draw_network, svg
 from cnnstudio.design.diff import Diff, Entry, diff
 from cnnstudio.design.file import SUFFIX
 from cnnstudio.design.network import Network
 from cnnstudio.gui.compare.designs import Design, from_file, from_training
 from cnnstudio.gui.compare.entry_list import EntryList
-from cnnstudio.gui.compute.io_task import Work
+from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.svg_pixmap import svg_pixmap
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
-from cnnstudio.runs.comparison import Results, judge, same_recipe
+from cnnstudio.runs.comparison import CompletedRuns, compare_trainings, same_recipe
 from cnnstudio.runs.run import Run, list_runs
-from cnnstudio.runs.significance import Spread, in_words
+from cnnstudio.runs.significance import SeedStatistics, format_accuracy
 
 _IMAGE = QSize(372, 108)
 _DELAY = 120
-"""Milliseconds after an edit: the list comes first, and quick edits are compared once."""
+"""Milliseconds after an edit: the layer list updates first, and quick edits are compared once."""
 _FILTER = f"Designs (*{SUFFIX});;All files (*)"
 _MOST_RUNS = 12
 _MORE_SEEDS = "several seeds (Run menu)"
@@ -49,14 +49,14 @@ _ROWS = ("Layers", "Parameters", "Multiply-adds", "Output", "Problems", _ACCURAC
 
 
 class CompareDialog(QDialog):
-    """Both designs drawn, what one costs beside the other, and every difference in a sentence."""
+    """Shows diagrams and costs of both designs side by side, and lists all differences."""
 
     def __init__(
         self,
         project: Project,
         designs: Sequence[Design],
         parent: QWidget | None = None,
-        read_results: Callable[[], Results] = lambda: Results(list_runs()),
+        read_results: Callable[[], CompletedRuns] = lambda: CompletedRuns(list_runs()),
     ) -> None:
         super().__init__(parent)
         self.setObjectName("compareDialog")
@@ -67,13 +67,13 @@ class CompareDialog(QDialog):
         self._other: Network | None = None
         self._run: Path | None = None
         self._diff: Diff | None = None
-        self._results: Results | None = None
-        self._reading = Work(lambda progress, cancelled: read_results(), self)
+        self._results: CompletedRuns | None = None
+        self._reading = IoTask(lambda progress, cancelled: read_results(), self)
         self._choice = QComboBox()
-        self._browse = QPushButton("Another file…")
+        self._browse = QPushButton("Open file…")
         self._sides = (_Side("before"), _Side("now"))
         self._costs = _Costs()
-        self._sentence = Label("", "strong", wrap=True)
+        self._summary = Label("", "strong", wrap=True)
         self._entries = EntryList()
         self._copy = QPushButton("Copy as text")
         self._later = QTimer(self)
@@ -86,7 +86,7 @@ class CompareDialog(QDialog):
         self._choice.setAccessibleName("Compare the open design with")
         self._choice.addItems([design.title for design in self._designs])
         self._browse.setObjectName("compareFile")
-        self._sentence.setObjectName("compareSentence")
+        self._summary.setObjectName("compareSummary")
         self._copy.setObjectName("copyDifferences")
         head = QHBoxLayout()
         head.setSpacing(8)
@@ -101,8 +101,8 @@ class CompareDialog(QDialog):
         inside = QVBoxLayout(panel)
         inside.setContentsMargins(1, 12, 1, 8)
         inside.setSpacing(8)
-        self._sentence.setContentsMargins(14, 0, 14, 0)
-        inside.addWidget(self._sentence)
+        self._summary.setContentsMargins(14, 0, 14, 0)
+        inside.addWidget(self._summary)
         inside.addWidget(Line())
         inside.addWidget(self._entries, 1)
         close = QPushButton("Close")
@@ -128,10 +128,10 @@ class CompareDialog(QDialog):
         self._choice.activated.connect(self._on_chosen)
         self._browse.clicked.connect(self._on_browse)
         self._copy.clicked.connect(self._on_copy)
-        self._entries.pointed.connect(self._on_pointed)
+        self._entries.current_changed.connect(self._on_entry_selected)
         self._project.network_changed.connect(self._compare_later)
         theme().changed.connect(self._compare_later)
-        # Many runs take a while to be read, and some drives for ever.
+        # Reading many runs takes a while, and a drive may hang.
         self._reading.done.connect(self._on_results)
         self.finished.connect(lambda _: self._reading.cancel())
         self._reading.start()
@@ -144,7 +144,7 @@ class CompareDialog(QDialog):
         super().hideEvent(event)
         self._later.stop()
 
-    # What the user does
+    # User input
 
     def add_file(self, path: Path) -> None:
         """Compares with the design in a file."""
@@ -163,11 +163,11 @@ class CompareDialog(QDialog):
             self._other, self._run = self._designs[index].read(), self._designs[index].run
         except UserError as error:
             self._other = None
-            self._show_nothing(str(error))
+            self._show_error(str(error))
         else:
             self._compare()
 
-    def _on_pointed(self, entry: object) -> None:
+    def _on_entry_selected(self, entry: object) -> None:
         assert isinstance(entry, Entry)
         if entry.after is not None and entry.after.id in self._project.network:
             self._project.select([entry.after.id])
@@ -178,10 +178,10 @@ class CompareDialog(QDialog):
             lines = (title, *self._diff.lines(), self._costs.verdict)
             QGuiApplication.clipboard().setText("\n".join(filter(None, lines)))
 
-    # What is shown
+    # Results
 
     def _on_results(self, results: object) -> None:
-        assert isinstance(results, Results)
+        assert isinstance(results, CompletedRuns)
         self._results = results
         for number, runs in enumerate(results.trainings[:_MOST_RUNS]):
             design = from_training(runs)
@@ -201,22 +201,22 @@ class CompareDialog(QDialog):
             side.show_design(analysis)
         self._costs.show_costs(found)
         if self._results is not None:
-            self._costs.show_results(*self._results.pair(self._other, self._project.network, self._run))
-        self._sentence.setText(_summary(found))
-        self._sentence.set_tone("text")
+            self._costs.show_results(*self._results.best_pair(self._other, self._project.network, self._run))
+        self._summary.setText(_summary(found))
+        self._summary.set_tone("text")
         self._entries.show_entries(found.entries)
         self._copy.setEnabled(True)
 
-    def _show_nothing(self, sentence: str) -> None:
+    def _show_error(self, message: str) -> None:
         self._diff = None
-        self._sentence.setText(sentence)
-        self._sentence.set_tone("wrong")
+        self._summary.setText(message)
+        self._summary.set_tone("wrong")
         self._entries.show_entries(())
         self._copy.setEnabled(False)
 
 
 class _Side(Panel):
-    """One of the two designs: its name and its drawing."""
+    """One of the two designs: its name and its diagram."""
 
     def __init__(self, when: str) -> None:
         super().__init__()
@@ -234,14 +234,14 @@ class _Side(Panel):
         column.addWidget(self._image)
 
     def show_design(self, analysis: Analysis) -> None:
-        text = svg(volumes(analysis, labels=False), palette(theme().scheme), ground=False)
-        self._name.set_whole(analysis.network.name)
+        text = svg(draw_network(analysis, labels=False), scheme_colors(theme().scheme), background=False)
+        self._name.set_full_text(analysis.network.name)
         self._image.setPixmap(svg_pixmap(text, _IMAGE, self.devicePixelRatioF()))
-        self._image.setAccessibleName(f"Drawing of {analysis.network.name}, {self._when}")
+        self._image.setAccessibleName(f"Diagram of {analysis.network.name}, {self._when}")
 
 
 class _Costs(Panel):
-    """The numbers of both, one beside the other, and by how much they differ."""
+    """A table with the costs and results of both designs and how much they differ."""
 
     def __init__(self) -> None:
         super().__init__("compareCosts")
@@ -269,28 +269,29 @@ class _Costs(Panel):
 
     @property
     def verdict(self) -> str:
-        """What the results come to, in words."""
+        """Whether the test accuracies differ, as text; empty if that is unknown."""
         return self._verdict.text()
 
     def show_results(self, before: Sequence[Run], now: Sequence[Run]) -> None:
-        """The accuracies that the two designs reached, where they were trained, and whether they differ."""
-        judged = judge(before, now, _MORE_SEEDS, "accuracy now")
-        one, other = judged.spreads
-        change = f"{100 * judged.verdict.difference:+.1f} points" if judged.verdict is not None else ""
+        """Shows the test accuracies of the two designs, if they were trained, and whether they differ."""
+        comparison = compare_trainings(before, now, _MORE_SEEDS, "current accuracy")
+        one, other = comparison.statistics
+        result = comparison.result
+        change = f"{100 * result.difference:+.1f} points" if result is not None else ""
         self._show(_ACCURACY, _result(one), _result(other), change.replace("-", "\N{MINUS SIGN}"))
-        words = judged.sentence
-        if judged.verdict is not None and not same_recipe(before, now):
-            words += " They were not trained with the same recipe."
-        self._verdict.setText(words)
-        self._verdict.setVisible(bool(words))
+        text = comparison.text
+        if result is not None and not same_recipe(before, now):
+            text += " They were trained with different recipes."
+        self._verdict.setText(text)
+        self._verdict.setVisible(bool(text))
 
     def show_costs(self, found: Diff) -> None:
         old, new = found.before, found.after
-        self._show("Layers", *(count(side.network.layer_count) for side in (old, new)))
+        self._show("Layers", *(format_count(side.network.layer_count) for side in (old, new)))
         self._show("Parameters", *_amounts(old.parameters, new.parameters))
         self._show("Multiply-adds", *_amounts(old.macs, new.macs))
-        self._show("Output", *(str(side.output or "not known") for side in (old, new)))
-        self._show("Problems", *(count(len(side.problems)) for side in (old, new)))
+        self._show("Output", *(str(side.output or "unknown") for side in (old, new)))
+        self._show("Problems", *(format_count(len(side.problems)) for side in (old, new)))
 
     def _show(self, name: str, before: str, now: str, change: str = "") -> None:
         for label, text in zip(self._values[name], (before, now, change), strict=True):
@@ -299,18 +300,20 @@ class _Costs(Panel):
         self._values[name][0].set_tone("secondary")
 
 
-def _result(spread: Spread | None) -> str:
+def _result(statistics: SeedStatistics | None) -> str:
     """`65.2 ± 1.1% (5 seeds)`."""
-    if spread is None:
+    if statistics is None:
         return "not trained yet"
-    count = len(spread.values)
-    return f"{in_words(spread)} ({count} seeds)" if count > 1 else in_words(spread)
+    seeds = len(statistics.values)
+    return f"{format_accuracy(statistics)} ({seeds} seeds)" if seeds > 1 else format_accuracy(statistics)
 
 
 def _amounts(before: int, now: int) -> tuple[str, str, str]:
     change = "" if before == now or not before else f"{(now - before) / before:+,.1%}"
-    short = rounded if min(before, now) >= 10**6 and rounded(before) != rounded(now) else count
-    return short(before), short(now), change.replace("%", " %").replace("-", "\N{MINUS SIGN}")
+    # The short form is only used if the difference is still visible in it.
+    is_compact = min(before, now) >= 10**6 and format_compact(before) != format_compact(now)
+    formatted = format_compact if is_compact else format_count
+    return formatted(before), formatted(now), change.replace("-", "\N{MINUS SIGN}")
 
 
 def _summary(found: Diff) -> str:
@@ -319,9 +322,9 @@ def _summary(found: Diff) -> str:
     statuses: dict[str, int] = {}
     for entry in found.entries:
         statuses[entry.status] = statuses.get(entry.status, 0) + 1
-    parts = [f"{count(number)} {status}" for status, number in statuses.items()]
+    parts = [f"{format_count(number)} {status}" for status, number in statuses.items()]
     if found.before.network.input != found.after.network.input:
-        parts.insert(0, f"images of {found.after.network.input}, not {found.before.network.input}")
+        parts.insert(0, f"input {found.after.network.input} instead of {found.before.network.input}")
     if not found.entries:
-        return f"The layers are the same; {parts[0]}."
-    return f"{plural(len(found.entries), 'difference')}: {', '.join(parts)}."
+        return f"Same layers, but {parts[0]}."
+    return f"{pluralize(len(found.entries), 'difference')}: {', '.join(parts)}."

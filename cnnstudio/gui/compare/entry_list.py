@@ -1,4 +1,4 @@
-"""The differences of two designs as rows: what happened, to which layer, in a sentence."""
+"""The list of the differences between two designs, one row each."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from PySide6.QtWidgets import (
     QStyleOptionViewItem,
 )
 
-from cnnstudio.core.formatting import plural, spoken
+from cnnstudio.core.formatting import pluralize, screen_reader_text
 from cnnstudio.design.diff import Entry, Status
-from cnnstudio.gui.theme.text_metrics import Face
+from cnnstudio.gui.theme.text_metrics import TextMetrics
 from cnnstudio.gui.theme.theme import family_token, theme
 from cnnstudio.layers.catalog import snake_case
 
 _ENTRY_ROLE = Qt.ItemDataRole.UserRole
-_LINE = 18
+_LINE_HEIGHT = 18
 _PADDING = 9
 _TEXT_LEFT = 66
-_MOST_LINES = 4
-_MOST_ROWS = 1_000
+_MAXIMUM_LINES = 4
+_MAXIMUM_ROWS = 1_000
 
-_MARKS: Mapping[Status, tuple[str, str]] = {
-    # What stands before the row, and in which color; the sentence says it in words.
+_SYMBOLS: Mapping[Status, tuple[str, str]] = {
+    # The symbol in front of the text and its color token.
     "added": ("+", "good"),
     "removed": ("\N{MINUS SIGN}", "secondary"),
     "moved": ("↕", "accent"),
@@ -41,10 +41,10 @@ _MARKS: Mapping[Status, tuple[str, str]] = {
 
 
 class EntryList(QListWidget):
-    """A row for each entry; choosing one means its layer."""
+    """One row per entry, which can be selected by mouse or keyboard."""
 
-    pointed = Signal(object)
-    """The Entry of the row that the keys or the mouse came to."""
+    current_changed = Signal(object)
+    """The Entry of the selected row."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,16 +59,16 @@ class EntryList(QListWidget):
         theme().changed.connect(self._on_theme_changed)
 
     def show_entries(self, entries: Sequence[Entry]) -> None:
-        """Shows these, and keeps the place of the one before where there still is one."""
+        """Shows these entries and keeps the selected row number if there still is one."""
         row = self.currentRow()
         self.blockSignals(True)
         self.clear()
-        for entry in entries[:_MOST_ROWS]:
+        for entry in entries[:_MAXIMUM_ROWS]:
             item = QListWidgetItem(f"{entry.text}.", self)
             item.setData(_ENTRY_ROLE, entry)
-            item.setData(Qt.ItemDataRole.AccessibleTextRole, spoken(entry.text))
-        if len(entries) > _MOST_ROWS:
-            item = QListWidgetItem(f"And {plural(len(entries) - _MOST_ROWS, 'more difference')}.", self)
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, screen_reader_text(entry.text))
+        if len(entries) > _MAXIMUM_ROWS:
+            item = QListWidgetItem(f"And {pluralize(len(entries) - _MAXIMUM_ROWS, 'more difference')}.", self)
             item.setFlags(Qt.ItemFlag.NoItemFlags)
         self.setCurrentRow(min(row, self.count() - 1))
         self.blockSignals(False)
@@ -78,21 +78,21 @@ class EntryList(QListWidget):
 
     def _on_current_changed(self, item: QListWidgetItem | None, _: object) -> None:
         if item is not None and item.data(_ENTRY_ROLE) is not None:
-            self.pointed.emit(item.data(_ENTRY_ROLE))
+            self.current_changed.emit(item.data(_ENTRY_ROLE))
 
 
 class _Delegate(QStyledItemDelegate):
     def __init__(self, parent: EntryList) -> None:
         super().__init__(parent)
         self._view = parent
-        self._text = Face(theme().font("content"))
-        self._strong = Face(theme().font("title"))
+        self._text = TextMetrics(theme().font("content"))
+        self._strong = TextMetrics(theme().font("title"))
 
     def _lines(self, text: str) -> list[str]:
-        return self._text.wrapped(text, self._view.viewport().width() - _TEXT_LEFT - 16, _MOST_LINES)
+        return self._text.wrapped(text, self._view.viewport().width() - _TEXT_LEFT - 16, _MAXIMUM_LINES)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return QSize(0, 2 * _PADDING + _LINE * len(self._lines(index.data())))
+        return QSize(0, 2 * _PADDING + _LINE_HEIGHT * len(self._lines(index.data())))
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -100,35 +100,37 @@ class _Delegate(QStyledItemDelegate):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         rect, entry = option.rect, index.data(_ENTRY_ROLE)
-        self._paint_ground(painter, option)
-        first = rect.top() + _PADDING + _LINE / 2
+        self._paint_background(painter, option)
+        first = rect.top() + _PADDING + _LINE_HEIGHT / 2
         if isinstance(entry, Entry):
             self._paint_entry(painter, entry, rect.left(), first)
-        gone = isinstance(entry, Entry) and entry.after is None
+        is_removed = isinstance(entry, Entry) and entry.after is None
         painter.setFont(self._text.font)
-        painter.setPen(theme().color("secondary" if gone else "text"))
+        painter.setPen(theme().color("secondary" if is_removed else "text"))
         for number, line in enumerate(self._lines(index.data())):
-            painter.drawText(rect.left() + _TEXT_LEFT, self._text.baseline(first + number * _LINE), line)
+            painter.drawText(
+                rect.left() + _TEXT_LEFT, self._text.baseline(first + number * _LINE_HEIGHT), line
+            )
         painter.restore()
 
     def _paint_entry(self, painter: QPainter, entry: Entry, left: int, middle: float) -> None:
-        mark, token = _MARKS[entry.status]
+        symbol, token = _SYMBOLS[entry.status]
         painter.setFont(self._strong.font)
         painter.setPen(theme().color(token))
-        painter.drawText(left + 20 - self._strong.width(mark) // 2, self._strong.baseline(middle), mark)
+        painter.drawText(left + 20 - self._strong.width(symbol) // 2, self._strong.baseline(middle), symbol)
         layer, ratio = entry.node.layer, self._view.devicePixelRatioF()
         icon = theme().pixmap(snake_case(layer.type_name()), family_token(layer.family), 17, ratio)
         painter.drawPixmap(left + 38, round(middle - 8.5), icon)
 
-    def _paint_ground(self, painter: QPainter, option: QStyleOptionViewItem) -> None:
+    def _paint_background(self, painter: QPainter, option: QStyleOptionViewItem) -> None:
         states = QStyle.StateFlag
-        ground = QRectF(option.rect).adjusted(6, 1.5, -6, -1.5)
+        area = QRectF(option.rect).adjusted(6, 1.5, -6, -1.5)
         painter.setPen(Qt.PenStyle.NoPen)
         if option.state & states.State_Selected:
             painter.setBrush(theme().color("selection"))
             if option.state & states.State_HasFocus:
                 painter.setPen(QPen(theme().color("accent"), 1.5))
-            painter.drawRoundedRect(ground, 5, 5)
+            painter.drawRoundedRect(area, 5, 5)
         elif option.state & states.State_MouseOver:
             painter.setBrush(theme().color("grid"))
-            painter.drawRoundedRect(ground, 5, 5)
+            painter.drawRoundedRect(area, 5, 5)

@@ -1,4 +1,4 @@
-"""Work for the computing thread besides training, such as an export."""
+"""Work for the compute thread besides training, such as an export."""
 
 from __future__ import annotations
 
@@ -8,24 +8,27 @@ from collections.abc import Callable
 from typing import Any
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.logs import own_error
+from cnnstudio.core.logs import describe_internal_error
 from cnnstudio.core.progress import Cancelled
-from cnnstudio.gui.compute.event_queue import Mailbox
+from cnnstudio.gui.compute.event_queue import EventQueue
 
 _log = logging.getLogger(__name__)
 
 ProgressFunction = Callable[[object], None]
 CancelFunction = Callable[[], bool]
-JobFunction = Callable[[ProgressFunction, CancelFunction], Any]
-"""Gets whom to tell its progress, and whom to ask whether to end early; its result goes to `on_done`."""
+ComputeFunction = Callable[[ProgressFunction, CancelFunction], Any]
+"""Called with functions that report progress and say whether to stop; its result goes to `on_done`."""
 
 
-class Job:
-    """A function with what follows from it. Once cancelled, nothing of it is heard any more."""
+class ComputeTask:
+    """A function to run on the compute thread, and the callbacks for the main thread.
+
+    After `cancel` no callback is called.
+    """
 
     def __init__(
         self,
-        function: JobFunction,
+        function: ComputeFunction,
         on_done: Callable[[Any], object],
         on_error: Callable[[str], object],
         on_progress: Callable[[Any], object],
@@ -37,35 +40,36 @@ class Job:
         self._cancelled = threading.Event()
 
     def cancel(self) -> None:
-        """Calls the job off; its function ends when it asks the next time."""
+        """Cancels the task; its function ends when it next checks whether to stop."""
         self._cancelled.set()
 
     @property
     def is_cancelled(self) -> bool:
         return self._cancelled.is_set()
 
-    def run(self, mailbox: Mailbox, is_closing: CancelFunction) -> None:
-        """Does it, in the computing thread; what comes of it goes to the main thread."""
+    def run(self, queue: EventQueue, is_closing: CancelFunction) -> None:
+        """Runs the function in the current thread; the callbacks go through `queue`."""
         if self.is_cancelled:
             return
         try:
             result = self._function(
-                lambda value: mailbox.tell(lambda: self._hand(self._on_progress, value), about=self),
+                lambda value: queue.call(lambda: self._notify(self._on_progress, value), coalesce_key=self),
                 lambda: self.is_cancelled or is_closing(),
             )
         except Cancelled:
             return
         except UserError as error:
-            self._fail(mailbox, str(error))
+            self._fail(queue, str(error))
         except Exception as error:
-            _log.exception("A job failed")
-            self._fail(mailbox, own_error(error))
+            _log.exception("A task on the compute thread failed")
+            self._fail(queue, describe_internal_error(error))
         else:
-            mailbox.tell(lambda: self._hand(self._on_done, result))
+            queue.call(lambda: self._notify(self._on_done, result))
 
-    def _fail(self, mailbox: Mailbox, sentence: str) -> None:
-        mailbox.tell(lambda: self._hand(self._on_error, sentence))
+    def _fail(self, queue: EventQueue, message: str) -> None:
+        queue.call(lambda: self._notify(self._on_error, message))
 
-    def _hand(self, to: Callable[[Any], object], what: object) -> None:
+    def _notify(self, callback: Callable[[Any], object], value: object) -> None:
+        # Checked here, in the main thread: the task may be cancelled while the call waits in the queue.
         if not self.is_cancelled:
-            to(what)
+            callback(value)

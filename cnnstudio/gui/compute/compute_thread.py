@@ -1,8 +1,8 @@
-"""The one thread on which torch computes: it does what it is given, one after the other.
+"""The compute thread: the only thread that computes with torch. It runs its tasks one after the other.
 
-A second thread that computes would cost the first up to half its speed, because torch keeps a pool of threads
-for each. So training, feature maps of an idle model, export and evaluation all come here, and the main thread
-never computes.
+A second computing thread would cost the first up to half its speed, because torch keeps a thread pool for
+each thread that calls it. So training, feature maps of an idle model, export and evaluation all run here, and
+the main thread never computes.
 """
 
 from __future__ import annotations
@@ -17,70 +17,71 @@ Task = Callable[[], None]
 
 _log = logging.getLogger(__name__)
 
-_left: list[QThread] = []
+_abandoned: list[QThread] = []
+"""Threads that did not end in time; referenced here so that their QThreads are never destroyed."""
 
 
-def threads_left() -> bool:
-    """Whether a thread could not be ended in time. The process then has to end by `os._exit`.
+def has_running_threads() -> bool:
+    """Whether a compute thread did not end in time, so that the process has to exit by `os._exit`.
 
-    Destroying a QThread that runs aborts the process, and terminating one may leave locks behind. All files
-    are written whole or not at all, so leaving at once loses nothing.
+    Destroying a running QThread aborts the process, and terminating one may leave locks behind. Exiting at
+    once loses nothing: files are always written to a temporary file first and then replaced.
     """
-    return any(thread.isRunning() for thread in _left)
+    return any(thread.isRunning() for thread in _abandoned)
 
 
 class _Worker(QObject):
-    """Lives on the thread; each queued call does one task."""
+    """Lives on the compute thread; each queued call runs one task."""
 
-    done = Signal(object)
+    task_done = Signal(object)
 
     def __init__(self, closing: threading.Event) -> None:
         super().__init__()
         self._closing = closing
 
     @Slot(object)
-    def work(self, task: Task) -> None:
+    def run(self, task: Task) -> None:
         try:
             if not self._closing.is_set():
                 task()
         except Exception:
-            # Tasks answer for their own errors; what gets here must still not end the thread.
-            _log.exception("A task on the computing thread failed")
-        self.done.emit(task)
+            # Tasks report their own errors; one that gets here must still not end the thread.
+            _log.exception("A task on the compute thread failed")
+        self.task_done.emit(task)
 
 
-class ComputingThread(QObject):
-    """Owns the QThread and its worker; starts it with the first task."""
+class ComputeThread(QObject):
+    """Owns the QThread and its worker; the thread starts with the first task."""
 
-    done = Signal(object)
-    """A task ended, the task itself; sent in this object's thread."""
-    _given = Signal(object)
+    task_done = Signal(object)
+    """The task that ended; emitted in this object's thread."""
+    _submitted = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._thread: QThread | None = None
         self._worker: _Worker | None = None
-        self._tasks = 0
+        self._pending = 0
         self._closing = threading.Event()
 
     @property
-    def tasks(self) -> int:
-        """How many tasks wait or run."""
-        return self._tasks
+    def pending(self) -> int:
+        """The number of tasks that are queued or running."""
+        return self._pending
 
     @property
     def is_closing(self) -> bool:
-        """Asked from any thread: what is under way should end."""
+        """Whether the running task should end. May be read from any thread."""
         return self._closing.is_set()
 
-    def do(self, task: Task) -> None:
-        """Does the task after those that were given before; nothing any more after `close`."""
+    def submit(self, task: Task) -> None:
+        """Queues the task behind those submitted before it; ignored after `close`."""
         if self._closing.is_set():
             return
         if self._thread is None:
             self._start()
-        self._tasks += 1
-        self._given.emit(task)
+        self._pending += 1
+        self._submitted.emit(task)
 
     def _start(self) -> None:
         self._thread = QThread()
@@ -88,16 +89,19 @@ class ComputingThread(QObject):
         self._worker = _Worker(self._closing)
         self._worker.moveToThread(self._thread)
         queued = Qt.ConnectionType.QueuedConnection
-        self._given.connect(self._worker.work, queued)
-        self._worker.done.connect(self._on_done, queued)
+        self._submitted.connect(self._worker.run, queued)
+        self._worker.task_done.connect(self._on_task_done, queued)
         self._thread.start()
 
-    def _on_done(self, task: object) -> None:
-        self._tasks -= 1
-        self.done.emit(task)
+    def _on_task_done(self, task: object) -> None:
+        self._pending -= 1
+        self.task_done.emit(task)
 
     def close(self, seconds: float) -> bool:
-        """Ends the thread; what is under way must have been told to end. False where it runs on."""
+        """Ends the thread and waits at most `seconds` for it; False if it is still running then.
+
+        Queued tasks are dropped. The running task is not interrupted: the caller must have told it to stop.
+        """
         self._closing.set()
         thread, self._thread = self._thread, None
         if thread is None:
@@ -105,5 +109,5 @@ class ComputingThread(QObject):
         thread.quit()
         if thread.wait(max(int(1000 * seconds), 0)):
             return True
-        _left.append(thread)
+        _abandoned.append(thread)
         return False

@@ -1,4 +1,4 @@
-"""What the computing thread has to say, in its order, until the main thread reads it."""
+"""The queue from the compute thread to the main thread: training events and calls, in order."""
 
 from __future__ import annotations
 
@@ -11,60 +11,60 @@ from cnnstudio.training.events import Event, SnapshotTaken
 
 
 @dataclass(frozen=True, eq=False)
-class _News:
-    """Something that the main thread is to do; later news with the same `about` replace it."""
+class _Call:
+    """A function for the main thread to call. A later call with the same `coalesce_key` replaces it."""
 
-    act: Callable[[], object]
-    about: object = None
+    function: Callable[[], object]
+    coalesce_key: object = None
 
 
-class Mailbox:
-    """A run's events, and news of everything else. Anybody may put something in; the main thread reads."""
+class EventQueue:
+    """A run's events and other calls. Any thread may put something in; only the main thread drains it."""
 
     def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[Event | _News] = queue.SimpleQueue()
-        self._unread: deque[Event | _News] = deque()
+        self._queue: queue.SimpleQueue[Event | _Call] = queue.SimpleQueue()
+        self._undelivered: deque[Event | _Call] = deque()
 
     def put(self, event: Event) -> None:
         self._queue.put(event)
 
-    def tell(self, act: Callable[[], object], about: object = None) -> None:
-        """Has the main thread call `act`, unless it was told something newer `about` the same before that."""
-        self._queue.put(_News(act, about))
+    def call(self, function: Callable[[], object], coalesce_key: object = None) -> None:
+        """Has the main thread call `function`, unless a later call with the same key is queued by then."""
+        self._queue.put(_Call(function, coalesce_key))
 
-    def read(self, follow: Callable[[tuple[Event, ...]], object]) -> None:
-        """Does what came since the last time, in its order; `follow` gets events that came in a row.
+    def drain(self, deliver: Callable[[tuple[Event, ...]], object]) -> None:
+        """Delivers everything queued since the last time, in order.
 
-        Of example images it gets only the newest.
+        `deliver` gets consecutive events as one tuple, without all but the newest SnapshotTaken in it.
         """
         while not self._queue.empty():
-            self._unread.append(self._queue.get_nowait())
-        replaced = _replaced(self._unread)
-        while self._unread:
-            # Taken off one by one: what one listener fails at does not keep the rest from the others.
-            item = self._unread.popleft()
-            if isinstance(item, _News):
-                if item not in replaced:
-                    item.act()
+            self._undelivered.append(self._queue.get_nowait())
+        superseded = _superseded(self._undelivered)
+        while self._undelivered:
+            # Items are removed one by one, so that the rest is still delivered after a listener that raises.
+            item = self._undelivered.popleft()
+            if isinstance(item, _Call):
+                if item not in superseded:
+                    item.function()
                 continue
             events = [item]
-            while self._unread and not isinstance(self._unread[0], _News):
-                events.append(self._unread.popleft())  # type: ignore[arg-type]  # the loop says that it is an Event
-            follow(_with_newest_images(events))
+            while self._undelivered and not isinstance(self._undelivered[0], _Call):
+                events.append(self._undelivered.popleft())  # type: ignore[arg-type]  # it is an Event, see the loop's condition
+            deliver(_with_newest_snapshot(events))
 
 
-def _replaced(items: Iterable[Event | _News]) -> set[_News]:
-    """The news that later news about the same thing make old."""
-    newest: dict[object, _News] = {}
-    old = set()
+def _superseded(items: Iterable[Event | _Call]) -> set[_Call]:
+    """The calls that a later call with the same key replaces."""
+    newest: dict[object, _Call] = {}
+    superseded = set()
     for item in items:
-        if isinstance(item, _News) and item.about is not None:
-            if item.about in newest:
-                old.add(newest[item.about])
-            newest[item.about] = item
-    return old
+        if isinstance(item, _Call) and item.coalesce_key is not None:
+            if item.coalesce_key in newest:
+                superseded.add(newest[item.coalesce_key])
+            newest[item.coalesce_key] = item
+    return superseded
 
 
-def _with_newest_images(events: list[Event]) -> tuple[Event, ...]:
-    images = [event for event in events if isinstance(event, SnapshotTaken)]
-    return tuple(event for event in events if event not in images[:-1])
+def _with_newest_snapshot(events: list[Event]) -> tuple[Event, ...]:
+    snapshots = [event for event in events if isinstance(event, SnapshotTaken)]
+    return tuple(event for event in events if event not in snapshots[:-1])

@@ -1,4 +1,4 @@
-"""Downloading and reading in a thread of its own, with progress, beside a window that stays awake."""
+"""Reading and downloading in a separate thread, with progress, so that the window stays responsive."""
 
 from __future__ import annotations
 
@@ -11,45 +11,49 @@ from typing import Any
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.logs import own_error
+from cnnstudio.core.logs import describe_internal_error
 from cnnstudio.core.progress import CancelFunction, Cancelled, ProgressFunction, throttled
 
-WorkFunction = Callable[[ProgressFunction, CancelFunction], Any]
+IoFunction = Callable[[ProgressFunction, CancelFunction], Any]
 
 _log = logging.getLogger(__name__)
 
 
-class Work(QObject):
-    """One piece of work. It must not compute with torch, so that its thread costs a training nothing."""
+class IoTask(QObject):
+    """Runs one function in a thread. All signals are emitted in the main thread.
+
+    The function must wait for disks or the network and not compute with torch; for that see ComputeTask. So
+    its thread does not slow down a training.
+    """
 
     progressed = Signal(object)
-    """A data.progress.Progress."""
+    """A core.progress.Progress."""
     done = Signal(object)
-    """What the function gave."""
+    """The function's result."""
     failed = Signal(object)
-    """A sentence."""
+    """The error message, one sentence."""
     ended = Signal()
-    """In every case, cancelled or not, after the others."""
+    """Emitted last in every case, also after `cancel`."""
 
-    def __init__(self, function: WorkFunction, parent: QObject | None = None) -> None:
+    def __init__(self, function: IoFunction, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._cancel = threading.Event()
         self._relay = _Relay()
         self._relay.progressed.connect(self._on_progressed)
         self._relay.result.connect(self._on_result)
         self._relay.finished.connect(self._on_finished)
-        # A daemon, for reading a dead network drive cannot be interrupted and must not keep the program from
-        # ending. A QThread would be destroyed while it runs, which aborts the process.
+        # A daemon, because reading from a dead network drive cannot be interrupted and must not keep the
+        # program from exiting. A QThread would be destroyed while it runs, which aborts the process.
         arguments = (function, self._cancel, self._relay)
-        self._thread = threading.Thread(target=_work, args=arguments, name="data", daemon=True)
+        self._thread = threading.Thread(target=_run, args=arguments, name="data", daemon=True)
 
     def start(self) -> None:
-        """Starts it. Connect the signals before."""
+        """Starts the thread. Connect the signals first."""
         _running.add(self._relay)
         self._thread.start()
 
     def wait(self, seconds: float) -> None:
-        """Waits so long for the end, at the most; what it then has to say is said at once."""
+        """Waits at most `seconds` for the end, then emits at once the signals that are due."""
         self._thread.join(seconds)
         QCoreApplication.sendPostedEvents(self)
 
@@ -58,11 +62,11 @@ class Work(QObject):
         return self._cancel.is_set()
 
     def cancel(self) -> None:
-        """Asks it to end; afterwards only `ended` comes."""
+        """Asks the function to end; from now on only `ended` is emitted."""
         self._cancel.set()
 
     def close(self, seconds: float = 1.0) -> None:
-        """Cancels, and waits so long for the end; a thread that hangs in the system is left to itself."""
+        """Cancels and waits at most `seconds`; a thread that is stuck in a system call is abandoned."""
         self.cancel()
         self._thread.join(seconds)
 
@@ -82,11 +86,15 @@ class Work(QObject):
 
 
 class _Relay(QObject):
-    """Carries what the thread says into the main thread; lives as long as the thread may speak."""
+    """Carries results from the thread to the main thread.
+
+    An object apart from the task, because the task may be deleted, with the dialog that owns it, while the
+    thread still runs. `_running` keeps the relay alive until the thread has emitted its last signal.
+    """
 
     progressed = Signal(object)
     result = Signal(object)
-    """(True, value) or (False, sentence)."""
+    """(True, value) or (False, error message)."""
     finished = Signal()
 
     def __init__(self) -> None:
@@ -100,16 +108,17 @@ class _Relay(QObject):
 _running: set[_Relay] = set()
 
 
-def _work(function: WorkFunction, cancel: threading.Event, relay: _Relay) -> None:
-    # RuntimeError: at the program's end Qt's side of the relay may be gone before its Python side.
+def _run(function: IoFunction, cancel: threading.Event, relay: _Relay) -> None:
+    # RuntimeError: when the program exits, the relay's C++ object may be deleted before its Python wrapper.
     with contextlib.suppress(RuntimeError):
-        result = _result(function, cancel, relay)
+        result = _call(function, cancel, relay)
         if result is not None:
             relay.result.emit(result)
         relay.finished.emit()
 
 
-def _result(function: WorkFunction, cancel: threading.Event, relay: _Relay) -> tuple[bool, Any] | None:
+def _call(function: IoFunction, cancel: threading.Event, relay: _Relay) -> tuple[bool, Any] | None:
+    """(True, result) or (False, error message); None if it was cancelled."""
     try:
         return True, function(throttled(relay.progressed.emit), cancel.is_set)
     except Cancelled:
@@ -117,5 +126,5 @@ def _result(function: WorkFunction, cancel: threading.Event, relay: _Relay) -> t
     except UserError as error:
         return False, str(error)
     except Exception as error:
-        _log.exception("Work on the data failed")
-        return False, own_error(error)
+        _log.exception("An I/O task failed")
+        return False, describe_internal_error(error)

@@ -1,4 +1,4 @@
-"""The layer whose feature maps are wanted, told to the training that is under way."""
+"""The layer and example image whose feature maps the window wants from the running training."""
 
 from __future__ import annotations
 
@@ -11,31 +11,32 @@ if TYPE_CHECKING:
     from cnnstudio.insight.feature_maps import FeatureMapProbe
 
 
-class WatchedLayer:
-    """Set in the main thread; the computing thread looks through a probe while it trains."""
+class ProbeTarget:
+    """Set in the main thread, read by a probe on the compute thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._wanted: tuple[str, int] | None = None
+        self._target: tuple[str, int] | None = None
         self._probe: FeatureMapProbe | None = None
 
     def watch(self, node_id: str, image: int) -> None:
-        """From now on this layer, of the example image of this number."""
+        """Selects a layer and an example image, by its index, for this training and those that follow."""
         with self._lock:
-            self._wanted = (node_id, image)
+            self._target = (node_id, image)
             if self._probe is not None:
                 self._probe.watch(node_id, image)
 
     @contextmanager
     def probing(self) -> Iterator[FeatureMapProbe]:
-        """A probe that looks at what is watched, as long as the context lasts."""
+        """A probe that watches the target as long as the context lasts."""
         from cnnstudio.insight.feature_maps import FeatureMapProbe
 
         probe = FeatureMapProbe()
+        # Under the lock: a `watch` at this moment must not be overwritten by the older target.
         with self._lock:
             self._probe = probe
-            if self._wanted is not None:
-                probe.watch(*self._wanted)
+            if self._target is not None:
+                probe.watch(*self._target)
         try:
             yield probe
         finally:

@@ -1,7 +1,8 @@
-"""One training at a time, and other work for torch, on the one thread that computes.
+"""One training at a time, and other torch work, on the compute thread.
 
-Events and news come out of that thread through a mailbox, which a timer has read in the main thread while
-there is something under way. Stop and pause are flags that the training looks at; they never wait behind it.
+Events and calls come out of that thread through a queue, which a timer drains in the main thread while tasks
+are pending. Stop and pause are flags that the training checks at each step, not queued calls: those would
+have to wait until it ends.
 """
 
 from __future__ import annotations
@@ -19,90 +20,89 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.logs import own_error
+from cnnstudio.core.logs import describe_internal_error
 from cnnstudio.core.progress import Cancelled
 from cnnstudio.core.progress import Progress as DataProgress
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
-from cnnstudio.gui.compute.compute_task import Job, JobFunction
-from cnnstudio.gui.compute.compute_thread import ComputingThread
-from cnnstudio.gui.compute.dataset_cache import LastDataset
-from cnnstudio.gui.compute.event_queue import Mailbox
-from cnnstudio.gui.compute.probe_target import WatchedLayer
-from cnnstudio.gui.compute.training_request import Order
+from cnnstudio.gui.compute.compute_task import ComputeFunction, ComputeTask
+from cnnstudio.gui.compute.compute_thread import ComputeThread
+from cnnstudio.gui.compute.dataset_cache import DatasetCache
+from cnnstudio.gui.compute.event_queue import EventQueue
+from cnnstudio.gui.compute.probe_target import ProbeTarget
+from cnnstudio.gui.compute.training_request import TrainingRequest
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import Event, Finished, Paused, Resumed, Started
-from cnnstudio.training.recipe.live_changes import adjusted
+from cnnstudio.training.recipe.live_changes import apply_changes
 from cnnstudio.training.recipe.recipe import Recipe
 
 AUTO = "auto"
-"""The device that `training.device` takes for the fastest."""
+"""Stands for the fastest device, see `training.hardware.device`."""
 
 DRAIN_EVERY_MS = 80
-"""Each time wakes the main thread, for which torch has to give up a core; nobody reads faster than this."""
+"""Waking the main thread takes a core from torch each time; and nobody reads faster than this."""
 
 _log = logging.getLogger(__name__)
 
 
 class State(Enum):
-    """What the session is doing for the user's training; other jobs do not show here."""
+    """The state of the user's training; other tasks on the compute thread do not affect it."""
 
     IDLE = "idle"
     LOADING = "loading"
-    """Pressed Train; the first step is still to come."""
+    """Train was pressed; the first step is still to come."""
     RUNNING = "running"
     PAUSED = "paused"
     STOPPING = "stopping"
 
 
 class TrainingSession(QObject):
-    """Starts, pauses and stops the training. All signals come in the main thread."""
+    """Starts, pauses and stops the training. All signals are emitted in the main thread."""
 
     state_changed = Signal(object)
     """The new State."""
     events = Signal(object)
-    """A tuple of the run's events, at most 30 times a second; of feature maps only the newest."""
+    """A tuple of the run's events, at most 30 times a second; of the feature maps only the newest."""
     failed = Signal(object)
-    """One sentence for the user."""
-    fixable = Signal(object)
-    """A training.remedies.Remedy against what `failed` has just said."""
+    """The error message, one sentence."""
+    fix_available = Signal(object)
+    """A training.diagnosis.remedies.Remedy for the error that `failed` has just reported."""
     loading = Signal(object)
-    """What is done before the first step, as a data.progress.Progress."""
-    repeated = Signal(object)
-    """What several seeds came to, as a runs.repeats.Repeated."""
+    """The progress of what comes before the first step, a core.progress.Progress."""
+    seeds_finished = Signal(object)
+    """The result of a training with several seeds, a runs.seeds.SeedSweep."""
     dataset_loaded = Signal(object)
-    """(name, Dataset), when a data set that was asked for is in memory."""
-
+    """(name, Dataset), when the data set of the training is in memory."""
     devices_changed = Signal()
-    """The devices became known."""
+    """`devices` is known now."""
 
     _torch_loaded = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.run: Path | None = None
-        """The folder of the training that is under way, or of the last one."""
+        """The folder of the current run, or of the last one."""
         self.network: Network | None = None
-        """What is trained, or was trained last."""
+        """The network of the current or last run."""
         self.recipe: Recipe | None = None
-        """How, with what was changed since."""
-        self.continues: Path | None = None
-        """The folder of the run that this one goes on from, with its history."""
-        self.repeat: tuple[int, int] | None = None
-        """The number of the seed that is trained, from 1, and of all; None where there is one only."""
+        """The recipe of the current or last run, with the changes made while it trains."""
+        self.continues_from: Path | None = None
+        """The folder of the run whose history the current one continues; its own if it was resumed."""
+        self.seed_position: tuple[int, int] | None = None
+        """The current seed's number, from 1, and the number of seeds; None if there is only one."""
         self.devices: dict[str, str] = {}
-        """The machine's devices with their titles; none until torch is loaded."""
+        """The machine's devices with their titles; empty until torch is loaded."""
         self.chosen_device = AUTO
         self._state = State.IDLE
         self._control = Control()
-        self._mailbox = Mailbox()
-        self._jobs: set[Job] = set()
-        self._layer = WatchedLayer()
-        self._datasets = LastDataset()
+        self._queue = EventQueue()
+        self._tasks: set[ComputeTask] = set()
+        self._probe_target = ProbeTarget()
+        self._dataset_cache = DatasetCache()
         self._preloaded = False
         self._main_is_ready = threading.Event()
-        self._thread = ComputingThread(self)
-        self._thread.done.connect(self._on_task_done)
+        self._thread = ComputeThread(self)
+        self._thread.task_done.connect(self._on_task_done)
         self._torch_loaded.connect(self._on_torch_loaded)
         self._timer = QTimer(self)
         self._timer.setInterval(DRAIN_EVERY_MS)
@@ -114,115 +114,123 @@ class TrainingSession(QObject):
 
     @property
     def device(self) -> str:
-        """The chosen one, as far as it is there; else the fastest."""
+        """The chosen device if this machine has it, otherwise AUTO."""
         return self.chosen_device if self.chosen_device in self.devices else AUTO
 
     @property
     def is_busy(self) -> bool:
-        """Whether anything at all is under way, jobs included."""
-        return self._thread.tasks > 0
+        """Whether the compute thread has anything to do, trainings and other tasks alike."""
+        return self._thread.pending > 0
 
-    # What the main thread asks for
+    # Called in the main thread
 
     def preload(self) -> None:
-        """Imports torch on the computing thread, before anything else there. Once is enough."""
+        """Imports torch on the compute thread, before anything else runs there. Later calls do nothing."""
         if not self._preloaded:
             self._preloaded = True
-            self._do(self._import_torch)
+            self._submit(self._import_torch)
 
     def start(self, network: Network, dataset_name: str, recipe: Recipe, seeds: int = 1) -> None:
-        """Loads the data and trains, with so many seeds one after the other.
+        """Loads the data and trains one run for each of `seeds` consecutive seeds.
 
-        The network is a value, so it may be edited meanwhile.
+        The network is an immutable value, so the design may be edited meanwhile.
         """
         if self._state is State.IDLE:
-            self._begin(Order(network, dataset_name, recipe, seeds=seeds))
+            self._start_training(TrainingRequest(network, dataset_name, recipe, seeds=seeds))
 
-    def go_on(self, folder: Path, network: Network, dataset_name: str, recipe: Recipe) -> None:
-        """Takes up a run that ended or was broken off; it has this network and, but for changes, recipe."""
+    def resume_run(self, folder: Path, network: Network, dataset_name: str, recipe: Recipe) -> None:
+        """Resumes a run that ended or was interrupted, with its network and its possibly changed recipe."""
         if self._state is State.IDLE:
-            self._begin(Order(network, dataset_name, recipe, folder=folder))
+            self._start_training(TrainingRequest(network, dataset_name, recipe, folder=folder))
 
     def continue_with(self, network: Network, dataset_name: str, recipe: Recipe) -> None:
-        """Ends the run where it is, and goes on in a new one with the changed network."""
+        """Stops the run and continues its training in a new run with the changed network."""
         if self.run is not None:
             self._control.request_stop()
-            self._begin(Order(network, dataset_name, recipe, continue_from=self.run))
+            self._start_training(TrainingRequest(network, dataset_name, recipe, continue_from=self.run))
 
-    def _begin(self, order: Order) -> None:
+    def _start_training(self, request: TrainingRequest) -> None:
         self.preload()
+        # Each training has its own control: a stop that the previous one has not seen yet stays with it.
         self._control = Control()
         self.run = None
-        self.network, self.recipe = order.network, order.recipe
-        self.repeat = (1, order.seeds) if order.seeds > 1 else None
-        self.continues = order.folder or order.continue_from
+        self.network, self.recipe = request.network, request.recipe
+        self.seed_position = (1, request.seeds) if request.seeds > 1 else None
+        self.continues_from = request.folder or request.continue_from
         control = self._control
         self._set_state(State.LOADING)
         if self.is_busy:
-            self.loading.emit(DataProgress(0, None, "Getting ready"))
-        self._do(lambda: self._train(order, control))
+            self.loading.emit(DataProgress(0, None, "Preparing"))
+        self._submit(lambda: self._train(request, control))
 
     def pause(self) -> None:
-        """Waits after the step that is being made."""
+        """Pauses after the current step."""
         self._control.request_pause()
 
     def resume(self) -> None:
-        """Goes on after a pause."""
+        """Resumes after a pause."""
         self._control.request_resume()
 
     def step(self) -> None:
-        """Makes one step, and waits after it."""
+        """Trains one step, then pauses."""
         self._control.request_step()
 
     def stop_after_epoch(self) -> None:
-        """Ends the training after the epoch that it is in."""
+        """Stops at the end of the current epoch."""
         self._control.request_stop_after_epoch()
 
     def change(self, **fields: Any) -> None:
-        """Other values for fields of the run's recipe, from the next step on. Raises RecipeError."""
+        """Changes fields of the run's recipe from the next step on.
+
+        Raises RecipeError if a value is invalid or the field cannot change while training.
+        """
         if self.recipe is not None:
-            self.recipe = adjusted(self.recipe, fields)
+            self.recipe = apply_changes(self.recipe, fields)
             self._control.request_change(**fields)
 
     def stop(self) -> None:
-        """Ends the training after the step that is being made, or the loading before it."""
+        """Stops after the current step, or ends the loading before the first one."""
         if self._state is not State.IDLE:
             self._control.request_stop()
             self._set_state(State.STOPPING)
 
     def watch(self, node_id: str, image: int) -> None:
-        """The layer and the example image whose feature maps are wanted while it trains."""
-        self._layer.watch(node_id, image)
+        """Selects the layer and the example image whose feature maps the training sends."""
+        self._probe_target.watch(node_id, image)
 
-    def run_job(
+    def run_task(
         self,
-        function: JobFunction,
+        function: ComputeFunction,
         on_done: Callable[[Any], object],
         on_error: Callable[[str], object] | None = None,
         on_progress: Callable[[Any], object] | None = None,
-    ) -> Job:
-        """Runs `function(progress, cancelled)` on the computing thread, after what is under way there.
+    ) -> ComputeTask:
+        """Runs `function(progress, cancelled)` on the compute thread, after the tasks queued there.
 
-        The other three are called in the main thread: with its result; with a sentence if it failed, by
-        default as `failed`; with what it gave to `progress`, the newest only. After `cancel()` none is.
+        The callbacks are called in the main thread: `on_done` with the result, `on_error` with the error
+        message (by default `failed` is emitted), `on_progress` with what the function passed to `progress`,
+        the newest value only. After `cancel()` none of them is called.
         """
         self.preload()
-        job = Job(function, on_done, on_error or self.failed.emit, on_progress or _ignore)
-        self._jobs.add(job)
-        self._do(lambda: self._run_job(job))
-        return job
+        task = ComputeTask(function, on_done, on_error or self.failed.emit, on_progress or _ignore)
+        self._tasks.add(task)
+        self._submit(lambda: self._run_task(task))
+        return task
 
     def fetch(
         self, name: str, on_done: Callable[[Dataset], object], on_error: Callable[[str], object]
-    ) -> Job:
-        """Gets a data set to look at; a training that follows has it at once, one under way comes first."""
-        return self.run_job(partial(self._datasets.get, name), on_done, on_error)
+    ) -> ComputeTask:
+        """Loads a data set to display it, after a running training. The next training finds it in memory."""
+        return self.run_task(partial(self._dataset_cache.get, name), on_done, on_error)
 
     def shutdown(self, seconds: float = 3.0) -> bool:
-        """Stops everything, keeps the checkpoint and ends the thread; False where it did not end in time."""
+        """Stops everything and ends the thread; False if it did not end in time.
+
+        A run that is stopped this way still writes its checkpoint, so that it can be resumed.
+        """
         self._control.request_stop()
-        for job in self._jobs:
-            job.cancel()
+        for task in self._tasks:
+            task.cancel()
         self._main_is_ready.set()
         ended = self._thread.close(seconds)
         self.drain()
@@ -230,115 +238,115 @@ class TrainingSession(QObject):
         self._set_state(State.IDLE)
         return ended
 
-    def _do(self, task: Callable[[], None]) -> None:
-        self._thread.do(task)
+    def _submit(self, task: Callable[[], None]) -> None:
+        self._thread.submit(task)
         if not self._thread.is_closing:
             self._timer.start()
 
-    # In the computing thread
+    # Called in the compute thread
 
     def _import_torch(self) -> None:
         import torch
 
         threads = torch.get_num_threads()
         self._torch_loaded.emit()
-        # The main thread sets its own number to 1, which reaches into libraries that keep one number for all.
+        # The main thread sets its own number of threads to 1. Some libraries under torch keep one number for
+        # the whole process, so that must happen before this thread sets its own.
         self._main_is_ready.wait()
         torch.set_num_threads(threads)
         import cnnstudio.insight.feature_maps
-        import cnnstudio.runs.recorder  # noqa: F401  # so that Train starts at once
-        from cnnstudio.training.hardware.device import titled_devices
+        import cnnstudio.runs.start  # noqa: F401  # imported ahead, so that Train starts at once
+        from cnnstudio.training.hardware.device import device_labels
 
-        self.devices = titled_devices()
-        self._tell(self.devices_changed.emit)
+        self.devices = device_labels()
+        self._queue.call(self.devices_changed.emit)
 
-    def _train(self, order: Order, control: Control) -> None:
+    def _train(self, request: TrainingRequest, control: Control) -> None:
         started = False
 
         def emit(event: Event) -> None:
             nonlocal started
             started = started or isinstance(event, Started)
-            self._mailbox.put(event)
+            self._queue.put(event)
 
         try:
-            dataset = self._load(order.dataset_name, control)
-            if order.seeds > 1:
-                self._repeat(order, dataset, control, emit)
+            dataset = self._load(request.dataset_name, control)
+            if request.seeds > 1:
+                self._train_seeds(request, dataset, control, emit)
             elif not control.stop.is_set():
-                self._record(order, dataset, control, emit)
+                self._train_run(request, dataset, control, emit)
         except Cancelled:
             return
         except UserError as error:
-            self._tell_failed(str(error))
+            self._report_error(str(error))
             remedy = getattr(error, "remedy", None)
             if remedy is not None:
-                self._tell(lambda: self.fixable.emit(remedy))
+                self._queue.call(lambda: self.fix_available.emit(remedy))
         except Exception as error:
             _log.exception("Training failed")
-            # After Started, the Finished event has said that it failed.
+            # After Started, the Finished event has reported the failure.
             if not started:
-                self._tell_failed(own_error(error))
+                self._report_error(describe_internal_error(error))
         finally:
-            self._tell(lambda: self._on_trained(control))
+            self._queue.call(lambda: self._on_training_ended(control))
 
-    def _repeat(
-        self, order: Order, dataset: Dataset, control: Control, emit: Callable[[Event], None]
+    def _train_seeds(
+        self, request: TrainingRequest, dataset: Dataset, control: Control, emit: Callable[[Event], None]
     ) -> None:
-        """The same training with each seed; a stop ends them all."""
-        from cnnstudio.runs.seeds import seeded, train_each
+        """Trains one run per seed; a stop ends them all."""
+        from cnnstudio.runs.seeds import train_seed_sweep, with_consecutive_seeds
 
-        recipes = seeded(order.recipe, order.seeds)
+        recipes = with_consecutive_seeds(request.recipe, request.seeds)
+        loaded = (request.dataset_name, dataset)
 
         def train(recipe: Recipe) -> Finished:
             if recipe is not recipes[0]:
                 number = recipes.index(recipe) + 1
-                self._tell(lambda: self._on_next_seed(recipe, number, (order.dataset_name, dataset), control))
-            return self._record(dataclasses.replace(order, recipe=recipe), dataset, control, emit)
+                self._queue.call(lambda: self._on_next_seed(recipe, number, loaded, control))
+            return self._train_run(dataclasses.replace(request, recipe=recipe), dataset, control, emit)
 
-        repeated = train_each((recipe for recipe in recipes if not control.stop.is_set()), train)
-        self._tell(lambda: self.repeated.emit(repeated))
+        sweep = train_seed_sweep((recipe for recipe in recipes if not control.stop.is_set()), train)
+        self._queue.call(lambda: self.seeds_finished.emit(sweep))
 
-    def _record(
-        self, order: Order, dataset: Dataset, control: Control, emit: Callable[[Event], None]
+    def _train_run(
+        self, request: TrainingRequest, dataset: Dataset, control: Control, emit: Callable[[Event], None]
     ) -> Finished:
-        with self._layer.probing() as probe:
-            return order.train(self.device, dataset, control, emit, [probe], self._tell_loading)
+        with self._probe_target.probing() as probe:
+            return request.train(self.device, dataset, control, emit, [probe], self._report_loading)
 
     def _load(self, name: str, control: Control) -> Dataset:
-        """The data set to train with; tells everybody of it."""
-        dataset = self._datasets.get(name, self._tell_loading, control.stop.is_set)
+        """The data set to train with; emits `dataset_loaded`."""
+        dataset = self._dataset_cache.get(name, self._report_loading, control.stop.is_set)
         loaded = (name, dataset)
-        self._tell(lambda: self.dataset_loaded.emit(loaded))
-        self._tell_loading(DataProgress(0, None, "Getting ready"))
+        self._queue.call(lambda: self.dataset_loaded.emit(loaded))
+        self._report_loading(DataProgress(0, None, "Preparing"))
         return dataset
 
-    def _run_job(self, job: Job) -> None:
+    def _run_task(self, task: ComputeTask) -> None:
         try:
-            job.run(self._mailbox, lambda: self._thread.is_closing)
+            task.run(self._queue, lambda: self._thread.is_closing)
         finally:
-            self._tell(lambda: self._jobs.discard(job))
+            self._queue.call(lambda: self._tasks.discard(task))
 
-    def _tell(self, act: Callable[[], object]) -> None:
-        self._mailbox.tell(act)
+    def _report_loading(self, progress: DataProgress) -> None:
+        self._queue.call(lambda: self.loading.emit(progress), coalesce_key="loading")
 
-    def _tell_loading(self, progress: DataProgress) -> None:
-        self._mailbox.tell(lambda: self.loading.emit(progress), about="loading")
+    def _report_error(self, message: str) -> None:
+        self._queue.call(lambda: self.failed.emit(message))
 
-    def _tell_failed(self, sentence: str) -> None:
-        self._tell(lambda: self.failed.emit(sentence))
-
-    # Back in the main thread
+    # Called in the main thread, from signals and from the queue
 
     def _on_torch_loaded(self) -> None:
-        # Its first use of torch, and its only one: the computing thread keeps its speed.
+        # The main thread's only call into torch. With one thread of its own it takes no core from the compute
+        # thread.
         sys.modules["torch"].set_num_threads(1)
         self._main_is_ready.set()
 
     def drain(self) -> None:
-        """Hands on what came since the last time, in its order, and the state that follows from it."""
-        self._mailbox.read(self._follow)
+        """Delivers everything that the compute thread has sent, in order, and updates the state."""
+        self._queue.drain(self._deliver)
 
-    def _follow(self, events: tuple[Event, ...]) -> None:
+    def _deliver(self, events: tuple[Event, ...]) -> None:
         for event in events:
             if isinstance(event, Started | Finished) and event.run is not None:
                 self.run = Path(event.run)
@@ -354,14 +362,14 @@ class TrainingSession(QObject):
     def _on_next_seed(
         self, recipe: Recipe, number: int, loaded: tuple[str, Dataset], control: Control
     ) -> None:
-        """The next run of several begins; it is shown as a training of its own."""
-        if control is self._control and self._state is not State.STOPPING and self.repeat is not None:
-            self.recipe, self.repeat = recipe, (number, self.repeat[1])
+        """The run of the next seed begins; the window shows it like a new training."""
+        if control is self._control and self._state is not State.STOPPING and self.seed_position is not None:
+            self.recipe, self.seed_position = recipe, (number, self.seed_position[1])
             self._set_state(State.LOADING)
             self.dataset_loaded.emit(loaded)
 
-    def _on_trained(self, control: Control) -> None:
-        # A run that went on in another one ends while that one begins.
+    def _on_training_ended(self, control: Control) -> None:
+        # With `continue_with` a run ends while the next one is already loading.
         if control is self._control:
             self._set_state(State.IDLE)
 
@@ -377,4 +385,4 @@ class TrainingSession(QObject):
 
 
 def _ignore(_: object) -> None:
-    """For those who do not want to hear."""
+    """The default callback, for callers without one."""

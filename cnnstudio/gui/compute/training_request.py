@@ -1,4 +1,4 @@
-"""What the session is asked to train."""
+"""What the session is to train, and how the run starts."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from cnnstudio.training.recipe.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Order:
-    """With `folder` the run in it goes on; with `continue_from` a new one goes on from that one."""
+class TrainingRequest:
+    """A new run, or with `folder` the resumed run in that folder.
+
+    With `continue_from` the new run starts from the weights and history of the run in that folder.
+    """
 
     network: Network
     dataset_name: str
@@ -24,7 +27,7 @@ class Order:
     folder: Path | None = None
     continue_from: Path | None = None
     seeds: int = 1
-    """So many runs one after the other, each with another seed."""
+    """The number of runs to train, one after the other, with consecutive seeds."""
 
     def train(
         self,
@@ -35,18 +38,20 @@ class Order:
         probes: Sequence[Probe],
         progress: ProgressFunction,
     ) -> Finished:
-        """Trains and writes the run, in the computing thread. Raises UserError."""
-        from cnnstudio.runs.recorder import start_run
+        """Trains one run and writes its folder, in the current thread. Raises UserError on failure."""
+        from cnnstudio.runs.start import RunOptions, start_run
 
         return start_run(
             self.network,
             dataset,
             self.recipe,
-            device=device,
-            folder=self.folder,
-            resume=self.folder is not None,
-            continue_from=self.continue_from,
-            source=self.dataset_name,
+            RunOptions(
+                device=device,
+                folder=self.folder,
+                resume=self.folder is not None,
+                continue_from=self.continue_from,
+                source=self.dataset_name,
+            ),
             control=control,
             emit=emit,
             probes=probes,

@@ -1,1 +1,1 @@
-"""What can be seen of a training: curves, feature maps, the timeline."""
+"""The dashboard of a run: learning curves, feature maps, timeline."""

@@ -1,4 +1,4 @@
-"""The line above an image of the dashboard."""
+"""The heading above a view of the dashboard."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _GAP = 12
 
 
 class Heading(QWidget):
-    """A title on the left and a remark on the right; where they do not fit, the title is cut short."""
+    """A title on the left and details on the right; if they do not fit, the title is elided."""
 
     def __init__(self) -> None:
         super().__init__()
         self._title = ""
-        self._remark = ""
+        self._details = ""
         self.setFixedHeight(20)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         theme().changed.connect(self._on_theme_changed)
@@ -30,27 +30,27 @@ class Heading(QWidget):
         return self._title
 
     @property
-    def remark(self) -> str:
-        return self._remark
+    def details(self) -> str:
+        return self._details
 
-    def show_texts(self, title: str, remark: str = "") -> None:
-        if (title, remark) != (self._title, self._remark):
-            self._title, self._remark = title, remark
-            self.setAccessibleName(", ".join(text for text in (title, remark) if text))
+    def show_texts(self, title: str, details: str = "") -> None:
+        if (title, details) != (self._title, self._details):
+            self._title, self._details = title, details
+            self.setAccessibleName(", ".join(text for text in (title, details) if text))
             self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        look = theme()
+        style = theme()
         painter = QPainter(self)
         width = float(self.width())
-        painter.setFont(look.font("help"))
-        remark = QFontMetricsF(painter.font()).elidedText(self._remark, Qt.TextElideMode.ElideRight, width)
-        painter.setPen(look.color("secondary"))
+        painter.setFont(style.font("help"))
+        details = QFontMetricsF(painter.font()).elidedText(self._details, Qt.TextElideMode.ElideRight, width)
+        painter.setPen(style.color("secondary"))
         flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
-        painter.drawText(QRectF(self.rect()), flags, remark)
-        left = width - QFontMetricsF(painter.font()).horizontalAdvance(remark) - _GAP
-        painter.setFont(look.font("strong"))
-        painter.setPen(look.color("text"))
+        painter.drawText(QRectF(self.rect()), flags, details)
+        left = width - QFontMetricsF(painter.font()).horizontalAdvance(details) - _GAP
+        painter.setFont(style.font("strong"))
+        painter.setPen(style.color("text"))
         title = QFontMetricsF(painter.font()).elidedText(self._title, Qt.TextElideMode.ElideRight, left)
         painter.drawText(QRectF(0, 0, left, self.height()), Qt.AlignmentFlag.AlignVCenter, title)
         painter.end()

@@ -1,4 +1,4 @@
-"""The views of the dashboard: as many side by side as there is room for, chosen by tabs."""
+"""Tabs for the views of the dashboard, of which as many are shown side by side as fit."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class TabButton(QAbstractButton):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
     def sizeHint(self) -> QSize:
-        # Measured in the heavier face, so that nothing moves when the tab is chosen.
+        # Measured in the bold font of the chosen state, so that the other tabs do not move.
         return QSize(QFontMetrics(theme().font("strong")).horizontalAdvance(self.text()) + 2, 28)
 
     def nextCheckState(self) -> None:
-        # Whether it is shown is decided by ViewTabs, which knows how many fit.
+        # ViewTabs decides which views are shown.
         pass
 
     def enterEvent(self, event: QEnterEvent) -> None:
@@ -37,29 +37,29 @@ class TabButton(QAbstractButton):
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        look = theme()
+        style = theme()
         painter = QPainter(self)
         strong = self.isChecked()
-        painter.setFont(look.font("strong" if strong else "content"))
-        painter.setPen(look.color("text" if strong or self.underMouse() else "secondary"))
+        painter.setFont(style.font("strong" if strong else "content"))
+        painter.setPen(style.color("text" if strong or self.underMouse() else "secondary"))
         flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         painter.drawText(QRectF(0, 0, self.width(), self.height() - 4), flags, self.text())
         if strong:
-            painter.fillRect(QRectF(0, self.height() - 3, self.width(), 2), look.color("accent"))
+            painter.fillRect(QRectF(0, self.height() - 3, self.width(), 2), style.color("accent"))
         if self.hasFocus():
-            painter.setPen(look.color("accent"))
+            painter.setPen(style.color("accent"))
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -3.5), 4, 4)
         painter.end()
 
 
 class ViewTabs(QWidget):
-    """A row of tabs. Up to `capacity` of their views are shown; the one chosen last is always among them.
+    """A row of tabs. Up to `capacity` of their views are shown, those chosen most recently.
 
-    A tab whose view is shown beside others leaves it alone on the screen when it is chosen again.
+    Clicking the tab of a view that is shown beside others maximizes it.
     """
 
     shown_changed = Signal(object)
-    """The numbers of the shown views, from left to right."""
+    """The indexes of the shown views, from left to right."""
 
     def __init__(self, titles: Iterable[tuple[str, str]]) -> None:
         super().__init__()
@@ -76,26 +76,26 @@ class ViewTabs(QWidget):
             self._recent.append(number)
             row.addWidget(button)
         row.addStretch(1)
-        self._alone: int | None = None
+        self._maximized: int | None = None
         self._refresh()
         theme().changed.connect(self._on_theme_changed)
 
     @property
     def shown(self) -> tuple[int, ...]:
-        """The numbers of the shown views, from left to right."""
-        if self._alone is not None:
-            return (self._alone,)
+        """The indexes of the shown views, from left to right."""
+        if self._maximized is not None:
+            return (self._maximized,)
         return tuple(sorted(self._recent[: self._capacity]))
 
     def set_capacity(self, capacity: int) -> None:
-        """How many views fit beside each other."""
+        """Sets how many views fit side by side."""
         if capacity != self._capacity:
             self._capacity = capacity
             self._refresh()
 
     def choose(self, number: int) -> None:
-        """Shows a view, beside others where there is room."""
-        self._alone = None
+        """Shows a view, beside others if they fit."""
+        self._maximized = None
         self._recent.remove(number)
         self._recent.insert(0, number)
         self._refresh()
@@ -104,7 +104,7 @@ class ViewTabs(QWidget):
         was_shown, several = number in self.shown, len(self.shown) > 1
         self.choose(number)
         if was_shown and several:
-            self._alone = number
+            self._maximized = number
             self._refresh()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -1,1 +1,1 @@
-"""Data sets: getting them, adding one's own, choosing one."""
+"""Data sets: downloading, adding folders of images, choosing one."""

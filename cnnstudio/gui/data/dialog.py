@@ -1,4 +1,4 @@
-"""The dialog of the data sets: what there is, bringing more to this computer, choosing one to train on."""
+"""The dialog of the data sets: download them, add folders of images, and choose one to train on."""
 
 from __future__ import annotations
 
@@ -21,20 +21,18 @@ from PySide6.QtWidgets import (
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
 from cnnstudio.data.sources import Source, add_folder, sources
-from cnnstudio.data.sources.folder_list import forget_folder
-from cnnstudio.gui.compute.io_task import Work, WorkFunction
+from cnnstudio.data.sources.folder_list import unregister_folder
+from cnnstudio.gui.compute.io_task import IoFunction, IoTask
 from cnnstudio.gui.data.source_row import SourceRow
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.progress import ProgressLine
 
 _ARCHIVES = "Archives (*.tar.gz *.tgz);;All files (*)"
-_FOLDERS = (
-    "A folder with a folder of images for each class, or with train and test folders of that kind in it."
-)
+_FOLDER_HELP = "One subfolder of images per class, or train and test folders with such subfolders."
 
 
 class DataDialog(QDialog):
-    """Lists the sources. One piece of work at a time; closing the dialog calls it off."""
+    """Lists the sources. Runs one task at a time; closing the dialog cancels it."""
 
     chosen = Signal(object)
     """The name of the data set that the user wants to train on."""
@@ -44,8 +42,8 @@ class DataDialog(QDialog):
         self.setObjectName("dataDialog")
         self.setWindowTitle("Data sets")
         self.resize(680, 560)
-        self._work: Work | None = None
-        self._looking: Work | None = None
+        self._task: IoTask | None = None
+        self._info_task: IoTask | None = None
         self._rows: dict[str, SourceRow] = {}
         self._message = Label("", "help", "wrong", wrap=True)
         self._message.setObjectName("dataMessage")
@@ -68,7 +66,7 @@ class DataDialog(QDialog):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.viewport().setAutoFillBackground(False)
         content.setAutoFillBackground(False)
-        self._add = QPushButton("Add an image folder…")
+        self._add = QPushButton("Add image folder…")
         self._add.setObjectName("addFolder")
         self._add.clicked.connect(self._on_add)
         close = QPushButton("Close")
@@ -76,12 +74,12 @@ class DataDialog(QDialog):
         foot = QHBoxLayout()
         foot.setSpacing(8)
         foot.addWidget(self._add)
-        foot.addWidget(Label(_FOLDERS, "help", "secondary", wrap=True), 1)
+        foot.addWidget(Label(_FOLDER_HELP, "help", "secondary", wrap=True), 1)
         foot.addWidget(close)
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 16, 16, 16)
         column.setSpacing(12)
-        column.addWidget(Label("Images to learn from", "title"))
+        column.addWidget(Label("Data sets", "title"))
         column.addWidget(scroll, 1)
         column.addWidget(self._message)
         column.addWidget(self._adding)
@@ -90,7 +88,7 @@ class DataDialog(QDialog):
     # The list
 
     def _fill(self) -> None:
-        """Shows the sources as they are now, and has their details looked up."""
+        """Lists the current sources and loads their details in the background."""
         for row in self._rows.values():
             self._list.removeWidget(row)
             row.deleteLater()
@@ -99,7 +97,7 @@ class DataDialog(QDialog):
         found = sources()
         self._rows = {source.name: self._make_row(source) for source in found}
         self._list.addStretch(1)
-        self._look(found)
+        self._load_details(found)
 
     def _make_row(self, source: Source) -> SourceRow:
         row = SourceRow(source)
@@ -111,25 +109,25 @@ class DataDialog(QDialog):
         self._list.addWidget(row)
         return row
 
-    def _look(self, found: list[Source]) -> None:
-        """A folder of a million images, or one on a slow disk, must not hold up the window."""
-        if self._looking is not None:
-            self._looking.cancel()
+    def _load_details(self, found: list[Source]) -> None:
+        """In a task: a folder may have a million images or be on a slow drive."""
+        if self._info_task is not None:
+            self._info_task.cancel()
 
-        def look(progress: ProgressFunction, cancelled: CancelFunction) -> dict[str, dict[str, Any]]:
+        def load(progress: ProgressFunction, cancelled: CancelFunction) -> dict[str, dict[str, Any]]:
             return {source.name: source.info() for source in found if not cancelled()}
 
-        self._looking = Work(look, self)
-        self._looking.done.connect(self._on_looked)
-        self._looking.start()
+        self._info_task = IoTask(load, self)
+        self._info_task.done.connect(self._on_details_loaded)
+        self._info_task.start()
 
-    def _on_looked(self, infos: object) -> None:
+    def _on_details_loaded(self, infos: object) -> None:
         assert isinstance(infos, dict)
         for name, info in infos.items():
             if name in self._rows:
                 self._rows[name].show_info(info)
 
-    # What the buttons do
+    # Buttons
 
     def _on_use(self, source: object) -> None:
         assert isinstance(source, Source)
@@ -138,74 +136,74 @@ class DataDialog(QDialog):
 
     def _on_download(self, source: object) -> None:
         assert isinstance(source, Source)
-        self._begin(source, source.download, f"Asking for {source.title}")
+        self._begin(source, source.download, f"Starting the download of {source.title}")
 
     def _on_archive(self, source: object) -> None:
         assert isinstance(source, Source)
-        name, _ = QFileDialog.getOpenFileName(self, f"The archive of {source.title}", "", _ARCHIVES)
+        name, _ = QFileDialog.getOpenFileName(self, f"Open the archive of {source.title}", "", _ARCHIVES)
         if name:
             self._begin(source, partial(source.import_archive, Path(name)), f"Checking {Path(name).name}")
 
-    def _begin(self, source: Source, function: Callable[..., object], sentence: str) -> None:
+    def _begin(self, source: Source, function: Callable[..., object], text: str) -> None:
         row = self._rows[source.name]
-        row.begin(sentence)
+        row.begin(text)
         ready = f"{source.title} is ready."
-        self._start(function, row.show_progress, lambda _: row.show_message(ready, wrong=False))
-        assert self._work is not None
-        self._work.failed.connect(lambda text: row.show_message(str(text), wrong=True))
-        self._work.ended.connect(row.end)
-        self._work.start()
+        self._start(function, row.show_progress, lambda _: row.show_message(ready, is_error=False))
+        assert self._task is not None
+        self._task.failed.connect(lambda text: row.show_message(str(text), is_error=True))
+        self._task.ended.connect(row.end)
+        self._task.start()
 
     def _on_add(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "A folder of images")
+        folder = QFileDialog.getExistingDirectory(self, "Add image folder")
         if not folder:
             return
-        self._say("")
-        self._adding.begin(f"Looking through {Path(folder).name or folder}")
+        self._show_message("")
+        self._adding.begin(f"Scanning {Path(folder).name or folder}")
 
         def add(progress: ProgressFunction, cancelled: CancelFunction) -> Source:
             return add_folder(Path(folder), cancelled)
 
         self._start(add, lambda _: None, self._on_added)
-        assert self._work is not None
-        self._work.failed.connect(lambda text: self._say(str(text)))
-        self._work.ended.connect(self._adding.hide)
-        self._work.start()
+        assert self._task is not None
+        self._task.failed.connect(lambda text: self._show_message(str(text)))
+        self._task.ended.connect(self._adding.hide)
+        self._task.start()
 
     def _on_added(self, source: object) -> None:
         assert isinstance(source, Source)
         self._fill()
-        self._rows[source.name].show_message(f"{source.title} was added.", wrong=False)
+        self._rows[source.name].show_message(f"{source.title} was added.", is_error=False)
 
     def _on_removal(self, source: object) -> None:
         assert isinstance(source, Source)
         try:
-            forget_folder(source.name)
+            unregister_folder(source.name)
         except UserError as error:
-            self._say(str(error))
+            self._show_message(str(error))
         else:
             self._fill()
 
     def _on_cancel(self, source: object) -> None:
-        if self._work is not None:
-            self._work.cancel()
+        if self._task is not None:
+            self._task.cancel()
 
-    # Work
+    # The task
 
     def _start(
         self,
-        function: WorkFunction,
+        function: IoFunction,
         on_progress: Callable[[Progress], None],
         on_done: Callable[[object], None],
     ) -> None:
-        self._work = Work(function, self)
-        self._work.progressed.connect(on_progress)
-        self._work.done.connect(on_done)
-        self._work.ended.connect(self._on_ended)
+        self._task = IoTask(function, self)
+        self._task.progressed.connect(on_progress)
+        self._task.done.connect(on_done)
+        self._task.ended.connect(self._on_ended)
         self._show_busy(True)
 
     def _on_ended(self) -> None:
-        self._work = None
+        self._task = None
         self._show_busy(False)
 
     def _show_busy(self, busy: bool) -> None:
@@ -213,12 +211,12 @@ class DataDialog(QDialog):
         for row in self._rows.values():
             row.show_state(busy)
 
-    def _say(self, sentence: str) -> None:
-        self._message.setText(sentence)
-        self._message.setVisible(bool(sentence))
+    def _show_message(self, text: str) -> None:
+        self._message.setText(text)
+        self._message.setVisible(bool(text))
 
     def done(self, result: int) -> None:
-        for work in (self._work, self._looking):
-            if work is not None:
-                work.close()
+        for task in (self._task, self._info_task):
+            if task is not None:
+                task.close()
         super().done(result)

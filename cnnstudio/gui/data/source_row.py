@@ -1,4 +1,4 @@
-"""One data set in the dialog: what it is, how it stands, and what can be done with it."""
+"""One data set in the dialog: description, status and actions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from cnnstudio.core.formatting import count
+from cnnstudio.core.formatting import format_count
 from cnnstudio.core.progress import Progress
 from cnnstudio.data.sources import Source
 from cnnstudio.gui.widgets.labels import Label, Panel, Tone
@@ -15,7 +15,7 @@ from cnnstudio.gui.widgets.progress import ProgressLine
 
 
 class SourceRow(Panel):
-    """Shows one source. It does nothing itself: every button is a signal that carries the source."""
+    """Shows one source. Every button only emits a signal with the source."""
 
     use_requested = Signal(object)
     download_requested = Signal(object)
@@ -41,18 +41,22 @@ class SourceRow(Panel):
 
     def _make_buttons(self) -> dict[str, QPushButton]:
         title = self.source.title
-        offers = {
+        actions = {
             "use": ("Use", self.use_requested, f"Train on {title}"),
             "download": ("Download", self.download_requested, f"Download {title}"),
-            "archive": ("Use my own archive…", self.archive_requested, f"Take {title} from your own archive"),
-            "remove": ("Remove", self.removal_requested, f"Take {title} off this list; its images stay"),
+            "archive": (
+                "Import archive…",
+                self.archive_requested,
+                f"Import {title} from an archive on this computer",
+            ),
+            "remove": ("Remove", self.removal_requested, f"Remove {title} from the list (files are kept)"),
         }
         buttons = {}
-        for name, (text, signal, spoken) in offers.items():
+        for name, (text, signal, description) in actions.items():
             button = QPushButton(text)
             button.setObjectName(name)
-            button.setAccessibleName(spoken)
-            button.setToolTip(spoken)
+            button.setAccessibleName(description)
+            button.setToolTip(description)
             button.clicked.connect(lambda _checked=False, signal=signal: signal.emit(self.source))
             buttons[name] = button
         return buttons
@@ -78,7 +82,7 @@ class SourceRow(Panel):
             column.addWidget(widget)
 
     def show_state(self, busy: bool = False) -> None:
-        """Which buttons there are; `busy` while work for any source is under way."""
+        """Updates status and buttons; `busy` while a task for any source is running."""
         available = self.source.available()
         shown = {
             "use": available,
@@ -89,48 +93,48 @@ class SourceRow(Panel):
         for name, button in self._buttons.items():
             button.setVisible(shown[name])
             button.setEnabled(not busy)
-        text, tone = self._standing(available)
+        text, tone = self._status(available)
         self._state.setText(text)
         self._state.set_tone(tone)
 
-    def _standing(self, available: bool) -> tuple[str, Tone]:
+    def _status(self, available: bool) -> tuple[str, Tone]:
         if available:
             return "✓ Ready", "good"
         if self.source.built_in:
-            return "Not on this computer", "secondary"
-        return "Its folder is missing", "wrong"
+            return "Not downloaded", "secondary"
+        return "Folder not found", "wrong"
 
     def show_info(self, info: dict[str, Any]) -> None:
-        """What is known of it without loading."""
+        """Shows what is known about the data set without loading it: the result of `Source.info`."""
         facts = []
         if info.get("classes"):
-            facts.append(f"{count(len(info['classes']))} classes")
+            facts.append(f"{format_count(len(info['classes']))} classes")
         if info.get("train"):
-            facts.append(f"{count(info['train'])} training images")
+            facts.append(f"{format_count(info['train'])} training images")
         if info.get("test"):
-            facts.append(f"{count(info['test'])} test images")
+            facts.append(f"{format_count(info['test'])} test images")
         self._details.setText(" · ".join(facts))
         self._details.setVisible(bool(facts))
         if info.get("problem"):
-            self.show_message(str(info["problem"]), wrong=True)
+            self.show_message(str(info["problem"]), is_error=True)
 
-    def show_message(self, sentence: str, *, wrong: bool) -> None:
-        """A sentence below the description; an empty one hides it."""
-        self._message.setText(sentence)
-        self._message.set_tone("wrong" if wrong else "good")
-        self._message.setVisible(bool(sentence))
+    def show_message(self, text: str, *, is_error: bool) -> None:
+        """Shows a message below the description; an empty one hides it."""
+        self._message.setText(text)
+        self._message.set_tone("wrong" if is_error else "good")
+        self._message.setVisible(bool(text))
 
-    def begin(self, sentence: str) -> None:
-        """Shows the bar for work that starts now, in place of the last message."""
-        self.show_message("", wrong=False)
+    def begin(self, text: str) -> None:
+        """Shows the progress bar for a task that starts now, instead of the last message."""
+        self.show_message("", is_error=False)
         self._actions.hide()
-        self._progress.begin(sentence)
+        self._progress.begin(text)
 
     def show_progress(self, progress: Progress) -> None:
-        """Where that work stands."""
+        """Shows the progress of the task."""
         self._progress.show_progress(progress.done, progress.total, progress.text)
 
     def end(self) -> None:
-        """Takes the bar away."""
+        """Hides the progress bar."""
         self._progress.hide()
         self._actions.show()

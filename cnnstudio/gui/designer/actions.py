@@ -1,187 +1,406 @@
-"""The designer's actions with their keys, made once for a project and shared by menus and the layer list."""
+"""The designer's actions, made once for a project and shared by the menus and the layer list."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import partial
 
-from PySide6.QtCore import QObject, Qt
-from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from cnnstudio.design import edits
 from cnnstudio.design.findings import Problem
 from cnnstudio.gui.designer import commands
-from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk
-from cnnstudio.gui.designer.quick_fix.apply import fix
-from cnnstudio.gui.designer.quick_fix.targets import chosen_spot
+from cnnstudio.gui.designer.quick_fix.advice_service import advice_service
+from cnnstudio.gui.designer.quick_fix.apply import apply_fix
+from cnnstudio.gui.designer.quick_fix.targets import preview_target
 from cnnstudio.gui.document.project import Project
-from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.actions import ActionSet, ActionSpec
 from cnnstudio.layers.base import Group
 from cnnstudio.layers.catalog import layer_types, snake_case
 
-_WITHOUT_SELECTION = {
-    *("actionUndo", "actionRedo", "actionPaste", "actionFix", "actionPreviewFix", "actionInsert"),
-    *("actionAdvice", "actionSelectAll", "actionOpenGroups", "actionCloseGroups"),
-}
-"""Actions that make sense where no layer is selected."""
-
-_IN_LIST = Qt.ShortcutContext.WidgetWithChildrenShortcut
+_IN_LIST = "in the layer list"
+"""For keys that fields and buttons need as well, such as Delete and Space."""
 
 
-def actions(project: Project, parent: QWidget) -> dict[str, QAction]:
-    """The designer's actions by object name, in the order of a menu; their keys work in `parent`'s window.
+class DesignActions(ActionSet[Project]):
+    """The designer's actions for one project.
 
-    Keys that a field or a button needs too, such as Delete and Space, work in the layer list alone, which
-    adds them to itself. It also carries out what happens in its rows: typing a name or a new layer, choosing
-    all rows, opening and closing groups.
+    The layer list implements those that concern its rows: renaming, quick insert, selecting all rows, and
+    expanding and collapsing groups. Errors are shown as messages of the project.
     """
-    owner = project.findChild(_Actions)
-    if owner is None:
-        owner = _Actions(project)
-    parent.addActions([action for action in owner.by_name.values() if action.shortcutContext() != _IN_LIST])
-    return owner.by_name
+
+    def __init__(self, project: Project) -> None:
+        signals = (
+            project.selection_changed,
+            project.analysis_changed,
+            project.undo_stack.indexChanged,
+            advice_service(project).changed,
+        )
+        super().__init__(project, _table(), project, signals, project.run_command)
 
 
-def chosen_problem(project: Project) -> Problem | None:
-    """What the fix action would fix: the problem of a selected layer, else the first that has a fix."""
+def design_actions(project: Project, widget: QWidget) -> DesignActions:
+    """The project's design actions, created on first use; their shortcuts work in the widget's window."""
+    existing = project.findChild(DesignActions)
+    if existing is None:
+        existing = DesignActions(project)
+    existing.add_to(widget)
+    return existing
+
+
+# Callbacks
+
+
+def _undo(project: Project) -> None:
+    project.undo_stack.undo()
+
+
+def _redo(project: Project) -> None:
+    project.undo_stack.redo()
+
+
+def _cut(project: Project) -> None:
+    _copy(project)
+    commands.delete(project, "cut")
+
+
+def _copy(project: Project) -> None:
+    nodes = edits.outermost(project.network, project.selection)
+    if nodes:
+        QGuiApplication.clipboard().setMimeData(commands.to_mime(nodes))
+
+
+def _paste(project: Project) -> None:
+    data = QGuiApplication.clipboard().mimeData()
+    if commands.has_layers(data):
+        commands.insert_from_mime(project, data, verb="paste")
+    else:
+        from cnnstudio.gui.designer.paste_code import paste_text
+
+        paste_text(project, data.text())
+
+
+def _fix(project: Project) -> None:
+    problem = fixable_problem(project)
+    if problem is not None:
+        apply_fix(project, problem)
+
+
+def fixable_problem(project: Project) -> Problem | None:
+    """The problem that the Fix action would fix: a selected layer's, else the first one that has a fix."""
     problems = [project.analysis[node_id].problem for node_id in project.selection]
     fixable = [problem for problem in (*problems, *project.analysis.problems) if problem and problem.fix]
     return fixable[0] if fixable else None
 
 
-class _Actions(QObject):
-    """Makes the actions, and enables those that make sense for the selection."""
+# When they are enabled
 
-    def __init__(self, project: Project) -> None:
-        super().__init__(project)
-        self._project = project
-        self.by_name: dict[str, QAction] = {}
-        self._make_history()
-        self._make_clipboard()
-        self._make_layer_actions()
-        self._make_group_actions()
-        self._make_view_actions()
-        self._add("actionFix", "&Fix", ["F8", "Ctrl+M"], self._fix, icon="check")
-        self._add("actionPreviewFix", "Preview the m&ends…", ["Shift+F8"], None)
-        self._add("actionAdvice", "&Tips…", ["F7"], None, icon="advice")
-        project.selection_changed.connect(self._refresh)
-        project.analysis_changed.connect(self._refresh)
-        advice_desk(project).changed.connect(self._refresh)
-        self._refresh()
 
-    def _make_history(self) -> None:
-        stack = self._project.undo_stack
-        for name, action, keys, icon in (
-            ("actionUndo", stack.createUndoAction(self, "&Undo"), ["Ctrl+Z"], "undo"),
-            ("actionRedo", stack.createRedoAction(self, "&Redo"), ["Ctrl+Shift+Z", "Ctrl+Y"], "redo"),
-        ):
-            self._register(name, action, keys, icon)
+def _is_selected(project: Project) -> bool:
+    return bool(project.selection)
 
-    def _make_clipboard(self) -> None:
-        self._add("actionCut", "Cu&t", ["Ctrl+X"], self._cut, icon="cut")
-        self._add("actionCopy", "&Copy", ["Ctrl+C"], self._copy, icon="copy")
-        self._add("actionPaste", "&Paste", ["Ctrl+V"], self._paste, icon="paste")
 
-    def _make_layer_actions(self) -> None:
-        add, project = self._add, self._project
-        add("actionInsert", "&Insert by typing…", ["Insert", "Ctrl+Return"], None, in_list=True)
-        add(
-            "actionDuplicate",
-            "&Duplicate",
-            ["Ctrl+D"],
-            partial(commands.duplicate, project),
-            icon="duplicate",
+def _is_one_selected(project: Project) -> bool:
+    return len(project.selection) == 1
+
+
+def _is_group_selected(project: Project) -> bool:
+    return _is_one_selected(project) and project.network.node(project.selection[0]).is_group
+
+
+def _is_in_group(project: Project) -> bool:
+    return any(project.network.place(node_id).parent for node_id in project.selection)
+
+
+def _are_all_disabled(project: Project) -> bool:
+    nodes = [project.network.node(node_id) for node_id in project.selection]
+    return bool(nodes) and not any(node.enabled for node in nodes)
+
+
+def _has_advice(project: Project) -> bool:
+    service = advice_service(project)
+    return bool(service.shown or service.dismissed)
+
+
+# Titles that depend on the state
+
+
+def _with_step(verb: str, step: str) -> str:
+    return f"{verb} {step}".rstrip()
+
+
+def _fix_title(project: Project) -> str:
+    problem = fixable_problem(project)
+    return f"&Fix: {problem.fix.label}" if problem is not None and problem.fix is not None else "&Fix"
+
+
+# The table
+
+_EDIT: tuple[ActionSpec[Project], ...] = (
+    ActionSpec(
+        "actionUndo",
+        "&Undo",
+        _undo,
+        menu="Edit",
+        tooltip="Undo the last change to the design, recipe or data set",
+        shortcuts=("Ctrl+Z",),
+        icon="undo",
+        enabled=lambda project: project.undo_stack.canUndo(),
+        dynamic_title=lambda project: _with_step("&Undo", project.undo_stack.undoText()),
+    ),
+    ActionSpec(
+        "actionRedo",
+        "&Redo",
+        _redo,
+        menu="Edit",
+        tooltip="Redo the last undone change",
+        shortcuts=("Ctrl+Shift+Z", "Ctrl+Y"),
+        icon="redo",
+        enabled=lambda project: project.undo_stack.canRedo(),
+        dynamic_title=lambda project: _with_step("&Redo", project.undo_stack.redoText()),
+    ),
+    ActionSpec(
+        "actionCut",
+        "Cu&t",
+        _cut,
+        menu="Edit",
+        tooltip="Move the selected layers to the clipboard",
+        shortcuts=("Ctrl+X",),
+        icon="cut",
+        enabled=_is_selected,
+        separator_before=True,
+        context_menu="always",
+    ),
+    ActionSpec(
+        "actionCopy",
+        "&Copy",
+        _copy,
+        menu="Edit",
+        tooltip="Copy the selected layers to the clipboard",
+        shortcuts=("Ctrl+C",),
+        icon="copy",
+        enabled=_is_selected,
+        context_menu="always",
+    ),
+    ActionSpec(
+        "actionPaste",
+        "&Paste",
+        _paste,
+        menu="Edit",
+        tooltip="Paste layers, or Keras or PyTorch code, below the selection",
+        shortcuts=("Ctrl+V",),
+        icon="paste",
+        context_menu="always",
+    ),
+    ActionSpec(
+        "actionDuplicate",
+        "&Duplicate",
+        commands.duplicate,
+        menu="Edit",
+        tooltip="Duplicate the selected layers",
+        shortcuts=("Ctrl+D",),
+        icon="duplicate",
+        enabled=_is_selected,
+        separator_before=True,
+        context_menu="always",
+    ),
+    ActionSpec(
+        "actionDelete",
+        "De&lete",
+        commands.delete,
+        menu="Edit",
+        tooltip="Delete the selected layers",
+        shortcuts=("Delete", "Backspace"),
+        shortcut_scope=_IN_LIST,
+        icon="delete",
+        enabled=_is_selected,
+        context_menu="always",
+    ),
+)
+
+_LAYERS: tuple[ActionSpec[Project], ...] = (
+    ActionSpec(
+        "actionInsert",
+        "Quick &insert…",
+        None,
+        menu="Network",
+        tooltip="Insert layers below the selection by typing, for example conv 32 3 relu",
+        shortcuts=("Insert", "Ctrl+Return"),
+        shortcut_scope=_IN_LIST,
+        context_menu="always",
+    ),
+    ActionSpec(
+        "actionRename",
+        "Re&name",
+        None,
+        menu="Network",
+        tooltip="Rename the selected layer",
+        shortcuts=("F2",),
+        shortcut_scope=_IN_LIST,
+        enabled=_is_one_selected,
+        context_menu="always",
+    ),
+    ActionSpec(
+        "actionToggleEnabled",
+        "&Disable",
+        commands.toggle_enabled,
+        menu="Network",
+        tooltip="Disable or enable the selected layers; a disabled layer passes its input through unchanged",
+        shortcuts=("Space",),
+        shortcut_scope=_IN_LIST,
+        enabled=_is_selected,
+        dynamic_title=lambda project: "&Enable" if _are_all_disabled(project) else "&Disable",
+        context_menu="always",
+    ),
+    ActionSpec(
+        "actionMoveUp",
+        "Move &up",
+        commands.move_up,
+        menu="Network",
+        tooltip="Move the selected layers up one row",
+        shortcuts=("Alt+Up",),
+        shortcut_scope=_IN_LIST,
+        enabled=_is_selected,
+        separator_before=True,
+        context_menu="always",
+    ),
+    ActionSpec(
+        "actionMoveDown",
+        "Move do&wn",
+        commands.move_down,
+        menu="Network",
+        tooltip="Move the selected layers down one row",
+        shortcuts=("Alt+Down",),
+        shortcut_scope=_IN_LIST,
+        enabled=_is_selected,
+        context_menu="always",
+    ),
+    ActionSpec(
+        "actionIndent",
+        "Move into grou&p",
+        commands.indent,
+        menu="Network",
+        tooltip="Move the selected layers into the group above or below them",
+        shortcuts=("Ctrl+]", "Alt+Right"),
+        shortcut_scope=_IN_LIST,
+        enabled=_is_selected,
+        context_menu="always",
+    ),
+    ActionSpec(
+        "actionOutdent",
+        "&Move out of group",
+        commands.outdent,
+        menu="Network",
+        tooltip="Move the selected layers out of their group",
+        shortcuts=("Ctrl+[", "Alt+Left"),
+        shortcut_scope=_IN_LIST,
+        enabled=_is_in_group,
+        context_menu="always",
+    ),
+)
+
+_GROUPS_AND_FIXES: tuple[ActionSpec[Project], ...] = (
+    ActionSpec(
+        "actionUnwrap",
+        "Unw&rap",
+        commands.unwrap,
+        menu="Network",
+        tooltip="Replace the selected group with the layers inside it",
+        shortcuts=("Ctrl+0", "Ctrl+Shift+G"),
+        enabled=_is_group_selected,
+        context_menu="always",
+    ),
+    ActionSpec(
+        "actionSelectAll",
+        "Select &all",
+        None,
+        menu="Network",
+        tooltip="Select all layers",
+        shortcuts=("Ctrl+A",),
+        shortcut_scope=_IN_LIST,
+        enabled=lambda project: bool(project.network.nodes),
+        separator_before=True,
+        context_menu="always",
+    ),
+    ActionSpec(
+        "actionOpenGroups",
+        "Expand all &groups",
+        None,
+        menu="Network",
+        tooltip="Show the layers inside all groups",
+        shortcuts=("Shift+Right",),
+        shortcut_scope=_IN_LIST,
+        context_menu="always",
+    ),
+    ActionSpec(
+        "actionCloseGroups",
+        "&Collapse all groups",
+        None,
+        menu="Network",
+        tooltip="Show each group as a single row",
+        shortcuts=("Shift+Left",),
+        shortcut_scope=_IN_LIST,
+        context_menu="always",
+    ),
+    ActionSpec(
+        "actionFix",
+        "&Fix",
+        _fix,
+        menu="Network",
+        tooltip="Apply the best fix for the selected layer’s problem, or else for the first problem",
+        shortcuts=("F8", "Ctrl+M"),
+        icon="check",
+        enabled=lambda project: fixable_problem(project) is not None,
+        dynamic_title=_fix_title,
+        separator_before=True,
+        context_menu="when enabled",
+    ),
+    ActionSpec(
+        "actionPreviewFixes",
+        "Preview fi&xes…",
+        None,
+        menu="Network",
+        tooltip="Compare what each possible fix would change before applying one",
+        shortcuts=("Shift+F8",),
+        enabled=lambda project: preview_target(project) is not None,
+        context_menu="when enabled",
+    ),
+    ActionSpec(
+        "actionAdvice",
+        "&Tips…",
+        None,
+        menu="Network",
+        tooltip="Show tips for improving the design",
+        shortcuts=("F7",),
+        icon="advice",
+        enabled=_has_advice,
+    ),
+)
+
+
+def _table() -> tuple[ActionSpec[Project], ...]:
+    return (*_EDIT, *_LAYERS, *_wraps(), *_GROUPS_AND_FIXES)
+
+
+def _wraps() -> Iterator[ActionSpec[Project]]:
+    """One action for each type of group."""
+    kinds = [kind for kind in layer_types().values() if issubclass(kind, Group)]
+    for number, kind in enumerate(kinds, start=1):
+        name = kind.type_name()
+        yield ActionSpec(
+            f"actionWrap{name}",
+            f"Wrap in {name}",
+            partial(_wrap, kind),
+            menu="Network",
+            tooltip=f"Wrap the selected layers in a new {name} group",
+            shortcuts=(f"Ctrl+{number}",),
+            icon=snake_case(name),
+            enabled=_is_selected,
+            separator_before=number == 1,
+            context_menu="always",
         )
-        delete = partial(commands.delete, project)
-        add("actionDelete", "De&lete", ["Delete", "Backspace"], delete, icon="delete", in_list=True)
-        add("actionRename", "Re&name", ["F2"], None, in_list=True)
-        toggle = partial(commands.toggle_enabled, project)
-        add("actionToggleEnabled", "Switch &off", ["Space"], toggle, in_list=True)
-        add("actionMoveUp", "Move &up", ["Alt+Up"], partial(commands.step_up, project), in_list=True)
-        add("actionMoveDown", "Move do&wn", ["Alt+Down"], partial(commands.step_down, project), in_list=True)
 
-    def _make_group_actions(self) -> None:
-        add, project = self._add, self._project
-        into, out = partial(commands.indent, project), partial(commands.outdent, project)
-        add("actionIndent", "Move &into the group", ["Ctrl+]", "Alt+Right"], into, in_list=True)
-        add("actionOutdent", "Move &out of the group", ["Ctrl+[", "Alt+Left"], out, in_list=True)
-        kinds = [kind for kind in layer_types().values() if issubclass(kind, Group)]
-        for number, kind in enumerate(kinds, start=1):
-            name = kind.type_name()
-            wrap = partial(commands.wrap, project, kind)
-            add(f"actionWrap{name}", f"Wrap in {name}", [f"Ctrl+{number}"], wrap, icon=snake_case(name))
-        add("actionUnwrap", "Un&wrap", ["Ctrl+0", "Ctrl+Shift+G"], partial(commands.unwrap, project))
 
-    def _make_view_actions(self) -> None:
-        self._add("actionSelectAll", "Select &all", ["Ctrl+A"], None, in_list=True)
-        self._add("actionOpenGroups", "Open all &groups", ["Shift+Right"], None, in_list=True)
-        self._add("actionCloseGroups", "&Close all groups", ["Shift+Left"], None, in_list=True)
-
-    def _add(
-        self,
-        name: str,
-        text: str,
-        keys: list[str],
-        run: Callable[[], None] | None,
-        *,
-        icon: str = "",
-        in_list: bool = False,
-    ) -> None:
-        action = QAction(text, self)
-        if in_list:
-            action.setShortcutContext(_IN_LIST)
-        if run is not None:
-            action.triggered.connect(lambda _checked=False: self._project.attempt(run))
-        self._register(name, action, keys, icon)
-
-    def _register(self, name: str, action: QAction, keys: list[str], icon: str) -> None:
-        action.setObjectName(name)
-        action.setShortcuts([QKeySequence(key) for key in keys])
-        if icon:
-            theme().dress(action, icon)
-        self.by_name[name] = action
-
-    def _cut(self) -> None:
-        self._copy()
-        commands.delete(self._project, "cut")
-
-    def _copy(self) -> None:
-        nodes = edits.outermost(self._project.network, self._project.selection)
-        if nodes:
-            QGuiApplication.clipboard().setMimeData(commands.to_mime(nodes))
-
-    def _paste(self) -> None:
-        data = QGuiApplication.clipboard().mimeData()
-        if commands.holds_layers(data):
-            commands.bring(self._project, data, verb="paste")
-        else:
-            from cnnstudio.gui.designer.paste_code import paste_text
-
-            paste_text(self._project, data.text())
-
-    def _fix(self) -> None:
-        problem = chosen_problem(self._project)
-        if problem is not None:
-            fix(self._project, problem)
-
-    def _refresh(self, *_: object) -> None:
-        network, selection = self._project.network, self._project.selection
-        chosen = [network.node(node_id) for node_id in selection if node_id in network]
-        one = chosen[0] if len(chosen) == 1 else None
-        for name, action in self.by_name.items():
-            if name not in _WITHOUT_SELECTION:
-                action.setEnabled(bool(chosen))
-        self.by_name["actionRename"].setEnabled(one is not None)
-        self.by_name["actionUnwrap"].setEnabled(one is not None and one.is_group)
-        self.by_name["actionOutdent"].setEnabled(any(network.place(node.id).parent for node in chosen))
-        self.by_name["actionSelectAll"].setEnabled(bool(network.nodes))
-        all_off = bool(chosen) and not any(node.enabled for node in chosen)
-        self.by_name["actionToggleEnabled"].setText("Switch &on" if all_off else "Switch &off")
-        problem = chosen_problem(self._project)
-        action = self.by_name["actionFix"]
-        action.setEnabled(problem is not None)
-        action.setText(f"&Fix: {problem.fix.label}" if problem and problem.fix else "&Fix")
-        desk = advice_desk(self._project)
-        self.by_name["actionAdvice"].setEnabled(bool(desk.shown or desk.dismissed))
-        self.by_name["actionPreviewFix"].setEnabled(chosen_spot(self._project) is not None)
+def _wrap(kind: type[Group], project: Project) -> None:
+    commands.wrap(project, kind)

@@ -1,6 +1,6 @@
-"""What the user can do to the layers. Each is one undo step of the project.
+"""Commands that edit the layers of a project; each is one undo step.
 
-They raise the edits' own errors, one plain sentence each, where something makes no sense.
+They pass on the errors of `design.edits`, which are one sentence for the user, when an edit is not possible.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from typing import Any
 
 from PySide6.QtCore import QByteArray, QMimeData
 
-from cnnstudio.core.formatting import plural
+from cnnstudio.core.formatting import pluralize
 from cnnstudio.design import edits
 from cnnstudio.design.file import layers_from_text, layers_to_text
-from cnnstudio.design.network import IdMaker, Network, Node, Place, clean_name
+from cnnstudio.design.network import IdGenerator, Network, Node, Place, clean_name
 from cnnstudio.gui.document.project import Project, Question
 from cnnstudio.layers.base import Group, Layer, Shape
 
 MIME = "application/x-cnnstudio-layers+json"
-MANY = 1_000
-"""More layers than these come in only after a question."""
+CONFIRM_ABOVE = 1_000
+"""Inserting more layers than this asks the user for confirmation first."""
 
 
-def described(nodes: Sequence[Node]) -> str:
-    """The nodes in the words of an undo step: `Conv2D`, or `3 layers`."""
-    return nodes[0].title if len(nodes) == 1 else plural(len(nodes), "layer")
+def describe_nodes(nodes: Sequence[Node]) -> str:
+    """What an undo step calls the nodes: `Conv2D`, or `3 layers`."""
+    return nodes[0].title if len(nodes) == 1 else pluralize(len(nodes), "layer")
 
 
 def place_after_selection(project: Project) -> Place:
-    """Where a new layer goes by itself: into a selected empty group, after the selection, or to the end."""
+    """The default place of a new layer: in a selected empty group, after the selection, or at the end."""
     if project.input_selected:
         return Place(None, 0)
     if not project.selection:
@@ -42,49 +42,50 @@ def place_after_selection(project: Project) -> Place:
 
 
 def add_type(project: Project, kind: type[Layer]) -> None:
-    """A new layer of the type, with its defaults, after the selection."""
+    """Adds a new layer of a type, with default parameters, after the selection."""
     node = project.network.fresh_ids().node(kind())
     insert(project, [node], place_after_selection(project))
 
 
 def insert(project: Project, nodes: Sequence[Node], place: Place, verb: str = "add") -> None:
-    """New nodes at a place; they are selected then."""
+    """Inserts new nodes at a place and selects them."""
     network = edits.insert(project.network, place, nodes)
-    project.edit(f"{verb} {described(nodes)}", network, select=[node.id for node in nodes])
+    project.edit(f"{verb} {describe_nodes(nodes)}", network, select=[node.id for node in nodes])
 
 
-def bring(project: Project, data: QMimeData, place: Place | None = None, verb: str = "add") -> None:
-    """The layers of a drag or of the clipboard at a place, else after the selection.
+def insert_from_mime(
+    project: Project, data: QMimeData, place: Place | None = None, verb: str = "add"
+) -> None:
+    """Inserts the layers of a drag or of the clipboard at a place; by default, after the selection.
 
-    Many come only after a question.
-
-    Raises DesignError.
+    Asks for confirmation if there are more than CONFIRM_ABOVE. Raises DesignError if the data holds no
+    valid layers.
     """
-    text = layers_in(data)
+    text = layers_json(data)
     nodes = layers_from_text(text, project.network)
     number = sum(1 for node in nodes for _ in node.walk())
-    if number <= MANY:
+    if number <= CONFIRM_ABOVE:
         insert(project, nodes, place or place_after_selection(project), verb)
         return
 
-    def bring_all() -> None:
-        # The network may have changed before the answer, so the ids have to be made anew.
-        again = layers_from_text(text, project.network)
-        insert(project, again, place or place_after_selection(project), verb)
+    def insert_all() -> None:
+        # The network may have changed since the question was asked, and with it the ids that are free.
+        fresh = layers_from_text(text, project.network)
+        insert(project, fresh, place or place_after_selection(project), verb)
 
-    question = f"These are {plural(number, 'layer')}. Do you want to {verb} all of them?"
-    project.question.emit(Question(question, f"{verb.capitalize()} them", lambda: project.attempt(bring_all)))
+    question = f"{verb.capitalize()} {pluralize(number, 'layer')}?"
+    project.question.emit(Question(question, verb.capitalize(), lambda: project.run_command(insert_all)))
 
 
 def move(project: Project, ids: Collection[str], place: Place, where: str = "") -> None:
-    """Layers of the network to another place; `where` says it in the name of the undo step."""
+    """Moves layers to another place; `where` is appended to the name of the undo step."""
     nodes = edits.outermost(project.network, ids)
     network = edits.move(project.network, ids, place)
-    project.edit(f"move {described(nodes)}{where}", network, select=[node.id for node in nodes])
+    project.edit(f"move {describe_nodes(nodes)}{where}", network, select=[node.id for node in nodes])
 
 
-def step_up(project: Project) -> None:
-    """The selected layers one place up: past a layer, into the end of a group, or out of its top."""
+def move_up(project: Project) -> None:
+    """Moves the selected layers up one place: past a layer, into the end of a group, or out of its top."""
     nodes = edits.outermost(project.network, project.selection)
     if nodes:
         place = _place_above(project.network, nodes[0].id)
@@ -92,8 +93,8 @@ def step_up(project: Project) -> None:
             move(project, [node.id for node in nodes], place)
 
 
-def step_down(project: Project) -> None:
-    """The selected layers one place down: past a layer, into the top of a group, or out of its end."""
+def move_down(project: Project) -> None:
+    """Moves the selected layers down one place: past a layer, into the top of a group, or out of its end."""
     nodes = edits.outermost(project.network, project.selection)
     if nodes:
         place = _place_below(project.network, nodes[-1].id)
@@ -102,9 +103,9 @@ def step_down(project: Project) -> None:
 
 
 def indent(project: Project) -> None:
-    """The selected layers into the group next to them: the end of that above, else the top of that below.
+    """Moves the selected layers into an adjacent group: the end of one above, else the top of one below.
 
-    Raises EditError where there is none.
+    Raises EditError if neither neighbor is a group.
     """
     nodes = edits.outermost(project.network, project.selection)
     if nodes:
@@ -114,9 +115,9 @@ def indent(project: Project) -> None:
 
 
 def outdent(project: Project) -> None:
-    """The selected layers out of their group: to after it, or to before it where they are its first ones.
+    """Moves the selected layers out of their group: just after it, or just before it if they are its first.
 
-    Raises EditError where they are in none.
+    Raises EditError if they are not in a group.
     """
     network = project.network
     nodes = edits.outermost(network, project.selection)
@@ -124,7 +125,7 @@ def outdent(project: Project) -> None:
         return
     parent = network.place(nodes[0].id).parent
     if parent is None:
-        raise edits.EditError(f"{nodes[0].title} is in no group")
+        raise edits.EditError(f"{nodes[0].title} is not in a group")
     around, siblings = network.place(parent), network.children(parent)
     are_first = len(nodes) < len(siblings) and nodes == list(siblings[: len(nodes)])
     place = Place(around.parent, around.index if are_first else around.index + 1)
@@ -140,8 +141,8 @@ def _place_inside(network: Network, nodes: Sequence[Node]) -> Place:
     if below and below[0].is_group:
         return Place(below[0].id, 0)
     raise edits.EditError(
-        f"there is no group next to {described(nodes)}: wrap what belongs together in one, "
-        "or add one from the palette"
+        f"there is no group next to {describe_nodes(nodes)}: "
+        "wrap layers in a group or add one from the palette"
     )
 
 
@@ -166,16 +167,16 @@ def _place_below(network: Network, node_id: str) -> Place | None:
 
 
 def delete(project: Project, verb: str = "delete") -> None:
-    """Without the selected layers; their neighbor is selected then."""
+    """Deletes the selected layers and selects their neighbor."""
     nodes = edits.outermost(project.network, project.selection)
     if nodes:
         network = edits.remove(project.network, [node.id for node in nodes])
         neighbor = _neighbor(project.network, network, nodes)
-        project.edit(f"{verb} {described(nodes)}", network, select=neighbor)
+        project.edit(f"{verb} {describe_nodes(nodes)}", network, select=neighbor)
 
 
 def _neighbor(before: Network, after: Network, removed: Sequence[Node]) -> list[str]:
-    """What is nearest to removed nodes: the layer that follows, the one before, or the group around."""
+    """What to select once nodes are removed: the next layer, the previous one, or the enclosing group."""
     place = before.place(removed[-1].id)
     siblings = before.children(place.parent)
     following = [node.id for node in siblings[place.index + 1 :]]
@@ -185,26 +186,26 @@ def _neighbor(before: Network, after: Network, removed: Sequence[Node]) -> list[
 
 
 def duplicate(project: Project) -> None:
-    """A copy of the selected layers after them."""
+    """Inserts a copy of the selected layers after them."""
     nodes = edits.outermost(project.network, project.selection)
     if nodes:
         network, copies = edits.duplicate(project.network, [node.id for node in nodes])
-        project.edit(f"duplicate {described(nodes)}", network, select=copies)
+        project.edit(f"duplicate {describe_nodes(nodes)}", network, select=copies)
 
 
 def toggle_enabled(project: Project) -> None:
-    """Switches the selected layers off; on again where all of them are off."""
+    """Disables the selected layers, or enables them again if all of them are disabled."""
     nodes = [project.network.node(node_id) for node_id in project.selection]
     if nodes:
         enabled = not any(node.enabled for node in nodes)
         network = project.network
         for node in nodes:
             network = edits.replace(network, node.id, enabled=enabled)
-        project.edit(f"switch {'on' if enabled else 'off'} {described(nodes)}", network)
+        project.edit(f"{'enable' if enabled else 'disable'} {describe_nodes(nodes)}", network)
 
 
 def rename(project: Project, node_id: str, name: str) -> None:
-    """Another name for a layer; an empty one gives it its type's name back."""
+    """Renames a layer; an empty name restores the name of its type."""
     node = project.network.node(node_id)
     new = clean_name(name)
     network = edits.replace(project.network, node_id, name=None if new == node.layer.type_name() else new)
@@ -212,43 +213,45 @@ def rename(project: Project, node_id: str, name: str) -> None:
 
 
 def rename_design(project: Project, name: str) -> None:
-    """Another name for the design; an empty one changes nothing."""
+    """Renames the design; an empty name changes nothing."""
     if clean_name(name) is not None:
-        project.edit("rename design", edits.renamed(project.network, name))
+        project.edit("rename design", edits.rename(project.network, name))
 
 
 def wrap(project: Project, kind: type[Group]) -> None:
-    """The selected layers in a new group."""
+    """Wraps the selected layers in a new group."""
     nodes = edits.outermost(project.network, project.selection)
     network, group_id = edits.wrap(project.network, [node.id for node in nodes], kind())
-    project.edit(f"wrap {described(nodes)} in {kind.type_name()}", network, select=[group_id])
+    project.edit(f"wrap {describe_nodes(nodes)} in {kind.type_name()}", network, select=[group_id])
 
 
 def unwrap(project: Project) -> None:
-    """The layers of the selected group in place of it."""
+    """Replaces the selected group by the layers in it."""
     node = project.network.node(project.selection[-1])
     network = edits.unwrap(project.network, node.id)
     project.edit(f"unwrap {node.title}", network, select=[child.id for child in node.children])
 
 
-def change(project: Project, ids: Sequence[str], name: str, value: Any, merge: Hashable | None) -> None:
-    """One parameter of some layers of one type. Raises ParameterError."""
+def set_parameter(
+    project: Project, ids: Sequence[str], name: str, value: Any, merge: Hashable | None
+) -> None:
+    """Sets a parameter of layers of the same type. Raises ParameterError if the value is not valid."""
     nodes = [project.network.node(node_id) for node_id in ids]
     network = project.network
     for node in nodes:
         layer = dataclasses.replace(node.layer, **{name: value})
         network = edits.replace(network, node.id, layer=layer)
-    words = name.replace("_", " ")
-    project.edit(f"change {words} of {described(nodes)}", network, merge=merge and (merge, tuple(ids), name))
+    label = f"change {name.replace('_', ' ')} of {describe_nodes(nodes)}"
+    project.edit(label, network, merge=merge and (merge, tuple(ids), name))
 
 
 def set_input(project: Project, shape: Shape, merge: Hashable | None) -> None:
-    """Another size of the images that the network takes."""
-    project.edit("change input size", edits.with_input(project.network, shape), merge=merge)
+    """Sets the shape of the input images."""
+    project.edit("change input size", edits.set_input(project.network, shape), merge=merge)
 
 
 def to_mime(nodes: Sequence[Node]) -> QMimeData:
-    """Layers for a drag or the clipboard; other programs get them as text."""
+    """Layers as data for a drag or the clipboard; other programs get the JSON as text."""
     text = layers_to_text(nodes)
     data = QMimeData()
     data.setData(MIME, QByteArray(text.encode()))
@@ -257,23 +260,23 @@ def to_mime(nodes: Sequence[Node]) -> QMimeData:
 
 
 def new_node(kind: type[Layer]) -> Node:
-    """A node to drag from the palette; it gets an id of its own where it lands."""
-    return IdMaker().node(kind())
+    """A node to drag from the palette; it gets its final id when it is dropped."""
+    return IdGenerator().node(kind())
 
 
-def holds_layers(data: QMimeData) -> bool:
-    """Whether a drag or the clipboard has layers, or text that seems to be layers or a design as JSON."""
+def has_layers(data: QMimeData) -> bool:
+    """Whether a drag or the clipboard has layers, or text that looks like layers or a design as JSON."""
     if data.hasFormat(MIME):
         return True
     text = data.text()
     return text.lstrip()[:1] in ("{", "[") and ('"cnnstudio.' in text or '"type"' in text)
 
 
-def layers_in(data: QMimeData) -> str:
+def layers_json(data: QMimeData) -> str:
     """The JSON of a drag or of the clipboard, for `layers_from_text`."""
     return bytes(data.data(MIME).data()).decode("utf-8", "replace") if data.hasFormat(MIME) else data.text()
 
 
 def nodes_from_mime(data: QMimeData, network: Network) -> list[Node]:
-    """The layers in a drag or on the clipboard, under ids that are fresh in `network`. Raises DesignError."""
-    return layers_from_text(layers_in(data), network)
+    """The layers of a drag or the clipboard, with ids that are free in `network`. Raises DesignError."""
+    return layers_from_text(layers_json(data), network)

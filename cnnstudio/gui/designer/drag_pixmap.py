@@ -1,4 +1,4 @@
-"""The small card that hangs on the mouse while layers are dragged."""
+"""Dragging layers, and the pixmap shown at the cursor meanwhile."""
 
 from __future__ import annotations
 
@@ -9,32 +9,35 @@ from PySide6.QtGui import QDrag, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QWidget
 
 from cnnstudio.design.network import Node
-from cnnstudio.gui.designer.commands import described
-from cnnstudio.gui.theme.text_metrics import Face
+from cnnstudio.gui.designer.commands import describe_nodes
+from cnnstudio.gui.theme.text_metrics import TextMetrics
 from cnnstudio.gui.theme.theme import family_token, theme
 from cnnstudio.layers.catalog import snake_case
 
 _HEIGHT = 34
-_WIDEST_TEXT = 260
+_MAX_TEXT_WIDTH = 260
 
 
-def drag(source: QWidget, data: QMimeData, nodes: Sequence[Node], actions: Qt.DropAction) -> None:
-    """Lets the user drag the layers; returns when they are dropped or the drag is given up."""
-    moving = QDrag(source)
-    moving.setMimeData(data)
-    moving.setPixmap(chip(nodes, source.devicePixelRatioF()))
-    moving.setHotSpot(QPoint(-12, -6))
-    wanted = Qt.DropAction.MoveAction if actions & Qt.DropAction.MoveAction else Qt.DropAction.CopyAction
-    moving.exec(actions, wanted)
+def start_drag(source: QWidget, data: QMimeData, nodes: Sequence[Node], actions: Qt.DropAction) -> None:
+    """Runs a drag of layers; returns once they are dropped or the drag is canceled."""
+    drag = QDrag(source)
+    drag.setMimeData(data)
+    drag.setPixmap(drag_pixmap(nodes, source.devicePixelRatioF()))
+    drag.setHotSpot(QPoint(-12, -6))
+    default = Qt.DropAction.MoveAction if actions & Qt.DropAction.MoveAction else Qt.DropAction.CopyAction
+    drag.exec(actions, default)
 
 
-def chip(nodes: Sequence[Node], ratio: float) -> QPixmap:
-    """An image of the layers: icon, name and telling parameters of one, the number of several."""
-    face = Face(theme().font("content"))
+def drag_pixmap(nodes: Sequence[Node], ratio: float) -> QPixmap:
+    """The pixmap of a drag: icon, name and main parameters of one layer, or the number of several.
+
+    `ratio` is the device pixel ratio.
+    """
+    metrics = TextMetrics(theme().font("content"))
     first = nodes[0].layer
-    text = described(nodes) if len(nodes) > 1 else f"{nodes[0].title}  {first.summary()}".strip()
-    text = face.fitting(text, _WIDEST_TEXT)
-    width = 12 + 17 + 10 + face.width(text) + 14
+    text = describe_nodes(nodes) if len(nodes) > 1 else f"{nodes[0].title}  {first.summary()}".strip()
+    text = metrics.elided(text, _MAX_TEXT_WIDTH)
+    width = 12 + 17 + 10 + metrics.width(text) + 14
     pixmap = QPixmap(round(width * ratio), round(_HEIGHT * ratio))
     pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(Qt.GlobalColor.transparent)
@@ -46,7 +49,7 @@ def chip(nodes: Sequence[Node], ratio: float) -> QPixmap:
     icon = theme().pixmap(snake_case(first.type_name()), family_token(first.family), 17, ratio)
     painter.drawPixmap(12, (_HEIGHT - 17) // 2, icon)
     painter.setPen(theme().color("text"))
-    painter.setFont(face.font)
-    painter.drawText(12 + 17 + 10, face.baseline(_HEIGHT / 2), text)
+    painter.setFont(metrics.font)
+    painter.drawText(12 + 17 + 10, metrics.baseline(_HEIGHT / 2), text)
     painter.end()
     return pixmap

@@ -1,40 +1,40 @@
-"""Code that was read, as an edit of the open design: in place of it, or as layers in it."""
+"""Inserts imported code into the open design, or replaces the design by it."""
 
 from __future__ import annotations
 
-from cnnstudio.core.formatting import plural
+from cnnstudio.core.formatting import pluralize
 from cnnstudio.design.network import Network
 from cnnstudio.gui.designer import commands
 from cnnstudio.gui.document.project import Project
-from cnnstudio.interchange.reading import CodeError, Imported, read_code
-from cnnstudio.training.recipe.recipe import LESSON, Recipe, possible_fields
+from cnnstudio.interchange.reading import CodeError, ImportedDesign, read_code
+from cnnstudio.training.recipe.recipe import LESSON, Recipe, split_valid_fields
 
-_LONGEST_PASTE = 200_000
-"""Characters. Reading more takes longer than a key may; the dialog reads behind the window."""
-_SIGNS = ("Sequential", "nn.", "keras", "layers.", ".add(", "nn.Module")
-
-
-def seems_code(text: str) -> bool:
-    """Whether a text on the clipboard is worth reading as code; a quick look, no promise."""
-    return "(" in text and any(sign in text for sign in _SIGNS)
+_MAX_PASTE_LENGTH = 200_000
+"""Characters. Parsing more would block the window; the import dialog parses in the background."""
+_CODE_MARKERS = ("Sequential", "nn.", "keras", "layers.", ".add(", "nn.Module")
 
 
-def recipe_of(imported: Imported) -> tuple[Recipe | None, tuple[str, ...]]:
-    """How the code trains, None where it says nothing; and half a sentence on each value that cannot be.
+def looks_like_code(text: str) -> bool:
+    """Whether a text may be Python code of a network. Only a quick check: parsing it may still fail."""
+    return "(" in text and any(marker in text for marker in _CODE_MARKERS)
 
-    What it leaves open, or no recipe can have, is as in the lesson.
+
+def recipe_from_code(imported: ImportedDesign) -> tuple[Recipe | None, tuple[str, ...]]:
+    """The recipe for how the code trains, None if it says nothing; and a message for each dropped value.
+
+    Settings that the code leaves open, or that a recipe does not allow, are those of the lesson.
     """
-    fields, complaints = possible_fields(imported.recipe)
-    return LESSON.replace(name="from code", **fields) if fields else None, complaints
+    fields, messages = split_valid_fields(imported.recipe)
+    return LESSON.replace(name="from code", **fields) if fields else None, messages
 
 
 def replace_design(project: Project, network: Network, recipe: Recipe | None) -> None:
-    """The code's network in place of the open one, and its recipe if there is one, as one undo step."""
+    """Replaces the network, and the recipe unless it is None, as one undo step."""
     project.edit("import code", network, select=(), recipe=recipe)
 
 
 def insert_layers(project: Project, network: Network) -> None:
-    """The code's layers after the selection; an empty design becomes the code's whole network."""
+    """Inserts the layers of `network` after the selection; in an empty design, replaces the whole network."""
     if project.network.nodes:
         fresh = project.network.fresh_ids()
         nodes = [fresh.copy(node) for node in network.nodes]
@@ -44,18 +44,18 @@ def insert_layers(project: Project, network: Network) -> None:
 
 
 def paste_text(project: Project, text: str) -> None:
-    """The layers of code on the clipboard after the selection, and a sentence on what was left out of it.
+    """Inserts the layers of code from the clipboard after the selection; a message says what was left out.
 
-    Raises CodeError where they cannot be read.
+    Raises CodeError if the text is not code with layers.
     """
-    if not seems_code(text):
-        raise CodeError("The clipboard holds no layers: copy some first.")
-    if len(text) > _LONGEST_PASTE:
-        raise CodeError("The clipboard holds very much code: read it by File ▸ Import code….")
+    if not looks_like_code(text):
+        raise CodeError("The clipboard contains no layers: copy some first.")
+    if len(text) > _MAX_PASTE_LENGTH:
+        raise CodeError("The code on the clipboard is too long to paste: use File ▸ Import code…")
     imported = read_code(text)
-    # As layers they come in the way of all layers, with a question before very many.
-    commands.bring(project, commands.to_mime(imported.network.nodes), verb="paste")
+    # Inserted like any other pasted layers, which asks for confirmation before adding very many.
+    commands.insert_from_mime(project, commands.to_mime(imported.network.nodes), verb="paste")
     if imported.notes:
         first, more = imported.notes[0], len(imported.notes) - 1
-        others = f" {plural(more, 'more remark')}: File ▸ Import code… shows them." if more else ""
+        others = f" File ▸ Import code… shows {pluralize(more, 'more note')}." if more else ""
         project.message.emit(f"Line {first.line}: {first.text}.{others}")

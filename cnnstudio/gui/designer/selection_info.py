@@ -1,10 +1,10 @@
-"""What the inspector is about: some layers, the input, or the whole network, each in words."""
+"""What the inspector says about the selection: layers, the input, or the whole network."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnnstudio.core.formatting import count, ordinal, plural, rounded
+from cnnstudio.core.formatting import format_compact, format_count, ordinal, pluralize
 from cnnstudio.core.parameters import choice, integer
 from cnnstudio.design import edits
 from cnnstudio.design.analysis.analysis import Analysis, LayerReport
@@ -15,13 +15,13 @@ from cnnstudio.gui.theme.theme import family_token
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.catalog import snake_case
 
-_NO_LAYERS = "It has no layers yet: drag some in from the palette, or open a template."
+_NO_LAYERS = "No layers yet: drag some in from the palette, or start from a template."
 _SPACE, _HYPHEN = "\N{NO-BREAK SPACE}", "\N{NON-BREAKING HYPHEN}"
 
 
 @dataclass(frozen=True)
 class InputSize:
-    """The images that a network takes, as parameters of a form."""
+    """The shape of the input images, as parameters for a form."""
 
     channels: str = choice("3", ("1", "3"), help="1 for gray, 3 for color")
     height: int = integer(32, maximum=MAXIMUM_INPUT, help="pixels")
@@ -38,124 +38,130 @@ class InputSize:
 
 
 @dataclass(frozen=True)
-class Subject:
-    """Head, description and result of the inspector."""
+class SelectionInfo:
+    """The texts and the icon that the inspector shows."""
 
     icon: str
     token: str
+    """The color of the icon, a token of the theme."""
     title: str
-    place: str
+    subtitle: str
     description: str
     result: str
     problem: Problem | None = None
 
 
-def subject(project: Project) -> Subject:
-    """What the inspector says of the project's selection."""
+def selection_info(project: Project) -> SelectionInfo:
+    """What the inspector says about the project's selection."""
     if project.input_selected:
-        return _input(project)
+        return _input_info(project)
     if not project.selection:
-        return _whole(project.network, project.analysis)
+        return _network_info(project.network, project.analysis)
     if len(project.selection) == 1:
-        return _layer(project.network, project.analysis[project.selection[0]])
-    return _several(project)
+        return _layer_info(project.network, project.analysis[project.selection[0]])
+    return _multiple_info(project)
 
 
-def _layer(network: Network, report: LayerReport) -> Subject:
+def _layer_info(network: Network, report: LayerReport) -> SelectionInfo:
     node = report.node
     place = network.place(node.id)
-    words = f"{ordinal(place.index + 1)} layer"
+    subtitle = f"{ordinal(place.index + 1)} layer"
     if place.parent is not None:
-        words += f" in {network.node(place.parent).title}"
+        subtitle += f" in {network.node(place.parent).title}"
     if node.name:
-        words = f"{node.layer.type_name()}, {words}"
+        subtitle = f"{node.layer.type_name()}, {subtitle}"
     if not node.enabled:
-        words += ", switched off"
-    return Subject(
+        subtitle += ", disabled"
+    return SelectionInfo(
         snake_case(node.layer.type_name()),
         family_token(node.layer.family),
         node.title,
-        words,
-        f"{node.layer.description} {node.layer.advice}".strip(),
-        _result(report),
+        subtitle,
+        f"{node.layer.description} {node.layer.usage_hint}".strip(),
+        _result_text(report),
         report.problem,
     )
 
 
-def is_known(report: LayerReport) -> bool:
-    """Whether a layer's numbers mean something. One that is at fault only as the last layer has them."""
+def has_valid_output(report: LayerReport) -> bool:
+    """Whether a layer's shape and costs are known.
+
+    They are not after an error in the layer itself, but they are if it is only wrong as the last layer.
+    """
     return report.output is not None and (report.problem is None or report.macs > 0)
 
 
-def _result(report: LayerReport) -> str:
+def _result_text(report: LayerReport) -> str:
     if not report.node.enabled:
-        return "Switched off: what comes in goes on unchanged"
-    if not is_known(report):
-        return "What comes out is known once the mistake is fixed"
-    parts = [f"Output {report.output}", plural(report.parameters, "parameter")]
+        return "Disabled: the input passes through unchanged"
+    if not has_valid_output(report):
+        return "Output shape unknown until the error is fixed"
+    parts = [f"Output {report.output}", pluralize(report.parameters, "parameter")]
     if report.macs:
-        parts.append(f"{rounded(report.macs)} multiply-adds")
-    if report.receptive_field is not None:
-        parts.append("sees {} × {} pixels".format(*report.receptive_field))
-    return _joined(parts)
+        parts.append(f"{format_compact(report.macs)} multiply-adds")
+    if report.receptive_field_size is not None:
+        parts.append("receptive field {} × {}".format(*report.receptive_field_size))
+    return _join_parts(parts)
 
 
-def _joined(parts: list[str]) -> str:
-    """The parts in a row, which is broken between them only."""
+def _join_parts(parts: list[str]) -> str:
+    """The parts in one line that may wrap only between them."""
     return f"{_SPACE}· ".join(part.replace(" ", _SPACE).replace("-", _HYPHEN) for part in parts)
 
 
-def _several(project: Project) -> Subject:
+def _multiple_info(project: Project) -> SelectionInfo:
     reports = [project.analysis[node_id] for node_id in project.selection]
     types = list(dict.fromkeys(report.node.layer.type_name() for report in reports))
     first = reports[0].node.layer
-    alike = len(types) == 1
-    # A group's numbers hold those of the layers in it.
+    same_type = len(types) == 1
+    # The totals of a group include the layers in it, so those must not be counted again.
     outer = [project.analysis[node.id] for node in edits.outermost(project.network, project.selection)]
     parameters = sum(report.parameters for report in outer if report.node.enabled)
     macs = sum(report.macs for report in outer if report.node.enabled)
-    return Subject(
-        snake_case(first.type_name()) if alike else "duplicate",
-        family_token(first.family) if alike else "group",
-        plural(len(reports), "layer"),
-        f"all {types[0]}" if alike else ", ".join(types),
-        "A change applies to all of them." if alike else "Select layers of one type to change them together.",
-        f"Together {plural(parameters, 'parameter')} · {rounded(macs)} multiply-adds",
+    return SelectionInfo(
+        snake_case(first.type_name()) if same_type else "duplicate",
+        family_token(first.family) if same_type else "group",
+        pluralize(len(reports), "layer"),
+        f"all {types[0]}" if same_type else ", ".join(types),
+        "Changes apply to all of them."
+        if same_type
+        else "Select layers of the same type to edit them together.",
+        f"Total: {pluralize(parameters, 'parameter')} · {format_compact(macs)} multiply-adds",
     )
 
 
-def _input(project: Project) -> Subject:
+def _input_info(project: Project) -> SelectionInfo:
     shape = project.network.input
-    return Subject(
+    return SelectionInfo(
         "input",
         "group",
         "Input",
-        "what the network takes",
-        "One image. Those of the data set are fitted to this size.",
-        f"Output {shape} · {plural(shape.size, 'number')}",
+        "the images the network takes",
+        "One image. Images of the data set are resized to this size.",
+        f"Output {shape} · {pluralize(shape.size, 'value')}",
     )
 
 
-def _whole(network: Network, analysis: Analysis) -> Subject:
+def _network_info(network: Network, analysis: Analysis) -> SelectionInfo:
     parts = [f"Output {analysis.output}"] if analysis.output else []
     parts += [
-        plural(network.layer_count, "layer"),
-        f"{plural(analysis.parameters, 'parameter')} ({_megabytes(analysis.parameters)})",
-        f"{rounded(analysis.macs)} multiply-adds",
+        pluralize(network.layer_count, "layer"),
+        f"{pluralize(analysis.parameters, 'parameter')} ({_file_size(analysis.parameters)})",
+        f"{format_compact(analysis.macs)} multiply-adds",
     ]
-    return Subject(
+    return SelectionInfo(
         "cnnstudio",
         "accent",
         network.name,
         "the whole network",
-        "Select a layer to see what it does and to change it." if network.nodes else _NO_LAYERS,
-        _joined(parts),
-        # That a new design is empty is no mistake.
+        "Select a layer to see what it does and to edit it." if network.nodes else _NO_LAYERS,
+        _join_parts(parts),
+        # A new design is empty, which is not worth an error.
         analysis.problems[0] if analysis.problems and network.nodes else None,
     )
 
 
-def _megabytes(parameters: int) -> str:
-    """The size of the weights as a file, four bytes each."""
+def _file_size(parameters: int) -> str:
+    """The size of a file of the weights, at four bytes each."""
     size = parameters * 4
-    return f"{size / 1e6:,.1f} MB" if size >= 100_000 else f"{count(round(size / 1000))} kB"
+    return f"{size / 1e6:,.1f} MB" if size >= 100_000 else f"{format_count(round(size / 1000))} kB"

@@ -1,1 +1,1 @@
-"""The open design: its undo stack, its file, and the settings of the window."""
+"""The open design with its undo stack and file, and the window's settings."""

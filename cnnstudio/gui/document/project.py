@@ -1,4 +1,4 @@
-"""The open design, and what to train it with. Every panel shows it and edits it; no panel knows another."""
+"""The open design, with its data set and recipe. All panels show and edit it, independent of each other."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from cnnstudio.design.network import Network
 from cnnstudio.training.recipe.recipe import RECIPES, Recipe
 
 UNDO_STEPS = 500
-"""Edits that can be undone. Each keeps the index of its network, so there has to be an end."""
+"""The number of edits that can be undone. Each keeps its network with its index, so it must be limited."""
 
 _MERGING = 1
-"""The command id that lets QUndoStack ask whether two commands are one step."""
+"""The command id with which QUndoStack tries to merge two commands."""
 
 
 @dataclass(frozen=True)
-class State:
-    """Everything that undo brings back."""
+class ProjectState:
+    """Everything that undo restores, except for the selection."""
 
     network: Network
     recipe: Recipe
@@ -33,51 +33,53 @@ class State:
 
 @dataclass(frozen=True)
 class Question:
-    """Something that the user should decide before it is done, and what would be done."""
+    """A question to the user, and the action to run if it is confirmed."""
 
-    sentence: str
+    text: str
     button: str
     action: Callable[[], object]
 
 
 @dataclass(frozen=True)
-class _DataSet:
+class _DatasetInfo:
     title: str
     classes: int | None
 
 
 class Project(QObject):
-    """The open design: network, analysis, selection, data set, recipe, file, and the undo stack over all."""
+    """The open design: network, analysis, selection, data set, recipe, file and undo stack."""
 
     network_changed = Signal(object)
     """The new Network."""
     analysis_changed = Signal(object)
-    """The new Analysis: after every change of the network, and where the number of classes became another."""
+    """The new Analysis, after every change of the network or of the number of classes."""
     selection_changed = Signal(object)
-    """The ids of the selected layers, a tuple. Also sent where the input row was selected or left."""
+    """The ids of the selected layers, a tuple. Also emitted when the input row is selected or deselected."""
     dataset_changed = Signal(object)
-    """The name of the data set. Also sent where its classes or title became known."""
+    """The name of the data set. Also emitted when its number of classes or title becomes known."""
     recipe_changed = Signal(object)
     """The new Recipe."""
     file_changed = Signal(object)
-    """The Path or None. Also sent where the design became modified, or is so no longer."""
+    """The Path or None. Also emitted when `is_modified` changes."""
     opening = Signal(object)
-    """The Path or None of another design, before it is shown in place of the present one."""
+    """The Path or None of another design, just before it replaces the current one."""
     message = Signal(object)
-    """A sentence for the user, such as why an edit is not possible."""
+    """A message for the user, such as why an edit is not possible."""
     question = Signal(object)
-    """A Question, such as whether very many layers are to be pasted."""
+    """A Question, such as whether to paste a very large number of layers."""
 
     def __init__(self, network: Network | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._state = State(Network() if network is None else network, next(iter(RECIPES.values())), "")
-        self._datasets: dict[str, _DataSet] = {}
+        self._state = ProjectState(
+            Network() if network is None else network, next(iter(RECIPES.values())), ""
+        )
+        self._datasets: dict[str, _DatasetInfo] = {}
         self._analysis = analyze(self._state.network)
         self._selection: tuple[str, ...] = ()
         self._input_selected = False
         self._path: Path | None = None
         self._saved = self._state.network
-        self._shown_as_modified = False
+        self._emitted_is_modified = False
         self.undo_stack = QUndoStack(self)
         self.undo_stack.setUndoLimit(UNDO_STEPS)
 
@@ -87,7 +89,7 @@ class Project(QObject):
 
     @property
     def analysis(self) -> Analysis:
-        """Of the network as it is; already current when a signal arrives."""
+        """The analysis of the current network; it is up to date before any signal is emitted."""
         return self._analysis
 
     @property
@@ -96,18 +98,18 @@ class Project(QObject):
 
     @property
     def dataset_name(self) -> str:
-        """As `data.sources` knows it; empty where none is chosen."""
+        """The name of the data set in `data.sources`; empty if none is chosen."""
         return self._state.dataset_name
 
     @property
     def dataset_title(self) -> str:
-        """The data set as people call it; its name where no title is known."""
+        """The title of the data set, or its name if the title is not known."""
         known = self._datasets.get(self.dataset_name)
         return (known.title if known else "") or self.dataset_name
 
     @property
     def classes(self) -> int | None:
-        """Of the data set, where that is known."""
+        """The number of classes of the data set, if known."""
         known = self._datasets.get(self.dataset_name)
         return known.classes if known else None
 
@@ -128,7 +130,7 @@ class Project(QObject):
 
     @property
     def is_modified(self) -> bool:
-        """Whether the network differs from the one in the file, which holds neither recipe nor data set."""
+        """Whether the network differs from the saved one. Recipe and data set are not part of the file."""
         return self.network is not self._saved and self.network != self._saved
 
     def edit(
@@ -140,43 +142,43 @@ class Project(QObject):
         recipe: Recipe | None = None,
         merge: Hashable | None = None,
     ) -> None:
-        """Makes `network` the design, as one undo step; `text` "move Conv2D" gives "Undo move Conv2D".
+        """Replaces the network, as one undo step; the text `move Conv2D` appears as `Undo move Conv2D`.
 
-        `select` are the layers to select afterwards, `recipe` is what to train it with from now on. Edits in
-        a row with the same `merge` become one step.
+        `select` holds the ids of the layers to select afterwards; `recipe` also replaces the recipe.
+        Consecutive edits with the same `merge` key become one step.
         """
         selection = self._selection if select is None else tuple(select)
         state = dataclasses.replace(self._state, network=network, recipe=recipe or self.recipe)
         self._push(text, state, selection, merge)
 
     def set_recipe(self, recipe: Recipe, *, merge: Hashable | None = None) -> None:
-        """Chooses what to train with; one undo step."""
+        """Replaces the recipe; one undo step."""
         text = "choose recipe" if recipe.name != self.recipe.name else "change recipe"
         self._push(text, dataclasses.replace(self._state, recipe=recipe), self._selection, merge)
 
     def set_dataset(self, name: str, classes: int | None, title: str = "") -> None:
-        """Chooses the data set; one undo step. The same name again tells more about it and is no step."""
-        known = _DataSet(title or self._datasets.get(name, _DataSet("", None)).title, classes)
-        news = self._datasets.get(name) != known
+        """Chooses the data set; one undo step. With the current name, only updates what is known about it."""
+        known = _DatasetInfo(title or self._datasets.get(name, _DatasetInfo("", None)).title, classes)
+        is_new = self._datasets.get(name) != known
         self._datasets[name] = known
         if name != self.dataset_name:
             self._push(
                 "choose data set", dataclasses.replace(self._state, dataset_name=name), self._selection, None
             )
-        elif news:
+        elif is_new:
             self._analyze()
             self.dataset_changed.emit(name)
 
     def select(self, ids: Iterable[str]) -> None:
-        """Selects layers; those that the network does not have are left out."""
+        """Selects layers; ids that are not in the network are ignored."""
         self._set_selection(ids, False)
 
     def select_input(self) -> None:
-        """Selects the row of the network's input instead of layers."""
+        """Selects the input row instead of layers."""
         self._set_selection((), True)
 
-    def attempt(self, command: Callable[[], None]) -> bool:
-        """Carries out a command. Where it makes no sense the user is told why, and False comes back."""
+    def run_command(self, command: Callable[[], object]) -> bool:
+        """Runs a command; if it raises UserError, shows its message and returns False."""
         try:
             command()
         except UserError as error:
@@ -185,48 +187,50 @@ class Project(QObject):
         return True
 
     def open_network(self, network: Network, path: Path | None) -> None:
-        """Shows another design, as read from `path`; there is nothing to undo then."""
+        """Replaces the design with another one, read from `path`, and clears the undo stack."""
         self.opening.emit(path)
         self.undo_stack.clear()
         self._path = path
         self._saved = network
         self._input_selected = False
-        self._show(dataclasses.replace(self._state, network=network), ())
-        self._tell_file()
+        self._set_state(dataclasses.replace(self._state, network=network), ())
+        self._emit_file_changed()
 
     def mark_saved(self, path: Path) -> None:
-        """Remembers that the design as it is stands in the file."""
+        """Marks the current design as saved to the file."""
         self._path = path
         self._saved = self.network
         self.undo_stack.setClean()
-        self._tell_file()
+        self._emit_file_changed()
 
-    def _push(self, text: str, state: State, selection: tuple[str, ...], merge: Hashable | None) -> None:
+    def _push(
+        self, text: str, state: ProjectState, selection: tuple[str, ...], merge: Hashable | None
+    ) -> None:
         if state == self._state:
             self.select(selection)
             return
         self.undo_stack.push(_Change(self, text, (self._state, self._selection), (state, selection), merge))
 
-    def _show(self, state: State, selection: Iterable[str]) -> None:
-        """Makes a state the current one, and only then tells everybody what of it is new."""
+    def _set_state(self, state: ProjectState, selection: Iterable[str]) -> None:
+        """Sets the current state. Signals are emitted only after everything is consistent."""
         old, self._state = self._state, state
-        recipe_is_new, dataset_is_new = state.recipe != old.recipe, state.dataset_name != old.dataset_name
-        network_is_new = state.network is not old.network
-        if network_is_new or dataset_is_new:
+        recipe_changed, dataset_changed = state.recipe != old.recipe, state.dataset_name != old.dataset_name
+        network_changed = state.network is not old.network
+        if network_changed or dataset_changed:
             self._analysis = analyze(state.network, self._analysis, classes=self.classes)
-        selection_is_new = self._replace_selection(selection, self._input_selected)
-        if network_is_new:
+        selection_changed = self._replace_selection(selection, self._input_selected)
+        if network_changed:
             self.network_changed.emit(state.network)
-        if network_is_new or dataset_is_new:
+        if network_changed or dataset_changed:
             self.analysis_changed.emit(self._analysis)
-        if dataset_is_new:
+        if dataset_changed:
             self.dataset_changed.emit(state.dataset_name)
-        if recipe_is_new:
+        if recipe_changed:
             self.recipe_changed.emit(state.recipe)
-        if selection_is_new:
+        if selection_changed:
             self.selection_changed.emit(self._selection)
-        if self.is_modified != self._shown_as_modified:
-            self._tell_file()
+        if self.is_modified != self._emitted_is_modified:
+            self._emit_file_changed()
 
     def _analyze(self) -> None:
         self._analysis = analyze(self.network, self._analysis, classes=self.classes)
@@ -237,7 +241,7 @@ class Project(QObject):
             self.selection_changed.emit(self._selection)
 
     def _replace_selection(self, ids: Iterable[str], input_selected: bool) -> bool:
-        """Selects what there is of `ids`, or the input; says whether that is something else than before."""
+        """Selects the ids that exist, or the input; returns whether the selection changed."""
         before = (self._selection, self._input_selected)
         self._selection = self._in_list_order({node_id for node_id in ids if node_id in self.network})
         self._input_selected = input_selected and not self._selection
@@ -248,20 +252,20 @@ class Project(QObject):
             return tuple(ids)
         return tuple(node.id for node in self.network.walk() if node.id in ids)
 
-    def _tell_file(self) -> None:
-        self._shown_as_modified = self.is_modified
+    def _emit_file_changed(self) -> None:
+        self._emitted_is_modified = self.is_modified
         self.file_changed.emit(self._path)
 
 
 class _Change(QUndoCommand):
-    """One step: the states before and after, each with its selection."""
+    """An undo step: the states before and after, each with its selection."""
 
     def __init__(
         self,
         project: Project,
         text: str,
-        before: tuple[State, tuple[str, ...]],
-        after: tuple[State, tuple[str, ...]],
+        before: tuple[ProjectState, tuple[str, ...]],
+        after: tuple[ProjectState, tuple[str, ...]],
         merge: Hashable | None,
     ) -> None:
         super().__init__(text)
@@ -281,7 +285,7 @@ class _Change(QUndoCommand):
         return True
 
     def undo(self) -> None:
-        self._project._show(*self._before)
+        self._project._set_state(*self._before)
 
     def redo(self) -> None:
-        self._project._show(*self._after)
+        self._project._set_state(*self._after)

@@ -1,4 +1,4 @@
-"""What the window remembers from one day to the next: one INI file beside the runs and the data sets."""
+"""The window's persistent settings: one INI file beside the runs and the data sets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SchemeChoice = Literal["light", "dark", "system"]
 
 
 class Settings:
-    """Typed access to the remembered settings. A file that was damaged or edited by hand counts as empty."""
+    """Typed access to the settings. Values of the wrong type, as in an edited file, count as missing."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._store = QSettings(str(path or home() / "window.ini"), QSettings.Format.IniFormat)
@@ -38,7 +38,7 @@ class Settings:
 
     @property
     def scheme(self) -> SchemeChoice:
-        """Light, dark, or what the system shows."""
+        """Light, dark, or the system's choice."""
         stored = self.text("scheme")
         return "light" if stored == "light" else "dark" if stored == "dark" else "system"
 
@@ -48,20 +48,20 @@ class Settings:
 
     @property
     def recent_files(self) -> list[Path]:
-        """The designs opened or saved last, newest first."""
-        # One path a line: a list of one string comes back from an INI file as a plain string.
+        """The recently opened or saved designs, newest first."""
+        # One path per line, because QSettings reads a list with one string back as a plain string.
         return [Path(line) for line in self.text("recent_files").split("\n") if line]
 
     def add_recent_file(self, path: Path) -> None:
         kept = [path, *(other for other in self.recent_files if other != path)]
         self.set_text("recent_files", "\n".join(map(str, kept[:MAXIMUM_RECENT])))
 
-    def forget_recent_file(self, path: Path) -> None:
+    def remove_recent_file(self, path: Path) -> None:
         self.set_text("recent_files", "\n".join(str(other) for other in self.recent_files if other != path))
 
     def clear_recent_files(self) -> None:
         self.remove("recent_files")
 
     def save(self) -> None:
-        """Writes the file now."""
+        """Writes the file immediately."""
         self._store.sync()

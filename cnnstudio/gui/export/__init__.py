@@ -1,1 +1,1 @@
-"""Taking a trained model away."""
+"""Exporting a trained model."""

@@ -1,4 +1,4 @@
-"""The dialog that takes a trained model away: formats, folder, progress, and what the comparison found."""
+"""The dialog that exports a trained model: formats, folder, progress, and the results of the verification."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from PySide6.QtWidgets import (
 )
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.files import exists, with_home
+from cnnstudio.core.files import exists, expand_home
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
 from cnnstudio.design.file import read_design
 from cnnstudio.export import Exporter, ExportResult, exporters
-from cnnstudio.gui.compute.compute_task import Job
+from cnnstudio.gui.compute.compute_task import ComputeTask
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.widgets.labels import Label, Line, Panel
 from cnnstudio.gui.widgets.progress import ProgressLine
@@ -31,20 +31,20 @@ from cnnstudio.interchange.interpreter.names import class_name
 from cnnstudio.runs.run import DESIGN_FILE, Run
 
 _WIDTH = 620
-_CHOSEN_FIRST = ("safetensors", "onnx")
+_DEFAULT_FORMATS = ("safetensors", "onnx")
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of one format: its result, or the sentence that says why there is none."""
+class FormatOutcome:
+    """The outcome of one format: its result, or the error message."""
 
     exporter: Exporter
     result: ExportResult | None
-    problem: str = ""
+    error: str = ""
 
 
 class ExportDialog(QDialog):
-    """Exports the best weights of the run in `run`, on the thread that computes."""
+    """Exports the best weights of the run in the folder `run`, on the compute thread."""
 
     def __init__(self, session: TrainingSession, run: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -53,8 +53,8 @@ class ExportDialog(QDialog):
         self.setMinimumWidth(_WIDTH)
         self._session = session
         self._run = run
-        self._job: Job | None = None
-        self._lines: list[Label] = []
+        self._task: ComputeTask | None = None
+        self._result_labels: list[Label] = []
         self._formats = {name: self._make_format(exporter) for name, exporter in exporters().items()}
         self._make_fields()
         self._compose()
@@ -66,19 +66,19 @@ class ExportDialog(QDialog):
         box = QCheckBox(exporter.title)
         box.setObjectName(f"format_{exporter.name}")
         box.setAccessibleDescription(exporter.description)
-        box.setChecked(exporter.name in _CHOSEN_FIRST)
+        box.setChecked(exporter.name in _DEFAULT_FORMATS)
         box.toggled.connect(self._on_changed)
         return box
 
     def _make_fields(self) -> None:
-        self._folder = QLineEdit(str(_first_folder(self._run)))
+        self._folder = QLineEdit(str(_default_folder(self._run)))
         self._folder.setObjectName("exportFolder")
-        self._folder.setAccessibleName("Folder for the files")
+        self._folder.setAccessibleName("Export folder")
         self._folder.textChanged.connect(self._on_changed)
-        self._browse = QPushButton("Choose…")
+        self._browse = QPushButton("Browse…")
         self._browse.setObjectName("chooseFolder")
         self._browse.clicked.connect(self._on_browse)
-        self._verify = QCheckBox("Compare each file with the original (recommended)")
+        self._verify = QCheckBox("Verify each file against the original model (recommended)")
         self._verify.setObjectName("verify")
         self._verify.setChecked(True)
         self._note = Label("", "help", "secondary")
@@ -90,7 +90,7 @@ class ExportDialog(QDialog):
         self._results.setContentsMargins(14, 12, 14, 12)
         self._results.setSpacing(6)
         self._outcome.hide()
-        self._open = QPushButton("Open the folder")
+        self._open = QPushButton("Open folder")
         self._open.setObjectName("openFolder")
         self._open.clicked.connect(self._on_open)
         self._open.hide()
@@ -109,18 +109,18 @@ class ExportDialog(QDialog):
         inside.setSpacing(2)
         for name, box in self._formats.items():
             inside.addWidget(box)
-            words = Label(exporters()[name].description, "help", "secondary")
-            words.setContentsMargins(26, 0, 0, 6)
-            inside.addWidget(words)
+            description = Label(exporters()[name].description, "help", "secondary")
+            description.setContentsMargins(26, 0, 0, 6)
+            inside.addWidget(description)
         inside.addWidget(Line())
         inside.addWidget(self._verify)
-        place = QHBoxLayout()
-        place.setSpacing(8)
+        folder_row = QHBoxLayout()
+        folder_row.setSpacing(8)
         label = Label("Folder")
         label.setBuddy(self._folder)
-        place.addWidget(label)
-        place.addWidget(self._folder, 1)
-        place.addWidget(self._browse)
+        folder_row.addWidget(label)
+        folder_row.addWidget(self._folder, 1)
+        folder_row.addWidget(self._browse)
         foot = QHBoxLayout()
         foot.setSpacing(8)
         foot.addWidget(self._open)
@@ -132,33 +132,33 @@ class ExportDialog(QDialog):
         column.setSpacing(12)
         column.addWidget(Label(f"Export {_title(self._run)}", "title"))
         column.addWidget(panel)
-        column.addLayout(place)
+        column.addLayout(folder_row)
         column.addWidget(self._note)
         column.addWidget(self._progress)
         column.addWidget(self._outcome)
         column.addStretch(1)
         column.addLayout(foot)
 
-    # What the user does
+    # User input
 
     def _chosen(self) -> list[Exporter]:
         return [exporters()[name] for name, box in self._formats.items() if box.isChecked()]
 
     @property
     def _target(self) -> Path:
-        """The folder that the field names, in which ~ stands for the user's own."""
-        return with_home(self._folder.text().strip())
+        """The folder in the field, with ~ expanded to the user's home."""
+        return expand_home(self._folder.text().strip())
 
     def _on_changed(self) -> None:
-        named, folder = bool(self._folder.text().strip()), self._target
-        self._export.setEnabled(bool(self._chosen()) and named and self._job is None)
-        there = [name for exporter in self._chosen() for name in exporter.files if exists(folder / name)]
-        names = ", ".join(dict.fromkeys(there))
-        self._note.setText(f"Replaces in this folder: {names}" if named and names else "")
+        has_folder, folder = bool(self._folder.text().strip()), self._target
+        self._export.setEnabled(bool(self._chosen()) and has_folder and self._task is None)
+        existing = [name for exporter in self._chosen() for name in exporter.files if exists(folder / name)]
+        names = ", ".join(dict.fromkeys(existing))
+        self._note.setText(f"This will replace {names}" if has_folder and names else "")
         self._note.setVisible(bool(self._note.text()))
 
     def _on_browse(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "A folder for the files", str(self._target))
+        folder = QFileDialog.getExistingDirectory(self, "Export folder", str(self._target))
         if folder:
             self._folder.setText(folder)
 
@@ -166,8 +166,8 @@ class ExportDialog(QDialog):
         chosen, folder = self._chosen(), self._target
         run, verify = self._run, self._verify.isChecked()
         self._show_outcomes([])
-        self._progress.begin("Getting ready")
-        self._job = self._session.run_job(
+        self._progress.begin("Preparing")
+        self._task = self._session.run_task(
             lambda progress, cancelled: export_all(run, chosen, folder, verify, progress, cancelled),
             self._on_done,
             self._on_failed,
@@ -185,23 +185,23 @@ class ExportDialog(QDialog):
         self._show_outcomes(outcomes)
         self._open.setVisible(any(outcome.result for outcome in outcomes))
 
-    def _on_failed(self, sentence: str) -> None:
+    def _on_failed(self, message: str) -> None:
         self._end()
-        self._add_line(sentence, wrong=True)
+        self._add_result(message, is_error=True)
 
     def _on_cancel(self) -> None:
-        if self._job is not None:
-            self._job.cancel()
+        if self._task is not None:
+            self._task.cancel()
         self._end()
-        self._add_line("The export was called off; files that were written before are whole.", wrong=False)
+        self._add_result("Export canceled. The files written so far are complete.", is_error=False)
 
     def _on_open(self) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._target)))
 
-    # What is shown
+    # Results
 
     def _end(self) -> None:
-        self._job = None
+        self._task = None
         self._progress.hide()
         self._show_busy(False)
 
@@ -210,30 +210,30 @@ class ExportDialog(QDialog):
             widget.setEnabled(not busy)
         self._on_changed()
 
-    def _show_outcomes(self, outcomes: list[Outcome]) -> None:
-        for line in self._lines:
-            line.deleteLater()
-        self._lines.clear()
+    def _show_outcomes(self, outcomes: list[FormatOutcome]) -> None:
+        for label in self._result_labels:
+            label.deleteLater()
+        self._result_labels.clear()
         self._outcome.hide()
         self._open.hide()
         for outcome in outcomes:
             if outcome.result is None:
-                self._add_line(f"{outcome.exporter.title}: {outcome.problem}", wrong=True)
+                self._add_result(f"{outcome.exporter.title}: {outcome.error}", is_error=True)
             else:
-                self._add_line(f"✓ {outcome.result.message}", wrong=False)
-        # What was just written needs no warning that it would be replaced.
+                self._add_result(f"✓ {outcome.result.message}", is_error=False)
+        # The files that were just written need no warning that they will be replaced.
         self._note.hide()
 
-    def _add_line(self, sentence: str, *, wrong: bool) -> None:
-        line = Label(sentence, "help", "wrong" if wrong else "text", wrap=True)
-        self._lines.append(line)
-        self._results.addWidget(line)
+    def _add_result(self, text: str, *, is_error: bool) -> None:
+        label = Label(text, "help", "wrong" if is_error else "text", wrap=True)
+        self._result_labels.append(label)
+        self._results.addWidget(label)
         self._outcome.show()
 
     def done(self, result: int) -> None:
-        if self._job is not None:
-            self._job.cancel()
-            self._job = None
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
         super().done(result)
 
 
@@ -244,20 +244,24 @@ def export_all(
     verify: bool,
     progress: ProgressFunction,
     cancelled: CancelFunction,
-) -> list[Outcome]:
-    """Every chosen format, on the thread that computes; one that fails does not keep the others back."""
+) -> list[FormatOutcome]:
+    """Exports every chosen format, on the compute thread; the others are exported even if one fails.
+
+    Raises RunError if the run cannot be opened.
+    """
     run = Run.open(run_folder)
     outcomes = []
     for number, exporter in enumerate(chosen):
 
-        def tell(part: Progress, number: int = number) -> None:
+        def report(part: Progress, number: int = number) -> None:
             total = part.total or 1
             progress(Progress(number * total + part.done, len(chosen) * total, part.text))
 
         try:
-            outcomes.append(Outcome(exporter, exporter.export(run, folder, verify, tell, cancelled)))
+            result = exporter.export(run, folder, verify, report, cancelled)
+            outcomes.append(FormatOutcome(exporter, result))
         except UserError as error:
-            outcomes.append(Outcome(exporter, None, str(error)))
+            outcomes.append(FormatOutcome(exporter, None, str(error)))
     return outcomes
 
 
@@ -268,6 +272,6 @@ def _title(run: Path) -> str:
         return run.name
 
 
-def _first_folder(run: Path) -> Path:
+def _default_folder(run: Path) -> Path:
     documents = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
     return Path(documents or Path.home()) / class_name(_title(run))

@@ -1,1 +1,1 @@
-"""Other people's code as layers."""
+"""Importing Keras and PyTorch code."""

@@ -1,4 +1,4 @@
-"""The dialog that reads other people's code: the code at the left, at the right what it becomes, live."""
+"""The dialog that imports code: the code on the left, the resulting layers on the right, updated live."""
 
 from __future__ import annotations
 
@@ -26,37 +26,37 @@ from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.core.resources import resources_folder
 from cnnstudio.design.analysis.analysis import Analysis, analyze
 from cnnstudio.design.network import UNTITLED
-from cnnstudio.gui.compute.io_task import Work
-from cnnstudio.gui.designer.paste_code import insert_layers, recipe_of, replace_design
+from cnnstudio.gui.compute.io_task import IoTask
+from cnnstudio.gui.designer.paste_code import insert_layers, recipe_from_code, replace_design
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.interchange.code_field import CodeField
 from cnnstudio.gui.interchange.result_view import ResultView
 from cnnstudio.gui.widgets.labels import Label, Panel
-from cnnstudio.interchange.reading import CodeError, Imported, read_code
+from cnnstudio.interchange.reading import CodeError, ImportedDesign, read_code
 from cnnstudio.interchange.source import read_text
 from cnnstudio.training.recipe.recipe import Recipe
 
 _DELAY = 250
-"""Milliseconds after the last key before the code is read."""
+"""Milliseconds from the last change to the parsing of the code."""
 _SLOW = 500
-"""Milliseconds of reading after which it is said that it is read; most code takes a few."""
+"""Milliseconds of parsing after which a message says so; most code takes a few milliseconds."""
 _FILTER = "Python (*.py);;All files (*)"
-_NOTHING = "What the code says is shown here while you type: its layers, their shapes, and what is missing."
+_NO_CODE = "The layers, their output shapes and any problems appear here as you type."
 
 
 @dataclass(frozen=True)
-class _Reading:
-    """Code that was read, with what the project's data makes of it."""
+class _ParsedCode:
+    """The design and the recipe in the code, and the analysis of the design for the current data set."""
 
-    imported: Imported
+    imported: ImportedDesign
     analysis: Analysis
     recipe: Recipe | None
-    complaints: tuple[str, ...]
-    """On values of the training that no recipe can have."""
+    recipe_errors: tuple[str, ...]
+    """The errors about training settings that are no valid recipe values."""
 
 
 class ImportDialog(QDialog):
-    """Reads the code behind the window while it is typed. Nothing of it is ever run."""
+    """Parses the code in a thread while it is typed. It is never executed."""
 
     def __init__(self, project: Project, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -64,20 +64,21 @@ class ImportDialog(QDialog):
         self.setWindowTitle("Import code")
         self.resize(1080, 660)
         self._project = project
-        self._reading: _Reading | None = None
-        self._work: Work | None = None
-        self._opened = ("", "")
+        self._parsed: _ParsedCode | None = None
+        self._task: IoTask | None = None
+        self._opened_file = ("", "")
+        """The text of the file that was opened last, and its name."""
         self._code = CodeField()
         self._result = ResultView()
-        self._replace = QRadioButton("Replace the open design")
+        self._replace = QRadioButton("Replace the current design")
         self._insert = QRadioButton("Insert the layers after the selection")
         self._recipe = QCheckBox()
         self._import = QPushButton("Import")
-        self._later = QTimer(self)
-        self._slow = QTimer(self)
+        self._parse_timer = QTimer(self)
+        self._slow_timer = QTimer(self)
         self._compose()
         self._connect()
-        self._show_nothing(_NOTHING)
+        self._show_message(_NO_CODE)
 
     # Composition
 
@@ -100,7 +101,7 @@ class ImportDialog(QDialog):
         halves.setChildrenCollapsible(False)
         options = QVBoxLayout()
         options.setSpacing(2)
-        # The recipe belongs to the choice above it.
+        # Indented, because the recipe is an option of the choice above it.
         inner = QHBoxLayout()
         inner.setContentsMargins(26, 0, 0, 0)
         inner.addWidget(self._recipe)
@@ -122,9 +123,9 @@ class ImportDialog(QDialog):
         column.addLayout(foot)
 
     def _code_panel(self) -> Panel:
-        opening = QPushButton("Open a file…")
-        opening.setObjectName("openCode")
-        opening.clicked.connect(self._on_open)
+        open_button = QPushButton("Open file…")
+        open_button.setObjectName("openCode")
+        open_button.clicked.connect(self._on_open)
         examples = QPushButton("Examples")
         examples.setObjectName("codeExamples")
         menu = self._examples_menu(examples)
@@ -134,7 +135,7 @@ class ImportDialog(QDialog):
         head.setSpacing(8)
         head.addWidget(Label("Keras or PyTorch code", "title"), 1)
         head.addWidget(examples)
-        head.addWidget(opening)
+        head.addWidget(open_button)
         panel = Panel()
         column = QVBoxLayout(panel)
         column.setContentsMargins(14, 10, 14, 14)
@@ -151,37 +152,37 @@ class ImportDialog(QDialog):
         return menu
 
     def _connect(self) -> None:
-        self._later.setSingleShot(True)
-        self._later.setInterval(_DELAY)
-        self._later.timeout.connect(self._read)
-        self._slow.setSingleShot(True)
-        self._slow.setInterval(_SLOW)
-        self._slow.timeout.connect(lambda: self._show_nothing("Reading the code…"))
+        self._parse_timer.setSingleShot(True)
+        self._parse_timer.setInterval(_DELAY)
+        self._parse_timer.timeout.connect(self._parse)
+        self._slow_timer.setSingleShot(True)
+        self._slow_timer.setInterval(_SLOW)
+        self._slow_timer.timeout.connect(lambda: self._show_message("Reading the code…"))
         self._code.textChanged.connect(self._on_text_changed)
-        self._code.refused.connect(lambda sentence: self._show_nothing(str(sentence), wrong=True))
-        self._result.line_chosen.connect(self._code.go_to)
+        self._code.rejected.connect(lambda text: self._show_message(str(text), is_error=True))
+        self._result.line_chosen.connect(self._code.go_to_line)
         self._replace.toggled.connect(self._recipe.setEnabled)
         self._import.clicked.connect(self._on_import)
 
     # Code
 
     def show_code(self, text: str) -> None:
-        """Shows this code and reads it at once."""
-        self._code.take(text)
-        self._later.setInterval(0)
-        self._later.start()
-        self._later.setInterval(_DELAY)
+        """Shows this code and parses it at once."""
+        self._code.set_code(text)
+        self._parse_timer.setInterval(0)
+        self._parse_timer.start()
+        self._parse_timer.setInterval(_DELAY)
 
     def open_file(self, path: Path) -> None:
-        """Shows the code in a file, or says why it cannot be shown."""
+        """Shows the code in a file, or an error if it cannot be read."""
         try:
             text = read_text(path)
-            self._opened = (text, path.stem)
+            self._opened_file = (text, path.stem)
             self.show_code(text)
         except CodeError as error:
             self._code.clear()
-            self._later.stop()
-            self._show_nothing(str(error), wrong=True)
+            self._parse_timer.stop()
+            self._show_message(str(error), is_error=True)
 
     def _on_open(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, "Open code", "", _FILTER)
@@ -190,67 +191,70 @@ class ImportDialog(QDialog):
 
     def _on_text_changed(self) -> None:
         self._import.setEnabled(False)
-        self._later.start()
+        self._parse_timer.start()
 
-    def _read(self) -> None:
-        self._stop_reading()
+    def _parse(self) -> None:
+        self._cancel_parsing()
         text = self._code.toPlainText()
         if not text.strip():
-            self._show_nothing(_NOTHING)
+            self._show_message(_NO_CODE)
             return
         classes = self._project.classes
-        # Code that is still as the file has it takes the file's name, if it has none of its own.
-        name = self._opened[1] if text == self._opened[0] else UNTITLED
+        # A network without a name gets that of the file, unless the code was edited since.
+        name = self._opened_file[1] if text == self._opened_file[0] else UNTITLED
 
-        def read(_: ProgressFunction, __: CancelFunction) -> _Reading:
-            imported = read_code(text).named(name)
-            return _Reading(imported, analyze(imported.network, classes=classes), *recipe_of(imported))
+        def parse(_: ProgressFunction, __: CancelFunction) -> _ParsedCode:
+            imported = read_code(text).with_default_name(name)
+            return _ParsedCode(
+                imported, analyze(imported.network, classes=classes), *recipe_from_code(imported)
+            )
 
-        self._work = Work(read, self)
-        self._work.done.connect(self._show_reading)
-        self._work.failed.connect(lambda sentence: self._show_nothing(str(sentence), wrong=True))
-        self._slow.start()
-        self._work.start()
+        self._task = IoTask(parse, self)
+        self._task.done.connect(self._show_parsed)
+        self._task.failed.connect(lambda text: self._show_message(str(text), is_error=True))
+        self._slow_timer.start()
+        self._task.start()
 
-    def _stop_reading(self) -> None:
-        if self._work is not None:
-            self._work.cancel()
-            self._work = None
+    def _cancel_parsing(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
 
-    # What it becomes
+    # The result
 
-    def _show_nothing(self, sentence: str, *, wrong: bool = False) -> None:
-        self._reading = None
-        self._slow.stop()
-        self._code.mark(())
-        self._result.show_sentence(sentence, wrong=wrong)
+    def _show_message(self, text: str, *, is_error: bool = False) -> None:
+        """Shows a message instead of a result."""
+        self._parsed = None
+        self._slow_timer.stop()
+        self._code.highlight(())
+        self._result.show_text(text, is_error=is_error)
         self._recipe.hide()
         self._import.setEnabled(False)
 
-    def _show_reading(self, reading: object) -> None:
-        assert isinstance(reading, _Reading)
-        self._reading = reading
-        self._slow.stop()
-        self._code.mark({note.line for note in reading.imported.notes})
-        self._result.show_imported(reading.imported, reading.analysis, reading.complaints)
-        self._recipe.setVisible(reading.recipe is not None)
-        if reading.recipe is not None:
-            self._recipe.setText(f"Train as the code does: {recipe_words(reading.recipe)}")
+    def _show_parsed(self, parsed: object) -> None:
+        assert isinstance(parsed, _ParsedCode)
+        self._parsed = parsed
+        self._slow_timer.stop()
+        self._code.highlight({note.line for note in parsed.imported.notes})
+        self._result.show_imported(parsed.imported, parsed.analysis, parsed.recipe_errors)
+        self._recipe.setVisible(parsed.recipe is not None)
+        if parsed.recipe is not None:
+            self._recipe.setText(f"Use the training settings in the code: {describe_recipe(parsed.recipe)}")
             self._recipe.setChecked(True)
         self._import.setEnabled(True)
 
     def _on_import(self) -> None:
-        if self._reading is None:
+        if self._parsed is None:
             return
-        network = self._reading.imported.network
+        network = self._parsed.imported.network
         try:
             if self._insert.isChecked():
                 insert_layers(self._project, network)
             else:
-                recipe = self._reading.recipe if self._recipe.isChecked() else None
+                recipe = self._parsed.recipe if self._recipe.isChecked() else None
                 replace_design(self._project, network, recipe)
         except UserError as error:
-            self._result.show_sentence(str(error), wrong=True)
+            self._result.show_text(str(error), is_error=True)
             return
         self.accept()
 
@@ -260,15 +264,15 @@ class ImportDialog(QDialog):
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
-        self._later.stop()
-        self._slow.stop()
-        if self._work is not None:
-            self._work.close()
+        self._parse_timer.stop()
+        self._slow_timer.stop()
+        if self._task is not None:
+            self._task.close()
 
 
-def recipe_words(recipe: Recipe) -> str:
-    """`adam, learning rate 0.001, 10 epochs in batches of 32`."""
+def describe_recipe(recipe: Recipe) -> str:
+    """`adam, learning rate 0.001, 10 epochs, batch size 32`."""
     return (
         f"{recipe.optimizer}, learning rate {recipe.learning_rate:g}, "
-        f"{recipe.epochs:,} epochs in batches of {recipe.batch_size:,}"
+        f"{recipe.epochs:,} epochs, batch size {recipe.batch_size:,}"
     )

@@ -1,4 +1,4 @@
-"""What was read from code: its layers, what is wrong with them, and what was left out, line by line."""
+"""Shows the result of an import: the layers, their problems, and notes on lines of the code."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
-from cnnstudio.core.formatting import plural, spoken
+from cnnstudio.core.formatting import pluralize, screen_reader_text
 from cnnstudio.design.analysis.analysis import Analysis
 from cnnstudio.design.network import Node
-from cnnstudio.gui.designer.selection_info import is_known
+from cnnstudio.gui.designer.selection_info import has_valid_output
 from cnnstudio.gui.theme.theme import family_token, theme
 from cnnstudio.gui.widgets.labels import Label, Panel
-from cnnstudio.interchange.source import LANGUAGES, Imported, Note
+from cnnstudio.interchange.source import LANGUAGES, ImportedDesign, Note
 from cnnstudio.layers.catalog import snake_case
 
 _LINE_ROLE = Qt.ItemDataRole.UserRole
 _ROW = QSize(0, 27)
 _NOTE_HEIGHT = 42
-"""Of a remark in two lines, as most are."""
+"""The height of a note in two lines, as most are."""
 _NOTES_HEIGHT = 132
-_MOST_SHOWN = 2_000
-"""Rows of the list of layers; more of them nobody reads before the import."""
+_MAXIMUM_ROWS = 2_000
+"""Rows in the list of layers: nobody reads more of them before the import."""
 
 
 class ResultView(Panel):
-    """A sentence on the whole, the layers with their shapes, problems in red, notes to go to their lines."""
+    """A summary, the layers with their output shapes, problems in red, and notes that lead to their lines."""
 
     line_chosen = Signal(object)
     """The number of a line of the code, from 1."""
 
     def __init__(self) -> None:
         super().__init__("importResult")
-        self._sentence = Label("", "content", wrap=True)
+        self._summary = Label("", "content", wrap=True)
         self._problems = Label("", "help", "wrong", wrap=True)
         self._layers = QTreeWidget()
         self._notes_title = Label("", "strong")
@@ -49,10 +49,10 @@ class ResultView(Panel):
         theme().changed.connect(self._on_theme_changed)
 
     def _compose(self) -> None:
-        self._sentence.setObjectName("importSentence")
+        self._summary.setObjectName("importSummary")
         self._problems.setObjectName("importProblems")
         self._layers.setObjectName("importLayers")
-        self._layers.setAccessibleName("Layers that were read")
+        self._layers.setAccessibleName("Imported layers")
         self._layers.setHeaderLabels(["Layer", "Output"])
         self._layers.setRootIsDecorated(True)
         self._layers.setIndentation(18)
@@ -62,52 +62,54 @@ class ResultView(Panel):
         head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         head.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         self._notes.setObjectName("importNotes")
-        self._notes.setAccessibleName("What was left out; Enter goes to the line")
+        self._notes.setAccessibleName("Notes on the import. Enter goes to the line.")
         self._notes.setWordWrap(True)
         self._notes.itemActivated.connect(self._on_note)
         self._notes.itemClicked.connect(self._on_note)
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 12, 14, 12)
         column.setSpacing(8)
-        for widget in (self._sentence, self._problems, self._layers, self._notes_title, self._notes):
+        for widget in (self._summary, self._problems, self._layers, self._notes_title, self._notes):
             column.addWidget(widget)
         column.setStretchFactor(self._layers, 1)
         column.addStretch()
 
-    def show_sentence(self, sentence: str, *, wrong: bool = False) -> None:
-        """Only a sentence: there is nothing to import."""
-        self._sentence.setText(sentence)
-        self._sentence.set_tone("wrong" if wrong else "secondary")
+    def show_text(self, text: str, *, is_error: bool = False) -> None:
+        """Shows only a message: there is nothing to import."""
+        self._summary.setText(text)
+        self._summary.set_tone("wrong" if is_error else "secondary")
         for widget in (self._problems, self._layers, self._notes_title, self._notes):
             widget.hide()
 
-    def show_imported(self, imported: Imported, analysis: Analysis, complaints: Iterable[str]) -> None:
-        """What was read, with its shapes; `complaints` are on values of the training, which have no lines."""
-        number = plural(imported.network.layer_count, "layer")
-        parameters = plural(analysis.parameters, "parameter")
-        takes = f"images of {imported.network.input}"
-        self._sentence.setText(f"{LANGUAGES[imported.language]}: {number} for {takes}, {parameters}")
-        self._sentence.set_tone("text")
-        self._problems.setText("\n".join(f"{problem.sentence}." for problem in analysis.problems[:3]))
+    def show_imported(
+        self, imported: ImportedDesign, analysis: Analysis, recipe_errors: Iterable[str]
+    ) -> None:
+        """Shows what was imported; `recipe_errors` are notes on training settings, which have no line."""
+        layers = pluralize(imported.network.layer_count, "layer")
+        parameters = pluralize(analysis.parameters, "parameter")
+        language = LANGUAGES[imported.language]
+        self._summary.setText(f"{language}: {layers}, input {imported.network.input}, {parameters}")
+        self._summary.set_tone("text")
+        self._problems.setText("\n".join(f"{problem.full_message}." for problem in analysis.problems[:3]))
         self._problems.setVisible(bool(analysis.problems))
         self._layers.clear()
-        self._layers.addTopLevelItems(_items(imported.network.nodes, analysis, [_MOST_SHOWN]))
+        self._layers.addTopLevelItems(_items(imported.network.nodes, analysis, [_MAXIMUM_ROWS]))
         self._layers.expandAll()
         self._layers.setRootIsDecorated(any(node.is_group for node in imported.network.nodes))
         self._layers.show()
-        self._show_notes(imported.notes, complaints)
+        self._show_notes(imported.notes, recipe_errors)
 
-    def _show_notes(self, notes: Iterable[Note], complaints: Iterable[str]) -> None:
+    def _show_notes(self, notes: Iterable[Note], recipe_errors: Iterable[str]) -> None:
         self._notes.clear()
-        for complaint in complaints:
-            item = QListWidgetItem(f"{complaint[:1].upper()}{complaint[1:]}", self._notes)
+        for error in recipe_errors:
+            item = QListWidgetItem(f"{error[:1].upper()}{error[1:]}", self._notes)
             item.setToolTip(item.text())
         for note in notes:
             item = QListWidgetItem(f"Line {note.line}: {note.text}", self._notes)
             item.setData(_LINE_ROLE, note.line)
             item.setToolTip(note.text)
         number = self._notes.count()
-        self._notes_title.setText(f"{plural(number, 'remark')} on what is not taken over as it stands")
+        self._notes_title.setText(f"{pluralize(number, 'note')} on what was changed or skipped")
         self._notes.setFixedHeight(min(_NOTE_HEIGHT * number, _NOTES_HEIGHT))
         self._notes_title.setVisible(number > 0)
         self._notes.setVisible(number > 0)
@@ -123,6 +125,9 @@ class ResultView(Panel):
                 return
             name, token = item.data(0, _LINE_ROLE)
             item.setIcon(0, theme().icon(name, token))
+            # Only layers with a problem have a tooltip.
+            if item.toolTip(0):
+                item.setForeground(0, theme().color("wrong"))
             for number in range(item.childCount()):
                 paint(item.child(number))
 
@@ -130,26 +135,28 @@ class ResultView(Panel):
             paint(self._layers.topLevelItem(number))
 
 
-def _items(nodes: Iterable[Node], analysis: Analysis, room: list[int]) -> list[QTreeWidgetItem]:
-    """Rows for layers and what is in them; `room` counts down how many more there may be."""
+def _items(nodes: Iterable[Node], analysis: Analysis, remaining: list[int]) -> list[QTreeWidgetItem]:
+    """Rows for layers and the layers in them; `remaining[0]` counts down how many more may be created."""
     items = []
     for node in nodes:
-        if room[0] == 0:
+        if remaining[0] == 0:
             break
-        room[0] -= 1
+        remaining[0] -= 1
         report, icon = analysis[node.id], snake_case(node.layer.type_name())
-        output = str(report.output) if is_known(report) else ""
-        own = f"{node.layer.type_name()}, " if node.name else ""
-        item = QTreeWidgetItem([f"{node.title}   {own}{node.layer.summary()}".rstrip(" ,"), output])
+        output = str(report.output) if has_valid_output(report) else ""
+        type_name = f"{node.layer.type_name()}, " if node.name else ""
+        item = QTreeWidgetItem([f"{node.title}   {type_name}{node.layer.summary()}".rstrip(" ,"), output])
         item.setSizeHint(0, _ROW)
         item.setIcon(0, theme().icon(icon, family_token(node.layer.family)))
         item.setData(0, _LINE_ROLE, (icon, family_token(node.layer.family)))
-        item.setData(0, Qt.ItemDataRole.AccessibleTextRole, spoken(f"{item.text(0)}, output {output}"))
+        item.setData(
+            0, Qt.ItemDataRole.AccessibleTextRole, screen_reader_text(f"{item.text(0)}, output {output}")
+        )
         item.setFont(1, theme().monospace())
         item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         if report.problem is not None:
             item.setForeground(0, theme().color("wrong"))
-            item.setToolTip(0, f"{report.problem.sentence}.")
-        item.addChildren(_items(node.children, analysis, room))
+            item.setToolTip(0, f"{report.problem.full_message}.")
+        item.addChildren(_items(node.children, analysis, remaining))
         items.append(item)
     return items

@@ -1,1 +1,1 @@
-"""Runs that were opened from their folders."""
+"""Runs in the window, live or from their folders: record, history, status text, opening and resuming."""

@@ -1,7 +1,7 @@
-"""Follows a run folder that another program writes, maybe on another machine: looks into it again and again.
+"""Follows a run that another program trains, possibly on another machine, by polling its folder.
 
-Only files are read, so that a thread beside the training costs it nothing; and in a thread it is done because
-a network drive may hang, for ever too. There is one look at a time, and none once the run has ended.
+Polling only reads files, so that its thread does not slow down a training; it needs a thread because a
+network drive may hang, even forever. There is at most one poll at a time, and none after the run has ended.
 """
 
 from __future__ import annotations
@@ -13,175 +13,178 @@ import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
-from cnnstudio.gui.compute.io_task import Work
-from cnnstudio.gui.runs.record import Record, kept_images
+from cnnstudio.gui.compute.io_task import IoTask
+from cnnstudio.gui.runs.record import RunRecord, saved_images
 from cnnstudio.runs.errors import RunError
-from cnnstudio.runs.watching import Following, Look
+from cnnstudio.runs.watching import RunSnapshot, RunWatcher
 
-EVERY_MS = 1000
-SELDOM_MS = 5000
-"""For a run that nobody trains now, but that was being trained a moment ago: it may go on."""
+POLL_INTERVAL_MS = 1000
+IDLE_POLL_INTERVAL_MS = 5000
+"""For a run that was interrupted or stopped while it was followed: it may be resumed."""
 
 _SLOW_MS = 8000
-_TOLERATED = 1
-"""Looks that fail: a file may just be in the middle of being replaced."""
+_TOLERATED_FAILURES = 1
+"""Failed polls in a row that are not reported: a file may just be being replaced."""
 
-_SLOW = "Its drive does not answer."
+_SLOW_DRIVE = "The drive is not responding."
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A run folder that was read for the first time."""
+class OpenedRun:
+    """The result of reading a run folder for the first time."""
 
-    following: Following
-    look: Look
-    record: Record
+    watcher: RunWatcher
+    snapshot: RunSnapshot
+    record: RunRecord
 
 
-def read_run(folder: Path) -> Opened:
+def read_run(folder: Path) -> OpenedRun:
     """Reads the run in a folder, in any thread. Raises RunError."""
-    following = Following(folder)
-    look = following.look()
-    return Opened(following, look, Record.of(look))
+    watcher = RunWatcher(folder)
+    snapshot = watcher.poll()
+    return OpenedRun(watcher, snapshot, RunRecord.of(snapshot))
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """A look, and what it takes long to make of it: a record that begins anew, or images that came."""
+class _PollResult:
+    """A snapshot, and what takes long to derive from it."""
 
-    look: Look
-    record: Record | None
+    snapshot: RunSnapshot
+    record: RunRecord | None
+    """A new record if the run was restarted."""
     images: tuple[np.ndarray, tuple[str, ...]] | None
+    """The example images and their classes, if they were wanted and are there now."""
 
 
-def _see(following: Following, images_wanted: bool) -> _Seen:
+def _poll(watcher: RunWatcher, images_wanted: bool) -> _PollResult:
     """Raises RunError."""
-    look = following.look()
+    snapshot = watcher.poll()
     try:
-        record = Record.of(look) if look.afresh else None
+        record = RunRecord.of(snapshot) if snapshot.restarted else None
     except RunError:
-        following.start_over()
+        # Only a restarted snapshot has all events: without this, the next one would lack those read now.
+        watcher.start_over()
         raise
-    images = kept_images(look) if images_wanted and look.snapshots and record is None else None
-    return _Seen(look, record, images)
+    images = saved_images(snapshot) if images_wanted and snapshot.snapshots and record is None else None
+    return _PollResult(snapshot, record, images)
 
 
-class Follower(QObject):
-    """Keeps the record of one run like its folder. Everything is told in the main thread."""
+class RunFollower(QObject):
+    """Keeps the record of one run up to date with its folder. All signals are emitted in the main thread."""
 
-    began = Signal(object)
-    """The Record: of another run than before, or of the same one, which went on from an earlier place."""
-    grew = Signal(object)
-    """A tuple of the events that are new in the record."""
+    record_changed = Signal(object)
+    """The new RunRecord: another run was opened, or the same one was resumed from an earlier checkpoint."""
+    events_added = Signal(object)
+    """A tuple of the events that were added to the record."""
     changed = Signal()
-    """After every look: status, problem or snapshots may be others."""
+    """Emitted after every poll: status, problem or snapshots may have changed."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.record: Record | None = None
-        """None where no run is followed."""
-        self.look: Look | None = None
-        """The newest."""
+        self.record: RunRecord | None = None
+        """None if no run is followed."""
+        self.latest: RunSnapshot | None = None
+        """The newest snapshot of the run folder."""
         self.problem = ""
-        """Why the folder cannot be seen just now; empty where it can."""
-        self._following: Following | None = None
+        """Why the folder cannot be read now; empty if it can."""
+        self._watcher: RunWatcher | None = None
         self._was_running = False
         self._failures = 0
-        self._reading: Work | None = None
-        self._next = QTimer(self)
-        self._next.setSingleShot(True)
-        self._next.timeout.connect(self._start_look)
-        self._slow = QTimer(self)
-        self._slow.setSingleShot(True)
-        self._slow.setInterval(_SLOW_MS)
-        self._slow.timeout.connect(self._on_slow)
+        self._task: IoTask | None = None
+        self._poll_timer = QTimer(self)
+        self._poll_timer.setSingleShot(True)
+        self._poll_timer.timeout.connect(self._start_poll)
+        self._slow_timer = QTimer(self)
+        self._slow_timer.setSingleShot(True)
+        self._slow_timer.setInterval(_SLOW_MS)
+        self._slow_timer.timeout.connect(self._on_slow)
 
     @property
     def is_running(self) -> bool:
-        """Whether somebody trains the run now, as far as one can see."""
-        return self.look is not None and self.look.status == "running" and not self.problem
+        """Whether another program is training the run, as far as is known."""
+        return self.latest is not None and self.latest.status == "running" and not self.problem
 
-    def follow(self, opened: Opened) -> None:
-        """Shows this run, and looks for more of it while it is being trained."""
+    def follow(self, opened: OpenedRun) -> None:
+        """Follows this run instead of the one before, and polls its folder while it is being trained."""
         self.close()
-        self._following, self.look, self.record = opened.following, opened.look, opened.record
+        self._watcher, self.latest, self.record = opened.watcher, opened.snapshot, opened.record
         self._was_running = self.is_running
-        self.began.emit(self.record)
+        self.record_changed.emit(self.record)
         self.changed.emit()
-        self._plan()
+        self._schedule_poll()
 
     def close(self) -> None:
-        """Follows nothing any more."""
-        self._next.stop()
-        self._slow.stop()
-        if self._reading is not None:
-            self._reading.cancel()
+        """Stops following the run."""
+        self._poll_timer.stop()
+        self._slow_timer.stop()
+        if self._task is not None:
+            self._task.cancel()
         followed = self.record is not None
-        self._reading = self._following = self.look = self.record = None
+        self._task = self._watcher = self.latest = self.record = None
         self._was_running = False
         self.problem, self._failures = "", 0
         if followed:
             self.changed.emit()
 
-    def _plan(self) -> None:
-        """The next look; none where the run has come to its end, or was not being trained at all."""
-        if self.look is None or self.look.status == "completed":
+    def _schedule_poll(self) -> None:
+        """Does nothing if the run is complete, or has not been in training since it was opened."""
+        if self.latest is None or self.latest.status == "completed":
             return
         self._was_running = self._was_running or self.is_running
         if self.is_running:
-            self._next.start(EVERY_MS)
-        elif self.look.status == "interrupted" or self._was_running:
-            self._next.start(SELDOM_MS)
+            self._poll_timer.start(POLL_INTERVAL_MS)
+        elif self.latest.status == "interrupted" or self._was_running:
+            self._poll_timer.start(IDLE_POLL_INTERVAL_MS)
 
-    def _start_look(self) -> None:
-        following = self._following
-        if following is None:
+    def _start_poll(self) -> None:
+        watcher = self._watcher
+        if watcher is None:
             return
 
         images_wanted = self.record is None or not len(self.record.images)
 
-        def look(progress: ProgressFunction, cancelled: CancelFunction) -> _Seen:
-            return _see(following, images_wanted)
+        def poll(progress: ProgressFunction, cancelled: CancelFunction) -> _PollResult:
+            return _poll(watcher, images_wanted)
 
-        self._reading = Work(look, self)
-        self._reading.done.connect(self._on_seen)
-        self._reading.failed.connect(self._on_failed)
-        self._reading.start()
-        self._slow.start()
+        self._task = IoTask(poll, self)
+        self._task.done.connect(self._on_polled)
+        self._task.failed.connect(self._on_failed)
+        self._task.start()
+        self._slow_timer.start()
 
-    def _on_seen(self, seen: object) -> None:
-        assert isinstance(seen, _Seen)
+    def _on_polled(self, result: object) -> None:
+        assert isinstance(result, _PollResult)
         assert self.record is not None
-        self._end_reading()
+        self._end_poll()
         self.problem, self._failures = "", 0
-        self.look, record = seen.look, seen.record or self.record
-        if seen.images is not None:
-            record.images, record.image_names = seen.images
+        self.latest, record = result.snapshot, result.record or self.record
+        if result.images is not None:
+            record.images, record.image_names = result.images
         if record is self.record:
-            record.history.feed(self.look.events)
-        if record is not self.record or seen.images is not None:
+            record.history.feed(self.latest.events)
+        if record is not self.record or result.images is not None:
             self.record = record
-            self.began.emit(record)
-        elif self.look.events:
-            self.grew.emit(tuple(self.look.events))
+            self.record_changed.emit(record)
+        elif self.latest.events:
+            self.events_added.emit(tuple(self.latest.events))
         self.changed.emit()
-        self._plan()
+        self._schedule_poll()
 
-    def _on_failed(self, sentence: object) -> None:
-        self._end_reading()
+    def _on_failed(self, message: object) -> None:
+        self._end_poll()
         self._failures += 1
-        if self._failures > _TOLERATED:
-            self._tell(str(sentence))
-        self._plan()
+        if self._failures > _TOLERATED_FAILURES:
+            self._show_problem(str(message))
+        self._schedule_poll()
 
     def _on_slow(self) -> None:
-        self._tell(_SLOW)
+        self._show_problem(_SLOW_DRIVE)
 
-    def _tell(self, problem: str) -> None:
+    def _show_problem(self, problem: str) -> None:
         if problem != self.problem:
             self.problem = problem
             self.changed.emit()
 
-    def _end_reading(self) -> None:
-        self._slow.stop()
-        self._reading = None
+    def _end_poll(self) -> None:
+        self._slow_timer.stop()
+        self._task = None

@@ -1,4 +1,4 @@
-"""The feature maps that runs kept, read beside the window: a drive that is slow holds up nothing."""
+"""Loads the feature maps of runs in a thread, so that a slow drive does not block the window."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
-from cnnstudio.gui.compute.io_task import Work
+from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.runs.run import Run, RunError
 
-_KEPT = 64
+_CACHE_SIZE = 64
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What a layer made of an example image until the end of an epoch."""
+class MapRequest:
+    """The feature maps of a layer for an example image, as of the end of an epoch."""
 
     folder: Path
     epoch: int
@@ -28,68 +28,72 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What there is of a wish."""
+class LoadedMaps:
+    """The answer to a request: the newest maps saved up to its epoch."""
 
     epoch: int | None
-    """At whose end the maps were kept: long runs do not keep those of every epoch. None where none were."""
+    """The epoch of the maps, maybe an earlier one: long runs do not save every epoch. None without maps."""
     maps: FeatureMaps | None
 
 
-class Shelf(QObject):
-    """Gives what was read before at once; what was not is read, one wish at a time, and `arrived` tells."""
+class MapLoader(QObject):
+    """A cache of loaded maps. Loads one request at a time and emits `loaded` after each."""
 
-    arrived = Signal()
+    loaded = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._kept: OrderedDict[Wish, Kept] = OrderedDict()
-        self._reading: Work | None = None
+        self._cache: OrderedDict[MapRequest, LoadedMaps] = OrderedDict()
+        self._task: IoTask | None = None
 
-    def find(self, wish: Wish) -> Kept | None:
-        """None while it is being read, or something else is; ask again when it `arrived`."""
-        if wish in self._kept:
-            self._kept.move_to_end(wish)
-            return self._kept[wish]
-        if self._reading is None:
-            self._reading = Work(partial(_read, wish), self)
-            self._reading.done.connect(partial(self._on_done, wish))
-            self._reading.failed.connect(lambda _: self._on_done(wish, Kept(None, None)))
-            self._reading.start()
+    def get(self, request: MapRequest) -> LoadedMaps | None:
+        """The maps from the cache, or None while they are loaded: call again after `loaded`.
+
+        While another request is being loaded this one is not queued: of the many that a drag over the
+        timeline makes, only those are read that are still wanted when the thread is free.
+        """
+        if request in self._cache:
+            self._cache.move_to_end(request)
+            return self._cache[request]
+        if self._task is None:
+            self._task = IoTask(partial(_read, request), self)
+            self._task.done.connect(partial(self._on_done, request))
+            self._task.failed.connect(lambda _: self._on_done(request, LoadedMaps(None, None)))
+            self._task.start()
         return None
 
-    def forget_older(self) -> None:
-        """There may be newer maps by now, for wishes that had to take those of an earlier epoch."""
-        for wish, kept in list(self._kept.items()):
-            if kept.epoch != wish.epoch:
-                del self._kept[wish]
+    def discard_outdated(self) -> None:
+        """Discards answers with maps of an earlier epoch than requested: newer ones may be saved by now."""
+        for request, loaded in list(self._cache.items()):
+            if loaded.epoch != request.epoch:
+                del self._cache[request]
 
-    def forget(self) -> None:
-        """Another run is shown, or the same one went on from an earlier place."""
-        self._kept.clear()
+    def clear(self) -> None:
+        """Discards everything, because another run is shown or the same one was resumed."""
+        self._cache.clear()
         self.close()
 
     def close(self) -> None:
-        """Waits no longer for what is being read."""
-        if self._reading is not None:
-            self._reading.cancel()
-            self._reading = None
+        """Ignores the result of the current request."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
 
-    def _on_done(self, wish: Wish, kept: object) -> None:
-        assert isinstance(kept, Kept)
-        self._reading = None
-        self._kept[wish] = kept
-        while len(self._kept) > _KEPT:
-            self._kept.popitem(last=False)
-        self.arrived.emit()
+    def _on_done(self, request: MapRequest, loaded: object) -> None:
+        assert isinstance(loaded, LoadedMaps)
+        self._task = None
+        self._cache[request] = loaded
+        while len(self._cache) > _CACHE_SIZE:
+            self._cache.popitem(last=False)
+        self.loaded.emit()
 
 
-def _read(wish: Wish, progress: ProgressFunction, cancelled: CancelFunction) -> Kept:
+def _read(request: MapRequest, progress: ProgressFunction, cancelled: CancelFunction) -> LoadedMaps:
     try:
-        run = Run.open(wish.folder)
-        taken = max((epoch for epoch in run.snapshot_epochs if epoch <= wish.epoch), default=None)
-        if taken is None:
-            return Kept(None, None)
-        return Kept(taken, run.snapshot(taken).feature_maps(wish.node_id, wish.image))
+        run = Run.open(request.folder)
+        epoch = max((epoch for epoch in run.snapshot_epochs if epoch <= request.epoch), default=None)
+        if epoch is None:
+            return LoadedMaps(None, None)
+        return LoadedMaps(epoch, run.snapshot(epoch).feature_maps(request.node_id, request.image))
     except RunError:
-        return Kept(None, None)
+        return LoadedMaps(None, None)

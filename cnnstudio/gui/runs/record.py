@@ -1,4 +1,4 @@
-"""A run as the dashboard shows it: its events, and what its layers are shown. Live and old alike."""
+"""A run as the dashboard shows it, live or from its folder: network, events and example images."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ import numpy as np
 
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network, Node
-from cnnstudio.gui.runs.history import History
+from cnnstudio.gui.runs.history import RunHistory
 from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.layers.base import Family
 from cnnstudio.runs.run import RunError
-from cnnstudio.runs.watching import Look
+from cnnstudio.runs.watching import RunSnapshot
 from cnnstudio.training.events import Event, Finished, Started
-from cnnstudio.training.sample_images import SHOWN, examples
+from cnnstudio.training.sample_images import DISPLAYED_COUNT, choose_sample_images
 
 
-class Record:
-    """The network that is trained, the events of its run, and the run's folder once there is one."""
+class RunRecord:
+    """The network of a run, its history, its example images, and its folder once it exists."""
 
     def __init__(self, network: Network | None = None) -> None:
         self.network = network or Network()
-        self.history = History()
+        self.history = RunHistory()
         self.images = np.empty((0, 3, 1, 1), np.uint8)
         """The example images: uint8 (N, C, H, W)."""
         self.image_names: tuple[str, ...] = ()
-        """The class of each."""
+        """The class of each image."""
         self._folder: Path | None = None
         self._layers = [node for top in self.network.nodes if top.enabled for node in _enabled(top)]
 
     @classmethod
-    def of(cls, look: Look) -> Record:
-        """The record of a run whose folder was looked into for the first time. Raises RunError."""
-        record = cls(look.run.network)
-        record._folder = look.run.folder
-        record.history.feed(look.events)
-        record.images, record.image_names = kept_images(look)
+    def of(cls, snapshot: RunSnapshot) -> RunRecord:
+        """The record of a run, from a snapshot that has all its events. Raises RunError."""
+        record = cls(snapshot.run.network)
+        record._folder = snapshot.run.folder
+        record.history.feed(snapshot.events)
+        record.images, record.image_names = saved_images(snapshot)
         return record
 
     @property
@@ -49,38 +49,41 @@ class Record:
         return self.history.started.classes if self.history.started is not None else ()
 
     def feed(self, events: Iterable[Event]) -> None:
-        """Takes the events of a live run."""
+        """Adds the events of a live run."""
         for event in events:
             if isinstance(event, Started | Finished) and event.run is not None:
                 self._folder = Path(event.run)
             self.history.feed([event])
 
-    def go_on_from(self, before: Record) -> None:
-        """The run goes on where another one, or an earlier part of it, stands: its curves stay."""
-        self.history = before.history
-        self.images, self.image_names = before.images, before.image_names
+    def continue_from(self, previous: RunRecord) -> None:
+        """Keeps the curves and images of the run that this one resumes or continues."""
+        self.history = previous.history
+        self.images, self.image_names = previous.images, previous.image_names
 
-    def take_images(self, dataset: Dataset) -> None:
-        """The example images out of the data set, as the training shows them to the network."""
-        shown = examples(dataset.test, SHOWN)
+    def set_images_from(self, dataset: Dataset) -> None:
+        """Takes the example images that the training uses from the data set."""
+        shown = choose_sample_images(dataset.test, DISPLAYED_COUNT)
         self.images = shown.images
         self.image_names = tuple(dataset.classes[label] for label in shown.labels)
 
-    # Layers and what they see
+    # Layers and their feature maps
 
-    def layer_to_show(self, selection: Iterable[str], before: str | None) -> str | None:
-        """The first of `selection` that was trained, else the layer before, else the first convolution."""
+    def layer_to_show(self, selection: Iterable[str], current: str | None) -> str | None:
+        """The first of `selection` that this run has, else the current layer, else the first convolution.
+
+        None before there is anything to show.
+        """
         known = {node.id for node in self._layers}
         if self.history.is_empty and self._folder is None and not len(self.images):
             return None
-        for node_id in (*selection, before):
+        for node_id in (*selection, current):
             if node_id in known:
                 return node_id
         convolutions = (node.id for node in self._layers if node.layer.family is Family.CONVOLUTION)
         return next(convolutions, next((node.id for node in self._layers), None))
 
     def newest_maps(self, node_id: str, image: int) -> FeatureMaps | None:
-        """What the training has just told of the layer and the example image."""
+        """The maps that the running training sent last, if they are of this layer and example image."""
         newest = self.history.snapshot.payload if self.history.snapshot is not None else None
         if isinstance(newest, FeatureMaps) and (newest.node_id, newest.image) == (node_id, image):
             return newest
@@ -88,24 +91,27 @@ class Record:
 
     @property
     def last_epoch(self) -> int:
-        """The last one that is done; 0 before the first."""
+        """The last completed epoch; 0 before the first."""
         return self.history.epochs[-1].epoch if self.history.epochs else 0
 
 
-def kept_images(look: Look) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The example images that the run keeps with its maps, and the class of each; none before its start."""
+def saved_images(snapshot: RunSnapshot) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The example images saved with the run's feature maps, uint8 (N, C, H, W), and the class of each.
+
+    Both are empty if there are none yet or they cannot be read.
+    """
     try:
-        for epoch in look.snapshots[:1]:
-            snapshot = look.run.snapshot(epoch)
-            return snapshot.images, tuple(look.run.classes[label] for label in snapshot.labels)
+        for epoch in snapshot.snapshots[:1]:
+            saved = snapshot.run.snapshot(epoch)
+            return saved.images, tuple(snapshot.run.classes[label] for label in saved.labels)
     except (RunError, IndexError):
-        # Curves without images are still worth showing.
+        # The curves are worth showing even without images.
         pass
     return np.empty((0, 3, 1, 1), np.uint8), ()
 
 
 def _enabled(node: Node) -> Iterable[Node]:
-    """The node and those below it that are switched on."""
+    """The node and all enabled nodes below it."""
     yield node
     for child in node.children:
         if child.enabled:

@@ -1,49 +1,60 @@
-"""Takes up a run that ended, was stopped or was broken off."""
+"""Resumes a run that completed, was stopped or was interrupted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtWidgets import QInputDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from cnnstudio.gui.compute.session import TrainingSession
+from cnnstudio.gui.widgets.number_box import NumberBox
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.run import Run
 
-_MOST_EPOCHS = 10_000
-WATCHED = "Another program trains this run now{}: it can only be watched."
+_MAXIMUM_ADDED_EPOCHS = 10_000
+_TRAINED_ELSEWHERE = "Another program{} is training this run, so it can only be viewed here."
 
 
 @dataclass(frozen=True)
-class Ended:
-    """A run that can be taken up."""
+class ResumableRun:
+    """A run that can be resumed, with everything that needs its files already read."""
 
     run: Run
     is_complete: bool
     epochs: int
-    """As many as are planned, or done where that is more."""
+    """The number of epochs planned, or completed if that is larger."""
 
 
-def read_ended(folder: Path) -> Ended:
-    """Reads the run in the folder, in any thread. Raises RunError, also where it is being trained."""
+def read_resumable_run(folder: Path) -> ResumableRun:
+    """Reads the run in the folder, in any thread. Raises RunError, also if a program is training it."""
     run = Run.open(folder)
     status = run.status
     if status == "running":
-        raise RunError(WATCHED.format("" if run.is_of_this_machine else f", on {run.host}"))
-    # Read here, and not when they are wanted: the drive may be slow. It may have been made longer meanwhile.
+        raise RunError(_TRAINED_ELSEWHERE.format("" if run.is_of_this_machine else f" on {run.host}"))
+    # Read now, while in a thread: the drive may be slow, and the properties keep their values.
     _ = run.network, run.dataset_name
-    return Ended(run, status == "completed", max(run.recipe.epochs, len(run.history)))
+    return ResumableRun(run, status == "completed", max(run.recipe.epochs, len(run.history)))
 
 
-def go_on(session: TrainingSession, ended: Ended, window: QWidget) -> None:
-    """Goes on with the run; asks how much longer where it is complete."""
-    run, recipe = ended.run, ended.run.recipe
-    if ended.is_complete:
-        more, chosen = QInputDialog.getInt(
-            window, "Go on with the run", "The run is complete. Epochs to add:", 5, 1, _MOST_EPOCHS
+def resume_run(session: TrainingSession, resumable: ResumableRun, window: QWidget) -> None:
+    """Resumes the run; asks for the number of additional epochs if it is complete."""
+    run, recipe = resumable.run, resumable.run.recipe
+    if resumable.is_complete:
+        box = NumberBox(
+            window,
+            "Resume run",
+            "Train this run for more epochs?",
+            "The run is complete. Training continues from its last checkpoint.",
+            label="Epochs to add",
+            value=5,
+            minimum=1,
+            maximum=_MAXIMUM_ADDED_EPOCHS,
+            button="&Resume",
+            icon="train",
         )
-        if not chosen:
+        added = box.ask_number()
+        if added is None:
             return
-        recipe = recipe.replace(epochs=ended.epochs + more)
-    session.go_on(run.folder, run.network, run.dataset_name, recipe)
+        recipe = recipe.replace(epochs=resumable.epochs + added)
+    session.resume_run(run.folder, run.network, run.dataset_name, recipe)

@@ -1,4 +1,4 @@
-"""Opens runs from their folders, resumes them, and says what becomes of one that trains elsewhere."""
+"""Opens runs from their folders, resumes them, and reports on a run that another program trains."""
 
 from __future__ import annotations
 
@@ -11,60 +11,60 @@ from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from cnnstudio.gui.compute.io_task import Work
+from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.compute.session import State, TrainingSession
-from cnnstudio.gui.runs.follower import Follower, Opened, read_run
-from cnnstudio.gui.runs.status_text import RunWords, followed_in_words, trained_where
+from cnnstudio.gui.runs.follower import OpenedRun, RunFollower, read_run
+from cnnstudio.gui.runs.status_text import RunStatusText, describe_followed_run, describe_training_location
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.runs.run import Status
-from cnnstudio.runs.watching import Look
+from cnnstudio.runs.watching import RunSnapshot
 from cnnstudio.training.events import Event, Warned
 
-_AT_ONCE_SECONDS = 0.3
-"""So long the window waits for a folder, which is long enough for every drive that answers."""
-_BROKEN_OFF = "The run was broken off: its program is gone. What it had saved is kept."
-_SILENT = "Nothing is heard of the run any more: it was broken off, or {} cannot be reached."
-_NO_RUN = "There is no run yet: press Train, or open an earlier one."
+_BLOCKING_SECONDS = 0.3
+"""The time that the window waits for a folder before it shows a message; most drives respond faster."""
+_INTERRUPTED = "The run was interrupted (its process ended). The last checkpoint is intact."
+_UNREACHABLE = "The run stopped responding: it was interrupted, or {} is unreachable."
+_NO_RUN = "There is no run yet. Press Train or open an existing run."
 
 
 class RunController(QObject):
-    """Reads run folders in threads, so that a drive that hangs does not hold up the window.
+    """Reads run folders in threads, so that a drive that hangs does not block the window.
 
-    It knows no panel: what it finds, it emits.
+    It does not depend on any panel: it emits what it finds.
     """
 
     message = Signal(object)
     """A Message for the user."""
     message_withdrawn = Signal(object)
-    """The sentence of a message that no longer holds."""
+    """The text of a message that no longer applies."""
     opened = Signal(object)
-    """An Opened: a run folder that was read, to be shown."""
+    """The OpenedRun to show."""
     diagnosed = Signal(object)
-    """The events, a tuple, of a run that another program trains: what was recognized in it may be told."""
+    """A tuple of the events of a run that another program trains, for the diagnoses among them."""
 
     def __init__(
         self,
         session: TrainingSession,
-        follower: Follower,
+        follower: RunFollower,
         shown_folder: Callable[[], Path | None],
         window: QWidget,
     ) -> None:
-        """`shown_folder` gives the folder of the run that is shown; questions are asked above `window`."""
+        """`shown_folder` returns the folder of the run that is shown; `window` is the parent of dialogs."""
         super().__init__(window)
         self._session = session
         self._follower = follower
         self._shown_folder = shown_folder
         self._window = window
-        self._reading: Work | None = None
+        self._task: IoTask | None = None
         self._status: Status | None = None
-        follower.began.connect(self._on_began)
-        follower.grew.connect(self._on_grew)
+        follower.record_changed.connect(self._on_record_changed)
+        follower.events_added.connect(self._on_events_added)
         follower.changed.connect(self._on_changed)
 
     # What the user does
 
     def choose(self) -> None:
-        """Asks for a run folder and shows it."""
+        """Lets the user choose a run folder and opens it."""
         from cnnstudio.core.paths import home
 
         folder = QFileDialog.getExistingDirectory(self._window, "Open a run", str(home() / "runs"))
@@ -74,25 +74,25 @@ class RunController(QObject):
     def open(self, folder: Path) -> None:
         """Shows a run folder: its design in the list, its curves and maps in the dashboard."""
         if self._session.state is not State.IDLE:
-            self._fail("Another run is training: stop it before opening one.")
+            self._show_error("A run is training. Stop it before you open another one.")
         else:
-            self._read(folder, partial(read_run, folder), self._on_read)
+            self._read(folder, partial(read_run, folder), self._on_opened)
 
-    def go_on(self) -> None:
-        """Takes up the run that the dashboard shows where it stands."""
-        from cnnstudio.gui.runs.resume import go_on, read_ended
+    def resume(self) -> None:
+        """Resumes the run that the dashboard shows."""
+        from cnnstudio.gui.runs.resume import read_resumable_run, resume_run
 
         folder = self._shown_folder()
         if self._session.state is not State.IDLE:
-            self._fail("A run is training already.")
+            self._show_error("A run is already training.")
         elif folder is None:
             self.message.emit(Message(_NO_RUN))
         else:
-            then = partial(go_on, self._session, window=self._window)
-            self._read(folder, partial(read_ended, folder), then)
+            resume = partial(resume_run, self._session, window=self._window)
+            self._read(folder, partial(read_resumable_run, folder), resume)
 
     def show_folder(self) -> None:
-        """The run's files in the system's file manager."""
+        """Shows the run's files in the system's file manager."""
         folder = self._shown_folder()
         if folder is None:
             self.message.emit(Message(_NO_RUN))
@@ -100,74 +100,74 @@ class RunController(QObject):
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 
     def close(self) -> None:
-        """Waits for nothing any more."""
-        if self._reading is not None:
-            self._reading.cancel()
-            self._reading = None
+        """Ignores the result of the folder that is being read."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
 
     # Reading
 
-    def _read(self, folder: Path, read: Callable[[], Any], then: Callable[[Any], object]) -> None:
-        """Does `then` with what `read` gives: at once where the drive is quick, else when it comes."""
+    def _read(self, folder: Path, read: Callable[[], Any], on_done: Callable[[Any], object]) -> None:
+        """Calls `on_done` with the result of `read`: before it returns if the drive is fast, else later."""
         self.close()
-        waiting = f"Reading the run in {folder} …"
+        waiting = f"Reading the run in {folder}…"
 
-        def end(act: Callable[[Any], object], value: object) -> None:
-            self._reading = None
+        def end(callback: Callable[[Any], object], value: object) -> None:
+            self._task = None
             self.message_withdrawn.emit(waiting)
-            act(value)
+            callback(value)
 
-        self._reading = work = Work(lambda progress, cancelled: read(), self)
-        work.done.connect(partial(end, then))
-        work.failed.connect(partial(end, self._fail))
-        work.start()
-        work.wait(_AT_ONCE_SECONDS)
-        if self._reading is work:
+        self._task = task = IoTask(lambda progress, cancelled: read(), self)
+        task.done.connect(partial(end, on_done))
+        task.failed.connect(partial(end, self._show_error))
+        task.start()
+        task.wait(_BLOCKING_SECONDS)
+        if self._task is task:
             self.message.emit(Message(waiting))
 
-    def _on_read(self, opened: Opened) -> None:
-        # A training may have begun while a slow drive was read.
+    def _on_opened(self, opened: OpenedRun) -> None:
+        # A training may have started while a slow drive was read.
         if self._session.state is State.IDLE:
             self.opened.emit(opened)
 
-    def _fail(self, sentence: object) -> None:
-        self.message.emit(Message(str(sentence), wrong=True))
+    def _show_error(self, text: object) -> None:
+        self.message.emit(Message(str(text), is_error=True))
 
     # The run that is followed
 
-    def _on_began(self, _: object) -> None:
-        look = self._follower.look
-        if look is not None and look.status == "running":
-            self.diagnosed.emit(tuple(look.events))
+    def _on_record_changed(self, _: object) -> None:
+        snapshot = self._follower.latest
+        if snapshot is not None and snapshot.status == "running":
+            self.diagnosed.emit(tuple(snapshot.events))
 
-    def _on_grew(self, events: Iterable[Event]) -> None:
+    def _on_events_added(self, events: Iterable[Event]) -> None:
         self.diagnosed.emit(events)
         for event in events:
             if isinstance(event, Warned):
                 self.message.emit(Message(event.message))
 
     def _on_changed(self) -> None:
-        """Says how a run ends that was seen to train, and that it goes on."""
-        look = self._follower.look
-        before, self._status = self._status, look.status if look is not None else None
-        if look is None or before is None or before == self._status:
+        """Reports that a run which was training has ended, or that it was resumed."""
+        snapshot = self._follower.latest
+        before, self._status = self._status, snapshot.status if snapshot is not None else None
+        if snapshot is None or before is None or before == self._status:
             return
         if self._status == "running":
-            self.message.emit(Message(f"The run goes on. {trained_where(look)}."))
+            self.message.emit(Message(f"The run was resumed. {describe_training_location(snapshot)}."))
         elif before == "running":
-            self._say_end(look)
+            self._report_end(snapshot)
 
-    def _say_end(self, look: Look) -> None:
-        if look.status != "interrupted":
-            ended = f"The run has ended. {self._outcome(look).rstrip('.')}."
-            self.message.emit(Message(ended, wrong=look.status == "failed"))
-        elif look.run.is_of_this_machine:
-            self.message.emit(Message(_BROKEN_OFF, button="Go on with the run", action=self.go_on))
+    def _report_end(self, snapshot: RunSnapshot) -> None:
+        if snapshot.status != "interrupted":
+            text = f"The run has ended. {self._outcome(snapshot).rstrip('.')}."
+            self.message.emit(Message(text, is_error=snapshot.status == "failed"))
+        elif snapshot.run.is_of_this_machine:
+            self.message.emit(Message(_INTERRUPTED, button="Resume run", action=self.resume))
         else:
-            self.message.emit(Message(_SILENT.format(look.run.host)))
+            self.message.emit(Message(_UNREACHABLE.format(snapshot.run.host)))
 
-    def _outcome(self, look: Look) -> str:
-        words = RunWords()
+    def _outcome(self, snapshot: RunSnapshot) -> str:
+        status = RunStatusText()
         if self._follower.record is not None:
-            words.feed(self._follower.record.history.gist)
-        return followed_in_words(look, words, self._follower.problem)
+            status.feed(self._follower.record.history.summary_events)
+        return describe_followed_run(snapshot, status, self._follower.problem)

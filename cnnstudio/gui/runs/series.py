@@ -1,4 +1,4 @@
-"""Numbers of a curve, as many as a run gives, in bounded memory."""
+"""The points of a curve and its trend, in bounded memory however long the run is."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 
 MAXIMUM_POINTS = 400_000
-"""Every number is kept up to here, 250 epochs of CIFAR-10 at batch 32; then the extremes of every four."""
+"""Beyond this, 250 epochs of CIFAR-10 at batch size 32, only the extremes of every four points are kept."""
 
-
-_MOST_MEANS = 512
-_REACH = 3
-"""Neighbors on either side that calm a mean of a trend."""
+_MAXIMUM_MEANS = 512
+_SMOOTHING_RADIUS = 3
+"""The neighbors on either side with which a mean of the trend is averaged."""
 
 
 class Series:
-    """Points with rising x. Adding is cheap; the arrays are views, valid until the next change."""
+    """Points with increasing x. Appending is cheap; `x` and `y` are views, valid until the next change."""
 
     def __init__(self, maximum: int = MAXIMUM_POINTS) -> None:
         self._maximum = maximum
@@ -29,15 +28,16 @@ class Series:
 
     @property
     def x(self) -> np.ndarray:
-        """float64: pyqtgraph's search in float32 is ten thousand times slower."""
+        """float64 (N,): pyqtgraph's search in a float32 array is ten thousand times slower."""
         return self._points[0, : self._count]
 
     @property
     def y(self) -> np.ndarray:
+        """float64 (N,)."""
         return self._points[1, : self._count]
 
     def extend(self, x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> None:
-        """Adds points behind the last one. What is not finite is left out: it has no place in a plot."""
+        """Appends points, all to the right of those before. Points that are NaN or infinite are skipped."""
         added = np.array([x, y], dtype=np.float64)
         added = added[:, np.isfinite(added).all(axis=0)]
         needed = self._count + added.shape[1]
@@ -50,45 +50,46 @@ class Series:
         while self._count > self._maximum:
             self._halve()
 
-    def cut(self, x: float) -> None:
-        """Takes away the points from `x` on: a run that was taken up again goes there a second time."""
+    def truncate(self, x: float) -> None:
+        """Removes the points from `x` on: a resumed run trains those steps again."""
         self._count = int(np.searchsorted(self.x, x, side="left"))
 
     def at(self, x: float) -> float | None:
-        """The value at or before `x`, the first one for an earlier `x`; None without points."""
+        """The value of the last point at or before `x`, else of the first point; None without points."""
         if not self._count:
             return None
         index = int(np.searchsorted(self.x, x, side="right")) - 1
         return float(self.y[max(index, 0)])
 
     def envelope(self, low: float, high: float, points: int) -> tuple[np.ndarray, np.ndarray]:
-        """About `points` points from x = `low` to `high`: the lowest and the highest of equal parts.
+        """About `points` points between x = `low` and `high`, x and y: the minimum and maximum of equal bins.
 
-        The parts stay the same while points are added, so that a drawn curve does not shimmer.
+        Bins have a size that is a power of two and begin at multiples of it, so that they stay the same while
+        points are added: a growing curve does not flicker.
         """
         first, last = self._visible(low, high)
-        size = _power_of_two((last - first) * 2 / max(points, 2))
+        size = _next_power_of_two((last - first) * 2 / max(points, 2))
         if size <= 2:
             return self._points[0, first:last].copy(), self._points[1, first:last].copy()
         first -= first % size
         whole = (last - first) - (last - first) % size
-        parts = self._points[1, first : first + whole].reshape(-1, size)
-        extremes = np.stack([parts.min(axis=1), parts.max(axis=1)], axis=1).reshape(-1)
-        places = np.repeat(self._points[0, first : first + whole : size], 2)
+        bins = self._points[1, first : first + whole].reshape(-1, size)
+        extremes = np.stack([bins.min(axis=1), bins.max(axis=1)], axis=1).reshape(-1)
+        positions = np.repeat(self._points[0, first : first + whole : size], 2)
         rest = slice(first + whole, last)
         return (
-            np.concatenate([places, self._points[0, rest]]),
+            np.concatenate([positions, self._points[0, rest]]),
             np.concatenate([extremes, self._points[1, rest]]),
         )
 
     def _visible(self, low: float, high: float) -> tuple[int, int]:
-        """The indexes of the points from `low` to `high` and of one neighbor on either side."""
+        """The index range of the points from `low` to `high`, with one neighbor on either side."""
         first = int(np.searchsorted(self.x, low, side="left"))
         last = int(np.searchsorted(self.x, high, side="right"))
         return max(first - 1, 0), min(last + 1, self._count)
 
     def _halve(self) -> None:
-        """Keeps the lowest and the highest of every four points, in their order, so that no peak is lost."""
+        """Keeps the minimum and maximum of every four points, in their order, so that no peak is lost."""
         whole = self._count - self._count % 4
         fours = self._points[:, :whole].reshape(2, -1, 4)
         chosen = np.sort(np.stack([fours[1].argmin(axis=1), fours[1].argmax(axis=1)], axis=1), axis=1)
@@ -99,55 +100,56 @@ class Series:
         self._points[:, kept.shape[1] : self._count] = rest
 
 
-def _power_of_two(size: float) -> int:
-    """The smallest power of two that is not below `size`; at least 1."""
+def _next_power_of_two(size: float) -> int:
+    """The smallest power of two that is at least `size`, and at least 1."""
     return 1 << max(math.ceil(size) - 1, 0).bit_length()
 
 
 class Trend:
-    """What a noisy curve comes to: means of equally many points, calmed once more by their neighbors.
+    """The trend of a noisy curve: means of equally many points, smoothed with their neighbors.
 
-    Unlike a running mean it does not lag behind. Where there are too many means, every two become one.
+    Unlike a running mean it does not lag behind. When there are too many means, pairs of them are merged.
     """
 
     def __init__(self, points_per_mean: int = 1) -> None:
         self._size = max(points_per_mean, 1)
         self._means: list[tuple[float, float]] = []
-        self._open: list[tuple[float, float]] = []
+        self._pending: list[tuple[float, float]] = []
 
     def extend(self, x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> None:
-        """Adds points behind the last one. What is not finite is left out."""
+        """Appends points, all to the right of those before. NaN and infinite values are skipped."""
         for point in zip(map(float, x), map(float, y), strict=True):
             if math.isfinite(point[1]):
-                self._open.append(point)
-            if len(self._open) == self._size:
-                self._means.append(_mean(self._open))
-                self._open = []
-                self._keep_few()
+                self._pending.append(point)
+            if len(self._pending) == self._size:
+                self._means.append(_mean(self._pending))
+                self._pending = []
+                self._limit_means()
 
-    def _keep_few(self) -> None:
-        if len(self._means) == _MOST_MEANS:
+    def _limit_means(self) -> None:
+        if len(self._means) == _MAXIMUM_MEANS:
             pairs = zip(self._means[::2], self._means[1::2], strict=True)
             self._means = [_mean(pair) for pair in pairs]
             self._size *= 2
 
-    def cut(self, x: float) -> None:
-        """Takes away what is from `x` on."""
+    def truncate(self, x: float) -> None:
+        """Removes everything from `x` on."""
         self._means = [mean for mean in self._means if mean[0] < x]
-        self._open = [point for point in self._open if point[0] < x]
+        self._pending = [point for point in self._pending if point[0] < x]
 
     def curve(self) -> tuple[np.ndarray, np.ndarray]:
-        """The trend, at most some 500 points."""
-        # A mean of few points would wag at the curve's end.
-        is_open = self._open and (2 * len(self._open) >= self._size or not self._means)
-        means = [*self._means, _mean(self._open)] if is_open else self._means
+        """The points of the trend, x and y: float64 (N,) with N up to about 500."""
+        # A mean of few points would make the end of the curve jump about.
+        include_pending = self._pending and (2 * len(self._pending) >= self._size or not self._means)
+        means = [*self._means, _mean(self._pending)] if include_pending else self._means
         if not means:
             return np.empty(0), np.empty(0)
         x, y = np.array(means, dtype=np.float64).T
-        weights = np.bartlett(2 * _REACH + 3)[1:-1]
-        # At the ends there are fewer neighbors.
-        total = np.convolve(np.ones_like(y), weights)[_REACH : _REACH + len(y)]
-        return x, np.convolve(y, weights)[_REACH : _REACH + len(y)] / total
+        radius = _SMOOTHING_RADIUS
+        weights = np.bartlett(2 * radius + 3)[1:-1]
+        # There are fewer neighbors at the ends, where the weights have a smaller total.
+        total = np.convolve(np.ones_like(y), weights)[radius : radius + len(y)]
+        return x, np.convolve(y, weights)[radius : radius + len(y)] / total
 
 
 def _mean(points: Sequence[tuple[float, float]]) -> tuple[float, float]:

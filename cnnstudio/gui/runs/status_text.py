@@ -1,22 +1,22 @@
-"""What a training is doing, as one sentence with the numbers that one would ask for next."""
+"""The status of a run as one line of text: what it is doing, and the numbers that matter now."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cnnstudio.core.formatting import count, duration, percent, plural
-from cnnstudio.runs.watching import Look
+from cnnstudio.core.formatting import format_count, format_duration, format_percent, pluralize
+from cnnstudio.runs.watching import RunSnapshot
 from cnnstudio.training.events import EpochEnded, Event, Finished, Paused, Progress, Resumed, Started
 from cnnstudio.training.outcomes import completed
 
 
-class RunWords:
-    """Follows the events of one run, and puts where it is into words."""
+class RunStatusText:
+    """Follows the events of one run and describes its status."""
 
     def __init__(self) -> None:
-        self._begin(None)
+        self._reset(None)
 
-    def _begin(self, started: Started | None) -> None:
+    def _reset(self, started: Started | None) -> None:
         self._started = started
         self._progress: Progress | None = None
         self._epoch: EpochEnded | None = None
@@ -24,11 +24,11 @@ class RunWords:
         self._paused = False
 
     def feed(self, events: Iterable[Event]) -> None:
-        """Takes the events in their order."""
+        """Adds events, in their order."""
         for event in events:
             match event:
                 case Started():
-                    self._begin(event)
+                    self._reset(event)
                 case Progress():
                     self._progress = event
                 case EpochEnded():
@@ -47,77 +47,85 @@ class RunWords:
         return self._finished is not None and self._finished.outcome == "failed"
 
     @property
-    def share(self) -> float:
-        """Of the run's steps, those that are done."""
+    def fraction(self) -> float:
+        """The completed fraction of the run's steps, 0 to 1."""
         if self._finished is not None and self._finished.outcome == "completed":
             return 1.0
         return self._progress.step / self._progress.steps if self._progress is not None else 0.0
 
     @property
-    def sentence(self) -> str:
+    def text(self) -> str:
+        """`Epoch 5 of 8 · 1 m 12 s left · …` while it trains, else how it ended; empty before the start."""
         if self._finished is not None:
-            return self._end(self._finished)
+            return self._end_text(self._finished)
         if self._started is None:
             return ""
-        parts = [self.place]
+        parts = [self.epoch_text]
         if self._progress is not None:
             if self._progress.seconds_left is not None:
-                parts.append(f"{duration(self._progress.seconds_left)} left")
+                parts.append(f"{format_duration(self._progress.seconds_left)} left")
             if not self._paused:
-                parts.append(f"{count(round(self._progress.images_per_second))} images/s")
+                parts.append(f"{format_count(round(self._progress.images_per_second))} images/s")
         if self._epoch is not None:
-            parts.append(f"validation accuracy {percent(self._epoch.validation.accuracy)}")
+            parts.append(f"validation accuracy {format_percent(self._epoch.validation.accuracy)}")
         return " · ".join(parts)
 
     @property
-    def place(self) -> str:
-        """`Epoch 5 of 8`; empty before the start."""
+    def epoch_text(self) -> str:
+        """`Epoch 5 of 8` or `Paused in epoch 5 of 8`; empty before the start."""
         started = self._started
         if started is None:
             return ""
         done = self._progress.step if self._progress is not None else 0
-        epochs = self._epochs(started)
+        epochs = self._planned_epochs(started)
+        # The last step of the run already belongs to the next epoch by this count.
         epoch = min(done // max(started.steps_per_epoch, 1) + 1, epochs)
-        words = f"poch {count(epoch)} of {count(epochs)}"
-        return f"Paused in e{words}" if self._paused else f"E{words}"
+        position = f"{format_count(epoch)} of {format_count(epochs)}"
+        return f"Paused in epoch {position}" if self._paused else f"Epoch {position}"
 
-    def _epochs(self, started: Started) -> int:
-        """As many as are planned by now; a run can be made longer while it trains."""
+    def _planned_epochs(self, started: Started) -> int:
+        """As planned now: a run can be extended while it trains."""
         if self._progress is None:
             return started.epochs
         return self._progress.steps // max(started.steps_per_epoch, 1)
 
-    def _end(self, finished: Finished) -> str:
+    def _end_text(self, finished: Finished) -> str:
         if finished.outcome == "failed":
             return finished.reason
-        epochs = self._epochs(self._started) if self._started is not None else 0
-        # A run that ended early is complete too, and says why.
-        if finished.outcome == "completed" and finished.reason == completed(epochs):
-            parts = [f"Done: {plural(epochs, 'epoch')} in {duration(finished.seconds)}"]
+        epochs = self._planned_epochs(self._started) if self._started is not None else 0
+        # A run that early stopping ended is completed too, but gives its own reason.
+        all_epochs = (completed(epochs), f"All {epochs:,} epochs are done.")  # the second in version 0.1
+        if finished.outcome == "completed" and finished.reason in all_epochs:
+            parts = [f"Done: {pluralize(epochs, 'epoch')} in {format_duration(finished.seconds)}"]
         else:
             parts = [finished.reason.rstrip(".")]
         if finished.test is not None:
-            parts.append(f"test accuracy {percent(finished.test.accuracy)}")
+            parts.append(f"test accuracy {format_percent(finished.test.accuracy)}")
         if finished.best_epoch is not None:
-            parts.append(f"best was epoch {count(finished.best_epoch)}")
+            parts.append(f"best epoch: {format_count(finished.best_epoch)}")
         return " · ".join(parts)
 
 
-def followed_in_words(look: Look, words: RunWords, problem: str) -> str:
-    """Of a run that another program trains, or did: where, and how far it is; why it cannot be seen."""
+def describe_followed_run(snapshot: RunSnapshot, status: RunStatusText, problem: str) -> str:
+    """The status of a run that another program trains or trained, and where it is trained.
+
+    `problem` is the reason why its folder cannot be read now, or empty.
+    """
     if problem:
-        return f"The run cannot be seen just now. {problem}"
-    if look.status == "running":
-        where = trained_where(look)
-        return f"{words.sentence} · {where[:1].lower()}{where[1:]}" if words.sentence else where
-    if look.status == "interrupted":
-        heard = "" if look.run.is_of_this_machine else f": nothing is heard from {look.run.host}"
-        return " · ".join(filter(None, (f"Interrupted{heard}", words.place)))
-    return words.sentence if words.is_finished else look.run.reason
+        return f"The run folder cannot be read at the moment. {problem}"
+    if snapshot.status == "running":
+        location = describe_training_location(snapshot)
+        if not status.text:
+            return location
+        return f"{status.text} · {location[:1].lower()}{location[1:]}"
+    if snapshot.status == "interrupted":
+        silent_host = "" if snapshot.run.is_of_this_machine else f": no response from {snapshot.run.host}"
+        return " · ".join(filter(None, (f"Interrupted{silent_host}", status.epoch_text)))
+    return status.text if status.is_finished else snapshot.run.reason
 
 
-def trained_where(look: Look) -> str:
-    """`Running elsewhere (host gpu-3)`."""
-    if look.run.is_of_this_machine or not look.run.host:
+def describe_training_location(snapshot: RunSnapshot) -> str:
+    """`Running on another computer (gpu-3)` or `Running in another program`."""
+    if snapshot.run.is_of_this_machine or not snapshot.run.host:
         return "Running in another program"
-    return f"Running elsewhere (host {look.run.host})"
+    return f"Running on another computer ({snapshot.run.host})"

@@ -1,4 +1,4 @@
-"""Starts the window. Nothing here or below it imports torch before the window is on the screen."""
+"""Starts the window. Nothing on this path imports torch before the window is visible."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from cnnstudio import __version__
-from cnnstudio.core.logs import start_log
+from cnnstudio.core.logs import configure_logging
 from cnnstudio.core.paths import home
 from cnnstudio.core.resources import resource
 from cnnstudio.data.sources import find_source
 from cnnstudio.design.templates import templates
-from cnnstudio.gui.compute.compute_thread import threads_left
+from cnnstudio.gui.compute.compute_thread import has_running_threads
 from cnnstudio.gui.compute.session import TrainingSession
-from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk
+from cnnstudio.gui.designer.quick_fix.advice_service import advice_service
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.document.settings import Settings
-from cnnstudio.gui.shell.excepthook import tell_mistakes
-from cnnstudio.gui.shell.idle_gc import collect_seldom
+from cnnstudio.gui.shell.excepthook import install_excepthook
+from cnnstudio.gui.shell.idle_gc import defer_full_collections
 from cnnstudio.gui.shell.main_window import MainWindow
-from cnnstudio.gui.shell.shutdown_signals import SignalWatch
+from cnnstudio.gui.shell.shutdown_signals import ShutdownSignalWatcher
 from cnnstudio.gui.theme.theme import theme
 
-_OFFER = (
-    "Shapes, drawn by the program, is ready to train with. CIFAR-10 has real photographs: download it "
-    "(170 MB), or choose the archive if you have it."
+_CIFAR10_OFFER = (
+    "The built-in Shapes data set is ready to train on. For real photographs, download CIFAR-10 (170 MB), "
+    "or choose its archive if you have it already."
 )
-_NO_HOME = (
-    "Nothing can be written to {}: runs, settings and unsaved work are not kept. "
-    "Give another folder in CNNSTUDIO_HOME."
+_NOT_WRITABLE = (
+    "{} is not writable, so runs, settings and autosaves cannot be stored. "
+    "Set CNNSTUDIO_HOME to a writable folder."
 )
-_LAST_SECONDS = 10.0
-"""For the checkpoint, where the program is asked to end."""
-_RESTORED = "CNN Studio did not end properly; this is the design as it was then. Save it to keep it."
+_RESTORED = "CNN Studio closed unexpectedly. Your unsaved design was restored; save it to keep it."
+_SHUTDOWN_SECONDS = 10.0
+"""How long a shutdown signal waits for the last checkpoint."""
 
 
 def application() -> QApplication:
-    """The one QApplication, with name, icon and look."""
+    """The QApplication, with its name, icon and theme; created on the first call."""
     present = QApplication.instance()
     app = present if isinstance(present, QApplication) else QApplication(sys.argv[:1])
     app.setApplicationName("CNN Studio")
@@ -53,28 +53,30 @@ def application() -> QApplication:
 
 
 def create_window(path: str | Path | None = None) -> MainWindow:
-    """The window, with the design or run at `path` in it, without starting an event loop."""
+    """Creates the window, with the design or run at `path` opened, without starting an event loop."""
     application()
     settings = Settings()
     theme().set_scheme(settings.scheme)
     project = Project()
     session = TrainingSession()
     project.open_network(templates()["lesson-32"].network, None)
-    advice_desk(project).remember_in(settings)
+    advice_service(project).use_settings(settings)
     window = MainWindow(project, session, settings, recover=path is None)
     project.set_dataset(_first_dataset(settings), None)
-    # How the window begins is nothing to undo.
+    # The initial state cannot be undone.
     project.undo_stack.clear()
     if path is not None:
         _open(window, Path(path))
     elif window.documents.recovered is not None:
         project.edit("restore the unsaved design", window.documents.recovered)
-        window.notice.show_sentence(_RESTORED)
-    elif not window.documents.keeps_a_copy:
-        window.notice.show_sentence(_NO_HOME.format(home()), wrong=True)
+        window.message_bar.show_text(_RESTORED)
+    elif not window.documents.can_autosave:
+        window.message_bar.show_text(_NOT_WRITABLE.format(home()), is_error=True)
     elif project.dataset_name == "shapes" and not settings.text("cifar10_offered"):
         settings.set_text("cifar10_offered", "yes")
-        window.notice.show_sentence(_OFFER, button="Get CIFAR-10…", action=window.dialogs.show_data_sets)
+        window.message_bar.show_text(
+            _CIFAR10_OFFER, button="Get CIFAR-10…", action=window.dialogs.show_data_sets
+        )
     return window
 
 
@@ -86,7 +88,7 @@ def _open(window: MainWindow, path: Path) -> None:
 
 
 def _first_dataset(settings: Settings) -> str:
-    """The one chosen last time, while it is there; else CIFAR-10 if it is on the machine, else Shapes."""
+    """The last chosen data set if it is still available, else CIFAR-10 if downloaded, else Shapes."""
     from cnnstudio.core.errors import UserError
 
     for name in (settings.text("dataset"), "cifar10"):
@@ -98,24 +100,25 @@ def _first_dataset(settings: Settings) -> str:
     return "shapes"
 
 
-def _end(window: MainWindow, number: int) -> None:
-    """The system or the terminal asks the program to end: nobody is there to be asked."""
-    window.session.shutdown(_LAST_SECONDS)
+def _shut_down(window: MainWindow, number: int) -> None:
+    """Handles a shutdown signal: saves the training and exits without asking, since nobody may be there."""
+    window.session.shutdown(_SHUTDOWN_SECONDS)
     QApplication.exit(128 + number)
 
 
 def main(path: str | None = None) -> int:
     """Shows the window and runs until it is closed."""
-    start_log(on_screen=True)
+    configure_logging(on_screen=True)
     app = application()
     window = create_window(path)
-    tell_mistakes(lambda sentence: window.notice.show_sentence(sentence, wrong=True))
+    install_excepthook(lambda message: window.message_bar.show_text(message, is_error=True))
     window.show()
-    collect_seldom()
-    watch = SignalWatch(lambda number: _end(window, number))
+    defer_full_collections()
+    watcher = ShutdownSignalWatcher(lambda number: _shut_down(window, number))
     status = app.exec()
-    watch.close()
-    if threads_left():
+    watcher.close()
+    if has_running_threads():
+        # A thread that did not stop in time would keep the process alive, so skip the interpreter's cleanup.
         logging.shutdown()
         os._exit(status)
     return status

@@ -1,37 +1,39 @@
-"""Opens the window's dialogs. Each is loaded when it is first wanted: the window starts without."""
+"""Opens the window's dialogs. Each one is imported on first use, so that the window starts sooner."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtWidgets import QMessageBox, QWidget
+from PySide6.QtWidgets import QWidget
 
 from cnnstudio import __version__
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.document.documents import Documents
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.document.settings import Settings
+from cnnstudio.gui.widgets.actions import ActionSet
 from cnnstudio.gui.widgets.message_bar import Message
+from cnnstudio.gui.widgets.message_box import Answer, MessageBox
 from cnnstudio.training.recipe.recipe import RECIPES
 
 if TYPE_CHECKING:
     from cnnstudio.design.templates import Template
 
-_STILL_TRAINING = "The model can be exported when training has ended: press Stop, or wait for it."
-_NO_MODEL = "There is no trained model yet: press Train, or open an earlier run (Run ▸ Open a run…)."
+_STILL_TRAINING = "Training is in progress. Stop it, or wait for it to finish, then export the model."
+_NO_MODEL = "There is no trained model yet. Press Train, or open an earlier run (Run ▸ Open run…)."
 
 
 class Dialogs(QObject):
-    """The dialogs about designs, data sets, export and the program itself, above `window`."""
+    """The dialogs for designs, data sets, export and help, all on top of `window`."""
 
     message = Signal(object)
-    """A Message: why a dialog was not opened."""
+    """Why a dialog was not opened, a Message."""
     data_sets_changed = Signal()
-    """The dialog of data sets was closed: there may be others than before."""
+    """The data sets dialog was closed, so the available data sets may have changed."""
 
     def __init__(
         self,
@@ -40,33 +42,35 @@ class Dialogs(QObject):
         settings: Settings,
         documents: Documents,
         run_folder: Callable[[], Path | None],
+        actions: Callable[[], Iterable[ActionSet[Any]]],
         window: QWidget,
     ) -> None:
-        """`run_folder` gives the folder of the run that is shown."""
+        """`run_folder` returns the folder of the displayed run, `actions` all actions of the window."""
         super().__init__(window)
         self._project = project
         self._session = session
         self._settings = settings
         self._documents = documents
         self._run_folder = run_folder
+        self._actions = actions
         self._window = window
 
     def show_templates(self) -> None:
-        """The gallery of designs to start from."""
+        """Shows the gallery of templates."""
         from cnnstudio.gui.templates.dialog import TemplateDialog
 
         dialog = TemplateDialog(self._window, recipe=self._project.recipe.name)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
 
-        def begin(template: Template) -> None:
+        def open_template(template: Template) -> None:
             if self._documents.open_template(template.network) and dialog.recipe is not None:
                 self._project.set_recipe(RECIPES[dialog.recipe])
 
-        dialog.chosen.connect(begin)
+        dialog.chosen.connect(open_template)
         dialog.open()
 
     def show_import(self, path: Path | None = None) -> None:
-        """Code of Keras or PyTorch as layers; that in a file, or what is pasted there."""
+        """Shows the import dialog for Keras and PyTorch code, with the file at `path` loaded if given."""
         from cnnstudio.gui.interchange.dialog import ImportDialog
 
         dialog = ImportDialog(self._project, self._window)
@@ -76,7 +80,7 @@ class Dialogs(QObject):
             dialog.open_file(path)
 
     def show_compare(self) -> None:
-        """The comparison with another design; it stays open beside the window, and there is one of it."""
+        """Shows the comparison with another design. It is not modal, and only one is open at a time."""
         from cnnstudio.gui.compare.designs import known_designs, known_results
         from cnnstudio.gui.compare.dialog import CompareDialog
 
@@ -92,7 +96,7 @@ class Dialogs(QObject):
         dialog.activateWindow()
 
     def show_data_sets(self) -> None:
-        """Data sets: download, own archive, image folders."""
+        """Shows the data sets: downloads, archives and image folders."""
         from cnnstudio.gui.data.dialog import DataDialog
 
         dialog = DataDialog(self._window)
@@ -102,7 +106,7 @@ class Dialogs(QObject):
         dialog.open()
 
     def show_export(self) -> None:
-        """Export of the run that the dashboard shows; says what is missing where there is none."""
+        """Shows the export of the displayed run; if there is none, a message says what to do."""
         from cnnstudio.gui.export.dialog import ExportDialog
 
         folder = self._run_folder()
@@ -116,22 +120,24 @@ class Dialogs(QObject):
             dialog.open()
 
     def save_drawing(self) -> None:
-        """Asks where to save the drawing of the network."""
-        from cnnstudio.gui.designer.diagram.drawing_view import ask_and_save
+        """Asks for a file and saves the drawing of the network."""
+        from cnnstudio.gui.designer.diagram.drawing_view import save_drawing_as
 
-        ask_and_save(self._window, self._project)
+        save_drawing_as(self._window, self._project)
 
     def show_shortcuts(self) -> None:
-        """All keys, read off the actions themselves."""
+        """Lists all commands and their shortcuts."""
         from cnnstudio.gui.shell.shortcuts_dialog import ShortcutsDialog
 
-        ShortcutsDialog(self._window).open()
+        ShortcutsDialog(self._actions(), self._window).open()
 
     def show_about(self) -> None:
-        """Name, version and license."""
-        QMessageBox.about(
+        """Shows name, version and license."""
+        box = MessageBox(
             self._window,
             "About CNN Studio",
-            f"<b>CNN Studio {__version__}</b><p>Draw a convolutional network, train it, watch it learn, "
-            "and take the model away.</p><p>MIT license.</p>",
+            f"CNN Studio {__version__}",
+            "Design, train and explore convolutional networks.\nMIT license.",
+            answers=(Answer("close", "&Close", default=True, escape=True),),
         )
+        box.show_message()

@@ -1,4 +1,4 @@
-"""Errors of the program's own: written to the log, told in one sentence, and no reason to lose the design."""
+"""Unexpected errors: logged and shown in one sentence, while the window and the design stay alive."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from cnnstudio.core.logs import log_path
 _log = logging.getLogger(__name__)
 
 
-def tell_mistakes(tell: Callable[[str], None]) -> None:
-    """Logs every exception that nobody caught and gives `tell` a sentence about it; the window lives on."""
+def install_excepthook(show_error: Callable[[str], None]) -> None:
+    """Logs every uncaught exception and calls `show_error` with a message for the user."""
 
     def on_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if issubclass(kind, KeyboardInterrupt):
             sys.__excepthook__(kind, error, trace)
             return
-        _log.error("An exception that nobody caught", exc_info=(kind, error, trace))
-        tell(f"An error of the program’s own ({kind.__name__}). Your design is kept; {log_path()} says more.")
+        _log.error("Uncaught exception", exc_info=(kind, error, trace))
+        show_error(f"Unexpected error ({kind.__name__}). Your design is safe; see {log_path()} for details.")
 
     sys.excepthook = on_uncaught

@@ -1,13 +1,13 @@
-"""The window: puts the panels together and connects them. Each panel does its own work."""
+"""The main window: creates the panels and connects them. Each panel does its own work."""
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import (
-    QAction,
     QCloseEvent,
     QDragEnterEvent,
     QDropEvent,
@@ -16,7 +16,6 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import (
     QMainWindow,
-    QMessageBox,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -25,33 +24,37 @@ from PySide6.QtWidgets import (
 from cnnstudio.design.file import SUFFIX
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.dashboard.dashboard import Dashboard
-from cnnstudio.gui.designer.actions import actions as designer_actions
+from cnnstudio.gui.designer.actions import design_actions
 from cnnstudio.gui.designer.inspector.inspector import Inspector
 from cnnstudio.gui.designer.layer_list.layer_list import LayerList
 from cnnstudio.gui.designer.palette.palette import Palette
 from cnnstudio.gui.document.documents import Documents
 from cnnstudio.gui.document.project import Project, Question
 from cnnstudio.gui.document.settings import Settings
-from cnnstudio.gui.runs.follower import Opened
+from cnnstudio.gui.runs.follower import OpenedRun
 from cnnstudio.gui.runs.run_controller import RunController
+from cnnstudio.gui.shell.actions import WINDOW_ACTIONS, Window
 from cnnstudio.gui.shell.dialogs import Dialogs
-from cnnstudio.gui.shell.docks import Dock, arrange, name_tabs
-from cnnstudio.gui.shell.idle_gc import Tidying
-from cnnstudio.gui.shell.menus import Parts, build_menus, make_action
-from cnnstudio.gui.shell.status_bar import StatusLine
-from cnnstudio.gui.training.diagnosis_messages import Adviser
+from cnnstudio.gui.shell.docks import Dock, arrange_docks, set_tab_bar_names
+from cnnstudio.gui.shell.idle_gc import IdleCollector
+from cnnstudio.gui.shell.menus import RecentMenu, fill_menu_bar
+from cnnstudio.gui.shell.status_bar import StatusBar
+from cnnstudio.gui.training.device_menu import DeviceMenu
+from cnnstudio.gui.training.diagnosis_messages import DiagnosisMessages
 from cnnstudio.gui.training.preflight.open_dialogs import PreflightDialogs
-from cnnstudio.gui.training.tool_bar import TrainingPanel
-from cnnstudio.gui.widgets.message_bar import NoticeBar
+from cnnstudio.gui.training.tool_bar import TrainingToolBar
+from cnnstudio.gui.widgets.actions import ActionSet
+from cnnstudio.gui.widgets.message_bar import MessageBar
+from cnnstudio.gui.widgets.message_box import Answer, MessageBox
 from cnnstudio.runs.run import RUN_FILE
 
 _LAYOUT_VERSION = 2
-_CLOSE_SECONDS = 2.5
-_AFTER_FIRST_PAINT_MS = 50
+_SHUTDOWN_SECONDS = 2.5
+_PRELOAD_DELAY_MS = 50
 
 
 class MainWindow(QMainWindow):
-    """The designer, the training panel and the dashboard around one project."""
+    """The designer, the training toolbar and the dashboard for one project."""
 
     def __init__(
         self, project: Project, session: TrainingSession, settings: Settings, *, recover: bool = True
@@ -61,7 +64,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.project = project
         self.session = session
-        # Automated use finds everything from the window down, the designer's actions too.
+        # Other programs search below the window, and the design actions are children of the project.
         project.setParent(self)
         session.setParent(self)
         self.settings = settings
@@ -69,12 +72,16 @@ class MainWindow(QMainWindow):
         self._preload = QTimer(self)
         self._preload.setSingleShot(True)
         self._preload.timeout.connect(session.preload)
-        self._tidying = Tidying(project, self)
+        self._idle_collector = IdleCollector(project, self)
         self.documents = Documents(project, settings, self, recover=recover)
-        self.dialogs = Dialogs(project, session, settings, self.documents, lambda: self.run_folder, self)
-        self.export_action = make_action(
-            self, "actionExport", "&Export…", self.dialogs.show_export, "Ctrl+E", "export"
+        self.dialogs = Dialogs(
+            *(project, session, settings, self.documents),
+            run_folder=lambda: self.run_folder,
+            actions=lambda: self.action_sets,
+            window=self,
         )
+        self.window_actions = ActionSet[Window](self, WINDOW_ACTIONS, self)
+        self.window_actions.add_to(self)
         self._compose()
         self._connect()
         self._restore_geometry()
@@ -86,116 +93,104 @@ class MainWindow(QMainWindow):
     # Composition
 
     def _compose(self) -> None:
-        self.notice = NoticeBar()
+        self.message_bar = MessageBar()
         self.layers = LayerList(self.project)
-        self.panel = TrainingPanel(self.project, self.session, self.export_action)
+        self.tool_bar = TrainingToolBar(self.project, self.session, self.window_actions["actionExport"])
         self.dashboard = Dashboard(self.project, self.session)
         center = QWidget()
         column = QVBoxLayout(center)
         column.setContentsMargins(0, 8, 0, 0)
         column.setSpacing(8)
-        column.addWidget(self.notice)
+        column.addWidget(self.message_bar)
         column.addWidget(self.layers, 1)
         self.setCentralWidget(center)
-        self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.panel)
+        self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.tool_bar)
         self._add_docks()
-        self.status = StatusLine(self.project, self.session)
+        self.status = StatusBar(self.project, self.session)
         self.setStatusBar(self.status)
-        self.adviser = Adviser(self.project, self.session, self.notice, self)
+        self.diagnosis_messages = DiagnosisMessages(self.project, self.session, self.message_bar, self)
         self.runs = RunController(self.session, self.dashboard.follower, lambda: self.run_folder, self)
         self.preflight = PreflightDialogs(self.project, self.session, self)
-        self._recent = build_menus(self._menu_parts(), designer_actions(self.project, self))
-        self._recent.show(self.settings.recent_files)
-
-    def _menu_parts(self) -> Parts:
-        return Parts(
-            window=self,
-            session=self.session,
-            settings=self.settings,
-            documents=self.documents,
-            dialogs=self.dialogs,
-            preflight=self.preflight,
-            runs=self.runs,
-            panel=self.panel,
-            export=self.export_action,
-            docks=self.docks,
-            reset_layout=self.reset_layout,
+        self.action_sets: tuple[ActionSet[Any], ...] = (
+            design_actions(self.project, self),
+            self.tool_bar.training_actions,
+            self.tool_bar.run_actions.action_set,
+            *(dock.action_set for dock in self.docks),
+            self.window_actions,
         )
+        menus = fill_menu_bar(self.menuBar(), self.action_sets)
+        menus["Train"].addMenu(DeviceMenu(self.session, self.settings, menus["Train"]))
+        clear = self.window_actions["actionClearRecent"]
+        self._recent = RecentMenu(menus["File/Open recent"], self.documents.open_path, clear)
+        self._recent.show(self.settings.recent_files)
 
     def _add_docks(self) -> None:
         project, areas = self.project, Qt.DockWidgetArea
         right, bottom = areas.RightDockWidgetArea, areas.BottomDockWidgetArea
-        palette = Dock(self, "paletteDock", "Layers", Palette(project), areas.LeftDockWidgetArea)
-        inspector = Dock(self, "inspectorDock", "Inspector", Inspector(project), right)
-        code = Dock(self, "codeDock", "Code", self._make_code, inspector)
-        field = Dock(self, "fieldDock", "Receptive field", self._make_field, code)
-        dashboard = Dock(self, "dashboardDock", "Dashboard", self.dashboard, bottom)
-        drawing = Dock(self, "drawingDock", "Drawing", self._make_drawing, dashboard)
-        self.docks = [palette, inspector, code, field, dashboard, drawing]
-        for number, dock in enumerate(self.docks, start=1):
-            dock.action.setShortcut(f"Alt+{number}")
+        palette = Dock(self, "paletteDock", "Layers", Palette(project), areas.LeftDockWidgetArea, "Alt+1")
+        inspector = Dock(self, "inspectorDock", "Inspector", Inspector(project), right, "Alt+2")
+        code = Dock(self, "codeDock", "Code", self._create_code_view, inspector, "Alt+3")
+        field = Dock(self, "fieldDock", "Receptive field", self._create_receptive_field_view, code, "Alt+4")
+        dashboard = Dock(self, "dashboardDock", "Dashboard", self.dashboard, bottom, "Alt+5")
+        drawing = Dock(self, "drawingDock", "Drawing", self._create_drawing_view, dashboard, "Alt+6")
+        self.docks: list[Dock] = [palette, inspector, code, field, dashboard, drawing]
         self.setTabPosition(areas.AllDockWidgetAreas, QTabWidget.TabPosition.North)
 
-    # Made when they are first seen, so that the window is there sooner.
+    # Created when first shown, so that the window starts sooner.
 
-    def _make_code(self) -> QWidget:
+    def _create_code_view(self) -> QWidget:
         from cnnstudio.gui.designer.inspector.code_view import CodeView
 
-        return CodeView(self.project, whole=True)
+        return CodeView(self.project, complete=True)
 
-    def _make_field(self) -> QWidget:
+    def _create_receptive_field_view(self) -> QWidget:
         from cnnstudio.gui.designer.inspector.receptive_field_view import ReceptiveFieldView
 
         return ReceptiveFieldView(self.project, self.session)
 
-    def _make_drawing(self) -> QWidget:
+    def _create_drawing_view(self) -> QWidget:
         from cnnstudio.gui.designer.diagram.drawing_view import DrawingView
 
         return DrawingView(self.project)
 
-    @property
-    def training_actions(self) -> list[QAction]:
-        """Train, Pause and Stop."""
-        return self.panel.training_actions
-
     def _connect(self) -> None:
         self.project.file_changed.connect(self._on_file_changed)
         self.project.dataset_changed.connect(lambda name: self.settings.set_text("dataset", str(name)))
-        self.project.message.connect(lambda sentence: self.notice.show_sentence(str(sentence)))
+        self.project.message.connect(lambda text: self.message_bar.show_text(str(text)))
         self.project.question.connect(self._on_question)
         self.documents.failed.connect(self._on_failed)
         self.documents.recent_changed.connect(self._recent.show)
-        self.panel.message.connect(lambda sentence: self.notice.show_sentence(str(sentence), wrong=True))
-        self.panel.remark.connect(lambda sentence: self.notice.show_sentence(str(sentence)))
-        self.panel.run_actions.offered.connect(self.notice.show_message)
-        self.panel.popup.rate_wanted.connect(self.preflight.show_rate_finder)
-        self.panel.popup.check_wanted.connect(self.preflight.show_check)
-        self.panel.data_dialog_requested.connect(lambda _: self.dialogs.show_data_sets())
-        self.dialogs.message.connect(self.notice.show_message)
-        self.dialogs.data_sets_changed.connect(self.panel.refresh_sources)
-        self.preflight.message.connect(self.notice.show_message)
-        self.preflight.measured.connect(self.panel.show_measurement)
+        self.tool_bar.message.connect(lambda text: self.message_bar.show_text(str(text), is_error=True))
+        self.tool_bar.info.connect(lambda text: self.message_bar.show_text(str(text)))
+        self.tool_bar.run_actions.offered.connect(self.message_bar.show_message)
+        self.tool_bar.popup.lr_finder_requested.connect(self.preflight.show_rate_finder)
+        self.tool_bar.popup.check_requested.connect(self.preflight.show_check)
+        self.tool_bar.data_dialog_requested.connect(lambda _: self.dialogs.show_data_sets())
+        self.dialogs.message.connect(self.message_bar.show_message)
+        self.dialogs.data_sets_changed.connect(self.tool_bar.refresh_sources)
+        self.preflight.message.connect(self.message_bar.show_message)
+        self.preflight.estimated.connect(self.tool_bar.show_estimate)
         self._connect_runs()
 
     def _connect_runs(self) -> None:
-        self.runs.message.connect(self.notice.show_message)
-        self.runs.message_withdrawn.connect(self.notice.take_back)
+        self.runs.message.connect(self.message_bar.show_message)
+        self.runs.message_withdrawn.connect(self.message_bar.withdraw)
         self.runs.opened.connect(self._on_run_opened)
-        self.runs.diagnosed.connect(partial(self.adviser.hear, own=False))
+        self.runs.diagnosed.connect(partial(self.diagnosis_messages.handle_events, own=False))
         follower = self.dashboard.follower
-        follower.changed.connect(lambda: self.panel.show_followed(follower))
+        follower.changed.connect(lambda: self.tool_bar.show_followed(follower))
         follower.changed.connect(lambda: self.status.show_followed(follower))
 
-    def _on_run_opened(self, opened: Opened) -> None:
-        if self.documents.may_discard():
+    def _on_run_opened(self, opened: OpenedRun) -> None:
+        if self.documents.confirm_discard():
             self.dashboard.show_run(opened)
             self.project.open_network(opened.record.network, None)
 
-    def _on_failed(self, sentence: object) -> None:
-        self.notice.show_sentence(str(sentence), wrong=True)
+    def _on_failed(self, message: object) -> None:
+        self.message_bar.show_text(str(message), is_error=True)
 
     def _on_question(self, question: Question) -> None:
-        self.notice.ask(question.sentence, question.button, question.action)
+        self.message_bar.ask(question.text, question.button, question.action)
 
     def _on_file_changed(self, _: object) -> None:
         path = self.project.path
@@ -205,14 +200,14 @@ class MainWindow(QMainWindow):
 
     @property
     def run_folder(self) -> Path | None:
-        """The folder of the run that the dashboard shows."""
+        """The folder of the displayed run."""
         return self.dashboard.record.folder
 
     # Panels
 
     def _restore_geometry(self) -> None:
         self.resize(self.sizeHint())
-        self._share_room()
+        self._apply_default_sizes()
         geometry = self.settings.bytes("geometry")
         if geometry is not None:
             self.restoreGeometry(geometry)
@@ -221,35 +216,35 @@ class MainWindow(QMainWindow):
         super().showEvent(event)
         if not self._is_arranged:
             self._is_arranged = True
-            # Not in the first field that there is, where a key would change something.
+            # Otherwise the first field of the window gets the focus, where a key press would change a value.
             self.layers.tree.setFocus()
-            arrange(self, self.docks)
+            arrange_docks(self, self.docks)
             layout = self.settings.bytes("layout")
             if layout is not None:
                 self.restoreState(layout, _LAYOUT_VERSION)
-            name_tabs(self)
+            set_tab_bar_names(self)
 
-    def _share_room(self) -> None:
+    def _apply_default_sizes(self) -> None:
         palette, inspector, *_, dashboard, _ = self.docks
         self.resizeDocks([palette, inspector], [236, 470], Qt.Orientation.Horizontal)
         self.resizeDocks([dashboard], [300], Qt.Orientation.Vertical)
 
     def reset_layout(self) -> None:
-        """All panels back to where they first stood."""
-        arrange(self, self.docks)
-        name_tabs(self)
-        self._share_room()
+        """Restores all panels to their default positions."""
+        arrange_docks(self, self.docks)
+        set_tab_bar_names(self)
+        self._apply_default_sizes()
 
     def open_run(self, folder: Path) -> None:
-        """Shows a run folder, also one that another program writes."""
+        """Opens a run folder, also one that another program is writing."""
         self.runs.open(folder)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
-        # Behind the window: loading torch beside the first paint would hold it up by as much again.
+        # Loading torch in parallel with the first paint would delay it, because both compete for the GIL.
         if not self._is_painted:
             self._is_painted = True
-            self._preload.start(_AFTER_FIRST_PAINT_MS)
+            self._preload.start(_PRELOAD_DELAY_MS)
 
     # Files dropped on the window
 
@@ -269,38 +264,45 @@ class MainWindow(QMainWindow):
         else:
             self.open_run(path.parent if path.name == RUN_FILE else path)
 
-    # The end
+    # Closing
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if not self._may_stop_training() or not self.documents.may_discard():
+        if not self._confirm_stop_training() or not self.documents.confirm_discard():
             event.ignore()
             return
         self.settings.set_bytes("geometry", self.saveGeometry())
         self.settings.set_bytes("layout", self.saveState(_LAYOUT_VERSION))
         self.settings.save()
         self._preload.stop()
-        self._tidying.end()
+        self._idle_collector.stop()
         self.runs.close()
         self.dashboard.close_run()
-        self.session.shutdown(_CLOSE_SECONDS)
+        self.session.shutdown(_SHUTDOWN_SECONDS)
         self.documents.close()
         event.accept()
 
-    def _may_stop_training(self) -> bool:
+    def _confirm_stop_training(self) -> bool:
         if self.session.state is State.IDLE:
             return True
-        answer = QMessageBox.question(
+        box = MessageBox(
             self,
-            "Training is running",
-            "Stop training and close? The best and the last weights so far are kept in the run folder.",
-            QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.No,
-            QMessageBox.StandardButton.No,
+            "Training in progress",
+            "Stop training and close CNN Studio?",
+            "The best and the latest weights are saved in the run folder, so you can resume later.",
+            icon="stop",
+            answers=(
+                Answer("stop", "&Stop and close"),
+                Answer("keep", "&Keep training", default=True, escape=True, primary=True),
+            ),
         )
-        return answer == QMessageBox.StandardButton.Yes
+        return box.ask() == "stop"
 
 
 def _path_in(event: QDropEvent) -> Path | None:
-    """The first design, code or folder among what is dragged. The disk is not asked: a drive may hang."""
+    """The first design or code file among the dragged files, else the first file or folder.
+
+    Decides by name only: accessing the disk here could freeze the window on a slow network drive.
+    """
     names = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
     paths = [Path(name) for name in names]
     known = (path for path in paths if path.name.endswith((SUFFIX, ".py")))

@@ -1,9 +1,9 @@
-"""None, True and False that Qt cannot use up.
+"""Keeps PySide6 from exhausting the reference counts of None, True and False on Python 3.11.
 
-WORKAROUND: PySide6 6.12.0 gives None back from every function without a result, and True from every `emit`,
-without counting the reference. That is right from Python 3.12 on, where they are immortal (PEP 683), but not
-on 3.11: there the count of None, some 16,000 at the start, reaches 0 after as many calls, within minutes, and
-Python aborts with "none_dealloc: deallocating None".
+WORKAROUND: PySide6 6.12.0 returns None from every function without a result, and True from every `emit`,
+without incrementing the reference count. That is correct from Python 3.12 on, where these objects are
+immortal (PEP 683). On 3.11, each such call lowers the count of None, about 16,000 at startup; it reaches 0
+within minutes, and Python aborts with "none_dealloc: deallocating None".
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from __future__ import annotations
 import ctypes
 import sys
 
-_ENOUGH = 2**40
+_HIGH_COUNT = 2**40
 
 
-def make_immortal() -> None:
-    """Raises the counts so far that no session comes to their end. Nothing to do from Python 3.12 on."""
-    # A build that traces references has two pointers before the count.
+def pin_singleton_refcounts() -> None:
+    """Raises the counts so high that no session can exhaust them; does nothing from Python 3.12 on."""
+    # Builds with reference tracing store two pointers before the count, so its address would be wrong.
     if sys.version_info >= (3, 12) or hasattr(sys, "getobjects"):
         return
     for value in (None, True, False):
-        if sys.getrefcount(value) < _ENOUGH:
-            ctypes.c_ssize_t.from_address(id(value)).value += _ENOUGH
+        if sys.getrefcount(value) < _HIGH_COUNT:
+            ctypes.c_ssize_t.from_address(id(value)).value += _HIGH_COUNT

@@ -1,4 +1,4 @@
-"""Ctrl+C, SIGTERM and a terminal that is closed end the window in good order: the training is saved first."""
+"""A clean shutdown on Ctrl+C, SIGTERM and a closed terminal: the training is saved first."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ from types import FrameType
 
 from PySide6.QtCore import QObject, QSocketNotifier
 
-from cnnstudio.runs.signals import endings
+from cnnstudio.runs.signals import shutdown_signals
 
 
-class SignalWatch(QObject):
-    """Calls `act` with the signal's number, in the main thread, while it is not closed.
+class ShutdownSignalWatcher(QObject):
+    """Calls `callback` with the number of each shutdown signal, in the main thread, until closed.
 
-    Python's own handlers have to wait until Qt calls some Python code, which an idle window does not do. So
-    the signal's number is written to a socket that Qt looks at.
+    Python runs signal handlers only between bytecode instructions, and an idle Qt event loop executes none.
+    So the interpreter writes the signal's number to a socket, which wakes up Qt's event loop.
     """
 
-    def __init__(self, act: Callable[[int], object], parent: QObject | None = None) -> None:
+    def __init__(self, callback: Callable[[int], object], parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._act = act
-        self._reading, self._writing = socket.socketpair()
-        for end in (self._reading, self._writing):
+        self._callback = callback
+        self._receiver, self._sender = socket.socketpair()
+        for end in (self._receiver, self._sender):
             end.setblocking(False)
-        self._before = endings()
-        self._notifier = QSocketNotifier(self._reading.fileno(), QSocketNotifier.Type.Read, self)
+        self._previous_handlers = shutdown_signals()
+        self._notifier = QSocketNotifier(self._receiver.fileno(), QSocketNotifier.Type.Read, self)
         self._notifier.activated.connect(self._on_signal)
-        self._wakeup_before = signal.set_wakeup_fd(self._writing.fileno())
-        for number in self._before:
-            signal.signal(number, _nothing)
+        self._previous_wakeup_fd = signal.set_wakeup_fd(self._sender.fileno())
+        for number in self._previous_handlers:
+            signal.signal(number, _do_nothing)
 
     def close(self) -> None:
-        """Puts back what was before."""
-        for number, handler in self._before.items():
+        """Restores the previous handlers."""
+        for number, handler in self._previous_handlers.items():
             signal.signal(number, handler)
-        signal.set_wakeup_fd(self._wakeup_before)
+        signal.set_wakeup_fd(self._previous_wakeup_fd)
         self._notifier.setEnabled(False)
-        self._reading.close()
-        self._writing.close()
+        self._receiver.close()
+        self._sender.close()
 
     def _on_signal(self) -> None:
-        for number in self._reading.recv(64):
-            if number in self._before:
-                self._act(number)
+        for number in self._receiver.recv(64):
+            if number in self._previous_handlers:
+                self._callback(number)
 
 
-def _nothing(number: int, frame: FrameType | None) -> None:
-    """With a handler of Python the signal does not end the process at once."""
+def _do_nothing(number: int, frame: FrameType | None) -> None:
+    """Any Python handler keeps the signal from ending the process at once."""

@@ -1,4 +1,4 @@
-"""The line at the bottom: at the left what the program is doing, at the right what is wrong."""
+"""The status bar: the program's activity on the left, the network's problems on the right."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QPushButton, QStatusBar
 
+from cnnstudio.core.formatting import pluralize
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.document.project import Project
-from cnnstudio.gui.runs.follower import Follower
-from cnnstudio.gui.runs.status_text import trained_where
+from cnnstudio.gui.runs.follower import RunFollower
+from cnnstudio.gui.runs.status_text import describe_training_location
 from cnnstudio.gui.widgets.labels import Label
 
-_WORDS = {
+_ACTIVITIES = {
     State.IDLE: "Ready",
-    State.LOADING: "Loading the images",
+    State.LOADING: "Loading images",
     State.RUNNING: "Training",
     State.PAUSED: "Paused",
     State.STOPPING: "Stopping",
 }
 
 
-class StatusLine(QStatusBar):
-    """Says in words what the window shows elsewhere in images."""
+class StatusBar(QStatusBar):
+    """Shows activity, design, save state and problems as text."""
 
     def __init__(self, project: Project, session: TrainingSession) -> None:
         super().__init__()
@@ -39,7 +40,7 @@ class StatusLine(QStatusBar):
         self._problems = QPushButton()
         self._problems.setObjectName("problemCount")
         self._problems.setProperty("role", "problem")
-        self._problems.setToolTip("Go to the faulty layer")
+        self._problems.setToolTip("Go to the first problem")
         self._problems.clicked.connect(self._on_problems_clicked)
         self.setSizeGripEnabled(False)
         self.addWidget(self._text, 1)
@@ -48,19 +49,19 @@ class StatusLine(QStatusBar):
         project.dataset_changed.connect(self._refresh)
         project.file_changed.connect(self._on_file_changed)
         session.state_changed.connect(self._refresh)
-        # "saved 12 s ago" has to grow old by itself.
-        self._clock = QTimer(self)
-        self._clock.setInterval(10_000)
-        self._clock.timeout.connect(self._refresh)
+        # Keeps "saved 2 min ago" current.
+        self._timer = QTimer(self)
+        self._timer.setInterval(10_000)
+        self._timer.timeout.connect(self._refresh)
         self._refresh()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._clock.start()
+        self._timer.start()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
-        self._clock.stop()
+        self._timer.stop()
 
     def _on_file_changed(self, _: object) -> None:
         path = self._project.path
@@ -68,36 +69,37 @@ class StatusLine(QStatusBar):
             self._saved_at = None if path is None else path.stat().st_mtime
         self._refresh()
 
-    def show_followed(self, follower: Follower) -> None:
-        """Says that the run which is shown is trained by another program."""
-        followed = trained_where(follower.look) if follower.look is not None and follower.is_running else ""
+    def show_followed(self, follower: RunFollower) -> None:
+        """Shows where the displayed run is trained, if another program trains it."""
+        latest = follower.latest if follower.is_running else None
+        followed = describe_training_location(latest) if latest is not None else ""
         if followed != self._followed:
             self._followed = followed
             self._refresh()
 
     def _refresh(self, _: object = None) -> None:
-        doing = _WORDS[self._session.state]
+        activity = _ACTIVITIES[self._session.state]
         if self._session.state is State.IDLE and self._followed:
-            doing = self._followed
-        parts = [doing, self._project.network.name, self._saved_words()]
+            activity = self._followed
+        parts = [activity, self._project.network.name, self._saved_text()]
         self._text.setText(" · ".join(part for part in parts if part))
         problems = self._project.analysis.problems
         self._problems.setVisible(bool(problems))
         if problems:
-            self._problems.setText(self._problem_words())
-            self._problems.setAccessibleDescription(problems[0].sentence)
+            self._problems.setText(self._problem_text())
+            self._problems.setAccessibleDescription(problems[0].full_message)
 
-    def _saved_words(self) -> str:
+    def _saved_text(self) -> str:
         if self._project.is_modified:
-            return "not saved"
+            return "unsaved changes"
         if self._project.path is None or self._saved_at is None:
             return ""
         return f"saved {_ago(time.time() - self._saved_at)}"
 
-    def _problem_words(self) -> str:
+    def _problem_text(self) -> str:
         problems = self._project.analysis.problems
         first = problems[0].node_id
-        count = "One problem" if len(problems) == 1 else f"{len(problems)} problems"
+        count = pluralize(len(problems), "problem")
         if first is None:
             return f"{count} in the network"
         order = [node.id for node in self._project.network.walk()].index(first) + 1
@@ -108,7 +110,7 @@ class StatusLine(QStatusBar):
         if first.node_id is not None:
             self._project.select((first.node_id,))
         else:
-            self._project.message.emit(f"{first.sentence}.")
+            self._project.message.emit(f"{first.full_message}.")
 
 
 def _ago(seconds: float) -> str:

@@ -1,1 +1,1 @@
-"""The designs to start from, as a gallery."""
+"""The template gallery."""

@@ -1,4 +1,4 @@
-"""The gallery's cards: one template each, with its drawing, painted as a whole."""
+"""The cards of the gallery, each painted for one template, with a diagram of its network."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from PySide6.QtWidgets import (
     QStyleOptionViewItem,
 )
 
-from cnnstudio.core.formatting import spoken
+from cnnstudio.core.formatting import screen_reader_text
 from cnnstudio.design.templates import Template
-from cnnstudio.gui.templates.facts import Facts
-from cnnstudio.gui.theme.text_metrics import Face
+from cnnstudio.gui.templates.facts import TemplateFacts
+from cnnstudio.gui.theme.text_metrics import TextMetrics
 from cnnstudio.gui.theme.theme import theme
 
 CARD = QSize(300, 190)
@@ -29,10 +29,10 @@ _IMAGE_ROLE = Qt.ItemDataRole.UserRole + 2
 
 
 class Cards(QListWidget):
-    """All templates, row by row; arrows go from card to card, Enter and a double click choose one."""
+    """All templates, row by row. Arrow keys select a card, Enter or a double click chooses it."""
 
-    pointed = Signal(object)
-    """The name of the template whose card is the current one."""
+    current_changed = Signal(object)
+    """The name of the template whose card is selected."""
     chosen = Signal(object)
     """The name of the template to open."""
 
@@ -60,23 +60,23 @@ class Cards(QListWidget):
 
     @property
     def current_name(self) -> str:
-        """The name of the template whose card is the current one."""
+        """The name of the template whose card is selected."""
         return str(self.currentItem().data(_NAME_ROLE))
 
-    def show_facts(self, name: str, facts: Facts) -> None:
-        """Fills in the numbers of a card."""
+    def show_facts(self, name: str, facts: TemplateFacts) -> None:
+        """Shows the numbers on a card."""
         card = self._cards[name]
         card.setData(_FACTS_ROLE, facts)
-        words = f"{card.text()}, {facts.cost}, {facts.result}"
-        card.setData(Qt.ItemDataRole.AccessibleTextRole, spoken(words))
+        text = f"{card.text()}, {facts.cost}, {facts.result}"
+        card.setData(Qt.ItemDataRole.AccessibleTextRole, screen_reader_text(text))
 
     def show_image(self, name: str, image: QPixmap) -> None:
-        """Fills in the drawing of a card."""
+        """Shows the diagram on a card."""
         self._cards[name].setData(_IMAGE_ROLE, image)
 
     def _on_current_changed(self, card: QListWidgetItem | None, _: object) -> None:
         if card is not None:
-            self.pointed.emit(card.data(_NAME_ROLE))
+            self.current_changed.emit(card.data(_NAME_ROLE))
 
     def _on_theme_changed(self, _: object) -> None:
         self.setItemDelegate(_Delegate(self))
@@ -85,8 +85,8 @@ class Cards(QListWidget):
 class _Delegate(QStyledItemDelegate):
     def __init__(self, parent: Cards) -> None:
         super().__init__(parent)
-        self._strong = Face(theme().font("strong"))
-        self._small = Face(theme().font("help"))
+        self._strong = TextMetrics(theme().font("strong"))
+        self._small = TextMetrics(theme().font("help"))
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         return CARD
@@ -97,18 +97,18 @@ class _Delegate(QStyledItemDelegate):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         card = option.rect.adjusted(6, 6, -6, -6)
-        self._paint_ground(painter, card, option)
+        self._paint_background(painter, card, option)
         image = index.data(_IMAGE_ROLE)
         if image is not None:
             painter.drawPixmap(card.left() + (card.width() - IMAGE.width()) // 2, card.top() + 10, image)
         facts = index.data(_FACTS_ROLE)
-        self._write(painter, card, 118, self._strong, "text", index.data())
+        self._draw_text(painter, card, 118, self._strong, "text", index.data())
         if facts is not None:
-            self._write(painter, card, 139, self._small, "secondary", facts.cost)
-            self._write(painter, card, 158, self._small, "secondary", facts.result)
+            self._draw_text(painter, card, 139, self._small, "secondary", facts.cost)
+            self._draw_text(painter, card, 158, self._small, "secondary", facts.result)
         painter.restore()
 
-    def _paint_ground(self, painter: QPainter, card: QRect, option: QStyleOptionViewItem) -> None:
+    def _paint_background(self, painter: QPainter, card: QRect, option: QStyleOptionViewItem) -> None:
         states = QStyle.StateFlag
         selected = bool(option.state & states.State_Selected)
         hovered = bool(option.state & states.State_MouseOver)
@@ -117,8 +117,10 @@ class _Delegate(QStyledItemDelegate):
         painter.setBrush(theme().color("selection" if selected else "grid" if hovered else "panel"))
         painter.drawRoundedRect(QRectF(card).adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
 
-    def _write(self, painter: QPainter, card: QRect, middle: int, face: Face, token: str, text: str) -> None:
-        painter.setFont(face.font)
+    def _draw_text(
+        self, painter: QPainter, card: QRect, middle: int, metrics: TextMetrics, token: str, text: str
+    ) -> None:
+        painter.setFont(metrics.font)
         painter.setPen(theme().color(token))
-        fitted = face.fitting(text, card.width() - 24)
-        painter.drawText(card.left() + 12, face.baseline(card.top() + middle), fitted)
+        elided = metrics.elided(text, card.width() - 24)
+        painter.drawText(card.left() + 12, metrics.baseline(card.top() + middle), elided)

@@ -1,4 +1,4 @@
-"""The template gallery: what each design looks like, costs and reaches, and a new design from one."""
+"""The template gallery: diagram, cost and accuracy of each template, and a new design from one."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cnnstudio.core.colors import palette
+from cnnstudio.core.colors import scheme_colors
 from cnnstudio.design.analysis.analysis import Analysis, analyze
-from cnnstudio.design.diagram.svg import svg, volumes
+from cnnstudio.design.diagram.svg import draw_network, svg
 from cnnstudio.design.templates import Template, templates
 from cnnstudio.gui.templates.cards import IMAGE, Cards
-from cnnstudio.gui.templates.facts import facts
+from cnnstudio.gui.templates.facts import template_facts
 from cnnstudio.gui.theme.svg_pixmap import svg_pixmap
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import Label, Line, Panel
@@ -29,7 +29,7 @@ from cnnstudio.gui.widgets.labels import Label, Line, Panel
 _LARGE = QSize(420, 172)
 _FACTS = (
     ("layers", "Layers"),
-    ("takes", "Takes"),
+    ("input", "Input"),
     ("parameters", "Parameters"),
     ("macs", "Multiply-adds"),
     ("accuracy", "Test accuracy"),
@@ -38,13 +38,13 @@ _FACTS = (
 
 
 class TemplateDialog(QDialog):
-    """A card for each template; the chosen one is told in full beside them."""
+    """A card for each template, and the details of the selected one beside them."""
 
     chosen = Signal(object)
-    """The Template to start from; `recipe` then tells what to train it with."""
+    """The Template to start from; `recipe` is then the recipe to train it with."""
 
     def __init__(self, parent: QWidget | None = None, recipe: str = "") -> None:
-        """`recipe` is the name of the present one."""
+        """`recipe` is the name of the current recipe."""
         super().__init__(parent)
         self.setObjectName("templateDialog")
         self.setWindowTitle("New from template")
@@ -56,24 +56,26 @@ class TemplateDialog(QDialog):
         self._description = Label("", "help", "secondary", wrap=True)
         self._measured = Label("", "help", "secondary", wrap=True)
         self._values = {name: Label("", "help") for name, _ in _FACTS}
-        self._present_recipe = recipe
+        self._current_recipe = recipe
         self._with_recipe = QCheckBox()
         self._use = QPushButton("Use this template")
-        # Reading, analyzing and drawing all of them takes longer than a frame: one card a turn of the loop.
-        self._filling = QTimer(self)
-        self._filling.timeout.connect(self._fill_next)
-        self._waiting: list[str] = []
+        # Reading, analyzing and drawing all templates takes longer than a frame, so each timeout does one.
+        self._fill_timer = QTimer(self)
+        self._fill_timer.timeout.connect(self._fill_next)
+        self._unfilled: list[str] = []
         self._compose()
-        self._cards.pointed.connect(self._show_template)
+        self._cards.current_changed.connect(self._show_template)
         self._cards.chosen.connect(self._on_chosen)
-        theme().changed.connect(self._fill_anew)
+        theme().changed.connect(self._fill_cards)
         self._cards.setCurrentRow(0)
 
     def _compose(self) -> None:
         self._title.setObjectName("templateTitle")
         self._measured.setObjectName("templateMeasured")
         self._with_recipe.setObjectName("templateRecipe")
-        self._with_recipe.setToolTip("The recipe that was made for it; others need more epochs or time")
+        self._with_recipe.setToolTip(
+            "The recipe tuned for this template; other recipes may need more epochs or time"
+        )
         self._with_recipe.setChecked(True)
         self._image.setFixedSize(_LARGE)
         side = Panel("templateDetails")
@@ -128,59 +130,59 @@ class TemplateDialog(QDialog):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._cards.setFocus(Qt.FocusReason.OtherFocusReason)
-        self._fill_anew()
+        self._fill_cards()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
-        self._filling.stop()
+        self._fill_timer.stop()
 
-    # Filling
+    # Filling the cards
 
-    def _fill_anew(self, *_: object) -> None:
-        """Draws all cards, in the colors of the scheme, those on top first."""
+    def _fill_cards(self, *_: object) -> None:
+        """Draws all cards in the colors of the current scheme, from the top."""
         if self.isVisible():
-            self._waiting = list(templates())
-            self._filling.start()
+            self._unfilled = list(templates())
+            self._fill_timer.start()
             self._show_template(self._cards.current_name)
 
     def _fill_next(self) -> None:
-        name = self._waiting.pop(0)
-        self._cards.show_facts(name, facts(templates()[name], self._analysis(name)))
-        self._cards.show_image(name, self._drawn(name, IMAGE, labels=False))
-        if not self._waiting:
-            self._filling.stop()
+        name = self._unfilled.pop(0)
+        self._cards.show_facts(name, template_facts(templates()[name], self._analysis(name)))
+        self._cards.show_image(name, self._diagram(name, IMAGE, labels=False))
+        if not self._unfilled:
+            self._fill_timer.stop()
 
     def _analysis(self, name: str) -> Analysis:
         if name not in self._analyses:
             self._analyses[name] = analyze(templates()[name].network)
         return self._analyses[name]
 
-    def _drawn(self, name: str, size: QSize, *, labels: bool) -> QPixmap:
-        drawing = volumes(self._analysis(name), labels=labels)
-        text = svg(drawing, palette(theme().scheme), ground=False)
+    def _diagram(self, name: str, size: QSize, *, labels: bool) -> QPixmap:
+        drawing = draw_network(self._analysis(name), labels=labels)
+        text = svg(drawing, scheme_colors(theme().scheme), background=False)
         return svg_pixmap(text, size, self.devicePixelRatioF())
 
     def _show_template(self, name: object) -> None:
         template = templates()[str(name)]
-        told = facts(template, self._analysis(template.name))
+        details = template_facts(template, self._analysis(template.name))
         self._title.setText(template.title)
         self._description.setText(template.description)
         for value, label in self._values.items():
-            label.setText(getattr(told, value))
+            label.setText(getattr(details, value))
         self._measured.setText(template.measured)
         self._measured.setVisible(bool(template.measured))
-        self._with_recipe.setText(f"Train it with the recipe {template.recipe}")
-        self._with_recipe.setVisible(template.recipe not in (None, self._present_recipe))
-        self._image.setPixmap(self._drawn(template.name, _LARGE, labels=True))
-        self._image.setAccessibleName(f"Drawing of {template.title}")
+        self._with_recipe.setText(f"Train with the recipe {template.recipe}")
+        self._with_recipe.setVisible(template.recipe not in (None, self._current_recipe))
+        self._image.setPixmap(self._diagram(template.name, _LARGE, labels=True))
+        self._image.setAccessibleName(f"Diagram of {template.title}")
 
-    # What the user does
+    # User input
 
     @property
     def recipe(self) -> str | None:
-        """The name of the recipe to train the current template with; None for the present one."""
-        wanted = not self._with_recipe.isHidden() and self._with_recipe.isChecked()
-        return templates()[self._cards.current_name].recipe if wanted else None
+        """The name of the recipe to train the selected template with; None to keep the current recipe."""
+        is_wanted = not self._with_recipe.isHidden() and self._with_recipe.isChecked()
+        return templates()[self._cards.current_name].recipe if is_wanted else None
 
     def _on_chosen(self, name: object) -> None:
         template: Template = templates()[str(name)]

@@ -1,10 +1,10 @@
-"""What the gallery tells of a template, in words."""
+"""The facts about a template that the gallery shows, as text."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnnstudio.core.formatting import count, duration, percent, rounded
+from cnnstudio.core.formatting import format_compact, format_count, format_duration, format_percent
 from cnnstudio.design.analysis.analysis import Analysis
 from cnnstudio.design.templates import Template
 
@@ -12,13 +12,13 @@ UNMEASURED = "not measured yet"
 
 
 @dataclass(frozen=True)
-class Facts:
-    """Sizes and results of a template. `cost` and `result` are its two lines on a card."""
+class TemplateFacts:
+    """Sizes and results of a template. `cost` and `result` are the two lines on its card."""
 
     parameters: str
     macs: str
     layers: str
-    takes: str
+    input: str
     accuracy: str
     time: str
 
@@ -28,17 +28,18 @@ class Facts:
 
     @property
     def result(self) -> str:
-        return " · ".join(text for text in (self.accuracy, self.time) if text != UNMEASURED) or UNMEASURED
+        parts = ((self.accuracy, "test accuracy"), (self.time, "training"))
+        return " · ".join(f"{text} {name}" for text, name in parts if text != UNMEASURED) or UNMEASURED
 
 
-def facts(template: Template, analysis: Analysis) -> Facts:
-    """The words for a template and the analysis of its network."""
+def template_facts(template: Template, analysis: Analysis) -> TemplateFacts:
+    """The facts about a template; `analysis` is that of its network."""
     network = template.network
-    return Facts(
-        rounded(analysis.parameters),
-        rounded(analysis.macs),
-        count(network.layer_count),
-        f"images of {network.input}",
-        UNMEASURED if template.accuracy is None else percent(template.accuracy),
-        UNMEASURED if template.minutes is None else duration(60 * template.minutes),
+    return TemplateFacts(
+        format_compact(analysis.parameters),
+        format_compact(analysis.macs),
+        format_count(network.layer_count),
+        str(network.input),
+        UNMEASURED if template.accuracy is None else format_percent(template.accuracy),
+        UNMEASURED if template.minutes is None else format_duration(60 * template.minutes),
     )

@@ -1,4 +1,4 @@
-"""SVG text as a pixmap."""
+"""Renders SVG text to a pixmap."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from PySide6.QtSvg import QSvgRenderer
 
 
 def svg_pixmap(text: str, size: QSize, ratio: float = 1.0) -> QPixmap:
-    """The drawing as large as it fits into `size`, in the middle, on nothing. `ratio`: pixels to one."""
+    """The drawing, scaled to fit `size` and centered on transparency; `ratio` is the device pixel ratio."""
     pixmap = QPixmap(size * ratio)
     pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(Qt.GlobalColor.transparent)
     renderer = QSvgRenderer(QByteArray(text.encode()))
-    own = renderer.defaultSize().scaled(size, Qt.AspectRatioMode.KeepAspectRatio)
-    area = QRectF((size.width() - own.width()) / 2, (size.height() - own.height()) / 2, 0, 0)
-    area.setSize(QSizeF(own))
+    scaled = renderer.defaultSize().scaled(size, Qt.AspectRatioMode.KeepAspectRatio)
+    area = QRectF((size.width() - scaled.width()) / 2, (size.height() - scaled.height()) / 2, 0, 0)
+    area.setSize(QSizeF(scaled))
     painter = QPainter(pixmap)
     renderer.render(painter, area)
     painter.end()

@@ -1,7 +1,7 @@
 """Colors, fonts and icons of the window, in light and dark.
 
-Every color is asked for by the name of its token, so that the same thing has the same color everywhere and
-a change of scheme reaches all: `theme().color("training")`. What keeps images of its own listens to
+Every color is looked up by the name of its token, such as `theme().color("training")`, so that the same thing
+has the same color everywhere and in both schemes. Widgets that cache anything colored connect to
 `theme().changed`.
 """
 
@@ -34,20 +34,20 @@ from cnnstudio.layers.base import Family
 Role = Literal["head", "help", "content", "strong", "title"]
 
 PIXELS: Mapping[Role, int] = {"head": 10, "help": 12, "content": 13, "strong": 13, "title": 14}
-"""Text sizes: column heads, help and secondary text, content, names in content, titles of panels."""
+"""Font sizes of column heads, help and secondary text, content, names in content, and panel titles."""
 
 _ICON_SIZE = 17
 
 
 class Theme(QObject):
-    """The one look of the application. Get it by `theme()`."""
+    """The theme of the application; there is one instance, `theme()`."""
 
     changed = Signal(object)
-    """The scheme, "light" or "dark", after all colors changed."""
+    """Emitted with the scheme, "light" or "dark", after the colors have changed."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._wanted: Literal["light", "dark", "system"] = "system"
+        self._chosen: Literal["light", "dark", "system"] = "system"
         self._scheme: Scheme = "light"
         self._application: QApplication | None = None
         self._colors: dict[str, QColor] = {}
@@ -58,14 +58,14 @@ class Theme(QObject):
         return self._scheme
 
     def color(self, token: str) -> QColor:
-        """The color of a token of TOKENS, in the scheme that is shown."""
+        """The color of a token of TOKENS in the current scheme."""
         color = self._colors.get(token)
         if color is None:
             color = self._colors[token] = QColor(TOKENS[token][self._scheme == "dark"])
         return color
 
     def apply(self, application: QApplication) -> None:
-        """Gives the application its style, and follows the system's color scheme from now on."""
+        """Applies the theme to the application, and follows the system's color scheme from now on."""
         if application is not self._application:
             self._application = application
             application.setStyle("Fusion")
@@ -73,21 +73,21 @@ class Theme(QObject):
             content = QFont(application.font())
             content.setPixelSize(PIXELS["content"])
             application.setFont(content)
-        self._show(self._resolved())
+        self._apply_scheme(self._resolved())
 
     def set_scheme(self, scheme: Literal["light", "dark", "system"]) -> None:
-        """Shows one scheme, or what the system shows."""
-        self._wanted = scheme
+        """Chooses a scheme, or "system" to follow the system."""
+        self._chosen = scheme
         hints = QGuiApplication.styleHints()
         if scheme == "system":
             hints.unsetColorScheme()
         else:
-            # Title bars and the system's own dialogs follow this; the rest of the window follows _show.
+            # For title bars and native dialogs; the rest of the window is styled by _apply_scheme.
             hints.setColorScheme(Qt.ColorScheme.Dark if scheme == "dark" else Qt.ColorScheme.Light)
-        self._show(self._resolved())
+        self._apply_scheme(self._resolved())
 
     def font(self, role: Role) -> QFont:
-        """The platform's family in one of the sizes of PIXELS."""
+        """The application's font in the size and weight of a role."""
         font = QFont(QApplication.font())
         font.setPixelSize(PIXELS[role])
         if role == "head":
@@ -98,13 +98,13 @@ class Theme(QObject):
         return font
 
     def monospace(self, role: Role = "help") -> QFont:
-        """The platform's monospaced family, for shapes, counts and code."""
+        """The platform's monospaced font, for shapes, counts and code."""
         font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
         font.setPixelSize(PIXELS[role])
         return font
 
     def pixmap(self, name: str, token: str = "text", size: int = _ICON_SIZE, ratio: float = 1.0) -> QPixmap:
-        """`resources/icons/<name>.svg` in a token's color, `size` wide where `ratio` pixels make one."""
+        """`resources/icons/<name>.svg` in a token's color, `size` wide; `ratio` is the device pixel ratio."""
         key = (name, token, size, ratio)
         pixmap = self._pixmaps.get(key)
         if pixmap is None:
@@ -112,36 +112,36 @@ class Theme(QObject):
         return pixmap
 
     def icon(self, name: str, token: str | None = None) -> QIcon:
-        """The icon in a token's color ("text" if None), gray where disabled. Better use `dress`."""
+        """The icon in a token's color ("text" if None), gray if disabled, for the current scheme only."""
         icon = QIcon()
-        # Each drawing costs time at the start: for the screens there are, and a fine one for those to come.
+        # Rendering takes startup time, so only the ratios of the present screens, and 2 for one added later.
         for ratio in {1.0, 2.0, *(screen.devicePixelRatio() for screen in QGuiApplication.screens())}:
             icon.addPixmap(self.pixmap(name, token or "text", ratio=ratio))
             icon.addPixmap(self.pixmap(name, "secondary", ratio=ratio), QIcon.Mode.Disabled)
         return icon
 
-    def dress(self, target: QAction | QAbstractButton, name: str, token: str | None = None) -> None:
-        """Gives an action or button its icon, now and after every change of scheme, as long as it lives."""
+    def bind_icon(self, target: QAction | QAbstractButton, name: str, token: str | None = None) -> None:
+        """Sets the icon of an action or button, now and after every change of scheme while it exists."""
 
-        def put() -> None:
+        def set_icon() -> None:
             if shiboken6.isValid(target):
                 target.setIcon(self.icon(name, token))
             else:
-                self.changed.disconnect(put)
+                self.changed.disconnect(set_icon)
 
-        put()
-        self.changed.connect(put)
+        set_icon()
+        self.changed.connect(set_icon)
 
     def _resolved(self) -> Scheme:
-        if self._wanted != "system":
-            return self._wanted
+        if self._chosen != "system":
+            return self._chosen
         return "dark" if QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark else "light"
 
     def _on_system_scheme_changed(self) -> None:
         if self._resolved() != self._scheme:
-            self._show(self._resolved())
+            self._apply_scheme(self._resolved())
 
-    def _show(self, scheme: Scheme) -> None:
+    def _apply_scheme(self, scheme: Scheme) -> None:
         self._scheme = scheme
         self._colors.clear()
         self._pixmaps.clear()
@@ -151,14 +151,14 @@ class Theme(QObject):
         self.changed.emit(scheme)
 
     def style_sheet(self) -> str:
-        """`resources/style.qss` with the colors of the scheme."""
+        """`resources/style.qss` with the colors of the current scheme."""
         text = resource("style.qss").read_text("utf-8")
         for name in sorted(TOKENS, key=len, reverse=True):
             text = text.replace(f"@{name}@", self.color(name).name())
         return text.replace("@controls@", (resources_folder() / "controls" / self._scheme).as_posix())
 
     def _palette(self) -> QPalette:
-        """For what the style sheet does not reach: native dialogs, tool tips, plain widgets."""
+        """The palette for what the style sheet does not cover: native dialogs, tooltips, plain widgets."""
         palette = QPalette()
         roles = QPalette.ColorRole
         for role, token in (
@@ -187,12 +187,12 @@ class Theme(QObject):
 
 @cache
 def theme() -> Theme:
-    """The application's look."""
+    """The theme of the application."""
     return Theme()
 
 
 def family_token(family: Family) -> str:
-    """The token of a layer family's color."""
+    """The color token of a layer family."""
     return family.name.lower()
 
 
@@ -202,7 +202,7 @@ def _drawing(name: str) -> str:
 
 
 def _rendered(name: str, color: QColor, size: int, ratio: float) -> QPixmap:
-    # The icons are drawn in one placeholder color; see resources/icons/README.md.
+    # The icons are drawn in black as a placeholder; see resources/icons/README.md.
     renderer = QSvgRenderer(QByteArray(_drawing(name).replace("#000", color.name()).encode()))
     pixmap = QPixmap(round(size * ratio), round(size * ratio))
     pixmap.fill(Qt.GlobalColor.transparent)

@@ -1,1 +1,1 @@
-"""The training in the window: the thread it runs on, the buttons and the progress."""
+"""Training in the window: toolbar, recipe, preflight dialogs, and messages about problems."""

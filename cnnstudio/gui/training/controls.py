@@ -1,4 +1,4 @@
-"""The parts of the training panel's row."""
+"""The controls of the training toolbar."""
 
 from __future__ import annotations
 
@@ -17,49 +17,46 @@ from PySide6.QtWidgets import (
 )
 
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.actions import ICON_NAME
 
-_OPENING = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space)
-_CHOOSING = (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Home, Qt.Key.Key_End)
+_OPEN_KEYS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space)
+_CHANGE_KEYS = (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Home, Qt.Key.Key_End)
 
-_BESIDE_TEXT = 48
-"""Pixels of a combo box that are not for its text: margins and arrow."""
+_COMBO_PADDING = 52
+"""The width of a combo box's margins and arrow, in pixels."""
 
 
 class ActionButton(QPushButton):
-    """A push button that is the face of an action: its text, whether it can be pressed, what it does."""
+    """A push button for an action, with the action's text, icon, tooltip and enabled state."""
 
-    def __init__(self, action: QAction, icon: str = "", *, primary: bool = False) -> None:
+    def __init__(self, action: QAction, *, primary: bool = False, with_icon: bool = True) -> None:
         super().__init__()
         self._action = action
-        self._icon = icon
+        self._with_icon = with_icon
         if primary:
             self.setProperty("role", "primary")
-        # The action's keys work wherever its button is, also without a menu.
+        # So that the action's shortcuts work even if no menu contains the action.
         self.addAction(action)
         self.clicked.connect(action.trigger)
         theme().changed.connect(self._refresh)
         action.changed.connect(self._refresh)
         self._refresh()
 
-    def show_icon(self, name: str) -> None:
-        """Another icon for what the action does now."""
-        self._icon = name
-        self._refresh()
-
     def _refresh(self, _: object = None) -> None:
-        if self._icon:
+        icon = self._action.property(ICON_NAME) if self._with_icon else None
+        if icon:
             token = "on_accent" if self.property("role") == "primary" else "text"
-            self.setIcon(theme().icon(self._icon, token))
+            self.setIcon(theme().icon(icon, token))
         text = self._action.text().replace("&", "")
-        # The style sets text close to its icon.
-        self.setText(f" {text}" if self._icon else text)
+        # The style leaves too little space between icon and text.
+        self.setText(f" {text}" if icon else text)
         self.setEnabled(self._action.isEnabled())
         self.setToolTip(self._action.toolTip())
         self.setAccessibleName(text)
 
 
 class MoreButton(QToolButton):
-    """Three dots that open a menu of actions."""
+    """A button with three dots that opens a menu of actions."""
 
     def __init__(self, title: str, actions: Iterable[QAction]) -> None:
         super().__init__()
@@ -71,15 +68,15 @@ class MoreButton(QToolButton):
         menu = QMenu(self)
         for action in actions:
             menu.addAction(action)
-            # Its keys work wherever the button is, also without a menu bar.
+            # So that the action's shortcuts work even without a menu bar.
             self.addAction(action)
         self.setMenu(menu)
 
 
 class TitledComboBox(QComboBox):
-    """A combo box that shows what it chooses in front of the choice: `Data: CIFAR-10`.
+    """A combo box with a title in front of the current choice: `Data: CIFAR-10`.
 
-    Keys and wheel never change the choice while the list is closed: some of the entries open a dialog.
+    Keys and the mouse wheel do not change the choice while the list is closed: some entries open a dialog.
     """
 
     def __init__(self, title: str) -> None:
@@ -88,15 +85,15 @@ class TitledComboBox(QComboBox):
         self.setAccessibleName(title)
 
     def sizeHint(self) -> QSize:
-        """As wide as what is chosen; the list itself is as wide as its longest entry."""
+        """As wide as the current choice needs; the open list is as wide as its longest entry."""
         text = self.fontMetrics().horizontalAdvance(f"{self._title}: {self.currentText()}")
-        return QSize(min(max(text + _BESIDE_TEXT, 140), 260), super().sizeHint().height())
+        return QSize(min(max(text + _COMBO_PADDING, 140), 260), super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:
         return QSize(110, super().minimumSizeHint().height())
 
     def showPopup(self) -> None:
-        self.view().setMinimumWidth(self.view().sizeHintForColumn(0) + _BESIDE_TEXT)
+        self.view().setMinimumWidth(self.view().sizeHintForColumn(0) + _COMBO_PADDING)
         super().showPopup()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -104,17 +101,19 @@ class TitledComboBox(QComboBox):
         option = QStyleOptionComboBox()
         self.initStyleOption(option)
         text = f"{self._title}: {self.currentText()}"
-        room = self.style().subControlRect(
+        text_rect = self.style().subControlRect(
             QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
         )
-        option.currentText = self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room.width())
+        option.currentText = self.fontMetrics().elidedText(
+            text, Qt.TextElideMode.ElideRight, text_rect.width()
+        )
         painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in _OPENING:
+        if event.key() in _OPEN_KEYS:
             self.showPopup()
-        elif event.key() in _CHOOSING or event.text():
+        elif event.key() in _CHANGE_KEYS or event.text():
             event.ignore()
         else:
             super().keyPressEvent(event)

@@ -1,4 +1,4 @@
-"""Where it is trained: the choice among the machine's devices, where it has more than its processor."""
+"""The menu of the devices to train on, if the machine has more than its CPU."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _KEY = "device"
 
 
 class DeviceMenu(QMenu):
-    """Shows itself once the devices are known and there is a choice; the choice is remembered.
+    """Becomes visible once there is a choice of devices; the choice is stored in the settings.
 
-    A device that is not there today, such as a card that was taken out, is chosen again when it is back.
+    A chosen device that is currently missing, such as a removed card, is used again once it is back.
     """
 
     def __init__(self, session: TrainingSession, settings: Settings, parent: QMenu | None = None) -> None:
@@ -32,7 +32,7 @@ class DeviceMenu(QMenu):
         for action in self._group.actions():
             self._group.removeAction(action)
         devices = self._session.devices
-        for name, title in {AUTO: "Automatic: the fastest there is", **devices}.items():
+        for name, title in {AUTO: "Automatic (fastest available)", **devices}.items():
             action = self.addAction(title)
             action.setObjectName(f"device_{name}")
             action.setCheckable(True)

@@ -1,4 +1,4 @@
-"""What goes wrong in a training, as a notice with a button that applies what there is to try."""
+"""Shows training problems in the message bar, with a button that applies the remedy."""
 
 from __future__ import annotations
 
@@ -8,72 +8,73 @@ from PySide6.QtCore import QObject
 
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.document.project import Project
-from cnnstudio.gui.widgets.message_bar import NoticeBar
+from cnnstudio.gui.widgets.message_bar import MessageBar
 from cnnstudio.training.diagnosis.remedies import Remedy, remedy
 from cnnstudio.training.events import Diagnosed, Event, Finished, Recovered, Started
-from cnnstudio.training.recipe.live_changes import ADJUSTABLE
+from cnnstudio.training.recipe.live_changes import CHANGEABLE_WHILE_TRAINING
 
 
-class Adviser(QObject):
-    """Shows what the session's training recognizes, and all that fails in it."""
+class DiagnosisMessages(QObject):
+    """Shows the diagnoses and failures of the session's training, and offers remedies."""
 
     def __init__(
-        self, project: Project, session: TrainingSession, notice: NoticeBar, parent: QObject
+        self, project: Project, session: TrainingSession, message_bar: MessageBar, parent: QObject
     ) -> None:
         super().__init__(parent)
         self._project = project
         self._session = session
-        self._notice = notice
+        self._message_bar = message_bar
         self._last: Diagnosed | None = None
+        """The latest diagnosis of the session's own run, which may explain a failure that follows."""
         self._shown: Diagnosed | None = None
-        session.events.connect(self.hear)
+        session.events.connect(self.handle_events)
         session.failed.connect(self._on_failed)
-        session.fixable.connect(self._on_fixable)
+        session.fix_available.connect(self._on_fix_available)
 
-    def hear(self, events: Iterable[Event], *, own: bool = True) -> None:
-        """What a run tells; of one that another program trains it is said, and nothing can be done."""
+    def handle_events(self, events: Iterable[Event], *, own: bool = True) -> None:
+        """Shows the diagnoses among a run's events; offers no remedy if another program trains the run."""
         for event in events:
             match event:
                 case Started():
                     self._last = None
                 case Diagnosed():
                     self._last = event if own else None
-                    self._show(event.message, event, wrong=False, own=own)
+                    self._show(event.message, event, is_error=False, own=own)
                 case Recovered():
-                    self._take_back(event)
+                    self._on_recovered(event)
                 case Finished() if event.outcome != "failed":
-                    # What fails later, such as an export, has nothing to do with it.
+                    # A later failure, such as one of an export, is unrelated.
                     self._last = None
 
-    def _take_back(self, event: Recovered) -> None:
-        """The reason has gone, and so does the sentence, if nothing else stands there by now."""
+    def _on_recovered(self, event: Recovered) -> None:
+        """Withdraws the message about a problem that no longer exists, if it is still the one shown."""
         if self._last is not None and self._last.kind == event.kind:
             self._last = None
         shown = self._shown
         if shown is not None and shown.kind == event.kind:
-            self._notice.take_back(_words(shown.message, shown))
+            self._message_bar.withdraw(_message_text(shown.message, shown))
 
-    def _on_failed(self, sentence: object) -> None:
-        """The last event has said already what helps, where that is known."""
+    def _on_failed(self, message: object) -> None:
+        """Shows a failure, with the remedy of the diagnosis that preceded it, if there is one."""
         last, self._last = self._last, None
         if last is None or last.kind not in ("diverged", "memory"):
-            self._notice.show_sentence(str(sentence), wrong=True)
+            self._message_bar.show_text(str(message), is_error=True)
         else:
-            self._show(str(sentence), last, wrong=True, own=True)
+            self._show(str(message), last, is_error=True, own=True)
 
-    def _on_fixable(self, found: Remedy) -> None:
-        """What was refused can be had in another way."""
-        sentence, apply = self._notice.text, lambda: self._apply(found)
-        self._notice.show_sentence(sentence, wrong=True, button=found.button, action=apply)
+    def _on_fix_available(self, found: Remedy) -> None:
+        """Adds a button that applies the remedy to the error message just shown."""
+        text, apply = self._message_bar.text, lambda: self._apply(found)
+        self._message_bar.show_text(text, is_error=True, button=found.label, action=apply)
 
-    def _show(self, seen: str, event: Diagnosed, *, wrong: bool, own: bool) -> None:
+    def _show(self, description: str, event: Diagnosed, *, is_error: bool, own: bool) -> None:
         self._shown = event
         recipe = (self._session.recipe if self._is_training else None) or self._project.recipe
         found = remedy(event.kind, recipe, self._project.network) if own else None
-        self._notice.show_sentence(
-            _words(seen, event),
-            wrong=wrong,
-            button=found.button if found else "",
+        self._message_bar.show_text(
+            _message_text(description, event),
+            is_error=is_error,
+            button=found.label if found else "",
             action=(lambda: self._apply(found)) if found else None,
         )
 
@@ -82,19 +83,19 @@ class Adviser(QObject):
         return self._session.state in (State.RUNNING, State.PAUSED)
 
     def _apply(self, found: Remedy) -> None:
-        """To the run that is under way, as far as that is possible, and to the project, as one undo step."""
+        """Applies the remedy to the current run, as far as possible, and to the project as one undo step."""
         project = self._project
         if self._is_training:
-            # Before the project, which would else offer the same once more.
-            now = {name: value for name, value in found.fields.items() if name in ADJUSTABLE}
+            # Before the project: a changed recipe would otherwise be offered to the run a second time.
+            now = {name: value for name, value in found.fields.items() if name in CHANGEABLE_WHILE_TRAINING}
             self._session.change(**now)
             if found.network is not None or len(now) < len(found.fields):
-                self._notice.show_sentence("The next training is done so: this one goes on as it began.")
+                self._message_bar.show_text("Applies from the next run; the current run keeps its settings.")
         if found.network is not None:
-            project.edit(found.button[:1].lower() + found.button[1:], found.network)
+            project.edit(found.label[:1].lower() + found.label[1:], found.network)
         else:
-            project.set_recipe(found.applied(project.recipe))
+            project.set_recipe(found.apply_to(project.recipe))
 
 
-def _words(seen: str, event: Diagnosed) -> str:
-    return f"{seen} {event.advice}"
+def _message_text(description: str, event: Diagnosed) -> str:
+    return f"{description} {event.advice}"

@@ -1,138 +1,134 @@
-"""What can be done with a running training: a step, a late stop, more epochs, another recipe or design."""
+"""Actions on the current run: run one step, stop after the epoch, add epochs, apply a recipe or design."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QInputDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.formatting import plural
+from cnnstudio.core.formatting import pluralize
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.widgets.actions import ActionSet, ActionSpec
 from cnnstudio.gui.widgets.message_bar import Message
-from cnnstudio.training.recipe.live_changes import ADJUSTABLE, differences
+from cnnstudio.gui.widgets.number_box import NumberBox
+from cnnstudio.training.recipe.live_changes import CHANGEABLE_WHILE_TRAINING, differences
 
-_TRAINS = (State.RUNNING, State.PAUSED)
-_MOST_EPOCHS = 10_000
+_TRAINING_STATES = (State.RUNNING, State.PAUSED)
+_MAX_ADDED_EPOCHS = 10_000
 
 
 class RunActions(QObject):
-    """The actions, and the offers that follow from edits while a run is under way."""
+    """The actions, and what is offered when the design or recipe is edited during a run."""
 
     offered = Signal(object)
-    """A Message with what one press would do."""
+    """A Message with a button for an action that suits the edit."""
     failed = Signal(object)
-    """A sentence on why an action did nothing."""
-    told = Signal(object)
-    """A sentence on what will happen."""
+    """Why an action failed."""
+    info = Signal(object)
+    """What an action did or will do."""
 
     def __init__(self, project: Project, session: TrainingSession, parent: QWidget) -> None:
         super().__init__(parent)
         self._project = project
         self._session = session
         self._window = parent
-        self._offered = False
-        self.step = self._action("actionStep", "&Make one step", self._session.step, "Shift+F6")
-        self.stop_after_epoch = self._action(
-            "actionStopAfterEpoch", "Stop after this &epoch", self._on_stop_after_epoch, "Ctrl+F5"
-        )
-        self.more_epochs = self._action("actionMoreEpochs", "&More epochs…", self._on_more_epochs)
-        self.apply_recipe = self._action(
-            "actionApplyRecipe", "&Apply the recipe to this run", self._on_apply_recipe
-        )
-        self.continue_design = self._action(
-            "actionContinueDesign", "&Continue with the changed design…", self._on_continue_design
-        )
+        self._has_offered_design = False
+        signals = (session.state_changed, project.network_changed, project.recipe_changed)
+        self.action_set = ActionSet(self, RUN_ACTIONS, self, signals)
         session.state_changed.connect(self._on_state_changed)
         project.network_changed.connect(self._on_network_changed)
         project.recipe_changed.connect(self._on_recipe_changed)
-        self._on_state_changed(session.state)
+
+    # When they are enabled
 
     @property
-    def all(self) -> list[QAction]:
-        return [self.step, self.stop_after_epoch, self.more_epochs, self.apply_recipe, self.continue_design]
+    def is_training(self) -> bool:
+        return self._session.state in _TRAINING_STATES
 
-    def _action(self, name: str, text: str, act: Callable[[], object], keys: str = "") -> QAction:
-        action = QAction(text, self._window)
-        action.setObjectName(name)
-        if keys:
-            action.setShortcut(QKeySequence(keys))
-        action.triggered.connect(lambda _checked=False: act())
-        return action
+    @property
+    def can_apply_recipe(self) -> bool:
+        """Whether the project's recipe differs from the run's in fields that can change during a run."""
+        return self.is_training and bool(self._changes())
 
-    # What follows from the state and from edits
+    @property
+    def can_continue_design(self) -> bool:
+        """Whether the project's design differs from that of the current or last run."""
+        is_idle = self._session.state is State.IDLE and self._session.run is not None
+        return (self.is_training or is_idle) and self._design_changed()
 
-    def _on_state_changed(self, state: object) -> None:
-        self._offered = False
-        self.step.setEnabled(state in _TRAINS)
-        self.stop_after_epoch.setEnabled(state in _TRAINS)
-        self.more_epochs.setEnabled(state in _TRAINS)
-        self._refresh()
+    # Reactions to edits
 
-    def _refresh(self) -> None:
-        trains = self._session.state in _TRAINS
-        self.apply_recipe.setEnabled(trains and bool(self._changes()))
-        at_rest = self._session.state is State.IDLE and self._session.run is not None
-        self.continue_design.setEnabled((trains or at_rest) and self._design_changed())
+    def _on_state_changed(self, _: object) -> None:
+        self._has_offered_design = False
 
     def _changes(self) -> dict[str, object]:
-        """Fields that the project's recipe has otherwise than the run's, and that may change now."""
+        """The recipe fields that differ from the run's and can change during a run, with their new values."""
         if self._session.recipe is None:
             return {}
-        changed = differences(self._session.recipe, self._project.recipe)
-        return {name: getattr(self._project.recipe, name) for name, _, _ in changed if name in ADJUSTABLE}
+        recipe = self._project.recipe
+        changed = [name for name, _, _ in differences(self._session.recipe, recipe)]
+        return {name: getattr(recipe, name) for name in changed if name in CHANGEABLE_WHILE_TRAINING}
 
     def _design_changed(self) -> bool:
         network = self._session.network
         return network is not None and self._project.network.nodes != network.nodes
 
     def _on_network_changed(self, _: object) -> None:
-        self._refresh()
         paused = self._session.state is State.PAUSED
-        if paused and self.continue_design.isEnabled() and not self._offered:
-            self._offered = True
-            sentence = "The paused run keeps the design that it began with."
+        if paused and self.can_continue_design and not self._has_offered_design:
+            self._has_offered_design = True
+            text = "The paused run still uses the original design."
             self.offered.emit(
-                Message(sentence, button="Continue with the changed design…", action=self._on_continue_design)
+                Message(text, button="Continue with changed design…", action=self.continue_design)
             )
 
     def _on_recipe_changed(self, _: object) -> None:
-        self._refresh()
-        if self.apply_recipe.isEnabled():
-            sentence = f"The run goes on with its own recipe. In this one: {self._change_words()}."
-            self.offered.emit(Message(sentence, button="Apply to this run", action=self._on_apply_recipe))
+        if self.can_apply_recipe:
+            text = f"The current run still uses its original recipe. You changed: {self._describe_changes()}."
+            self.offered.emit(Message(text, button="Apply to this run", action=self.apply_recipe))
 
-    def _change_words(self) -> str:
+    def _describe_changes(self) -> str:
         if self._session.recipe is None:
             return ""
         names = self._changes()
         return ", ".join(
-            f"{name.replace('_', ' ')} {after} instead of {before}"
+            f"{name.replace('_', ' ')} from {before} to {after}"
             for name, before, after in differences(self._session.recipe, self._project.recipe)
             if name in names
         )
 
-    # What the user does
+    # Callbacks
 
-    def _on_stop_after_epoch(self) -> None:
+    def run_one_step(self) -> None:
+        self._session.step()
+
+    def stop_after_epoch(self) -> None:
         self._session.stop_after_epoch()
-        self.told.emit("The training stops after this epoch.")
+        self.info.emit("Training will stop after this epoch.")
 
-    def _on_more_epochs(self) -> None:
+    def add_epochs(self) -> None:
         recipe = self._session.recipe
         if recipe is None:
             return
-        count, chosen = QInputDialog.getInt(
-            self._window, "More epochs", "Epochs to add to this run:", 5, 1, _MOST_EPOCHS
+        box = NumberBox(
+            self._window,
+            "Add epochs",
+            "Train this run for more epochs?",
+            f"It is set to {pluralize(recipe.epochs, 'epoch')} so far.",
+            label="Epochs to add",
+            value=5,
+            minimum=1,
+            maximum=_MAX_ADDED_EPOCHS,
+            button="&Add",
+            icon="train",
         )
-        if chosen:
+        count = box.ask_number()
+        if count is not None:
             self._change(epochs=recipe.epochs + count)
-            self.told.emit(f"The run is {plural(count, 'epoch')} longer.")
+            self.info.emit(f"Added {pluralize(count, 'epoch')} to the run.")
 
-    def _on_apply_recipe(self) -> None:
+    def apply_recipe(self) -> None:
         self._change(**self._changes())
 
     def _change(self, **fields: object) -> None:
@@ -140,22 +136,73 @@ class RunActions(QObject):
             self._session.change(**fields)
         except UserError as error:
             self.failed.emit(str(error))
-        self._refresh()
+        self.action_set.refresh()
 
-    def _on_continue_design(self) -> None:
-        """Says first what is kept and what starts afresh; then the run goes on."""
-        # It needs torch, for the shapes of the weights; a run is under way, so that it is loaded.
-        from cnnstudio.training.checkpoints.weight_transfer import carry_over
+    def continue_design(self) -> None:
+        """Offers a new run with the changed design, and says which layers keep their weights."""
+        # This imports torch; there has been a run, so torch is loaded already.
+        from cnnstudio.training.checkpoints.weight_transfer import plan_transfer
 
         before, problems = self._session.network, self._project.analysis.problems
         if before is None:
             return
         if problems:
-            self.failed.emit(f"This network cannot be trained yet. {problems[0].sentence}.")
+            self.failed.emit(f"This network cannot be trained yet. {problems[0].full_message}.")
             return
-        carried = carry_over(before, self._project.network)
-        self.offered.emit(Message(". ".join(carried.lines) + ".", button="Continue", action=self._continue))
+        transfer = plan_transfer(before, self._project.network)
+        self.offered.emit(Message(". ".join(transfer.lines) + ".", button="Continue", action=self._continue))
 
     def _continue(self) -> None:
         project = self._project
         self._session.continue_with(project.network, project.dataset_name, project.recipe)
+
+
+RUN_ACTIONS: tuple[ActionSpec[RunActions], ...] = (
+    ActionSpec(
+        "actionStep",
+        "Run &one step",
+        RunActions.run_one_step,
+        menu="Train",
+        tooltip="Train on one batch, then pause",
+        shortcuts=("Shift+F6",),
+        enabled=lambda run: run.is_training,
+        toolbar="more",
+    ),
+    ActionSpec(
+        "actionStopAfterEpoch",
+        "Stop after this &epoch",
+        RunActions.stop_after_epoch,
+        menu="Train",
+        tooltip="Finish the current epoch, then stop",
+        shortcuts=("Ctrl+F5",),
+        enabled=lambda run: run.is_training,
+        toolbar="more",
+    ),
+    ActionSpec(
+        "actionMoreEpochs",
+        "Add epoc&hs…",
+        RunActions.add_epochs,
+        menu="Train",
+        tooltip="Train the current run for more epochs",
+        enabled=lambda run: run.is_training,
+        toolbar="more",
+    ),
+    ActionSpec(
+        "actionApplyRecipe",
+        "&Apply recipe to this run",
+        RunActions.apply_recipe,
+        menu="Train",
+        tooltip="Use the changed recipe settings from the next step on",
+        enabled=lambda run: run.can_apply_recipe,
+        toolbar="more",
+    ),
+    ActionSpec(
+        "actionContinueDesign",
+        "&Continue with changed design…",
+        RunActions.continue_design,
+        menu="Train",
+        tooltip="Start a new run with the changed design, keeping the weights of layers that still fit",
+        enabled=lambda run: run.can_continue_design,
+        toolbar="more",
+    ),
+)

@@ -1,4 +1,4 @@
-"""The row at the top of the window: data, recipe, Train, Pause, Stop, and how far it is."""
+"""The toolbar at the top of the window: data set, recipe, Train, Pause, Stop, and progress."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QHBoxLayout,
-    QInputDialog,
     QProgressBar,
     QSizePolicy,
     QToolBar,
@@ -18,47 +17,44 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cnnstudio.core.formatting import plural
+from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.progress import Progress as DataProgress
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.document.project import Project
-from cnnstudio.gui.runs.follower import Follower
-from cnnstudio.gui.runs.status_text import RunWords, followed_in_words
+from cnnstudio.gui.runs.follower import RunFollower
+from cnnstudio.gui.runs.status_text import RunStatusText, describe_followed_run
 from cnnstudio.gui.training.controls import ActionButton, MoreButton
 from cnnstudio.gui.training.recipe.recipe_popup import RecipePopup
-from cnnstudio.gui.training.recipe.selectors import DataSelector, RecipeSelector, recipe_in_words
+from cnnstudio.gui.training.recipe.selectors import DataSelector, RecipeSelector, describe_recipe
 from cnnstudio.gui.training.run_actions import RunActions
+from cnnstudio.gui.widgets.actions import ActionSet, ActionSpec
 from cnnstudio.gui.widgets.labels import ElidedLabel
-from cnnstudio.runs.seeds import MOST_SEEDS, Repeated
-from cnnstudio.runs.significance import in_words
-from cnnstudio.training.events import CarriedOver, Event, Progress, Warned
+from cnnstudio.gui.widgets.number_box import NumberBox
+from cnnstudio.runs.seeds import MAX_SEEDS, SeedSweep
+from cnnstudio.runs.significance import format_accuracy
+from cnnstudio.training.events import Event, Progress, Warned, WeightsTransferred
 
 if TYPE_CHECKING:
-    from cnnstudio.training.preflight.profiling import Measurement
+    from cnnstudio.training.preflight.profiling import TrainingEstimate
 
-_BAR_STEPS = 1000
-_READABLE_SECONDS = 0.25
+_PROGRESS_STEPS = 1000
+_UPDATE_SECONDS = 0.25
 """Numbers that change more often than this cannot be read."""
 
-_SEEDS = 5
-_SEEDS_QUESTION = (
-    "The same training is done several times, with another seed each, which tells how far its result is\n"
-    "a matter of chance. Number of seeds:"
-)
-
-_UNDER_WAY = (State.LOADING, State.RUNNING, State.PAUSED, State.STOPPING)
+_DEFAULT_SEEDS = 5
+_TRAINING_STATES = (State.LOADING, State.RUNNING, State.PAUSED, State.STOPPING)
 
 
-class TrainingPanel(QToolBar):
-    """Starts and stops the session's training with the project's network, data and recipe."""
+class TrainingToolBar(QToolBar):
+    """Trains the project's network with its data set and recipe, and shows the progress."""
 
     message = Signal(object)
-    """A sentence on why Train did nothing."""
-    remark = Signal(object)
-    """What the run warned of, or what the data set has to say of itself."""
+    """Why Train did not start a run."""
+    info = Signal(object)
+    """Warnings of the run, notes on the data set, and results."""
     data_dialog_requested = Signal(object)
-    """The name of a data set that is not on the machine yet; empty where the user wants to see them all."""
+    """The data sets dialog is needed: for the data set of this name, or for all if it is empty."""
 
     def __init__(
         self,
@@ -68,73 +64,61 @@ class TrainingPanel(QToolBar):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__("Training", parent)
+        # Saved window layouts refer to the toolbar by this name.
         self.setObjectName("trainingPanel")
         self.setMovable(False)
         self.setFloatable(False)
-        # The toolbar's own menu would only offer to hide it.
+        # The default context menu would offer nothing but hiding the toolbar.
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self._project = project
         self._session = session
-        self._words = RunWords()
+        self._status = RunStatusText()
         self._outcome = ""
-        """What the seeds came to, or where a run is that another program trains."""
+        """The result of a seed sweep, or the status of a run that another program trains."""
         self._loading_text = ""
         self._failure = ""
-        self._noted: Dataset | None = None
-        self._measured = ""
-        self._measured_for: object = None
-        self._shown_at = 0.0
-        self._make_actions()
+        self._dataset_with_shown_notes: Dataset | None = None
+        self._estimate = ""
+        self._estimate_inputs: object = None
+        self._updated_at = 0.0
+        self._create_actions()
         self._compose(export)
         self._connect()
         self._on_state_changed(session.state)
 
-    @property
-    def training_actions(self) -> list[QAction]:
-        """Train, Pause and Stop, and what can be done with a run besides."""
-        return [self.train_action, self.pause_action, self.stop_action, *self.run_actions.all]
-
     def refresh_sources(self) -> None:
-        """Lists the data sets anew, after one came."""
+        """Updates the list of data sets."""
         self.data.refresh()
 
     # Composition
 
-    def _make_actions(self) -> None:
-        self.train_action = self._action("actionTrain", "&Train", ("Ctrl+R", "F5"))
-        self.pause_action = self._action("actionPause", "&Pause", ("F6",))
-        self.stop_action = self._action("actionStop", "&Stop", ("Shift+F5",))
-        self.train_action.triggered.connect(self._on_train)
-        self.pause_action.triggered.connect(self._on_pause)
-        self.stop_action.triggered.connect(self._session.stop)
+    def _create_actions(self) -> None:
+        signals = (self._session.state_changed,)
+        self.training_actions = ActionSet(self, TRAINING_ACTIONS, self, signals)
+        self.train_action = self.training_actions["actionTrain"]
+        self.pause_action = self.training_actions["actionPause"]
+        self.stop_action = self.training_actions["actionStop"]
         self.run_actions = RunActions(self._project, self._session, self)
-        self.run_actions.told.connect(self.remark)
+        self.run_actions.info.connect(self.info)
         self.run_actions.failed.connect(self.message)
-
-    def _action(self, name: str, text: str, keys: tuple[str, ...]) -> QAction:
-        action = QAction(text, self)
-        action.setObjectName(name)
-        action.setShortcuts([QKeySequence(key) for key in keys])
-        return action
 
     def _compose(self, export: QAction | None) -> None:
         self.data = DataSelector(self._project)
         self.recipe = RecipeSelector(self._project)
         self.popup = RecipePopup(self._project, self)
-        self._pause_button = ActionButton(self.pause_action, "pause")
         self.bar = QProgressBar()
         self.bar.setObjectName("trainingProgress")
         self.bar.setAccessibleName("Training progress")
         self.bar.setTextVisible(False)
-        self.bar.setRange(0, _BAR_STEPS)
-        self.sentence = ElidedLabel("", "help", "secondary")
-        self.sentence.setObjectName("trainingSentence")
+        self.bar.setRange(0, _PROGRESS_STEPS)
+        self.status_label = ElidedLabel("", "help", "secondary")
+        self.status_label.setObjectName("trainingStatus")
         progress = QVBoxLayout()
         progress.setContentsMargins(8, 0, 8, 0)
         progress.setSpacing(4)
         progress.addStretch(1)
         progress.addWidget(self.bar)
-        progress.addWidget(self.sentence)
+        progress.addWidget(self.status_label)
         progress.addStretch(1)
         content = QWidget()
         content.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -144,13 +128,13 @@ class TrainingPanel(QToolBar):
         row.addWidget(self.data)
         row.addWidget(self.recipe)
         row.addSpacing(8)
-        row.addWidget(ActionButton(self.train_action, "train", primary=True))
-        row.addWidget(self._pause_button)
-        row.addWidget(ActionButton(self.stop_action, "stop"))
-        row.addWidget(MoreButton("More to do with this run", self.run_actions.all))
+        for spec, action in self.training_actions.for_toolbar("button", "primary"):
+            row.addWidget(ActionButton(action, primary=spec.toolbar == "primary"))
+        more = [action for _, action in self.run_actions.action_set.for_toolbar("more")]
+        row.addWidget(MoreButton("More actions for this run", more))
         row.addLayout(progress, 1)
         if export is not None:
-            row.addWidget(ActionButton(export))
+            row.addWidget(ActionButton(export, with_icon=False))
         self.addWidget(content)
 
     def _connect(self) -> None:
@@ -161,25 +145,36 @@ class TrainingPanel(QToolBar):
         session.events.connect(self._on_events)
         session.loading.connect(self._on_loading)
         session.failed.connect(self._on_failed)
-        session.repeated.connect(self._on_repeated)
+        session.seeds_finished.connect(self._on_seeds_finished)
         session.dataset_loaded.connect(self._on_dataset_loaded)
         for signal in (project.network_changed, project.recipe_changed, project.dataset_changed):
-            signal.connect(self._on_design_changed)
+            signal.connect(self._on_inputs_changed)
 
-    # What the user does
+    # Callbacks of the actions
 
-    def _on_train(self) -> None:
+    def train(self) -> None:
+        """Trains the project, or shows why that is not possible."""
         self._train(seeds=1)
 
     def train_seeds(self) -> None:
-        """Asks how often, and trains the same with as many seeds."""
+        """Asks for the number of seeds and trains the project once with each."""
         if self._session.state is not State.IDLE:
-            self.message.emit("A run is training already: stop it, or wait for its end.")
+            self.message.emit("A run is already training. Stop it or wait for it to finish.")
             return
-        seeds, chosen = QInputDialog.getInt(
-            self, "Train with several seeds", _SEEDS_QUESTION, _SEEDS, 2, MOST_SEEDS
+        box = NumberBox(
+            self.window(),
+            "Train with multiple seeds",
+            "Train with multiple random seeds?",
+            "This shows how much the result varies by chance. Each seed is a full training run.",
+            label="Number of seeds",
+            value=_DEFAULT_SEEDS,
+            minimum=2,
+            maximum=MAX_SEEDS,
+            button="&Train",
+            icon="train",
         )
-        if chosen:
+        seeds = box.ask_number()
+        if seeds is not None:
             self._train(seeds)
 
     def _train(self, seeds: int) -> None:
@@ -188,142 +183,203 @@ class TrainingPanel(QToolBar):
             first = problems[0]
             if first.node_id is not None:
                 self._project.select((first.node_id,))
-            self.message.emit(f"This network cannot be trained yet. {first.sentence}.")
+            self.message.emit(f"This network cannot be trained yet. {first.full_message}.")
         elif not self._project.dataset_name:
-            self.message.emit("There are no images to train with: choose a data set first.")
+            self.message.emit("There are no images to train on. Choose a data set first.")
         else:
             project = self._project
             self._session.start(project.network, project.dataset_name, project.recipe, seeds)
 
-    def _on_pause(self) -> None:
-        if self._session.state is State.PAUSED:
+    def pause_or_resume(self) -> None:
+        if self.is_paused:
             self._session.resume()
         else:
             self._session.pause()
 
-    # What the session says
+    def stop(self) -> None:
+        self._session.stop()
+
+    @property
+    def is_training(self) -> bool:
+        """True from the click on Train to the end of the run."""
+        return self._session.state in _TRAINING_STATES
+
+    @property
+    def is_paused(self) -> bool:
+        return self._session.state is State.PAUSED
+
+    @property
+    def can_pause(self) -> bool:
+        return self._session.state in (State.RUNNING, State.PAUSED)
+
+    @property
+    def can_stop(self) -> bool:
+        return self._session.state in (State.LOADING, State.RUNNING, State.PAUSED)
+
+    # Signals of the session
 
     def _on_state_changed(self, state: object) -> None:
-        training = state in _UNDER_WAY
-        self.train_action.setEnabled(not training)
-        self.pause_action.setEnabled(state in (State.RUNNING, State.PAUSED))
-        self.stop_action.setEnabled(state in (State.LOADING, State.RUNNING, State.PAUSED))
-        paused = state is State.PAUSED
-        self.pause_action.setText("&Resume" if paused else "&Pause")
-        self._pause_button.show_icon("train" if paused else "pause")
-        keys = self.train_action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-        self.train_action.setToolTip("A training is under way" if training else f"Train the network ({keys})")
         if state is State.LOADING:
-            self._words = RunWords()
+            self._status = RunStatusText()
             self._outcome = self._failure = ""
-            self._loading_text = "Getting ready"
-        self._show()
+            self._loading_text = "Preparing"
+        self._update()
 
     def _on_events(self, events: Iterable[Event]) -> None:
-        self._words.feed(events)
+        self._status.feed(events)
         for event in events:
             if isinstance(event, Warned):
-                self.remark.emit(event.message)
-            elif isinstance(event, CarriedOver):
-                self.remark.emit(". ".join(event.lines) + ".")
-        if any(not isinstance(event, Progress) for event in events) or self._is_time():
-            self._show()
+                self.info.emit(event.message)
+            elif isinstance(event, WeightsTransferred):
+                self.info.emit(". ".join(event.lines) + ".")
+        if any(not isinstance(event, Progress) for event in events) or self._is_update_due():
+            self._update()
 
-    def _is_time(self) -> bool:
-        return time.monotonic() - self._shown_at >= _READABLE_SECONDS
+    def _is_update_due(self) -> bool:
+        return time.monotonic() - self._updated_at >= _UPDATE_SECONDS
 
     def _on_loading(self, progress: DataProgress) -> None:
         self._loading_text = progress.text
-        self._show()
+        self._update()
         if progress.total:
-            self._show_share(progress.done, progress.total)
+            self._set_progress(progress.done, progress.total)
 
-    def _on_failed(self, sentence: str) -> None:
-        self._failure = sentence
-        self._show()
+    def _on_failed(self, message: str) -> None:
+        self._failure = message
+        self._update()
 
     def _on_dataset_loaded(self, loaded: tuple[str, Dataset]) -> None:
         name, dataset = loaded
         if name == self._project.dataset_name:
             self._project.set_dataset(name, len(dataset.classes), dataset.title)
-        if dataset.notes and dataset is not self._noted:
-            self.remark.emit(" ".join(dataset.notes))
-        self._noted = dataset
+        if dataset.notes and dataset is not self._dataset_with_shown_notes:
+            self.info.emit(" ".join(dataset.notes))
+        self._dataset_with_shown_notes = dataset
 
-    def _on_repeated(self, repeated: Repeated) -> None:
-        """Stands there until the next training; the last run's own end is among the runs."""
-        done, seeds = len(repeated.completed), self._session.repeat[1] if self._session.repeat else 0
-        all_done = done == seeds
-        words = f"Done: {plural(done, 'seed')}" if all_done else f"{done} of {plural(seeds, 'seed')} done"
-        if repeated.accuracy is not None:
-            words += f" · test accuracy {in_words(repeated.accuracy)}"
-        self._outcome, self._failure = words, ""
-        self.remark.emit(f"{repeated.sentence}.")
-        self._show()
+    def _on_seeds_finished(self, sweep: SeedSweep) -> None:
+        """Shows the statistics, in place of the last run's outcome, until the next training."""
+        completed = len(sweep.completed)
+        _, seeds = self._session.seed_position or (0, 0)
+        outcome = f"{completed} of {pluralize(seeds, 'seed')} done"
+        if completed == seeds:
+            outcome = f"Done: {pluralize(completed, 'seed')}"
+        if sweep.accuracy is not None:
+            outcome += f" · test accuracy {format_accuracy(sweep.accuracy)}"
+        self._outcome, self._failure = outcome, ""
+        self.info.emit(f"{sweep.summary}.")
+        self._update()
 
-    def show_followed(self, follower: Follower) -> None:
-        """Where the run is that another program trains; Pause and Stop are not for it."""
-        if follower.look is None or follower.record is None or self._session.state is not State.IDLE:
+    def show_followed(self, follower: RunFollower) -> None:
+        """Shows the status of a run that another program trains, unless this one is training."""
+        if follower.latest is None or follower.record is None or self._session.state is not State.IDLE:
             return
-        self._words, self._failure = RunWords(), ""
-        self._words.feed(follower.record.history.gist)
-        self._outcome = followed_in_words(follower.look, self._words, follower.problem)
-        self._show()
+        self._status, self._failure = RunStatusText(), ""
+        self._status.feed(follower.record.history.summary_events)
+        self._outcome = describe_followed_run(follower.latest, self._status, follower.problem)
+        self._update()
 
-    def _on_design_changed(self, _: object) -> None:
-        if self._session.state is State.IDLE and not (self._words.sentence or self._outcome):
+    def _on_inputs_changed(self, _: object) -> None:
+        if self._session.state is State.IDLE and not (self._status.text or self._outcome):
             self._failure = ""
-            self._show()
+            self._update()
 
     # Progress
 
-    def _show(self) -> None:
-        self._shown_at = time.monotonic()
-        wrong = bool(self._failure) or self._words.is_failed
-        sentence = self._sentence()
-        self._show_share(round(_BAR_STEPS * self._share()), _BAR_STEPS)
-        # Hidden, but what a screen reader says and automated use reads.
-        self.bar.setFormat(sentence)
-        self.bar.setAccessibleDescription(sentence)
-        self.sentence.set_whole(sentence)
-        self.sentence.set_tone("wrong" if wrong else "secondary")
+    def _update(self) -> None:
+        self._updated_at = time.monotonic()
+        is_failed = bool(self._failure) or self._status.is_failed
+        text = self._status_text()
+        self._set_progress(round(_PROGRESS_STEPS * self._fraction()), _PROGRESS_STEPS)
+        # The bar shows no text, but screen readers and other programs read it.
+        self.bar.setFormat(text)
+        self.bar.setAccessibleDescription(text)
+        self.status_label.set_full_text(text)
+        self.status_label.set_tone("wrong" if is_failed else "secondary")
 
-    def _show_share(self, done: int, total: int) -> None:
+    def _set_progress(self, done: int, total: int) -> None:
         if self.bar.maximum() != total:
             self.bar.setRange(0, total)
-        # It paints itself at once, also for the same value.
+        # setValue repaints immediately, even if the value is the same.
         if self.bar.value() != done:
             self.bar.setValue(done)
 
-    def _sentence(self) -> str:
+    def _status_text(self) -> str:
         state = self._session.state
         if state is State.STOPPING:
-            return "Stopping after this step"
+            return "Stopping after the current step"
         if state is not State.IDLE:
-            return f"{self._seed()}{self._words.sentence or self._loading_text}"
-        return self._failure or self._outcome or self._words.sentence or self._ready()
+            return f"{self._seed_prefix()}{self._status.text or self._loading_text}"
+        return self._failure or self._outcome or self._status.text or self._ready_text()
 
-    def _seed(self) -> str:
-        """`Seed 2 of 5 · `, where there are several."""
-        repeat = self._session.repeat
-        return f"Seed {repeat[0]} of {repeat[1]} · " if repeat is not None else ""
+    def _seed_prefix(self) -> str:
+        """`Seed 2 of 5 · ` during a seed sweep, else empty."""
+        position = self._session.seed_position
+        return f"Seed {position[0]} of {position[1]} · " if position is not None else ""
 
-    def _share(self) -> float:
-        """Of all that is to be trained, what is done."""
-        repeat = self._session.repeat
-        if repeat is None or self._session.state is State.IDLE:
-            return self._words.share
-        return (repeat[0] - 1 + self._words.share) / repeat[1]
+    def _fraction(self) -> float:
+        """The completed fraction of the training, over all seeds."""
+        position = self._session.seed_position
+        if position is None or self._session.state is State.IDLE:
+            return self._status.fraction
+        seed, seeds = position
+        return (seed - 1 + self._status.fraction) / seeds
 
-    def _ready(self) -> str:
-        measured = f" · {self._measured}" if self._measured_for == self._what_is_trained() else ""
-        return f"Ready to train{measured} · {recipe_in_words(self._project.recipe)}"
+    def _ready_text(self) -> str:
+        estimate = f" · {self._estimate}" if self._estimate_inputs == self._training_inputs() else ""
+        return f"Ready to train{estimate} · {describe_recipe(self._project.recipe)}"
 
-    def show_measurement(self, measurement: Measurement) -> None:
-        """Says what the training of the project as it is will take, for as long as it stays so."""
-        self._measured, self._measured_for = measurement.in_short, self._what_is_trained()
-        self._show()
+    def show_estimate(self, estimate: TrainingEstimate) -> None:
+        """Shows the estimated cost of training the project, until the project changes."""
+        self._estimate, self._estimate_inputs = estimate.summary, self._training_inputs()
+        self._update()
 
-    def _what_is_trained(self) -> object:
+    def _training_inputs(self) -> object:
         project = self._project
         return project.network, project.recipe, project.dataset_name
+
+
+def _train_tooltip(tool_bar: TrainingToolBar) -> str:
+    return "Training in progress" if tool_bar.is_training else "Train the network"
+
+
+TRAINING_ACTIONS: tuple[ActionSpec[TrainingToolBar], ...] = (
+    ActionSpec(
+        "actionTrain",
+        "&Train",
+        TrainingToolBar.train,
+        menu="Train",
+        tooltip="Train the network",
+        shortcuts=("Ctrl+R", "F5"),
+        icon="train",
+        enabled=lambda tool_bar: not tool_bar.is_training,
+        dynamic_tooltip=_train_tooltip,
+        toolbar="primary",
+    ),
+    ActionSpec(
+        "actionPause",
+        "&Pause",
+        TrainingToolBar.pause_or_resume,
+        menu="Train",
+        tooltip="Pause training after the current step",
+        shortcuts=("F6",),
+        icon="pause",
+        enabled=lambda tool_bar: tool_bar.can_pause,
+        dynamic_title=lambda tool_bar: "&Resume" if tool_bar.is_paused else "&Pause",
+        dynamic_tooltip=lambda tool_bar: (
+            "Resume training" if tool_bar.is_paused else "Pause training after the current step"
+        ),
+        dynamic_icon=lambda tool_bar: "train" if tool_bar.is_paused else "pause",
+        toolbar="button",
+    ),
+    ActionSpec(
+        "actionStop",
+        "&Stop",
+        TrainingToolBar.stop,
+        menu="Train",
+        tooltip="Stop training; the best and the latest weights are saved",
+        shortcuts=("Shift+F5",),
+        icon="stop",
+        enabled=lambda tool_bar: tool_bar.can_stop,
+        toolbar="button",
+    ),
+)

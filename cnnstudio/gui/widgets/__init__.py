@@ -1,1 +1,1 @@
-"""Small parts that several panels of the window use."""
+"""Small widgets that several parts of the window use."""

@@ -1,7 +1,7 @@
-"""Fields that edit one parameter each, made from its description in `layers.params`.
+"""Fields that edit one parameter each, made from its description in `core.parameters`.
 
-All have `value`, `set_value` (which shows a value and says nothing), and the signals `edited` (the new
-value), `mistaken` (one sentence about what was typed, or "") and `finished` (the user leaves the field).
+All have `value`, `set_value` (which emits no signal) and these signals: `edited` (the new value),
+`invalid_input` (why the typed text is invalid, or "") and `finished` (the user has left the field).
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from cnnstudio.core.errors import ParameterError
 from cnnstudio.core.parameters import Choice, Edges, Flag, Integer, Number, Pair, Parameter, Sides
 
 _LOCALE = QLocale(QLocale.Language.English, QLocale.Country.UnitedStates)
-"""The window speaks English, so its numbers are written the English way, too."""
+"""The window is in English, so numbers have English separators whatever the system's language."""
 _DECIMALS = 12
-_MARGINS = (8, 0, 2, 0)
-"""Around the text of a spin box, which takes no padding from the style sheet."""
+_TEXT_MARGINS = (8, 0, 2, 0)
+"""Of a spin box, which ignores the padding in the style sheet."""
 _EDGES = {"top": "↑", "bottom": "↓", "left": "←", "right": "→"}
-_WIDE = 1000.0
-"""A number whose range spans more than this factor is stepped through as 1, 2, 5, 10, 20 …"""
+_WIDE_RANGE = 1000.0
+"""A number whose range spans more than this factor is stepped through 1, 2, 5, 10, 20 …"""
 
 
-class _Manners(QObject):
-    """The wheel scrolls the page unless the field is in use; the keys for undo are the design's."""
+class _FieldEventFilter(QObject):
+    """Lets the wheel scroll the page unless the field has the focus, and Ctrl+Z undo in the design."""
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
@@ -52,19 +52,19 @@ class _Manners(QObject):
         return False
 
 
-def _teach(field: QWidget) -> None:
-    manners = _Manners(field)
-    field.installEventFilter(manners)
+def _install_filter(field: QWidget) -> None:
+    event_filter = _FieldEventFilter(field)
+    field.installEventFilter(event_filter)
     field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     if isinstance(field, QAbstractSpinBox):
-        field.lineEdit().installEventFilter(manners)
+        field.lineEdit().installEventFilter(event_filter)
 
 
 class IntegerField(QSpinBox):
-    """A whole number. Anything can be typed; what cannot be is explained and taken back."""
+    """An integer. Any text can be typed; invalid text is explained and replaced when the field is left."""
 
     edited = Signal(object)
-    mistaken = Signal(object)
+    invalid_input = Signal(object)
     finished = Signal(object)
 
     def __init__(self, parameter: Integer) -> None:
@@ -74,10 +74,12 @@ class IntegerField(QSpinBox):
         self.setGroupSeparatorShown(True)
         self.setLocale(_LOCALE)
         self.setAccelerated(True)
-        self.lineEdit().setTextMargins(*_MARGINS)
-        _teach(self)
+        self.lineEdit().setTextMargins(*_TEXT_MARGINS)
+        _install_filter(self)
         self.valueChanged.connect(self.edited.emit)
-        self.lineEdit().textEdited.connect(lambda text: self.mistaken.emit(_mistake(self._parameter, text)))
+        self.lineEdit().textEdited.connect(
+            lambda text: self.invalid_input.emit(_error_text(self._parameter, text))
+        )
         self.editingFinished.connect(lambda: self.finished.emit(None))
 
     def set_value(self, value: int) -> None:
@@ -87,17 +89,17 @@ class IntegerField(QSpinBox):
             self.blockSignals(False)
 
     def valueFromText(self, text: str) -> int:
-        return int(_typed(text))
+        return int(_parse(text))
 
     def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
-        return _state(self._parameter, text), text, position
+        return _validator_state(self._parameter, text), text, position
 
 
 class NumberField(QDoubleSpinBox):
-    """A number with fraction, shown as short as it is; its steps fit its range."""
+    """A number with a fraction, shown without trailing zeros; its steps suit its range."""
 
     edited = Signal(object)
-    mistaken = Signal(object)
+    invalid_input = Signal(object)
     finished = Signal(object)
 
     def __init__(self, parameter: Number) -> None:
@@ -106,10 +108,12 @@ class NumberField(QDoubleSpinBox):
         self.setDecimals(_DECIMALS)
         self.setRange(parameter.minimum, parameter.maximum)
         self.setLocale(_LOCALE)
-        self.lineEdit().setTextMargins(*_MARGINS)
-        _teach(self)
+        self.lineEdit().setTextMargins(*_TEXT_MARGINS)
+        _install_filter(self)
         self.valueChanged.connect(self.edited.emit)
-        self.lineEdit().textEdited.connect(lambda text: self.mistaken.emit(_mistake(self._parameter, text)))
+        self.lineEdit().textEdited.connect(
+            lambda text: self.invalid_input.emit(_error_text(self._parameter, text))
+        )
         self.editingFinished.connect(lambda: self.finished.emit(None))
 
     def set_value(self, value: float) -> None:
@@ -122,10 +126,10 @@ class NumberField(QDoubleSpinBox):
         return f"{value:.10g}"
 
     def valueFromText(self, text: str) -> float:
-        return float(_typed(text))
+        return float(_parse(text))
 
     def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
-        return _state(self._parameter, text), text, position
+        return _validator_state(self._parameter, text), text, position
 
     def stepBy(self, steps: int) -> None:
         self.setValue(_stepped(self.value(), steps, self._parameter))
@@ -133,17 +137,17 @@ class NumberField(QDoubleSpinBox):
 
 
 class ChoiceField(QComboBox):
-    """One of a few words."""
+    """One of a few named choices."""
 
     edited = Signal(object)
-    mistaken = Signal(object)
+    invalid_input = Signal(object)
     finished = Signal(object)
 
     def __init__(self, parameter: Choice) -> None:
         super().__init__()
         self._choices = parameter.choices
         self.addItems(self._choices)
-        _teach(self)
+        _install_filter(self)
         self.currentTextChanged.connect(self.edited.emit)
 
     def value(self) -> str:
@@ -152,7 +156,7 @@ class ChoiceField(QComboBox):
     def set_value(self, value: str) -> None:
         if value != self.currentText():
             self.blockSignals(True)
-            # A design from elsewhere may have another value, which is offered only as long as it is shown.
+            # A design file may contain another value, which is offered only while it is shown.
             for index in range(self.count() - 1, len(self._choices) - 1, -1):
                 self.removeItem(index)
             if value not in self._choices:
@@ -162,15 +166,15 @@ class ChoiceField(QComboBox):
 
 
 class FlagField(QCheckBox):
-    """On or off, and says which."""
+    """On or off, with a text that says which."""
 
     edited = Signal(object)
-    mistaken = Signal(object)
+    invalid_input = Signal(object)
     finished = Signal(object)
 
     def __init__(self, parameter: Flag) -> None:
         super().__init__("off")
-        _teach(self)
+        _install_filter(self)
         self.toggled.connect(self._on_toggled)
 
     def value(self) -> bool:
@@ -188,7 +192,7 @@ class FlagField(QCheckBox):
 
 
 def _side(parameter: Pair | Sides, name: str) -> IntegerField:
-    """The narrow field for one of several numbers of a parameter."""
+    """A narrow field for one of several numbers of a parameter."""
     field = IntegerField(Integer(parameter.name, None, minimum=parameter.minimum, maximum=parameter.maximum))
     field.setObjectName(f"{parameter.name}_{name}")
     field.setAccessibleName(f"{parameter.label}, {name}")
@@ -200,10 +204,10 @@ def _side(parameter: Pair | Sides, name: str) -> IntegerField:
 
 
 class PairField(QWidget):
-    """Height and width; where it may be left empty, a box to do so."""
+    """Height and width; if the parameter is optional, a check box leaves it empty."""
 
     edited = Signal(object)
-    mistaken = Signal(object)
+    invalid_input = Signal(object)
     finished = Signal(object)
 
     def __init__(self, parameter: Pair) -> None:
@@ -219,17 +223,17 @@ class PairField(QWidget):
             if number:
                 row.addWidget(QLabel("×"))
             field.edited.connect(self._on_edited)
-            field.mistaken.connect(self.mistaken.emit)
+            field.invalid_input.connect(self.invalid_input.emit)
             field.finished.connect(self.finished.emit)
             row.addWidget(field, 1)
         if self._empty is not None:
-            _teach(self._empty)
+            _install_filter(self._empty)
             self._empty.setAccessibleName(f"{parameter.label}, {parameter.empty}")
-            self._empty.toggled.connect(self._on_emptied)
+            self._empty.toggled.connect(self._on_empty_toggled)
             column.addWidget(self._empty)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
-        # A focus proxy would catch Tab a second time, wherever the field stands in the window's chain of Tab.
+        # Instead of a focus proxy, with which Tab would stop here twice.
         self._sides[0].setFocus(event.reason())
 
     def value(self) -> tuple[int, int] | None:
@@ -248,7 +252,7 @@ class PairField(QWidget):
                 field.set_value(value[number])
 
     def suggest(self, value: tuple[int, int]) -> None:
-        """What the sides show while the field is left empty."""
+        """Shows a value in the disabled sides while the field is empty."""
         if self.value() is None:
             for field, size in zip(self._sides, value, strict=True):
                 field.set_value(size)
@@ -256,14 +260,14 @@ class PairField(QWidget):
     def _on_edited(self, _: object) -> None:
         self.edited.emit(self.value())
 
-    def _on_emptied(self, empty: bool) -> None:
+    def _on_empty_toggled(self, empty: bool) -> None:
         for field in self._sides:
             field.setEnabled(not empty)
         self.edited.emit(self.value())
 
 
-def _typed(text: str) -> Any:
-    """The number in a text; the text itself where there is none."""
+def _parse(text: str) -> Any:
+    """The int or float in a text; the text itself if it is not a number."""
     plain = text.replace(",", "").strip()
     for kind in (int, float):
         try:
@@ -273,52 +277,52 @@ def _typed(text: str) -> Any:
     return plain
 
 
-def _mistake(parameter: Parameter, text: str) -> str:
-    """What is wrong with a typed value, as a sentence; empty where nothing is."""
+def _error_text(parameter: Parameter, text: str) -> str:
+    """Why a typed value is invalid, as a sentence; empty if it is valid."""
     try:
-        parameter.check(_typed(text))
+        parameter.validate(_parse(text))
     except ParameterError as error:
-        sentence = str(error)
-        return f"{sentence[:1].upper()}{sentence[1:]}."
+        message = str(error)
+        return f"{message[:1].upper()}{message[1:]}."
     return ""
 
 
-def _state(parameter: Parameter, text: str) -> QValidator.State:
-    """Everything may be typed; only what the parameter takes becomes its value."""
-    mistake = _mistake(parameter, text)
-    return QValidator.State.Intermediate if mistake else QValidator.State.Acceptable
+def _validator_state(parameter: Parameter, text: str) -> QValidator.State:
+    """Never Invalid: any text may be typed, but only a valid one becomes the value."""
+    is_valid = not _error_text(parameter, text)
+    return QValidator.State.Acceptable if is_valid else QValidator.State.Intermediate
 
 
 def _stepped(value: float, steps: int, parameter: Number) -> float:
-    """One step up or down: 1, 2, 5, 10 … in wide ranges, else to the next multiple of a fitting step."""
+    """The value some steps up or down: 1, 2, 5, 10 … in wide ranges, else multiples of a round step."""
     low, high = parameter.minimum, parameter.maximum
-    if low > 0 and high / low > _WIDE:
+    if low > 0 and high / low > _WIDE_RANGE:
         return _one_two_five(value, steps)
     step = _one_two_five((high - low) / 19, 0)
     if 0 < value < step:
         step = 10.0 ** math.floor(math.log10(value))
-    place = value / step
-    whole = math.floor(place + 1e-9) if steps > 0 else math.ceil(place - 1e-9)
-    return round((whole + steps) * step, _DECIMALS)
+    position = value / step
+    multiple = math.floor(position + 1e-9) if steps > 0 else math.ceil(position - 1e-9)
+    return round((multiple + steps) * step, _DECIMALS)
 
 
 def _one_two_five(value: float, steps: int) -> float:
-    """The number of 1, 2, 5, 10, 20 … at or below `value`, moved on by `steps` of them."""
+    """Moves by `steps` in the sequence 1, 2, 5, 10, 20 …, from its number at or below `value`."""
     exponent = math.floor(math.log10(value) + 1e-9)
     digit = value / 10.0**exponent * (1 + 1e-9)
-    place = 3 * exponent + (0 if digit < 2 else 1 if digit < 5 else 2)
-    reached = place + steps
-    # A step down from between two of them leads to the lower one.
-    if steps < 0 and digit > (1, 2, 5)[place % 3] * (1 + 1e-6):
-        reached += 1
-    return float(f"{(1, 2, 5)[reached % 3] * 10.0 ** (reached // 3):.6g}")
+    index = 3 * exponent + (0 if digit < 2 else 1 if digit < 5 else 2)
+    target = index + steps
+    # A step down from between two numbers goes to the lower one.
+    if steps < 0 and digit > (1, 2, 5)[index % 3] * (1 + 1e-6):
+        target += 1
+    return float(f"{(1, 2, 5)[target % 3] * 10.0 ** (target // 3):.6g}")
 
 
 class SidesField(QWidget):
-    """Top and bottom, left and right, two to a row."""
+    """Top and bottom, left and right, two per row."""
 
     edited = Signal(object)
-    mistaken = Signal(object)
+    invalid_input = Signal(object)
     finished = Signal(object)
 
     def __init__(self, parameter: Sides) -> None:
@@ -332,7 +336,7 @@ class SidesField(QWidget):
             label.setToolTip(name)
             field.setToolTip(name)
             field.edited.connect(self._on_edited)
-            field.mistaken.connect(self.mistaken.emit)
+            field.invalid_input.connect(self.invalid_input.emit)
             field.finished.connect(self.finished.emit)
             row, column = divmod(number, 2)
             grid.addWidget(label, row, 2 * column)
@@ -341,7 +345,7 @@ class SidesField(QWidget):
         grid.setColumnStretch(3, 1)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
-        # No focus proxy; see PairField.
+        # Instead of a focus proxy, see PairField.
         self._fields[0].setFocus(event.reason())
 
     def value(self) -> Edges:
@@ -360,7 +364,10 @@ Field = IntegerField | NumberField | ChoiceField | FlagField | PairField | Sides
 
 
 def make_field(parameter: Parameter) -> Field:
-    """The field for a parameter, named `param_<name>`."""
+    """The field for a parameter, with the object name `param_<name>`.
+
+    Raises TypeError if there is no field for this kind of parameter.
+    """
     field: Field
     match parameter:
         case Integer():

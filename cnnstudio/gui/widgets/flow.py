@@ -1,4 +1,4 @@
-"""A layout like that of words: side by side, and on into the next line."""
+"""A layout that places its items side by side and wraps them like words of a text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QLayout, QLayoutItem, QWidget
 
 
 class FlowLayout(QLayout):
-    """Items at their own sizes; hidden ones take no room."""
+    """Items have their size hints; hidden items take no space."""
 
     def __init__(self, parent: QWidget | None = None, spacing: int = 8) -> None:
         super().__init__(parent)
@@ -45,23 +45,23 @@ class FlowLayout(QLayout):
 
     def minimumSize(self) -> QSize:
         size = QSize()
-        for item in self._shown():
+        for item in self._visible_items():
             size = size.expandedTo(item.sizeHint())
         return size
 
-    def _shown(self) -> list[QLayoutItem]:
+    def _visible_items(self) -> list[QLayoutItem]:
         return [item for item in self._items if not item.isEmpty()]
 
     def _arrange(self, rect: QRect, *, move: bool) -> int:
-        """Puts the items in their places, and gives the height that they take."""
-        x, y, line = rect.x(), rect.y(), 0
-        for item in self._shown():
+        """Places the items if `move` is true, and returns the total height."""
+        x, y, line_height = rect.x(), rect.y(), 0
+        for item in self._visible_items():
             size = item.sizeHint()
             width = min(size.width(), rect.width())
             if x > rect.x() and x + width > rect.x() + rect.width():
-                x, y, line = rect.x(), y + line + self.spacing(), 0
+                x, y, line_height = rect.x(), y + line_height + self.spacing(), 0
             if move:
                 item.setGeometry(QRect(QPoint(x, y), QSize(width, size.height())))
             x += width + self.spacing()
-            line = max(line, size.height())
-        return y + line - rect.y()
+            line_height = max(line_height, size.height())
+        return y + line_height - rect.y()

@@ -1,4 +1,4 @@
-"""Labels and lines in the window's type sizes."""
+"""Labels, lines and panels in the window's style."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Tone = Literal["text", "secondary", "wrong", "good"]
 
 
 class Label(QLabel):
-    """Plain text in one of the theme's sizes; the style sheet knows the tones."""
+    """Plain text in one of the theme's fonts; the style sheet defines the colors of the tones."""
 
     def __init__(
         self, text: str = "", role: Role = "content", tone: Tone = "text", *, wrap: bool = False
@@ -25,35 +25,35 @@ class Label(QLabel):
         self.setProperty("role", tone)
         self.setWordWrap(wrap)
         if wrap:
-            # A wrapped label must not widen its panel; it takes the width that is there.
+            # A wrapped label must not widen its panel; it uses the available width.
             self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
 
     def set_tone(self, tone: Tone) -> None:
-        """Another color for the text that comes."""
+        """Changes the color of the text."""
         if self.property("role") != tone:
             self.setProperty("role", tone)
-            # The style sheet looks at a property only when the widget is polished.
+            # The style sheet evaluates properties only when the widget is polished.
             self.style().unpolish(self)
             self.style().polish(self)
 
 
 class ElidedLabel(Label):
-    """A label of one line that is cut with an ellipsis where there is no room; a tool tip has all of it."""
+    """A one-line label that is elided if it does not fit; a tooltip then shows the full text."""
 
     def __init__(self, text: str = "", role: Role = "content", tone: Tone = "text") -> None:
         super().__init__(role=role, tone=tone)
-        self._whole = ""
+        self._full_text = ""
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.set_whole(text)
+        self.set_full_text(text)
 
     @property
-    def whole(self) -> str:
-        """The text without the cut."""
-        return self._whole
+    def full_text(self) -> str:
+        """The text before it is elided."""
+        return self._full_text
 
-    def set_whole(self, text: str) -> None:
-        """Shows as much of `text` as there is room for."""
-        self._whole = text
+    def set_full_text(self, text: str) -> None:
+        """Shows as much of `text` as fits."""
+        self._full_text = text
         self.setAccessibleName(text)
         self._fit()
 
@@ -62,15 +62,15 @@ class ElidedLabel(Label):
         self._fit()
 
     def _fit(self) -> None:
-        short = self.fontMetrics().elidedText(
-            self._whole, Qt.TextElideMode.ElideRight, self.contentsRect().width()
+        elided = self.fontMetrics().elidedText(
+            self._full_text, Qt.TextElideMode.ElideRight, self.contentsRect().width()
         )
-        self.setText(short)
-        self.setToolTip("" if short == self._whole else self._whole)
+        self.setText(elided)
+        self.setToolTip("" if elided == self._full_text else self._full_text)
 
 
 class Line(QFrame):
-    """A thin horizontal line between two parts of a panel."""
+    """A thin horizontal line that separates parts of a panel."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class Line(QFrame):
 
 
 class Panel(QFrame):
-    """The ground of a panel: its own color, a thin border, round corners."""
+    """A frame with the panel color, a thin border and round corners."""
 
     def __init__(self, object_name: str = "") -> None:
         super().__init__()

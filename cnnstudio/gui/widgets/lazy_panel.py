@@ -1,4 +1,4 @@
-"""A panel that follows what it shows only while it can be seen, and a little behind."""
+"""A panel that updates only while it is visible, and after a short delay."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from cnnstudio.gui.widgets.labels import Panel
 
 
 class LazyPanel(Panel):
-    """Whoever changes what it shows calls `refresh_later`; `refresh` then comes once for many changes."""
+    """Call `refresh_later` after each change; many changes lead to one call of `refresh`."""
 
     def __init__(self, object_name: str, *, delay: int = 0) -> None:
-        """`delay` in milliseconds, so that the panel never holds up a drop or typing."""
+        """`delay` is in milliseconds; it keeps the panel from delaying a drop or typing."""
         super().__init__(object_name)
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -20,11 +20,11 @@ class LazyPanel(Panel):
         self._later.timeout.connect(self.refresh)
 
     def refresh(self) -> None:
-        """Shows what there is now."""
+        """Shows the current state. To be overridden."""
         raise NotImplementedError
 
     def refresh_later(self, *_: object) -> None:
-        """Something has changed."""
+        """Schedules a refresh; does nothing while the panel is hidden."""
         if self.isVisible():
             self._later.start()
 

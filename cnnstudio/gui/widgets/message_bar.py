@@ -1,4 +1,4 @@
-"""A bar above the layer list for what the user should read: no dialog to click away."""
+"""A bar above the layer list for messages that need no dialog."""
 
 from __future__ import annotations
 
@@ -22,38 +22,38 @@ from PySide6.QtWidgets import (
 
 @dataclass(frozen=True)
 class Message:
-    """A sentence for the user, and at most one thing to do about it at the press of a button."""
+    """A message for the user, with at most one action."""
 
-    sentence: str
-    wrong: bool = False
-    """Whether something went wrong."""
+    text: str
+    is_error: bool = False
     button: str = ""
+    """The text of the button that calls `action`; without it there is no button."""
     action: Callable[[], object] | None = None
 
 
-class NoticeBar(QFrame):
-    """Shows one sentence, red where something is wrong, with at most one thing to do about it."""
+class MessageBar(QFrame):
+    """Shows one message at a time, errors in red, with an optional button."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("noticeBar")
+        self.setObjectName("messageBar")
         self.setFrameShape(QFrame.Shape.NoFrame)
         self._text = QLabel(self)
-        self._text.setObjectName("noticeText")
+        self._text.setObjectName("messageText")
         self._text.setWordWrap(True)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._button = QPushButton(self)
-        self._button.setObjectName("noticeButton")
+        self._button.setObjectName("messageButton")
         self._button.clicked.connect(self._on_button)
         self._close = QToolButton(self)
-        self._close.setObjectName("noticeClose")
+        self._close.setObjectName("messageClose")
         self._close.setText("✕")
         self._close.setToolTip("Close this message")
         self._close.setAccessibleName("Close this message")
         self._close.clicked.connect(self.hide)
         self._action: Callable[[], object] | None = None
-        self._asked_from: QWidget | None = None
+        self._restore_focus_to: QWidget | None = None
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14, 8, 8, 8)
         layout.setSpacing(8)
@@ -64,54 +64,52 @@ class NoticeBar(QFrame):
 
     @property
     def text(self) -> str:
-        """What it says; empty while it is hidden."""
+        """The text of the message; empty while the bar is hidden."""
         return "" if self.isHidden() else self._text.text()
 
-    def show_sentence(
+    def show_text(
         self,
-        sentence: str,
+        text: str,
         *,
-        wrong: bool = False,
+        is_error: bool = False,
         button: str = "",
         action: Callable[[], object] | None = None,
     ) -> None:
-        """Shows `sentence`; `button` does `action` and closes the bar."""
-        self._text.setText(sentence)
-        self.setAccessibleName(sentence)
+        """Shows `text`. A click on `button` hides the bar and calls `action`."""
+        self._text.setText(text)
+        self.setAccessibleName(text)
         self._action = action
         self._button.setText(button)
         self._button.setVisible(bool(button))
-        self.setProperty("wrong", wrong)
+        self.setProperty("wrong", is_error)
         self.style().unpolish(self)
         self.style().polish(self)
         self.show()
-        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, sentence))
+        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, text))
 
     def show_message(self, message: Message) -> None:
-        """The same, for what others emit."""
-        self.show_sentence(
-            message.sentence, wrong=message.wrong, button=message.button, action=message.action
-        )
+        """The same for a Message, as the slot of a signal."""
+        self.show_text(message.text, is_error=message.is_error, button=message.button, action=message.action)
 
-    def take_back(self, sentence: str) -> None:
-        """Hides the bar, if that is what it says."""
-        if self.text == sentence:
+    def withdraw(self, text: str) -> None:
+        """Hides the bar if it still shows this text."""
+        if self.text == text:
             self.hide()
 
-    def ask(self, sentence: str, button: str, action: Callable[[], object]) -> None:
-        """Shows a question. The keys go to its button until it is answered, then to where they were."""
-        self._asked_from = QApplication.focusWidget()
-        self.show_sentence(sentence, button=button, action=action)
+    def ask(self, text: str, button: str, action: Callable[[], object]) -> None:
+        """Shows a question and moves the focus to its button; it returns when the bar is hidden."""
+        self._restore_focus_to = QApplication.focusWidget()
+        self.show_text(text, button=button, action=action)
         self._button.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
-        back, self._asked_from = self._asked_from, None
-        if back is not None and shiboken6.isValid(back):
-            back.setFocus(Qt.FocusReason.OtherFocusReason)
+        target, self._restore_focus_to = self._restore_focus_to, None
+        if target is not None and shiboken6.isValid(target):
+            target.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        # Only with the focus in here: elsewhere Escape has work of its own.
+        # Called only if the focus is in the bar: elsewhere Escape has other uses.
         if event.key() == Qt.Key.Key_Escape:
             self.hide()
         else:

@@ -1,6 +1,7 @@
-"""A card that lies over the window beside what it is about.
+"""A card that is shown over the window, next to the widget that it is about.
 
-It is no window of its own, so that every platform puts it where it belongs and no focus is lost to it.
+It is a child of the window rather than a popup window, because then every platform shows it at the right
+position and it does not take the focus from the window.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ _EDGE = 8
 
 
 class Overlay(QFrame):
-    """Hidden until it is shown. One that holds the focus goes when that goes elsewhere, and by Escape."""
+    """Hidden at first. A card that holds the focus is hidden when it loses the focus, and by Escape."""
 
     def __init__(self, object_name: str, width: int, window: QWidget) -> None:
         super().__init__(window)
@@ -29,74 +30,75 @@ class Overlay(QFrame):
         self.setGraphicsEffect(shadow)
         self.holds_focus = False
         self._anchor: tuple[QWidget, QRect] | None = None
-        self._give_back: QWidget | None = None
+        self._restore_focus_to: QWidget | None = None
         application = QApplication.instance()
         if isinstance(application, QApplication):
             application.focusChanged.connect(self._on_focus_changed)
         self.hide()
 
-    def hold(self) -> None:
-        """Keeps the card while the focus is in it; `leave` gives the focus back to where it was."""
+    def hold_focus(self) -> None:
+        """Keeps the card shown while it contains the focus; `dismiss` restores the focus."""
         if self.holds_focus:
             return
         before = QApplication.focusWidget()
-        outside = before is not None and not self.isAncestorOf(before)
-        self._give_back = before if outside else self._anchor[0] if self._anchor else None
+        is_outside = before is not None and not self.isAncestorOf(before)
+        self._restore_focus_to = before if is_outside else self._anchor[0] if self._anchor else None
         self.holds_focus = True
 
-    def leave(self) -> None:
-        """Hides the card; the focus is where it was before."""
-        back, self._give_back = self._give_back, None
+    def dismiss(self) -> None:
+        """Hides the card and restores the focus to the widget that had it before."""
+        target, self._restore_focus_to = self._restore_focus_to, None
         self.holds_focus = False
-        if back is not None and shiboken6.isValid(back) and back.isVisible():
-            back.setFocus(Qt.FocusReason.PopupFocusReason)
+        if target is not None and shiboken6.isValid(target) and target.isVisible():
+            target.setFocus(Qt.FocusReason.PopupFocusReason)
         self.hide()
 
     def setVisible(self, visible: bool) -> None:
-        """With the focus in it, hiding is leaving: else Qt would give the focus to whatever comes next."""
+        """Hiding a card that contains the focus dismisses it: Qt would pass the focus to the next widget."""
         now = QApplication.focusWidget()
-        if not visible and self._give_back is not None and now is not None and self.isAncestorOf(now):
-            self.leave()
+        is_inside = now is not None and self.isAncestorOf(now)
+        if not visible and self._restore_focus_to is not None and is_inside:
+            self.dismiss()
         else:
             super().setVisible(visible)
 
     def show_at(self, widget: QWidget, rect: QRect) -> None:
-        """Shows it below `rect` of `widget`, or above where there is more room; always in the window."""
+        """Shows the card below `rect` of `widget`, or above it if there is more space, within the window."""
         self._anchor = (widget, rect)
-        # Its parent is the window, to which it belongs for good.
+        # The window is the parent of the card.
         window = self.window()
-        # From the inside out: only then the outer ones hear of what became larger in the inner ones.
-        for part in (*reversed(self.findChildren(QWidget)), self):
-            layout = part.layout()
+        # Inner layouts first: an outer layout needs the new size hints of the inner ones.
+        for child in (*reversed(self.findChildren(QWidget)), self):
+            layout = child.layout()
             if layout is not None:
                 layout.activate()
-        room = window.rect().adjusted(_EDGE, _EDGE, -_EDGE, -_EDGE)
+        area = window.rect().adjusted(_EDGE, _EDGE, -_EDGE, -_EDGE)
         anchor = QRect(widget.mapTo(window, rect.topLeft()), rect.size())
-        height = min(max(self.heightForWidth(self.width()), self.sizeHint().height()), room.height())
+        height = min(max(self.heightForWidth(self.width()), self.sizeHint().height()), area.height())
         top = anchor.bottom() + _GAP
-        if top + height > room.bottom() and anchor.top() - room.top() > room.bottom() - anchor.bottom():
+        if top + height > area.bottom() and anchor.top() - area.top() > area.bottom() - anchor.bottom():
             top = anchor.top() - _GAP - height
-        is_left = anchor.center().x() < room.center().x()
+        is_left = anchor.center().x() < area.center().x()
         left = anchor.left() if is_left else anchor.right() - self.width()
-        left = max(min(left, room.right() - self.width()), room.left())
+        left = max(min(left, area.right() - self.width()), area.left())
         self.resize(self.width(), height)
-        self.move(QPoint(left, max(min(top, room.bottom() - height), room.top())))
+        self.move(QPoint(left, max(min(top, area.bottom() - height), area.top())))
         self.show()
         self.raise_()
 
-    def place_again(self) -> None:
-        """After its content changed: another height, at the same place."""
+    def reposition(self) -> None:
+        """Shows the card at the same place again after its content and so its height have changed."""
         if self._anchor is not None:
             self.show_at(*self._anchor)
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
-        self._give_back = None
+        self._restore_focus_to = None
         self.holds_focus = False
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
-            self.leave()
+            self.dismiss()
         else:
             super().keyPressEvent(event)
 
@@ -104,7 +106,7 @@ class Overlay(QFrame):
         if not self.isVisible() or now is None:
             return
         if self.isAncestorOf(now):
-            # The mouse chose something in a card that only came by: now it stays.
-            self.hold()
+            # A click into a card that was only shown in passing: from now on it stays.
+            self.hold_focus()
         elif self.holds_focus:
             self.hide()

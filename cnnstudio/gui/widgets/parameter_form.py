@@ -1,4 +1,4 @@
-"""A form made from the parameters of a layer type, or of anything else that declares them."""
+"""A form for the parameters of a layer type, or of another class that declares parameters."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _TAB = Qt.FocusPolicy.TabFocus
 
 
 class ParameterForm(QWidget):
-    """One line a parameter: label, field, help, and below it what is wrong with what was typed."""
+    """One row per parameter: label, field and help; below it the error if the typed text is invalid."""
 
     edited = Signal(object)
-    """(name, value), as soon as the user has changed something."""
+    """(name, value) after every change by the user."""
     finished = Signal(object)
-    """The name of the parameter whose field the user is done with."""
+    """The name of the parameter whose field the user has left."""
 
     def __init__(self, owner: type[Any]) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class ParameterForm(QWidget):
             parameter.name: Label(parameter.help, "help", "secondary", wrap=True)
             for parameter in self._parameters
         }
-        self._mistakes = {
+        self._errors = {
             parameter.name: Label("", "help", "wrong", wrap=True) for parameter in self._parameters
         }
         self._grid = QGridLayout(self)
@@ -46,14 +46,14 @@ class ParameterForm(QWidget):
             self._add(2 * row, parameter)
 
     @property
-    def stops(self) -> list[QWidget]:
-        """What Tab goes through, top to bottom."""
-        # The list that opens below a combo box is a window of its own.
+    def tab_stops(self) -> list[QWidget]:
+        """The widgets that Tab visits, from top to bottom."""
+        # The popup list of a combo box is a separate window.
         inside = [each for each in self.findChildren(QWidget) if each.window() is self.window()]
         return [each for each in inside if each.focusPolicy() & _TAB and each.focusProxy() is None]
 
     def show_values(self, instances: Sequence[Any]) -> None:
-        """The values of one or several instances. Where they differ, the first is shown and all are named."""
+        """Shows the values of the instances; if they differ, the first one, and the help lists all."""
         for parameter in self._parameters:
             values = [getattr(instance, parameter.name) for instance in instances]
             field = self.fields[parameter.name]
@@ -62,16 +62,16 @@ class ParameterForm(QWidget):
                 field.suggest(self._first_pair(instances[0]))
             different = list(dict.fromkeys(map(parameter.text, values)))
             self._helps[parameter.name].setText(
-                parameter.help if len(different) == 1 else f"now {', '.join(different)}"
+                parameter.help if len(different) == 1 else f"currently {', '.join(different)}"
             )
 
-    def forget_mistakes(self) -> None:
-        """Takes away the sentences about wrong input."""
-        for name in self._mistakes:
-            self._show_mistake(name, "")
+    def clear_errors(self) -> None:
+        """Removes the errors about invalid input."""
+        for name in self._errors:
+            self._show_error(name, "")
 
     def set_named(self, named: bool) -> None:
-        """A form that is put aside gives up its fields' names, so that each name stands for one field."""
+        """Sets or clears the object names of the fields: a form that is not shown must not duplicate them."""
         for name, field in self.fields.items():
             field.setObjectName(f"param_{name}" if named else "")
 
@@ -88,29 +88,29 @@ class ParameterForm(QWidget):
         self._grid.addWidget(label, row, 0, top)
         self._grid.addWidget(field, row, 1, top)
         self._grid.addWidget(self._helps[name], row, 2, top)
-        self._grid.addWidget(self._mistakes[name], row + 1, 1, 1, 2)
-        self._mistakes[name].hide()
+        self._grid.addWidget(self._errors[name], row + 1, 1, 1, 2)
+        self._errors[name].hide()
         field.edited.connect(partial(self._on_edited, name))
-        field.mistaken.connect(partial(self._show_mistake, name))
+        field.invalid_input.connect(partial(self._show_error, name))
         field.finished.connect(partial(self._on_finished, name))
 
     def _on_edited(self, name: str, value: object) -> None:
-        self._show_mistake(name, "")
+        self._show_error(name, "")
         self.edited.emit((name, value))
 
     def _on_finished(self, name: str, _: object) -> None:
-        # By now the field has taken back what it could not take.
-        self._show_mistake(name, "")
+        # By now the field has replaced an invalid text.
+        self._show_error(name, "")
         self.finished.emit(name)
 
-    def _show_mistake(self, name: str, sentence: str) -> None:
-        label = self._mistakes[name]
-        if sentence != label.text():
-            label.setText(sentence)
-            label.setVisible(bool(sentence))
+    def _show_error(self, name: str, text: str) -> None:
+        label = self._errors[name]
+        if text != label.text():
+            label.setText(text)
+            label.setVisible(bool(text))
 
     def _first_pair(self, instance: Any) -> tuple[int, int]:
-        """What an empty pair stands for: the size named before it."""
+        """The value that an empty pair stands for: that of the pair before it."""
         values = [
             getattr(instance, parameter.name) for parameter in self._parameters if isinstance(parameter, Pair)
         ]

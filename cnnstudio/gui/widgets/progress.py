@@ -1,4 +1,4 @@
-"""A bar with a sentence below it and a way out: what all long work of the dialogs shows."""
+"""A progress bar with a text below it and a Cancel button, for long tasks in dialogs."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ _STEPS = 1000
 
 
 class ProgressLine(QWidget):
-    """Hidden until `show_progress` is called by its owner and it is made visible."""
+    """Hidden until `begin`; the owner hides it again."""
 
     cancelled = Signal()
-    """Cancel was pressed. It can be pressed once; the next progress that begins anew allows it again."""
+    """Cancel was pressed, which is possible once after each `begin`."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setAccessibleName("Progress")
-        self._sentence = Label("", "help", "secondary", wrap=True)
+        self._text = Label("", "help", "secondary", wrap=True)
         self._cancel = QPushButton("Cancel")
         self._cancel.setObjectName("cancel")
         self._cancel.clicked.connect(self._on_cancel)
@@ -30,33 +30,33 @@ class ProgressLine(QWidget):
         grid.setHorizontalSpacing(12)
         grid.setVerticalSpacing(4)
         grid.addWidget(self._bar, 0, 0)
-        grid.addWidget(self._sentence, 1, 0)
+        grid.addWidget(self._text, 1, 0)
         grid.addWidget(self._cancel, 0, 1, 2, 1)
         grid.setColumnStretch(0, 1)
         self.hide()
 
     @property
-    def sentence(self) -> str:
-        """What it says."""
-        return self._sentence.text()
+    def text(self) -> str:
+        """The text below the bar."""
+        return self._text.text()
 
-    def begin(self, sentence: str) -> None:
-        """Shows itself for new work that has not said anything yet."""
+    def begin(self, text: str) -> None:
+        """Shows the bar for a new task that has not reported any progress yet."""
         self._cancel.setEnabled(True)
-        self.show_progress(0, None, sentence)
+        self.show_progress(0, None, text)
         self.show()
 
-    def show_progress(self, done: int, total: int | None, sentence: str) -> None:
-        """`done` of `total`; a bar that moves by itself where `total` is None."""
+    def show_progress(self, done: int, total: int | None, text: str) -> None:
+        """Shows `done` of `total`; if `total` is None, a busy indicator."""
         if total:
             self._bar.setRange(0, _STEPS)
             self._bar.setValue(_STEPS * min(done, total) // total)
         else:
             self._bar.setRange(0, 0)
         if self._cancel.isEnabled():
-            self._sentence.setText(sentence)
+            self._text.setText(text)
 
     def _on_cancel(self) -> None:
         self._cancel.setEnabled(False)
-        self._sentence.setText("Ending…")
+        self._text.setText("Canceling…")
         self.cancelled.emit()

@@ -1,4 +1,4 @@
-"""Pixels of a data set as Qt draws them."""
+"""Converts the images of a data set to QImage."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from PySide6.QtGui import QImage
 
 
 def to_qimage(image: np.ndarray) -> QImage:
-    """An image, uint8 (C, H, W) with C of 1, 3 or any, as a QImage; of more than three the first three."""
+    """Converts an image, uint8 (C, H, W), to a QImage.
+
+    With three or more channels the first three are red, green and blue; otherwise the first is gray.
+    """
     channels, height, width = image.shape
     chosen = image[:3] if channels >= 3 else np.repeat(image[:1], 3, axis=0)
     pixels = np.ascontiguousarray(chosen.transpose(1, 2, 0))
     view = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
-    # The copy owns its pixels; `pixels` ends with this function.
+    # The view does not own its pixels, which are freed when this function returns: the copy does.
     return view.copy()

@@ -1,4 +1,4 @@
-"""A small button without a frame, for the edge of a panel."""
+"""A small frameless button for the edge of a panel."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from PySide6.QtWidgets import QToolButton
 
 
 class QuietButton(QToolButton):
-    """Shows `text`; `words` say what it does, to the mouse and to a screen reader."""
+    """Shows `text`; `description` is its tooltip and its accessible name."""
 
-    def __init__(self, object_name: str, text: str, words: str) -> None:
+    def __init__(self, object_name: str, text: str, description: str) -> None:
         super().__init__()
         self.setObjectName(object_name)
         self.setText(text)
-        self.setToolTip(words)
-        self.setAccessibleName(words)
+        self.setToolTip(description)
+        self.setAccessibleName(description)
         self.setProperty("role", "quiet")

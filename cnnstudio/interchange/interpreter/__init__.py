@@ -1,1 +1,1 @@
-"""Evaluates a listing from its syntax tree. Nothing of it is run."""
+"""Evaluates a listing from its syntax tree, without running it."""

@@ -1,4 +1,4 @@
-"""Python's own functions, as far as layers are counted and sized with them in code that is read."""
+"""The Python built-ins with which listings compute numbers and sizes of layers."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.interpreter import folding
-from cnnstudio.interchange.interpreter.values import NOTHING, TOO_MUCH, Copies
+from cnnstudio.interchange.interpreter.values import TOO_COMPLEX, UNKNOWN, Copies
 
 Elements = Callable[[Any], Sequence[Any] | None]
-"""What a loop over a value goes through; None where that is not known."""
+"""What iterating over a value yields; None if that is not known."""
 
 
 def _values(elements: Elements, value: Any) -> list[Any]:
     found = elements(value)
-    if found is None or len(found) > folding.LONGEST:
+    if found is None or len(found) > folding.MAX_LENGTH:
         raise TypeError
     return list(found)
 
@@ -36,13 +36,13 @@ def _range(elements: Elements, *bounds: int) -> range:
     if not all(type(bound) is int for bound in bounds):
         raise TypeError
     result = range(*bounds)
-    # len() refuses what is longer than a machine's word.
+    # Raises OverflowError, an ArithmeticError, if the length does not fit into a machine word.
     len(result)
     return result
 
 
 def _int(elements: Elements, value: Any) -> int:
-    if not isinstance(value, int | float) or not abs(value) <= folding.LARGEST:
+    if not isinstance(value, int | float) or not abs(value) <= folding.MAX_INTEGER:
         raise TypeError
     return int(value)
 
@@ -81,24 +81,24 @@ BUILT_INS: Mapping[str, Any] = {
     "str": lambda elements, value: str(value) if isinstance(value, str | int | float) else None,
     "dict": lambda elements, *values: {} if not values else None,
 }
-"""Name -> what it gives for `elements` and the arguments; None, or an error, where that cannot be known."""
+"""Name -> function of `elements` and the arguments; it returns None or raises if the result is not known."""
 
 
-def call_list(owner: list[Any], name: str, positional: Sequence[Any]) -> Any:
-    """The methods of a list that lists of layers are made with."""
+def call_list_method(owner: list[Any], name: str, positional: Sequence[Any]) -> Any:
+    """Calls a method of a list, of those with which lists of layers are built."""
     match name, list(positional):
         case "append", [value]:
             owner.append(value)
         case "extend", [list() | tuple() as values]:
-            if len(owner) + len(values) > folding.LONGEST:
-                raise CodeError(TOO_MUCH)
+            if len(owner) + len(values) > folding.MAX_LENGTH:
+                raise CodeError(TOO_COMPLEX)
             owner.extend(values)
         case "insert", [int() as index, value]:
             owner.insert(index, value)
         case "pop", []:
-            return owner.pop() if owner else NOTHING
+            return owner.pop() if owner else UNKNOWN
         case "copy", []:
             return list(owner)
         case _:
-            return NOTHING
+            return UNKNOWN
     return None

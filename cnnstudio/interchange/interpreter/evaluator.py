@@ -1,7 +1,13 @@
-"""Follows the expressions of a program, and its calls. Nothing of the program is ever run.
+"""Evaluates a program's expressions and function calls, without running it.
 
-Names stand for values of this package's own making: plain constants, what is imported (`Name`), calls of
-that (`Call`), the program's own functions and classes, and `Unknown` for everything else.
+A value is one of: a plain Python constant, list, tuple or dict; something imported (`Name`); a call of
+something imported (`Call`); a function, class or object of the program itself (`Function`, `Class`,
+`Instance`); or `Unknown` for everything else. Calls of the program's own functions are interpreted, because
+listings create layers in helper functions; calls of libraries are only recorded, and the readers say what
+they mean.
+
+Listings may be malicious or just large. The limits below bound the time and the depth of recursion, and
+`folding` bounds the size of values, so that any text is read or refused within seconds.
 """
 
 from __future__ import annotations
@@ -13,36 +19,36 @@ from typing import Any
 from cnnstudio.core.parameters import shorten
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.interpreter import folding
-from cnnstudio.interchange.interpreter.built_ins import BUILT_INS, call_list
-from cnnstudio.interchange.interpreter.syntax import height, is_static, uses
+from cnnstudio.interchange.interpreter.built_ins import BUILT_INS, call_list_method
+from cnnstudio.interchange.interpreter.syntax import is_static, tree_height, uses_loop_variable
 from cnnstudio.interchange.interpreter.values import (
-    NOTHING,
-    TOO_MUCH,
-    Bound,
+    TOO_COMPLEX,
+    UNKNOWN,
+    BoundMethod,
     Class,
     Copies,
     Function,
     Instance,
-    Returned,
+    ReturnValue,
     Scope,
-    Super,
-    expanded,
+    SuperProxy,
+    expand_copies,
     is_known,
-    truth,
+    is_truthy,
 )
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.code import Call, Name, Unknown
 
 MAXIMUM_STEPS = 300_000
-"""Statements and expressions that are followed before reading gives up; a listing takes some thousands."""
+"""The most statements and expressions that are evaluated; a typical listing has a few thousand."""
 MAXIMUM_CALLS = 40
-"""Functions of the program inside one another."""
+"""The deepest nesting of calls of the program's functions."""
 MAXIMUM_NESTING = 150
-"""Expressions inside one another."""
+"""The deepest nesting of expressions."""
 
 
 class Evaluator:
-    """Gives the values of expressions. `notes` takes what cannot be followed."""
+    """Evaluates expressions. What cannot be evaluated is reported to `notes`."""
 
     def __init__(self, notes: Notes) -> None:
         self.notes = notes
@@ -51,61 +57,64 @@ class Evaluator:
         self._calls = 0
         self._nesting = 0
 
-    def execute(self, statements: Iterable[ast.stmt], scope: Scope) -> Returned | None:
-        """Follows the statements; what a `return` among them gives."""
+    def execute(self, statements: Iterable[ast.stmt], scope: Scope) -> ReturnValue | None:
+        """Interprets the statements; returns the value of a `return` among them, else None."""
         raise NotImplementedError
 
     def assign(self, target: ast.expr, value: Any, scope: Scope) -> None:
-        """Binds a name, an attribute of an object, or several of them to the elements of a value."""
+        """Assigns to a name or an attribute, or unpacks a value into several of them."""
         raise NotImplementedError
 
-    # What readers say
+    # Overridden by readers
 
     def on_name(self, name: str) -> Any:
-        """A name that the program does not define."""
+        """The value of a name that the program does not define."""
         return Unknown(name)
 
     def on_call(self, call: Call, direct: bool) -> Any:
-        """A call of something imported. `direct`: its first argument was made in the same expression."""
+        """The value of a call of something imported.
+
+        `direct`: the first argument is itself a call or operation, as in `relu(a + b)`.
+        """
         return call
 
     def on_apply(self, function: Any, positional: Sequence[Any], keywords: Mapping[str, Any], line: int,
-                 direct: bool) -> Any:  # fmt: skip  # one line more than it reads well in
-        """A call of a value that is neither imported nor a function of the program."""
-        return NOTHING
+                 direct: bool) -> Any:  # fmt: skip  # two lines are easier to read than nine
+        """The value of calling anything else, such as a layer object."""
+        return UNKNOWN
 
     def on_method(self, owner: Any, name: str, positional: Sequence[Any], keywords: Mapping[str, Any],
-                  line: int) -> Any:  # fmt: skip  # the same
-        """A call of a method of such a value."""
-        return NOTHING
+                  line: int) -> Any:  # fmt: skip  # as above
+        """The value of calling a method of such a value."""
+        return UNKNOWN
 
-    def on_binary(self, sign: ast.operator, left: Any, right: Any, line: int) -> Any:
-        """An operation on values that are no constants."""
-        return NOTHING
+    def on_binary(self, operator: ast.operator, left: Any, right: Any, line: int) -> Any:
+        """The value of an operation on values that are not constants."""
+        return UNKNOWN
 
     def on_attribute(self, owner: Any, name: str) -> Any:
-        """An attribute of a value that is no object of the program."""
-        return Bound(owner, name)
+        """The value of an attribute of something that is not an object of the program."""
+        return BoundMethod(owner, name)
 
     def on_instance(self, instance: Instance) -> None:
-        """An object of a class of the program was made."""
+        """Called after an object of one of the program's classes was created."""
 
     def on_library_init(self, instance: Instance, positional: Sequence[Any], line: int) -> None:
-        """The library's `__init__` of an object, called with these arguments."""
+        """Called for `__init__` of a library's base class, with its arguments."""
 
     # Expressions
 
     def count_step(self) -> None:
-        """One more statement or expression. Raises CodeError after very many."""
+        """Counts one statement or expression. Raises CodeError if there are too many."""
         self._steps += 1
         if self._steps > MAXIMUM_STEPS:
-            raise CodeError(TOO_MUCH)
+            raise CodeError(TOO_COMPLEX)
 
     def evaluate(self, node: ast.expr, scope: Scope) -> Any:
-        """The value of an expression; Unknown where it cannot be known."""
+        """The value of an expression; Unknown if it cannot be evaluated."""
         self.count_step()
         if self._nesting > MAXIMUM_NESTING:
-            raise CodeError("expressions stand too deep in each other, so this cannot be read")
+            raise CodeError("the expressions are nested too deeply")
         self._nesting += 1
         try:
             return self._expression(node, scope)
@@ -115,9 +124,9 @@ class Evaluator:
             self._nesting -= 1
 
     def _unknown(self, node: ast.expr) -> Unknown:
-        # Writing a deep tree out is as deep as the tree itself.
+        # ast.unparse recurses as deep as the tree, and long expressions do not help in a message.
         small = isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.BinOp)
-        return Unknown(shorten(ast.unparse(node)) if small and height(node) < 20 else "")
+        return Unknown(shorten(ast.unparse(node)) if small and tree_height(node) < 20 else "")
 
     def _expression(self, node: ast.expr, scope: Scope) -> Any:
         match node:
@@ -138,17 +147,17 @@ class Evaluator:
                 return self._elements(elements, scope)
             case ast.Dict():
                 return self._dict(node, scope)
-            case ast.BinOp(left=left, op=sign, right=right):
-                return self._binary(node, sign, self.evaluate(left, scope), self.evaluate(right, scope))
-            case ast.UnaryOp(op=unary_sign, operand=operand):
-                return folding.unary(unary_sign, self.evaluate(operand, scope))
+            case ast.BinOp(left=left, op=operator, right=right):
+                return self._binary(node, operator, self.evaluate(left, scope), self.evaluate(right, scope))
+            case ast.UnaryOp(op=unary_operator, operand=operand):
+                return folding.fold_unary(unary_operator, self.evaluate(operand, scope))
             case ast.Compare():
                 return self._compare(node, scope)
             case ast.BoolOp():
                 return self._bool(node, scope)
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 known = self.evaluate(test, scope)
-                return self.evaluate(orelse if is_known(known) and not truth(known) else body, scope)
+                return self.evaluate(orelse if is_known(known) and not is_truthy(known) else body, scope)
             case ast.Subscript():
                 return self._subscript(node, scope)
             case ast.ListComp() | ast.GeneratorExp():
@@ -175,10 +184,10 @@ class Evaluator:
             case Instance() if name in owner.names:
                 return owner.names[name]
             case Instance():
-                value, home = owner.kind.find(name)
+                value, defining_class = owner.kind.find(name)
                 if isinstance(value, Function):
-                    return Function(value.node, value.scope, owner, home)
-                return Bound(owner, name) if value is None else value
+                    return Function(value.node, value.scope, owner, defining_class)
+                return BoundMethod(owner, name) if value is None else value
             case Class():
                 return owner.find(name)[0]
             case Unknown(text=text):
@@ -186,7 +195,7 @@ class Evaluator:
         return self.on_attribute(owner, name)
 
     def _elements(self, nodes: Sequence[ast.expr], scope: Scope) -> list[Any]:
-        """The values of a list's elements, those behind a star put in."""
+        """The values of a list's elements, with starred ones unpacked."""
         result: list[Any] = []
         for node in nodes:
             if isinstance(node, ast.Starred):
@@ -202,19 +211,19 @@ class Evaluator:
             raise folding.NotConstant
         return dict(zip(keys, [self.evaluate(value, scope) for value in node.values], strict=True))
 
-    def _binary(self, node: ast.expr, sign: ast.operator, left: Any, right: Any) -> Any:
+    def _binary(self, node: ast.expr, operator: ast.operator, left: Any, right: Any) -> Any:
         try:
-            return folding.binary(sign, left, right)
+            return folding.fold_binary(operator, left, right)
         except folding.NotConstant:
-            return self.on_binary(sign, left, right, node.lineno)
+            return self.on_binary(operator, left, right, node.lineno)
 
     def _compare(self, node: ast.Compare, scope: Scope) -> bool:
         left = self.evaluate(node.left, scope)
-        for sign, comparator in zip(node.ops, node.comparators, strict=True):
+        for operator, comparator in zip(node.ops, node.comparators, strict=True):
             right = self.evaluate(comparator, scope)
             if not is_known(left) or not is_known(right):
                 raise folding.NotConstant
-            if not folding.compare(sign, left, right):
+            if not folding.fold_comparison(operator, left, right):
                 return False
             left = right
         return True
@@ -225,7 +234,7 @@ class Evaluator:
             result = self.evaluate(each, scope)
             if not is_known(result):
                 return result
-            if truth(result) == isinstance(node.op, ast.Or):
+            if is_truthy(result) == isinstance(node.op, ast.Or):
                 break
         return result
 
@@ -265,7 +274,7 @@ class Evaluator:
         if values is None:
             raise folding.NotConstant
         inside = Scope(parent=scope)
-        if isinstance(source, range) and not uses(generator.target, [node.elt]):
+        if isinstance(source, range) and not uses_loop_variable(generator.target, [node.elt]):
             return [Copies(self.evaluate(node.elt, inside), len(source))] if len(source) else []
         result = []
         for value in values:
@@ -274,9 +283,9 @@ class Evaluator:
         return result
 
     def elements(self, value: Any) -> Sequence[Any] | None:
-        """What a loop over the value goes through; None where that is not known."""
+        """What iterating over the value yields; None if that is not known."""
         if isinstance(value, list | tuple):
-            return list(expanded(value))
+            return list(expand_copies(value))
         if isinstance(value, range | str):
             return value
         return list(value) if isinstance(value, dict) else None
@@ -305,18 +314,18 @@ class Evaluator:
                 return self._call_function(function, positional, keywords)
             case Class():
                 return self._instantiate(function, positional, keywords, line)
-            case Bound(owner=Super() as owner, name=name):
+            case BoundMethod(owner=SuperProxy() as owner, name=name):
                 return self._call_super(owner, name, positional, keywords, line)
-            case Bound(owner=list() as owner, name=name):
-                return call_list(owner, name, positional)
-            case Bound(owner=dict() as owner, name="items"):
+            case BoundMethod(owner=list() as owner, name=name):
+                return call_list_method(owner, name, positional)
+            case BoundMethod(owner=dict() as owner, name="items"):
                 return list(owner.items())
-            case Bound(owner=dict() as owner, name="values"):
+            case BoundMethod(owner=dict() as owner, name="values"):
                 return list(owner.values())
-            case Bound(owner=owner, name=name):
+            case BoundMethod(owner=owner, name=name):
                 return self.on_method(owner, name, positional, keywords, line)
             case Unknown():
-                return NOTHING
+                return UNKNOWN
         return self.on_apply(function, positional, keywords, line, direct)
 
     def _call_function(
@@ -326,12 +335,12 @@ class Evaluator:
         nesting, self._nesting = self._nesting, 0
         try:
             if self._calls > MAXIMUM_CALLS:
-                raise CodeError("functions call each other too deep, so this cannot be read")
+                raise CodeError("the function calls are nested too deeply")
             inside = Scope(self._arguments(function, positional, keywords), function.scope)
             if isinstance(function.node, ast.Lambda):
                 return self.evaluate(function.node.body, inside)
             if any(isinstance(each, ast.Yield) for each in ast.walk(function.node)):
-                return NOTHING
+                return UNKNOWN
             returned = self.execute(function.node.body, inside)
             return returned.value if returned else None
         finally:
@@ -341,13 +350,13 @@ class Evaluator:
     def _arguments(
         self, function: Function, positional: Sequence[Any], keywords: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """The names that a function's body finds its arguments under."""
+        """The local variables with which a function's body starts: parameter name -> value."""
         declared = function.node.args
         names = [each.arg for each in (*declared.posonlyargs, *declared.args)]
         if function.owner is not None:
             static = is_static(function.node)
             positional = positional if static else [function.owner, *positional]
-        found: dict[str, Any] = {"__class__": function.home, "__self__": function.owner}
+        found: dict[str, Any] = {"__class__": function.defining_class, "__self__": function.owner}
         defaults = dict(zip(names[len(names) - len(declared.defaults) :], declared.defaults, strict=True))
         defaults |= {
             argument.arg: default
@@ -378,14 +387,14 @@ class Evaluator:
         return instance
 
     def _call_super(
-        self, owner: Super, name: str, positional: Sequence[Any], keywords: Mapping[str, Any], line: int
+        self, owner: SuperProxy, name: str, positional: Sequence[Any], keywords: Mapping[str, Any], line: int
     ) -> Any:
-        for base in owner.home.bases:
+        for base in owner.defining_class.bases:
             if isinstance(base, Class):
-                value, home = base.find(name)
+                value, defining_class = base.find(name)
                 if isinstance(value, Function):
                     return self._call_function(
-                        Function(value.node, value.scope, owner.owner, home), positional, keywords
+                        Function(value.node, value.scope, owner.owner, defining_class), positional, keywords
                     )
         if name == "__init__":
             self.on_library_init(owner.owner, positional, line)
@@ -393,11 +402,11 @@ class Evaluator:
         return self.on_method(owner.owner, name, positional, keywords, line)
 
     def _built_in(self, node: ast.Call, scope: Scope) -> Any:
-        """A call of one of Python's own functions; None for any other, or where it cannot be known."""
+        """The value of calling a Python built-in; None for any other call, or if it cannot be evaluated."""
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name == "super":
             try:
-                return Super(scope.find("__self__"), scope.find("__class__"))
+                return SuperProxy(scope.find("__self__"), scope.find("__class__"))
             except KeyError:
                 return None
         if name not in BUILT_INS or node.keywords:

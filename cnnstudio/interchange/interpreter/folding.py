@@ -1,4 +1,8 @@
-"""Arithmetic on constants, as code that is read does it: only where the result is small whatever comes in."""
+"""Constant folding: evaluates operators on constants, but only if the result is small.
+
+Every operation checks the size of its result before computing it, because the operands come from untrusted
+code: `9**9**9` or `"a" * 10**12` must not take time or memory.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,10 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-LARGEST = 10**18
-"""Whole numbers beyond it are not made; no parameter of a layer comes near."""
-LONGEST = 10_000
-"""Elements or characters of what is put together."""
+MAX_INTEGER = 10**18
+"""The largest absolute value of a number; no layer parameter comes near it."""
+MAX_LENGTH = 10_000
+"""The most elements of a list or characters of a string."""
 
 _NUMBERS: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -31,97 +35,103 @@ _COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 
 
 class NotConstant(Exception):
-    """What comes out is not known, or too large to be made."""
+    """The result is not known, or too large."""
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float)
 
 
-def binary(sign: ast.operator, left: Any, right: Any) -> Any:
-    """`left sign right` for numbers, and for texts and lists where that puts them together."""
+def fold_binary(op: ast.operator, left: Any, right: Any) -> Any:
+    """`left op right` for numbers; concatenation and repetition of strings and lists.
+
+    Raises NotConstant for anything else.
+    """
     if _is_number(left) and _is_number(right):
-        return _arithmetic(sign, left, right)
+        return _arithmetic(op, left, right)
     for kind in (str, list, tuple):
-        if isinstance(sign, ast.Add) and isinstance(left, kind) and isinstance(right, kind):
-            return _joined(left, right)
-        if isinstance(sign, ast.Mult) and isinstance(left, kind) and isinstance(right, int):
-            return _times(left, right)
-        if isinstance(sign, ast.Mult) and isinstance(right, kind) and isinstance(left, int):
-            return _times(right, left)
+        if isinstance(op, ast.Add) and isinstance(left, kind) and isinstance(right, kind):
+            return _concatenate(left, right)
+        if isinstance(op, ast.Mult) and isinstance(left, kind) and isinstance(right, int):
+            return _repeat(left, right)
+        if isinstance(op, ast.Mult) and isinstance(right, kind) and isinstance(left, int):
+            return _repeat(right, left)
     raise NotConstant
 
 
-def _arithmetic(sign: ast.operator, left: Any, right: Any) -> Any:
-    if abs(left) > LARGEST or abs(right) > LARGEST:
+def _arithmetic(op: ast.operator, left: Any, right: Any) -> Any:
+    if abs(left) > MAX_INTEGER or abs(right) > MAX_INTEGER:
         raise NotConstant
     try:
-        if isinstance(sign, ast.Pow):
-            # The power of a whole number is checked before it is made.
+        if isinstance(op, ast.Pow):
+            # Checked before computing: a power of integers can have any number of digits.
             if isinstance(left, int) and isinstance(right, int) and not 0 <= right <= 64:
                 raise NotConstant
             return _small(left**right)
-        if type(sign) not in _NUMBERS:
+        if type(op) not in _NUMBERS:
             raise NotConstant
-        return _small(_NUMBERS[type(sign)](left, right))
+        return _small(_NUMBERS[type(op)](left, right))
     except (ArithmeticError, ValueError):
         raise NotConstant from None
 
 
 def _small(value: Any) -> Any:
-    if not _is_number(value) or not abs(value) <= LARGEST:
+    if not _is_number(value) or not abs(value) <= MAX_INTEGER:
         raise NotConstant
     return value
 
 
-def _joined(left: Any, right: Any) -> Any:
-    if len(left) + len(right) > LONGEST:
+def _concatenate(left: Any, right: Any) -> Any:
+    if len(left) + len(right) > MAX_LENGTH:
         raise NotConstant
     return left + right
 
 
-def _times(value: Any, count: int) -> Any:
-    if len(value) * max(count, 0) > LONGEST:
+def _repeat(value: Any, count: int) -> Any:
+    if len(value) * max(count, 0) > MAX_LENGTH:
         raise NotConstant
     return value * count
 
 
-def unary(sign: ast.unaryop, value: Any) -> Any:
-    """`sign value` for a number or, with `not`, for any constant."""
-    if isinstance(sign, ast.Not) and is_constant(value):
+def fold_unary(op: ast.unaryop, value: Any) -> Any:
+    """`op value` for a number or, with `not`, for any constant. Raises NotConstant."""
+    if isinstance(op, ast.Not) and is_constant(value):
         return not value
-    if _is_number(value) and isinstance(sign, ast.USub | ast.UAdd):
-        return -value if isinstance(sign, ast.USub) else +value
+    if _is_number(value) and isinstance(op, ast.USub | ast.UAdd):
+        return -value if isinstance(op, ast.USub) else +value
     raise NotConstant
 
 
-def compare(sign: ast.cmpop, left: Any, right: Any) -> bool:
-    """`left sign right` for constants."""
-    if isinstance(sign, ast.Is | ast.IsNot):
-        # Only None, True and False are the same wherever they stand; a layer is never one of them.
+def fold_comparison(op: ast.cmpop, left: Any, right: Any) -> bool:
+    """`left op right` for constants. Raises NotConstant."""
+    if isinstance(op, ast.Is | ast.IsNot):
+        # `is` is certain only if one side is None, True or False: these are singletons, and no layer is one.
         if not any(each is None or isinstance(each, bool) for each in (left, right)):
             raise NotConstant
-        return (left is right) == isinstance(sign, ast.Is)
+        return (left is right) == isinstance(op, ast.Is)
     if not is_constant(left) or not is_constant(right):
         raise NotConstant
     try:
-        if isinstance(sign, ast.In | ast.NotIn):
-            return (left in right) == isinstance(sign, ast.In)
-        return _COMPARISONS[type(sign)](left, right)
+        if isinstance(op, ast.In | ast.NotIn):
+            return (left in right) == isinstance(op, ast.In)
+        return _COMPARISONS[type(op)](left, right)
     except (TypeError, KeyError):
         raise NotConstant from None
 
 
 def is_constant(value: Any) -> bool:
-    """Whether this is a plain value of Python, through and through, and small enough to look through."""
-    left, seen = [value], 0
-    while left:
-        each = left.pop()
+    """Whether this is a plain Python value, including all its elements, and not too large to check.
+
+    A list may contain itself; the limit ends that too.
+    """
+    pending, seen = [value], 0
+    while pending:
+        each = pending.pop()
         seen += 1
-        if seen > LONGEST:
+        if seen > MAX_LENGTH:
             return False
         if isinstance(each, list | tuple):
-            left += each[: LONGEST + 1]
+            pending += each[: MAX_LENGTH + 1]
         elif each is not None and not isinstance(each, str | int | float | bool | range):
             return False
     return True

@@ -1,7 +1,17 @@
-"""What reading finds before it is made of layers: calls in a row, loops, joins and named rows among them.
+"""The graph of layers that a program builds, before it is turned into the nodes of a design.
 
-A program that passes an image from call to call (functional Keras, a module's forward) gives a graph of
-`Tensor`s. `between` turns it into rows with branches: the graph of everything that groups can draw.
+Code builds a network in one of two ways. In a list (`nn.Sequential`, `model.add`) the items follow each
+other. In the functional style (functional Keras, a module's `forward`) an image passes from call to call. To
+read the latter without running it, the image is represented by a `SymbolicTensor`, which records what was
+done to it, and each call returns a new one. The result is a directed graph with a single source.
+
+A design, however, is a list of layers with groups, not an arbitrary graph: it can express sequences, and
+branches that start at one tensor and are joined again. `items_between` converts the graph to that form. It
+works with dominators: a tensor d dominates t if every path from the input to t passes through d. The branches
+of a join can only start at the join's nearest common dominator, and between two consecutive dominators
+everything else must belong to those branches. A graph in which branches share a tensor in between, or end
+without being joined, has no such form and raises `UnsupportedTopology`; guessing would give a network other
+than the one in the code.
 """
 
 from __future__ import annotations
@@ -14,32 +24,32 @@ from cnnstudio.layers.code import Call
 
 
 @dataclass(frozen=True)
-class Piece:
-    """One call that makes a layer or a part of one, under the name that the code gives it."""
+class LayerCall:
+    """A call that creates a layer or a part of one, with the name that the code gives it."""
 
     call: Call
     name: str = ""
 
 
 @dataclass(frozen=True)
-class Rounds:
-    """The rounds of a loop, or rows one after the other: each body so many times.
+class LoopBody:
+    """What a loop or a list of parts adds: (items, number of copies) for each run of equal iterations.
 
-    All alike they are one group of copies. `counted`: a loop that does nothing but count, so that even a
-    single round is one. `rows`: each body is a row of its own where they differ.
+    If all iterations are equal, they become one group of copies. `counted`: the loop only counts, so that
+    even a single iteration is a group. `separate`: iterations that differ become blocks of their own.
     """
 
-    bodies: tuple[tuple[Items, int], ...]
+    copies: tuple[tuple[Items, int], ...]
     line: int
     counted: bool = False
-    rows: bool = False
+    separate: bool = False
 
 
 @dataclass(frozen=True)
 class Join:
-    """Branches that all get the same input, put together again by "add" or "concat".
+    """Branches with the same input, joined by `mode` "add" or "concat".
 
-    `activation` is the call that was applied to the sum in the same expression.
+    `activation` is the call that is applied to the sum in the same expression.
     """
 
     mode: str
@@ -49,8 +59,8 @@ class Join:
 
 
 @dataclass(frozen=True)
-class Nest:
-    """A row of its own within a row: a Sequential in a Sequential."""
+class SubModel:
+    """A model inside a model, such as a Sequential inside a Sequential."""
 
     items: Items
     line: int
@@ -58,98 +68,111 @@ class Nest:
 
 
 @dataclass(frozen=True)
-class Grouped:
-    """A group whose kind and parameters the code says itself, with its body or its branches."""
+class ExplicitGroup:
+    """A group that the code creates by a call of its own, with its parameters and its body or branches."""
 
     layer: Group
     bodies: tuple[Items, ...]
     line: int
 
 
-Item = Piece | Rounds | Join | Nest | Grouped
+Item = LayerCall | LoopBody | Join | SubModel | ExplicitGroup
 Items = tuple[Item, ...]
 
 
-class Tangled(Exception):
-    """Branches that share more than their input, or do not come from one place."""
+class UnsupportedTopology(Exception):
+    """The layers form a graph that groups cannot express; see the module's description."""
 
 
 @dataclass(frozen=True, eq=False)
-class Tensor:
-    """An image on its way: what `items` make of one input, or several inputs joined by `mode`."""
+class SymbolicTensor:
+    """An image inside a network: one input with `items` applied, or several inputs joined by `mode`.
 
-    inputs: tuple[Tensor, ...] = ()
+    Without inputs it is the input of a model.
+    """
+
+    inputs: tuple[SymbolicTensor, ...] = ()
     items: Items = ()
     mode: str = ""
     line: int = 0
     activation: Call | None = None
-    fork: Tensor | None = field(init=False)
-    """The nearest tensor that everything on the way here came through."""
+    dominator: SymbolicTensor | None = field(init=False)
+    """The immediate dominator: the nearest tensor through which every path from the input passes."""
     depth: int = field(init=False)
+    """The number of dominators, which is the depth in the dominator tree."""
 
     def __post_init__(self) -> None:
-        fork = self.inputs[0] if self.inputs else None
+        # A new tensor is always a leaf of the graph, so that its dominator follows from those of its inputs
+        # and never changes. The tree of dominators is thus built along the way, without a separate algorithm.
+        dominator = self.inputs[0] if self.inputs else None
         for other in self.inputs[1:]:
-            fork = _common(fork, other)
-        object.__setattr__(self, "fork", fork)
-        object.__setattr__(self, "depth", fork.depth + 1 if fork else 0)
+            dominator = _common_dominator(dominator, other)
+        object.__setattr__(self, "dominator", dominator)
+        object.__setattr__(self, "depth", dominator.depth + 1 if dominator else 0)
 
-    def then(self, *items: Item) -> Tensor:
-        """What the items make of it."""
-        return Tensor((self,), tuple(items))
+    def then(self, *items: Item) -> SymbolicTensor:
+        """The tensor after these items have been applied to it."""
+        return SymbolicTensor((self,), tuple(items))
 
 
-def _common(one: Tensor | None, other: Tensor | None) -> Tensor | None:
-    """The nearest tensor that both came through; None where they have no origin in common."""
+def _common_dominator(one: SymbolicTensor | None, other: SymbolicTensor | None) -> SymbolicTensor | None:
+    """The nearest tensor that dominates both (or is one of them); None if they have different inputs.
+
+    This is the lowest common ancestor in the dominator tree: the deeper one moves up until both meet.
+    """
     while one is not other:
         if one is None or other is None:
             return None
         if one.depth >= other.depth:
-            one = one.fork
+            one = one.dominator
         else:
-            other = other.fork
+            other = other.dominator
     return one
 
 
-def between(start: Tensor, end: Tensor) -> Items:
-    """What makes `end` of `start`, as a row. Raises Tangled."""
+def items_between(start: SymbolicTensor, end: SymbolicTensor) -> Items:
+    """The sequence of items that turns `start` into `end`. Raises UnsupportedTopology.
+
+    Takes time linear in the number of tensors: each is visited once.
+    """
     seen: set[int] = set()
-    return tuple(_row(start, end, seen))
+    return tuple(_sequence(start, end, seen))
 
 
-def _row(start: Tensor, end: Tensor, seen: set[int]) -> list[Item]:
+def _sequence(start: SymbolicTensor, end: SymbolicTensor, seen: set[int]) -> list[Item]:
+    """Follows the dominators from `end` back to `start`; at a join, each branch is a sequence of its own."""
     backwards: list[Items] = []
-    tensor: Tensor | None = end
+    tensor: SymbolicTensor | None = end
     while tensor is not start:
-        if tensor is None or tensor.fork is None or tensor.depth <= start.depth:
-            raise Tangled
+        if tensor is None or tensor.dominator is None or tensor.depth <= start.depth:
+            raise UnsupportedTopology  # `start` does not dominate `end`
         if id(tensor) in seen and (tensor.mode or tensor.items):
-            raise Tangled
+            raise UnsupportedTopology  # two branches share this tensor, which would appear twice
         seen.add(id(tensor))
-        fork = tensor.fork
+        dominator = tensor.dominator
         if tensor.mode:
-            branches = tuple(tuple(_row(fork, each, seen)) for each in tensor.inputs)
+            branches = tuple(tuple(_sequence(dominator, each, seen)) for each in tensor.inputs)
             backwards.append((Join(tensor.mode, branches, tensor.line, tensor.activation),))
         else:
             backwards.append(tensor.items)
-        tensor = fork
+        tensor = dominator
     return [item for items in reversed(backwards) for item in items]
 
 
-def calls(items: Sequence[Item]) -> Iterator[Call]:
-    """All calls of a row, from top to bottom."""
+def iter_calls(items: Sequence[Item]) -> Iterator[Call]:
+    """All calls in a sequence of items, in order, including those in groups."""
     for item in items:
         match item:
-            case Piece(call=call):
+            case LayerCall(call=call):
                 yield call
-            case Rounds(bodies=bodies):
-                for body, _ in bodies:
-                    yield from calls(body)
+            case LoopBody(copies=copies):
+                for body, _ in copies:
+                    yield from iter_calls(body)
             case Join(branches=branches):
                 for branch in branches:
-                    yield from calls(branch)
-            case Nest(items=inner):
-                yield from calls(inner)
-            case Grouped(bodies=rows):
-                for row in rows:
-                    yield from calls(row)
+                    yield from iter_calls(branch)
+            case SubModel(items=inner):
+                yield from iter_calls(inner)
+            case ExplicitGroup(bodies=bodies):
+                for body in bodies:
+                    yield from iter_calls(body)

@@ -1,6 +1,16 @@
-"""Follows a program's statements as far as its layers depend on them. Nothing of the program is ever run.
+"""Interprets a program's statements as far as its layers depend on them, without running it.
 
-The readers say what calls of libraries mean by overriding the `on_…` methods.
+Listings come from the web and from strangers, and importing or executing one would run whatever it contains.
+So the syntax tree is interpreted, with values of this package: no module is imported, no function of the
+program's or of a library's is called, and no attribute of a real object is accessed. `exec`, `open` or
+`__import__` in the listing are just names without a meaning.
+
+The interpreter also has to work for incomplete code. Data sets are missing, conditions depend on the command
+line, and calls go to libraries that are not installed. What cannot be evaluated becomes `Unknown`, and
+interpretation continues: an unknown condition or iterable is followed once, as if true, because layers are
+usually created there.
+
+Subclasses, the readers for Keras and PyTorch, override the `on_…` methods to say what library calls mean.
 """
 
 from __future__ import annotations
@@ -10,58 +20,59 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cnnstudio.interchange.interpreter.evaluator import Evaluator
-from cnnstudio.interchange.interpreter.syntax import loaded
+from cnnstudio.interchange.interpreter.syntax import as_load
 from cnnstudio.interchange.interpreter.values import (
-    NOTHING,
+    UNKNOWN,
     Class,
     Function,
     Instance,
-    Returned,
+    ReturnValue,
     Scope,
     is_known,
-    truth,
+    is_truthy,
 )
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.code import Name, Unknown
 
 
 class Interpreter(Evaluator):
-    """Executes statements on values."""
+    """Interprets statements."""
 
     def __init__(self, notes: Notes) -> None:
         super().__init__(notes)
-        self.stars: list[str] = []
-        """Modules from which everything is imported."""
-        self.events = 0
-        """Counts what readers care for, so that what made no difference is passed over."""
+        self.star_imports: list[str] = []
+        """Modules from which all names are imported (`from … import *`)."""
+        self.effects = 0
+        """Counts what matters for the network, such as created layers. A loop ends as soon as an iteration
+        has no effect, and an unknown condition without an effect needs no note."""
 
-    # What readers say
+    # Overridden by readers
 
     def on_class(self, node: ast.ClassDef | ast.FunctionDef) -> Any:
-        """What a definition of a known helper stands for; None for any other."""
+        """The value of a definition of a known helper; None for any other definition."""
         return None
 
     def on_assign(self, owner: Instance, name: str, value: Any) -> None:
-        """An object got an attribute."""
+        """Called after an attribute of an object was set."""
 
     def on_with(self, value: Any, node: ast.With, scope: Scope) -> Any:
-        """The body of `with value:`."""
+        """Interprets the body of `with value:`."""
         return self.execute(node.body, scope)
 
     def on_loop(self, node: ast.For, values: Sequence[Any], scope: Scope) -> Any:
-        """A loop over values that are known."""
+        """Interprets a loop over known values."""
         return self.unroll(node, values, scope)
 
     # Statements
 
-    def execute(self, statements: Iterable[ast.stmt], scope: Scope) -> Returned | None:
+    def execute(self, statements: Iterable[ast.stmt], scope: Scope) -> ReturnValue | None:
         for statement in statements:
             returned = self._statement(statement, scope)
             if returned is not None:
                 return returned
         return None
 
-    def _statement(self, node: ast.stmt, scope: Scope) -> Returned | None:
+    def _statement(self, node: ast.stmt, scope: Scope) -> ReturnValue | None:
         self.count_step()
         match node:
             case ast.Expr(value=value):
@@ -81,9 +92,9 @@ class Interpreter(Evaluator):
             case ast.ClassDef():
                 scope.names[node.name] = self.on_class(node) or self._class(node, scope)
             case ast.Return(value=None):
-                return Returned(None)
+                return ReturnValue(None)
             case ast.Return(value=ast.expr() as value):
-                return Returned(self.evaluate(value, scope))
+                return ReturnValue(self.evaluate(value, scope))
             case ast.If():
                 return self._if(node, scope)
             case ast.For():
@@ -93,58 +104,63 @@ class Interpreter(Evaluator):
             case ast.With():
                 return self._with(node, scope)
             case ast.Try():
+                # The handlers are for errors, which do not occur here.
                 return self.execute([*node.body, *node.orelse, *node.finalbody], scope)
         return None
 
-    def _if(self, node: ast.If, scope: Scope) -> Returned | None:
+    def _if(self, node: ast.If, scope: Scope) -> ReturnValue | None:
         test = self.evaluate(node.test, scope)
         if is_known(test):
-            return self.execute(node.body if truth(test) else node.orelse, scope)
-        before = self.events
+            return self.execute(node.body if is_truthy(test) else node.orelse, scope)
+        before = self.effects
         returned = self.execute(node.body, scope)
-        if self.events > before:
-            self.notes.add(node.lineno, "whether this is done, only the running program knows: it is drawn")
+        if self.effects > before:
+            self.notes.add(node.lineno, "this condition is only known at run time; it is assumed to be true")
         return returned
 
-    def _for(self, node: ast.For, scope: Scope) -> Returned | None:
+    def _for(self, node: ast.For, scope: Scope) -> ReturnValue | None:
         values = self.elements(self.evaluate(node.iter, scope))
         if values is None:
-            self.assign(node.target, NOTHING, scope)
+            self.assign(node.target, UNKNOWN, scope)
             return self.execute(node.body, scope)
         returned = self.on_loop(node, values, scope)
-        return returned if isinstance(returned, Returned) else None
+        return returned if isinstance(returned, ReturnValue) else None
 
-    def unroll(self, node: ast.For, values: Iterable[Any], scope: Scope) -> Returned | None:
-        """The body once for each value, up to a round that changed nothing."""
+    def unroll(self, node: ast.For, values: Iterable[Any], scope: Scope) -> ReturnValue | None:
+        """Interprets the body once for each value, until an iteration changes nothing.
+
+        Further iterations could then change nothing either, unless they depend on the loop variable. A
+        training loop of 10,000 steps is thus left after the first.
+        """
         for value in values:
-            before, events = dict(scope.names), self.events
+            before, events = dict(scope.names), self.effects
             self.assign(node.target, value, scope)
             returned = self.execute(node.body, scope)
             if returned is not None:
                 return returned
-            if events == self.events and self._unchanged(before, node.target, scope):
+            if events == self.effects and self._unchanged(before, node.target, scope):
                 break
         return None
 
     def _unchanged(self, before: Mapping[str, Any], target: ast.expr, scope: Scope) -> bool:
-        loop = {name.id for name in ast.walk(target) if isinstance(name, ast.Name)}
-        now = {name: value for name, value in scope.names.items() if name not in loop}
-        return len(now) == len(before.keys() - loop) and all(
+        loop_variables = {name.id for name in ast.walk(target) if isinstance(name, ast.Name)}
+        now = {name: value for name, value in scope.names.items() if name not in loop_variables}
+        return len(now) == len(before.keys() - loop_variables) and all(
             name in before and (value is before[name] or isinstance(value, Unknown))
             for name, value in now.items()
         )
 
-    def _with(self, node: ast.With, scope: Scope) -> Returned | None:
+    def _with(self, node: ast.With, scope: Scope) -> ReturnValue | None:
         value: Any = None
         for item in node.items:
             value = self.evaluate(item.context_expr, scope)
             if item.optional_vars is not None:
-                self.assign(item.optional_vars, NOTHING, scope)
+                self.assign(item.optional_vars, UNKNOWN, scope)
         returned = self.on_with(value, node, scope)
-        return returned if isinstance(returned, Returned) else None
+        return returned if isinstance(returned, ReturnValue) else None
 
     def _augment(self, node: ast.AugAssign, scope: Scope) -> None:
-        load = ast.copy_location(ast.BinOp(loaded(node.target), node.op, node.value), node)
+        load = ast.copy_location(ast.BinOp(as_load(node.target), node.op, node.value), node)
         self.assign(node.target, self.evaluate(load, scope), scope)
 
     def _import(self, node: ast.Import | ast.ImportFrom, scope: Scope) -> None:
@@ -156,7 +172,7 @@ class Interpreter(Evaluator):
         module = f"{node.module}." if node.module else ""
         for alias in node.names:
             if alias.name == "*":
-                self.stars.append(node.module or "")
+                self.star_imports.append(node.module or "")
             else:
                 scope.names[alias.asname or alias.name] = Name(f"{module}{alias.name}")
 
@@ -179,6 +195,6 @@ class Interpreter(Evaluator):
                 values = self.elements(value)
                 known = values is not None and len(values) == len(targets)
                 for index, each in enumerate(targets):
-                    self.assign(each, values[index] if known and values is not None else NOTHING, scope)
+                    self.assign(each, values[index] if known and values is not None else UNKNOWN, scope)
             case ast.Starred(value=inner):
-                self.assign(inner, NOTHING, scope)
+                self.assign(inner, UNKNOWN, scope)

@@ -1,4 +1,4 @@
-"""Questions about a syntax tree that can be answered without following what its names stand for."""
+"""Properties of a syntax tree that do not require evaluating its names."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import ast
 from collections.abc import Iterable, Sequence
 
 
-def uses(target: ast.expr, nodes: Iterable[ast.AST]) -> bool:
-    """Whether a loop's body names what the loop counts with."""
-    counted = {name.id for name in ast.walk(target) if isinstance(name, ast.Name)}
+def uses_loop_variable(target: ast.expr, nodes: Iterable[ast.AST]) -> bool:
+    """Whether the nodes of a loop's body read the loop variables in `target`."""
+    variables = {name.id for name in ast.walk(target) if isinstance(name, ast.Name)}
     names = (each for node in nodes for each in ast.walk(node) if isinstance(each, ast.Name))
-    return any(name.id in counted and isinstance(name.ctx, ast.Load) for name in names)
+    return any(name.id in variables and isinstance(name.ctx, ast.Load) for name in names)
 
 
-def first_uses(body: Sequence[ast.stmt]) -> dict[str, bool]:
-    """For each name in the statements, whether it is read before it is set."""
+def read_before_assignment(body: Sequence[ast.stmt]) -> dict[str, bool]:
+    """For each name in the statements, whether it is read before it is assigned."""
     found: dict[str, bool] = {}
 
     def visit(node: ast.AST) -> None:
@@ -35,36 +35,36 @@ def first_uses(body: Sequence[ast.stmt]) -> dict[str, bool]:
     return found
 
 
-def stored(body: Sequence[ast.stmt]) -> set[str]:
-    """The names that the statements set."""
+def assigned_names(body: Sequence[ast.stmt]) -> set[str]:
+    """The names that the statements assign."""
     nodes = (node for statement in body for node in ast.walk(statement))
     return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
-def needs_arguments(node: ast.ClassDef | ast.FunctionDef) -> bool:
-    """Whether a function, or the __init__ of a class, has arguments without a default."""
+def has_required_arguments(node: ast.ClassDef | ast.FunctionDef) -> bool:
+    """Whether a function, or the `__init__` of a class, has parameters without a default."""
     if isinstance(node, ast.ClassDef):
-        makers = [each for each in node.body if isinstance(each, ast.FunctionDef) and each.name == "__init__"]
-        return any(len(maker.args.args) - 1 > len(maker.args.defaults) for maker in makers)
+        inits = [each for each in node.body if isinstance(each, ast.FunctionDef) and each.name == "__init__"]
+        return any(len(init.args.args) - 1 > len(init.args.defaults) for init in inits)
     return len(node.args.args) > len(node.args.defaults)
 
 
 def is_static(node: ast.FunctionDef | ast.Lambda) -> bool:
-    """Whether a method does not get the object."""
-    marks = node.decorator_list if isinstance(node, ast.FunctionDef) else []
-    return any(isinstance(mark, ast.Name) and mark.id == "staticmethod" for mark in marks)
+    """Whether the function is decorated as a static method."""
+    decorators = node.decorator_list if isinstance(node, ast.FunctionDef) else []
+    return any(isinstance(each, ast.Name) and each.id == "staticmethod" for each in decorators)
 
 
-def text_at(statement: ast.stmt) -> str | None:
-    """The text that stands there for itself, as a docstring does; None where there is something else."""
+def bare_string(statement: ast.stmt) -> str | None:
+    """The text of a statement that is only a string literal, like a docstring; else None."""
     match statement:
         case ast.Expr(ast.Constant(str(text))):
             return text
     return None
 
 
-def loaded(target: ast.expr) -> ast.expr:
-    """The target of an assignment as an expression that reads it."""
+def as_load(target: ast.expr) -> ast.expr:
+    """The target of an assignment, as an expression that reads it."""
     match target:
         case ast.Name(id=name):
             return ast.copy_location(ast.Name(name, ast.Load()), target)
@@ -73,8 +73,8 @@ def loaded(target: ast.expr) -> ast.expr:
     return target
 
 
-def height(node: ast.AST) -> int:
-    """How deep a tree is, as far as 20 goes."""
+def tree_height(node: ast.AST) -> int:
+    """The depth of a tree, counted up to 20."""
     height, level = 0, [node]
     while level and height < 20:
         level = [child for each in level for child in ast.iter_child_nodes(each)]

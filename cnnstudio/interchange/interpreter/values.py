@@ -1,4 +1,4 @@
-"""What names of a program stand for while it is read, besides plain constants and calls of libraries."""
+"""The values of a program's names during interpretation, besides plain constants and library calls."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.interpreter import folding
 from cnnstudio.layers.code import Unknown
 
-NOTHING = Unknown()
-"""What is not known, and of which the code says nothing either."""
-TOO_MUCH = "the code does too much to be followed: a listing of a network is needed, with short loops"
+UNKNOWN = Unknown()
+"""A value that is not known, without an expression to show for it."""
+TOO_COMPLEX = "the code is too complex to read: use a listing of a network, with short loops"
 
 
 @dataclass
 class Scope:
-    """Names of a module, a function or a class body; `parent` is where else to look."""
+    """The names of a module, function or class body; names not found there are looked up in `parent`."""
 
     names: dict[str, Any] = field(default_factory=dict)
     parent: Scope | None = None
 
     def find(self, name: str) -> Any:
-        """What the name stands for. Raises KeyError."""
+        """The value of a name. Raises KeyError."""
         scope: Scope | None = self
         while scope is not None:
             if name in scope.names:
@@ -35,13 +35,13 @@ class Scope:
 
 @dataclass(frozen=True, eq=False)
 class Function:
-    """A function of the program; `owner` is what `self` is in a method."""
+    """A function of the program; for a bound method, `owner` is the value of `self`."""
 
     node: ast.FunctionDef | ast.Lambda
     scope: Scope
     owner: Instance | None = None
-    home: Class | None = None
-    """The class that a method stands in, for `super()`."""
+    defining_class: Class | None = None
+    """For a method, the class that defines it, which `super()` needs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,18 +54,18 @@ class Class:
     names: Mapping[str, Any]
 
     def find(self, name: str) -> tuple[Any, Class | None]:
-        """An attribute of the class or of what it comes from, and the class where it stands."""
+        """An attribute of the class or its bases, and the class that defines it; (None, None) if missing."""
         if name in self.names:
             return self.names[name], self
         for base in self.bases:
             if isinstance(base, Class):
-                value, home = base.find(name)
+                value, defining_class = base.find(name)
                 if value is not None:
-                    return value, home
+                    return value, defining_class
         return None, None
 
     def library_base(self) -> str:
-        """The full name of the library's class that it comes from; empty where there is none."""
+        """The full name of the library class it inherits from; empty if there is none."""
         for base in self.bases:
             path = base.library_base() if isinstance(base, Class) else getattr(base, "path", "")
             if path:
@@ -75,7 +75,7 @@ class Class:
 
 @dataclass(eq=False)
 class Instance:
-    """An object of a class of the program."""
+    """An object of one of the program's classes."""
 
     kind: Class
     line: int
@@ -83,32 +83,35 @@ class Instance:
 
 
 @dataclass(frozen=True)
-class Bound:
-    """A method of a value that is no object of the program: `model.add`, `x.view`, `layers.append`."""
+class BoundMethod:
+    """A method of something that is not an object of the program: `model.add`, `x.view`, `layers.append`."""
 
     owner: Any
     name: str
 
 
 @dataclass(frozen=True)
-class Super:
+class SuperProxy:
     """`super()` in a method."""
 
     owner: Instance
-    home: Class
+    defining_class: Class
 
 
 @dataclass(frozen=True)
 class Copies:
-    """In a list: so many elements that were made in the same way."""
+    """In a list: `count` elements created by the same expression, evaluated once.
+
+    Keeps `[Block() for _ in range(1000)]` a single element, and shows that the copies are equal.
+    """
 
     value: Any
     count: int
 
 
 @dataclass(frozen=True)
-class Returned:
-    """What a `return` gives."""
+class ReturnValue:
+    """The value of a `return` statement."""
 
     value: Any
 
@@ -117,17 +120,17 @@ def is_known(value: Any) -> bool:
     return not isinstance(value, Unknown)
 
 
-def truth(value: Any) -> bool:
-    """Whether a value that is known counts as true; layers and objects do."""
+def is_truthy(value: Any) -> bool:
+    """The truth value of a known value. Layers and objects are true."""
     return bool(value) if folding.is_constant(value) or isinstance(value, dict) else True
 
 
-def expanded(values: Iterable[Any]) -> Iterator[Any]:
-    """The values with `Copies` written out; no list of layers is longer than a design may be."""
+def expand_copies(values: Iterable[Any]) -> Iterator[Any]:
+    """The values with `Copies` expanded. Raises CodeError if there are more than a design can have."""
     for value in values:
         if isinstance(value, Copies):
-            if value.count > folding.LONGEST:
-                raise CodeError(TOO_MUCH)
+            if value.count > folding.MAX_LENGTH:
+                raise CodeError(TOO_COMPLEX)
             yield from [value.value] * value.count
         else:
             yield value

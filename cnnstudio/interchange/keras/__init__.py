@@ -1,1 +1,1 @@
-"""Keras code, in and out."""
+"""Reads and writes Keras code."""

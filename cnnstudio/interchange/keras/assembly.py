@@ -1,4 +1,9 @@
-"""Calls of Keras as layers: each is one, whatever its shape."""
+"""Turns Keras calls into layers: each call is one layer, whatever the shape of its input.
+
+The exception is a `Sequential` that a layer of this program generated because Keras has no single layer for
+it. It is recognized by comparison: each type that could have generated the calls proposes layers, and the one
+whose own code consists of just these calls is taken.
+"""
 
 from __future__ import annotations
 
@@ -9,86 +14,89 @@ from typing import Any
 from cnnstudio.core.errors import ParameterError
 from cnnstudio.core.parameters import parameters
 from cnnstudio.design.network import Node
-from cnnstudio.interchange.assembly import Assembler, drawn, group_types
-from cnnstudio.interchange.interpreter.graph import Nest, Piece
+from cnnstudio.interchange.assembly import Assembler, group_types, renamed_node
+from cnnstudio.interchange.interpreter.graph import LayerCall, SubModel
 from cnnstudio.interchange.layer_calls import layer_call
-from cnnstudio.layers.activations import KERAS_ACTIVATION_CALLS, activation_named, keras_activation_of
+from cnnstudio.layers.activations import KERAS_ACTIVATION_CALLS, activation_from_keras, resolve_activation
 from cnnstudio.layers.base import Layer, Shape
 from cnnstudio.layers.catalog import layer_types
-from cnnstudio.layers.code import Arguments, Call, NotDrawable
+from cnnstudio.layers.code import Arguments, Call, UnsupportedCall
 
 _COMMON = frozenset(
     {"name", "dtype", "input_shape", "batch_input_shape", "batch_shape", "input_dim", "batch_size", "weights"}
 )
-"""Arguments that every layer of Keras takes and that are read elsewhere or change nothing."""
-PASSED_OVER = {
-    "Rescaling": "the images are normalized before the training, by what they hold themselves",
-    "Normalization": "the images are normalized before the training, by what they hold themselves",
-    "RandomFlip": "flips are a setting of the training",
-    "RandomTranslation": "shifts are a setting of the training",
+"""Arguments that every Keras layer takes and that are either read elsewhere or change nothing."""
+PREPROCESSING_LAYERS = {
+    "Rescaling": "images are always normalized, with the statistics of the training set",
+    "Normalization": "images are always normalized, with the statistics of the training set",
+    "RandomFlip": "flips are a setting of the recipe",
+    "RandomTranslation": "shifts are a setting of the recipe",
 }
-"""Layers that prepare images, and what stands for them."""
+"""Layers that preprocess images, and what replaces them here."""
 
 
 class KerasAssembler(Assembler):
-    """A call of Keras is a layer, whatever its shape."""
+    """Turns Keras calls into layers."""
 
-    def pieces(self, pieces: Sequence[Piece], shape: Shape | None) -> Iterator[Node]:
-        for piece in pieces:
-            node = self._node(piece)
+    def layers_from_calls(self, calls: Sequence[LayerCall], shape: Shape | None) -> Iterator[Node]:
+        for each in calls:
+            node = self._node(each.call)
             if node is not None:
-                yield drawn(node, piece.name)
+                yield renamed_node(node, each.name)
 
-    def _node(self, piece: Piece) -> Node | None:
-        call = piece.call
-        if call.name in PASSED_OVER and (call.name != "Rescaling" or _rescales_pixels(call)):
-            self.notes.add(call.line, f"{call.name} is not drawn: {PASSED_OVER[call.name]}")
+    def _node(self, call: Call) -> Node | None:
+        if call.name in PREPROCESSING_LAYERS and (call.name != "Rescaling" or _rescales_pixels(call)):
+            self.notes.add(call.line, f"{call.name} is skipped: {PREPROCESSING_LAYERS[call.name]}")
             return None
         if call.name == "Identity":
-            return self.block([], "")
+            return self.make_block([], "")
         kind, signature = keras_types().get(call.name, (None, ""))
         if kind is None:
-            self.notes.add(call.line, f"there is no layer like {call.name} here, so it is left out")
+            self.notes.add(call.line, f"{call.name} is not supported and is skipped")
             return None
         try:
             arguments = Arguments(call, signature, _COMMON)
             layer = kind.from_keras(arguments)
-        except (NotDrawable, ParameterError) as error:
-            self.notes.add(call.line, f"{call.name} is left out: {error}")
+        except UnsupportedCall as error:
+            self.notes.add(call.line, f"{call.name} is skipped: it {error}")
+            return None
+        except ParameterError as error:
+            self.notes.add(call.line, f"{call.name} is skipped: {error}")
             return None
         for note in arguments.notes:
             self.notes.add(call.line, f"{call.name}: {note}")
-        for name in arguments.left_over():
-            if not _is_usual(name, arguments[name]):
-                self.notes.add(call.line, f"{call.name}: {name} is not drawn")
+        for name in arguments.unused_arguments():
+            if not _is_default(name, arguments[name]):
+                self.notes.add(call.line, f"{call.name}: {name} is not supported and is ignored")
         return Node("", layer)
 
     def activation(self, call: Call) -> str:
         name = call.positional[0] if call.name == "Activation" and call.positional else None
         if isinstance(name, str):
-            return activation_named(name, lambda text: self.notes.add(call.line, text))
+            return resolve_activation(name, lambda text: self.notes.add(call.line, text))
         if call.name == "Activation":
-            raise NotDrawable("is not known")
-        return keras_activation_of(Arguments(call, KERAS_ACTIVATION_CALLS[call.name], _COMMON))
+            raise UnsupportedCall("applies an activation that is only known at run time")
+        return activation_from_keras(Arguments(call, KERAS_ACTIVATION_CALLS[call.name], _COMMON))
 
-    def single(self, nest: Nest, shape: Shape | None) -> Layer | None:
-        """The layer that writes just these calls."""
-        calls = [item.call for item in nest.items if isinstance(item, Piece)]
-        if shape is None or len(calls) < 2 or len(calls) < len(nest.items):
+    def single_layer(self, model: SubModel, shape: Shape | None) -> Layer | None:
+        calls = [item.call for item in model.items if isinstance(item, LayerCall)]
+        if shape is None or len(calls) < 2 or len(calls) < len(model.items):
             return None
-        wanted = [_normal(call) for call in calls]
-        rows = (kind.from_keras_row(calls) for kind, _ in keras_types().values())
-        return next((layer for row in rows for layer in row if _written(layer, shape) == wanted), None)
+        expected = [_normalized(call) for call in calls]
+        candidates = (kind.from_keras_sequence(calls) for kind, _ in keras_types().values())
+        return next(
+            (layer for layers in candidates for layer in layers if _own_calls(layer, shape) == expected), None
+        )
 
 
 def _rescales_pixels(call: Call) -> bool:
-    """Whether this brings pixels from 0 to 255 down to about 1."""
+    """Whether this scales pixels from 0…255 to about 0…1 or -1…1."""
     scale = call.positional[0] if call.positional else call.keywords.get("scale")
     return isinstance(scale, float) and any(abs(scale * most - 1) < 1e-3 for most in (255, 127.5, 128, 256))
 
 
-def _is_usual(name: str, value: Any) -> bool:
-    """Whether an argument that no layer has stands at what Keras does without it."""
+def _is_default(name: str, value: Any) -> bool:
+    """Whether an argument that no layer here has is set to Keras's default."""
     if name == "trainable":
         return value is True
     if name == "data_format":
@@ -96,8 +104,8 @@ def _is_usual(name: str, value: Any) -> bool:
     return value is None or (name == "bias_initializer" and value == "zeros")
 
 
-def _normal(call: Call) -> tuple[str, dict[str, Any]]:
-    """A call in a form that can be compared: each argument under its name, those left out too."""
+def _normalized(call: Call) -> tuple[str, dict[str, Any]]:
+    """A call in a form that can be compared: all arguments by name, including defaults."""
     if call.name in keras_types():
         values = Arguments(call, keras_types()[call.name][1], _COMMON).values()
     else:
@@ -105,15 +113,16 @@ def _normal(call: Call) -> tuple[str, dict[str, Any]]:
     return call.name, {name: _plain(value) for name, value in values.items()}
 
 
-def _written(layer: Layer, shape: Shape) -> list[tuple[str, dict[str, Any]]]:
+def _own_calls(layer: Layer, shape: Shape) -> list[tuple[str, dict[str, Any]]]:
+    """The calls in the layer's own Keras code."""
     try:
-        return [_normal(layer_call(code)) for code in layer.keras(shape)]
+        return [_normalized(layer_call(code)) for code in layer.keras_code(shape)]
     except (IndexError, ValueError):
         return []
 
 
 def _plain(value: Any) -> Any:
-    return _normal(value) if isinstance(value, Call) else value
+    return _normalized(value) if isinstance(value, Call) else value
 
 
 @cache

@@ -1,4 +1,14 @@
-"""Keras code as a design: Sequential by `add` or as a list, and the functional style. Nothing is run."""
+"""Reads Keras code as a design: Sequential models and the functional style, without running the code.
+
+A `Sequential` is a list of items that grows with `add`. In the functional style, tensors pass from call to
+call as `SymbolicTensor`s, and `keras.Model(inputs, outputs)` asks for the items between two of them.
+
+Loops need care. A listing that adds five equal blocks in a loop should become a Repeat of five, not five
+blocks, so each iteration is interpreted separately and its effect recorded: either one model grew, or one
+tensor was carried on to a new one. If the loop only counts and an iteration leaves no other state behind, the
+remaining iterations would do the same and are not interpreted at all; a loop of a billion iterations costs
+one.
+"""
 
 from __future__ import annotations
 
@@ -8,32 +18,37 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cnnstudio.design.network import UNTITLED, Network, clean_name
-from cnnstudio.interchange.assembly import require_few, with_ids
+from cnnstudio.interchange.assembly import require_layer_limit, with_ids
 from cnnstudio.interchange.chain import CodeError
-from cnnstudio.interchange.input_shapes import DEFAULT_INPUT, keras_input
+from cnnstudio.interchange.input_shapes import DEFAULT_INPUT, input_from_keras_shape
 from cnnstudio.interchange.interpreter import graph
 from cnnstudio.interchange.interpreter.graph import (
     Item,
     Items,
     Join,
-    Nest,
-    Piece,
-    Rounds,
-    Tangled,
-    Tensor,
-    between,
+    LayerCall,
+    LoopBody,
+    SubModel,
+    SymbolicTensor,
+    UnsupportedTopology,
+    items_between,
 )
 from cnnstudio.interchange.interpreter.helpers import helper_name, is_helper
 from cnnstudio.interchange.interpreter.interpreter import Interpreter
-from cnnstudio.interchange.interpreter.names import written_title
-from cnnstudio.interchange.interpreter.syntax import first_uses, stored, text_at, uses
-from cnnstudio.interchange.interpreter.values import Bound, Returned, Scope
-from cnnstudio.interchange.keras.assembly import PASSED_OVER, KerasAssembler, keras_types
-from cnnstudio.interchange.keras.training import compiled, fitted
-from cnnstudio.interchange.source import Imported, Note, Notes, parse
-from cnnstudio.layers.activations import KERAS_ACTIVATION_CALLS, activation_named
+from cnnstudio.interchange.interpreter.names import title_from_docstring
+from cnnstudio.interchange.interpreter.syntax import (
+    assigned_names,
+    bare_string,
+    read_before_assignment,
+    uses_loop_variable,
+)
+from cnnstudio.interchange.interpreter.values import BoundMethod, ReturnValue, Scope
+from cnnstudio.interchange.keras.assembly import PREPROCESSING_LAYERS, KerasAssembler, keras_types
+from cnnstudio.interchange.keras.training import read_compile, read_fit
+from cnnstudio.interchange.source import ImportedDesign, Note, Notes, parse
+from cnnstudio.layers.activations import KERAS_ACTIVATION_CALLS, resolve_activation
 from cnnstudio.layers.base import Shape
-from cnnstudio.layers.code import Call, Name, NotDrawable, Unknown, same
+from cnnstudio.layers.code import Call, Name, Unknown, UnsupportedCall, is_same_value
 
 _ROOTS = ("tensorflow.keras", "tensorflow.python.keras", "tensorflow.compat.v1.keras", "tf_keras", "keras")
 _LAYERS = "keras.layers."
@@ -43,97 +58,106 @@ _MODELS = ("Sequential", "Model", "Functional")
 _INPUTS = ("Input", "InputLayer")
 
 
-def read_keras(text: str) -> Imported:
-    """The design in Keras code, with what it says of the training. Raises CodeError."""
+def read_keras(text: str) -> ImportedDesign:
+    """The design in Keras code, and the training settings. Raises CodeError."""
     reader = _Reader(Notes())
     tree = parse(text)
     reader.follow(tree)
-    model = reader.chosen()
+    model = reader.main_model()
     if model is None:
-        raise CodeError("there is no Keras model with layers in it: Sequential() or keras.Model(…) is needed")
-    input_shape = reader.input_of(model)
-    title = written_title(ast.get_docstring(tree))
-    nodes, _ = KerasAssembler(reader.notes, own=title is not None).row(tuple(model.items), input_shape)
+        raise CodeError("there is no Keras model with layers: expected Sequential() or keras.Model(…)")
+    input_shape = reader.input_shape_of(model)
+    title = title_from_docstring(ast.get_docstring(tree))
+    nodes, _ = KerasAssembler(reader.notes, generated=title is not None).sequence(
+        tuple(model.items), input_shape
+    )
     if not nodes:
-        raise CodeError(_nothing(reader.notes.all()))
+        raise CodeError(_no_layers(reader.notes.all()))
     name = title or clean_name(model.name) or UNTITLED
-    return Imported(Network(input_shape, with_ids(nodes), name), reader.recipe, reader.notes.all(), "keras")
+    return ImportedDesign(
+        Network(input_shape, with_ids(nodes), name), reader.recipe, reader.notes.all(), "keras"
+    )
 
 
-def _nothing(notes: Sequence[Note]) -> str:
+def _no_layers(notes: Sequence[Note]) -> str:
     first = f": line {notes[0].line}: {notes[0].text}" if notes else ""
-    return f"none of its layers can be drawn{first}"
+    return f"none of the layers can be imported{first}"
 
 
 def canonical(path: str) -> str:
-    """The name under `keras.` of what TensorFlow and older versions have in other places."""
+    """The current name under `keras.` of something that has another in TensorFlow or older versions."""
     for root in _ROOTS:
         if path == root or path.startswith(f"{root}."):
             path = f"keras{path[len(root) :]}"
             break
     parts = path.split(".")
     if parts[0] == "keras" and len(parts) > 2 and parts[1] in ("layers", "models"):
-        # Older versions have a module for each kind of layer: keras.layers.convolutional.Conv2D.
+        # Older versions have a module for each family of layers: keras.layers.convolutional.Conv2D.
         return f"keras.{parts[1]}.{parts[-1]}"
     return path
 
 
 @dataclass(eq=False)
 class Model:
-    """A model of the program, as far as it is made."""
+    """A model that the program builds, as far as it has got."""
 
     items: list[Item] = field(default_factory=list)
     line: int = 0
     name: str = ""
     shape: Any = None
-    weight: int = 0
-    """How much the program does with it: the one that is trained is the one that is meant."""
-    part: bool = False
-    """Whether it went into another one."""
+    importance: int = 0
+    """Raised by compile and fit: of several models, the trained one is imported."""
+    is_part: bool = False
+    """Whether it became part of another model."""
 
 
 class _Reader(Interpreter):
-    """Finds models, their layers and their training."""
+    """Finds the models, their layers and the training settings."""
 
     def __init__(self, notes: Notes) -> None:
         super().__init__(notes)
         self.recipe: dict[str, Any] = {}
         self.models: list[Model] = []
-        self._inputs: dict[int, tuple[Tensor, Any]] = {}
+        self._inputs: dict[int, tuple[SymbolicTensor, Any]] = {}
 
     def follow(self, tree: ast.Module) -> None:
-        """Executes the program; where that makes no model, each of its functions once."""
+        """Interprets the program; if that creates no model, calls each of its functions once."""
         self.execute(tree.body, self.module)
-        if self.chosen() is None:
+        if self.main_model() is None:
             functions = [each for each in tree.body if isinstance(each, ast.FunctionDef)]
             for function in functions:
                 self.call(self.module.names.get(function.name), [], {}, function.lineno, False)
 
-    def chosen(self) -> Model | None:
-        """The model that the program is about."""
-        models = [model for model in self.models if model.items and not model.part]
-        best = max(models, key=lambda model: (model.weight, len(model.items)), default=None)
+    def main_model(self) -> Model | None:
+        """The most important of the models, and among equals the largest; None if there is none."""
+        models = [model for model in self.models if model.items and not model.is_part]
+        best = max(models, key=lambda model: (model.importance, len(model.items)), default=None)
         for model in models:
-            if model is not best and best is not None and model.weight:
-                self.notes.add(model.line, "this is another model; one is drawn")
+            if model is not best and best is not None and model.importance:
+                self.notes.add(model.line, "this is a second model; only one is imported")
         return best
 
-    def input_of(self, model: Model) -> Shape:
-        """What goes into the model; a guess, with a note, where the code does not say it."""
-        first = next(iter(graph.calls(model.items)), None)
+    def input_shape_of(self, model: Model) -> Shape:
+        """The input shape of the model; a default, with a note, if the code does not specify it."""
+        first = next(iter(graph.iter_calls(model.items)), None)
         shape = model.shape
         if shape is None and first is not None:
-            shape = _said_shape(first.keywords)
-        found, words = keras_input(shape)
-        if words:
-            self.notes.add(model.line, words)
+            shape = _shape_argument(first.keywords)
+        found, note = input_from_keras_shape(shape)
+        if note:
+            self.notes.add(model.line, note)
         return found or DEFAULT_INPUT
 
-    # What the program's names and calls mean
+    # The meaning of names and calls
 
     def on_name(self, name: str) -> Any:
-        """Names come from `import *`, or the listing leaves its imports out."""
-        if name in keras_types() or name in _JOINS or name in PASSED_OVER or name in KERAS_ACTIVATION_CALLS:
+        """Resolves names from `import *`, and those of listings without their imports."""
+        if (
+            name in keras_types()
+            or name in _JOINS
+            or name in PREPROCESSING_LAYERS
+            or name in KERAS_ACTIVATION_CALLS
+        ):
             return Name(f"{_LAYERS}{name}")
         if name in _MODELS:
             return Name(f"keras.{name}")
@@ -141,7 +165,7 @@ class _Reader(Interpreter):
             return Name(f"{_LAYERS}{name}")
         if name in ("keras", "layers", "models", "optimizers"):
             return Name("keras" if name == "keras" else f"keras.{name}")
-        if is_helper(name) or (name[:1].isupper() and any("layers" in each for each in self.stars)):
+        if is_helper(name) or (name[:1].isupper() and any("layers" in each for each in self.star_imports)):
             return Name(f"{_LAYERS}{name}")
         if name in ("tf", "tensorflow"):
             return Name("tensorflow")
@@ -162,27 +186,27 @@ class _Reader(Interpreter):
         if name in ("Model", "Functional") and call.path.count(".") < 3:
             return self._functional(call)
         if call.path.startswith(_LAYERS) or call.path.startswith("keras.applications"):
-            self.events += 1
+            self.effects += 1
             if name in _JOINS and call.positional and name.islower():
                 return self._join(_JOINS[name], call.positional[0], call)
             return call
-        if any(isinstance(each, Tensor) for each in call.positional):
+        if any(isinstance(each, SymbolicTensor) for each in call.positional):
             return self._function(call)
         return call
 
     def _function(self, call: Call) -> Any:
         """`keras.ops.relu(x)`, `tf.nn.relu(x)` and the like."""
-        tensors = [each for each in call.positional if isinstance(each, Tensor)]
+        tensors = [each for each in call.positional if isinstance(each, SymbolicTensor)]
         if not tensors:
             return Unknown(call.name)
         if call.name in ("add", "concatenate", "concat") and len(tensors) in (0, 2):
             return self._join("add" if call.name == "add" else "concat", tensors, call)
         try:
-            name = activation_named(call.name, lambda text: self.notes.add(call.line, text))
-        except NotDrawable:
-            self.notes.add(call.line, f"{call.name} is no layer, so it is not drawn")
+            name = resolve_activation(call.name, lambda text: self.notes.add(call.line, text))
+        except UnsupportedCall:
+            self.notes.add(call.line, f"{call.name} is not a layer and is skipped")
             return tensors[0]
-        return tensors[0].then(Piece(Call(f"{_LAYERS}Activation", (name,), {}, call.line)))
+        return tensors[0].then(LayerCall(Call(f"{_LAYERS}Activation", (name,), {}, call.line)))
 
     def on_apply(
         self, function: Any, positional: Sequence[Any], keywords: Mapping[str, Any], line: int, direct: bool
@@ -190,41 +214,47 @@ class _Reader(Interpreter):
         value = positional[0] if positional else Unknown()
         if isinstance(function, Call) and function.name in _JOINS:
             return self._join(_JOINS[function.name], value, function)
-        if not isinstance(value, Tensor):
+        if not isinstance(value, SymbolicTensor):
             return Unknown()
         if isinstance(function, Model):
-            function.part = True
-            return value.then(Nest(tuple(function.items), line, function.name))
+            function.is_part = True
+            return value.then(SubModel(tuple(function.items), line, function.name))
         if isinstance(function, Call):
             if direct and value.mode and value.activation is None and self._is_activation(function):
-                return Tensor(value.inputs, (), value.mode, value.line, function)
-            return value.then(Piece(function, _said_name(function)))
+                return SymbolicTensor(value.inputs, (), value.mode, value.line, function)
+            return value.then(LayerCall(function, _name_argument(function)))
         return Unknown()
 
     def _is_activation(self, call: Call) -> bool:
         return call.name == "Activation" or call.name in KERAS_ACTIVATION_CALLS
 
-    def on_binary(self, sign: ast.operator, left: Any, right: Any, line: int) -> Any:
-        if isinstance(sign, ast.Add) and isinstance(left, Tensor) and isinstance(right, Tensor):
-            return Tensor((left, right), (), "add", line)
+    def on_binary(self, operator: ast.operator, left: Any, right: Any, line: int) -> Any:
+        if (
+            isinstance(operator, ast.Add)
+            and isinstance(left, SymbolicTensor)
+            and isinstance(right, SymbolicTensor)
+        ):
+            return SymbolicTensor((left, right), (), "add", line)
         for value in (left, right):
-            if isinstance(value, Tensor):
-                self.notes.add(line, "this is no layer, so it is not drawn")
+            if isinstance(value, SymbolicTensor):
+                self.notes.add(line, "this operation is not a layer and is skipped")
                 return value
         return Unknown()
 
     def _join(self, mode: str, values: Any, call: Call) -> Any:
         tensors = values if isinstance(values, list | tuple) else []
-        if not tensors or not all(isinstance(each, Tensor) for each in tensors):
+        if not tensors or not all(isinstance(each, SymbolicTensor) for each in tensors):
             return Unknown()
         axis = call.keywords.get("axis", -1)
         if mode == "concat" and axis not in (-1, 3):
-            self.notes.add(call.line, f"this joins along axis {axis}; it is drawn along the channels")
-        self.events += 1
-        return Tensor(tuple(tensors), (), mode, call.line)
+            self.notes.add(
+                call.line, f"this concatenates along axis {axis}; the channel axis is used instead"
+            )
+        self.effects += 1
+        return SymbolicTensor(tuple(tensors), (), mode, call.line)
 
     def _sequential(self, call: Call) -> Model:
-        model = Model([], call.line, _said_name(call))
+        model = Model([], call.line, _name_argument(call))
         self.models.append(model)
         layers = call.positional[0] if call.positional else call.keywords.get("layers")
         for layer in self.elements(layers) or ():
@@ -232,26 +262,26 @@ class _Reader(Interpreter):
         return model
 
     def _add(self, model: Model, layer: Any, line: int) -> None:
-        self.events += 1
-        require_few(len(model.items))
-        if isinstance(layer, Tensor) and id(layer) in self._inputs:
+        self.effects += 1
+        require_layer_limit(len(model.items))
+        if isinstance(layer, SymbolicTensor) and id(layer) in self._inputs:
             model.shape = self._inputs[id(layer)][1]
         elif isinstance(layer, Model):
-            layer.part = True
+            layer.is_part = True
             model.shape = layer.shape if not model.items and model.shape is None else model.shape
-            model.items.append(Nest(tuple(layer.items), line, layer.name))
+            model.items.append(SubModel(tuple(layer.items), line, layer.name))
         elif isinstance(layer, Call):
             if model.shape is None and not model.items:
-                model.shape = _said_shape(layer.keywords)
-            model.items.append(Piece(layer, _said_name(layer)))
+                model.shape = _shape_argument(layer.keywords)
+            model.items.append(LayerCall(layer, _name_argument(layer)))
         else:
-            self.notes.add(line, "what is added here, only the running program knows: it is not drawn")
+            self.notes.add(line, "the layer added here is only known at run time and is skipped")
 
-    def _input(self, call: Call) -> Tensor:
-        self.events += 1
-        tensor = Tensor()
+    def _input(self, call: Call) -> SymbolicTensor:
+        self.effects += 1
+        tensor = SymbolicTensor()
         keywords = call.keywords
-        shape = call.positional[0] if call.positional else _said_shape(keywords)
+        shape = call.positional[0] if call.positional else _shape_argument(keywords)
         self._inputs[id(tensor)] = tensor, shape
         return tensor
 
@@ -259,19 +289,19 @@ class _Reader(Interpreter):
         values = [*call.positional, None, None]
         start = _single(call.keywords.get("inputs", call.keywords.get("input", values[0])))
         end = _single(call.keywords.get("outputs", call.keywords.get("output", values[1])))
-        if not isinstance(start, Tensor) or not isinstance(end, Tensor):
-            self.notes.add(call.line, "a model of one input and one output can be drawn, but this is none")
+        if not isinstance(start, SymbolicTensor) or not isinstance(end, SymbolicTensor):
+            self.notes.add(call.line, "only models with one input and one output can be imported")
             return Unknown()
         try:
-            items = between(start, end)
-        except Tangled:
+            items = items_between(start, end)
+        except UnsupportedTopology:
             raise CodeError(
-                f"line {call.line}: the layers of this model are joined in a way that groups cannot draw"
+                f"line {call.line}: groups cannot express how the layers of this model are connected"
             ) from None
         shape = self._inputs.get(id(start), (start, None))[1]
-        model = Model(list(items), call.line, _said_name(call), shape)
+        model = Model(list(items), call.line, _name_argument(call), shape)
         self.models.append(model)
-        self.events += 1
+        self.effects += 1
         return model
 
     def on_method(
@@ -284,25 +314,26 @@ class _Reader(Interpreter):
                 case "pop":
                     del owner.items[-1:]
                 case "compile":
-                    owner.weight += 1
-                    self.recipe |= compiled(positional, keywords, line, self.notes)
+                    owner.importance += 1
+                    self.recipe |= read_compile(positional, keywords, line, self.notes)
                 case "fit" | "fit_generator":
-                    owner.weight += 2
-                    self.recipe |= fitted(positional, keywords, line, self.notes)
+                    owner.importance += 2
+                    self.recipe |= read_fit(positional, keywords, line, self.notes)
         return Unknown()
 
     def on_attribute(self, owner: Any, name: str) -> Any:
         if isinstance(owner, Model) and name == "layers":
             return Unknown()
-        return Bound(owner, name)
+        return BoundMethod(owner, name)
 
     # Loops and blocks
 
     def on_with(self, value: Any, node: ast.With, scope: Scope) -> Any:
         if not isinstance(value, Call) or not value.name.endswith("name_scope"):
             return self.execute(node.body, scope)
-        # Where the name has signs that no scope takes, it stands as a text of its own within.
-        texts = [text_at(node.body[0]), *value.positional]
+        # A name with characters that a scope cannot have is written as a string inside the block (see the
+        # writer).
+        texts = [bare_string(node.body[0]), *value.positional]
         name = next((each for each in texts if isinstance(each, str)), "")
         before = self._tensors(scope)
         returned = self.execute(node.body, scope)
@@ -313,29 +344,33 @@ class _Reader(Interpreter):
         return returned
 
     def on_loop(self, node: ast.For, values: Sequence[Any], scope: Scope) -> Any:
-        """The rounds of a loop in which one model or one tensor grows, as rounds; any other, one by one."""
-        counting = isinstance(values, range) and not uses(node.target, node.body)
+        """Records a loop in which one model or one tensor grows as a LoopBody; unrolls any other loop."""
+        counted = isinstance(values, range) and not uses_loop_variable(node.target, node.body)
         start = self._tensors(scope), {id(model): len(model.items) for model in self.models}
-        rounds: list[tuple[Items, int]] = []
+        iterations: list[tuple[Items, int]] = []
         grown: Any = None
         for index, value in enumerate(values):
             before = dict(scope.names)
-            made = self._round(node, value, scope)
-            if isinstance(made, Returned):
-                return made
-            if made is None or (rounds and made[0] != grown):
+            result = self._iteration(node, value, scope)
+            if isinstance(result, ReturnValue):
+                return result
+            if result is None or (iterations and result[0] != grown):
                 return self.unroll(node, values[index + 1 :], scope)
-            grown = made[0]
-            alike = counting and not _constants_changed(before, scope.names)
-            rounds.append((made[1], len(values) if alike else 1))
-            if alike:
+            grown = result[0]
+            # Then all further iterations do the same, so that the first one stands for all.
+            is_repeated = counted and not _state_changed(before, scope.names)
+            iterations.append((result[1], len(values) if is_repeated else 1))
+            if is_repeated:
                 break
-        if rounds:
-            self._replace(grown, start[0], Rounds(tuple(rounds), node.lineno, counting), scope, start[1])
+        if iterations:
+            self._replace(grown, start[0], LoopBody(tuple(iterations), node.lineno, counted), scope, start[1])
         return None
 
-    def _round(self, node: ast.For, value: Any, scope: Scope) -> Returned | tuple[Any, Items] | None:
-        """What grew in one round of a loop, and by what; None where it is not one thing."""
+    def _iteration(self, node: ast.For, value: Any, scope: Scope) -> ReturnValue | tuple[Any, Items] | None:
+        """Interprets one iteration: (the model or the name of the tensor that grew, the added items).
+
+        None if not exactly one of them grew; the value of a `return`, if there was one.
+        """
         before = self._tensors(scope)
         lengths = {id(model): len(model.items) for model in self.models}
         self.assign(node.target, value, scope)
@@ -348,64 +383,76 @@ class _Reader(Interpreter):
             return grown[0], tuple(grown[0].items[lengths[id(grown[0])] :])
         return self._carried(before, scope, node.body) if not grown else None
 
-    def _tensors(self, scope: Scope) -> dict[str, Tensor]:
-        return {name: value for name, value in scope.names.items() if isinstance(value, Tensor)}
+    def _tensors(self, scope: Scope) -> dict[str, SymbolicTensor]:
+        return {name: value for name, value in scope.names.items() if isinstance(value, SymbolicTensor)}
 
     def _carried(
-        self, before: Mapping[str, Tensor], scope: Scope, body: list[ast.stmt]
+        self, before: Mapping[str, SymbolicTensor], scope: Scope, body: list[ast.stmt]
     ) -> tuple[str, Items] | None:
-        """The name whose tensor the statements took on, and by what; None where it is not just one."""
-        first = first_uses(body)
+        """(name, items) of the only tensor that the statements read and reassign; None if there is no such.
+
+        This is the `x` in `x = layer(x)`. A name that is assigned before it is read is only a temporary.
+        """
+        first = read_before_assignment(body)
         names = [
             name
             for name, tensor in before.items()
-            if first.get(name) and isinstance(scope.names[name], Tensor) and name in stored(body)
+            if first.get(name)
+            and isinstance(scope.names[name], SymbolicTensor)
+            and name in assigned_names(body)
         ]
         if len(names) != 1:
             return None
         try:
-            return names[0], between(before[names[0]], scope.names[names[0]])
-        except Tangled:
+            return names[0], items_between(before[names[0]], scope.names[names[0]])
+        except UnsupportedTopology:
             return None
 
     def _replace(
         self,
         grown: Any,
-        tensors: Mapping[str, Tensor],
-        item: Nest | Rounds | Join,
+        tensors: Mapping[str, SymbolicTensor],
+        item: SubModel | LoopBody | Join,
         scope: Scope,
         lengths: Mapping[int, int] | None = None,
     ) -> None:
-        """Puts one item in place of what the statements added; what else they made is not to be reached."""
+        """Replaces what the statements added by one item.
+
+        Tensors inside that item no longer exist by themselves, so that all other names for them become
+        unknown.
+        """
         if isinstance(grown, Model):
             grown.items[(lengths or {})[id(grown)] :] = [item]
             return
         for name, tensor in scope.names.items():
-            if isinstance(tensor, Tensor) and tensor is not tensors.get(name):
+            if isinstance(tensor, SymbolicTensor) and tensor is not tensors.get(name):
                 scope.names[name] = Unknown(name)
         scope.names[grown] = tensors[grown].then(item)
 
 
-def _named(items: Items, name: str, line: int) -> Nest | Join:
-    """A row under a name; one that ends in joining nothing but itself is a single branch."""
+def _named(items: Items, name: str, line: int) -> SubModel | Join:
+    """The items as a named block.
+
+    If they end with a join of a single branch that is empty, the block is a group with that one branch.
+    """
     last = items[-1] if items else None
     if isinstance(last, Join) and last.branches == ((),):
         return Join(last.mode, (items[:-1],), line)
-    return Nest(items, line, name)
+    return SubModel(items, line, name)
 
 
-def _said_name(call: Call) -> str:
+def _name_argument(call: Call) -> str:
     name = call.keywords.get("name")
     return name if isinstance(name, str) else ""
 
 
-def _said_shape(keywords: Mapping[str, Any]) -> Any:
-    """The input that a layer's arguments name, without the batch."""
+def _shape_argument(keywords: Mapping[str, Any]) -> Any:
+    """The input shape in a layer's arguments, without the batch axis."""
     for name in _SHAPES:
         value = keywords.get(name)
         if value is not None:
-            whole = name.startswith("batch") and isinstance(value, list | tuple)
-            return tuple(value)[1:] if whole else value
+            has_batch_axis = name.startswith("batch") and isinstance(value, list | tuple)
+            return tuple(value)[1:] if has_batch_axis else value
     return None
 
 
@@ -413,11 +460,11 @@ def _single(value: Any) -> Any:
     return value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
 
 
-def _constants_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Whether a round left a number or a list other than it found it."""
+def _state_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether an iteration changed a plain value, such as a number, on which later ones may depend."""
     return any(
         name in before
-        and not isinstance(value, Tensor | Unknown | Model | Call)
-        and not (value is before[name] or same(value, before[name]))
+        and not isinstance(value, SymbolicTensor | Unknown | Model | Call)
+        and not (value is before[name] or is_same_value(value, before[name]))
         for name, value in now.items()
     )

@@ -1,4 +1,4 @@
-"""What `model.compile` and `model.fit` say, under the names of a recipe."""
+"""Reads the training settings in `model.compile` and `model.fit`, with the keys of a recipe."""
 
 from __future__ import annotations
 
@@ -16,31 +16,33 @@ _OPTIMIZERS: Mapping[str, tuple[str, str]] = {
     "sgd": ("sgd", "learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=0.0"),
     "rmsprop": ("rmsprop", "learning_rate=0.001, rho=0.9, momentum=0.0"),
 }
-"""Keras's name in small letters -> the recipe's, and the arguments that matter with Keras's defaults."""
+"""Keras's name in lower case -> (the recipe's name, the relevant arguments with Keras's defaults)."""
 _KEYS = ("learning_rate", "momentum", "weight_decay")
 _COMPILE = "optimizer='rmsprop', loss=None, metrics=None"
 _FIT = "x=None, y=None, batch_size=None, epochs=1, verbose='auto', callbacks=None, validation_split=0.0"
 _CROSSENTROPY = ("categorical_crossentropy", "sparse_categorical_crossentropy")
 
 
-def compiled(
+def read_compile(
     positional: Sequence[Any], keywords: Mapping[str, Any], line: int, notes: Notes
 ) -> dict[str, Any]:
-    """What `compile` says: the optimizer with its rates, and the loss."""
+    """The optimizer with its settings, and the loss, from a call of `compile`."""
     call = _call("compile", positional, keywords, line, _COMPILE)
     return _optimizer(call["optimizer"], line, notes) | _loss(call["loss"], line, notes)
 
 
-def fitted(positional: Sequence[Any], keywords: Mapping[str, Any], line: int, notes: Notes) -> dict[str, Any]:
-    """What `fit` says: epochs, batches, and a share of the images set aside."""
+def read_fit(
+    positional: Sequence[Any], keywords: Mapping[str, Any], line: int, notes: Notes
+) -> dict[str, Any]:
+    """Epochs, batch size and validation split, from a call of `fit`."""
     call = _call("fit", positional, keywords, line, _FIT)
     recipe = {name: call[name] for name in ("epochs", "batch_size") if type(call.given.get(name)) is int}
     for name in ("epochs", "batch_size"):
         if isinstance(call.given.get(name), Unknown):
-            notes.add(line, f"{name} is known only when the program runs")
-    share = call["validation_split"]
-    if isinstance(share, int | float) and share:
-        recipe["validation_share"] = float(share)
+            notes.add(line, f"{name} is only known at run time and is ignored")
+    fraction = call["validation_split"]
+    if isinstance(fraction, int | float) and fraction:
+        recipe["validation_share"] = float(fraction)
     return recipe
 
 
@@ -52,17 +54,17 @@ def _call(
 
 def _optimizer(value: Any, line: int, notes: Notes) -> dict[str, Any]:
     if isinstance(value, Unknown):
-        notes.add(line, "the optimizer is known only when the program runs")
+        notes.add(line, "the optimizer is only known at run time and is ignored")
         return {}
     call = value if isinstance(value, Call) else Call(value.path if isinstance(value, Name) else str(value))
     keras_name = call.name.lower()
     if keras_name not in _OPTIMIZERS:
-        notes.add(line, f"the optimizer {call.name} is not read; Adam, AdamW, RMSprop and SGD are")
+        notes.add(line, f"the optimizer {call.name} is not supported; choose Adam, AdamW, RMSprop or SGD")
         return {}
     name, signature = _OPTIMIZERS[keras_name]
     if name != keras_name:
-        notes.add(line, f"there is no optimizer {call.name} here: Adam, which comes nearest, is taken")
-    # Older Keras says lr.
+        notes.add(line, f"the optimizer {call.name} is not supported; Adam is used instead")
+    # Older versions of Keras call it lr.
     keywords = {"learning_rate" if key == "lr" else key: given for key, given in call.keywords.items()}
     arguments = Arguments(Call(call.path, call.positional[:1], keywords, line), signature)
     recipe: dict[str, Any] = {"optimizer": name}
@@ -72,7 +74,7 @@ def _optimizer(value: Any, line: int, notes: Notes) -> dict[str, Any]:
             if isinstance(number, int | float) and not isinstance(number, bool):
                 recipe[key] = float(number)
             elif number is not None:
-                notes.add(line, f"{key} changes while the program runs, or only it knows it")
+                notes.add(line, f"{key} is a schedule, or only known at run time, and is ignored")
     return recipe
 
 
@@ -84,5 +86,5 @@ def _loss(value: Any, line: int, notes: Notes) -> dict[str, Any]:
     if not isinstance(name, str):
         return {}
     if name.lower().replace("_", "") not in {each.replace("_", "") for each in _CROSSENTROPY}:
-        notes.add(line, f"the loss is {name}; here a classifier is trained with cross-entropy")
+        notes.add(line, f"the loss {name} is not supported; classifiers are trained with cross-entropy")
     return {"label_smoothing": float(smoothing)} if isinstance(smoothing, int | float) and smoothing else {}

@@ -1,4 +1,4 @@
-"""A design as Keras code: Sequential for a plain list of layers, the functional style where it has groups."""
+"""Writes a design as Keras code: a Sequential model, or the functional style if it has groups."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from cnnstudio.interchange.chain import (
     chain,
     ends_in_softmax,
     helper_sources,
-    located,
-    require_whole,
+    locate_lines,
+    require_valid,
 )
-from cnnstudio.interchange.interpreter.names import class_name, comment_text, quoted, scope_name
+from cnnstudio.interchange.interpreter.names import class_name, comment_text, scope_name, string_literal
 from cnnstudio.layers.base import Group, Shape
 
 
 def layer_code(network: Network, analysis: Analysis | None = None) -> list[CodeLine]:
-    """The network's lines, each with the id of its node. A faulty layer is a comment that says what is wrong.
+    """The lines of the layers, each with its node's id. For a layer with an error, a comment explains it.
 
-    `analysis` spares a second one where the caller has it.
+    Pass the `analysis` if there is one already; otherwise the network is analyzed.
     """
     return _lines(network, chain(network, analysis, logits=False).steps)
 
 
 def write_model(network: Network, analysis: Analysis | None = None) -> str:
-    """A Keras script that makes and compiles the model. Raises CodeError for a network with problems."""
-    steps = chain(network, require_whole(network, analysis), logits=False).steps
+    """A Keras script that builds and compiles the model. Raises CodeError if the network has problems."""
+    steps = chain(network, require_valid(network, analysis), logits=False).steps
     helpers = helper_sources(steps, lambda layer: layer.keras_helpers())
     lines = [line for _, line in _lines(network, steps)]
-    name = quoted(class_name(network.name))
+    name = string_literal(class_name(network.name))
     if _has_groups(steps):
         model = [*lines, f"model = keras.Model(inputs, x, name={name})"]
     else:
@@ -45,7 +45,7 @@ def write_model(network: Network, analysis: Analysis | None = None) -> str:
         [
             f'"""{comment_text(network.name) or "A network"}, written by CNN Studio.',
             "",
-            "Keras takes images as (N, height, width, channels), with the normalization that you train on.",
+            "Input: images (N, height, width, channels), normalized in the same way as for training.",
             '"""',
             "",
             "import keras",
@@ -68,16 +68,16 @@ def write_model(network: Network, analysis: Analysis | None = None) -> str:
 
 
 def file_code(network: Network, analysis: Analysis | None = None) -> list[CodeLine]:
-    """The lines of `write_model`, each with the id of its node. Raises CodeError as that does."""
-    analysis = require_whole(network, analysis)
-    return located(write_model(network, analysis), layer_code(network, analysis))
+    """The lines of `write_model`, each with the id of its node. Raises CodeError like `write_model`."""
+    analysis = require_valid(network, analysis)
+    return locate_lines(write_model(network, analysis), layer_code(network, analysis))
 
 
 def _lines(network: Network, steps: Sequence[Step]) -> list[CodeLine]:
-    entrance = f"keras.Input({_channels_last(network.input)})"
+    model_input = f"keras.Input({_channels_last(network.input)})"
     if _has_groups(steps):
-        return [(None, f"inputs = {entrance}"), (None, "x = inputs"), *_functional(steps, 0)]
-    return [(None, f"{entrance},"), *_sequential(steps)]
+        return [(None, f"inputs = {model_input}"), (None, "x = inputs"), *_functional(steps, 0)]
+    return [(None, f"{model_input},"), *_sequential(steps)]
 
 
 def _channels_last(shape: Shape) -> tuple[int, ...]:
@@ -97,15 +97,15 @@ def _sequential(steps: Sequence[Step]) -> Iterator[CodeLine]:
 
 
 def _expression(step: Step, before: str, after: str) -> list[str]:
-    """The layer's code. Several calls are a Sequential, by which they can be told from several layers."""
-    calls = step.layer.keras(step.shape)
+    """The layer's code. Several calls are a Sequential, so that they are read back as one layer."""
+    calls = step.layer.keras_code(step.shape)
     if len(calls) == 1:
         return [f"{before}{calls[0]}{after}"]
     return [f"{before}keras.Sequential([", *(f"{INDENT}{call}," for call in calls), f"]){after}"]
 
 
 def _functional(steps: Sequence[Step], level: int) -> Iterator[CodeLine]:
-    """Lines that read and write `x`. `level` counts the groups around them, for names of their own."""
+    """Lines that read and assign `x`. `level` is the number of enclosing groups, for unique names."""
     for step in steps:
         if step.problem:
             yield _comment(step)
@@ -116,50 +116,50 @@ def _functional(steps: Sequence[Step], level: int) -> Iterator[CodeLine]:
 
 
 def _group(step: Step, group: Group, level: int) -> Iterator[CodeLine]:
-    parts = [[body] for body in step.bodies] if group.branches else [list(step.bodies)]
+    parts = [[body] for body in step.bodies] if group.has_branches else [list(step.bodies)]
     lines = [BODY] * len(parts)
 
-    def free(name: str) -> str:
+    def unique(name: str) -> str:
         return name if level == 0 else f"{name}_{level + 1}"
 
-    if step.inside and not step.problem:
-        lines = group.keras_group(step.shape, step.inside, [[BODY]] * len(parts), free)
+    if step.inner_shapes and not step.problem:
+        lines = group.keras_group_code(step.shape, step.inner_shapes, [[BODY]] * len(parts), unique)
     following = iter(parts)
     for line in lines:
         if line.endswith(BODY):
             indent = line.removesuffix(BODY)
-            inside = _bodies(step, group, next(following), free("copy"), level + 1)
+            inside = _bodies(step, group, next(following), unique("copy"), level + 1)
             yield from ((node_id, indent + each) for node_id, each in inside)
         else:
             yield step.node.id, line
 
 
 def _bodies(step: Step, group: Group, bodies: Sequence[Body], copy: str, level: int) -> Iterator[CodeLine]:
-    """What stands in a group, in a frame by which reading knows that the group is there."""
+    """The lines inside a group, within a loop or scope by which the reader recognizes the group."""
     written = [(list(_functional(body.steps, level)), body.count) for body in bodies]
-    if group.repeats:
+    if group.repeats_body:
         yield from _loop(step.node.id, written, copy)
-    elif group.transparent:
+    elif group.is_transparent:
         yield from _scope(step.node, [line for lines, _ in written for line in lines])
     else:
         yield from (line for lines, _ in written for line in lines)
 
 
 def _scope(node: Node, lines: Sequence[CodeLine]) -> Iterator[CodeLine]:
-    """Layers under a name. Without any, something has to stand there that passes its input on."""
+    """Layers in a name scope. An empty block is an Identity, because a scope cannot be empty."""
     if not lines:
         yield node.id, "x = layers.Identity()(x)"
         return
     name = node.name or node.id
     scope = scope_name(name) or node.id
-    yield node.id, f"with keras.name_scope({quoted(scope)}):"
+    yield node.id, f"with keras.name_scope({string_literal(scope)}):"
     if scope != name:
-        yield node.id, f"{INDENT}{quoted(name)}"
+        yield node.id, f"{INDENT}{string_literal(name)}"
     yield from _indented(lines)
 
 
 def _loop(node_id: str, written: Sequence[tuple[list[CodeLine], int]], copy: str) -> Iterator[CodeLine]:
-    """Copies in a row. Where their code differs, each has the part of the loop that is its own."""
+    """A loop over copies. If their code differs (the first may have another input), the loop has branches."""
     total = sum(count for _, count in written)
     if all(lines == written[0][0] for lines, _ in written):
         if written[0][0]:
@@ -170,8 +170,8 @@ def _loop(node_id: str, written: Sequence[tuple[list[CodeLine], int]], copy: str
     end = 0
     for index, (lines, count) in enumerate(written):
         end += count
-        test = "else" if index == len(written) - 1 else f"{'elif' if index else 'if'} {copy} < {end}"
-        yield node_id, f"{INDENT}{test}:"
+        condition = "else" if index == len(written) - 1 else f"{'elif' if index else 'if'} {copy} < {end}"
+        yield node_id, f"{INDENT}{condition}:"
         yield from _indented(_indented(lines))
 
 

@@ -1,1 +1,1 @@
-"""PyTorch code, in and out."""
+"""Reads and writes PyTorch code."""

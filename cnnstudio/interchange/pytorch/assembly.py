@@ -1,4 +1,16 @@
-"""PyTorch modules as layers: a layer is what its own code for the shape at hand would write."""
+"""Turns PyTorch modules into layers, by finding the layer whose own code consists of just these modules.
+
+PyTorch and Keras divide a network differently. A convolution with an activation and "same" padding is one
+layer here, but two or three modules there, and how many depends on the shape of the image. Instead of a
+second set of rules that would have to invert the writer, the writer itself is used: each layer type proposes
+candidates for the next few modules (`from_pytorch`), each candidate generates its code for the current shape,
+and if the code equals the modules, the candidate is right by construction. Of several matches the one with
+the most modules is taken.
+
+In code by other people some values are unknown and some shapes wrong. Unknown values are replaced by usual
+ones, with a note. If the input shape is not given either, it is inferred: the size is searched for which all
+numbers of channels and features in the code are consistent.
+"""
 
 from __future__ import annotations
 
@@ -11,29 +23,39 @@ from typing import Any
 from cnnstudio.core.errors import ParameterError, UserError
 from cnnstudio.core.parameters import parameters
 from cnnstudio.design.network import Node
-from cnnstudio.interchange.assembly import Assembler, drawn, group_types, output_of
-from cnnstudio.interchange.input_shapes import DEFAULT_INPUT, flat_input, image
+from cnnstudio.interchange.assembly import Assembler, group_types, output_shape_of, renamed_node
+from cnnstudio.interchange.input_shapes import DEFAULT_INPUT, image_shape, input_for_features
 from cnnstudio.interchange.interpreter import graph
-from cnnstudio.interchange.interpreter.graph import Items, Piece
+from cnnstudio.interchange.interpreter.graph import Items, LayerCall
 from cnnstudio.interchange.layer_calls import layer_call
 from cnnstudio.interchange.source import Notes
-from cnnstudio.layers.activations import pytorch_activation_of
+from cnnstudio.layers.activations import activation_from_pytorch
 from cnnstudio.layers.base import Layer, Shape, ShapeError
 from cnnstudio.layers.catalog import layer_type, layer_types, snake_case
-from cnnstudio.layers.code import Arguments, Call, Name, NotDrawable, Unknown, same, signature
+from cnnstudio.layers.code import (
+    Arguments,
+    Call,
+    Name,
+    Unknown,
+    UnsupportedCall,
+    is_same_value,
+    parse_signature,
+)
 
-_LONGEST = 5
-"""So many modules at most make one layer."""
-_DERIVED = frozenset(
+_MAX_MODULES = 5
+"""The most modules that make up one layer."""
+_INPUT_SIZES = frozenset(
     {"in_channels", "in_features", "num_features", "num_channels", "normalized_shape", "channels"}
 )
-"""Arguments that follow from the shape: the code may say another one, but the layer is the same."""
+"""Arguments that follow from the input shape. They are not compared: another value is an error there."""
 _USUAL: Mapping[str, Any] = {"out_channels": 32, "out_features": 10, "kernel_size": 3, "padding": 0}
-"""What stands for an argument that only the running program knows."""
-_NEUTRAL = frozenset({"inplace", "dim", "device", "dtype", "track_running_stats"})
+"""Values for arguments that are only known at run time."""
+_IGNORED = frozenset({"inplace", "dim", "device", "dtype", "track_running_stats"})
+"""Arguments that do not change what the module computes here."""
 _ALIASES = {"BatchNorm1d": "BatchNorm2d", "LogSoftmax": "Softmax"}
-_SIZES = (32, 28, 64, 224, 96, 128, 48, 227, 299, 256, 16, 8)
-_LARGEST_TRIED = 256
+_COMMON_SIZES = (32, 28, 64, 224, 96, 128, 48, 227, 299, 256, 16, 8)
+"""Image sizes to try first, the most common ones first."""
+_MAX_SIZE_TRIED = 256
 
 
 def _signatures() -> dict[str, str]:
@@ -44,133 +66,137 @@ def _signatures() -> dict[str, str]:
 
 
 PYTORCH_SIGNATURES: Mapping[str, str] = _signatures()
-"""Name of a module that some layer is read from -> its signature."""
+"""Name of a module from which some layer can be read -> its signature."""
 
 
 @cache
-def _own_name() -> re.Pattern[str]:
+def _generated_name() -> re.Pattern[str]:
     stems = "|".join(snake_case(name) for name in layer_types())
     return re.compile(rf"(?P<id>(?P<stem>{stems})_[0-9]+)(?:_[a-z][a-z0-9_]*)?")
 
 
-def is_own_name(name: str) -> bool:
-    """Whether this program gave the name: `conv2d_3`, `conv2d_3_activation`."""
-    return _own_name().fullmatch(name) is not None
+def is_generated_name(name: str) -> bool:
+    """Whether the name is one that this program generates: `conv2d_3`, `conv2d_3_activation`."""
+    return _generated_name().fullmatch(name) is not None
 
 
 class PyTorchAssembler(Assembler):
-    """Tries layers until one writes just what the code has."""
+    """Turns PyTorch modules into layers."""
 
-    def __init__(self, notes: Notes, *, own: bool = False) -> None:
-        super().__init__(notes, own=own)
+    def __init__(self, notes: Notes, *, generated: bool = False) -> None:
+        super().__init__(notes, generated=generated)
         self.mismatches = 0
-        """How often the code says another number of channels or features than what arrives."""
+        """How often a number of input channels or features in the code differs from the actual one."""
 
     @staticmethod
-    def bends(call: Call) -> bool:
+    def is_nonlinear(call: Call) -> bool:
         """Whether a module is an activation."""
-        return pytorch_activation_of(call) is not None
+        return activation_from_pytorch(call) is not None
 
     def activation(self, call: Call) -> str:
-        name = pytorch_activation_of(call, lambda text: self.notes.add(call.line, text))
+        name = activation_from_pytorch(call, lambda text: self.notes.add(call.line, text))
         if name is None:
-            raise NotDrawable("is no activation")
+            raise UnsupportedCall("is not an activation")
         return name
 
-    def pieces(self, pieces: Sequence[Piece], shape: Shape | None) -> Iterator[Node]:
-        for key, run in groupby(pieces, key=_owner):
-            left = list(run)
+    def layers_from_calls(self, calls: Sequence[LayerCall], shape: Shape | None) -> Iterator[Node]:
+        # Modules generated for one node have names with its id; a layer never spans modules of two nodes.
+        for node_id, group in groupby(calls, key=_generating_node):
+            left = list(group)
             while left:
-                node, taken, shape = self._next(left, shape, key)
-                if node is not None:
-                    yield from node
-                del left[:taken]
+                nodes, used, shape = self._next(left, shape, node_id)
+                yield from nodes
+                del left[:used]
 
     def _next(
-        self, pieces: Sequence[Piece], shape: Shape | None, owner: str
-    ) -> tuple[list[Node] | None, int, Shape | None]:
-        """The layers of the first few pieces, how many these are, and what comes out."""
-        calls = [self._settled(piece.call, shape) for piece in pieces[:_LONGEST]]
-        self._compare(calls[0], shape)
-        stem = owner.rpartition("_")[0]
-        layer, taken = _best(calls, shape or _stand_in(calls), stem)
-        name = "" if owner else pieces[0].name
+        self, modules: Sequence[LayerCall], shape: Shape | None, node_id: str
+    ) -> tuple[list[Node], int, Shape | None]:
+        """(nodes for the first few modules, number of modules they stand for, output shape)."""
+        calls = [self._with_known_arguments(each.call, shape) for each in modules[:_MAX_MODULES]]
+        self._check_input_size(calls[0], shape)
+        stem = node_id.rpartition("_")[0]
+        layer, used = _best_match(calls, shape or _plausible_shape(calls), stem)
+        name = "" if node_id else modules[0].name
         if layer is not None:
-            return [drawn(Node("", layer), name)], taken, output_of(layer, shape)
-        row, taken = self._instead(calls[0], shape), 1
-        following = pytorch_activation_of(calls[1]) if len(calls) > 1 else None
-        if row and following is not None and getattr(row[-1], "activation", "") == "linear":
-            row[-1], taken = row[-1].taking({"activation": following}), 2
-        for each in row:
-            shape = output_of(each, shape)
-        return [Node("", each) for each in row], taken, shape
+            return [renamed_node(Node("", layer), name)], used, output_shape_of(layer, shape)
+        layers, used = self._substitute(calls[0], shape), 1
+        following = activation_from_pytorch(calls[1]) if len(calls) > 1 else None
+        if layers and following is not None and getattr(layers[-1], "activation", "") == "linear":
+            layers[-1], used = layers[-1].with_values({"activation": following}), 2
+        for each in layers:
+            shape = output_shape_of(each, shape)
+        return [Node("", each) for each in layers], used, shape
 
-    def _settled(self, call: Call, shape: Shape | None) -> Call:
-        """The call with something in place of what only the running program knows."""
+    def _with_known_arguments(self, call: Call, shape: Shape | None) -> Call:
+        """The call with usual values, and notes, for arguments that are only known at run time."""
         given = _bound(call)
         if isinstance(given.get("padding"), str):
             return Call(call.path, (), {**given, "padding": _padding(given)}, call.line)
         unknown = [name for name, value in given.items() if isinstance(value, Unknown)]
         if not unknown or call.name not in PYTORCH_SIGNATURES:
             return call
-        defaults = signature(PYTORCH_SIGNATURES[call.name])
+        defaults = parse_signature(PYTORCH_SIGNATURES[call.name])
         values = dict(given)
         for name in unknown:
             usual = _USUAL.get(name, defaults[name])
-            values[name] = shape.channels if name in _DERIVED and shape is not None else usual
-            if name not in _DERIVED:
-                what = f"“{given[name].text}”, which" if given[name].text else "what"
+            values[name] = shape.channels if name in _INPUT_SIZES and shape is not None else usual
+            if name not in _INPUT_SIZES:
+                what = f"“{given[name].text}”, which is" if given[name].text else "a value"
                 self.notes.add(
                     call.line,
-                    f"{call.name}: {name} is {what} only the running program knows: {usual} is drawn",
+                    f"{call.name}: {name} is {what} only known at run time; {usual} is used instead",
                 )
         known = {name: value for name, value in values.items() if not isinstance(value, Unknown)}
         return Call(call.path, (), known, call.line)
 
-    def _compare(self, call: Call, shape: Shape | None) -> None:
-        """Notes where the code counts on other channels or features than those that arrive."""
+    def _check_input_size(self, call: Call, shape: Shape | None) -> None:
+        """Notes and counts a mismatch if the code expects another number of input channels or features."""
         inner = _innermost(call)
         values = _bound(inner)
-        said = next(
+        expected = next(
             (values[name] for name in ("in_channels", "in_features", "num_features") if name in values), None
         )
-        if shape is None or type(said) is not int or said == shape.channels:
+        if shape is None or type(expected) is not int or expected == shape.channels:
             return
         if "in_features" in values and shape.is_image:
-            return
+            return  # a Linear on an image: the missing Flatten is reported by the analysis
         self.mismatches += 1
-        self.notes.add(inner.line, f"{inner.name} says that it takes {said:,}, but {shape.channels:,} arrive")
+        self.notes.add(inner.line, f"{inner.name} expects {expected:,} inputs but gets {shape.channels:,}")
 
-    def _instead(self, call: Call, shape: Shape | None) -> list[Layer]:
+    def _substitute(self, call: Call, shape: Shape | None) -> list[Layer]:
+        """Layers that replace a module without a counterpart; none, and a note, if there are none."""
         inner = _innermost(call)
         for kind in layer_types().values():
             if inner.name not in kind.pytorch_calls:
                 continue
             try:
-                row, note = kind.instead_of_pytorch(inner, shape or _stand_in([inner]))
-                layers = [layer_type(name)(**values) for name, values in row]
-            except (NotDrawable, ParameterError) as error:
-                self.notes.add(inner.line, f"{inner.name} is left out: it {error}")
+                replacement, note = kind.substitute_for_pytorch(inner, shape or _plausible_shape([inner]))
+                layers = [layer_type(name)(**values) for name, values in replacement]
+            except UnsupportedCall as error:
+                self.notes.add(inner.line, f"{inner.name} is skipped: it {error}")
+                return []
+            except ParameterError as error:
+                self.notes.add(inner.line, f"{inner.name} is skipped: {error}")
                 return []
             except (TypeError, ValueError, ZeroDivisionError):
-                self.notes.add(inner.line, f"{inner.name} is left out: its arguments make no sense")
+                self.notes.add(inner.line, f"{inner.name} is skipped: its arguments are not valid")
                 return []
-            if row or note:
+            if replacement or note:
                 if note:
                     self.notes.add(inner.line, f"{inner.name}: {note}")
                 return layers
-        self.notes.add(inner.line, f"there is no layer like {inner.name} here, so it is left out")
+        self.notes.add(inner.line, f"{inner.name} is not supported and is skipped")
         return []
 
 
-def _owner(piece: Piece) -> str:
-    """The id of the node that this program wrote the piece for; empty for other people's names."""
-    match = _own_name().fullmatch(piece.name)
+def _generating_node(module: LayerCall) -> str:
+    """The id of the node for which this program generated the module; empty in code by other people."""
+    match = _generated_name().fullmatch(module.name)
     return match["id"] if match else ""
 
 
 def _padding(given: Mapping[str, Any]) -> Any:
-    """torch's padding by a word as the numbers that it stands for, where both sides get the same."""
+    """padding="valid" or "same" as numbers, if both sides of the image get the same; else unchanged."""
     if given["padding"] == "valid":
         return 0
     sizes = [given.get(name) for name in ("kernel_size", "dilation")]
@@ -182,31 +208,38 @@ def _padding(given: Mapping[str, Any]) -> Any:
 
 
 def _innermost(call: Call) -> Call:
-    """The module within the helpers that were put around it."""
+    """The module inside the helper modules that are wrapped around it."""
     while call.name not in PYTORCH_SIGNATURES and call.positional and isinstance(call.positional[0], Call):
         call = call.positional[0]
     return call
 
 
 def _bound(call: Call) -> Mapping[str, Any]:
+    """All arguments of a module by name, including defaults."""
     try:
         return Arguments(call, PYTORCH_SIGNATURES.get(call.name, "")).values()
-    except NotDrawable:
+    except UnsupportedCall:
         return call.keywords
 
 
-def _best(calls: Sequence[Call], shape: Shape, stem: str) -> tuple[Layer | None, int]:
-    """The layer whose code the first calls are, and how many they are. `stem` is the type in an own id."""
+def _best_match(calls: Sequence[Call], shape: Shape, stem: str) -> tuple[Layer | None, int]:
+    """(the layer whose code consists of the first calls, number of those calls); (None, 1) if there is none.
+
+    `stem` is the layer type in the generated name of the module. Several layers may match. The best one
+    explains the most calls; among those, its type is the one in the name; then it gives the same arguments
+    explicitly, and has the most parameters at their defaults.
+    """
     best: tuple[tuple[int, bool, int, int], Layer] | None = None
     for kind in layer_types().values():
         if kind in group_types() or not _may_read(kind, calls[0]):
             continue
         for layer in _candidates(kind, calls, shape):
-            written = _written(layer, shape)
-            if not written or not _alike(written, calls):
+            own_calls = _own_calls(layer, shape)
+            if not own_calls or not _starts_with(calls, own_calls):
                 continue
-            given = sum(map(_as_much_given, written, calls))
-            score = len(written), snake_case(kind.type_name()) == stem, given, -_unusual(layer)
+            same_arguments = sum(map(_gives_same_arguments, own_calls, calls))
+            has_same_type = snake_case(kind.type_name()) == stem
+            score = len(own_calls), has_same_type, same_arguments, -_changed_parameters(layer)
             if best is None or score > best[0]:
                 best = score, layer
     return (best[1], best[0][0]) if best else (None, 1)
@@ -220,26 +253,27 @@ def _candidates(kind: type[Layer], calls: Sequence[Call], shape: Shape) -> Itera
     try:
         yield from kind.from_pytorch(calls, shape)
     except (UserError, TypeError, ValueError, KeyError, ZeroDivisionError):
-        # Arguments that make no sense for this type: another one may take them, or a note says so.
+        # The arguments are not valid for this type. Another type may match; if none does, there is a note.
         return
 
 
-def _as_much_given(one: Call, other: Call) -> bool:
-    """Whether both calls leave the same arguments to their defaults."""
-    return _given(_innermost(one)) == _given(_innermost(other))
+def _gives_same_arguments(one: Call, other: Call) -> bool:
+    """Whether both calls give the same arguments explicitly."""
+    return _given_names(_innermost(one)) == _given_names(_innermost(other))
 
 
-def _given(call: Call) -> set[str]:
-    positional = signature(PYTORCH_SIGNATURES.get(call.name, ""))
+def _given_names(call: Call) -> set[str]:
+    positional = parse_signature(PYTORCH_SIGNATURES.get(call.name, ""))
     return {*call.keywords, *(name for name, _ in zip(positional, call.positional, strict=False))}
 
 
-def _unusual(layer: Layer) -> int:
+def _changed_parameters(layer: Layer) -> int:
+    """How many parameters differ from their defaults."""
     return sum(getattr(layer, each.name) != each.default for each in parameters(layer))
 
 
-def _written(layer: Layer, shape: Shape) -> list[Call]:
-    """The calls of the layer's own code where `shape`, or one that it takes, comes in."""
+def _own_calls(layer: Layer, shape: Shape) -> list[Call]:
+    """The calls in the layer's own code for `shape`, or for another shape if it does not take that one."""
     for each in (shape, Shape.of(shape.channels, 32, 32), Shape.of(shape.channels)):
         try:
             layer.output_shape(each)
@@ -247,15 +281,15 @@ def _written(layer: Layer, shape: Shape) -> list[Call]:
             if error.assumed is None:
                 continue
         try:
-            return [layer_call(code) for _, code in layer.pytorch(each)]
+            return [layer_call(code) for _, code in layer.pytorch_code(each)]
         except (UserError, IndexError, ValueError):
             continue
     return []
 
 
-def _alike(written: Sequence[Call], calls: Sequence[Call]) -> bool:
-    return len(written) <= len(calls) and all(
-        _same_call(one, other) for one, other in zip(written, calls, strict=False)
+def _starts_with(calls: Sequence[Call], expected: Sequence[Call]) -> bool:
+    return len(expected) <= len(calls) and all(
+        _same_call(one, other) for one, other in zip(expected, calls, strict=False)
     )
 
 
@@ -269,7 +303,7 @@ def _same_call(one: Call, other: Call) -> bool:
         pairs += [(one.keywords[name], other.keywords[name]) for name in one.keywords]
     else:
         first, second = _bound(one), _bound(other)
-        names = (set(first) | set(second)) - _DERIVED - _NEUTRAL
+        names = (set(first) | set(second)) - _INPUT_SIZES - _IGNORED
         pairs = [(first.get(name), second.get(name)) for name in names]
     return all(_same_value(*pair) for pair in pairs)
 
@@ -279,11 +313,11 @@ def _same_value(one: Any, other: Any) -> bool:
         return _same_call(one, other)
     if isinstance(one, Name) and isinstance(other, Name):
         return one.last == other.last
-    return same(one, other)
+    return is_same_value(one, other)
 
 
-def _stand_in(calls: Sequence[Call]) -> Shape:
-    """Some shape that a module takes, where the real one is not known."""
+def _plausible_shape(calls: Sequence[Call]) -> Shape:
+    """A shape that the first module accepts, for use if the real one is unknown."""
     values = _bound(_innermost(calls[0]))
     channels = values.get("in_channels", values.get("num_features"))
     if type(channels) is int and channels > 0:
@@ -292,40 +326,46 @@ def _stand_in(calls: Sequence[Call]) -> Shape:
     return Shape.of(features) if type(features) is int and features > 0 else Shape.of(3, 32, 32)
 
 
-def fitting_input(items: Items, said: Sequence[int] | None, line: int, notes: Notes) -> Shape:
-    """The images that a network takes: as the code says, else such that its numbers of features fit."""
-    if said is not None:
-        shape, words = image(*said)
-        if words:
-            notes.add(line, words)
+def infer_input_shape(items: Items, given: Sequence[int] | None, line: int, notes: Notes) -> Shape:
+    """The network's input shape: `given`, or inferred from the numbers of features, with a note."""
+    if given is not None:
+        shape, note = image_shape(*given)
+        if note:
+            notes.add(line, note)
         return shape or DEFAULT_INPUT
-    first = next(iter(graph.calls(items)), None)
-    values = _bound(_innermost(_first_weighty(graph.calls(items)) or first)) if first else {}
+    first = next(iter(graph.iter_calls(items)), None)
+    values = _bound(_innermost(_first_with_weights(graph.iter_calls(items)) or first)) if first else {}
     if type(values.get("in_features")) is int:
-        shape, words = flat_input(values["in_features"])
-        notes.add(line, f"the code does not say what goes in: {words}")
+        shape, note = input_for_features(values["in_features"])
+        notes.add(line, f"the code does not specify the input shape: {note}")
         return shape or DEFAULT_INPUT
     channels = values.get("in_channels", 3)
     channels = channels if type(channels) is int and 1 <= channels <= 1024 else 3
-    shape = _fitting_size(items, channels)
-    notes.add(line, f"the code does not say what goes in: images of {shape} are drawn")
+    shape = _consistent_shape(items, channels)
+    notes.add(line, f"the code does not specify the input shape; {shape} is used")
     return shape
 
 
-def _first_weighty(calls: Iterable[Call]) -> Call | None:
+def _first_with_weights(calls: Iterable[Call]) -> Call | None:
     return next(
         (call for call in calls if {"in_channels", "in_features"} & set(_bound(_innermost(call)))), None
     )
 
 
-def _fitting_size(items: Items, channels: int) -> Shape:
-    """The size at which no number in the code contradicts what arrives; the usual one where none does."""
-    few = sum(1 for _ in graph.calls(items)) <= 200
-    others = [size for size in range(4, _LARGEST_TRIED + 1) if size not in _SIZES] if few else []
-    for size in (*_SIZES, *others):
+def _consistent_shape(items: Items, channels: int) -> Shape:
+    """The size for which all numbers of channels and features in the code are right; 32 × 32 if none is.
+
+    Tries sizes by assembling the network, common ones first. Usually only the first Linear layer after the
+    convolutions depends on the size, and which sizes lead to its number of features cannot be computed
+    backwards through strides and paddings. Networks of more than 200 modules are only tried with the common
+    sizes.
+    """
+    is_small = sum(1 for _ in graph.iter_calls(items)) <= 200
+    others = [size for size in range(4, _MAX_SIZE_TRIED + 1) if size not in _COMMON_SIZES] if is_small else []
+    for size in (*_COMMON_SIZES, *others):
         shape = Shape.of(channels, size, size)
         trial = PyTorchAssembler(Notes())
-        trial.row(items, shape)
+        trial.sequence(items, shape)
         if trial.mismatches == 0:
             return shape
     return Shape.of(channels, *DEFAULT_INPUT.dims[1:])

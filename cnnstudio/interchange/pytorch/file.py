@@ -1,25 +1,29 @@
-"""What stands around the network in a PyTorch file of its own: constants, loading, images, classifying."""
+"""The parts of a standalone PyTorch file around the network: constants, loading, images, classification."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cnnstudio.interchange.interpreter.names import quoted
+from cnnstudio.interchange.interpreter.names import string_literal
 from cnnstudio.layers.base import Shape
 
-OWN_NAMES = frozenset({"INPUT", "WEIGHTS", "MEAN", "STD", "CLASSES", "OrderedDict", "Path"})
-"""What a file defines besides the network; a class of one of these names would hide it."""
+RESERVED_NAMES = frozenset({"INPUT", "WEIGHTS", "MEAN", "STD", "CLASSES", "OrderedDict", "Path"})
+"""The names that the file defines besides the network, which its class must not have."""
 
-NO_SOFTMAX = "No softmax here: cross-entropy takes the scores, and classify() applies it."
-"""The comment by which reading knows that the design ends in a softmax."""
+NO_SOFTMAX = "No softmax here: cross-entropy takes logits, and classify() applies it."
+"""The comment by which the reader knows that the design ends with a softmax."""
+NO_SOFTMAX_COMMENTS = frozenset(
+    {NO_SOFTMAX, "No softmax here: cross-entropy takes the scores, and classify() applies it."}
+)
+"""All versions of that comment; the other one is that of version 0.1."""
 
 _INDENT = "    "
 
 
 @dataclass(frozen=True)
 class PyTorchFile:
-    """A file that stands alone. `source` puts the network's lines and the classes that they name into it."""
+    """A standalone file. `source` inserts the network's lines and the helper classes they use."""
 
     title: str
     class_name: str
@@ -31,7 +35,7 @@ class PyTorchFile:
     std: tuple[float, ...]
 
     def source(self, layers: Sequence[str], helpers: Sequence[str]) -> str:
-        """The whole text of the file."""
+        """The text of the file."""
         load = _LOAD_SAFETENSORS if self.weights_file else _LOAD_NOTHING
         model = "load()" if self.weights_file else f"{self.class_name}()"
         parts = [
@@ -39,7 +43,7 @@ class PyTorchFile:
             *helpers,
             self._network(layers),
             load.replace("NETWORK", self.class_name),
-            _NORMALIZE if self.mean else _NORMALIZE_NOT,
+            _NORMALIZE if self.mean else _NO_NORMALIZATION,
             _READ_IMAGE,
             _CLASSIFY,
             _MAIN.replace("MODEL", model),
@@ -51,7 +55,7 @@ class PyTorchFile:
         lines = [
             f'"""{self.title}, written by CNN Studio.',
             "",
-            f"This file stands alone. It needs {needs}, and Pillow to read images:",
+            f"This file is standalone. It needs {needs}, and Pillow to read images:",
             "",
             f"{_INDENT}python THIS_FILE.py IMAGE...",
             '"""',
@@ -69,14 +73,14 @@ class PyTorchFile:
     def _constants(self) -> str:
         lines = [f"INPUT = {self.input.dims}  # channels, height, width"]
         if self.weights_file:
-            lines.append(f"WEIGHTS = {quoted(self.weights_file)}  # beside this file")
+            lines.append(f"WEIGHTS = {string_literal(self.weights_file)}  # next to this file")
         if self.mean:
-            lines.append(f"MEAN = {self.mean!r}  # of each channel, for pixels from 0 to 1")
+            lines.append(f"MEAN = {self.mean!r}  # per channel, for pixels from 0 to 1")
             lines.append(f"STD = {self.std!r}")
         if self.classes:
-            names = (f"{_INDENT}{quoted(name)}," for name in self.classes)
+            names = (f"{_INDENT}{string_literal(name)}," for name in self.classes)
             return "\n".join([*lines, "CLASSES = (", *names, ")"])
-        return "\n".join([*lines, "CLASSES = ()  # their names, where you know them"])
+        return "\n".join([*lines, "CLASSES = ()  # the names of the classes, if known"])
 
     def _network(self, layers: Sequence[str]) -> str:
         takes = ", ".join(map(str, self.input.dims))
@@ -84,7 +88,7 @@ class PyTorchFile:
         return "\n".join(
             [
                 f"class {self.class_name}(nn.Sequential):",
-                f'{_INDENT}"""Normalized images (N, {takes}) to scores before the softmax (N, {gives})."""',
+                f'{_INDENT}"""Normalized images (N, {takes}) to logits (N, {gives})."""',
                 "",
                 f"{_INDENT}def __init__(self):",
                 f"{_INDENT * 2}super().__init__(OrderedDict([",
@@ -96,7 +100,7 @@ class PyTorchFile:
 
 _LOAD_SAFETENSORS = '''
 def load(path=None):
-    """The network with its trained weights, ready to predict."""
+    """The network with its trained weights, in evaluation mode."""
     model = NETWORK()
     model.load_state_dict(load_file(path or Path(__file__).with_name(WEIGHTS)))
     return model.eval()
@@ -104,7 +108,7 @@ def load(path=None):
 
 _LOAD_NOTHING = '''
 def load(path):
-    """The network with the weights that torch.save(model.state_dict(), path) wrote, ready to predict."""
+    """The network with weights saved by torch.save(model.state_dict(), path), in evaluation mode."""
     model = NETWORK()
     model.load_state_dict(torch.load(path, weights_only=True))
     return model.eval()
@@ -112,21 +116,21 @@ def load(path):
 
 _NORMALIZE = '''
 def normalize(images):
-    """Pixels from 0 to 1, (N, C, H, W), as the network saw them while it was trained."""
+    """Pixels from 0 to 1, (N, C, H, W), normalized as during training."""
     mean = torch.tensor(MEAN).view(1, -1, 1, 1)
     std = torch.tensor(STD).view(1, -1, 1, 1)
     return (images - mean) / std
 '''
 
-_NORMALIZE_NOT = '''
+_NO_NORMALIZATION = '''
 def normalize(images):
-    """Pixels from 0 to 1, (N, C, H, W), as the network takes them. Put your own normalization here."""
+    """Pixels from 0 to 1, (N, C, H, W), unchanged. Add your own normalization here."""
     return images
 '''
 
 _READ_IMAGE = '''
 def read_image(path):
-    """An image file as pixels from 0 to 1, (1, C, H, W): upright, in the size and colors needed."""
+    """An image file as pixels from 0 to 1, (1, C, H, W): upright, in the input's size and color mode."""
     from PIL import Image, ImageOps
 
     channels, height, width = INPUT
@@ -141,7 +145,7 @@ def read_image(path):
 _CLASSIFY = '''
 @torch.no_grad()
 def classify(model, images):
-    """The probability of each class, (N, classes), for pixels from 0 to 1, (N, C, H, W)."""
+    """Class probabilities (N, classes) for pixels from 0 to 1, (N, C, H, W)."""
     return model.eval()(normalize(images)).softmax(dim=1)
 '''
 
@@ -149,7 +153,7 @@ _MAIN = """
 def main():
     model = MODEL.eval()
     if len(sys.argv) == 1:
-        print("Takes", INPUT, "and gives", tuple(model(torch.zeros(1, *INPUT)).shape[1:]))
+        print("Input:", INPUT, "Output:", tuple(model(torch.zeros(1, *INPUT)).shape[1:]))
     for path in sys.argv[1:]:
         probabilities = classify(model, read_image(path))[0]
         for index in probabilities.argsort(descending=True)[:3].tolist():

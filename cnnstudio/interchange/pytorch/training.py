@@ -1,24 +1,24 @@
-"""What PyTorch code says of its training, under the names of a recipe."""
+"""Reads the training settings in PyTorch code, with the keys of a recipe."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from cnnstudio.layers.code import Arguments, Call, NotDrawable
+from cnnstudio.layers.code import Arguments, Call, UnsupportedCall
 
 _SIGNATURES: Mapping[str, tuple[str, str]] = {
     "Adam": ("adam", "params, lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0"),
     "AdamW": ("adamw", "params, lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01"),
     "SGD": ("sgd", "params, lr=0.001, momentum=0.0, dampening=0, weight_decay=0.0, nesterov=False"),
 }
-"""torch's optimizers, and the recipe's names for them."""
+"""torch's name of an optimizer -> (the recipe's name, its arguments with torch's defaults)."""
 _KEYS = {"lr": "learning_rate", "momentum": "momentum", "weight_decay": "weight_decay"}
 _LOADER = "dataset, batch_size=1, shuffle=None"
 
 
-def trained(calls: Sequence[Call]) -> dict[str, Any]:
-    """The recipe in these calls: of an optimizer, a loss, a loader of images, and a loop of epochs."""
+def read_training(calls: Sequence[Call]) -> dict[str, Any]:
+    """The settings in calls of an optimizer, a loss, a data loader, and in a loop over epochs."""
     recipe: dict[str, Any] = {}
     for call in calls:
         found = _READERS.get(call.name, _optimizer)(call)
@@ -32,7 +32,7 @@ def _optimizer(call: Call) -> dict[str, Any]:
     name, signature = _SIGNATURES[call.name]
     try:
         arguments = Arguments(call, signature)
-    except NotDrawable:
+    except UnsupportedCall:
         return {"optimizer": name}
     known = {key: arguments[argument] for argument, key in _KEYS.items() if argument in arguments}
     numbers = {key: float(value) for key, value in known.items() if _is_number(value)}

@@ -1,4 +1,4 @@
-"""A design as PyTorch code: the lines of the network for the inspector, and a file that stands alone."""
+"""Writes a design as PyTorch code: the lines of the network for the inspector, and a standalone file."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from cnnstudio.interchange.chain import (
     chain,
     ends_in_softmax,
     helper_sources,
-    located,
-    require_whole,
+    locate_lines,
+    require_valid,
 )
 from cnnstudio.interchange.interpreter.names import class_name as class_name_of
 from cnnstudio.interchange.interpreter.names import comment_text, defined_names
-from cnnstudio.interchange.pytorch.file import NO_SOFTMAX, OWN_NAMES, PyTorchFile
+from cnnstudio.interchange.pytorch.file import NO_SOFTMAX, RESERVED_NAMES, PyTorchFile
 from cnnstudio.layers.base import Group
 
 
 def layer_code(network: Network, analysis: Analysis | None = None) -> list[CodeLine]:
-    """The network's lines, each with the id of its node. A faulty layer is a comment that says what is wrong.
+    """The lines of the layers, each with its node's id. For a layer with an error, a comment explains it.
 
-    `analysis` spares a second one where the caller has it.
+    Pass the `analysis` if there is one already; otherwise the network is analyzed.
     """
     return list(_Writer(named=False).steps(chain(network, analysis, logits=True).steps, 0))
 
@@ -42,40 +42,39 @@ def write_module(
     std: Sequence[float] = (),
     analysis: Analysis | None = None,
 ) -> str:
-    """A Python file with the network as a class, whose state dict has the names of CNN Studio's own weights.
+    """A Python file with the network as a class, whose state dict has the same names as the weights of a run.
 
-    It needs torch; safetensors too where it loads `weights_file`, and Pillow to read an image. `mean` and
-    `std` are the normalization of each channel, for pixels from 0 to 1. Raises CodeError for a network with
-    problems.
+    It needs torch, safetensors if it loads a `weights_file`, and Pillow to read images. `mean` and `std`
+    normalize each channel, for pixels from 0 to 1. Raises CodeError if the network has problems.
     """
-    whole = chain(network, require_whole(network, analysis), logits=True)
-    helpers = helper_sources(whole.steps, lambda layer: layer.pytorch_helpers())
+    network_steps = chain(network, require_valid(network, analysis), logits=True)
+    helpers = helper_sources(network_steps.steps, lambda layer: layer.pytorch_helpers())
     name = class_name or class_name_of(network.name)
-    frame = PyTorchFile(
+    file = PyTorchFile(
         title=comment_text(network.name) or "A network",
-        class_name=f"{name}Network" if name in {*defined_names(helpers), *OWN_NAMES} else name,
+        class_name=f"{name}Network" if name in {*defined_names(helpers), *RESERVED_NAMES} else name,
         input=network.input,
-        output=whole.output or network.input,
+        output=network_steps.output or network.input,
         weights_file=weights_file,
         classes=tuple(classes),
         mean=tuple(map(float, mean)),
         std=tuple(map(float, std)),
     )
-    lines = [line for _, line in _Writer(named=True).steps(whole.steps, 0)]
+    lines = [line for _, line in _Writer(named=True).steps(network_steps.steps, 0)]
     if ends_in_softmax(network):
         lines.append(f"# {NO_SOFTMAX}")
-    return frame.source(lines, helpers)
+    return file.source(lines, helpers)
 
 
 def file_code(network: Network, analysis: Analysis | None = None) -> list[CodeLine]:
-    """The lines of `write_module`, each with the id of its node. Raises CodeError as that does."""
-    analysis = require_whole(network, analysis)
+    """The lines of `write_module`, each with the id of its node. Raises CodeError like `write_module`."""
+    analysis = require_valid(network, analysis)
     steps = chain(network, analysis, logits=True).steps
-    return located(write_module(network, analysis=analysis), list(_Writer(named=True).steps(steps, 0)))
+    return locate_lines(write_module(network, analysis=analysis), list(_Writer(named=True).steps(steps, 0)))
 
 
 class _Writer:
-    """Writes steps as lines. Named, each is a pair for an OrderedDict and bears the name of its weights."""
+    """Writes steps as lines. `named`: as (name, module) pairs for an OrderedDict, named like the weights."""
 
     def __init__(self, named: bool) -> None:
         self._named = named
@@ -89,7 +88,7 @@ class _Writer:
             if isinstance(step.layer, Group):
                 yield from self._group(step, step.layer, depth)
             elif not step.problem:
-                for suffix, code in step.layer.pytorch(step.shape):
+                for suffix, code in step.layer.pytorch_code(step.shape):
                     yield step.node.id, INDENT * depth + self._entry(step.node.id, suffix, code)
 
     def _entry(self, node_id: str, suffix: str, code: str) -> str:
@@ -97,18 +96,18 @@ class _Writer:
         return f'("{name}", {code}),' if self._named else f"{code},"
 
     def _group(self, step: Step, group: Group, depth: int) -> Iterator[CodeLine]:
-        expression = f"[{BODY}]" if group.branches else BODY
-        if step.inside and not step.problem:
-            expression = group.pytorch_group(step.shape, step.inside, BODY)
+        expression = f"[{BODY}]" if group.has_branches else BODY
+        if step.inner_shapes and not step.problem:
+            expression = group.pytorch_group_code(step.shape, step.inner_shapes, BODY)
         before, after = self._entry(step.node.id, "", expression).split(BODY)
         node_id, indent = step.node.id, INDENT * depth
-        if group.branches:
+        if group.has_branches:
             yield node_id, indent + before
             for body in step.bodies:
                 yield from self._body(node_id, body, depth + 1, "", ",")
             yield node_id, indent + after
         elif len(step.bodies) == 1:
-            once = group.repeats and step.bodies[0].count == 1
+            once = group.repeats_body and step.bodies[0].count == 1
             yield from self._body(node_id, step.bodies[0], depth, before, after, once=once)
         else:
             yield node_id, f"{indent}{before}nn.Sequential("
@@ -120,7 +119,7 @@ class _Writer:
     def _body(
         self, node_id: str, body: Body, depth: int, before: str, after: str, *, once: bool = False
     ) -> Iterator[CodeLine]:
-        """`once`: a single copy, which stands for itself, but as a copy, so that reading knows the group."""
+        """The lines of a body. `once`: a Repeat of 1 is written as a list of one copy, to be recognizable."""
         indent = INDENT * depth
         opening, closing = self._open, self._close
         if body.count > 1 or once:

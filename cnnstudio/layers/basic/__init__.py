@@ -1,1 +1,1 @@
-"""Layers of no larger family: dense, flatten, activation and the like."""
+"""Basic layers: dense, flatten, activation and others."""

@@ -1,4 +1,4 @@
-"""An activation function as a layer of its own."""
+"""An activation function as a separate layer."""
 
 from __future__ import annotations
 
@@ -10,60 +10,61 @@ from cnnstudio.layers.activations import (
     KERAS_ACTIVATION_CALLS,
     PYTORCH_ACTIVATION_CALLS,
     activation_choice,
+    activation_from_keras,
+    activation_from_pytorch,
+    backward_needs_input,
     build_activation,
     keras_activation_layers,
-    keras_activation_of,
-    needs_input,
-    pytorch_activation,
-    pytorch_activation_of,
+    pytorch_activation_code,
 )
-from cnnstudio.layers.base import Family, Layer, Pieces, Role, Shape
+from cnnstudio.layers.base import Family, Layer, NamedModules, Role, Shape
 from cnnstudio.layers.code import Arguments, Call, Signatures
 
 
 @dataclass(frozen=True)
 class Activation(Layer):
-    """The same function applied to every value; softmax works over the channels or features."""
+    """Applies the function to every value; softmax is over the channels or features."""
 
     family: ClassVar[Family] = Family.ACTIVATION
-    role: ClassVar[Role] = Role.BENDS
-    description: ClassVar[str] = "Bends every value by a fixed function, such as relu."
-    advice: ClassVar[str] = (
-        "Use it after BatchNormalization, where the convolution before it has none of its own."
-    )
+    role: ClassVar[Role] = Role.ACTIVATION
+    description: ClassVar[str] = "Applies an activation function, such as relu, to every value."
+    usage_hint: ClassVar[str] = "Use it after BatchNormalization, when the convolution has no activation."
 
-    activation: str = activation_choice("relu", help="the function")
+    activation: str = activation_choice("relu", help="function applied to each value")
 
     keras_calls: ClassVar[Signatures] = {"Activation": "activation", **KERAS_ACTIVATION_CALLS}
     pytorch_calls: ClassVar[Signatures] = PYTORCH_ACTIVATION_CALLS
 
-    def own_activations(self, shape: Shape, output: Shape) -> int:
-        return shape.size if needs_input(self.activation) else 0  # else it takes the place of its input
+    def activation_count(self, shape: Shape, output: Shape) -> int:
+        # The output replaces the input, which the layer before has counted, unless the gradient needs both.
+        return shape.size if backward_needs_input(self.activation) else 0
 
-    def build(self, shape: Shape) -> Pieces:
+    def build(self, shape: Shape) -> NamedModules:
         from torch import nn
 
         return build_activation(self.activation) or [("activation", nn.Identity())]
 
-    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
-        return pytorch_activation(self.activation) or [("activation", "nn.Identity()")]
+    def pytorch_code(self, shape: Shape) -> list[tuple[str, str]]:
+        return pytorch_activation_code(self.activation) or [("activation", "nn.Identity()")]
 
-    def keras(self, shape: Shape) -> list[str]:
+    def keras_code(self, shape: Shape) -> list[str]:
         return keras_activation_layers(self.activation) or ['layers.Activation("linear")']
 
     @classmethod
     def from_keras(cls, call: Arguments) -> Self:
         if call.name == "Activation":
             return super().from_keras(call)
-        return cls(keras_activation_of(call))
+        return cls(activation_from_keras(call))
 
     @classmethod
     def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
-        name = pytorch_activation_of(calls[0])
+        name = activation_from_pytorch(calls[0])
         return (cls(name),) if name else ()
 
     @classmethod
-    def instead_of_pytorch(cls, call: Call, shape: Shape) -> tuple[Sequence[tuple[str, dict[str, Any]]], str]:
+    def substitute_for_pytorch(
+        cls, call: Call, shape: Shape
+    ) -> tuple[Sequence[tuple[str, dict[str, Any]]], str]:
         notes: list[str] = []
-        name = pytorch_activation_of(call, notes.append)
+        name = activation_from_pytorch(call, notes.append)
         return ((cls.type_name(), {"activation": name}),), "; ".join(notes)

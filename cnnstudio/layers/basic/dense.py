@@ -10,50 +10,50 @@ from cnnstudio.core.parameters import flag, integer
 from cnnstudio.layers.activations import (
     activation_choice,
     build_activation,
-    keras_activation,
-    pytorch_activation,
-    pytorch_activations,
+    keras_activation_argument,
+    possible_activations,
+    pytorch_activation_code,
 )
 from cnnstudio.layers.base import (
-    WHOLE,
+    WHOLE_IMAGE,
     Family,
     InsertBefore,
     Layer,
-    Pieces,
+    NamedModules,
+    ReceptiveField,
     Role,
     SetParameters,
     Shape,
     ShapeError,
-    Window,
 )
 from cnnstudio.layers.code import Arguments, Call, Signatures
 from cnnstudio.layers.initializers import (
     initializer_choice,
-    keras_kernel,
-    kernel_from_keras,
+    keras_kernel_arguments,
+    kernel_options_code,
+    kernel_options_from_keras,
+    kernel_options_helpers,
     l2_number,
-    prepared,
-    prepared_code,
-    prepared_helpers,
-    unprepared,
+    unwrap_kernel_options,
+    with_kernel_options,
 )
 
 
 @dataclass(frozen=True)
 class Dense(Layer):
-    """Each of `units` outputs weighs every input."""
+    """output = activation(weights · input + bias), with `units` outputs."""
 
     family: ClassVar[Family] = Family.CORE
-    role: ClassVar[Role] = Role.MIXES
-    description: ClassVar[str] = "Connects every input with every output by a weight."
-    advice: ClassVar[str] = (
-        "Use it at the end, to turn features into classes; the last one has one unit a class."
+    role: ClassVar[Role] = Role.LINEAR
+    description: ClassVar[str] = "Connects every input to every output with a weight."
+    usage_hint: ClassVar[str] = (
+        "Use it at the end to turn features into class scores; the last one has one unit per class."
     )
     order: ClassVar[int] = 1
 
-    units: int = integer(128, maximum=1_048_576, help="numbers that come out", one_for="each image")
+    units: int = integer(128, maximum=1_048_576, help="number of outputs", one_value_per="each image")
     activation: str = activation_choice("linear")
-    use_bias: bool = flag(True, label="Bias", help="a trained number added to each output")
+    use_bias: bool = flag(True, label="Bias", help="a trainable offset for each output")
     kernel_initializer: str = initializer_choice(dirac=False)
     kernel_l2: float = l2_number()
 
@@ -79,7 +79,7 @@ class Dense(Layer):
                 f"takes a flat vector, but gets {shape}{{source}}",
                 (InsertBefore("Flatten"), InsertBefore("GlobalAveragePooling2D")),
                 assumed=output,
-                why="Each unit has a weight for each number that comes in, so these have to stand in a row.",
+                why="Each unit has one weight per input value, so the input must be a flat vector.",
             )
         return output
 
@@ -89,50 +89,50 @@ class Dense(Layer):
     def macs(self, shape: Shape) -> int:
         return shape.features * self.units
 
-    def window(self, shape: Shape) -> Window:
-        return WHOLE
+    def receptive_field(self, shape: Shape) -> ReceptiveField:
+        return WHOLE_IMAGE
 
-    def giving(self, features: int) -> SetParameters | None:
-        # Any other activation says that this is a hidden layer, whose size is not that of the classes.
+    def fix_output_features(self, features: int) -> SetParameters | None:
+        # With any other activation this is a hidden layer, whose size is unrelated to the number of classes.
         if self.activation not in ("linear", "softmax", "sigmoid"):
             return None
         return SetParameters({"units": features}, f"set units to {features}")
 
-    def build(self, shape: Shape) -> Pieces:
+    def build(self, shape: Shape) -> NamedModules:
         from torch import nn
 
         linear = nn.Linear(shape.features, self.units, bias=self.use_bias)
         return [
-            ("", prepared(linear, self.kernel_initializer, self.kernel_l2)),
+            ("", with_kernel_options(linear, self.kernel_initializer, self.kernel_l2)),
             *build_activation(self.activation),
         ]
 
-    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
+    def pytorch_code(self, shape: Shape) -> list[tuple[str, str]]:
         bias = "" if self.use_bias else ", bias=False"
         code = f"nn.Linear({shape.features}, {self.units}{bias})"
         return [
-            ("", prepared_code(code, self.kernel_initializer, self.kernel_l2)),
-            *pytorch_activation(self.activation),
+            ("", kernel_options_code(code, self.kernel_initializer, self.kernel_l2)),
+            *pytorch_activation_code(self.activation),
         ]
 
     def pytorch_helpers(self) -> tuple[str, ...]:
-        return prepared_helpers(self.kernel_initializer, self.kernel_l2)
+        return kernel_options_helpers(self.kernel_initializer, self.kernel_l2)
 
-    def keras(self, shape: Shape) -> list[str]:
-        activation = keras_activation(self.activation)
+    def keras_code(self, shape: Shape) -> list[str]:
+        activation = keras_activation_argument(self.activation)
         bias = "" if self.use_bias else ", use_bias=False"
-        kernel = keras_kernel(self.kernel_initializer, self.kernel_l2)
+        kernel = keras_kernel_arguments(self.kernel_initializer, self.kernel_l2)
         return [f"layers.Dense({self.units}{activation}{bias}{kernel})"]
 
     @classmethod
     def from_keras(cls, call: Arguments) -> Self:
-        return super().from_keras(call).taking(kernel_from_keras(call, ("kernel",)))
+        return super().from_keras(call).with_values(kernel_options_from_keras(call, ("kernel",)))
 
     @classmethod
     def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
-        inner, prepared_values = unprepared(calls[0])
+        inner, kernel_options = unwrap_kernel_options(calls[0])
         call = Arguments(inner, cls.pytorch_calls[inner.name])
-        for activation in pytorch_activations(calls[1:2]):
+        for activation in possible_activations(calls[1:2]):
             yield cls(
-                units=call["out_features"], use_bias=call["bias"], activation=activation, **prepared_values
+                units=call["out_features"], use_bias=call["bias"], activation=activation, **kernel_options
             )

@@ -1,22 +1,22 @@
-"""Flatten."""
+"""The layer between feature maps and dense layers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from cnnstudio.layers.base import Family, Layer, Pieces, Role, Shape
+from cnnstudio.layers.base import Family, Layer, NamedModules, Role, Shape
 from cnnstudio.layers.code import Arguments, Signatures
 
 
 @dataclass(frozen=True)
 class Flatten(Layer):
-    """Channels, height and width in one row; torch's order (channel by channel)."""
+    """C × H × W to a vector of C · H · W features, in torch's order: channel by channel, row by row."""
 
     family: ClassVar[Family] = Family.CORE
-    role: ClassVar[Role] = Role.FLATTENS
-    description: ClassVar[str] = "Lays all feature maps out as one flat vector."
-    advice: ClassVar[str] = "Use it once, between the last pooling and the first Dense."
+    role: ClassVar[Role] = Role.FLATTEN
+    description: ClassVar[str] = "Turns all feature maps into one flat vector."
+    usage_hint: ClassVar[str] = "Use it once, between the last pooling layer and the first Dense."
 
     keras_calls: ClassVar[Signatures] = {
         "Flatten": "data_format=None",
@@ -31,18 +31,18 @@ class Flatten(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         return Shape.of(shape.size)
 
-    def own_activations(self, shape: Shape, output: Shape) -> int:
-        return 0  # the same numbers at the same place, read in another way
+    def activation_count(self, shape: Shape, output: Shape) -> int:
+        return 0  # a view of the input: nothing new is stored
 
-    def build(self, shape: Shape) -> Pieces:
+    def build(self, shape: Shape) -> NamedModules:
         from torch import nn
 
         return [("", nn.Flatten())]
 
-    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
+    def pytorch_code(self, shape: Shape) -> list[tuple[str, str]]:
         return [("", "nn.Flatten()")]
 
-    def keras(self, shape: Shape) -> list[str]:
+    def keras_code(self, shape: Shape) -> list[str]:
         return ["layers.Flatten()"]
 
     @classmethod

@@ -1,4 +1,4 @@
-"""One factor for all values."""
+"""Multiplication by one factor."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from cnnstudio.core.parameters import flag, number
-from cnnstudio.layers.base import Family, Layer, Pieces, Shape
+from cnnstudio.layers.base import Family, Layer, NamedModules, Shape
 from cnnstudio.layers.code import Arguments, Call, Signatures
-from cnnstudio.layers.helpers import helper
+from cnnstudio.layers.helpers import load_helper
 
 _HELPER = '''
 class Scale(nn.Module):
-    """Multiplies every value by one factor, which may be trained."""
+    """Multiplies every value by one factor, optionally trainable."""
 
     def __init__(self, factor, trainable=False):
         super().__init__()
@@ -26,7 +26,7 @@ class Scale(nn.Module):
 _KERAS_HELPER = '''
 @keras.saving.register_keras_serializable()
 class Scale(layers.Layer):
-    """Multiplies every value by one trained factor."""
+    """Multiplies every value by one trainable factor."""
 
     def __init__(self, factor=1.0, **options):
         super().__init__(**options)
@@ -47,15 +47,15 @@ class Scale(layers.Layer):
 
 @dataclass(frozen=True)
 class Scale(Layer):
-    """value * factor; the factor stands still, or is a single trained number that begins there."""
+    """value * factor; the factor is fixed, or a single trainable weight initialized to it."""
 
     family: ClassVar[Family] = Family.ACTIVATION
-    description: ClassVar[str] = "Multiplies every value by one and the same factor."
-    advice: ClassVar[str] = "Use it after the last Dense, to keep the scores of a fast learner small."
+    description: ClassVar[str] = "Multiplies every value by the same factor."
+    usage_hint: ClassVar[str] = "Use it after the last Dense to keep scores small at a high learning rate."
     order: ClassVar[int] = 5
 
-    factor: float = number(1.0, minimum=-1000.0, maximum=1000.0, help="what every value is multiplied by")
-    trainable: bool = flag(False, help="whether the factor is trained")
+    factor: float = number(1.0, minimum=-1000.0, maximum=1000.0, help="multiplier for every value")
+    trainable: bool = flag(False, help="whether training adjusts the factor")
 
     pytorch_helper: ClassVar[str] = _HELPER
 
@@ -68,18 +68,18 @@ class Scale(Layer):
     }
 
     def summary(self) -> str:
-        return f"× {self.factor:.4g}" + (", trained" if self.trainable else "")
+        return f"× {self.factor:.4g}" + (", trainable" if self.trainable else "")
 
     def parameter_count(self, shape: Shape) -> int:
         return int(self.trainable)
 
-    def build(self, shape: Shape) -> Pieces:
-        return [("", helper("Scale", _HELPER)(self.factor, self.trainable))]
+    def build(self, shape: Shape) -> NamedModules:
+        return [("", load_helper("Scale", _HELPER)(self.factor, self.trainable))]
 
-    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
+    def pytorch_code(self, shape: Shape) -> list[tuple[str, str]]:
         return [("", f"Scale({self.factor!r}{', trainable=True' if self.trainable else ''})")]
 
-    def keras(self, shape: Shape) -> list[str]:
+    def keras_code(self, shape: Shape) -> list[str]:
         if self.trainable:
             return [f"Scale({self.factor!r})"]
         return [f"layers.Rescaling({self.factor!r})"]
@@ -89,8 +89,8 @@ class Scale(Layer):
 
     @classmethod
     def from_keras(cls, call: Arguments) -> Self:
-        own = call.name == "Scale"
-        return cls(factor=call["factor" if own else "scale"], trainable=own)
+        is_scale = call.name == "Scale"
+        return cls(factor=call["factor" if is_scale else "scale"], trainable=is_scale)
 
     @classmethod
     def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:

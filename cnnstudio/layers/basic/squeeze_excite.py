@@ -1,4 +1,4 @@
-"""Squeeze and excitation: feature maps weighed by what all of them show."""
+"""Squeeze and excitation: feature maps reweighted by a summary of all of them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import ClassVar, Self
 from cnnstudio.core.parameters import integer
 from cnnstudio.layers.activations import (
     activation_choice,
+    activation_from_pytorch,
     build_activation,
-    keras_activation,
-    pytorch_activation,
-    pytorch_activation_of,
+    keras_activation_argument,
+    pytorch_activation_code,
 )
-from cnnstudio.layers.base import Family, Layer, Pieces, Shape
+from cnnstudio.layers.base import Family, Layer, NamedModules, Shape
 from cnnstudio.layers.code import Arguments, Call, Signatures
-from cnnstudio.layers.helpers import helper
+from cnnstudio.layers.helpers import load_helper
 from cnnstudio.layers.sliding_window import require_image
 
 _HELPER = '''
 class SqueezeExcite(nn.Module):
-    """Multiplies each feature map by a number from 0 to 1, which two small layers make of all their means."""
+    """Scales each feature map by a factor from 0 to 1 that two small layers compute from the means of all."""
 
     def __init__(self, channels, ratio, activation=None):
         super().__init__()
@@ -39,7 +39,7 @@ class SqueezeExcite(nn.Module):
 _KERAS_HELPER = '''
 @keras.saving.register_keras_serializable()
 class SqueezeExcite(layers.Layer):
-    """Multiplies each feature map by a number from 0 to 1, which two small layers make of all their means."""
+    """Scales each feature map by a factor from 0 to 1 that two small layers compute from the means of all."""
 
     def __init__(self, ratio=16, activation=None, **options):
         super().__init__(**options)
@@ -66,18 +66,21 @@ class SqueezeExcite(layers.Layer):
 
 @dataclass(frozen=True)
 class SqueezeExcite(Layer):
-    """x * sigmoid(excite(activation(squeeze(mean of each feature map)))), after Hu, Shen and Sun 2018.
+    """x * sigmoid(excite(activation(squeeze(mean of each feature map)))).
 
-    The receptive field does not count the means, which see all of the image.
+    From Hu, Shen and Sun 2018, Squeeze-and-Excitation Networks. The receptive field ignores the means, which
+    depend on the whole image.
     """
 
     family: ClassVar[Family] = Family.ACTIVATION
-    description: ClassVar[str] = "Makes each feature map stronger or weaker, judging by the means of all."
-    advice: ClassVar[str] = "Use it after convolutions, for a little more accuracy at hardly any cost."
+    description: ClassVar[str] = (
+        "Strengthens or weakens each feature map depending on the means of all of them."
+    )
+    usage_hint: ClassVar[str] = "Use it after convolutions for a little more accuracy at almost no cost."
     order: ClassVar[int] = 4
 
-    ratio: int = integer(16, maximum=65_536, help="feature maps for each number in between")
-    activation: str = activation_choice("relu", help="what is applied to the numbers in between")
+    ratio: int = integer(16, maximum=65_536, help="feature maps per hidden unit")
+    activation: str = activation_choice("relu", help="function applied to the hidden units")
 
     pytorch_helper: ClassVar[str] = _HELPER
     keras_helper: ClassVar[str] = _KERAS_HELPER
@@ -94,7 +97,7 @@ class SqueezeExcite(Layer):
         return text if self.activation == "relu" else f"{text}, {self.activation}"
 
     def without_softmax(self) -> Self:
-        # Its activation stands in between: as the last layer it gives no softmax.
+        # Its activation is between its two layers, not at its output.
         return self
 
     def _squeezed(self, shape: Shape) -> int:
@@ -110,21 +113,21 @@ class SqueezeExcite(Layer):
     def macs(self, shape: Shape) -> int:
         return 2 * shape.channels * self._squeezed(shape)
 
-    def build(self, shape: Shape) -> Pieces:
+    def build(self, shape: Shape) -> NamedModules:
         activation = build_activation(self.activation)
-        kind = helper("SqueezeExcite", _HELPER)
+        kind = load_helper("SqueezeExcite", _HELPER)
         return [("", kind(shape.channels, self.ratio, activation[0][1] if activation else None))]
 
-    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
-        activation = "".join(f", activation={code}" for _, code in pytorch_activation(self.activation))
+    def pytorch_code(self, shape: Shape) -> list[tuple[str, str]]:
+        activation = "".join(f", activation={code}" for _, code in pytorch_activation_code(self.activation))
         return [("", f"SqueezeExcite({shape.channels}, ratio={self.ratio}{activation})")]
 
-    def keras(self, shape: Shape) -> list[str]:
-        return [f"SqueezeExcite(ratio={self.ratio}{keras_activation(self.activation)})"]
+    def keras_code(self, shape: Shape) -> list[str]:
+        return [f"SqueezeExcite(ratio={self.ratio}{keras_activation_argument(self.activation)})"]
 
     @classmethod
     def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
         call = Arguments(calls[0], cls.pytorch_calls["SqueezeExcite"])
         inside = call["activation"]
-        activation = pytorch_activation_of(inside) if isinstance(inside, Call) else "linear"
+        activation = activation_from_pytorch(inside) if isinstance(inside, Call) else "linear"
         yield cls(ratio=call["ratio"], activation=activation or "linear")

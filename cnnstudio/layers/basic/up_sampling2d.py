@@ -8,24 +8,24 @@ from fractions import Fraction
 from typing import ClassVar, Self
 
 from cnnstudio.core.parameters import choice, pair
-from cnnstudio.layers.base import Family, Layer, Pieces, Shape, Window
+from cnnstudio.layers.base import Family, Layer, NamedModules, ReceptiveField, Shape
 from cnnstudio.layers.code import Arguments, Call, Signatures
-from cnnstudio.layers.shape import times
-from cnnstudio.layers.sliding_window import as_code, require_image
+from cnnstudio.layers.shape import format_sizes
+from cnnstudio.layers.sliding_window import pair_code, require_image
 
 
 @dataclass(frozen=True)
 class UpSampling2D(Layer):
-    """Each pixel becomes `size` pixels: copies of it, or values between it and its neighbors."""
+    """Each pixel becomes `size` pixels: copies of it, or values interpolated between it and its neighbors."""
 
     family: ClassVar[Family] = Family.CORE
-    description: ClassVar[str] = "Enlarges the image by whole factors, without any weights."
-    advice: ClassVar[str] = "Use it where small feature maps have to meet larger ones again."
+    description: ClassVar[str] = "Enlarges the image by an integer factor, without weights."
+    usage_hint: ClassVar[str] = "Use it to combine small feature maps with larger ones again."
     order: ClassVar[int] = 3
 
     size: tuple[int, int] = pair((2, 2), maximum=64, help="factors for height × width")
     interpolation: str = choice(
-        "nearest", ("nearest", "bilinear"), help="“bilinear” puts values between the pixels"
+        "nearest", ("nearest", "bilinear"), help="“nearest” copies pixels, “bilinear” interpolates"
     )
 
     keras_calls: ClassVar[Signatures] = {
@@ -38,31 +38,31 @@ class UpSampling2D(Layer):
     }
 
     def summary(self) -> str:
-        return f"{times(self.size)}, {self.interpolation}"
+        return f"{format_sizes(self.size)}, {self.interpolation}"
 
     def output_shape(self, shape: Shape) -> Shape:
         require_image(shape)
         return Shape.of(shape.channels, shape.height * self.size[0], shape.width * self.size[1])
 
-    def window(self, shape: Shape) -> Window:
+    def receptive_field(self, shape: Shape) -> ReceptiveField:
         between = self.interpolation == "bilinear"
         down, right = self.size
-        return Window(
+        return ReceptiveField(
             (2 if between and down > 1 else 1, 2 if between and right > 1 else 1),
             (Fraction(1, down), Fraction(1, right)),
             (_first(down), _first(right)) if between else (0, 0),
         )
 
-    def build(self, shape: Shape) -> Pieces:
+    def build(self, shape: Shape) -> NamedModules:
         from torch import nn
 
         return [("", nn.Upsample(scale_factor=self.size, mode=self.interpolation))]
 
-    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
+    def pytorch_code(self, shape: Shape) -> list[tuple[str, str]]:
         mode = "" if self.interpolation == "nearest" else f', mode="{self.interpolation}"'
-        return [("", f"nn.Upsample(scale_factor={as_code(self.size)}{mode})")]
+        return [("", f"nn.Upsample(scale_factor={pair_code(self.size)}{mode})")]
 
-    def keras(self, shape: Shape) -> list[str]:
+    def keras_code(self, shape: Shape) -> list[str]:
         mode = "" if self.interpolation == "nearest" else f', interpolation="{self.interpolation}"'
         return [f"layers.UpSampling2D({self.size}{mode})"]
 
@@ -77,5 +77,9 @@ class UpSampling2D(Layer):
 
 
 def _first(factor: int) -> Fraction:
-    """Where the middle of the first value falls among those of the pixels, as torch and Keras place it."""
+    """The position of the first output value in input pixels.
+
+    Centers of pixels are aligned by scale, as torch (align_corners=False) and Keras do: output i is at input
+    position (i + 1/2) / factor - 1/2.
+    """
     return Fraction(1, 2 * factor) - Fraction(1, 2)

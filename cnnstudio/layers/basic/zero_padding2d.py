@@ -7,24 +7,22 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from cnnstudio.core.parameters import sides
-from cnnstudio.layers.base import Family, Layer, Pieces, Shape, Window
-from cnnstudio.layers.code import Arguments, Call, NotDrawable, Signatures
+from cnnstudio.layers.base import Family, Layer, NamedModules, ReceptiveField, Shape
+from cnnstudio.layers.code import Arguments, Call, Signatures, UnsupportedCall
 from cnnstudio.layers.sliding_window import require_image
 
 
 @dataclass(frozen=True)
 class ZeroPadding2D(Layer):
-    """Rows and columns of zeros around each feature map: ((top, bottom), (left, right))."""
+    """Adds rows and columns of zeros around each feature map: ((top, bottom), (left, right))."""
 
     family: ClassVar[Family] = Family.CORE
-    description: ClassVar[str] = "Puts a border of zeros around the image, so it grows."
-    advice: ClassVar[str] = (
-        "Use it where a convolution has to see past the edge in another way than “same” does."
-    )
+    description: ClassVar[str] = "Adds a border of zeros around the image."
+    usage_hint: ClassVar[str] = "Use it before a convolution that needs other padding than “same”."
     order: ClassVar[int] = 2
 
     padding: tuple[tuple[int, int], tuple[int, int]] = sides(
-        1, maximum=255, help="pixels to add", unit="pixels"
+        1, maximum=255, help="rows and columns to add", unit="pixels"
     )
 
     keras_calls: ClassVar[Signatures] = {
@@ -39,25 +37,25 @@ class ZeroPadding2D(Layer):
         (top, bottom), (left, right) = self.padding
         return Shape.of(shape.channels, shape.height + top + bottom, shape.width + left + right)
 
-    def window(self, shape: Shape) -> Window:
+    def receptive_field(self, shape: Shape) -> ReceptiveField:
         (top, _), (left, _) = self.padding
-        return Window(start=(-top, -left))
+        return ReceptiveField(start=(-top, -left))
 
-    def build(self, shape: Shape) -> Pieces:
+    def build(self, shape: Shape) -> NamedModules:
         from torch import nn
 
         (top, bottom), (left, right) = self.padding
         return [("", nn.ZeroPad2d((left, right, top, bottom)))]
 
-    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
+    def pytorch_code(self, shape: Shape) -> list[tuple[str, str]]:
         (top, bottom), (left, right) = self.padding
-        alike = top == bottom == left == right
-        return [("", f"nn.ZeroPad2d({top if alike else (left, right, top, bottom)})")]
+        is_uniform = top == bottom == left == right
+        return [("", f"nn.ZeroPad2d({top if is_uniform else (left, right, top, bottom)})")]
 
-    def keras(self, shape: Shape) -> list[str]:
+    def keras_code(self, shape: Shape) -> list[str]:
         (top, bottom), (left, right) = self.padding
-        even = top == bottom and left == right
-        return [f"layers.ZeroPadding2D({(top, left) if even else self.padding})"]
+        is_symmetric = top == bottom and left == right
+        return [f"layers.ZeroPadding2D({(top, left) if is_symmetric else self.padding})"]
 
     @classmethod
     def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
@@ -65,6 +63,6 @@ class ZeroPadding2D(Layer):
         if isinstance(padding, int):
             padding = [padding] * 4
         if not isinstance(padding, tuple | list) or len(padding) != 4:
-            raise NotDrawable("needs four numbers")
+            raise UnsupportedCall("needs a padding of four numbers")
         left, right, top, bottom = padding
         return (cls(padding=((top, bottom), (left, right))),)

@@ -1,1 +1,1 @@
-"""Layers that convolve."""
+"""Convolutional layers."""

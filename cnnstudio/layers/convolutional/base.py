@@ -1,23 +1,23 @@
-"""What Conv2D, DepthwiseConv2D and SeparableConv2D share: kernels that slide over the image."""
+"""The base of Conv2D, DepthwiseConv2D and SeparableConv2D: kernels that slide over the image."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from cnnstudio.layers.activations import keras_activation, pytorch_activations
-from cnnstudio.layers.base import Layer, Pieces, Shape, Window
+from cnnstudio.layers.activations import keras_activation_argument, possible_activations
+from cnnstudio.layers.base import Layer, NamedModules, ReceptiveField, Shape
 from cnnstudio.layers.code import Arguments, Call, Signatures
 from cnnstudio.layers.initializers import (
-    keras_kernel,
+    keras_kernel_arguments,
     keras_kernel_helpers,
-    kernel_from_keras,
-    prepared,
-    prepared_code,
-    prepared_helpers,
-    unprepared,
+    kernel_options_code,
+    kernel_options_from_keras,
+    kernel_options_helpers,
+    unwrap_kernel_options,
+    with_kernel_options,
 )
-from cnnstudio.layers.sliding_window import Sizes, as_code, effective, output_size, same_padding
+from cnnstudio.layers.sliding_window import Sizes, effective_kernel_size, output_size, pair_code, same_padding
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,7 +30,7 @@ PYTORCH_CONVOLUTION = (
 
 
 class Convolution(Layer):
-    """No layer type, and without fields of its own: each type declares these in Keras's order."""
+    """The base class. It has no fields, so that each type can declare them in Keras's order."""
 
     kernel_size: Sizes
     strides: Sizes
@@ -42,56 +42,56 @@ class Convolution(Layer):
     kernel_l2: float
 
     keras_kernels: ClassVar[tuple[str, ...]] = ("kernel",)
-    """What Keras calls the kernels, as in `kernel_initializer`."""
+    """Keras's prefixes for the arguments of the kernels, as in `kernel_initializer`."""
     pytorch_calls: ClassVar[Signatures] = {"Conv2d": PYTORCH_CONVOLUTION, "ZeroPad2d": "padding"}
 
-    def summary_of(self, first: str) -> str:
-        """The row's words: `first`, then what is not as usual."""
+    def summary_with(self, first: str) -> str:
+        """The summary: `first`, then the stride, padding and activation that differ from the default."""
         text = first
         if self.strides != (1, 1):
-            text += f", stride {as_code(self.strides)}"
+            text += f", stride {pair_code(self.strides)}"
         if self.padding != "valid":
             text += f", {self.padding}"
         return text if self.activation == "linear" else f"{text}, {self.activation}"
 
     def _extent(self) -> Sizes:
-        return effective(self.kernel_size, self.dilation_rate)
+        return effective_kernel_size(self.kernel_size, self.dilation_rate)
 
     def output_size(self, shape: Shape) -> Sizes:
-        """Height and width of what comes out. Raises ShapeError."""
+        """Height and width of the output. Raises ShapeError."""
         return output_size(
             shape,
             self.kernel_size,
             self.strides,
             self.padding,
-            called="kernel_size",
+            kernel_name="kernel_size",
             dilation=self.dilation_rate,
         )
 
     def output_shape(self, shape: Shape) -> Shape:
-        return Shape.of(self.feature_maps(shape), *self.output_size(shape))
+        return Shape.of(self.output_channels(shape), *self.output_size(shape))
 
-    def feature_maps(self, shape: Shape) -> int:
-        """How many come out."""
+    def output_channels(self, shape: Shape) -> int:
+        """The number of feature maps in the output."""
         raise NotImplementedError
 
-    def kernel_weights(self, shape: Shape) -> int:
-        """Trained numbers without the bias; each is used once at each place of the output."""
+    def kernel_weight_count(self, shape: Shape) -> int:
+        """The number of weights without the bias. Each is used once per output position."""
         raise NotImplementedError
 
     def parameter_count(self, shape: Shape) -> int:
-        return self.kernel_weights(shape) + (self.feature_maps(shape) if self.use_bias else 0)
+        return self.kernel_weight_count(shape) + (self.output_channels(shape) if self.use_bias else 0)
 
     def macs(self, shape: Shape) -> int:
         output = self.output_shape(shape)
-        return self.kernel_weights(shape) * output.height * output.width
+        return self.kernel_weight_count(shape) * output.height * output.width
 
-    def window(self, shape: Shape) -> Window:
+    def receptive_field(self, shape: Shape) -> ReceptiveField:
         (top, _), (left, _) = self._padding(shape, self.strides)
-        return Window(self._extent(), self.strides, (-top, -left))
+        return ReceptiveField(self._extent(), self.strides, (-top, -left))
 
     def _padding(self, shape: Shape, strides: Sizes) -> tuple[Sizes, Sizes]:
-        """(before, after) of height and of width."""
+        """((top, bottom), (left, right)) in pixels."""
         if self.padding == "valid":
             return (0, 0), (0, 0)
         extent = self._extent()
@@ -100,25 +100,25 @@ class Convolution(Layer):
             same_padding(shape.width, extent[1], strides[1]),
         )
 
-    def prepare(self, convolution: nn.Conv2d) -> nn.Conv2d:
-        """The convolution with weights that begin, and are held, as the parameters say."""
-        return prepared(convolution, self.kernel_initializer, self.kernel_l2)
+    def with_kernel_options(self, convolution: nn.Conv2d) -> nn.Conv2d:
+        """The torch convolution with this layer's initializer and L2 penalty."""
+        return with_kernel_options(convolution, self.kernel_initializer, self.kernel_l2)
 
-    def prepare_code(self, code: str) -> str:
-        """The same as code."""
-        return prepared_code(code, self.kernel_initializer, self.kernel_l2)
+    def kernel_options_code(self, code: str) -> str:
+        """The same for an expression."""
+        return kernel_options_code(code, self.kernel_initializer, self.kernel_l2)
 
     def pytorch_helpers(self) -> tuple[str, ...]:
-        return prepared_helpers(self.kernel_initializer, self.kernel_l2)
+        return kernel_options_helpers(self.kernel_initializer, self.kernel_l2)
 
-    def build_sliding(self, shape: Shape, filters: int, groups: int, bias: bool) -> Pieces:
-        """The convolution under the name "", after a padding where it needs one of its own."""
+    def build_convolution(self, shape: Shape, filters: int, groups: int, bias: bool) -> NamedModules:
+        """The convolution as the main module, with separate padding before it if necessary."""
         from torch import nn
 
         (top, bottom), (left, right) = self._padding(shape, self.strides)
-        # torch pads both sides alike; the odd pixel of Keras's "same" needs a piece of its own.
+        # nn.Conv2d pads both sides equally: the odd pixel of Keras's "same" needs a padding module.
         uneven = top != bottom or left != right
-        pieces: Pieces = [("padding", nn.ZeroPad2d((left, right, top, bottom)))] if uneven else []
+        modules: NamedModules = [("padding", nn.ZeroPad2d((left, right, top, bottom)))] if uneven else []
         convolution = nn.Conv2d(
             shape.channels,
             filters,
@@ -129,32 +129,33 @@ class Convolution(Layer):
             groups=groups,
             bias=bias,
         )
-        return [*pieces, ("", self.prepare(convolution))]
+        return [*modules, ("", self.with_kernel_options(convolution))]
 
-    def sliding_code(self, shape: Shape, filters: int, groups: int, bias: bool) -> list[tuple[str, str]]:
-        """The same as code."""
+    def convolution_code(self, shape: Shape, filters: int, groups: int, bias: bool) -> list[tuple[str, str]]:
+        """The modules of `build_convolution` as expressions on `nn`."""
         (top, bottom), (left, right) = self._padding(shape, self.strides)
         uneven = top != bottom or left != right
-        pieces = [("padding", f"nn.ZeroPad2d(({left}, {right}, {top}, {bottom}))")] if uneven else []
-        arguments = [str(shape.channels), str(filters), f"kernel_size={as_code(self.kernel_size)}"]
+        modules = [("padding", f"nn.ZeroPad2d(({left}, {right}, {top}, {bottom}))")] if uneven else []
+        arguments = [str(shape.channels), str(filters), f"kernel_size={pair_code(self.kernel_size)}"]
         if self.strides != (1, 1):
-            arguments.append(f"stride={as_code(self.strides)}")
-        # Padding by nothing is written too: by that "same" differs from "valid" where both do alike.
+            arguments.append(f"stride={pair_code(self.strides)}")
+        # Written even if it is 0: that tells "same" from "valid" on import when both give the same result.
         if not uneven and self.padding == "same":
-            arguments.append(f"padding={as_code((top, left))}")
+            arguments.append(f"padding={pair_code((top, left))}")
         if self.dilation_rate != (1, 1):
-            arguments.append(f"dilation={as_code(self.dilation_rate)}")
+            arguments.append(f"dilation={pair_code(self.dilation_rate)}")
         if groups != 1:
             arguments.append(f"groups={groups}")
         if not bias:
             arguments.append("bias=False")
-        return [*pieces, ("", self.prepare_code(f"nn.Conv2d({', '.join(arguments)})"))]
+        return [*modules, ("", self.kernel_options_code(f"nn.Conv2d({', '.join(arguments)})"))]
 
-    def keras_convolution(self, shape: Shape, first: str, extra: str = "", groups: int = 1) -> list[str]:
+    def keras_convolution_code(self, shape: Shape, first: str, extra: str = "", groups: int = 1) -> list[str]:
         """The layer as Keras code: `first` are its first arguments, `extra` those before the activation.
 
-        Keras refuses strides with dilation. The dilated convolution is then taken at every place, padded as
-        its stride would have it, and a pooling of single pixels keeps those that the stride leaves.
+        Keras rejects strides combined with dilation. The dilated convolution is then computed at stride 1,
+        with the padding that its stride requires, and a 1 × 1 pooling with that stride keeps the right
+        positions.
         """
         padding, strides = self.padding, self.strides
         before: list[str] = []
@@ -171,38 +172,38 @@ class Convolution(Layer):
             code += f', padding="{padding}"'
         if self.dilation_rate != (1, 1):
             code += f", dilation_rate={self.dilation_rate}"
-        code += extra + keras_activation(self.activation)
+        code += extra + keras_activation_argument(self.activation)
         if not self.use_bias:
             code += ", use_bias=False"
-        code += keras_kernel(self.kernel_initializer, self.kernel_l2, self.keras_kernels, groups)
+        code += keras_kernel_arguments(self.kernel_initializer, self.kernel_l2, self.keras_kernels, groups)
         return [*before, code + ")", *after]
 
     @classmethod
     def from_keras(cls, call: Arguments) -> Self:
-        kernel = kernel_from_keras(call, cls.keras_kernels)
-        return super().from_keras(call).taking(kernel)
+        kernel = kernel_options_from_keras(call, cls.keras_kernels)
+        return super().from_keras(call).with_values(kernel)
 
     @classmethod
-    def from_keras_row(cls, calls: Sequence[Call]) -> Iterable[Self]:
-        """A dilated convolution whose stride a pooling of single pixels makes up for."""
+    def from_keras_sequence(cls, calls: Sequence[Call]) -> Iterable[Self]:
+        """A dilated convolution whose stride is written as a 1 × 1 pooling; see `keras_convolution_code`."""
         convolution = next((call for call in calls if call.name == cls.type_name()), None)
         if convolution is None or calls[-1].name != "MaxPooling2D":
             return
-        own = cls.from_keras(Arguments(convolution, cls.keras_calls[cls.type_name()]))
+        unstrided = cls.from_keras(Arguments(convolution, cls.keras_calls[cls.type_name()]))
         strides = calls[-1].keywords.get("strides", (1, 1))
         for padding in ("valid", "same"):
-            yield own.taking({"strides": strides, "padding": padding})
+            yield unstrided.with_values({"strides": strides, "padding": padding})
 
     @classmethod
-    def sliding_values(cls, calls: Sequence[Call]) -> Iterator[tuple[Arguments, dict[str, Any]]]:
-        """The first torch convolution of a row, with the shared parameters that it may stand for."""
+    def convolution_values(cls, calls: Sequence[Call]) -> Iterator[tuple[Arguments, dict[str, Any]]]:
+        """The first torch convolution among `calls`, with each set of parameters that it may come from."""
         for call in calls[:2]:
-            inner, prepared_values = unprepared(call)
+            inner, kernel_options = unwrap_kernel_options(call)
             if inner.name != "Conv2d":
                 continue
             arguments = Arguments(inner, PYTORCH_CONVOLUTION)
             for padding in ("valid", "same"):
-                for activation in pytorch_activations(calls[1:4]):
+                for activation in possible_activations(calls[1:4]):
                     yield (
                         arguments,
                         {
@@ -212,7 +213,7 @@ class Convolution(Layer):
                             "use_bias": arguments["bias"],
                             "padding": padding,
                             "activation": activation,
-                            **prepared_values,
+                            **kernel_options,
                         },
                     )
             return

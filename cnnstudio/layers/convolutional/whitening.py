@@ -1,4 +1,4 @@
-"""Whitening: a frozen convolution that gives the patches of images equal spread in every direction."""
+"""Whitening: a frozen convolution whose outputs are decorrelated and have equal variance."""
 
 from __future__ import annotations
 
@@ -7,18 +7,26 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from cnnstudio.core.parameters import flag, number, pair
-from cnnstudio.layers.base import Family, Layer, Pieces, SetParameters, Shape, ShapeError, Window
+from cnnstudio.layers.base import (
+    Family,
+    Layer,
+    NamedModules,
+    ReceptiveField,
+    SetParameters,
+    Shape,
+    ShapeError,
+)
 from cnnstudio.layers.code import Arguments, Call, Signatures
-from cnnstudio.layers.helpers import helper
-from cnnstudio.layers.shape import times
-from cnnstudio.layers.sliding_window import as_code, require_image
+from cnnstudio.layers.helpers import load_helper
+from cnnstudio.layers.shape import format_sizes
+from cnnstudio.layers.sliding_window import pair_code, require_image
 
 MAXIMUM_PATCH = 1024
-"""Numbers in one patch. Its directions take the third power of that to find, a second for so many."""
+"""Values per patch. The eigendecomposition is cubic in their number and takes about a second at the limit."""
 
 _HELPER = '''
 class Whitening(nn.Conv2d):
-    """Gives the patches of images equal spread in every direction. `take_images` sets the weights."""
+    """Decorrelates image patches and equalizes their variances. `initialize_from` sets the weights."""
 
     def __init__(self, channels, kernel_size, epsilon=0.0005, bias=True):
         size = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
@@ -29,22 +37,22 @@ class Whitening(nn.Conv2d):
             nn.init.zeros_(self.bias)
 
     @torch.no_grad()
-    def take_images(self, batches):
-        """Call it once, before the training, with batches of inputs of this layer, (N, C, H, W)."""
+    def initialize_from(self, batches):
+        """Sets the weights from batches of inputs, (N, C, H, W). Call it once, before training."""
         total, count = 0, 0
         for images in batches:
             patches = nn.functional.unfold(images, self.kernel_size).mT.flatten(0, 1)
             total = total + (patches.T @ patches).cpu().double()
             count += len(patches)
-        spreads, directions = torch.linalg.eigh(total / count)
-        rows = (directions / (spreads.clamp(min=0) + self.epsilon).sqrt()).T.flip(0)
+        variances, directions = torch.linalg.eigh(total / count)
+        rows = (directions / (variances.clamp(min=0) + self.epsilon).sqrt()).T.flip(0)
         self.weight.copy_(torch.cat([rows, -rows]).view_as(self.weight))
 '''
 
 _KERAS_HELPER = '''
 @keras.saving.register_keras_serializable()
 class Whitening(layers.Layer):
-    """Gives the patches of images equal spread in every direction. `take_images` sets the weights."""
+    """Decorrelates image patches and equalizes their variances. `initialize_from` sets the weights."""
 
     def __init__(self, kernel_size=(2, 2), epsilon=0.0005, use_bias=True, **options):
         super().__init__(**options)
@@ -63,8 +71,8 @@ class Whitening(layers.Layer):
         x = keras.ops.conv(x, self.kernel)
         return x + self.bias if self.use_bias else x
 
-    def take_images(self, batches):
-        """Call it once, before the training, with batches of its inputs, (N, height, width, channels)."""
+    def initialize_from(self, batches):
+        """Sets the weights from batches of inputs, (N, H, W, C). Call it once, before training."""
         import numpy as np
 
         height, width = self.kernel_size
@@ -74,34 +82,39 @@ class Whitening(layers.Layer):
             patches = windows.reshape(-1, channels * height * width)
             total = total + patches.T @ patches
             count += len(patches)
-        spreads, directions = np.linalg.eigh(total / count)
-        columns = (directions / np.sqrt(spreads.clip(0) + self.epsilon))[:, ::-1]
+        variances, directions = np.linalg.eigh(total / count)
+        columns = (directions / np.sqrt(variances.clip(0) + self.epsilon))[:, ::-1]
         columns = np.concatenate([columns, -columns], axis=1)
         self.kernel.assign(columns.reshape(channels, height, width, -1).transpose(1, 2, 0, 3))
 
     def get_config(self):
-        own = {"kernel_size": self.kernel_size, "epsilon": self.epsilon, "use_bias": self.use_bias}
-        return {**super().get_config(), **own}
+        options = {"kernel_size": self.kernel_size, "epsilon": self.epsilon, "use_bias": self.use_bias}
+        return {**super().get_config(), **options}
 '''
 
 
 @dataclass(frozen=True)
 class Whitening(Layer):
-    """A convolution whose filters are the eigenvectors of the patches' second moments, and their negatives.
+    """A convolution whose filters are scaled eigenvectors of the patches' second moments, and the negatives.
 
-    Each filter is divided by sqrt(eigenvalue + epsilon). The weights come from the training images before
-    the first step and stay as they are; only the bias learns. After Page 2018, How to Train Your ResNet, and
-    Jordan 2024, 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, section 3.2.
+    With the (uncentered) second moments E[x xᵀ] = Σ λ v vᵀ of the patches x, the filters are v / sqrt(λ +
+    epsilon), largest λ first. The negatives keep what a relu after the layer would cut off. The weights are
+    computed from training images before the first step and stay frozen; only the bias is trained.
+
+    From Page 2018, How to Train Your ResNet, part 8; the negatives and the trainable bias from Jordan 2024,
+    94% on CIFAR-10 in 3.29 Seconds on a Single GPU, section 3.2.
     """
 
     family: ClassVar[Family] = Family.ACTIVATION
-    description: ClassVar[str] = "Takes small patches apart so that no two of its feature maps say the same."
-    advice: ClassVar[str] = "Use it as the very first layer, where a network has to learn in few epochs."
+    description: ClassVar[str] = "Converts small image patches into feature maps that are uncorrelated."
+    usage_hint: ClassVar[str] = "Use it as the first layer when a network has to learn in a few epochs."
     order: ClassVar[int] = 6
 
     kernel_size: tuple[int, int] = pair((2, 2), maximum=32, help="height × width of a patch in pixels")
-    epsilon: float = number(0.0005, minimum=1e-12, maximum=1.0, help="keeps rare patches from growing large")
-    use_bias: bool = flag(True, label="Bias", help="a trained number added to each feature map")
+    epsilon: float = number(
+        0.0005, minimum=1e-12, maximum=1.0, help="limits how much rare patterns are amplified"
+    )
+    use_bias: bool = flag(True, label="Bias", help="a trainable offset for each feature map")
 
     pytorch_helper: ClassVar[str] = _HELPER
     keras_helper: ClassVar[str] = _KERAS_HELPER
@@ -111,9 +124,9 @@ class Whitening(Layer):
     }
 
     def summary(self) -> str:
-        return f"patches {times(self.kernel_size)}"
+        return f"patches {format_sizes(self.kernel_size)}"
 
-    def _patch(self, shape: Shape) -> int:
+    def _patch_size(self, shape: Shape) -> int:
         return shape.channels * self.kernel_size[0] * self.kernel_size[1]
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -122,42 +135,42 @@ class Whitening(Layer):
         if shape.height < height or shape.width < width:
             smaller = min(height, shape.height), min(width, shape.width)
             raise ShapeError(
-                f"needs an image of at least {times(self.kernel_size)}, "
+                f"needs an image of at least {format_sizes(self.kernel_size)}, "
                 f"but gets {shape.height} × {shape.width}{{source}}",
-                SetParameters({"kernel_size": smaller}, f"set the kernel size to {times(smaller)}"),
-                why="It looks at whole patches of the image, and not one of them fits in.",
+                SetParameters({"kernel_size": smaller}, f"set kernel size to {format_sizes(smaller)}"),
+                why="Its patches have to lie inside the image, and not even one fits.",
             )
-        output = Shape.of(2 * self._patch(shape), shape.height - height + 1, shape.width - width + 1)
-        if self._patch(shape) > MAXIMUM_PATCH:
-            single = SetParameters({"kernel_size": (1, 1)}, "set the kernel size to 1 × 1")
+        output = Shape.of(2 * self._patch_size(shape), shape.height - height + 1, shape.width - width + 1)
+        if self._patch_size(shape) > MAXIMUM_PATCH:
+            single = SetParameters({"kernel_size": (1, 1)}, "set kernel size to 1 × 1")
             raise ShapeError(
-                f"would take patches of {self._patch(shape):,} numbers apart, {times(self.kernel_size)} "
-                f"pixels of {shape.channels:,} channels{{source}}; at most {MAXIMUM_PATCH:,} are possible",
+                f"takes patches of at most {MAXIMUM_PATCH:,} values, but gets {self._patch_size(shape):,}: "
+                f"{format_sizes(self.kernel_size)} pixels of {shape.channels:,} channels{{source}}",
                 single if shape.channels <= MAXIMUM_PATCH else None,
                 assumed=output,
-                why="It compares each number of a patch with each other one, which grows with the square.",
+                why="It compares every pair of values in a patch, so the cost grows quadratically.",
             )
         return output
 
     def parameter_count(self, shape: Shape) -> int:
-        return 2 * self._patch(shape) if self.use_bias else 0
+        return 2 * self._patch_size(shape) if self.use_bias else 0
 
     def macs(self, shape: Shape) -> int:
-        return self._patch(shape) * self.output_shape(shape).size
+        return self._patch_size(shape) * self.output_shape(shape).size
 
-    def window(self, shape: Shape) -> Window:
-        return Window(self.kernel_size)
+    def receptive_field(self, shape: Shape) -> ReceptiveField:
+        return ReceptiveField(self.kernel_size)
 
-    def build(self, shape: Shape) -> Pieces:
-        kind = helper("Whitening", _HELPER)
+    def build(self, shape: Shape) -> NamedModules:
+        kind = load_helper("Whitening", _HELPER)
         return [("", kind(shape.channels, self.kernel_size, self.epsilon, self.use_bias))]
 
-    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
+    def pytorch_code(self, shape: Shape) -> list[tuple[str, str]]:
         bias = "" if self.use_bias else ", bias=False"
-        sizes = f"{shape.channels}, kernel_size={as_code(self.kernel_size)}"
+        sizes = f"{shape.channels}, kernel_size={pair_code(self.kernel_size)}"
         return [("", f"Whitening({sizes}, epsilon={self.epsilon!r}{bias})")]
 
-    def keras(self, shape: Shape) -> list[str]:
+    def keras_code(self, shape: Shape) -> list[str]:
         bias = "" if self.use_bias else ", use_bias=False"
         return [f"Whitening({self.kernel_size}, epsilon={self.epsilon!r}{bias})"]
 

@@ -1,1 +1,1 @@
-"""Layers that hold other layers."""
+"""Groups: layers that contain other layers."""

@@ -1,4 +1,4 @@
-"""Block: layers that belong together, under one name."""
+"""Block: a named sequence of layers."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from cnnstudio.layers.base import Group
 
 @dataclass(frozen=True)
 class Block(Group):
-    """The layers inside it, as if it were not there; it has the name that its user gives it."""
+    """Runs the layers inside in sequence, as if it were not there. It exists to be named by the user."""
 
-    description: ClassVar[str] = "Holds layers together in a row, under a name, and changes nothing."
-    advice: ClassVar[str] = "Use it for parts with a name, and as a branch; empty, it passes its input on."
+    description: ClassVar[str] = "Groups a sequence of layers under a name, without changing what they do."
+    usage_hint: ClassVar[str] = (
+        "Use it to name a part, or as a branch; an empty Block passes its input through."
+    )
     order: ClassVar[int] = 3
 
-    transparent: ClassVar[bool] = True
+    is_transparent: ClassVar[bool] = True
 
     def summary(self) -> str:
-        return "in a row"
+        return "in sequence"

@@ -1,4 +1,4 @@
-"""Repeat: the same layers several times in a row."""
+"""Repeat: the same layers several times in sequence."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from cnnstudio.layers.base import Group
 
 @dataclass(frozen=True)
 class Repeat(Group):
-    """The body `times` times in a row; each copy has weights of its own."""
+    """The body `times` times in sequence; each copy has its own weights."""
 
-    description: ClassVar[str] = "Repeats the layers inside it, each time with weights of its own."
-    advice: ClassVar[str] = "Use it to draw deep networks without copying rows."
+    description: ClassVar[str] = "Repeats the layers inside it, each copy with its own weights."
+    usage_hint: ClassVar[str] = "Use it to design deep networks without copying layers."
     order: ClassVar[int] = 1
-    repeats: ClassVar[bool] = True
+    repeats_body: ClassVar[bool] = True
 
-    times: int = integer(2, maximum=1000, help="copies in a row")
+    times: int = integer(2, maximum=1000, help="number of copies")
 
     def summary(self) -> str:
         return f"× {self.times}"
@@ -27,5 +27,5 @@ class Repeat(Group):
         return self.times
 
     @classmethod
-    def of_copies(cls, times: int) -> Repeat:
+    def from_copies(cls, times: int) -> Repeat:
         return cls(times=times)

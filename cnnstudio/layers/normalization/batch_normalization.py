@@ -8,26 +8,31 @@ from decimal import Decimal
 from typing import ClassVar, Self
 
 from cnnstudio.core.parameters import number
-from cnnstudio.layers.base import Pieces, Shape
-from cnnstudio.layers.code import Call, NotDrawable, Signatures
+from cnnstudio.layers.base import NamedModules, Shape
+from cnnstudio.layers.code import Call, Signatures, UnsupportedCall
 from cnnstudio.layers.normalization.base import Normalization, center_flag, epsilon_number, scale_flag
 
 
 @dataclass(frozen=True)
 class BatchNormalization(Normalization):
-    """Per channel: (value - mean) / sqrt(variance + epsilon) * gamma + beta (Ioffe and Szegedy 2015).
+    """Per channel, over the batch: (value - mean) / sqrt(variance + epsilon) * gamma + beta.
 
-    `momentum` is Keras's: the share of the old running mean that each step keeps, 1 - torch's.
+    From Ioffe and Szegedy 2015, Batch Normalization. `momentum` is Keras's: the fraction of the running mean
+    that each step keeps, which is 1 - torch's momentum.
     """
 
     cancels_bias: ClassVar[bool] = True
     description: ClassVar[str] = (
-        "Gives each feature map mean 0 and spread 1 over the batch, then rescales it."
+        "Normalizes each feature map to mean 0 and variance 1 over the batch, then rescales it."
     )
-    advice: ClassVar[str] = "Use it between a convolution and its activation; deep networks learn faster."
+    usage_hint: ClassVar[str] = (
+        "Use it between a convolution and its activation to train deep networks faster."
+    )
     order: ClassVar[int] = 1
 
-    momentum: float = number(0.9, minimum=0.0, maximum=0.9999, help="how slowly the running mean follows")
+    momentum: float = number(
+        0.9, minimum=0.0, maximum=0.9999, help="fraction of the running mean kept at each step"
+    )
     epsilon: float = epsilon_number()
     center: bool = center_flag()
     scale: bool = scale_flag()
@@ -45,12 +50,12 @@ class BatchNormalization(Normalization):
     }
 
     def summary(self) -> str:
-        return f"momentum {self.momentum:g}" + self.parts_summary()
+        return f"momentum {self.momentum:g}" + self.affine_summary()
 
     def _torch_momentum(self) -> float:
-        return _rest(self.momentum)
+        return _one_minus(self.momentum)
 
-    def build(self, shape: Shape) -> Pieces:
+    def build(self, shape: Shape) -> NamedModules:
         from torch import nn
 
         kind = nn.BatchNorm2d if shape.is_image else nn.BatchNorm1d
@@ -58,25 +63,25 @@ class BatchNormalization(Normalization):
         module = kind(shape.channels, eps=self.epsilon, momentum=momentum, affine=self.is_affine)
         return [("", self.freeze(module))]
 
-    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
+    def pytorch_code(self, shape: Shape) -> list[tuple[str, str]]:
         kind = "BatchNorm2d" if shape.is_image else "BatchNorm1d"
         affine = "" if self.is_affine else ", affine=False"
         arguments = f"{shape.channels}, eps={self.epsilon!r}, momentum={self._torch_momentum()!r}{affine}"
         return [("", self.frozen_code(f"nn.{kind}({arguments})"))]
 
-    def keras(self, shape: Shape) -> list[str]:
-        parts = self.keras_parts()
+    def keras_code(self, shape: Shape) -> list[str]:
+        parts = self.keras_affine_arguments()
         return [f"layers.BatchNormalization(momentum={self.momentum!r}, epsilon={self.epsilon!r}{parts})"]
 
     @classmethod
     def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
-        call, parts = cls.thawed(calls[0])
+        call, parts = cls.unwrap_frozen(calls[0])
         momentum = call["momentum"]
         if momentum is None:
-            raise NotDrawable("averages over all batches, which no layer here does")
-        yield cls(momentum=_rest(momentum), epsilon=call["eps"], **parts)
+            raise UnsupportedCall("averages over all batches (momentum None), which is not supported")
+        yield cls(momentum=_one_minus(momentum), epsilon=call["eps"], **parts)
 
 
-def _rest(share: float) -> float:
-    """1 - share as one reckons with written digits: 0.1 for 0.9, where floats give 0.09999999999999998."""
-    return float(1 - Decimal(repr(share)))
+def _one_minus(momentum: float) -> float:
+    """1 - momentum, exact in decimal: 0.1 for 0.9, where floats give 0.09999999999999998."""
+    return float(1 - Decimal(repr(momentum)))

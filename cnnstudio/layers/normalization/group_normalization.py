@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from cnnstudio.core.parameters import integer
-from cnnstudio.layers.base import Pieces, Remove, SetParameters, Shape, ShapeError
+from cnnstudio.layers.base import NamedModules, Remove, SetParameters, Shape, ShapeError
 from cnnstudio.layers.code import Call, Signatures
 from cnnstudio.layers.normalization.base import Normalization, center_flag, epsilon_number, scale_flag
 
@@ -16,17 +16,17 @@ from cnnstudio.layers.normalization.base import Normalization, center_flag, epsi
 class GroupNormalization(Normalization):
     """Per image and group of channels: (value - mean) / sqrt(variance + epsilon) * gamma + beta.
 
-    After Wu and He 2018. The receptive field does not count the mean and the variance, which see all of the
-    image.
+    From Wu and He 2018, Group Normalization. The receptive field ignores mean and variance, which depend on
+    the whole image.
     """
 
     description: ClassVar[str] = (
-        "Gives groups of feature maps mean 0 and spread 1 within each image, then rescales."
+        "Normalizes groups of feature maps to mean 0 and variance 1 within each image, then rescales."
     )
-    advice: ClassVar[str] = "Use it in place of BatchNormalization where batches are small."
+    usage_hint: ClassVar[str] = "Use it instead of BatchNormalization when batches are small."
     order: ClassVar[int] = 3
 
-    groups: int = integer(8, maximum=65_536, help="channels are split into so many groups of the same size")
+    groups: int = integer(8, maximum=65_536, help="number of equal groups the channels are split into")
     epsilon: float = epsilon_number()
     center: bool = center_flag()
     scale: bool = scale_flag()
@@ -44,27 +44,27 @@ class GroupNormalization(Normalization):
 
     def summary(self) -> str:
         groups = f"{self.groups} groups" if self.groups > 1 else "1 group"
-        return groups + self.parts_summary()
+        return groups + self.affine_summary()
 
     def output_shape(self, shape: Shape) -> Shape:
         if shape.channels % self.groups:
             raise ShapeError(
-                f"cannot split {shape.channels} channels{{source}} into {self.groups} groups of one size",
-                self._fewer(shape),
+                f"cannot split {shape.channels} channels{{source}} into {self.groups} equal groups",
+                self._fitting_groups(shape),
                 assumed=shape,
-                why="Each group is brought to mean 0 and spread 1 by itself, on its own channels.",
+                why="Each group is normalized separately over an equal share of the channels.",
             )
         if shape.size == self.groups:
             raise ShapeError(
-                f"would compare single values, for each of its {self.groups} groups has only one{{source}}",
-                Remove() if shape.size == 1 else self._fewer(shape),
+                f"needs more than one value in each of its {self.groups} groups, but gets {shape}{{source}}",
+                Remove() if shape.size == 1 else self._fitting_groups(shape),
                 assumed=shape,
-                why="A single value is its own mean, so nothing but zero would be left of it.",
+                why="A single value equals its own mean, so normalizing it always gives 0.",
             )
         return shape
 
-    def _fewer(self, shape: Shape) -> SetParameters:
-        """The nearest number of groups that divides the channels and leaves something to compare."""
+    def _fitting_groups(self, shape: Shape) -> SetParameters:
+        """Fix: the closest number of groups that divides the channels and leaves several values per group."""
         fitting = [
             groups
             for groups in range(1, min(shape.channels, 65_536) + 1)
@@ -73,22 +73,22 @@ class GroupNormalization(Normalization):
         nearest = min(fitting, key=lambda groups: (abs(groups - self.groups), groups))
         return SetParameters({"groups": nearest}, f"set groups to {nearest}")
 
-    def build(self, shape: Shape) -> Pieces:
+    def build(self, shape: Shape) -> NamedModules:
         from torch import nn
 
         module = nn.GroupNorm(self.groups, shape.channels, eps=self.epsilon, affine=self.is_affine)
         return [("", self.freeze(module))]
 
-    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
+    def pytorch_code(self, shape: Shape) -> list[tuple[str, str]]:
         affine = "" if self.is_affine else ", affine=False"
         code = f"nn.GroupNorm({self.groups}, {shape.channels}, eps={self.epsilon!r}{affine})"
         return [("", self.frozen_code(code))]
 
-    def keras(self, shape: Shape) -> list[str]:
-        parts = self.keras_parts()
+    def keras_code(self, shape: Shape) -> list[str]:
+        parts = self.keras_affine_arguments()
         return [f"layers.GroupNormalization(groups={self.groups}, epsilon={self.epsilon!r}{parts})"]
 
     @classmethod
     def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
-        call, parts = cls.thawed(calls[0])
+        call, parts = cls.unwrap_frozen(calls[0])
         yield cls(groups=call["num_groups"], epsilon=call["eps"], **parts)

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from cnnstudio.layers.base import Pieces, Remove, Shape, ShapeError
+from cnnstudio.layers.base import NamedModules, Remove, Shape, ShapeError
 from cnnstudio.layers.code import Call, Signatures
-from cnnstudio.layers.helpers import helper
+from cnnstudio.layers.helpers import load_helper
 from cnnstudio.layers.normalization.base import Normalization, center_flag, epsilon_number, scale_flag
 
 _HELPER = '''
 class LayerNorm2d(nn.LayerNorm):
-    """Normalizes over the channels of (N, C, H, W), at each place of the image on its own."""
+    """Normalizes (N, C, H, W) over the channels, separately at each position of the image."""
 
     def forward(self, x):
         return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
@@ -22,16 +22,16 @@ class LayerNorm2d(nn.LayerNorm):
 
 @dataclass(frozen=True)
 class LayerNormalization(Normalization):
-    """Per place of the image, over the channels: (value - mean) / sqrt(variance + epsilon) * gamma + beta.
+    """Per position of the image, over the channels: (value - mean) / sqrt(variance + epsilon) * gamma + beta.
 
-    After Ba, Kiros and Hinton 2016; over the last axis of (N, H, W, C), as Keras does it and as ConvNeXt
-    (Liu et al. 2022) uses it.
+    From Ba, Kiros and Hinton 2016, Layer Normalization; over the last axis of (N, H, W, C), as in Keras and
+    in ConvNeXt (Liu et al. 2022).
     """
 
     description: ClassVar[str] = (
-        "Gives the channels at each place mean 0 and spread 1 among themselves, then rescales."
+        "Normalizes the channels at each position to mean 0 and variance 1, then rescales them."
     )
-    advice: ClassVar[str] = "Use it where an image should be treated alike whatever batch it comes in."
+    usage_hint: ClassVar[str] = "Use it when the result should not depend on the other images of the batch."
     order: ClassVar[int] = 2
 
     epsilon: float = epsilon_number()
@@ -52,36 +52,36 @@ class LayerNormalization(Normalization):
     }
 
     def summary(self) -> str:
-        return "over the channels" + self.parts_summary()
+        return "over the channels" + self.affine_summary()
 
     def output_shape(self, shape: Shape) -> Shape:
         if shape.channels == 1:
             what = "channel" if shape.is_image else "feature"
             raise ShapeError(
-                f"compares the {what}s with one another, but gets only one {what}{{source}}",
+                f"needs more than one {what}, but gets {shape}{{source}}",
                 Remove(),
                 assumed=shape,
-                why="A single value is its own mean, so nothing but zero would be left of it.",
+                why="A single value equals its own mean, so normalizing it always gives 0.",
             )
         return shape
 
-    def build(self, shape: Shape) -> Pieces:
+    def build(self, shape: Shape) -> NamedModules:
         from torch import nn
 
-        kind = helper("LayerNorm2d", _HELPER) if shape.is_image else nn.LayerNorm
+        kind = load_helper("LayerNorm2d", _HELPER) if shape.is_image else nn.LayerNorm
         module = kind(shape.channels, eps=self.epsilon, elementwise_affine=self.is_affine)
         return [("", self.freeze(module))]
 
-    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
+    def pytorch_code(self, shape: Shape) -> list[tuple[str, str]]:
         kind = "LayerNorm2d" if shape.is_image else "nn.LayerNorm"
         affine = "" if self.is_affine else ", elementwise_affine=False"
         code = f"{kind}({shape.channels}, eps={self.epsilon!r}{affine})"
         return [("", self.frozen_code(code))]
 
-    def keras(self, shape: Shape) -> list[str]:
-        return [f"layers.LayerNormalization(epsilon={self.epsilon!r}{self.keras_parts()})"]
+    def keras_code(self, shape: Shape) -> list[str]:
+        return [f"layers.LayerNormalization(epsilon={self.epsilon!r}{self.keras_affine_arguments()})"]
 
     @classmethod
     def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
-        call, parts = cls.thawed(calls[0], affine="elementwise_affine")
+        call, parts = cls.unwrap_frozen(calls[0], affine="elementwise_affine")
         yield cls(epsilon=call["eps"], **parts)

@@ -6,19 +6,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from cnnstudio.layers.base import Family, Pieces, Role, Shape
-from cnnstudio.layers.code import Arguments, Call, NotDrawable, Signatures
+from cnnstudio.layers.base import Family, NamedModules, Role, Shape
+from cnnstudio.layers.code import Arguments, Call, Signatures, UnsupportedCall
 from cnnstudio.layers.pooling.base import KERAS_POOLING, Pooling2D
 
 
 @dataclass(frozen=True)
 class AveragePooling2D(Pooling2D):
-    """The mean of each window, the padding not counted."""
+    """The mean of each window, not counting padding."""
 
     family: ClassVar[Family] = Family.POOLING
-    role: ClassVar[Role] = Role.POOLS
-    description: ClassVar[str] = "Keeps the mean of each window, so the image shrinks smoothly."
-    advice: ClassVar[str] = "Use it where the amount of a feature matters more than its peak."
+    role: ClassVar[Role] = Role.POOLING
+    description: ClassVar[str] = "Shrinks the image by keeping the mean of each window."
+    usage_hint: ClassVar[str] = "Use it when the overall amount of a feature matters more than its peak."
     order: ClassVar[int] = 1
 
     keras_calls: ClassVar[Signatures] = {"AveragePooling2D": KERAS_POOLING, "AvgPool2D": KERAS_POOLING}
@@ -31,7 +31,7 @@ class AveragePooling2D(Pooling2D):
         "ZeroPad2d": "padding",
     }
 
-    def build(self, shape: Shape) -> Pieces:
+    def build(self, shape: Shape) -> NamedModules:
         from torch import nn
 
         pooling = self.torch_pooling(shape)
@@ -42,34 +42,38 @@ class AveragePooling2D(Pooling2D):
             ceil_mode=pooling.ceil_mode,
             count_include_pad=False,
         )
-        pieces: Pieces = [("", module)]
+        modules: NamedModules = [("", module)]
         if pooling.crop != (0, 0):
-            pieces.append(("crop", nn.ZeroPad2d(pooling.crop_padding)))
-        return pieces
+            modules.append(("crop", nn.ZeroPad2d(pooling.crop_padding)))
+        return modules
 
-    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
-        return self.pytorch_pooling(shape, "AvgPool2d", ", count_include_pad=False")
+    def pytorch_code(self, shape: Shape) -> list[tuple[str, str]]:
+        return self.pytorch_pooling_code(shape, "AvgPool2d", ", count_include_pad=False")
 
     @classmethod
     def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
         return super().from_pytorch(calls, shape) if calls[0].name == "AvgPool2d" else ()
 
     @classmethod
-    def instead_of_pytorch(cls, call: Call, shape: Shape) -> tuple[Sequence[tuple[str, dict[str, Any]]], str]:
+    def substitute_for_pytorch(
+        cls, call: Call, shape: Shape
+    ) -> tuple[Sequence[tuple[str, dict[str, Any]]], str]:
         arguments = Arguments(call, cls.pytorch_calls[call.name])
         if call.name == "AdaptiveAvgPool2d":
             return cls._adaptive(arguments["output_size"], shape)
         if not arguments["count_include_pad"] or arguments["divisor_override"] is not None:
-            raise NotDrawable("counts its border in a way that no pooling here has")
-        return cls.padded(arguments)
+            raise UnsupportedCall("includes its padding in the mean, which is not supported")
+        return cls.with_zero_padding(arguments)
 
     @classmethod
     def _adaptive(cls, output: Any, shape: Shape) -> tuple[Sequence[tuple[str, dict[str, Any]]], str]:
-        """Windows side by side, where they divide the image."""
+        """Adjacent windows of one size. Raises UnsupportedCall if they do not divide the image evenly."""
         height, width = (output, output) if isinstance(output, int) else output
         if not shape.is_image or shape.height % height or shape.width % width:
-            raise NotDrawable(f"makes {height} × {width} of {shape}, which windows of one size do not")
+            raise UnsupportedCall(
+                f"pools {shape} to {height} × {width}, which needs windows of several sizes"
+            )
         size = shape.height // height, shape.width // width
         if size == (1, 1):
-            return (), f"it changes nothing at {shape.height} × {shape.width}, so it is not drawn"
+            return (), f"it has no effect at {shape.height} × {shape.width} and is left out"
         return ((cls.type_name(), {"pool_size": size}),), ""

@@ -1,4 +1,4 @@
-"""What MaxPooling2D and AveragePooling2D share: a window that slides and keeps one value per channel."""
+"""The base of MaxPooling2D and AveragePooling2D: a sliding window that keeps one value per channel."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from cnnstudio.core.parameters import choice, pair
-from cnnstudio.layers.base import Layer, Remove, Shape, ShapeError, Window
-from cnnstudio.layers.code import Arguments, Call, NotDrawable, same
-from cnnstudio.layers.shape import times
-from cnnstudio.layers.sliding_window import as_code, output_size, same_padding
+from cnnstudio.layers.base import Layer, ReceptiveField, Remove, Shape, ShapeError
+from cnnstudio.layers.code import Arguments, Call, UnsupportedCall, is_same_value
+from cnnstudio.layers.shape import format_sizes
+from cnnstudio.layers.sliding_window import output_size, pair_code, same_padding
 
 KERAS_POOLING = "pool_size=(2, 2), strides=None, padding='valid', data_format=None"
-"""The signature of Keras's poolings."""
+"""The signature of Keras's pooling layers."""
 
 
 @dataclass(frozen=True)
 class TorchPooling:
-    """Arguments of a torch pooling that give Keras's "valid" or "same", and the crop that has to follow."""
+    """Arguments of a torch pooling that reproduce Keras's "valid" or "same", and the crop needed after it."""
 
     padding: tuple[int, int]
     ceil_mode: bool
@@ -26,7 +26,7 @@ class TorchPooling:
 
     @property
     def crop_padding(self) -> tuple[int, int, int, int]:
-        """The crop as torch's (left, right, top, bottom) padding."""
+        """The crop as negative torch padding, (left, right, top, bottom)."""
         return -self.crop[1], 0, -self.crop[0], 0
 
 
@@ -36,14 +36,16 @@ class Pooling2D(Layer):
 
     pool_size: tuple[int, int] = pair((2, 2), maximum=255, help="height × width in pixels")
     strides: tuple[int, int] | None = pair(
-        None, maximum=255, optional=True, empty="as pool size", help="pixels from one window to the next"
+        None, maximum=255, optional=True, empty="as pool size", help="pixels between neighboring windows"
     )
-    padding: str = choice("valid", ("valid", "same"), help="“same” pools the border too")
+    padding: str = choice(
+        "valid", ("valid", "same"), help="“same” also pools incomplete windows at the border"
+    )
 
     def summary(self) -> str:
-        text = times(self.pool_size)
+        text = format_sizes(self.pool_size)
         if self._strides() != self.pool_size:
-            text += f", stride {as_code(self._strides())}"
+            text += f", stride {pair_code(self._strides())}"
         return text if self.padding == "valid" else f"{text}, {self.padding}"
 
     def _strides(self) -> tuple[int, int]:
@@ -51,27 +53,27 @@ class Pooling2D(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         try:
-            size = output_size(shape, self.pool_size, self._strides(), self.padding, called="pool_size")
+            size = output_size(shape, self.pool_size, self._strides(), self.padding, kernel_name="pool_size")
         except ShapeError as error:
             if shape.is_image:
                 error.fixes = (*error.fixes, Remove())
             raise
         return Shape.of(shape.channels, *size)
 
-    def window(self, shape: Shape) -> Window:
+    def receptive_field(self, shape: Shape) -> ReceptiveField:
         start = (0, 0)
         if self.padding == "same":
             sizes = zip((shape.height, shape.width), self.pool_size, self._strides(), strict=True)
             top, left = (same_padding(*size)[0] for size in sizes)
             start = -top, -left
-        return Window(self.pool_size, self._strides(), start)
+        return ReceptiveField(self.pool_size, self._strides(), start)
 
     def torch_pooling(self, shape: Shape) -> TorchPooling:
-        """How torch, which pads both sides alike, gets what Keras's padding gives.
+        """How to reproduce Keras's padding in torch, which pads both sides equally.
 
-        Where "same" needs one pixel more at the end: with a stride of 2 or more torch's ceil_mode adds just
-        that last window; with a stride of 1 both sides take the larger padding and the first row or column is
-        cropped.
+        If "same" needs one more pixel at the end: at a stride of 2 or more, torch's ceil_mode adds exactly
+        the missing last window; at a stride of 1, both sides get the larger padding and the first row or
+        column of the output is cropped.
         """
         if self.padding == "valid":
             return TorchPooling((0, 0), False, (0, 0))
@@ -86,23 +88,23 @@ class Pooling2D(Layer):
                 ceil_mode = True
         return TorchPooling((padding[0], padding[1]), ceil_mode, (crop[0], crop[1]))
 
-    def pytorch_pooling(self, shape: Shape, class_name: str, extra: str = "") -> list[tuple[str, str]]:
+    def pytorch_pooling_code(self, shape: Shape, class_name: str, extra: str = "") -> list[tuple[str, str]]:
         """The expressions for `class_name`, `MaxPool2d` or `AvgPool2d`."""
         pooling = self.torch_pooling(shape)
-        arguments = [as_code(self.pool_size)]
+        arguments = [pair_code(self.pool_size)]
         if self.strides is not None:
-            arguments.append(f"stride={as_code(self.strides)}")
-        # Padding by nothing is written too: only by that does "same" differ from "valid" where they do alike.
+            arguments.append(f"stride={pair_code(self.strides)}")
+        # Written even if it is 0: that tells "same" from "valid" on import when both give the same result.
         if self.padding == "same":
-            arguments.append(f"padding={as_code(pooling.padding)}")
+            arguments.append(f"padding={pair_code(pooling.padding)}")
         if pooling.ceil_mode:
             arguments.append("ceil_mode=True")
-        pieces = [("", f"nn.{class_name}({', '.join(arguments)}{extra})")]
+        modules = [("", f"nn.{class_name}({', '.join(arguments)}{extra})")]
         if pooling.crop != (0, 0):
-            pieces.append(("crop", f"nn.ZeroPad2d({pooling.crop_padding})"))
-        return pieces
+            modules.append(("crop", f"nn.ZeroPad2d({pooling.crop_padding})"))
+        return modules
 
-    def keras(self, shape: Shape) -> list[str]:
+    def keras_code(self, shape: Shape) -> list[str]:
         code = f"layers.{self.type_name()}({self.pool_size}"
         if self.strides is not None:
             code += f", strides={self.strides}"
@@ -115,15 +117,15 @@ class Pooling2D(Layer):
         call = Arguments(calls[0], cls.pytorch_calls[calls[0].name])
         size, strides = call["kernel_size"], call["stride"]
         for padding in ("valid", "same"):
-            # torch's own default is the size, so that a stride of just that is one that the code leaves out.
+            # A stride of None means the pool size in torch as well, so it is passed on as it is.
             yield cls(pool_size=size, strides=strides, padding=padding)
 
     @classmethod
-    def padded(cls, call: Arguments) -> tuple[Sequence[tuple[str, dict[str, Any]]], str]:
-        """A border of zeros and then the pooling, in place of a padding that is not Keras's "same"."""
-        dilated = "dilation" in call and not same(call["dilation"], 1)
+    def with_zero_padding(cls, call: Arguments) -> tuple[Sequence[tuple[str, dict[str, Any]]], str]:
+        """Explicit zero padding, then the pooling, for a padding that is not Keras's "same"."""
+        dilated = "dilation" in call and not is_same_value(call["dilation"], 1)
         if call["ceil_mode"] or dilated:
-            raise NotDrawable("has a ceil_mode or a dilation, which no pooling here has")
+            raise UnsupportedCall("uses ceil_mode or dilation, which is not supported")
         padding = call["padding"]
         height, width = (padding, padding) if isinstance(padding, int) else padding
         values = {"pool_size": call["kernel_size"], "strides": call["stride"]}

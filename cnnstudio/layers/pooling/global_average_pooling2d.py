@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cnnstudio.layers.base import WHOLE, Family, Layer, Pieces, Shape, Window
+from cnnstudio.layers.base import WHOLE_IMAGE, Family, Layer, NamedModules, ReceptiveField, Shape
 from cnnstudio.layers.code import Signatures
 from cnnstudio.layers.sliding_window import require_image
 
 
 @dataclass(frozen=True)
 class GlobalAveragePooling2D(Layer):
-    """The mean of each feature map: a flat vector with one number a channel."""
+    """The mean of each feature map: C × H × W to a flat vector of C features."""
 
     family: ClassVar[Family] = Family.POOLING
-    description: ClassVar[str] = "Turns each feature map into its mean: one number a channel."
-    advice: ClassVar[str] = "Use it before the last Dense in place of Flatten; it needs far fewer parameters."
+    description: ClassVar[str] = "Turns each feature map into its mean: one value per channel."
+    usage_hint: ClassVar[str] = "Use it before the last Dense instead of Flatten, for far fewer parameters."
     order: ClassVar[int] = 2
 
     keras_calls: ClassVar[Signatures] = {
@@ -31,16 +31,16 @@ class GlobalAveragePooling2D(Layer):
         require_image(shape)
         return Shape.of(shape.channels)
 
-    def window(self, shape: Shape) -> Window:
-        return WHOLE
+    def receptive_field(self, shape: Shape) -> ReceptiveField:
+        return WHOLE_IMAGE
 
-    def build(self, shape: Shape) -> Pieces:
+    def build(self, shape: Shape) -> NamedModules:
         from torch import nn
 
         return [("", nn.AdaptiveAvgPool2d(1)), ("flatten", nn.Flatten())]
 
-    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
+    def pytorch_code(self, shape: Shape) -> list[tuple[str, str]]:
         return [("", "nn.AdaptiveAvgPool2d(1)"), ("flatten", "nn.Flatten()")]
 
-    def keras(self, shape: Shape) -> list[str]:
+    def keras_code(self, shape: Shape) -> list[str]:
         return ["layers.GlobalAveragePooling2D()"]

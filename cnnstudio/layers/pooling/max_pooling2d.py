@@ -1,4 +1,4 @@
-"""Max-pooling."""
+"""Max pooling."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from cnnstudio.layers.base import Family, Pieces, Role, Shape
+from cnnstudio.layers.base import Family, NamedModules, Role, Shape
 from cnnstudio.layers.code import Arguments, Call, Signatures
 from cnnstudio.layers.pooling.base import KERAS_POOLING, Pooling2D
 
@@ -16,16 +16,20 @@ class MaxPooling2D(Pooling2D):
     """The largest value of each window."""
 
     family: ClassVar[Family] = Family.POOLING
-    role: ClassVar[Role] = Role.POOLS
-    description: ClassVar[str] = "Keeps the largest value of each window, so the image shrinks."
-    advice: ClassVar[str] = "Use it after convolutions to save work and to care less about the exact place."
+    role: ClassVar[Role] = Role.POOLING
+    description: ClassVar[str] = "Shrinks the image by keeping the largest value of each window."
+    usage_hint: ClassVar[str] = (
+        "Use it after convolutions to save work and to depend less on exact positions."
+    )
 
     @property
-    def bends(self) -> bool:
+    def is_nonlinear(self) -> bool:
         return True
 
-    def own_activations(self, shape: Shape, output: Shape) -> int:
-        return 3 * output.size  # with the place of each largest value, of twice the bytes
+    def activation_count(self, shape: Shape, output: Shape) -> int:
+        return (
+            3 * output.size
+        )  # the output, and the int64 index of each maximum, which takes twice as many bytes
 
     keras_calls: ClassVar[Signatures] = {"MaxPooling2D": KERAS_POOLING, "MaxPool2D": KERAS_POOLING}
     pytorch_calls: ClassVar[Signatures] = {
@@ -35,24 +39,26 @@ class MaxPooling2D(Pooling2D):
         "ZeroPad2d": "padding",
     }
 
-    def build(self, shape: Shape) -> Pieces:
+    def build(self, shape: Shape) -> NamedModules:
         from torch import nn
 
         pooling = self.torch_pooling(shape)
         module = nn.MaxPool2d(
             self.pool_size, stride=self._strides(), padding=pooling.padding, ceil_mode=pooling.ceil_mode
         )
-        pieces: Pieces = [("", module)]
+        modules: NamedModules = [("", module)]
         if pooling.crop != (0, 0):
-            pieces.append(("crop", nn.ZeroPad2d(pooling.crop_padding)))
-        return pieces
+            modules.append(("crop", nn.ZeroPad2d(pooling.crop_padding)))
+        return modules
 
-    def pytorch(self, shape: Shape) -> list[tuple[str, str]]:
-        return self.pytorch_pooling(shape, "MaxPool2d")
+    def pytorch_code(self, shape: Shape) -> list[tuple[str, str]]:
+        return self.pytorch_pooling_code(shape, "MaxPool2d")
 
     @classmethod
-    def instead_of_pytorch(cls, call: Call, shape: Shape) -> tuple[Sequence[tuple[str, dict[str, Any]]], str]:
+    def substitute_for_pytorch(
+        cls, call: Call, shape: Shape
+    ) -> tuple[Sequence[tuple[str, dict[str, Any]]], str]:
         if call.name not in cls.pytorch_calls or call.name == "ZeroPad2d":
             return (), ""
-        row, _ = cls.padded(Arguments(call, cls.pytorch_calls[call.name]))
-        return row, "its border is drawn as zeros, which is the same behind a relu"
+        row, _ = cls.with_zero_padding(Arguments(call, cls.pytorch_calls[call.name]))
+        return row, "its padding is imported as zeros, which gives the same result after a relu"

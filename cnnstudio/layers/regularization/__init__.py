@@ -1,1 +1,1 @@
-"""Layers that regularize."""
+"""Regularization layers."""

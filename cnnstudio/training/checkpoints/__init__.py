@@ -1,1 +1,1 @@
-"""Saving a run and going back to it; handing weights to another design."""
+"""Saving and resuming runs; transferring weights to a changed design."""

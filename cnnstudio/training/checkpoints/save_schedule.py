@@ -1,8 +1,9 @@
 """How often a run is saved.
 
-At an interval that is chosen, exactly then and at each epoch's end. By default every 30 seconds and at each
-epoch's end, but never so often that saving takes more than a hundredth of the time: what a kill can cost is
-then up to a hundred times what a save takes. A pause, a stop, a change and the end are always saved.
+At the interval that the user chooses, exactly, and at the end of each epoch. By default every 30 seconds
+and at the end of each epoch, but never so often that saving takes more than 1% of the run's time. The work
+that a killed process loses is then at most about 100 times what one save takes. A pause, a stop, a change of
+the recipe and the end of the run are always saved.
 """
 
 from __future__ import annotations
@@ -14,50 +15,50 @@ from cnnstudio.core.errors import UserError
 from cnnstudio.core.parameters import shorten
 
 _PATTERN = re.compile(r"(\d{1,9}) ?(s|m|steps?)?")
-_SHARE = 100
-"""By default saving takes no more than a hundredth of the time."""
+_COST_FACTOR = 100
+"""By default, seconds between two saves for each second that a save takes, at least."""
 
 
-class IntervalError(UserError):
-    """An interval that makes no sense; the message says how one is written."""
+class SaveIntervalError(UserError):
+    """Text that is not a save interval; the message says how to write one."""
 
 
 @dataclass(frozen=True)
-class Interval:
-    """Save after so many steps, or so many seconds; without `exact`, later where saving takes long."""
+class SaveInterval:
+    """Save every `steps` steps or every `seconds`; if not `exact`, less often where saving is slow."""
 
     steps: int | None = None
     seconds: float | None = None
     exact: bool = True
 
     @classmethod
-    def parse(cls, text: str) -> Interval:
-        """`500` steps, `30s` or `10m`. Raises IntervalError."""
+    def parse(cls, text: str) -> SaveInterval:
+        """Reads `500` (steps), `30s` or `10m`. Raises SaveIntervalError."""
         found = _PATTERN.fullmatch(text.strip())
         count = int(found[1]) if found else 0
         if found is None or not count:
-            raise IntervalError(
-                f"a number of steps, or of seconds as in 30s, is needed, not “{shorten(text)}”"
+            raise SaveIntervalError(
+                f"must be a number of steps such as 500 or a time such as 30s or 10m, got “{shorten(text)}”"
             )
         if found[2] in ("s", "m"):
             return cls(seconds=count * (60 if found[2] == "m" else 1))
         return cls(steps=count)
 
 
-DEFAULT = Interval(seconds=30.0, exact=False)
+DEFAULT_INTERVAL = SaveInterval(seconds=30.0, exact=False)
 
 
-class Clock:
-    """Tells when it is time to save. All times are in seconds of one clock."""
+class SaveSchedule:
+    """Tells when to save. All times are seconds on the run's stopwatch."""
 
-    def __init__(self, interval: Interval, now: float) -> None:
+    def __init__(self, interval: SaveInterval, now: float) -> None:
         self.interval = interval
         self._saved_at = now
         self._cost = 0.0
 
     @property
-    def counts_steps(self) -> bool:
-        """Whether the step alone decides, whatever the time."""
+    def is_step_based(self) -> bool:
+        """Whether the step number alone decides, so that all ranks know it without asking each other."""
         return self.interval.steps is not None
 
     def is_due(self, step: int, now: float) -> bool:
@@ -67,12 +68,15 @@ class Clock:
             return step % steps == 0
         if seconds is None:
             return False
-        return now - self._saved_at >= seconds and self.has_time(now)
+        return now - self._saved_at >= seconds and self.is_within_budget(now)
 
-    def has_time(self, now: float) -> bool:
-        """Whether a checkpoint that is not asked for, as at an epoch's end, keeps within its share."""
-        return self.interval.exact or now - self._saved_at >= _SHARE * self._cost
+    def is_within_budget(self, now: float) -> bool:
+        """Whether a save now, such as at an epoch's end, keeps to the default's share of the time.
 
-    def saved(self, now: float, cost: float) -> None:
-        """A checkpoint was written, be it for this clock or another reason; it took `cost` seconds."""
+        The cost of the next save is taken to be that of the last one.
+        """
+        return self.interval.exact or now - self._saved_at >= _COST_FACTOR * self._cost
+
+    def record_save(self, now: float, cost: float) -> None:
+        """A checkpoint was written, for whatever reason, and took `cost` seconds."""
         self._saved_at, self._cost = now, cost

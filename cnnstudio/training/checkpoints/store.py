@@ -1,10 +1,18 @@
-"""Weights on disk, and what it takes to go on from them. A killed process never leaves half of it.
+"""A run's checkpoints on the disk. A killed process never leaves half of one.
 
-A folder holds data files, each written once, and three small manifests that name data files with their
-SHA-256: `last`, `previous` (the one before it) and `best`. A manifest is replaced only after the files that
-it names are on the disk, so each manifest is whole at any moment, whatever happened. Data files that no
-manifest names are removed. The trainer's notes stand in the manifest, under its own SHA-256, so that the same
-weights are always the same file.
+The folder holds data files, each written once and never changed, and three small manifests that name data
+files with their SHA-256: `last`, `previous` (the one before `last`) and `best`. The order of writing is what
+makes this safe at any moment of a kill or a power cut:
+
+1. The data files are written, each to a temporary file, fsynced and renamed (`write_atomically`).
+2. Only then is the manifest that names them replaced, in the same way. It names either the old files, which
+   are still there, or the new ones, which are complete.
+3. Only then are data files removed that no manifest names any more. A kill before that leaves files that
+   the next save removes.
+
+`previous` is there for a disk that damages a file later on: the SHA-256 shows it, and the run resumes from
+the checkpoint before. The trainer's metadata is in the manifest, not in the data file, so that the same
+weights always give the same bytes; the manifest has a SHA-256 of its own.
 """
 
 from __future__ import annotations
@@ -29,7 +37,7 @@ from cnnstudio.core.parameters import shorten
 
 FORMAT = "cnnstudio.checkpoint"
 VERSION = 2
-"""The first had the notes in the weights' file, and no SHA-256 of the manifest."""
+"""Version 1 had the metadata in the weights' file and no SHA-256 of the manifest."""
 NAMES = ("last", "previous", "best")
 _FILE_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,80}\.safetensors")
 
@@ -39,51 +47,52 @@ class CheckpointError(UserError):
 
 
 class NewerCheckpointError(CheckpointError):
-    """A checkpoint of a newer program: there is nothing wrong with it."""
+    """A checkpoint of a newer program. It is not damaged, so no older one may be used in its place."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Weights by their names in the model, the trainer's own notes, and the tensors needed to go on."""
+    """Weights by their names in the model, the trainer's metadata, and the tensors needed to resume."""
 
     weights: dict[str, Tensor]
     info: dict[str, Any]
     state: dict[str, Tensor] = field(default_factory=dict)
 
 
-class Checkpoints:
-    """The checkpoints of one run."""
+class CheckpointStore:
+    """Reads and writes the checkpoints of one run in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def save(self, stem: str, checkpoint: Checkpoint, *, best: bool = False) -> None:
-        """Writes a checkpoint as `last`, which becomes `previous`, and as `best` if asked for.
+        """Writes a checkpoint as `last`; what was `last` becomes `previous`. With `best`, as that too.
 
-        Raises FileError.
-
-        `stem` names the data files, such as `epoch-00003`, and is used for nothing else.
+        `stem` is the name of the data files, such as `epoch-00003`. Raises FileError; then the manifests that
+        were there still name complete files.
         """
         try:
-            manifest = self._with_weights(stem, checkpoint)
+            manifest = self._write_weights(stem, checkpoint)
+            # `best` before `last`: a resumed run expects the best epoch that its position tells of.
             if best:
-                write_json(self._manifest("best"), sealed(manifest))
+                write_json(self._manifest("best"), with_checksum(manifest))
             manifest["state"] = self._write(f"{stem}.state.safetensors", checkpoint.state)
+            # `last` is copied, not renamed, so that there is a `last` at every moment.
             with contextlib.suppress(OSError):
                 write_atomically(self._manifest("previous"), self._manifest("last").read_bytes())
-            write_json(self._manifest("last"), sealed(manifest))
+            write_json(self._manifest("last"), with_checksum(manifest))
         except FileError:
-            # What is half of it would only keep a full disk full.
-            self._remove_unnamed()
+            # The disk is probably full, so what was written of this checkpoint must not stay.
+            self._remove_unreferenced()
             raise
-        self._remove_unnamed()
+        self._remove_unreferenced()
 
     def save_best(self, stem: str, checkpoint: Checkpoint) -> None:
-        """Writes the checkpoint as `best` alone, without its state. Raises FileError."""
-        write_json(self._manifest("best"), sealed(self._with_weights(stem, checkpoint)))
+        """Writes the checkpoint only as `best`, without its state. Raises FileError."""
+        write_json(self._manifest("best"), with_checksum(self._write_weights(stem, checkpoint)))
 
     def load(self, name: str = "best", *, with_state: bool = False) -> Checkpoint:
-        """The checkpoint of that name, checked. Raises CheckpointError."""
+        """The checkpoint of that name, verified. Raises CheckpointError."""
         try:
             manifest = read_json(self._manifest(name))
         except FileError as error:
@@ -92,27 +101,27 @@ class Checkpoints:
             raise CheckpointError(f"The checkpoint “{name}” is damaged: {error}") from None
         version = manifest.get("version") if isinstance(manifest, dict) else None
         if not isinstance(version, int) or manifest.get("format") != FORMAT:
-            raise CheckpointError(f"{self._manifest(name)} is no checkpoint of CNN Studio.")
+            raise CheckpointError(f"{self._manifest(name)} is not a CNN Studio checkpoint.")
         if version > VERSION:
             raise NewerCheckpointError(
                 f"The checkpoint “{name}” was written by a newer CNN Studio (format {version}; this one "
                 f"reads up to {VERSION}): update the program to use it."
             )
-        if version > 1 and sealed(manifest) != manifest:
+        if version > 1 and with_checksum(manifest) != manifest:
             raise CheckpointError(
-                f"The checkpoint “{name}” is damaged: {name}.json is not what was written, by its SHA-256."
+                f"The checkpoint “{name}” is damaged: {name}.json does not match its SHA-256."
             )
         weights, info = self._read(name, manifest.get("weights"))
         state = self._read(name, manifest.get("state"))[0] if with_state else {}
         info = manifest.get("info", info)
         if not isinstance(info, dict):
-            raise CheckpointError(f"The checkpoint “{name}” is damaged: its notes are none.")
-        # What an optimizer remembers may grow beyond all numbers without harm; no training writes the rest.
-        spoilt = [key for key, value in weights.items() if not bool(torch.isfinite(value).all())]
-        spoilt += [key for key, value in state.items() if bool(torch.isnan(value).any())]
-        if spoilt:
+            raise CheckpointError(f"The checkpoint “{name}” is damaged: metadata is missing.")
+        # No training saves such values. An optimizer's second moments may overflow to infinity without harm.
+        invalid = [key for key, value in weights.items() if not bool(torch.isfinite(value).all())]
+        invalid += [key for key, value in state.items() if bool(torch.isnan(value).any())]
+        if invalid:
             raise CheckpointError(
-                f"The checkpoint “{name}” is damaged: {spoilt[0]} holds values that are no numbers."
+                f"The checkpoint “{name}” is damaged: {invalid[0]} contains NaN or infinite values."
             )
         return Checkpoint(weights, info, state)
 
@@ -122,23 +131,23 @@ class Checkpoints:
     def _manifest(self, name: str) -> Path:
         return self.folder / f"{name}.json"
 
-    def _with_weights(self, stem: str, checkpoint: Checkpoint) -> dict[str, Any]:
-        """The beginning of a manifest, for weights that are on the disk now."""
+    def _write_weights(self, stem: str, checkpoint: Checkpoint) -> dict[str, Any]:
+        """Writes the weights; returns the manifest that names them, without state."""
         weights = self._write(f"{stem}.safetensors", checkpoint.weights)
         return {"format": FORMAT, "version": VERSION, "info": checkpoint.info, "weights": weights}
 
     def _write(self, file: str, tensors: Mapping[str, Tensor]) -> dict[str, str]:
-        # The layout in memory (channels_last) is the device's matter; files hold the plain order.
-        plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        data = safetensors.torch.save(plain)
+        # Files hold the contiguous layout, whatever the layout in memory (channels_last) is.
+        contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        data = safetensors.torch.save(contiguous)
         write_atomically(self.folder / file, data)
         return {"file": file, "sha256": hashlib.sha256(data).hexdigest()}
 
     def _read(self, name: str, entry: Any) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """The tensors, and the notes that files of the first version have beside them."""
+        """The tensors, and the metadata that files of version 1 have beside them. Raises CheckpointError."""
         file_name = entry.get("file") if isinstance(entry, dict) else None
         if not isinstance(file_name, str) or not _FILE_NAME.fullmatch(file_name):
-            raise CheckpointError(f"The checkpoint “{name}” is damaged: it does not name its file.")
+            raise CheckpointError(f"The checkpoint “{name}” is damaged: the manifest names no data file.")
         try:
             data = (self.folder / file_name).read_bytes()
         except OSError as error:
@@ -147,7 +156,7 @@ class Checkpoints:
             ) from None
         if hashlib.sha256(data).hexdigest() != entry.get("sha256"):
             raise CheckpointError(
-                f"The checkpoint “{name}” is damaged: {file_name} is not what was written, by its SHA-256."
+                f"The checkpoint “{name}” is damaged: {file_name} does not match its SHA-256."
             )
         try:
             header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
@@ -156,29 +165,29 @@ class Checkpoints:
         except (SafetensorError, ValueError) as error:
             raise CheckpointError(f"The checkpoint “{name}” is damaged: {shorten(str(error))}.") from None
 
-    def _remove_unnamed(self) -> None:
-        """Removes data files that no manifest names, and what a killed process left of others."""
-        named = set()
+    def _remove_unreferenced(self) -> None:
+        """Removes data files that no manifest names, and temporary files that a killed process left."""
+        referenced = set()
         for name in NAMES:
             with contextlib.suppress(FileError, TypeError, KeyError):
                 manifest = read_json(self._manifest(name))
-                named |= {manifest[part]["file"] for part in ("weights", "state") if part in manifest}
-        # What cannot be removed now costs space, not correctness.
+                referenced |= {manifest[part]["file"] for part in ("weights", "state") if part in manifest}
+        # A file that cannot be removed costs space, not correctness.
         with contextlib.suppress(OSError):
             for path in self.folder.iterdir():
-                if path.name not in named and path.suffix in (".safetensors", ".tmp"):
+                if path.name not in referenced and path.suffix in (".safetensors", ".tmp"):
                     path.unlink()
 
 
-def sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """The manifest with the SHA-256 of all that it says otherwise."""
+def with_checksum(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest with a `sha256` of all its other entries."""
     content = {key: value for key, value in manifest.items() if key != "sha256"}
     text = json.dumps(content, sort_keys=True, allow_nan=False)
     return {**content, "sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
 def restore_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Gives the model these weights. Raises CheckpointError where they belong to another design."""
+    """Loads the weights into the model. Raises CheckpointError if they belong to another design."""
     expected = model.state_dict()
     for key in sorted(expected.keys() ^ weights.keys()):
         if key in expected:
@@ -187,11 +196,11 @@ def restore_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     for key, tensor in expected.items():
         if tensor.shape != weights[key].shape:
             raise CheckpointError(
-                f"The checkpoint belongs to another design: its {key} has the shape {_sizes(weights[key])}, "
-                f"this one's {_sizes(tensor)}."
+                f"The checkpoint belongs to another design: its {key} is {_format_shape(weights[key])}, "
+                f"this one's is {_format_shape(tensor)}."
             )
     model.load_state_dict(dict(weights))
 
 
-def _sizes(tensor: Tensor) -> str:
-    return " × ".join(map(str, tensor.shape)) or "of one number"
+def _format_shape(tensor: Tensor) -> str:
+    return " × ".join(map(str, tensor.shape)) or "a single number"

@@ -1,4 +1,4 @@
-"""What a run begins with that goes on where another one stands, in a changed design."""
+"""Starting a run from another run's last checkpoint, although the design has changed since."""
 
 from __future__ import annotations
 
@@ -8,69 +8,72 @@ from pathlib import Path
 
 from torch import Tensor
 
-from cnnstudio.core.formatting import plural
+from cnnstudio.core.formatting import pluralize
 from cnnstudio.design.network import Network
-from cnnstudio.training.checkpoints.manager import Position, last_checkpoint, own_weights, position_of
-from cnnstudio.training.checkpoints.store import CheckpointError, Checkpoints
-from cnnstudio.training.checkpoints.weight_transfer import carry_over
-from cnnstudio.training.events import CarriedOver
-from cnnstudio.training.preflight.prepare import Prepared, TrainingError
-from cnnstudio.training.recipe.live_changes import continued
+from cnnstudio.training.checkpoints.manager import load_last_checkpoint, model_weights
+from cnnstudio.training.checkpoints.position import Position, read_position
+from cnnstudio.training.checkpoints.store import CheckpointError, CheckpointStore
+from cnnstudio.training.checkpoints.weight_transfer import plan_transfer
+from cnnstudio.training.events import WeightsTransferred
+from cnnstudio.training.preflight.prepare import PreparedTraining, TrainingError
+from cnnstudio.training.recipe.live_changes import resumed_recipe
 from cnnstudio.training.recipe.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Ancestor:
-    """The run that another one goes on from."""
+class ParentRun:
+    """The run to start from."""
 
     folder: Path
     network: Network
 
 
 @dataclass(frozen=True)
-class Inheritance:
-    """Where the run goes on, and with what."""
+class WarmStart:
+    """Where the new run starts, and what it takes from its parent."""
 
     position: Position
     recipe: Recipe
     weights: dict[str, Tensor]
-    memory: dict[str, Tensor]
-    """What the learner takes up."""
-    random: dict[str, Tensor]
-    """Where the random numbers are."""
-    told: CarriedOver
-
-    @property
-    def step(self) -> int:
-        return self.told.step
+    """By their names in the new model; layers that do not fit are missing."""
+    training_state: dict[str, Tensor]
+    """For `TrainingStep.load_state_dict`."""
+    random_state: dict[str, Tensor]
+    event: WeightsTransferred
 
 
-def inherit(
-    ancestor: Ancestor, prepared: Prepared, steps_per_epoch: int, warn: Callable[[str], None]
-) -> Inheritance:
-    """Raises CheckpointError, and TrainingError where no epoch is left.
+def load_warm_start(
+    parent: ParentRun, prepared: PreparedTraining, steps_per_epoch: int, warn: Callable[[str], None]
+) -> WarmStart:
+    """Raises CheckpointError, and TrainingError if no epoch is left to train.
 
-    The run goes on at the very step, unless its batches are others: then after the last whole epoch.
+    The run starts at its parent's very step, unless the batches have changed: then after the last complete
+    epoch, because a position within an epoch means nothing for other batches.
     """
-    found = last_checkpoint(Checkpoints(ancestor.folder / "checkpoints"), warn)
-    if found is None:
-        raise CheckpointError(f"The run in {ancestor.folder} has no weights yet to go on from.")
-    position = position_of(found, prepared.recipe, steps_per_epoch)
+    checkpoint = load_last_checkpoint(CheckpointStore(parent.folder / "checkpoints"), warn)
+    if checkpoint is None:
+        raise CheckpointError(f"The run in {parent.folder} has no checkpoint to start from.")
+    position = read_position(checkpoint, prepared.recipe, steps_per_epoch)
     if position.steps_per_epoch != steps_per_epoch:
         position = position.at_epoch_end(steps_per_epoch)
-    recipe = continued(position.asked, position.recipe, prepared.recipe)
+    recipe = resumed_recipe(position.original_recipe, position.recipe, prepared.recipe)
     if position.epoch >= recipe.epochs:
-        done = plural(position.epoch, "epoch")
-        raise TrainingError(f"epochs: that run has done {done} already, so more are needed.")
-    carried = carry_over(ancestor.network, prepared.network)
-    same = position.recipe.optimizer == recipe.optimizer
-    state = {key: value for key, value in found.state.items() if same or not key.startswith("optimizer.")}
-    told = CarriedOver(
+        done = pluralize(position.epoch, "epoch")
+        raise TrainingError(f"epochs: that run has already completed {done}, so more are needed.")
+    transfer = plan_transfer(parent.network, prepared.network)
+    # One optimizer's moments mean nothing to another.
+    same_optimizer = position.recipe.optimizer == recipe.optimizer
+    state = {
+        key: value
+        for key, value in checkpoint.state.items()
+        if same_optimizer or not key.startswith("optimizer.")
+    }
+    event = WeightsTransferred(
         position.step,
-        str(ancestor.folder),
-        tuple(node.id for node in carried.kept),
-        tuple(node.id for node, _ in carried.fresh),
-        carried.lines,
+        str(parent.folder),
+        tuple(node.id for node in transfer.kept),
+        tuple(node.id for node, _ in transfer.reinitialized),
+        transfer.lines,
     )
-    weights, memory = carried.tensors(own_weights(found)), carried.tensors(state)
-    return Inheritance(position, recipe, weights, memory, found.state, told)
+    weights = transfer.apply(model_weights(checkpoint))
+    return WarmStart(position, recipe, weights, transfer.apply(state), checkpoint.state, event)

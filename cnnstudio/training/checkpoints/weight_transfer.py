@@ -1,4 +1,8 @@
-"""What a changed design keeps of what the one before has learned: layers whose weights still fit."""
+"""Which weights a changed design can keep: those of the layers whose tensors still have the same shapes.
+
+Both models are built on the meta device, which has names and shapes but no values, so this costs little even
+for large networks.
+"""
 
 from __future__ import annotations
 
@@ -11,149 +15,164 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cnnstudio.design.matching import Pairs, pairs_by_id, pairs_by_order
+from cnnstudio.design.matching import Pairs, match_by_id, match_by_order
 from cnnstudio.design.network import Network, Node
 from cnnstudio.training.model import build_model
 
 _KEY = re.compile(r"(optimizer\.[^.]+\.|average\.|own\.)?(.*)")
 
 
-class _Place(NamedTuple):
-    """A tensor of a model, by what it is in the drawing rather than where it stands there."""
+class _Address(NamedTuple):
+    """A tensor by the layer that owns it, independent of the groups around the layer.
+
+    Names in a model contain the path through the groups, which changes when a layer is moved.
+    """
 
     node_id: str
     name: str
     """Within the layer, such as `weight`."""
     copy: int
-    """Of the layer, counted from 0; a Repeat has several."""
-
-
-@dataclass(frozen=True)
-class CarryOver:
-    """Layers with weights, from top to bottom of the new design, and where their weights come from."""
-
-    kept: tuple[Node, ...]
-    fresh: tuple[tuple[Node, str], ...]
-    """With the reason, in words that can follow the layer's name."""
-    names: Mapping[str, str]
-    """Name of a tensor in the new model -> its name in the old one."""
-    numbers: Mapping[str, int]
-    """Ids of the new design's layers -> their numbers in the list, from 1."""
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """What is kept and what starts afresh, as readable lines."""
-        kept = ", ".join(map(self._called, self.kept)) or "no layer"
-        lines = [f"Keeps what it has learned: {kept}"]
-        lines += [f"Starts afresh: {self._called(node)}, {reason}" for node, reason in self.fresh]
-        return tuple(lines)
-
-    def _called(self, node: Node) -> str:
-        return f"{self.numbers[node.id]} {node.title}"
-
-    def tensors(self, old: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What the new model keeps of the old one's tensors, under its own names.
-
-        Names may have something in front that says what is kept of the tensor, such as `optimizer.exp_avg.`.
-        What has no point in its name, such as the steps of an average, belongs to no layer and is kept.
-        """
-        new_names = defaultdict(list)
-        for new, before in self.names.items():
-            new_names[before].append(new)
-        found = {key: value for key, value in old.items() if "." not in key}
-        for key, value in old.items():
-            front, name = _KEY.fullmatch(key).groups("")  # type: ignore[union-attr]  # it takes every name
-            found |= {front + new: value for new in new_names.get(name, ())}
-        return found
-
-
-def carry_over(old: Network, new: Network) -> CarryOver:
-    """What `new` keeps of `old`. Both have to be free of problems (`design.analysis`).
-
-    A layer keeps its weights if it is of the same type as before and all of them have the same shapes. Layers
-    of the same id are the same; where more fits by their order, as after a design was written anew, that
-    counts.
-    """
-    by_id, by_order = (_by(pairs, old, new) for pairs in (pairs_by_id(old, new), pairs_by_order(old, new)))
-    return by_order if len(by_order.kept) > len(by_id.kept) else by_id
-
-
-def _by(pairs: Pairs, old: Network, new: Network) -> CarryOver:
-    before, after = _tensors(old), _tensors(new)
-    names: dict[str, str] = {}
-    kept, fresh = [], []
-    for node in (each for top in new.nodes for each in top.walk_active()):
-        own = [place for place in after if place.node_id == node.id]
-        if not own:
-            continue
-        old_id = pairs.get(node.id)
-        # A copy that the Repeat did not have learns from what its first copy knows.
-        sources = [(place, _source(place, old_id, before)) for place in own]
-        reason = _reason(node, old_id, sources, before, after)
-        if reason:
-            fresh.append((node, reason))
-        else:
-            kept.append(node)
-            names |= {after[place].name: before[source].name for place, source in sources if source}
-    numbers = {node.id: number for number, node in enumerate(new.walk(), start=1)}
-    return CarryOver(tuple(kept), tuple(fresh), names, numbers)
+    """Index among the copies of the layer, of which a Repeat has several."""
 
 
 class _Tensor(NamedTuple):
     name: str
+    """In the model's state dict."""
     shape: tuple[int, ...]
 
 
-def _source(place: _Place, old_id: str | None, before: Mapping[_Place, _Tensor]) -> _Place | None:
+@dataclass(frozen=True)
+class WeightTransfer:
+    """The layers with weights, in the order of the new design, and where their weights come from."""
+
+    kept: tuple[Node, ...]
+    reinitialized: tuple[tuple[Node, str], ...]
+    """With the reason, such as `new layer`."""
+    source_names: Mapping[str, str]
+    """Name of a tensor in the new model -> its name in the old one."""
+    layer_numbers: Mapping[str, int]
+    """Layer id in the new design -> its number in the layer list, from 1."""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What is kept and what is not, as readable lines without final periods."""
+        kept = ", ".join(map(self._layer_text, self.kept)) or "none"
+        lines = [f"Weights kept: {kept}"]
+        lines += [
+            f"Reinitialized: {self._layer_text(node)} ({reason})" for node, reason in self.reinitialized
+        ]
+        return tuple(lines)
+
+    def _layer_text(self, node: Node) -> str:
+        return f"{self.layer_numbers[node.id]} {node.title}"
+
+    def apply(self, old: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The old model's tensors that the new one keeps, under their new names.
+
+        A name may have a prefix that says what the tensor is, such as `optimizer.exp_avg.`, which stays. A
+        name without a dot, such as that of the EMA's step count, belongs to no layer and is kept.
+        """
+        # One old tensor may go to several copies of a layer in a Repeat.
+        new_names = defaultdict(list)
+        for new_name, old_name in self.source_names.items():
+            new_names[old_name].append(new_name)
+        found = {key: value for key, value in old.items() if "." not in key}
+        for key, value in old.items():
+            prefix, name = _KEY.fullmatch(key).groups("")  # type: ignore[union-attr]  # it matches every name
+            found |= {prefix + new_name: value for new_name in new_names.get(name, ())}
+        return found
+
+
+def plan_transfer(old: Network, new: Network) -> WeightTransfer:
+    """What `new` can keep of `old`. Neither may have problems (`design.analysis`).
+
+    A layer keeps its weights if it has the same type as before and all its tensors have the same shapes.
+    Layers are matched by id, or by order if more layers fit that way, as after a design was rewritten.
+    """
+    by_id = _plan_for_pairs(match_by_id(old, new), old, new)
+    by_order = _plan_for_pairs(match_by_order(old, new), old, new)
+    return by_order if len(by_order.kept) > len(by_id.kept) else by_id
+
+
+def _plan_for_pairs(pairs: Pairs, old: Network, new: Network) -> WeightTransfer:
+    before, after = _tensors_by_address(old), _tensors_by_address(new)
+    source_names: dict[str, str] = {}
+    kept, reinitialized = [], []
+    for node in (each for top in new.nodes for each in top.walk_active()):
+        addresses = [address for address in after if address.node_id == node.id]
+        if not addresses:
+            continue
+        old_id = pairs.get(node.id)
+        sources = [(address, _find_source(address, old_id, before)) for address in addresses]
+        reason = _describe_mismatch(old_id, sources, before, after)
+        if reason:
+            reinitialized.append((node, reason))
+        else:
+            kept.append(node)
+            source_names |= {
+                after[address].name: before[source].name for address, source in sources if source
+            }
+    layer_numbers = {node.id: number for number, node in enumerate(new.walk(), start=1)}
+    return WeightTransfer(tuple(kept), tuple(reinitialized), source_names, layer_numbers)
+
+
+def _find_source(
+    address: _Address, old_id: str | None, before: Mapping[_Address, _Tensor]
+) -> _Address | None:
+    """The old tensor that the new one takes its values from; None if there is none."""
     if old_id is None:
         return None
-    for copy in (place.copy, 0):
-        wanted = _Place(old_id, place.name, copy)
-        if wanted in before:
-            return wanted
+    # A copy that the Repeat did not have before takes the weights of the first copy.
+    for copy in (address.copy, 0):
+        candidate = _Address(old_id, address.name, copy)
+        if candidate in before:
+            return candidate
     return None
 
 
-def _reason(
-    node: Node,
+def _describe_mismatch(
     old_id: str | None,
-    sources: Iterable[tuple[_Place, _Place | None]],
-    before: Mapping[_Place, _Tensor],
-    after: Mapping[_Place, _Tensor],
+    sources: Iterable[tuple[_Address, _Address | None]],
+    before: Mapping[_Address, _Tensor],
+    after: Mapping[_Address, _Tensor],
 ) -> str:
-    """Why the layer starts afresh; empty where it does not."""
-    if old_id is None or not any(place.node_id == old_id for place in before):
-        return "which is new"
-    for place, source in sources:
+    """Why a layer cannot keep its weights; empty if it can."""
+    if old_id is None or not any(address.node_id == old_id for address in before):
+        return "new layer"
+    for address, source in sources:
         if source is None:
-            return f"which had no {place.name} before"
-        if before[source].shape != after[place].shape:
-            shapes = [" × ".join(map(str, each.shape)) for each in (after[place], before[source])]
-            return f"whose {place.name} is {shapes[0]}, before {shapes[1]}"
+            return f"had no {address.name} before"
+        if before[source].shape != after[address].shape:
+            now, then = (" × ".join(map(str, each.shape)) for each in (after[address], before[source]))
+            return f"{address.name} is {now}, was {then}"
     return ""
 
 
-def _tensors(network: Network) -> dict[_Place, _Tensor]:
-    """All tensors of the network's model; only their shapes are worked out."""
+def _tensors_by_address(network: Network) -> dict[_Address, _Tensor]:
+    """All tensors of the network's model."""
     with torch.device("meta"):
         tensors = build_model(network).state_dict()
     ids = {node.id for node in network.walk()}
     copies: dict[tuple[str, str], int] = defaultdict(int)
     found = {}
     for name, value in tensors.items():
-        node_id, rest = _owner(name, ids)
-        place = _Place(node_id, rest, copies[node_id, rest])
+        node_id, rest = _split_owner(name, ids)
+        address = _Address(node_id, rest, copies[node_id, rest])
         copies[node_id, rest] += 1
-        found[place] = _Tensor(name, tuple(value.shape))
+        found[address] = _Tensor(name, tuple(value.shape))
     return found
 
 
-def _owner(name: str, ids: set[str]) -> tuple[str, str]:
-    """The innermost layer that the tensor's name names, and what stands behind it."""
+def _split_owner(name: str, ids: set[str]) -> tuple[str, str]:
+    """The innermost layer id in a tensor's name, and the part of the name that follows it.
+
+    `residual_1.body.conv2d_2.weight` belongs to conv2d_2, although it also contains the id of the group.
+    """
     parts = name.split(".")
     for index in range(len(parts) - 1, -1, -1):
         part = parts[index]
-        # A layer of several modules has one of them as `<id>_<suffix>`.
+        # A layer of several modules names one of them `<id>_<suffix>`. The longest id comes first: the id of
+        # another layer may be its beginning.
         ends = [end for end in range(len(part), 0, -1) if end == len(part) or part[end] == "_"]
         for end in ends:
             if part[:end] in ids:

@@ -1,1 +1,1 @@
-"""What goes wrong in a training, and what to try."""
+"""Problems of a training, recognized from its events, and remedies."""

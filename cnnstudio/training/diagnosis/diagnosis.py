@@ -1,9 +1,11 @@
-"""What goes wrong in a training, recognized from its events, and what to try.
+"""Recognizes problems of a training from its events, and says what to try.
 
-Each kind is said once in a run, and taken back where its reason has gone. The rules look for the usual
-mistakes and keep silent where they cannot tell: a wrong warning costs more trust than a missing one. Chance
-is what a network knows that has learned nothing: a loss of ln(classes), and one right answer in as many as
-there are classes.
+Each kind of problem is reported once, unless the user changes the recipe, and withdrawn when it is gone. The
+rules look for common mistakes and report nothing when in doubt: a false warning costs more trust than a
+missing one. The chance level is the loss of a network that has learned nothing, ln(classes).
+
+Dead units and an unsuitable learning rate cause the other symptoms, too. As long as one of them is reported,
+the rules for epochs are silent.
 """
 
 from __future__ import annotations
@@ -15,19 +17,19 @@ from statistics import mean, stdev
 from types import MappingProxyType
 
 from cnnstudio.core.errors import ParameterError
-from cnnstudio.core.formatting import percent
+from cnnstudio.core.formatting import format_percent
 from cnnstudio.core.parameters import parameters
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.network import Network
 from cnnstudio.training.diagnosis.remedies import advice
 from cnnstudio.training.events import (
-    Adjusted,
     Diagnosed,
+    DiagnosisKind,
     EpochEnded,
     Event,
     Finished,
-    Kind,
     Progress,
+    RecipeChanged,
     Recovered,
     Started,
     UnitsChecked,
@@ -35,239 +37,243 @@ from cnnstudio.training.events import (
 from cnnstudio.training.recipe.recipe import Recipe
 
 _SMOOTHING = 0.95
-_FIRST = 5
-"""Steps whose mean loss is that of the beginning."""
+"""Decay of the running mean of the losses."""
+_INITIAL_STEPS = 5
+"""Their mean loss is the initial loss."""
 
-_ENOUGH_STEPS = 30
-"""Before so many, a loss says little."""
+_MIN_STEPS = 30
+"""With fewer steps, the losses are too noisy to judge."""
 
 _ABOVE_CHANCE = 1.5
-"""A mean loss that is so many times chance comes from steps that go too far."""
+"""A mean loss above this multiple of the chance level means that the steps are too large."""
 
 _SPIKE = 2.0
-"""A step's loss that is so many times chance does, too, where nothing is learned."""
+"""So does a single loss above this multiple, if nothing is learned."""
 
 _NOTHING_LEARNED = 0.97
-"""Of the loss of chance, that an epoch's mean is above where nothing is learned."""
+"""If an epoch's mean loss is above this fraction of the chance level, nothing is learned."""
 
-_COME_UP = 0.9
-"""Share of the recipe's rate, its schedule's highest, from which on it can be judged."""
+_WARMED_UP = 0.9
+"""The rate is judged only after it has reached this fraction of the recipe's rate, the schedule's peak."""
 
-_STILL = 0.03
-"""Share of the loss by which it changes over an epoch at most where the rate is too low."""
+_FLAT = 0.03
+"""If the rate is too low, the loss changes over an epoch by at most this fraction."""
 
 _USUAL_RATES: Mapping[str, float] = MappingProxyType(
     {"sgd": 0.05, "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "muon": 0.02}
 )
-"""Above what the optimizer is usually given, a loss that stands still has another reason than a low rate."""
+"""Above the usual rate of the optimizer, a flat loss has another cause than a low rate."""
 
-_RISING_EPOCHS = 2
-"""So long ago is the lowest validation loss where a network overfits."""
+# Overfitting: the lowest validation loss is at least so many epochs old, has risen and the training loss has
+# fallen since then by these factors, and the accuracies differ by at least the gap.
+_OVERFITTING_EPOCHS = 2
 _RISEN = 1.05
 _FALLEN = 0.95
-_GAP = 0.03
-"""By so much the accuracy on the training images is then higher, at the least."""
+_MIN_ACCURACY_GAP = 0.03
 
+# A plateau: no loss has improved by more than 1% for so many epochs.
 _PLATEAU_EPOCHS = 4
-_BETTER = 0.99
-"""Losses that fall by less than a hundredth in so many epochs stand still."""
-_KNOWS_ALL = 0.99
+_IMPROVED = 0.99
+_NEARLY_PERFECT = 0.99
 _HIGH_RATE = 0.3
-"""Of the recipe's rate: below it a schedule ends by itself, and so does the progress."""
+"""A fraction of the recipe's rate. Below it the schedule is ending, and a plateau is normal."""
 
-_FEW_UNITS = 4
-_MOST_DEAD = 0.5
-_MOST_DEAD_VALUES = 0.95
-"""Of a flat layer's units. A feature map has thousands of places in the example images to show itself, a
-single value one in each: where all goes well, half of a Dense layer's units know none of so few images."""
+_MIN_UNITS = 4
+_MAX_DEAD = 0.5
+_MAX_DEAD_VALUES = 0.95
+"""The same for the units of a flat layer. A feature map has thousands of positions in the sample images where
+it can be active, a single value only one per image: even in a good network, half of a Dense layer's units are
+0 for all of so few images."""
 
 
 class Diagnosis:
-    """Follows the events of one run."""
+    """Follows the events of one run. Feed it each event once, in order."""
 
     def __init__(self, recipe: Recipe, network: Network) -> None:
         self._recipe = recipe
         self._network = network
-        self._said: set[Kind] = set()
-        self._open: dict[Kind, float] = {}
-        """What was said and not taken back, and after how many epochs it was said."""
+        self._reported: set[DiagnosisKind] = set()
+        self._open: dict[DiagnosisKind, float] = {}
+        """What was reported and not withdrawn -> after how many epochs it was reported."""
         self._epochs: list[EpochEnded] = []
         self._classes = 0
-        self._place = 0.0
+        self._epochs_done = 0.0
         self._steps = _Steps()
-        self._waits: EpochEnded | None = None
+        self._pending: EpochEnded | None = None
         reports = [report for report in analyze(network).reports if report.output is not None]
-        self._flat = {report.node.id for report in reports if report.output and report.output.is_flat}
+        self._flat_layers = {report.node.id for report in reports if report.output and report.output.is_flat}
 
     def feed(self, event: Event) -> Iterator[Diagnosed | Recovered]:
-        """What is recognized with this event, or has passed. That of a Finished belongs before it."""
-        # The layers' units are counted after the epoch; a dead layer explains what else is seen.
+        """What this event shows, or what is gone. The diagnoses of a Finished belong before it."""
+        # UnitsChecked follows its EpochEnded. The epoch waits for it, because dead units explain the other
+        # symptoms. If units are not checked in this run, the next Progress or Finished ends the wait.
         if isinstance(event, UnitsChecked):
-            yield from self._look_at_units(event)
-        if self._waits is not None and isinstance(event, UnitsChecked | Progress | Finished):
-            ended, self._waits = self._waits, None
-            yield from self._look_at_epoch(ended)
+            yield from self._check_units(event)
+        if self._pending is not None and isinstance(event, UnitsChecked | Progress | Finished):
+            ended, self._pending = self._pending, None
+            yield from self._check_epoch(ended)
         match event:
             case Started():
                 self._classes = len(event.classes)
             case Progress():
-                self._place = event.epoch
+                self._epochs_done = event.epoch
                 self._steps.add(event.losses)
-                yield from self._look_at_steps()
+                yield from self._check_steps()
             case EpochEnded():
-                self._place = float(event.epoch)
+                self._epochs_done = float(event.epoch)
                 self._epochs.append(event)
-                self._waits = event
-            case Adjusted():
-                self._start_afresh(event)
+                self._pending = event
+            case RecipeChanged():
+                self._start_over(event)
             case Finished():
-                yield from self._look_at_end(event)
+                yield from self._check_end(event)
 
-    def _say(self, kind: Kind, message: str) -> Iterator[Diagnosed]:
-        if kind not in self._said:
-            self._said.add(kind)
-            self._open[kind] = self._place
-            yield Diagnosed(kind, self._place, message, advice(kind, self._recipe))
+    def _report(self, kind: DiagnosisKind, message: str) -> Iterator[Diagnosed]:
+        if kind not in self._reported:
+            self._reported.add(kind)
+            self._open[kind] = self._epochs_done
+            yield Diagnosed(kind, self._epochs_done, message, advice(kind, self._recipe))
 
-    def followed(self, event: Event) -> list[Event]:
-        """The event with what is recognized: behind it, but before a Finished, which is the last."""
+    def with_diagnoses(self, event: Event) -> list[Event]:
+        """The event and its diagnoses: after it, but before a Finished, which is always the last event."""
         found = list(self.feed(event))
         return [*found, event] if isinstance(event, Finished) else [event, *found]
 
-    def _start_afresh(self, event: Adjusted) -> None:
-        """After a change by the user's hand, what was before it says nothing about what comes."""
-        self._recipe = _with(self._recipe, event)
+    def _start_over(self, event: RecipeChanged) -> None:
+        """After a change by the user, earlier losses say nothing about later ones; except for more epochs."""
+        self._recipe = _with_change(self._recipe, event)
         if event.name != "epochs":
-            self._said.clear()
+            self._reported.clear()
             self._open.clear()
             self._epochs.clear()
             self._steps = _Steps()
-            self._waits = None
+            self._pending = None
 
-    # What each event may show
-
-    def _look_at_end(self, event: Finished) -> Iterator[Diagnosed]:
+    def _check_end(self, event: Finished) -> Iterator[Diagnosed]:
         if event.cause == "not_finite":
-            yield from self._say("diverged", "The training diverged: the loss grew beyond all numbers.")
+            yield from self._report("diverged", "The training diverged: the loss became NaN or infinite.")
         elif event.cause == "memory":
-            yield from self._say("memory", "The memory is too small for a batch at a time.")
+            yield from self._report("memory", "There is not enough memory for a batch.")
 
-    def _look_at_steps(self) -> Iterator[Diagnosed]:
+    def _check_steps(self) -> Iterator[Diagnosed]:
         steps, chance = self._steps, self._chance
-        if not chance or steps.count < _ENOUGH_STEPS:
+        if not chance or steps.count < _MIN_STEPS:
             return
-        if steps.now > _ABOVE_CHANCE * max(chance, steps.first):
-            yield from self._too_high(
-                f"The loss rises from {steps.first:.2f} to {steps.now:.2f} instead of falling"
+        if steps.current > _ABOVE_CHANCE * max(chance, steps.initial):
+            yield from self._report_rate_too_high(
+                f"The loss rose from {steps.initial:.2f} to {steps.current:.2f} instead of falling"
             )
 
-    def _look_at_epoch(self, ended: EpochEnded) -> Iterator[Diagnosed | Recovered]:
-        yield from self._look_for_recovery(ended)
+    def _check_epoch(self, ended: EpochEnded) -> Iterator[Diagnosed | Recovered]:
+        yield from self._check_recovery(ended)
         steps, self._steps = self._steps, self._steps.next()
         rules: list[Callable[[], Iterator[Diagnosed]]] = [
-            lambda: self._look_for_nothing_learned(ended, steps),
-            self._look_for_overfitting,
-            self._look_for_plateau,
+            lambda: self._check_nothing_learned(ended, steps),
+            self._check_overfitting,
+            self._check_plateau,
         ]
         if not self._open.keys() & {"rate_too_high", "rate_too_low", "dead_units"}:
             for rule in rules:
                 yield from rule()
 
-    def _look_for_recovery(self, ended: EpochEnded) -> Iterator[Recovered]:
-        """Takes back what a whole epoch since then speaks against."""
+    def _check_recovery(self, ended: EpochEnded) -> Iterator[Recovered]:
+        """Withdraws what a whole epoch since the report contradicts."""
         before = self._epochs[:-1]
         learns = ended.train.loss < _NOTHING_LEARNED * self._chance
-        gone: dict[Kind, bool] = {
+        gone: dict[DiagnosisKind, bool] = {
             "rate_too_low": learns,
             "rate_too_high": learns,
             "overfitting": all(ended.validation.loss < epoch.validation.loss for epoch in before),
-            "plateau": all(ended.train.loss < _BETTER * epoch.train.loss for epoch in before)
-            or all(ended.validation.loss < _BETTER * epoch.validation.loss for epoch in before),
+            "plateau": all(ended.train.loss < _IMPROVED * epoch.train.loss for epoch in before)
+            or all(ended.validation.loss < _IMPROVED * epoch.validation.loss for epoch in before),
         }
         for kind, is_gone in gone.items():
             if is_gone and self._open.get(kind, ended.epoch) <= ended.epoch - 1:
                 del self._open[kind]
-                yield Recovered(kind, self._place)
+                yield Recovered(kind, self._epochs_done)
 
     @property
     def _chance(self) -> float:
         return math.log(self._classes) if self._classes > 1 else 0.0
 
-    def _too_high(self, seen: str) -> Iterator[Diagnosed]:
-        yield from self._say("rate_too_high", f"{seen}: the learning rate looks too high.")
+    def _report_rate_too_high(self, observed: str) -> Iterator[Diagnosed]:
+        yield from self._report("rate_too_high", f"{observed}: the learning rate may be too high.")
 
-    def _look_for_nothing_learned(self, ended: EpochEnded, steps: _Steps) -> Iterator[Diagnosed]:
-        if not self._chance or steps.count < _ENOUGH_STEPS:
+    def _check_nothing_learned(self, ended: EpochEnded, steps: _Steps) -> Iterator[Diagnosed]:
+        if not self._chance or steps.count < _MIN_STEPS:
             return
         if ended.train.loss < _NOTHING_LEARNED * self._chance:
             return
-        seen = f"Nothing is learned (a loss of {ended.train.loss:.2f} is no better than guessing)"
-        if steps.highest > _SPIKE * max(self._chance, steps.first):
-            yield from self._too_high(f"{seen} since single steps went up to {steps.highest:.1f}")
-        elif steps.stand_still and self._rate_may_be_too_low():
-            words = f"{seen} and the loss hardly moves: the learning rate looks too low."
-            yield from self._say("rate_too_low", words)
+        observed = f"The network learns nothing (a loss of {ended.train.loss:.2f} is no better than guessing)"
+        if steps.highest > _SPIKE * max(self._chance, steps.initial):
+            yield from self._report_rate_too_high(
+                f"{observed}, and the loss of single steps rose to {steps.highest:.1f}"
+            )
+        elif steps.is_flat and self._rate_may_be_too_low():
+            message = f"{observed}, and the loss barely changes: the learning rate may be too low."
+            yield from self._report("rate_too_low", message)
 
     def _rate_may_be_too_low(self) -> bool:
-        """Not while it still rises: before an epoch has ended near the recipe's rate."""
+        """Not during the warm-up: an epoch must have ended near the recipe's rate."""
         rate = self._recipe.learning_rate
-        has_come_up = max(ended.learning_rate for ended in self._epochs) >= _COME_UP * rate
-        return has_come_up and rate <= _USUAL_RATES[self._recipe.optimizer]
+        is_warmed_up = max(ended.learning_rate for ended in self._epochs) >= _WARMED_UP * rate
+        return is_warmed_up and rate <= _USUAL_RATES[self._recipe.optimizer]
 
-    def _look_for_overfitting(self) -> Iterator[Diagnosed]:
+    def _check_overfitting(self) -> Iterator[Diagnosed]:
         best = min(self._epochs, key=lambda epoch: epoch.validation.loss)
         last = self._epochs[-1]
         if (
-            last.epoch - best.epoch >= _RISING_EPOCHS
+            last.epoch - best.epoch >= _OVERFITTING_EPOCHS
             and last.validation.loss >= _RISEN * best.validation.loss
             and last.train.loss <= _FALLEN * best.train.loss
-            and last.train.accuracy - last.validation.accuracy >= _GAP
+            and last.train.accuracy - last.validation.accuracy >= _MIN_ACCURACY_GAP
         ):
-            yield from self._say(
+            yield from self._report(
                 "overfitting",
                 f"Overfitting: since epoch {best.epoch} the validation loss has risen from "
                 f"{best.validation.loss:.2f} to {last.validation.loss:.2f}, while the training loss fell "
                 f"from {best.train.loss:.2f} to {last.train.loss:.2f}.",
             )
 
-    def _look_for_plateau(self) -> Iterator[Diagnosed]:
+    def _check_plateau(self) -> Iterator[Diagnosed]:
         before, since = self._epochs[:-_PLATEAU_EPOCHS], self._epochs[-_PLATEAU_EPOCHS:]
         last = self._epochs[-1]
         if (
             not before
-            or "overfitting" in self._said
+            or "overfitting" in self._reported
             or last.epoch >= self._recipe.epochs
-            or last.train.accuracy >= _KNOWS_ALL
+            or last.train.accuracy >= _NEARLY_PERFECT
             or last.learning_rate < _HIGH_RATE * self._recipe.learning_rate
         ):
             return
 
-        def stands(loss: Callable[[EpochEnded], float]) -> bool:
-            return min(map(loss, since)) > _BETTER * min(map(loss, before))
+        def is_flat(loss: Callable[[EpochEnded], float]) -> bool:
+            return min(map(loss, since)) > _IMPROVED * min(map(loss, before))
 
-        if stands(lambda epoch: epoch.validation.loss) and stands(lambda epoch: epoch.train.loss):
-            yield from self._say(
+        if is_flat(lambda epoch: epoch.validation.loss) and is_flat(lambda epoch: epoch.train.loss):
+            yield from self._report(
                 "plateau",
-                f"A plateau: for {_PLATEAU_EPOCHS} epochs neither the training loss nor the validation loss "
-                "has fallen by more than 1%.",
+                f"Plateau: for {_PLATEAU_EPOCHS} epochs, neither the training nor the validation loss has "
+                "fallen by more than 1%.",
             )
 
-    def _look_at_units(self, event: UnitsChecked) -> Iterator[Diagnosed | Recovered]:
-        """The first layer that is mostly dead: those behind it get nothing from it."""
+    def _check_units(self, event: UnitsChecked) -> Iterator[Diagnosed | Recovered]:
+        """Reports the first layer that is mostly dead; the layers after it get hardly anything from it."""
         if event.epoch < 1:
             return
-        self._place = float(event.epoch)
+        self._epochs_done = float(event.epoch)
         for node_id, dead, total in zip(event.layers, event.dead, event.total, strict=True):
-            most = _MOST_DEAD_VALUES if node_id in self._flat else _MOST_DEAD
-            if total >= _FEW_UNITS and dead > most * total:
-                share = "All" if dead == total else percent(dead / total)
-                words = (
-                    f"{share} of the {total} units of {self._title(node_id)} are dead: they give 0 for every"
+            limit = _MAX_DEAD_VALUES if node_id in self._flat_layers else _MAX_DEAD
+            if total >= _MIN_UNITS and dead > limit * total:
+                share = "All" if dead == total else format_percent(dead / total)
+                message = (
+                    f"{share} of the {total} units of {self._title(node_id)} are dead: they output 0 for "
+                    "every image and no longer learn."
                 )
-                yield from self._say("dead_units", f"{words} image, and learn no more.")
+                yield from self._report("dead_units", message)
                 return
         if self._open.pop("dead_units", None) is not None:
-            yield Recovered("dead_units", self._place)
+            yield Recovered("dead_units", self._epochs_done)
 
     def _title(self, node_id: str) -> str:
         try:
@@ -276,27 +282,27 @@ class Diagnosis:
             return node_id
 
 
-def _with(recipe: Recipe, event: Adjusted) -> Recipe:
-    """The recipe after the change, where the words of the event can be read back."""
+def _with_change(recipe: Recipe, event: RecipeChanged) -> Recipe:
+    """The recipe after the change; unchanged if the text in the event cannot be parsed."""
     parameter = next((each for each in parameters(recipe) if each.name == event.name), None)
     for read in (int, float, str):
         if parameter is not None:
             with contextlib.suppress(ValueError, ParameterError):
-                return recipe.replace(**{event.name: parameter.check(read(event.after))})
+                return recipe.replace(**{event.name: parameter.validate(read(event.after))})
     return recipe
 
 
 class _Steps:
     """The losses of the steps of an epoch."""
 
-    def __init__(self, first: float | None = None) -> None:
+    def __init__(self, initial: float | None = None) -> None:
         self._losses: list[float] = []
-        self._first = first
+        self._initial = initial
         self._sum = self._weight = 0.0
 
     def next(self) -> _Steps:
-        """For the epoch that follows: what the run began with stays."""
-        return _Steps(self.first)
+        """For the next epoch; the initial loss stays that of the run."""
+        return _Steps(self.initial)
 
     def add(self, losses: tuple[float, ...]) -> None:
         self._losses += losses
@@ -309,12 +315,12 @@ class _Steps:
         return len(self._losses)
 
     @property
-    def first(self) -> float:
+    def initial(self) -> float:
         """The mean loss of the run's first steps."""
-        return mean(self._losses[:_FIRST] or [0.0]) if self._first is None else self._first
+        return mean(self._losses[:_INITIAL_STEPS] or [0.0]) if self._initial is None else self._initial
 
     @property
-    def now(self) -> float:
+    def current(self) -> float:
         """The running mean."""
         return self._sum / self._weight if self._weight else 0.0
 
@@ -323,9 +329,10 @@ class _Steps:
         return max(self._losses, default=0.0)
 
     @property
-    def stand_still(self) -> bool:
-        """Whether the last quarter is as the first, give or take what small batches differ by chance."""
+    def is_flat(self) -> bool:
+        """Whether the last quarter equals the first, up to the random variation between batches."""
         quarter = len(self._losses) // 4
         early, late = mean(self._losses[:quarter]), mean(self._losses[-quarter:])
-        chance = 2 * stdev(self._losses) * math.sqrt(2 / quarter)
-        return abs(late - early) <= _STILL * early + chance
+        # Twice the standard error of the difference of two means.
+        variation = 2 * stdev(self._losses) * math.sqrt(2 / quarter)
+        return abs(late - early) <= _FLAT * early + variation

@@ -1,1 +1,1 @@
-"""Several processes that train one network."""
+"""Training of one network by several processes."""

@@ -1,4 +1,4 @@
-"""Ranks that talk to each other, over gloo on the CPU and NCCL on CUDA."""
+"""Several ranks connected by torch.distributed: gloo on the CPU, NCCL for tensors on CUDA."""
 
 from __future__ import annotations
 
@@ -18,211 +18,225 @@ from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.training.distributed.ranks import ALONE, Ranks, RanksError, Result, are_several
+from cnnstudio.training.distributed.ranks import SINGLE_PROCESS, Ranks, RanksError, Result, is_distributed
 from cnnstudio.training.hardware.device import DeviceError
 
-_TO_BEGIN = timedelta(minutes=30)
-"""For all ranks to get ready: one may have to read all images while the others wait."""
+_SETUP_TIMEOUT = timedelta(minutes=30)
+"""For work before the first step: one rank may have to decode all images while the others wait."""
 
-_TO_ANSWER = timedelta(seconds=45)
-"""For all ranks to come to the same place while they train; longer means that one is gone."""
+_TRAINING_TIMEOUT = timedelta(seconds=45)
+"""For all ranks to reach the same collective during training. A rank that takes longer counts as lost."""
 
-GONE = (
-    "Another process of this training is gone or cannot be reached, so all of them end. "
-    "With --resume the run goes on from its last checkpoint."
+_RANK_LOST = (
+    "Another process of this training ended or became unreachable, so all of them stop. "
+    "Use --resume to continue from the last checkpoint."
 )
 
 
-class _Joined(Ranks):
-    """One of several. What has to do with others raises RanksError where they do not answer."""
+class ProcessGroupRanks(Ranks):
+    """One of several ranks. Every collective raises RanksError if another rank does not take part."""
 
     def __init__(self, store: Store, device: torch.device) -> None:
-        self.number, self.count = dist.get_rank(), dist.get_world_size()
+        self.rank, self.world_size = dist.get_rank(), dist.get_world_size()
         self._store = store
         self._device = device
-        # Words go through main memory on every device, so that no accelerator has to wait for them.
-        self._words = dist.new_group(backend="gloo", timeout=_TO_ANSWER)
-        self._numbers = dist.new_group(backend="nccl") if device.type == "cuda" else self._words
+        # Creating a group is itself a collective: both are made here, in the same order on every rank.
+        # Control messages are in main memory and use gloo on every device: over NCCL each of them would make
+        # the host wait until the accelerator has finished all work queued before it.
+        self._control_group = dist.new_group(backend="gloo", timeout=_TRAINING_TIMEOUT)
+        self._tensor_group = dist.new_group(backend="nccl") if device.type == "cuda" else self._control_group
 
-    def place(self, device: str) -> str:
+    def resolve_device(self, device: str) -> str:
         return str(self._device)
 
-    def together(self, act: Callable[[], Result]) -> Result:
+    def run_on_all(self, function: Callable[[], Result]) -> Result:
         try:
-            result = act()
+            result = function()
         except UserError as error:
-            self._gathered(str(error))
+            # The others wait in the same collective, even where their own `function` succeeded.
+            self._gather_errors(str(error))
             raise
-        for sentence in self._gathered(None):
-            if sentence is not None:
-                raise UserError(sentence)
+        for message in self._gather_errors(None):
+            if message is not None:
+                raise UserError(message)
         return result
 
-    def _gathered(self, sentence: str | None) -> list[str | None]:
-        """What each rank says."""
-        sentences: list[str | None] = [None] * self.count
-        with self._reaching():
-            # In the group of all, which is patient: what is done together may take one of them long.
-            dist.all_gather_object(sentences, sentence)
-        return sentences
+    def _gather_errors(self, message: str | None) -> list[str | None]:
+        """Each rank's error message; None for those without an error."""
+        messages: list[str | None] = [None] * self.world_size
+        with self._rank_errors():
+            # In the default group, which has the long timeout: `function` may take one rank minutes.
+            dist.all_gather_object(messages, message)
+        return messages
 
-    def from_first(self, act: Callable[[], Result]) -> Result:
-        found = self.together(lambda: act() if self.is_first else None)
-        message: list[Any] = [found]
-        with self._reaching():
+    def broadcast_result(self, function: Callable[[], Result]) -> Result:
+        # First an exchange of errors, so that the others do not wait for a result that will never come.
+        result = self.run_on_all(lambda: function() if self.is_first else None)
+        message: list[Any] = [result]
+        with self._rank_errors():
             dist.broadcast_object_list(message)
-        return message[0]  # type: ignore[no-any-return]  # what `act` gave on the first rank
+        return message[0]  # type: ignore[no-any-return]  # the first rank's Result
 
-    def one_by_one(self, act: Callable[[], Result]) -> Result:
+    def local_main_process_first(self, function: Callable[[], Result]) -> Result:
+        # Every rank takes part in both rounds: each machine's first rank works in round one, the rest in two.
         if os.environ.get("LOCAL_RANK", "0") != "0":
-            self.together(lambda: None)
-            return self.together(act)
-        found = self.together(act)
-        self.together(lambda: None)
-        return found
+            self.run_on_all(lambda: None)
+            return self.run_on_all(function)
+        result = self.run_on_all(function)
+        self.run_on_all(lambda: None)
+        return result
 
-    def spread(self, model: nn.Module) -> None:
-        with self._reaching():
+    def broadcast_weights(self, model: nn.Module) -> None:
+        with self._rank_errors():
             for value in model.state_dict().values():
-                dist.broadcast(value, 0, group=self._numbers)
+                dist.broadcast(value, 0, group=self._tensor_group)
 
-    def add_up(self, model: nn.Module, numbers: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        # Not DistributedDataParallel: it averages over ranks, whatever their shares; it wraps the model,
-        # which all else works with as it is; and it has no room for the loss, which all ranks need to know
-        # at the same step, to end together where it is no number. Here one message holds everything.
+    def all_reduce_gradients(self, model: nn.Module, scalars: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        # Not DistributedDataParallel: it averages over ranks, although their shards may differ in size; it
+        # wraps the model, which everything else uses as it is; and it cannot carry the loss, which all ranks
+        # need at the same step, to end together when it becomes NaN. Here one message holds everything.
         weights = [weight for weight in model.parameters() if weight.requires_grad]
         for weight in weights:
+            # The message must have the same length on every rank, also where a shard is empty.
             if weight.grad is None:
                 weight.grad = torch.zeros_like(weight)
-        # As they lie in memory: a gradient lies as its weight does, which is the same on all ranks.
-        gradients = [_in_memory_order(weight.grad) for weight in weights if weight.grad is not None]
-        message = torch.cat([*gradients, *(number.detach().float().view(1) for number in numbers)])
-        self.added(message)
+        # In memory order: a gradient has its weight's layout, which is the same on all ranks.
+        gradients = [_flatten_in_memory_order(weight.grad) for weight in weights if weight.grad is not None]
+        message = torch.cat([*gradients, *(scalar.detach().float().view(1) for scalar in scalars)])
+        self.all_reduce_(message)
         *sums, first, second = message.split([*map(len, gradients), 1, 1])
+        # Optimizers (Muon's orthogonalization too) and gradient clipping work on the summed gradients, which
+        # are the same on all ranks. So the weights stay the same without ever being sent again.
         torch._foreach_copy_(gradients, sums)
         return first[0], second[0]
 
-    def summed(self, numbers: Sequence[float]) -> list[float]:
+    def all_reduce_sum(self, numbers: Sequence[float]) -> list[float]:
         sums = torch.tensor(numbers, dtype=torch.float64)
-        with self._reaching():
-            dist.all_reduce(sums, group=self._words)
+        with self._rank_errors():
+            dist.all_reduce(sums, group=self._control_group)
         return sums.tolist()
 
-    def added(self, sums: Tensor) -> Tensor:
-        with self._reaching():
-            dist.all_reduce(sums, group=self._numbers)
-        return sums
+    def all_reduce_(self, tensor: Tensor) -> Tensor:
+        with self._rank_errors():
+            dist.all_reduce(tensor, group=self._tensor_group)
+        return tensor
 
-    def highest(self, numbers: Sequence[int]) -> list[int]:
-        most = torch.tensor(numbers)
-        with self._reaching():
-            dist.all_reduce(most, dist.ReduceOp.MAX, group=self._words)
-        return most.tolist()
+    def all_reduce_max(self, numbers: Sequence[int]) -> list[int]:
+        maxima = torch.tensor(numbers)
+        with self._rank_errors():
+            dist.all_reduce(maxima, dist.ReduceOp.MAX, group=self._control_group)
+        return maxima.tolist()
 
-    def leave_word(self, sentence: str) -> None:
+    def post_failure(self, reason: str) -> None:
+        # Through the store, not a collective: the others may be in the middle of a different one.
         try:
-            self._store.set("reason", sentence)
+            self._store.set("reason", reason)
         except RuntimeError:
             return
 
-    def is_first_to_say(self) -> bool:
+    def is_first_to_report(self) -> bool:
         try:
             return self._store.add("said", 1) == 1
         except RuntimeError:
-            # Nobody can be asked any more: better said twice than not at all.
+            # The store is gone with the rank that held it: better reported twice than not at all.
             return True
 
-    def leave(self) -> None:
-        """Lets go of the others at once, even of some that wait for this one, because it failed."""
-        # A group's threads end with the last reference to it; one that still lives while the interpreter
-        # ends may abort the process. Models and trainers go on referring to this object; and torch's module
-        # `nn` to the group of all, where it is first imported while there is one: it is imported above.
-        del self._words, self._numbers, self._store
+    def close(self) -> None:
+        """Disconnects at once, which ends the waiting of other ranks for one that failed."""
+        # A group's threads end with the last reference to the group; one that still runs while the
+        # interpreter shuts down may abort the process. Models and trainers keep referring to this object, so
+        # its references must go. Torch's module `torch.distributed.nn` would hold one to the default group
+        # if it were imported while that exists: it is imported above, before.
+        del self._control_group, self._tensor_group, self._store
         dist.destroy_process_group()
 
     @contextmanager
-    def _reaching(self) -> Iterator[None]:
+    def _rank_errors(self) -> Iterator[None]:
+        """Inside, an error of torch.distributed is raised as RanksError."""
         try:
             yield
         except RuntimeError:
-            self.lost = self._reason()
-            raise RanksError(self.lost) from None
+            self.failure_reason = self._read_failure()
+            raise RanksError(self.failure_reason) from None
 
-    def _reason(self) -> str:
-        """What a rank said that ended alone."""
+    def _read_failure(self) -> str:
+        """What the lost rank posted before it ended, if it did."""
         try:
-            return self._store.get("reason").decode() if self._store.check(["reason"]) else GONE
+            return self._store.get("reason").decode() if self._store.check(["reason"]) else _RANK_LOST
         except RuntimeError:
-            return GONE
+            return _RANK_LOST
 
 
 @contextmanager
-def joined(device: str) -> Iterator[Ranks]:
-    """The ranks that torchrun's variables tell of, as long as the context lasts; else this process alone.
+def process_group(device: str) -> Iterator[Ranks]:
+    """Inside, this process is connected to the others that torchrun started; SINGLE_PROCESS without torchrun.
 
     `device` is what the user asked for. Raises DeviceError or RanksError.
     """
-    if not are_several():
-        yield ALONE
+    if not is_distributed():
+        yield SINGLE_PROCESS
         return
-    chosen = _device_of_rank(device)
+    rank_device = _choose_rank_device(device)
     try:
-        store, number, count = next(rendezvous("env://", timeout=_TO_BEGIN))
-        store = _own_part(store, number, count)
-        dist.init_process_group("gloo", store=store, rank=number, world_size=count, timeout=_TO_BEGIN)
-        ranks = _Joined(store, chosen)
+        store, rank, world_size = next(rendezvous("env://", timeout=_SETUP_TIMEOUT))
+        store = _store_of_this_start(store, rank, world_size)
+        dist.init_process_group("gloo", store=store, rank=rank, world_size=world_size, timeout=_SETUP_TIMEOUT)
+        ranks = ProcessGroupRanks(store, rank_device)
     except (RuntimeError, ValueError) as error:
-        raise RanksError(f"The processes of this training do not find each other: {error}") from None
+        raise RanksError(f"The processes of this training cannot connect to each other: {error}") from None
     try:
         yield ranks
     finally:
-        ranks.leave()
+        ranks.close()
 
 
-def _own_part(store: Store, number: int, count: int) -> Store:
-    """A part of the store that only those have written to who start now.
+def _store_of_this_start(store: Store, rank: int, world_size: int) -> Store:
+    """A section of the store that only the processes of this start have written to.
 
-    torchrun leaves in it what was written before it started all ranks anew, so that they would look for each
-    other in the places of those that are gone.
+    When torchrun restarts all ranks, the store still holds the addresses of the lost ones, to which the new
+    ranks would try to connect. The first rank therefore announces a random section name under "start", and
+    shows that it is alive by answering each rank's token there.
     """
-    mine = uuid4().hex
-    if number == 0:
-        store.set("start", mine)
-        for other in range(1, count):
-            theirs = store.get(f"{mine}/{other}").decode()
-            store.set(f"{mine}/{other}/{theirs}", "")
-        return PrefixStore(mine, store)
-    end = time.monotonic() + _TO_BEGIN.total_seconds()
-    while time.monotonic() < end:
-        # It may be that of a start before: then nobody answers, until the first rank has told the new one.
-        start = store.get("start").decode()
-        store.set(f"{start}/{number}", mine)
+    token = uuid4().hex
+    if rank == 0:
+        store.set("start", token)
+        for other in range(1, world_size):
+            theirs = store.get(f"{token}/{other}").decode()
+            store.set(f"{token}/{other}/{theirs}", "")
+        return PrefixStore(token, store)
+    deadline = time.monotonic() + _SETUP_TIMEOUT.total_seconds()
+    while time.monotonic() < deadline:
+        # This may still be the section of the previous start. Then nobody answers, and after half a second
+        # the name is read again.
+        section = store.get("start").decode()
+        store.set(f"{section}/{rank}", token)
         with suppress(dist.DistStoreError):
-            store.wait([f"{start}/{number}/{mine}"], timedelta(seconds=0.5))
-            return PrefixStore(start, store)
-    raise RuntimeError("the first one does not answer")
+            store.wait([f"{section}/{rank}/{token}"], timedelta(seconds=0.5))
+            return PrefixStore(section, store)
+    raise RuntimeError("the first process does not answer")
 
 
-def _device_of_rank(device: str) -> torch.device:
-    """One accelerator for each rank of this machine, or the CPU for all."""
-    number = int(os.environ.get("LOCAL_RANK", "0"))
-    count = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+def _choose_rank_device(device: str) -> torch.device:
+    """One accelerator for each rank of this machine, or the CPU for all. Raises DeviceError."""
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    local_count = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if device not in ("auto", "cpu", "cuda"):
         raise DeviceError(
-            f"device: under torchrun each process takes its own: give cuda or cpu, not {device}"
+            f"device: must be cuda or cpu under torchrun, where each process has its own GPU, not {device}"
         )
-    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if device == "cpu" or (device == "auto" and not there):
+    available = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device == "cpu" or (device == "auto" and not available):
         return torch.device("cpu")
-    if there < count:
+    if available < local_count:
+        fewer = f"start only {available}" if available else "use a machine with GPUs"
         raise DeviceError(
-            f"device: {count} processes on this machine need {count} GPUs, but it has {there}: start "
-            f"{there or 'no more than its GPUs'}, or give --device cpu"
+            f"device: {local_count} processes need {local_count} GPUs, but this machine has {available}: "
+            f"{fewer}, or use --device cpu"
         )
-    torch.cuda.set_device(number)
-    return torch.device("cuda", number)
+    torch.cuda.set_device(local_rank)
+    return torch.device("cuda", local_rank)
 
 
-def _in_memory_order(tensor: Tensor) -> Tensor:
-    """All values as one line, without a copy."""
+def _flatten_in_memory_order(tensor: Tensor) -> Tensor:
+    """All values as a 1-d view, in whatever order they lie in memory (channels_last or not)."""
     return tensor.detach().as_strided((tensor.numel(),), (1,))

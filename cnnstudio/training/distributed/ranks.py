@@ -1,7 +1,15 @@
-"""Processes that train one run together, as torchrun starts them; `Ranks` alone is this one. Needs no torch.
+"""The processes that train one run together, as torchrun starts them, and the collectives between them.
 
-A batch of the recipe is that of all ranks. Each takes its share of it, and what the shares add to the
-gradients is summed, so that the step is the very one that one process makes (to the rounding of sums).
+`Ranks` itself is the case of a single process, in which every collective is the identity, so that the
+training code has one path for both. `process_group` has the implementation for several. Needs no torch.
+
+The recipe's batch is the batch of all ranks: each computes its shard of it, and the gradients are summed,
+not averaged over ranks. The step is therefore the one that a single process makes, up to the rounding of
+sums, and a recipe means the same on any number of processes.
+
+A collective completes only when every rank calls it. All ranks must make the same calls in the same order:
+a rank that skips one leaves the others waiting until the timeout. Whatever decides about a call (a stop, a
+save that is due, the next epoch) must therefore be agreed on first; see `sync`.
 """
 
 from __future__ import annotations
@@ -17,96 +25,100 @@ Result = TypeVar("Result")
 
 
 class RanksError(Exception):
-    """The ranks cannot go on together; the message says why."""
+    """The ranks cannot continue together; the message says why."""
 
 
 class Ranks:
-    """The processes of a training: this one alone."""
+    """The processes of a training: here, this one only."""
 
-    number = 0
-    """Of this process, from 0."""
-    count = 1
+    rank = 0
+    """Index of this process, from 0."""
+    world_size = 1
+    """Number of processes."""
 
-    lost: str | None = None
-    """Why others are gone, in a sentence; None while all are there."""
+    failure_reason: str | None = None
+    """Why other ranks are gone, in one sentence; None while all are there."""
 
     @property
-    def alone(self) -> bool:
-        return self.count == 1
+    def is_single_process(self) -> bool:
+        return self.world_size == 1
 
     @property
     def is_first(self) -> bool:
-        """Whether this process writes the run and speaks for all."""
-        return self.number == 0
+        """Whether this process writes the run folder and reports for all."""
+        return self.rank == 0
 
     @property
-    def share(self) -> tuple[int, int]:
-        """As `Batches` takes it."""
-        return self.number, self.count
+    def shard(self) -> tuple[int, int]:
+        """(rank, world size), as `Batches` takes it."""
+        return self.rank, self.world_size
 
-    def place(self, device: str) -> str:
-        """The device that this rank takes where the user asks for `device`. Raises DeviceError."""
+    def resolve_device(self, device: str) -> str:
+        """The device that this rank uses if the user asks for `device`. Raises DeviceError."""
         return device
 
-    def together(self, act: Callable[[], Result]) -> Result:
-        """What `act` gives here; what goes wrong for the user on one rank is raised on all."""
-        return act()
+    def run_on_all(self, function: Callable[[], Result]) -> Result:
+        """This rank's result of `function`. A UserError on any rank is raised on all of them."""
+        return function()
 
-    def from_first(self, act: Callable[[], Result]) -> Result:
-        """What `act` gives on the first rank, for all; it is not called on the others."""
-        return act()
+    def broadcast_result(self, function: Callable[[], Result]) -> Result:
+        """The first rank's result of `function`; the others do not call it. Errors as in `run_on_all`."""
+        return function()
 
-    def one_by_one(self, act: Callable[[], Result]) -> Result:
-        """What `act` gives here; the first rank of a machine does it before the others, who find it done."""
-        return act()
+    def local_main_process_first(self, function: Callable[[], Result]) -> Result:
+        """This rank's result of `function`, which the first rank of each machine finishes before the others.
 
-    def spread(self, model: nn.Module) -> None:
-        """Gives all ranks the first one's weights."""
+        For work that leaves something on the disk, such as a cache, which the others then only read.
+        """
+        return function()
 
-    def add_up(self, model: nn.Module, numbers: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Sums the gradients of all ranks, and two numbers, each a tensor without dimensions."""
-        return numbers
+    def broadcast_weights(self, model: nn.Module) -> None:
+        """Gives all ranks the first rank's weights and buffers."""
 
-    def summed(self, numbers: Sequence[float]) -> list[float]:
-        """The sums over all ranks, exact to float64."""
+    def all_reduce_gradients(self, model: nn.Module, scalars: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """Sums the gradients over all ranks in place; the sums of two 0-d tensors come back."""
+        return scalars
+
+    def all_reduce_sum(self, numbers: Sequence[float]) -> list[float]:
+        """The sum of each number over all ranks, in float64."""
         return list(numbers)
 
-    def added(self, sums: Tensor) -> Tensor:
-        """The sum over all ranks of a tensor, which is changed."""
-        return sums
+    def all_reduce_(self, tensor: Tensor) -> Tensor:
+        """The sum of a tensor over all ranks, in place."""
+        return tensor
 
-    def highest(self, numbers: Sequence[int]) -> list[int]:
-        """The highest of each over all ranks."""
+    def all_reduce_max(self, numbers: Sequence[int]) -> list[int]:
+        """The maximum of each number over all ranks."""
         return list(numbers)
 
-    def leave_word(self, sentence: str) -> None:
-        """Why this rank ends alone, for those that notice."""
+    def post_failure(self, reason: str) -> None:
+        """Leaves a sentence for the other ranks, because this one is about to end without them."""
 
-    def is_first_to_say(self) -> bool:
-        """Whether no other rank has asked this, so that what all notice is said once."""
+    def is_first_to_report(self) -> bool:
+        """Whether no other rank has asked this yet, so that a failure that all notice is reported once."""
         return True
 
 
-ALONE = Ranks()
+SINGLE_PROCESS = Ranks()
 
 
-def are_several() -> bool:
-    """Whether torchrun started this process beside others."""
+def is_distributed() -> bool:
+    """Whether torchrun started this process together with others."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
-def speaks_for_all() -> bool:
-    """Whether this process says what all of them know."""
-    return not are_several() or os.environ.get("RANK", "0") == "0"
+def is_main_process() -> bool:
+    """Whether this process reports what all of them know."""
+    return not is_distributed() or os.environ.get("RANK", "0") == "0"
 
 
-def were_restarted() -> bool:
-    """Whether torchrun has started all ranks anew because one was lost (`--max-restarts`)."""
+def was_restarted() -> bool:
+    """Whether torchrun restarted all ranks because one was lost (`--max-restarts`)."""
     return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
 
 
-def launch() -> str:
-    """What all starts by one torchrun have in common."""
+def launch_id() -> str:
+    """An id that all processes of one torchrun share, across its restarts."""
     name = os.environ.get("TORCHELASTIC_RUN_ID", "none")
-    # torchrun itself, which is this process's parent, goes by "none" where it was given no name.
+    # Without a name, torchrun calls every launch "none". It is the parent of this process.
     return f"none-{os.getppid()}" if name == "none" else name

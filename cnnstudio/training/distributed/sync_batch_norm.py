@@ -1,7 +1,11 @@
-"""BatchNormalization by the statistics of a batch that several ranks share.
+"""BatchNormalization with statistics over the batches of all ranks, as `nn.SyncBatchNorm` computes them.
 
-torch's own (SyncBatchNorm) needs CUDA. This one does the same on any device: one message on the way there,
-one on the way back.
+torch's own needs CUDA; this one works on any device. Each layer costs one collective in the forward pass and
+one in the backward pass. They have to happen on every rank, in the order of the layers: a rank whose shard of
+a small batch is empty still runs the model forward and backward, with zero images (see `TrainingStep`).
+
+Without it, each rank would normalize by its own shard, and the run would not be the one that a single
+process makes.
 """
 
 from __future__ import annotations
@@ -17,8 +21,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from cnnstudio.training.distributed.ranks import Ranks
 
 
-class SharedBatchNorm(_BatchNorm):
-    """Takes another normalization's place, with its weights and statistics."""
+class SyncBatchNorm(_BatchNorm):
+    """Replaces a BatchNormalization module, sharing its weights and running statistics."""
 
     def __init__(self, original: _BatchNorm, ranks: Ranks) -> None:
         super().__init__(original.num_features, original.eps, original.momentum, affine=False)
@@ -27,38 +31,42 @@ class SharedBatchNorm(_BatchNorm):
         self._ranks = ranks
 
     def _check_input_dim(self, input: Tensor) -> None:
-        """Any: the one whose place it takes was made for what comes here."""
+        """Accepts any input: the replaced module was made for it."""
 
     def forward(self, input: Tensor) -> Tensor:
         if not self.training:
             return super().forward(input)
         mean, variance, count = self._statistics(input.detach())
-        self._follow(mean, variance * (count / (count - 1)))
-        given = input, self.weight, self.bias, mean, variance, count, self.eps, self._ranks
-        return _Normalized.apply(*given)  # type: ignore[no-any-return, no-untyped-call]  # torch leaves it untyped
+        # Running statistics take the unbiased variance, the normalization itself the biased one, as in torch.
+        self._update_running_statistics(mean, variance * (count / (count - 1)))
+        arguments = input, self.weight, self.bias, mean, variance, count, self.eps, self._ranks
+        return _BatchNormFunction.apply(*arguments)  # type: ignore[no-any-return, no-untyped-call]  # untyped in torch
 
     def _statistics(self, input: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean and variance of each channel, and how many values it has, over all ranks."""
+        """Mean (C,), biased variance (C,) and values per channel (), float32, over all ranks.
+
+        `input` is (N, C) or (N, C, H, W); N may be 0.
+        """
         values = input.numel() // self.num_features
-        kept = [dimension for dimension in range(input.ndim) if dimension != 1]
+        reduced = [dimension for dimension in range(input.ndim) if dimension != 1]
         sums = input.new_zeros(2 * self.num_features + 1, dtype=torch.float64)
         if values:
-            # In two passes, which take a tenth of the time of `torch.var_mean`.
+            # Two passes over the values, in a tenth of the time of `torch.var_mean`.
             floats = input.float()
-            center = floats.mean(kept, keepdim=True)
-            variance = (floats - center).square_().mean(kept).double()
+            center = floats.mean(reduced, keepdim=True)
+            variance = (floats - center).square_().mean(reduced).double()
             mean = center.flatten().double()
             sums = torch.cat([mean, variance + mean.square(), mean.new_ones(1)]) * values
-        # Doubles, so that the difference of two large numbers still tells the variance.
-        sums = self._ranks.added(sums)
+        # E[x²] - E[x]² is a small difference of large numbers, hence float64.
+        sums = self._ranks.all_reduce_(sums)
         count = sums[-1]
         mean, squares = (sums[:-1] / count).chunk(2)
         return mean.float(), (squares - mean.square()).clamp(min=0).float(), count.float()
 
     @torch.no_grad()
-    def _follow(self, mean: Tensor, variance: Tensor) -> None:
-        """Moves the running statistics, as torch does."""
-        assert self.running_mean is not None, "the layers here keep them"
+    def _update_running_statistics(self, mean: Tensor, variance: Tensor) -> None:
+        """As torch does; every rank computes the same, so the buffers need no broadcast."""
+        assert self.running_mean is not None, "all layers here track running statistics"
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
         assert self.momentum is not None
@@ -67,8 +75,8 @@ class SharedBatchNorm(_BatchNorm):
         self.running_var.lerp_(variance.to(self.running_var), self.momentum)
 
 
-class _Normalized(torch.autograd.Function):
-    """Values normalized by statistics that depend on the values of all ranks."""
+class _BatchNormFunction(torch.autograd.Function):
+    """Normalization by statistics that depend on the values of all ranks."""
 
     @staticmethod
     def forward(
@@ -92,30 +100,33 @@ class _Normalized(torch.autograd.Function):
         """Ioffe and Szegedy 2015, section 3, with the sums over the batch taken over all ranks."""
         input, weight, mean, variance, count = ctx.saved_tensors
         if len(input):
-            # As if the statistics were given: the sums that are missing then come along.
-            moved, products, plain = torch.ops.aten.native_batch_norm_backward(
+            # The gradients as if the statistics were constants; the terms through them are added below.
+            input_gradient, weight_gradient, bias_gradient = torch.ops.aten.native_batch_norm_backward(
                 *(gradient, input, weight, mean, variance, None, None),
                 *(False, ctx.epsilon, [True, True, True]),
             )
         else:
-            moved, (products, plain) = torch.zeros_like(input), mean.new_zeros(2, len(mean))
-        of_all = ctx.ranks.added(torch.cat([products, plain]).float()) / count
-        products_of_all, plain_of_all = of_all.chunk(2)
+            input_gradient = torch.zeros_like(input)
+            weight_gradient, bias_gradient = mean.new_zeros(2, len(mean))
+        # These are sums over the batch: of gradient * normalized value, and of the gradient.
+        sums = torch.cat([weight_gradient, bias_gradient]).float()
+        mean_products, mean_gradients = (ctx.ranks.all_reduce_(sums) / count).chunk(2)
         scale = (variance + ctx.epsilon).rsqrt()
-        slope = products_of_all * scale
+        slope = mean_products * scale
         factor = scale if weight is None else scale * weight
         shape = (1, -1, *(1,) * (input.ndim - 2))
-        moved = moved - ((plain_of_all - slope * mean) * factor).view(shape)
-        moved = moved.addcmul_(input, (-slope * factor).view(shape)).to(input.dtype)
-        of_weights = (None, None) if weight is None else (products, plain)
-        return moved, *of_weights, None, None, None, None, None
+        input_gradient = input_gradient - ((mean_gradients - slope * mean) * factor).view(shape)
+        input_gradient = input_gradient.addcmul_(input, (-slope * factor).view(shape)).to(input.dtype)
+        # Of this rank's shard only: `all_reduce_gradients` sums them with all others.
+        parameter_gradients = (None, None) if weight is None else (weight_gradient, bias_gradient)
+        return input_gradient, *parameter_gradients, None, None, None, None, None
 
 
-def share_normalization(model: nn.Module, ranks: Ranks) -> None:
-    """Has the model's BatchNormalizations look at the batches of all ranks."""
-    if ranks.alone:
+def convert_sync_batch_norm(model: nn.Module, ranks: Ranks) -> None:
+    """Replaces the model's BatchNormalizations, if there are several ranks."""
+    if ranks.is_single_process:
         return
     for parent in list(model.modules()):
         for name, child in parent.named_children():
             if isinstance(child, _BatchNorm):
-                setattr(parent, name, SharedBatchNorm(child, ranks))
+                setattr(parent, name, SyncBatchNorm(child, ranks))

@@ -1,4 +1,4 @@
-"""Which devices there are, and the one to train on."""
+"""The devices of this machine, and the choice of one."""
 
 from __future__ import annotations
 
@@ -8,38 +8,38 @@ from contextlib import contextmanager
 import torch
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.parameters import shorten, shown
+from cnnstudio.core.parameters import describe_value, shorten
 from cnnstudio.training.hardware.device_memory import is_out_of_memory
 
-_SIGNS = ("CUDA error", "HIP error", "cuDNN error", "CUDNN_STATUS", "CUBLAS_STATUS", "MPS backend")
-"""By which a RuntimeError of torch's comes from the device and not from what was asked of it."""
+_DEVICE_ERRORS = ("CUDA error", "HIP error", "cuDNN error", "CUDNN_STATUS", "CUBLAS_STATUS", "MPS backend")
+"""Texts by which a RuntimeError of torch is a failure of the device and not of the program."""
 
 
 class DeviceError(UserError):
-    """A device that is not there, and then the message names those that are; or one that failed."""
+    """A device that this machine does not have, or one that failed."""
 
 
 @contextmanager
-def naming_device_errors(device: torch.device) -> Iterator[None]:
-    """Inside, a device that fails raises DeviceError, with what it says. Memory that ran out is not that."""
+def translate_device_errors(device: torch.device) -> Iterator[None]:
+    """Inside, a failure of the device is raised as DeviceError; running out of memory is not a failure."""
     try:
         yield
     except RuntimeError as error:
-        if is_out_of_memory(error) or not _is_of_device(error):
+        if is_out_of_memory(error) or not _is_device_error(error):
             raise
-        # Behind the first line torch says how programmers look into it.
-        said = shorten(str(error).partition("\n")[0], 160).rstrip(".")
+        # The other lines are torch's debugging hints for programmers.
+        detail = shorten(str(error).partition("\n")[0], 160).rstrip(".")
         raise DeviceError(
-            f"The device {device} failed ({said}): start the program anew, or train on the cpu."
+            f"The device {device} failed ({detail}): restart the program, or train on the cpu."
         ) from error
 
 
-def _is_of_device(error: RuntimeError) -> bool:
-    return isinstance(error, torch.AcceleratorError) or any(sign in str(error) for sign in _SIGNS)
+def _is_device_error(error: RuntimeError) -> bool:
+    return isinstance(error, torch.AcceleratorError) or any(sign in str(error) for sign in _DEVICE_ERRORS)
 
 
 def available_devices() -> list[str]:
-    """`["cpu"]`, and what accelerators this machine has, such as `cuda:0` and `mps`."""
+    """`cpu`, and the accelerators of this machine, such as `cuda:0` and `mps`."""
     devices = ["cpu"]
     if torch.cuda.is_available():
         devices += [f"cuda:{index}" for index in range(torch.cuda.device_count())]
@@ -49,32 +49,34 @@ def available_devices() -> list[str]:
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """The device of that name; "auto" takes the first accelerator, else the CPU. Raises DeviceError."""
+    """The device of that name; "auto" is the first accelerator, or the CPU. Raises DeviceError."""
     devices = available_devices()
     if name == "auto":
         return torch.device(devices[min(1, len(devices) - 1)])
     wanted = "cuda:0" if name == "cuda" else name
     if wanted not in devices:
-        raise DeviceError(f"device: there is no {shown(name)} on this machine; there is {', '.join(devices)}")
+        raise DeviceError(
+            f"device: this machine has no {describe_value(name)}; available: {', '.join(devices)}"
+        )
     return torch.device(wanted)
 
 
 def device_title(device: torch.device) -> str:
-    """The device as people know it: the accelerator's product name where there is one."""
+    """The accelerator's product name, or the device's name if it has none."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
 
 
-def titled_devices() -> dict[str, str]:
-    """The devices that there are, each with its title beside its name where it has one of its own."""
+def device_labels() -> dict[str, str]:
+    """The available devices and how to show them: the name, with the product name if there is one."""
     titles = {name: device_title(torch.device(name)) for name in available_devices()}
     return {name: name if title == name else f"{name} ({title})" for name, title in titles.items()}
 
 
-def quick_precision(device: torch.device) -> str:
-    """The recipe's precision by which the device computes fastest: "bfloat16" where it was made for that."""
+def fastest_precision(device: torch.device) -> str:
+    """The fastest precision for the device: "bfloat16" if its hardware supports that, else "float32"."""
     if device.type == "cuda":
-        made_for_it = torch.cuda.is_bf16_supported(including_emulation=False)
+        has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        # Others emulate it, several times slower; of what is no x86 torch tells nothing.
-        made_for_it = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
-    return "bfloat16" if made_for_it else "float32"
+        # Other x86 processors emulate it, several times slower; for the rest torch has no such query.
+        has_bfloat16 = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    return "bfloat16" if has_bfloat16 else "float32"

@@ -1,4 +1,4 @@
-"""How much memory there is, what an error says of it, and how the C library keeps it."""
+"""Free and used memory of a device, out-of-memory errors, and how the C library reuses freed memory."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pathlib import Path
 
 import torch
 
-# Of glibc's malloc.h.
+# From glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
-_LARGEST_KEPT = 512 * 2**20
-"""Larger blocks, such as whole data sets, still go back to the system as soon as they are free."""
-_MOST_KEPT = 2**31 - 1
-"""The most that mallopt takes: a step of a large batch frees more than a gigabyte and needs it again."""
+_MAX_RETAINED_BLOCK = 512 * 2**20
+"""Larger blocks, such as whole data sets, are still returned to the system as soon as they are freed."""
+_MAX_RETAINED = 2**31 - 1
+"""The maximum that mallopt accepts: a step of a large batch frees more than a gigabyte and needs it again."""
 
 
 def free_memory(device: torch.device) -> int | None:
-    """Bytes that can still be had on the device; None where the system does not tell."""
+    """Bytes available on the device; None if the system does not report them."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     if device.type == "mps":
@@ -31,7 +31,7 @@ def free_memory(device: torch.device) -> int | None:
 
 
 def _free_main_memory() -> int | None:
-    # Linux only; the other systems swap to disk before they refuse.
+    # Linux only: other systems swap to disk before they refuse memory.
     try:
         text = Path("/proc/meminfo").read_text()
     except OSError:
@@ -41,7 +41,7 @@ def _free_main_memory() -> int | None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the error says that memory ran out. Besides on CUDA, torch says so by a plain RuntimeError."""
+    """Whether the error means that memory ran out; except on CUDA, torch raises a plain RuntimeError."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     signs = ("DefaultCPUAllocator", "out of memory")
@@ -49,9 +49,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 class PeakMemory:
-    """The most memory that is in use at a time from now on, beyond what is in use now.
+    """Measures the peak memory from now on, beyond what is in use now.
 
-    Pages of files do not count: the images of a map are there only as long as nobody needs the memory.
+    Pages of files do not count: those of memory-mapped images are dropped when a program needs the memory.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -62,46 +62,46 @@ class PeakMemory:
             self._before: int | None = torch.cuda.memory_allocated(device)
         else:
             self._before = _reset_peak() if device.type == "cpu" else None
-            self._files = 0 if self._before is None else _process("RssFile") or 0
+            self._files = 0 if self._before is None else _process_memory("RssFile") or 0
 
     def used(self) -> int | None:
-        """Bytes; None where the system does not tell."""
+        """Bytes; None if the system does not report them."""
         if self._before is None:
             return None
         if self._device.type == "cuda":
             return torch.cuda.max_memory_allocated(self._device) - self._before
-        # Looked at files stay in memory, so that they are there at the peak too, or nearly all of them.
-        most, files = _process("VmHWM"), _process("RssFile")
-        if most is None or files is None:
+        # The pages of files that were read since then stay, so they were nearly all part of the peak as well.
+        peak, files = _process_memory("VmHWM"), _process_memory("RssFile")
+        if peak is None or files is None:
             return None
-        return max(most - self._before - max(files - self._files, 0), 0)
+        return max(peak - self._before - max(files - self._files, 0), 0)
 
 
 def _reset_peak() -> int | None:
-    """Lets Linux count the process's peak anew; gives what the process takes now."""
+    """Resets the process's peak memory in Linux; returns its current memory, or None elsewhere."""
     try:
         # 5: "reset the peak resident set size", see proc_pid_clear_refs(5).
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
         return None
-    return _process("VmRSS")
+    return _process_memory("VmRSS")
 
 
-def _process(what: str) -> int | None:
-    """Bytes of main memory that the process takes (VmRSS), of files (RssFile), or took at most (VmHWM)."""
-    found = re.search(rf"^{what}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+def _process_memory(entry: str) -> int | None:
+    """Bytes of main memory: all now (VmRSS), the pages of files (RssFile), or the peak (VmHWM)."""
+    found = re.search(rf"^{entry}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
     return int(found[1]) * 1024 if found else None
 
 
-def give_back_memory(device: torch.device) -> None:
-    """Lets the system have what nobody uses any more, after a batch that was too large."""
-    # What the error held on to may hang together in circles.
+def release_memory(device: torch.device) -> None:
+    """Returns unused memory to the system, after a batch that was too large."""
+    # The objects that the error referred to may be in reference cycles.
     gc.collect()
     _trim(device)
 
 
 def _trim(device: torch.device) -> None:
-    """Gives back what is free, without a look for more: that would hold up all other threads."""
+    """Returns free memory without a garbage collection, which would stop all other threads."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
     elif device.type == "mps":
@@ -112,25 +112,25 @@ def _trim(device: torch.device) -> None:
 
 
 def _c_library() -> ctypes.CDLL | None:
-    """That of GNU, whose way to keep memory is known."""
+    """glibc, the only C library with the allocator settings used here; None if there is another one."""
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
     return library if library is not None and hasattr(library, "mallopt") else None
 
 
 @contextmanager
-def keeping_freed_memory() -> Iterator[None]:
-    """Inside, what a step frees is kept for the next step; afterwards it goes back to the system.
+def retain_freed_memory() -> Iterator[None]:
+    """Inside, memory that a step frees is kept for the next step; afterwards it goes back to the system.
 
-    glibc gives large blocks back at once, and the system then hands them out anew page by page, filled with
-    zeros: on the CPU that is up to a third of a step. Elsewhere nothing changes. The setting itself, which
-    cannot be read and so not be put back, stays.
+    glibc returns large blocks to the system at once, which then hands them out again page by page, filled
+    with zeros: on the CPU that takes up to a third of a step. With other C libraries nothing changes. The
+    setting cannot be read, so it is not restored at the end.
     """
     library = _c_library()
     if library is None:
         yield
         return
-    library.mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
-    library.mallopt(_M_TRIM_THRESHOLD, _MOST_KEPT)
+    library.mallopt(_M_MMAP_THRESHOLD, _MAX_RETAINED_BLOCK)
+    library.mallopt(_M_TRIM_THRESHOLD, _MAX_RETAINED)
     try:
         yield
     finally:

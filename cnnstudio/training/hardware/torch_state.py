@@ -1,4 +1,4 @@
-"""What torch keeps for the whole process or thread: set for a training, put back afterwards."""
+"""torch's settings for the whole process or thread: set for a training, and restored afterwards."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnnstudio.training.hardware.device import DeviceError, naming_device_errors
+from cnnstudio.training.hardware.device import DeviceError, translate_device_errors
 
 
 @contextmanager
-def own_settings(device: torch.device, threads: int | None, seed: int) -> Iterator[None]:
-    """Inside, random numbers come from `seed`, and the CPU works with `threads`. The caller's are put back.
+def torch_settings(device: torch.device, threads: int | None, seed: int) -> Iterator[None]:
+    """Inside, random numbers are seeded with `seed`, and the CPU uses `threads` threads (None: unchanged).
 
-    torch keeps the number of threads for each thread of Python by itself. Raises DeviceError where the device
-    fails.
+    The caller's settings are restored afterwards. torch has a separate number of threads for each Python
+    thread. Raises DeviceError if the device fails.
     """
-    with naming_device_errors(device):
+    with translate_device_errors(device):
         threads_before = torch.get_num_threads()
         state_before = random_state(device)
         try:
             if threads is not None:
                 torch.set_num_threads(threads)
             torch.manual_seed(seed)
-            with quick_kernels(device):
+            with fast_kernels(device):
                 yield
         finally:
             torch.set_num_threads(threads_before)
-            # A device that failed has no random numbers any more.
-            with contextlib.suppress(DeviceError), naming_device_errors(device):
+            # A device that failed cannot set its random numbers either.
+            with contextlib.suppress(DeviceError), translate_device_errors(device):
                 set_random_state(device, state_before)
 
 
 @contextmanager
-def quick_kernels(device: torch.device) -> Iterator[None]:
-    """Inside, a graphics card multiplies matrices with TF32 and tries which convolution is quickest.
+def fast_kernels(device: torch.device) -> Iterator[None]:
+    """Inside, a CUDA device multiplies matrices in TF32 and chooses the fastest convolution by trying them.
 
-    TF32 keeps float32's range and 10 of its 23 binary digits; for convolutions it is torch's own default.
+    TF32 has float32's range but 10 instead of 23 bits of precision. For convolutions it is torch's default.
     """
     precision, benchmark = torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark
     if device.type == "cuda":
@@ -54,16 +54,18 @@ def quick_kernels(device: torch.device) -> Iterator[None]:
 
 
 def seed_step(seed: int, rank: int, step: int) -> None:
-    """Random numbers, as Dropout takes them, that are this rank's own in this step.
+    """Seeds the random numbers, which Dropout uses, for this rank and step.
 
-    They differ from those of one process, but not from those of the same ranks after an interruption.
+    Ranks must draw different numbers, or all of them would drop the same units. Seeding each step makes the
+    numbers independent of the checkpoint, which holds the random state of the first rank only. So a resumed
+    run repeats them exactly; they differ from those of a single process.
     """
     state = np.random.SeedSequence([seed % 2**64, rank, step]).generate_state(1, np.uint64)
     torch.manual_seed(int(state[0]))
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:
-    """Where the random numbers of the CPU and of the device are."""
+    """The states of the random number generators of the CPU and of the device."""
     state = {"rng.cpu": torch.get_rng_state()}
     if device.type == "cuda":
         state["rng.cuda"] = torch.cuda.get_rng_state(device)
@@ -73,7 +75,7 @@ def random_state(device: torch.device) -> dict[str, Tensor]:
 
 
 def set_random_state(device: torch.device, state: dict[str, Tensor]) -> None:
-    """Puts them there again; what was taken on another device is passed over."""
+    """Restores what `random_state` gave; the state of another type of device is ignored. Raises KeyError."""
     torch.set_rng_state(state["rng.cpu"])
     if device.type == "cuda" and "rng.cuda" in state:
         torch.cuda.set_rng_state(state["rng.cuda"], device)

@@ -1,8 +1,8 @@
 """The L2 penalty that layers put on their weights by `kernel_l2`.
 
-It is Keras's `kernel_regularizer=L2(kernel_l2)`: the loss that is minimized has kernel_l2 * sum(weight ** 2)
-added for each such layer. Only its gradient is needed, 2 * kernel_l2 * weight; the loss that is reported
-stays the cross-entropy, so that runs with and without penalties can be compared.
+It is Keras's `kernel_regularizer=L2(kernel_l2)`, which adds kernel_l2 * sum(weight ** 2) to the minimized
+loss for each such layer. Only its gradient is needed, 2 * kernel_l2 * weight. The reported loss stays the
+cross-entropy, so that runs with and without penalties can be compared.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Iterable
 
 from torch import Tensor, nn
 
-Penalty = tuple[nn.Parameter, float]
+L2Penalty = tuple[nn.Parameter, float]
 """Weights and their `kernel_l2`."""
 
 
-def penalties(model: nn.Module) -> list[Penalty]:
-    """Those that the model's layers ask for (`layers.weights.prepared` notes it on the module)."""
+def find_l2_penalties(model: nn.Module) -> list[L2Penalty]:
+    """The penalties that the model's layers ask for, by the attribute `kernel_l2` of their modules."""
     found = []
     for module in model.modules():
         kernel_l2 = getattr(module, "kernel_l2", None)
@@ -25,9 +25,9 @@ def penalties(model: nn.Module) -> list[Penalty]:
     return found
 
 
-def add_gradients(penalized: Iterable[Penalty]) -> None:
-    """Adds the penalties' gradients to those that the loss has left on the weights."""
-    for weight, kernel_l2 in penalized:
+def add_l2_gradients(penalties: Iterable[L2Penalty]) -> None:
+    """Adds the penalties' gradients to those of the loss. Call it once per step, before the update."""
+    for weight, kernel_l2 in penalties:
         gradient: Tensor | None = weight.grad
         if gradient is not None:
             gradient.add_(weight.detach(), alpha=2 * kernel_l2)

@@ -1,4 +1,4 @@
-"""Muon for whole kernels, AdamW for the rest, as one optimizer."""
+"""Muon for weight matrices and AdamW for the rest, as one optimizer."""
 
 from __future__ import annotations
 
@@ -12,25 +12,32 @@ from torch.optim import AdamW, Muon, Optimizer
 _MOMENTUM = "momentum_buffer"
 
 
-class MatrixOptimizer(Optimizer):
-    """Makes the update of each kernel orthogonal (Jordan et al. 2024, Muon); what is left goes to an AdamW.
+class MuonWithAdamW(Optimizer):
+    """Orthogonalizes the update of each kernel (Jordan et al. 2024, Muon); AdamW updates the other weights.
 
-    A convolution's kernel is taken as the matrix (out, in * height * width). The updates have the size of
-    AdamW's (Liu et al. 2025, Muon is Scalable), so that one learning rate and one decay fit both. Groups and
-    memory hold the model's own weights, in their own shapes, so that they can be kept and brought back like
-    those of any optimizer.
+    A convolution kernel counts as the matrix (out, in * height * width). The updates have the size of AdamW's
+    (Liu et al. 2025, Muon is Scalable), so that one learning rate and one weight decay fit both.
+
+    torch's Muon takes matrices only, so it gets views of the kernels as its parameters. The groups and the
+    state of this optimizer refer to the model's own weights in their own shapes, so that they are saved and
+    restored like those of any optimizer. The two are connected anew before each step (`_lend`).
+
+    With several ranks nothing is special: the gradients are summed over ranks before `step`, and each rank
+    then orthogonalizes the same matrices. The orthogonalization is not linear, so it must never be done on a
+    rank's own gradient.
     """
 
     def __init__(
         self, matrices: list[nn.Parameter], rest: AdamW, rate: float, *, momentum: float, weight_decay: float
     ) -> None:
-        """`rest` has all other weights. What it knows of them belongs to this one from now on."""
-        ours: dict[str, Any] = {"params": matrices, "lr": rate, "weight_decay": weight_decay}
-        super().__init__([ours, *rest.param_groups], {})
+        """`rest` has all other weights; its groups and state belong to this optimizer from now on."""
+        muon_group: dict[str, Any] = {"params": matrices, "lr": rate, "weight_decay": weight_decay}
+        super().__init__([muon_group, *rest.param_groups], {})
         self._rest = rest
-        self._flat = [nn.Parameter(_as_matrix(weights.detach(), weights)) for weights in matrices]
+        # Views that share the weights' memory: Muon's update of the matrix is the update of the kernel.
+        self._matrices = [nn.Parameter(_as_matrix(weights.detach(), weights)) for weights in matrices]
         self._muon = Muon(
-            self._flat, rate, weight_decay, momentum, nesterov=True, adjust_lr_fn="match_rms_adamw"
+            self._matrices, rate, weight_decay, momentum, nesterov=True, adjust_lr_fn="match_rms_adamw"
         )
 
     @torch.no_grad()
@@ -42,27 +49,32 @@ class MatrixOptimizer(Optimizer):
         self._lend()
         self._muon.step()
         self._rest.step()
-        for flat in self._flat:
-            flat.grad = None  # else the gradients could not be freed
+        for matrix in self._matrices:
+            matrix.grad = None  # a reference would keep the gradients from being freed
         return loss
 
     def _lend(self) -> None:
-        """Shows both optimizers the weights' gradients, memory and settings as they are now."""
-        ours, *others = self.param_groups
-        self._muon.param_groups[0] |= {"lr": ours["lr"], "weight_decay": ours["weight_decay"]}
-        for weights, flat in zip(ours["params"], self._flat, strict=True):
-            flat.grad = None if weights.grad is None else _as_matrix(weights.grad, weights)
-            memory = self.state[weights]
-            if _MOMENTUM not in memory:
-                memory[_MOMENTUM] = torch.zeros_like(weights)
-            self._muon.state[flat] = {_MOMENTUM: _as_matrix(memory[_MOMENTUM], weights)}
+        """Gives both optimizers the current gradients, state and settings.
+
+        Each step, because gradients are new tensors after `zero_grad`, and `load_state_dict` replaces the
+        state and the groups.
+        """
+        muon_group, *others = self.param_groups
+        self._muon.param_groups[0] |= {"lr": muon_group["lr"], "weight_decay": muon_group["weight_decay"]}
+        for weights, matrix in zip(muon_group["params"], self._matrices, strict=True):
+            matrix.grad = None if weights.grad is None else _as_matrix(weights.grad, weights)
+            state = self.state[weights]
+            if _MOMENTUM not in state:
+                state[_MOMENTUM] = torch.zeros_like(weights)
+            self._muon.state[matrix] = {_MOMENTUM: _as_matrix(state[_MOMENTUM], weights)}
         self._rest.param_groups, self._rest.state = others, self.state
 
 
 def _as_matrix(tensor: Tensor, weights: Tensor) -> Tensor:
-    """(out, all the rest) in the order in which the weights lie in memory, so that theirs is no copy.
+    """A (out, all the rest) matrix of `tensor`, with the columns in the memory order of `weights`.
 
-    To make a matrix orthogonal and to change the order of its columns are the same in either order.
+    In that order the matrix of the weights is a view, not a copy. Orthogonalization commutes with a
+    permutation of the columns, so the order does not change the update.
     """
     if weights.ndim == 4 and not weights.is_contiguous():
         tensor = tensor.permute(0, 2, 3, 1)

@@ -1,4 +1,8 @@
-"""What an optimizer remembers of each weight, by the weight's name, so that it finds back to it anywhere."""
+"""An optimizer's state by the names of the weights.
+
+torch numbers the weights in the order of the optimizer's groups. That order changes with the recipe (weight
+decay makes two groups of one) and with the design; names do not.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,8 @@ from cnnstudio.training.optimization.optimizers import optimizer_tensors, restor
 _PREFIX = "optimizer."
 
 
-def memory_of(optimizer: Optimizer, model: nn.Module) -> dict[str, Tensor]:
-    """The tensors by names such as `optimizer.exp_avg.conv2d_1.weight`."""
+def optimizer_state(optimizer: Optimizer, model: nn.Module) -> dict[str, Tensor]:
+    """The state tensors by names such as `optimizer.exp_avg.conv2d_1.weight`."""
     names = _names(optimizer, model)
     found = {}
     for key, value in optimizer_tensors(optimizer).items():
@@ -23,12 +27,12 @@ def memory_of(optimizer: Optimizer, model: nn.Module) -> dict[str, Tensor]:
     return found
 
 
-def restore_memory(optimizer: Optimizer, model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Gives the optimizer back what it remembered; weights that are not among `tensors` start afresh.
+def load_optimizer_state(optimizer: Optimizer, model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Restores the optimizer's state; weights that are not among `tensors` get its initial state.
 
-    The first checkpoints counted the weights instead: `optimizer.0.exp_avg`.
+    Checkpoints of version 1 numbered the weights instead: `optimizer.0.exp_avg`.
     """
-    places = {name: index for index, name in enumerate(_names(optimizer, model))}
+    indices = {name: index for index, name in enumerate(_names(optimizer, model))}
     known: dict[str, Tensor] = {}
     for key, value in tensors.items():
         if not key.startswith(_PREFIX):
@@ -36,15 +40,15 @@ def restore_memory(optimizer: Optimizer, model: nn.Module, tensors: Mapping[str,
         first, _, rest = key.removeprefix(_PREFIX).partition(".")
         if first.isdigit():
             known[f"{first}.{rest}"] = value
-        elif rest in places:
-            known[f"{places[rest]}.{first}"] = value
-    restore_optimizer(optimizer, _with_beginnings(optimizer, known))
+        elif rest in indices:
+            known[f"{indices[rest]}.{first}"] = value
+    restore_optimizer(optimizer, _with_initial_state(optimizer, known))
 
 
-def _with_beginnings(optimizer: Optimizer, known: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Zeros added for weights that are new in a group: what every optimizer begins with.
+def _with_initial_state(optimizer: Optimizer, known: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Adds zeros, every optimizer's initial state, for weights that are new in a group.
 
-    The kernels for many weights at once want all of a group's or none's.
+    torch's kernels for many weights at once need the state of all weights of a group, or of none.
     """
     result = dict(known)
     first = 0
@@ -56,12 +60,12 @@ def _with_beginnings(optimizer: Optimizer, known: Mapping[str, Tensor]) -> dict[
         for slot, key in slots.items():
             is_scalar = known[key].ndim == 0
             for number, weight in zip(numbers, weights, strict=True):
-                beginning = torch.zeros_like(known[key] if is_scalar else weight.detach())
-                result.setdefault(f"{number}.{slot}", beginning)
+                initial = torch.zeros_like(known[key] if is_scalar else weight.detach())
+                result.setdefault(f"{number}.{slot}", initial)
     return result
 
 
 def _names(optimizer: Optimizer, model: nn.Module) -> list[str]:
-    """The weights' names in the order in which the optimizer counts them."""
+    """The weights' names, in the order in which the optimizer numbers them."""
     names = {parameter: name for name, parameter in model.named_parameters()}
     return [names[parameter] for group in optimizer.param_groups for parameter in group["params"]]

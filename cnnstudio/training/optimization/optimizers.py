@@ -1,4 +1,4 @@
-"""Optimizers, as the recipe names them."""
+"""The optimizers that a recipe can name."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 
-from cnnstudio.training.optimization.muon import MatrixOptimizer
+from cnnstudio.training.optimization.muon import MuonWithAdamW
 from cnnstudio.training.recipe.recipe import Recipe
 
-# One kernel for all parameters instead of one a parameter and operation.
+# One kernel for all parameters, instead of one per parameter and operation.
 _FUSED = frozenset({"cpu", "cuda", "mps"})
 
 _NORMALIZATIONS = (_BatchNorm, nn.GroupNorm, nn.LayerNorm)
 _RATE_FACTOR = "rate_factor"
-"""The entry of a group of weights that says in how many times the learning rate it learns."""
+"""A key of parameter groups: the multiple of the learning rate that the group uses."""
 
-_MEMORY = 0.9
-"""Of RMSprop's mean of squares, as in Keras (torch's own default is 0.99)."""
+_RMSPROP_ALPHA = 0.9
+"""The decay of the mean of squares, as in Keras (torch's default is 0.99)."""
 
 
 def make_optimizer(recipe: Recipe, model: nn.Module) -> Optimizer:
-    """The recipe's optimizer for the model's weights, on the device where they are."""
+    """The recipe's optimizer for the trainable weights of the model, on the model's device."""
     rate, momentum = recipe.learning_rate, recipe.momentum
     matrices = _inner_matrices(model) if recipe.optimizer == "muon" else []
     groups = _groups(model, recipe, {id(weights) for weights in matrices})
@@ -33,28 +33,28 @@ def make_optimizer(recipe: Recipe, model: nn.Module) -> Optimizer:
     if recipe.optimizer == "sgd":
         return SGD(groups, rate, momentum=momentum, nesterov=momentum > 0, fused=fused)
     if recipe.optimizer == "rmsprop":
-        return RMSprop(groups, rate, alpha=_MEMORY, momentum=momentum)
+        return RMSprop(groups, rate, alpha=_RMSPROP_ALPHA, momentum=momentum)
     if recipe.optimizer == "adam":
         return Adam(groups, rate, fused=fused)
     adamw = AdamW(groups, rate, fused=fused)
     if not matrices:
         return adamw
-    return MatrixOptimizer(matrices, adamw, rate, momentum=momentum, weight_decay=recipe.weight_decay)
+    return MuonWithAdamW(matrices, adamw, rate, momentum=momentum, weight_decay=recipe.weight_decay)
 
 
-def _groups(model: nn.Module, recipe: Recipe, without: set[int]) -> list[dict[str, Any]]:
-    """Weights, and apart from them biases and norms, which need no decay (He et al. 2019, section 3.1)."""
-    parameters = [each for each in model.parameters() if each.requires_grad and id(each) not in without]
-    quick = _norm_biases(model) if recipe.norm_bias_rate != 1 else set()
-    slow = [each for each in parameters if id(each) not in quick]
+def _groups(model: nn.Module, recipe: Recipe, excluded: set[int]) -> list[dict[str, Any]]:
+    """Parameter groups: biases and normalization get no weight decay (He et al. 2019, section 3.1)."""
+    parameters = [each for each in model.parameters() if each.requires_grad and id(each) not in excluded]
+    fast = _norm_biases(model) if recipe.norm_bias_rate != 1 else set()
+    slow = [each for each in parameters if id(each) not in fast]
     groups: list[dict[str, Any]] = [{"params": slow, "weight_decay": 0.0}]
     if recipe.weight_decay:
         groups = [
             {"params": [each for each in slow if each.ndim > 1], "weight_decay": recipe.weight_decay},
             {"params": [each for each in slow if each.ndim <= 1], "weight_decay": 0.0},
         ]
-    if quick:
-        biases = [each for each in parameters if id(each) in quick]
+    if fast:
+        biases = [each for each in parameters if id(each) in fast]
         groups.append({"params": biases, "weight_decay": 0.0, _RATE_FACTOR: recipe.norm_bias_rate})
     for group in groups:
         group["lr"] = recipe.learning_rate * group.get(_RATE_FACTOR, 1.0)
@@ -62,7 +62,7 @@ def _groups(model: nn.Module, recipe: Recipe, without: set[int]) -> list[dict[st
 
 
 def _norm_biases(model: nn.Module) -> set[int]:
-    """What normalizations add, by identity."""
+    """The ids (as of `id`) of the trainable biases of normalizations."""
     found: list[Tensor | None] = [
         module.bias for module in model.modules() if isinstance(module, _NORMALIZATIONS)
     ]
@@ -70,19 +70,19 @@ def _norm_biases(model: nn.Module) -> set[int]:
 
 
 def _inner_matrices(model: nn.Module) -> list[nn.Parameter]:
-    """Kernels and matrices but the first and the last, which their authors leave to AdamW (Jordan 2024)."""
+    """The kernels for Muon: all but the first and the last, which Jordan 2024 leaves to AdamW."""
     matrices = [weights for weights in model.parameters() if weights.ndim > 1]
     return [weights for weights in matrices[1:-1] if weights.requires_grad]
 
 
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
-    """For all weights; some learn in a multiple of it."""
+    """Sets the learning rate of all groups; some use a multiple of it (`norm_bias_rate`)."""
     for group in optimizer.param_groups:
         group["lr"] = rate * group.get(_RATE_FACTOR, 1.0)
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
-    """The optimizer's memory by `number of the parameter.name`, such as `0.exp_avg`."""
+    """The optimizer's state tensors by parameter index and name, such as `0.exp_avg`."""
     return {
         f"{index}.{name}": value
         for index, values in optimizer.state_dict()["state"].items()
@@ -92,13 +92,13 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Gives the optimizer back what `optimizer_tensors` took from one of its kind for the same model."""
+    """Restores what `optimizer_tensors` gave, for the same type of optimizer and the same model."""
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         index, _, name = key.partition(".")
         parameter = parameters[int(index)]
-        # The fused kernels walk memory and state side by side, so both need the same layout (channels_last).
+        # Fused kernels read weights and state in memory order, so both need the same layout (channels_last).
         state.setdefault(int(index), {})[name] = (
             torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
         )

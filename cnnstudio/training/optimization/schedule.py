@@ -1,4 +1,4 @@
-"""Learning rates from step to step, as the recipe names them. No torch: the window draws them."""
+"""Learning rate schedules, as functions of the step. Needs no torch: the window plots them."""
 
 from __future__ import annotations
 
@@ -7,39 +7,40 @@ from collections.abc import Callable
 
 from cnnstudio.training.recipe.recipe import Recipe
 
-_WARM_UP = 0.3
-_END = 1e-4
+_ONE_CYCLE_WARM_UP = 0.3
+_ONE_CYCLE_END = 1e-4
+"""The final learning rate of one_cycle, as a fraction of the initial one."""
 
 
 def learning_rates(recipe: Recipe, steps: int) -> Callable[[int], float]:
-    """The learning rate of each step, counted from 0, in a run of `steps`. It needs no state to resume.
+    """The learning rate of each step, counted from 0, in a run of `steps`. There is no state to save.
 
-    step: is multiplied by `step_factor` after each `step_epochs` epochs (torch's StepLR).
-    linear, cosine: falls from the peak to `final_rate` times the peak in a straight line, or along half a
-    cosine (Loshchilov and Hutter 2017, without restarts).
-    one_cycle: rises over 30% of the steps, or over the share of `warm_up`, then falls to 1/10,000 of where
+    step: multiplied by `step_factor` every `step_epochs` epochs (torch's StepLR).
+    linear, cosine: falls from the peak to `final_rate` times the peak, linearly or along half a cosine
+    (Loshchilov and Hutter 2017, without restarts).
+    one_cycle: rises for 30% of the steps, or for the fraction `warm_up`, then falls to 1/10,000 of where
     it began, both along half a cosine (Smith and Topin 2018, in the form of fast.ai and torch's OneCycleLR).
 
-    With `warm_up` the others first rise from `warm_up_start` times the peak in a straight line.
+    With `warm_up`, the other schedules begin with a linear rise from `warm_up_start` times the peak.
     """
     if recipe.schedule == "one_cycle":
         return _one_cycle(recipe, steps)
-    peak, rising = recipe.learning_rate, int(recipe.warm_up * steps)
-    falling = _falling(recipe, steps, steps - rising)
+    peak, warm_up_steps = recipe.learning_rate, int(recipe.warm_up * steps)
+    after_warm_up = _after_warm_up(recipe, steps, steps - warm_up_steps)
 
     def rate(step: int) -> float:
-        if step < rising:
-            return peak * (recipe.warm_up_start + (1 - recipe.warm_up_start) * step / rising)
-        return falling(step - rising)
+        if step < warm_up_steps:
+            return peak * (recipe.warm_up_start + (1 - recipe.warm_up_start) * step / warm_up_steps)
+        return after_warm_up(step - warm_up_steps)
 
-    return rate if rising else falling
+    return rate if warm_up_steps else after_warm_up
 
 
-def _falling(recipe: Recipe, steps: int, left: int) -> Callable[[int], float]:
-    """The rate after the warm-up, over the `left` of all `steps`."""
+def _after_warm_up(recipe: Recipe, steps: int, left: int) -> Callable[[int], float]:
+    """The rate in the last `left` of all `steps`, by the steps since the warm-up."""
     peak, last = recipe.learning_rate, recipe.learning_rate * recipe.final_rate
     if recipe.schedule == "cosine":
-        return lambda step: _between(peak, last, step / left)
+        return lambda step: _half_cosine(peak, last, step / left)
     if recipe.schedule == "linear":
         return lambda step: peak + (last - peak) * step / left
     if recipe.schedule == "step":
@@ -53,16 +54,16 @@ def _falling(recipe: Recipe, steps: int, left: int) -> Callable[[int], float]:
 def _one_cycle(recipe: Recipe, steps: int) -> Callable[[int], float]:
     peak = recipe.learning_rate
     start, last = peak * recipe.warm_up_start, max(steps - 1, 1)
-    top = max((recipe.warm_up or _WARM_UP) * steps - 1, 1e-9)
+    top = max((recipe.warm_up or _ONE_CYCLE_WARM_UP) * steps - 1, 1e-9)
 
     def one_cycle(step: int) -> float:
         if step <= top:
-            return _between(start, peak, step / top)
-        return _between(peak, start * _END, (step - top) / max(last - top, 1e-9))
+            return _half_cosine(start, peak, step / top)
+        return _half_cosine(peak, start * _ONE_CYCLE_END, (step - top) / max(last - top, 1e-9))
 
     return one_cycle
 
 
-def _between(first: float, last: float, share: float) -> float:
+def _half_cosine(first: float, last: float, fraction: float) -> float:
     """From `first` at 0 to `last` at 1 along half a cosine."""
-    return last + (first - last) * (1 + math.cos(math.pi * min(max(share, 0.0), 1.0))) / 2
+    return last + (first - last) * (1 + math.cos(math.pi * min(max(fraction, 0.0), 1.0))) / 2

@@ -1,9 +1,13 @@
-"""Averages of the weights over the last steps, which do better on new images than the weights themselves.
+"""Averages of the weights over the last steps, which generalize better than the weights themselves.
 
-Running means and variances of normalizations are averaged in the same way as weights. They are moving
-averages of the network's statistics already, and the weights of neighboring steps lie close together, so the
-average of both fits; to compute them anew (torch's `update_bn`) would cost a pass over the images before
-each evaluation, and pays where weights far apart are averaged.
+The running means and variances of normalizations are averaged like weights. They are moving averages of the
+network's statistics already, and the weights of neighboring steps lie close together, so that the average of
+both fits. To recompute them (torch's `update_bn`) would cost a pass over the images before each evaluation,
+and pays only where weights far apart are averaged.
+
+Where there is an average, two sets of weights exist. The model holds the ones that the optimizer trains; the
+average holds the ones that are evaluated, exported and saved as the best. `in_model` swaps them for an
+evaluation. A checkpoint needs both, because training continues from the model's own.
 """
 
 from __future__ import annotations
@@ -16,107 +20,107 @@ from torch import Tensor, nn
 
 from cnnstudio.training.recipe.recipe import Recipe
 
+# Names in checkpoints.
 _PREFIX = "average."
 _STEPS = "average-steps"
 
-_EVERY = 5
-"""Steps between two looks of Lookahead."""
+_LOOKAHEAD_STEPS = 5
+"""Optimizer steps for each step of the slow weights."""
 
 
-def make_average(recipe: Recipe, model: nn.Module, steps: int) -> WeightAverage | None:
-    """What the recipe asks for in a run of so many steps, beginning with the model as it is; or None."""
+def make_ema(recipe: Recipe, model: nn.Module, steps: int) -> WeightEma | None:
+    """The average that the recipe asks for in a run of `steps`, starting from the model now; or None."""
     if recipe.lookahead:
         return Lookahead(model, steps)
-    return WeightAverage(model, recipe.average_decay) if recipe.average_decay else None
+    return WeightEma(model, recipe.average_decay) if recipe.average_decay else None
 
 
-class WeightAverage:
-    """An exponential moving average of all weights and statistics, on the model's device.
+class WeightEma:
+    """An exponential moving average of all weights and running statistics, on the model's device.
 
-    Call `update` after each step of the optimizer. The decay of step t is at most (1 + t) / (10 + t), so that
-    the random weights of the beginning are soon forgotten (as TensorFlow's ExponentialMovingAverage with
-    `num_updates`).
-
-    The weights to evaluate, to export and to keep as the best are the average's: `weights()`, or the model
-    itself inside `in_model()`. To go on later takes the model's own weights, and `tensors()` beside them.
+    Call `update` after each optimizer step. The decay of step t is at most (1 + t) / (10 + t), so that the
+    random initial weights soon lose their influence (as TensorFlow's ExponentialMovingAverage with
+    `num_updates`). With a constant decay of 0.999 they would weigh 37% after 1,000 steps.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.steps = 0
         self._decay = decay
-        self._own = dict(model.state_dict())
-        self._averages = {name: value.clone() for name, value in self._own.items()}
-        self._numbers = [name for name, value in self._own.items() if value.is_floating_point()]
-        self._counters = [name for name in self._own if name not in set(self._numbers)]
+        # These are the model's tensors themselves, not copies: they change with each optimizer step.
+        self._model_tensors = dict(model.state_dict())
+        self._averages = {name: value.clone() for name, value in self._model_tensors.items()}
+        self._averaged = [name for name, value in self._model_tensors.items() if value.is_floating_point()]
+        # Integers, such as BatchNormalization's num_batches_tracked, are copied: a mean has no meaning.
+        self._copied = [name for name in self._model_tensors if name not in set(self._averaged)]
 
     def update(self) -> None:
-        """Takes the model's weights in."""
+        """Includes the model's weights after an optimizer step."""
         self.steps += 1
         self._move(min(self._decay, (1 + self.steps) / (10 + self.steps)))
 
     def weights(self) -> dict[str, Tensor]:
-        """The average, under the names of the model's `state_dict`; later updates change it."""
+        """The average, by the names in the model's `state_dict`; later updates change the tensors."""
         return dict(self._averages)
 
     @contextmanager
     def in_model(self) -> Iterator[None]:
         """Inside, the model has the average as its weights."""
-        before = {name: value.clone() for name, value in self._own.items()}
+        before = {name: value.clone() for name, value in self._model_tensors.items()}
         try:
-            _copy(self._averages, self._own)
+            _copy(self._averages, self._model_tensors)
             yield
         finally:
-            _copy(before, self._own)
+            _copy(before, self._model_tensors)
 
-    def tensors(self) -> dict[str, Tensor]:
-        """All that there is to keep, by names that no weight has; `restore` takes it."""
+    def state_dict(self) -> dict[str, Tensor]:
+        """Everything to save, by names that no weight has."""
         named = {_PREFIX + name: value for name, value in self._averages.items()}
         return {**named, _STEPS: torch.tensor(self.steps)}
 
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Goes back to what `tensors` gave; begins anew, with the model as it is, where it is not there."""
-        known = {name: tensors.get(_PREFIX + name, value) for name, value in self._own.items()}
+    def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
+        """Restores what `state_dict` gave. Averages that are missing start from the model's weights."""
+        known = {name: tensors.get(_PREFIX + name, value) for name, value in self._model_tensors.items()}
         _copy(known, self._averages)
         self.steps = int(tensors[_STEPS]) if _STEPS in tensors else 0
 
     @torch.no_grad()
     def _move(self, decay: float) -> None:
-        """The averages as decay * average + (1 - decay) * weight; what only counts is taken as it is."""
-        averages = [self._averages[name] for name in self._numbers]
-        torch._foreach_lerp_(averages, [self._own[name] for name in self._numbers], 1 - decay)
-        for name in self._counters:
-            self._averages[name].copy_(self._own[name])
+        """Sets each average to decay * average + (1 - decay) * weight."""
+        averages = [self._averages[name] for name in self._averaged]
+        torch._foreach_lerp_(averages, [self._model_tensors[name] for name in self._averaged], 1 - decay)
+        for name in self._copied:
+            self._averages[name].copy_(self._model_tensors[name])
 
 
-class Lookahead(WeightAverage):
-    """Every 5 steps the weights are put back onto their average, which follows them ever more slowly.
+class Lookahead(WeightEma):
+    """Every 5 steps the weights are reset to their average, which follows them ever more slowly.
 
-    Zhang et al. 2019, Lookahead Optimizer, with the decay 0.95^5 * (share of the run)^3 of Jordan 2024
-    (cifar10-airbench). At the end the weights are the average.
+    Zhang et al. 2019, Lookahead Optimizer, with the decay 0.95^5 * (fraction of the run)^3 of Jordan 2024
+    (cifar10-airbench). After the last step the weights are the average.
     """
 
     def __init__(self, model: nn.Module, steps: int) -> None:
         super().__init__(model, 0.0)
-        self._last = steps
+        self._last_step = steps
 
     def update(self) -> None:
         self.steps += 1
-        if self.steps % _EVERY == 0:
-            self._move(0.95**_EVERY * min(self.steps / self._last, 1.0) ** 3)
-            _copy(self._averages, self._own)
-        elif self.steps >= self._last:
-            _copy(self._averages, self._own)
+        if self.steps % _LOOKAHEAD_STEPS == 0:
+            self._move(0.95**_LOOKAHEAD_STEPS * min(self.steps / self._last_step, 1.0) ** 3)
+            _copy(self._averages, self._model_tensors)
+        elif self.steps >= self._last_step:
+            _copy(self._averages, self._model_tensors)
 
     @contextmanager
     def in_model(self) -> Iterator[None]:
-        """The weights as they are: between two looks they are ahead of the average."""
+        """The model as it is: the average acts on the training itself, not on the evaluation."""
         yield
 
     def weights(self) -> dict[str, Tensor]:
-        return dict(self._own)
+        return dict(self._model_tensors)
 
 
 @torch.no_grad()
-def _copy(values: Mapping[str, Tensor], places: Mapping[str, Tensor]) -> None:
-    for name, place in places.items():
-        place.copy_(values[name])
+def _copy(source: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> None:
+    for name, tensor in target.items():
+        tensor.copy_(source[name])

@@ -1,1 +1,1 @@
-"""What is measured before a run: time, memory, batch size and learning rate."""
+"""Checks and measurements before a run: memory, time, batch size and learning rate."""

@@ -1,7 +1,7 @@
-"""Which learning rate suits a network: a range test (`rate_test`), before the training.
+"""Finds a learning rate for a network by a range test (`lr_range`), before the training.
 
-The test learns on weights of its own, which begin as the training's would, and it leaves the random numbers
-where they were: a training that follows is the same as without it.
+The test trains temporary weights, with the initial values that the training would have, and restores the
+random numbers: a training afterwards is as if it had not run.
 """
 
 from __future__ import annotations
@@ -11,55 +11,57 @@ from itertools import count
 
 from torch import Tensor
 
-from cnnstudio.core.progress import CancelFunction, check, never
-from cnnstudio.training.hardware.device_memory import is_out_of_memory, keeping_freed_memory
-from cnnstudio.training.hardware.torch_state import own_settings
+from cnnstudio.core.progress import CancelFunction, never_cancelled, raise_if_cancelled
+from cnnstudio.training.hardware.device_memory import is_out_of_memory, retain_freed_memory
+from cnnstudio.training.hardware.torch_state import torch_settings
 from cnnstudio.training.optimization.optimizers import set_learning_rate
-from cnnstudio.training.preflight.lr_range import STEPS, RateTest, range_test, rate_at
-from cnnstudio.training.preflight.prepare import Prepared, TrainingError, check_threads
-from cnnstudio.training.train_step import Learner
+from cnnstudio.training.preflight.lr_range import STEPS, LrRangeTest, rate_at, run_range_test
+from cnnstudio.training.preflight.prepare import PreparedTraining, TrainingError, validate_threads
+from cnnstudio.training.train_step import TrainingStep
 
 
 def find_learning_rate(
-    prepared: Prepared,
+    prepared: PreparedTraining,
     *,
     threads: int | None = None,
     steps: int = STEPS,
-    tell: Callable[[RateTest], None] = lambda test: None,
-    cancelled: CancelFunction = never,
-) -> RateTest:
-    """Makes the test with the recipe's optimizer, batches and augmentation. `tell` hears of every step.
+    on_step: Callable[[LrRangeTest], None] = lambda test: None,
+    cancelled: CancelFunction = never_cancelled,
+) -> LrRangeTest:
+    """Runs the test with the recipe's optimizer, batches and augmentation; calls `on_step` after each step.
 
-    Raises Cancelled, RateTestError where the test tells nothing, and TrainingError where memory is short.
+    Raises Cancelled, LrRangeTestError if the test has no result, and TrainingError if memory is short.
     """
-    check_threads(threads)
-    with own_settings(prepared.device, threads, prepared.recipe.seed), keeping_freed_memory():
+    validate_threads(threads)
+    with torch_settings(prepared.device, threads, prepared.recipe.seed), retain_freed_memory():
         try:
-            return range_test(_losses(prepared, steps, cancelled), steps, tell)
+            return run_range_test(_losses(prepared, steps, cancelled), steps, on_step)
         except (MemoryError, RuntimeError) as error:
             if is_out_of_memory(error):
                 raise TrainingError(
-                    f"{prepared.device} has too little memory for batches of "
-                    f"{prepared.recipe.batch_size:,}: compute each in more parts (accumulate)."
+                    f"{prepared.device} does not have enough memory for batches of "
+                    f"{prepared.recipe.batch_size:,}: use smaller ones or more gradient accumulation."
                 ) from None
             raise
 
 
-def _losses(prepared: Prepared, steps: int, cancelled: CancelFunction) -> Iterator[tuple[float, float]]:
-    """(rate, loss) of each step, which is made when it is asked for."""
-    learner = Learner(prepared.fresh_model(), prepared.recipe)
-    learner.model.prepare_weights(prepared.first_images)
-    learner.model.train()
-    for step, (images, labels) in zip(range(steps), _endless(prepared), strict=False):
-        check(cancelled)
+def _losses(
+    prepared: PreparedTraining, steps: int, cancelled: CancelFunction
+) -> Iterator[tuple[float, float]]:
+    """(learning rate, loss) of each step, which runs when it is requested."""
+    training_step = TrainingStep(prepared.fresh_model(), prepared.recipe)
+    training_step.model.initialize_from_images(prepared.first_images)
+    training_step.model.train()
+    for step, (images, labels) in zip(range(steps), _endless_batches(prepared), strict=False):
+        raise_if_cancelled(cancelled)
         rate = rate_at(step, steps)
-        set_learning_rate(learner.optimizer, rate)
-        loss, _ = learner.backward(images, labels)
+        set_learning_rate(training_step.optimizer, rate)
+        loss, _ = training_step.backward(images, labels)
         yield rate, loss.item()
-        learner.update()
+        training_step.update()
 
 
-def _endless(prepared: Prepared) -> Iterator[tuple[Tensor, Tensor]]:
+def _endless_batches(prepared: PreparedTraining) -> Iterator[tuple[Tensor, Tensor]]:
     batches = prepared.batches()
     for epoch in count(1):
         yield from batches.epoch(epoch)

@@ -1,4 +1,8 @@
-"""What can be known before the first batch: whether this network can learn from these images here."""
+"""Checks before the first batch whether a network can be trained on a data set, on this machine, by a recipe.
+
+The aim is to fail before the run, with a sentence and where possible a remedy, and not with an exception of
+torch in the middle of it.
+"""
 
 from __future__ import annotations
 
@@ -12,49 +16,49 @@ import torch
 from torch import Tensor
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.parameters import shown
-from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore, never
-from cnnstudio.data.batches import WHOLE, Batches, Share
-from cnnstudio.data.dataset import Dataset, Part, Rows, Split, statistics, validation_rows
+from cnnstudio.core.parameters import describe_value
+from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore_progress, never_cancelled
+from cnnstudio.data.batches import WHOLE_BATCH, Batches, Shard
+from cnnstudio.data.dataset import Dataset, Rows, Split, Subset, channel_statistics, stratified_split
 from cnnstudio.data.images.resizing import resize
 from cnnstudio.design.analysis.analysis import Analysis, analyze
-from cnnstudio.design.analysis.memory_estimate import FLOAT, batch_memory
+from cnnstudio.design.analysis.memory_estimate import BYTES_PER_FLOAT, estimate_memory
 from cnnstudio.design.network import Network
-from cnnstudio.training.diagnosis.remedies import Remedy, in_parts
-from cnnstudio.training.hardware.device import choose_device, naming_device_errors, quick_precision
+from cnnstudio.training.diagnosis.remedies import Remedy, split_batches
+from cnnstudio.training.hardware.device import choose_device, fastest_precision, translate_device_errors
 from cnnstudio.training.hardware.device_memory import free_memory
 from cnnstudio.training.model import Model, build_model
-from cnnstudio.training.recipe.recipe import MOST_PARTS, Recipe
-from cnnstudio.training.sample_images import examples
-from cnnstudio.training.train_step import part_size
+from cnnstudio.training.recipe.recipe import MAX_ACCUMULATE, Recipe
+from cnnstudio.training.sample_images import choose_sample_images
+from cnnstudio.training.train_step import micro_batch_size
 
 _EVALUATION_BYTES = 16 * 2**20
-"""Of the largest layer's output, on the CPU; an accelerator is quicker with more images at a time."""
+"""Maximum size of the largest layer's output in an evaluation on the CPU."""
+_ACCELERATOR_FACTOR = 16
+"""Accelerators need more images at a time to be used fully."""
 
-_MORE_ON_ACCELERATORS = 16
+_USABLE_SHARE = 0.8
+"""Of the free memory, for the remedy that is offered: a training takes more than the estimate."""
 
-_SHARE = 0.8
-"""Of the free memory, what is reckoned with: the least that a training takes is less than what it takes."""
+_MAX_UPLOADED_SHARE = 0.25
+"""Of an accelerator's free memory, for one split. Larger splits are copied to it batch by batch."""
 
-_UPLOADED_SHARE = 0.25
-"""Of an accelerator's free memory, what one split may take; larger ones are brought to it batch by batch."""
-
-_FIRST_IMAGES = 5_000
-"""At most, for weights that are taken from images."""
+_MAX_FIRST_IMAGES = 5_000
+"""For data-dependent initial weights."""
 
 
 class TrainingError(UserError):
-    """A training that cannot be started; the message says what would have to change."""
+    """A training that cannot start; the message says what to change."""
 
     def __init__(self, message: str, remedy: Remedy | None = None) -> None:
         super().__init__(message)
         self.remedy = remedy
-        """The same as something to be done by one click, where it is the recipe that would have to change."""
+        """The same as a one-click change, if it is the recipe that has to change."""
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """All that a training needs, checked; the images have the size that the network takes."""
+class PreparedTraining:
+    """Everything that a training needs, checked. The images have the network's input size."""
 
     network: Network
     recipe: Recipe
@@ -62,21 +66,21 @@ class Prepared:
     classes: tuple[str, ...]
     train: Split
     train_rows: Rows
-    """The images of `train` to learn from; the others, if any, are set aside for the validation."""
-    validation: Split | Part
+    """The images of `train` to train on; the others, if any, are for validation."""
+    validation: Split | Subset
     validation_source: Literal["share", "test"]
     test: Split
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    """Of the training images, a number a channel, for pixels from 0 to 1."""
-    examples: Split
-    """A few test images to look into the model with, of each class in turn."""
-    evaluation_batch: int
-    """Images at a time where nothing is learned."""
+    """Of the training images, one number per channel, for pixel values from 0 to 1."""
+    sample_images: Split
+    """A few test images for views of the model, of each class in turn."""
+    evaluation_batch_size: int
+    """Images per batch in evaluations."""
     warnings: tuple[str, ...]
 
-    def batches(self, share: Share = WHOLE) -> Batches:
-        """The images to learn from, in the recipe's batches, or this share of each."""
+    def batches(self, shard: Shard = WHOLE_BATCH) -> Batches:
+        """The training images in the recipe's batches, or a shard of each batch."""
         recipe, count = self.recipe, len(self.train_rows)
         return Batches(
             self.train,
@@ -89,42 +93,45 @@ class Prepared:
             classes=len(self.classes),
             seed=recipe.seed,
             rows=self.train_rows if count < len(self.train) else None,
-            share=share,
+            shard=shard,
             uploaded=self._is_uploaded(self.train),
         )
 
-    def unshuffled(self, images: Split | Part, share: Share = WHOLE) -> Batches:
-        """Images that nothing is learned from, in large batches."""
-        split, rows = (images.split, images.rows) if isinstance(images, Part) else (images, None)
+    def unshuffled(self, images: Split | Subset, shard: Shard = WHOLE_BATCH) -> Batches:
+        """Images in their order, in batches for an evaluation, or a shard of each batch."""
+        split, rows = (images.split, images.rows) if isinstance(images, Subset) else (images, None)
         return Batches(
             split,
             self.device,
             torch.tensor(self.mean),
             torch.tensor(self.std),
-            batch_size=self.evaluation_batch * share[1],
+            batch_size=self.evaluation_batch_size * shard[1],
             shuffle=False,
-            share=share,
+            shard=shard,
             rows=rows,
             uploaded=self._is_uploaded(split),
         )
 
     def _is_uploaded(self, split: Split) -> bool:
-        """Whether all of its images go to the device; on the CPU they are where they have to be."""
+        """Whether the whole split is copied to the device at once."""
         if self.device.type == "cpu":
             return False
         free = free_memory(self.device)
-        return free is None or split.images.nbytes <= _UPLOADED_SHARE * free
+        return free is None or split.images.nbytes <= _MAX_UPLOADED_SHARE * free
 
     def first_images(self) -> Iterator[Tensor]:
-        """Normalized training images for weights that are taken from them, spread over all of them."""
-        some = self.train_rows[:: math.ceil(len(self.train_rows) / _FIRST_IMAGES)]
-        for images, _ in self.unshuffled(Part(self.train, some)).epoch(0):
+        """Batches of normalized training images (n, C, H, W) for data-dependent initial weights.
+
+        At most 5,000, evenly spread over all of them.
+        """
+        some = self.train_rows[:: math.ceil(len(self.train_rows) / _MAX_FIRST_IMAGES)]
+        for images, _ in self.unshuffled(Subset(self.train, some)).epoch(0):
             yield images
 
     def fresh_model(self) -> Model:
-        """The network on the device, with weights as the random numbers stand."""
+        """The network on the device, with initial weights from the current random numbers."""
         model = build_model(self.network)
-        # The stub of `to` does not know a memory format beside a device.
+        # channels_last makes convolutions faster. The stub of `to` lacks an overload for a format alone.
         model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         model.set_normalization(self.mean, self.std)
         return model
@@ -137,126 +144,140 @@ def prepare(
     device: str = "auto",
     *,
     check_memory: bool = True,
-    progress: ProgressFunction = ignore,
-    cancelled: CancelFunction = never,
-) -> Prepared:
-    """Checks the network against data, machine and recipe, and gets the images ready; writes nothing.
+    progress: ProgressFunction = ignore_progress,
+    cancelled: CancelFunction = never_cancelled,
+) -> PreparedTraining:
+    """Checks the network against data, machine and recipe, and prepares the images; writes nothing.
 
-    Mean and deviation are those of all training images, the share set aside for validation included, so
-    that they do not depend on the seed. `check_memory=False` lets a batch pass that is too large, for those
-    who look for one that is not. `progress` hears of images that are brought to the network's size.
+    Mean and standard deviation are those of all training images, including the validation share, so that they
+    do not depend on the seed. `check_memory=False` accepts batches that do not fit into the memory, for
+    callers that look for a batch size that does. `progress` is called while images are resized.
 
     Raises TrainingError, DeviceError or DataError, each with one sentence; Cancelled.
     """
     chosen = choose_device(device)
     analysis = analyze(network, classes=len(dataset.classes))
     if analysis.problems:
-        raise TrainingError(f"{analysis.problems[0].sentence}.")
+        raise TrainingError(f"{analysis.problems[0].full_message}.")
     channels, height, width = network.input.dims
-    fitted = resize(dataset, (channels, height, width), progress, cancelled)
-    train_rows: Rows = np.arange(len(fitted.train))
-    validation: Split | Part = fitted.test
-    if recipe.validation_share:
-        train_rows, aside = validation_rows(fitted.train.labels, recipe.validation_share, recipe.seed)
-        validation = Part(fitted.train, aside)
+    resized = resize(dataset, (channels, height, width), progress, cancelled)
+    train_rows, validation = _split_validation(resized, recipe)
     count = len(train_rows)
-    if count < 2 or not len(fitted.test):
+    if count < 2 or not len(resized.test):
         raise TrainingError(
-            f"{dataset.title} has too few images: at least 2 to train with and 1 to test with are needed, "
-            f"but there are {count} and {len(fitted.test)}."
+            f"{dataset.title} has too few images: at least 2 for training and 1 for testing are needed, but "
+            f"it has {count} and {len(resized.test)}."
         )
-    warnings = []
-    if recipe.batch_size > count:
-        warnings.append(
-            f"The batch size of {recipe.batch_size:,} is more than the {count:,} training images, so each "
-            "batch holds all of them."
-        )
-        recipe = recipe.replace(batch_size=count)
-    if recipe.precision == "auto":
-        recipe = recipe.replace(precision=quick_precision(chosen))
-    _check_batch(network, recipe)
+    recipe, warnings = _resolve_recipe(recipe, count, chosen)
+    _check_batch_normalization(network, recipe)
     if check_memory:
         _check_memory(analysis, recipe, chosen)
-    mean, std = statistics(fitted.train)
-    return Prepared(
+    mean, std = channel_statistics(resized.train)
+    return PreparedTraining(
         network=network,
         recipe=recipe,
         device=chosen,
         classes=dataset.classes,
-        train=fitted.train,
+        train=resized.train,
         train_rows=train_rows,
         validation=validation,
         validation_source="share" if recipe.validation_share else "test",
-        test=fitted.test,
+        test=resized.test,
         mean=tuple(map(float, mean)),
         std=tuple(map(float, std)),
-        examples=examples(fitted.test),
-        evaluation_batch=evaluation_batch(analysis, chosen),
-        warnings=tuple(warnings),
+        sample_images=choose_sample_images(resized.test),
+        evaluation_batch_size=evaluation_batch_size(analysis, chosen),
+        warnings=warnings,
     )
 
 
-def evaluation_batch(analysis: Analysis, device: torch.device) -> int:
-    """Images at a time where nothing is learned: as many as keep the largest layer's output small."""
+def _split_validation(dataset: Dataset, recipe: Recipe) -> tuple[Rows, Split | Subset]:
+    """The rows of the training images to train on, and the validation images."""
+    if not recipe.validation_share:
+        return np.arange(len(dataset.train)), dataset.test
+    train_rows, rows = stratified_split(dataset.train.labels, recipe.validation_share, recipe.seed)
+    return train_rows, Subset(dataset.train, rows)
+
+
+def _resolve_recipe(recipe: Recipe, count: int, device: torch.device) -> tuple[Recipe, tuple[str, ...]]:
+    """The recipe with what `count` training images and the device make of it, and warnings about that."""
+    warnings = []
+    if recipe.batch_size > count:
+        warnings.append(
+            f"The batch size of {recipe.batch_size:,} is larger than the {count:,} training images, so each "
+            "batch contains all of them."
+        )
+        recipe = recipe.replace(batch_size=count)
+    if recipe.precision == "auto":
+        recipe = recipe.replace(precision=fastest_precision(device))
+    return recipe, tuple(warnings)
+
+
+def evaluation_batch_size(analysis: Analysis, device: torch.device) -> int:
+    """Images per batch in evaluations: as many as keep the largest layer's output small."""
     sizes = [
         analysis.network.input.size,
         *(report.output.size for report in analysis.reports if report.output),
     ]
-    most = _EVALUATION_BYTES * (1 if device.type == "cpu" else _MORE_ON_ACCELERATORS)
-    return min(max(most // (FLOAT * max(sizes)), 1), 1024)
+    most = _EVALUATION_BYTES * (1 if device.type == "cpu" else _ACCELERATOR_FACTOR)
+    return min(max(most // (BYTES_PER_FLOAT * max(sizes)), 1), 1024)
 
 
-def check_threads(threads: int | None) -> None:
-    """Raises TrainingError for a number of threads that makes no sense; None leaves it to torch."""
+def validate_threads(threads: int | None) -> None:
+    """Raises TrainingError for an invalid number of threads; None, torch's default, is valid."""
     if threads is not None and not 1 <= threads <= 1024:
-        raise TrainingError(f"threads: a whole number from 1 to 1,024 is needed, not {shown(threads)}")
+        raise TrainingError(f"threads: must be an integer from 1 to 1,024, got {describe_value(threads)}")
 
 
-def _check_batch(network: Network, recipe: Recipe) -> None:
-    """BatchNormalization of flat vectors has nothing to normalize by where it sees a single image."""
-    if part_size(recipe.batch_size, recipe.accumulate) > 1:
+def _check_batch_normalization(network: Network, recipe: Recipe) -> None:
+    """Raises TrainingError if a BatchNormalization of flat vectors would see a single image at a time."""
+    if micro_batch_size(recipe.batch_size, recipe.accumulate) > 1:
         return
-    # On the meta device a model has shapes but no numbers, so this costs next to nothing.
+    # torch raises ValueError for this. On the meta device tensors have no values, so it costs very little.
     with torch.device("meta"):
         try:
             build_model(network)(torch.empty(1, *network.input.dims))
         except ValueError:
             raise TrainingError(
-                "batch_size: BatchNormalization compares the images of a batch, so it needs at least 2."
+                "batch_size: must be at least 2, because BatchNormalization compares the images of a batch."
             ) from None
 
 
 def _check_memory(analysis: Analysis, recipe: Recipe, device: torch.device) -> None:
-    with naming_device_errors(device):
+    """Raises TrainingError, with a remedy if there is one, for a training that cannot fit."""
+    with translate_device_errors(device):
         free = free_memory(device)
-    needed = needed_memory(analysis, recipe)
+    needed = required_memory(analysis, recipe)
     if free is None or needed <= free:
         return
-    parts = _parts_that_fit(analysis, recipe, free)
-    way_out = "take fewer filters or units, or smaller images"
+    parts = _fitting_accumulate(analysis, recipe, free)
+    suggestion = "use fewer filters or units, or smaller images"
     if parts is not None:
-        way_out = f"compute each batch of {recipe.batch_size:,} in {parts:,} parts (accumulate)"
+        suggestion = f"split each batch of {recipe.batch_size:,} into {parts:,} (gradient accumulation)"
     raise TrainingError(
         f"The training needs about {needed / 1e9:,.1f} GB of memory, but {free / 1e9:,.1f} GB are free on "
-        f"{device}: {way_out}.",
-        in_parts(parts) if parts is not None else None,
+        f"{device}: {suggestion}.",
+        split_batches(parts) if parts is not None else None,
     )
 
 
-def _parts_that_fit(analysis: Analysis, recipe: Recipe, free: int) -> int | None:
-    """The fewest parts of a batch, as a power of two, that leave some of the free memory to others."""
+def _fitting_accumulate(analysis: Analysis, recipe: Recipe, free: int) -> int | None:
+    """The smallest `accumulate`, by doubling the recipe's, that fits into the usable memory; or None."""
     parts = 2 * recipe.accumulate
-    while parts <= min(recipe.batch_size, MOST_PARTS):
-        if needed_memory(analysis, recipe.replace(accumulate=parts)) <= _SHARE * free:
+    while parts <= min(recipe.batch_size, MAX_ACCUMULATE):
+        if required_memory(analysis, recipe.replace(accumulate=parts)) <= _USABLE_SHARE * free:
             return parts
         parts *= 2
     return None
 
 
-def needed_memory(analysis: Analysis, recipe: Recipe) -> int:
-    """About how many bytes a training takes.
+def required_memory(analysis: Analysis, recipe: Recipe) -> int:
+    """An estimate of the bytes that a training takes; usually too low.
 
-    One step, with the optimizer's one or two numbers a weight, and the best weights.
+    It counts the activations and gradients of one step, the weights with the optimizer's state, and the copy
+    of the best weights. It leaves out torch itself and the workspace of its kernels.
     """
-    step = batch_memory(analysis, part_size(recipe.batch_size, recipe.accumulate), recipe.optimizer_slots)
+    step = estimate_memory(
+        analysis, micro_batch_size(recipe.batch_size, recipe.accumulate), recipe.optimizer_slots
+    )
     return step.total + step.weights

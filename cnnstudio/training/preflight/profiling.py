@@ -1,4 +1,13 @@
-"""What a training will take, from a few measured batches: time, memory, and which batch size suits."""
+"""Estimates a training's time and memory, and the best batch size, from a few measured batches.
+
+Time is measured for some batch sizes and extrapolated to an epoch. Memory is measured for the same sizes;
+beyond them it is a line through the smallest and the largest one, because weights and optimizer take the same
+for any batch and activations grow in proportion to it.
+
+Trials use models of their own. A batch that does not fit into the memory is expected here: on an accelerator
+it raises and is caught. On the CPU it must not be tried, because Linux would end the process instead
+(`_may_fit`).
+"""
 
 from __future__ import annotations
 
@@ -11,80 +20,95 @@ from typing import Any
 
 from torch import Tensor
 
-from cnnstudio.core.formatting import count, duration, plural, storage
-from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, check, ignore, never
+from cnnstudio.core.formatting import format_bytes, format_count, format_duration, pluralize
+from cnnstudio.core.progress import (
+    CancelFunction,
+    Progress,
+    ProgressFunction,
+    ignore_progress,
+    never_cancelled,
+    raise_if_cancelled,
+)
 from cnnstudio.design.analysis.analysis import Analysis, analyze
-from cnnstudio.training.evaluation import evaluating
+from cnnstudio.training.evaluation import evaluation_mode
 from cnnstudio.training.hardware.device_memory import (
     PeakMemory,
     free_memory,
-    give_back_memory,
     is_out_of_memory,
-    keeping_freed_memory,
+    release_memory,
+    retain_freed_memory,
 )
-from cnnstudio.training.hardware.torch_state import own_settings
-from cnnstudio.training.preflight.prepare import Prepared, TrainingError, check_threads, needed_memory
-from cnnstudio.training.recipe.recipe import MOST_PARTS, Recipe
-from cnnstudio.training.train_step import Learner, part_size
+from cnnstudio.training.hardware.torch_state import torch_settings
+from cnnstudio.training.preflight.prepare import (
+    PreparedTraining,
+    TrainingError,
+    required_memory,
+    validate_threads,
+)
+from cnnstudio.training.recipe.recipe import MAX_ACCUMULATE, Recipe
+from cnnstudio.training.train_step import TrainingStep, micro_batch_size
 
 SECONDS = 12.0
-"""For all sizes together, about."""
+"""For all batch sizes together, about."""
 
 _SIZES = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
-_LARGEST = 65_536
+_MAX_SIZE = 65_536
 
-_TOO_LITTLE = "{device} has too little memory for this network: take fewer filters or units."
+_NOT_ENOUGH_MEMORY = "{device} does not have enough memory for this network: use fewer filters or units."
 
-_ENOUGH = 0.4
-"""Seconds of steps by which a size is judged, if there are two of them."""
+_SECONDS_PER_SIZE = 0.4
+"""Minimum time of the steps by which a size is measured, if there are at least two of them."""
 
-_SHARE = 0.85
-"""Of the free memory, what a training may take: others want some, too."""
+_USABLE_SHARE = 0.85
+"""Of the free memory, for a training: other programs need some, too."""
 
-_SLOWER = 0.8
-"""Sizes beyond one that is so much slower than the best are not tried."""
+_TOO_SLOW = 0.8
+"""Larger sizes are not tried after one that has less than this fraction of the best speed."""
 
-_WORTHWHILE = 1.15
-"""In so many times the speed another precision is worth a word."""
+_WORTHWHILE_SPEEDUP = 1.15
+"""From which on another precision is suggested."""
 
-_ALIKE = 0.97
-"""Of two sizes that are about as fast, the smaller one is the fastest: it makes more steps of an epoch."""
+_ABOUT_AS_FAST = 0.97
+"""Among sizes with this fraction of the best speed, the smallest is best: an epoch has more steps."""
 
 
 @dataclass(frozen=True)
-class Measured:
+class BatchSizeResult:
     """What batches of one size take."""
 
     size: int
     images_per_second: float
     memory: int | None
-    """Bytes at the most; None where the system does not tell."""
+    """Peak memory in bytes; None if the system does not report it."""
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """What the recipe will take, and what other batch sizes would."""
+class TrainingEstimate:
+    """What the recipe will take, and what other batch sizes would.
 
-    sizes: tuple[Measured, ...]
+    The names in JSON are those of the first version: `micro_batch` is “part” and `speedup` is “gain” there.
+    """
+
+    sizes: tuple[BatchSizeResult, ...]
     """From small to large."""
-    part: int
-    """Images that the recipe has at a time."""
+    micro_batch: int
+    """Images that the recipe computes at a time."""
     seconds_per_epoch: float | None
-    """The validation included; None where the recipe's batches do not fit into the memory."""
+    """Including the validation; None if the recipe's batches do not fit into the memory."""
     epochs: int
     memory: int
-    """Bytes that the recipe's training takes; measured, or reckoned where it is not among `sizes`."""
+    """Bytes that the recipe's training takes; measured, or extrapolated if its size is not among `sizes`."""
     free: int | None
-    """Bytes that there were before."""
+    """Bytes that were free before; None if the system does not report it."""
     fastest: int
     largest: int
-    """The largest batch that fits, reckoned from the measured ones."""
+    """The largest batch that fits, extrapolated from the measured ones."""
     accumulate: int
-    """In so many parts the recipe's batches fit; as the recipe says where they do already."""
+    """With which the recipe's batches fit; the recipe's own if they do already."""
     other_precision: str
-    """The one that the recipe does not have."""
-    gain: float | None
-    """Its speed in times the recipe's, with the recipe's batches; None where these do not fit."""
+    """The precision that the recipe does not use."""
+    speedup: float | None
+    """Speed with the other precision relative to the recipe's; None if the recipe's batches do not fit."""
 
     @property
     def seconds(self) -> float | None:
@@ -93,249 +117,302 @@ class Measurement:
 
     @property
     def fits(self) -> bool:
-        return self.part <= self.largest
+        return self.micro_batch <= self.largest
 
     @property
-    def sentence(self) -> str:
-        """What it comes to, for people."""
-        free = "" if self.free is None else f"; {storage(self.free)} are free"
+    def description(self) -> str:
+        """The result in a few sentences."""
+        free = "" if self.free is None else f" ({format_bytes(self.free)} free)"
         if self.seconds_per_epoch is None or self.seconds is None:
-            words = (
-                f"Batches of {count(self.part)} do not fit into the memory{free}. Computed in "
-                f"{self.accumulate} parts they do, with the same steps."
+            text = (
+                f"Batches of {format_count(self.micro_batch)} do not fit into the memory{free}. Split into "
+                f"{self.accumulate} (gradient accumulation) they do, and the steps stay the same."
             )
         else:
-            epochs = f", all {plural(self.epochs, 'epoch')} about {duration(self.seconds)}"
-            words = (
-                f"An epoch takes about {duration(self.seconds_per_epoch)}{epochs}. "
-                f"Memory: {storage(self.memory)}{free}."
+            epochs = f", all {pluralize(self.epochs, 'epoch')} about {format_duration(self.seconds)}"
+            text = (
+                f"An epoch takes about {format_duration(self.seconds_per_epoch)}{epochs}. "
+                f"Memory: {format_bytes(self.memory)}{free}."
             )
-        if self.quicker_precision:
-            words += f" In {self.other_precision} it would be {self.gain:.1f} × as fast."
-        return f"{words} The largest batch that fits is about {count(self.largest)}."
+        if self.faster_precision:
+            text += f" {self.other_precision} would be {self.speedup:.1f} × as fast."
+        return f"{text} The largest batch that fits is about {format_count(self.largest)}."
 
     @property
-    def quicker_precision(self) -> str | None:
-        """The other precision, where it is worth it."""
-        return self.other_precision if self.gain is not None and self.gain >= _WORTHWHILE else None
+    def faster_precision(self) -> str | None:
+        """The other precision, if it is worth a change."""
+        is_worth_it = self.speedup is not None and self.speedup >= _WORTHWHILE_SPEEDUP
+        return self.other_precision if is_worth_it else None
 
     @property
-    def in_short(self) -> str:
-        """The same in a few words."""
+    def summary(self) -> str:
+        """The result in a few words, without a subject."""
         if self.seconds is None:
-            return f"its batches do not fit into the memory, in {self.accumulate} parts they do"
-        return f"takes about {duration(self.seconds)} and {storage(self.memory)}"
+            return f"its batches do not fit into the memory unless split into {self.accumulate}"
+        return f"takes about {format_duration(self.seconds)} and {format_bytes(self.memory)}"
 
-    def remark(self, one: Measured) -> str:
-        """What is special about a size."""
-        remarks = {"the recipe’s": one.size == self.part, "fastest": one.size == self.fastest}
-        return ", ".join(words for words, holds in remarks.items() if holds)
+    def describe_size(self, result: BatchSizeResult) -> str:
+        """What is special about one of the sizes; empty for the others."""
+        notes = {
+            "the recipe’s": result.size == self.micro_batch,
+            "fastest": result.size == self.fastest,
+        }
+        return ", ".join(text for text, applies in notes.items() if applies)
 
     def to_json(self) -> dict[str, Any]:
-        return {**dataclasses.asdict(self), "seconds": self.seconds, "fits": self.fits}
+        return {
+            "sizes": tuple(map(dataclasses.asdict, self.sizes)),
+            "part": self.micro_batch,
+            "seconds_per_epoch": self.seconds_per_epoch,
+            "epochs": self.epochs,
+            "memory": self.memory,
+            "free": self.free,
+            "fastest": self.fastest,
+            "largest": self.largest,
+            "accumulate": self.accumulate,
+            "other_precision": self.other_precision,
+            "gain": self.speedup,
+            "seconds": self.seconds,
+            "fits": self.fits,
+        }
 
 
-def measure(
-    prepared: Prepared,
+def estimate_training(
+    prepared: PreparedTraining,
     *,
     threads: int | None = None,
     seconds: float = SECONDS,
-    progress: ProgressFunction = ignore,
-    cancelled: CancelFunction = never,
-) -> Measurement:
-    """Makes a few steps with each size, on weights of its own; a training afterwards is as without it.
+    progress: ProgressFunction = ignore_progress,
+    cancelled: CancelFunction = never_cancelled,
+) -> TrainingEstimate:
+    """Runs a few steps with each size on temporary weights; a training afterwards is as if it had not run.
 
-    `prepared` may come from `prepare` with `check_memory=False`: a batch that is too large is among what
-    this is for. Raises Cancelled, and TrainingError where not even one small batch fits.
+    `prepared` may come from `prepare` with `check_memory=False`, to find out about a batch that is too large.
+    Raises Cancelled, and TrainingError if not even one small batch fits.
     """
-    check_threads(threads)
+    validate_threads(threads)
     free = free_memory(prepared.device)
-    part = part_size(prepared.recipe.batch_size, prepared.recipe.accumulate)
-    sizes = _sizes(part, len(prepared.train_rows))
+    micro_batch = micro_batch_size(prepared.recipe.batch_size, prepared.recipe.accumulate)
     deadline = time.monotonic() + seconds
-    found: list[Measured] = []
-    too_large: int | None = None
-    with own_settings(prepared.device, threads, prepared.recipe.seed), keeping_freed_memory():
-        # What torch loads for its first step is not what a batch takes.
-        _measured(prepared, 2, cancelled)
-        for number, size in enumerate(sizes):
-            progress(Progress(number, len(sizes), f"Batches of {size:,}"))
-            if not _fits(prepared, size, free, found) or (
-                size != part and _takes_too_long(found, size, deadline)
-            ):
-                continue
-            one = _measured(prepared, size, cancelled)
-            if one is None:
-                too_large = size
-                break
-            found.append(one)
-            if size >= part and one.images_per_second < _SLOWER * _best(found).images_per_second:
-                break
-        if not found:
-            raise TrainingError(_TOO_LITTLE.format(device=prepared.device))
-        checking = _seconds_to_validate(prepared, cancelled)
-        other, gain = _other_precision(prepared, part, found, cancelled)
-    return _concluded(prepared, tuple(found), part, free, too_large, checking, other, gain)
+    with torch_settings(prepared.device, threads, prepared.recipe.seed), retain_freed_memory():
+        # torch loads libraries for its first step, which would count as the memory of the first size.
+        _profile_size(prepared, 2, cancelled)
+        results, has_run_out = _profile_sizes(prepared, micro_batch, free, deadline, progress, cancelled)
+        if not results:
+            raise TrainingError(_NOT_ENOUGH_MEMORY.format(device=prepared.device))
+        validation_seconds = _validation_seconds(prepared, cancelled)
+        other, speedup = _try_other_precision(prepared, micro_batch, results, cancelled)
+    return _conclude(
+        prepared, tuple(results), micro_batch, free, has_run_out, validation_seconds, other, speedup
+    )
 
 
-def _other_precision(
-    prepared: Prepared, part: int, found: list[Measured], cancelled: CancelFunction
+def _profile_sizes(
+    prepared: PreparedTraining,
+    micro_batch: int,
+    free: int | None,
+    deadline: float,
+    progress: ProgressFunction,
+    cancelled: CancelFunction,
+) -> tuple[list[BatchSizeResult], bool]:
+    """The results from small to large, and whether the memory ran out at the size after the last one.
+
+    The recipe's own size is tried even after the deadline.
+    """
+    sizes = _sizes(micro_batch, len(prepared.train_rows))
+    results: list[BatchSizeResult] = []
+    for number, size in enumerate(sizes):
+        progress(Progress(number, len(sizes), f"Batches of {size:,}"))
+        if not _may_fit(prepared, size, free, results):
+            continue
+        if size != micro_batch and _takes_too_long(results, size, deadline):
+            continue
+        result = _profile_size(prepared, size, cancelled)
+        if result is None:
+            return results, True
+        results.append(result)
+        if size >= micro_batch and result.images_per_second < _TOO_SLOW * _best_speed(results):
+            break
+    return results, False
+
+
+def _try_other_precision(
+    prepared: PreparedTraining, micro_batch: int, results: list[BatchSizeResult], cancelled: CancelFunction
 ) -> tuple[str, float | None]:
-    """The precision that the recipe does not have, and its speed in times the recipe's."""
+    """The precision that the recipe does not use, and its speed relative to the recipe's."""
     recipe = prepared.recipe
     other = "float32" if recipe.precision == "bfloat16" else "bfloat16"
-    own = _of_size(found, part)
+    own_result = _result_for(results, micro_batch)
+    if own_result is None:
+        return other, None
     changed = dataclasses.replace(prepared, recipe=recipe.replace(precision=other))
-    one = _measured(changed, part, cancelled) if own else None
-    return other, one.images_per_second / own.images_per_second if one and own else None
+    result = _profile_size(changed, micro_batch, cancelled)
+    return other, result.images_per_second / own_result.images_per_second if result else None
 
 
-def _takes_too_long(found: list[Measured], size: int, deadline: float) -> bool:
-    """Whether there is no time left for three steps. Two sizes are the least that tell something."""
+def _takes_too_long(results: list[BatchSizeResult], size: int, deadline: float) -> bool:
+    """Whether there is no time left for three steps. At least two sizes are always measured, for the line."""
     left = deadline - time.monotonic()
-    return len(found) >= 2 and 3 * size / found[-1].images_per_second > left
+    return len(results) >= 2 and 3 * size / results[-1].images_per_second > left
 
 
-def fitted_recipe(
-    prepared: Prepared, *, threads: int | None = None, cancelled: CancelFunction = never
+def fit_recipe_to_memory(
+    prepared: PreparedTraining, *, threads: int | None = None, cancelled: CancelFunction = never_cancelled
 ) -> Recipe:
-    """The recipe with its batches in as many parts as the memory needs; its steps stay the same.
+    """The recipe with the gradient accumulation that the memory requires; its steps stay the same.
 
-    Raises Cancelled, and TrainingError where nothing fits.
+    Raises Cancelled, and TrainingError if nothing fits.
     """
     recipe = prepared.recipe
-    recipe = recipe.replace(
-        accumulate=measure(prepared, threads=threads, seconds=0.0, cancelled=cancelled).accumulate
-    )
-    with own_settings(prepared.device, threads, recipe.seed), keeping_freed_memory():
-        # What was reckoned from small batches is tried out.
-        while _measured(prepared, part_size(recipe.batch_size, recipe.accumulate), cancelled) is None:
-            if 2 * recipe.accumulate > min(recipe.batch_size, MOST_PARTS):
-                raise TrainingError(_TOO_LITTLE.format(device=prepared.device))
+    estimate = estimate_training(prepared, threads=threads, seconds=0.0, cancelled=cancelled)
+    recipe = recipe.replace(accumulate=estimate.accumulate)
+    with torch_settings(prepared.device, threads, recipe.seed), retain_freed_memory():
+        # The estimate extrapolates from small batches, so it is tried.
+        while True:
+            size = micro_batch_size(recipe.batch_size, recipe.accumulate)
+            if _profile_size(prepared, size, cancelled) is not None:
+                return recipe
+            if 2 * recipe.accumulate > min(recipe.batch_size, MAX_ACCUMULATE):
+                raise TrainingError(_NOT_ENOUGH_MEMORY.format(device=prepared.device))
             recipe = recipe.replace(accumulate=2 * recipe.accumulate)
-    return recipe
 
 
-def _sizes(part: int, most: int) -> list[int]:
-    return sorted({part, *(size for size in _SIZES if size <= most)})
+def _sizes(micro_batch: int, image_count: int) -> list[int]:
+    return sorted({micro_batch, *(size for size in _SIZES if size <= image_count)})
 
 
-def _fits(prepared: Prepared, size: int, free: int | None, found: list[Measured]) -> bool:
-    """Whether it may be tried: the CPU's memory must not be asked for what is not there."""
+def _may_fit(prepared: PreparedTraining, size: int, free: int | None, results: list[BatchSizeResult]) -> bool:
+    """Whether the size can be tried, by the estimate and by what smaller sizes took.
+
+    The CPU's memory must not be exhausted: instead of an error there, Linux ends some process.
+    """
     if free is None:
         return True
     analysis, recipe = analyze(prepared.network), prepared.recipe
-    base, slope = _memory_line(found, analysis, recipe)
-    least = needed_memory(analysis, recipe.replace(batch_size=size, accumulate=1))
-    return max(least, base + slope * size) <= _SHARE * free
+    base, slope = _memory_line(results, analysis, recipe)
+    least = required_memory(analysis, recipe.replace(batch_size=size, accumulate=1))
+    return max(least, base + slope * size) <= _USABLE_SHARE * free
 
 
-def _measured(prepared: Prepared, size: int, cancelled: CancelFunction) -> Measured | None:
-    """None where the memory ran out, which is then given back."""
+def _profile_size(prepared: PreparedTraining, size: int, cancelled: CancelFunction) -> BatchSizeResult | None:
+    """Measures batches of one size; None if the memory ran out, which is released then."""
     peak = PeakMemory(prepared.device)
     try:
-        rate = _images_per_second(prepared, size, cancelled)
+        rate = _measure_speed(prepared, size, cancelled)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
     else:
-        return Measured(size, rate, peak.used())
-    give_back_memory(prepared.device)
+        return BatchSizeResult(size, rate, peak.used())
+    # Outside of the handler: as long as the exception lives, its traceback holds the tensors.
+    release_memory(prepared.device)
     return None
 
 
-def _images_per_second(prepared: Prepared, size: int, cancelled: CancelFunction) -> float:
+def _measure_speed(prepared: PreparedTraining, size: int, cancelled: CancelFunction) -> float:
+    """Images per second of training steps."""
     recipe = prepared.recipe.replace(batch_size=size, accumulate=1)
-    learner = Learner(prepared.fresh_model(), recipe)
-    learner.model.train()
-    batches = _endless(dataclasses.replace(prepared, recipe=recipe))
-    # The first step also makes what the later ones have already.
-    _step(learner, *next(batches))
+    training_step = TrainingStep(prepared.fresh_model(), recipe)
+    training_step.model.train()
+    batches = _endless_batches(dataclasses.replace(prepared, recipe=recipe))
+    # The first step also allocates what later ones reuse, such as the optimizer's state.
+    _run_step(training_step, *next(batches))
     began, image_count = time.perf_counter(), 0
     for number, (images, labels) in enumerate(batches, start=1):
-        check(cancelled)
-        _step(learner, images, labels)
+        raise_if_cancelled(cancelled)
+        _run_step(training_step, images, labels)
         image_count += len(images)
         passed = time.perf_counter() - began
-        if passed >= _ENOUGH and (number >= 2 or passed >= 4 * _ENOUGH):
+        if passed >= _SECONDS_PER_SIZE and (number >= 2 or passed >= 4 * _SECONDS_PER_SIZE):
             return image_count / passed
-    raise AssertionError("there is always another batch")
+    raise AssertionError("the batches never end")
 
 
-def _step(learner: Learner, images: Tensor, labels: Tensor) -> None:
-    loss, _ = learner.backward(images, labels)
-    learner.update()
-    # Waits for an accelerator, whose work would else be counted later.
+def _run_step(training_step: TrainingStep, images: Tensor, labels: Tensor) -> None:
+    loss, _ = training_step.backward(images, labels)
+    training_step.update()
+    # Waits for an accelerator, which works asynchronously: its work would be counted later, or never.
     loss.item()
 
 
-def _endless(prepared: Prepared) -> Iterator[tuple[Tensor, Tensor]]:
+def _endless_batches(prepared: PreparedTraining) -> Iterator[tuple[Tensor, Tensor]]:
     batches = prepared.batches()
     for epoch in itertools.count(1):
         yield from batches.epoch(epoch)
 
 
-def _seconds_to_validate(prepared: Prepared, cancelled: CancelFunction) -> float:
-    """For all validation images, from a few batches of them."""
+def _validation_seconds(prepared: PreparedTraining, cancelled: CancelFunction) -> float:
+    """For all validation images, extrapolated from a few batches of them."""
     model, done = prepared.fresh_model(), 0
     began = time.perf_counter()
-    with evaluating(model):
+    with evaluation_mode(model):
         for images, _ in prepared.unshuffled(prepared.validation).epoch(0):
-            check(cancelled)
+            raise_if_cancelled(cancelled)
             model(images).sum().item()
             done += len(images)
-            if time.perf_counter() - began >= _ENOUGH:
+            if time.perf_counter() - began >= _SECONDS_PER_SIZE:
                 break
     return (time.perf_counter() - began) * len(prepared.validation) / max(done, 1)
 
 
-def _concluded(
-    prepared: Prepared,
-    found: tuple[Measured, ...],
-    part: int,
+def _conclude(
+    prepared: PreparedTraining,
+    results: tuple[BatchSizeResult, ...],
+    micro_batch: int,
     free: int | None,
-    too_large: int | None,
-    checking: float,
+    has_run_out: bool,
+    validation_seconds: float,
     other_precision: str,
-    gain: float | None,
-) -> Measurement:
+    speedup: float | None,
+) -> TrainingEstimate:
     recipe = prepared.recipe
-    analysis = analyze(prepared.network)
-    base, slope = _memory_line(found, analysis, recipe)
-    done = found[-1].size
-    largest = done if too_large else min(_largest(base, slope, free, done), len(prepared.train_rows))
-    own = _of_size(found, part)
-    seconds = None
-    if own is not None:
-        seconds = len(prepared.train_rows) / own.images_per_second + checking
-    accumulate = min(max(recipe.accumulate, -(-recipe.batch_size // largest)), MOST_PARTS)
-    memory = own.memory if own is not None and own.memory is not None else round(base + slope * part)
-    fastest = next(
-        one.size for one in found if one.images_per_second >= _ALIKE * _best(found).images_per_second
+    image_count = len(prepared.train_rows)
+    base, slope = _memory_line(results, analyze(prepared.network), recipe)
+    largest = results[-1].size
+    if not has_run_out:
+        largest = min(_extrapolate_largest(base, slope, free, largest), image_count)
+    own_result = _result_for(results, micro_batch)
+    seconds, memory = None, round(base + slope * micro_batch)
+    if own_result is not None:
+        seconds = image_count / own_result.images_per_second + validation_seconds
+        if own_result.memory is not None:
+            memory = own_result.memory
+    threshold = _ABOUT_AS_FAST * _best_speed(results)
+    return TrainingEstimate(
+        sizes=results,
+        micro_batch=micro_batch,
+        seconds_per_epoch=seconds,
+        epochs=recipe.epochs,
+        memory=memory,
+        free=free,
+        fastest=next(result.size for result in results if result.images_per_second >= threshold),
+        largest=largest,
+        accumulate=min(max(recipe.accumulate, -(-recipe.batch_size // largest)), MAX_ACCUMULATE),
+        other_precision=other_precision,
+        speedup=speedup,
     )
-    return Measurement(
-        *(found, part, seconds, recipe.epochs, memory, free, fastest, largest, accumulate),
-        *(other_precision, gain),
-    )
 
 
-def _of_size(found: Iterable[Measured], size: int) -> Measured | None:
-    return next((one for one in found if one.size == size), None)
+def _result_for(results: Iterable[BatchSizeResult], size: int) -> BatchSizeResult | None:
+    return next((result for result in results if result.size == size), None)
 
 
-def _best(found: Iterable[Measured]) -> Measured:
-    return max(found, key=lambda one: one.images_per_second)
+def _best_speed(results: Iterable[BatchSizeResult]) -> float:
+    return max(result.images_per_second for result in results)
 
 
-def _memory_line(found: Sequence[Measured], analysis: Analysis, recipe: Recipe) -> tuple[float, float]:
-    """Bytes without an image, and bytes for each image at a time.
+def _memory_line(
+    results: Sequence[BatchSizeResult], analysis: Analysis, recipe: Recipe
+) -> tuple[float, float]:
+    """(base, slope): bytes without an image, and bytes per image of the batch.
 
-    The line through the smallest and the largest measured size, but none that is flatter than the least that
-    layers need: with a small network, what the process itself does would hide it.
+    The line through the smallest and the largest measured size, but with at least the slope that the layers'
+    activations require. With a small network, the measured one can be too flat: what the process allocates
+    besides hides the difference.
     """
-    least = [needed_memory(analysis, recipe.replace(batch_size=size, accumulate=1)) for size in (1, 2)]
+    least = [required_memory(analysis, recipe.replace(batch_size=size, accumulate=1)) for size in (1, 2)]
     slope = float(least[1] - least[0])
-    known = [(one.size, one.memory) for one in found if one.memory is not None]
+    known = [(result.size, result.memory) for result in results if result.memory is not None]
     if not known:
         return least[0] - slope, slope
     (first, low), (last, high) = known[0], known[-1]
@@ -344,9 +421,9 @@ def _memory_line(found: Sequence[Measured], analysis: Analysis, recipe: Recipe) 
     return max(high - slope * last, 0.0), slope
 
 
-def _largest(base: float, slope: float, free: int | None, done: int) -> int:
-    """What was measured fits; what lies beyond it is rounded down to a power of two."""
+def _extrapolate_largest(base: float, slope: float, free: int | None, measured: int) -> int:
+    """The largest size that fits: `measured` at least, and beyond it a power of two."""
     if free is None:
-        return done
-    most = int((_SHARE * free - base) / slope)
-    return min(max(done, 1 << max(most, 1).bit_length() - 1), _LARGEST)
+        return measured
+    most = int((_USABLE_SHARE * free - base) / slope)
+    return min(max(measured, 1 << max(most, 1).bit_length() - 1), _MAX_SIZE)

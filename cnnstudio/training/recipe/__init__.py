@@ -1,1 +1,1 @@
-"""The settings of a training as a value: read, written, and changed while it runs."""
+"""The settings of a training as a value: files, and changes while it runs."""

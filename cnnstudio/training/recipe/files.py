@@ -1,4 +1,4 @@
-"""Recipes by name: those that come with the program, and the user's own, which lie as files in one folder."""
+"""Recipes by name: those of the program, and the user's own, which are files in one folder."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _SUFFIX = ".json"
 
 
 def recipes_folder() -> Path:
-    """Where the user's own recipes lie."""
+    """Where the user's own recipes are."""
     return home() / "recipes"
 
 
-def own_recipes() -> dict[str, Recipe]:
-    """The user's own by name, in the order of the alphabet; files that are no recipes are passed over."""
+def user_recipes() -> dict[str, Recipe]:
+    """The user's own recipes by name, in alphabetical order; invalid files are skipped."""
     try:
         paths = sorted(recipes_folder().glob(f"*{_SUFFIX}"))
     except OSError:
@@ -36,8 +36,8 @@ def own_recipes() -> dict[str, Recipe]:
 
 
 def known_recipes() -> dict[str, Recipe]:
-    """All that have a name; the default first."""
-    return {**RECIPES, **own_recipes()}
+    """All recipes by name; the default first."""
+    return {**RECIPES, **user_recipes()}
 
 
 def read_recipe(name_or_path: str | Path) -> Recipe:
@@ -49,42 +49,40 @@ def read_recipe(name_or_path: str | Path) -> Recipe:
         known = known_recipes()
         if name in known:
             return known[name]
-        raise RecipeError(
-            f"there is no recipe and no file “{shorten(name)}”; the recipes are {', '.join(known)}"
-        )
+        raise RecipeError(f"no recipe or file named “{shorten(name)}”; available recipes: {', '.join(known)}")
     return _read(Path(name_or_path))
 
 
 def save_recipe(recipe: Recipe, name: str) -> Recipe:
-    """Keeps the recipe under a name of its own, in place of what had it; gives it with the name.
+    """Saves the recipe under a name, replacing an earlier one of that name; returns it with the name.
 
-    Raises RecipeError for a name that cannot be, and FileError where the system refuses.
+    Raises RecipeError for an invalid name, and FileError if the file cannot be written.
     """
     name = name.strip()
     if name in RECIPES or name == UNNAMED:
-        raise RecipeError(f"“{name}” is a recipe of the program: choose another name")
+        raise RecipeError(f"“{name}” is a built-in recipe: choose another name")
     if not _NAME.fullmatch(name):
         raise RecipeError(
-            "a recipe's name has 1 to 40 letters, digits, blanks, dots or dashes, and begins with a letter "
-            "or a digit"
+            "a recipe name must have 1 to 40 letters, digits, spaces, dots or dashes, and begin with a "
+            "letter or digit"
         )
     named = recipe.replace(name=name)
     write_json(recipes_folder() / f"{name}{_SUFFIX}", named.to_json())
     return named
 
 
-def remove_recipe(name: str) -> None:
-    """Forgets one of the user's own. Raises RecipeError."""
-    if name not in own_recipes():
-        raise RecipeError(f"there is no recipe of yours named “{shorten(name)}”")
+def delete_recipe(name: str) -> None:
+    """Deletes one of the user's own recipes. Raises RecipeError."""
+    if name not in user_recipes():
+        raise RecipeError(f"you have no recipe named “{shorten(name)}”")
     try:
         (recipes_folder() / f"{name}{_SUFFIX}").unlink()
     except OSError as error:
-        raise RecipeError(f"the recipe “{name}” cannot be removed: {error.strerror}") from None
+        raise RecipeError(f"cannot delete the recipe “{name}”: {error.strerror}") from None
 
 
 def with_known_name(recipe: Recipe) -> Recipe:
-    """The recipe under the name of the known one with the same values; without a name if there is none."""
+    """The known recipe with the same values; without one, the recipe as UNNAMED."""
     values = values_to_json(recipe)
     known = next((each for each in known_recipes().values() if values_to_json(each) == values), None)
     return known or recipe.replace(name=UNNAMED)

@@ -1,4 +1,4 @@
-"""What of a recipe may change while the run goes on, and how."""
+"""Which fields of a recipe may change while a run trains, or when it resumes."""
 
 from __future__ import annotations
 
@@ -12,20 +12,25 @@ from cnnstudio.training.recipe.recipe import Recipe, RecipeError
 
 AUGMENTATION = frozenset(field.name for field in fields(Augmentation))
 
-ADJUSTABLE = frozenset({"epochs", "accumulate", "learning_rate", "weight_decay", "patience"}) | AUGMENTATION
-"""Fields that mean the same for a run that has begun as for one that has not."""
+CHANGEABLE_WHILE_TRAINING = (
+    frozenset({"epochs", "accumulate", "learning_rate", "weight_decay", "patience"}) | AUGMENTATION
+)
+"""Fields that have the same meaning in the middle of a run as at its beginning.
+
+Not among them is, for example, the batch size: it decides what a step is, by which positions are counted.
+"""
 
 
-def adjusted(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
-    """The recipe with these values. Raises RecipeError."""
+def apply_changes(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """The recipe with the changes. Raises RecipeError for an invalid value or another field."""
     for name in changes:
-        if name not in ADJUSTABLE:
-            raise RecipeError(f"{name}: this cannot change while the run goes on")
+        if name not in CHANGEABLE_WHILE_TRAINING:
+            raise RecipeError(f"{name}: cannot be changed while training")
     return recipe.replace(**changes)
 
 
 def differences(before: Recipe, after: Recipe) -> list[tuple[str, str, str]]:
-    """Name, old and new value, as people read them, of each field that differs."""
+    """(name, old value, new value), with the values as text, of each field that differs."""
     return [
         (each.name, each.text(getattr(before, each.name)), each.text(getattr(after, each.name)))
         for each in parameters(Recipe)
@@ -33,14 +38,15 @@ def differences(before: Recipe, after: Recipe) -> list[tuple[str, str, str]]:
     ]
 
 
-def continued(asked_before: Recipe, then: Recipe, asked_now: Recipe) -> Recipe:
-    """The recipe of a run that goes on after an interruption.
+def resumed_recipe(original: Recipe, saved: Recipe, requested: Recipe) -> Recipe:
+    """The recipe of a resumed run: that of its checkpoint (`saved`), with what is requested otherwise now.
 
-    It is what it had become until `then`, and where something else is asked for than at the beginning, that.
+    Otherwise means different from the `original` request, not from the checkpoint: a change made while the
+    run trained stays, unless the user now asks for something new.
     """
     values = {
-        each.name: getattr(asked_now, each.name)
+        each.name: getattr(requested, each.name)
         for each in parameters(Recipe)
-        if getattr(asked_now, each.name) != getattr(asked_before, each.name)
+        if getattr(requested, each.name) != getattr(original, each.name)
     }
-    return then.replace(name=asked_now.name, **values)
+    return saved.replace(name=requested.name, **values)

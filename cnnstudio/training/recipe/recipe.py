@@ -1,6 +1,7 @@
-"""How a network is trained, as a value.
+"""How a network is trained, as a frozen value. Device and threads belong to the run, not to the recipe.
 
-Where it is trained, device and threads, is a setting of the run and not of the recipe.
+The help strings appear in the window's form and in `cnnstudio train --help`. The field names are part of the
+recipe file's format.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from typing import Any
 from cnnstudio.core.errors import ParameterError, UserError
 from cnnstudio.core.parameters import (
     Choice,
-    check_all,
     choice,
+    describe_value,
     flag,
     integer,
     number,
     shorten,
-    shown,
+    validate_parameters,
     values_from_json,
     values_to_json,
 )
@@ -29,12 +30,13 @@ from cnnstudio.data.augmentation.augmentation import BORDERS, FLIPS, Augmentatio
 FORMAT = "cnnstudio.recipe"
 VERSION = 1
 UNNAMED = "custom"
-"""The name of a recipe that was changed and not kept."""
+"""The name of a recipe that was changed and not saved."""
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "muon")
 PRECISIONS = ("float32", "bfloat16", "auto")
 SCHEDULES = ("constant", "step", "cosine", "one_cycle", "linear")
 _SLOTS: Mapping[str, int] = MappingProxyType({"adam": 2, "adamw": 2, "rmsprop": 2, "muon": 1})
+"""State tensors of the optimizer for each weight; sgd's depend on the momentum."""
 _WITH_MOMENTUM = ("sgd", "rmsprop", "muon")
 
 
@@ -45,7 +47,7 @@ FIELD_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("validation_share", "patience", "seed"),
         ),
         "Schedule": ("schedule", "warm_up", "warm_up_start", "final_rate", "step_epochs", "step_factor"),
-        "Steps": (
+        "Optimization": (
             *("momentum", "weight_decay", "clip_norm", "label_smoothing", "norm_bias_rate"),
             *("average_decay", "lookahead", "accumulate", "precision"),
         ),
@@ -55,22 +57,21 @@ FIELD_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
     }
 )
-"""The fields as people look for them."""
+"""The fields as forms and help arrange them."""
 
-MOST_PARTS = 1024
-"""In which a batch may be computed."""
+MAX_ACCUMULATE = 1024
 
 
 class RecipeError(UserError):
-    """A recipe that cannot be; the message names the field."""
+    """An invalid recipe; the message names the field."""
 
 
 @dataclass(frozen=True)
 class _Flip(Choice):
-    """Recipes of the first version say true or false."""
+    """Recipes of version 0.1 have true or false."""
 
-    def check(self, value: Any) -> str:
-        return super().check(("off", "random")[value] if isinstance(value, bool) else value)
+    def validate(self, value: Any) -> str:
+        return super().validate(("off", "random")[value] if isinstance(value, bool) else value)
 
 
 @dataclass(frozen=True)
@@ -79,152 +80,169 @@ class Recipe:
 
     name: str = UNNAMED
 
-    epochs: int = integer(10, maximum=10_000, help="times that all training images are seen")
+    epochs: int = integer(10, maximum=10_000, help="passes over the training set")
     patience: int = integer(
         0,
         minimum=0,
         maximum=10_000,
-        help="ends the run after so many epochs that bring nothing better; 0: never",
+        help="early stopping: epochs without improvement (0 = off)",
         unit="epochs",
     )
-    batch_size: int = integer(32, maximum=65_536, help="images for one step", unit="images")
+    batch_size: int = integer(32, maximum=65_536, help="images per step", unit="images")
     accumulate: int = integer(
         1,
-        maximum=MOST_PARTS,
-        label="Parts of a batch",
-        help="computed one after the other for the same step: more parts take less memory",
+        maximum=MAX_ACCUMULATE,
+        label="Gradient accumulation",
+        help="gradient accumulation: parts that each batch is split into, for the same step in less memory",
     )
     precision: str = choice(
         "float32",
         PRECISIONS,
-        help="bfloat16 computes each step in half the digits, which newer processors and graphics cards do "
-        "faster; the weights themselves keep theirs; auto: bfloat16 where the device has instructions for it",
+        help="bfloat16: mixed precision with float32 weights, faster on recent CPUs and GPUs; auto: bfloat16 "
+        "if the hardware supports it",
     )
     validation_share: float = number(
-        0.0, minimum=0.0, maximum=0.5, help="of the training images; 0: the test set serves as validation"
+        0.0,
+        minimum=0.0,
+        maximum=0.5,
+        help="fraction of the training images held out (0 = validate on the test set)",
     )
-    seed: int = integer(0, minimum=0, maximum=2**31 - 1, help="the same seed gives the same run")
+    seed: int = integer(
+        0, minimum=0, maximum=2**31 - 1, help="random seed; the same seed repeats the same run"
+    )
 
     optimizer: str = choice(
         "adam",
         OPTIMIZERS,
-        help="sgd is SGD with Nesterov momentum; muon turns whole kernels and leaves the rest to adamw",
+        help="sgd has Nesterov momentum; muon for weight matrices, adamw for the rest",
     )
     learning_rate: float = number(
-        0.001, minimum=1e-8, maximum=100.0, help="size of a step; the schedule's highest"
+        0.001, minimum=1e-8, maximum=100.0, help="peak learning rate of the schedule"
     )
     momentum: float = number(
-        0.9, minimum=0.0, maximum=0.999, help="of sgd, rmsprop and muon; adam and adamw have their own"
+        0.9, minimum=0.0, maximum=0.999, help="for sgd, rmsprop and muon; adam and adamw use their defaults"
     )
     weight_decay: float = number(
-        0.0, minimum=0.0, maximum=1.0, help="pulls weights towards zero, but no biases and norms"
+        0.0, minimum=0.0, maximum=1.0, help="shrinks weights; not applied to biases or normalization"
     )
-    clip_norm: float = number(
-        0.0, minimum=0.0, maximum=1e6, help="longest gradient of all weights together; 0: any"
-    )
+    clip_norm: float = number(0.0, minimum=0.0, maximum=1e6, help="maximum gradient norm (0 = no clipping)")
     norm_bias_rate: float = number(
         1.0,
         minimum=0.01,
         maximum=1000.0,
-        label="Norms' bias rate",
-        help="learning rate of normalizations' biases, in times the others'",
+        label="Norm-bias LR factor",
+        help="learning-rate multiplier for normalization biases",
     )
 
-    schedule: str = choice("constant", SCHEDULES, help="how the learning rate changes from step to step")
+    schedule: str = choice("constant", SCHEDULES, help="how the learning rate changes during the run")
     warm_up: float = number(
         0.0,
         minimum=0.0,
         maximum=0.9,
-        help="share of the run in which the rate rises; for one_cycle 0 means 0.3",
+        help="fraction of the run spent warming up (one_cycle: 0 means 0.3)",
     )
     warm_up_start: float = number(
-        0.04, minimum=0.0, maximum=1.0, label="Starts at", help="share of the learning rate at first"
+        0.04,
+        minimum=0.0,
+        maximum=1.0,
+        label="Starts at",
+        help="initial learning rate as a fraction of the peak",
     )
     final_rate: float = number(
-        0.0, minimum=0.0, maximum=1.0, label="Ends at", help="share of the learning rate at last"
+        0.0, minimum=0.0, maximum=1.0, label="Ends at", help="final learning rate as a fraction of the peak"
     )
     step_epochs: int = integer(
         10,
         maximum=10_000,
         label="Step every",
-        help="epochs until the rate is multiplied once more",
+        help="epochs between two reductions of the learning rate",
         unit="epochs",
     )
     step_factor: float = number(
-        0.1, minimum=1e-6, maximum=1.0, help="what the rate is multiplied by at each step"
+        0.1, minimum=1e-6, maximum=1.0, help="factor of each reduction of the learning rate"
     )
 
     flip: str = choice(
         "off",
         FLIPS,
-        help="mirrors images left to right, by chance or each in every other epoch",
+        help="mirrors images left to right: at random, or in every other epoch",
         kind=_Flip,
     )
-    shift: int = integer(0, minimum=0, maximum=16, help="moves images by up to so many pixels", unit="pixels")
-    shift_border: str = choice("reflect", BORDERS, help="what comes in at the side: a mirror image, or black")
+    shift: int = integer(0, minimum=0, maximum=16, help="maximum random shift in pixels", unit="pixels")
+    shift_border: str = choice(
+        "reflect", BORDERS, help="fills the border after a shift: reflected image or black"
+    )
     crop: float = number(
-        0.0, minimum=0.0, maximum=0.9, help="cuts away up to this share of each side, and enlarges the rest"
+        0.0,
+        minimum=0.0,
+        maximum=0.9,
+        help="maximum fraction of width and height cropped away; the rest is resized",
     )
     cutout: int = integer(
-        0, minimum=0, maximum=1024, help="side in pixels of a square that is painted over", unit="pixels"
+        0,
+        minimum=0,
+        maximum=1024,
+        help="side in pixels of a square that is masked at a random position",
+        unit="pixels",
     )
-    brightness: float = number(0.0, minimum=0.0, maximum=1.0, help="varies by up to this share")
-    contrast: float = number(0.0, minimum=0.0, maximum=1.0, help="varies by up to this share")
+    brightness: float = number(0.0, minimum=0.0, maximum=1.0, help="maximum random change, as a fraction")
+    contrast: float = number(0.0, minimum=0.0, maximum=1.0, help="maximum random change, as a fraction")
     saturation: float = number(
-        0.0, minimum=0.0, maximum=1.0, help="varies by up to this share; nothing on gray images"
+        0.0, minimum=0.0, maximum=1.0, help="maximum random change, as a fraction; no effect on gray images"
     )
     mixup: float = number(
-        0.0, minimum=0.0, maximum=10.0, help="blends two images and their classes; 0.2 is usual, 0 is off"
+        0.0, minimum=0.0, maximum=10.0, help="blends two images and their labels (0.2 typical, 0 = off)"
     )
     cutmix: float = number(
-        0.0, minimum=0.0, maximum=10.0, help="pastes a part of another image in; 1 is usual, 0 is off"
+        0.0, minimum=0.0, maximum=10.0, help="pastes a rectangle from another image (1 typical, 0 = off)"
     )
 
     label_smoothing: float = number(
-        0.0, minimum=0.0, maximum=0.9, help="share of the target that is spread over all classes"
+        0.0, minimum=0.0, maximum=0.9, help="fraction of the target spread evenly over all classes"
     )
     average_decay: float = number(
         0.0,
         minimum=0.0,
         maximum=0.99999,
-        help="of a moving average of the weights, which then counts; 0.999 is usual, 0 is off",
+        label="EMA decay",
+        help="EMA decay; the averaged weights are evaluated and exported (0.999 typical, 0 = off)",
     )
-    lookahead: bool = flag(False, help="puts the weights back onto their average every 5 steps")
+    lookahead: bool = flag(False, help="resets the weights to their moving average every 5 steps")
     test_time_flip: bool = flag(
-        False, help="judges an image and its mirror image together, wherever this run is evaluated"
+        False, label="Test-time flip", help="averages predictions over each image and its mirror image"
     )
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
-            raise RecipeError(f"name: text is needed, not {shown(self.name)}")
+            raise RecipeError(f"name: must be text, got {describe_value(self.name)}")
         try:
-            check_all(self)
+            validate_parameters(self)
         except ParameterError as error:
             raise RecipeError(str(error)) from None
 
     @property
     def optimizer_slots(self) -> int:
-        """Numbers that are kept for each weight: the optimizer's, and the average."""
+        """State tensors for each weight: those of the optimizer, and the moving average."""
         own = int(self.momentum > 0) if self.optimizer == "sgd" else _SLOTS[self.optimizer]
         return own + int(self.lookahead or self.average_decay > 0)
 
     @property
-    def changes_rate(self) -> bool:
-        """Whether not all steps have the same learning rate."""
+    def has_varying_rate(self) -> bool:
+        """Whether the learning rate changes during the run."""
         return self.schedule != "constant" or self.warm_up > 0
 
     @property
     def augmentation(self) -> Augmentation:
-        """What happens to the training images."""
+        """The settings for the training images."""
         return Augmentation(
             **{each.name: getattr(self, each.name) for each in dataclasses.fields(Augmentation)}
         )
 
     @property
-    def idle_fields(self) -> frozenset[str]:
-        """Fields that change nothing, as the others are."""
+    def unused_fields(self) -> frozenset[str]:
+        """Fields that have no effect with the values of the others."""
         warms_up = self.warm_up > 0 or self.schedule == "one_cycle"
-        used = {
+        is_used = {
             "momentum": self.optimizer in _WITH_MOMENTUM,
             "warm_up_start": warms_up,
             "final_rate": self.schedule in ("cosine", "linear"),
@@ -233,7 +251,7 @@ class Recipe:
             "shift_border": self.shift > 0,
             "average_decay": not self.lookahead,
         }
-        return frozenset(name for name, matters in used.items() if not matters)
+        return frozenset(name for name, used in is_used.items() if not used)
 
     def to_json(self) -> dict[str, Any]:
         """The content of a recipe file."""
@@ -241,15 +259,15 @@ class Recipe:
 
     @classmethod
     def from_json(cls, content: Any) -> Recipe:
-        """The recipe of a file's content; what is missing takes the defaults. Raises RecipeError."""
+        """The recipe of a file's content; missing fields have their defaults. Raises RecipeError."""
         if not isinstance(content, Mapping) or content.get("format") != FORMAT:
-            raise RecipeError(f'this is no recipe: a recipe is a JSON object with "format": "{FORMAT}"')
+            raise RecipeError(f'not a recipe: expected a JSON object with "format": "{FORMAT}"')
         version = content.get("version")
         if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-            raise RecipeError(f"version: a whole number from 1 is needed, not {shown(version)}")
+            raise RecipeError(f"version: must be an integer from 1, got {describe_value(version)}")
         if version > VERSION:
             raise RecipeError(
-                f"version: this recipe is of version {version}; this program reads up to {VERSION}, so update"
+                f"version: this program reads recipes up to version {VERSION}, not {version}: update it"
             )
         name = content.get("name", UNNAMED)
         values = {key: value for key, value in content.items() if key not in ("format", "version", "name")}
@@ -259,12 +277,12 @@ class Recipe:
             raise RecipeError(str(error)) from None
 
     def replace(self, **values: Any) -> Recipe:
-        """This recipe with other values. Raises RecipeError."""
+        """This recipe with the given values. Raises RecipeError."""
         return dataclasses.replace(self, **values)
 
 
 LESSON = Recipe("lesson")
-"""The lesson to the letter: Adam, batches of 32, 10 epochs, the test set as validation, no augmentation."""
+"""Exactly the lesson: Adam, batches of 32, 10 epochs, validation on the test set, no augmentation."""
 
 STUDIO = Recipe(
     "studio",
@@ -282,10 +300,11 @@ STUDIO = Recipe(
     validation_share=0.05,
     precision="auto",
 )
-"""What learns best in the lesson's network on a CPU.
+"""The best recipe found for the lesson's network on a CPU.
 
-The average of the weights is far ahead of them while the rate is high, and level with them at the end; so is
-a rate that falls early. Together they show after two epochs what else takes four.
+While the learning rate is high, the moving average of the weights is far better than the weights; at the end
+they are equal. A learning rate that falls early has the same effect. Together they reach after two epochs
+what otherwise takes four.
 """
 
 FAST_GPU = Recipe(
@@ -308,11 +327,11 @@ FAST_GPU = Recipe(
     test_time_flip=True,
     precision="auto",
 )
-"""That of airbench94 (Jordan 2024, cifar10-airbench), for the template of its name on a graphics card.
+"""The recipe of airbench94 (Jordan 2024, cifar10-airbench), for the template of that name on a GPU.
 
-Its learning rate of 11.5 for 1,024 images is divided by 1 + 1 / (1 - momentum); as it adds up the losses of
-a batch and here their mean is taken, 1.5 is the same. Its 9.9 epochs are rounded up, the whitening's bias
-learns to the end, biases of normalizations do not decay, and images are not shifted at test time.
+Its learning rate of 11.5 for 1,024 images is divided by 1 + 1 / (1 - momentum); it sums the losses of a batch
+where the mean is taken here, so 1.5 is the same. Differences: its 9.9 epochs are rounded up, the bias of the
+whitening trains to the end, normalization biases do not decay, and images are not shifted at test time.
 """
 
 FAST_CPU = FAST_GPU.replace(
@@ -326,9 +345,9 @@ FAST_CPU = FAST_GPU.replace(
     norm_bias_rate=1.0,
     validation_share=0.02,
 )
-"""For the template airbench-small on a processor.
+"""For the template airbench-small on a CPU.
 
-What is not about the optimizer is that of airbench94 (`FAST_GPU`): in few epochs Muon gets further than SGD.
+All but the optimizer is from airbench94 (`FAST_GPU`): within few epochs Muon gets further than SGD.
 """
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
@@ -338,18 +357,18 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
 
 PURPOSES: Mapping[str, str] = MappingProxyType(
     {
-        "studio": "What learns best in the lesson's network on a processor",
-        "lesson": "The lesson to the letter: Adam, batches of 32, 10 epochs",
-        "fast-cpu": "For the template airbench-small on a processor: far in few epochs",
-        "fast-gpu": "For the template airbench94 on a graphics card; others need a lower learning rate",
+        "studio": "Best for the lesson's network on a CPU",
+        "lesson": "Exactly the lesson: Adam, batches of 32, 10 epochs",
+        "fast-cpu": "For the template airbench-small on a CPU: high accuracy in few epochs",
+        "fast-gpu": "For the template airbench94 on a GPU; other networks need a lower learning rate",
     }
 )
-"""What each of them is for."""
+"""What each recipe is for."""
 
 
-def possible_fields(values: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Which of these fields a recipe can have, and half a sentence on each value that it cannot."""
-    taken: dict[str, Any] = {}
+def split_valid_fields(values: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The valid ones of these fields, and a text about each of the others."""
+    valid: dict[str, Any] = {}
     complaints: list[str] = []
     for name, value in values.items():
         try:
@@ -357,5 +376,5 @@ def possible_fields(values: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[st
         except RecipeError as error:
             complaints.append(f"the training's {error}")
         else:
-            taken[name] = value
-    return taken, tuple(complaints)
+            valid[name] = value
+    return valid, tuple(complaints)

@@ -1,4 +1,4 @@
-"""Image files of every kind become upright RGB or gray, and broken ones a sentence."""
+"""Image files of all formats become upright RGB or grayscale arrays, broken ones an error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from cnnstudio.data.dataset import DataError
-from cnnstudio.data.images.image_files import image_size, quiet_pillow, read_pixels
+from cnnstudio.data.images.image_files import image_size, read_pixels, silence_pillow_warnings
 
 
 def halves(mode: str, dark: object, bright: object, size: tuple[int, int] = (8, 6)) -> Image.Image:
@@ -65,7 +65,7 @@ def test_a_palette_with_a_transparent_color_shows_white_there(tmp_path: Path) ->
     assert pixels[:, 0, 7].tolist() == [255, 255, 255]
 
 
-def test_values_that_are_no_numbers_are_black_and_change_no_other(tmp_path: Path) -> None:
+def test_nan_and_infinity_become_black_and_change_nothing_else(tmp_path: Path) -> None:
     values = np.array([[0.0, 1.0], [np.nan, np.inf], [-np.inf, 0.5]], np.float32)
     Image.fromarray(values).save(tmp_path / "float.tif")
     found = read_pixels(tmp_path / "float.tif", (1, 3, 2))
@@ -73,7 +73,7 @@ def test_values_that_are_no_numbers_are_black_and_change_no_other(tmp_path: Path
     assert found[0].tolist() == [[0, 255], [0, 0], [0, 128]]
 
 
-def test_gray_is_given_where_it_is_wanted(tmp_path: Path) -> None:
+def test_grayscale_is_returned_on_request(tmp_path: Path) -> None:
     halves("RGB", (0, 0, 0), (255, 0, 0)).save(tmp_path / "a.png")
     pixels = read_pixels(tmp_path / "a.png", (1, 6, 8))
     assert pixels.shape == (1, 6, 8)
@@ -81,7 +81,7 @@ def test_gray_is_given_where_it_is_wanted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_an_image_taken_with_a_turned_camera_stands_upright(tmp_path: Path, orientation: int) -> None:
+def test_the_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
     upright = np.zeros((6, 10, 3), np.uint8)
     upright[:3, :5], upright[:3, 5:], upright[3:, :5] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
     turns = {
@@ -102,7 +102,7 @@ def test_an_image_taken_with_a_turned_camera_stands_upright(tmp_path: Path, orie
     assert np.array_equal(read_pixels(tmp_path / "a.png", (3, 6, 10)).transpose(1, 2, 0), upright)
 
 
-def test_other_proportions_are_cut_not_squeezed(tmp_path: Path) -> None:
+def test_another_aspect_ratio_is_cropped_not_squeezed(tmp_path: Path) -> None:
     wide = np.zeros((20, 60, 3), np.uint8)
     wide[:, 20:40] = 255
     Image.fromarray(wide).save(tmp_path / "a.png")
@@ -117,7 +117,7 @@ def test_a_large_jpeg_keeps_its_content(tmp_path: Path) -> None:
 
 
 def png_that_claims(width: int, height: int) -> bytes:
-    """A valid head of a PNG with next to nothing behind it."""
+    """A valid PNG header with almost no data after it."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -132,7 +132,7 @@ def png_that_claims(width: int, height: int) -> bytes:
 def test_a_decompression_bomb_is_not_decoded(tmp_path: Path, side: int) -> None:
     (tmp_path / "bomb.png").write_bytes(png_that_claims(side, side))
     with (
-        quiet_pillow(),
+        silence_pillow_warnings(),
         pytest.raises(DataError, match=r"bomb\.png cannot be read as an image: it has too many pixels"),
     ):
         read_pixels(tmp_path / "bomb.png", (3, 8, 8))
@@ -142,7 +142,7 @@ def broken_files() -> dict[str, bytes]:
     jpeg = Path("whole.jpg")
     return {
         "empty.jpg": b"",
-        "text.png": b"this is no image",
+        "text.png": b"this is not an image",
         "claims.png": png_that_claims(50, 50),
         str(jpeg): b"\xff\xd8\xff\xe0\x00\x10JFIF",
         "program.png": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n",
@@ -150,9 +150,12 @@ def broken_files() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", broken_files())
-def test_what_is_no_whole_image_is_one_sentence(tmp_path: Path, name: str) -> None:
+def test_a_broken_file_is_reported_in_one_sentence(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(broken_files()[name])
-    with quiet_pillow(), pytest.raises(DataError, match=r"cannot be read as an image: .+\.$") as error:
+    with (
+        silence_pillow_warnings(),
+        pytest.raises(DataError, match=r"cannot be read as an image: .+\.$") as error,
+    ):
         read_pixels(tmp_path / name, (3, 8, 8))
     assert name in str(error.value)
     assert "\n" not in str(error.value)
@@ -167,7 +170,7 @@ def test_a_truncated_jpeg_is_refused(tmp_path: Path) -> None:
         read_pixels(tmp_path / "a.jpg", (3, 64, 64))
 
 
-def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="No such file"):
         read_pixels(tmp_path / "a.jpg", (3, 8, 8))
     with pytest.raises(DataError, match="No such file"):

@@ -1,4 +1,4 @@
-"""CIFAR-10 by torchvision's class, from a server or the user's own archive."""
+"""CIFAR-10, read with torchvision's class, from a server or the user's own archive."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from cnnstudio.core.progress import Cancelled, Progress
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources import find_source
 from cnnstudio.data.sources.cifar10 import OFFICIAL, Cifar10
-from cnnstudio.data.transfer.download import Patience
+from cnnstudio.data.transfer.download import RetryPolicy
 from tests.data.archives import small_cifar10, write_archive
-from tests.data.server import Manner, Server
+from tests.data.server import Behavior, Server
 
-HASTY = Patience(stall=0.5, attempts=2, pause=0.01)
+FAST_RETRY = RetryPolicy(stall_timeout=0.5, max_attempts=2, delay=0.01)
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def archive(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def source(archive: Path) -> Cifar10:
-    return Cifar10(small_cifar10(archive), HASTY)
+    return Cifar10(small_cifar10(archive), FAST_RETRY)
 
 
 @pytest.fixture
@@ -52,24 +52,24 @@ def test_the_users_own_archive_becomes_the_data_set(source: Cifar10, archive: Pa
     assert archive.exists()
 
 
-def test_images_lie_as_batches_want_them(source: Cifar10, archive: Path) -> None:
+def test_images_are_stored_channels_last(source: Cifar10, archive: Path) -> None:
     source.import_archive(archive)
     assert source.load().train.images.transpose(0, 2, 3, 1).flags.c_contiguous
 
 
-def test_download_brings_the_same(source: Cifar10, archive: Path, server: Server) -> None:
-    heard: list[Progress] = []
-    source.download(heard.append, url=server.url)
+def test_a_download_gives_the_same_data(source: Cifar10, archive: Path, server: Server) -> None:
+    reports: list[Progress] = []
+    source.download(reports.append, url=server.url)
     assert files_below(source.folder) == [
         f"small/{name}" for name in ("batches.meta", "data_batch_1", "data_batch_2", "test_batch")
     ]
     fingerprint = source.load().fingerprint
     source.import_archive(archive)
     assert source.load().fingerprint == fingerprint
-    assert any(news.text.startswith("Downloading CIFAR-10: ") for news in heard)
+    assert any(report.text.startswith("Downloading CIFAR-10: ") for report in reports)
 
 
-def test_the_address_can_come_from_the_environment(
+def test_the_url_can_be_set_in_the_environment(
     source: Cifar10, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CNNSTUDIO_CIFAR10_URL", server.url)
@@ -77,19 +77,19 @@ def test_the_address_can_come_from_the_environment(
     assert source.available()
 
 
-def test_a_failed_download_leaves_only_the_part(source: Cifar10, archive: Path) -> None:
-    with Server(archive.read_bytes(), [Manner(drop_after=1000), Manner(status=500)]) as server:
-        with pytest.raises(DataError, match="answers 500"):
+def test_a_failed_download_leaves_only_the_part_file(source: Cifar10, archive: Path) -> None:
+    with Server(archive.read_bytes(), [Behavior(drop_after=1000), Behavior(status=500)]) as server:
+        with pytest.raises(DataError, match="answered 500"):
             source.download(url=server.url)
         assert files_below(source.folder) == ["cifar-10-python.tar.gz.part"]
         assert not source.available()
-        server.manners = [Manner()]
+        server.behaviors = [Behavior()]
         source.download(url=server.url)
-        assert server.asked_ranges[-1] == "bytes=1000-"
+        assert server.requested_ranges[-1] == "bytes=1000-"
     assert source.available()
 
 
-def test_a_cancelled_download_can_be_taken_up_again(source: Cifar10, server: Server) -> None:
+def test_a_cancelled_download_can_be_resumed(source: Cifar10, server: Server) -> None:
     with pytest.raises(Cancelled):
         source.download(cancelled=lambda: True, url=server.url)
     assert not source.available()
@@ -97,31 +97,33 @@ def test_a_cancelled_download_can_be_taken_up_again(source: Cifar10, server: Ser
     assert source.available()
 
 
-def test_an_archive_that_arrived_but_was_not_unpacked_is_not_fetched_again(
+def test_a_downloaded_archive_that_was_not_unpacked_is_not_downloaded_again(
     source: Cifar10, server: Server
 ) -> None:
     unpacking: list[Progress] = []
 
-    def hear(news: Progress) -> None:
-        if not news.text.startswith("Downloading"):
-            unpacking.append(news)
+    def on_progress(report: Progress) -> None:
+        if not report.text.startswith("Downloading"):
+            unpacking.append(report)
 
     with pytest.raises(Cancelled):
-        source.download(hear, lambda: bool(unpacking), url=server.url)
+        source.download(on_progress, lambda: bool(unpacking), url=server.url)
     assert files_below(source.folder) == ["cifar-10-python.tar.gz"]
     source.download(url=server.url)
-    assert len(server.asked_ranges) == 1
+    assert len(server.requested_ranges) == 1
     assert source.available()
     assert "cifar-10-python.tar.gz" not in files_below(source.folder)
 
 
-def test_before_it_is_here_loading_says_how_to_get_it(source: Cifar10) -> None:
-    with pytest.raises(DataError, match=r"is not on this computer yet: download it .* or give your own copy"):
+def test_loading_before_the_download_says_how_to_get_it(source: Cifar10) -> None:
+    with pytest.raises(
+        DataError, match=r"is not on this computer yet: download it .* or import your own copy"
+    ):
         source.load()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
-def test_a_truncated_archive_is_refused_in_one_sentence(source: Cifar10, archive: Path, share: float) -> None:
+def test_a_truncated_archive_is_refused(source: Cifar10, archive: Path, share: float) -> None:
     whole = archive.read_bytes()
     archive.write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(DataError, match="is not the whole archive of CIFAR-10"):
@@ -131,35 +133,35 @@ def test_a_truncated_archive_is_refused_in_one_sentence(source: Cifar10, archive
 
 def test_an_archive_with_a_wrong_checksum_is_refused(source: Cifar10, archive: Path) -> None:
     data = bytearray(archive.read_bytes())
-    data[4] ^= 1  # the time in gzip's head: every file in it is still right
+    data[4] ^= 1  # the timestamp in the gzip header: every file in it is still right
     archive.write_bytes(data)
-    with pytest.raises(DataError, match="checksum is wrong"):
+    with pytest.raises(DataError, match="wrong checksum"):
         source.import_archive(archive)
     assert files_below(source.folder) == []
 
 
-def test_an_archive_that_reaches_outside_is_refused_even_with_the_right_checksum(tmp_path: Path) -> None:
+def test_an_archive_with_outside_paths_is_refused_even_with_the_right_checksum(tmp_path: Path) -> None:
     archive = tmp_path / "evil.tar.gz"
-    source = Cifar10(small_cifar10(archive, {"../../evil": b"evil"}), HASTY)
-    with pytest.raises(DataError, match="wants to write outside"):
+    source = Cifar10(small_cifar10(archive, {"../../evil": b"evil"}), FAST_RETRY)
+    with pytest.raises(DataError, match="tries to write outside"):
         source.import_archive(archive)
     assert not list(tmp_path.rglob("evil"))
     assert not source.available()
 
 
 @pytest.mark.parametrize("name", ["missing.tar.gz", "."])
-def test_what_is_no_file_is_refused_in_one_sentence(source: Cifar10, tmp_path: Path, name: str) -> None:
+def test_a_path_that_is_not_a_file_is_refused(source: Cifar10, tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError, match=r"Cannot read|is not the"):
         source.import_archive(tmp_path / name)
 
 
-def test_the_real_source_refuses_a_stranger(tmp_path: Path) -> None:
+def test_the_real_source_refuses_another_archive(tmp_path: Path) -> None:
     path = write_archive(tmp_path / "a.tar.gz", {"cifar-10-batches-py/data_batch_1": b"evil pickle"})
     with pytest.raises(DataError, match=r"is not the whole archive of CIFAR-10 \(0\.0 of 170 MB\)"):
         find_source("cifar10").import_archive(path)
 
 
-def test_a_file_damaged_on_the_disk_is_never_unpickled(source: Cifar10, archive: Path) -> None:
+def test_a_damaged_file_is_never_unpickled(source: Cifar10, archive: Path) -> None:
     source.import_archive(archive)
     (source.folder / "small" / "data_batch_1").write_bytes(b"cos\nabort\n(tR.")
     with pytest.raises(DataError, match="are damaged: download it again"):

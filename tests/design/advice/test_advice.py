@@ -1,4 +1,4 @@
-"""Advice: what it is given for, what it is not given for, and that its fixes settle it."""
+"""Advice: when it is given, when it is not, and that its fixes resolve it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cnnstudio.design.advice.advice import advise
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.findings import Advice
 from cnnstudio.design.network import Network
-from cnnstudio.design.quick_fixes import fixed
+from cnnstudio.design.quick_fixes import apply_fix
 from cnnstudio.layers.basic.activation import Activation
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
@@ -24,7 +24,7 @@ from cnnstudio.layers.pooling.average_pooling2d import AveragePooling2D
 from cnnstudio.layers.pooling.global_average_pooling2d import GlobalAveragePooling2D
 from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D
 from cnnstudio.layers.regularization.dropout import Dropout
-from tests.design.builders import Item, network, off
+from tests.design.builders import Item, disabled, network
 from tests.strategies import networks
 
 RELU = Conv2D(8, padding="same", activation="relu")
@@ -62,17 +62,17 @@ CASES: list[tuple[str, tuple[Item, ...], str]] = [
     (
         "bias-before-batch-normalization:conv2d_5",
         (*WIDE, PLAIN, NORM, Activation(), *HEAD),
-        "Switch its bias off",
+        "Turn off its bias",
     ),
     (
         "heavy-dense:dense_1",
         (*WIDE, Flatten(), Dropout(), Dense(500, "relu"), Dense(10)),
-        "Replace Flatten by GlobalAveragePooling2D",
+        "Replace Flatten with GlobalAveragePooling2D",
     ),
     (
         "dropout-before-normalization:dropout_1",
         (*WIDE, Dropout(), Activation(), NORM, *HEAD),
-        "Move behind BatchNormalization",
+        "Move after BatchNormalization",
     ),
     (
         "activation-on-output:dense_1",
@@ -93,9 +93,13 @@ CASES: list[tuple[str, tuple[Item, ...], str]] = [
     (
         "skipped-pixels:conv2d_5",
         (*WIDE, Conv2D(8, (1, 1), (2, 2), activation="relu"), *HEAD),
-        "Make its window 2 × 2",
+        "Enlarge its window to 2 × 2",
     ),
-    ("skipped-pixels:max_pooling2d_3", (*WIDE, MaxPooling2D((2, 1), (2, 2)), *HEAD), "Make its window 2 × 2"),
+    (
+        "skipped-pixels:max_pooling2d_3",
+        (*WIDE, MaxPooling2D((2, 1), (2, 2)), *HEAD),
+        "Enlarge its window to 2 × 2",
+    ),
     (
         "wide-stride:conv2d_1",
         (Conv2D(8, (11, 11), (4, 4), activation="relu"), RELU, *HEAD),
@@ -115,7 +119,7 @@ CASES: list[tuple[str, tuple[Item, ...], str]] = [
 
 
 @pytest.mark.parametrize(("key", "items", "label"), CASES, ids=range(len(CASES)))
-def test_advice_is_given_with_its_fix(key: str, items: tuple[Item, ...], label: str) -> None:
+def test_advice_comes_with_its_fix(key: str, items: tuple[Item, ...], label: str) -> None:
     value = network(*items)
     found = {advice.key: advice for advice in advise(analyze(value, classes=10))}
     assert key in found, list(found)
@@ -135,7 +139,7 @@ def test_advice_is_given_with_its_fix(key: str, items: tuple[Item, ...], label: 
         (*WIDE, (Repeat(3), PLAIN, Activation()), *HEAD),
         (*WIDE, (Parallel(), PLAIN, (Block(), RELU, PLAIN)), NORM, *HEAD),
         (*WIDE, DepthwiseConv2D(padding="same"), RELU, *HEAD),
-        (*WIDE, off(PLAIN), off(Dropout(0.9)), RELU, *HEAD),
+        (*WIDE, disabled(PLAIN), disabled(Dropout(0.9)), RELU, *HEAD),
         (*WIDE, GlobalAveragePooling2D(), Dropout(), Dense(10)),
         (*WIDE, Dropout(), UNBIASED, NORM, Activation(), *HEAD),
         (Conv2D(8, (17, 17), padding="same", activation="relu"), *HEAD),
@@ -144,25 +148,25 @@ def test_advice_is_given_with_its_fix(key: str, items: tuple[Item, ...], label: 
     ],
     ids=range(15),
 )
-def test_what_is_well_made_gets_no_advice(items: tuple[Item, ...]) -> None:
+def test_a_sound_network_gets_no_advice(items: tuple[Item, ...]) -> None:
     assert keys(*items) == []
 
 
-def test_a_softmax_behind_another_activation_is_the_classifiers_and_no_second_one() -> None:
+def test_a_softmax_after_another_activation_is_that_of_the_classifier() -> None:
     found = keys(*WIDE, GlobalAveragePooling2D(), Dense(10, "relu"), Activation("softmax"))
     assert found == ["activation-on-output:dense_1"]
 
 
-def test_layers_in_a_block_are_neighbors_of_those_around_it() -> None:
+def test_layers_in_a_block_are_neighbors_of_the_layers_around_it() -> None:
     assert keys(*WIDE, (Block(), PLAIN), (Block(), (Block(),), RELU), *HEAD) == ["no-nonlinearity:conv2d_5"]
 
 
-def test_a_branch_is_a_line_of_its_own() -> None:
+def test_a_branch_is_a_separate_path() -> None:
     found = keys(*WIDE, (Parallel(), (Block(), PLAIN, RELU), PLAIN), *HEAD)
     assert found == ["no-nonlinearity:conv2d_5"]
 
 
-def test_advice_is_listed_from_the_top_and_that_on_the_whole_network_last() -> None:
+def test_advice_follows_the_layer_list_and_advice_on_the_network_comes_last() -> None:
     found = keys(*WIDE, MaxPooling2D(), MaxPooling2D(), *[RELU] * 7, *HEAD, Dropout(0.9))
     assert found == [
         *("pooling-twice:max_pooling2d_4", "high-dropout:dropout_1", "dropout-on-scores:dropout_1"),
@@ -170,13 +174,13 @@ def test_advice_is_listed_from_the_top_and_that_on_the_whole_network_last() -> N
     ]
 
 
-def test_nothing_is_said_of_the_end_where_it_gives_no_scores() -> None:
+def test_the_output_gets_no_advice_unless_it_is_a_vector_of_scores() -> None:
     assert keys(Conv2D(8, (9, 9), activation="relu")) == []
     assert keys() == []
 
 
 @given(networks())
-def test_any_network_can_be_advised_in_whole_sentences(value: Network) -> None:
+def test_advice_on_any_network_is_unique_stable_and_in_sentences(value: Network) -> None:
     analysis = analyze(value, classes=10)
     found = advise(analysis)
     assert len({advice.key for advice in found}) == len(found)
@@ -188,19 +192,19 @@ def test_any_network_can_be_advised_in_whole_sentences(value: Network) -> None:
         assert not advice.message.endswith(".")
 
 
-def settled(value: Network, advice: Advice) -> bool:
-    return advice not in advise(analyze(fixed(value, advice), classes=10))
+def is_settled(value: Network, advice: Advice) -> bool:
+    return advice not in advise(analyze(apply_fix(value, advice), classes=10))
 
 
 @given(networks())
-def test_a_fix_settles_its_advice(value: Network) -> None:
+def test_applying_the_fix_removes_the_advice(value: Network) -> None:
     for advice in advise(analyze(value, classes=10)):
-        assert advice.fix is None or settled(value, advice)
+        assert advice.fix is None or is_settled(value, advice)
 
 
 @pytest.mark.parametrize(("key", "items"), [case[:2] for case in CASES if case[2]], ids=range(len(CASES) - 2))
-def test_a_fix_brings_no_problem(key: str, items: tuple[Item, ...]) -> None:
+def test_applying_the_fix_causes_no_problem(key: str, items: tuple[Item, ...]) -> None:
     value = network(*items)
     found = {advice.key: advice for advice in advise(analyze(value, classes=10))}
-    assert analyze(fixed(value, found[key]), classes=10).problems == ()
-    assert settled(value, found[key])
+    assert analyze(apply_fix(value, found[key]), classes=10).problems == ()
+    assert is_settled(value, found[key])

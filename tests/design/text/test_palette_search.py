@@ -1,21 +1,21 @@
-"""Layer types are found by their names here, in Keras and in PyTorch, by initials, and by what they do."""
+"""Search for layer types by name (here, in Keras and in PyTorch), by initials, and by what they do."""
 
 from __future__ import annotations
 
 import pytest
 
-from cnnstudio.design.text.palette_search import find_types
+from cnnstudio.design.text.palette_search import search_layer_types
 from cnnstudio.layers.catalog import layer_types
 
 
-def best(text: str) -> str:
-    return find_types(text)[0].type_name()
+def best_match(text: str) -> str:
+    return search_layer_types(text)[0].type_name()
 
 
 @pytest.mark.parametrize("name", layer_types())
-def test_a_type_is_the_best_for_its_own_name(name: str) -> None:
-    assert best(name) == name
-    assert best(name.lower()) == name
+def test_a_type_is_the_best_match_for_its_own_name(name: str) -> None:
+    assert best_match(name) == name
+    assert best_match(name.lower()) == name
 
 
 @pytest.mark.parametrize(
@@ -38,16 +38,16 @@ def test_a_type_is_the_best_for_its_own_name(name: str) -> None:
         ("random values", "Dropout"),
     ],
 )
-def test_the_best_is_what_people_mean(text: str, name: str) -> None:
-    assert best(text) == name
+def test_common_search_terms_find_the_intended_type(text: str, name: str) -> None:
+    assert best_match(text) == name
 
 
-def test_all_words_have_to_fit() -> None:
-    found = {kind.type_name() for kind in find_types("pooling global")}
+def test_all_words_have_to_match() -> None:
+    found = {kind.type_name() for kind in search_layer_types("pooling global")}
     assert found >= {"GlobalAveragePooling2D", "GlobalMaxPooling2D"}
     assert "MaxPooling2D" not in found
-    assert find_types("pooling xyzzy") == []
+    assert search_layer_types("pooling xyzzy") == []
 
 
-def test_no_words_find_all_in_the_order_of_the_palette() -> None:
-    assert find_types("  ") == list(layer_types().values())
+def test_an_empty_search_returns_all_types_in_palette_order() -> None:
+    assert search_layer_types("  ") == list(layer_types().values())

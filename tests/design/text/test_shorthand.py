@@ -1,4 +1,4 @@
-"""Layers typed in one line: names, numbers, words and names of parameters; and what cannot be understood."""
+"""Shorthand: names, numbers, values, parameter names and groups; errors; completions."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnstudio.core.parameters import values_to_json
-from cnnstudio.design.network import IdMaker, Node
-from cnnstudio.design.text.shorthand import PhraseError, beginning, read_phrase
+from cnnstudio.design.network import IdGenerator, Node
+from cnnstudio.design.text.shorthand import ShorthandError, find_completion, parse_shorthand
 from cnnstudio.layers.base import Layer
 from cnnstudio.layers.catalog import layer_type, layer_types
 
 
 def read(text: str) -> list[Node]:
-    return read_phrase(text, IdMaker())
+    return parse_shorthand(text, IdGenerator())
 
 
 def layer(name: str, **values: object) -> Layer:
     return layer_type(name)(**values)
 
 
-def refusal(text: str) -> str:
-    with pytest.raises(PhraseError) as caught:
+def error_message(text: str) -> str:
+    with pytest.raises(ShorthandError) as caught:
         read(text)
     message = str(caught.value)
     assert "\n" not in message
@@ -66,12 +66,12 @@ def refusal(text: str) -> str:
         ("parallel add", layer("Parallel", mode="add")),
     ],
 )
-def test_a_layer_with_its_values(text: str, expected: Layer) -> None:
+def test_a_layer_is_parsed_with_its_values(text: str, expected: Layer) -> None:
     assert [node.layer for node in read(text)] == [expected]
 
 
 @pytest.mark.parametrize("name", layer_types())
-def test_every_type_with_every_value_of_its_own_names(name: str) -> None:
+def test_every_type_is_parsed_with_named_values(name: str) -> None:
     layer = layer_types()[name]()
     words = " ".join(
         f"{key}={value}"
@@ -81,7 +81,7 @@ def test_every_type_with_every_value_of_its_own_names(name: str) -> None:
     assert [node.layer for node in read(f"{name} {words}")] == [layer]
 
 
-def test_several_layers_follow_each_other() -> None:
+def test_several_layers_are_parsed_in_order() -> None:
     nodes = read("conv 8, bn; relu → pool")
     types = ["Conv2D", "BatchNormalization", "Activation", "MaxPooling2D"]
     assert [node.layer.type_name() for node in nodes] == types
@@ -93,7 +93,7 @@ def test_several_layers_follow_each_other() -> None:
     ]
 
 
-def test_groups_hold_what_stands_in_their_brackets() -> None:
+def test_groups_contain_the_layers_in_their_parentheses() -> None:
     first, second = read('repeat 2 "stage" (residual (conv 8 (3, 3), bn), relu), flatten')
     assert (first.name, first.layer) == ("stage", layer("Repeat", times=2))
     assert [child.layer.type_name() for child in first.children] == ["Residual", "Activation"]
@@ -104,42 +104,45 @@ def test_groups_hold_what_stands_in_their_brackets() -> None:
     assert second.layer == layer("Flatten")
 
 
-def test_a_bracket_that_is_still_open_closes_at_the_end() -> None:
+def test_an_open_parenthesis_is_closed_at_the_end() -> None:
     assert read("residual(conv, bn") == read("residual(conv, bn)")
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("xyzzy", "there is no layer “xyzzy”"),
-        ("12", "there is no layer “12”"),
+        ("xyzzy", "unknown layer “xyzzy”"),
+        ("12", "unknown layer “12”"),
         ("conv 64 xyzzy", "Conv2D has no parameter “xyzzy”; it takes filters, kernel size"),
         ("conv size=3x3x3", "kernel size: "),
         ("conv color=3", "Conv2D has no parameter “color”"),
-        ("conv 0", "filters: 0 is out of range: 1 to 65,536 is possible"),
-        ("conv 64 -3", "kernel size: -3 is out of range"),
-        ("conv " + "9" * 5_000, "filters: a number of more than 18 digits is out of range"),
-        ("dropout 3", "rate: 3 is out of range"),
-        ("flatten 3", "Flatten takes no number"),
+        ("conv 0", "filters: must be between 1 and 65,536, got 0"),
+        ("conv 64 -3", "kernel size: must be between 1 and 255, got -3"),
+        (
+            "conv " + "9" * 5_000,
+            "filters: must be between 1 and 65,536, got a number with more than 18 digits",
+        ),
+        ("dropout 3", "rate: must be between 0 and 0.99, got 3"),
+        ("flatten 3", "Flatten has no parameter left for “3”"),
         ("conv 64 stride", "the value of strides is missing"),
-        ("conv padding=odd", "padding: “odd” is not possible; one of valid, same is"),
-        ("conv 3 (bn)", "Conv2D is no group and cannot hold layers"),
-        ("(conv)", "a layer begins with its name"),
-        ("conv)", "closing bracket too many"),
+        ("conv padding=odd", "padding: “odd” is not valid; choose valid or same"),
+        ("conv 3 (bn)", "Conv2D is not a group and cannot contain layers"),
+        ("(conv)", "a layer must start with its name"),
+        ("conv)", "unmatched closing parenthesis"),
         ("repeat(" * 40, "at most 24 deep"),
     ],
 )
-def test_what_cannot_be_understood_is_named(text: str, words: str) -> None:
-    assert words in refusal(text)
+def test_an_error_names_the_word_that_is_wrong(text: str, words: str) -> None:
+    assert words in error_message(text)
 
 
 @given(st.text(alphabet='conv 64x,()="→.-é\n3', max_size=60))
-def test_nothing_that_is_typed_is_more_than_refused(text: str) -> None:
-    beginning(text)
+def test_no_text_raises_another_exception(text: str) -> None:
+    find_completion(text)
     said = "understood"
     try:
         read(text)
-    except PhraseError as error:
+    except ShorthandError as error:
         said = str(error)
     assert said
 
@@ -153,12 +156,12 @@ def test_nothing_that_is_typed_is_more_than_refused(text: str) -> None:
         ("residual(conv, b", 15, "BatchNormalization"),
     ],
 )
-def test_the_name_that_is_being_typed_may_become_these(text: str, start: int, best: str) -> None:
-    found = beginning(text)
+def test_an_incomplete_name_is_completed(text: str, start: int, best: str) -> None:
+    found = find_completion(text)
     assert found is not None
     assert (found.start, found.kinds[0].type_name()) == (start, best)
 
 
 @pytest.mark.parametrize("text", ["", "conv ", "conv 6", "conv, ", "xyzzy", "dense re", "conv 3x"])
-def test_after_the_name_nothing_is_suggested(text: str) -> None:
-    assert beginning(text) is None
+def test_a_complete_name_has_no_completions(text: str) -> None:
+    assert find_completion(text) is None

@@ -1,4 +1,4 @@
-"""The comparison of the open design with another one."""
+"""The dialog that compares the open design with another one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cnnstudio.gui.compare.designs import Design, known_designs
 from cnnstudio.gui.compare.dialog import CompareDialog
 from cnnstudio.gui.compare.entry_list import EntryList
 from cnnstudio.gui.document.project import Project
-from cnnstudio.runs.comparison import Results
+from cnnstudio.runs.comparison import CompletedRuns
 from cnnstudio.runs.run import list_runs
 from tests.runs.written import trained
 
@@ -52,16 +52,16 @@ def rows(dialog: CompareDialog) -> list[str]:
 
 
 def sentence(dialog: CompareDialog) -> str:
-    return dialog.findChild(QLabel, "compareSentence").text()
+    return dialog.findChild(QLabel, "compareSummary").text()
 
 
 def costs(dialog: CompareDialog, name: str) -> list[str]:
     return [dialog.findChild(QLabel, f"compare_{name}_{column}").text() for column in (1, 2, 3)]
 
 
-def test_every_difference_is_a_row_and_costs_stand_side_by_side(dialog: CompareDialog) -> None:
+def test_every_difference_has_a_row_and_costs_are_side_by_side(dialog: CompareDialog) -> None:
     assert sentence(dialog) == "1 difference: 1 removed."
-    assert rows(dialog) == ["Conv2D (64 filters 3 × 3, relu), layer 3 before, is removed."]
+    assert rows(dialog) == ["Conv2D (64 filters 3 × 3, relu), formerly layer 3, was removed."]
     assert costs(dialog, "layers") == ["7", "6", ""]
     before, now, change = costs(dialog, "parameters")
     assert (before, now) == ("315,722", "203,018")
@@ -76,11 +76,11 @@ def test_the_comparison_follows_the_edits(
     assert rows(dialog) == []
 
 
-def test_a_row_leads_to_its_layer(
+def test_selecting_a_row_selects_its_layer(
     dialog: CompareDialog, project: Project, lesson: Network, qtbot: QtBot
 ) -> None:
     project.edit("switch off", edits.replace(lesson, "dense_1", enabled=False))
-    qtbot.waitUntil(lambda: rows(dialog) == ["Layer 6, Dense, is switched off."])
+    qtbot.waitUntil(lambda: rows(dialog) == ["Layer 6, Dense, was disabled."])
     found = dialog.findChild(EntryList)
     found.setFocus()
     qtbot.keyClick(found, Qt.Key.Key_Down)
@@ -91,19 +91,22 @@ def test_a_row_leads_to_its_layer(
 def test_another_design_can_be_chosen(dialog: CompareDialog, lesson: Network) -> None:
     choice = dialog.findChild(QComboBox, "compareWith")
     titles = [choice.itemText(number) for number in range(choice.count())]
-    assert titles == [f"Template {template.title}" for template in templates().values()]
+    assert titles == [f"Template: {template.title}" for template in templates().values()]
     choice.setCurrentIndex(2)
     choice.activated.emit(2)
     assert len(rows(dialog)) > 1
 
 
-def test_a_file_can_be_chosen_and_a_bad_one_says_what_is_wrong(
+def test_a_file_can_be_opened_and_an_invalid_one_is_explained(
     dialog: CompareDialog, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
     good, bad = tmp_path / "good.cnn.json", tmp_path / "bad.cnn.json"
     write_design(good, project.network)
     bad.write_text("{}")
-    for path, expected in ((good, "The two designs are the same."), (bad, "bad.cnn.json: this is no design")):
+    for path, expected in (
+        (good, "The two designs are the same."),
+        (bad, "bad.cnn.json: this is not a design"),
+    ):
         monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, path=path: (str(path), ""))
         qtbot.mouseClick(dialog.findChild(QPushButton, "compareFile"), LEFT)
         assert sentence(dialog).startswith(expected)
@@ -115,7 +118,7 @@ def test_the_comparison_can_be_copied(dialog: CompareDialog, qtbot: QtBot) -> No
     qtbot.mouseClick(dialog.findChild(QPushButton, "copyDifferences"), LEFT)
     lines = QGuiApplication.clipboard().text().split("\n")
     assert lines[0] == "Lesson CNN → Lesson CNN"
-    assert lines[1].endswith("is removed")
+    assert lines[1].endswith("was removed")
     assert any(line.startswith("Parameters: 315,722 → 203,018") for line in lines)
 
 
@@ -126,19 +129,19 @@ def test_saved_version_and_run_come_first(lesson: Network, tmp_path: Path) -> No
         write_design(target, lesson)
     designs: list[Design] = list(known_designs(path, run, [path, other]))
     assert [design.title for design in designs[:3]] == [
-        "The saved version, mine.cnn.json",
-        "The trained design, run run-3",
-        "File other.cnn.json",
+        "Saved version: mine.cnn.json",
+        "Trained design: run run-3",
+        "File: other.cnn.json",
     ]
     assert all(design.read().nodes for design in designs)
 
 
-def test_results_stand_beside_each_other_with_what_they_come_to(
+def test_results_are_side_by_side_with_a_verdict(
     project: Project, lesson: Network, tmp_path: Path, qtbot: QtBot
 ) -> None:
     trained(tmp_path / "lesson", lesson, (0.70, 0.71, 0.69))
     trained(tmp_path / "edited", project.network, (0.60, 0.61, 0.62))
-    read = lambda: Results(run for name in ("lesson", "edited") for run in list_runs(tmp_path / name))  # noqa: E731
+    read = lambda: CompletedRuns(run for name in ("lesson", "edited") for run in list_runs(tmp_path / name))  # noqa: E731
     dialog = CompareDialog(project, list(known_designs(None, None, [])), None, read)
     qtbot.addWidget(dialog)
     dialog.show()
@@ -149,17 +152,19 @@ def test_results_stand_beside_each_other_with_what_they_come_to(
         "61.0 ± 1.0% (3 seeds)",
         "\N{MINUS SIGN}9.0 points",
     ]
-    assert verdict.text().startswith("The accuracy now is 9.0 points lower: larger than the noise (p = ")
+    assert verdict.text().startswith(
+        "The current accuracy is 9.0 points lower, a significant difference (p = "
+    )
     choice = dialog.findChild(QComboBox, "compareWith")
     assert [choice.itemText(row) for row in range(2)] == [
         "Run mine-0: 70.0 ± 1.0%, 3 seeds",
         "Run mine-0: 61.0 ± 1.0%, 3 seeds",
     ]
-    assert choice.currentText() == "Template Lesson CNN, 32 × 32"
+    assert choice.currentText() == "Template: Lesson CNN, 32 × 32"
     choice.setCurrentIndex(1)
     choice.activated.emit(1)
     assert costs(dialog, "test_accuracy")[:2] == ["61.0 ± 1.0% (3 seeds)"] * 2
-    assert "the same training but for the seed" in verdict.text()
+    assert "the same training except for the seed" in verdict.text()
     project.edit("switch off", edits.replace(project.network, "dense_1", enabled=False))
     qtbot.waitUntil(lambda: costs(dialog, "test_accuracy")[1] == "not trained yet")
     assert not verdict.isVisible()

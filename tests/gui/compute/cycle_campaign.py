@@ -1,10 +1,10 @@
-"""Trainings that are started and stopped in the window, again and again: nothing of them may stay behind.
+"""Starts and stops many trainings in the window and checks that they leak nothing.
 
     QT_QPA_PLATFORM=offscreen python -m tests.gui.compute.cycle_campaign --cycles 500
 
-Each is stopped at a random moment: while it loads, at some step, while it waits, after its epoch, by another
-one that goes on from it, or with the window; some come to their end. After ten trainings the window, with its
-session and its thread, is a new one.
+Each is stopped at a random moment: while it loads, at some step, while paused, after its epoch, by another
+run that continues from it, or by closing the window; some complete. Every ten trainings a new window is
+created, with a new session and thread.
 """
 
 from __future__ import annotations
@@ -27,130 +27,128 @@ from cnnstudio.core.paths import home
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.dashboard.dashboard import Dashboard
 from cnnstudio.gui.document.project import Project
-from cnnstudio.gui.training.tool_bar import TrainingPanel
+from cnnstudio.gui.training.tool_bar import TrainingToolBar
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.footprint import Footprint
 from tests.gui.fakes import TINY, image_folder
 
 LONG = Recipe("cycle", epochs=200, batch_size=8, learning_rate=0.01)
 SHORT = LONG.replace(epochs=2)
-TRAININGS = 10
-"""Of one window."""
-SECONDS = 60.0
+TRAININGS_PER_WINDOW = 10
+TIMEOUT_SECONDS = 60.0
 
 
-def until(reached: Callable[[], bool]) -> None:
-    """Lets Qt work until that is so."""
-    deadline = time.monotonic() + SECONDS
-    while not reached():
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Processes Qt events until the condition holds."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not condition():
         assert time.monotonic() < deadline, "a training did not end"
         QCoreApplication.processEvents()
         time.sleep(0.001)
 
 
-def for_a_while(seconds: float) -> None:
+def process_events_for(seconds: float) -> None:
     end = time.monotonic() + seconds
-    until(lambda: time.monotonic() > end)
+    wait_until(lambda: time.monotonic() > end)
 
 
 class Studio:
-    """A small window with all that training needs."""
+    """A small window with everything that training needs."""
 
     def __init__(self, data: str) -> None:
         self.project = Project(TINY)
         self.session = TrainingSession()
         self.window = QMainWindow()
-        self.window.addToolBar(TrainingPanel(self.project, self.session))
+        self.window.addToolBar(TrainingToolBar(self.project, self.session))
         self.window.setCentralWidget(Dashboard(self.project, self.session))
         self.window.show()
         self.data = data
 
-    def cycle(self, chance: random.Random) -> None:
+    def cycle(self, rng: random.Random) -> None:
         """One training, stopped at a random moment."""
-        self.session.start(TINY, self.data, chance.choice([SHORT, LONG]))
-        moments = [
-            self.while_it_loads,
-            self.at_a_step,
-            self.in_a_pause,
-            self.after_the_epoch,
-            self.by_another,
+        self.session.start(TINY, self.data, rng.choice([SHORT, LONG]))
+        ways_to_stop = [
+            self.stop_while_loading,
+            self.stop_at_a_step,
+            self.stop_while_paused,
+            self.stop_after_the_epoch,
+            self.continue_in_another_run,
         ]
-        chance.choice(moments)(chance.uniform(0, 0.05))
-        self.until_idle()
+        rng.choice(ways_to_stop)(rng.uniform(0, 0.05))
+        self.wait_until_idle()
 
-    def while_it_loads(self, seconds: float) -> None:
-        for_a_while(seconds / 10)
+    def stop_while_loading(self, seconds: float) -> None:
+        process_events_for(seconds / 10)
         self.session.stop()
 
-    def at_a_step(self, seconds: float) -> None:
-        self.until_it_runs(seconds)
+    def stop_at_a_step(self, seconds: float) -> None:
+        self.wait_until_running(seconds)
         self.session.stop()
 
-    def in_a_pause(self, seconds: float) -> None:
-        self.until_it_runs(seconds)
+    def stop_while_paused(self, seconds: float) -> None:
+        self.wait_until_running(seconds)
         self.session.pause()
-        until(lambda: self.session.state in (State.PAUSED, State.IDLE))
+        wait_until(lambda: self.session.state in (State.PAUSED, State.IDLE))
         self.session.stop()
 
-    def after_the_epoch(self, seconds: float) -> None:
-        self.until_it_runs(seconds)
+    def stop_after_the_epoch(self, seconds: float) -> None:
+        self.wait_until_running(seconds)
         self.session.stop_after_epoch()
 
-    def by_another(self, seconds: float) -> None:
-        self.until_it_runs(seconds)
+    def continue_in_another_run(self, seconds: float) -> None:
+        self.wait_until_running(seconds)
         self.session.continue_with(TINY, self.data, SHORT)
 
-    def until_it_runs(self, seconds: float) -> None:
-        until(lambda: self.session.state is not State.LOADING)
-        for_a_while(seconds)
+    def wait_until_running(self, seconds: float) -> None:
+        wait_until(lambda: self.session.state is not State.LOADING)
+        process_events_for(seconds)
 
-    def until_idle(self) -> None:
-        until(lambda: self.session.state is State.IDLE and not self.session.is_busy)
+    def wait_until_idle(self) -> None:
+        wait_until(lambda: self.session.state is State.IDLE and not self.session.is_busy)
         shutil.rmtree(home() / "runs", ignore_errors=True)
 
     def close(self) -> None:
-        """Closes the window, maybe in the middle of a training."""
-        assert self.session.shutdown(SECONDS)
+        """Closes the window, possibly in the middle of a training."""
+        assert self.session.shutdown(TIMEOUT_SECONDS)
         self.window.close()
-        for thing in (self.window, self.session):
-            thing.deleteLater()
-        # Without an event loop of its own, Qt deletes only when it is told to.
+        for owner in (self.window, self.session):
+            owner.deleteLater()
+        # Outside an event loop, Qt handles deferred deletions only when asked to.
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
         shutil.rmtree(home() / "runs", ignore_errors=True)
 
 
-def trainings(count: int, data: str, chance: random.Random) -> None:
-    for number in range(0, count, TRAININGS):
+def run_trainings(count: int, data: str, rng: random.Random) -> None:
+    for number in range(0, count, TRAININGS_PER_WINDOW):
         studio = Studio(data)
-        for _ in range(min(TRAININGS, count - number) - 1):
-            studio.cycle(chance)
+        for _ in range(min(TRAININGS_PER_WINDOW, count - number) - 1):
+            studio.cycle(rng)
         studio.session.start(TINY, data, LONG)
-        for_a_while(chance.uniform(0, 0.1))
+        process_events_for(rng.uniform(0, 0.1))
         studio.close()
 
 
 def qt_objects() -> Counter[str]:
-    """What Python holds of Qt, by its kind; timers that tick are counted once more."""
-    found = Counter(type(thing).__name__ for thing in shiboken6.getAllValidWrappers())
-    ticking = [
-        each for each in shiboken6.getAllValidWrappers() if isinstance(each, QTimer) and each.isActive()
-    ]
-    return found + Counter({"ticking QTimer": len(ticking)})
+    """The number of Qt wrappers in Python by class; active timers are counted a second time."""
+    wrappers = shiboken6.getAllValidWrappers()
+    found = Counter(type(wrapper).__name__ for wrapper in wrappers)
+    active = [wrapper for wrapper in wrappers if isinstance(wrapper, QTimer) and wrapper.isActive()]
+    return found + Counter({"active QTimer": len(active)})
 
 
 def campaign(data: str, cycles: int, seed: int) -> str:
-    """What so many cycles have left behind, in words. Raises AssertionError where that is anything."""
-    chance = random.Random(seed)
-    warm_up = max(cycles // 10, TRAININGS)
-    trainings(warm_up, data, chance)
+    """Describes what the cycles left behind. Raises AssertionError if they leaked anything."""
+    rng = random.Random(seed)
+    warm_up = max(cycles // 10, TRAININGS_PER_WINDOW)
+    run_trainings(warm_up, data, rng)
     before, objects = Footprint.now(), qt_objects()
-    trainings(cycles - warm_up, data, chance)
-    words = before.compared(Footprint.now(), cycles - warm_up)
+    run_trainings(cycles - warm_up, data, rng)
+    summary = before.compared(Footprint.now(), cycles - warm_up)
     grown = qt_objects() - objects
-    # What each window left behind would be as many as there were windows; a cache fills and is full.
-    windows = (cycles - warm_up) // TRAININGS
-    assert all(count < windows for count in grown.values()), f"{words}; objects of Qt: {grown}"
-    return f"{words}, {grown.total():+} objects of Qt"
+    # A leak grows with the number of windows; a cache may fill once.
+    windows = (cycles - warm_up) // TRAININGS_PER_WINDOW
+    assert all(count < windows for count in grown.values()), f"{summary}; Qt objects: {grown}"
+    return f"{summary}, {grown.total():+} Qt objects"
 
 
 if __name__ == "__main__":
@@ -159,6 +157,6 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     application = QApplication([])
-    with tempfile.TemporaryDirectory() as place:
-        os.environ["CNNSTUDIO_HOME"] = str(Path(place) / "home")
-        print(campaign(str(image_folder(Path(place) / "data")), options.cycles, options.seed))
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["CNNSTUDIO_HOME"] = str(Path(folder) / "home")
+        print(campaign(str(image_folder(Path(folder) / "data")), options.cycles, options.seed))

@@ -1,4 +1,4 @@
-"""Trainings that are started and stopped in the window leave nothing behind; see `cycle_campaign`."""
+"""Trainings started and stopped in the window leak nothing; see `cycle_campaign`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell what is open")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="open files can only be listed on Linux")
 
 
 def cycles(count: int) -> str:
@@ -27,11 +27,11 @@ def cycles(count: int) -> str:
     return ended.stdout
 
 
-def test_a_few_trainings_in_the_window_leave_no_thread_file_or_megabyte_behind() -> None:
+def test_a_few_trainings_in_the_window_leak_no_thread_file_or_memory() -> None:
     assert "40 cycles: " in cycles(50)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_five_hundred_trainings_in_the_window_leave_no_thread_file_or_megabyte_behind() -> None:
+def test_five_hundred_trainings_in_the_window_leak_no_thread_file_or_memory() -> None:
     assert "450 cycles: " in cycles(500)

@@ -1,4 +1,4 @@
-"""Training for real, with a tiny network on a few images, through panel, session and dashboard."""
+"""Real trainings of a tiny network on a few images, through panel, session and dashboard."""
 
 from __future__ import annotations
 
@@ -9,32 +9,33 @@ from pathlib import Path
 import pytest
 import torch
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QInputDialog, QMainWindow
+from PySide6.QtWidgets import QMainWindow
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.design.network import Node
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.dashboard.dashboard import Dashboard
 from cnnstudio.gui.document.project import Project
-from cnnstudio.gui.runs.resume import go_on, read_ended
-from cnnstudio.gui.training.tool_bar import TrainingPanel
+from cnnstudio.gui.runs.resume import read_resumable_run, resume_run
+from cnnstudio.gui.training.tool_bar import TrainingToolBar
 from cnnstudio.gui.widgets.message_bar import Message
+from cnnstudio.gui.widgets.number_box import NumberBox
 from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.layers.regularization.dropout import Dropout
 from cnnstudio.runs.run import Run, list_runs
-from cnnstudio.runs.seeds import accuracies as accuracies_of
-from cnnstudio.runs.significance import in_words
+from cnnstudio.runs.seeds import accuracy_statistics
+from cnnstudio.runs.significance import format_accuracy
 from cnnstudio.training.diagnosis.remedies import Remedy
 from cnnstudio.training.events import Finished, Progress
 from cnnstudio.training.recipe.recipe import Recipe
-from cnnstudio.training.train_step import Learner
+from cnnstudio.training.train_step import TrainingStep
 from tests.gui.fakes import TINY, image_folder
 
 PATIENCE_MS = 60_000
 
 
 class Studio:
-    """A small window with all that training needs."""
+    """A small window with everything that training needs."""
 
     def __init__(self, qtbot: QtBot, images: Path) -> None:
         self.qtbot = qtbot
@@ -42,9 +43,9 @@ class Studio:
         self.session = TrainingSession()
         self.window = QMainWindow()
         qtbot.addWidget(self.window)
-        self.panel = TrainingPanel(self.project, self.session)
+        self.tool_bar = TrainingToolBar(self.project, self.session)
         self.dashboard = Dashboard(self.project, self.session)
-        self.window.addToolBar(self.panel)
+        self.window.addToolBar(self.tool_bar)
         self.window.setCentralWidget(self.dashboard)
         self.window.resize(1300, 400)
         self.window.show()
@@ -52,7 +53,7 @@ class Studio:
 
     def train(self, epochs: int) -> None:
         self.project.set_recipe(Recipe("quick", epochs=epochs, batch_size=4))
-        self.panel.train_action.trigger()
+        self.tool_bar.train_action.trigger()
 
     def until(self, state: State) -> None:
         self.qtbot.waitUntil(lambda: self.session.state is state, timeout=PATIENCE_MS)
@@ -75,12 +76,12 @@ def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
     assert studio.session.shutdown(10)
 
 
-def test_a_whole_training_leaves_curves_maps_and_a_run(studio: Studio) -> None:
+def test_a_complete_training_leaves_curves_maps_and_a_run(studio: Studio) -> None:
     studio.train(epochs=3)
     studio.until(State.IDLE)
 
     assert studio.finished.outcome == "completed"
-    assert studio.panel.sentence.whole.startswith("Done: 3 epochs in ")
+    assert studio.tool_bar.status_label.full_text.startswith("Done: 3 epochs in ")
     assert len(studio.dashboard.record.history.loss.steps) == 3 * 6
     run = studio.session.run
     assert run is not None
@@ -88,7 +89,7 @@ def test_a_whole_training_leaves_curves_maps_and_a_run(studio: Studio) -> None:
     assert Run.open(run).dataset_name == studio.project.dataset_name
     grid = studio.dashboard.feature_maps.grid
     studio.qtbot.waitUntil(lambda: grid.maps is not None)
-    assert studio.dashboard.timeline.text == "end of the run"
+    assert studio.dashboard.timeline.text == "End of run"
 
 
 def test_the_design_can_be_edited_while_it_trains(studio: Studio) -> None:
@@ -108,11 +109,11 @@ def test_the_design_can_be_edited_while_it_trains(studio: Studio) -> None:
     assert studio.finished.outcome == "stopped"
 
 
-def test_pause_holds_the_training_and_still_shows_other_layers(studio: Studio) -> None:
+def test_a_paused_training_still_shows_other_layers(studio: Studio) -> None:
     studio.train(epochs=2000)
     studio.until(State.RUNNING)
     studio.until_steps(5)
-    studio.panel.pause_action.trigger()
+    studio.tool_bar.pause_action.trigger()
     studio.until(State.PAUSED)
     steps = len(studio.dashboard.record.history.loss.steps)
 
@@ -125,14 +126,14 @@ def test_pause_holds_the_training_and_still_shows_other_layers(studio: Studio) -
     studio.qtbot.waitUntil(shows_the_layer, timeout=PATIENCE_MS)
     assert len(studio.dashboard.record.history.loss.steps) == steps
 
-    studio.panel.pause_action.trigger()
+    studio.tool_bar.pause_action.trigger()
     studio.until(State.RUNNING)
     studio.until_steps(steps + 1)
-    studio.panel.stop_action.trigger()
+    studio.tool_bar.stop_action.trigger()
     studio.until(State.IDLE)
 
 
-def test_epochs_that_are_done_can_be_seen_while_it_trains(studio: Studio) -> None:
+def test_completed_epochs_can_be_viewed_while_it_trains(studio: Studio) -> None:
     studio.train(epochs=2000)
     dashboard = studio.dashboard
     studio.qtbot.waitUntil(lambda: len(dashboard.record.history.epochs) >= 2, timeout=PATIENCE_MS)
@@ -142,7 +143,7 @@ def test_epochs_that_are_done_can_be_seen_while_it_trains(studio: Studio) -> Non
     studio.qtbot.keyClick(dashboard.timeline.slider, Qt.Key.Key_Home)
 
     heading = dashboard.feature_maps.heading
-    studio.qtbot.waitUntil(lambda: heading.remark.startswith("after epoch 0 · 4 maps"), timeout=PATIENCE_MS)
+    studio.qtbot.waitUntil(lambda: heading.details.startswith("after epoch 0 · 4 maps"), timeout=PATIENCE_MS)
     studio.session.stop()
     studio.until(State.IDLE)
 
@@ -160,7 +161,7 @@ def test_closing_while_it_trains_keeps_the_weights(studio: Studio) -> None:
     assert list((run / "checkpoints").iterdir())
 
 
-def test_what_cannot_be_trained_is_a_sentence(studio: Studio) -> None:
+def test_an_untrainable_network_is_reported(studio: Studio) -> None:
     studio.project.set_recipe(Recipe("quick", batch_size=1))
     nodes = TINY.nodes
     from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
@@ -170,41 +171,41 @@ def test_what_cannot_be_trained_is_a_sentence(studio: Studio) -> None:
     )
     studio.project.edit("normalize", network)
 
-    studio.panel.train_action.trigger()
+    studio.tool_bar.train_action.trigger()
     studio.until(State.IDLE)
 
-    assert "needs at least 2" in studio.panel.sentence.whole
+    assert "must be at least 2" in studio.tool_bar.status_label.full_text
     assert studio.session.run is None
 
 
-def test_a_training_that_needs_too_much_memory_comes_with_what_helps(
+def test_a_training_that_needs_too_much_memory_offers_a_fix(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from cnnstudio.design.analysis.analysis import analyze
     from cnnstudio.training.preflight import prepare as preflight
 
     recipe = Recipe("quick", batch_size=16)
-    free = preflight.needed_memory(analyze(TINY), recipe) // 2
+    free = preflight.required_memory(analyze(TINY), recipe) // 2
     monkeypatch.setattr(preflight, "free_memory", lambda device: free)
     fixes: list[Remedy] = []
-    studio.session.fixable.connect(fixes.append)
+    studio.session.fix_available.connect(fixes.append)
     studio.project.set_recipe(recipe)
 
-    studio.panel.train_action.trigger()
+    studio.tool_bar.train_action.trigger()
     studio.until(State.IDLE)
 
-    assert "GB of memory" in studio.panel.sentence.whole
+    assert "GB of memory" in studio.tool_bar.status_label.full_text
     (fix,) = fixes
-    assert fix.applied(recipe).accumulate > 1
+    assert fix.apply_to(recipe).accumulate > 1
 
 
-def test_a_paused_run_goes_on_with_a_changed_design(studio: Studio) -> None:
+def test_a_paused_run_continues_with_a_changed_design(studio: Studio) -> None:
     offers: list[Message] = []
-    studio.panel.run_actions.offered.connect(offers.append)
+    studio.tool_bar.run_actions.offered.connect(offers.append)
     studio.train(epochs=2000)
     studio.until(State.RUNNING)
     studio.until_steps(10)
-    studio.panel.pause_action.trigger()
+    studio.tool_bar.pause_action.trigger()
     studio.until(State.PAUSED)
     first, steps = studio.session.run, len(studio.dashboard.record.history.loss.steps)
     assert first is not None
@@ -213,7 +214,7 @@ def test_a_paused_run_goes_on_with_a_changed_design(studio: Studio) -> None:
     edited = dataclasses.replace(TINY, nodes=(nodes[0], Node("dropout_1", Dropout()), *nodes[1:]))
     studio.project.edit("add Dropout", edited)
     offers[-1].action()
-    assert offers[-1].sentence == "Keeps what it has learned: 1 Conv2D, 4 Dense."
+    assert offers[-1].text == "Weights kept: 1 Conv2D, 4 Dense."
     offers[-1].action()
     studio.until(State.RUNNING)
     studio.until_steps(steps + 10)
@@ -225,11 +226,11 @@ def test_a_paused_run_goes_on_with_a_changed_design(studio: Studio) -> None:
     assert second != first
     assert Run.open(first).status == "stopped"
     assert Run.open(second).network.nodes == edited.nodes
-    assert Run.open(second).about["continues"] == first.name
+    assert Run.open(second).metadata["continues"] == first.name
     assert [text for _, text in studio.dashboard.record.history.loss.marks] == ["changed design"]
 
 
-def test_a_stopped_run_is_taken_up_where_it_stopped(studio: Studio) -> None:
+def test_a_stopped_run_resumes_where_it_stopped(studio: Studio) -> None:
     studio.train(epochs=2000)
     studio.until(State.RUNNING)
     studio.until_steps(10)
@@ -238,7 +239,7 @@ def test_a_stopped_run_is_taken_up_where_it_stopped(studio: Studio) -> None:
     run, steps = studio.session.run, len(studio.dashboard.record.history.loss.steps)
     assert run is not None
 
-    go_on(studio.session, read_ended(run), studio.window)
+    resume_run(studio.session, read_resumable_run(run), studio.window)
     studio.until(State.RUNNING)
     studio.until_steps(steps + 5)
     studio.session.stop()
@@ -250,13 +251,13 @@ def test_a_stopped_run_is_taken_up_where_it_stopped(studio: Studio) -> None:
     assert len(losses) == len(studio.dashboard.record.history.loss.steps) > steps
 
 
-def test_a_complete_run_is_made_longer(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_complete_run_can_be_extended(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     studio.train(epochs=2)
     studio.until(State.IDLE)
     assert studio.session.run is not None
-    monkeypatch.setattr(QInputDialog, "getInt", lambda *arguments: (1, True))
+    monkeypatch.setattr(NumberBox, "ask_number", lambda box: 1)
 
-    go_on(studio.session, read_ended(studio.session.run), studio.window)
+    resume_run(studio.session, read_resumable_run(studio.session.run), studio.window)
     studio.until(State.IDLE)
 
     assert [event.epoch for event in Run.open(studio.session.run).history] == [1, 2, 3]
@@ -265,46 +266,51 @@ def test_a_complete_run_is_made_longer(studio: Studio, monkeypatch: pytest.Monke
 def test_several_seeds_train_one_after_the_other_and_give_mean_and_deviation(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(QInputDialog, "getInt", lambda *arguments: (2, True))
-    remarks: list[str] = []
-    sentences: list[str] = []
-    studio.panel.remark.connect(remarks.append)
-    studio.session.events.connect(lambda _: sentences.append(studio.panel.sentence.whole))
+    monkeypatch.setattr(NumberBox, "ask_number", lambda box: 2)
+    messages: list[str] = []
+    progress_texts: list[str] = []
+    studio.tool_bar.info.connect(messages.append)
+    studio.session.events.connect(lambda _: progress_texts.append(studio.tool_bar.status_label.full_text))
     studio.project.set_recipe(Recipe("quick", epochs=2, batch_size=4, seed=7))
 
-    studio.panel.train_seeds()
+    studio.tool_bar.train_seeds()
     studio.until(State.IDLE)
 
     runs = list_runs()
     assert sorted(run.recipe.seed for run in runs) == [7, 8]
     assert all(run.status == "completed" for run in runs)
-    accuracies = accuracies_of(runs)
-    assert remarks == [f"Test accuracy over 2 runs: {in_words(accuracies)} (mean ± standard deviation)."]
-    assert studio.panel.sentence.whole == f"Done: 2 seeds · test accuracy {in_words(accuracies)}"
-    assert any(sentence.startswith("Seed 2 of 2 · ") for sentence in sentences)
-    # The dashboard shows the last one, and nothing of those before it.
+    accuracies = accuracy_statistics(runs)
+    assert messages == [
+        f"Test accuracy over 2 runs: {format_accuracy(accuracies)} (mean ± standard deviation)."
+    ]
+    assert (
+        studio.tool_bar.status_label.full_text
+        == f"Done: 2 seeds · test accuracy {format_accuracy(accuracies)}"
+    )
+    assert any(text.startswith("Seed 2 of 2 · ") for text in progress_texts)
+    # The dashboard shows only the last run.
     assert len(studio.dashboard.record.history.loss.steps) == 2 * 6
     assert studio.dashboard.record.folder == studio.session.run
     assert len(studio.dashboard.record.images)
 
 
 def test_a_stop_ends_all_seeds(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(QInputDialog, "getInt", lambda *arguments: (4, True))
+    monkeypatch.setattr(NumberBox, "ask_number", lambda box: 4)
     studio.project.set_recipe(Recipe("quick", epochs=10, batch_size=4))
 
     def stop_in_the_second(_: object) -> None:
-        if studio.session.repeat == (2, 4):
+        if studio.session.seed_position == (2, 4):
             studio.session.stop()
 
     studio.session.events.connect(stop_in_the_second)
-    studio.panel.train_seeds()
+    studio.tool_bar.train_seeds()
     studio.until(State.IDLE)
 
     assert len(list_runs()) == 2
-    assert studio.panel.sentence.whole.startswith("1 of 4 seeds done · test accuracy ")
+    assert studio.tool_bar.status_label.full_text.startswith("1 of 4 seeds done · test accuracy ")
 
 
-def test_a_device_that_fails_is_one_sentence_and_no_error_of_the_program(
+def test_a_device_failure_is_reported_in_one_sentence_and_not_as_an_internal_error(
     qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*arguments: object) -> None:
@@ -312,12 +318,12 @@ def test_a_device_that_fails_is_one_sentence_and_no_error_of_the_program(
 
     session, failures = TrainingSession(), list[str]()
     session.failed.connect(failures.append)
-    monkeypatch.setattr(Learner, "backward", fail)
+    monkeypatch.setattr(TrainingStep, "backward", fail)
     session.start(TINY, str(image_folder(tmp_path / "data")), Recipe("quick", epochs=2, batch_size=4))
     qtbot.waitUntil(lambda: session.state is State.IDLE and not session.is_busy, timeout=PATIENCE_MS)
     assert session.shutdown(10)
-    (said,) = failures
-    assert said.startswith("The device cpu failed (CUDA error: device-side assert triggered): start the")
+    (message,) = failures
+    assert message.startswith("The device cpu failed (CUDA error: device-side assert triggered): restart the")
     assert not caplog.records
     assert session.run is not None
     assert Run.open(session.run).status == "failed"

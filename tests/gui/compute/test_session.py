@@ -1,4 +1,4 @@
-"""The session: states, events, jobs, and its end."""
+"""The training session: states, events, tasks, and shutting down."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cnnstudio.core.errors import UserError
 from cnnstudio.core.progress import Cancelled
 from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.data.sources import add_folder
-from cnnstudio.data.sources.folder_list import forget_folder
+from cnnstudio.data.sources.folder_list import unregister_folder
 from cnnstudio.data.sources.shapes import Shapes
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.training.control import Control
@@ -31,8 +31,8 @@ from tests.gui.fakes import TINY, image_folder
 RECIPE = Recipe("quick", epochs=2, batch_size=8)
 
 
-class Play:
-    """A session whose training is what the test writes; what it says is kept."""
+class ScriptedSession:
+    """A session whose training is a script of the test; records its signals."""
 
     def __init__(self, session: TrainingSession, monkeypatch: pytest.MonkeyPatch) -> None:
         self.session = session
@@ -41,23 +41,23 @@ class Play:
         self.batches: list[tuple[Event, ...]] = []
         self.failures: list[str] = []
         session.state_changed.connect(self.states.append)
-        session.events.connect(self._take)
+        session.events.connect(self._record)
         session.failed.connect(self.failures.append)
         monkeypatch.setattr(session, "_import_torch", lambda: None)
         self._monkeypatch = monkeypatch
 
-    def _take(self, events: tuple[Event, ...]) -> None:
+    def _record(self, events: tuple[Event, ...]) -> None:
         self.batches.append(events)
         self.events.extend(events)
 
     def script(self, act: Callable[[Callable[[Event], None], Control], None]) -> None:
-        """What the training does, in its thread: gets where to send events, and the control."""
+        """Replaces the training by `act(emit, control)`, called in the compute thread."""
 
-        def record(*arguments: Any) -> None:
+        def train_run(*arguments: Any) -> None:
             act(arguments[-1], arguments[-2])
 
         self._monkeypatch.setattr(self.session, "_load", lambda *arguments: None)
-        self._monkeypatch.setattr(self.session, "_record", record)
+        self._monkeypatch.setattr(self.session, "_train_run", train_run)
 
     def start(self) -> None:
         self.session.start(TINY, "tiny", RECIPE)
@@ -71,30 +71,32 @@ def session() -> Iterator[TrainingSession]:
 
 
 @pytest.fixture
-def play(session: TrainingSession, monkeypatch: pytest.MonkeyPatch) -> Play:
-    return Play(session, monkeypatch)
+def scripted(session: TrainingSession, monkeypatch: pytest.MonkeyPatch) -> ScriptedSession:
+    return ScriptedSession(session, monkeypatch)
 
 
-def until(qtbot: QtBot, play: Play, state: State) -> None:
-    qtbot.waitUntil(lambda: play.session.state is state)
+def until(qtbot: QtBot, scripted: ScriptedSession, state: State) -> None:
+    qtbot.waitUntil(lambda: scripted.session.state is state)
 
 
-def test_a_run_goes_from_loading_to_running_to_idle(play: Play, qtbot: QtBot) -> None:
+def test_a_run_goes_from_loading_to_running_to_idle(scripted: ScriptedSession, qtbot: QtBot) -> None:
     def act(emit: Callable[[Event], None], control: Control) -> None:
         for event in [*run_events(epochs=2, planned=2, run="/runs/one"), finished(run="/runs/one")]:
             emit(event)
 
-    play.script(act)
-    play.start()
-    until(qtbot, play, State.IDLE)
+    scripted.script(act)
+    scripted.start()
+    until(qtbot, scripted, State.IDLE)
 
-    assert play.states == [State.LOADING, State.RUNNING, State.IDLE]
-    assert play.events == [*run_events(epochs=2, planned=2, run="/runs/one"), finished(run="/runs/one")]
-    assert play.session.run == Path("/runs/one")
-    assert play.session.network is TINY
+    assert scripted.states == [State.LOADING, State.RUNNING, State.IDLE]
+    assert scripted.events == [*run_events(epochs=2, planned=2, run="/runs/one"), finished(run="/runs/one")]
+    assert scripted.session.run == Path("/runs/one")
+    assert scripted.session.network is TINY
 
 
-def test_no_number_is_lost_and_only_the_newest_image_is_handed_on(play: Play, qtbot: QtBot) -> None:
+def test_no_number_is_lost_and_only_the_newest_snapshot_is_delivered(
+    scripted: ScriptedSession, qtbot: QtBot
+) -> None:
     def act(emit: Callable[[Event], None], control: Control) -> None:
         emit(started())
         for step in range(1, 201):
@@ -102,17 +104,17 @@ def test_no_number_is_lost_and_only_the_newest_image_is_handed_on(play: Play, qt
             emit(SnapshotTaken(step, step / 10, "feature_maps", step))
         emit(finished())
 
-    play.script(act)
-    play.start()
-    until(qtbot, play, State.IDLE)
+    scripted.script(act)
+    scripted.start()
+    until(qtbot, scripted, State.IDLE)
 
-    assert sum(len(event.losses) for event in play.events if hasattr(event, "losses")) == 200
-    images = [event for event in play.events if isinstance(event, SnapshotTaken)]
-    assert images[-1].payload == 200
-    assert all(sum(isinstance(event, SnapshotTaken) for event in batch) <= 1 for batch in play.batches)
+    assert sum(len(event.losses) for event in scripted.events if hasattr(event, "losses")) == 200
+    snapshots = [event for event in scripted.events if isinstance(event, SnapshotTaken)]
+    assert snapshots[-1].payload == 200
+    assert all(sum(isinstance(event, SnapshotTaken) for event in batch) <= 1 for batch in scripted.batches)
 
 
-def test_pause_resume_and_stop_reach_the_training(play: Play, qtbot: QtBot) -> None:
+def test_pause_resume_and_stop_reach_the_training(scripted: ScriptedSession, qtbot: QtBot) -> None:
     def act(emit: Callable[[Event], None], control: Control) -> None:
         emit(started())
         assert control.pause.wait(5)
@@ -123,38 +125,38 @@ def test_pause_resume_and_stop_reach_the_training(play: Play, qtbot: QtBot) -> N
         assert control.stop.wait(5)
         emit(finished("stopped", "Stopped in epoch 1."))
 
-    play.script(act)
-    play.start()
-    until(qtbot, play, State.RUNNING)
-    play.session.pause()
-    until(qtbot, play, State.PAUSED)
-    play.session.resume()
-    until(qtbot, play, State.RUNNING)
-    play.session.stop()
-    assert play.session.state is State.STOPPING
-    until(qtbot, play, State.IDLE)
+    scripted.script(act)
+    scripted.start()
+    until(qtbot, scripted, State.RUNNING)
+    scripted.session.pause()
+    until(qtbot, scripted, State.PAUSED)
+    scripted.session.resume()
+    until(qtbot, scripted, State.RUNNING)
+    scripted.session.stop()
+    assert scripted.session.state is State.STOPPING
+    until(qtbot, scripted, State.IDLE)
 
-    assert play.failures == []
+    assert scripted.failures == []
 
 
-def test_stop_while_the_images_are_loaded_ends_without_a_run(
-    play: Play, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+def test_stop_while_loading_ends_without_a_run(
+    scripted: ScriptedSession, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def load(name: str, control: Control) -> None:
         assert control.stop.wait(5)
         raise Cancelled
 
-    play.script(lambda emit, control: pytest.fail("it trained"))
-    monkeypatch.setattr(play.session, "_load", load)
-    play.start()
-    play.session.stop()
-    until(qtbot, play, State.IDLE)
+    scripted.script(lambda emit, control: pytest.fail("it trained"))
+    monkeypatch.setattr(scripted.session, "_load", load)
+    scripted.start()
+    scripted.session.stop()
+    until(qtbot, scripted, State.IDLE)
 
-    assert play.events == []
-    assert play.failures == []
+    assert scripted.events == []
+    assert scripted.failures == []
 
 
-def test_a_second_start_is_no_second_run(play: Play, qtbot: QtBot) -> None:
+def test_a_second_start_is_ignored(scripted: ScriptedSession, qtbot: QtBot) -> None:
     runs = []
 
     def act(emit: Callable[[Event], None], control: Control) -> None:
@@ -162,102 +164,102 @@ def test_a_second_start_is_no_second_run(play: Play, qtbot: QtBot) -> None:
         emit(started())
         control.stop.wait(5)
 
-    play.script(act)
-    play.start()
-    play.start()
-    until(qtbot, play, State.RUNNING)
-    play.session.stop()
-    until(qtbot, play, State.IDLE)
+    scripted.script(act)
+    scripted.start()
+    scripted.start()
+    until(qtbot, scripted, State.RUNNING)
+    scripted.session.stop()
+    until(qtbot, scripted, State.IDLE)
 
     assert len(runs) == 1
 
 
-def test_a_users_mistake_is_said_in_its_own_words(play: Play, qtbot: QtBot) -> None:
+def test_a_user_error_is_reported_with_its_own_message(scripted: ScriptedSession, qtbot: QtBot) -> None:
     def act(emit: Callable[[Event], None], control: Control) -> None:
         raise UserError("Tiny has too few images.")
 
-    play.script(act)
-    play.start()
-    until(qtbot, play, State.IDLE)
+    scripted.script(act)
+    scripted.start()
+    until(qtbot, scripted, State.IDLE)
 
-    assert play.failures == ["Tiny has too few images."]
+    assert scripted.failures == ["Tiny has too few images."]
 
 
-def test_an_error_of_the_program_is_a_sentence_and_a_log(
-    play: Play, qtbot: QtBot, caplog: pytest.LogCaptureFixture
+def test_an_internal_error_is_reported_in_one_sentence_and_logged(
+    scripted: ScriptedSession, qtbot: QtBot, caplog: pytest.LogCaptureFixture
 ) -> None:
     def act(emit: Callable[[Event], None], control: Control) -> None:
         raise RuntimeError("a kernel\nbroke")
 
-    play.script(act)
-    play.start()
-    until(qtbot, play, State.IDLE)
+    scripted.script(act)
+    scripted.start()
+    until(qtbot, scripted, State.IDLE)
 
-    (sentence,) = play.failures
+    (sentence,) = scripted.failures
     assert "a kernel broke" in sentence
     assert "\n" not in sentence
     assert any(record.levelno == logging.ERROR and record.exc_info for record in caplog.records)
 
 
-def test_a_run_that_failed_says_its_reason_once(
-    play: Play, qtbot: QtBot, caplog: pytest.LogCaptureFixture
+def test_a_failed_run_reports_its_reason_once(
+    scripted: ScriptedSession, qtbot: QtBot, caplog: pytest.LogCaptureFixture
 ) -> None:
     def act(emit: Callable[[Event], None], control: Control) -> None:
         emit(started())
         emit(finished("failed", "The disk is full."))
         raise OSError("the disk is full")
 
-    play.script(act)
-    play.start()
-    until(qtbot, play, State.IDLE)
+    scripted.script(act)
+    scripted.start()
+    until(qtbot, scripted, State.IDLE)
 
-    assert play.failures == ["The disk is full."]
+    assert scripted.failures == ["The disk is full."]
 
 
-def test_data_that_are_not_there_are_a_sentence(play: Play, qtbot: QtBot) -> None:
-    play.session.start(TINY, "nowhere", RECIPE)
-    until(qtbot, play, State.IDLE)
+def test_a_missing_data_set_is_reported(scripted: ScriptedSession, qtbot: QtBot) -> None:
+    scripted.session.start(TINY, "nowhere", RECIPE)
+    until(qtbot, scripted, State.IDLE)
 
-    (sentence,) = play.failures
+    (sentence,) = scripted.failures
     assert "There is no data set or folder “nowhere”" in sentence
 
 
-class Loads:
-    """Loads data sets by the session, without training on them."""
+class Loader:
+    """Loads data sets through the session, without training on them."""
 
-    def __init__(self, play: Play, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._play, self._qtbot = play, qtbot
+    def __init__(self, scripted: ScriptedSession, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._scripted, self._qtbot = scripted, qtbot
         self._loaded: list[tuple[str, Dataset]] = []
         self.texts: list[str] = []
-        play.session.dataset_loaded.connect(self._loaded.append)
-        play.session.loading.connect(lambda news: self.texts.append(news.text))
-        monkeypatch.setattr(play.session, "_record", lambda *arguments: None)
+        scripted.session.dataset_loaded.connect(self._loaded.append)
+        scripted.session.loading.connect(lambda progress: self.texts.append(progress.text))
+        monkeypatch.setattr(scripted.session, "_train_run", lambda *arguments: None)
 
     def load(self, name: str) -> Dataset:
-        self._play.session.start(TINY, name, RECIPE)
-        until(self._qtbot, self._play, State.IDLE)
-        told, dataset = self._loaded[-1]
-        assert told == name
+        self._scripted.session.start(TINY, name, RECIPE)
+        until(self._qtbot, self._scripted, State.IDLE)
+        loaded_name, dataset = self._loaded[-1]
+        assert loaded_name == name
         return dataset
 
 
 @pytest.fixture
-def loads(play: Play, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Loads:
-    return Loads(play, qtbot, monkeypatch)
+def loader(scripted: ScriptedSession, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Loader:
+    return Loader(scripted, qtbot, monkeypatch)
 
 
-def test_a_built_in_data_set_is_loaded_once(loads: Loads, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_built_in_data_set_is_loaded_once(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
     split = Split(np.zeros((2, 3, 8, 8), np.uint8), np.arange(2))
     monkeypatch.setattr(
         Shapes, "load", lambda *arguments: Dataset("shapes", "Shapes", ("a", "b"), split, split)
     )
 
-    assert loads.load("shapes") is loads.load("shapes")
-    assert loads.texts
+    assert loader.load("shapes") is loader.load("shapes")
+    assert loader.texts
 
 
-def test_a_data_set_can_be_fetched_to_look_at_and_is_there_for_the_training(
-    play: Play, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+def test_a_fetched_data_set_stays_in_memory_and_does_not_count_as_a_training(
+    scripted: ScriptedSession, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded: list[str] = []
     tiny = Split(np.zeros((2, 3, 8, 8), np.uint8), np.array([0, 1]))
@@ -267,191 +269,193 @@ def test_a_data_set_can_be_fetched_to_look_at_and_is_there_for_the_training(
         return Dataset(source.name, source.title, ("one", "two"), tiny, tiny)
 
     monkeypatch.setattr(Shapes, "load", load)
-    given: list[Dataset] = []
-    told: list[object] = []
-    play.session.dataset_loaded.connect(told.append)
-    play.session.fetch("shapes", given.append, play.failures.append)
-    qtbot.waitUntil(lambda: bool(given))
-    assert given[0].classes == ("one", "two")
-    # Whoever follows the training has nothing to do with it.
-    assert told == []
-    assert play.states == []
-    play.session.fetch("shapes", given.append, play.failures.append)
-    qtbot.waitUntil(lambda: len(given) == 2)
+    fetched: list[Dataset] = []
+    announced: list[object] = []
+    scripted.session.dataset_loaded.connect(announced.append)
+    scripted.session.fetch("shapes", fetched.append, scripted.failures.append)
+    qtbot.waitUntil(lambda: bool(fetched))
+    assert fetched[0].classes == ("one", "two")
+    # `dataset_loaded` is only for trainings.
+    assert announced == []
+    assert scripted.states == []
+    scripted.session.fetch("shapes", fetched.append, scripted.failures.append)
+    qtbot.waitUntil(lambda: len(fetched) == 2)
     assert loaded == ["shapes"]
 
 
-def test_what_cannot_be_fetched_is_told_to_the_one_who_asked(play: Play, qtbot: QtBot) -> None:
-    refused: list[str] = []
-    play.session.fetch("nothing of that name", print, refused.append)
-    qtbot.waitUntil(lambda: bool(refused))
-    assert "no data set" in refused[0]
-    assert play.failures == []
+def test_a_failed_fetch_is_reported_only_to_its_caller(scripted: ScriptedSession, qtbot: QtBot) -> None:
+    errors: list[str] = []
+    scripted.session.fetch("nothing of that name", print, errors.append)
+    qtbot.waitUntil(lambda: bool(errors))
+    assert "no data set" in errors[0]
+    assert scripted.failures == []
 
 
-def test_images_that_were_added_to_a_folder_are_trained_too(loads: Loads, tmp_path: Path) -> None:
+def test_images_added_to_a_folder_are_in_the_next_training(loader: Loader, tmp_path: Path) -> None:
     folder = image_folder(tmp_path / "images")
-    before = loads.load(str(folder))
+    before = loader.load(str(folder))
     shutil.copy(folder / "train" / "dark" / "0.png", folder / "train" / "dark" / "new.png")
 
-    after = loads.load(str(folder))
+    after = loader.load(str(folder))
 
     assert len(after.train.labels) == len(before.train.labels) + 1
 
 
-def test_another_folder_under_the_name_of_a_forgotten_one_is_another_data_set(
-    loads: Loads, tmp_path: Path
-) -> None:
+def test_a_new_folder_with_the_name_of_a_removed_one_is_loaded_afresh(loader: Loader, tmp_path: Path) -> None:
     first, second = (image_folder(tmp_path / place / "pets") for place in ("one", "two"))
     for part in ("train", "test"):
         (second / part / "dark").rename(second / part / "cats")
     add_folder(first)
-    assert loads.load("pets").classes == ("bright", "dark")
+    assert loader.load("pets").classes == ("bright", "dark")
 
-    forget_folder("pets")
+    unregister_folder("pets")
     add_folder(second)
 
-    assert loads.load("pets").classes == ("bright", "cats")
+    assert loader.load("pets").classes == ("bright", "cats")
 
 
-def test_a_folder_named_like_a_built_in_data_set_is_not_taken_for_it(loads: Loads, tmp_path: Path) -> None:
-    loads.load("shapes")
+def test_a_folder_named_like_a_built_in_data_set_is_not_confused_with_it(
+    loader: Loader, tmp_path: Path
+) -> None:
+    loader.load("shapes")
 
-    assert loads.load(str(image_folder(tmp_path / "shapes"))).classes == ("bright", "dark")
+    assert loader.load(str(image_folder(tmp_path / "shapes"))).classes == ("bright", "dark")
 
 
-def test_the_layer_that_was_asked_for_last_is_shown_however_the_threads_meet(
+def test_the_last_watched_layer_wins_a_race_with_the_start_of_the_training(
     session: TrainingSession, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched: list[str] = []
-    begun, over, asked = threading.Event(), threading.Event(), threading.Event()
+    watching, proceed, both_watched = threading.Event(), threading.Event(), threading.Event()
 
     class SlowProbe:
         def watch(self, node_id: str, image: int) -> None:
-            if not watched and not begun.is_set():
-                begun.set()
-                over.wait(0.3)
+            if not watched and not watching.is_set():
+                watching.set()
+                proceed.wait(0.3)
             watched.append(node_id)
 
     monkeypatch.setattr(session, "_import_torch", lambda: None)
     monkeypatch.setattr(session, "_load", lambda *arguments: None)
     monkeypatch.setattr("cnnstudio.insight.feature_maps.FeatureMapProbe", SlowProbe)
-    # The run is not over before both have asked.
-    monkeypatch.setattr("cnnstudio.runs.recorder.start_run", lambda *arguments, **options: asked.wait(10))
+    # The run does not end before both calls of `watch`.
+    monkeypatch.setattr("cnnstudio.runs.start.start_run", lambda *arguments, **options: both_watched.wait(10))
     session.watch("old", 0)
     session.start(TINY, "tiny", RECIPE)
-    assert begun.wait(10)
+    assert watching.wait(10)
 
     session.watch("new", 0)
-    over.set()
-    asked.set()
+    proceed.set()
+    both_watched.set()
 
     qtbot.waitUntil(lambda: session.state is State.IDLE)
     assert watched == ["old", "new"]
 
 
-def test_a_job_works_beside_the_main_thread_and_tells_its_result(play: Play, qtbot: QtBot) -> None:
+def test_a_task_runs_in_the_compute_thread_and_delivers_its_result(
+    scripted: ScriptedSession, qtbot: QtBot
+) -> None:
     results: list[object] = []
     progress_seen: list[object] = []
 
-    def work(tell: Callable[[object], None], cancelled: Callable[[], bool]) -> int:
+    def work(progress: Callable[[object], None], cancelled: Callable[[], bool]) -> int:
         for number in range(1000):
-            tell(number)
+            progress(number)
         return threading.get_ident()
 
-    play.session.run_job(work, results.append, on_progress=progress_seen.append)
+    scripted.session.run_task(work, results.append, on_progress=progress_seen.append)
     qtbot.waitUntil(lambda: bool(results))
 
     assert results != [threading.get_ident()]
     assert progress_seen[-1] == 999
     assert len(progress_seen) < 1000
-    qtbot.waitUntil(lambda: not play.session.is_busy)
+    qtbot.waitUntil(lambda: not scripted.session.is_busy)
 
 
-def test_a_job_that_fails_says_so_in_a_sentence(play: Play, qtbot: QtBot) -> None:
-    sentences: list[str] = []
+def test_a_failing_task_reports_its_error(scripted: ScriptedSession, qtbot: QtBot) -> None:
+    errors: list[str] = []
 
-    def work(tell: object, cancelled: object) -> None:
+    def work(progress: object, cancelled: object) -> None:
         raise UserError("The folder cannot be written.")
 
-    play.session.run_job(work, lambda result: pytest.fail("it succeeded"), sentences.append)
+    scripted.session.run_task(work, lambda result: pytest.fail("it succeeded"), errors.append)
 
-    qtbot.waitUntil(lambda: sentences == ["The folder cannot be written."])
+    qtbot.waitUntil(lambda: errors == ["The folder cannot be written."])
 
 
-def test_a_cancelled_job_is_not_heard_any_more(play: Play, qtbot: QtBot) -> None:
+def test_a_cancelled_task_calls_no_callback(scripted: ScriptedSession, qtbot: QtBot) -> None:
     began, ended = threading.Event(), threading.Event()
 
-    def work(tell: Callable[[object], None], cancelled: Callable[[], bool]) -> None:
+    def work(progress: Callable[[object], None], cancelled: Callable[[], bool]) -> None:
         began.set()
         while not cancelled():
             time.sleep(0.001)
         ended.set()
 
-    job = play.session.run_job(work, lambda result: pytest.fail("it was heard"))
+    task = scripted.session.run_task(work, lambda result: pytest.fail("a callback was called"))
     assert began.wait(5)
-    job.cancel()
+    task.cancel()
 
-    qtbot.waitUntil(lambda: not play.session.is_busy)
+    qtbot.waitUntil(lambda: not scripted.session.is_busy)
     assert ended.is_set()
 
 
-def test_a_training_waits_for_a_job_that_is_under_way(play: Play, qtbot: QtBot) -> None:
+def test_a_training_waits_for_a_running_task(scripted: ScriptedSession, qtbot: QtBot) -> None:
     order: list[str] = []
-    go_on = threading.Event()
+    release = threading.Event()
 
-    def work(tell: object, cancelled: object) -> None:
-        go_on.wait(5)
-        order.append("job")
+    def work(progress: object, cancelled: object) -> None:
+        release.wait(5)
+        order.append("task")
 
-    play.script(lambda emit, control: order.append("training"))
-    play.session.run_job(work, lambda result: None)
-    play.start()
-    assert play.session.state is State.LOADING
-    go_on.set()
-    until(qtbot, play, State.IDLE)
+    scripted.script(lambda emit, control: order.append("training"))
+    scripted.session.run_task(work, lambda result: None)
+    scripted.start()
+    assert scripted.session.state is State.LOADING
+    release.set()
+    until(qtbot, scripted, State.IDLE)
 
-    assert order == ["job", "training"]
+    assert order == ["task", "training"]
 
 
-def test_a_listener_that_fails_does_not_keep_the_rest_from_the_others(play: Play, qtbot: QtBot) -> None:
+def test_a_failing_listener_does_not_stop_the_delivery(scripted: ScriptedSession, qtbot: QtBot) -> None:
     def fail(value: object) -> None:
-        raise ValueError("a listener's mistake")
+        raise ValueError("an error in a listener")
 
     with qtbot.captureExceptions() as caught:
-        play.session.run_job(lambda tell, cancelled: 1, fail)
-        qtbot.waitUntil(lambda: not play.session.is_busy)
+        scripted.session.run_task(lambda progress, cancelled: 1, fail)
+        qtbot.waitUntil(lambda: not scripted.session.is_busy)
         results: list[object] = []
-        play.session.run_job(lambda tell, cancelled: 2, results.append)
+        scripted.session.run_task(lambda progress, cancelled: 2, results.append)
         qtbot.waitUntil(lambda: results == [2])
 
     assert len(caught) == 1
 
 
-def test_shutting_down_stops_what_is_under_way(monkeypatch: pytest.MonkeyPatch, qtbot: QtBot) -> None:
+def test_shutting_down_stops_the_training(monkeypatch: pytest.MonkeyPatch, qtbot: QtBot) -> None:
     session = TrainingSession()
-    play = Play(session, monkeypatch)
+    scripted = ScriptedSession(session, monkeypatch)
 
     def act(emit: Callable[[Event], None], control: Control) -> None:
         emit(started())
         control.stop.wait(10)
         emit(finished("stopped", "Stopped in epoch 1."))
 
-    play.script(act)
-    play.start()
-    until(qtbot, play, State.RUNNING)
+    scripted.script(act)
+    scripted.start()
+    until(qtbot, scripted, State.RUNNING)
 
     assert session.shutdown(5)
 
     assert session.state is State.IDLE
-    assert play.events[-1] == finished("stopped", "Stopped in epoch 1.")
+    assert scripted.events[-1] == finished("stopped", "Stopped in epoch 1.")
 
 
-def test_shutting_down_before_anything_began_is_quick() -> None:
+def test_shutting_down_an_unused_session_is_quick() -> None:
     assert TrainingSession().shutdown(3)
 
 
-def test_torch_is_loaded_in_the_thread_and_the_main_thread_keeps_one_of_its_threads(
+def test_torch_is_imported_in_the_compute_thread_and_the_main_thread_gets_one_torch_thread(
     session: TrainingSession, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
@@ -470,4 +474,4 @@ def test_torch_is_loaded_in_the_thread_and_the_main_thread_keeps_one_of_its_thre
     main = threading.get_ident()
     assert [count for ident, count in calls if ident == main] == [1]
     assert [count for ident, count in calls if ident != main] == [threads]
-    assert "cnnstudio.runs.recorder" in sys.modules
+    assert "cnnstudio.runs.start" in sys.modules

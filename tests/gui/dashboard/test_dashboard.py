@@ -1,4 +1,4 @@
-"""The dashboard over canned events and over real run folders."""
+"""The dashboard with canned events and with real run folders."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cnnstudio.runs.errors import RunError
 from cnnstudio.training.events import SnapshotTaken
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.gui.canned import feature_maps, finished, progress, run_events
-from tests.gui.fakes import SilentSession
+from tests.gui.fakes import FakeSession
 
 NETWORK = Network(
     nodes=(
@@ -35,13 +35,13 @@ NETWORK = Network(
 )
 
 
-class Stage:
-    """A dashboard with a session that does what the test says."""
+class Harness:
+    """A dashboard with a session that the test controls."""
 
     def __init__(self, qtbot: QtBot) -> None:
         self.qtbot = qtbot
         self.project = Project(NETWORK)
-        self.session = SilentSession()
+        self.session = FakeSession()
         self.dashboard = Dashboard(self.project, self.session)
         qtbot.addWidget(self.dashboard)
         self.dashboard.resize(1200, 300)
@@ -58,7 +58,7 @@ class Stage:
         self.session.events.emit((finished("stopped", "Stopped in epoch 4 after batch 1 of 10."),))
         self.session.show_state(State.IDLE)
 
-    def maps_come(self, node_id: str, image: int = 0) -> None:
+    def send_maps(self, node_id: str, image: int = 0) -> None:
         self.session.events.emit((SnapshotTaken(31, 3.1, "feature_maps", feature_maps(node_id, image)),))
 
     def until_title(self, title: str) -> None:
@@ -66,11 +66,11 @@ class Stage:
 
 
 @pytest.fixture
-def stage(qtbot: QtBot) -> Iterator[Stage]:
-    stage = Stage(qtbot)
-    yield stage
-    stage.dashboard.hide()
-    stage.dashboard.close_run()
+def harness(qtbot: QtBot) -> Iterator[Harness]:
+    harness = Harness(qtbot)
+    yield harness
+    harness.dashboard.hide()
+    harness.dashboard.close_run()
 
 
 def tiny_dataset(count: int = 12) -> Dataset:
@@ -86,187 +86,191 @@ def tiny_dataset(count: int = 12) -> Dataset:
 @pytest.fixture
 def run_folder(tmp_path: Path) -> Path:
     """Two epochs of a real, tiny run."""
-    from cnnstudio.runs.recorder import start_run
+    from cnnstudio.runs.start import RunOptions, start_run
 
     folder = tmp_path / "run"
-    start_run(NETWORK, tiny_dataset(), Recipe("quick", epochs=2, batch_size=4), folder=folder, threads=1)
+    start_run(
+        NETWORK, tiny_dataset(), Recipe("quick", epochs=2, batch_size=4), RunOptions(folder=folder, threads=1)
+    )
     return folder
 
 
-def test_before_training_it_says_what_will_appear(stage: Stage) -> None:
-    dashboard = stage.dashboard
-    stage.qtbot.waitUntil(lambda: bool(dashboard.learning.loss.plot.hint))
+def test_before_training_hints_say_what_will_appear(harness: Harness) -> None:
+    dashboard = harness.dashboard
+    harness.qtbot.waitUntil(lambda: bool(dashboard.learning.loss.plot.hint))
 
-    assert dashboard.feature_maps.grid.hint == "Press Train to see what the layers make of an image"
-
-
-def test_the_empty_axes_go_to_the_epochs_of_the_recipe(stage: Stage) -> None:
-    stage.project.set_recipe(stage.project.recipe.replace(epochs=3))
-
-    box = stage.dashboard.learning.loss.plot.getViewBox()
-    stage.qtbot.waitUntil(lambda: box.viewRange()[0] == [0, 3])
+    assert dashboard.feature_maps.grid.hint == "Press Train to see how each layer responds to an image"
 
 
-def test_live_events_move_curves_and_timeline(stage: Stage) -> None:
-    stage.train()
+def test_the_empty_axes_end_at_the_epochs_of_the_recipe(harness: Harness) -> None:
+    harness.project.set_recipe(harness.project.recipe.replace(epochs=3))
 
-    dashboard = stage.dashboard
-    stage.qtbot.waitUntil(lambda: dashboard.timeline.slider.value() == 3000)
-    assert dashboard.timeline.text == "● follows the training"
+    box = harness.dashboard.learning.loss.plot.getViewBox()
+    harness.qtbot.waitUntil(lambda: box.viewRange()[0] == [0, 3])
+
+
+def test_live_events_move_curves_and_timeline(harness: Harness) -> None:
+    harness.train()
+
+    dashboard = harness.dashboard
+    harness.qtbot.waitUntil(lambda: dashboard.timeline.slider.value() == 3000)
+    assert dashboard.timeline.text == "● Live"
     assert dashboard.learning.loss.legend.text.startswith("training 0.")
 
 
-def test_the_first_convolution_is_watched_until_a_layer_is_selected(stage: Stage) -> None:
-    stage.train()
-    assert stage.session.watched == ("conv2d_1", 0)
+def test_the_first_convolution_is_watched_until_a_layer_is_selected(harness: Harness) -> None:
+    harness.train()
+    assert harness.session.watched == ("conv2d_1", 0)
 
-    stage.project.select(["dense_1"])
+    harness.project.select(["dense_1"])
 
-    assert stage.session.watched == ("dense_1", 0)
-
-
-def test_a_layer_that_was_not_trained_leaves_the_one_before(stage: Stage) -> None:
-    stage.train()
-    stage.project.select(["flatten_1"])
-
-    stage.project.select(["conv2d_2"])
-
-    assert stage.session.watched == ("flatten_1", 0)
+    assert harness.session.watched == ("dense_1", 0)
 
 
-def test_live_maps_are_shown_and_another_image_is_asked_for(stage: Stage) -> None:
-    stage.train()
-    stage.maps_come("conv2d_1")
-    stage.until_title("Feature maps of Conv2D (first layer)")
+def test_selecting_an_untrained_layer_keeps_the_current_one(harness: Harness) -> None:
+    harness.train()
+    harness.project.select(["flatten_1"])
 
-    stage.dashboard.feature_maps.images.buttons[3].click()
+    harness.project.select(["conv2d_2"])
 
-    assert stage.session.watched == ("conv2d_1", 3)
-
-
-def test_maps_of_a_layer_that_is_no_longer_asked_for_are_not_shown(stage: Stage) -> None:
-    stage.train()
-    stage.maps_come("conv2d_1")
-    stage.until_title("Feature maps of Conv2D (first layer)")
-
-    stage.project.select(["dense_1"])
-    stage.maps_come("conv2d_1")
-    stage.until_title("Feature maps of Dense (fourth layer)")
-
-    assert stage.dashboard.feature_maps.grid.hint == "The training shows it with one of its next steps"
+    assert harness.session.watched == ("flatten_1", 0)
 
 
-def test_going_back_moves_the_line_in_the_curves(stage: Stage) -> None:
-    stage.train()
-    stage.qtbot.waitUntil(lambda: stage.dashboard.timeline.slider.value() == 3000)
+def test_live_maps_are_shown_and_another_image_can_be_requested(harness: Harness) -> None:
+    harness.train()
+    harness.send_maps("conv2d_1")
+    harness.until_title("Feature maps of Conv2D (layer 1)")
 
-    stage.dashboard.timeline.slider.choose(1)
+    harness.dashboard.feature_maps.images.buttons[3].click()
 
-    legend = stage.dashboard.learning.loss.legend
-    stage.qtbot.waitUntil(lambda: "at epoch 1.00" in legend.text)
-
-
-def test_a_new_training_begins_with_empty_curves(stage: Stage) -> None:
-    stage.train()
-    stage.end()
-
-    stage.session.show_state(State.LOADING)
-
-    assert stage.dashboard.record.history.is_empty
-    plot = stage.dashboard.learning.loss.plot
-    stage.qtbot.waitUntil(lambda: plot.hint == "The first steps are on their way")
+    assert harness.session.watched == ("conv2d_1", 3)
 
 
-def test_nothing_is_drawn_while_it_is_hidden_and_all_is_there_when_it_is_shown(stage: Stage) -> None:
-    stage.dashboard.hide()
-    stage.dashboard.close_run()
-    stage.train()
-    stage.qtbot.wait(50)
-    assert stage.dashboard.timeline.slider.value() == 0
+def test_maps_of_a_layer_that_is_no_longer_selected_are_not_shown(harness: Harness) -> None:
+    harness.train()
+    harness.send_maps("conv2d_1")
+    harness.until_title("Feature maps of Conv2D (layer 1)")
 
-    stage.dashboard.show()
+    harness.project.select(["dense_1"])
+    harness.send_maps("conv2d_1")
+    harness.until_title("Feature maps of Dense (layer 4)")
 
-    stage.qtbot.waitUntil(lambda: stage.dashboard.timeline.slider.value() == 3000)
+    assert harness.dashboard.feature_maps.grid.hint == "Waiting for the next step…"
 
 
-def test_every_step_is_kept_though_frames_are_few(stage: Stage) -> None:
-    stage.train()
+def test_choosing_an_earlier_epoch_moves_the_line_in_the_plots(harness: Harness) -> None:
+    harness.train()
+    harness.qtbot.waitUntil(lambda: harness.dashboard.timeline.slider.value() == 3000)
+
+    harness.dashboard.timeline.slider.choose(1)
+
+    legend = harness.dashboard.learning.loss.legend
+    harness.qtbot.waitUntil(lambda: "at epoch 1.00" in legend.text)
+
+
+def test_a_new_training_starts_with_empty_curves(harness: Harness) -> None:
+    harness.train()
+    harness.end()
+
+    harness.session.show_state(State.LOADING)
+
+    assert harness.dashboard.record.history.is_empty
+    plot = harness.dashboard.learning.loss.plot
+    harness.qtbot.waitUntil(lambda: plot.hint == "Waiting for the first steps…")
+
+
+def test_nothing_is_drawn_while_hidden_and_everything_when_shown_again(harness: Harness) -> None:
+    harness.dashboard.hide()
+    harness.dashboard.close_run()
+    harness.train()
+    harness.qtbot.wait(50)
+    assert harness.dashboard.timeline.slider.value() == 0
+
+    harness.dashboard.show()
+
+    harness.qtbot.waitUntil(lambda: harness.dashboard.timeline.slider.value() == 3000)
+
+
+def test_every_step_is_kept_although_frames_are_few(harness: Harness) -> None:
+    harness.train()
     for step in range(31, 71):
-        stage.session.events.emit((progress(step, 1),))
+        harness.session.events.emit((progress(step, 1),))
 
-    assert len(stage.dashboard.record.history.loss.steps) == 70
-
-
-def test_a_narrow_dashboard_shows_one_view(stage: Stage) -> None:
-    stage.dashboard.resize(700, 300)
-
-    stage.qtbot.waitUntil(lambda: stage.dashboard.tabs.shown == (0,))
-    assert not stage.dashboard.feature_maps.isVisible()
+    assert len(harness.dashboard.record.history.loss.steps) == 70
 
 
-def test_an_old_run_is_shown_from_its_folder(stage: Stage, run_folder: Path) -> None:
-    dashboard = stage.dashboard
+def test_a_narrow_dashboard_shows_one_view(harness: Harness) -> None:
+    harness.dashboard.resize(700, 300)
+
+    harness.qtbot.waitUntil(lambda: harness.dashboard.tabs.shown == (0,))
+    assert not harness.dashboard.feature_maps.isVisible()
+
+
+def test_an_old_run_is_shown_from_its_folder(harness: Harness, run_folder: Path) -> None:
+    dashboard = harness.dashboard
 
     dashboard.show_run(read_run(run_folder))
 
-    stage.until_title("Feature maps of Conv2D (first layer)")
-    assert dashboard.timeline.text == "end of the run"
+    harness.until_title("Feature maps of Conv2D (layer 1)")
+    assert dashboard.timeline.text == "End of run"
     assert [epoch.epoch for epoch in dashboard.record.history.epochs] == [1, 2]
     assert dashboard.feature_maps.images.buttons[1].accessibleName() == "Example 2: dog"
-    assert dashboard.feature_maps.heading.remark.startswith("8 maps")
+    assert dashboard.feature_maps.heading.details.startswith("8 maps")
 
 
-def test_an_old_run_shows_every_epoch_and_every_layer(stage: Stage, run_folder: Path) -> None:
-    dashboard = stage.dashboard
+def test_an_old_run_shows_every_epoch_and_every_layer(harness: Harness, run_folder: Path) -> None:
+    dashboard = harness.dashboard
     dashboard.show_run(read_run(run_folder))
-    stage.until_title("Feature maps of Conv2D (first layer)")
+    harness.until_title("Feature maps of Conv2D (layer 1)")
     at_the_end = dashboard.feature_maps.grid.maps
 
     dashboard.timeline.slider.choose(0)
-    stage.qtbot.waitUntil(lambda: dashboard.feature_maps.heading.remark.startswith("after epoch 0"))
+    harness.qtbot.waitUntil(lambda: dashboard.feature_maps.heading.details.startswith("after epoch 0"))
     assert at_the_end is not None
     assert dashboard.feature_maps.grid.maps is not None
     assert (dashboard.feature_maps.grid.maps.maps != at_the_end.maps).any()
 
-    stage.project.select(["dense_1"])
-    stage.until_title("Scores of Dense (fourth layer)")
-    assert dashboard.feature_maps.heading.remark.startswith("after epoch 0 · takes it for ")
+    harness.project.select(["dense_1"])
+    harness.until_title("Output of Dense (layer 4)")
+    assert dashboard.feature_maps.heading.details.startswith("after epoch 0 · predicted: ")
 
 
-def test_maps_are_told_under_the_epoch_that_they_were_kept_at(stage: Stage, run_folder: Path) -> None:
+def test_maps_are_labeled_with_the_epoch_at_which_they_were_saved(harness: Harness, run_folder: Path) -> None:
     (run_folder / "snapshots" / "epoch-001.npz").unlink()
-    dashboard = stage.dashboard
+    dashboard = harness.dashboard
     dashboard.show_run(read_run(run_folder))
-    stage.until_title("Feature maps of Conv2D (first layer)")
+    harness.until_title("Feature maps of Conv2D (layer 1)")
 
     dashboard.timeline.slider.choose(1)
 
-    stage.qtbot.waitUntil(lambda: dashboard.feature_maps.heading.remark.startswith("after epoch 0"))
+    harness.qtbot.waitUntil(lambda: dashboard.feature_maps.heading.details.startswith("after epoch 0"))
 
 
-def test_the_same_maps_seen_from_another_time_say_so(stage: Stage, run_folder: Path) -> None:
+def test_the_same_maps_viewed_from_another_epoch_get_a_label(harness: Harness, run_folder: Path) -> None:
     for epoch in (1, 2):
         (run_folder / "snapshots" / f"epoch-{epoch:03d}.npz").unlink()
-    dashboard = stage.dashboard
+    dashboard = harness.dashboard
     dashboard.show_run(read_run(run_folder))
-    stage.until_title("Feature maps of Conv2D (first layer)")
-    assert dashboard.feature_maps.heading.remark.startswith("8 maps")
+    harness.until_title("Feature maps of Conv2D (layer 1)")
+    assert dashboard.feature_maps.heading.details.startswith("8 maps")
 
     dashboard.timeline.slider.choose(1)
 
-    stage.qtbot.waitUntil(lambda: dashboard.feature_maps.heading.remark.startswith("after epoch 0"))
+    harness.qtbot.waitUntil(lambda: dashboard.feature_maps.heading.details.startswith("after epoch 0"))
 
 
-def test_a_folder_without_a_run_is_refused(stage: Stage, tmp_path: Path) -> None:
+def test_a_folder_without_a_run_is_refused(harness: Harness, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="There is no run in"):
-        stage.dashboard.show_run(read_run(tmp_path))
+        harness.dashboard.show_run(read_run(tmp_path))
 
 
-def test_a_damaged_snapshot_leaves_the_curves(stage: Stage, run_folder: Path) -> None:
+def test_a_damaged_snapshot_leaves_the_curves(harness: Harness, run_folder: Path) -> None:
     for path in (run_folder / "snapshots").iterdir():
         path.write_bytes(path.read_bytes()[:100])
 
-    stage.dashboard.show_run(read_run(run_folder))
+    harness.dashboard.show_run(read_run(run_folder))
 
-    stage.qtbot.waitUntil(lambda: stage.dashboard.feature_maps.grid.hint == "The run kept no maps of it")
-    assert stage.dashboard.learning.loss.legend.text
+    harness.qtbot.waitUntil(
+        lambda: harness.dashboard.feature_maps.grid.hint == ("No feature maps were saved for this layer")
+    )
+    assert harness.dashboard.learning.loss.legend.text

@@ -1,4 +1,4 @@
-"""Tabs of which as many are shown as fit."""
+"""Tabs that show as many views as fit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def click(tabs: ViewTabs, qtbot: QtBot, name: str) -> None:
     qtbot.mouseClick(tabs.findChild(TabButton, name), Qt.MouseButton.LeftButton)
 
 
-def test_where_one_fits_a_click_changes_to_it(tabs: ViewTabs, qtbot: QtBot) -> None:
+def test_if_one_fits_a_click_switches_to_it(tabs: ViewTabs, qtbot: QtBot) -> None:
     assert tabs.shown == (0,)
 
     click(tabs, qtbot, "tabThree")
@@ -31,7 +31,7 @@ def test_where_one_fits_a_click_changes_to_it(tabs: ViewTabs, qtbot: QtBot) -> N
     assert not tabs.findChild(TabButton, "tabOne").isChecked()
 
 
-def test_where_two_fit_the_last_two_chosen_are_shown(tabs: ViewTabs, qtbot: QtBot) -> None:
+def test_if_two_fit_the_last_two_chosen_are_shown(tabs: ViewTabs, qtbot: QtBot) -> None:
     tabs.set_capacity(2)
     assert tabs.shown == (0, 1)
 
@@ -40,7 +40,7 @@ def test_where_two_fit_the_last_two_chosen_are_shown(tabs: ViewTabs, qtbot: QtBo
     assert tabs.shown == (0, 2)
 
 
-def test_a_click_on_a_shown_tab_gives_it_all_the_room_and_another_one_ends_that(
+def test_a_click_on_a_shown_tab_maximizes_it_and_another_click_restores_the_others(
     tabs: ViewTabs, qtbot: QtBot
 ) -> None:
     tabs.set_capacity(2)

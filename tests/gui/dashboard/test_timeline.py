@@ -1,4 +1,4 @@
-"""Traveling in time, by mouse and by keys."""
+"""The timeline, by mouse and by keys."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.dashboard.timeline import Timeline
-from cnnstudio.gui.runs.history import History
+from cnnstudio.gui.runs.history import RunHistory
 from tests.gui.canned import progress, run_events
 
 
@@ -18,32 +18,32 @@ def timeline(qtbot: QtBot) -> Timeline:
     qtbot.addWidget(widget)
     widget.resize(900, 40)
     widget.show()
-    history = History()
+    history = RunHistory()
     history.feed([*run_events(epochs=3, planned=8), progress(31, 5)])
     widget.show_history(history, live=True)
     return widget
 
 
-def place(timeline: Timeline, epoch: float) -> QPoint:
+def point_at(timeline: Timeline, epoch: float) -> QPoint:
     slider = timeline.slider
     return QPoint(round(10 + (slider.width() - 20) * epoch / 8), slider.height() // 2)
 
 
-def test_it_stands_at_the_end_and_follows(timeline: Timeline) -> None:
+def test_it_starts_at_the_end_and_follows(timeline: Timeline) -> None:
     assert timeline.slider.epoch is None
     assert timeline.slider.value() == 3500
-    assert timeline.text == "● follows the training"
+    assert timeline.text == "● Live"
 
-    history = History()
+    history = RunHistory()
     history.feed(run_events(epochs=4, planned=8))
     timeline.show_history(history, live=True)
 
     assert timeline.slider.value() == 4000
 
 
-def test_a_click_goes_to_the_nearest_epoch_that_is_done(timeline: Timeline, qtbot: QtBot) -> None:
+def test_a_click_goes_to_the_nearest_completed_epoch(timeline: Timeline, qtbot: QtBot) -> None:
     with qtbot.waitSignal(timeline.slider.chosen) as chosen:
-        qtbot.mouseClick(timeline.slider, Qt.MouseButton.LeftButton, pos=place(timeline, 1.9))
+        qtbot.mouseClick(timeline.slider, Qt.MouseButton.LeftButton, pos=point_at(timeline, 1.9))
 
     assert chosen.args == [2]
     assert timeline.slider.value() == 2000
@@ -52,17 +52,17 @@ def test_a_click_goes_to_the_nearest_epoch_that_is_done(timeline: Timeline, qtbo
 
 def test_dragging_beyond_the_end_follows_again(timeline: Timeline, qtbot: QtBot) -> None:
     slider = timeline.slider
-    qtbot.mousePress(slider, Qt.MouseButton.LeftButton, pos=place(timeline, 1))
+    qtbot.mousePress(slider, Qt.MouseButton.LeftButton, pos=point_at(timeline, 1))
     assert slider.epoch == 1
 
-    qtbot.mouseMove(slider, place(timeline, 7))
-    qtbot.mouseRelease(slider, Qt.MouseButton.LeftButton, pos=place(timeline, 7))
+    qtbot.mouseMove(slider, point_at(timeline, 7))
+    qtbot.mouseRelease(slider, Qt.MouseButton.LeftButton, pos=point_at(timeline, 7))
 
     assert slider.epoch is None
     assert slider.value() == 3500
 
 
-def test_keys_go_epoch_by_epoch(timeline: Timeline, qtbot: QtBot) -> None:
+def test_keys_move_epoch_by_epoch(timeline: Timeline, qtbot: QtBot) -> None:
     seen = []
     timeline.slider.chosen.connect(seen.append)
 
@@ -72,9 +72,9 @@ def test_keys_go_epoch_by_epoch(timeline: Timeline, qtbot: QtBot) -> None:
     assert seen == [3, 2, 3, 0, None]
 
 
-def test_the_place_stays_while_the_training_goes_on(timeline: Timeline) -> None:
+def test_the_chosen_epoch_stays_while_the_training_continues(timeline: Timeline) -> None:
     timeline.slider.choose(2)
-    history = History()
+    history = RunHistory()
     history.feed(run_events(epochs=6, planned=8))
 
     timeline.show_history(history, live=True)
@@ -83,24 +83,24 @@ def test_the_place_stays_while_the_training_goes_on(timeline: Timeline) -> None:
     assert timeline.slider.value() == 2000
 
 
-def test_the_button_leads_back_to_the_end(timeline: Timeline, qtbot: QtBot) -> None:
+def test_the_button_returns_to_the_end(timeline: Timeline, qtbot: QtBot) -> None:
     timeline.slider.choose(1)
 
     qtbot.mouseClick(timeline.back, Qt.MouseButton.LeftButton)
 
     assert timeline.slider.epoch is None
-    assert timeline.text == "● follows the training"
+    assert timeline.text == "● Live"
 
 
-def test_values_set_from_outside_land_on_an_epoch(timeline: Timeline) -> None:
+def test_values_set_by_program_snap_to_an_epoch(timeline: Timeline) -> None:
     timeline.slider.setValue(1200)
 
     assert timeline.slider.epoch == 1
     assert timeline.slider.value() == 1000
-    assert timeline.slider.accessibleDescription() == "after epoch 1"
+    assert timeline.slider.accessibleDescription() == "After epoch 1"
 
 
-def test_without_a_run_there_is_nowhere_to_go(qtbot: QtBot) -> None:
+def test_without_a_run_keys_do_nothing(qtbot: QtBot) -> None:
     timeline = Timeline()
     qtbot.addWidget(timeline)
     timeline.show()

@@ -15,7 +15,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, check
+from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, raise_if_cancelled
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources import sources
 from cnnstudio.data.sources.cifar10 import Cifar10
@@ -44,7 +44,7 @@ def press(qtbot: QtBot, dialog: DataDialog, source: str, button: str) -> None:
 
 
 def shown(dialog: DataDialog, source: str) -> str:
-    """All that the row says."""
+    """All visible texts of the row."""
     labels = row(dialog, source).findChildren(QLabel)
     return "\n".join(label.text() for label in labels if label.isVisible())
 
@@ -63,12 +63,12 @@ def image_folder(folder: Path, classes: int = 2) -> Path:
     return folder
 
 
-def test_every_source_has_a_row_with_what_can_be_done(dialog: DataDialog, qtbot: QtBot) -> None:
+def test_every_source_has_a_row_with_its_actions(dialog: DataDialog, qtbot: QtBot) -> None:
     assert buttons(dialog, "shapes") == {"use"}
     assert buttons(dialog, "cifar10") == {"download", "archive"}
     qtbot.waitUntil(lambda: "10 classes · 10,000 training images" in shown(dialog, "shapes"))
     assert "Ready" in shown(dialog, "shapes")
-    assert "Not on this computer" in shown(dialog, "cifar10")
+    assert "Not downloaded" in shown(dialog, "cifar10")
 
 
 def test_use_chooses_the_data_set_and_closes(dialog: DataDialog, qtbot: QtBot) -> None:
@@ -78,29 +78,29 @@ def test_use_chooses_the_data_set_and_closes(dialog: DataDialog, qtbot: QtBot) -
     assert not dialog.isVisible()
 
 
-def test_a_download_shows_how_far_it_is_and_that_it_is_there(
+def test_a_download_shows_its_progress_and_its_end(
     dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go_on, there = threading.Event(), threading.Event()
+    release, downloaded = threading.Event(), threading.Event()
 
     def download(self: Cifar10, progress: ProgressFunction, cancelled: CancelFunction) -> None:
         progress(Progress(41, 170, "Downloading CIFAR-10: 41 of 170 MB"))
-        go_on.wait(10)
-        there.set()
+        release.wait(10)
+        downloaded.set()
 
     monkeypatch.setattr(Cifar10, "download", download)
-    monkeypatch.setattr(Cifar10, "available", lambda self: there.is_set())
+    monkeypatch.setattr(Cifar10, "available", lambda self: downloaded.is_set())
     press(qtbot, dialog, "cifar10", "download")
     qtbot.waitUntil(lambda: "41 of 170 MB" in shown(dialog, "cifar10"))
     assert buttons(dialog, "cifar10") == {"cancel"}
     assert not row(dialog, "shapes").findChild(QPushButton, "use").isEnabled()
-    go_on.set()
+    release.set()
     qtbot.waitUntil(lambda: buttons(dialog, "cifar10") == {"use"})
     assert "CIFAR-10 is ready." in shown(dialog, "cifar10")
     assert row(dialog, "shapes").findChild(QPushButton, "use").isEnabled()
 
 
-def test_a_download_that_fails_says_why_and_can_be_tried_again(
+def test_a_failed_download_is_explained_and_can_be_tried_again(
     dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def download(self: Cifar10, progress: ProgressFunction, cancelled: CancelFunction) -> None:
@@ -113,13 +113,13 @@ def test_a_download_that_fails_says_why_and_can_be_tried_again(
 
 
 def hanging_download(started: threading.Event, ended: threading.Event) -> object:
-    """A download that goes on until it is cancelled."""
+    """A download that lasts until it is cancelled."""
 
     def download(self: Cifar10, progress: ProgressFunction, cancelled: CancelFunction) -> None:
         started.set()
         try:
             while True:
-                check(cancelled)
+                raise_if_cancelled(cancelled)
                 threading.Event().wait(0.01)
         finally:
             ended.set()
@@ -127,7 +127,7 @@ def hanging_download(started: threading.Event, ended: threading.Event) -> object
     return download
 
 
-def test_cancel_ends_the_download_without_a_complaint(
+def test_cancel_ends_the_download_without_an_error(
     dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started, ended = threading.Event(), threading.Event()
@@ -140,7 +140,7 @@ def test_cancel_ends_the_download_without_a_complaint(
     assert not row(dialog, "cifar10").findChild(QLabel, "message").isVisible()
 
 
-def test_closing_the_dialog_calls_the_download_off(
+def test_closing_the_dialog_cancels_the_download(
     dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started, ended = threading.Event(), threading.Event()
@@ -152,7 +152,7 @@ def test_closing_the_dialog_calls_the_download_off(
     assert not dialog.isVisible()
 
 
-def test_a_wrong_archive_is_refused_in_words(
+def test_a_wrong_archive_is_rejected_with_a_message(
     dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     archive = tmp_path / "wrong.tar.gz"
@@ -177,7 +177,7 @@ def test_a_folder_of_images_is_added_and_can_be_used_and_removed(
     assert len(list(folder.rglob("*.png"))) == 6
 
 
-def test_looking_through_a_folder_can_be_cancelled(
+def test_scanning_a_folder_can_be_cancelled(
     dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     folder = image_folder(tmp_path / "flowers")
@@ -194,7 +194,7 @@ def test_looking_through_a_folder_can_be_cancelled(
     qtbot.mouseClick(dialog.findChild(QPushButton, "addFolder"), Qt.MouseButton.LeftButton)
     adding = dialog.findChild(ProgressLine, "adding")
     assert walking.wait(10)
-    assert (adding.isVisible(), adding.sentence) == (True, "Looking through flowers")
+    assert (adding.isVisible(), adding.text) == (True, "Scanning flowers")
 
     qtbot.mouseClick(adding.findChild(QPushButton, "cancel"), Qt.MouseButton.LeftButton)
 
@@ -204,7 +204,7 @@ def test_looking_through_a_folder_can_be_cancelled(
     assert dialog.findChild(QPushButton, "addFolder").isEnabled()
 
 
-def test_a_folder_that_is_no_data_set_says_what_is_missing(
+def test_a_folder_that_is_not_a_data_set_is_explained(
     dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     folder = image_folder(tmp_path / "one", classes=1)
@@ -212,19 +212,19 @@ def test_a_folder_that_is_no_data_set_says_what_is_missing(
     qtbot.mouseClick(dialog.findChild(QPushButton, "addFolder"), Qt.MouseButton.LeftButton)
     message = dialog.findChild(QLabel, "dataMessage")
     qtbot.waitUntil(message.isVisible)
-    assert "holds only one class" in message.text()
+    assert "has only one class" in message.text()
 
 
-def test_a_folder_that_is_gone_says_so(dialog: DataDialog, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported(dialog: DataDialog, qtbot: QtBot, tmp_path: Path) -> None:
     from cnnstudio.data.sources import add_folder
 
     folder = image_folder(tmp_path / "flowers")
     add_folder(folder)
     folder.rename(tmp_path / "elsewhere")
-    again = DataDialog()
-    qtbot.addWidget(again)
-    again.show()
-    assert "Its folder is missing" in shown(again, "flowers")
-    assert buttons(again, "flowers") == {"remove"}
-    qtbot.waitUntil(lambda: "There is no folder" in shown(again, "flowers"))
-    again.close()
+    reopened = DataDialog()
+    qtbot.addWidget(reopened)
+    reopened.show()
+    assert "Folder not found" in shown(reopened, "flowers")
+    assert buttons(reopened, "flowers") == {"remove"}
+    qtbot.waitUntil(lambda: "There is no folder" in shown(reopened, "flowers"))
+    reopened.close()

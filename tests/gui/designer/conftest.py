@@ -1,4 +1,4 @@
-"""Designs to edit, and a hand that uses the mouse on them."""
+"""Designs to edit, and a simulator for drag and drop on the layer list."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.design import edits
-from cnnstudio.design.network import IdMaker, Network, Node
+from cnnstudio.design.network import IdGenerator, Network, Node
 from cnnstudio.design.templates import templates
 from cnnstudio.gui.designer import commands
 from cnnstudio.gui.designer.layer_list.layer_list import LayerList
@@ -26,7 +26,7 @@ Make = Callable[..., Node]
 
 
 @pytest.fixture(autouse=True)
-def _looks_like_the_window(qapp: QApplication) -> None:
+def _theme_of_the_window(qapp: QApplication) -> None:
     theme().apply(qapp)
 
 
@@ -45,7 +45,7 @@ def faulty(lesson: Network) -> Network:
 @pytest.fixture
 def nested() -> Network:
     """conv2d_1; residual_1 with conv2d_2 and repeat_1 (with dropout_1); flatten_1; repeat_2, empty."""
-    fresh = IdMaker()
+    fresh = IdGenerator()
 
     def make(name: str, *children: Node, **values: object) -> Node:
         return fresh.node(layer_type(name)(**values), children=children)
@@ -56,20 +56,20 @@ def nested() -> Network:
 
 
 @dataclass
-class Hand:
-    """Drags over a layer list as a user would, by the events that Qt sends."""
+class DragSimulator:
+    """Drags over a layer list by sending the events that Qt sends for a user's drag."""
 
     tree: LayerTree
 
-    def place(self, node_id: str | None, part: float = 0.5, x: int = 220) -> QPoint:
-        """A point of a row, `part` of its height down; the input's row for None."""
+    def point(self, node_id: str | None, fraction: float = 0.5, x: int = 220) -> QPoint:
+        """A point in a row, at a fraction of its height from the top; in the input row for None."""
         model = self.tree.model()
         index = model.index(0, 0) if node_id is None else model.index_of(node_id)  # type: ignore[attr-defined]  # our model
         rect = self.tree.visualRect(index)
-        return QPoint(x, round(rect.top() + part * (rect.height() - 1)))
+        return QPoint(x, round(rect.top() + fraction * (rect.height() - 1)))
 
-    def over(self, data: QMimeData, position: QPoint, *, copy: bool = False, move: bool = False) -> bool:
-        """Brings a drag into the list and to a position; says whether it may be dropped there."""
+    def drag_over(self, data: QMimeData, position: QPoint, *, copy: bool = False, move: bool = False) -> bool:
+        """Moves a drag into the list and to a position; returns whether a drop there is accepted."""
         arguments = _arguments(data, copy=copy, move=move)
         QApplication.sendEvent(self.tree.viewport(), QDragEnterEvent(QPointF(position), *arguments))
         event = QDragMoveEvent(QPointF(position), *arguments)
@@ -79,18 +79,18 @@ class Hand:
     def drop(
         self, data: QMimeData, position: QPoint, *, copy: bool = False, move: bool = False
     ) -> Qt.DropAction:
-        """Brings a drag to a position and drops it; says what was done with it."""
-        self.over(data, position, copy=copy, move=move)
+        """Moves a drag to a position and drops it; returns the action of the drop."""
+        self.drag_over(data, position, copy=copy, move=move)
         event = QDropEvent(QPointF(position), *_arguments(data, copy=copy, move=move))
         QApplication.sendEvent(self.tree.viewport(), event)
         return event.dropAction() if event.isAccepted() else Qt.DropAction.IgnoreAction
 
     def leave(self) -> None:
-        """Takes the drag out of the list again."""
+        """Moves the drag out of the list."""
         QApplication.sendEvent(self.tree.viewport(), QDragLeaveEvent())
 
-    def held(self, *ids: str) -> QMimeData:
-        """What a drag of layers of the list carries."""
+    def layer_data(self, *ids: str) -> QMimeData:
+        """The data of a drag of layers of the list."""
         model = self.tree.model()
         return model.mimeData([model.index_of(node_id) for node_id in ids])  # type: ignore[attr-defined]  # our model
 
@@ -110,13 +110,13 @@ def _arguments(
 
 @pytest.fixture
 def show(qtbot: QtBot) -> Callable[[Project], LayerList]:
-    """Shows a layer list of a project, large enough for all rows."""
+    """Shows the layer list of a project, large enough for all rows."""
     shown = []
 
     def show_list(project: Project) -> LayerList:
         layers = LayerList(project)
         qtbot.addWidget(layers)
-        # A test may only keep the tree in it.
+        # A test may keep a reference only to the tree inside.
         shown.append(layers)
         layers.resize(700, 700)
         with qtbot.waitActive(layers):
@@ -127,6 +127,6 @@ def show(qtbot: QtBot) -> Callable[[Project], LayerList]:
 
 
 @pytest.fixture
-def new() -> Callable[[str], QMimeData]:
-    """What a drag from the palette carries."""
+def palette_data() -> Callable[[str], QMimeData]:
+    """The data of a drag from the palette, by type name."""
     return lambda type_name: commands.to_mime([commands.new_node(layer_type(type_name))])

@@ -1,4 +1,4 @@
-"""The open project: one value, one undo stack, and signals that never show half of a change."""
+"""The project: undo, selection, and signals that are emitted only in a consistent state."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def with_layer(network: Network, type_name: str, **values: Any) -> Network:
     return edits.insert(network, Place(None, len(network.nodes)), [node])
 
 
-def test_an_edit_is_one_step_that_undo_takes_back_and_redo_makes_again(qtbot: QtBot) -> None:
+def test_an_edit_is_one_step_that_can_be_undone_and_redone(qtbot: QtBot) -> None:
     project = Project()
     before = project.network
     after = with_layer(before, "Conv2D")
@@ -36,7 +36,7 @@ def test_an_edit_is_one_step_that_undo_takes_back_and_redo_makes_again(qtbot: Qt
     assert project.network is after
 
 
-def test_the_selection_comes_back_with_its_network(qtbot: QtBot) -> None:
+def test_undo_restores_the_selection(qtbot: QtBot) -> None:
     project = Project(with_layer(with_layer(Network(), "Conv2D"), "Flatten"))
     project.select(["flatten_1"])
     project.edit("delete Flatten", edits.remove(project.network, ["flatten_1"]), select=["conv2d_1"])
@@ -45,56 +45,56 @@ def test_the_selection_comes_back_with_its_network(qtbot: QtBot) -> None:
     assert project.selection == ("flatten_1",)
 
 
-def test_an_edit_that_changes_nothing_is_no_step(qtbot: QtBot) -> None:
+def test_an_edit_that_changes_nothing_is_not_an_undo_step(qtbot: QtBot) -> None:
     project = Project(with_layer(Network(), "Conv2D"))
-    project.edit("nothing", edits.renamed(project.network, project.network.name), select=["conv2d_1"])
+    project.edit("nothing", edits.rename(project.network, project.network.name), select=["conv2d_1"])
     assert project.undo_stack.count() == 0
     assert project.selection == ("conv2d_1",)
 
 
-def test_edits_with_the_same_key_are_one_step(qtbot: QtBot) -> None:
+def test_edits_with_the_same_merge_key_are_one_step(qtbot: QtBot) -> None:
     project = Project()
     for name in ("A", "B", "C"):
-        project.edit("rename design", edits.renamed(project.network, name), merge="typing")
+        project.edit("rename design", edits.rename(project.network, name), merge="typing")
     assert project.undo_stack.count() == 1
     project.undo_stack.undo()
     assert project.network.name == "Untitled"
 
 
-def test_edits_with_different_keys_are_two_steps(qtbot: QtBot) -> None:
+def test_edits_with_different_merge_keys_are_separate_steps(qtbot: QtBot) -> None:
     project = Project()
-    project.edit("rename design", edits.renamed(project.network, "A"), merge=1)
-    project.edit("rename design", edits.renamed(project.network, "B"), merge=2)
-    project.edit("rename design", edits.renamed(project.network, "C"))
+    project.edit("rename design", edits.rename(project.network, "A"), merge=1)
+    project.edit("rename design", edits.rename(project.network, "B"), merge=2)
+    project.edit("rename design", edits.rename(project.network, "C"))
     assert project.undo_stack.count() == 3
 
 
-def test_a_merged_step_that_leads_back_to_its_beginning_vanishes(qtbot: QtBot) -> None:
+def test_a_merged_step_without_a_net_change_is_removed(qtbot: QtBot) -> None:
     project = Project()
-    project.edit("rename design", edits.renamed(project.network, "A"), merge=1)
-    project.edit("rename design", edits.renamed(project.network, "Untitled"), merge=1)
+    project.edit("rename design", edits.rename(project.network, "A"), merge=1)
+    project.edit("rename design", edits.rename(project.network, "Untitled"), merge=1)
     assert project.undo_stack.count() == 0
     assert not project.is_modified
 
 
-def test_everything_is_in_place_when_the_first_signal_arrives(qtbot: QtBot) -> None:
+def test_the_project_is_consistent_when_a_signal_is_emitted(qtbot: QtBot) -> None:
     project = Project(with_layer(Network(), "Conv2D"))
     project.select(["conv2d_1"])
     seen = []
 
-    def look(_: object) -> None:
+    def check(_: object) -> None:
         seen.append(all(node_id in project.analysis.by_id for node_id in project.selection))
         assert project.analysis.network is project.network
 
     for signal in (project.network_changed, project.analysis_changed, project.selection_changed):
-        signal.connect(look)
+        signal.connect(check)
     project.edit("delete Conv2D", edits.remove(project.network, ["conv2d_1"]))
     project.undo_stack.undo()
     assert seen
     assert all(seen)
 
 
-def test_the_analysis_is_that_of_the_network_and_the_classes(qtbot: QtBot) -> None:
+def test_the_analysis_matches_the_network_and_the_classes(qtbot: QtBot) -> None:
     project = Project(with_layer(with_layer(Network(), "Flatten"), "Dense", units=12))
     assert project.analysis.problems == ()
     with qtbot.waitSignal(project.analysis_changed):
@@ -103,7 +103,7 @@ def test_the_analysis_is_that_of_the_network_and_the_classes(qtbot: QtBot) -> No
     assert project.analysis.reports == analyze(project.network, classes=10).reports
 
 
-def test_classes_that_become_known_later_are_news_but_no_step(qtbot: QtBot) -> None:
+def test_classes_that_become_known_later_are_not_an_undo_step(qtbot: QtBot) -> None:
     project = Project()
     project.set_dataset("shapes", None)
     steps = project.undo_stack.count()
@@ -127,7 +127,7 @@ def test_recipe_and_data_set_can_be_undone(qtbot: QtBot) -> None:
     assert project.dataset_name == "shapes"
 
 
-def test_stepping_through_a_field_of_the_recipe_is_one_step(qtbot: QtBot) -> None:
+def test_edits_of_a_recipe_with_the_same_merge_key_are_one_step(qtbot: QtBot) -> None:
     project = Project()
     for epochs in (11, 12, 13):
         project.set_recipe(project.recipe.replace(epochs=epochs), merge="epochs")
@@ -145,7 +145,7 @@ def test_modified_means_different_from_the_file(qtbot: QtBot) -> None:
     assert not project.is_modified
 
 
-def test_saving_makes_the_present_state_the_unmodified_one(qtbot: QtBot, tmp_path: Path) -> None:
+def test_saving_makes_the_current_state_unmodified(qtbot: QtBot, tmp_path: Path) -> None:
     project = Project()
     project.edit("add Conv2D", with_layer(project.network, "Conv2D"))
     path = tmp_path / "a.cnn.json"
@@ -155,7 +155,7 @@ def test_saving_makes_the_present_state_the_unmodified_one(qtbot: QtBot, tmp_pat
     assert project.is_modified
 
 
-def test_opening_a_design_forgets_the_steps_of_the_last_one(qtbot: QtBot, tmp_path: Path) -> None:
+def test_opening_a_design_clears_the_undo_stack(qtbot: QtBot, tmp_path: Path) -> None:
     project = Project()
     project.edit("add Conv2D", with_layer(project.network, "Conv2D"), select=["conv2d_1"])
     project.select_input()
@@ -166,26 +166,26 @@ def test_opening_a_design_forgets_the_steps_of_the_last_one(qtbot: QtBot, tmp_pa
     assert not project.is_modified
 
 
-def test_the_selection_is_in_the_order_of_the_list_and_holds_only_what_is_there(qtbot: QtBot) -> None:
+def test_the_selection_is_in_list_order_and_ignores_unknown_ids(qtbot: QtBot) -> None:
     project = Project(with_layer(with_layer(Network(), "Conv2D"), "Flatten"))
     project.select(["flatten_1", "ghost_1", "conv2d_1"])
     assert project.selection == ("conv2d_1", "flatten_1")
 
 
-def test_the_input_is_selected_instead_of_layers(qtbot: QtBot) -> None:
+def test_the_input_can_be_selected_instead_of_layers(qtbot: QtBot) -> None:
     project = Project(with_layer(Network(), "Conv2D"))
     project.select(["conv2d_1"])
     with qtbot.waitSignal(project.selection_changed):
         project.select_input()
     assert (project.selection, project.input_selected) == ((), True)
-    project.edit("change input size", edits.with_input(project.network, Shape.of(1, 28, 28)))
+    project.edit("change input size", edits.set_input(project.network, Shape.of(1, 28, 28)))
     assert project.input_selected
     project.select(["conv2d_1"])
     assert not project.input_selected
 
 
 @given(st.lists(networks(), min_size=1, max_size=5))
-def test_undoing_all_steps_restores_the_very_value(versions: list[Network]) -> None:
+def test_undoing_all_steps_restores_the_same_object(versions: list[Network]) -> None:
     project = Project(versions[0])
     for network in versions[1:]:
         project.edit("edit", network)

@@ -1,4 +1,4 @@
-"""The dialog that takes a trained model away."""
+"""The export dialog."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QCheckBox, QFileDialog, QLabel, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, check
+from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, raise_if_cancelled
 from cnnstudio.data.dataset import Dataset, Split
-from cnnstudio.design.network import IdMaker, Network
+from cnnstudio.design.network import IdGenerator, Network
 from cnnstudio.export import ExportFailed, ExportResult, exporters
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.export.dialog import ExportDialog
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
-from cnnstudio.runs.recorder import start_run
 from cnnstudio.runs.run import Run
+from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.recipe.recipe import LESSON
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a trained run."""
-    ids = IdMaker()
+    ids = IdGenerator()
     network = Network(Shape.of(1, 4, 4), (ids.node(Flatten()), ids.node(Dense(2))), "Tiny net")
     images = np.random.default_rng(0).integers(0, 256, (8, 1, 4, 4), np.uint8)
     split = Split(images, np.arange(8, dtype=np.int64) % 2)
     folder = tmp_path_factory.mktemp("run") / "tiny"
     dataset = Dataset("noise", "Noise", ("a", "b"), split, split)
-    start_run(network, dataset, LESSON.replace(epochs=1), folder=folder, device="cpu")
+    start_run(network, dataset, LESSON.replace(epochs=1), RunOptions(folder=folder, device="cpu"))
     return folder
 
 
@@ -74,11 +74,11 @@ def press(qtbot: QtBot, dialog: ExportDialog, name: str) -> None:
 
 
 def shown(dialog: ExportDialog) -> str:
-    """All that the dialog says."""
+    """All visible texts of the dialog."""
     return "\n".join(label.text() for label in dialog.findChildren(QLabel) if label.isVisible())
 
 
-def test_it_names_the_network_and_offers_every_format(dialog: ExportDialog) -> None:
+def test_the_dialog_names_the_network_and_offers_every_format(dialog: ExportDialog) -> None:
     assert "Export Tiny net" in shown(dialog)
     for name, exporter in exporters().items():
         assert dialog.findChild(QCheckBox, f"format_{name}").text() == exporter.title
@@ -94,23 +94,23 @@ def test_the_files_are_written_and_the_largest_difference_is_shown(
     assert not button(dialog, "openFolder").isVisible()
     press(qtbot, dialog, "export")
     assert not button(dialog, "export").isEnabled()
-    qtbot.waitUntil(lambda: "Largest difference of any score 0 (16 images" in shown(dialog), timeout=60_000)
+    qtbot.waitUntil(lambda: "Largest difference of any logit: 0 (16 images" in shown(dialog), timeout=60_000)
     assert {path.name for path in (tmp_path / "model").iterdir()} == {"design.cnn.json", "model.safetensors"}
     assert button(dialog, "export").isEnabled()
     press(qtbot, dialog, "openFolder")
     assert opened == [str(tmp_path / "model")]
 
 
-def test_it_says_beforehand_what_would_be_replaced(dialog: ExportDialog, tmp_path: Path) -> None:
+def test_files_that_will_be_replaced_are_listed_beforehand(dialog: ExportDialog, tmp_path: Path) -> None:
     choose(dialog, "safetensors", "onnx")
-    assert "Replaces" not in shown(dialog)
+    assert "This will replace" not in shown(dialog)
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "model.onnx").write_bytes(b"old")
     field(dialog).setText(str(tmp_path / "model") + "/")
-    assert "Replaces in this folder: model.onnx" in shown(dialog)
+    assert "This will replace model.onnx" in shown(dialog)
 
 
-def test_the_users_folder_is_meant_by_its_sign_everywhere(
+def test_a_tilde_stands_for_the_users_home_everywhere(
     dialog: ExportDialog, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -120,19 +120,19 @@ def test_the_users_folder_is_meant_by_its_sign_everywhere(
     (tmp_path / "model" / "model.onnx").write_bytes(b"old")
     choose(dialog, "onnx")
     field(dialog).setText("~/model")
-    assert "Replaces in this folder: model.onnx" in shown(dialog)
+    assert "This will replace model.onnx" in shown(dialog)
     button(dialog, "openFolder").show()
     press(qtbot, dialog, "openFolder")
     assert opened == [str(tmp_path / "model")]
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "~nobody-of-this-name"])
-def test_any_name_can_be_typed(dialog: ExportDialog, name: str) -> None:
+def test_any_folder_name_can_be_typed(dialog: ExportDialog, name: str) -> None:
     field(dialog).setText(name)
-    assert "Replaces" not in shown(dialog)
+    assert "This will replace" not in shown(dialog)
 
 
-def test_without_a_format_or_a_folder_there_is_nothing_to_press(dialog: ExportDialog) -> None:
+def test_without_a_format_or_a_folder_export_is_disabled(dialog: ExportDialog) -> None:
     choose(dialog)
     assert not button(dialog, "export").isEnabled()
     choose(dialog, "onnx")
@@ -149,20 +149,20 @@ def test_the_folder_can_be_chosen(
     assert field(dialog).text() == str(tmp_path / "other")
 
 
-def test_one_format_that_fails_does_not_keep_the_others_back(
+def test_the_other_formats_are_exported_even_if_one_fails(
     dialog: ExportDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*arguments: object, **options: object) -> ExportResult:
-        raise ExportFailed("torch cannot write this network as ONNX: too new")
+        raise ExportFailed("torch cannot export this network to ONNX: too new")
 
     monkeypatch.setattr(exporters()["onnx"], "export", fail)
     choose(dialog, "safetensors", "onnx")
     press(qtbot, dialog, "export")
-    qtbot.waitUntil(lambda: "ONNX: torch cannot write this network as ONNX: too new" in shown(dialog))
+    qtbot.waitUntil(lambda: "ONNX: torch cannot export this network to ONNX: too new" in shown(dialog))
     assert "✓ Weights: " in shown(dialog)
 
 
-def test_a_run_that_is_gone_is_explained(
+def test_a_missing_run_is_reported(
     qtbot: QtBot, tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = TrainingSession()
@@ -178,19 +178,19 @@ def test_a_run_that_is_gone_is_explained(
 
 
 class Slow:
-    """An export that goes on until it is cancelled."""
+    """An export that lasts until it is cancelled."""
 
     def __init__(self) -> None:
-        self.begun, self.cancelled = threading.Event(), threading.Event()
+        self.started, self.cancelled = threading.Event(), threading.Event()
 
     def export(
         self, run: Run, folder: Path, verify: bool, progress: ProgressFunction, cancelled: CancelFunction
     ) -> ExportResult:
         progress(Progress(1, 3, "Writing ONNX"))
-        self.begun.set()
+        self.started.set()
         try:
             while True:
-                check(cancelled)
+                raise_if_cancelled(cancelled)
                 threading.Event().wait(0.01)
         finally:
             self.cancelled.set()
@@ -208,15 +208,15 @@ def test_progress_is_shown_and_cancel_ends_it(dialog: ExportDialog, qtbot: QtBot
     press(qtbot, dialog, "export")
     qtbot.waitUntil(lambda: "Writing ONNX" in shown(dialog), timeout=60_000)
     press(qtbot, dialog, "cancel")
-    assert "called off" in shown(dialog)
+    assert "Export canceled" in shown(dialog)
     assert button(dialog, "export").isEnabled()
     assert slow.cancelled.wait(10)
 
 
-def test_closing_the_dialog_calls_the_export_off(dialog: ExportDialog, qtbot: QtBot, slow: Slow) -> None:
+def test_closing_the_dialog_cancels_the_export(dialog: ExportDialog, qtbot: QtBot, slow: Slow) -> None:
     choose(dialog, "onnx")
     press(qtbot, dialog, "export")
-    qtbot.waitUntil(slow.begun.is_set, timeout=60_000)
+    qtbot.waitUntil(slow.started.is_set, timeout=60_000)
     qtbot.keyClick(dialog, Qt.Key.Key_Escape)
     assert slow.cancelled.wait(10)
     assert not dialog.isVisible()

@@ -1,4 +1,4 @@
-"""Other people's code as layers: what is read is shown while it is typed, and taken over in one step."""
+"""Importing code: the result is shown while the code is typed, and imported as one undo step."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from pytestqt.qtbot import QtBot
 
 from cnnstudio.design.network import Network
 from cnnstudio.design.templates import templates
-from cnnstudio.gui.designer.actions import actions
-from cnnstudio.gui.designer.paste_code import recipe_of, seems_code
+from cnnstudio.gui.designer.actions import design_actions
+from cnnstudio.gui.designer.paste_code import looks_like_code, recipe_from_code
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.interchange.dialog import ImportDialog
 from cnnstudio.interchange.reading import read_code
@@ -74,7 +74,7 @@ def code(dialog: ImportDialog) -> QPlainTextEdit:
 
 
 def sentence(dialog: ImportDialog) -> str:
-    return dialog.findChild(QLabel, "importSentence").text()
+    return dialog.findChild(QLabel, "importSummary").text()
 
 
 def ready(dialog: ImportDialog) -> bool:
@@ -86,7 +86,7 @@ def paste(text: str) -> None:
 
 
 def read(dialog: ImportDialog, text: str, qtbot: QtBot) -> None:
-    """Pastes code into the dialog and waits until it is read."""
+    """Pastes code into the dialog and waits until it is parsed."""
     field = code(dialog)
     field.setFocus()
     field.selectAll()
@@ -103,7 +103,7 @@ def press(dialog: ImportDialog, kind: type[QWidget], name: str, qtbot: QtBot) ->
     qtbot.mouseClick(dialog.findChild(kind, name), LEFT)
 
 
-# What is shown
+# The result
 
 
 def test_the_code_field_waits_for_code(dialog: ImportDialog) -> None:
@@ -111,12 +111,10 @@ def test_the_code_field_waits_for_code(dialog: ImportDialog) -> None:
     assert not ready(dialog)
 
 
-def test_what_the_code_says_is_shown_before_it_is_taken_over(
-    dialog: ImportDialog, project: Project, qtbot: QtBot
-) -> None:
+def test_the_result_is_shown_before_the_import(dialog: ImportDialog, project: Project, qtbot: QtBot) -> None:
     before = project.network
     read(dialog, LESSON, qtbot)
-    assert sentence(dialog) == "Keras: 6 layers for images of 3 × 32 × 32, 20,682 parameters"
+    assert sentence(dialog) == "Keras: 6 layers, input 3 × 32 × 32, 20,682 parameters"
     rows = dialog.findChild(QTreeWidget, "importLayers")
     assert [rows.topLevelItem(row).text(0).split()[0] for row in range(rows.topLevelItemCount())] == [
         *("Conv2D", "MaxPooling2D", "Conv2D", "MaxPooling2D", "Dense", "Dense")
@@ -130,7 +128,7 @@ def test_what_the_code_says_is_shown_before_it_is_taken_over(
     assert project.network is before
 
 
-def test_what_is_left_out_is_listed_and_leads_to_its_line(dialog: ImportDialog, qtbot: QtBot) -> None:
+def test_skipped_code_is_listed_and_leads_to_its_line(dialog: ImportDialog, qtbot: QtBot) -> None:
     read(dialog, STRANGE, qtbot)
     notes = dialog.findChild(QListWidget, "importNotes")
     assert notes.isVisible()
@@ -141,7 +139,7 @@ def test_what_is_left_out_is_listed_and_leads_to_its_line(dialog: ImportDialog, 
     assert [each.cursor.blockNumber() for each in code(dialog).extraSelections()] == [5]
 
 
-def test_what_is_no_code_is_said_and_cannot_be_imported(dialog: ImportDialog, qtbot: QtBot) -> None:
+def test_invalid_code_is_reported_and_cannot_be_imported(dialog: ImportDialog, qtbot: QtBot) -> None:
     read(dialog, LESSON, qtbot)
     for text, word in (("print(1)", "neither Keras nor PyTorch"), ("model = (", "this is not Python")):
         code(dialog).setPlainText(text)
@@ -151,9 +149,7 @@ def test_what_is_no_code_is_said_and_cannot_be_imported(dialog: ImportDialog, qt
         assert not dialog.findChild(QTreeWidget, "importLayers").isVisible()
 
 
-def test_a_text_of_millions_of_letters_is_refused_and_the_one_before_stays(
-    dialog: ImportDialog, qtbot: QtBot
-) -> None:
+def test_a_very_long_text_is_rejected_and_the_previous_one_stays(dialog: ImportDialog, qtbot: QtBot) -> None:
     read(dialog, LESSON, qtbot)
     paste("x" * (MAXIMUM_CHARACTERS + 1))
     qtbot.keyClick(code(dialog), Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
@@ -161,24 +157,24 @@ def test_a_text_of_millions_of_letters_is_refused_and_the_one_before_stays(
     assert code(dialog).toPlainText() == LESSON
 
 
-def test_code_is_read_and_never_run(dialog: ImportDialog, tmp_path: Path, qtbot: QtBot) -> None:
+def test_code_is_parsed_and_never_executed(dialog: ImportDialog, tmp_path: Path, qtbot: QtBot) -> None:
     trace = tmp_path / "trace"
     read(dialog, f"open({str(trace)!r}, 'w').write('run')\n{LESSON}", qtbot)
     assert not trace.exists()
 
 
-def test_pytorch_is_read_too(dialog: ImportDialog, qtbot: QtBot) -> None:
+def test_pytorch_code_is_parsed_too(dialog: ImportDialog, qtbot: QtBot) -> None:
     read(dialog, PYTORCH, qtbot)
-    assert sentence(dialog).startswith("PyTorch: 4 layers for images of 3 × 32 × 32")
+    assert sentence(dialog).startswith("PyTorch: 4 layers, input 3 × 32 × 32")
     assert not dialog.findChild(QLabel, "importProblems").isVisible()
-    # PyTorch does not name the size of the images.
-    assert "what goes in" in dialog.findChild(QListWidget, "importNotes").item(0).text()
+    # PyTorch code does not contain the input size.
+    assert "does not specify the input shape" in dialog.findChild(QListWidget, "importNotes").item(0).text()
 
 
-# Taking it over
+# Importing
 
 
-def test_the_design_and_its_recipe_are_replaced_in_one_step(
+def test_design_and_recipe_are_replaced_in_one_undo_step(
     dialog: ImportDialog, project: Project, qtbot: QtBot
 ) -> None:
     before, recipe = project.network, project.recipe
@@ -194,11 +190,13 @@ def test_the_design_and_its_recipe_are_replaced_in_one_step(
     assert (project.network, project.recipe) == (before, recipe)
 
 
-def test_the_recipe_can_be_left_alone(dialog: ImportDialog, project: Project, qtbot: QtBot) -> None:
+def test_the_recipe_can_be_kept(dialog: ImportDialog, project: Project, qtbot: QtBot) -> None:
     recipe = project.recipe
     read(dialog, LESSON, qtbot)
     box = dialog.findChild(QCheckBox, "importRecipe")
-    assert box.text() == "Train as the code does: adam, learning rate 0.001, 7 epochs in batches of 64"
+    assert box.text() == (
+        "Use the training settings in the code: adam, learning rate 0.001, 7 epochs, batch size 64"
+    )
     box.setChecked(False)
     press(dialog, QPushButton, "importButton", qtbot)
     assert project.recipe == recipe
@@ -219,7 +217,7 @@ def test_the_layers_can_be_inserted_instead(dialog: ImportDialog, project: Proje
     assert project.undo_stack.count() == 1
 
 
-def test_closing_takes_nothing_over(dialog: ImportDialog, project: Project, qtbot: QtBot) -> None:
+def test_closing_imports_nothing(dialog: ImportDialog, project: Project, qtbot: QtBot) -> None:
     before = project.network
     read(dialog, LESSON, qtbot)
     qtbot.keyClick(dialog, Qt.Key.Key_Escape)
@@ -230,7 +228,7 @@ def test_closing_takes_nothing_over(dialog: ImportDialog, project: Project, qtbo
 # Files
 
 
-def test_a_file_is_opened_and_a_bad_one_is_told(
+def test_a_file_is_opened_and_an_invalid_one_is_reported(
     dialog: ImportDialog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
     good, image, gone = tmp_path / "lesson.py", tmp_path / "image.py", tmp_path / "gone.py"
@@ -239,8 +237,8 @@ def test_a_file_is_opened_and_a_bad_one_is_told(
     for path, expected in (
         (good, "Keras: 6 layers"),
         (image, "image.py: this is not UTF-8 text"),
-        (gone, "gone.py: this is no file"),
-        (tmp_path, "this is no file"),
+        (gone, "gone.py: this is not a file"),
+        (tmp_path, "this is not a file"),
     ):
         monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, path=path: (str(path), ""))
         press(dialog, QPushButton, "openCode", qtbot)
@@ -249,7 +247,7 @@ def test_a_file_is_opened_and_a_bad_one_is_told(
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
-def test_a_network_without_a_name_is_called_as_its_file(
+def test_a_network_without_a_name_gets_the_name_of_its_file(
     line_end: str, dialog: ImportDialog, project: Project, tmp_path: Path, qtbot: QtBot
 ) -> None:
     path = tmp_path / "my lesson.py"
@@ -260,63 +258,63 @@ def test_a_network_without_a_name_is_called_as_its_file(
     assert project.network.name == "my lesson"
 
 
-# In the clipboard
+# The clipboard
 
 
 def test_code_on_the_clipboard_is_pasted_as_layers(project: Project, qtbot: QtBot) -> None:
     widget = QWidget()
     qtbot.addWidget(widget)
     before = project.network
-    said: list[object] = []
-    project.message.connect(said.append)
+    messages: list[object] = []
+    project.message.connect(messages.append)
     paste(STRANGE)
-    actions(project, widget)["actionPaste"].trigger()
+    design_actions(project, widget)["actionPaste"].trigger()
     assert len(project.network) == len(before) + 6
     assert project.undo_stack.count() == 1
-    assert len(said) == 1
-    assert str(said[0]).startswith("Line 6: ")
+    assert len(messages) == 1
+    assert str(messages[0]).startswith("Line 6: ")
 
 
-def test_other_text_on_the_clipboard_is_no_code(project: Project, qtbot: QtBot) -> None:
+def test_other_text_on_the_clipboard_is_not_imported(project: Project, qtbot: QtBot) -> None:
     widget = QWidget()
     qtbot.addWidget(widget)
-    said: list[object] = []
-    project.message.connect(said.append)
+    messages: list[object] = []
+    project.message.connect(messages.append)
     for text in ("Dear Sir or Madam", "nn.Sequential(", "nn.ReLU()\n" * 30_000):
         paste(text)
-        actions(project, widget)["actionPaste"].trigger()
-    assert said[0] == "The clipboard holds no layers: copy some first."
-    assert "not Python" in str(said[1])
-    assert "Import code" in str(said[2])
+        design_actions(project, widget)["actionPaste"].trigger()
+    assert messages[0] == "The clipboard contains no layers: copy some first."
+    assert "not Python" in str(messages[1])
+    assert "Import code" in str(messages[2])
     assert project.undo_stack.count() == 0
 
 
-def test_only_what_may_be_code_is_read() -> None:
-    assert seems_code(LESSON)
-    assert seems_code("net = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))")
-    assert not seems_code("A letter (to nobody)")
+def test_only_text_that_looks_like_code_is_parsed() -> None:
+    assert looks_like_code(LESSON)
+    assert looks_like_code("net = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))")
+    assert not looks_like_code("A letter (to nobody)")
 
 
-def test_rmsprop_comes_with_kerass_settings() -> None:
-    recipe, _ = recipe_of(read_code(LESSON.replace("optimizer='adam'", "optimizer='rmsprop'")))
+def test_rmsprop_gets_the_defaults_of_keras() -> None:
+    recipe, _ = recipe_from_code(read_code(LESSON.replace("optimizer='adam'", "optimizer='rmsprop'")))
     assert recipe is not None
     assert (recipe.optimizer, recipe.learning_rate, recipe.momentum) == ("rmsprop", 0.001, 0.0)
 
 
-def test_what_the_code_leaves_open_is_as_in_the_lesson() -> None:
-    recipe, _ = recipe_of(read_code(LESSON))
+def test_settings_missing_in_the_code_are_those_of_the_lesson() -> None:
+    recipe, _ = recipe_from_code(read_code(LESSON))
     assert recipe is not None
     assert (recipe.schedule, recipe.flip, recipe.weight_decay) == ("constant", "off", 0.0)
-    assert recipe_of(read_code(LESSON.partition("model.compile")[0]))[0] is None
+    assert recipe_from_code(read_code(LESSON.partition("model.compile")[0]))[0] is None
 
 
-def test_a_value_that_no_recipe_can_have_is_a_remark_and_no_obstacle(
+def test_an_invalid_training_setting_is_a_note_and_does_not_prevent_the_import(
     dialog: ImportDialog, project: Project, qtbot: QtBot
 ) -> None:
     read(dialog, LESSON.replace("batch_size=64", "batch_size=100000"), qtbot)
-    remarks = dialog.findChild(QListWidget, "importNotes")
-    assert "batch_size: 100,000 is out of range" in remarks.item(0).text()
-    remarks.itemActivated.emit(remarks.item(0))
+    notes = dialog.findChild(QListWidget, "importNotes")
+    assert "batch_size: must be between 1 and 65,536, got 100,000" in notes.item(0).text()
+    notes.itemActivated.emit(notes.item(0))
     press(dialog, QPushButton, "importButton", qtbot)
     assert names(project.network)[:2] == ["Conv2D", "MaxPooling2D"]
     assert (project.recipe.epochs, project.recipe.batch_size) == (7, 32)

@@ -1,16 +1,16 @@
-"""What events add up to."""
+"""The history of a run as accumulated from its events."""
 
 from __future__ import annotations
 
 import pytest
 
-from cnnstudio.gui.runs.history import History
-from cnnstudio.training.events import Adjusted, CarriedOver, EpochEnded, Finished, Paused, Resumed
+from cnnstudio.gui.runs.history import RunHistory
+from cnnstudio.training.events import EpochEnded, Finished, Paused, RecipeChanged, Resumed, WeightsTransferred
 from tests.gui.canned import epoch_ended, progress, run_events, started
 
 
-def test_steps_stand_at_the_epochs_that_they_end() -> None:
-    history = History()
+def test_steps_are_plotted_at_the_fraction_of_the_epoch_that_they_complete() -> None:
+    history = RunHistory()
 
     history.feed([started(steps_per_epoch=10), progress(1, 5, steps_per_epoch=10)])
 
@@ -18,8 +18,8 @@ def test_steps_stand_at_the_epochs_that_they_end() -> None:
     assert history.position == pytest.approx(0.5)
 
 
-def test_validation_stands_at_whole_epochs() -> None:
-    history = History()
+def test_validation_is_plotted_at_whole_epochs() -> None:
+    history = RunHistory()
 
     events = run_events(epochs=3, planned=8)
 
@@ -31,8 +31,8 @@ def test_validation_stands_at_whole_epochs() -> None:
     assert history.total_epochs == 8
 
 
-def test_a_run_taken_up_again_replaces_what_did_not_count() -> None:
-    history = History()
+def test_a_resumed_run_replaces_the_steps_after_its_checkpoint() -> None:
+    history = RunHistory()
     history.feed([started(), progress(1, 10), epoch_ended(1), progress(11, 6)])
 
     history.feed([started(), progress(11, 10), epoch_ended(2)])
@@ -42,16 +42,16 @@ def test_a_run_taken_up_again_replaces_what_did_not_count() -> None:
     assert history.position == 2
 
 
-def test_events_without_their_beginning_still_find_their_place() -> None:
-    history = History()
+def test_progress_without_a_started_event_still_has_its_position() -> None:
+    history = RunHistory()
 
     history.feed([progress(11, 5, steps_per_epoch=10)])
 
     assert history.loss.steps.x[-1] == pytest.approx(1.5)
 
 
-def test_a_pause_and_the_end_are_known() -> None:
-    history = History()
+def test_pause_and_end_are_recorded() -> None:
+    history = RunHistory()
     history.feed([started(), Paused(3)])
     assert history.paused
     history.feed([Resumed(3)])
@@ -62,26 +62,26 @@ def test_a_pause_and_the_end_are_known() -> None:
     assert history.finished is not None
 
 
-def test_changes_are_marked_where_they_came() -> None:
-    history = History()
-    history.feed([started(), progress(1, 10), Adjusted(5, 0.5, "learning_rate", "0.01", "0.001")])
-    history.feed([CarriedOver(10, "first", (), (), ())])
+def test_changes_are_marked_at_their_epoch() -> None:
+    history = RunHistory()
+    history.feed([started(), progress(1, 10), RecipeChanged(5, 0.5, "learning_rate", "0.01", "0.001")])
+    history.feed([WeightsTransferred(10, "first", (), (), ())])
 
     marks = [(0.5, "learning rate 0.001"), (1.0, "changed design")]
     assert history.loss.marks == history.accuracy.marks == marks
 
 
-def test_marks_of_what_did_not_count_are_taken_away() -> None:
-    history = History()
-    history.feed([started(), progress(1, 10), Adjusted(8, 0.8, "shift", "0", "2")])
+def test_resuming_removes_the_marks_after_the_checkpoint() -> None:
+    history = RunHistory()
+    history.feed([started(), progress(1, 10), RecipeChanged(8, 0.8, "shift", "0", "2")])
 
     history.feed([started(), progress(7, 4)])
 
     assert history.loss.marks == []
 
 
-def test_a_run_that_was_made_longer_has_more_epochs() -> None:
-    history = History()
+def test_an_extended_run_has_more_epochs() -> None:
+    history = RunHistory()
     history.feed([started(epochs=8), progress(1, 10, epochs=8)])
     assert history.total_epochs == 8
 
@@ -90,18 +90,24 @@ def test_a_run_that_was_made_longer_has_more_epochs() -> None:
     assert history.total_epochs == 12
 
 
-def test_a_run_that_comes_at_once_is_the_same_as_one_that_came_bit_by_bit() -> None:
+def test_a_run_added_all_at_once_equals_one_added_event_by_event() -> None:
     events = [
         *(started(), progress(1, 3), progress(4, 7), epoch_ended(1), progress(11, 2), progress(13, 1)),
-        *(started(), progress(12, 4), Adjusted(15, 1.5, "shift", "0", "2"), progress(16, 5), epoch_ended(2)),
+        *(
+            started(),
+            progress(12, 4),
+            RecipeChanged(15, 1.5, "shift", "0", "2"),
+            progress(16, 5),
+            epoch_ended(2),
+        ),
     ]
-    at_once, bit_by_bit = History(), History()
+    at_once, one_by_one = RunHistory(), RunHistory()
     at_once.feed(events)
     for event in events:
-        bit_by_bit.feed([event])
+        one_by_one.feed([event])
     assert len(at_once.loss.steps) == 20
-    for one, other in ((at_once.loss, bit_by_bit.loss), (at_once.accuracy, bit_by_bit.accuracy)):
+    for one, other in ((at_once.loss, one_by_one.loss), (at_once.accuracy, one_by_one.accuracy)):
         assert one.steps.x.tolist() == other.steps.x.tolist()
         assert one.steps.y.tolist() == other.steps.y.tolist()
         assert one.marks == other.marks
-    assert (at_once.position, at_once.total_epochs) == (bit_by_bit.position, bit_by_bit.total_epochs)
+    assert (at_once.position, at_once.total_epochs) == (one_by_one.position, one_by_one.total_epochs)

@@ -1,4 +1,4 @@
-"""Runs in the window: opened by hand, followed while another program trains them, gone on with."""
+"""Runs in the window: opened, followed while another program trains them, and resumed."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from cnnstudio.gui.runs import follower, run_controller
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.runs.heartbeat import this_host
-from cnnstudio.runs.watching import Following, Look
+from cnnstudio.runs.watching import RunSnapshot, RunWatcher
 from cnnstudio.training.events import Diagnosed, Recovered, Warned
 from tests.gui.canned import finished, progress, run_events
 from tests.gui.fakes import TINY, image_folder
-from tests.gui.user_input import Hand
+from tests.gui.user_input import UserInput
 from tests.runs.written import WrittenRun
 from tests.training.networks import tiny
 
@@ -36,9 +36,9 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture
 def open_window(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenWindow]:
-    """Opens windows that never get to load torch, and closes them at the end."""
-    monkeypatch.setattr(follower, "EVERY_MS", 10)
-    monkeypatch.setattr(follower, "SELDOM_MS", 10)
+    """Opens windows that never load torch, and closes them at the end."""
+    monkeypatch.setattr(follower, "POLL_INTERVAL_MS", 10)
+    monkeypatch.setattr(follower, "IDLE_POLL_INTERVAL_MS", 10)
     windows: list[MainWindow] = []
 
     def start(path: Path | None = None) -> MainWindow:
@@ -58,7 +58,7 @@ def open_window(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenW
 def run(tmp_path: Path) -> WrittenRun:
     run = WrittenRun(tmp_path / "run")
     run.beat()
-    run.say(*run_events(epochs=1))
+    run.append(*run_events(epochs=1))
     return run
 
 
@@ -68,17 +68,19 @@ def status(window: MainWindow) -> str:
     return found.text()
 
 
-def test_a_run_on_the_command_line_is_there_with_the_window(open_window: OpenWindow, run: WrittenRun) -> None:
+def test_a_run_given_on_the_command_line_opens_with_the_window(
+    open_window: OpenWindow, run: WrittenRun
+) -> None:
     window = open_window(run.folder)
     assert window.project.network == tiny()
     assert window.run_folder == run.folder
     sentence = "Epoch 2 of 8 · 1 m 12 s left · 2,410 images/s · validation accuracy 51.2%"
-    assert window.panel.sentence.whole == f"{sentence} · running elsewhere (host gpu-3)"
-    assert status(window).startswith("Running elsewhere (host gpu-3) · ")
-    assert window.panel.bar.value() == 125
+    assert window.tool_bar.status_label.full_text == f"{sentence} · running on another computer (gpu-3)"
+    assert status(window).startswith("Running on another computer (gpu-3) · ")
+    assert window.tool_bar.bar.value() == 125
 
 
-def test_a_run_is_opened_from_the_menu_and_by_a_drop(
+def test_a_run_is_opened_from_the_menu_and_by_dropping_it(
     open_window: OpenWindow, run: WrittenRun, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
     window = open_window()
@@ -93,7 +95,7 @@ def test_a_run_is_opened_from_the_menu_and_by_a_drop(
         assert other.run_folder == run.folder
         other.dashboard.close_run()
     drop(other, run.folder.parent)
-    assert "There is no run in" in other.notice.text
+    assert "There is no run in" in other.message_bar.text
 
 
 def drop(window: MainWindow, path: Path) -> None:
@@ -103,77 +105,86 @@ def drop(window: MainWindow, path: Path) -> None:
     window.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, data, buttons, modifiers))
 
 
-def test_the_end_of_a_run_elsewhere_is_said(open_window: OpenWindow, run: WrittenRun, qtbot: QtBot) -> None:
-    window = open_window(run.folder)
-    run.describe(status="completed", reason="All 8 epochs are done.")
-    run.say(progress(11, 70), finished())
-    qtbot.waitUntil(lambda: window.notice.text.startswith("The run has ended. Done: 8 epochs in "))
-    assert window.panel.sentence.whole.startswith("Done: 8 epochs in 2 m 40 s · test accuracy 71.2%")
-    assert status(window).startswith("Ready")
-
-
-def test_what_is_recognized_in_a_run_elsewhere_is_said_and_taken_back(
+def test_the_end_of_a_followed_run_is_reported(
     open_window: OpenWindow, run: WrittenRun, qtbot: QtBot
 ) -> None:
     window = open_window(run.folder)
-    run.say(Diagnosed("rate_too_low", 1.0, "Nothing is learned.", "Try a higher rate."))
-    qtbot.waitUntil(lambda: window.notice.text == "Nothing is learned. Try a higher rate.")
-    assert window.notice._button.isHidden(), "nothing can be done about it from here"
-    run.say(Recovered("rate_too_low", 2.0))
-    qtbot.waitUntil(lambda: window.notice.text == "")
-    run.say(Warned("The disk is full."))
-    qtbot.waitUntil(lambda: window.notice.text == "The disk is full.")
+    run.update_metadata(status="completed", reason="Completed 8 epochs.")
+    run.append(progress(11, 70), finished())
+    qtbot.waitUntil(lambda: window.message_bar.text.startswith("The run has ended. Done: 8 epochs in "))
+    assert window.tool_bar.status_label.full_text.startswith(
+        "Done: 8 epochs in 2 m 40 s · test accuracy 71.2%"
+    )
+    assert status(window).startswith("Ready")
 
 
-def test_a_run_that_another_program_trains_is_not_continued(open_window: OpenWindow, run: WrittenRun) -> None:
+def test_a_diagnosis_of_a_followed_run_is_shown_until_the_run_recovers(
+    open_window: OpenWindow, run: WrittenRun, qtbot: QtBot
+) -> None:
+    window = open_window(run.folder)
+    run.append(Diagnosed("rate_too_low", 1.0, "Nothing is learned.", "Try a higher rate."))
+    qtbot.waitUntil(lambda: window.message_bar.text == "Nothing is learned. Try a higher rate.")
+    assert window.message_bar._button.isHidden(), "this window cannot change the run"
+    run.append(Recovered("rate_too_low", 2.0))
+    qtbot.waitUntil(lambda: window.message_bar.text == "")
+    run.append(Warned("The disk is full."))
+    qtbot.waitUntil(lambda: window.message_bar.text == "The disk is full.")
+
+
+def test_a_run_that_another_program_trains_cannot_be_resumed(
+    open_window: OpenWindow, run: WrittenRun
+) -> None:
     window = open_window(run.folder)
     action = window.findChild(QAction, "actionGoOn")
     assert isinstance(action, QAction)
     action.trigger()
-    assert window.notice.text == "Another program trains this run now, on gpu-3: it can only be watched."
-    assert not window.panel.pause_action.isEnabled()
-    assert not window.panel.stop_action.isEnabled()
-    assert window.panel.train_action.isEnabled()
+    assert window.message_bar.text == (
+        "Another program on gpu-3 is training this run, so it can only be viewed here."
+    )
+    assert not window.tool_bar.pause_action.isEnabled()
+    assert not window.tool_bar.stop_action.isEnabled()
+    assert window.tool_bar.train_action.isEnabled()
 
 
-def test_a_run_that_was_broken_off_here_can_be_gone_on_with(
+def test_a_run_interrupted_on_this_machine_can_be_resumed(
     open_window: OpenWindow, run: WrittenRun, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cnnstudio.runs.heartbeat import RunLock
+    from cnnstudio.core.locking import FileLock
+    from cnnstudio.runs.heartbeat import LOCK_FILE
 
-    run.describe(host=this_host())
-    with RunLock(run.folder):
+    run.update_metadata(host=this_host())
+    with FileLock(run.folder / LOCK_FILE):
         window = open_window(run.folder)
-        assert "running in another program" in window.panel.sentence.whole
-    qtbot.waitUntil(lambda: window.notice.text.startswith("The run was broken off"))
-    assert window.panel.sentence.whole == "Interrupted · Epoch 2 of 8"
-    taken_up: list[Path] = []
-    monkeypatch.setattr(window.session, "go_on", lambda folder, *rest: taken_up.append(folder))
-    Hand(window).click_button("Go on with the run")
-    assert taken_up == [run.folder]
+        assert "running in another program" in window.tool_bar.status_label.full_text
+    qtbot.waitUntil(lambda: window.message_bar.text.startswith("The run was interrupted"))
+    assert window.tool_bar.status_label.full_text == "Interrupted · Epoch 2 of 8"
+    resumed: list[Path] = []
+    monkeypatch.setattr(window.session, "resume_run", lambda folder, *rest: resumed.append(folder))
+    UserInput(window).click_button("Resume run")
+    assert resumed == [run.folder]
 
 
-def test_a_drive_that_hangs_does_not_hold_up_the_window(
+def test_a_hanging_drive_does_not_block_the_window(
     open_window: OpenWindow, run: WrittenRun, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_controller, "_AT_ONCE_SECONDS", 0.01)
-    answers, look = threading.Event(), Following.look
+    monkeypatch.setattr(run_controller, "_BLOCKING_SECONDS", 0.01)
+    respond, poll = threading.Event(), RunWatcher.poll
 
-    def slow(self: Following) -> Look:
-        answers.wait(30)
-        return look(self)
+    def slow(self: RunWatcher) -> RunSnapshot:
+        respond.wait(30)
+        return poll(self)
 
-    monkeypatch.setattr(Following, "look", slow)
+    monkeypatch.setattr(RunWatcher, "poll", slow)
     window = open_window()
     window.open_run(run.folder)
-    assert window.notice.text == f"Reading the run in {run.folder} …"
+    assert window.message_bar.text == f"Reading the run in {run.folder}…"
     assert window.run_folder is None
-    answers.set()
+    respond.set()
     qtbot.waitUntil(lambda: window.run_folder == run.folder)
-    assert window.notice.text == ""
+    assert window.message_bar.text == ""
 
 
-def test_a_real_training_of_a_second_program_is_followed_to_its_end(
+def test_a_real_training_by_another_program_is_followed_to_its_end(
     open_window: OpenWindow, tmp_path: Path, qtbot: QtBot
 ) -> None:
     write_design(tmp_path / "tiny.cnn.json", TINY)
@@ -186,15 +197,15 @@ def test_a_real_training_of_a_second_program_is_followed_to_its_end(
         try:
             qtbot.waitUntil((folder / "run.json").exists, timeout=PATIENCE_MS)
             window = open_window(folder)
-            history = lambda: window.dashboard.record.history  # noqa: E731  # it becomes another one
+            history = lambda: window.dashboard.record.history  # noqa: E731  # the record is replaced
             qtbot.waitUntil(lambda: len(history().epochs) > 1, timeout=PATIENCE_MS)
             assert window.dashboard.is_live
-            assert "running in another program" in window.panel.sentence.whole
+            assert "running in another program" in window.tool_bar.status_label.full_text
             heading = window.dashboard.feature_maps.heading
-            qtbot.waitUntil(lambda: "4 maps" in heading.remark, timeout=PATIENCE_MS)
-            assert heading.remark.startswith("after epoch ")
+            qtbot.waitUntil(lambda: "4 maps" in heading.details, timeout=PATIENCE_MS)
+            assert heading.details.startswith("after epoch ")
             program.terminate()
             qtbot.waitUntil(lambda: not window.dashboard.is_live, timeout=PATIENCE_MS)
-            assert window.notice.text.startswith("The run has ended. Stopped in epoch ")
+            assert window.message_bar.text.startswith("The run has ended. Stopped in epoch ")
         finally:
             program.kill()

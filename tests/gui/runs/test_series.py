@@ -1,4 +1,4 @@
-"""The numbers of a curve."""
+"""The points of a curve and its trend."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def filled(values: np.ndarray, maximum: int = 400_000) -> Series:
     return series
 
 
-def test_every_number_is_kept() -> None:
+def test_every_point_is_kept() -> None:
     values = np.random.default_rng(0).random(5000)
 
     series = filled(values)
@@ -25,7 +25,7 @@ def test_every_number_is_kept() -> None:
     assert series.x.dtype == np.float64
 
 
-def test_numbers_that_are_not_finite_are_left_out() -> None:
+def test_nan_and_infinite_values_are_skipped() -> None:
     series = Series()
 
     series.extend([1, 2, 3, 4], [0.5, float("nan"), float("inf"), 0.25])
@@ -49,15 +49,15 @@ def test_a_long_run_keeps_its_peaks_in_bounded_memory() -> None:
     assert series.x[-1] == 49_999
 
 
-def test_cutting_takes_away_what_comes_later() -> None:
+def test_truncating_removes_the_later_points() -> None:
     series = filled(np.arange(10.0))
 
-    series.cut(6)
+    series.truncate(6)
 
     assert series.x.tolist() == [0, 1, 2, 3, 4, 5]
 
 
-def test_a_value_is_read_at_or_before_a_place() -> None:
+def test_a_value_is_read_at_or_before_a_position() -> None:
     series = filled(np.array([10.0, 20.0, 30.0]))
 
     assert series.at(1.9) == 20
@@ -67,7 +67,7 @@ def test_a_value_is_read_at_or_before_a_place() -> None:
 
 
 @given(st.integers(1, 3000), st.integers(4, 200), st.integers(0, 2**31))
-def test_the_drawn_envelope_has_the_extremes_of_what_can_be_seen(count: int, points: int, seed: int) -> None:
+def test_the_envelope_keeps_the_extremes_of_the_visible_range(count: int, points: int, seed: int) -> None:
     values = np.random.default_rng(seed).normal(size=count)
 
     x, y = filled(values).envelope(0, count, points)
@@ -78,7 +78,7 @@ def test_the_drawn_envelope_has_the_extremes_of_what_can_be_seen(count: int, poi
     assert np.all(np.diff(x) >= 0)
 
 
-def test_the_envelope_does_not_move_while_points_are_added() -> None:
+def test_the_envelope_is_stable_while_points_are_added() -> None:
     values = np.random.default_rng(0).random(4000)
     series = filled(values[:3000])
     before = [array[:300] for array in series.envelope(0, 10_000, 400)]
@@ -89,7 +89,7 @@ def test_the_envelope_does_not_move_while_points_are_added() -> None:
     assert np.array_equal(before, after)
 
 
-def test_zoomed_in_every_point_is_drawn_and_the_neighbors_outside() -> None:
+def test_zoomed_in_the_envelope_has_every_point_and_one_neighbor_on_either_side() -> None:
     series = filled(np.arange(1000.0))
 
     x, _ = series.envelope(100, 105, 200)
@@ -120,7 +120,7 @@ def test_the_trend_does_not_lag_behind() -> None:
     assert drawn_y[3:-3] == pytest.approx(-drawn_x[3:-3])
 
 
-def test_the_trend_is_calmer_than_the_points_and_passes_over_what_is_not_finite() -> None:
+def test_the_trend_is_smoother_than_the_points_and_skips_nan() -> None:
     values = np.random.default_rng(0).normal(size=2000)
     values[7] = np.nan
     trend = Trend(16)
@@ -132,16 +132,16 @@ def test_the_trend_is_calmer_than_the_points_and_passes_over_what_is_not_finite(
     assert drawn.std() < 0.2
 
 
-def test_the_trend_of_nothing_is_empty() -> None:
+def test_the_trend_without_points_is_empty() -> None:
     x, y = Trend().curve()
 
     assert len(x) == len(y) == 0
 
 
-def test_a_trend_can_be_cut() -> None:
+def test_a_trend_can_be_truncated() -> None:
     trend = Trend(2)
     trend.extend(np.arange(11.0), np.arange(11.0))
 
-    trend.cut(6)
+    trend.truncate(6)
 
     assert trend.curve()[0].tolist() == [0.5, 2.5, 4.5]

@@ -1,4 +1,4 @@
-"""The dialogs about designs, opened from the window as a user does."""
+"""The design dialogs, opened from the window as by a user."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import shiboken6
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QCheckBox, QComboBox, QMessageBox, QPlainTextEdit
+from PySide6.QtWidgets import QCheckBox, QComboBox, QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.design import edits
@@ -17,15 +17,16 @@ from cnnstudio.design.file import read_design
 from cnnstudio.design.templates import templates
 from cnnstudio.gui.compare.dialog import CompareDialog
 from cnnstudio.gui.compare.entry_list import EntryList
-from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk
+from cnnstudio.gui.designer.quick_fix.advice_service import advice_service
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.interchange.dialog import ImportDialog
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.gui.templates.cards import Cards
 from cnnstudio.gui.templates.dialog import TemplateDialog
+from cnnstudio.gui.widgets.message_box import MessageBox
 from cnnstudio.training.recipe.recipe import RECIPES
-from tests.gui.user_input import Hand
+from tests.gui.user_input import UserInput
 
 CTRL_SHIFT = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
 
@@ -33,8 +34,8 @@ CTRL_SHIFT = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModi
 @pytest.fixture
 def window(qtbot: QtBot) -> Iterator[MainWindow]:
     window = create_window()
-    # Loading torch, which none of these need, would begin behind the first paint.
-    window.session.preload = lambda: None  # type: ignore[method-assign]  # of this window alone
+    # Otherwise torch, which these tests do not need, would be loaded after the first paint.
+    window.session.preload = lambda: None  # type: ignore[method-assign]  # for this window only
     window._preload.timeout.disconnect()
     with qtbot.waitActive(window):
         window.show()
@@ -48,8 +49,8 @@ def trigger(window: MainWindow, name: str) -> None:
     window.findChild(QAction, name).trigger()
 
 
-def test_a_design_is_begun_from_the_gallery(window: MainWindow, qtbot: QtBot) -> None:
-    Hand(window).press(window, Qt.Key.Key_N, CTRL_SHIFT)
+def test_a_template_is_opened_from_the_gallery(window: MainWindow, qtbot: QtBot) -> None:
+    UserInput(window).press(window, Qt.Key.Key_N, CTRL_SHIFT)
     cards = window.findChild(TemplateDialog).findChild(Cards)
     cards.setCurrentRow(2)
     qtbot.keyClick(cards, Qt.Key.Key_Return)
@@ -58,7 +59,7 @@ def test_a_design_is_begun_from_the_gallery(window: MainWindow, qtbot: QtBot) ->
 
 
 @pytest.mark.parametrize(("wanted", "recipe"), [(True, "fast-gpu"), (False, "lesson")])
-def test_the_gallery_offers_the_recipe_that_was_made_for_a_template(
+def test_the_gallery_offers_the_recipe_of_a_template(
     window: MainWindow, qtbot: QtBot, wanted: bool, recipe: str
 ) -> None:
     window.project.set_recipe(RECIPES["lesson"])
@@ -76,12 +77,12 @@ def test_the_gallery_offers_the_recipe_that_was_made_for_a_template(
     assert window.project.recipe == RECIPES[recipe]
 
 
-def test_the_gallery_asks_before_unsaved_work_goes(
+def test_the_gallery_asks_before_discarding_unsaved_changes(
     window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changed = edits.renamed(window.project.network, "mine")
+    changed = edits.rename(window.project.network, "mine")
     window.project.edit("rename", changed)
-    monkeypatch.setattr(QMessageBox, "exec", lambda _: QMessageBox.StandardButton.Cancel)
+    monkeypatch.setattr(MessageBox, "ask", lambda _: "cancel")
     trigger(window, "actionNewFromTemplate")
     cards = window.findChild(TemplateDialog).findChild(Cards)
     cards.setCurrentRow(2)
@@ -89,7 +90,7 @@ def test_the_gallery_asks_before_unsaved_work_goes(
     assert window.project.network == changed
 
 
-def test_code_is_dropped_on_the_window(window: MainWindow, tmp_path: Path) -> None:
+def test_a_code_file_can_be_dropped_on_the_window(window: MainWindow, tmp_path: Path) -> None:
     path = tmp_path / "net.py"
     path.write_text("model = Sequential([Dense(10)])")
     data = QMimeData()
@@ -104,7 +105,7 @@ def test_code_is_dropped_on_the_window(window: MainWindow, tmp_path: Path) -> No
     dialog.reject()
 
 
-def test_there_is_one_comparison_and_it_begins_with_the_saved_version(
+def test_only_one_comparison_opens_and_it_starts_with_the_saved_version(
     window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "mine.cnn.json"
@@ -115,19 +116,17 @@ def test_there_is_one_comparison_and_it_begins_with_the_saved_version(
     trigger(window, "actionCompare")
     found = window.findChildren(CompareDialog)
     assert len(found) == 1
-    assert found[0].findChild(QComboBox, "compareWith").currentText() == "The saved version, mine.cnn.json"
+    assert found[0].findChild(QComboBox, "compareWith").currentText() == "Saved version: mine.cnn.json"
     assert found[0].findChild(EntryList).count() == 1
     found[0].close()
 
 
-def test_dismissed_tips_are_remembered_in_the_windows_settings(
-    window: MainWindow, tmp_path: Path, qtbot: QtBot
-) -> None:
-    desk = advice_desk(window.project)
-    qtbot.waitUntil(lambda: len(desk.shown) > 0)
+def test_dismissed_tips_are_stored_in_the_settings(window: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
+    service = advice_service(window.project)
+    qtbot.waitUntil(lambda: len(service.shown) > 0)
     window.project.mark_saved(tmp_path / "mine.cnn.json")
-    key = desk.shown[0].key
-    desk.dismiss(desk.shown[0])
+    key = service.shown[0].key
+    service.dismiss(service.shown[0])
     window.settings.save()
     stored = Settings()
     names = [name for name in stored._store.allKeys() if name.startswith("dismissed_advice/")]

@@ -1,4 +1,4 @@
-"""What the command line asks of the display before Qt, which would end the process. Needs Qt's plugins."""
+"""The command line checks the display before Qt does, because Qt would abort. Needs Qt's plugins."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from cnnstudio.cli.main import main
 Output = pytest.CaptureFixture[str]
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only there a display can be missing")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a display can be missing only on Linux")
 @pytest.mark.parametrize(
     ("platform", "display", "wayland", "expected"),
     [
         ("", "", "", "there is no display"),
-        ("", ":987", "", "the display :987 does not answer"),
+        ("", ":987", "", "the display :987 does not respond"),
         ("", "", "wayland-left-over", "there is no display"),
-        ("xcb", ":987", "", "the display :987 does not answer"),
-        ("wayland", ":987", "wayland-left-over", "no Wayland display answers"),
-        ("wayland-egl;xcb", ":987", "", "the display :987 does not answer"),
-        ("xbc", ":987", "", "QT_QPA_PLATFORM asks for “xbc”"),
+        ("xcb", ":987", "", "the display :987 does not respond"),
+        ("wayland", ":987", "wayland-left-over", "no Wayland display responds"),
+        ("wayland-egl;xcb", ":987", "", "the display :987 does not respond"),
+        ("xbc", ":987", "", "QT_QPA_PLATFORM is “xbc”"),
     ],
 )
-def test_without_a_display_the_window_is_refused_in_a_sentence(
+def test_without_a_display_the_error_is_one_sentence(
     platform: str, display: str, wayland: str, expected: str, capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("QT_PLUGIN_PATH", "QT_QPA_PLATFORM_PLUGIN_PATH", "WAYLAND_SOCKET"):
@@ -42,19 +42,17 @@ def test_without_a_display_the_window_is_refused_in_a_sentence(
     assert expected in err
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only there a display can be missing")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a display can be missing only on Linux")
 @pytest.mark.parametrize("platform", ["offscreen", "minimal", "vnc:port=5987", "xbc;offscreen"])
-def test_platforms_that_show_no_window_need_no_display(
-    platform: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_offscreen_platforms_need_no_display(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QT_QPA_PLATFORM", platform)
     monkeypatch.setenv("DISPLAY", ":987")
     require_display()
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Wayland is there alone")
-def test_a_wayland_display_that_answers_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)  # a socket's name must be short
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Wayland exists only on Linux")
+def test_a_responding_wayland_display_is_sufficient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # the path of a socket must be short
     monkeypatch.setenv("QT_QPA_PLATFORM", "")
     monkeypatch.setenv("DISPLAY", "")
     monkeypatch.setenv("XDG_RUNTIME_DIR", ".")

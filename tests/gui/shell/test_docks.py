@@ -1,4 +1,4 @@
-"""The panels around the list: which stand behind which, and what happens when they come to the front."""
+"""The panels around the layer list: tabs, lazy content, and what happens when they come to the front."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QLineEdit, QMainWindow, QPushButton, QTabBar, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.gui.shell.docks import Dock, arrange
+from cnnstudio.gui.shell.docks import Dock, arrange_docks
 
 
 class Content(QWidget):
-    """Two fields; counts how many there ever were of its kind."""
+    """A disabled button and a field; counts the instances created."""
 
-    made = 0
+    created = 0
 
     def __init__(self) -> None:
         super().__init__()
-        type(self).made += 1
+        type(self).created += 1
         column = QVBoxLayout(self)
         self.button, self.field = QPushButton("Off"), QLineEdit()
         self.button.setEnabled(False)
@@ -29,8 +29,8 @@ class Content(QWidget):
 
 @pytest.fixture
 def docks(qtbot: QtBot) -> Iterator[list[Dock]]:
-    """Two panels, each with another one behind it."""
-    Content.made = 0
+    """Two panels, each with another one behind it as a tab."""
+    Content.created = 0
     window = QMainWindow()
     qtbot.addWidget(window)
     window.setCentralWidget(QWidget())
@@ -42,14 +42,14 @@ def docks(qtbot: QtBot) -> Iterator[list[Dock]]:
     fourth = Dock(window, "fourthDock", "Fourth", Content, third)
     with qtbot.waitActive(window):
         window.show()
-    made = [first, second, third, fourth]
-    arrange(window, made)
-    yield made
+    docks = [first, second, third, fourth]
+    arrange_docks(window, docks)
+    yield docks
     window.close()
 
 
 def bars(docks: list[Dock]) -> list[list[str]]:
-    """The tabs of each bar that can be seen."""
+    """The tab texts of each visible tab bar."""
     window = docks[0].parent()
     return sorted(
         [bar.tabText(number) for number in range(bar.count())]
@@ -62,28 +62,28 @@ def in_front(docks: list[Dock]) -> list[bool]:
     return [dock.action.isChecked() for dock in docks]
 
 
-def test_panels_that_share_a_place_have_one_tab_bar(qtbot: QtBot, docks: list[Dock]) -> None:
+def test_panels_that_share_an_area_have_one_tab_bar(qtbot: QtBot, docks: list[Dock]) -> None:
     qtbot.waitUntil(lambda: bars(docks) == [["First", "Second"], ["Third", "Fourth"]])
     qtbot.waitUntil(lambda: in_front(docks) == [True, False, True, False])
 
 
-def test_what_nobody_has_seen_is_not_made(qtbot: QtBot, docks: list[Dock]) -> None:
+def test_content_is_created_when_first_shown(qtbot: QtBot, docks: list[Dock]) -> None:
     qtbot.waitUntil(lambda: in_front(docks) == [True, False, True, False])
-    assert Content.made == 2
+    assert Content.created == 2
     docks[1].action.trigger()
-    assert Content.made == 3
+    assert Content.created == 3
     docks[0].action.trigger()
     docks[1].action.trigger()
-    assert Content.made == 3
+    assert Content.created == 3
 
 
-def test_its_action_brings_a_panel_to_the_front_with_the_focus(qtbot: QtBot, docks: list[Dock]) -> None:
+def test_the_action_brings_a_panel_to_the_front_and_focuses_it(qtbot: QtBot, docks: list[Dock]) -> None:
     docks[1].action.trigger()
     qtbot.waitUntil(lambda: in_front(docks) == [False, True, True, False])
     assert docks[1].content.field.hasFocus()
 
 
-def test_what_is_behind_is_not_visible_and_does_no_work(qtbot: QtBot, docks: list[Dock]) -> None:
+def test_content_behind_another_tab_is_not_visible(qtbot: QtBot, docks: list[Dock]) -> None:
     docks[1].action.trigger()
     qtbot.waitUntil(lambda: not docks[0].content.isVisible())
     assert docks[1].content.isVisible()
@@ -91,7 +91,7 @@ def test_what_is_behind_is_not_visible_and_does_no_work(qtbot: QtBot, docks: lis
     qtbot.waitUntil(lambda: docks[0].content.isVisible() and not docks[1].content.isVisible())
 
 
-def test_the_action_of_a_panel_in_front_closes_it(qtbot: QtBot, docks: list[Dock]) -> None:
+def test_the_action_closes_a_panel_that_is_in_front(qtbot: QtBot, docks: list[Dock]) -> None:
     qtbot.waitUntil(lambda: in_front(docks) == [True, False, True, False])
     docks[2].action.trigger()
     assert docks[2].isHidden()
@@ -123,13 +123,13 @@ def resized(docks: list[Dock]) -> None:
     docks[0].parent().resizeDocks([docks[3]], [320], Qt.Orientation.Vertical)
 
 
-@pytest.mark.parametrize("mess", [scattered, moved, others_in_front, resized])
-def test_all_go_back_to_where_they_first_stood(
-    qtbot: QtBot, docks: list[Dock], mess: Callable[[list[Dock]], None]
+@pytest.mark.parametrize("disarrange", [scattered, moved, others_in_front, resized])
+def test_arrange_restores_the_default_locations(
+    qtbot: QtBot, docks: list[Dock], disarrange: Callable[[list[Dock]], None]
 ) -> None:
     qtbot.waitUntil(lambda: in_front(docks) == [True, False, True, False])
-    mess(docks)
+    disarrange(docks)
     QApplication.processEvents()
-    arrange(docks[0].parent(), docks)
+    arrange_docks(docks[0].parent(), docks)
     qtbot.waitUntil(lambda: bars(docks) == [["First", "Second"], ["Third", "Fourth"]])
     qtbot.waitUntil(lambda: in_front(docks) == [True, False, True, False])

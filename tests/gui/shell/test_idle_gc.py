@@ -1,4 +1,4 @@
-"""Large garbage collections wait for a quiet moment."""
+"""Full garbage collections wait until the user is idle."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.design import edits
 from cnnstudio.design.templates import templates
 from cnnstudio.gui.document.project import Project
-from cnnstudio.gui.shell import idle_gc as tidying
-from cnnstudio.gui.shell.idle_gc import Tidying, collect_seldom
+from cnnstudio.gui.shell import idle_gc
+from cnnstudio.gui.shell.idle_gc import IdleCollector, defer_full_collections
 
 
 @pytest.fixture(autouse=True)
-def _own_thresholds() -> Iterator[None]:
+def _restore_thresholds() -> Iterator[None]:
     before = gc.get_threshold()
     yield
     gc.set_threshold(*before)
@@ -25,51 +25,53 @@ def _own_thresholds() -> Iterator[None]:
 
 @pytest.fixture
 def collected(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What was called of the collector."""
+    """The calls of the garbage collector."""
     calls: list[str] = []
     monkeypatch.setattr(gc, "collect", lambda: calls.append("collect"))
     monkeypatch.setattr(gc, "freeze", lambda: calls.append("freeze"))
-    monkeypatch.setattr(tidying, "QUIET_MS", 20)
+    monkeypatch.setattr(idle_gc, "IDLE_MS", 20)
     return calls
 
 
 def edit(project: Project) -> None:
-    project.edit("rename", edits.renamed(project.network, project.network.name + "a"))
+    project.edit("rename", edits.rename(project.network, project.network.name + "a"))
 
 
-def test_small_collections_go_on_and_large_ones_become_seldom() -> None:
+def test_only_full_collections_become_rare() -> None:
     before = gc.get_threshold()
-    collect_seldom()
+    defer_full_collections()
     assert gc.get_threshold()[:2] == before[:2]
     assert gc.get_threshold()[2] > before[2]
 
 
-def test_after_an_edit_and_a_quiet_moment_it_is_collected(
+def test_a_collection_runs_once_the_user_is_idle_after_an_edit(
     qtbot: QtBot, collected: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gc, "get_count", lambda: (0, 0, 100))
     project, owner = Project(templates()["lesson-32"].network), QObject()
-    tidy = Tidying(project, owner)
+    collector = IdleCollector(project, owner)
     edit(project)
     edit(project)
     assert collected == []
     qtbot.waitUntil(lambda: "collect" in collected)
     assert collected.count("collect") == 1
-    tidy.end()
+    collector.stop()
 
 
-def test_little_is_left_lying(qtbot: QtBot, collected: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_little_garbage_is_not_collected(
+    qtbot: QtBot, collected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(gc, "get_count", lambda: (0, 0, 1))
     project, owner = Project(templates()["lesson-32"].network), QObject()
-    tidy = Tidying(project, owner)
+    collector = IdleCollector(project, owner)
     edit(project)
-    qtbot.waitUntil(lambda: not tidy._quiet.isActive())
+    qtbot.waitUntil(lambda: not collector._timer.isActive())
     assert collected == []
 
 
-def test_a_window_that_closes_waits_for_nothing(qtbot: QtBot, collected: list[str]) -> None:
+def test_stop_cancels_the_pending_collection(qtbot: QtBot, collected: list[str]) -> None:
     project, owner = Project(templates()["lesson-32"].network), QObject()
-    tidy = Tidying(project, owner)
+    collector = IdleCollector(project, owner)
     edit(project)
-    tidy.end()
-    assert not tidy._quiet.isActive()
+    collector.stop()
+    assert not collector._timer.isActive()

@@ -1,4 +1,4 @@
-"""Long sessions: Qt takes references to None, True and False that it never counted."""
+"""PySide6 releases references to None and True that it never counted; a long session must survive that."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ print("alive")
 """
 
 
-def test_a_long_session_does_not_use_up_none() -> None:
+def test_a_long_session_does_not_exhaust_the_reference_count_of_none() -> None:
     finished = subprocess.run([sys.executable, "-c", _MANY_CALLS], capture_output=True, text=True, timeout=60)
 
     assert finished.stdout == "alive\n", finished.stderr[-500:]

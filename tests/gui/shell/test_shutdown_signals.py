@@ -1,4 +1,4 @@
-"""A window that is asked to end from outside saves its training first."""
+"""On a shutdown signal the window saves its training before it exits."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.gui.shell.shutdown_signals import SignalWatch
+from cnnstudio.gui.shell.shutdown_signals import ShutdownSignalWatcher
 from cnnstudio.runs.run import Run
-from cnnstudio.training.checkpoints.store import Checkpoints
+from cnnstudio.training.checkpoints.store import CheckpointStore
 
 ROOT = Path(__file__).resolve().parents[3]
 
 SCRIPT = """
 import sys
 from PySide6.QtCore import QTimer
-from cnnstudio.gui import app
+from cnnstudio.gui.shell import app
 
-made = app.create_window
+create = app.create_window
 
 
 def create_window(path=None):
-    window = made(path)
+    window = create(path)
     window.project.set_dataset("shapes", None)
     window.session.events.connect(lambda events: print(window.session.run, flush=True))
-    QTimer.singleShot(0, window.panel.train_action.trigger)
+    QTimer.singleShot(0, window.tool_bar.train_action.trigger)
     return window
 
 
@@ -38,8 +38,8 @@ sys.exit(app.main())
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
-def test_a_training_in_the_window_is_saved_before_the_program_ends(home: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows terminates processes without a signal")
+def test_the_training_is_saved_before_the_program_exits(home: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT],
         cwd=ROOT,
@@ -55,15 +55,15 @@ def test_a_training_in_the_window_is_saved_before_the_program_ends(home: Path) -
     process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
     assert Run.open(Path(folder)).status == "stopped"
-    assert Checkpoints(Path(folder) / "checkpoints").load("last", with_state=True).info["batch"] > 0
+    assert CheckpointStore(Path(folder) / "checkpoints").load("last", with_state=True).info["batch"] > 0
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
-def test_signals_come_to_an_idle_window_and_are_put_back(qtbot: QtBot) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows terminates processes without a signal")
+def test_signals_reach_an_idle_window_and_handlers_are_restored(qtbot: QtBot) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    heard: list[int] = []
-    watch = SignalWatch(heard.append)
+    received: list[int] = []
+    watcher = ShutdownSignalWatcher(received.append)
     os.kill(os.getpid(), signal.SIGTERM)
-    qtbot.waitUntil(lambda: heard == [signal.SIGTERM])
-    watch.close()
+    qtbot.waitUntil(lambda: received == [signal.SIGTERM])
+    watcher.close()
     assert signal.getsignal(signal.SIGTERM) is before

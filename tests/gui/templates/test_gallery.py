@@ -1,4 +1,4 @@
-"""The gallery of templates: what each is told to be, and a design from one."""
+"""The template gallery."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.templates import Template, templates
 from cnnstudio.gui.templates.cards import Cards
 from cnnstudio.gui.templates.dialog import TemplateDialog
-from cnnstudio.gui.templates.facts import UNMEASURED, facts
+from cnnstudio.gui.templates.facts import UNMEASURED, template_facts
 
 KEY = Qt.Key
 
@@ -43,7 +43,7 @@ def images(cards: Cards) -> list[QPixmap]:
     return [cards.item(row).data(roles) for row in range(cards.count())]
 
 
-def test_every_template_has_a_card_with_its_own_drawing_and_numbers(
+def test_every_template_has_a_card_with_its_own_diagram_and_numbers(
     dialog: TemplateDialog, cards: Cards, qtbot: QtBot
 ) -> None:
     assert [cards.item(row).text() for row in range(cards.count())] == [
@@ -55,7 +55,9 @@ def test_every_template_has_a_card_with_its_own_drawing_and_numbers(
     assert spoken.startswith("Lesson CNN, 32 by 32, 316 k parameters, 4.2 M multiply-adds")
 
 
-def test_the_current_card_is_told_in_full(dialog: TemplateDialog, cards: Cards, qtbot: QtBot) -> None:
+def test_the_details_of_the_selected_card_are_shown(
+    dialog: TemplateDialog, cards: Cards, qtbot: QtBot
+) -> None:
     for row in range(cards.count()):
         cards.setCurrentRow(row)
         template = list(templates().values())[row]
@@ -64,7 +66,7 @@ def test_the_current_card_is_told_in_full(dialog: TemplateDialog, cards: Cards, 
         assert label(dialog, "template_layers") == f"{template.network.layer_count:,}"
 
 
-def test_the_gallery_is_used_by_keys(dialog: TemplateDialog, cards: Cards, qtbot: QtBot) -> None:
+def test_the_gallery_can_be_used_by_keyboard(dialog: TemplateDialog, cards: Cards, qtbot: QtBot) -> None:
     names = list(templates())
     assert cards.hasFocus()
     qtbot.keyClick(cards, KEY.Key_Right)
@@ -76,14 +78,14 @@ def test_the_gallery_is_used_by_keys(dialog: TemplateDialog, cards: Cards, qtbot
     assert not dialog.isVisible()
 
 
-def test_the_recipe_in_use_is_not_offered(qtbot: QtBot) -> None:
+def test_the_current_recipe_is_not_offered(qtbot: QtBot) -> None:
     dialog = TemplateDialog(recipe="fast-gpu")
     qtbot.addWidget(dialog)
     dialog.findChild(Cards).setCurrentRow(list(templates()).index("airbench94"))
     assert dialog.recipe is None
 
 
-def test_the_button_chooses_once(dialog: TemplateDialog, cards: Cards, qtbot: QtBot) -> None:
+def test_the_button_chooses_the_template_once(dialog: TemplateDialog, cards: Cards, qtbot: QtBot) -> None:
     chosen: list[object] = []
     dialog.chosen.connect(chosen.append)
     cards.setCurrentRow(2)
@@ -97,9 +99,13 @@ def test_escape_chooses_nothing(dialog: TemplateDialog, cards: Cards, qtbot: QtB
     assert not dialog.isVisible()
 
 
-def test_what_a_template_reaches_is_told_where_it_is_known() -> None:
+def test_measured_results_are_shown_if_known() -> None:
     known = Template("lesson-32", "Lesson", "The lesson's.", 0.7345, 2.5, "CIFAR-10, two cores.")
-    told = facts(known, analyze(known.network))
-    assert (told.accuracy, told.time, told.result) == ("73.5%", "2 m 30 s", "73.5% · 2 m 30 s")
+    shown = template_facts(known, analyze(known.network))
+    assert (shown.accuracy, shown.time, shown.result) == (
+        "73.5%",
+        "2 m 30 s",
+        "73.5% test accuracy · 2 m 30 s training",
+    )
     unknown = Template("lesson-32", "Lesson", "The lesson's.")
-    assert facts(unknown, analyze(unknown.network)).result == UNMEASURED
+    assert template_facts(unknown, analyze(unknown.network)).result == UNMEASURED

@@ -1,4 +1,4 @@
-"""SVG text as a pixmap."""
+"""Rendering SVG text to a pixmap."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ RED = (
 )
 
 
-def test_a_drawing_fills_the_width_in_the_middle_and_keeps_its_shape(qapp: QApplication) -> None:
+def test_a_drawing_is_scaled_to_fit_and_centered(qapp: QApplication) -> None:
     image = svg_pixmap(RED, QSize(200, 100)).toImage()
     assert image.pixelColor(100, 50).name() == "#ff0000"
     assert image.pixelColor(2, 50).name() == "#ff0000"
     assert image.pixelColor(100, 20).alpha() == 0
 
 
-def test_a_fine_screen_gets_more_pixels(qapp: QApplication) -> None:
+def test_a_high_resolution_screen_gets_more_pixels(qapp: QApplication) -> None:
     pixmap = svg_pixmap(RED, QSize(200, 100), 2.0)
     assert pixmap.size() == QSize(400, 200)
     assert pixmap.deviceIndependentSize().toSize() == QSize(200, 100)

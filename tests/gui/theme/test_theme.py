@@ -1,4 +1,4 @@
-"""The look: enough contrast in both schemes, one color for one thing, and a style sheet without gaps."""
+"""The theme: enough contrast in both schemes, one color per meaning, and a complete style sheet."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ON_PANEL = ("accent", "wrong", "good", "training", "validation", *FAMILIES)
 
 
 @pytest.fixture
-def look(qapp: QApplication) -> Iterator[Theme]:
+def app_theme(qapp: QApplication) -> Iterator[Theme]:
     theme = Theme()
     yield theme
     theme.set_scheme("system")
@@ -55,101 +55,105 @@ def _luminance(color: QColor) -> float:
         ("panel", "wrong"),
     ],
 )
-def test_text_can_be_read(look: Theme, scheme: Literal["light", "dark"], front: str, ground: str) -> None:
-    look.set_scheme(scheme)
-    assert contrast(look.color(front), look.color(ground)) >= 4.5
+def test_text_has_enough_contrast(
+    app_theme: Theme, scheme: Literal["light", "dark"], front: str, ground: str
+) -> None:
+    app_theme.set_scheme(scheme)
+    assert contrast(app_theme.color(front), app_theme.color(ground)) >= 4.5
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("ground", ["grid", "selection"])
 @pytest.mark.parametrize("front", [*FAMILIES, "accent"])
 def test_bars_and_lines_stand_out(
-    look: Theme, scheme: Literal["light", "dark"], front: str, ground: str
+    app_theme: Theme, scheme: Literal["light", "dark"], front: str, ground: str
 ) -> None:
-    look.set_scheme(scheme)
-    assert contrast(look.color(front), look.color(ground)) >= 3.0
+    app_theme.set_scheme(scheme)
+    assert contrast(app_theme.color(front), app_theme.color(ground)) >= 3.0
 
 
-def test_every_family_has_its_color(look: Theme) -> None:
-    colors = [look.color(family_token(family)).name() for family in Family if family is not Family.GROUP]
+def test_every_family_has_its_own_color(app_theme: Theme) -> None:
+    colors = [app_theme.color(family_token(family)).name() for family in Family if family is not Family.GROUP]
     assert len(set(colors)) == len(colors)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_the_style_sheet_has_no_placeholder_left(look: Theme, scheme: Literal["light", "dark"]) -> None:
-    look.set_scheme(scheme)
-    assert re.findall(r"@\w+@", look.style_sheet()) == []
+def test_the_style_sheet_has_no_placeholder_left(app_theme: Theme, scheme: Literal["light", "dark"]) -> None:
+    app_theme.set_scheme(scheme)
+    assert re.findall(r"@\w+@", app_theme.style_sheet()) == []
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_drawn_marks_have_the_colors_of_the_scheme(look: Theme, scheme: Literal["light", "dark"]) -> None:
-    look.set_scheme(scheme)
+def test_the_drawn_controls_have_the_colors_of_the_scheme(
+    app_theme: Theme, scheme: Literal["light", "dark"]
+) -> None:
+    app_theme.set_scheme(scheme)
     for name, token in (("up", "secondary"), ("down", "secondary"), ("check", "on_accent")):
         drawing = resource(f"controls/{scheme}/{name}.svg").read_text("utf-8")
-        assert look.color(token).name().upper() in drawing.upper()
+        assert app_theme.color(token).name().upper() in drawing.upper()
 
 
-def test_a_change_of_scheme_reaches_who_listens(look: Theme, qtbot: QtBot) -> None:
-    look.set_scheme("light")
-    with qtbot.waitSignal(look.changed) as signal:
-        look.set_scheme("dark")
+def test_a_change_of_scheme_is_announced(app_theme: Theme, qtbot: QtBot) -> None:
+    app_theme.set_scheme("light")
+    with qtbot.waitSignal(app_theme.changed) as signal:
+        app_theme.set_scheme("dark")
     assert signal.args == ["dark"]
-    assert look.color("panel").name().upper() == TOKENS["panel"][1]
+    assert app_theme.color("panel").name().upper() == TOKENS["panel"][1]
 
 
-def test_the_application_gets_the_colors(look: Theme, qapp: QApplication) -> None:
-    look.apply(qapp)
-    look.set_scheme("dark")
+def test_the_application_gets_the_colors(app_theme: Theme, qapp: QApplication) -> None:
+    app_theme.apply(qapp)
+    app_theme.set_scheme("dark")
     assert qapp.palette().text().color().name().upper() == TOKENS["text"][1]
-    look.set_scheme("light")
+    app_theme.set_scheme("light")
     assert qapp.palette().text().color().name().upper() == TOKENS["text"][0]
     assert TOKENS["panel"][0].lower() in qapp.styleSheet().lower()
 
 
 @pytest.mark.parametrize("name", layer_types())
-def test_every_layer_type_has_an_icon_in_its_color(look: Theme, name: str) -> None:
+def test_every_layer_type_has_an_icon_in_its_color(app_theme: Theme, name: str) -> None:
     kind = layer_types()[name]
-    image = look.pixmap(snake_case(name), family_token(kind.family), ratio=2.0).toImage()
+    image = app_theme.pixmap(snake_case(name), family_token(kind.family), ratio=2.0).toImage()
     pixels = {
         image.pixelColor(x, y).name()
         for x in range(34)
         for y in range(34)
         if image.pixelColor(x, y).alpha() > 250
     }
-    assert look.color(family_token(kind.family)).name() in pixels
+    assert app_theme.color(family_token(kind.family)).name() in pixels
 
 
-def test_an_icon_is_sharp_on_a_dense_screen(look: Theme) -> None:
-    icon = look.icon("undo")
+def test_an_icon_is_sharp_on_a_high_resolution_screen(app_theme: Theme) -> None:
+    icon = app_theme.icon("undo")
     assert icon.pixmap(QSize(17, 17), 2.0).width() == 34
 
 
-def test_a_dressed_action_follows_the_scheme_until_it_goes(look: Theme, qtbot: QtBot) -> None:
+def test_a_bound_icon_follows_the_scheme_until_its_action_is_deleted(app_theme: Theme, qtbot: QtBot) -> None:
     def ink(icon: QIcon) -> set[str]:
         image = icon.pixmap(17, 17).toImage()
         colors = (image.pixelColor(x, y) for x in range(17) for y in range(17))
         return {color.name() for color in colors if color.alpha() == 255}
 
-    look.set_scheme("light")
+    app_theme.set_scheme("light")
     action, button = QAction(), QPushButton()
     qtbot.addWidget(button)
-    look.dress(action, "stop")
-    look.dress(button, "stop", "accent")
+    app_theme.bind_icon(action, "stop")
+    app_theme.bind_icon(button, "stop", "accent")
     light = ink(action.icon())
-    look.set_scheme("dark")
+    app_theme.set_scheme("dark")
     assert ink(action.icon()) != light
     assert TOKENS["accent"][1].lower() in ink(button.icon())
     del action
-    look.set_scheme("light")
+    app_theme.set_scheme("light")
 
 
-def test_there_are_five_sizes(look: Theme) -> None:
-    assert {look.font(role).pixelSize() for role in PIXELS} <= {10, 11, 12, 13, 14}
-    assert look.monospace().pixelSize() == PIXELS["help"]
+def test_there_are_five_font_sizes(app_theme: Theme) -> None:
+    assert {app_theme.font(role).pixelSize() for role in PIXELS} <= {10, 11, 12, 13, 14}
+    assert app_theme.monospace().pixelSize() == PIXELS["help"]
 
 
-def test_disabled_icons_look_different(look: Theme) -> None:
-    icon = look.icon("train", "accent")
+def test_disabled_icons_look_different(app_theme: Theme) -> None:
+    icon = app_theme.icon("train", "accent")
     on = icon.pixmap(QSize(17, 17), 1.0, QIcon.Mode.Normal).toImage()
     off = icon.pixmap(QSize(17, 17), 1.0, QIcon.Mode.Disabled).toImage()
     assert on != off

@@ -1,4 +1,4 @@
-"""What the tests of training get."""
+"""Fixtures for the tests of training."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def _threads_of_torch() -> Iterator[None]:
-    """The window leaves the main thread one thread of torch; other tests want theirs back."""
+def _restore_torch_threads() -> Iterator[None]:
+    """The window reduces torch to one thread in the main thread; later tests need the original number."""
     before = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None
     yield
     if before is not None:

@@ -1,4 +1,4 @@
-"""The device is chosen where there is a choice, and remembered."""
+"""The device menu appears if there is a choice, and the choice is stored."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.training.device_menu import DeviceMenu
-from tests.gui.fakes import SilentSession
+from tests.gui.fakes import FakeSession
 
 DEVICES = {"cpu": "cpu", "cuda:0": "cuda:0 (NVIDIA H200)"}
 
@@ -18,55 +18,55 @@ def action(menu: DeviceMenu, name: str) -> QAction:
     return next(action for action in menu.actions() if action.objectName() == f"device_{name}")
 
 
-def find(session: SilentSession, devices: dict[str, str]) -> None:
+def discover(session: FakeSession, devices: dict[str, str]) -> None:
     session.devices = devices
     session.devices_changed.emit()
 
 
-def menu_of(session: SilentSession, path: Path, qtbot: QtBot) -> DeviceMenu:
+def menu_of(session: FakeSession, path: Path, qtbot: QtBot) -> DeviceMenu:
     menu = DeviceMenu(session, Settings(path))
     qtbot.addWidget(menu)
     return menu
 
 
-def test_without_a_choice_there_is_no_menu(tmp_path: Path, qtbot: QtBot) -> None:
-    session = SilentSession()
+def test_the_menu_is_hidden_if_there_is_only_one_device(tmp_path: Path, qtbot: QtBot) -> None:
+    session = FakeSession()
     menu = menu_of(session, tmp_path / "window.ini", qtbot)
     assert not menu.menuAction().isVisible()
-    find(session, {"cpu": "cpu"})
+    discover(session, {"cpu": "cpu"})
     assert not menu.menuAction().isVisible()
 
 
-def test_the_choice_is_trained_on_and_remembered(tmp_path: Path, qtbot: QtBot) -> None:
-    session = SilentSession()
+def test_the_chosen_device_is_used_and_stored(tmp_path: Path, qtbot: QtBot) -> None:
+    session = FakeSession()
     menu = menu_of(session, tmp_path / "window.ini", qtbot)
-    find(session, DEVICES)
+    discover(session, DEVICES)
     assert menu.menuAction().isVisible()
-    titles = ["Automatic: the fastest there is", "cpu", "cuda:0 (NVIDIA H200)"]
+    titles = ["Automatic (fastest available)", "cpu", "cuda:0 (NVIDIA H200)"]
     assert [each.text() for each in menu.actions()] == titles
     assert action(menu, "auto").isChecked()
     action(menu, "cpu").trigger()
     assert session.device == "cpu"
     menu._settings.save()
 
-    later = SilentSession()
+    later = FakeSession()
     menu = menu_of(later, tmp_path / "window.ini", qtbot)
-    assert later.device == "auto", "not before it is known that it is there"
-    find(later, DEVICES)
+    assert later.device == "auto", "the device is not known to exist yet"
+    discover(later, DEVICES)
     assert later.device == "cpu"
     assert action(menu, "cpu").isChecked()
 
 
-def test_a_device_that_is_gone_is_replaced_by_the_fastest_until_it_is_back(
+def test_a_missing_device_is_replaced_by_the_fastest_one_until_it_returns(
     tmp_path: Path, qtbot: QtBot
 ) -> None:
     settings = Settings(tmp_path / "window.ini")
     settings.set_text("device", "cuda:0")
-    session = SilentSession()
+    session = FakeSession()
     menu = DeviceMenu(session, settings)
     qtbot.addWidget(menu)
-    find(session, {"cpu": "cpu", "mps": "mps"})
+    discover(session, {"cpu": "cpu", "mps": "mps"})
     assert session.device == "auto"
     assert action(menu, "auto").isChecked()
-    find(session, DEVICES)
+    discover(session, DEVICES)
     assert session.device == "cuda:0"

@@ -1,4 +1,4 @@
-"""The row of data, recipe, Train, Pause and Stop."""
+"""The training toolbar: data set, recipe, Train, Pause, Stop and progress."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.design.network import Network, Node
 from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.document.project import Project
-from cnnstudio.gui.training.tool_bar import TrainingPanel
+from cnnstudio.gui.training.tool_bar import TrainingToolBar
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.training.events import Warned
 from cnnstudio.training.recipe.files import save_recipe
 from cnnstudio.training.recipe.recipe import LESSON, STUDIO
 from tests.gui.canned import finished, progress, run_events
-from tests.gui.fakes import TINY, SilentSession, image_folder
+from tests.gui.fakes import TINY, FakeSession, image_folder
 
-SOUND = dataclasses.replace(TINY, nodes=(*TINY.nodes[:2], Node("dense_1", Dense(units=10))))
+VALID = dataclasses.replace(TINY, nodes=(*TINY.nodes[:2], Node("dense_1", Dense(units=10))))
 
 
 class Stage:
-    """The panel in a window of its own."""
+    """The toolbar in a window."""
 
     def __init__(self, qtbot: QtBot) -> None:
-        self.project = Project(SOUND)
+        self.project = Project(VALID)
         self.project.set_dataset("shapes", None)
-        self.session = SilentSession()
+        self.session = FakeSession()
         self.window = QMainWindow()
         qtbot.addWidget(self.window)
         self.export = QAction("Export…", self.window)
-        self.panel = TrainingPanel(self.project, self.session, self.export)
-        self.window.addToolBar(self.panel)
+        self.tool_bar = TrainingToolBar(self.project, self.session, self.export)
+        self.window.addToolBar(self.tool_bar)
         self.window.resize(1400, 200)
         self.window.show()
         self.messages: list[str] = []
-        self.wishes: list[str] = []
-        self.panel.message.connect(self.messages.append)
-        self.panel.remark.connect(self.messages.append)
-        self.panel.data_dialog_requested.connect(self.wishes.append)
+        self.requested_dialogs: list[str] = []
+        self.tool_bar.message.connect(self.messages.append)
+        self.tool_bar.info.connect(self.messages.append)
+        self.tool_bar.data_dialog_requested.connect(self.requested_dialogs.append)
 
     def combo(self, name: str) -> QComboBox:
         found = self.window.findChild(QComboBox, name)
@@ -66,8 +66,8 @@ class Stage:
         return found
 
     @property
-    def sentence(self) -> str:
-        return self.panel.sentence.whole
+    def status(self) -> str:
+        return self.tool_bar.status_label.full_text
 
     def run(self) -> None:
         self.session.show_state(State.LOADING)
@@ -83,12 +83,12 @@ def stage(qtbot: QtBot) -> Stage:
 def test_train_starts_the_session_with_network_data_and_recipe(stage: Stage, qtbot: QtBot) -> None:
     qtbot.mouseClick(stage.button("Train"), Qt.MouseButton.LeftButton)
 
-    assert stage.session.asked == [(SOUND, "shapes", STUDIO)]
-    assert stage.session.asked[0][0] is stage.project.network  # type: ignore[index]  # a tuple
+    assert stage.session.calls == [(VALID, "shapes", STUDIO)]
+    assert stage.session.calls[0][0] is stage.project.network  # type: ignore[index]  # a tuple
 
 
 @pytest.mark.parametrize("key", ["F5", "Ctrl+R"])
-def test_train_has_keys(stage: Stage, qtbot: QtBot, key: str) -> None:
+def test_train_has_shortcuts(stage: Stage, qtbot: QtBot, key: str) -> None:
     assert key in [sequence.toString() for sequence in stage.action("actionTrain").shortcuts()]
 
     stage.window.activateWindow()
@@ -96,10 +96,10 @@ def test_train_has_keys(stage: Stage, qtbot: QtBot, key: str) -> None:
     modifier = Qt.KeyboardModifier.ControlModifier if "Ctrl" in key else Qt.KeyboardModifier.NoModifier
     qtbot.keyClick(stage.window, Qt.Key.Key_R if "Ctrl" in key else Qt.Key.Key_F5, modifier)
 
-    assert len(stage.session.asked) == 1
+    assert len(stage.session.calls) == 1
 
 
-def test_a_faulty_design_is_explained_and_pointed_at(stage: Stage, qtbot: QtBot) -> None:
+def test_train_with_a_problem_explains_it_and_selects_the_layer(stage: Stage, qtbot: QtBot) -> None:
     nodes = (Node("conv2d_1", Conv2D()), Node("dense_1", Dense()), Node("dense_2", Dense(units=10)))
     faulty = Network(input=TINY.input, nodes=nodes)
     stage.project.edit("break it", faulty, select=["dense_2"])
@@ -107,14 +107,14 @@ def test_a_faulty_design_is_explained_and_pointed_at(stage: Stage, qtbot: QtBot)
 
     qtbot.mouseClick(stage.button("Train"), Qt.MouseButton.LeftButton)
 
-    assert stage.session.asked == []
+    assert stage.session.calls == []
     assert stage.project.selection == ("dense_1",)
     (message,) = stage.messages
     assert message.startswith("This network cannot be trained yet. Dense takes a flat vector, but gets 32 ×")
     assert message.endswith("insert Flatten before it.")
 
 
-def test_an_empty_design_is_explained(stage: Stage) -> None:
+def test_train_with_an_empty_design_explains_why_not(stage: Stage) -> None:
     stage.project.edit("empty it", Network(input=TINY.input))
 
     stage.action("actionTrain").trigger()
@@ -122,14 +122,14 @@ def test_an_empty_design_is_explained(stage: Stage) -> None:
     assert "has no layers yet" in stage.messages[0]
 
 
-def test_what_can_be_pressed_follows_the_state(stage: Stage) -> None:
-    def pressable() -> list[bool]:
+def test_the_enabled_actions_follow_the_state(stage: Stage) -> None:
+    def enabled() -> list[bool]:
         return [stage.action(name).isEnabled() for name in ("actionTrain", "actionPause", "actionStop")]
 
     seen = {}
     for state in State:
         stage.session.show_state(state)
-        seen[state] = pressable()
+        seen[state] = enabled()
     stage.session.show_state(State.IDLE)
 
     assert seen == {
@@ -150,54 +150,54 @@ def test_pause_becomes_resume(stage: Stage, qtbot: QtBot) -> None:
     stage.session.show_state(State.RUNNING)
     qtbot.mouseClick(stage.button("Stop"), Qt.MouseButton.LeftButton)
 
-    assert stage.session.asked == ["pause", "resume", "stop"]
+    assert stage.session.calls == ["pause", "resume", "stop"]
 
 
-def test_progress_is_a_sentence_beside_a_bar(stage: Stage) -> None:
+def test_progress_is_shown_as_text_and_bar(stage: Stage) -> None:
     bar = stage.window.findChild(QProgressBar, "trainingProgress")
-    ready = "Ready to train · 8 epochs in batches of 128 · sgd, learning rate 0.05, one cycle"
-    assert stage.sentence == ready
+    ready = "Ready to train · 8 epochs, batch size 128 · sgd, learning rate 0.05, one cycle"
+    assert stage.status == ready
 
     stage.run()
 
     expected = "Epoch 5 of 8 · 1 m 12 s left · 2,410 images/s · validation accuracy 75.7%"
-    assert stage.sentence == expected
+    assert stage.status == expected
     assert bar.text() == expected
     assert bar.value() / bar.maximum() == pytest.approx(45 / 80, abs=0.001)
 
 
-def test_loading_says_what_is_loaded(stage: Stage) -> None:
+def test_loading_shows_what_is_being_loaded(stage: Stage) -> None:
     bar = stage.window.findChild(QProgressBar, "trainingProgress")
     stage.session.show_state(State.LOADING)
 
     stage.session.loading.emit(DataProgress(41, 170, "Reading CIFAR-10: 41 of 170 MB"))
 
-    assert stage.sentence == "Reading CIFAR-10: 41 of 170 MB"
+    assert stage.status == "Reading CIFAR-10: 41 of 170 MB"
     assert (bar.value(), bar.maximum()) == (41, 170)
 
 
-def test_the_end_stays_to_be_read(stage: Stage) -> None:
+def test_the_result_stays_visible_after_the_run(stage: Stage) -> None:
     stage.run()
     stage.session.events.emit((finished(),))
     stage.session.show_state(State.IDLE)
 
     stage.project.set_recipe(LESSON)
 
-    assert stage.sentence.startswith("Done: 8 epochs in 2 m 40 s")
+    assert stage.status.startswith("Done: 8 epochs in 2 m 40 s")
 
 
 def test_a_failure_is_shown_in_red_until_the_next_training(stage: Stage) -> None:
     stage.session.show_state(State.LOADING)
     stage.session.failed.emit("CIFAR-10 is not on this computer yet.")
     stage.session.show_state(State.IDLE)
-    assert stage.sentence == "CIFAR-10 is not on this computer yet."
-    assert stage.panel.sentence.property("role") == "wrong"
+    assert stage.status == "CIFAR-10 is not on this computer yet."
+    assert stage.tool_bar.status_label.property("role") == "wrong"
 
     stage.action("actionTrain").trigger()
     stage.session.show_state(State.LOADING)
 
-    assert stage.sentence == "Getting ready"
-    assert stage.panel.sentence.property("role") == "secondary"
+    assert stage.status == "Preparing"
+    assert stage.tool_bar.status_label.property("role") == "secondary"
 
 
 def test_warnings_of_the_run_are_messages(stage: Stage) -> None:
@@ -215,13 +215,13 @@ def test_export_is_the_windows_own_action(stage: Stage, qtbot: QtBot) -> None:
     assert pressed == [1]
 
 
-def test_without_data_train_explains(stage: Stage) -> None:
+def test_train_without_a_data_set_explains_why_not(stage: Stage) -> None:
     stage.project.set_dataset("", None)
     stage.project.edit("two", TINY)
 
     stage.action("actionTrain").trigger()
 
-    assert stage.messages == ["There are no images to train with: choose a data set first."]
+    assert stage.messages == ["There are no images to train on. Choose a data set first."]
 
 
 # Data and recipe
@@ -229,7 +229,7 @@ def test_without_data_train_explains(stage: Stage) -> None:
 
 def test_the_data_set_is_chosen_from_a_list(stage: Stage, tmp_path: Path) -> None:
     folder = add_folder(image_folder(tmp_path / "Own images"))
-    stage.panel.refresh_sources()
+    stage.tool_bar.refresh_sources()
     combo = stage.combo("datasetSelector")
     assert combo.currentText() == "Shapes"
 
@@ -240,19 +240,19 @@ def test_the_data_set_is_chosen_from_a_list(stage: Stage, tmp_path: Path) -> Non
     assert combo.currentText() == "Shapes"
 
 
-def test_a_folder_is_looked_through_beside_the_window(
+def test_the_classes_of_a_folder_are_counted_in_a_background_thread(
     stage: Stage, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = add_folder(image_folder(tmp_path / "Own images"))
-    stage.panel.refresh_sources()
+    stage.tool_bar.refresh_sources()
     threads: list[int] = []
     listing = ImageFolder.listing
 
-    def look(source: ImageFolder, *arguments: Any) -> object:
+    def record_thread(source: ImageFolder, *arguments: Any) -> object:
         threads.append(threading.get_ident())
         return listing(source, *arguments)
 
-    monkeypatch.setattr(ImageFolder, "listing", look)
+    monkeypatch.setattr(ImageFolder, "listing", record_thread)
 
     stage.combo("datasetSelector").setCurrentText(folder.title)
 
@@ -261,25 +261,25 @@ def test_a_folder_is_looked_through_beside_the_window(
     assert threading.get_ident() not in threads
 
 
-def test_what_was_found_in_a_folder_is_not_said_of_the_data_set_chosen_since(
+def test_the_classes_of_a_folder_are_not_assigned_to_a_data_set_chosen_meanwhile(
     stage: Stage, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = add_folder(image_folder(tmp_path / "Own images"))
-    stage.panel.refresh_sources()
-    go_on, ended = threading.Event(), threading.Event()
+    stage.tool_bar.refresh_sources()
+    resume, finished_counting = threading.Event(), threading.Event()
     info = ImageFolder.info
 
     def slow(source: ImageFolder) -> dict[str, Any]:
-        go_on.wait(10)
-        ended.set()
+        resume.wait(10)
+        finished_counting.set()
         return info(source)
 
     monkeypatch.setattr(ImageFolder, "info", slow)
     stage.combo("datasetSelector").setCurrentText(folder.title)
     stage.combo("datasetSelector").setCurrentText("Shapes")
-    go_on.set()
+    resume.set()
 
-    qtbot.waitUntil(ended.is_set)
+    qtbot.waitUntil(finished_counting.is_set)
     qtbot.wait(50)
     assert (stage.project.dataset_name, stage.project.classes) == ("shapes", 10)
 
@@ -289,26 +289,26 @@ def test_the_number_of_classes_is_known_before_the_images_are_loaded(stage: Stag
     assert stage.project.dataset_title == "Shapes"
 
 
-def test_a_data_set_that_is_not_there_leads_to_the_dialog(stage: Stage) -> None:
+def test_choosing_a_missing_data_set_opens_the_dialog(stage: Stage) -> None:
     combo = stage.combo("datasetSelector")
     index = combo.findData("cifar10")
     assert combo.itemText(index) == "CIFAR-10 · download…"
 
     combo.setCurrentIndex(index)
 
-    assert stage.wishes == ["cifar10"]
+    assert stage.requested_dialogs == ["cifar10"]
     assert combo.currentText() == "Shapes"
     assert stage.project.dataset_name == "shapes"
 
 
-def test_other_images_lead_to_the_dialog(stage: Stage) -> None:
+def test_other_images_opens_the_dialog(stage: Stage) -> None:
     stage.combo("datasetSelector").setCurrentText("Other images…")
 
-    assert stage.wishes == [""]
+    assert stage.requested_dialogs == [""]
     assert stage.combo("datasetSelector").currentText() == "Shapes"
 
 
-def test_a_folder_that_was_only_named_is_listed(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
+def test_an_unregistered_folder_is_listed(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
     folder = image_folder(tmp_path / "Own images")
 
     stage.project.set_dataset(str(folder), None)
@@ -323,7 +323,7 @@ def test_keys_open_the_list_instead_of_changing_the_choice(stage: Stage, qtbot: 
     qtbot.keyClick(combo, Qt.Key.Key_Down)
 
     assert combo.view().isVisible()
-    assert stage.wishes == []
+    assert stage.requested_dialogs == []
     combo.hidePopup()
 
 
@@ -338,17 +338,17 @@ def test_the_recipe_is_chosen_by_name(stage: Stage) -> None:
     assert combo.currentText() == "custom"
 
 
-def test_editing_opens_the_form_and_leaves_the_choice(stage: Stage) -> None:
+def test_edit_recipe_opens_the_form_and_keeps_the_choice(stage: Stage) -> None:
     combo = stage.combo("recipeSelector")
 
     combo.setCurrentText("Edit recipe…")
 
-    assert stage.panel.popup.isVisible()
+    assert stage.tool_bar.popup.isVisible()
     assert combo.currentText() == "studio"
-    stage.panel.popup.hide()
+    stage.tool_bar.popup.hide()
 
 
-def test_own_recipes_stand_in_the_list(stage: Stage) -> None:
+def test_user_recipes_are_listed(stage: Stage) -> None:
     save_recipe(STUDIO.replace(mixup=0.2), "mixed")
     combo = stage.combo("recipeSelector")
     combo.showPopup()
@@ -369,14 +369,14 @@ def test_a_recipe_file_is_opened(
     assert stage.combo("recipeSelector").currentText() == shown
 
 
-def test_a_file_that_is_no_recipe_is_told(
+def test_a_file_that_is_not_a_recipe_shows_an_error(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "recipe.json"
     path.write_text("[]")
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
-    heard: list[object] = []
-    stage.project.message.connect(heard.append)
+    messages: list[object] = []
+    stage.project.message.connect(messages.append)
     stage.combo("recipeSelector").setCurrentText("Open recipe file…")
-    assert "this is no recipe" in str(heard)
+    assert "not a recipe" in str(messages)
     assert stage.project.recipe == STUDIO

@@ -1,4 +1,4 @@
-"""Widgets side by side, and on into the next line."""
+"""The flow layout."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cnnstudio.gui.widgets.flow import FlowLayout
 
 
 def boxes(count: int, qtbot: QtBot) -> tuple[QWidget, FlowLayout, list[QLabel]]:
-    """Boxes of 100 × 20 in a flow, 8 apart."""
+    """Boxes of 100 × 20 pixels in a flow layout with a spacing of 8."""
     parent = QWidget()
     qtbot.addWidget(parent)
     flow = FlowLayout(parent)
@@ -22,7 +22,7 @@ def boxes(count: int, qtbot: QtBot) -> tuple[QWidget, FlowLayout, list[QLabel]]:
     return parent, flow, labels
 
 
-def test_what_does_not_fit_goes_into_the_next_line(qtbot: QtBot) -> None:
+def test_items_that_do_not_fit_wrap_to_the_next_line(qtbot: QtBot) -> None:
     parent, flow, labels = boxes(3, qtbot)
     parent.resize(220, 100)
     parent.show()
@@ -31,7 +31,7 @@ def test_what_does_not_fit_goes_into_the_next_line(qtbot: QtBot) -> None:
     assert flow.heightForWidth(400) == 20
 
 
-def test_what_is_hidden_takes_no_room(qtbot: QtBot) -> None:
+def test_hidden_items_take_no_space(qtbot: QtBot) -> None:
     parent, flow, labels = boxes(3, qtbot)
     labels[1].hide()
     parent.resize(220, 100)
@@ -40,7 +40,7 @@ def test_what_is_hidden_takes_no_room(qtbot: QtBot) -> None:
     assert flow.heightForWidth(220) == 20
 
 
-def test_it_is_never_narrower_than_its_widest_part(qtbot: QtBot) -> None:
+def test_the_minimum_width_is_that_of_the_widest_item(qtbot: QtBot) -> None:
     _, flow, labels = boxes(2, qtbot)
     labels[1].setFixedSize(160, 20)
     assert flow.minimumSize().width() == 160

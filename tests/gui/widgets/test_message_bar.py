@@ -1,4 +1,4 @@
-"""The bar above the list: what it says, and the keys while it asks."""
+"""The message bar: its text, and the focus while it asks a question."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit, QPushButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.gui.widgets.message_bar import NoticeBar
+from cnnstudio.gui.widgets.message_bar import MessageBar
 
 
 @pytest.fixture
-def parts(qtbot: QtBot) -> Iterator[tuple[NoticeBar, QLineEdit]]:
-    """A notice bar over a field that has the keys."""
+def parts(qtbot: QtBot) -> Iterator[tuple[MessageBar, QLineEdit]]:
+    """A message bar above a field that has the focus."""
     window = QWidget()
     qtbot.addWidget(window)
     column = QVBoxLayout(window)
-    bar, field = NoticeBar(), QLineEdit()
+    bar, field = MessageBar(), QLineEdit()
     column.addWidget(bar)
     column.addWidget(field)
     with qtbot.waitActive(window):
@@ -28,13 +28,13 @@ def parts(qtbot: QtBot) -> Iterator[tuple[NoticeBar, QLineEdit]]:
     window.close()
 
 
-def test_a_question_takes_the_keys_until_it_is_answered(
-    qtbot: QtBot, parts: tuple[NoticeBar, QLineEdit]
+def test_a_question_takes_the_focus_until_it_is_answered(
+    qtbot: QtBot, parts: tuple[MessageBar, QLineEdit]
 ) -> None:
     bar, field = parts
     done: list[bool] = []
     bar.ask("Do you want all of them?", "Paste them", lambda: done.append(True))
-    button = bar.findChild(QPushButton, "noticeButton")
+    button = bar.findChild(QPushButton, "messageButton")
     assert button.hasFocus()
     qtbot.keyClick(button, Qt.Key.Key_Space)
     assert done == [True]
@@ -42,17 +42,17 @@ def test_a_question_takes_the_keys_until_it_is_answered(
     assert field.hasFocus()
 
 
-def test_escape_leaves_a_question_unanswered(qtbot: QtBot, parts: tuple[NoticeBar, QLineEdit]) -> None:
+def test_escape_dismisses_a_question(qtbot: QtBot, parts: tuple[MessageBar, QLineEdit]) -> None:
     bar, field = parts
     done: list[bool] = []
     bar.ask("Do you want all of them?", "Paste them", lambda: done.append(True))
-    qtbot.keyClick(bar.findChild(QPushButton, "noticeButton"), Qt.Key.Key_Escape)
+    qtbot.keyClick(bar.findChild(QPushButton, "messageButton"), Qt.Key.Key_Escape)
     assert (done, bar.text) == ([], "")
     assert field.hasFocus()
 
 
-def test_a_sentence_leaves_the_keys_where_they_are(parts: tuple[NoticeBar, QLineEdit]) -> None:
+def test_a_message_does_not_take_the_focus(parts: tuple[MessageBar, QLineEdit]) -> None:
     bar, field = parts
-    bar.show_sentence("This is how it is.")
+    bar.show_text("The run was resumed.")
     assert field.hasFocus()
-    assert bar.text == "This is how it is."
+    assert bar.text == "The run was resumed."

@@ -1,4 +1,4 @@
-"""Pixels as Qt draws them."""
+"""Converting images of a data set to QImage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cnnstudio.gui.widgets.qimage import to_qimage
 
 
 @pytest.mark.parametrize("channels", [1, 3, 5])
-def test_images_of_any_number_of_channels_can_be_drawn(channels: int) -> None:
+def test_images_with_any_number_of_channels_can_be_converted(channels: int) -> None:
     pixels = np.zeros((channels, 2, 3), np.uint8)
     pixels[0, 1, 2] = 200
 

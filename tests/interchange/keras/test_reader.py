@@ -1,4 +1,4 @@
-"""Keras code of other people, read as a design."""
+"""Keras code by other people, read as a design."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from cnnstudio.core.resources import resource
 from cnnstudio.design.analysis.analysis import analyze
-from cnnstudio.design.quick_fixes import fixed
+from cnnstudio.design.quick_fixes import apply_fix
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.keras.reader import read_keras
 from cnnstudio.interchange.reading import read_code
@@ -21,7 +21,7 @@ from cnnstudio.layers.groups.repeat import Repeat
 from cnnstudio.layers.groups.residual import Residual
 from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
 from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D
-from tests.interchange.test_round_trips import drawn
+from tests.interchange.test_round_trips import layers_in
 
 LESSON = [
     Conv2D(32, activation="relu"),
@@ -34,23 +34,23 @@ LESSON = [
 
 
 def layers_of(text: str) -> list[Any]:
-    return [layer for layer, _ in drawn(read_keras(text).network.nodes)]
+    return [layer for layer, _ in layers_in(read_keras(text).network.nodes)]
 
 
 @pytest.mark.parametrize(("name", "side"), [("keras-lesson-64", 64), ("keras-lesson-32", 32)])
-def test_the_lessons_listing_is_read_as_it_stands_and_its_flatten_is_missed(name: str, side: int) -> None:
+def test_the_lesson_listing_is_read_and_its_missing_flatten_found(name: str, side: int) -> None:
     found = read_code(Path(resource(f"lessons/{name}.py")).read_text(encoding="utf-8"))
     assert [node.layer for node in found.network.nodes] == LESSON
     assert found.network.input == Shape.of(3, side, side)
     assert found.notes == ()
     (problem,) = analyze(found.network).problems
-    assert problem.sentence.endswith("insert Flatten before it")
-    whole = fixed(found.network, problem)
+    assert problem.full_message.endswith("insert Flatten before it")
+    whole = apply_fix(found.network, problem)
     assert isinstance(whole.nodes[4].layer, Flatten)
     assert analyze(whole).problems == ()
 
 
-def test_the_training_of_the_second_listing_becomes_the_recipe() -> None:
+def test_the_training_settings_of_the_listing_become_the_recipe() -> None:
     found = read_code(Path(resource("lessons/keras-lesson-32.py")).read_text(encoding="utf-8"))
     assert found.recipe == {"optimizer": "adam", "learning_rate": 0.001, "epochs": 10, "batch_size": 32}
 
@@ -80,7 +80,7 @@ def test_imports_aliases_and_styles(text: str) -> None:
     assert layers_of(text) == [Dense(7)]
 
 
-def test_arguments_by_place_and_by_name_ints_and_tuples() -> None:
+def test_positional_and_keyword_arguments_integers_and_tuples() -> None:
     text = """
 import keras
 from keras.layers import *
@@ -105,39 +105,39 @@ model = keras.Sequential([
 
 
 @pytest.mark.parametrize(
-    "words",
+    "argument",
     [
         "input_shape=(20, 30, 3)",
         "batch_input_shape=(None, 20, 30, 3)",
         "batch_shape=(8, 20, 30, 3)",
     ],
 )
-def test_what_goes_in_is_said_by_the_first_layer(words: str) -> None:
-    found = read_keras(f"m = Sequential()\nm.add(Conv2D(4, 3, {words}))")
+def test_the_first_layer_may_specify_the_input_shape(argument: str) -> None:
+    found = read_keras(f"m = Sequential()\nm.add(Conv2D(4, 3, {argument}))")
     assert found.network.input == Shape.of(3, 20, 30)
     assert found.notes == ()
 
 
-def test_an_input_layer_says_it_too() -> None:
+def test_an_input_layer_may_specify_the_input_shape() -> None:
     found = read_keras("m = Sequential()\nm.add(InputLayer(input_shape=(8, 9, 1)))\nm.add(Conv2D(4, 3))")
     assert found.network.input == Shape.of(1, 8, 9)
 
 
-def test_a_loop_that_only_counts_is_a_repeat() -> None:
+def test_a_counting_loop_is_a_repeat() -> None:
     loop = "for i in range(5):\n    m.add(Conv2D(8, 3))\n    m.add(MaxPooling2D())\n"
     text = f"m = Sequential()\n{loop}m.add(Dense(2))"
     body = [(Conv2D(8), []), (MaxPooling2D(), [])]
-    assert drawn(read_keras(text).network.nodes) == [(Repeat(5), body), (Dense(2), [])]
+    assert layers_in(read_keras(text).network.nodes) == [(Repeat(5), body), (Dense(2), [])]
 
 
-def test_a_loop_that_does_more_is_written_out() -> None:
+def test_any_other_loop_is_unrolled() -> None:
     text = "m = Sequential()\nn = 4\nfor i in range(3):\n    m.add(Conv2D(n, 3))\n    n *= 2"
     assert layers_of(text) == [Conv2D(4), Conv2D(8), Conv2D(16)]
     text = "m = Sequential()\nfor n in (4, 8):\n    m.add(Conv2D(n, 3))"
     assert layers_of(text) == [Conv2D(4), Conv2D(8)]
 
 
-def test_functions_and_shortcuts_of_the_functional_style_are_groups() -> None:
+def test_shortcuts_of_the_functional_style_are_groups() -> None:
     text = """
 from tensorflow import keras
 from tensorflow.keras import layers
@@ -152,11 +152,11 @@ model = keras.Model(inputs=inputs, outputs=layers.Dense(3)(x), name="small")
 """
     found = read_keras(text)
     body = [(Conv2D(4, padding="same"), [])]
-    assert drawn(found.network.nodes) == [(Residual(), body), (Flatten(), []), (Dense(3), [])]
+    assert layers_in(found.network.nodes) == [(Residual(), body), (Flatten(), []), (Dense(3), [])]
     assert found.network.name == "small"
 
 
-def test_what_cannot_be_drawn_is_listed_by_its_line_and_the_rest_is_there() -> None:
+def test_unsupported_code_is_reported_by_line_and_the_rest_imported() -> None:
     text = (
         "from keras.layers import *\nm = Sequential()\nm.add(Rescaling(1/255, input_shape=(9, 9, 3)))\n"
         "m.add(LSTM(3))\nm.add(Conv2D(4, 3, kernel_constraint='max_norm'))\nm.add(Dense(classes))\n"
@@ -165,17 +165,20 @@ def test_what_cannot_be_drawn_is_listed_by_its_line_and_the_rest_is_there() -> N
     found = read_keras(text)
     assert [node.layer for node in found.network.nodes] == [Conv2D(4), Dense()]
     assert [note.line for note in found.notes] == [3, 4, 5, 6, 7]
-    words = " / ".join(note.text for note in found.notes)
-    for part in ("normalized", "no layer like LSTM", "kernel_constraint is not drawn", "“classes”", "units:"):
-        assert part in words
+    notes = " / ".join(note.text for note in found.notes)
+    for part in (
+        *("normalized", "LSTM is not supported", "kernel_constraint is not supported"),
+        *("“classes”", "units:"),
+    ):
+        assert part in notes
 
 
-def test_names_of_layers_are_kept() -> None:
+def test_layer_names_are_kept() -> None:
     assert read_keras("m = Sequential([Dense(3, name='scores')])").network.nodes[0].name == "scores"
 
 
 @pytest.mark.parametrize(
-    ("words", "recipe"),
+    ("call", "recipe"),
     [
         ("compile('sgd')", {"optimizer": "sgd", "learning_rate": 0.01, "momentum": 0.0, "weight_decay": 0.0}),
         (
@@ -188,9 +191,9 @@ def test_names_of_layers_are_kept() -> None:
         ("fit(x, y, epochs=some)", {}),
     ],
 )
-def test_the_training_is_the_recipe(words: str, recipe: dict[str, Any]) -> None:
+def test_training_settings_become_a_recipe(call: str, recipe: dict[str, Any]) -> None:
     assert (
-        read_keras(f"import keras\nm = keras.Sequential([keras.layers.Dense(3)])\nm.{words}").recipe == recipe
+        read_keras(f"import keras\nm = keras.Sequential([keras.layers.Dense(3)])\nm.{call}").recipe == recipe
     )
 
 

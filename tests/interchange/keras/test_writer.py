@@ -1,4 +1,4 @@
-"""The Keras code of a design. Keras itself is not there: the code is parsed and its calls are read."""
+"""The Keras code of a design. Keras is not installed; the code is parsed and its calls are checked."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import ast
 import pytest
 from hypothesis import given, settings
 
-from cnnstudio.design.network import IdMaker, Network, Node
+from cnnstudio.design.network import IdGenerator, Network, Node
 from cnnstudio.design.templates import template
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.keras.writer import layer_code, write_model
@@ -21,7 +21,7 @@ from tests.interchange.networks import networks
 
 
 def layer_calls(source: str) -> list[str]:
-    """The names of all `layers.…` calls, from top to bottom."""
+    """The names of all `layers.…` calls, in order."""
     called = [node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     named = [function for function in called if isinstance(function, ast.Attribute)]
     named.sort(key=lambda function: (function.lineno, function.col_offset))
@@ -30,11 +30,11 @@ def layer_calls(source: str) -> list[str]:
 
 @settings(max_examples=40, deadline=None)
 @given(networks())
-def test_the_script_of_any_network_is_python(network: Network) -> None:
+def test_the_script_of_any_network_is_valid_python(network: Network) -> None:
     compile(write_model(network), "model.py", "exec")
 
 
-def test_a_plain_list_is_sequential_as_the_lesson_writes_it() -> None:
+def test_a_plain_list_is_written_like_the_lesson() -> None:
     assert [line for _, line in layer_code(template("lesson-32").network)] == [
         "keras.Input((32, 32, 3)),",
         'layers.Conv2D(32, (3, 3), activation="relu"),',
@@ -47,8 +47,8 @@ def test_a_plain_list_is_sequential_as_the_lesson_writes_it() -> None:
     ]
 
 
-def test_a_residual_group_keeps_its_shortcut_through_another_inside_it() -> None:
-    ids = IdMaker()
+def test_nested_residual_groups_have_separate_shortcuts() -> None:
+    ids = IdGenerator()
     inner = Node("residual_1", Residual(activation="linear"), children=(ids.node(Conv2D(3, padding="same")),))
     outer = Node("residual_2", Residual(), children=(inner,))
     assert layer_code(Network(Shape.of(3, 8, 8), (outer,)))[2:] == [
@@ -60,7 +60,7 @@ def test_a_residual_group_keeps_its_shortcut_through_another_inside_it() -> None
     ]
 
 
-def test_copies_of_nothing_are_no_loop() -> None:
+def test_empty_copies_are_not_written() -> None:
     off = Node("conv2d_1", Conv2D(4), enabled=False)
     empty = Node("repeat_1", Repeat(2), children=(off,))
     nodes = (Node("repeat_2", Repeat(3), children=(empty,)), Node("flatten_1", Flatten()))
@@ -68,8 +68,8 @@ def test_copies_of_nothing_are_no_loop() -> None:
     assert layer_calls(source) == ["Flatten"]
 
 
-def test_alike_copies_are_a_loop() -> None:
-    ids = IdMaker()
+def test_equal_copies_are_a_loop() -> None:
+    ids = IdGenerator()
     nodes = (Node("repeat_1", Repeat(5), children=(ids.node(Conv2D(3, padding="same")),)),)
     assert layer_code(Network(Shape.of(3, 8, 8), nodes))[2:] == [
         ("repeat_1", "for _ in range(5):"),
@@ -78,14 +78,16 @@ def test_alike_copies_are_a_loop() -> None:
 
 
 @pytest.mark.parametrize(("activation", "from_logits"), [("softmax", False), ("linear", True)])
-def test_the_loss_knows_whether_it_gets_scores_or_probabilities(activation: str, from_logits: bool) -> None:
-    ids = IdMaker()
+def test_the_loss_expects_logits_or_probabilities_as_the_design_gives(
+    activation: str, from_logits: bool
+) -> None:
+    ids = IdGenerator()
     nodes = (ids.node(Flatten()), ids.node(Dense(10, activation=activation)))
     assert f"from_logits={from_logits}" in write_model(Network(Shape.of(1, 8, 8), nodes))
 
 
-def test_a_faulty_layer_is_a_comment_and_its_network_no_script() -> None:
-    ids = IdMaker()
+def test_a_layer_with_an_error_is_a_comment_and_its_network_has_no_script() -> None:
+    ids = IdGenerator()
     network = Network(Shape.of(3, 32, 32), (ids.node(Conv2D(4)), ids.node(Dense(10))))
     problem = "Dense takes a flat vector, but gets 4 × 30 × 30 from Conv2D: insert Flatten before it"
     assert layer_code(network)[-1] == ("dense_1", f"# {problem}")

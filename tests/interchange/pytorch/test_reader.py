@@ -1,4 +1,4 @@
-"""PyTorch code of other people, read as a design."""
+"""PyTorch code by other people, read as a design."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cnnstudio.layers.groups.residual import Residual
 from cnnstudio.layers.pooling.average_pooling2d import AveragePooling2D
 from cnnstudio.layers.pooling.global_average_pooling2d import GlobalAveragePooling2D
 from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D
-from tests.interchange.test_round_trips import drawn
+from tests.interchange.test_round_trips import layers_in
 
 HEAD = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
 
@@ -57,14 +57,14 @@ def sequential(*modules: str) -> str:
 
 
 def found(text: str) -> list[Any]:
-    return drawn(read_pytorch(text).network.nodes)
+    return layers_in(read_pytorch(text).network.nodes)
 
 
 def plain(text: str) -> list[Any]:
     return [layer for layer, _ in found(text)]
 
 
-def test_a_module_with_a_plain_forward() -> None:
+def test_a_module_with_a_simple_forward() -> None:
     imported = read_pytorch(TUTORIAL)
     assert [node.layer for node in imported.network.nodes] == [
         Conv2D(6, (5, 5), activation="relu"),
@@ -79,7 +79,7 @@ def test_a_module_with_a_plain_forward() -> None:
     assert analyze(imported.network).problems == ()
 
 
-def test_the_training_is_the_recipe() -> None:
+def test_training_settings_become_a_recipe() -> None:
     assert read_pytorch(TUTORIAL).recipe == {
         "optimizer": "sgd",
         "learning_rate": 0.001,
@@ -90,14 +90,14 @@ def test_the_training_is_the_recipe() -> None:
     }
 
 
-def test_the_size_of_the_images_is_found_from_the_first_linear_and_said() -> None:
+def test_the_input_shape_is_inferred_from_the_first_linear_and_reported() -> None:
     imported = read_pytorch(sequential("nn.Conv2d(1, 8, 3)", "nn.Flatten()", "nn.Linear(8 * 26 * 26, 10)"))
     assert imported.network.input == Shape.of(1, 28, 28)
-    assert "does not say what goes in" in imported.notes[0].text
+    assert "does not specify the input shape" in imported.notes[0].text
 
 
 @pytest.mark.parametrize(
-    "words",
+    "line",
     [
         "INPUT = (1, 20, 30)",
         "input_shape = (20, 30, 1)",
@@ -105,25 +105,25 @@ def test_the_size_of_the_images_is_found_from_the_first_linear_and_said() -> Non
         "x = torch.randn(8, 1, 20, 30)",
     ],
 )
-def test_the_code_may_say_it(words: str) -> None:
-    imported = read_pytorch(sequential("nn.Conv2d(1, 8, 3)") + words)
+def test_the_code_may_specify_the_input_shape(line: str) -> None:
+    imported = read_pytorch(sequential("nn.Conv2d(1, 8, 3)") + line)
     assert imported.network.input == Shape.of(1, 20, 30)
     assert imported.notes == ()
 
 
-def test_padding_that_is_not_keras_is_a_border_of_zeros() -> None:
+def test_padding_unlike_keras_becomes_zero_padding() -> None:
     layers = plain(sequential("nn.Conv2d(3, 8, 3, stride=2, padding=1)", "nn.ReLU(inplace=True)"))
     assert layers == [ZeroPadding2D(1), Conv2D(8, strides=(2, 2), activation="relu")]
     assert plain(sequential("nn.Conv2d(3, 8, 3, padding=1)")) == [Conv2D(8, padding="same")]
     assert plain(sequential("nn.Conv2d(3, 8, 5, padding='same')")) == [Conv2D(8, (5, 5), padding="same")]
 
 
-def test_an_adaptive_pooling_is_what_it_does_to_this_image() -> None:
+def test_adaptive_pooling_becomes_the_equivalent_for_the_input_shape() -> None:
     assert plain(sequential("nn.AdaptiveAvgPool2d(1)", "nn.Flatten()")) == [GlobalAveragePooling2D()]
     assert plain(sequential("nn.AdaptiveAvgPool2d((4, 8))")) == [AveragePooling2D((8, 4))]
 
 
-def test_a_residual_block_of_other_people_is_a_residual() -> None:
+def test_a_residual_block_is_recognized() -> None:
     text = (
         HEAD
         + """
@@ -164,7 +164,7 @@ INPUT = (4, 8, 8)
     ]
 
 
-def test_joined_branches_are_a_parallel() -> None:
+def test_concatenated_branches_are_a_parallel() -> None:
     text = (
         HEAD
         + """
@@ -193,7 +193,7 @@ def test_copies_are_a_repeat() -> None:
     assert found(sequential(f"*[{made}]")) == [(Repeat(1000), body)]
 
 
-def test_an_ordered_dict_gives_names() -> None:
+def test_an_ordered_dict_gives_the_names() -> None:
     text = HEAD + (
         "from collections import OrderedDict\n"
         "m = nn.Sequential(OrderedDict([('stem', nn.Conv2d(3, 8, 3)), ('act', nn.ReLU())]))"
@@ -202,17 +202,17 @@ def test_an_ordered_dict_gives_names() -> None:
     assert (node.name, node.layer) == ("stem", Conv2D(8, activation="relu"))
 
 
-def test_what_cannot_be_drawn_is_listed_by_its_line_and_the_rest_is_there() -> None:
+def test_unsupported_code_is_reported_by_line_and_the_rest_imported() -> None:
     text = sequential("nn.Conv2d(3, 8, 3)", "\nnn.LSTM(3, 3)", "\nnn.ReLU6()", "\nnn.Linear(9, classes)")
     imported = read_pytorch(text + "INPUT = (3, 8, 8)")
     assert [node.layer.type_name() for node in imported.network.nodes] == ["Conv2D", "Activation", "Dense"]
     assert [(note.line, note.text.split(":")[0]) for note in imported.notes] == [
-        (5, "there is no layer like LSTM here, so it is left out"),
+        (5, "LSTM is not supported and is skipped"),
         (6, "ReLU6"),
         (7, "Linear"),
     ]
 
 
-def test_numbers_that_contradict_each_other_are_said() -> None:
+def test_inconsistent_sizes_are_reported() -> None:
     imported = read_pytorch(sequential("nn.Conv2d(3, 8, 3)", "nn.Conv2d(9, 8, 3)") + "INPUT = (3, 8, 8)")
-    assert [note.text for note in imported.notes] == ["Conv2d says that it takes 9, but 8 arrive"]
+    assert [note.text for note in imported.notes] == ["Conv2d expects 9 inputs but gets 8"]

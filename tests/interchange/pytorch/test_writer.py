@@ -1,4 +1,4 @@
-"""The PyTorch code of a design is the very network that the program trains."""
+"""The PyTorch code of a design is the same network as the one that is trained."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from cnnstudio.design.analysis.analysis import analyze
-from cnnstudio.design.network import IdMaker, Network, Node
+from cnnstudio.design.network import IdGenerator, Network, Node
 from cnnstudio.design.templates import Template, template, templates
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.pytorch.writer import layer_code, write_module
@@ -33,14 +33,14 @@ from tests.interchange.networks import networks
 
 
 def run_module(source: str) -> dict[str, Any]:
-    """The names that the file defines."""
+    """The names defined by the file."""
     module = ModuleType("written")
     exec(compile(source, "written.py", "exec"), module.__dict__)
     return vars(module)
 
 
 def assert_same_network(network: Network) -> None:
-    """The written class takes the model's weights, all of them, and gives what the model gives."""
+    """The generated class loads all of the model's weights and gives the same output."""
     torch.manual_seed(0)
     model = build_model(network).eval()
     written = run_module(write_module(network, "Written"))["Written"]()
@@ -51,25 +51,25 @@ def assert_same_network(network: Network) -> None:
 
 
 @pytest.mark.parametrize("each", templates().values(), ids=lambda each: each.name)
-def test_the_file_of_a_template_gives_what_the_model_gives(each: Template) -> None:
+def test_the_file_of_a_template_gives_the_same_output(each: Template) -> None:
     assert_same_network(each.network)
 
 
 @settings(max_examples=40, deadline=None)
 @given(networks())
-def test_the_file_of_any_network_gives_what_the_model_gives(network: Network) -> None:
+def test_the_file_of_any_network_gives_the_same_output(network: Network) -> None:
     assert_same_network(network)
 
 
 @settings(max_examples=40, deadline=None)
 @given(networks())
-def test_every_layer_that_is_switched_on_has_lines_of_its_own(network: Network) -> None:
+def test_every_enabled_layer_has_lines(network: Network) -> None:
     shown = {node_id for node_id, _ in layer_code(network)}
     model_nodes = {name.split(".")[0] for name, _ in build_model(network).named_children()}
     assert {node.id for node in network.nodes if node.id in model_nodes} <= shown
 
 
-def test_the_lines_are_those_that_pytorch_users_write() -> None:
+def test_the_lines_look_like_ordinary_pytorch_code() -> None:
     lines = [line for _, line in layer_code(template("lesson-32").network)]
     assert lines == [
         "nn.Conv2d(3, 32, kernel_size=3),",
@@ -85,8 +85,8 @@ def test_the_lines_are_those_that_pytorch_users_write() -> None:
     ]
 
 
-def test_alike_copies_are_written_once() -> None:
-    ids = IdMaker()
+def test_equal_copies_are_written_once() -> None:
+    ids = IdGenerator()
     body = ids.node(Conv2D(8, padding="same"))
     many = Network(Shape.of(8, 8, 8), (Node("repeat_1", Repeat(1000), children=(body,)), ids.node(Flatten())))
     assert [line for _, line in layer_code(many)] == [
@@ -97,8 +97,8 @@ def test_alike_copies_are_written_once() -> None:
     ]
 
 
-def test_copies_that_differ_are_written_out_up_to_the_first_that_keeps_its_shape() -> None:
-    ids = IdMaker()
+def test_different_copies_are_written_up_to_the_first_that_keeps_its_shape() -> None:
+    ids = IdGenerator()
     body = ids.node(Conv2D(8, padding="same"))
     network = Network(Shape.of(3, 8, 8), (Node("repeat_1", Repeat(3), children=(body,)), ids.node(Flatten())))
     code = "\n".join(line for _, line in layer_code(network))
@@ -108,8 +108,8 @@ def test_copies_that_differ_are_written_out_up_to_the_first_that_keeps_its_shape
     assert_same_network(network)
 
 
-def test_a_faulty_layer_is_a_comment_with_its_problem_and_the_rest_is_code() -> None:
-    ids = IdMaker()
+def test_a_layer_with_an_error_is_a_comment_and_the_rest_is_code() -> None:
+    ids = IdGenerator()
     layers = (Conv2D(64, activation="relu"), MaxPooling2D(), Dense(128), Dense(10))
     network = Network(Shape.of(3, 32, 32), tuple(map(ids.node, layers)))
     problem = "Dense takes a flat vector, but gets 64 × 15 × 15 from MaxPooling2D: insert Flatten before it"
@@ -119,8 +119,8 @@ def test_a_faulty_layer_is_a_comment_with_its_problem_and_the_rest_is_code() -> 
     ]
 
 
-def test_branches_that_cannot_be_joined_are_a_list_under_the_problem() -> None:
-    ids = IdMaker()
+def test_branches_that_cannot_be_joined_are_a_list_after_the_problem() -> None:
+    ids = IdGenerator()
     branches = (ids.node(Conv2D(4, padding="same")), ids.node(Conv2D(4)))
     network = Network(Shape.of(3, 8, 8), (Node("parallel_1", Parallel("add"), children=branches),))
     lines = [line for _, line in layer_code(network)]
@@ -135,7 +135,7 @@ def test_branches_that_cannot_be_joined_are_a_list_under_the_problem() -> None:
 
 @pytest.mark.parametrize("mode", ["concat", "add"])
 def test_branches_are_joined_in_their_order(mode: str) -> None:
-    ids = IdMaker()
+    ids = IdGenerator()
     pair = (ids.node(Conv2D(2, (1, 1))), ids.node(Conv2D(3, padding="same", activation="relu")))
     branches = (ids.node(Conv2D(3, padding="same")), ids.node(Block(), children=pair), ids.node(Block()))
     twice = (Node("parallel_1", Parallel(mode), children=branches),)
@@ -143,8 +143,8 @@ def test_branches_are_joined_in_their_order(mode: str) -> None:
     assert_same_network(Network(Shape.of(3, 6, 6), nodes))
 
 
-def test_branches_are_a_list_of_rows() -> None:
-    ids = IdMaker()
+def test_branches_are_a_list_of_sequentials() -> None:
+    ids = IdGenerator()
     branches = (ids.node(Conv2D(4, (1, 1), activation="relu")), ids.node(Block()))
     network = Network(Shape.of(3, 8, 8), (Node("parallel_1", Parallel(), children=branches),))
     assert [line for _, line in layer_code(network)] == [
@@ -155,16 +155,16 @@ def test_branches_are_a_list_of_rows() -> None:
     ]
 
 
-def test_after_a_layer_without_any_output_one_comment_says_so() -> None:
-    ids = IdMaker()
+def test_one_comment_replaces_what_follows_a_layer_without_an_output() -> None:
+    ids = IdGenerator()
     layers = (Conv2D(4, kernel_size=(99, 99)), Conv2D(4), Flatten(), Dense(10))
     lines = layer_code(Network(Shape.of(3, 32, 32), tuple(map(ids.node, layers))))
     assert [line[:2] for _, line in lines] == ["# ", "# "]
     assert lines[0][1].startswith("# Conv2D needs an image of at least 99 × 99")
 
 
-def test_a_faulty_network_is_not_written_as_a_file() -> None:
-    ids = IdMaker()
+def test_a_network_with_problems_is_not_written_as_a_file() -> None:
+    ids = IdGenerator()
     network = Network(Shape.of(3, 32, 32), (ids.node(Conv2D(4)), ids.node(Dense(10))))
     with pytest.raises(CodeError, match="insert Flatten before it"):
         write_module(network)
@@ -183,8 +183,8 @@ def test_a_faulty_network_is_not_written_as_a_file() -> None:
         ("Netz ü \ud800", "Netz"),
     ],
 )
-def test_any_name_of_a_design_gives_a_file_that_runs(name: str, expected: str) -> None:
-    ids = IdMaker()
+def test_any_design_name_gives_a_file_that_runs(name: str, expected: str) -> None:
+    ids = IdGenerator()
     inner = ids.node(Conv2D(3, padding="same"))
     nodes = (ids.node(Residual(), children=(inner,)), ids.node(Flatten()), ids.node(Dense(2)))
     names = run_module(write_module(Network(Shape.of(3, 4, 4), nodes, name), classes=["'\"\n", "b"]))
@@ -192,11 +192,11 @@ def test_any_name_of_a_design_gives_a_file_that_runs(name: str, expected: str) -
     assert names["CLASSES"] == ("'\"\n", "b")
 
 
-def test_the_file_alone_loads_the_weights_and_names_an_image(tmp_path: Path) -> None:
+def test_the_standalone_file_loads_the_weights_and_classifies_an_image(tmp_path: Path) -> None:
     network = template("lesson-32").network
     model = build_model(network).eval()
     with torch.no_grad():
-        model.get_submodule("dense_2").bias[7] += 100.0  # type: ignore[index]  # a parameter, to torch's types anything
+        model.get_submodule("dense_2").bias[7] += 100.0  # type: ignore[index]  # torch's types do not know that this is a parameter
     save_file(model.state_dict(), tmp_path / "model.safetensors")
     Image.new("L", (50, 40), 128).save(tmp_path / "gray.png")
     source = write_module(
@@ -209,18 +209,20 @@ def test_the_file_alone_loads_the_weights_and_names_an_image(tmp_path: Path) -> 
     assert done.stdout.startswith(f"{tmp_path / 'gray.png'}: h 100.0%\n")
 
 
-def test_images_are_normalized_as_in_the_training() -> None:
+def test_images_are_normalized_as_in_training() -> None:
     source = write_module(template("lesson-32").network, mean=[0.5, 0.25, 0.0], std=[0.5, 0.25, 2.0])
     names = run_module(source)
     pixels = torch.tensor([1.0, 0.5, 1.0]).view(1, 3, 1, 1)
     assert names["normalize"](pixels).flatten().tolist() == [1.0, 1.0, 0.5]
 
 
-def test_without_weights_the_file_says_what_it_takes_and_gives(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_weights_the_file_prints_its_input_and_output_shape(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     names = run_module(write_module(template("lenet-5").network))
     names["sys"].argv, before = ["model.py"], names["sys"].argv
     try:
         names["main"]()
     finally:
         names["sys"].argv = before
-    assert capsys.readouterr().out == "Takes (3, 32, 32) and gives (10,)\n"
+    assert capsys.readouterr().out == "Input: (3, 32, 32) Output: (10,)\n"

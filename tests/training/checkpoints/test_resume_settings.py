@@ -1,4 +1,4 @@
-"""A run with all that a recipe can ask for goes on to the very same bits, from the middle of an epoch too."""
+"""Runs with every setting of a recipe resume bit for bit, also in the middle of an epoch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cnnstudio.training import metrics
-from cnnstudio.training.checkpoints.store import Checkpoints
+from cnnstudio.training.checkpoints.store import CheckpointStore
 from cnnstudio.training.control import Control
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train
@@ -41,12 +41,12 @@ RECIPES = {
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return Checkpoints(folder / "checkpoints").load("last").weights
+    return CheckpointStore(folder / "checkpoints").load("last").weights
 
 
 @pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("step", [4, 9])
-def test_every_setting_goes_on_from_any_step(
+def test_a_run_with_every_setting_resumes_from_any_step(
     name: str, step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "INTERVAL", 0.0)

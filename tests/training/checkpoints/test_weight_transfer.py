@@ -1,4 +1,4 @@
-"""A changed design keeps what its layers have learned, where it still fits."""
+"""A changed design keeps the weights of the layers that still fit."""
 
 from __future__ import annotations
 
@@ -17,14 +17,21 @@ from cnnstudio.layers.groups.repeat import Repeat
 from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
 from cnnstudio.layers.normalization.group_normalization import GroupNormalization
 from cnnstudio.layers.regularization.dropout import Dropout
-from cnnstudio.runs.recorder import start_run
 from cnnstudio.runs.run import Run
+from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training import metrics
-from cnnstudio.training.checkpoints.save_schedule import Interval
-from cnnstudio.training.checkpoints.store import CheckpointError, Checkpoints
-from cnnstudio.training.checkpoints.weight_transfer import CarryOver, carry_over
+from cnnstudio.training.checkpoints.save_schedule import SaveInterval
+from cnnstudio.training.checkpoints.store import CheckpointError, CheckpointStore
+from cnnstudio.training.checkpoints.weight_transfer import WeightTransfer, plan_transfer
 from cnnstudio.training.control import Control
-from cnnstudio.training.events import Adjusted, CarriedOver, EpochEnded, Finished, Progress, Started
+from cnnstudio.training.events import (
+    EpochEnded,
+    Finished,
+    Progress,
+    RecipeChanged,
+    Started,
+    WeightsTransferred,
+)
 from cnnstudio.training.model import build_model
 from cnnstudio.training.preflight.prepare import TrainingError
 from cnnstudio.training.recipe.recipe import Recipe
@@ -40,94 +47,96 @@ def added(network: Network, index: int, layer: Layer, parent: str | None = None)
     return insert(network, Place(parent, index), [network.fresh_ids().node(layer)])
 
 
-def kept(found: CarryOver) -> list[str]:
+def kept(found: WeightTransfer) -> list[str]:
     return [node.id for node in found.kept]
 
 
-def fresh(found: CarryOver) -> dict[str, str]:
-    return {node.id: reason for node, reason in found.fresh}
+def reinitialized(found: WeightTransfer) -> dict[str, str]:
+    return {node.id: reason for node, reason in found.reinitialized}
 
 
 # What is kept
 
 
 @pytest.mark.parametrize("network", [tiny(), small_resnet()], ids=["tiny", "resnet"])
-def test_a_design_that_did_not_change_keeps_all(network: Network) -> None:
-    found = carry_over(network, network)
-    assert not found.fresh
+def test_an_unchanged_design_keeps_all_weights(network: Network) -> None:
+    found = plan_transfer(network, network)
+    assert not found.reinitialized
     names = build_model(network).state_dict().keys()
-    assert dict(found.names) == {name: name for name in names}
+    assert dict(found.source_names) == {name: name for name in names}
 
 
-def test_a_layer_without_weights_costs_nothing() -> None:
-    found = carry_over(tiny(), added(tiny(), 3, Dropout(0.2)))
+def test_a_new_layer_without_weights_changes_nothing() -> None:
+    found = plan_transfer(tiny(), added(tiny(), 3, Dropout(0.2)))
     assert kept(found) == ["conv2d_1", "batch_normalization_1", "conv2d_2", "dense_1"]
-    assert not found.fresh
+    assert not found.reinitialized
 
 
-def test_another_activation_keeps_the_weights() -> None:
-    found = carry_over(tiny(), replace(tiny(), "conv2d_2", layer=Conv2D(8, activation="tanh")))
-    assert not found.fresh
+def test_a_changed_activation_keeps_the_weights() -> None:
+    found = plan_transfer(tiny(), replace(tiny(), "conv2d_2", layer=Conv2D(8, activation="tanh")))
+    assert not found.reinitialized
 
 
-def test_more_filters_begin_anew_with_what_takes_from_them() -> None:
-    found = carry_over(tiny(), replace(tiny(), "conv2d_1", layer=Conv2D(12, padding="same")))
+def test_a_changed_number_of_filters_reinitializes_the_layer_and_its_consumers() -> None:
+    found = plan_transfer(tiny(), replace(tiny(), "conv2d_1", layer=Conv2D(12, padding="same")))
     assert kept(found) == ["dense_1"]
-    assert fresh(found) == {
-        "conv2d_1": "whose weight is 12 × 3 × 3 × 3, before 8 × 3 × 3 × 3",
-        "batch_normalization_1": "whose weight is 12, before 8",
-        "conv2d_2": "whose weight is 8 × 12 × 3 × 3, before 8 × 8 × 3 × 3",
+    assert reinitialized(found) == {
+        "conv2d_1": "weight is 12 × 3 × 3 × 3, was 8 × 3 × 3 × 3",
+        "batch_normalization_1": "weight is 12, was 8",
+        "conv2d_2": "weight is 8 × 12 × 3 × 3, was 8 × 8 × 3 × 3",
     }
 
 
-def test_a_bias_that_is_new_is_said() -> None:
+def test_a_new_bias_is_reported() -> None:
     before = replace(tiny(), "conv2d_1", layer=Conv2D(8, padding="same", use_bias=False))
-    assert fresh(carry_over(before, tiny())) == {"conv2d_1": "which had no bias before"}
-    assert not carry_over(tiny(), before).fresh
+    assert reinitialized(plan_transfer(before, tiny())) == {"conv2d_1": "had no bias before"}
+    assert not plan_transfer(tiny(), before).reinitialized
 
 
-def test_a_layer_of_another_type_is_new_though_its_weights_would_fit() -> None:
+def test_a_layer_of_another_type_is_new_even_if_its_weights_would_fit() -> None:
     place = tiny().place("batch_normalization_1")
     other = remove(tiny(), ["batch_normalization_1"])
     node = dataclasses.replace(other.fresh_ids().node(GroupNormalization(2)), id="batch_normalization_1")
-    found = carry_over(tiny(), insert(other, place, [node]))
-    assert fresh(found) == {"batch_normalization_1": "which is new"}
+    found = plan_transfer(tiny(), insert(other, place, [node]))
+    assert reinitialized(found) == {"batch_normalization_1": "new layer"}
 
 
 def test_layers_keep_their_weights_in_a_group() -> None:
     wrapped, _ = wrap(tiny(), ["conv2d_1", "batch_normalization_1"], Block())
-    found = carry_over(tiny(), wrapped)
-    assert not found.fresh
-    assert found.names.keys() == build_model(wrapped).state_dict().keys()
-    assert set(found.names.values()) == build_model(tiny()).state_dict().keys()
+    found = plan_transfer(tiny(), wrapped)
+    assert not found.reinitialized
+    assert found.source_names.keys() == build_model(wrapped).state_dict().keys()
+    assert set(found.source_names.values()) == build_model(tiny()).state_dict().keys()
 
 
-def test_copies_that_a_repeat_did_not_have_begin_with_the_first() -> None:
+def test_new_copies_in_a_repeat_start_from_the_first_copy() -> None:
     before = small_resnet()
     (repeat,) = (node for node in before.walk() if isinstance(node.layer, Repeat))
-    found = carry_over(before, replace(before, repeat.id, layer=Repeat(3)))
-    assert not found.fresh
+    found = plan_transfer(before, replace(before, repeat.id, layer=Repeat(3)))
+    assert not found.reinitialized
     name = f"{repeat.id}.2.residual_2.body.conv2d_3.weight"
-    assert found.names[name] == f"{repeat.id}.0.residual_2.body.conv2d_3.weight"
-    assert found.names[name.replace(".2.", ".1.", 1)] == f"{repeat.id}.1.residual_2.body.conv2d_3.weight"
-
-
-def test_a_design_that_was_written_anew_is_matched_by_its_order() -> None:
-    nodes = [dataclasses.replace(node, id=f"mine_{number}") for number, node in enumerate(tiny().nodes)]
-    found = carry_over(tiny(), dataclasses.replace(tiny(), nodes=tuple(nodes)))
-    assert not found.fresh
-    assert found.names["mine_0.weight"] == "conv2d_1.weight"
-
-
-def test_it_is_told_in_lines() -> None:
-    found = carry_over(tiny(), added(tiny(), 1, BatchNormalization()))
-    assert found.lines == (
-        "Keeps what it has learned: 1 Conv2D, 3 BatchNormalization, 4 Conv2D, 7 Dense",
-        "Starts afresh: 2 BatchNormalization, which is new",
+    assert found.source_names[name] == f"{repeat.id}.0.residual_2.body.conv2d_3.weight"
+    assert (
+        found.source_names[name.replace(".2.", ".1.", 1)] == f"{repeat.id}.1.residual_2.body.conv2d_3.weight"
     )
 
 
-def test_tensors_are_renamed_with_what_stands_before_their_names() -> None:
+def test_a_rewritten_design_is_matched_by_order() -> None:
+    nodes = [dataclasses.replace(node, id=f"mine_{number}") for number, node in enumerate(tiny().nodes)]
+    found = plan_transfer(tiny(), dataclasses.replace(tiny(), nodes=tuple(nodes)))
+    assert not found.reinitialized
+    assert found.source_names["mine_0.weight"] == "conv2d_1.weight"
+
+
+def test_the_plan_is_described_in_lines() -> None:
+    found = plan_transfer(tiny(), added(tiny(), 1, BatchNormalization()))
+    assert found.lines == (
+        "Weights kept: 1 Conv2D, 3 BatchNormalization, 4 Conv2D, 7 Dense",
+        "Reinitialized: 2 BatchNormalization (new layer)",
+    )
+
+
+def test_renamed_tensors_keep_their_prefixes() -> None:
     wrapped, group = wrap(tiny(), ["conv2d_1"], Block())
     old = {
         "conv2d_1.weight": torch.zeros(1),
@@ -137,7 +146,7 @@ def test_tensors_are_renamed_with_what_stands_before_their_names() -> None:
         "rng.cpu": torch.ones(4),
         "average-steps": torch.tensor(7),
     }
-    found = carry_over(tiny(), wrapped).tensors(old)
+    found = plan_transfer(tiny(), wrapped).apply(old)
     new = f"{group}.conv2d_1.weight"
     assert found.keys() == {
         new,
@@ -148,7 +157,7 @@ def test_tensors_are_renamed_with_what_stands_before_their_names() -> None:
     }
 
 
-# Going on with it
+# Starting from it
 
 
 @pytest.fixture
@@ -157,74 +166,83 @@ def paused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(metrics, "INTERVAL", 0.0)
     control = Control()
     act = stop_at(control, step=9)
-    start_run(tiny(), DATA, RECIPE, folder=tmp_path / "first", control=control, emit=act, threads=1)
+    start_run(
+        tiny(), DATA, RECIPE, RunOptions(folder=tmp_path / "first", threads=1), control=control, emit=act
+    )
     return tmp_path / "first"
 
 
-def go_on(
+def continue_from(
     paused: Path, network: Network, recipe: Recipe = RECIPE, *, name: str = "second", resume: bool = False
 ) -> Listener:
-    heard = Listener()
+    listener = Listener()
     source = None if resume else paused
     start_run(
         network,
         DATA,
         recipe,
-        folder=paused.parent / name,
-        emit=heard,
-        threads=1,
-        continue_from=source,
-        resume=resume,
-        interval=Interval(steps=2),
+        RunOptions(
+            folder=paused.parent / name,
+            threads=1,
+            continue_from=source,
+            resume=resume,
+            interval=SaveInterval(steps=2),
+        ),
+        emit=listener,
     )
-    return heard
+    return listener
 
 
-def test_the_same_design_goes_on_as_if_it_were_the_same_run(paused: Path) -> None:
-    second = go_on(paused, tiny())
-    whole = go_on(paused, tiny(), name="first", resume=True)
+def test_the_same_design_continues_exactly_like_a_resumed_run(paused: Path) -> None:
+    second = continue_from(paused, tiny())
+    whole = continue_from(paused, tiny(), name="first", resume=True)
     assert second.losses() == whole.losses()
     assert [event.epoch for event in second.of(EpochEnded)] == [2, 3]
     last, other = (
-        Checkpoints(paused.parent / name / "checkpoints").load("last").weights for name in ("first", "second")
+        CheckpointStore(paused.parent / name / "checkpoints").load("last").weights
+        for name in ("first", "second")
     )
     assert all(torch.equal(last[key], other[key]) for key in last)
 
 
-def test_what_is_kept_and_what_starts_afresh_is_told_first(paused: Path) -> None:
+def test_the_transfer_is_reported_after_started(paused: Path) -> None:
     network = added(tiny(), 1, BatchNormalization())
-    heard = go_on(paused, network)
-    assert [type(event) for event in heard.events[:2]] == [Started, CarriedOver]
-    told = heard.of(CarriedOver)[0]
-    assert (told.run, told.fresh) == (str(paused), ("batch_normalization_2",))
-    assert told.kept == ("conv2d_1", "batch_normalization_1", "conv2d_2", "dense_1")
-    assert told.lines == carry_over(tiny(), network).lines
+    listener = continue_from(paused, network)
+    assert [type(event) for event in listener.events[:2]] == [Started, WeightsTransferred]
+    event = listener.of(WeightsTransferred)[0]
+    assert (event.run, event.fresh) == (str(paused), ("batch_normalization_2",))
+    assert event.kept == ("conv2d_1", "batch_normalization_1", "conv2d_2", "dense_1")
+    assert event.lines == plan_transfer(tiny(), network).lines
     run = Run.open(paused.parent / "second")
-    assert run.about["continues"] == "first"
-    assert run.events() == heard.events
-    assert heard.of(Finished)[0].outcome == "completed"
+    assert run.metadata["continues"] == "first"
+    assert run.events() == listener.events
+    assert listener.of(Finished)[0].outcome == "completed"
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "muon"])
-def test_new_layers_learn_beside_kept_ones_with_every_optimizer(optimizer: str, tmp_path: Path) -> None:
+def test_new_layers_train_together_with_kept_ones_with_every_optimizer(
+    optimizer: str, tmp_path: Path
+) -> None:
     control = Control()
     recipe = RECIPE.replace(optimizer=optimizer, weight_decay=0.01, epochs=2)
     act = stop_at(control, epoch=1)
-    start_run(tiny(), DATA, recipe, folder=tmp_path / "first", control=control, emit=act, threads=1)
+    start_run(
+        tiny(), DATA, recipe, RunOptions(folder=tmp_path / "first", threads=1), control=control, emit=act
+    )
     network = added(tiny(), 1, Conv2D(8, padding="same"))
-    heard = go_on(tmp_path / "first", network, recipe)
-    assert heard.of(CarriedOver)[0].fresh == ("conv2d_3",)
-    assert heard.of(Finished)[0].outcome == "completed"
+    listener = continue_from(tmp_path / "first", network, recipe)
+    assert listener.of(WeightsTransferred)[0].fresh == ("conv2d_3",)
+    assert listener.of(Finished)[0].outcome == "completed"
 
 
-def test_a_changed_design_goes_on_again_after_a_kill(paused: Path) -> None:
+def test_a_run_of_a_changed_design_resumes_after_a_kill(paused: Path) -> None:
     network = added(tiny(), 1, BatchNormalization())
-    whole = go_on(paused, network, name="whole")
+    whole = continue_from(paused, network, name="whole")
 
     class Killed(BaseException):
         pass
 
-    def die(event: object) -> None:
+    def kill(event: object) -> None:
         if isinstance(event, Progress) and event.step == 14:
             raise Killed
 
@@ -233,41 +251,45 @@ def test_a_changed_design_goes_on_again_after_a_kill(paused: Path) -> None:
             network,
             DATA,
             RECIPE,
-            folder=paused.parent / "parts",
-            emit=die,
-            threads=1,
-            continue_from=paused,
-            interval=Interval(steps=2),
+            RunOptions(
+                folder=paused.parent / "parts",
+                threads=1,
+                continue_from=paused,
+                interval=SaveInterval(steps=2),
+            ),
+            emit=kill,
         )
-    again = go_on(paused, network, name="parts", resume=True)
+    again = continue_from(paused, network, name="parts", resume=True)
     done = again.of(Started)[0].steps_done
     assert done >= 11
     assert again.losses() == whole.losses()[-len(again.losses()) :]
 
 
-def test_changes_to_the_recipe_go_along(paused: Path) -> None:
-    heard = go_on(paused, tiny(), RECIPE.replace(learning_rate=0.001, epochs=2))
-    assert {event.name: event.after for event in heard.of(Adjusted)} == {}
-    assert heard.of(Progress)[-1].learning_rate == 0.001
-    assert [event.epoch for event in heard.of(EpochEnded)] == [2]
+def test_recipe_changes_apply_to_the_new_run(paused: Path) -> None:
+    listener = continue_from(paused, tiny(), RECIPE.replace(learning_rate=0.001, epochs=2))
+    assert {event.name: event.after for event in listener.of(RecipeChanged)} == {}
+    assert listener.of(Progress)[-1].learning_rate == 0.001
+    assert [event.epoch for event in listener.of(EpochEnded)] == [2]
 
 
-def test_other_batches_go_on_from_the_last_whole_epoch(paused: Path) -> None:
-    heard = go_on(paused, tiny(), RECIPE.replace(batch_size=32))
-    assert (heard.of(Started)[0].first_epoch, heard.of(Started)[0].steps_done) == (2, 3)
-    assert [event.epoch for event in heard.of(EpochEnded)] == [2, 3]
+def test_a_changed_batch_size_starts_from_the_last_complete_epoch(paused: Path) -> None:
+    listener = continue_from(paused, tiny(), RECIPE.replace(batch_size=32))
+    assert (listener.of(Started)[0].first_epoch, listener.of(Started)[0].steps_done) == (2, 3)
+    assert [event.epoch for event in listener.of(EpochEnded)] == [2, 3]
 
 
-def test_a_run_that_is_complete_needs_more_epochs_to_go_on(paused: Path) -> None:
-    go_on(paused, tiny(), name="first", resume=True)
-    with pytest.raises(TrainingError, match="epochs: that run has done 3 epochs already, so more are needed"):
-        go_on(paused, tiny())
+def test_starting_from_a_complete_run_needs_more_epochs(paused: Path) -> None:
+    continue_from(paused, tiny(), name="first", resume=True)
+    with pytest.raises(
+        TrainingError, match="epochs: that run has already completed 3 epochs, so more are needed"
+    ):
+        continue_from(paused, tiny())
     assert not (paused.parent / "second").exists()
 
 
-def test_a_run_that_never_learned_has_nothing_to_go_on_from(tmp_path: Path) -> None:
+def test_a_run_without_a_checkpoint_cannot_be_started_from(tmp_path: Path) -> None:
     control = Control()
     control.request_stop()
-    start_run(tiny(), DATA, RECIPE, folder=tmp_path / "first", control=control)
-    with pytest.raises(CheckpointError, match="has no weights yet to go on from"):
-        go_on(tmp_path / "first", added(tiny(), 1, BatchNormalization()))
+    start_run(tiny(), DATA, RECIPE, RunOptions(folder=tmp_path / "first"), control=control)
+    with pytest.raises(CheckpointError, match="has no checkpoint to start from"):
+        continue_from(tmp_path / "first", added(tiny(), 1, BatchNormalization()))

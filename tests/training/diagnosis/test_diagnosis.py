@@ -1,4 +1,4 @@
-"""What goes wrong is recognized from the events, said once, and has a remedy."""
+"""Problems are recognized from the events, reported once, and have a remedy."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 from cnnstudio.training.diagnosis.diagnosis import Diagnosis
 from cnnstudio.training.diagnosis.remedies import advice, remedy
 from cnnstudio.training.events import (
-    Adjusted,
     Diagnosed,
+    DiagnosisKind,
     EpochEnded,
     Event,
     Finished,
-    Kind,
     Progress,
+    RecipeChanged,
     Recovered,
     Scores,
     Started,
@@ -53,44 +53,44 @@ def epoch(
     return EpochEnded(number, *scores, 1.0, rate, 1.0, True)
 
 
-def said(events: Sequence[Event], recipe: Recipe = LESSON) -> list[Diagnosed]:
-    return [found for found in told(events, recipe) if isinstance(found, Diagnosed)]
+def diagnosed(events: Sequence[Event], recipe: Recipe = LESSON) -> list[Diagnosed]:
+    return [found for found in reported(events, recipe) if isinstance(found, Diagnosed)]
 
 
-def told(events: Sequence[Event], recipe: Recipe = LESSON) -> list[Diagnosed | Recovered]:
+def reported(events: Sequence[Event], recipe: Recipe = LESSON) -> list[Diagnosed | Recovered]:
     diagnosis = Diagnosis(recipe, lesson())
     return [found for event in [started(), *events] for found in diagnosis.feed(event)]
 
 
-def taken_back(events: Sequence[Event]) -> list[tuple[Kind, float]]:
-    return [(found.kind, found.epoch) for found in told(events) if isinstance(found, Recovered)]
+def recovered(events: Sequence[Event]) -> list[tuple[DiagnosisKind, float]]:
+    return [(found.kind, found.epoch) for found in reported(events) if isinstance(found, Recovered)]
 
 
-def kinds(events: Sequence[Event], recipe: Recipe = LESSON) -> list[Kind]:
-    return [found.kind for found in said(events, recipe)]
+def kinds(events: Sequence[Event], recipe: Recipe = LESSON) -> list[DiagnosisKind]:
+    return [found.kind for found in diagnosed(events, recipe)]
 
 
 def curve(train: Sequence[float], validation: Sequence[float], gap: float = 0.1) -> list[Event]:
-    """Whole epochs with those losses."""
+    """Complete epochs with those losses."""
     found: list[Event] = []
     for number, (low, high) in enumerate(zip(train, validation, strict=True), start=1):
         found += [progress([low] * STEPS, number), epoch(number, low, high, gap=gap)]
     return [*found, finished()]
 
 
-def test_a_healthy_run_hears_nothing() -> None:
+def test_a_healthy_run_has_no_diagnosis() -> None:
     falling = [2.2 * 0.8**number for number in range(10)]
     assert kinds(curve(falling, [loss + 0.1 for loss in falling])) == []
 
 
-def test_overfitting_is_said_once_with_where_it_began() -> None:
+def test_overfitting_is_reported_once_with_its_beginning() -> None:
     train = [1.8, 1.4, 1.1, 0.9, 0.7, 0.5, 0.35, 0.25]
     validation = [1.7, 1.4, 1.2, 1.1, 1.15, 1.25, 1.4, 1.6]
-    (found,) = said(curve(train, validation))
+    (found,) = diagnosed(curve(train, validation))
     assert found.kind == "overfitting"
     assert found.epoch == 6
     assert "since epoch 4 the validation loss has risen from 1.10 to 1.25" in found.message
-    assert "flips and shifts" in found.advice
+    assert "Augment the training images" in found.advice
 
 
 @pytest.mark.parametrize(
@@ -101,15 +101,13 @@ def test_overfitting_is_said_once_with_where_it_began() -> None:
         ([1.0, 0.9, 0.8, 0.7], [1.0, 0.9, 1.0, 1.1], 0.0),
         ([1.0, 0.9, 0.8, 0.7], [1.0, 0.99, 0.9, 1.1], 0.1),
     ],
-    ids=["hardly risen", "training stands", "no gap", "one bad epoch"],
+    ids=["hardly risen", "flat training loss", "no gap", "one bad epoch"],
 )
-def test_what_only_looks_like_overfitting_is_none(
-    train: list[float], validation: list[float], gap: float
-) -> None:
+def test_similar_curves_are_not_overfitting(train: list[float], validation: list[float], gap: float) -> None:
     assert kinds(curve(train, validation, gap)) == []
 
 
-def test_a_plateau_is_one_only_while_the_rate_is_high_and_epochs_are_left() -> None:
+def test_a_plateau_is_reported_only_at_a_high_rate_with_epochs_left() -> None:
     losses = [2.0, 1.5, 1.2, 1.0, 1.0, 0.999, 1.0, 1.0]
     assert kinds(curve(losses, losses, gap=0)) == ["plateau"]
     low = [
@@ -122,32 +120,32 @@ def test_a_plateau_is_one_only_while_the_rate_is_high_and_epochs_are_left() -> N
     assert kinds([*known, finished()]) == []
 
 
-def test_a_loss_that_rises_is_seen_within_the_first_epoch() -> None:
+def test_a_rising_loss_is_reported_within_the_first_epoch() -> None:
     losses = [2.3 * 1.1**step for step in range(STEPS - 1)]
-    (found,) = said([progress(losses, 0.97)])
+    (found,) = diagnosed([progress(losses, 0.97)])
     assert found.kind == "rate_too_high"
     assert "from 2.81 to" in found.message
     assert "below 0.001" in found.advice
 
 
-def test_a_start_far_above_chance_is_no_rising_loss() -> None:
+def test_a_start_far_above_chance_is_not_a_rising_loss() -> None:
     losses = [9.0 * 0.97**step for step in range(STEPS)]
     assert kinds([progress(losses, 1.0)]) == []
 
 
-def test_stuck_after_spikes_is_a_rate_too_high_and_stuck_without_is_too_low() -> None:
+def test_stuck_after_spikes_means_too_high_and_without_spikes_too_low() -> None:
     spiked = [2.3] * 6 + [15.0, 6.0] + [CHANCE] * 32
-    still = [CHANCE] * STEPS
+    flat = [CHANCE] * STEPS
     slow = [2.32 - 0.0005 * step for step in range(STEPS)]
     ended = epoch(1, CHANCE, CHANCE, 0.1)
     assert kinds([progress(spiked, 1.0), ended, finished()]) == ["rate_too_high"]
-    for losses in (still, slow):
-        (found,) = said([progress(losses, 1.0), ended, finished()])
+    for losses in (flat, slow):
+        (found,) = diagnosed([progress(losses, 1.0), ended, finished()])
         assert found.kind == "rate_too_low"
         assert "above 0.001" in found.advice
 
 
-def test_a_rate_that_still_rises_is_not_too_low() -> None:
+def test_a_rate_in_its_warm_up_is_not_too_low() -> None:
     studio = LESSON.replace(optimizer="sgd", learning_rate=0.05, schedule="one_cycle")
     steps = progress([CHANCE] * STEPS, 1.0)
     assert kinds([steps, epoch(1, CHANCE, CHANCE, 0.1, rate=0.02), finished()], studio) == []
@@ -155,40 +153,40 @@ def test_a_rate_that_still_rises_is_not_too_low() -> None:
 
 
 @pytest.mark.parametrize(("optimizer", "rate"), [("sgd", 0.2), ("adam", 0.01), ("muon", 0.1)])
-def test_a_rate_above_the_usual_is_never_called_too_low(optimizer: str, rate: float) -> None:
-    """SGD at 0.2 in the lesson's network: the units die slowly while the loss stands still near chance."""
+def test_a_rate_above_the_usual_is_never_too_low(optimizer: str, rate: float) -> None:
+    """SGD at 0.2 in the lesson's network: units die slowly while the loss stays flat near chance."""
     recipe = LESSON.replace(optimizer=optimizer, learning_rate=rate)
     steps = progress([CHANCE] * STEPS, 1.0)
     assert kinds([steps, epoch(1, 2.25, 2.21, 0.15, rate=rate), finished()], recipe) == []
 
 
-def test_few_steps_say_nothing() -> None:
+def test_few_steps_give_no_diagnosis() -> None:
     assert kinds([progress([CHANCE] * 8, 1.0), epoch(1, CHANCE, CHANCE, 0.1), finished()]) == []
 
 
-def test_a_dead_layer_is_named_and_explains_that_nothing_is_learned() -> None:
+def test_a_dead_layer_is_named_and_silences_the_learning_rate_rules() -> None:
     units = UnitsChecked(1, ("conv2d_1", "conv2d_2", "dense_1"), (3, 40, 128), (32, 64, 128))
-    (found,) = said([progress([CHANCE] * STEPS, 1.0), epoch(1, CHANCE, CHANCE, 0.1), units, finished()])
+    (found,) = diagnosed([progress([CHANCE] * STEPS, 1.0), epoch(1, CHANCE, CHANCE, 0.1), units, finished()])
     assert found.kind == "dead_units"
     assert found.message.startswith(f"62.5% of the 64 units of {lesson().node('conv2d_2').title} are dead")
     whole = UnitsChecked(1, ("conv2d_1",), (32,), (32,))
-    assert said([whole])[0].message.startswith("All of the 32 units")
+    assert diagnosed([whole])[0].message.startswith("All of the 32 units")
 
 
-def test_units_that_sleep_before_the_training_or_are_few_are_not_dead_yet() -> None:
+def test_inactive_units_before_training_or_in_small_layers_are_not_reported() -> None:
     assert kinds([UnitsChecked(0, ("conv2d_1",), (32,), (32,))]) == []
     assert kinds([UnitsChecked(1, ("conv2d_1", "gone"), (16, 3), (32, 3))]) == []
 
 
-def test_units_of_a_flat_layer_that_know_none_of_the_examples_are_not_dead() -> None:
-    # As counted in the lesson's network while it learns: 1.29 after two epochs, 0.48 after four.
+def test_inactive_units_of_a_flat_layer_are_not_reported() -> None:
+    # Counts from the lesson's network while it learns well: loss 1.29 after two epochs, 0.48 after four.
     assert kinds([UnitsChecked(1, ("dense_1",), (66,), (128,))]) == []
     assert kinds([UnitsChecked(1, ("dense_1",), (100,), (128,))]) == []
     assert kinds([UnitsChecked(1, ("dense_1",), (127,), (128,))]) == ["dead_units"]
 
 
-def test_overfitting_as_it_really_comes_is_said_when_it_comes() -> None:
-    """The lesson's network on 300 of the built-in shapes: losses of 14 epochs as they were."""
+def test_recorded_overfitting_is_reported_at_its_epoch() -> None:
+    """Recorded losses of 14 epochs of the lesson's network on 300 of the built-in shapes."""
     train = (2.32, 2.20, 2.03, 1.79, 1.54, 1.34, 1.13, 0.98, 0.80, 0.62, 0.51, 0.41, 0.29, 0.23)
     validation = (2.32, 2.30, 2.22, 2.12, 2.18, 1.99, 2.00, 1.88, 1.81, 2.00, 1.92, 1.96, 2.01, 2.08)
     right = (0.09, 0.23, 0.35, 0.43, 0.49, 0.55, 0.64, 0.68, 0.76, 0.83, 0.86, 0.89, 0.96, 0.95)
@@ -196,12 +194,12 @@ def test_overfitting_as_it_really_comes_is_said_when_it_comes() -> None:
     events: list[Event] = []
     for number, scores in enumerate(zip(train, validation, right, gaps, strict=True), start=1):
         events += [epoch(number, *scores), UnitsChecked(number, ("dense_1",), (66,), (128,))]
-    (found,) = said(events)
+    (found,) = diagnosed(events)
     assert (found.kind, found.epoch) == ("overfitting", 11)
 
 
-def test_a_schedule_that_falls_brings_no_plateau_where_a_constant_rate_does() -> None:
-    """A small network at a rate of 0.02, once constant and once falling: losses of 16 epochs as they were."""
+def test_a_falling_schedule_has_no_plateau_where_a_constant_rate_has() -> None:
+    """Recorded losses of 16 epochs of a small network at 0.02, once constant and once falling."""
     validation = (
         2.17,
         1.96,
@@ -225,7 +223,7 @@ def test_a_schedule_that_falls_brings_no_plateau_where_a_constant_rate_does() ->
         epoch(number, *losses) for number, losses in enumerate(zip(train, validation, strict=True), 1)
     ]
     recipe = LESSON.replace(epochs=20)
-    assert [each.epoch for each in said([*constant, finished()], recipe)] == [16]
+    assert [each.epoch for each in diagnosed([*constant, finished()], recipe)] == [16]
     validation = (
         2.17,
         1.96,
@@ -253,28 +251,28 @@ def test_a_schedule_that_falls_brings_no_plateau_where_a_constant_rate_does() ->
 
 
 @pytest.mark.parametrize(("cause", "kind"), [("not_finite", "diverged"), ("memory", "memory")])
-def test_why_a_run_failed_is_said_before_its_last_event(cause: str, kind: Kind) -> None:
+def test_the_cause_of_a_failure_is_reported_before_the_last_event(cause: str, kind: DiagnosisKind) -> None:
     diagnosis = Diagnosis(LESSON, lesson())
-    events = diagnosis.followed(finished(cause))
+    events = diagnosis.with_diagnoses(finished(cause))
     assert isinstance(events[0], Diagnosed)
     assert events[0].kind == kind
     assert events[-1] == finished(cause)
     assert event_from_json(events[0].to_json()) == events[0]
 
 
-def test_after_a_change_by_hand_all_is_judged_anew() -> None:
+def test_everything_is_judged_anew_after_a_change_by_the_user() -> None:
     train, validation = [1.0, 0.8, 0.6, 0.5, 0.4], [1.0, 0.9, 1.0, 1.1, 1.2]
     over = curve(train, validation)[:-1]
-    changed = Adjusted(200, 5.0, "learning_rate", "0.001", "0.0002")
+    changed = RecipeChanged(200, 5.0, "learning_rate", "0.001", "0.0002")
     assert kinds([*over, progress([0.4], 5.1)]) == ["overfitting"]
     assert kinds([*over, progress([0.4], 5.1), changed, *over, progress([0.4], 9)]) == ["overfitting"] * 2
-    longer = Adjusted(200, 5.0, "epochs", "10", "20")
+    longer = RecipeChanged(200, 5.0, "epochs", "10", "20")
     assert kinds([*over, progress([0.4], 5.1), longer, *over, progress([0.4], 9)]) == ["overfitting"]
     losses = [2.3 * 1.1**step for step in range(STEPS - 1)]
-    assert "below 0.0002" in said([changed, progress(losses, 0.97)])[0].advice
+    assert "below 0.0002" in diagnosed([changed, progress(losses, 0.97)])[0].advice
 
 
-REMEDIES: list[tuple[Kind, Recipe, dict[str, object]]] = [
+REMEDIES: list[tuple[DiagnosisKind, Recipe, dict[str, object]]] = [
     ("diverged", LESSON.replace(learning_rate=5.0), {"learning_rate": 0.5}),
     ("rate_too_high", LESSON, {"learning_rate": 0.0001}),
     ("rate_too_low", LESSON, {"learning_rate": 0.01}),
@@ -289,72 +287,70 @@ REMEDIES: list[tuple[Kind, Recipe, dict[str, object]]] = [
 
 
 @pytest.mark.parametrize(("kind", "recipe", "fields"), REMEDIES)
-def test_each_has_a_remedy_that_one_click_applies(
-    kind: Kind, recipe: Recipe, fields: dict[str, object]
-) -> None:
+def test_each_problem_has_a_remedy(kind: DiagnosisKind, recipe: Recipe, fields: dict[str, object]) -> None:
     found = remedy(kind, recipe, lesson())
     assert found is not None
-    assert found.applied(recipe) == recipe.replace(**fields, name="custom")
-    assert found.button
+    assert found.apply_to(recipe) == recipe.replace(**fields, name="custom")
+    assert found.label
     assert advice(kind, recipe).endswith(".")
 
 
-def test_dropout_is_offered_where_images_vary_and_weights_decay_already() -> None:
+def test_dropout_is_offered_after_augmentation_and_weight_decay() -> None:
     recipe = LESSON.replace(flip="random", shift=2, weight_decay=0.001)
     found = remedy("overfitting", recipe, lesson())
     assert found is not None
-    assert found.button == "Add Dropout"
+    assert found.label == "Add Dropout"
     assert found.network is not None
     before = [node.id for node in lesson().nodes]
     assert [node.id for node in found.network.nodes] == [*before[:-1], "dropout_1", before[-1]]
     assert remedy("overfitting", recipe, found.network) is None
 
 
-def test_where_nothing_is_left_to_try_there_is_no_button() -> None:
+def test_there_is_no_remedy_if_nothing_is_left_to_try() -> None:
     assert remedy("memory", LESSON.replace(batch_size=8, accumulate=8), lesson()) is None
     assert remedy("rate_too_low", LESSON.replace(learning_rate=50.0), lesson()) is None
-    assert advice("memory", LESSON.replace(batch_size=8, accumulate=8)).startswith("Take fewer filters")
+    assert advice("memory", LESSON.replace(batch_size=8, accumulate=8)).startswith("Use fewer filters")
 
 
-# What has passed is taken back
+# Recovery
 
 
-def test_a_rate_that_looked_too_low_is_taken_back_when_the_run_learns() -> None:
-    still, learns = [CHANCE] * 2, [1.5, 1.2]
-    run = curve([*still, *learns], [*still, *learns], gap=0)
-    assert [found.kind for found in said(run)] == ["rate_too_low"]
-    assert taken_back(run) == [("rate_too_low", 3.0)]
-    assert taken_back(curve(still, still, gap=0)) == []
+def test_a_rate_too_low_is_withdrawn_when_the_run_learns() -> None:
+    flat, learns = [CHANCE] * 2, [1.5, 1.2]
+    run = curve([*flat, *learns], [*flat, *learns], gap=0)
+    assert [found.kind for found in diagnosed(run)] == ["rate_too_low"]
+    assert recovered(run) == [("rate_too_low", 3.0)]
+    assert recovered(curve(flat, flat, gap=0)) == []
 
 
-def test_a_rate_that_looked_too_high_within_an_epoch_is_not_taken_back_by_its_mean() -> None:
+def test_a_rate_too_high_is_not_withdrawn_by_the_mean_of_the_same_epoch() -> None:
     run = [
         *(progress([2.0] * 20, 0.5), progress([9.0] * 20, 1.0), epoch(1, 2.0, 2.0)),
         *(progress([8.0] * STEPS, 2.0), epoch(2, 8.0, 8.0)),
         *(progress([1.0] * STEPS, 3.0), epoch(3, 1.0, 1.0), finished()),
     ]
-    assert [found.kind for found in said(run)] == ["rate_too_high"]
-    assert taken_back(run) == [("rate_too_high", 3.0)]
+    assert [found.kind for found in diagnosed(run)] == ["rate_too_high"]
+    assert recovered(run) == [("rate_too_high", 3.0)]
 
 
-def test_overfitting_is_taken_back_by_a_new_best_epoch() -> None:
+def test_overfitting_is_withdrawn_by_a_new_best_epoch() -> None:
     train = [1.8, 1.4, 1.1, 0.9, 0.7, 0.5, 0.45]
     validation = [1.7, 1.4, 1.2, 1.1, 1.15, 1.25, 1.0]
-    assert taken_back(curve(train, validation)) == [("overfitting", 7.0)]
+    assert recovered(curve(train, validation)) == [("overfitting", 7.0)]
 
 
-def test_a_plateau_is_taken_back_by_an_epoch_that_is_better() -> None:
+def test_a_plateau_is_withdrawn_by_a_better_epoch() -> None:
     losses = [2.0, 1.5, 1.2, 1.0, 1.0, 0.999, 1.0, 1.0, 0.9]
-    assert taken_back(curve(losses, losses, gap=0)) == [("plateau", 9.0)]
+    assert recovered(curve(losses, losses, gap=0)) == [("plateau", 9.0)]
 
 
-def test_dead_units_that_live_again_are_taken_back() -> None:
+def test_dead_units_are_withdrawn_when_they_are_active_again() -> None:
     dead = UnitsChecked(1, ("conv2d_1",), (20,), (32,))
     alive = UnitsChecked(2, ("conv2d_1",), (3,), (32,))
-    assert [found.kind for found in told([dead, dead, alive, alive])] == ["dead_units", "dead_units"]
-    assert taken_back([dead, alive]) == [("dead_units", 2.0)]
+    assert [found.kind for found in reported([dead, dead, alive, alive])] == ["dead_units", "dead_units"]
+    assert recovered([dead, alive]) == [("dead_units", 2.0)]
 
 
-def test_what_was_taken_back_can_be_read_from_a_run() -> None:
+def test_recoveries_survive_a_json_round_trip() -> None:
     event = Recovered("plateau", 9.0)
     assert event_from_json(event.to_json()) == event

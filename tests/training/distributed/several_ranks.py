@@ -1,8 +1,8 @@
-"""Trainings that torchrun starts on several ranks, and the same on one, to compare what comes of them.
+"""Trainings that torchrun starts on several ranks, and the same on one, to compare the results.
 
     torchrun --standalone --nproc-per-node 2 -m tests.training.distributed.several_ranks FOLDER
 
-Each rank writes what it saw into the folder.
+Each rank writes what it recorded to the folder.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
 from cnnstudio.training.control import Control
-from cnnstudio.training.distributed.process_group import joined
+from cnnstudio.training.distributed.process_group import process_group
 from cnnstudio.training.distributed.ranks import Ranks
 from cnnstudio.training.events import EpochEnded, Event, Progress, Started
 from cnnstudio.training.model import Model
 from cnnstudio.training.preflight.prepare import prepare
 from cnnstudio.training.recipe.recipe import LESSON, STUDIO, Recipe
 from cnnstudio.training.trainer import train_prepared
-from tests.training.float64_muon import wide_muon
+from tests.training.float64_muon import float64_muon
 from tests.training.images import colors
 from tests.training.networks import network, tiny
 
@@ -43,16 +43,16 @@ RANKS = 2
 
 
 @dataclass
-class Seen:
-    """What one rank has seen of a training."""
+class Recorded:
+    """What one rank recorded of a training."""
 
     weights: dict[str, np.ndarray] = field(default_factory=dict)
     images: int = 0
-    """That it cut out of the training set."""
+    """Training images that it loaded."""
     events: list[dict[str, Any]] = field(default_factory=list)
 
     def of(self, kind: type[Event]) -> list[dict[str, Any]]:
-        return [event for event in self.events if event["event"] == kind.__name__]
+        return [event for event in self.events if event["event"] == kind.event_name]
 
     def losses(self) -> list[float]:
         return [loss for event in self.of(Progress) for loss in event["losses"]]
@@ -63,14 +63,14 @@ class Seen:
 
 
 Act = Callable[[Event, Control, Ranks], None]
-"""What somebody does during the training."""
+"""Requests during the training."""
 
 
 def nothing(event: Event, control: Control, ranks: Ranks) -> None: ...
 
 
 def stop_on_the_last_rank(event: Event, control: Control, ranks: Ranks) -> None:
-    if isinstance(event, EpochEnded) and ranks.number == ranks.count - 1 and event.epoch == 2:
+    if isinstance(event, EpochEnded) and ranks.rank == ranks.world_size - 1 and event.epoch == 2:
         control.request_stop()
 
 
@@ -88,12 +88,12 @@ def change_and_pause_on_the_first(event: Event, control: Control, ranks: Ranks) 
 
 
 def lose_memory_on_the_last_rank(event: Event, control: Control, ranks: Ranks) -> None:
-    if isinstance(event, EpochEnded) and ranks.number == ranks.count - 1 and event.epoch == 1:
+    if isinstance(event, EpochEnded) and ranks.rank == ranks.world_size - 1 and event.epoch == 1:
         raise MemoryError
 
 
 def normalized(*ending: Layer) -> Network:
-    """BatchNormalization of images; no weight that it makes useless, whose gradient is rounding alone."""
+    """With BatchNormalization of images; without biases before it, whose gradient would be mere rounding."""
     return network(
         *(Conv2D(6, padding="same", use_bias=False), BatchNormalization()),
         *(Conv2D(6, strides=(2, 2), activation="relu"), BatchNormalization(scale=False), Flatten()),
@@ -106,7 +106,7 @@ def normalized(*ending: Layer) -> Network:
 NETWORK = normalized(Dense(8, activation="relu"), BatchNormalization())
 # 51 images in batches of 16: the last one has 3, of which one rank takes two.
 COUNT, BATCH = 51, 16
-# In float32 and without an average of the weights, which would hide a part of a difference.
+# In float32 and without a weight average, which would hide part of a difference.
 _PLAIN = STUDIO.replace(precision="float32", average_decay=0.0)
 _SHORT = _PLAIN.replace(epochs=3, batch_size=BATCH, learning_rate=0.02, validation_share=0.0, shift=1, seed=3)
 _MIXED = _SHORT.replace(crop=0.2, brightness=0.2, cutout=2, mixup=0.4, cutmix=0.5, test_time_flip=True)
@@ -114,8 +114,8 @@ _ADAM = LESSON.replace(epochs=3, batch_size=BATCH, validation_share=0.2)
 TRAININGS: dict[str, tuple[Network, Recipe, Act]] = {
     "moved": (NETWORK, _SHORT.replace(clip_norm=0.5, average_decay=0.9), nothing),
     "mixed": (NETWORK, _MIXED, nothing),
-    "in parts": (NETWORK, _ADAM.replace(accumulate=3), nothing),
-    # One image a part, so that each rank has none of every other part.
+    "accumulated": (NETWORK, _ADAM.replace(accumulate=3), nothing),
+    # Micro-batches of one image, so that each rank has nothing in every other one.
     "image by image": (normalized(), _SHORT.replace(batch_size=4, accumulate=4), nothing),
     "muon": (NETWORK, _SHORT.replace(optimizer="muon", learning_rate=0.002), nothing),
     "dropout": (tiny(dropout=True), _SHORT, nothing),
@@ -123,25 +123,25 @@ TRAININGS: dict[str, tuple[Network, Recipe, Act]] = {
     "stopped": (tiny(), _SHORT.replace(epochs=2000), stop_on_the_last_rank),
     "changed": (tiny(), _ADAM.replace(epochs=2000), change_and_pause_on_the_first),
     "diverged": (tiny(), _SHORT.replace(learning_rate=100.0, norm_bias_rate=1.0, epochs=50), nothing),
-    # Last, because the ranks cannot go on together afterwards.
+    # Last, because the ranks cannot continue together after it.
     "memory": (tiny(), _SHORT, lose_memory_on_the_last_rank),
 }
 
 
-def learn(name: str, ranks: Ranks, folder: Path | None = None) -> Seen:
-    """One of the trainings, on this rank. The interrupted one goes on from what is in the folder."""
+def learn(name: str, ranks: Ranks, folder: Path | None = None) -> Recorded:
+    """One of the trainings, on this rank. The interrupted one resumes from the folder."""
     network, recipe, act = TRAININGS[name]
-    seen, control = Seen(), Control()
+    recorded, control = Recorded(), Control()
 
     def emit(event: Event) -> None:
-        seen.events.append(event.to_json())
+        recorded.events.append(event.to_json())
         act(event, control, ranks)
 
-    def keep(epoch: int, model: Model) -> None:
-        seen.weights = {key: value.numpy().copy() for key, value in model.state_dict().items()}
+    def copy_weights(epoch: int, model: Model) -> None:
+        recorded.weights = {key: value.numpy().copy() for key, value in model.state_dict().items()}
 
     prepared = prepare(network, colors(COUNT), recipe, "cpu")
-    with counting(seen), wide_muon() if recipe.optimizer == "muon" else nullcontext():
+    with counting(recorded), float64_muon() if recipe.optimizer == "muon" else nullcontext():
         for resume in [False, True] if name == "interrupted" else [False]:
             train_prepared(
                 prepared,
@@ -149,52 +149,52 @@ def learn(name: str, ranks: Ranks, folder: Path | None = None) -> Seen:
                 emit=emit,
                 folder=folder,
                 resume=resume,
-                after_epoch=keep,
+                after_epoch=copy_weights,
                 ranks=ranks,
             )
-    return seen
+    return recorded
 
 
 class counting:  # noqa: N801  # used like a function, as contextlib's own
-    """Inside, images that are cut for learning are counted."""
+    """Inside, training images that are loaded are counted."""
 
-    def __init__(self, seen: Seen) -> None:
-        self._seen = seen
-        self._gathered = Batches._gathered
+    def __init__(self, recorded: Recorded) -> None:
+        self._recorded = recorded
+        self._gather = Batches._gather
 
     def __enter__(self) -> None:
-        def gathered(batches: Batches, *arguments: Any) -> Any:
-            pixels, labels = self._gathered(batches, *arguments)
-            self._seen.images += len(labels) * batches._shuffle
+        def gather(batches: Batches, *arguments: Any) -> Any:
+            pixels, labels = self._gather(batches, *arguments)
+            self._recorded.images += len(labels) * batches._shuffle
             return pixels, labels
 
-        Batches._gathered = gathered  # type: ignore[method-assign]  # put back below
+        Batches._gather = gather  # type: ignore[method-assign]  # restored below
 
     def __exit__(self, *error: object) -> None:
-        Batches._gathered = self._gathered  # type: ignore[method-assign]
+        Batches._gather = self._gather  # type: ignore[method-assign]
 
 
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
-    with joined("cpu") as ranks:
+    with process_group("cpu") as ranks:
         for name in TRAININGS:
-            # The first rank alone has what is saved.
-            seen = learn(name, ranks, folder / f"run-{name}" if ranks.is_first else None)
-            place = folder / f"{name}-{ranks.number}"
-            np.savez(place.with_suffix(".npz"), **seen.weights)
-            place.with_suffix(".json").write_text(json.dumps([seen.images, seen.events]))
+            # Only the first rank has a folder.
+            recorded = learn(name, ranks, folder / f"run-{name}" if ranks.is_first else None)
+            path = folder / f"{name}-{ranks.rank}"
+            np.savez(path.with_suffix(".npz"), **recorded.weights)
+            path.with_suffix(".json").write_text(json.dumps([recorded.images, recorded.events]))
     names = [(thread / "comm").read_text().strip() for thread in Path("/proc/self/task").glob("*")]
-    (folder / f"threads-{ranks.number}.json").write_text(json.dumps(names))
+    (folder / f"threads-{ranks.rank}.json").write_text(json.dumps(names))
 
 
-def read(folder: Path, name: str) -> list[Seen]:
-    """What each rank has seen."""
+def read(folder: Path, name: str) -> list[Recorded]:
+    """What each rank recorded."""
     found = []
-    for number in range(RANKS):
-        place = folder / f"{name}-{number}"
-        images, events = json.loads(place.with_suffix(".json").read_text())
-        with np.load(place.with_suffix(".npz")) as weights:
-            found.append(Seen(dict(weights), images, events))
+    for rank in range(RANKS):
+        path = folder / f"{name}-{rank}"
+        images, events = json.loads(path.with_suffix(".json").read_text())
+        with np.load(path.with_suffix(".npz")) as weights:
+            found.append(Recorded(dict(weights), images, events))
     return found
 
 

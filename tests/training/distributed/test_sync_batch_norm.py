@@ -1,4 +1,4 @@
-"""The normalization that ranks share is torch's own where one rank has all of the batch."""
+"""The synchronized BatchNormalization equals torch's own if one rank has the whole batch."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from cnnstudio.training.distributed.ranks import ALONE, Ranks
-from cnnstudio.training.distributed.sync_batch_norm import SharedBatchNorm, share_normalization
+from cnnstudio.training.distributed.ranks import SINGLE_PROCESS, Ranks
+from cnnstudio.training.distributed.sync_batch_norm import SyncBatchNorm, convert_sync_batch_norm
 
 NORMALIZATIONS = {
     "images": (nn.BatchNorm2d(3, momentum=0.3), (6, 3, 4, 5)),
@@ -20,13 +20,13 @@ NORMALIZATIONS = {
 
 
 class Pair(Ranks):
-    """As if there were two, the other of which has nothing."""
+    """Pretends that there is a second rank, with an empty shard."""
 
-    count = 2
+    world_size = 2
 
 
 def learned(module: _BatchNorm, images: Tensor) -> tuple[Tensor, ...]:
-    """What it gives, and the gradients of what comes in and of its weights."""
+    """The output, and the gradients of the input and of the weights."""
     torch.manual_seed(0)
     images = images.clone().requires_grad_()
     module.zero_grad()
@@ -39,10 +39,10 @@ def learned(module: _BatchNorm, images: Tensor) -> tuple[Tensor, ...]:
 
 @pytest.mark.parametrize("name", NORMALIZATIONS)
 @pytest.mark.parametrize("mean", [0.0, 30.0])
-def test_values_gradients_and_statistics_are_torchs(name: str, mean: float) -> None:
+def test_values_gradients_and_statistics_equal_torchs(name: str, mean: float) -> None:
     original, shape = copy.deepcopy(NORMALIZATIONS[name])
     images = torch.randn(shape, generator=torch.Generator().manual_seed(1)) + mean
-    shared = SharedBatchNorm(copy.deepcopy(original), ALONE)
+    shared = SyncBatchNorm(copy.deepcopy(original), SINGLE_PROCESS)
     for _ in range(2):
         for ours, theirs in zip(learned(shared, images), learned(original, images), strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
@@ -55,22 +55,22 @@ def test_values_gradients_and_statistics_are_torchs(name: str, mean: float) -> N
     torch.testing.assert_close(shared(images), original(images))
 
 
-def test_half_the_digits_are_normalized_as_torch_does() -> None:
+def test_bfloat16_is_normalized_like_torch() -> None:
     original, shape = copy.deepcopy(NORMALIZATIONS["images"])
     images = torch.randn(shape).bfloat16()
-    shared = SharedBatchNorm(copy.deepcopy(original), ALONE)
+    shared = SyncBatchNorm(copy.deepcopy(original), SINGLE_PROCESS)
     for ours, theirs in zip(learned(shared, images), learned(original, images), strict=True):
         assert ours.dtype == theirs.dtype
         torch.testing.assert_close(ours, theirs, rtol=0.05, atol=0.05)
 
 
-def test_all_of_a_model_are_shared_and_keep_their_names_and_weights() -> None:
+def test_all_normalizations_of_a_model_are_converted_and_keep_names_and_weights() -> None:
     model = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Sequential(nn.BatchNorm2d(3)), nn.BatchNorm2d(3))
     before = model.state_dict()
-    share_normalization(model, ALONE)
-    assert not any(isinstance(module, SharedBatchNorm) for module in model.modules())
-    share_normalization(model, Pair())
-    assert sum(isinstance(module, SharedBatchNorm) for module in model.modules()) == 2
+    convert_sync_batch_norm(model, SINGLE_PROCESS)
+    assert not any(isinstance(module, SyncBatchNorm) for module in model.modules())
+    convert_sync_batch_norm(model, Pair())
+    assert sum(isinstance(module, SyncBatchNorm) for module in model.modules()) == 2
     after = model.state_dict()
     assert list(before) == list(after)
     assert all(after[key].data_ptr() == value.data_ptr() for key, value in before.items())

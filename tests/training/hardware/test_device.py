@@ -1,4 +1,4 @@
-"""A device that fails in the middle of the work: no trace of Python for the user, and nothing lost."""
+"""A device that fails during training: one sentence for the user, and nothing lost."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from cnnstudio.training.events import EpochEnded, Finished
-from cnnstudio.training.hardware.device import DeviceError, naming_device_errors
+from cnnstudio.training.hardware.device import DeviceError, translate_device_errors
 from cnnstudio.training.preflight.learning_rate_finder import find_learning_rate
 from cnnstudio.training.preflight.prepare import prepare
 from cnnstudio.training.recipe.recipe import Recipe
-from cnnstudio.training.train_step import Learner
+from cnnstudio.training.train_step import TrainingStep
 from cnnstudio.training.trainer import train
 from tests.training.images import colors
 from tests.training.listeners import Listener
@@ -29,11 +29,11 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def failing_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Makes the device fail from that step on, as it does once it has failed."""
+    """Makes the device fail at that step and at all later ones, as real devices do."""
 
     def fail_at(step: int) -> None:
         done: list[int] = []
-        backward = Learner.backward
+        backward = TrainingStep.backward
 
         def fail(*arguments: Any) -> object:
             done.append(1)
@@ -41,40 +41,40 @@ def failing_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
                 raise LOST
             return backward(*arguments)
 
-        monkeypatch.setattr(Learner, "backward", fail)
+        monkeypatch.setattr(TrainingStep, "backward", fail)
 
     return fail_at
 
 
-def test_a_device_that_fails_ends_the_run_in_one_sentence_and_what_was_saved_stays(
+def test_a_failing_device_ends_the_run_in_one_sentence_and_keeps_its_checkpoints(
     failing_at: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     whole = Listener()
     train(tiny(), colors(), RECIPE, emit=whole, folder=tmp_path / "whole")
-    heard = Listener()
+    listener = Listener()
     with monkeypatch.context():
         failing_at(8)
-        finished = train(tiny(), colors(), RECIPE, emit=heard, folder=tmp_path / "run")
-    assert heard.of(Finished) == [finished]
+        finished = train(tiny(), colors(), RECIPE, emit=listener, folder=tmp_path / "run")
+    assert listener.of(Finished) == [finished]
     assert (finished.outcome, finished.test, finished.best_epoch) == ("failed", None, 1)
     assert finished.reason == (
-        "The device cpu failed (CUDA error: an illegal memory access was encountered): start the program "
-        "anew, or train on the cpu."
+        "The device cpu failed (CUDA error: an illegal memory access was encountered): restart the "
+        "program, or train on the cpu."
     )
     monkeypatch.undo()
     again = Listener()
     train(tiny(), colors(), RECIPE, emit=again, folder=tmp_path / "run", resume=True)
-    ended = [*heard.of(EpochEnded), *again.of(EpochEnded)]
+    ended = [*listener.of(EpochEnded), *again.of(EpochEnded)]
     assert [event.validation for event in ended] == [event.validation for event in whole.of(EpochEnded)]
 
 
-def test_a_trial_on_it_is_refused_in_one_sentence(failing_at: Callable[[int], None]) -> None:
+def test_a_failing_device_ends_a_trial_in_one_sentence(failing_at: Callable[[int], None]) -> None:
     failing_at(3)
     with pytest.raises(DeviceError, match=r"The device cpu failed \(CUDA error: an illegal memory access"):
         find_learning_rate(prepare(tiny(), colors(), RECIPE), steps=20)
 
 
-def test_a_device_without_random_numbers_hides_no_other_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_to_restore_random_numbers_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     def lost(state: torch.Tensor) -> None:
         raise LOST
 
@@ -93,15 +93,15 @@ def test_a_device_without_random_numbers_hides_no_other_error(monkeypatch: pytes
         ValueError("CUDA error"),
     ],
 )
-def test_other_errors_are_not_taken_for_it(error: Exception) -> None:
-    with pytest.raises(type(error)), naming_device_errors(CPU):
+def test_other_errors_are_not_device_errors(error: Exception) -> None:
+    with pytest.raises(type(error)), translate_device_errors(CPU):
         raise error
 
 
 @pytest.mark.parametrize(
-    "said",
+    "message",
     ["CUDA error: unspecified launch failure", "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"],
 )
-def test_what_libraries_on_the_device_say_is_recognized(said: str) -> None:
-    with pytest.raises(DeviceError, match=said), naming_device_errors(CPU):
-        raise RuntimeError(f"{said}.\nmore")
+def test_errors_of_device_libraries_are_recognized(message: str) -> None:
+    with pytest.raises(DeviceError, match=message), translate_device_errors(CPU):
+        raise RuntimeError(f"{message}.\nmore")

@@ -1,4 +1,4 @@
-"""Memory: what is free, and that a training keeps what it will need again."""
+"""Free memory, out-of-memory errors, and reuse of freed memory."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import sys
 import pytest
 import torch
 
-from cnnstudio.training.hardware.device_memory import free_memory, is_out_of_memory, keeping_freed_memory
+from cnnstudio.training.hardware.device_memory import free_memory, is_out_of_memory, retain_freed_memory
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
-def test_free_memory_is_known() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not report it")
+def test_free_memory_is_reported() -> None:
     free = free_memory(torch.device("cpu"))
     assert free is not None
     assert 2**20 < free < 2**50
@@ -28,24 +28,24 @@ def test_free_memory_is_known() -> None:
         (ValueError("DefaultCPUAllocator"), False),
     ],
 )
-def test_only_errors_of_memory_are_taken_for_such(error: BaseException, expected: bool) -> None:
+def test_only_memory_errors_are_out_of_memory(error: BaseException, expected: bool) -> None:
     assert is_out_of_memory(error) is expected
 
 
-def test_what_torch_itself_raises_is_recognized() -> None:
+def test_torchs_own_memory_error_is_recognized() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60)
     assert is_out_of_memory(caught.value)
 
 
 @pytest.mark.skipif(
-    sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "mallopt"), reason="only glibc has to be told"
+    sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "mallopt"), reason="only for glibc"
 )
-def test_memory_that_a_step_frees_is_there_for_the_next() -> None:
+def test_memory_that_a_step_frees_is_reused_by_the_next() -> None:
     import resource
 
     def step() -> None:
-        # Several at a time, as in a network: alone, one block would be kept by chance.
+        # Several at a time, as in a network: a single block could be kept by chance.
         blocks = [torch.empty(2**21).fill_(1.0) for _ in range(4)]
         del blocks
 
@@ -55,7 +55,7 @@ def test_memory_that_a_step_frees_is_there_for_the_next() -> None:
             step()
         return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-    with keeping_freed_memory():
+    with retain_freed_memory():
         pages_handed_out()
-        # All of them anew would be 10 × 4 × 8 MB / 4 kB = 81,920 pages.
+        # All pages handed out again would be 10 × 4 × 8 MB / 4 kB = 81,920 pages.
         assert pages_handed_out() < 2000

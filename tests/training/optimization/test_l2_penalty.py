@@ -1,4 +1,4 @@
-"""The L2 penalty of layers is the gradient that torch would work out from the loss with the penalty in it."""
+"""The gradient of the L2 penalty equals the one that torch computes from the loss including the penalty."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.layers.convolutional.separable_conv2d import SeparableConv2D
-from cnnstudio.training.checkpoints.store import Checkpoints
+from cnnstudio.training.checkpoints.store import CheckpointStore
 from cnnstudio.training.control import Control
 from cnnstudio.training.model import build_model
-from cnnstudio.training.optimization.l2_penalty import add_gradients, penalties
+from cnnstudio.training.optimization.l2_penalty import add_l2_gradients, find_l2_penalties
 from cnnstudio.training.optimization.optimizers import make_optimizer
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train
@@ -35,10 +35,10 @@ def penalized(kernel_l2: float = 0.01) -> Network:
     )
 
 
-def test_each_kernel_of_a_layer_that_asks_for_it_is_penalized_and_no_bias() -> None:
+def test_kernels_of_layers_with_a_penalty_are_found_without_biases() -> None:
     model = build_model(penalized())
     names = {id(weight): name for name, weight in model.named_parameters()}
-    assert {names[id(weight)]: kernel_l2 for weight, kernel_l2 in penalties(model)} == {
+    assert {names[id(weight)]: kernel_l2 for weight, kernel_l2 in find_l2_penalties(model)} == {
         "conv2d_1.weight": 0.01,
         "separable_conv2d_1.weight": 0.02,
         "separable_conv2d_1_pointwise.weight": 0.02,
@@ -46,24 +46,24 @@ def test_each_kernel_of_a_layer_that_asks_for_it_is_penalized_and_no_bias() -> N
     }
 
 
-def test_a_network_without_penalties_has_none() -> None:
-    assert penalties(build_model(tiny())) == []
+def test_a_network_without_penalties_yields_none() -> None:
+    assert find_l2_penalties(build_model(tiny())) == []
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
-def test_a_step_is_that_of_the_loss_with_the_penalty_in_it(optimizer: str) -> None:
+def test_a_step_equals_that_of_the_loss_including_the_penalty(optimizer: str) -> None:
     recipe = Recipe("test", optimizer=optimizer, learning_rate=0.1, weight_decay=0.01)
     images, labels = torch.randn(6, 3, 8, 8), torch.tensor([0, 1, 2] * 2)
     model, reference = build_model(penalized()), build_model(penalized())
     reference.load_state_dict(model.state_dict())
     for each in (model, reference):
-        each.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub knows no memory format
+        each.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub has no memory format
     for _ in range(3):
         step, reference_step = make_optimizer(recipe, model), make_optimizer(recipe, reference)
         F.cross_entropy(model(images), labels).backward()
-        add_gradients(penalties(model))
+        add_l2_gradients(find_l2_penalties(model))
         loss = F.cross_entropy(reference(images), labels)
-        for weight, kernel_l2 in penalties(reference):
+        for weight, kernel_l2 in find_l2_penalties(reference):
             loss = loss + kernel_l2 * weight.square().sum()
         loss.backward()
         for one, other in zip(model.parameters(), reference.parameters(), strict=True):
@@ -79,18 +79,20 @@ def test_training_with_a_strong_penalty_leaves_smaller_weights(tmp_path: Path) -
     for kernel_l2 in (0.0, 0.3):
         folder = tmp_path / str(kernel_l2)
         train(penalized(kernel_l2), colors(), recipe, emit=Listener(), folder=folder)
-        weights = Checkpoints(folder / "checkpoints").load("last").weights
+        weights = CheckpointStore(folder / "checkpoints").load("last").weights
         sizes.append(float(weights["conv2d_1.weight"].square().sum()))
     # 12 steps, each of which takes at least 2 * 0.05 * 0.3 of a weight.
     assert sizes[1] < sizes[0] * 0.97 ** (2 * 12) * 1.2
 
 
-def test_a_resumed_run_with_penalties_gives_the_very_same_bits(tmp_path: Path) -> None:
+def test_a_resumed_run_with_penalties_gives_the_same_bits(tmp_path: Path) -> None:
     recipe = Recipe("test", epochs=3, batch_size=16, learning_rate=0.01)
     train(penalized(), colors(), recipe, emit=Listener(), folder=tmp_path / "whole")
     control = Control()
-    heard = Listener(stop_at(control, epoch=1))
-    train(penalized(), colors(), recipe, control=control, emit=heard, folder=tmp_path / "parts")
+    listener = Listener(stop_at(control, epoch=1))
+    train(penalized(), colors(), recipe, control=control, emit=listener, folder=tmp_path / "parts")
     train(penalized(), colors(), recipe, emit=Listener(), folder=tmp_path / "parts", resume=True)
-    whole, parts = (Checkpoints(tmp_path / name / "checkpoints").load("last") for name in ("whole", "parts"))
+    whole, parts = (
+        CheckpointStore(tmp_path / name / "checkpoints").load("last") for name in ("whole", "parts")
+    )
     assert all(torch.equal(value, parts.weights[name]) for name, value in whole.weights.items())

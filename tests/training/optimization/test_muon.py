@@ -16,8 +16,8 @@ from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.training.model import Model, build_model
 from cnnstudio.training.optimization.optimizers import make_optimizer, set_learning_rate
 from cnnstudio.training.recipe.recipe import Recipe
-from cnnstudio.training.train_step import Learner
-from tests.training.float64_muon import wide_muon
+from cnnstudio.training.train_step import TrainingStep
+from tests.training.float64_muon import float64_muon
 from tests.training.networks import network, tiny
 
 RECIPE = Recipe(optimizer="muon", learning_rate=0.01, momentum=0.9, weight_decay=0.02)
@@ -59,7 +59,7 @@ def test_inner_kernels_go_to_muon_and_the_rest_to_adamw() -> None:
     assert kernels | decayed | plain == set(names.values())
 
 
-def test_the_steps_are_those_of_torchs_muon_and_adamw() -> None:
+def test_the_steps_equal_those_of_torchs_muon_and_adamw() -> None:
     model = make(channels_last=False).double()
     # torch's Muon takes matrices only, so in the plain model the kernels are matrices.
     plain = copy.deepcopy(model)
@@ -75,7 +75,7 @@ def test_the_steps_are_those_of_torchs_muon_and_adamw() -> None:
         0.01,
     )
     images, labels = batch()
-    with wide_muon():
+    with float64_muon():
         learn(model, make_optimizer(RECIPE, model))
         for _ in range(3):
             plain.zero_grad()
@@ -89,32 +89,32 @@ def test_the_steps_are_those_of_torchs_muon_and_adamw() -> None:
         torch.testing.assert_close(left, right, rtol=1e-6, atol=1e-9)
 
 
-def test_how_weights_lie_in_memory_does_not_matter() -> None:
+def test_the_memory_layout_of_the_weights_does_not_matter() -> None:
     models = [make(channels_last=True).double(), make(channels_last=False).double()]
-    with wide_muon():
+    with float64_muon():
         for model in models:
             learn(model, make_optimizer(RECIPE, model))
     for left, right in zip(*(model.parameters() for model in models), strict=True):
         torch.testing.assert_close(left, right, rtol=1e-6, atol=1e-9)
 
 
-def test_memory_comes_back_and_the_steps_go_on_the_same() -> None:
+def test_steps_after_restoring_the_state_are_the_same() -> None:
     images, labels = batch()
-    first = Learner(make(), RECIPE)
+    first = TrainingStep(make(), RECIPE)
     for _ in range(2):
         first.backward(images, labels)
         first.update()
-    second = Learner(make(7), RECIPE)
+    second = TrainingStep(make(7), RECIPE)
     second.model.load_state_dict(first.model.state_dict())
-    second.restore({name: value.clone() for name, value in first.memory().items()})
-    for learner in (first, second):
-        learner.backward(images, labels)
-        learner.update()
+    second.load_state_dict({name: value.clone() for name, value in first.state_dict().items()})
+    for training_step in (first, second):
+        training_step.backward(images, labels)
+        training_step.update()
     for left, right in zip(first.model.parameters(), second.model.parameters(), strict=True):
         assert torch.equal(left, right)
 
 
-def test_the_rate_reaches_both() -> None:
+def test_the_learning_rate_is_set_in_both_optimizers() -> None:
     model = make()
     optimizer = make_optimizer(RECIPE.replace(weight_decay=0), model)
     before = [each.clone() for each in model.parameters()]
@@ -123,7 +123,7 @@ def test_the_rate_reaches_both() -> None:
     assert all(torch.equal(left, right) for left, right in zip(before, model.parameters(), strict=True))
 
 
-def test_weights_without_gradient_stay() -> None:
+def test_weights_without_gradient_do_not_change() -> None:
     model = make()
     optimizer = make_optimizer(RECIPE, model)
     before = [each.clone() for each in model.parameters()]
@@ -131,7 +131,7 @@ def test_weights_without_gradient_stay() -> None:
     assert all(torch.equal(left, right) for left, right in zip(before, model.parameters(), strict=True))
 
 
-def test_a_network_without_inner_kernels_learns_with_adamw() -> None:
+def test_a_network_without_inner_kernels_uses_adamw() -> None:
     model = build_model(tiny())
     kernels = [each for each in model.parameters() if each.ndim > 1]
     for each in kernels[1:-1]:

@@ -1,4 +1,4 @@
-"""Optimizers, as recipes ask for them."""
+"""The optimizers that recipes name."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from cnnstudio.training.recipe.recipe import LESSON, Recipe
 from tests.training.networks import network, tiny
 
 
-def test_the_lesson_learns_with_torchs_own_adam() -> None:
+def test_the_lesson_trains_like_torch_adam() -> None:
     # Without BatchNormalization, before which a bias has no gradient but rounding errors.
-    drawn = network(Conv2D(4, activation="relu"), Flatten(), Dense(3), input=Shape.of(3, 8, 8))
-    ours, plain = build_model(drawn), build_model(drawn)
+    design = network(Conv2D(4, activation="relu"), Flatten(), Dense(3), input=Shape.of(3, 8, 8))
+    ours, plain = build_model(design), build_model(design)
     plain.load_state_dict(ours.state_dict())
     optimizers = [make_optimizer(LESSON, ours), torch.optim.Adam(plain.parameters(), lr=0.001)]
     images, labels = torch.randn(6, 3, 8, 8), torch.arange(6) % 3
@@ -38,14 +38,14 @@ def test_every_optimizer_is_fused(optimizer: str) -> None:
     assert made.defaults["fused"]
 
 
-def test_sgd_uses_nesterov_momentum_and_works_without_any() -> None:
+def test_sgd_uses_nesterov_momentum_and_works_without_momentum() -> None:
     sgd = Recipe(optimizer="sgd", momentum=0.8)
     assert make_optimizer(sgd, build_model(tiny())).defaults["nesterov"]
     assert make_optimizer(sgd, build_model(tiny())).defaults["momentum"] == 0.8
     assert not make_optimizer(sgd.replace(momentum=0), build_model(tiny())).defaults["nesterov"]
 
 
-def test_weight_decay_leaves_biases_and_norms_alone() -> None:
+def test_weight_decay_does_not_apply_to_biases_and_normalization() -> None:
     model = build_model(tiny())
     decayed, left = make_optimizer(LESSON.replace(weight_decay=0.01), model).param_groups
     names = {id(parameter): name for name, parameter in model.named_parameters()}
@@ -58,23 +58,23 @@ def test_weight_decay_leaves_biases_and_norms_alone() -> None:
     assert len(decayed["params"]) + len(left["params"]) == len(names)
 
 
-def test_weight_decay_leaves_a_trained_scale_alone() -> None:
-    drawn = network(Flatten(), Dense(3), Scale(trainable=True), input=Shape.of(3, 8, 8))
-    model = build_model(drawn)
+def test_weight_decay_does_not_apply_to_a_trainable_scale() -> None:
+    design = network(Flatten(), Dense(3), Scale(trainable=True), input=Shape.of(3, 8, 8))
+    model = build_model(design)
     decayed, left = make_optimizer(LESSON.replace(weight_decay=0.01), model).param_groups
     assert [each.ndim for each in decayed["params"]] == [2]
     assert sorted(each.ndim for each in left["params"]) == [0, 1]
 
 
-def test_the_rate_reaches_every_group() -> None:
+def test_the_learning_rate_is_set_in_every_group() -> None:
     optimizer = make_optimizer(LESSON.replace(weight_decay=0.01), build_model(tiny()))
     set_learning_rate(optimizer, 0.5)
     assert [group["lr"] for group in optimizer.param_groups] == [0.5, 0.5]
 
 
-def test_rmsprop_is_kerass() -> None:
-    drawn = network(Conv2D(4, activation="relu"), Flatten(), Dense(3), input=Shape.of(3, 8, 8))
-    model = build_model(drawn)
+def test_rmsprop_equals_kerass() -> None:
+    design = network(Conv2D(4, activation="relu"), Flatten(), Dense(3), input=Shape.of(3, 8, 8))
+    model = build_model(design)
     optimizer = make_optimizer(Recipe(optimizer="rmsprop", learning_rate=0.01, momentum=0.5), model)
     weights = model.get_parameter("dense_1.weight")
     expected = weights.detach().double()
@@ -92,7 +92,7 @@ def test_rmsprop_is_kerass() -> None:
         torch.testing.assert_close(weights.detach().double(), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_biases_of_normalizations_can_learn_faster() -> None:
+def test_normalization_biases_can_have_a_higher_learning_rate() -> None:
     model = build_model(tiny())
     recipe = LESSON.replace(optimizer="sgd", learning_rate=0.01, weight_decay=0.1, norm_bias_rate=8)
     optimizer = make_optimizer(recipe, model)
@@ -105,6 +105,6 @@ def test_biases_of_normalizations_can_learn_faster() -> None:
     assert len(rates) == len(names)
 
 
-def test_all_rates_stand_before_the_first_step() -> None:
+def test_all_learning_rates_are_set_before_the_first_step() -> None:
     optimizer = make_optimizer(Recipe(learning_rate=0.01, norm_bias_rate=8), build_model(tiny()))
     assert [group["lr"] for group in optimizer.param_groups] == [0.01, 0.08]

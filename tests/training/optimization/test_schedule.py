@@ -1,4 +1,4 @@
-"""Learning rates, beside torch's schedules."""
+"""Learning rate schedules, compared with torch's."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cnnstudio.training.recipe.recipe import FAST_GPU, SCHEDULES, Recipe
 
 @pytest.mark.parametrize("steps", [4, 10, 37])
 @pytest.mark.parametrize(("rising", "start"), [(None, 0.04), (0.5, 0.1)])
-def test_one_cycle_is_torchs(steps: int, rising: float | None, start: float) -> None:
+def test_one_cycle_equals_torchs(steps: int, rising: float | None, start: float) -> None:
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
     own: dict[str, Any] = {} if rising is None else {"pct_start": rising, "div_factor": 1 / start}
     schedule = OneCycleLR(optimizer, 0.05, total_steps=steps, cycle_momentum=False, **own)
@@ -39,7 +39,7 @@ def test_one_cycle_is_torchs(steps: int, rising: float | None, start: float) -> 
     assert [ours(step) for step in range(steps)] == pytest.approx(rates, rel=1e-6)
 
 
-def test_cosine_is_torchs() -> None:
+def test_cosine_equals_torchs() -> None:
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
     schedule = CosineAnnealingLR(optimizer, 20)
     ours = learning_rates(Recipe(learning_rate=0.1, schedule="cosine"), 20)
@@ -81,13 +81,13 @@ def schedules_of_torch(make: Callable[[Optimizer], LRScheduler], steps: int) -> 
     ],
 )
 @pytest.mark.filterwarnings("ignore:The epoch parameter in")
-def test_schedules_are_torchs(settings: dict[str, Any], make: Callable[[Optimizer], LRScheduler]) -> None:
+def test_schedules_equal_torchs(settings: dict[str, Any], make: Callable[[Optimizer], LRScheduler]) -> None:
     ours = learning_rates(Recipe(learning_rate=1.0, epochs=10, **settings), 40)
     expected = schedules_of_torch(make, 40)
     assert [ours(step) for step in range(40)] == pytest.approx(expected, rel=1e-5, abs=1e-9)
 
 
-def test_the_triangle_of_airbench() -> None:
+def test_the_linear_schedule_equals_airbenchs() -> None:
     # From its script: 0.2 of the peak at first, the peak at 23% of the steps, 0.07 at the end.
     steps = 100
     ours = learning_rates(FAST_GPU, steps)
@@ -98,6 +98,6 @@ def test_the_triangle_of_airbench() -> None:
 @pytest.mark.parametrize("warm_up", [0.0, 0.9])
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("steps", [1, 2, 3])
-def test_a_run_of_few_steps_has_rates_too(schedule: str, steps: int, warm_up: float) -> None:
+def test_a_run_of_few_steps_has_valid_rates(schedule: str, steps: int, warm_up: float) -> None:
     rates = learning_rates(Recipe(learning_rate=0.1, schedule=schedule, warm_up=warm_up), steps)
     assert all(0 < rates(step) <= 0.1 for step in range(steps))

@@ -1,4 +1,4 @@
-"""What a layer sees: its feature maps for one of the example images."""
+"""The view of a layer's feature maps for one of the example images."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from cnnstudio.core.formatting import count, ordinal, plural, spoken
+from cnnstudio.core.formatting import format_count, pluralize, screen_reader_text
 from cnnstudio.design.network import Network
 from cnnstudio.gui.dashboard.heading import Heading
 from cnnstudio.gui.dashboard.maps.images import ImageColumn
@@ -14,13 +14,14 @@ from cnnstudio.gui.dashboard.maps.map_grid import MapGrid, probabilities
 from cnnstudio.gui.dashboard.maps.scale_button import ScaleButton
 from cnnstudio.insight.maps import FeatureMaps
 
-HINT = "Press Train to see what the layers make of an image"
+HINT = "Press Train to see how each layer responds to an image"
 
 
 class FeatureMapsView(QWidget):
-    """Heading, example images and maps. Says by `image_chosen` which image is wanted."""
+    """Heading, example images and maps."""
 
     image_chosen = Signal(object)
+    """The index of the example image that the user chose."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,16 +52,16 @@ class FeatureMapsView(QWidget):
 
     @property
     def image(self) -> int:
-        """The number of the chosen image, from 0."""
+        """The index of the chosen image."""
         return self.images.number
 
     @property
     def when(self) -> str:
-        """From when the maps are that are shown; empty for the newest."""
+        """The epoch of the shown maps, such as `after epoch 3`; empty for the newest."""
         return self._when
 
     def show_images(self, images: np.ndarray, names: tuple[str, ...]) -> None:
-        """uint8 (N, C, H, W), and the class of each."""
+        """Shows the example images, uint8 (N, C, H, W), with the class of each."""
         self._names = names
         self.images.show_images(images, names)
         self.images.setVisible(len(images) > 0)
@@ -68,77 +69,80 @@ class FeatureMapsView(QWidget):
     def show_maps(
         self, maps: FeatureMaps, network: Network, classes: tuple[str, ...], when: str = ""
     ) -> None:
-        """The maps of a layer of `network`; `when` says the epoch where it is not the newest."""
+        """Shows the maps of a layer of `network`; `when` is their epoch if they are not the newest."""
         self._when = when
         flat = maps.maps[0].size == 1
         last = is_last(network, maps.node_id) and len(classes) == len(maps.maps) and flat
         self.grid.show_maps(maps, classes if last else ())
-        words = self._scores_in_words(maps, classes) if last else maps_in_words(maps)
-        title = "Scores" if last else "Values" if flat else "Feature maps"
+        details = self._describe_prediction(maps, classes) if last else describe_maps(maps)
+        if when:
+            details = f"{details[:1].lower()}{details[1:]}"
+        title = "Output" if last else "Activations" if flat else "Feature maps"
         self.scale.setVisible(not flat)
-        self.heading.show_texts(f"{title} of {layer_in_words(network, maps.node_id)}", _joined(when, words))
+        self.heading.show_texts(f"{title} of {describe_layer(network, maps.node_id)}", _joined(when, details))
         self._describe(maps)
 
     def _describe(self, maps: FeatureMaps) -> None:
-        scale = self.scale.words if self.scale.isVisibleTo(self) else ""
-        heading = f"{self.heading.title}: {_joined(self.heading.remark, scale)}"
-        self.grid.setAccessibleDescription(spoken(heading + _dead_numbers(maps)))
+        scale = self.scale.scale_name if self.scale.isVisibleTo(self) else ""
+        heading = f"{self.heading.title}: {_joined(self.heading.details, scale)}"
+        self.grid.setAccessibleDescription(screen_reader_text(heading + _list_dead_maps(maps)))
 
-    def _on_scale_changed(self, each: object) -> None:
-        self.grid.scale_each(bool(each))
+    def _on_scale_changed(self, per_map: object) -> None:
+        self.grid.set_scale_per_map(bool(per_map))
         if self.grid.maps is not None:
             self._describe(self.grid.maps)
 
     def show_nothing(self, network: Network, node_id: str, hint: str) -> None:
-        """There are no maps of that layer at that time."""
-        self.show_hint(f"Feature maps of {layer_in_words(network, node_id)}", hint)
+        """Shows a hint instead of the maps of a layer."""
+        self.show_hint(f"Feature maps of {describe_layer(network, node_id)}", hint)
 
     def show_hint(self, title: str, hint: str) -> None:
-        """No maps, but a sentence that says why."""
+        """Shows a hint instead of maps."""
         self.heading.show_texts(title)
         self.scale.hide()
         self.grid.show_hint(hint)
         self.grid.setAccessibleDescription(hint)
 
-    def _scores_in_words(self, maps: FeatureMaps, classes: tuple[str, ...]) -> str:
+    def _describe_prediction(self, maps: FeatureMaps, classes: tuple[str, ...]) -> str:
+        """`Predicted: cat (97%) · actual: dog` or `Predicted: cat (97%) · correct`."""
         shares = probabilities(maps)
         best = int(np.argmax(shares))
-        words = f"takes it for {classes[best]}, {100 * shares[best]:.0f}%"
-        name = self._names[maps.image] if maps.image < len(self._names) else ""
-        if not name:
-            return words
-        return f"{words} · right" if name == classes[best] else f"{words} · it is {name}"
+        predicted = f"Predicted: {classes[best]} ({100 * shares[best]:.0f}%)"
+        actual = self._names[maps.image] if maps.image < len(self._names) else ""
+        if not actual:
+            return predicted
+        return f"{predicted} · correct" if actual == classes[best] else f"{predicted} · actual: {actual}"
 
 
-def maps_in_words(maps: FeatureMaps) -> str:
+def describe_maps(maps: FeatureMaps) -> str:
     """`64 maps, 5 dead`."""
-    words = plural(maps.total, "value" if maps.maps[0].size == 1 else "map")
+    text = pluralize(maps.total, "value" if maps.maps[0].size == 1 else "map")
     if maps.total > len(maps.maps):
-        words += f", the first {count(len(maps.maps))} shown"
+        text += f", first {format_count(len(maps.maps))} shown"
     if maps.dead:
-        words += f", {count(len(maps.dead))} dead"
-    return words
+        text += f", {format_count(len(maps.dead))} dead"
+    return text
 
 
 def _joined(*parts: str) -> str:
     return " · ".join(filter(None, parts))
 
 
-def _dead_numbers(maps: FeatureMaps) -> str:
-    """The dead maps by number, for those who cannot see the red frames."""
+def _list_dead_maps(maps: FeatureMaps) -> str:
+    """The numbers of the dead maps, for users who cannot see the red frames."""
     if not maps.dead:
         return ""
     numbers = ", ".join(str(index + 1) for index in maps.dead[:20])
     return f"; dead: {numbers}{' and more' if len(maps.dead) > 20 else ''}"
 
 
-def layer_in_words(network: Network, node_id: str) -> str:
-    """`Conv2D (third layer)`: its title and its place in the list."""
-    place = next(number for number, node in enumerate(network.walk(), start=1) if node.id == node_id)
-    return f"{network.node(node_id).title} ({ordinal(place)} layer)"
+def describe_layer(network: Network, node_id: str) -> str:
+    """`Conv2D (layer 3)`: its title and its position in the list."""
+    position = next(number for number, node in enumerate(network.walk(), start=1) if node.id == node_id)
+    return f"{network.node(node_id).title} (layer {position})"
 
 
 def is_last(network: Network, node_id: str) -> bool:
-    """Whether the layer's output is the network's."""
+    """Whether the layer's output is the output of the network."""
     enabled = [node for node in network.nodes if node.enabled]
     return bool(enabled) and enabled[-1].id == node_id

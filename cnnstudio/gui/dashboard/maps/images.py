@@ -1,4 +1,4 @@
-"""The example images beside the feature maps: what the network is shown."""
+"""The example images beside the feature maps, of which one is chosen."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ class ImageButton(QAbstractButton):
         return QSize(_SIDE + 6, _SIDE + 6)
 
     def show_image(self, image: np.ndarray | None, name: str) -> None:
-        """uint8 (C, H, W), gray or RGB; `name` is its class."""
+        """Shows an image, uint8 (C, H, W), gray or RGB; `name` is its class."""
         self._pixmap = QPixmap() if image is None else QPixmap.fromImage(to_qimage(image))
-        words = f"Example {self._number + 1}" + (f": {name}" if name else "")
-        self.setToolTip(words)
-        self.setAccessibleName(words)
+        title = f"Example {self._number + 1}" + (f": {name}" if name else "")
+        self.setToolTip(title)
+        self.setAccessibleName(title)
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        look = theme()
+        style = theme()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
@@ -48,12 +48,12 @@ class ImageButton(QAbstractButton):
         shape.addRoundedRect(area, 4, 4)
         painter.save()
         painter.setClipPath(shape)
-        painter.fillRect(area, look.color("grid"))
+        painter.fillRect(area, style.color("grid"))
         if not self._pixmap.isNull():
             painter.drawPixmap(area, self._pixmap, QRectF(self._pixmap.rect()))
         painter.restore()
         if self.isChecked() or self.hasFocus():
-            painter.setPen(QPen(look.color("text" if self.hasFocus() else "accent"), 2))
+            painter.setPen(QPen(style.color("text" if self.hasFocus() else "accent"), 2))
             painter.drawRoundedRect(area.adjusted(-1.5, -1.5, 1.5, 1.5), 5, 5)
         painter.end()
 
@@ -62,6 +62,7 @@ class ImageColumn(QWidget):
     """Five example images, one of them chosen; ↑ and ↓ choose the neighbor."""
 
     chosen = Signal(object)
+    """The index of the chosen image."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,15 +83,15 @@ class ImageColumn(QWidget):
 
     @property
     def number(self) -> int:
-        """Of the chosen image, from 0."""
+        """The index of the chosen image."""
         return int(self._group.checkedId())
 
     def show_images(self, images: np.ndarray, names: tuple[str, ...]) -> None:
-        """uint8 (N, C, H, W), of which the first five are shown, and the classes of each."""
+        """Shows the first five images of uint8 (N, C, H, W), with the class of each."""
         for number, button in enumerate(self.buttons):
-            there = number < len(images)
-            button.show_image(images[number] if there else None, names[number] if there else "")
-            button.setVisible(there)
+            exists = number < len(images)
+            button.show_image(images[number] if exists else None, names[number] if exists else "")
+            button.setVisible(exists)
         if self.number >= len(images):
             self.buttons[0].setChecked(True)
 

@@ -1,4 +1,4 @@
-"""The feature maps of one layer, drawn as one image; for the last layer, the scores of the classes."""
+"""Draws the feature maps of one layer; for the last layer, the class probabilities as bars."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _GRAYS = (0xFF000000 + 0x010101 * np.arange(256)).astype(np.uint32)
 
 
 class MapGrid(QAbstractScrollArea):
-    """Draws maps, cells or bars; one image and one painting, however many they are."""
+    """Draws all visible maps as a single image: hundreds of separate draw calls would take too long."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class MapGrid(QAbstractScrollArea):
         self.setMinimumSize(160, 90)
         self.viewport().setAutoFillBackground(False)
         self._maps: FeatureMaps | None = None
-        self._scale_each = False
+        self._scale_per_map = False
         self._levels = np.empty((0, 1, 1), np.uint8)
         self._classes: tuple[str, ...] = ()
         self._hint = ""
@@ -37,44 +37,44 @@ class MapGrid(QAbstractScrollArea):
         theme().changed.connect(self._on_theme_changed)
 
     def show_maps(self, maps: FeatureMaps, classes: tuple[str, ...] = ()) -> None:
-        """Shows maps; where `classes` are given, one for each value, as the scores of the last layer."""
+        """Shows maps. If `classes` are given, one for each value, shows the class probabilities as bars."""
         self._maps, self._classes, self._hint = maps, classes, ""
-        self._show_levels()
+        self._update_levels()
         self._arrange()
 
-    def scale_each(self, each: bool) -> None:
-        """Draws each map from its own darkest to its own brightest value, or all on one scale."""
-        self._scale_each = each
-        self._show_levels()
+    def set_scale_per_map(self, per_map: bool) -> None:
+        """Stretches each map to the full range of grays, or draws all maps on a shared scale."""
+        self._scale_per_map = per_map
+        self._update_levels()
         self.viewport().update()
 
-    def _show_levels(self) -> None:
+    def _update_levels(self) -> None:
         if self._maps is not None:
-            self._levels = stretched(self._maps.maps) if self._scale_each else self._maps.maps
+            self._levels = stretched(self._maps.maps) if self._scale_per_map else self._maps.maps
 
     def show_hint(self, hint: str) -> None:
-        """Shows nothing but a sentence."""
+        """Shows a hint instead of maps."""
         self._maps, self._hint = None, hint
         self._arrange()
 
     @property
     def maps(self) -> FeatureMaps | None:
-        """What is shown."""
+        """The maps that are shown."""
         return self._maps
 
     @property
     def hint(self) -> str:
         return self._hint
 
-    # Where everything stands
+    # Layout
 
     @property
     def _ratio(self) -> float:
         return float(self.devicePixelRatioF())
 
     def _arrange(self) -> None:
-        """Fits the cells into the room that there is."""
-        room = self.maximumViewportSize()
+        """Fits the cells into the available size; if even the smallest do not fit, they are scrolled."""
+        available = self.maximumViewportSize()
         if self._maps is None:
             self._grid, height = None, 0
         elif self._classes:
@@ -82,14 +82,14 @@ class MapGrid(QAbstractScrollArea):
         else:
             count, rows, columns = self._maps.maps.shape
             ratio = self._ratio
-            width, space = room.width() - 2, int((room.height() - 4) * ratio)
+            width, space = available.width() - 2, int((available.height() - 4) * ratio)
             self._grid = fit(count, rows / columns, int(width * ratio), space, ratio)
-            if self._grid.total_height / ratio > room.height():
+            if self._grid.total_height / ratio > available.height():
                 bar = self.verticalScrollBar().sizeHint().width()
                 self._grid = fit(count, rows / columns, int((width - bar) * ratio), 0, ratio)
             height = math.ceil(self._grid.total_height / ratio) + 4
-        self.verticalScrollBar().setRange(0, max(height - room.height(), 0))
-        self.verticalScrollBar().setPageStep(room.height())
+        self.verticalScrollBar().setRange(0, max(height - available.height(), 0))
+        self.verticalScrollBar().setPageStep(available.height())
         self.verticalScrollBar().setSingleStep(_BAR_ROW)
         self.viewport().update()
 
@@ -144,29 +144,29 @@ class MapGrid(QAbstractScrollArea):
         return QRectF(left / ratio + 1, top / ratio + offset, grid.width / ratio, grid.height / ratio)
 
     def _paint_bars(self, painter: QPainter, maps: FeatureMaps) -> None:
-        look, shares = theme(), probabilities(maps)
-        painter.setFont(look.font("help"))
+        style, shares = theme(), probabilities(maps)
+        painter.setFont(style.font("help"))
         metrics = painter.fontMetrics()
         longest = max(metrics.horizontalAdvance(name) for name in self._classes) + 4
         names = min(longest, self.viewport().width() // 3)
         numbers = metrics.horizontalAdvance("100%") + 8
-        room = max(self.viewport().width() - names - numbers - 20, 8)
+        bar_width = max(self.viewport().width() - names - numbers - 20, 8)
         height = max(_BAR_ROW, min(self.viewport().height() // len(self._classes), 26))
         best = int(np.argmax(shares))
         for index, (name, share) in enumerate(zip(self._classes, shares, strict=True)):
             y = index * height - self.verticalScrollBar().value()
             line = QRectF(0, y, names, height)
-            painter.setPen(look.color("text" if index == best else "secondary"))
+            painter.setPen(style.color("text" if index == best else "secondary"))
             text = metrics.elidedText(name, Qt.TextElideMode.ElideRight, names)
             painter.drawText(line, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, text)
-            bar = QRectF(names + 10, y + height / 2 - 4, room, 8)
-            painter.fillRect(bar, look.color("grid"))
-            painter.fillRect(QRectF(bar.left(), bar.top(), max(room * share, 1), 8), look.color("core"))
+            bar = QRectF(names + 10, y + height / 2 - 4, bar_width, 8)
+            painter.fillRect(bar, style.color("grid"))
+            painter.fillRect(QRectF(bar.left(), bar.top(), max(bar_width * share, 1), 8), style.color("core"))
             number = QRectF(bar.right() + 4, y, numbers, height)
             flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
             painter.drawText(number, flags, f"{100 * share:.0f}%")
 
-    # Reading
+    # Tooltips
 
     def viewportEvent(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
@@ -178,13 +178,13 @@ class MapGrid(QAbstractScrollArea):
             return True
         return bool(super().viewportEvent(event))
 
-    def text_at(self, place: QPoint) -> str:
-        """What the map under a point of the viewport is, in words."""
+    def text_at(self, position: QPoint) -> str:
+        """The tooltip for the map under a point of the viewport; empty if there is none."""
         if self._maps is None or self._grid is None:
             return ""
         ratio = self._ratio
-        y = (place.y() - 2 + self.verticalScrollBar().value()) * ratio
-        index = self._grid.at((place.x() - 1) * ratio, y)
+        y = (position.y() - 2 + self.verticalScrollBar().value()) * ratio
+        index = self._grid.at((position.x() - 1) * ratio, y)
         if index is None:
             return ""
         values = self._maps.low + self._maps.maps[index] / 255.0 * (self._maps.high - self._maps.low)
@@ -193,11 +193,11 @@ class MapGrid(QAbstractScrollArea):
             text = f"Value {index + 1} of {count}: {float(values.max()):.3g}"
         else:
             text = f"Map {index + 1} of {count}: {float(values.min()):.3g} to {float(values.max()):.3g}"
-        return f"{text} · dead: 0 wherever one looks" if index in self._maps.dead else text
+        return f"{text} · dead: always 0" if index in self._maps.dead else text
 
 
 def probabilities(maps: FeatureMaps) -> np.ndarray:
-    """The softmax of the last layer's scores: float64 (K,)."""
+    """The softmax of the last layer's K values: float64 (K,), with the sum 1."""
     scores = maps.low + maps.maps.reshape(-1) / 255.0 * (maps.high - maps.low)
     powers = np.exp(scores - scores.max())
     return np.asarray(powers / powers.sum())

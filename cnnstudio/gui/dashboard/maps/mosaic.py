@@ -1,4 +1,4 @@
-"""Many small gray images as one: where each stands, and the pixels of the rows that can be seen."""
+"""Many small gray images as one image: their layout, and the pixels of the visible rows."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 
 GAP = 4
 EDGE = 1
-"""Device pixels of a map's edge, which lies in the gap."""
-_SMALLEST = 18
-_LARGEST = 120
+"""The width of a map's edge in device pixels; edges lie in the gaps."""
+_SMALLEST_CELL = 18
+_LARGEST_CELL = 120
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Grid:
         return column * (self.width + self.gap), row * (self.height + self.gap)
 
     def at(self, x: float, y: float) -> int | None:
-        """The cell under a point."""
+        """The index of the cell under a point; None for a gap."""
         column, inside_x = divmod(x, self.width + self.gap)
         row, inside_y = divmod(y, self.height + self.gap)
         index = int(row) * self.columns + int(column)
@@ -47,27 +47,27 @@ class Grid:
 
 
 def fit(count: int, ratio: float, width: int, height: int, scale: float = 1.0) -> Grid:
-    """The grid with the largest cells that all fit into `width` × `height`, else the smallest, to scroll.
+    """The grid with the largest cells that all fit into `width` × `height`, else with the smallest cells.
 
-    `ratio` is a cell's height by its width, `scale` the device pixels of one pixel.
+    `ratio` is a cell's height divided by its width, `scale` the number of device pixels per pixel.
     """
-    gap, smallest, largest = round(GAP * scale), round(_SMALLEST * scale), round(_LARGEST * scale)
-    most = max((width + gap) // (smallest + gap), 1)
-    for columns in range(1, most + 1):
+    gap, smallest, largest = round(GAP * scale), round(_SMALLEST_CELL * scale), round(_LARGEST_CELL * scale)
+    maximum = max((width + gap) // (smallest + gap), 1)
+    for columns in range(1, maximum + 1):
         grid = _with_columns(count, ratio, width, columns, gap, largest)
         if grid.total_height <= height:
             return grid
-    return _with_columns(count, ratio, width, most, gap, largest)
+    return _with_columns(count, ratio, width, maximum, gap, largest)
 
 
 def _with_columns(count: int, ratio: float, width: int, columns: int, gap: int, largest: int) -> Grid:
     side = min(max((width + gap) // columns - gap, 1), largest)
-    # Bounded, whatever shape the maps have.
+    # The height is bounded for maps that are much higher than wide.
     return Grid(count, columns, side, min(max(round(side * ratio), 1), 4 * side), gap)
 
 
 def stretched(maps: np.ndarray) -> np.ndarray:
-    """Each map brought to the whole range from 0 to 255; one that has a single gray keeps it. Both uint8."""
+    """Stretches each map, uint8 (N, h, w), to the full range from 0 to 255. A constant map stays as it is."""
     low = maps.min(axis=(1, 2), keepdims=True)
     span = maps.max(axis=(1, 2), keepdims=True) - low
     levels = (maps - low).astype(np.uint16) * 255 // np.maximum(span, 1)
@@ -77,18 +77,19 @@ def stretched(maps: np.ndarray) -> np.ndarray:
 def mosaic(
     maps: np.ndarray, grid: Grid, first_row: int, last_row: int, palette: np.ndarray, colors: tuple[int, int]
 ) -> np.ndarray:
-    """The pixels of the rows `first_row` to before `last_row`: uint32 (height, width).
+    """The pixels of the rows from `first_row` to before `last_row`: uint32 (height, width), 0xAARRGGBB.
 
-    maps: uint8 (count, h, w). palette: uint32 (256,), what each gray is drawn as. colors: what lies between
-    the maps, and the thin edge that a white map needs on a white ground. The first map is at (EDGE, EDGE).
+    `maps` is uint8 (count, h, w); `palette` is uint32 (256,), the color of each gray; `colors` are the color
+    of the background and that of the thin edge which makes a white map visible on white. The first map is at
+    (EDGE, EDGE).
     """
     shown = maps[first_row * grid.columns : last_row * grid.columns]
     rows = math.ceil(len(shown) / grid.columns)
     down = np.arange(grid.height) * maps.shape[1] // grid.height
     across = np.arange(grid.width) * maps.shape[2] // grid.width
     size = (rows * grid.columns, grid.height + grid.gap, grid.width + grid.gap)
-    ground, edge = colors
-    cells = np.full(size, ground, dtype=np.uint32)
+    background, edge = colors
+    cells = np.full(size, background, dtype=np.uint32)
     cells[: len(shown), : grid.height + 2 * EDGE, : grid.width + 2 * EDGE] = edge
     inside = (slice(EDGE, grid.height + EDGE), slice(EDGE, grid.width + EDGE))
     cells[: len(shown), *inside] = palette[shown[:, down][:, :, across]]

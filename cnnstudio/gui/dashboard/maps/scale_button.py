@@ -1,4 +1,4 @@
-"""The choice of the scale on which feature maps are drawn, as the end of the remark above them."""
+"""The button that chooses the gray scale of the feature maps, at the end of the heading above them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from PySide6.QtWidgets import QMenu, QPushButton
 
 from cnnstudio.gui.theme.theme import theme
 
-_NAMES = {False: "One scale for all", True: "A scale for each map"}
+_NAMES = {False: "Shared scale", True: "Scale per map"}
 
 
 class ScaleButton(QPushButton):
-    """Says which scale holds, and opens a menu with the two that there are."""
+    """Shows the current scale and opens a menu with the two choices."""
 
     changed = Signal(object)
-    """Whether each map has a scale of its own now."""
+    """Whether each map now has its own scale."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,32 +23,34 @@ class ScaleButton(QPushButton):
         self.setProperty("role", "head")
         self.setFont(theme().font("help"))
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setToolTip("One scale shows which maps are strong; a scale for each shows what faint ones see")
+        self.setToolTip(
+            "A shared scale shows which maps are strong; a scale per map shows details in weak maps"
+        )
         self._menu = QMenu(self)
         self._group = QActionGroup(self)
-        for each, name in _NAMES.items():
+        for per_map, name in _NAMES.items():
             action = self._menu.addAction(name)
-            action.setData(each)
+            action.setData(per_map)
             action.setCheckable(True)
             self._group.addAction(action)
         self._group.actions()[0].setChecked(True)
         self._group.triggered.connect(self._on_triggered)
         self.clicked.connect(self._on_clicked)
-        self._show()
+        self._show_choice()
 
     @property
-    def for_each(self) -> bool:
-        """Whether each map has a scale of its own."""
+    def is_per_map(self) -> bool:
+        """Whether each map has its own scale."""
         return bool(self._group.checkedAction().data())
 
     @property
-    def words(self) -> str:
-        """The scale in the words of a remark."""
-        return _NAMES[self.for_each].lower()
+    def scale_name(self) -> str:
+        """`shared scale` or `scale per map`."""
+        return _NAMES[self.is_per_map].lower()
 
-    def _show(self) -> None:
-        self.setText(f"{self.words} ▾")
-        self.setAccessibleName(f"Scale of the maps: {self.words}, press to choose")
+    def _show_choice(self) -> None:
+        self.setText(f"{self.scale_name} ▾")
+        self.setAccessibleName(f"Gray scale: {self.scale_name}. Press to change.")
 
     def _on_clicked(self) -> None:
         below = self.mapToGlobal(QPoint(self.width() - self._menu.sizeHint().width(), self.height()))
@@ -56,5 +58,5 @@ class ScaleButton(QPushButton):
         self._menu.setActiveAction(self._group.checkedAction())
 
     def _on_triggered(self, _: object) -> None:
-        self._show()
-        self.changed.emit(self.for_each)
+        self._show_choice()
+        self.changed.emit(self.is_per_map)

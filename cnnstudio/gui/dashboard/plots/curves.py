@@ -1,4 +1,4 @@
-"""One plot of the dashboard: a quantity for training and validation over the epochs."""
+"""A plot of one metric over the epochs, for training and validation."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from PySide6.QtGui import QColor, QFont, QMouseEvent, QPainter, QPaintEvent, QPe
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStyleOptionGraphicsItem, QVBoxLayout, QWidget
 
 from cnnstudio.gui.dashboard.plots.legend import Legend
-from cnnstudio.gui.runs.history import Curves
+from cnnstudio.gui.runs.history import MetricCurves
 from cnnstudio.gui.theme.theme import PIXELS, theme
 
-_MARKED_EPOCHS = 60
-"""More dots than this would be a caterpillar."""
+_MAXIMUM_DOTS = 60
+"""More dots than this would merge into a thick line."""
 _DOT_RADIUS = 3.0
 _FAINT = 0.45
-"""How much of its color the line of single steps has."""
-_NICE = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+"""The opacity of the line of single steps."""
+_AXIS_STEPS = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 
 class _Axis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
-    """An axis with few numbers at round places, and no line of its own."""
+    """An axis with a few labels at round numbers, and no line of its own."""
 
     def __init__(self, orientation: str, *, whole: bool = False, percent: bool = False) -> None:
         super().__init__(orientation)
@@ -32,28 +32,28 @@ class _Axis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
         self.setStyle(tickLength=0, tickTextOffset=6, maxTickLevel=0, tickAlpha=255)
 
     def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:
-        """One level of ticks, at least so many pixels apart that their numbers do not touch."""
-        apart = 24 if self.orientation in ("left", "right") else 32
-        spacing = round_up((high - low) * apart / max(size, 1), (1.0, 2.0, 2.5, 5.0, 10.0))
+        """One level of ticks, far enough apart that their labels do not touch."""
+        distance = 24 if self.orientation in ("left", "right") else 32
+        spacing = round_up((high - low) * distance / max(size, 1), (1.0, 2.0, 2.5, 5.0, 10.0))
         if self._whole:
             spacing = max(round_up(spacing, (1.0, 2.0, 5.0, 10.0)), 1.0)
         return [(spacing, 0.0)]
 
     def boundingRect(self) -> QRectF:
-        # The numbers at both ends reach beyond the axis; pyqtgraph would leave them out.
+        # The labels at both ends extend beyond the axis; pyqtgraph would omit them.
         return QRectF(super().boundingRect()).adjusted(-14, -8, 14, 8)
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         if self._percent:
             return [f"{100 * value:.{2 if spacing < 0.01 else 0}f}%" for value in values]
-        places = max(0, math.ceil(-math.log10(spacing) - 1e-9)) if spacing > 0 else 0
-        if places and not (spacing * 10**places).is_integer():
-            places += 1
-        return [f"{value:,.{places}f}" for value in values]
+        decimals = max(0, math.ceil(-math.log10(spacing) - 1e-9)) if spacing > 0 else 0
+        if decimals and not (spacing * 10**decimals).is_integer():
+            decimals += 1
+        return [f"{value:,.{decimals}f}" for value in values]
 
 
 class _Curve(pg.PlotCurveItem):  # type: ignore[misc]  # pyqtgraph has no types
-    """A curve that covers the whole view: to find its own bounds would cost more than to draw it."""
+    """A curve that claims the whole view: computing its true bounds would cost more than drawing it."""
 
     def boundingRect(self) -> QRectF:
         box = self.getViewBox()
@@ -61,12 +61,12 @@ class _Curve(pg.PlotCurveItem):  # type: ignore[misc]  # pyqtgraph has no types
 
 
 class _DottedCurve(_Curve):
-    """A curve with a dot at each of its points, as long as they are not too many."""
+    """A curve with a dot at each point, unless there are too many."""
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None) -> None:
         super().paint(painter, option, widget)
         x, y = self.getData()
-        if x is None or len(x) > _MARKED_EPOCHS:
+        if x is None or len(x) > _MAXIMUM_DOTS:
             return
         transform = painter.transform()
         painter.save()
@@ -80,11 +80,12 @@ class _DottedCurve(_Curve):
 
 
 class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
-    """The plot itself: axes, and a sentence where there is no curve yet."""
+    """The plot area with its axes, and a hint while there is no curve."""
 
     hovered = Signal(object)
-    """The epoch under the mouse, or None when it left."""
+    """The epoch under the mouse, or None when it has left."""
     zoomed = Signal(object)
+    """True after the user zoomed or panned, False to show the whole run again."""
 
     def __init__(self, *, percent: bool) -> None:
         axes = {"left": _Axis("left", percent=percent), "bottom": _Axis("bottom", whole=True)}
@@ -111,18 +112,18 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
             painter.setFont(theme().font("help"))
             painter.setPen(theme().color("secondary"))
             flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-            painter.drawText(self.inside(), int(flags), self.hint)
+            painter.drawText(self.plot_area(), int(flags), self.hint)
             painter.end()
 
-    def inside(self) -> QRectF:
+    def plot_area(self) -> QRectF:
         """The area between the axes, in the viewport's pixels."""
         return QRectF(self.mapFromScene(self.getViewBox().sceneBoundingRect()).boundingRect())
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         super().mouseMoveEvent(event)
-        inside = self.inside().contains(event.position())
-        place = self.getViewBox().mapSceneToView(QPointF(self.mapToScene(event.position().toPoint())))
-        self.hovered.emit(float(place.x()) if inside else None)
+        is_inside = self.plot_area().contains(event.position())
+        point = self.getViewBox().mapSceneToView(QPointF(self.mapToScene(event.position().toPoint())))
+        self.hovered.emit(float(point.x()) if is_inside else None)
 
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
@@ -133,7 +134,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
 
 
 class CurvePlot(QWidget):
-    """Title, legend and plot of one quantity. Draws when it is told to, and only while it can be seen."""
+    """Title, legend and plot of one metric. Draws only when `draw` is called, and only while visible."""
 
     hovered = Signal(object)
 
@@ -141,7 +142,7 @@ class CurvePlot(QWidget):
         super().__init__()
         self._hint = ""
         self._percent = percent
-        self._curves = Curves()
+        self._curves = MetricCurves()
         self._epochs = 1
         self._cursor: float | None = None
         self._hover: float | None = None
@@ -174,7 +175,7 @@ class CurvePlot(QWidget):
 
     def _make_items(self) -> None:
         self._steps = _Curve(skipFiniteCheck=True)
-        # Few enough points that smooth edges cost little.
+        # These have few points, so that antialiasing costs little.
         self._trend = _Curve(skipFiniteCheck=True, antialias=True)
         self._validation = _DottedCurve(skipFiniteCheck=True, antialias=True)
         self._line = pg.InfiniteLine(angle=90, movable=False)
@@ -185,38 +186,38 @@ class CurvePlot(QWidget):
         self._marks: list[pg.InfiniteLine] = []
 
     def _restyle(self, _: object = None) -> None:
-        look = theme()
-        self._title.setFont(look.font("strong"))
-        self.plot.setBackground(look.color("panel"))
-        small = QFont(look.font("help"))
+        style = theme()
+        self._title.setFont(style.font("strong"))
+        self.plot.setBackground(style.color("panel"))
+        small = QFont(style.font("help"))
         small.setPixelSize(PIXELS["head"])
         for name in ("left", "bottom"):
             axis = self.plot.getAxis(name)
-            # Beneath the curves: the grid belongs to the axis.
+            # Below the curves, because the axis draws the grid lines.
             axis.setZValue(-1)
             axis.setStyle(tickFont=small)
-            axis.setTextPen(look.color("secondary"))
+            axis.setTextPen(style.color("secondary"))
             axis.setPen(QPen(Qt.PenStyle.NoPen))
-            axis.setTickPen(pg.mkPen(look.color("grid")))
+            axis.setTickPen(pg.mkPen(style.color("grid")))
         self.plot.getAxis("left").setGrid(255)
         self.plot.getAxis("left").setWidth(40 if self._percent else 30)
         self.plot.getAxis("bottom").setHeight(32)
         self.plot.getAxis("bottom").setLabel(
-            "epoch", **{"color": look.color("secondary").name(), "font-size": f"{PIXELS['head']}px"}
+            "epoch", **{"color": style.color("secondary").name(), "font-size": f"{PIXELS['head']}px"}
         )
-        # Widths are in the screen's own pixels.
+        # pyqtgraph's pens are cosmetic: their widths are in device pixels.
         thin = self.devicePixelRatioF()
-        self._steps.setPen(pg.mkPen(_mixed(look.color("training"), look.color("panel")), width=thin))
-        self._trend.setPen(pg.mkPen(look.color("training"), width=2 * thin))
-        self._validation.setPen(pg.mkPen(look.color("validation"), width=2 * thin))
-        self._forget_marks()
-        self._line.setPen(pg.mkPen(look.color("secondary"), width=thin, style=Qt.PenStyle.DashLine))
+        self._steps.setPen(pg.mkPen(_blended(style.color("training"), style.color("panel")), width=thin))
+        self._trend.setPen(pg.mkPen(style.color("training"), width=2 * thin))
+        self._validation.setPen(pg.mkPen(style.color("validation"), width=2 * thin))
+        self._remove_marks()
+        self._line.setPen(pg.mkPen(style.color("secondary"), width=thin, style=Qt.PenStyle.DashLine))
         self.legend.update()
 
-    def show_curves(self, curves: Curves, epochs: int, hint: str, version: object) -> None:
-        """What to show: the axis goes to `epochs`, and `hint` stands where there is no curve yet.
+    def show_curves(self, curves: MetricCurves, epochs: int, hint: str, version: object) -> None:
+        """Shows the curves on an axis that ends at `epochs`, and `hint` if they are empty.
 
-        Nothing is drawn where `version` was drawn already.
+        Draws nothing if `version` has been drawn before.
         """
         if curves is not self._curves:
             self._zoomed = False
@@ -226,66 +227,66 @@ class CurvePlot(QWidget):
             self.draw()
 
     def draw(self) -> None:
-        """Puts the numbers that can be seen into the plot."""
+        """Draws the visible part of the curves."""
         curves = self._curves
         self._trend_curve = curves.trend.curve()
         self.plot.hint = "" if len(curves.steps) or len(curves.validation) else self._hint
         if not self._zoomed:
             self._fit()
         (low, high), _ = self.plot.getViewBox().viewRange()
-        pixels = max(int(self.plot.inside().width() * self.devicePixelRatioF()), 16)
+        pixels = max(int(self.plot.plot_area().width() * self.devicePixelRatioF()), 16)
         self._steps.setData(*curves.steps.envelope(low, high, 2 * pixels))
         self._trend.setData(*self._trend_curve)
         self._validation.setData(curves.validation.x.copy(), curves.validation.y.copy())
         self._draw_marks(curves.marks)
-        self._read()
+        self._show_values()
 
     def _draw_marks(self, marks: list[tuple[float, str]]) -> None:
-        """A dashed line where the run was changed, with what was changed beside it."""
+        """Draws a labeled dashed line for each change of the run."""
         if [(line.value(), line.label.format) for line in self._marks] == marks:
             return
-        self._forget_marks()
+        self._remove_marks()
         self._marks = [_mark(epoch, text) for epoch, text in marks]
         for line in self._marks:
             self.plot.addItem(line, ignoreBounds=True)
 
     def _fit(self) -> None:
-        """The whole run, from 0 to a round number; changes seldom, so that the axes stand still."""
+        """Shows the whole run, up to a round number that seldom changes, so that the axes stay still."""
         top = 1.0
         if not self._percent:
             highest = max(_highest(self._trend_curve[1]), _highest(self._curves.validation.y))
-            top = round_up(1.08 * highest, _NICE) if highest > 0 else 2.5
-        wanted = [[0.0, float(self._epochs)], [0.0, top]]
+            top = round_up(1.08 * highest, _AXIS_STEPS) if highest > 0 else 2.5
+        ranges = [[0.0, float(self._epochs)], [0.0, top]]
         box = self.plot.getViewBox()
-        if box.viewRange() != wanted:
-            box.setLimits(xMin=0, xMax=wanted[0][1], yMin=0, yMax=top if self._percent else None)
-            box.setRange(xRange=wanted[0], yRange=wanted[1], padding=0)
+        if box.viewRange() != ranges:
+            box.setLimits(xMin=0, xMax=ranges[0][1], yMin=0, yMax=top if self._percent else None)
+            box.setRange(xRange=ranges[0], yRange=ranges[1], padding=0)
 
-    def _forget_marks(self) -> None:
+    def _remove_marks(self) -> None:
         while self._marks:
             self.plot.removeItem(self._marks.pop())
 
     def set_cursor(self, epoch: float | None) -> None:
-        """The place in the run that is shown; None at its end."""
+        """Shows the values at an epoch of the run; None for its end."""
         self._cursor = epoch
-        self._read()
+        self._show_values()
 
     def set_hover(self, epoch: float | None) -> None:
-        """The place that the mouse points at, in this plot or in its neighbor."""
+        """Shows the values at the epoch under the mouse, in this plot or in the other one."""
         self._hover = epoch
-        self._read()
+        self._show_values()
 
-    def _read(self) -> None:
-        """The numbers at the mouse, else at the cursor, else the newest."""
-        place = self._hover if self._hover is not None else self._cursor
-        shown = math.inf if place is None else place
+    def _show_values(self) -> None:
+        """Shows the values under the mouse, else at the cursor, else the newest ones."""
+        epoch = self._hover if self._hover is not None else self._cursor
+        shown = math.inf if epoch is None else epoch
         training, validation = self._trend_at(shown), self._curves.validation.at(shown)
         if validation is not None and shown < self._curves.validation.x[0]:
             validation = None
-        self.legend.show_values(place if training is not None else None, training, validation)
-        self._line.setVisible(place is not None)
-        if place is not None:
-            self._line.setValue(place)
+        self.legend.show_values(epoch if training is not None else None, training, validation)
+        self._line.setVisible(epoch is not None)
+        if epoch is not None:
+            self._line.setValue(epoch)
         self.plot.setAccessibleDescription(self.legend.text or self._hint)
 
     def _trend_at(self, epoch: float) -> float | None:
@@ -308,7 +309,7 @@ class CurvePlot(QWidget):
 
 
 def round_up(value: float, steps: tuple[float, ...]) -> float:
-    """The smallest step × power of ten that is not below `value`; `steps` go from 1 to 10."""
+    """The smallest step × power of ten that is at least `value`; `steps` increase from 1 to 10."""
     if not (value > 0 and math.isfinite(value)):
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
@@ -331,15 +332,15 @@ def _mark(epoch: float, text: str) -> pg.InfiniteLine:
     return line
 
 
-def _mixed(color: QColor, ground: QColor) -> QColor:
-    """Fainter, but not transparent: lines that lie on each other keep it."""
+def _blended(color: QColor, background: QColor) -> QColor:
+    """A fainter, but opaque color: where transparent lines overlap they would become darker."""
     return QColor(
         *(
             round(_FAINT * own + (1 - _FAINT) * other)
             for own, other in (
-                (color.red(), ground.red()),
-                (color.green(), ground.green()),
-                (color.blue(), ground.blue()),
+                (color.red(), background.red()),
+                (color.green(), background.green()),
+                (color.blue(), background.blue()),
             )
         )
     )

@@ -1,15 +1,15 @@
-"""Is it learning? Loss and accuracy beside each other."""
+"""The learning curves: loss and accuracy side by side."""
 
 from __future__ import annotations
 
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from cnnstudio.gui.dashboard.plots.curves import CurvePlot
-from cnnstudio.gui.runs.history import History
+from cnnstudio.gui.runs.history import RunHistory
 
 
 class LearningView(QWidget):
-    """The two plots of a run; what the mouse reads in one, it reads in both."""
+    """The two plots of a run. Hovering over one shows the values at that epoch in both."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -22,22 +22,22 @@ class LearningView(QWidget):
             row.addWidget(plot, 1)
             plot.hovered.connect(self._on_hovered)
 
-    def show_history(self, history: History, epochs: int, live: bool) -> None:
-        """Draws what is new and can be seen; the axes go to `epochs`."""
+    def show_history(self, history: RunHistory, epochs: int, live: bool) -> None:
+        """Draws the curves if they have changed and are visible; the axes end at `epochs`."""
         version = (history, history.version, epochs, live)
-        for plot, curves, what in (
+        for plot, curves, expected in (
             (self.loss, history.loss, "loss fall"),
             (self.accuracy, history.accuracy, "accuracy rise"),
         ):
-            hint = "The first steps are on their way" if live else f"Press Train to see the {what}"
+            hint = "Waiting for the first steps…" if live else f"Press Train to see the {expected}"
             plot.show_curves(curves, epochs, hint, version)
 
     def set_cursor(self, epoch: float | None) -> None:
-        """The place in the run that is looked at; None at its end."""
+        """Shows the values at an epoch; None for the end."""
         self.loss.set_cursor(epoch)
         self.accuracy.set_cursor(epoch)
 
     def _on_hovered(self, epoch: object) -> None:
-        place = epoch if isinstance(epoch, float) else None
-        self.loss.set_hover(place)
-        self.accuracy.set_hover(place)
+        hovered = epoch if isinstance(epoch, float) else None
+        self.loss.set_hover(hovered)
+        self.accuracy.set_hover(hovered)

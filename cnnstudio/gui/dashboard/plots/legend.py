@@ -1,4 +1,4 @@
-"""Which line of a plot is which, with their numbers at the place that is read."""
+"""The legend of a plot, with the values at the epoch that is shown."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from cnnstudio.gui.theme.theme import theme
 
 _MARK = 14
-"""Pixels from a mark to its text."""
+"""Pixels from the left of a mark to its text."""
 _GAP = 12
 """Pixels between two entries."""
 
 
 class Legend(QWidget):
-    """Says which line is which, and what they are at the place that is read."""
+    """Names the two lines and shows their values."""
 
-    _WORDS = (("training", "training"), ("validation", "valid."))
+    _NAMES = (("training", "train"), ("validation", "val"))
+    """The color token, which is also the full name, and the name that is painted."""
 
     def __init__(self, *, percent: bool) -> None:
         super().__init__()
@@ -28,7 +29,7 @@ class Legend(QWidget):
         self.setFixedHeight(20)
 
     def show_values(self, epoch: float | None, training: float | None, validation: float | None) -> None:
-        """The values at `epoch`, which is None where it goes without saying: at the end."""
+        """Shows the values at `epoch`, which is None for the end of the run."""
         if (epoch, (training, validation)) != (self._epoch, self._values):
             self._epoch, self._values = epoch, (training, validation)
             self.setToolTip(self.text)
@@ -36,14 +37,13 @@ class Legend(QWidget):
 
     @property
     def text(self) -> str:
-        """All that it says, in words."""
-        parts = [f"{word} {self._number(value)}" for word, value in self._entries() if value is not None]
+        """The legend as text, such as `training 0.591, validation 0.640, at epoch 3.00`."""
+        names = (name for name, _ in self._NAMES)
+        entries = zip(names, self._values, strict=True)
+        parts = [f"{name} {self._format(value)}" for name, value in entries if value is not None]
         return ", ".join([*parts, *([f"at epoch {self._epoch:.2f}"] if self._epoch is not None else [])])
 
-    def _entries(self) -> list[tuple[str, float | None]]:
-        return [(token, value) for (token, _), value in zip(self._WORDS, self._values, strict=True)]
-
-    def _number(self, value: float) -> str:
+    def _format(self, value: float) -> str:
         return f"{100 * value:.1f}%" if self._percent else f"{value:.3f}"
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -59,16 +59,16 @@ class Legend(QWidget):
         painter.end()
 
     def _texts(self, metrics: QFontMetrics) -> list[str]:
-        """What stands behind each mark: word and number; where there is no room for both, the number."""
-        numbers = ["" if value is None else self._number(value) for value in self._values]
-        texts = [f"{word} {number}".strip() for (_, word), number in zip(self._WORDS, numbers, strict=True)]
-        needed = sum(metrics.horizontalAdvance(text) + _MARK + _GAP for text in texts)
-        return texts if needed <= self.width() + _GAP else numbers
+        """The text of each entry: name and value, or only the value if they do not fit."""
+        values = ["" if value is None else self._format(value) for value in self._values]
+        texts = [f"{name} {value}".strip() for (_, name), value in zip(self._NAMES, values, strict=True)]
+        width = sum(metrics.horizontalAdvance(text) + _MARK + _GAP for text in texts)
+        return texts if width <= self.width() + _GAP else values
 
     def _paint_entries(self, painter: QPainter, texts: list[str]) -> float:
-        """From the right end; gives where they begin."""
+        """Paints the entries from the right end and returns the x at which they begin."""
         right = float(self.width())
-        for (token, _), text in reversed(list(zip(self._WORDS, texts, strict=True))):
+        for (token, _), text in reversed(list(zip(self._NAMES, texts, strict=True))):
             width = painter.fontMetrics().horizontalAdvance(text)
             painter.setPen(theme().color("secondary"))
             area = QRectF(right - width, 0, width, self.height())

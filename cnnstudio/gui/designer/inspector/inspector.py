@@ -1,4 +1,4 @@
-"""The inspector: the selected layer with its form, what comes out of it, and its code."""
+"""The inspector: the selected layer with its parameters, its output and its code."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLay
 from cnnstudio.core.parameters import parameters
 from cnnstudio.gui.designer import commands
 from cnnstudio.gui.designer.inspector.code_view import CodeView
-from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk
+from cnnstudio.gui.designer.quick_fix.advice_service import advice_service
 from cnnstudio.gui.designer.quick_fix.finding_cards import AdviceColumn, ProblemCard
-from cnnstudio.gui.designer.selection_info import InputSize, Subject, subject
+from cnnstudio.gui.designer.selection_info import InputSize, SelectionInfo, selection_info
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
@@ -25,14 +25,15 @@ if TYPE_CHECKING:
 
 
 class Inspector(Panel):
-    """Shows and changes what is selected: layers, the input; else it shows the whole network."""
+    """Shows and edits the selection: layers, the input, or else the whole network."""
 
     def __init__(self, project: Project) -> None:
         super().__init__("inspector")
         self._project = project
         self._forms: dict[type[Any], ParameterForm] = {}
         self._form: ParameterForm | None = None
-        self._session = 0
+        self._edit_session = 0
+        """Edits of one parameter within a session merge into one undo step; see `_on_edited`."""
         self._icon = QLabel()
         self._title = Label(role="title")
         self._place = ElidedLabel(role="help", tone="secondary")
@@ -49,7 +50,7 @@ class Inspector(Panel):
         project.selection_changed.connect(self._on_selection_changed)
         project.network_changed.connect(self._show_later)
         project.analysis_changed.connect(self._show_later)
-        advice_desk(project).changed.connect(self._show_later)
+        advice_service(project).changed.connect(self._show_later)
         theme().changed.connect(self._show)
         self._show()
 
@@ -94,21 +95,20 @@ class Inspector(Panel):
         outer.addWidget(scroll)
 
     def _on_selection_changed(self, _: object) -> None:
-        self._session += 1
+        self._edit_session += 1
         if self._form is not None:
-            self._form.forget_mistakes()
+            self._form.clear_errors()
         if not self._later.isActive():
             self._show()
 
     def _show_later(self, *_: object) -> None:
-        """After an edit the list comes first; this is up to date when the event loop has drawn it."""
+        """Updates once the event loop has drawn the layer list, which comes first after an edit."""
         self._later.start(0)
 
     def _show(self, *_: object) -> None:
         self._later.stop()
-        self._shown = self._chosen()
-        about = subject(self._project)
-        self._show_words(about)
+        self._shown = self._selected()
+        self._show_info(selection_info(self._project))
         if self._project.input_selected:
             self._show_form(InputSize, [InputSize.of(self._project.network.input)])
             return
@@ -117,30 +117,30 @@ class Inspector(Panel):
         kind = kinds.pop() if len(kinds) == 1 else None
         self._show_form(kind if kind and parameters(kind) else None, layers)
 
-    def _show_words(self, about: Subject) -> None:
-        self._icon.setPixmap(theme().pixmap(about.icon, about.token, 17, self.devicePixelRatioF()))
-        self._title.setText(about.title)
-        self._place.set_whole(about.place)
-        self._description.setText(about.description)
-        self._result.setText(about.result)
-        self._problem.show_problem(about.problem)
+    def _show_info(self, info: SelectionInfo) -> None:
+        self._icon.setPixmap(theme().pixmap(info.icon, info.token, 17, self.devicePixelRatioF()))
+        self._title.setText(info.title)
+        self._place.set_full_text(info.subtitle)
+        self._description.setText(info.description)
+        self._result.setText(info.result)
+        self._problem.show_problem(info.problem)
         self._advice.show_advice(() if self._project.input_selected else self._advice_of_selection())
 
     def _advice_of_selection(self) -> tuple[Advice, ...]:
-        """Of the one layer that is selected; of the network as a whole where none is."""
-        desk, selection = advice_desk(self._project), self._project.selection
-        return desk.of(selection[0] if selection else None) if len(selection) < 2 else ()
+        """Advice on the selected layer, or on the network as a whole if no layer is selected."""
+        service, selection = advice_service(self._project), self._project.selection
+        return service.for_node(selection[0] if selection else None) if len(selection) < 2 else ()
 
     def _show_form(self, kind: type[Any] | None, instances: Sequence[Any]) -> None:
-        """The form of a type with some values; forms are kept, since making one takes longer than a frame."""
+        """Shows the form of a type with values. Forms are cached: creating one takes longer than a frame."""
         form = None if kind is None else self._forms.get(kind)
         if kind is not None and form is None:
             form = self._forms[kind] = self._new_form(kind)
         if form is not self._form:
-            for other, is_shown in ((self._form, False), (form, True)):
-                if other is not None:
-                    other.set_named(is_shown)
-                    other.setVisible(is_shown)
+            for each, is_shown in ((self._form, False), (form, True)):
+                if each is not None:
+                    each.set_named(is_shown)
+                    each.setVisible(is_shown)
             self._form = form
         if form is not None:
             form.show_values(instances)
@@ -150,30 +150,31 @@ class Inspector(Panel):
         form.edited.connect(self._on_edited)
         form.finished.connect(self._on_finished)
         self._form_area.addWidget(form)
-        # Tab goes as one reads: a form that is made later would come after everything in the window.
-        for before, after in pairwise((self._advice.stops[-1], *form.stops)):
+        # Tab follows the reading order: without this a form created later would come last in the window.
+        for before, after in pairwise((self._advice.tab_stops[-1], *form.tab_stops)):
             self.setTabOrder(before, after)
         return form
 
-    def _chosen(self) -> tuple[object, ...]:
+    def _selected(self) -> tuple[object, ...]:
         return self._project.selection, self._project.input_selected
 
     def _on_edited(self, edit: tuple[str, Any]) -> None:
-        if self._shown != self._chosen():
-            # The form is still that of what was selected before.
+        if self._shown != self._selected():
+            # The form still belongs to the previous selection.
             self._show()
             return
         name, value = edit
-        # Numbers come one by one while they are typed or stepped through; a choice is made once.
-        merge = None if isinstance(value, bool | str) else ("inspector", self._session, name)
-        self._project.attempt(lambda: self._change(name, value, merge))
+        # Typing a number or stepping through values sends many edits; they merge until the field is left.
+        # A choice or a flag is one deliberate edit, and so one undo step each.
+        merge = None if isinstance(value, bool | str) else ("inspector", self._edit_session, name)
+        self._project.run_command(lambda: self._change(name, value, merge))
 
     def _change(self, name: str, value: Any, merge: Hashable | None) -> None:
         if self._project.input_selected:
             shape = InputSize.of(self._project.network.input).with_value(name, value)
             commands.set_input(self._project, shape, merge)
         else:
-            commands.change(self._project, self._project.selection, name, value, merge)
+            commands.set_parameter(self._project, self._project.selection, name, value, merge)
 
     def _on_finished(self, _: object) -> None:
-        self._session += 1
+        self._edit_session += 1

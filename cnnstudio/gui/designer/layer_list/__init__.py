@@ -1,1 +1,1 @@
-"""The network as a list that is edited by mouse and keys."""
+"""The network as a list, edited by mouse and keyboard."""

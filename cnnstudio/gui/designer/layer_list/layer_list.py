@@ -1,4 +1,4 @@
-"""The layer list with its head: the design's name and totals above, column heads, a hint below."""
+"""The layer list panel: name and totals of the design, column headers, the list, and a hint below it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from cnnstudio.core.formatting import count, plural, rounded, storage
-from cnnstudio.design.analysis.memory_estimate import batch_memory
-from cnnstudio.design.network import LONGEST_NAME
+from cnnstudio.core.formatting import format_bytes, format_compact, format_count, pluralize
+from cnnstudio.design.analysis.memory_estimate import estimate_memory
+from cnnstudio.design.network import MAXIMUM_NAME_LENGTH
 from cnnstudio.gui.designer import commands
-from cnnstudio.gui.designer.actions import actions
+from cnnstudio.gui.designer.actions import design_actions
 from cnnstudio.gui.designer.layer_list.layer_tree import LayerTree
 from cnnstudio.gui.designer.layer_list.row_painter import Columns
 from cnnstudio.gui.designer.quick_fix.advice_button import AdviceButton
@@ -20,11 +20,13 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
 
-_HINT = "Drop layers here, or type one: conv 64 3 relu"
+_HINT = "Drop layers here, or just type: conv 64 3 relu"
+
+_MAX_NAME_WIDTH = 320
 
 
 class LayerList(Panel):
-    """The design as a list of layers."""
+    """The design as a list of layers, with a header and a footer."""
 
     def __init__(self, project: Project) -> None:
         super().__init__("layerListPanel")
@@ -36,9 +38,9 @@ class LayerList(Panel):
         self._memory = Label(role="help", tone="secondary")
         self._memory.setObjectName("designMemory")
         self.advice = AdviceButton(project)
-        self._heads = _ColumnHeads(self.tree)
+        self._headers = _ColumnHeaders(self.tree)
         self._compose()
-        actions(project, self)["actionAdvice"].triggered.connect(lambda _: self.advice.open_panel())
+        design_actions(project, self)["actionAdvice"].triggered.connect(lambda _: self.advice.open_panel())
         project.analysis_changed.connect(self._show_totals)
         project.recipe_changed.connect(self._show_totals)
         self._show_totals()
@@ -47,51 +49,52 @@ class LayerList(Panel):
         return QSize(380, 220)
 
     def _compose(self) -> None:
-        head = QHBoxLayout()
-        head.setContentsMargins(8, 6, 14, 0)
-        head.setSpacing(4)
-        head.addWidget(self._name)
-        head.addWidget(self._totals, 1)
-        head.addWidget(self.advice)
-        foot = QHBoxLayout()
-        foot.setContentsMargins(14, 6, 14, 10)
-        foot.setSpacing(16)
-        foot.addWidget(ElidedLabel(_HINT, "help", "secondary"), 1)
-        foot.addWidget(self._memory)
+        header = QHBoxLayout()
+        header.setContentsMargins(8, 6, 14, 0)
+        header.setSpacing(4)
+        header.addWidget(self._name)
+        header.addWidget(self._totals, 1)
+        header.addWidget(self.advice)
+        footer = QHBoxLayout()
+        footer.setContentsMargins(14, 6, 14, 10)
+        footer.setSpacing(16)
+        footer.addWidget(ElidedLabel(_HINT, "help", "secondary"), 1)
+        footer.addWidget(self._memory)
         column = QVBoxLayout(self)
-        # The rows reach to the border, which the panel draws.
+        # The rows extend to the border, which the panel paints.
         column.setContentsMargins(1, 1, 1, 1)
         column.setSpacing(0)
-        column.addLayout(head)
-        column.addWidget(self._heads)
+        column.addLayout(header)
+        column.addWidget(self._headers)
         column.addWidget(Line())
         column.addWidget(self.tree, 1)
         column.addWidget(Line())
-        column.addLayout(foot)
-        for before, after in pairwise((self._name, self.advice, *self._heads.buttons, self.tree)):
+        column.addLayout(footer)
+        for before, after in pairwise((self._name, self.advice, *self._headers.buttons, self.tree)):
             self.setTabOrder(before, after)
 
     def _show_totals(self, *_: object) -> None:
         analysis = self._project.analysis
-        layers = plural(self._project.network.layer_count, "layer")
-        self._totals.set_whole(
-            f"{layers} · {plural(analysis.parameters, 'parameter')} · {rounded(analysis.macs)} multiply-adds"
+        layers = pluralize(self._project.network.layer_count, "layer")
+        self._totals.set_full_text(
+            f"{layers} · {pluralize(analysis.parameters, 'parameter')} · "
+            f"{format_compact(analysis.macs)} multiply-adds"
         )
         recipe = self._project.recipe
-        memory = batch_memory(analysis, recipe.batch_size, recipe.optimizer_slots)
-        words = f"A batch of {count(recipe.batch_size)} takes {storage(memory.total)}"
-        self._memory.setText(words)
-        self._memory.setAccessibleName(words)
+        memory = estimate_memory(analysis, recipe.batch_size, recipe.optimizer_slots)
+        text = f"A batch of {format_count(recipe.batch_size)} needs {format_bytes(memory.total)}"
+        self._memory.setText(text)
+        self._memory.setAccessibleName(text)
         self._memory.setToolTip(
-            f"{words} of memory while it trains:\n"
-            f"{storage(memory.activations)} what the layers keep for the way back\n"
-            f"{storage(memory.weights)} weights, {storage(memory.gradients)} gradients, "
-            f"{storage(memory.optimizer)} optimizer"
+            f"{text} of memory during training (estimate):\n"
+            f"{format_bytes(memory.activations)} activations kept for the backward pass\n"
+            f"{format_bytes(memory.weights)} weights, {format_bytes(memory.gradients)} gradients, "
+            f"{format_bytes(memory.optimizer)} optimizer"
         )
 
 
 class _NameField(QLineEdit):
-    """The design's name: looks like a title, and is a field where one clicks into it."""
+    """The name of the design: looks like a title and becomes a text field when clicked."""
 
     def __init__(self, project: Project) -> None:
         super().__init__()
@@ -99,9 +102,8 @@ class _NameField(QLineEdit):
         self.setObjectName("designName")
         self.setProperty("role", "title")
         self.setFont(theme().font("title"))
-        self.setAccessibleName("Name of the design")
-        self.setToolTip("Click to rename the design")
-        self.setMaxLength(LONGEST_NAME)
+        self.setAccessibleName("Design name")
+        self.setMaxLength(MAXIMUM_NAME_LENGTH)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.textChanged.connect(self._fit)
         self.editingFinished.connect(self._on_editing_finished)
@@ -121,15 +123,17 @@ class _NameField(QLineEdit):
             self.setCursorPosition(0)
 
     def _fit(self) -> None:
-        self.setFixedWidth(min(max(self.fontMetrics().horizontalAdvance(self.text()) + 18, 60), 320))
+        width = self.fontMetrics().horizontalAdvance(self.text()) + 18
+        self.setFixedWidth(min(max(width, 60), _MAX_NAME_WIDTH))
+        self.setToolTip(self.text() if width > _MAX_NAME_WIDTH else "Click to rename the design")
 
     def _on_editing_finished(self) -> None:
         commands.rename_design(self._project, self.text())
         self._show()
 
 
-class _ColumnHeads(QWidget):
-    """What the columns are. Pressing the last two changes between parameters and multiply-adds."""
+class _ColumnHeaders(QWidget):
+    """The column headers. Clicking one of the last two switches between parameters and multiply-adds."""
 
     def __init__(self, tree: LayerTree) -> None:
         super().__init__()
@@ -157,15 +161,15 @@ class _ColumnHeads(QWidget):
 
     def _show(self) -> None:
         names = ("parameters", "multiply-adds")
-        now, other = names if self._tree.quantity == "parameters" else reversed(names)
-        self._amount.setText(now)
-        for button, name in ((self._amount, now.capitalize()), (self._share, f"Share of the {now}")):
+        current, other = names if self._tree.quantity == "parameters" else reversed(names)
+        self._amount.setText(current)
+        for button, name in ((self._amount, current.capitalize()), (self._share, f"Share of all {current}")):
             button.setToolTip(f"{name}. Click to show {other}.")
-            button.setAccessibleName(f"{name}, press to show {other}")
+            button.setAccessibleName(f"{name}. Click to show {other}.")
         self._place()
 
     def _place(self, *_: object) -> None:
-        """Puts each head over its column."""
+        """Places each header above its column."""
         columns = Columns.of(self._tree.viewport().width())
         self._put(self._output, columns.output)
         self._put(self._amount, columns.amount)

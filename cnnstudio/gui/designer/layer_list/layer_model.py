@@ -1,4 +1,4 @@
-"""The layers as Qt's item model: it shows what the project has; drops and new names become commands."""
+"""The layers as a Qt item model: it presents the project's network; drops and renames become commands."""
 
 from __future__ import annotations
 
@@ -22,17 +22,26 @@ from cnnstudio.design import edits
 from cnnstudio.design.analysis.analysis import LayerReport
 from cnnstudio.design.network import Network, Place
 from cnnstudio.gui.designer import commands
-from cnnstudio.gui.designer.inspector.receptive_field_text import field_sentence
-from cnnstudio.gui.designer.layer_list.row_content import spoken_row
-from cnnstudio.gui.designer.layer_list.rows import INPUT, ROOT, Insert, Move, Rows, Step, changed_nodes, steps
+from cnnstudio.gui.designer.inspector.receptive_field_text import receptive_field_text
+from cnnstudio.gui.designer.layer_list.row_content import accessible_row_text
+from cnnstudio.gui.designer.layer_list.rows import (
+    INPUT,
+    ROOT,
+    Insert,
+    Move,
+    RowChange,
+    Rows,
+    changed_nodes,
+    row_changes,
+)
 from cnnstudio.gui.document.project import Project
 
 Index = QModelIndex | QPersistentModelIndex
 
 ORIGIN_MIME = "application/x-cnnstudio-origin+json"
-"""Beside the layers of a drag: from which model they come, and their ids there. A drop in it moves them."""
+"""Sent with the layers of a drag: the model they come from, and their ids there. A drop in it moves them."""
 
-_NOWHERE = QModelIndex()
+_ROOT_INDEX = QModelIndex()
 
 _INPUT_FLAGS = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
 _GROUP_FLAGS = (
@@ -43,18 +52,20 @@ _GROUP_FLAGS = (
     | Qt.ItemFlag.ItemIsDropEnabled
 )
 _LAYER_FLAGS = (_GROUP_FLAGS & ~Qt.ItemFlag.ItemIsDropEnabled) | Qt.ItemFlag.ItemNeverHasChildren
-"""Qt asks for each row of a long list several times a frame, so these are not put together each time."""
+"""Constants, as Qt asks for the flags of each row of a long list several times per frame."""
 
-
-_MOST_ANNOUNCED = 100
-"""Rows of another content, of which Qt tells screen readers. More of them are another design."""
+_MAX_ANNOUNCED = 100
+"""Changed rows that are announced to screen readers one by one; more than that is a different design."""
 
 
 class LayerModel(QAbstractItemModel):
-    """A row for the input, then the layers; what is in a group stands below it. There is no `removeRows`."""
+    """A row for the input, then one per layer; the layers of a group are its child rows.
+
+    Without `removeRows`: Qt would call it after a drag that moves rows, and remove what the drop has moved.
+    """
 
     changing = Signal()
-    """Rows are about to come, go and move, but all still stand where they stood."""
+    """Rows are about to be inserted, removed and moved; all are still where they were."""
 
     def __init__(self, project: Project, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -68,55 +79,55 @@ class LayerModel(QAbstractItemModel):
         )
         self._flags = {ROOT: Qt.ItemFlag.ItemIsDropEnabled, INPUT: _INPUT_FLAGS}
         self.is_changing = False
-        """While rows come and go Qt moves the selection by itself; that is not the user's doing."""
+        """While rows change, Qt adjusts the selection by itself, which is not a choice of the user."""
         self._network: Network | None = None
-        self._follow()
-        project.network_changed.connect(self._follow)
+        self._sync_rows()
+        project.network_changed.connect(self._sync_rows)
         project.dataset_changed.connect(self._on_dataset_changed)
 
-    # What stands where. Qt asks these for each row several times a frame, so they read tables and do no more.
-    # An index that is not valid, Qt's word for what is above all rows, has the number 0, which is ROOT.
+    # Structure. Qt calls these for each row several times per frame, so they only look up tables.
+    # The invalid index, which for Qt is the root of the tree, has the internal id 0, and that is ROOT.
 
-    def index(self, row: int, column: int, parent: Index = _NOWHERE) -> QModelIndex:
+    def index(self, row: int, column: int, parent: Index = _ROOT_INDEX) -> QModelIndex:
         siblings = self._children.get(parent.internalId(), ())
         if 0 <= row < len(siblings) and column == 0:
             return self.createIndex(row, 0, siblings[row])
         return QModelIndex()
 
-    def parent(self, index: Index) -> QModelIndex:  # type: ignore[override]  # QObject.parent() is another function
+    def parent(self, index: Index) -> QModelIndex:  # type: ignore[override]  # QObject.parent() has another signature
         number = self._parents.get(index.internalId(), ROOT)
         return QModelIndex() if number == ROOT else self.createIndex(self._places[number], 0, number)
 
-    def rowCount(self, parent: Index = _NOWHERE) -> int:
+    def rowCount(self, parent: Index = _ROOT_INDEX) -> int:
         return len(self._children.get(parent.internalId(), ()))
 
-    def columnCount(self, parent: Index = _NOWHERE) -> int:
+    def columnCount(self, parent: Index = _ROOT_INDEX) -> int:
         return 1
 
-    def hasChildren(self, parent: Index = _NOWHERE) -> bool:
+    def hasChildren(self, parent: Index = _ROOT_INDEX) -> bool:
         return bool(self._children.get(parent.internalId()))
 
     def flags(self, index: Index) -> Qt.ItemFlag:
         return self._flags[index.internalId()]
 
     def node_id(self, index: Index) -> str | None:
-        """The id of the layer in a row; None for the input's and for no row."""
+        """The id of the layer in a row; None for the input row and the invalid index."""
         return (self._rows.ids[index.internalId()] or None) if index.isValid() else None
 
     def index_of(self, node_id: str) -> QModelIndex:
-        """The row of a layer; an invalid index where it has none."""
+        """The index of a layer's row; the invalid index if it has none."""
         return self._index(self._rows.numbers[node_id]) if node_id in self._rows else QModelIndex()
 
     def input_index(self) -> QModelIndex:
-        """The row of the input."""
+        """The index of the input row."""
         return self._index(INPUT)
 
     def report(self, index: Index) -> LayerReport | None:
-        """What is known of the layer in a row; None for the input's row."""
+        """The analysis of the layer in a row; None for the input row."""
         node_id = self.node_id(index)
         return None if node_id is None else self._project.analysis.by_id.get(node_id)
 
-    # What a row says; how it looks is the view's
+    # Content. The view paints the rows itself; these serve tool tips, renaming and screen readers.
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
@@ -126,26 +137,26 @@ class LayerModel(QAbstractItemModel):
             case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.EditRole:
                 return "Input" if report is None else report.node.title
             case Qt.ItemDataRole.ToolTipRole:
-                return self._tool_tip(report)
+                return self._tooltip(report)
             case Qt.ItemDataRole.AccessibleTextRole:
-                return spoken_row(self._project, report)
+                return accessible_row_text(self._project, report)
             case Qt.ItemDataRole.AccessibleDescriptionRole:
                 return "" if report is None else self._description(report)
             case Qt.ItemDataRole.UserRole:
                 return self.node_id(index)
         return None
 
-    def _tool_tip(self, report: LayerReport | None) -> str:
+    def _tooltip(self, report: LayerReport | None) -> str:
         if report is None:
-            return "What goes into the network: one image"
+            return "The input of the network: one image"
         if report.problem is not None:
-            return f"{report.problem.sentence}."
+            return f"{report.problem.full_message}."
         total = self._project.analysis.parameters
         share = f"\n{report.parameters / total:.1%} of all parameters" if report.parameters and total else ""
         return f"{self._description(report)}{share}"
 
     def _description(self, report: LayerReport) -> str:
-        field = field_sentence(report, self._project.network.input)
+        field = receptive_field_text(report, self._project.network.input)
         return f"{report.node.layer.description} {field}".strip()
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
@@ -177,7 +188,7 @@ class LayerModel(QAbstractItemModel):
     def canDropMimeData(
         self, data: QMimeData, action: Qt.DropAction, row: int, column: int, parent: Index
     ) -> bool:
-        return self.refusal(data, action, self.place(row, parent)) is None
+        return self.drop_error(data, action, self.place(row, parent)) is None
 
     def dropMimeData(
         self, data: QMimeData, action: Qt.DropAction, row: int, column: int, parent: Index
@@ -185,7 +196,7 @@ class LayerModel(QAbstractItemModel):
         return self.drop(data, action, self.place(row, parent))
 
     def place(self, row: int, parent: Index) -> Place:
-        """The place that Qt means by a row of a parent; a negative row is "on the parent itself"."""
+        """The place that Qt denotes by a row of a parent; a negative row means on the parent itself."""
         node_id = self.node_id(parent)
         network = self._project.network
         if node_id is None:
@@ -199,18 +210,18 @@ class LayerModel(QAbstractItemModel):
         return Place(place.parent, place.index + 1)
 
     def drop(self, data: QMimeData, action: Qt.DropAction, place: Place) -> bool:
-        """Moves the layers of a drag of this model, unless `action` is a copy; adds those of any other."""
-        return self._project.attempt(lambda: self._drop(data, action, place))
+        """Moves layers dragged from this model, unless `action` is a copy; inserts those of other sources."""
+        return self._project.run_command(lambda: self._drop(data, action, place))
 
     def _drop(self, data: QMimeData, action: Qt.DropAction, place: Place) -> None:
         moving = self.moving_ids(data, action)
         if moving:
             commands.move(self._project, moving, place)
         else:
-            commands.bring(self._project, data, place)
+            commands.insert_from_mime(self._project, data, place)
 
-    def refusal(self, data: QMimeData, action: Qt.DropAction, place: Place) -> str | None:
-        """Why `drop` would not be possible, in words; None where it is."""
+    def drop_error(self, data: QMimeData, action: Qt.DropAction, place: Place) -> str | None:
+        """Why `drop` would fail, as a message for the user; None if it would not."""
         if not data.hasFormat(commands.MIME):
             return "only layers can be dropped here"
         try:
@@ -225,7 +236,7 @@ class LayerModel(QAbstractItemModel):
         return None
 
     def moving_ids(self, data: QMimeData, action: Qt.DropAction) -> list[str]:
-        """The layers of this very model that a drop would move; none where it adds copies."""
+        """The ids of this model's layers that a drop would move; empty if it would insert copies."""
         if action == Qt.DropAction.CopyAction or not data.hasFormat(ORIGIN_MIME):
             return []
         origin = json.loads(bytes(data.data(ORIGIN_MIME).data()))
@@ -233,20 +244,20 @@ class LayerModel(QAbstractItemModel):
             return []
         return [node_id for node_id in origin["ids"] if node_id in self._project.network]
 
-    # Following the project
+    # Synchronizing with the project
 
-    def _follow(self, *_: object) -> None:
+    def _sync_rows(self, *_: object) -> None:
         before, self._network = self._network, self._project.network
         changed = list(changed_nodes(self._network, before))
-        # Every row shows a share of the total, so that the view paints all of them anew anyway.
-        stay = [node.id for node in changed if node.id in self._rows]
+        # Every row shows a share of the total, so the view repaints all of them anyway.
+        kept = [node.id for node in changed if node.id in self._rows]
         for node in changed:
             self._flags[self._rows.number(node.id)] = _GROUP_FLAGS if node.is_group else _LAYER_FLAGS
         self.changing.emit()
         self.is_changing = True
-        for step in steps(self._rows, self._network, changed):
-            self._apply(step)
-        for node_id in stay[:_MOST_ANNOUNCED]:
+        for change in row_changes(self._rows, self._network, changed):
+            self._apply(change)
+        for node_id in kept[:_MAX_ANNOUNCED]:
             index = self.index_of(node_id)
             self.dataChanged.emit(index, index)
         self.is_changing = False
@@ -254,20 +265,20 @@ class LayerModel(QAbstractItemModel):
     def _on_dataset_changed(self, _: object) -> None:
         self.dataChanged.emit(self.input_index(), self.input_index())
 
-    def _apply(self, step: Step) -> None:
-        if isinstance(step, Insert):
-            last = step.row + len(step.nodes) - 1
-            self.beginInsertRows(self._index(step.parent), step.row, last)
-            self._rows.apply(step)
+    def _apply(self, change: RowChange) -> None:
+        if isinstance(change, Insert):
+            last = change.row + len(change.nodes) - 1
+            self.beginInsertRows(self._index(change.parent), change.row, last)
+            self._rows.apply(change)
             self.endInsertRows()
-        elif isinstance(step, Move):
-            source, row = self._parents[step.number], self._places[step.number]
-            self.beginMoveRows(self._index(source), row, row, self._index(step.parent), step.row)
-            self._rows.apply(step)
+        elif isinstance(change, Move):
+            source, row = self._parents[change.number], self._places[change.number]
+            self.beginMoveRows(self._index(source), row, row, self._index(change.parent), change.row)
+            self._rows.apply(change)
             self.endMoveRows()
         else:
-            self.beginRemoveRows(self._index(step.parent), step.first, step.last)
-            self._rows.apply(step)
+            self.beginRemoveRows(self._index(change.parent), change.first, change.last)
+            self._rows.apply(change)
             self.endRemoveRows()
 
     def _index(self, number: int) -> QModelIndex:

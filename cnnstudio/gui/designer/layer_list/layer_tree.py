@@ -1,4 +1,4 @@
-"""The layer list itself: rows to select, drag, rename and fix."""
+"""The layer list itself: rows that are selected, dragged, renamed and fixed."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from PySide6.QtGui import (
     QContextMenuEvent,
     QFocusEvent,
     QHelpEvent,
+    QHideEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -31,29 +32,29 @@ from PySide6.QtWidgets import (
     QStyleOptionViewItem,
 )
 
-from cnnstudio.gui.designer.actions import actions
-from cnnstudio.gui.designer.layer_list.drop_target import paint_target, target_of, words_for
+from cnnstudio.gui.designer.actions import design_actions
+from cnnstudio.gui.designer.layer_list.drop_target import group_label, paint_drop_target, target_at_place
 from cnnstudio.gui.designer.layer_list.drop_view import DropView
 from cnnstudio.gui.designer.layer_list.layer_model import Index, LayerModel
 from cnnstudio.gui.designer.layer_list.quick_insert import QuickInsert
-from cnnstudio.gui.designer.layer_list.row_animation import RowMotion
+from cnnstudio.gui.designer.layer_list.row_animation import RowAnimation
 from cnnstudio.gui.designer.layer_list.row_buttons import RowButtons
-from cnnstudio.gui.designer.layer_list.row_content import Quantity, input_row, layer_row, spoken_row
+from cnnstudio.gui.designer.layer_list.row_content import Quantity, accessible_row_text, input_row, layer_row
 from cnnstudio.gui.designer.layer_list.row_delegate import RowDelegate
 from cnnstudio.gui.designer.layer_list.row_painter import INDENT, TITLE_LEFT, Row, RowPainter
-from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk
-from cnnstudio.gui.designer.quick_fix.targets import Part, chosen_spot
+from cnnstudio.gui.designer.quick_fix.advice_service import advice_service
+from cnnstudio.gui.designer.quick_fix.targets import RowButton, preview_target
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
 
 _EMPTY = (
-    "The network has no layers yet.\n\n"
-    "Drag one here from the palette, double-click it there,\nor type it: conv 32 3 relu is a good beginning."
+    "No layers yet.\n\n"
+    "Drag a layer here from the palette or double-click it there,\nor just type one, such as conv 32 3 relu."
 )
 
 
 class LayerTree(DropView):
-    """Shows the project's network and its selection; every row is painted as a whole."""
+    """Shows the project's network and its selection; RowPainter paints each row as a whole."""
 
     width_changed = Signal(object)
     """The width of the rows in pixels."""
@@ -61,17 +62,17 @@ class LayerTree(DropView):
     def __init__(self, project: Project) -> None:
         super().__init__(project, LayerModel(project))
         self.setObjectName("layerList")
-        self.setAccessibleName("Layers of the network")
+        self.setAccessibleName("Layers")
         self.quantity: Quantity = "parameters"
         self._painter = RowPainter()
         self._delegate = RowDelegate(self, self.title_rect)
-        self._actions = actions(project, self)
-        self._desk = advice_desk(project)
+        self._actions = design_actions(project, self)
+        self._advice = advice_service(project)
         self._buttons = RowButtons(project, self.viewport(), self.layer_at, self.button_rect)
         self._is_showing_selection = False
-        self._uses_keys = False
-        self._quick: QuickInsert | None = None
-        self._motion = RowMotion(self, self._model)
+        self._keyboard_active = False
+        self._quick_insert: QuickInsert | None = None
+        self._animation = RowAnimation(self, self._model)
         self._set_up()
         self._connect()
         self.setUniformRowHeights(True)
@@ -89,16 +90,16 @@ class LayerTree(DropView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.verticalScrollBar().setSingleStep(19)
-        self.addActions(list(self._actions.values()))
+        self.addActions(self._actions.all)
 
     def _connect(self) -> None:
         for name, run in (
             ("actionRename", self.rename_selected),
-            ("actionInsert", self._on_insert_asked),
+            ("actionInsert", self._on_insert_requested),
             ("actionSelectAll", self._select_all),
             ("actionOpenGroups", self.expandAll),
             ("actionCloseGroups", self.collapseAll),
-            ("actionPreviewFix", self.preview_fixes),
+            ("actionPreviewFixes", self.preview_fixes),
         ):
             self._actions[name].triggered.connect(run)
         self._model.changing.connect(self._on_changing)
@@ -108,91 +109,91 @@ class LayerTree(DropView):
         self._project.network_changed.connect(self._on_network_changed)
         self._project.analysis_changed.connect(self._fit_heights)
         self._project.selection_changed.connect(self._show_selection)
-        self._desk.changed.connect(self.viewport().update)
-        self._motion.stepped.connect(self.viewport().update)
+        self._advice.changed.connect(self.viewport().update)
+        self._animation.stepped.connect(self.viewport().update)
         theme().changed.connect(self._on_theme_changed)
 
     def set_quantity(self, quantity: Quantity) -> None:
-        """What the rows count and share: trained parameters, or multiply-adds."""
+        """Sets what the last two columns show: parameters or multiply-adds."""
         self.quantity = quantity
         self.viewport().update()
 
     def title_rect(self, index: Index) -> QRect:
-        """Where the name of a layer stands in the viewport."""
+        """Where the name of a layer is in the viewport."""
         report = self._model.report(index)
         return self._painter.title_rect(self._row_rect(index), report.depth if report else 0)
 
     def fix_rect(self, node_id: str) -> QRect:
-        """Where the button stands in the viewport that fixes a layer; empty where there is none."""
+        """Where the button that fixes a layer is in the viewport; empty if it has none."""
         return self.button_rect(node_id, "fix")
 
-    def button_rect(self, node_id: str, part: Part) -> QRect:
-        """Where a button of a layer's row stands in the viewport; empty where there is none."""
+    def button_rect(self, node_id: str, button: RowButton) -> QRect:
+        """Where a button of a layer's row is in the viewport; empty if the row has no such button."""
         index = self._model.index_of(node_id)
         report = self._model.report(index)
         if report is None:
             return QRect()
-        has_advice = bool(self._desk.of(node_id))
-        return self._painter.button_rect(part, self._row_rect(index), report.problem, has_advice)
+        has_advice = bool(self._advice.for_node(node_id))
+        return self._painter.button_rect(button, self._row_rect(index), report.problem, has_advice)
 
     def layer_at(self, position: QPoint) -> str | None:
-        """The layer whose row is at a position of the viewport."""
+        """The id of the layer whose row is at a position of the viewport."""
         index = self.indexAt(position)
         return self._model.node_id(index) if index.isValid() else None
 
     def preview_fixes(self) -> None:
-        """Opens the card that shows what the fixes of a layer would do, or the advice on it."""
-        spot = chosen_spot(self._project)
-        if spot is not None:
-            self._project.select([spot.node_id])
-            self.scrollTo(self._model.index_of(spot.node_id))
-            self._buttons.open(spot)
+        """Opens the card that previews the fixes of a layer, or the tips on it."""
+        target = preview_target(self._project)
+        if target is not None:
+            self._project.select([target.node_id])
+            self.scrollTo(self._model.index_of(target.node_id))
+            self._buttons.open(target)
 
     def rename_selected(self) -> None:
-        """Opens the field for another name in the selected row."""
+        """Starts editing the name of the selected layer."""
         if len(self._project.selection) == 1:
             index = self._model.index_of(self._project.selection[0])
             self.scrollTo(index)
             self.edit(index)
 
-    def insert_by_typing(self, text: str = "") -> None:
-        """Opens the field below the selection in which new layers are typed; `text` is its beginning."""
-        if self._quick is None:
-            self._quick = QuickInsert(self._project, self)
-            self._quick.moved.connect(self._put_quick)
-            self._quick.closed.connect(self.viewport().update)
-            self.width_changed.connect(self._put_quick)
-            self.verticalScrollBar().valueChanged.connect(self._put_quick)
-        self._quick.open(self.window(), text)
+    def open_quick_insert(self, text: str = "") -> None:
+        """Opens the field below the selection in which layers are typed, with `text` already entered."""
+        if self._quick_insert is None:
+            self._quick_insert = QuickInsert(self._project, self)
+            self._quick_insert.geometry_changed.connect(self._position_quick_insert)
+            self._quick_insert.closed.connect(self.viewport().update)
+            self.width_changed.connect(self._position_quick_insert)
+            self.verticalScrollBar().valueChanged.connect(self._position_quick_insert)
+        self._quick_insert.open(self.window(), text)
 
-    def _on_insert_asked(self) -> None:
-        self.insert_by_typing()
+    def _on_insert_requested(self) -> None:
+        self.open_quick_insert()
 
-    def _put_quick(self, *_: object) -> None:
-        """Puts the field below the line at which its layers would land."""
-        if self._quick is not None and not self._quick.isHidden():
-            target = target_of(self, self._model, self._project.network, self._quick.place)
+    def _position_quick_insert(self, *_: object) -> None:
+        """Places the field just below the line that marks where its layers would be inserted."""
+        if self._quick_insert is not None and not self._quick_insert.isHidden():
+            target = target_at_place(self, self._model, self._project.network, self._quick_insert.place)
             hidden = target.y + 12 - self.viewport().height()
             if hidden > 0 and self.verticalScrollBar().value() < self.verticalScrollBar().maximum():
-                # Comes here again, unless the list is at its end.
+                # Scrolling calls this method again, unless the list is scrolled to its end.
                 self.verticalScrollBar().setValue(self.verticalScrollBar().value() + hidden)
                 return
             left = target.depth * INDENT + TITLE_LEFT - 27
             corner = self.viewport().mapTo(self.window(), QPoint(left, target.y + 8))
-            self._quick.put_at(corner, self.viewport().width() - left - 12)
+            self._quick_insert.move_to(corner, self.viewport().width() - left - 12)
             self.viewport().update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        self._uses_keys = True
+        self._keyboard_active = True
         if event.key() == Qt.Key.Key_Escape and self.state() != QAbstractItemView.State.EditingState:
             self._project.select(())
-        elif _begins_a_layer(event):
-            self.insert_by_typing(event.text().replace("+", ""))
+        elif _starts_quick_insert(event):
+            self.open_quick_insert(event.text().replace("+", ""))
         else:
             super().keyPressEvent(event)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
-        self._uses_keys = event.reason() != Qt.FocusReason.MouseFocusReason
+        self._keyboard_active = event.reason() != Qt.FocusReason.MouseFocusReason
         super().focusInEvent(event)
 
     def _select_all(self) -> None:
@@ -201,7 +202,7 @@ class LayerTree(DropView):
     # Painting
 
     def drawRow(self, painter: QPainter, options: QStyleOptionViewItem, index: Index) -> None:
-        offset = self._motion.offset(index.internalId())
+        offset = self._animation.offset(index.internalId())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if offset:
             painter.translate(0, offset)
@@ -210,8 +211,8 @@ class LayerTree(DropView):
             options.rect,
             self._row(index),
             selected=self.selectionModel().isSelected(index),
-            focused=self._uses_keys and self.hasFocus() and index == self.currentIndex(),
-            hovered=self._buttons.part_of(self._model.node_id(index)),
+            focused=self._keyboard_active and self.hasFocus() and index == self.currentIndex(),
+            hovered=self._buttons.hovered_in(self._model.node_id(index)),
             ratio=self.devicePixelRatioF(),
         )
         if offset:
@@ -221,7 +222,7 @@ class LayerTree(DropView):
         report = self._model.report(index)
         if report is None:
             return input_row(self._project)
-        has_advice = bool(self._desk.of(report.node.id))
+        has_advice = bool(self._advice.for_node(report.node.id))
         return layer_row(self._project, report, self.quantity, self.isExpanded(index), has_advice)
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -234,19 +235,23 @@ class LayerTree(DropView):
             painter.setPen(theme().color("secondary"))
             area = self.viewport().rect().adjusted(24, 60, -24, -8)
             painter.drawText(area, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, _EMPTY)
-        if self._quick is not None and not self._quick.isHidden():
-            target = target_of(self, self._model, network, self._quick.place)
-            paint_target(painter, target, self.viewport().width(), words_for(network, target.place))
+        if self._quick_insert is not None and not self._quick_insert.isHidden():
+            target = target_at_place(self, self._model, network, self._quick_insert.place)
+            paint_drop_target(painter, target, self.viewport().width(), group_label(network, target.place))
         painter.end()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.width_changed.emit(self.viewport().width())
-        # What is wrong wraps at another width, which makes other heights.
+        # Messages wrap at the new width, which changes the heights of faulty rows.
         self._fit_heights()
 
     def _fit_heights(self, *_: object) -> None:
-        """Only faulty rows are higher. Where there is none, Qt need not ask for the height of every row."""
+        """Gives faulty rows the height that their message needs.
+
+        Without faulty rows all heights are declared uniform: then Qt asks for one height, not for that of
+        every row, which matters in long lists.
+        """
         width = self.viewport().width()
         sizes = {}
         for problem in self._project.analysis.problems:
@@ -282,7 +287,7 @@ class LayerTree(DropView):
         self._show_selection()
 
     def _show_selection(self, *_: object) -> None:
-        """Selects what the project has selected. The input is selected alone or not at all."""
+        """Selects the rows of the project's selection. The input is never selected together with layers."""
         wanted = [self._model.index_of(node_id) for node_id in self._project.selection]
         if self._project.input_selected:
             wanted = [self._model.input_index()]
@@ -302,17 +307,17 @@ class LayerTree(DropView):
 
     def _on_network_changed(self, _: object) -> None:
         self._fit_heights()
-        same = self._model.node_id(self.currentIndex())
+        current = self._model.node_id(self.currentIndex())
         self._show_selection()
-        self._motion.start()
+        self._animation.start()
         self.viewport().update()
-        if QAccessible.isActive() and self.hasFocus() and same == self._model.node_id(self.currentIndex()):
-            # Qt tells about another current row by itself, but not about what became of this one.
-            sentence = spoken_row(self._project, self._model.report(self.currentIndex()))
-            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, sentence))
+        if QAccessible.isActive() and self.hasFocus() and current == self._model.node_id(self.currentIndex()):
+            # Qt announces a change of the current row by itself, but not that the current row has changed.
+            text = accessible_row_text(self._project, self._model.report(self.currentIndex()))
+            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, text))
 
     def _on_changing(self) -> None:
-        # Else Qt looks for another current row between two steps, and lays out all rows once more for that.
+        # Otherwise Qt chooses another current row between two changes, which lays out all rows an extra time.
         current = self._model.node_id(self.currentIndex())
         if current is not None and current not in self._project.network:
             self.selectionModel().clearCurrentIndex()
@@ -333,7 +338,7 @@ class LayerTree(DropView):
     # Mouse
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._uses_keys = False
+        self._keyboard_active = False
         if not self._buttons.press(event):
             super().mousePressEvent(event)
 
@@ -355,13 +360,18 @@ class LayerTree(DropView):
             self.edit(index)
 
     def viewportEvent(self, event: QEvent) -> bool:
-        # A button tells what it does in its own card; the row's tool tip would lie over that.
+        # Buttons show a preview card; the tool tip of the row would cover it.
         if isinstance(event, QHelpEvent) and self._buttons.at(event.pos()) is not None:
             return True
         return super().viewportEvent(event)
 
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
+        self._buttons.hover(None)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        # A list that disappears under the mouse, with its window for example, gets no leave event.
         self._buttons.hover(None)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
@@ -373,21 +383,14 @@ class LayerTree(DropView):
         menu.popup(self.viewport().mapToGlobal(position))
 
     def context_menu(self) -> QMenu:
-        """What can be done with the selected layers."""
+        """The menu of actions for the selected layers."""
         menu = QMenu(self)
-        of_the_whole = ("actionUndo", "actionRedo", "actionAdvice")
-        fixes = [self._actions[name] for name in ("actionFix", "actionPreviewFix")]
-        possible = [action for action in fixes if action.isEnabled()]
-        if possible:
-            menu.addActions(possible)
-            menu.addSeparator()
-        own = [action for name, action in self._actions.items() if name not in of_the_whole]
-        menu.addActions([action for action in own if action not in fixes])
+        self._actions.fill_context_menu(menu)
         return menu
 
 
-def _begins_a_layer(event: QKeyEvent) -> bool:
-    """Whether a key is the first letter of a layer that someone types, or the + that asks for one."""
+def _starts_quick_insert(event: QKeyEvent) -> bool:
+    """Whether a key opens quick insert: a letter, which starts the name of a layer, or +."""
     keys = Qt.KeyboardModifier
-    commanding = event.modifiers() & (keys.ControlModifier | keys.AltModifier | keys.MetaModifier)
-    return not commanding and (event.text().isalpha() or event.text() == "+")
+    is_command = event.modifiers() & (keys.ControlModifier | keys.AltModifier | keys.MetaModifier)
+    return not is_command and (event.text().isalpha() or event.text() == "+")

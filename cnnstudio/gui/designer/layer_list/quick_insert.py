@@ -1,4 +1,4 @@
-"""The field in which new layers are typed, right where they will stand: `conv 64 3 relu same`."""
+"""Quick insert: a field in the list in which new layers are typed, such as `conv 64 3 relu same`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QFocusEvent
 from PySide6.QtWidgets import QFrame, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.formatting import plural, spoken
+from cnnstudio.core.formatting import pluralize, screen_reader_text
 from cnnstudio.design import edits
 from cnnstudio.design.analysis.analysis import Analysis, LayerReport, analyze
 from cnnstudio.design.network import Network, Node, Place
-from cnnstudio.design.text.shorthand import Beginning, beginning, read_phrase
+from cnnstudio.design.text.shorthand import Completion, find_completion, parse_shorthand
 from cnnstudio.gui.designer import commands
 from cnnstudio.gui.designer.palette.type_list import ROW_HEIGHT, TYPE_ROLE, TypeDelegate
 from cnnstudio.gui.document.project import Project
@@ -19,178 +19,181 @@ from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.layers.base import Layer, ShapeError
 
-_LONGEST = 2_000
-_MOST_SUGGESTIONS = 6
-_WIDTH = 560
-_NARROWEST = 260
+_MAX_LENGTH = 2_000
+_MAX_SUGGESTIONS = 6
+_MAX_WIDTH = 560
+_MIN_WIDTH = 260
 _MARGIN = 6
 _TABS = (Qt.Key.Key_Tab, Qt.Key.Key_Backtab)
-_HINT = "conv 64 3 relu same, pool, residual(…) · Enter adds · Ctrl+[ leaves the group · Escape ends"
+_HINT = "conv 64 3 relu same, pool, residual(…) · Enter: add · Ctrl+[: leave the group · Esc: close"
 
 
 class QuickInsert(QFrame):
-    """The field, what it would add, and the types that the word in it may become.
+    """The field, a preview of what it would add, and suggestions that complete the name being typed.
 
-    Enter adds the layers after the selection and leaves the field open for the next ones. When it is closed
-    the keys go back to `home`.
+    Enter adds the layers after the selection and keeps the field open for the next ones. On closing, the
+    focus returns to `focus_owner`.
     """
 
     closed = Signal()
-    moved = Signal()
-    """What is typed would now stand at another place, or the card has another height."""
+    geometry_changed = Signal()
+    """The layers would now be inserted at another place, or the card has another height."""
 
-    def __init__(self, project: Project, home: QWidget) -> None:
+    def __init__(self, project: Project, focus_owner: QWidget) -> None:
         super().__init__()
         self._project = project
-        self._home = home
-        self._beginning: Beginning | None = None
+        self._focus_owner = focus_owner
+        self._completion: Completion | None = None
         self._chosen_place: Place | None = None
         self.setObjectName("quickInsertCard")
         self.setProperty("role", "popup")
         self.field = _Field(self)
-        self._types = QListWidget()
+        self._suggestions = QListWidget()
         self._preview = Label(_HINT, "help", "secondary", wrap=True)
         self._compose()
         self.field.textChanged.connect(self._on_typed)
-        self._types.itemClicked.connect(lambda _: self.complete())
+        self._suggestions.itemClicked.connect(lambda _: self.complete())
         self.hide()
 
     def _compose(self) -> None:
         self._preview.setObjectName("quickInsertPreview")
         self._preview.setContentsMargins(10, 0, 10, 0)
-        self._types.setObjectName("quickInsertTypes")
-        self._types.setItemDelegate(TypeDelegate(self._types))
-        self._types.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._types.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._types.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._suggestions.setObjectName("quickInsertTypes")
+        self._suggestions.setItemDelegate(TypeDelegate(self._suggestions))
+        self._suggestions.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._suggestions.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._suggestions.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         column = QVBoxLayout(self)
         column.setContentsMargins(*(_MARGIN,) * 4)
         column.setSpacing(_MARGIN)
         column.addWidget(self.field)
         column.addWidget(self._preview)
-        column.addWidget(self._types)
+        column.addWidget(self._suggestions)
         theme().changed.connect(self._on_theme_changed)
 
     @property
     def place(self) -> Place:
-        """Where the layers will stand: after the selection, unless the user has left the group there."""
+        """Where the layers will go: after the selection, unless the user has left the group there."""
         chosen = self._chosen_place
         if chosen is None or (chosen.parent is not None and chosen.parent not in self._project.network):
             return commands.place_after_selection(self._project)
         return chosen
 
     def open(self, window: QWidget, text: str = "") -> None:
-        """Shows the field, which then has the keys, above all that is in the window."""
+        """Shows the field on top of everything in `window` and gives it the focus."""
         self.setParent(window)
         self._chosen_place = None
         self.field.setText(text)
-        self._on_typed(text)
         self.show()
         self.raise_()
+        # Only now, as a hidden card is not positioned.
+        self._on_typed(text)
         self.field.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def put_at(self, corner: QPoint, width: int) -> None:
-        """Moves the field to a point of the window, or as near to it as all of it can be seen."""
-        width = min(max(width, _NARROWEST), _WIDTH)
+    def move_to(self, corner: QPoint, width: int) -> None:
+        """Moves the card to a point of the window, or as close to it as the card fits."""
+        width = min(max(width, _MIN_WIDTH), _MAX_WIDTH)
         self.resize(width, self.heightForWidth(width))
-        room = self.window().rect()
-        left, top = room.right() - self.width(), room.bottom() - self.height()
+        bounds = self.window().rect()
+        left, top = bounds.right() - self.width(), bounds.bottom() - self.height()
         self.move(min(corner.x(), max(left, 0)), min(corner.y(), max(top, 0)))
 
     def heightForWidth(self, width: int) -> int:
-        # The layout counts parts that were just hidden until it runs again.
-        rows = self._types.count()
-        words = self._preview.heightForWidth(width - 2 * _MARGIN)
-        return 3 * _MARGIN + self.field.sizeHint().height() + words + (rows * ROW_HEIGHT + 8 if rows else 0)
+        # Computed here, as the layout counts widgets that were just hidden until it runs again.
+        rows = self._suggestions.count()
+        preview = self._preview.heightForWidth(width - 2 * _MARGIN)
+        return 3 * _MARGIN + self.field.sizeHint().height() + preview + (rows * ROW_HEIGHT + 8 if rows else 0)
 
-    def end(self) -> None:
-        """Closes the field, if it is open."""
+    def dismiss(self) -> None:
+        """Closes the field if it is open."""
         if self.isHidden():
             return
         if self.field.hasFocus():
-            # Before the field goes, or Qt would give the focus to whatever comes next. This comes here again.
-            self._home.setFocus(Qt.FocusReason.OtherFocusReason)
+            # Before hiding, or Qt would focus the next widget. Losing the focus calls this method again.
+            self._focus_owner.setFocus(Qt.FocusReason.OtherFocusReason)
         self.hide()
         self.closed.emit()
 
     def _on_theme_changed(self, _: object) -> None:
-        self._types.setItemDelegate(TypeDelegate(self._types))
+        self._suggestions.setItemDelegate(TypeDelegate(self._suggestions))
 
-    # What the keys in the field do
+    # Actions of the keys in the field
 
     def add(self) -> None:
-        """Adds what is typed; where nothing is, closes the field."""
+        """Adds the typed layers, or closes the field if it is empty."""
         if not self.field.text().strip():
-            self.end()
+            self.dismiss()
             return
-        if self._beginning is not None and self._types.currentRow() > 0:
+        if self._completion is not None and self._suggestions.currentRow() > 0:
             self.complete()
-        if self._project.attempt(self._insert):
+        if self._project.run_command(self._insert):
             self.field.clear()
             self._on_typed("")
 
     def _insert(self) -> None:
-        nodes = read_phrase(self.field.text(), self._project.network.fresh_ids())
+        nodes = parse_shorthand(self.field.text(), self._project.network.fresh_ids())
         if nodes:
             commands.insert(self._project, nodes, self.place)
             self._chosen_place = None
-            said = _spoken(nodes, self._project.analysis)
-            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self.field, f"Added {said}"))
+            added = _announcement(nodes, self._project.analysis)
+            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self.field, f"Added {added}"))
 
     def complete(self) -> None:
-        """Writes out the type that is marked in the list."""
-        item = self._types.currentItem()
-        if self._beginning is not None and item is not None:
-            before = self.field.text()[: self._beginning.start]
+        """Completes the name being typed with the selected suggestion."""
+        item = self._suggestions.currentItem()
+        if self._completion is not None and item is not None:
+            before = self.field.text()[: self._completion.start]
             self.field.setText(f"{before}{item.data(TYPE_ROLE)} ")
 
-    def mark(self, steps: int) -> None:
-        """Marks the next type of the list, or the one before."""
-        if self._types.count():
-            self._types.setCurrentRow((self._types.currentRow() + steps) % self._types.count())
+    def select_suggestion(self, steps: int) -> None:
+        """Selects the suggestion a number of steps below the current one, or above for a negative number."""
+        if self._suggestions.count():
+            self._suggestions.setCurrentRow(
+                (self._suggestions.currentRow() + steps) % self._suggestions.count()
+            )
 
     def leave_group(self) -> None:
-        """What is typed next comes after the group, instead of into it."""
+        """Makes the next layers go after the group instead of into it."""
         parent = self.place.parent
         if parent is not None:
             around = self._project.network.place(parent)
             self._chosen_place = Place(around.parent, around.index + 1)
             self._on_typed(self.field.text())
 
-    # What the field says about what is typed
+    # Preview of the typed text
 
     def _on_typed(self, text: str) -> None:
-        self._beginning = beginning(text)
-        self._show_types(self._beginning.kinds[:_MOST_SUGGESTIONS] if self._beginning else ())
-        sentence, is_wrong = (_HINT, False) if not text.strip() else self._outcome(text)
+        self._completion = find_completion(text)
+        self._show_suggestions(self._completion.kinds[:_MAX_SUGGESTIONS] if self._completion else ())
+        preview, is_wrong = (_HINT, False) if not text.strip() else self._preview_of(text)
         self._preview.set_tone("wrong" if is_wrong else "secondary")
-        self._preview.setText(sentence)
-        self.field.setAccessibleDescription(spoken(sentence))
-        self.moved.emit()
+        self._preview.setText(preview)
+        self.field.setAccessibleDescription(screen_reader_text(preview))
+        self.geometry_changed.emit()
 
-    def _show_types(self, kinds: tuple[type[Layer], ...]) -> None:
-        self._types.clear()
+    def _show_suggestions(self, kinds: tuple[type[Layer], ...]) -> None:
+        self._suggestions.clear()
         for kind in kinds:
-            item = QListWidgetItem(kind.type_name(), self._types)
+            item = QListWidgetItem(kind.type_name(), self._suggestions)
             item.setData(TYPE_ROLE, kind.type_name())
-        self._types.setVisible(bool(kinds))
-        self._types.setFixedHeight(len(kinds) * ROW_HEIGHT + 2)
-        self._types.setCurrentRow(0)
+        self._suggestions.setVisible(bool(kinds))
+        self._suggestions.setFixedHeight(len(kinds) * ROW_HEIGHT + 2)
+        self._suggestions.setCurrentRow(0)
 
-    def _outcome(self, text: str) -> tuple[str, bool]:
-        """What the text would add, or why it adds nothing; and whether something is wrong."""
+    def _preview_of(self, text: str) -> tuple[str, bool]:
+        """What the text would add, or why it cannot be added; and whether that is an error."""
         try:
-            nodes = read_phrase(text, self._project.network.fresh_ids())
+            nodes = parse_shorthand(text, self._project.network.fresh_ids())
             network = edits.insert(self._project.network, self.place, nodes)
         except UserError as error:
-            sentence = str(error)
-            # While a name is being typed it is no mistake that it is not complete.
-            return f"{sentence[:1].upper()}{sentence[1:]}.", self._beginning is None
-        return _outcome(nodes, network, self._project)
+            message = str(error)
+            # An incomplete name is not an error while it is still being typed.
+            return f"{message[:1].upper()}{message[1:]}.", self._completion is None
+        return _preview_text(nodes, network, self._project)
 
 
 class _Field(QLineEdit):
-    """The line itself; keys that are not for its text are for the card around it."""
+    """The text field itself; passes keys that are not for its text on to the card."""
 
     def __init__(self, card: QuickInsert) -> None:
         super().__init__()
@@ -198,11 +201,11 @@ class _Field(QLineEdit):
         self.setObjectName("quickInsert")
         self.setAccessibleName("New layer")
         self.setPlaceholderText("Type a layer")
-        self.setMaxLength(_LONGEST)
+        self.setMaxLength(_MAX_LENGTH)
         self.setFont(theme().font("content"))
 
     def event(self, event: QEvent) -> bool:
-        # Tab would go to the next field before keyPressEvent hears of it.
+        # Qt handles Tab as a focus change before keyPressEvent is called.
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.key() in _TABS:
             self._card.complete()
             return True
@@ -215,9 +218,9 @@ class _Field(QLineEdit):
         if event.key() in (keys.Key_Return, keys.Key_Enter):
             card.add()
         elif event.key() == keys.Key_Escape:
-            card.end()
+            card.dismiss()
         elif event.key() in (keys.Key_Up, keys.Key_Down):
-            card.mark(1 if event.key() == keys.Key_Down else -1)
+            card.select_suggestion(1 if event.key() == keys.Key_Down else -1)
         elif (event.key() == keys.Key_BracketLeft and with_control) or (
             event.key() == keys.Key_Left and with_alt
         ):
@@ -227,26 +230,34 @@ class _Field(QLineEdit):
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
-        # Another window in front is no end; what was typed is still there when this one comes back.
+        # Switching to another window keeps the field open with its text.
         if event.reason() not in (Qt.FocusReason.ActiveWindowFocusReason, Qt.FocusReason.PopupFocusReason):
-            self._card.end()
+            self._card.dismiss()
 
 
-def _outcome(nodes: list[Node], network: Network, project: Project) -> tuple[str, bool]:
-    """What comes out of the new layers where they would stand."""
+def _preview_text(nodes: list[Node], network: Network, project: Project) -> tuple[str, bool]:
+    """The output and parameters of new layers at their place in `network`; and whether there is an error."""
     analysis = analyze(network, project.analysis, classes=project.classes)
     ids = [node.id for new in nodes for node in new.walk()]
-    problem = next((report.problem for report in map(analysis.__getitem__, ids) if _is_refused(report)), None)
-    words = f"{nodes[0].title} · {nodes[0].layer.summary()}" if len(ids) == 1 else plural(len(ids), "layer")
+    problem = next(
+        (report.problem for report in map(analysis.__getitem__, ids) if _rejects_input(report)), None
+    )
+    label = (
+        f"{nodes[0].title} · {nodes[0].layer.summary()}" if len(ids) == 1 else pluralize(len(ids), "layer")
+    )
     if problem is not None:
-        return f"{words.removesuffix(' · ')}: {problem.message}", True
+        return f"{label.removesuffix(' · ')}: {problem.message}", True
     parameters = sum(analysis[node.id].parameters for node in nodes)
     output = analysis[nodes[-1].id].output
-    return f"{words.removesuffix(' · ')} → {output} · {plural(parameters, 'parameter')}", False
+    return f"{label.removesuffix(' · ')} → {output} · {pluralize(parameters, 'parameter')}", False
 
 
-def _is_refused(report: LayerReport) -> bool:
-    """Whether a layer cannot take its input. That the network does not end with scores yet is no news."""
+def _rejects_input(report: LayerReport) -> bool:
+    """Whether a layer cannot take its input.
+
+    Unlike `report.problem`, this ignores that the network does not end with class scores yet: it rarely does
+    while layers are still being added.
+    """
     if report.problem is None or report.input is None or report.node.is_group:
         return report.problem is not None
     try:
@@ -256,7 +267,7 @@ def _is_refused(report: LayerReport) -> bool:
     return False
 
 
-def _spoken(nodes: list[Node], analysis: Analysis) -> str:
+def _announcement(nodes: list[Node], analysis: Analysis) -> str:
     report: LayerReport = analysis[nodes[-1].id]
-    output = f", output {spoken(str(report.output))}" if report.output else ""
-    return f"{commands.described(nodes)}{output}"
+    output = f", output {screen_reader_text(str(report.output))}" if report.output else ""
+    return f"{commands.describe_nodes(nodes)}{output}"

@@ -1,4 +1,4 @@
-"""Rows slide to their new places where layers were moved, so that the eye can follow them."""
+"""Rows slide to their new places when layers are moved, so that the eye can follow them."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from PySide6.QtWidgets import QTreeView
 
 from cnnstudio.gui.designer.layer_list.layer_model import LayerModel
 
-MILLISECONDS = 120
+DURATION_MS = 120
 
 
-def wants_motion() -> bool:
-    """Whether things may move: not where the user has asked the system for reduced motion."""
+def animations_enabled() -> bool:
+    """Whether animations may run: not if the user has asked the system for reduced motion."""
     hints = QGuiApplication.styleHints()
-    # Qt tells it from 6.12 on; the two objects have to be held while they are asked.
+    # From Qt 6.12 on. Variables keep both objects alive during the call.
     accessibility = getattr(hints, "accessibility", lambda: None)()
     preference = getattr(accessibility, "motionPreference", None)
     return preference is None or preference() != Qt.MotionPreference.ReducedMotion
 
 
-class RowMotion(QObject):
-    """How far each row still is from its place while rows are on their way."""
+class RowAnimation(QObject):
+    """How far each row still is from its place while rows are sliding."""
 
     stepped = Signal()
-    """The rows have to be painted anew."""
+    """The rows must be repainted."""
 
     def __init__(self, view: QTreeView, model: LayerModel) -> None:
         super().__init__(view)
@@ -32,11 +32,11 @@ class RowMotion(QObject):
         self._before: dict[int, int] = {}
         self._has_moved = False
         self._offsets: dict[int, int] = {}
-        self._left = 0.0
+        self._remaining = 0.0
         self._animation = QVariantAnimation(self)
         self._animation.setStartValue(1.0)
         self._animation.setEndValue(0.0)
-        self._animation.setDuration(MILLISECONDS)
+        self._animation.setDuration(DURATION_MS)
         self._animation.setEasingCurve(QEasingCurve.Type.OutCubic)
         self._animation.valueChanged.connect(self._on_step)
         model.changing.connect(self._on_changing)
@@ -44,24 +44,24 @@ class RowMotion(QObject):
 
     @property
     def is_running(self) -> bool:
-        return self._left > 0.0
+        return self._remaining > 0.0
 
     def start(self) -> None:
-        """Lets the rows in sight come from where they were, if the last change moved any."""
+        """Lets the visible rows slide from where they were, if the last change moved any layers."""
         self._animation.stop()
-        self._left, self._offsets = 0.0, {}
-        if self._has_moved and wants_motion():
+        self._remaining, self._offsets = 0.0, {}
+        if self._has_moved and animations_enabled():
             now = self._tops()
             self._offsets = {
                 number: self._before[number] - top for number, top in now.items() if number in self._before
             }
         if any(self._offsets.values()):
-            self._left = 1.0
+            self._remaining = 1.0
             self._animation.start()
 
     def offset(self, number: int) -> int:
-        """How far below its place a row is painted now."""
-        return round(self._offsets.get(number, 0) * self._left) if self._left else 0
+        """How many pixels below its place a row is currently painted."""
+        return round(self._offsets.get(number, 0) * self._remaining) if self._remaining else 0
 
     def _on_changing(self) -> None:
         self._before, self._has_moved = self._tops(), False
@@ -69,12 +69,12 @@ class RowMotion(QObject):
     def _on_rows_moved(self, *_: object) -> None:
         self._has_moved = True
 
-    def _on_step(self, left: float) -> None:
-        self._left = left
+    def _on_step(self, remaining: float) -> None:
+        self._remaining = remaining
         self.stepped.emit()
 
     def _tops(self) -> dict[int, int]:
-        """Where the rows in sight begin, by their numbers, in the whole list's pixels."""
+        """Internal id -> top of each visible row, in pixels from the top of the whole list."""
         tops, view = {}, self._view
         scrolled, height = view.verticalScrollBar().value(), view.viewport().height()
         index = view.indexAt(QPoint(0, 0))

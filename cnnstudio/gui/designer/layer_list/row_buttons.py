@@ -1,4 +1,4 @@
-"""What the mouse does on the buttons within the rows of the layer list: the fixes, and the sign of advice."""
+"""Mouse handling for the buttons in the rows of the layer list: the fixes, and the light bulb of a tip."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QWidget
 
-from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk
-from cnnstudio.gui.designer.quick_fix.apply import fix
-from cnnstudio.gui.designer.quick_fix.preview_access import fix_preview, present_preview
-from cnnstudio.gui.designer.quick_fix.targets import Part, Spot
+from cnnstudio.gui.designer.quick_fix.advice_service import advice_service
+from cnnstudio.gui.designer.quick_fix.apply import apply_fix
+from cnnstudio.gui.designer.quick_fix.preview_access import existing_preview_card, preview_card
+from cnnstudio.gui.designer.quick_fix.targets import FixTarget, RowButton
 from cnnstudio.gui.document.project import Project
 
 if TYPE_CHECKING:
@@ -20,49 +20,50 @@ if TYPE_CHECKING:
 
 
 class RowButtons:
-    """Hovering shows what would be done, pressing and letting go does it. The rows paint the buttons."""
+    """Hovering a button shows a preview, clicking it applies the fix. RowPainter paints the buttons."""
 
     def __init__(
         self,
         project: Project,
         viewport: QWidget,
         layer_at: Callable[[QPoint], str | None],
-        rect_of: Callable[[str, Part], QRect],
+        rect_of: Callable[[str, RowButton], QRect],
     ) -> None:
-        """`layer_at` gives the layer at a position of the viewport, `rect_of` the place of a row's button."""
+        """`layer_at` gives the layer at a viewport position, `rect_of` the rectangle of a row's button."""
         self._project = project
         self._viewport = viewport
         self._layer_at = layer_at
         self._rect_of = rect_of
-        self._pressed: Spot | None = None
-        self.hovered: Spot | None = None
+        self._pressed: FixTarget | None = None
+        self.hovered: FixTarget | None = None
         """The button under the mouse."""
 
-    def at(self, position: QPoint) -> Spot | None:
+    def at(self, position: QPoint) -> FixTarget | None:
         """The button at a position of the viewport."""
         node_id = self._layer_at(position)
         if node_id is None:
             return None
-        parts: tuple[Part, ...] = ("fix", "more", "advice")
-        found = (part for part in parts if self._rect_of(node_id, part).contains(position))
-        part = next(found, None)
-        return None if part is None else Spot(node_id, part)
+        buttons: tuple[RowButton, ...] = ("fix", "more", "advice")
+        found = (button for button in buttons if self._rect_of(node_id, button).contains(position))
+        button = next(found, None)
+        return None if button is None else FixTarget(node_id, button)
 
     def press(self, event: QMouseEvent) -> bool:
-        """Whether the press was on a button and so is no press on the row."""
-        spot = self.at(event.position().toPoint())
-        # The sign of advice belongs to the row, which a click selects as everywhere.
-        is_button = spot is not None and spot.part != "advice" and event.button() == Qt.MouseButton.LeftButton
-        self._pressed = spot if is_button else None
+        """Handles a press; returns whether it was on a button and so must not reach the row."""
+        target = self.at(event.position().toPoint())
+        # The light bulb is not a button to click: like anywhere in the row, a click on it selects the row.
+        is_left = event.button() == Qt.MouseButton.LeftButton
+        is_button = target is not None and target.button != "advice" and is_left
+        self._pressed = target if is_button else None
         return is_button
 
     def release(self, event: QMouseEvent) -> bool:
-        """Whether the release ended a press on a button, which is done where it was not left."""
+        """Handles a release, a click if still on the button; returns whether it ended a press on a button."""
         pressed, self._pressed = self._pressed, None
         if pressed is None or event.button() != Qt.MouseButton.LeftButton:
             return False
         if pressed == self.at(event.position().toPoint()):
-            self._do(pressed)
+            self._on_clicked(pressed)
         return True
 
     @property
@@ -70,48 +71,48 @@ class RowButtons:
         """Whether a button is held down."""
         return self._pressed is not None
 
-    def part_of(self, node_id: str | None) -> Part | None:
-        """The button under the mouse, if it is in this layer's row."""
-        return self.hovered.part if self.hovered is not None and self.hovered.node_id == node_id else None
+    def hovered_in(self, node_id: str | None) -> RowButton | None:
+        """The button under the mouse if it is in this layer's row, else None."""
+        return self.hovered.button if self.hovered is not None and self.hovered.node_id == node_id else None
 
-    def hover(self, spot: Spot | None) -> None:
-        """The mouse is on a button now, or on none."""
-        if spot == self.hovered:
+    def hover(self, target: FixTarget | None) -> None:
+        """Updates the cursor and the preview when the mouse moves onto a button or off it (None)."""
+        if target == self.hovered:
             return
-        self.hovered = spot
+        self.hovered = target
         viewport = self._viewport
-        finding = None if spot is None else self.finding(spot)
-        if spot is None or finding is None:
+        finding = None if target is None else self.finding(target)
+        if target is None or finding is None:
             viewport.setCursor(Qt.CursorShape.ArrowCursor)
-            card = present_preview(viewport)
+            card = existing_preview_card(viewport)
             if card is not None:
-                card.go_soon()
+                card.hide_later()
         else:
             viewport.setCursor(Qt.CursorShape.PointingHandCursor)
-            card = fix_preview(self._project, viewport)
-            card.come_soon(finding, finding.fix, viewport, self._rect(spot))
+            card = preview_card(self._project, viewport)
+            card.show_later(finding, finding.fix, viewport, self._rect(target))
         viewport.update()
 
-    def open(self, spot: Spot) -> None:
-        """Shows what a button stands for in a card that takes the focus."""
-        finding = self.finding(spot)
+    def open(self, target: FixTarget) -> None:
+        """Opens the preview of a button and moves the focus into it."""
+        finding = self.finding(target)
         if finding is not None:
-            card = fix_preview(self._project, self._viewport)
-            card.open(finding, self._viewport, self._rect(spot))
+            card = preview_card(self._project, self._viewport)
+            card.open(finding, self._viewport, self._rect(target))
 
-    def finding(self, spot: Spot) -> Finding | None:
-        """The problem or the advice that a button is about."""
-        report = self._project.analysis.by_id.get(spot.node_id)
-        if spot.part != "advice":
+    def finding(self, target: FixTarget) -> Finding | None:
+        """The problem or the advice that a button belongs to."""
+        report = self._project.analysis.by_id.get(target.node_id)
+        if target.button != "advice":
             return report.problem if report is not None else None
-        return next(iter(advice_desk(self._project).of(spot.node_id)), None)
+        return next(iter(advice_service(self._project).for_node(target.node_id)), None)
 
-    def _rect(self, spot: Spot) -> QRect:
-        return self._rect_of(spot.node_id, spot.part)
+    def _rect(self, target: FixTarget) -> QRect:
+        return self._rect_of(target.node_id, target.button)
 
-    def _do(self, spot: Spot) -> None:
-        finding = self.finding(spot)
-        if spot.part == "more":
-            self.open(spot)
+    def _on_clicked(self, target: FixTarget) -> None:
+        finding = self.finding(target)
+        if target.button == "more":
+            self.open(target)
         elif finding is not None:
-            self._project.attempt(lambda: fix(self._project, finding))
+            self._project.run_command(lambda: apply_fix(self._project, finding))

@@ -1,4 +1,4 @@
-"""The heights of the list's rows, and the field in which a name is typed."""
+"""The delegate of the layer list: row heights, and the editor for names. Rows are painted by the view."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from cnnstudio.gui.designer.layer_list.layer_model import Index
 from cnnstudio.gui.designer.layer_list.row_painter import ROW_HEIGHT
 from cnnstudio.gui.theme.theme import theme
 
-_PLAIN = QSize(0, ROW_HEIGHT)
+_DEFAULT_SIZE = QSize(0, ROW_HEIGHT)
 
 
 class RowDelegate(QStyledItemDelegate):
-    """The heights of the rows, and the field in which a name is typed."""
+    """Row heights, and the editor for names."""
 
     def __init__(self, parent: QObject, title_rect: Callable[[Index], QRect]) -> None:
-        """`title_rect` gives the place of a row's name in the viewport."""
+        """`title_rect` gives the rectangle of a row's name in the viewport."""
         super().__init__(parent)
         self._title_rect = title_rect
         self.sizes: dict[int, QSize] = {}
-        """Of the rows that are higher than others, by their internal ids."""
+        """Internal id -> size of the rows that are higher than ROW_HEIGHT."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return self.sizes.get(index.internalId(), _PLAIN)
+        return self.sizes.get(index.internalId(), _DEFAULT_SIZE)
 
     def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
         field = QLineEdit(parent)
         field.setObjectName("layerName")
         field.setFont(theme().font("strong"))
-        field.setAccessibleName("Name of the layer")
+        field.setAccessibleName("Layer name")
         return field
 
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:

@@ -1,4 +1,4 @@
-"""How a row of the layer list looks."""
+"""Paints the rows of the layer list."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ from dataclasses import dataclass
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
-from cnnstudio.core.formatting import count, rounded
+from cnnstudio.core.formatting import format_compact, format_count
 from cnnstudio.design.findings import Problem
-from cnnstudio.gui.designer.quick_fix.targets import Part
-from cnnstudio.gui.theme.text_metrics import Face
+from cnnstudio.gui.designer.quick_fix.targets import RowButton
+from cnnstudio.gui.theme.text_metrics import TextMetrics
 from cnnstudio.gui.theme.theme import theme
 
 ROW_HEIGHT = 38
 INDENT = 26
-"""Pixels by which the contents of a group stand further right; a row's stripe and arrow stand in them."""
+"""Pixels of indentation per enclosing group; a row's stripe and arrow are painted in them."""
 STRIPE_LEFT = 8
 TITLE_LEFT = 54
 
 _ICON_LEFT = 27
 _ICON_SIZE = 17
 _LINE_HEIGHT = 17
-_MOST_LINES = 3
+_MAX_MESSAGE_LINES = 3
 _FIX_HEIGHT = 26
 _MORE_WIDTH, _MORE_GAP = 26, 3
 _ADVICE_SIZE = 22
-_LONGEST_COUNT = 999_999_999
-"""Beyond it a count is rounded, since its digits would not fit into the column."""
+_LARGEST_EXACT = 999_999_999
+"""Larger counts are rounded, as their digits would not fit into the column."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Right edges of the columns in a list of some width; a narrow list does without the last ones."""
+    """Right edges of the columns for some width of the list; a narrow list omits the last ones."""
 
     text: int
     output: int
     amount: int | None
     share: tuple[int, int] | None
-    """Left and right edge of the bar."""
+    """The left and right edge of the bar."""
 
     @classmethod
     def of(cls, width: int) -> Columns:
@@ -61,39 +61,39 @@ class Row:
     summary: str = ""
     output: str = ""
     amount: int | None = None
-    """Parameters or multiply-adds; None where the row has none to tell."""
+    """Parameters or multiply-adds; None if they are not shown."""
     share: float = 0.0
-    """Of the network's amount, 0 to 1."""
+    """The amount as a fraction of the network's total, 0 to 1."""
     problem: Problem | None = None
     depth: int = 0
-    is_open: bool | None = None
-    """Whether a group's layers are shown; None for what has none."""
-    is_off: bool = False
-    """Switched off by itself; `is_dim` also where a group around it is."""
-    is_dim: bool = False
+    is_expanded: bool | None = None
+    """Whether a group is expanded; None for a layer or an empty group."""
+    is_disabled: bool = False
+    """Whether the layer itself is disabled; `is_dimmed` also if a group around it is."""
+    is_dimmed: bool = False
     branch: int | None = None
-    """Which branch of the group around it the layer is; None where the layers stand in a row."""
+    """The number of the layer among the branches of its group; None if its group has no branches."""
     has_advice: bool = False
 
 
 class RowPainter:
-    """Paints rows in the fonts of the theme. `painter` arrives with antialiasing on and leaves as it came."""
+    """Paints rows in the fonts of the theme. Callers turn antialiasing on."""
 
     def __init__(self) -> None:
-        self._strong = Face(theme().font("strong"))
-        self._small = Face(theme().font("help"))
-        self._digits = Face(theme().monospace("help"))
-        self._head = Face(theme().font("head"))
+        self._strong = TextMetrics(theme().font("strong"))
+        self._small = TextMetrics(theme().font("help"))
+        self._digits = TextMetrics(theme().monospace("help"))
+        self._head = TextMetrics(theme().font("head"))
 
     def height(self, problem: Problem | None, depth: int, width: int) -> int:
-        """Of a row with this problem in a list of this width."""
+        """The height of a row with this problem, in a list of this width."""
         if problem is None:
             return ROW_HEIGHT
-        return ROW_HEIGHT + 12 + _LINE_HEIGHT * len(self._message(problem, depth, width))
+        return ROW_HEIGHT + 12 + _LINE_HEIGHT * len(self._message_lines(problem, depth, width))
 
-    def button_rect(self, part: Part, rect: QRect, problem: Problem | None, has_advice: bool) -> QRect:
-        """Where a button stands in a row; empty where the row has none of that kind."""
-        if part == "advice":
+    def button_rect(self, button: RowButton, rect: QRect, problem: Problem | None, has_advice: bool) -> QRect:
+        """Where a button is in a row with `rect`; empty if the row has no such button."""
+        if button == "advice":
             left = rect.left() + Columns.of(rect.width()).text - _ADVICE_SIZE
             top = rect.top() + (ROW_HEIGHT - _ADVICE_SIZE) // 2
             square = QRect(left, top, _ADVICE_SIZE, _ADVICE_SIZE)
@@ -102,14 +102,14 @@ class RowPainter:
             return QRect()
         right, top = rect.right() - 8 - 9, rect.bottom() - 3 - 7 - _FIX_HEIGHT
         has_more = len(problem.fixes) > 1
-        if part == "more":
+        if button == "more":
             return QRect(right - _MORE_WIDTH, top, _MORE_WIDTH, _FIX_HEIGHT) if has_more else QRect()
         right -= _MORE_WIDTH + _MORE_GAP if has_more else 0
         width = self._strong.width(problem.fix.label) + 30
         return QRect(right - width, top, width, _FIX_HEIGHT)
 
     def title_rect(self, rect: QRect, depth: int) -> QRect:
-        """Where the name stands, for typing another one."""
+        """Where the name is in a row, for the field that edits it."""
         left = rect.left() + depth * INDENT + TITLE_LEFT - 7
         right = rect.left() + Columns.of(rect.width()).text
         return QRect(left, rect.top() + 3, max(right - left, 90), ROW_HEIGHT - 6)
@@ -122,10 +122,10 @@ class RowPainter:
         *,
         selected: bool,
         focused: bool,
-        hovered: Part | None,
+        hovered: RowButton | None,
         ratio: float,
     ) -> None:
-        """The whole row, the mouse over its button `hovered`; `ratio` device pixels are one of `rect`."""
+        """Paints a whole row. `hovered` is the button under the mouse, `ratio` the device pixel ratio."""
         if selected:
             painter.fillRect(rect, theme().color("selection"))
         self._paint_guides(painter, rect, row.depth)
@@ -135,7 +135,7 @@ class RowPainter:
             self._paint_stripe(painter, rect, row)
         else:
             self._paint_card(painter, rect, row, row.problem, selected, hovered)
-        if row.is_open is not None:
+        if row.is_expanded is not None:
             self._paint_arrow(painter, rect, row)
         self._paint_title(painter, rect, row, ratio)
         if row.has_advice and row.problem is None:
@@ -147,18 +147,18 @@ class RowPainter:
             painter.drawRoundedRect(QRectF(rect).adjusted(2, 2, -2, -2), 5, 5)
 
     def _paint_guides(self, painter: QPainter, rect: QRect, depth: int) -> None:
-        """A line down from the stripe of each group around the row."""
+        """Paints a vertical line below the stripe of each enclosing group."""
         for level in range(depth):
             left = rect.left() + level * INDENT + STRIPE_LEFT + 1
             painter.fillRect(left, rect.top(), 1, rect.height(), theme().color("group"))
 
     def _paint_branch(self, painter: QPainter, rect: QRect, depth: int, branch: int) -> None:
-        """The number of the branch on the line of its group, and a thin line between two branches."""
+        """Paints the number of the branch on its group's line, and a thin line between two branches."""
         middle = rect.left() + (depth - 1) * INDENT + STRIPE_LEFT + 1.5
         if branch > 1:
             left = round(middle) + 10
             painter.fillRect(left, rect.top(), rect.right() - 8 - left, 1, theme().color("border"))
-        text = count(branch)
+        text = format_count(branch)
         width = max(self._head.width(text) + 9, 16)
         badge = QRectF(middle - width / 2, rect.top() + ROW_HEIGHT / 2 - 8, width, 16)
         painter.setPen(QPen(theme().color("group"), 1))
@@ -170,8 +170,8 @@ class RowPainter:
 
     def _paint_stripe(self, painter: QPainter, rect: QRect, row: Row) -> None:
         left = rect.left() + row.depth * INDENT + STRIPE_LEFT
-        bottom = 0 if row.is_open else 8
-        color = theme().color("border" if row.is_dim else row.token)
+        bottom = 0 if row.is_expanded else 8
+        color = theme().color("border" if row.is_dimmed else row.token)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(color)
         painter.drawRoundedRect(QRectF(left, rect.top() + 8, 3, rect.height() - 8 - bottom), 1.5, 1.5)
@@ -182,7 +182,7 @@ class RowPainter:
         pen.setCapStyle(Qt.PenCapStyle.RoundCap)
         pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
         painter.setPen(pen)
-        self._paint_chevron(painter, middle, opened=bool(row.is_open))
+        self._paint_chevron(painter, middle, opened=bool(row.is_expanded))
 
     def _paint_chevron(self, painter: QPainter, middle: QPointF, *, opened: bool) -> None:
         if opened:
@@ -192,9 +192,15 @@ class RowPainter:
         painter.drawPolyline([middle + corner for corner in corners])
 
     def _paint_card(
-        self, painter: QPainter, rect: QRect, row: Row, problem: Problem, selected: bool, hovered: Part | None
+        self,
+        painter: QPainter,
+        rect: QRect,
+        row: Row,
+        problem: Problem,
+        selected: bool,
+        hovered: RowButton | None,
     ) -> None:
-        """The red ground of a faulty row, what is wrong, and the buttons that fix it."""
+        """Paints the red background of a faulty row, its message, and the buttons that fix it."""
         wrong, depth = theme().color("wrong"), row.depth
         card = QRectF(rect).adjusted(6.5 + depth * INDENT, 2.5, -6.5, -2.5)
         painter.setPen(QPen(wrong, 2 if selected else 1))
@@ -203,7 +209,7 @@ class RowPainter:
         painter.setFont(self._small.font)
         left = rect.left() + depth * INDENT + TITLE_LEFT
         middle = rect.top() + ROW_HEIGHT + _LINE_HEIGHT / 2 - 2
-        for line in self._message(problem, depth, rect.width()):
+        for line in self._message_lines(problem, depth, rect.width()):
             painter.drawText(left, self._small.baseline(middle), line)
             middle += _LINE_HEIGHT
         if problem.fix is not None:
@@ -218,15 +224,15 @@ class RowPainter:
             self._paint_chevron(painter, QRectF(button).center(), opened=True)
 
     def _paint_button(self, painter: QPainter, button: QRect, hovered: bool) -> None:
-        """The ground of a button in a faulty row; leaves the pen for what stands on it."""
-        wrong, ground = theme().color("wrong"), theme().color("panel")
+        """Paints the background of a button in a faulty row; sets the pen for what is painted on it."""
+        wrong, background = theme().color("wrong"), theme().color("panel")
         painter.setPen(QPen(wrong, 1))
-        painter.setBrush(wrong if hovered else ground)
+        painter.setBrush(wrong if hovered else background)
         painter.drawRoundedRect(QRectF(button).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
-        painter.setPen(QPen(ground if hovered else wrong, 1.6))
+        painter.setPen(QPen(background if hovered else wrong, 1.6))
 
     def _paint_advice(self, painter: QPainter, rect: QRect, hovered: bool, ratio: float) -> None:
-        """A small lamp, as quiet as the words beside it."""
+        """Paints a small light bulb, as inconspicuous as the text beside it."""
         square = self.button_rect("advice", rect, None, True)
         if hovered:
             painter.setPen(Qt.PenStyle.NoPen)
@@ -238,7 +244,7 @@ class RowPainter:
 
     def _paint_title(self, painter: QPainter, rect: QRect, row: Row, ratio: float) -> None:
         left, middle = rect.left() + row.depth * INDENT, rect.top() + ROW_HEIGHT / 2
-        token = "wrong" if row.problem else "secondary" if row.is_dim else row.token
+        token = "wrong" if row.problem else "secondary" if row.is_dimmed else row.token
         pixmap = theme().pixmap(row.icon, token, _ICON_SIZE, ratio)
         painter.drawPixmap(left + _ICON_LEFT, round(middle - _ICON_SIZE / 2), pixmap)
         right = rect.left() + Columns.of(rect.width()).text
@@ -247,20 +253,20 @@ class RowPainter:
         elif row.has_advice:
             right -= _ADVICE_SIZE + 4
         x = left + TITLE_LEFT
-        title = self._strong.fitting(row.title, right - x)
+        title = self._strong.elided(row.title, right - x)
         painter.setFont(self._strong.font)
-        painter.setPen(theme().color("secondary" if row.is_dim else "text"))
+        painter.setPen(theme().color("secondary" if row.is_dimmed else "text"))
         painter.drawText(x, self._strong.baseline(middle), title)
         x += self._strong.width(title) + 8
-        if row.is_off:
-            x = self._paint_off(painter, x, middle)
+        if row.is_disabled:
+            x = self._paint_disabled_badge(painter, x, middle)
         painter.setFont(self._small.font)
         painter.setPen(theme().color("secondary"))
         if right - x > 20:
-            painter.drawText(x, self._small.baseline(middle), self._small.fitting(row.summary, right - x))
+            painter.drawText(x, self._small.baseline(middle), self._small.elided(row.summary, right - x))
 
-    def _paint_off(self, painter: QPainter, x: int, middle: float) -> int:
-        """A small "off" beside the name; gives where the text goes on."""
+    def _paint_disabled_badge(self, painter: QPainter, x: int, middle: float) -> int:
+        """Paints a small badge beside the name; returns the x where the text continues."""
         width = self._small.width("off") + 12
         painter.setPen(QPen(theme().color("secondary"), 1))
         painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -273,12 +279,12 @@ class RowPainter:
         columns, left = Columns.of(rect.width()), rect.left()
         baseline = self._digits.baseline(rect.top() + ROW_HEIGHT / 2)
         painter.setFont(self._digits.font)
-        painter.setPen(theme().color("secondary" if row.is_dim else "text"))
+        painter.setPen(theme().color("secondary" if row.is_dimmed else "text"))
         painter.drawText(left + columns.output - self._digits.width(row.output), baseline, row.output)
         if row.amount is None:
             return
         if columns.amount is not None:
-            text = count(row.amount) if row.amount <= _LONGEST_COUNT else rounded(row.amount)
+            text = format_count(row.amount) if row.amount <= _LARGEST_EXACT else format_compact(row.amount)
             painter.setPen(theme().color("secondary"))
             painter.drawText(left + columns.amount - self._digits.width(text), baseline, text)
         if columns.share is not None:
@@ -292,12 +298,12 @@ class RowPainter:
         painter.setBrush(theme().color("grid"))
         painter.drawRoundedRect(QRectF(left + edges[0], middle - 3, whole, 6), 3, 3)
         if row.share > 0:
-            painter.setBrush(theme().color("secondary" if row.is_dim else row.token))
+            painter.setBrush(theme().color("secondary" if row.is_dimmed else row.token))
             filled = max(whole * min(row.share, 1.0), 2.0)
             painter.drawRoundedRect(QRectF(left + edges[0], middle - 3, filled, 6), min(3, filled / 2), 3)
 
-    def _message(self, problem: Problem, depth: int, width: int) -> list[str]:
+    def _message_lines(self, problem: Problem, depth: int, width: int) -> list[str]:
         button = self.button_rect("fix", QRect(0, 0, width, 0), problem, False)
         right = button.left() - 8 if problem.fix else width - 20
-        room = right - depth * INDENT - TITLE_LEFT
-        return self._small.wrapped(f"{problem.message}.", max(room, 60), _MOST_LINES)
+        available = right - depth * INDENT - TITLE_LEFT
+        return self._small.wrapped(f"{problem.message}.", max(available, 60), _MAX_MESSAGE_LINES)

@@ -1,7 +1,8 @@
-"""The rows of the layer list, and the steps that lead from the rows of one network to those of another.
+"""The rows of the layer list, and the changes that turn the rows of one network into those of another.
 
-An item model has to announce each insertion, move and removal before it happens, so that the view keeps its
-selection, its open groups and its place. `steps` finds few such steps for any two networks.
+An item model must announce each insertion, move and removal before it happens, so that the view keeps its
+selection, its expanded groups and its scroll position. A reset would lose all three. `row_changes` finds a
+short sequence of such changes between any two networks.
 """
 
 from __future__ import annotations
@@ -9,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from cnnstudio.design.matching import rising
+from cnnstudio.design.matching import longest_increasing_subsequence
 from cnnstudio.design.network import Network, Node
 
 ROOT = 0
-"""The number of what is above all rows."""
+"""The number of the invisible root, the parent of the top-level rows."""
 INPUT = 1
 """The number of the first row, the network's input."""
 
 
 @dataclass(frozen=True)
 class Insert:
-    """New nodes, with what is in them and not yet in the rows, as children of `parent` from `row` on."""
+    """New children of `parent` from `row` on, with those of their descendants that have no row yet."""
 
     parent: int
     row: int
@@ -29,7 +30,7 @@ class Insert:
 
 @dataclass(frozen=True)
 class Move:
-    """One row to `parent`, before the child that stands at `row` before the move."""
+    """Moves a row into `parent`, before the child that is at `row` before the move."""
 
     number: int
     parent: int
@@ -38,20 +39,24 @@ class Move:
 
 @dataclass(frozen=True)
 class Remove:
-    """The children `first` to `last` of `parent`, both included."""
+    """Removes the children `first` to `last` of `parent`, both included."""
 
     parent: int
     first: int
     last: int
 
 
-Step = Insert | Move | Remove
+RowChange = Insert | Move | Remove
 
 
 class Rows:
-    """Which node stands where, in numbers. A node keeps its number, also while it is away.
+    """The tree of rows, as tables of numbers. A node keeps its number even while it is removed.
 
-    Qt asks for `children`, `parents` and `places` several times a row and frame, so they are plain tables.
+    The numbers are the internal ids of the item model's indexes: Qt keeps those across changes, and an undo
+    brings a node back under the same number. Qt reads `children`, `parents` and `places` several times per
+    row and frame, so they are plain dictionaries and lists.
+
+    Invariant: `children[parents[n]][places[n]] == n` for every number that has a row.
     """
 
     def __init__(self) -> None:
@@ -64,34 +69,34 @@ class Rows:
         """Number -> row among the children of its parent."""
 
     def __contains__(self, node_id: object) -> bool:
-        return self.numbers.get(node_id) in self.parents  # type: ignore[call-overload]  # any object may be asked for
+        return self.numbers.get(node_id) in self.parents  # type: ignore[call-overload]  # `in` accepts any object
 
     def number(self, node_id: str) -> int:
-        """The node's number; a new one where it was never seen."""
+        """The number of a node; a new one if it is seen for the first time."""
         number = self.numbers.get(node_id)
         if number is None:
             number = self.numbers[node_id] = len(self.ids)
             self.ids.append(node_id)
         return number
 
-    def apply(self, step: Step) -> None:
-        """Makes one of `steps`."""
-        match step:
+    def apply(self, change: RowChange) -> None:
+        """Applies one of `row_changes`."""
+        match change:
             case Insert(parent, row, nodes):
                 self._insert(parent, row, nodes)
             case Move(number, parent, row):
                 self._move(number, parent, row)
             case Remove(parent, first, last):
                 for number in self.children[parent][first : last + 1]:
-                    self._forget(number)
+                    self._discard(number)
                 del self.children[parent][first : last + 1]
-                self._count(parent)
+                self._renumber(parent)
 
     def _insert(self, parent: int, row: int, nodes: Sequence[Node]) -> None:
         numbers = [self.number(node.id) for node in nodes]
         self.children.setdefault(parent, [])[row:row] = numbers
         self.parents.update(dict.fromkeys(numbers, parent))
-        self._count(parent)
+        self._renumber(parent)
         for node, number in zip(nodes, numbers, strict=True):
             if node.children:
                 self._insert(number, 0, [child for child in node.children if child.id not in self])
@@ -102,21 +107,25 @@ class Rows:
         shift = source == parent and place < row
         self.children.setdefault(parent, []).insert(row - shift, number)
         self.parents[number] = parent
-        self._count(source)
-        self._count(parent)
+        self._renumber(source)
+        self._renumber(parent)
 
-    def _forget(self, number: int) -> None:
+    def _discard(self, number: int) -> None:
         for child in self.children.pop(number, ()):
-            self._forget(child)
+            self._discard(child)
         del self.parents[number], self.places[number]
 
-    def _count(self, parent: int) -> None:
+    def _renumber(self, parent: int) -> None:
         for place, number in enumerate(self.children[parent]):
             self.places[number] = place
 
 
 def changed_nodes(network: Network, before: Network | None) -> Iterator[Node]:
-    """The nodes that are other objects than before, top to bottom. An edit shares what it did not touch."""
+    """The nodes that are not the same objects as in `before`, top to bottom.
+
+    An edit shares every node that it does not touch, so this only visits the siblings along the path to the
+    change, not the whole network.
+    """
 
     def visit(nodes: tuple[Node, ...]) -> Iterator[Node]:
         for node in nodes:
@@ -127,22 +136,25 @@ def changed_nodes(network: Network, before: Network | None) -> Iterator[Node]:
     return visit(network.nodes)
 
 
-def steps(rows: Rows, network: Network, changed: Iterable[Node]) -> Iterator[Step]:
-    """What makes `rows` those of `network`, of which at most the nodes `changed` are new to them.
+def row_changes(rows: Rows, network: Network, changed: Iterable[Node]) -> Iterator[RowChange]:
+    """The changes that turn `rows` into those of `network`; only groups in `changed` may have other children.
 
-    Each step has to be applied before the next is asked for.
+    Lazy: each must be applied to `rows` before the next one is requested, as it builds on the result.
     """
     yield from _removals(rows, network)
     yield from _arrange(rows, ROOT, network.nodes)
     for node in changed:
         if node.is_group:
             yield from _arrange(rows, rows.number(node.id), node.children)
-    # Groups that went but whose layers stayed, as after unwrapping, are empty only now.
+    # Groups that are gone but whose layers stay, as after unwrapping, are only empty now.
     yield from _removals(rows, network)
 
 
 def _removals(rows: Rows, network: Network) -> Iterator[Remove]:
-    """Takes out what the network no longer has, where nothing in it stays."""
+    """Removes what the network no longer contains, except groups with layers that stay.
+
+    Adjacent rows go in one change, so that deleting a long selection costs the view one update.
+    """
     ids, there = rows.ids, network.ids
     gone = [number for number in rows.parents if number != INPUT and ids[number] not in there]
     while gone:
@@ -159,26 +171,30 @@ def _removals(rows: Rows, network: Network) -> Iterator[Remove]:
 
 
 def _is_gone(rows: Rows, network: Network, number: int) -> bool:
-    """Whether neither the row nor anything in it is in the network."""
+    """Whether neither the row nor any row inside it is in the network."""
     if number == INPUT or rows.ids[number] in network:
         return False
     return all(_is_gone(rows, network, child) for child in rows.children.get(number, ()))
 
 
-def _arrange(rows: Rows, parent: int, nodes: tuple[Node, ...]) -> Iterator[Step]:
-    """Brings the children of one list into order: what stays in order is left alone, the rest comes to it."""
+def _arrange(rows: Rows, parent: int, nodes: tuple[Node, ...]) -> Iterator[RowChange]:
+    """Arranges the children of one parent.
+
+    The rows of a longest subsequence that is already in order stay; all others move to their place between
+    them. That is the smallest number of moves, so a drag of one layer past many is one change.
+    """
     wanted = [rows.number(node.id) for node in nodes]
     present = rows.children.get(parent, [])
     first = 1 if parent == ROOT else 0
     if wanted == present[first:]:
         return
-    position = _shared_beginning(present[first:], wanted)
+    position = _common_prefix(present[first:], wanted)
     row = first + position
-    staying = _longest_in_order(present[row:], wanted[position:])
+    kept = _longest_in_order(present[row:], wanted[position:])
     while position < len(wanted):
         number = wanted[position]
         if number in rows.parents:
-            if number not in staying and (rows.parents[number] != parent or rows.places[number] != row):
+            if number not in kept and (rows.parents[number] != parent or rows.places[number] != row):
                 yield Move(number, parent, row)
             row = rows.places[number] + 1
             position += 1
@@ -191,18 +207,18 @@ def _arrange(rows: Rows, parent: int, nodes: tuple[Node, ...]) -> Iterator[Step]
             position = end
 
 
-def _shared_beginning(present: Sequence[int], wanted: Sequence[int]) -> int:
-    """How many numbers stand at the beginning of both."""
+def _common_prefix(present: Sequence[int], wanted: Sequence[int]) -> int:
+    """The length of the common prefix."""
     pairs = enumerate(zip(present, wanted, strict=False))
     return next((place for place, (left, right) in pairs if left != right), min(len(present), len(wanted)))
 
 
 def _longest_in_order(present: Sequence[int], wanted: Sequence[int]) -> set[int]:
-    """The most of `present` that stand in `wanted` in the same order."""
+    """A largest set of numbers in `present` that have the same order in `wanted`. O(n log n)."""
     both = set(present).intersection(wanted)
     common = [number for number in present if number in both]
-    # Nearly always one list is the other with some taken out, and all that is in both is in order.
+    # Nearly always one list is the other with some items removed: then everything in both is in order.
     if common == [number for number in wanted if number in both]:
         return both
     places = {number: place for place, number in enumerate(wanted)}
-    return {common[index] for index in rising([places[number] for number in common])}
+    return {common[index] for index in longest_increasing_subsequence([places[number] for number in common])}

@@ -1,4 +1,4 @@
-"""The palette: every layer type there is, by family, to drag into the list or to add after the selection."""
+"""The palette: all layer types by family, to drag into the list or add after the selection."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import Label, Line, Panel
 from cnnstudio.layers.catalog import layer_type
 
-_ROOM_FOR_HELP = 560
+_MIN_HEIGHT_FOR_HELP = 560
 
 
 class Palette(Panel):
-    """Title, search, the list of types, and help on the one that the mouse or the keys are at."""
+    """A title, a search field, the list of types, and help on the hovered or current type."""
 
     def __init__(self, project: Project) -> None:
         super().__init__("palette")
         self._project = project
         self.types = TypeList()
         self.search = _SearchField(self.types)
-        self._nothing = Label(role="help", tone="secondary", wrap=True)
-        self._foot = QWidget()
+        self._no_results = Label(role="help", tone="secondary", wrap=True)
+        self._help_area = QWidget()
         self._help = Label(role="help", tone="secondary", wrap=True)
         self._compose()
         self.search.textChanged.connect(self._on_searched)
-        self.types.chosen.connect(self._on_chosen)
-        self.types.typed.connect(self._on_typed)
-        self.types.pointed.connect(self._show_help)
+        self.types.type_chosen.connect(self._on_type_chosen)
+        self.types.text_typed.connect(self._on_text_typed)
+        self.types.type_hovered.connect(self._show_help)
         self._on_searched("")
 
     def sizeHint(self) -> QSize:
@@ -42,17 +42,17 @@ class Palette(Panel):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        # Where the types do not all fit they need the room, and the help stands in their tool tips.
-        self._foot.setVisible(self.height() >= _ROOM_FOR_HELP)
+        # In a low window the types need the space; the help is in their tool tips as well.
+        self._help_area.setVisible(self.height() >= _MIN_HEIGHT_FOR_HELP)
 
     def _compose(self) -> None:
         title = Label("Layers", "title")
         title.setContentsMargins(4, 0, 0, 0)
-        self._nothing.setContentsMargins(14, 4, 14, 8)
+        self._no_results.setContentsMargins(14, 4, 14, 8)
         self._help.setObjectName("paletteHelp")
         self._help.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._help.setFixedHeight(3 * self._help.fontMetrics().lineSpacing())
-        top, bottom = QVBoxLayout(), QVBoxLayout(self._foot)
+        top, bottom = QVBoxLayout(), QVBoxLayout(self._help_area)
         top.setContentsMargins(10, 10, 10, 8)
         top.setSpacing(9)
         top.addWidget(title)
@@ -63,29 +63,29 @@ class Palette(Panel):
         bottom.addWidget(Line())
         bottom.addWidget(self._help)
         column = QVBoxLayout(self)
-        # The rows reach to the border, which the panel draws.
+        # The rows extend to the border, which the panel paints.
         column.setContentsMargins(1, 1, 1, 1)
         column.setSpacing(0)
         column.addLayout(top)
-        column.addWidget(self._nothing)
+        column.addWidget(self._no_results)
         column.addWidget(self.types, 1)
-        column.addWidget(self._foot)
+        column.addWidget(self._help_area)
         self.setFocusProxy(self.search)
 
     def _on_searched(self, text: str) -> None:
         found = self.types.filter(text)
-        self._nothing.setText(f"No layer has “{text.strip()}” in its name or in what it does.")
-        self._nothing.setVisible(found == 0)
+        self._no_results.setText(f"No layers match “{text.strip()}”.")
+        self._no_results.setVisible(found == 0)
         self._show_help(self.types.current_type())
 
-    def _on_typed(self, text: object) -> None:
-        """Letters typed in the list are the beginning of a search."""
+    def _on_text_typed(self, text: object) -> None:
+        """Letters typed in the list start a search."""
         self.search.setFocus(Qt.FocusReason.OtherFocusReason)
         self.search.insert(str(text))
 
-    def _on_chosen(self, name: object) -> None:
+    def _on_type_chosen(self, name: object) -> None:
         kind = layer_type(str(name))
-        self._project.attempt(lambda: commands.add_type(self._project, kind))
+        self._project.run_command(lambda: commands.add_type(self._project, kind))
 
     def _show_help(self, name: object) -> None:
         kind = layer_type(str(name)) if name else None
@@ -93,7 +93,7 @@ class Palette(Panel):
 
 
 class _SearchField(QLineEdit):
-    """The search; arrows and Enter work in the list while one types."""
+    """The search field; arrow keys and Enter act on the list while typing."""
 
     def __init__(self, types: TypeList) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class _SearchField(QLineEdit):
         self.setObjectName("paletteSearch")
         self.setPlaceholderText("Search layers")
         self.setClearButtonEnabled(True)
-        self.setAccessibleName("Search layers by name or by what they do")
+        self.setAccessibleName("Search layers by name or description")
         self.setFont(theme().font("content"))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

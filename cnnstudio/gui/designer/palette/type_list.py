@@ -15,35 +15,35 @@ from PySide6.QtWidgets import (
     QStyleOptionViewItem,
 )
 
-from cnnstudio.design.text.palette_search import find_types
+from cnnstudio.design.text.palette_search import search_layer_types
 from cnnstudio.gui.designer import commands
-from cnnstudio.gui.designer.drag_pixmap import drag
+from cnnstudio.gui.designer.drag_pixmap import start_drag
 from cnnstudio.gui.designer.layer_list.layer_model import Index
-from cnnstudio.gui.theme.text_metrics import Face
+from cnnstudio.gui.theme.text_metrics import TextMetrics
 from cnnstudio.gui.theme.theme import family_token, theme
 from cnnstudio.layers.base import Family, Layer
 from cnnstudio.layers.catalog import layer_type, layer_types, snake_case
 
 TYPE_ROLE = Qt.ItemDataRole.UserRole
-"""The name of the layer type; nothing for a heading."""
+"""The name of the layer type; None for a heading."""
 
 ROW_HEIGHT = 25
 _HEADING_HEIGHT = 23
 _ICON_LEFT = 14
 _TEXT_LEFT = 40
-_HELP_LEFT = 200
-_WIDTH_FOR_HELP = 400
+_HELP_LEFT = 212
+_MIN_WIDTH_FOR_HELP = 400
 
 
 class TypeList(QListWidget):
-    """Every type of the catalog under the heading of its family."""
+    """All layer types of the catalog, under a heading for each family."""
 
-    chosen = Signal(object)
-    """The name of the type to add: double-clicked, or Enter pressed on it."""
-    typed = Signal(object)
-    """Letters that the user typed in the list."""
-    pointed = Signal(object)
-    """The name of the type that the mouse is over, or the keys are at; None for none."""
+    type_chosen = Signal(object)
+    """The name of a type to add: it was double-clicked, or Enter was pressed on it."""
+    text_typed = Signal(object)
+    """Text that the user typed while the list had the focus."""
+    type_hovered = Signal(object)
+    """The name of the type under the mouse, else of the current type; None if there is none."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,21 +60,24 @@ class TypeList(QListWidget):
         for name, kind in layer_types().items():
             self._add(name, kind)
         self.itemDoubleClicked.connect(lambda _: self.choose_current())
-        self.currentItemChanged.connect(lambda *_: self.pointed.emit(self.current_type()))
-        self.itemEntered.connect(lambda item: self.pointed.emit(item.data(TYPE_ROLE) or self.current_type()))
+        self.currentItemChanged.connect(lambda *_: self.type_hovered.emit(self.current_type()))
+        self.itemEntered.connect(
+            lambda item: self.type_hovered.emit(item.data(TYPE_ROLE) or self.current_type())
+        )
         theme().changed.connect(self._on_theme_changed)
 
     def _add(self, name: str, kind: type[Layer]) -> None:
         if kind.family not in self._headings:
             heading = QListWidgetItem(kind.family.value, self)
-            # Arrows pass over what is not enabled.
+            # Without flags it is disabled, and the arrow keys skip it.
             heading.setFlags(Qt.ItemFlag.NoItemFlags)
             self._headings[kind.family] = heading
         item = QListWidgetItem(name, self)
         item.setData(TYPE_ROLE, name)
-        item.setToolTip(f"{kind.description} {kind.advice}".strip())
+        help_text = f"{kind.description} {kind.usage_hint}".strip()
+        item.setToolTip(help_text)
         item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{name}, {kind.family.value}")
-        item.setData(Qt.ItemDataRole.AccessibleDescriptionRole, f"{kind.description} {kind.advice}".strip())
+        item.setData(Qt.ItemDataRole.AccessibleDescriptionRole, help_text)
         item.setFlags(
             Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsDragEnabled
         )
@@ -83,21 +86,21 @@ class TypeList(QListWidget):
     def current_type(self) -> str | None:
         """The name of the type that Enter would add."""
         item = self.currentItem()
-        # PySide6 says that there is always one.
+        # The stubs of PySide6 claim that currentItem never returns None.
         return item.data(TYPE_ROLE) if item is not None and not item.isHidden() else None  # type: ignore[redundant-expr]
 
     def choose_current(self) -> None:
-        """Says that the current type is wanted."""
+        """Emits `type_chosen` for the current type, if there is one."""
         name = self.current_type()
         if name:
-            self.chosen.emit(name)
+            self.type_chosen.emit(name)
 
     def filter(self, text: str) -> int:
-        """Shows only the types that all words of `text` fit; gives how many they are.
+        """Shows only the types that match every word of `text`; returns how many there are.
 
-        The best of them becomes the current one, so that Enter adds what was meant.
+        The best match becomes the current type, so that Enter adds it.
         """
-        found = find_types(text)
+        found = search_layer_types(text)
         families = {kind.family for kind in found}
         names = {kind.type_name() for kind in found}
         for name, item in self._types.items():
@@ -116,19 +119,19 @@ class TypeList(QListWidget):
         name = self.current_type()
         if name is not None:
             node = commands.new_node(layer_type(name))
-            drag(self, commands.to_mime([node]), [node], Qt.DropAction.CopyAction)
+            start_drag(self, commands.to_mime([node]), [node], Qt.DropAction.CopyAction)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.choose_current()
         elif event.text().strip() and event.text().isprintable() and not _is_command(event):
-            self.typed.emit(event.text())
+            self.text_typed.emit(event.text())
         else:
             super().keyPressEvent(event)
 
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
-        self.pointed.emit(self.current_type())
+        self.type_hovered.emit(self.current_type())
 
     def _on_theme_changed(self, _: object) -> None:
         self.setItemDelegate(TypeDelegate(self))
@@ -140,13 +143,13 @@ def _is_command(event: QKeyEvent) -> bool:
 
 
 class TypeDelegate(QStyledItemDelegate):
-    """Headings in small capitals, types with their icon, and with help where there is room."""
+    """Paints the headings, and the types with their icon and, if there is space, their description."""
 
     def __init__(self, parent: QListWidget) -> None:
         super().__init__(parent)
-        self._content = Face(theme().font("content"))
-        self._small = Face(theme().font("help"))
-        self._head = Face(theme().font("head"))
+        self._content = TextMetrics(theme().font("content"))
+        self._small = TextMetrics(theme().font("help"))
+        self._head = TextMetrics(theme().font("head"))
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(0, _HEADING_HEIGHT if index.data(TYPE_ROLE) is None else ROW_HEIGHT)
@@ -159,7 +162,7 @@ class TypeDelegate(QStyledItemDelegate):
             painter.setPen(theme().color("secondary"))
             painter.drawText(_ICON_LEFT, self._head.baseline(rect.center().y() + 3), index.data())
             return
-        self._paint_ground(painter, rect, option)
+        self._paint_background(painter, rect, option)
         kind, widget = layer_type(name), self.parent()
         ratio = widget.devicePixelRatioF() if isinstance(widget, QListWidget) else 1.0
         icon = theme().pixmap(snake_case(name), family_token(kind.family), 17, ratio)
@@ -167,25 +170,25 @@ class TypeDelegate(QStyledItemDelegate):
         painter.drawPixmap(_ICON_LEFT, round(middle - 8.5), icon)
         painter.setFont(self._content.font)
         painter.setPen(theme().color("text"))
-        room = rect.width() - _TEXT_LEFT - 4
-        painter.drawText(_TEXT_LEFT, self._content.baseline(middle), self._content.fitting(name, room))
-        if rect.width() >= _WIDTH_FOR_HELP:
+        available = rect.width() - _TEXT_LEFT - 4
+        painter.drawText(_TEXT_LEFT, self._content.baseline(middle), self._content.elided(name, available))
+        if rect.width() >= _MIN_WIDTH_FOR_HELP:
             painter.setFont(self._small.font)
             painter.setPen(theme().color("secondary"))
-            help_text = self._small.fitting(kind.description, rect.width() - _HELP_LEFT - 14)
+            help_text = self._small.elided(kind.description, rect.width() - _HELP_LEFT - 14)
             painter.drawText(_HELP_LEFT, self._small.baseline(middle), help_text)
 
-    def _paint_ground(self, painter: QPainter, rect: QRect, option: QStyleOptionViewItem) -> None:
+    def _paint_background(self, painter: QPainter, rect: QRect, option: QStyleOptionViewItem) -> None:
         state, states = option.state, QStyle.StateFlag
-        ground = QRectF(rect).adjusted(6, 0.5, -6, -0.5)
+        background = QRectF(rect).adjusted(6, 0.5, -6, -0.5)
         painter.setPen(Qt.PenStyle.NoPen)
         if state & states.State_Selected:
             painter.setBrush(theme().color("selection"))
-            painter.drawRoundedRect(ground, 5, 5)
+            painter.drawRoundedRect(background, 5, 5)
         elif state & states.State_MouseOver:
             painter.setBrush(theme().color("grid"))
-            painter.drawRoundedRect(ground, 5, 5)
+            painter.drawRoundedRect(background, 5, 5)
         if state & states.State_HasFocus and state & states.State_KeyboardFocusChange:
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(theme().color("accent"), 2))
-            painter.drawRoundedRect(ground.adjusted(1, 1, -1, -1), 5, 5)
+            painter.drawRoundedRect(background.adjusted(1, 1, -1, -1), 5, 5)

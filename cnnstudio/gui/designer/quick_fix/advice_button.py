@@ -1,4 +1,4 @@
-"""The button in the list's head that counts the advice on the design, and opens it."""
+"""The button above the layer list that counts the tips on the design, and opens them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QPushButton
 
-from cnnstudio.core.formatting import plural
-from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk
+from cnnstudio.core.formatting import pluralize
+from cnnstudio.gui.designer.quick_fix.advice_service import advice_service
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class AdviceButton(QPushButton):
-    """`2 tips`; nothing where there are none."""
+    """Reads `2 tips`; hidden if there are none."""
 
     def __init__(self, project: Project) -> None:
         super().__init__()
@@ -25,13 +25,13 @@ class AdviceButton(QPushButton):
         self.setObjectName("adviceCount")
         self.setProperty("role", "quiet")
         self.setFont(theme().font("help"))
-        theme().dress(self, "advice", "secondary")
+        theme().bind_icon(self, "advice", "secondary")
         self.clicked.connect(self.open_panel)
-        advice_desk(project).changed.connect(self._show)
+        advice_service(project).changed.connect(self._show)
         self._show()
 
     def open_panel(self) -> None:
-        """Opens the card, also where all advice was dismissed."""
+        """Opens the panel, even if all advice has been dismissed."""
         from cnnstudio.gui.designer.quick_fix.advice_panel import AdvicePanel
 
         if self._panel is None:
@@ -39,8 +39,8 @@ class AdviceButton(QPushButton):
         self._panel.open(self, self.rect())
 
     def _show(self, *_: object) -> None:
-        shown = advice_desk(self._project).shown
+        shown = advice_service(self._project).shown
         self.setVisible(bool(shown))
-        self.setText(plural(len(shown), "tip"))
-        self.setToolTip("What could be better in this network")
+        self.setText(pluralize(len(shown), "tip"))
+        self.setToolTip("Show suggestions for this network")
         self.setAccessibleDescription(". ".join(advice.message for advice in shown[:3]))

@@ -1,41 +1,41 @@
-"""All advice on the design in one card."""
+"""The panel with all advice on the design."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
-from cnnstudio.core.formatting import plural
-from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk
+from cnnstudio.core.formatting import pluralize
+from cnnstudio.gui.designer.quick_fix.advice_service import advice_service
 from cnnstudio.gui.designer.quick_fix.finding_cards import AdviceColumn
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.overlay import Overlay
 
 _WIDTH = 460
-_MOST = 20
-"""Cards at once: more of them nobody reads, and each takes time to make."""
-_LARGEST_SHARE = 0.62
-"""Of the window's height, for the cards."""
-_CALM = "The network trains without them; each may make it learn better or cost less."
+_MAX_CARDS = 20
+"""Nobody reads more at once, and each card takes time to create."""
+_MAX_HEIGHT_FRACTION = 0.62
+"""The height of the cards as a fraction of the window's height."""
+_INTRO = "Optional: each may improve accuracy or reduce cost."
 
 
 class AdvicePanel(Overlay):
-    """Every tip with its layer, its fix and a way to dismiss it; and a way to see dismissed ones again."""
+    """Lists every tip with its layer, its fix and a Dismiss button; dismissed tips can be restored."""
 
     def __init__(self, project: Project, window: QWidget) -> None:
         super().__init__("advicePanel", _WIDTH, window)
-        self._desk = advice_desk(project)
+        self._service = advice_service(project)
         self._title = Label(role="title")
-        self._calm = Label(_CALM, "help", "secondary", wrap=True)
+        self._intro = Label(_INTRO, "help", "secondary", wrap=True)
         self._tips = AdviceColumn(project, names_layers=True)
         self._more = Label("", "help", "secondary", wrap=True)
         self._scroll = QScrollArea()
         self._content = QWidget()
-        self._bring_back = QPushButton()
+        self._restore = QPushButton()
         self._close = QPushButton("Close")
         self._compose()
-        self._desk.changed.connect(self._on_changed)
+        self._service.changed.connect(self._on_changed)
 
     def _compose(self) -> None:
         self._title.setObjectName("adviceTitle")
@@ -44,7 +44,7 @@ class AdvicePanel(Overlay):
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         content = self._content
-        # Its height follows from its width alone: wrapped labels ask for more than they then take.
+        # The height is computed from the width in `_fit`: wrapped labels ask for more than they need.
         content.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
@@ -54,54 +54,54 @@ class AdvicePanel(Overlay):
         self._scroll.setWidget(content)
         self._scroll.viewport().setAutoFillBackground(False)
         content.setAutoFillBackground(False)
-        self._bring_back.setObjectName("bringAdviceBack")
-        self._bring_back.setProperty("role", "advice")
-        self._bring_back.clicked.connect(self._desk.bring_back)
+        self._restore.setObjectName("restoreAdvice")
+        self._restore.setProperty("role", "advice")
+        self._restore.clicked.connect(self._service.restore_dismissed)
         self._close.setProperty("role", "advice")
-        self._close.clicked.connect(self.leave)
-        foot = QHBoxLayout()
-        foot.addWidget(self._bring_back)
-        foot.addStretch(1)
-        foot.addWidget(self._close)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(14, 12, 14, 12)
-        whole.setSpacing(8)
-        whole.addWidget(self._title)
-        whole.addWidget(self._calm)
-        whole.addWidget(self._scroll)
-        whole.addLayout(foot)
+        self._close.clicked.connect(self.dismiss)
+        footer = QHBoxLayout()
+        footer.addWidget(self._restore)
+        footer.addStretch(1)
+        footer.addWidget(self._close)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(14, 12, 14, 12)
+        outer.setSpacing(8)
+        outer.addWidget(self._title)
+        outer.addWidget(self._intro)
+        outer.addWidget(self._scroll)
+        outer.addLayout(footer)
 
     def open(self, widget: QWidget, rect: QRect) -> None:
-        """Shows all advice below `rect` of `widget`, and takes the focus."""
+        """Shows all advice below `rect` of `widget` and takes the focus."""
         self._fill()
         self.show_at(widget, rect)
-        # Only what is shown has the paddings of the style sheet.
+        # Again, now that it is visible: the style sheet applies its padding only to visible widgets.
         self._fit()
-        self.place_again()
-        self.hold()
-        stops = [stop for stop in (*self._tips.stops, self._bring_back, self._close) if stop.isVisible()]
+        self.reposition()
+        self.hold_focus()
+        stops = [stop for stop in (*self._tips.tab_stops, self._restore, self._close) if stop.isVisible()]
         stops[0].setFocus(Qt.FocusReason.PopupFocusReason)
 
     def _on_changed(self, _: object) -> None:
         if self.isVisible():
             self._fill()
-            self.place_again()
+            self.reposition()
 
     def _fill(self) -> None:
-        shown, dismissed = self._desk.shown, self._desk.dismissed
-        self._title.setText(plural(len(shown), "tip") if shown else "No tips")
-        self._calm.setVisible(bool(shown))
-        self._tips.show_advice(shown[:_MOST])
-        more = len(shown) - _MOST
-        self._more.setText(f"And {plural(more, 'more tip')}; a lamp marks the rows that have one.")
+        shown, dismissed = self._service.shown, self._service.dismissed
+        self._title.setText(pluralize(len(shown), "tip") if shown else "No tips")
+        self._intro.setVisible(bool(shown))
+        self._tips.show_advice(shown[:_MAX_CARDS])
+        more = len(shown) - _MAX_CARDS
+        self._more.setText(f"And {pluralize(more, 'more tip')}; a light bulb marks the layers that have one.")
         self._more.setVisible(more > 0)
         self._scroll.setVisible(bool(shown))
-        self._bring_back.setVisible(bool(dismissed))
-        self._bring_back.setText(f"Show {plural(len(dismissed), 'dismissed tip')} again")
+        self._restore.setVisible(bool(dismissed))
+        self._restore.setText(f"Restore {pluralize(len(dismissed), 'dismissed tip')}")
         self._fit()
 
     def _fit(self) -> None:
-        """As high as the tips are, if the window has the room."""
-        wanted = self._content.heightForWidth(self.width() - 28)
-        most = round(self.window().height() * _LARGEST_SHARE)
-        self._scroll.setFixedHeight(max(min(wanted, most), 0))
+        """Makes the panel as tall as the tips, up to a fraction of the window."""
+        needed = self._content.heightForWidth(self.width() - 28)
+        limit = round(self.window().height() * _MAX_HEIGHT_FRACTION)
+        self._scroll.setFixedHeight(max(min(needed, limit), 0))

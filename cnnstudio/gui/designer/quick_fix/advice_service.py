@@ -1,7 +1,7 @@
-"""The advice on the open design that is to be shown: worked out behind each edit, less what was dismissed.
+"""The advice on the open design: computed after each edit, without what the user has dismissed.
 
-Dismissals belong to the design's file but stand in the window's settings, so that a design that is passed on
-brings no opinions along. Those on a design without a file are kept until it gets one, or goes.
+Dismissals belong to a design's file but are stored in the window's settings, so that a design passed on to
+others shows them all advice. Those for an unsaved design are kept until it is saved or closed.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from cnnstudio.design.findings import Advice
 
 
-class AdviceDesk(QObject):
-    """What is advised, and what the user does not want to hear. Get it by `advice_desk(project)`."""
+class AdviceService(QObject):
+    """The advice on a project's design. One per project; get it by `advice_service(project)`."""
 
     changed = Signal(object)
-    """The advice that is shown now, a tuple; also sent where something was dismissed or brought back."""
+    """The advice now shown, a tuple; sent after an edit and after dismissing or restoring."""
 
     def __init__(self, project: Project) -> None:
         super().__init__(project)
@@ -34,58 +34,58 @@ class AdviceDesk(QObject):
         self._dismissed: frozenset[str] = frozenset()
         self._path = project.path
         self._by_node: dict[str | None, tuple[Advice, ...]] = {}
-        # After an edit the list comes first; advice can wait until that is drawn.
+        # After an edit the layer list is drawn first; advice can wait for that.
         self._later = QTimer(self)
         self._later.setSingleShot(True)
-        self._later.timeout.connect(self._work_out)
-        project.analysis_changed.connect(self._work_out_later)
+        self._later.timeout.connect(self._update)
+        project.analysis_changed.connect(self._update_later)
         project.opening.connect(self._on_opening)
         project.file_changed.connect(self._on_file_changed)
-        self._work_out_later()
+        self._update_later()
 
-    def remember_in(self, settings: Settings) -> None:
-        """Keeps dismissals of designs with a file in `settings` from now on."""
+    def use_settings(self, settings: Settings) -> None:
+        """Stores the dismissals of saved designs in `settings` from now on."""
         self._settings = settings
         self._dismissed |= self._stored()
 
     @property
     def shown(self) -> tuple[Advice, ...]:
-        """What is advised and not dismissed, from the top of the list down."""
+        """The advice that has not been dismissed, in the order of the layers."""
         return tuple(advice for advice in self._all if advice.key not in self._dismissed)
 
     @property
     def dismissed(self) -> tuple[Advice, ...]:
-        """What would be advised, had the user not dismissed it."""
+        """The advice that still applies but has been dismissed."""
         return tuple(advice for advice in self._all if advice.key in self._dismissed)
 
-    def of(self, node_id: str | None) -> tuple[Advice, ...]:
-        """What is shown about one layer, or about the network as a whole for None."""
+    def for_node(self, node_id: str | None) -> tuple[Advice, ...]:
+        """The shown advice on one layer, or with None on the network as a whole."""
         return self._by_node.get(node_id, ())
 
     def dismiss(self, advice: Advice) -> None:
-        """Shows this no more in this design."""
+        """Stops showing this advice for this design."""
         self._set_dismissed(self._dismissed | {advice.key})
 
-    def bring_back(self) -> None:
-        """Shows again all that was dismissed in this design."""
+    def restore_dismissed(self) -> None:
+        """Shows all dismissed advice of this design again."""
         self._set_dismissed(frozenset())
 
-    def _work_out_later(self, *_: object) -> None:
+    def _update_later(self, *_: object) -> None:
         self._later.start(0)
 
-    def _work_out(self) -> None:
+    def _update(self) -> None:
         from cnnstudio.design.advice.advice import advise
 
         before, self._all = self._all, advise(self._project.analysis)
         if self._all != before:
-            self._tell()
+            self._notify()
 
     def _set_dismissed(self, keys: frozenset[str]) -> None:
         self._dismissed = keys
         self._store()
-        self._tell()
+        self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         self._by_node = {}
         for advice in self.shown:
             self._by_node[advice.node_id] = (*self._by_node.get(advice.node_id, ()), advice)
@@ -97,12 +97,12 @@ class AdviceDesk(QObject):
         self._path = path if isinstance(path, Path) else None
         self._dismissed = self._stored()
         self._all = ()
-        self._tell()
-        self._work_out_later()
+        self._notify()
+        self._update_later()
 
     def _on_file_changed(self, path: object) -> None:
         if isinstance(path, Path) and path != self._path:
-            # Saved under a new name: what was dismissed goes with it.
+            # Saved under a new name: the dismissals apply to the new file as well.
             self._path = path
             self._store()
 
@@ -115,20 +115,20 @@ class AdviceDesk(QObject):
         if self._settings is None or self._path is None:
             return
         if self._dismissed:
-            self._settings.set_text(_key(self._path), _joined(self._dismissed))
+            self._settings.set_text(_key(self._path), _join(self._dismissed))
         else:
             self._settings.remove(_key(self._path))
 
 
-def advice_desk(project: Project) -> AdviceDesk:
-    """The one of this project."""
-    return project.findChild(AdviceDesk) or AdviceDesk(project)
+def advice_service(project: Project) -> AdviceService:
+    """The advice service of this project; creates it on the first call."""
+    return project.findChild(AdviceService) or AdviceService(project)
 
 
 def _key(path: Path) -> str:
-    # An INI file's key takes no slashes and ought to be short.
+    # Keys in an INI file must not contain slashes, and paths can be long.
     return f"dismissed_advice/{hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:16]}"
 
 
-def _joined(keys: Iterable[str]) -> str:
+def _join(keys: Iterable[str]) -> str:
     return " ".join(sorted(keys))

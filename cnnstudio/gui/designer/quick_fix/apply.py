@@ -1,4 +1,4 @@
-"""Fixes as undo steps: of problems, which stop the training, and of advice, which does not."""
+"""Applies fixes as undo steps: of problems, which prevent training, and of advice, which does not."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     Finding = Problem | Advice
 
 
-def fix(project: Project, finding: Finding, chosen: Fix | None = None) -> None:
-    """Does one of a finding's fixes, else the best; what it added or changed is selected then."""
-    from cnnstudio.design.quick_fixes import fixed
+def apply_fix(project: Project, finding: Finding, chosen: Fix | None = None) -> None:
+    """Applies one of a finding's fixes, by default the best, and selects what it added or changed."""
+    from cnnstudio.design import quick_fixes
 
     before = project.network
-    network = fixed(before, finding, chosen)
+    network = quick_fixes.apply_fix(before, finding, chosen)
     added = [node.id for node in network.walk() if node.id not in before]
-    best = chosen or finding.fix
-    label = best.label if best is not None else "fix"
+    applied = chosen or finding.fix
+    label = applied.label if applied is not None else "fix"
     project.edit(label[:1].lower() + label[1:], network, select=added or (finding.node_id or "",))

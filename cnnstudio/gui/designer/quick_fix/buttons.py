@@ -1,15 +1,15 @@
-"""Buttons that do a fix, and show beforehand what it would do."""
+"""Buttons that apply a fix, and preview it first."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QEnterEvent, QFocusEvent, QKeyEvent
+from PySide6.QtGui import QEnterEvent, QFocusEvent, QHideEvent, QKeyEvent
 from PySide6.QtWidgets import QPushButton, QWidget
 
-from cnnstudio.gui.designer.quick_fix.apply import fix
-from cnnstudio.gui.designer.quick_fix.preview_access import fix_preview, present_preview
+from cnnstudio.gui.designer.quick_fix.apply import apply_fix
+from cnnstudio.gui.designer.quick_fix.preview_access import existing_preview_card, preview_card
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.widgets.flow import FlowLayout
 from cnnstudio.layers.base import Fix
@@ -17,7 +17,7 @@ from cnnstudio.layers.base import Fix
 if TYPE_CHECKING:
     from cnnstudio.gui.designer.quick_fix.apply import Finding
 
-_BY_KEY = (
+_KEYBOARD_REASONS = (
     Qt.FocusReason.TabFocusReason,
     Qt.FocusReason.BacktabFocusReason,
     Qt.FocusReason.ShortcutFocusReason,
@@ -25,7 +25,7 @@ _BY_KEY = (
 
 
 class FixButton(QPushButton):
-    """One fix. The mouse over it and the focus on it bring the preview, a click and Enter do it."""
+    """A button for one fix: hovering or focusing it shows the preview, a click or Enter applies it."""
 
     def __init__(self, project: Project, role: str) -> None:
         super().__init__()
@@ -36,34 +36,39 @@ class FixButton(QPushButton):
         self.clicked.connect(self._on_clicked)
 
     def show_fix(self, finding: Finding, chosen: Fix) -> None:
-        """From now on it stands for this fix."""
+        """Makes this the button for a fix of `finding`."""
         self._finding, self._fix = finding, chosen
         self.setText(chosen.label)
-        self.setAccessibleDescription(f"{finding.message}: {chosen.advice}")
+        self.setAccessibleDescription(f"{finding.message}: {chosen.instruction}")
 
     def enterEvent(self, event: QEnterEvent) -> None:
         super().enterEvent(event)
         if self._finding is not None:
-            card = fix_preview(self._project, self)
-            card.come_soon(self._finding, self._fix, self, self.rect())
+            card = preview_card(self._project, self)
+            card.show_later(self._finding, self._fix, self, self.rect())
 
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
-        self._let_go()
+        self._hide_preview()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        # A button that disappears under the mouse, with its window for example, gets no leave event.
+        self._hide_preview()
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
-        if self._finding is not None and event.reason() in _BY_KEY:
-            card = fix_preview(self._project, self)
+        if self._finding is not None and event.reason() in _KEYBOARD_REASONS:
+            card = preview_card(self._project, self)
             card.peek(self._finding, self._fix, self, self.rect())
-            self.setAccessibleDescription(card.sentence)
+            self.setAccessibleDescription(card.accessible_text)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
-        self._let_go()
+        self._hide_preview()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        card = present_preview(self)
+        card = existing_preview_card(self)
         if event.key() == Qt.Key.Key_Escape and card is not None and card.isVisible():
             card.hide()
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
@@ -71,19 +76,19 @@ class FixButton(QPushButton):
         else:
             super().keyPressEvent(event)
 
-    def _let_go(self) -> None:
-        card = present_preview(self)
+    def _hide_preview(self) -> None:
+        card = existing_preview_card(self)
         if card is not None:
-            card.go_soon()
+            card.hide_later()
 
     def _on_clicked(self) -> None:
         finding, chosen = self._finding, self._fix
         if finding is not None and chosen is not None:
-            self._project.attempt(lambda: fix(self._project, finding, chosen))
+            self._project.run_command(lambda: apply_fix(self._project, finding, chosen))
 
 
 class FixButtons(QWidget):
-    """All fixes of one finding. The buttons are kept, so that Tab goes through them in their order."""
+    """Buttons for all fixes of one finding. They are reused, which keeps the tab order right."""
 
     def __init__(self, project: Project, role: str, object_name: str) -> None:
         super().__init__()
@@ -95,7 +100,7 @@ class FixButtons(QWidget):
         self._add()
 
     def show_fixes(self, finding: Finding) -> None:
-        """A button for each fix; the first one has the name by which automated use finds it."""
+        """Shows a button for each fix. The first one keeps the object name that automated use knows."""
         fixes = finding.fixes
         while len(self.buttons) < len(fixes):
             self._add()

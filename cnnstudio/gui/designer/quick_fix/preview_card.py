@@ -1,7 +1,7 @@
-"""The card that shows what a fix would do before it is done: shapes, costs and problems, before and after.
+"""The card that previews a fix: shapes, costs and number of problems before and after it.
 
-It comes while the mouse or the focus is on a fix and goes with it. Called by a key it takes the focus, so
-that one can choose among several fixes, and do one or none.
+It appears while the mouse or the focus is on a fix, and disappears with it. Opened by a key it takes the
+focus, to choose among several fixes and apply one.
 """
 
 from __future__ import annotations
@@ -26,12 +26,17 @@ from PySide6.QtWidgets import (
 
 from cnnstudio.core.errors import UserError
 from cnnstudio.design.findings import Problem
-from cnnstudio.design.quick_fixes import Preview, preview
-from cnnstudio.gui.designer.quick_fix.advice_service import advice_desk
-from cnnstudio.gui.designer.quick_fix.apply import fix
-from cnnstudio.gui.designer.quick_fix.preview_text import amounts, effect, sentence, shape_rows
+from cnnstudio.design.quick_fixes import FixPreview, preview_fix
+from cnnstudio.gui.designer.quick_fix.advice_service import advice_service
+from cnnstudio.gui.designer.quick_fix.apply import apply_fix
+from cnnstudio.gui.designer.quick_fix.preview_text import (
+    describe_effect,
+    describe_preview,
+    shape_rows,
+    total_changes,
+)
 from cnnstudio.gui.designer.quick_fix.shape_table import ShapeRow, ShapeTable
-from cnnstudio.gui.designer.quick_fix.targets import PREVIEW_CARD
+from cnnstudio.gui.designer.quick_fix.targets import PREVIEW_OBJECT_NAME
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import Label, Line
@@ -42,33 +47,33 @@ if TYPE_CHECKING:
     from cnnstudio.gui.designer.quick_fix.apply import Finding
 
 _WIDTH = 408
-_WIDEST_BUTTON = 220
-_COMES_AFTER_MS = 250
-_GOES_AFTER_MS = 180
-"""Long enough for the mouse to come over from the button."""
+_MAX_BUTTON_WIDTH = 220
+_SHOW_DELAY_MS = 250
+_HIDE_DELAY_MS = 180
+"""Long enough for the mouse to move from the button onto the card."""
 
 
-class FixPreview(Overlay):
-    """Shows a fix of a problem or of advice. Get the window's by `preview_access.fix_preview`."""
+class FixPreviewCard(Overlay):
+    """Previews a fix of a problem or of advice. One per window; get it by `preview_access.preview_card`."""
 
     def __init__(self, project: Project, window: QWidget) -> None:
-        super().__init__(PREVIEW_CARD, _WIDTH, window)
+        super().__init__(PREVIEW_OBJECT_NAME, _WIDTH, window)
         self._project = project
         self._finding: Finding | None = None
         self._fix: Fix | None = None
-        self._asked: Callable[[], None] | None = None
-        self.sentence = ""
-        """What the fix that it shows would do, to be heard."""
-        self._coming = self._timer(self._on_time)
-        self._going = self._timer(self.hide)
+        self._pending: Callable[[], None] | None = None
+        self.accessible_text = ""
+        """What the fix would do, as text for a screen reader."""
+        self._show_timer = self._timer(self._on_show_timeout)
+        self._hide_timer = self._timer(self.hide)
         self._title = Label(role="strong", wrap=True)
         self._reason = Label(role="help", tone="secondary", wrap=True)
         self._choices = QButtonGroup(self)
-        self._way = Label(role="strong", wrap=True)
+        self._fix_label = Label(role="strong", wrap=True)
         self._change = _Change()
         self._why = Label(role="help", tone="secondary", wrap=True)
-        self._foot = QWidget()
-        self._hint = Label("Enter does it, Esc leaves it", "help", "secondary")
+        self._footer = QWidget()
+        self._hint = Label("Enter applies, Esc cancels", "help", "secondary")
         self._dismiss = QPushButton("Dismiss")
         self._apply = QPushButton()
         self._compose()
@@ -90,76 +95,77 @@ class FixPreview(Overlay):
         self._apply.setObjectName("applyFix")
         self._apply.setProperty("role", "primary")
         self._apply.clicked.connect(self._on_apply)
-        foot = QHBoxLayout(self._foot)
-        foot.setContentsMargins(0, 4, 0, 0)
-        foot.setSpacing(8)
-        foot.addWidget(self._hint)
-        foot.addStretch(1)
-        foot.addWidget(self._dismiss)
-        foot.addWidget(self._apply)
+        footer = QHBoxLayout(self._footer)
+        footer.setContentsMargins(0, 4, 0, 0)
+        footer.setSpacing(8)
+        footer.addWidget(self._hint)
+        footer.addStretch(1)
+        footer.addWidget(self._dismiss)
+        footer.addWidget(self._apply)
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 12, 14, 12)
         column.setSpacing(8)
         column.addWidget(self._title)
         column.addWidget(self._reason)
         column.addLayout(self._choice_column)
-        column.addWidget(self._way)
+        column.addWidget(self._fix_label)
         column.addWidget(self._change)
         column.addWidget(self._why)
-        column.addWidget(self._foot)
+        column.addWidget(self._footer)
 
-    # Coming and going
+    # Showing and hiding
 
-    def come_soon(self, finding: Finding, chosen: Fix | None, widget: QWidget, rect: QRect) -> None:
-        """The mouse is on a fix, or on advice, at `rect` of `widget`: comes when it stays there."""
-        self._going.stop()
-        is_there = self.isVisible() and (finding, chosen) == (self._finding, self._fix)
-        if not self.holds_focus and not is_there:
-            self._asked = partial(self.peek, finding, chosen, widget, rect)
-            # From one fix to the next there is nothing to wait for.
-            self._coming.start(0 if self.isVisible() else _COMES_AFTER_MS)
+    def show_later(self, finding: Finding, chosen: Fix | None, widget: QWidget, rect: QRect) -> None:
+        """Shows a fix, or advice, beside `rect` of `widget` if the mouse stays there."""
+        self._hide_timer.stop()
+        is_shown = self.isVisible() and (finding, chosen) == (self._finding, self._fix)
+        if not self.holds_focus and not is_shown:
+            self._pending = partial(self.peek, finding, chosen, widget, rect)
+            # When the card is already open, moving to another fix switches at once.
+            self._show_timer.start(0 if self.isVisible() else _SHOW_DELAY_MS)
 
-    def go_soon(self) -> None:
-        """The mouse has left; it may come over to the card."""
-        self._coming.stop()
+    def hide_later(self) -> None:
+        """Hides the card shortly after the mouse has left, unless it moves onto the card."""
+        self._show_timer.stop()
         if self.isVisible() and not self.holds_focus:
-            self._going.start(_GOES_AFTER_MS)
+            self._hide_timer.start(_HIDE_DELAY_MS)
 
     def peek(self, finding: Finding, chosen: Fix | None, widget: QWidget, rect: QRect) -> None:
-        """Shows a fix beside `rect` of `widget`; the focus stays where it is."""
+        """Shows a fix beside `rect` of `widget` without taking the focus."""
         if self._fill(finding, chosen):
-            # With one fix the card only tells; the button that it is about stands beside it.
-            self._foot.setVisible(bool(self._choices.buttons()) or not isinstance(finding, Problem))
+            # With only one fix the card just informs: the button that applies it is right beside it.
+            self._footer.setVisible(bool(self._choices.buttons()) or not isinstance(finding, Problem))
             self._hint.hide()
             self.show_at(widget, rect)
 
     def open(self, finding: Finding, widget: QWidget, rect: QRect) -> None:
-        """Shows the best fix and takes the focus, to choose and to do one; gives it back at the end."""
+        """Shows the best fix and takes the focus to choose and apply one; on closing, the focus returns."""
         if self._fill(finding, finding.fix):
-            self._foot.show()
+            self._footer.show()
             self._hint.show()
             self.show_at(widget, rect)
-            self.hold()
-            self._stops()[0].setFocus(Qt.FocusReason.PopupFocusReason)
+            self.hold_focus()
+            self._focus_chain()[0].setFocus(Qt.FocusReason.PopupFocusReason)
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
-        self._coming.stop()
-        self._going.stop()
+        self._show_timer.stop()
+        self._hide_timer.stop()
         self._finding = self._fix = None
 
     def enterEvent(self, event: QEnterEvent) -> None:
-        self._going.stop()
+        self._hide_timer.stop()
 
     def leaveEvent(self, event: QEvent) -> None:
-        self.go_soon()
+        self.hide_later()
 
-    def _on_time(self) -> None:
-        if self._asked is not None:
-            self._asked()
+    def _on_show_timeout(self) -> None:
+        if self._pending is not None:
+            self._pending()
 
     def _on_changed(self, _: object) -> None:
-        # What it says is about the network as it was, in the colors that were.
+        # The content describes the previous network, in the previous colors, and so would a pending one.
+        self._show_timer.stop()
         self.hide()
 
     # Keys
@@ -168,17 +174,17 @@ class FixPreview(Overlay):
         """Tab stays in a card that holds the focus, as in a dialog."""
         if not self.holds_focus:
             return super().focusNextPrevChild(forwards)
-        stops, now = self._stops(), QApplication.focusWidget()
-        place = stops.index(now) if now in stops else 0
+        stops, current = self._focus_chain(), QApplication.focusWidget()
+        index = stops.index(current) if current in stops else 0
         reason = Qt.FocusReason.TabFocusReason if forwards else Qt.FocusReason.BacktabFocusReason
-        stops[(place + (1 if forwards else -1)) % len(stops)].setFocus(reason)
+        stops[(index + (1 if forwards else -1)) % len(stops)].setFocus(reason)
         return True
 
-    def _stops(self) -> list[QAbstractButton]:
-        """What Tab goes through: the chosen fix where there are several, and the buttons."""
+    def _focus_chain(self) -> list[QAbstractButton]:
+        """The widgets that Tab cycles through: the chosen fix if there are several, and the buttons."""
         checked = self._choices.checkedButton() if self._choices.buttons() else None
-        every = (checked, self._apply, self._dismiss)
-        return [each for each in every if each is not None and not each.isHidden()]
+        buttons = (checked, self._apply, self._dismiss)
+        return [each for each in buttons if each is not None and not each.isHidden()]
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
@@ -189,27 +195,27 @@ class FixPreview(Overlay):
     # Content
 
     def _fill(self, finding: Finding, chosen: Fix | None) -> bool:
-        """Writes the card; False where the fix cannot be done, which the user is told."""
+        """Fills the card. Returns False, after a message to the user, if the fix cannot be applied."""
         if finding != self._finding:
             self._finding, self._fix = finding, None
-            self._show_words(finding)
+            self._show_finding(finding)
             self._show_choices(finding)
-        self._way.setVisible(chosen is not None and not isinstance(finding, Problem))
+        self._fix_label.setVisible(chosen is not None and not isinstance(finding, Problem))
         if chosen is None:
             self._change.hide()
             self._apply.hide()
             return True
         for button in self._choices.buttons():
             if button.text() == chosen.label:
-                # Which shows the fix, unless it was chosen before.
+                # This shows the fix, through `toggled`, unless it was already chosen.
                 button.setChecked(True)
         return self._show_fix(chosen)
 
-    def _show_words(self, finding: Finding) -> None:
+    def _show_finding(self, finding: Finding) -> None:
         is_advice = not isinstance(finding, Problem)
         number = len(finding.fixes)
-        ways = f"{number} ways to fix it" if number > 1 else finding.fix.label if finding.fix else ""
-        self._title.setText(f"{finding.message}." if is_advice else ways)
+        title = f"{number} possible fixes" if number > 1 else finding.fix.label if finding.fix else ""
+        self._title.setText(f"{finding.message}." if is_advice else title)
         self._reason.setText(finding.why)
         self._reason.setVisible(is_advice and bool(finding.why))
         self._why.setText(finding.why)
@@ -221,7 +227,7 @@ class FixPreview(Overlay):
         for button in self._choices.buttons():
             self._choices.removeButton(button)
             self._choice_column.removeWidget(button)
-            # Until it is deleted it would be seen behind the new ones.
+            # Deletion happens later; until then it would show behind the new ones.
             button.hide()
             button.deleteLater()
         for each in finding.fixes if len(finding.fixes) > 1 else ():
@@ -233,55 +239,55 @@ class FixPreview(Overlay):
 
     def _on_toggled(self, chosen: Fix, checked: bool) -> None:
         if checked and self._show_fix(chosen) and self.isVisible():
-            self.place_again()
+            self.reposition()
 
     def _show_fix(self, chosen: Fix) -> bool:
-        """Tells what one fix would do."""
+        """Shows the effect of one fix. Returns False if it cannot be applied."""
         finding, project = self._finding, self._project
         if finding is None or chosen == self._fix:
             return finding is not None
         self._fix = chosen
         try:
-            seen = preview(project.network, finding, chosen, project.analysis, project.classes)
+            preview = preview_fix(project.network, finding, chosen, project.analysis, project.classes)
         except UserError as error:
             project.message.emit(str(error))
             self.hide()
             return False
-        told = effect(finding.node_id, project.analysis, seen.analysis)
-        self._change.show_preview(told, shape_rows(project.analysis, finding.node_id, seen), seen)
-        self._way.setText(chosen.label)
-        fits = self._apply.fontMetrics().horizontalAdvance(chosen.label) <= _WIDEST_BUTTON
+        effect = describe_effect(finding.node_id, project.analysis, preview.analysis)
+        self._change.show_preview(effect, shape_rows(project.analysis, finding.node_id, preview), preview)
+        self._fix_label.setText(chosen.label)
+        fits = self._apply.fontMetrics().horizontalAdvance(chosen.label) <= _MAX_BUTTON_WIDTH
         self._apply.setText(chosen.label if fits else "Apply")
         self._apply.setAccessibleName(chosen.label)
         self._apply.show()
-        self.sentence = sentence(chosen.label, told, seen)
-        self._apply.setAccessibleDescription(self.sentence)
+        self.accessible_text = describe_preview(chosen.label, effect, preview)
+        self._apply.setAccessibleDescription(self.accessible_text)
         return True
 
     def _on_apply(self) -> None:
         finding, chosen = self._finding, self._fix
-        # First the focus goes back: what is done may take away what had it.
-        self.leave()
+        # Return the focus first: applying the fix may remove the widget that had it.
+        self.dismiss()
         if finding is not None and chosen is not None:
-            self._project.attempt(lambda: fix(self._project, finding, chosen))
+            self._project.run_command(lambda: apply_fix(self._project, finding, chosen))
 
     def _on_dismiss(self) -> None:
         finding = self._finding
-        self.leave()
+        self.dismiss()
         if finding is not None and not isinstance(finding, Problem):
-            advice_desk(self._project).dismiss(finding)
+            advice_service(self._project).dismiss(finding)
 
 
 class _Change(QWidget):
-    """What a fix does: in a sentence, layer by layer, and to the numbers of the whole network."""
+    """The effect of a fix: as a sentence, layer by layer, and on the totals of the network."""
 
     def __init__(self) -> None:
         super().__init__()
         self._effect = Label(role="help", wrap=True)
         self._effect.setObjectName("previewEffect")
         self._shapes = ShapeTable()
-        quiet, plain = partial(Label, "", "help", "secondary"), partial(Label, "", "help")
-        self._lines = [(quiet(), quiet(), plain()) for _ in range(3)]
+        secondary, plain = partial(Label, "", "help", "secondary"), partial(Label, "", "help")
+        self._lines = [(secondary(), secondary(), plain()) for _ in range(3)]
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
@@ -305,14 +311,14 @@ class _Change(QWidget):
             grid.addWidget(after, row, 3, right)
         return grid
 
-    def show_preview(self, told: str, rows: Sequence[ShapeRow], seen: Preview) -> None:
-        """`told` is the sentence, `rows` are the layers."""
-        self._effect.setText(told)
-        self._effect.setVisible(bool(told))
+    def show_preview(self, effect: str, rows: Sequence[ShapeRow], preview: FixPreview) -> None:
+        """Shows the sentence `effect`, which may be empty, the layers `rows`, and the totals of `preview`."""
+        self._effect.setText(effect)
+        self._effect.setVisible(bool(effect))
         self._shapes.show_rows(rows)
-        for (name, before, after), amount in zip(self._lines, amounts(seen), strict=True):
-            name.setText(amount.name)
-            before.setText(amount.before)
-            after.setText(amount.after)
-            after.set_tone("good" if amount.is_better else "text")
+        for (name, before, after), change in zip(self._lines, total_changes(preview), strict=True):
+            name.setText(change.name)
+            before.setText(change.before)
+            after.setText(change.after)
+            after.set_tone("good" if change.is_better else "text")
         self.show()

@@ -1,4 +1,4 @@
-"""The shapes of layers before and after an edit, as a small table."""
+"""A small table of layers' output shapes before and after an edit."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from PySide6.QtCore import QPointF, QSize
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from cnnstudio.gui.theme.text_metrics import Face
+from cnnstudio.gui.theme.text_metrics import TextMetrics
 from cnnstudio.gui.theme.theme import theme
 
-_ROW = 24
-_MOST_ROWS = 7
-_ICON = 17
+_ROW_HEIGHT = 24
+_MAX_ROWS = 7
+_ICON_SIZE = 17
 _MARK_WIDTH = 18
 _ARROW_WIDTH = 34
 _MARKS = {"added": "+", "removed": "\N{MINUS SIGN}", "changed": ""}
@@ -22,7 +22,7 @@ _MARKS = {"added": "+", "removed": "\N{MINUS SIGN}", "changed": ""}
 
 @dataclass(frozen=True)
 class ShapeRow:
-    """One layer. `status` is "added", "changed" or "removed"; a shape that stays is only in `after`."""
+    """One layer. `status` is "added", "changed" or "removed"; an unchanged shape is only in `after`."""
 
     title: str
     icon: str
@@ -33,29 +33,29 @@ class ShapeRow:
 
 
 class ShapeTable(QWidget):
-    """A line a layer: its icon and name, the shape that it gave, an arrow, the shape that it will give."""
+    """One line per layer: icon, name, output shape before, an arrow, output shape after."""
 
     def __init__(self) -> None:
         super().__init__()
         self._rows: Sequence[ShapeRow] = ()
         self._more = 0
-        self._content = Face(theme().font("help"))
-        self._strong = Face(theme().font("strong"))
-        self._digits = Face(theme().monospace())
+        self._content = TextMetrics(theme().font("help"))
+        self._strong = TextMetrics(theme().font("strong"))
+        self._digits = TextMetrics(theme().monospace())
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def show_rows(self, rows: Sequence[ShapeRow]) -> None:
-        """Shows as many rows as there is room for, and says how many more there are."""
-        # A line for "1 more layer" is better used for that layer.
-        fits = len(rows) <= _MOST_ROWS + 1
-        self._rows = rows if fits else rows[:_MOST_ROWS]
+        """Shows up to _MAX_ROWS rows, and how many more there are."""
+        # A line that says "1 more layer" is better used for that layer.
+        fits = len(rows) <= _MAX_ROWS + 1
+        self._rows = rows if fits else rows[:_MAX_ROWS]
         self._more = len(rows) - len(self._rows)
         self.setVisible(bool(rows))
         self.updateGeometry()
         self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(360, _ROW * (len(self._rows) + bool(self._more)))
+        return QSize(360, _ROW_HEIGHT * (len(self._rows) + bool(self._more)))
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()
@@ -67,29 +67,29 @@ class ShapeTable(QWidget):
         before_width = max((self._digits.width(row.before) for row in self._rows), default=0)
         before_right = self.width() - after_width - _ARROW_WIDTH
         for number, row in enumerate(self._rows):
-            middle = number * _ROW + _ROW / 2
+            middle = number * _ROW_HEIGHT + _ROW_HEIGHT / 2
             shapes_left = before_right - before_width if row.before else self.width() - after_width
-            self._paint_name(painter, row, middle, shapes_left - _MARK_WIDTH - _ICON - 20)
+            self._paint_name(painter, row, middle, shapes_left - _MARK_WIDTH - _ICON_SIZE - 20)
             self._paint_shapes(painter, row, middle, before_right)
         if self._more:
             painter.setFont(self._content.font)
             painter.setPen(theme().color("secondary"))
-            baseline = self._content.baseline(len(self._rows) * _ROW + _ROW / 2)
-            left = _MARK_WIDTH + _ICON + 8
+            baseline = self._content.baseline(len(self._rows) * _ROW_HEIGHT + _ROW_HEIGHT / 2)
+            left = _MARK_WIDTH + _ICON_SIZE + 8
             painter.drawText(left, baseline, f"and {self._more:,} more layers change")
         painter.end()
 
-    def _paint_name(self, painter: QPainter, row: ShapeRow, middle: float, room: int) -> None:
+    def _paint_name(self, painter: QPainter, row: ShapeRow, middle: float, width: int) -> None:
         token = "good" if row.status == "added" else "secondary"
         painter.setFont(self._strong.font)
         painter.setPen(theme().color(token))
         painter.drawText(2, self._strong.baseline(middle), _MARKS[row.status])
-        icon = theme().pixmap(row.icon, row.token, _ICON, self.devicePixelRatioF())
-        painter.drawPixmap(_MARK_WIDTH, round(middle - _ICON / 2), icon)
+        icon = theme().pixmap(row.icon, row.token, _ICON_SIZE, self.devicePixelRatioF())
+        painter.drawPixmap(_MARK_WIDTH, round(middle - _ICON_SIZE / 2), icon)
         painter.setFont(self._content.font)
         painter.setPen(theme().color("secondary" if row.status == "removed" else "text"))
-        left = _MARK_WIDTH + _ICON + 8
-        painter.drawText(left, self._content.baseline(middle), self._content.fitting(row.title, room))
+        left = _MARK_WIDTH + _ICON_SIZE + 8
+        painter.drawText(left, self._content.baseline(middle), self._content.elided(row.title, width))
 
     def _paint_shapes(self, painter: QPainter, row: ShapeRow, middle: float, before_right: int) -> None:
         baseline = self._digits.baseline(middle)

@@ -1,1 +1,1 @@
-"""Dialogs that try a training out before it starts."""
+"""Dialogs that measure a training before it starts."""

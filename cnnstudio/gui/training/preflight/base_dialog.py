@@ -1,4 +1,4 @@
-"""What the dialogs have in common that try something out before a training."""
+"""The base class of the dialogs that compute something before a training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QW
 from cnnstudio.core.progress import CancelFunction
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
-from cnnstudio.gui.compute.compute_task import Job
+from cnnstudio.gui.compute.compute_task import ComputeTask
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.widgets.labels import Label
@@ -20,11 +20,11 @@ from cnnstudio.training.recipe.recipe import Recipe
 _WIDTH = 640
 
 
-class TrialDialog(QDialog):
-    """Tries something out with the project's network, images and recipe, on the thread that computes.
+class ComputeDialog(QDialog):
+    """Computes something from the project's network, data set and recipe, on the compute thread.
 
-    A subclass fills `content` and says what is done (`attempt`, on that thread) and shown (`show_progress`,
-    `show_result`, `show_nothing`).
+    Subclasses fill the layout `content` and implement `compute`, which runs on that thread, as well as
+    `show_progress`, `show_result` and `clear_result`, which run on the main thread.
     """
 
     def __init__(
@@ -35,17 +35,17 @@ class TrialDialog(QDialog):
         self.setMinimumWidth(_WIDTH)
         self.project = project
         self._session = session
-        self._job: Job | None = None
+        self._task: ComputeTask | None = None
         self.content = QVBoxLayout()
         self.content.setSpacing(12)
-        self.use = QPushButton()
-        self.use.setProperty("role", "primary")
-        self._again = QPushButton("Try again")
-        self._again.setObjectName("tryAgain")
-        self._again.setAutoDefault(False)
-        self._again.clicked.connect(self.start)
-        self._failure = Label("", "help", "wrong", wrap=True)
-        self._failure.setObjectName("trialFailure")
+        self.use_button = QPushButton()
+        self.use_button.setProperty("role", "primary")
+        self._retry = QPushButton("Try again")
+        self._retry.setObjectName("tryAgain")
+        self._retry.setAutoDefault(False)
+        self._retry.clicked.connect(self.start)
+        self._error = Label("", "help", "wrong", wrap=True)
+        self._error.setObjectName("computeError")
         self._progress = ProgressLine()
         self._progress.cancelled.connect(self._on_cancel)
         self._compose(title, help)
@@ -54,73 +54,73 @@ class TrialDialog(QDialog):
         close = QPushButton("Close")
         close.setAutoDefault(False)
         close.clicked.connect(self.reject)
-        foot = QHBoxLayout()
-        foot.setSpacing(8)
-        foot.addWidget(self._again)
-        foot.addStretch(1)
-        foot.addWidget(close)
-        foot.addWidget(self.use)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(8)
+        buttons.addWidget(self._retry)
+        buttons.addStretch(1)
+        buttons.addWidget(close)
+        buttons.addWidget(self.use_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 16, 16, 16)
         column.setSpacing(12)
         column.addWidget(Label(title, "title"))
         column.addWidget(Label(help, "help", "secondary", wrap=True))
         column.addLayout(self.content, 1)
-        column.addWidget(self._failure)
+        column.addWidget(self._error)
         column.addWidget(self._progress)
-        column.addLayout(foot)
-        self._failure.hide()
+        column.addLayout(buttons)
+        self._error.hide()
 
     @property
     def device(self) -> str:
-        """Where it is tried, which is where it will be trained."""
+        """The device to compute on, the same as for training."""
         return self._session.device
 
     @property
     def is_busy(self) -> bool:
-        """Whether the trial is under way."""
-        return self._job is not None
+        """Whether the computation is running."""
+        return self._task is not None
 
     def start(self) -> None:
-        """Begins the trial anew, with the project as it is now."""
-        if self._job is None:
-            self.show_nothing()
-            self._failure.hide()
-            self._progress.begin("Getting the images ready")
-            self._job = self._session.fetch(self.project.dataset_name, self._on_dataset, self._on_failed)
-            self._show_busy()
+        """Starts the computation, with the current state of the project."""
+        if self._task is None:
+            self.clear_result()
+            self._error.hide()
+            self._progress.begin("Preparing the images")
+            self._task = self._session.fetch(self.project.dataset_name, self._on_dataset, self._on_failed)
+            self._update_buttons()
 
-    # For the subclass
+    # For subclasses
 
-    def attempt(
+    def compute(
         self,
         network: Network,
         dataset: Dataset,
         recipe: Recipe,
-        tell: Callable[[object], None],
+        report: Callable[[object], None],
         cancelled: CancelFunction,
     ) -> object:
-        """The trial itself, which is called on the thread that computes."""
+        """Returns the result; runs on the compute thread. `report` sends values to `show_progress`."""
         raise NotImplementedError
 
     def show_progress(self, value: Any) -> tuple[int, int | None, str]:
-        """Shows what `tell` was told; gives how much is done, of how much, and the words for it."""
+        """Shows an intermediate value; returns how much is done, of how much (None: unknown), and a text."""
         raise NotImplementedError
 
     def show_result(self, result: Any) -> None:
-        """Shows what `attempt` gave."""
+        """Shows the result of `compute`."""
         raise NotImplementedError
 
-    def show_nothing(self) -> None:
-        """Forgets the result."""
+    def clear_result(self) -> None:
+        """Removes the result of an earlier computation."""
         raise NotImplementedError
 
-    # What the session says
+    # Callbacks of the session
 
     def _on_dataset(self, dataset: Dataset) -> None:
         network, recipe = self.project.network, self.project.recipe
-        self._job = self._session.run_job(
-            lambda tell, cancelled: self.attempt(network, dataset, recipe, tell, cancelled),
+        self._task = self._session.run_task(
+            lambda report, cancelled: self.compute(network, dataset, recipe, report, cancelled),
             self._on_done,
             self._on_failed,
             self._on_progress,
@@ -133,27 +133,27 @@ class TrialDialog(QDialog):
         self._end()
         self.show_result(result)
 
-    def _on_failed(self, sentence: str) -> None:
+    def _on_failed(self, message: str) -> None:
         self._end()
-        self._failure.setText(sentence)
-        self._failure.show()
+        self._error.setText(message)
+        self._error.show()
 
     def _on_cancel(self) -> None:
-        if self._job is not None:
-            self._job.cancel()
+        if self._task is not None:
+            self._task.cancel()
         self._end()
 
     def _end(self) -> None:
-        self._job = None
+        self._task = None
         self._progress.hide()
-        self._show_busy()
+        self._update_buttons()
 
-    def _show_busy(self) -> None:
-        self._again.setEnabled(self._job is None)
-        self.use.setEnabled(False)
+    def _update_buttons(self) -> None:
+        self._retry.setEnabled(self._task is None)
+        self.use_button.setEnabled(False)
 
     def done(self, result: int) -> None:
-        if self._job is not None:
-            self._job.cancel()
-            self._job = None
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
         super().done(result)

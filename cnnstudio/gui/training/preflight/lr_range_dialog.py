@@ -1,4 +1,4 @@
-"""The learning rate finder in the window: the range test as a curve, and the rate that it suggests."""
+"""The learning rate finder: the curve of the range test and the suggested rate."""
 
 from __future__ import annotations
 
@@ -13,72 +13,72 @@ from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.document.project import Project
-from cnnstudio.gui.training.preflight.base_dialog import TrialDialog
-from cnnstudio.gui.training.preflight.lr_range_plot import RatePlot
+from cnnstudio.gui.training.preflight.base_dialog import ComputeDialog
+from cnnstudio.gui.training.preflight.lr_range_plot import LrRangePlot
 from cnnstudio.gui.widgets.fields import NumberField
 from cnnstudio.gui.widgets.labels import Label, Panel
-from cnnstudio.training.preflight.lr_range import RateTest
+from cnnstudio.training.preflight.lr_range import LrRangeTest
 from cnnstudio.training.recipe.recipe import UNNAMED, Recipe
 
 _HELP = (
-    "The network makes a hundred steps on weights of its own, each with a higher learning rate than the one "
-    "before. Too low, and the loss stays; too high, and it rises. Between the two it falls."
+    "Runs 100 training steps on temporary weights while raising the learning rate. Pick a rate where the "
+    "loss falls steeply: at lower rates it barely changes, at higher rates it rises."
 )
 _FIELD_WIDTH = 132
 
 
-class RateDialog(TrialDialog):
-    """Finds a learning rate for the project's recipe; what is used is one undo step."""
+class LrRangeDialog(ComputeDialog):
+    """Finds a learning rate for the project's recipe; using it is one undo step."""
 
     def __init__(self, project: Project, session: TrainingSession, parent: QWidget | None = None) -> None:
-        super().__init__("Find a learning rate", _HELP, project, session, parent)
+        super().__init__("Find learning rate", _HELP, project, session, parent)
         self.setObjectName("rateDialog")
         parameter = next(each for each in parameters(Recipe) if each.name == "learning_rate")
         assert isinstance(parameter, Number)
-        self.plot = RatePlot()
+        self.plot = LrRangePlot()
         self.field = NumberField(parameter)
         self.field.setObjectName("foundRate")
         self.field.setAccessibleName("Learning rate to use")
         self.field.setFixedWidth(_FIELD_WIDTH)
-        self._words = Label("", "help", "secondary", wrap=True)
-        self._words.setObjectName("rateWords")
-        self.use.setText("Use this rate")
-        self.use.setObjectName("useRate")
+        self._summary = Label("", "help", "secondary", wrap=True)
+        self._summary.setObjectName("rateSummary")
+        self.use_button.setText("Use this rate")
+        self.use_button.setObjectName("useRate")
         self._rate = project.recipe.learning_rate
         self._fill()
-        self.plot.chosen.connect(self._on_chosen)
+        self.plot.rate_chosen.connect(self._on_line_moved)
         self.field.edited.connect(self._on_edited)
-        self.use.clicked.connect(self._on_use)
-        self.show_nothing()
+        self.use_button.clicked.connect(self._on_use)
+        self.clear_result()
 
     def _fill(self) -> None:
         panel = Panel()
-        inside = QVBoxLayout(panel)
-        inside.setContentsMargins(8, 8, 8, 8)
-        inside.addWidget(self.plot)
+        layout = QVBoxLayout(panel)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.addWidget(self.plot)
         row = QHBoxLayout()
         row.setSpacing(8)
         label = Label("Learning rate")
         label.setBuddy(self.field)
         row.addWidget(label)
         row.addWidget(self.field)
-        row.addWidget(self._words, 1)
+        row.addWidget(self._summary, 1)
         self.content.addWidget(panel, 1)
         self.content.addLayout(row)
 
-    def attempt(
+    def compute(
         self,
         network: Network,
         dataset: Dataset,
         recipe: Recipe,
-        tell: Callable[[object], None],
+        report: Callable[[object], None],
         cancelled: CancelFunction,
-    ) -> RateTest:
+    ) -> LrRangeTest:
         from cnnstudio.training.preflight.learning_rate_finder import find_learning_rate
         from cnnstudio.training.preflight.prepare import prepare
 
         prepared = prepare(network, dataset, recipe, self.device, cancelled=cancelled)
-        return find_learning_rate(prepared, tell=tell, cancelled=cancelled)
+        return find_learning_rate(prepared, on_step=report, cancelled=cancelled)
 
     def show_progress(self, value: Any) -> tuple[int, int | None, str]:
         self.plot.show_test(value)
@@ -89,32 +89,32 @@ class RateDialog(TrialDialog):
         self.plot.show_test(result)
         now = self.project.recipe.learning_rate
         if result.suggestion is None:
-            words = f"The loss falls at none of these rates. The recipe has {now:g}."
+            summary = f"The loss does not fall at any of these rates. The recipe uses {now:g}."
         else:
-            words = (
+            summary = (
                 f"Suggested: {result.suggestion:g}. The loss falls between {result.lowest:.2g} and "
-                f"{result.highest:.2g}; the recipe has {now:g}."
+                f"{result.highest:.2g}; the recipe uses {now:g}."
             )
-        self._words.setText(words)
-        self.plot.setAccessibleDescription(words)
+        self._summary.setText(summary)
+        self.plot.setAccessibleDescription(summary)
         self.field.setEnabled(True)
-        self._choose(result.suggestion or now)
-        self.use.setEnabled(True)
-        self.use.setFocus()
+        self._set_rate(result.suggestion or now)
+        self.use_button.setEnabled(True)
+        self.use_button.setFocus()
 
-    def show_nothing(self) -> None:
+    def clear_result(self) -> None:
         self.plot.clear_test()
         self.field.set_value(self.project.recipe.learning_rate)
         self.field.setEnabled(False)
-        self._words.setText("")
-        self.use.setEnabled(False)
+        self._summary.setText("")
+        self.use_button.setEnabled(False)
 
-    def _choose(self, rate: float) -> None:
+    def _set_rate(self, rate: float) -> None:
         self._rate = rate
         self.field.set_value(rate)
         self.plot.show_rate(rate)
 
-    def _on_chosen(self, rate: object) -> None:
+    def _on_line_moved(self, rate: object) -> None:
         assert isinstance(rate, float)
         self._rate = rate
         self.field.set_value(rate)

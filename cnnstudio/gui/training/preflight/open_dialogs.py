@@ -1,4 +1,4 @@
-"""Opens the dialogs before a training. Each is loaded when it is first wanted: the window starts without."""
+"""Opens the preflight dialogs. Each one is imported on first use, so that the window starts sooner."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.widgets.message_bar import Message
 
-_STILL_TRAINING = "This can be tried out when training has ended: press Stop, or wait for it."
+_STILL_TRAINING = "Training is in progress. Stop it or wait for it to finish."
 
 
 class PreflightDialogs(QObject):
     """The learning rate finder and the check before training, above `window`."""
 
     message = Signal(object)
-    """A Message: what is missing, where there is nothing to try out."""
-    measured = Signal(object)
-    """The Measurement that a check came to."""
+    """Why a dialog cannot be opened, a Message."""
+    estimated = Signal(object)
+    """The TrainingEstimate of a finished check."""
 
     def __init__(self, project: Project, session: TrainingSession, window: QWidget) -> None:
         super().__init__(window)
@@ -27,37 +27,37 @@ class PreflightDialogs(QObject):
         self._window = window
 
     def show_rate_finder(self) -> None:
-        """The learning rate finder."""
-        from cnnstudio.gui.training.preflight.lr_range_dialog import RateDialog
+        """Shows the learning rate finder."""
+        from cnnstudio.gui.training.preflight.lr_range_dialog import LrRangeDialog
 
-        if self._may_try():
-            dialog = RateDialog(self._project, self._session, self._window)
+        if self._can_open():
+            dialog = LrRangeDialog(self._project, self._session, self._window)
             dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             dialog.open()
             dialog.start()
 
     def show_check(self) -> None:
-        """The measurement before a training."""
+        """Shows the check before training."""
         from cnnstudio.gui.training.preflight.preflight_dialog import PreflightDialog
 
-        if self._may_try():
+        if self._can_open():
             dialog = PreflightDialog(self._project, self._session, self._window)
             dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            dialog.measured.connect(self.measured)
+            dialog.estimated.connect(self.estimated)
             dialog.open()
             dialog.start()
 
-    def _may_try(self) -> bool:
-        """Whether there is something to try out; says what is missing where there is not."""
+    def _can_open(self) -> bool:
+        """Whether the project can be trained now; if not, a message says why."""
         problems = self._project.analysis.problems
         if self._session.state is not State.IDLE:
             self.message.emit(Message(_STILL_TRAINING))
         elif problems:
-            sentence = f"This network cannot be trained yet. {problems[0].sentence}."
-            self.message.emit(Message(sentence, wrong=True))
+            text = f"This network cannot be trained yet. {problems[0].full_message}."
+            self.message.emit(Message(text, is_error=True))
         elif not self._project.dataset_name:
             self.message.emit(
-                Message("There are no images to train with: choose a data set first.", wrong=True)
+                Message("There are no images to train on. Choose a data set first.", is_error=True)
             )
         else:
             return True

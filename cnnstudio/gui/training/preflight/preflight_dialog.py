@@ -1,4 +1,4 @@
-"""The measurement before a training in the window: how long, in how much memory, in which batches."""
+"""The check before training: time, memory, and the speed of several batch sizes."""
 
 from __future__ import annotations
 
@@ -9,40 +9,39 @@ from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QWidget
 
-from cnnstudio.core.formatting import count, storage
+from cnnstudio.core.formatting import format_bytes, format_count
 from cnnstudio.core.progress import CancelFunction
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
-from cnnstudio.gui.training.preflight.base_dialog import TrialDialog
+from cnnstudio.gui.training.preflight.base_dialog import ComputeDialog
 from cnnstudio.gui.widgets.labels import Label, Panel
 from cnnstudio.training.recipe.recipe import UNNAMED, Recipe
 
 if TYPE_CHECKING:
-    from cnnstudio.training.preflight.profiling import Measurement
+    from cnnstudio.training.preflight.profiling import TrainingEstimate
 
 _HELP = (
-    "A few batches of each size are learned from, on weights that are then thrown away. Larger batches make "
-    "fewer steps of an epoch, so that the learning rate may have to rise with them."
+    "Trains a few batches of each size on temporary weights. Larger batches mean fewer steps per epoch, "
+    "so you may need a higher learning rate."
 )
 _SECONDS = 8.0
-_HEADS = ("IMAGES AT A TIME", "IMAGES/S", "MEMORY", "SPEED", "")
+_HEADS = ("BATCH SIZE", "IMAGES/S", "MEMORY", "SPEED", "")
 _BAR_HEIGHT = 8
-_BARS = 3
-"""The column of the bars."""
+_BAR_COLUMN = 3
 _REMARK_WIDTH = 130
-_ROOM = 9
-"""Rows that the table has from the beginning, so that the dialog does not grow."""
+_ROWS = 9
+"""The number of rows reserved from the start, so that the dialog does not grow."""
 
 
 class _Bar(QWidget):
-    """A speed as a share of the highest. The number beside it says the same."""
+    """A bar whose length is a fraction of the full width."""
 
-    def __init__(self, share: float) -> None:
+    def __init__(self, fraction: float) -> None:
         super().__init__()
-        self._share = share
+        self._fraction = fraction
         self.setFixedHeight(_BAR_HEIGHT)
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -51,31 +50,31 @@ class _Bar(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme().color("training"))
         radius = self.height() / 2
-        painter.drawRoundedRect(QRectF(0, 0, self._share * self.width(), self.height()), radius, radius)
+        painter.drawRoundedRect(QRectF(0, 0, self._fraction * self.width(), self.height()), radius, radius)
         painter.end()
 
 
-class PreflightDialog(TrialDialog):
-    """Measures the project's training; a batch size that is used is one undo step."""
+class PreflightDialog(ComputeDialog):
+    """Estimates the cost of training the project; using a batch size is one undo step."""
 
-    measured = Signal(object)
-    """The Measurement, once there is one."""
+    estimated = Signal(object)
+    """The TrainingEstimate, when it is finished."""
 
     def __init__(self, project: Project, session: TrainingSession, parent: QWidget | None = None) -> None:
         super().__init__("Check before training", _HELP, project, session, parent)
         self.setObjectName("preflightDialog")
-        self._words = Label("", wrap=True)
-        self._words.setObjectName("preflightWords")
-        self._fields: dict[str, Any] = {}
-        self._quicker: str | None = None
+        self._summary = Label("", wrap=True)
+        self._summary.setObjectName("preflightSummary")
+        self._changes: dict[str, Any] = {}
+        self._faster_precision: str | None = None
         self.precision = QCheckBox()
         self.precision.setObjectName("usePrecision")
-        self.precision.toggled.connect(self._show_use)
+        self.precision.toggled.connect(self._update_use_button)
         self._cells: list[QWidget] = []
-        self.use.setObjectName("useBatch")
-        self.use.clicked.connect(self._on_use)
+        self.use_button.setObjectName("useBatch")
+        self.use_button.clicked.connect(self._on_use)
         self._fill()
-        self.show_nothing()
+        self.clear_result()
 
     def _fill(self) -> None:
         panel = Panel()
@@ -84,83 +83,87 @@ class PreflightDialog(TrialDialog):
         self._grid.setContentsMargins(14, 12, 14, 12)
         self._grid.setHorizontalSpacing(24)
         self._grid.setVerticalSpacing(6)
-        self._grid.setColumnStretch(_BARS, 1)
-        self._grid.setColumnMinimumWidth(_BARS + 1, _REMARK_WIDTH)
-        self._grid.setRowStretch(_ROOM + 1, 1)
+        self._grid.setColumnStretch(_BAR_COLUMN, 1)
+        self._grid.setColumnMinimumWidth(_BAR_COLUMN + 1, _REMARK_WIDTH)
+        self._grid.setRowStretch(_ROWS + 1, 1)
         for column, text in enumerate(_HEADS):
             head = Label(text, "head", "secondary")
-            self._grid.addWidget(head, 0, column, _side(column))
-        for row in range(1, _ROOM + 1):
+            self._grid.addWidget(head, 0, column, _alignment(column))
+        for row in range(1, _ROWS + 1):
             self._grid.setRowMinimumHeight(row, 18)
-        self.content.addWidget(self._words)
+        self.content.addWidget(self._summary)
         self.content.addWidget(panel, 1)
         self.content.addWidget(self.precision, 0, Qt.AlignmentFlag.AlignLeft)
 
-    def attempt(
+    def compute(
         self,
         network: Network,
         dataset: Dataset,
         recipe: Recipe,
-        tell: Callable[[object], None],
+        report: Callable[[object], None],
         cancelled: CancelFunction,
-    ) -> Measurement:
+    ) -> TrainingEstimate:
         from cnnstudio.training.preflight.prepare import prepare
-        from cnnstudio.training.preflight.profiling import measure
+        from cnnstudio.training.preflight.profiling import estimate_training
 
         prepared = prepare(
-            network, dataset, recipe, self.device, check_memory=False, progress=tell, cancelled=cancelled
+            network, dataset, recipe, self.device, check_memory=False, progress=report, cancelled=cancelled
         )
-        return measure(prepared, seconds=_SECONDS, progress=tell, cancelled=cancelled)
+        return estimate_training(prepared, seconds=_SECONDS, progress=report, cancelled=cancelled)
 
     def show_progress(self, value: Any) -> tuple[int, int | None, str]:
         return value.done, value.total, value.text
 
     def show_result(self, result: Any) -> None:
-        self._words.setText(result.sentence)
+        self._summary.setText(result.description)
         highest = max(one.images_per_second for one in result.sizes)
         for row, one in enumerate(result.sizes, start=1):
-            memory = "" if one.memory is None else storage(one.memory)
-            for column, text in enumerate((count(one.size), f"{one.images_per_second:,.0f}", memory)):
+            memory = "" if one.memory is None else format_bytes(one.memory)
+            for column, text in enumerate((format_count(one.size), f"{one.images_per_second:,.0f}", memory)):
                 number = Label(text, "help")
                 number.setFont(theme().monospace())
                 self._add(row, column, number)
-            self._add(row, _BARS, _Bar(one.images_per_second / highest))
-            self._add(row, _BARS + 1, Label(result.remark(one), "help", "secondary"))
+            self._add(row, _BAR_COLUMN, _Bar(one.images_per_second / highest))
+            self._add(row, _BAR_COLUMN + 1, Label(result.describe_size(one), "help", "secondary"))
         self._offer(result)
-        self.measured.emit(result)
+        self.estimated.emit(result)
 
     def _add(self, row: int, column: int, cell: QWidget) -> None:
         self._cells.append(cell)
-        self._grid.addWidget(cell, row, column, _side(column))
+        self._grid.addWidget(cell, row, column, _alignment(column))
 
-    def _offer(self, result: Measurement) -> None:
-        """What one click does: parts that fit, else the batch size that is fastest."""
+    def _offer(self, result: TrainingEstimate) -> None:
+        """Offers gradient accumulation if the batch does not fit in memory, else the fastest size."""
         if not result.fits:
-            self._fields = {"accumulate": result.accumulate}
-            self.use.setText(f"Compute each batch in {result.accumulate} parts")
+            self._changes = {"accumulate": result.accumulate}
+            self.use_button.setText(f"Split each batch into {result.accumulate}")
         else:
-            self._fields = {"batch_size": result.fastest, "accumulate": 1}
-            self.use.setText(f"Use batches of {count(result.fastest)}")
-        self._quicker = result.quicker_precision
-        if self._quicker:
-            self.precision.setText(f"Compute in {self._quicker}, {result.gain:.1f} × as fast")
-        self.precision.setVisible(self._quicker is not None)
+            self._changes = {"batch_size": result.fastest, "accumulate": 1}
+            self.use_button.setText(f"Use batch size {format_count(result.fastest)}")
+        self._faster_precision = result.faster_precision
+        if self._faster_precision:
+            self.precision.setText(f"Use {self._faster_precision} precision ({result.speedup:.1f}× faster)")
+        self.precision.setVisible(self._faster_precision is not None)
         self.precision.setChecked(False)
-        self.use.setVisible(True)
-        self._show_use()
-        self.use.setFocus()
+        self.use_button.setVisible(True)
+        self._update_use_button()
+        self.use_button.setFocus()
 
-    def _chosen(self) -> Recipe:
-        """The recipe with what is offered and ticked."""
-        quicker = {"precision": self._quicker} if self._quicker and self.precision.isChecked() else {}
-        return self.project.recipe.replace(**self._fields, **quicker)
+    def _new_recipe(self) -> Recipe:
+        """The recipe with the offered changes."""
+        precision = (
+            {"precision": self._faster_precision}
+            if self._faster_precision and self.precision.isChecked()
+            else {}
+        )
+        return self.project.recipe.replace(**self._changes, **precision)
 
-    def _show_use(self) -> None:
-        self.use.setEnabled(self._chosen() != self.project.recipe)
+    def _update_use_button(self) -> None:
+        self.use_button.setEnabled(self._new_recipe() != self.project.recipe)
 
-    def show_nothing(self) -> None:
-        self._words.setText("")
-        self.use.setVisible(False)
+    def clear_result(self) -> None:
+        self._summary.setText("")
+        self.use_button.setVisible(False)
         self.precision.setVisible(False)
         for cell in self._cells:
             self._grid.removeWidget(cell)
@@ -168,12 +171,12 @@ class PreflightDialog(TrialDialog):
         self._cells.clear()
 
     def _on_use(self) -> None:
-        self.project.set_recipe(self._chosen().replace(name=UNNAMED))
+        self.project.set_recipe(self._new_recipe().replace(name=UNNAMED))
         self.accept()
 
 
-def _side(column: int) -> Qt.AlignmentFlag:
+def _alignment(column: int) -> Qt.AlignmentFlag:
     sides = Qt.AlignmentFlag
-    if column == _BARS:
+    if column == _BAR_COLUMN:
         return sides.AlignVCenter
-    return (sides.AlignRight if column < _BARS else sides.AlignLeft) | sides.AlignVCenter
+    return (sides.AlignRight if column < _BAR_COLUMN else sides.AlignLeft) | sides.AlignVCenter

@@ -1,1 +1,1 @@
-"""The form of a recipe and the fields of the tool bar."""
+"""The form of a recipe and the fields of the toolbar."""

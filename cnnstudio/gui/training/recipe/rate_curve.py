@@ -1,4 +1,4 @@
-"""How the learning rate of a recipe goes, as a small drawing."""
+"""A small plot of a recipe's learning rate schedule."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LINE = 2.0
 
 
 class RateCurve(QWidget):
-    """The rate over the epochs, from 0 to the highest, with its telling numbers in words above it."""
+    """The learning rate over the epochs, with a summary above the curve."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,34 +28,34 @@ class RateCurve(QWidget):
         self.setFixedHeight(_HEIGHT)
         self._epochs = 1
         self._rates: list[float] = []
-        self.sentence = ""
+        self.summary = ""
 
     def show_recipe(self, recipe: Recipe) -> None:
-        """Draws the recipe's rates. How many batches an epoch has makes no difference that could be seen."""
+        """Shows the recipe's schedule; the true number of steps per epoch makes no visible difference."""
         steps = recipe.epochs * max(_POINTS // recipe.epochs, 1)
         rate = learning_rates(recipe, steps)
         self._rates = [rate(number * (steps - 1) // (_POINTS - 1)) for number in range(_POINTS)]
         self._epochs = recipe.epochs
         first, last, highest = self._rates[0], self._rates[-1], max(self._rates)
-        self.sentence = f"always {highest:.3g}"
-        if recipe.changes_rate:
+        self.summary = f"constant {highest:.3g}"
+        if recipe.has_varying_rate:
             epoch = self._rates.index(highest) * recipe.epochs // _POINTS + 1
-            self.sentence = (
-                f"begins at {first:.2g}, highest {highest:.3g} in epoch {epoch:,}, ends at {last:.2g}"
+            self.summary = (
+                f"starts at {first:.2g}, peaks at {highest:.3g} in epoch {epoch:,}, ends at {last:.2g}"
             )
-        self.setAccessibleDescription(self.sentence)
-        self.setToolTip(self.sentence)
+        self.setAccessibleDescription(self.summary)
+        self.setToolTip(self.summary)
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        look = theme()
+        colors = theme()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setFont(look.font("help"))
-        painter.setPen(look.color("secondary"))
+        painter.setFont(colors.font("help"))
+        painter.setPen(colors.color("secondary"))
         width = float(self.width())
         line = QRectF(0, _TOP, width, _TEXT_HEIGHT)
-        painter.drawText(line, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self.sentence)
+        painter.drawText(line, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self.summary)
         line.moveBottom(self.height())
         painter.drawText(line, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, "0")
         end = f"{self._epochs:,} {'epoch' if self._epochs == 1 else 'epochs'}"
@@ -65,8 +65,8 @@ class RateCurve(QWidget):
         painter.end()
 
     def _paint_rates(self, painter: QPainter, area: QRectF) -> None:
-        look = theme()
-        painter.setPen(QPen(look.color("border"), 1))
+        colors = theme()
+        painter.setPen(QPen(colors.color("border"), 1))
         painter.drawLine(area.bottomLeft(), area.bottomRight())
         highest = max(self._rates, default=0.0) or 1.0
         points = [
@@ -76,5 +76,5 @@ class RateCurve(QWidget):
             )
             for number, rate in enumerate(self._rates)
         ]
-        painter.setPen(QPen(look.color("training"), _LINE))
+        painter.setPen(QPen(colors.color("training"), _LINE))
         painter.drawPolyline(QPolygonF(points))

@@ -1,4 +1,4 @@
-"""The recipe as a form, made from its parameters: another parameter is another row, without a change here."""
+"""The recipe as a form, generated from its parameters, so that a new parameter needs no change here."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ _OBJECT_NAMES = {
     "optimizer": "optimizerField",
     "learning_rate": "learningRateField",
 }
-"""Names that automated use holds on to; the others are field_<name>."""
+"""Object names that other programs rely on; the other fields are called field_<name>."""
 
 _FIELD_WIDTH = 132
 _LABEL_WIDTH = 112
 _ROW_HEIGHT = 32
 _ROW_GAP = 8
-_MOST_ROWS = max(map(len, FIELD_GROUPS.values()))
+_MAX_ROWS = max(map(len, FIELD_GROUPS.values()))
 
 
 class RecipeForm(QWidget):
-    """One row for each parameter, a tab for each group of them; each page is made when it is first shown.
+    """A tab for each group of parameters, with one row per parameter; pages are created when first shown.
 
-    What is done in one visit to a field is one undo step of the project.
+    All edits between entering and leaving a field are one undo step of the project.
     """
 
-    mistaken = Signal(object)
-    """What is wrong with what was typed; empty once it is right."""
+    invalid_input = Signal(object)
+    """Why the typed text is invalid; empty once it is valid."""
 
     def __init__(self, project: Project) -> None:
         super().__init__()
@@ -44,16 +44,16 @@ class RecipeForm(QWidget):
         self._fields: dict[str, Field] = {}
         self._labels: dict[str, tuple[Label, Label]] = {}
         self._curve: RateCurve | None = None
-        self._visit = 0
+        self._edit_session = 0
         self.tabs = QTabBar()
         self.tabs.setObjectName("recipeTabs")
         self.tabs.setAccessibleName("Groups of settings")
         self.tabs.setExpanding(False)
         self._pages = QStackedWidget()
         self._page_of = {name: n for n, names in enumerate(FIELD_GROUPS.values()) for name in names}
-        self._bare = {number: QWidget() for number in range(len(FIELD_GROUPS))}
-        self._pages.setMinimumHeight(_MOST_ROWS * (_ROW_HEIGHT + _ROW_GAP) - _ROW_GAP)
-        for title, page in zip(FIELD_GROUPS, self._bare.values(), strict=True):
+        self._empty_pages = {number: QWidget() for number in range(len(FIELD_GROUPS))}
+        self._pages.setMinimumHeight(_MAX_ROWS * (_ROW_HEIGHT + _ROW_GAP) - _ROW_GAP)
+        for title, page in zip(FIELD_GROUPS, self._empty_pages.values(), strict=True):
             self.tabs.addTab(title)
             self._pages.addWidget(page)
         column = QVBoxLayout(self)
@@ -66,23 +66,23 @@ class RecipeForm(QWidget):
         project.recipe_changed.connect(self._show)
 
     def field(self, name: str) -> Field:
-        """The field of a parameter."""
+        """The field of a parameter, created on first access."""
         if name not in self._fields:
-            self._make_page(self._page_of[name])
+            self._create_page(self._page_of[name])
         return self._fields[name]
 
     def show_field(self, name: str) -> None:
-        """Brings the field's page to the front, and the focus to the field."""
+        """Shows the field's page and gives the field the focus."""
         field = self.field(name)
         self.tabs.setCurrentIndex(self._page_of[name])
         field.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _show_page(self, number: int) -> None:
-        self._make_page(number)
+        self._create_page(number)
         self._pages.setCurrentIndex(number)
 
-    def _make_page(self, number: int) -> None:
-        page = self._bare.pop(number, None)
+    def _create_page(self, number: int) -> None:
+        page = self._empty_pages.pop(number, None)
         if page is None:
             return
         grid = QGridLayout(page)
@@ -106,10 +106,13 @@ class RecipeForm(QWidget):
         field.setToolTip(parameter.help)
         field.setFixedWidth(_FIELD_WIDTH)
         field.edited.connect(lambda value: self._on_edited(parameter.name, value))
-        field.mistaken.connect(self.mistaken)
+        field.invalid_input.connect(self.invalid_input)
         field.finished.connect(self._on_finished)
         self._fields[parameter.name] = field
-        label, help_label = Label(parameter.label), Label(parameter.help, "help", "secondary", wrap=True)
+        label = Label(parameter.label)
+        # No line break inside `0 = off`.
+        help_text = parameter.help.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
+        help_label = Label(help_text, "help", "secondary", wrap=True)
         label.setBuddy(field)
         self._labels[parameter.name] = label, help_label
         grid.addWidget(label, row, 0)
@@ -119,17 +122,17 @@ class RecipeForm(QWidget):
 
     def _on_edited(self, name: str, value: object) -> None:
         changed = with_known_name(self._project.recipe.replace(**{name: value}))
-        self._project.set_recipe(changed, merge=("recipe", name, self._visit))
+        self._project.set_recipe(changed, merge=("recipe", name, self._edit_session))
 
     def _on_finished(self, _: object) -> None:
-        self._visit += 1
-        self.mistaken.emit("")
+        self._edit_session += 1
+        self.invalid_input.emit("")
 
     def _show(self, recipe: Recipe) -> None:
-        idle = recipe.idle_fields
+        unused = recipe.unused_fields
         if self._curve is not None:
             self._curve.show_recipe(recipe)
         for name, field in self._fields.items():
             field.set_value(getattr(recipe, name))
-            field.setEnabled(name not in idle)
-            self._labels[name][0].set_tone("secondary" if name in idle else "text")
+            field.setEnabled(name not in unused)
+            self._labels[name][0].set_tone("secondary" if name in unused else "text")

@@ -1,4 +1,4 @@
-"""The recipe's form in a panel under its selector, with a place to keep a recipe under a name."""
+"""The recipe form in a popup below its selector, with a row for saving the recipe under a name."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from cnnstudio.core.files import FileError
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.recipe.recipe_form import RecipeForm
 from cnnstudio.gui.widgets.labels import Label, Line, Panel
-from cnnstudio.training.recipe.files import own_recipes, remove_recipe, save_recipe
+from cnnstudio.training.recipe.files import delete_recipe, save_recipe, user_recipes
 from cnnstudio.training.recipe.recipe import RECIPES, UNNAMED, RecipeError
 
 _WIDTH = 600
 
 
 class RecipePopup(Panel):
-    """Escape or a click beside it closes it."""
+    """Closed by Escape or a click outside."""
 
-    rate_wanted = Signal()
-    """The recipe's learning rate is to be found by a trial."""
-    check_wanted = Signal()
-    """What the recipe's training takes is to be measured."""
+    lr_finder_requested = Signal()
+    """The user wants to find a learning rate."""
+    check_requested = Signal()
+    """The user wants to check the cost of the training."""
 
     def __init__(self, project: Project, parent: QWidget) -> None:
         super().__init__("recipePopup")
@@ -30,73 +30,73 @@ class RecipePopup(Panel):
         self.setFixedWidth(_WIDTH)
         self.setAccessibleName("Recipe")
         self._project = project
-        self._filled = ""
+        self._suggested_name = ""
         self.form = RecipeForm(project)
         self._name = Label("", "help", "secondary")
-        self._mistake = Label("", "help", "wrong", wrap=True)
-        self._mistake.setObjectName("recipeMistake")
+        self._error = Label("", "help", "wrong", wrap=True)
+        self._error.setObjectName("recipeError")
         title = QHBoxLayout()
         title.setSpacing(8)
         title.addWidget(Label("Recipe", "title"))
         title.addWidget(self._name, 1)
-        title.addWidget(self._trial("Find a learning rate…", "findRate", self.rate_wanted))
-        title.addWidget(self._trial("Check before training…", "checkTraining", self.check_wanted))
+        title.addWidget(self._dialog_button("Find learning rate…", "findRate", self.lr_finder_requested))
+        title.addWidget(self._dialog_button("Check before training…", "checkTraining", self.check_requested))
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 12, 14, 12)
         column.setSpacing(12)
         column.addLayout(title)
         column.addWidget(self.form)
         column.addWidget(Line())
-        column.addLayout(self._keeping())
-        column.addWidget(self._mistake)
-        self._mistake.hide()
-        # The window's own keys do not reach into a popup.
+        column.addLayout(self._name_row())
+        column.addWidget(self._error)
+        self._error.hide()
+        # The window's shortcuts do not work in a popup.
         for key, act in (
             (QKeySequence.StandardKey.Undo, project.undo_stack.undo),
             (QKeySequence.StandardKey.Redo, project.undo_stack.redo),
         ):
             QShortcut(QKeySequence(key), self).activated.connect(act)
-        self.form.mistaken.connect(self._on_mistaken)
+        self.form.invalid_input.connect(self._show_error)
         project.recipe_changed.connect(self._on_recipe_changed)
         self._on_recipe_changed()
 
-    def _trial(self, text: str, name: str, wanted: SignalInstance) -> QPushButton:
-        """A button that closes the panel and has something tried out."""
+    def _dialog_button(self, text: str, name: str, requested: SignalInstance) -> QPushButton:
+        """A button that closes the popup and requests a dialog."""
         button = QPushButton(text)
         button.setObjectName(name)
         button.setProperty("role", "quiet")
         button.setAutoDefault(False)
         button.clicked.connect(self.hide)
-        button.clicked.connect(wanted)
+        button.clicked.connect(requested)
         return button
 
-    def _keeping(self) -> QHBoxLayout:
-        """The row in which a recipe gets a name."""
-        self._own_name = QLineEdit()
-        self._own_name.setObjectName("recipeName")
-        self._own_name.setAccessibleName("Name of your own recipe")
-        self._own_name.setPlaceholderText("keep these settings under a name")
-        self._own_name.setMaxLength(40)
+    def _name_row(self) -> QHBoxLayout:
+        """The row for saving the recipe under a name."""
+        self._name_field = QLineEdit()
+        self._name_field.setObjectName("recipeName")
+        self._name_field.setAccessibleName("Recipe name")
+        self._name_field.setPlaceholderText("Save these settings as…")
+        self._name_field.setMaxLength(40)
         self._save = QPushButton("Save")
         self._save.setObjectName("recipeSave")
         self._save.setAutoDefault(False)
-        self._save.setToolTip("Keeps the recipe among those to choose from")
-        self._remove = QPushButton("Remove")
-        self._remove.setObjectName("recipeRemove")
-        self._remove.setAutoDefault(False)
-        self._own_name.textChanged.connect(self._on_name_changed)
-        self._own_name.returnPressed.connect(self._on_save)
+        self._save.setToolTip("Save this recipe to the list of recipes")
+        self._delete = QPushButton("Delete")
+        self._delete.setObjectName("recipeRemove")
+        self._delete.setAutoDefault(False)
+        self._name_field.textChanged.connect(self._on_name_changed)
+        self._name_field.returnPressed.connect(self._on_save)
         self._save.clicked.connect(self._on_save)
-        self._remove.clicked.connect(self._on_remove)
+        self._delete.clicked.connect(self._on_delete)
         row = QHBoxLayout()
         row.setSpacing(8)
-        row.addWidget(self._own_name, 1)
+        row.addWidget(self._name_field, 1)
         row.addWidget(self._save)
-        row.addWidget(self._remove)
+        row.addWidget(self._delete)
         return row
 
     def open_below(self, widget: QWidget) -> None:
-        """Opens under a widget, inside the screen."""
+        """Opens below a widget, within the screen."""
         self.adjustSize()
         place = widget.mapToGlobal(QPoint(0, widget.height() + 4))
         screen = widget.screen().availableGeometry()
@@ -108,44 +108,46 @@ class RecipePopup(Panel):
 
     def _on_save(self) -> None:
         try:
-            recipe = save_recipe(self._project.recipe, self._own_name.text())
+            recipe = save_recipe(self._project.recipe, self._name_field.text())
         except (RecipeError, FileError) as error:
-            self._on_mistaken(_sentence(error))
+            self._show_error(_error_text(error))
             return
-        self._on_mistaken("")
+        self._show_error("")
         self._project.set_recipe(recipe)
 
-    def _on_remove(self) -> None:
+    def _on_delete(self) -> None:
         recipe = self._project.recipe
         try:
-            remove_recipe(recipe.name)
+            delete_recipe(recipe.name)
         except RecipeError as error:
-            self._on_mistaken(_sentence(error))
+            self._show_error(_error_text(error))
             return
         self._project.set_recipe(recipe.replace(name=UNNAMED))
 
     def _on_name_changed(self, text: str) -> None:
         self._save.setEnabled(bool(text.strip()))
 
-    def _on_mistaken(self, sentence: object) -> None:
-        self._mistake.setText(str(sentence))
-        self._mistake.setVisible(bool(sentence))
+    def _show_error(self, message: object) -> None:
+        self._error.setText(str(message))
+        self._error.setVisible(bool(message))
         self.adjustSize()
 
     def _on_recipe_changed(self, _: object = None) -> None:
         name = self._project.recipe.name
-        own = name not in RECIPES and name in own_recipes()
-        self._name.setText("changed, not kept yet" if name == UNNAMED else name)
-        # What the user wrote stays; so does the name of an own recipe that was changed, to keep it anew.
-        if own or (name in RECIPES and self._own_name.text() == self._filled):
-            self._filled = name if own else ""
-            self._own_name.setText(self._filled)
-        self._on_name_changed(self._own_name.text())
-        self._remove.setEnabled(own)
-        self._remove.setToolTip(f"Takes “{name}” off the list" if own else "Recipes of the program stay")
+        is_user_recipe = name not in RECIPES and name in user_recipes()
+        self._name.setText("modified, not saved" if name == UNNAMED else name)
+        # Keep what the user typed, and the name of a modified user recipe, so that it can be saved again.
+        if is_user_recipe or (name in RECIPES and self._name_field.text() == self._suggested_name):
+            self._suggested_name = name if is_user_recipe else ""
+            self._name_field.setText(self._suggested_name)
+        self._on_name_changed(self._name_field.text())
+        self._delete.setEnabled(is_user_recipe)
+        self._delete.setToolTip(
+            f"Delete “{name}”" if is_user_recipe else "Built-in recipes cannot be deleted"
+        )
 
 
-def _sentence(error: Exception) -> str:
-    """The message as a sentence of its own."""
+def _error_text(error: Exception) -> str:
+    """The error message as a complete sentence."""
     text = str(error)
     return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."

@@ -1,4 +1,4 @@
-"""What is trained with: the data set and the recipe, each as a list to choose from."""
+"""The combo boxes for the data set and the recipe."""
 
 from __future__ import annotations
 
@@ -8,37 +8,38 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from cnnstudio.core.errors import UserError
+from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.data.sources import Source, find_source, sources
-from cnnstudio.gui.compute.io_task import Work
+from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.controls import TitledComboBox
-from cnnstudio.training.recipe.files import known_recipes, own_recipes, read_recipe, with_known_name
+from cnnstudio.training.recipe.files import known_recipes, read_recipe, user_recipes, with_known_name
 from cnnstudio.training.recipe.recipe import PURPOSES, RECIPES, UNNAMED, Recipe, RecipeError
 
-_FILE = "\n"
-"""Stands for the entry that opens a file; no recipe has that name."""
+_OPEN_FILE = "\n"
+"""The data of the entry that opens a file; no recipe can have this name."""
 
 
 class DataSelector(TitledComboBox):
-    """All sources of images. Those that are not on the machine lead to the dialog of the data sets."""
+    """All data sets. Choosing one that is not downloaded yet opens the data sets dialog."""
 
     dialog_requested = Signal(object)
-    """The name of the data set that is not there yet; empty for all other wishes."""
+    """The data sets dialog is needed: for the missing data set of this name, or for all if it is empty."""
 
     def __init__(self, project: Project, parent: QWidget | None = None) -> None:
         super().__init__("Data")
         self.setObjectName("datasetSelector")
-        self.setToolTip("The images to train and test with")
+        self.setToolTip("The images to train and test on")
         self._project = project
         self._sources: dict[str, Source] = {}
-        self._looking: Work | None = None
+        self._counting: IoTask | None = None
         self._on_dataset_changed(project.dataset_name)
         self.currentIndexChanged.connect(self._on_index_changed)
         project.dataset_changed.connect(self._on_dataset_changed)
 
     def refresh(self) -> None:
-        """Lists the sources anew."""
+        """Updates the list."""
         self.blockSignals(True)
         self.clear()
         self._sources = {source.name: source for source in sources()}
@@ -46,22 +47,22 @@ class DataSelector(TitledComboBox):
         if name and name not in self._sources:
             self._add_unlisted(name)
         for name, source in self._sources.items():
-            there = source.available()
-            self.addItem(source.title if there else f"{source.title} · download…", name)
-            self.setItemData(self.count() - 1, source.description, 3)
+            is_available = source.available()
+            self.addItem(source.title if is_available else f"{source.title} · download…", name)
+            self.setItemData(self.count() - 1, source.description, Qt.ItemDataRole.ToolTipRole)
         self.insertSeparator(self.count())
         self.addItem("Other images…", "")
         self.blockSignals(False)
-        self._show_chosen()
+        self._select_current()
 
     def _add_unlisted(self, name: str) -> None:
-        """A folder that was named, but not added to the list."""
+        """Adds a folder that is used without being registered."""
         try:
             self._sources[name] = find_source(name)
         except UserError:
             return
 
-    def _show_chosen(self) -> None:
+    def _select_current(self) -> None:
         self.blockSignals(True)
         self.setCurrentIndex(self.findData(self._project.dataset_name or None))
         self.blockSignals(False)
@@ -72,52 +73,52 @@ class DataSelector(TitledComboBox):
         name = str(self.itemData(index) or "")
         source = self._sources.get(name)
         if source is None or not source.available():
-            self._show_chosen()
+            self._select_current()
             self.dialog_requested.emit(name)
         elif name != self._project.dataset_name:
-            # How many classes it has is looked up when the project says that it has another data set.
+            # The classes are counted in _on_dataset_changed, which this triggers.
             self._project.set_dataset(name, None, source.title)
 
     def _on_dataset_changed(self, _: object) -> None:
         name = self._project.dataset_name
         if self.findData(name) < 0:
             self.refresh()
-        self._show_chosen()
+        self._select_current()
         source = self._sources.get(name)
         if source is not None and self._project.classes is None:
-            self._look(name, source)
+            self._count_classes(name, source)
 
-    def _look(self, name: str, source: Source) -> None:
-        """Finds out how many classes there are. A folder is looked through beside the window."""
-        if self._looking is not None:
-            self._looking.cancel()
-            self._looking = None
+    def _count_classes(self, name: str, source: Source) -> None:
+        """Determines the number of classes; in a background thread if a folder has to be scanned."""
+        if self._counting is not None:
+            self._counting.cancel()
+            self._counting = None
         if source.built_in:
-            self._tell_classes(name, source.title, known_classes(source))
+            self._set_classes(name, source.title, class_count(source))
             return
 
-        def look(progress: ProgressFunction, cancelled: CancelFunction) -> int | None:
-            return known_classes(source)
+        def count(progress: ProgressFunction, cancelled: CancelFunction) -> int | None:
+            return class_count(source)
 
-        self._looking = Work(look, self)
-        self._looking.done.connect(lambda classes: self._tell_classes(name, source.title, classes))
-        self._looking.start()
+        self._counting = IoTask(count, self)
+        self._counting.done.connect(lambda classes: self._set_classes(name, source.title, classes))
+        self._counting.start()
 
-    def _tell_classes(self, name: str, title: str, classes: int | None) -> None:
+    def _set_classes(self, name: str, title: str, classes: int | None) -> None:
         project = self._project
         if classes is not None and project.dataset_name == name and project.classes is None:
             project.set_dataset(name, classes, title)
 
 
 class RecipeSelector(TitledComboBox):
-    """The recipes by name, and the way to change one."""
+    """The recipes by name, with entries to edit one and to open a file."""
 
     edit_requested = Signal()
 
     def __init__(self, project: Project) -> None:
         super().__init__("Recipe")
         self.setObjectName("recipeSelector")
-        self.setToolTip("How it is trained: optimizer, learning rate, batches, augmentation")
+        self.setToolTip("How the network is trained: optimizer, learning rate, batch size, augmentation")
         self._project = project
         self._refresh()
         self.currentIndexChanged.connect(self._on_index_changed)
@@ -126,7 +127,7 @@ class RecipeSelector(TitledComboBox):
     def _refresh(self, _: object = None) -> None:
         self.blockSignals(True)
         self.clear()
-        recipe, own = self._project.recipe, [*own_recipes()]
+        recipe, own = self._project.recipe, [*user_recipes()]
         for name in RECIPES:
             self.addItem(name, name)
             self.setItemData(self.count() - 1, PURPOSES[name], Qt.ItemDataRole.ToolTipRole)
@@ -138,10 +139,10 @@ class RecipeSelector(TitledComboBox):
             self.addItem(name, name)
         self.insertSeparator(self.count())
         self.addItem("Edit recipe…", "")
-        self.addItem("Open recipe file…", _FILE)
+        self.addItem("Open recipe file…", _OPEN_FILE)
         self.setCurrentIndex(self.findData(recipe.name))
         self.blockSignals(False)
-        self.setToolTip(recipe_in_words(recipe))
+        self.setToolTip(describe_recipe(recipe))
         self.updateGeometry()
         self.update()
 
@@ -150,18 +151,18 @@ class RecipeSelector(TitledComboBox):
         self._refresh()
         if not name:
             self.edit_requested.emit()
-        elif name == _FILE:
+        elif name == _OPEN_FILE:
             self._open_file()
         elif name in (known := known_recipes()):
             self._project.set_recipe(known[name])
 
     def showPopup(self) -> None:
-        # Another window may have kept or removed one since.
+        # Another window may have saved or deleted one since.
         self._refresh()
         super().showPopup()
 
     def _open_file(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open a recipe", "", "Recipes (*.json)")
+        path, _ = QFileDialog.getOpenFileName(self, "Open recipe", "", "Recipes (*.json)")
         if not path:
             return
         try:
@@ -174,16 +175,16 @@ class RecipeSelector(TitledComboBox):
         self._project.set_recipe(known if taken else recipe)
 
 
-def known_classes(source: Source) -> int | None:
-    """How many classes the source has, where it says so without loading."""
+def class_count(source: Source) -> int | None:
+    """The number of classes, if the source knows it without loading the images."""
     classes = source.info().get("classes")
     return len(classes) if classes else None
 
 
-def recipe_in_words(recipe: Recipe) -> str:
-    """`8 epochs in batches of 128 · sgd, learning rate 0.05, one cycle`."""
+def describe_recipe(recipe: Recipe) -> str:
+    """`8 epochs, batch size 128 · sgd, learning rate 0.05, one cycle`."""
     schedule = recipe.schedule.replace("_", " ")
     return (
-        f"{recipe.epochs:,} epochs in batches of {recipe.batch_size:,} · "
+        f"{pluralize(recipe.epochs, 'epoch')}, batch size {recipe.batch_size:,} · "
         f"{recipe.optimizer}, learning rate {recipe.learning_rate:g}, {schedule}"
     )

@@ -48,28 +48,28 @@ def scores(values: list[float]) -> FeatureMaps:
     return FeatureMaps("dense_2", 1, levels.reshape(-1, 1, 1), low, high, (), len(values))
 
 
-def test_it_says_whose_maps_they_are_and_how_many_are_dead(view: FeatureMapsView) -> None:
+def test_the_heading_names_the_layer_and_counts_dead_maps(view: FeatureMapsView) -> None:
     view.show_maps(feature_maps("conv2d_1", dead=(2, 5)), NETWORK, CLASSES)
 
-    assert view.heading.title == "Feature maps of Conv2D (first layer)"
-    assert view.heading.remark == "8 maps, 2 dead"
-    assert view.scale.text() == "one scale for all ▾"
-    assert view.grid.accessibleDescription().endswith("8 maps, 2 dead, one scale for all; dead: 3, 6")
+    assert view.heading.title == "Feature maps of Conv2D (layer 1)"
+    assert view.heading.details == "8 maps, 2 dead"
+    assert view.scale.text() == "shared scale ▾"
+    assert view.grid.accessibleDescription().endswith("8 maps, 2 dead, shared scale; dead: 3, 6")
 
 
 def test_an_earlier_epoch_is_named(view: FeatureMapsView) -> None:
     view.show_maps(feature_maps("conv2d_1"), NETWORK, CLASSES, "after epoch 3")
 
-    assert view.heading.remark == "after epoch 3 · 8 maps"
+    assert view.heading.details == "after epoch 3 · 8 maps"
 
 
-def test_maps_that_are_left_out_are_counted(view: FeatureMapsView) -> None:
+def test_omitted_maps_are_counted(view: FeatureMapsView) -> None:
     view.show_maps(dataclasses.replace(feature_maps("conv2d_1"), total=512), NETWORK, CLASSES)
 
-    assert view.heading.remark == "512 maps, the first 8 shown"
+    assert view.heading.details == "512 maps, first 8 shown"
 
 
-def test_every_map_can_be_seen_and_dead_ones_have_a_red_frame(view: FeatureMapsView) -> None:
+def test_every_map_is_drawn_and_dead_ones_have_a_red_frame(view: FeatureMapsView) -> None:
     view.show_maps(feature_maps("conv2d_1", count=16, dead=(3,)), NETWORK, CLASSES)
 
     image = view.grid.viewport().grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
@@ -80,7 +80,7 @@ def test_every_map_can_be_seen_and_dead_ones_have_a_red_frame(view: FeatureMapsV
 
 
 def faint() -> FeatureMaps:
-    """A strong map, and one whose two halves differ little."""
+    """A strong map, and a weak one whose two halves differ little."""
     maps = np.zeros((2, 4, 4), np.uint8)
     maps[0, 0], maps[1, :2], maps[1, 2:] = 255, 40, 60
     return FeatureMaps("conv2d_1", 0, maps, 0.0, 2.0, (), 2)
@@ -91,7 +91,7 @@ def grays(view: FeatureMapsView) -> set[int]:
     return {int(value) & 0xFF for value in np.unique(np.frombuffer(image.constBits(), np.uint32))}
 
 
-def test_a_scale_for_each_map_is_chosen_by_key_and_stays_for_the_next_maps(
+def test_a_scale_per_map_is_chosen_by_key_and_stays_for_the_next_maps(
     view: FeatureMapsView, qtbot: QtBot
 ) -> None:
     view.show_maps(faint(), NETWORK, CLASSES)
@@ -106,16 +106,16 @@ def test_a_scale_for_each_map_is_chosen_by_key_and_stays_for_the_next_maps(
     assert not {40, 60} & grays(view)
     view.show_maps(faint(), NETWORK, CLASSES)
     assert not {40, 60} & grays(view)
-    assert view.scale.text() == "a scale for each map ▾"
-    assert view.scale.accessibleName() == "Scale of the maps: a scale for each map, press to choose"
-    assert view.grid.accessibleDescription().endswith("2 maps, a scale for each map")
+    assert view.scale.text() == "scale per map ▾"
+    assert view.scale.accessibleName() == "Gray scale: scale per map. Press to change."
+    assert view.grid.accessibleDescription().endswith("2 maps, scale per map")
     assert view.grid.text_at(QPoint(10, 10)) == "Map 1 of 2: 0 to 2"
 
     view.scale.findChild(QMenu).actions()[0].trigger()
     assert {40, 60} <= grays(view)
 
 
-def test_values_and_hints_have_no_scale_to_choose(view: FeatureMapsView) -> None:
+def test_activations_and_hints_have_no_scale(view: FeatureMapsView) -> None:
     view.show_maps(faint(), NETWORK, CLASSES)
     assert view.scale.isVisible()
 
@@ -127,12 +127,12 @@ def test_values_and_hints_have_no_scale_to_choose(view: FeatureMapsView) -> None
     assert not view.scale.isVisible()
 
 
-def test_the_mouse_reads_a_map(view: FeatureMapsView) -> None:
+def test_the_tooltip_describes_the_map(view: FeatureMapsView) -> None:
     view.show_maps(feature_maps("conv2d_1", dead=(1,)), NETWORK, CLASSES)
 
     assert view.grid.text_at(QPoint(10, 10)) == "Map 1 of 8: 0 to 0"
     second = next(text for x in range(300) if (text := view.grid.text_at(QPoint(x, 10))).startswith("Map 2"))
-    assert second.endswith("dead: 0 wherever one looks")
+    assert second.endswith("dead: always 0")
     assert view.grid.text_at(QPoint(699, 219)) == ""
 
 
@@ -149,39 +149,39 @@ def test_hundreds_of_maps_can_be_scrolled_by_key(view: FeatureMapsView, qtbot: Q
     assert "Map 256" in row
 
 
-def test_a_flat_layer_is_shown_as_values(view: FeatureMapsView) -> None:
+def test_a_flat_layer_is_shown_as_activations(view: FeatureMapsView) -> None:
     view.show_maps(feature_maps("dense_1", count=12, side=1), NETWORK, CLASSES)
 
-    assert view.heading.title == "Values of Thinker (third layer)"
+    assert view.heading.title == "Activations of Thinker (layer 3)"
     assert view.grid.text_at(QPoint(5, 5)).startswith("Value 1 of 12")
 
 
-def test_the_last_layer_says_what_it_takes_the_image_for(view: FeatureMapsView) -> None:
+def test_the_last_layer_shows_its_prediction(view: FeatureMapsView) -> None:
     values = [0.0] * 10
     values[3] = 5.0
 
     view.show_maps(scores(values), NETWORK, CLASSES)
 
-    assert view.heading.title == "Scores of Dense (fourth layer)"
-    assert view.heading.remark == "takes it for ship, 94% · it is dog"
+    assert view.heading.title == "Output of Dense (layer 4)"
+    assert view.heading.details == "Predicted: ship (94%) · actual: dog"
     view.show_maps(scores([0.0, 5.0, *[0.0] * 8]), NETWORK, CLASSES)
-    assert view.heading.remark == "takes it for dog, 94% · right"
+    assert view.heading.details == "Predicted: dog (94%) · correct"
 
 
-def test_scores_become_shares_of_one() -> None:
+def test_probabilities_are_the_softmax_of_the_scores() -> None:
     shares = probabilities(scores([2.0, 1.0, 0.0]))
 
     assert shares == pytest.approx(np.exp([2, 1, 0]) / np.exp([2, 1, 0]).sum(), abs=0.01)
 
 
-def test_a_hint_takes_the_place_of_maps(view: FeatureMapsView) -> None:
+def test_a_hint_replaces_the_maps(view: FeatureMapsView) -> None:
     view.show_maps(feature_maps("conv2d_1"), NETWORK, CLASSES)
 
-    view.show_nothing(NETWORK, "conv2d_1", "The run kept no maps of it")
+    view.show_nothing(NETWORK, "conv2d_1", "No feature maps were saved for this layer")
 
     assert view.grid.maps is None
-    assert view.grid.hint == "The run kept no maps of it"
-    assert view.heading.title == "Feature maps of Conv2D (first layer)"
+    assert view.grid.hint == "No feature maps were saved for this layer"
+    assert view.heading.title == "Feature maps of Conv2D (layer 1)"
 
 
 def test_images_are_chosen_by_mouse_and_by_key(view: FeatureMapsView, qtbot: QtBot) -> None:
@@ -197,7 +197,7 @@ def test_images_are_chosen_by_mouse_and_by_key(view: FeatureMapsView, qtbot: QtB
     assert view.images.buttons[2].accessibleName() == "Example 3: frog"
 
 
-def test_fewer_images_than_places_leave_no_empty_ones(view: FeatureMapsView) -> None:
+def test_with_fewer_images_no_empty_buttons_are_shown(view: FeatureMapsView) -> None:
     view.images.buttons[4].setChecked(True)
 
     view.show_images(np.zeros((2, 1, 8, 8), np.uint8), ("cat", "dog"))

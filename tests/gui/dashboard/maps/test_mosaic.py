@@ -12,7 +12,7 @@ GRAYS = np.arange(256, dtype=np.uint32)
 
 
 @given(st.integers(1, 600), st.floats(0.2, 5), st.integers(60, 2000), st.integers(40, 800))
-def test_cells_never_reach_beyond_the_width_and_no_two_overlap(
+def test_cells_stay_within_the_width_and_do_not_overlap(
     count: int, ratio: float, width: int, height: int
 ) -> None:
     grid = fit(count, ratio, width, height)
@@ -24,7 +24,7 @@ def test_cells_never_reach_beyond_the_width_and_no_two_overlap(
 
 
 @given(st.integers(1, 600), st.integers(100, 2000), st.integers(60, 800))
-def test_cells_are_as_large_as_fits(count: int, width: int, height: int) -> None:
+def test_cells_are_as_large_as_possible(count: int, width: int, height: int) -> None:
     grid = fit(count, 1.0, width, height)
 
     if grid.total_height <= height and grid.columns > 1 and grid.width < 120:
@@ -33,7 +33,7 @@ def test_cells_are_as_large_as_fits(count: int, width: int, height: int) -> None
         assert Grid(count, fewer, side, side, grid.gap).total_height > height
 
 
-def test_what_does_not_fit_gets_cells_large_enough_to_see_and_is_scrolled() -> None:
+def test_a_grid_that_does_not_fit_keeps_the_smallest_readable_cells() -> None:
     grid = fit(2000, 1.0, 300, 100)
 
     assert grid.width >= 18
@@ -51,7 +51,7 @@ def test_the_cell_under_a_point_is_found(count: int, index: int) -> None:
     assert grid.at(-1, -1) is None
 
 
-def test_pixels_stand_where_the_grid_says() -> None:
+def test_pixels_are_where_the_grid_says() -> None:
     maps = np.arange(5, dtype=np.uint8).reshape(5, 1, 1) * 10
     grid = Grid(count=5, columns=2, width=3, height=2, gap=4)
 
@@ -65,7 +65,7 @@ def test_pixels_stand_where_the_grid_says() -> None:
     assert (pixels[10:, 7:] == 999).all()
 
 
-def test_only_the_rows_that_are_asked_for_are_made() -> None:
+def test_only_the_requested_rows_are_made() -> None:
     maps = np.arange(6, dtype=np.uint8).reshape(6, 1, 1)
     grid = Grid(count=6, columns=2, width=2, height=2, gap=4)
 
@@ -76,7 +76,7 @@ def test_only_the_rows_that_are_asked_for_are_made() -> None:
     assert pixels[1, 7] == 3
 
 
-def test_a_map_is_enlarged_pixel_by_pixel() -> None:
+def test_a_map_is_enlarged_without_interpolation() -> None:
     maps = np.array([[[1, 2], [3, 4]]], dtype=np.uint8)
 
     pixels = mosaic(maps, Grid(1, 1, 4, 4, 4), 0, 1, GRAYS, (999, 555))
@@ -84,7 +84,7 @@ def test_a_map_is_enlarged_pixel_by_pixel() -> None:
     assert pixels[1:5, 1:5].tolist() == [[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]
 
 
-def test_each_map_can_be_brought_to_the_whole_range() -> None:
+def test_each_map_is_stretched_to_the_full_range() -> None:
     maps = np.array([[[10, 20, 30]], [[0, 0, 255]], [[7, 7, 7]]], np.uint8)
 
     assert stretched(maps).tolist() == [[[0, 127, 255]], [[0, 0, 255]], [[7, 7, 7]]]

@@ -1,4 +1,4 @@
-"""The plots of loss and accuracy."""
+"""The learning curves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.dashboard.plots.curves import round_up
 from cnnstudio.gui.dashboard.plots.learning import LearningView
-from cnnstudio.gui.runs.history import History
+from cnnstudio.gui.runs.history import RunHistory
 from cnnstudio.gui.theme.theme import theme
 from tests.gui.canned import progress, run_events
 
@@ -25,8 +25,8 @@ def view(qtbot: QtBot) -> LearningView:
 
 
 @pytest.fixture
-def history() -> History:
-    history = History()
+def history() -> RunHistory:
+    history = RunHistory()
     history.feed(run_events(epochs=5, planned=8))
     return history
 
@@ -37,7 +37,7 @@ def ranges(view: LearningView, name: str) -> list[list[float]]:
 
 
 def has_color(view: LearningView, token: str) -> bool:
-    """Whether a pixel of the loss plot is in that color."""
+    """Whether a pixel of the loss plot has that color."""
     image = view.loss.plot.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
     pixels = np.frombuffer(image.constBits(), np.uint32).reshape(image.height(), image.width())
     return bool((pixels == np.uint32(theme().color(token).rgb())).any())
@@ -49,15 +49,17 @@ def point(view: LearningView, epoch: float) -> QPointF:
     return QPointF(plot.mapFromScene(scene))
 
 
-def test_an_empty_plot_says_what_will_appear(view: LearningView) -> None:
-    view.show_history(History(), 8, live=False)
+def test_an_empty_plot_hints_at_what_will_appear(view: LearningView) -> None:
+    view.show_history(RunHistory(), 8, live=False)
 
     assert view.loss.plot.hint == "Press Train to see the loss fall"
     assert view.accuracy.plot.hint == "Press Train to see the accuracy rise"
     assert not has_color(view, "training")
 
 
-def test_curves_have_their_colors_and_the_planned_epochs(view: LearningView, history: History) -> None:
+def test_curves_have_their_colors_and_the_axis_shows_the_planned_epochs(
+    view: LearningView, history: RunHistory
+) -> None:
     view.show_history(history, 8, live=True)
 
     assert view.loss.plot.hint == ""
@@ -67,21 +69,23 @@ def test_curves_have_their_colors_and_the_planned_epochs(view: LearningView, his
     assert has_color(view, "validation")
 
 
-def test_the_axis_ends_at_a_round_number_above_the_curve(view: LearningView, history: History) -> None:
+def test_the_axis_ends_at_a_round_number_above_the_curve(view: LearningView, history: RunHistory) -> None:
     view.show_history(history, 8, live=True)
 
     low, high = ranges(view, "loss")[1]
     assert (low, high) == (0, 2.5)
 
 
-def test_the_legend_has_the_newest_numbers(view: LearningView, history: History) -> None:
+def test_the_legend_shows_the_newest_values(view: LearningView, history: RunHistory) -> None:
     view.show_history(history, 8, live=True)
 
     assert view.accuracy.legend.text == "training 79.5%, validation 76.5%"
     assert "training 0.5" in view.loss.plot.accessibleDescription()
 
 
-def test_the_mouse_reads_both_plots_at_its_place(view: LearningView, history: History, qtbot: QtBot) -> None:
+def test_hovering_shows_the_values_of_both_plots(
+    view: LearningView, history: RunHistory, qtbot: QtBot
+) -> None:
     view.show_history(history, 8, live=True)
 
     qtbot.mouseMove(view.loss.plot.viewport(), point(view, 2.0).toPoint())
@@ -91,7 +95,9 @@ def test_the_mouse_reads_both_plots_at_its_place(view: LearningView, history: Hi
     assert "at epoch 2.0" in view.accuracy.legend.text
 
 
-def test_before_the_first_epoch_ended_validation_is_not_read(view: LearningView, history: History) -> None:
+def test_before_the_end_of_the_first_epoch_there_is_no_validation_value(
+    view: LearningView, history: RunHistory
+) -> None:
     view.show_history(history, 8, live=True)
 
     view.set_cursor(0.5)
@@ -99,7 +105,7 @@ def test_before_the_first_epoch_ended_validation_is_not_read(view: LearningView,
     assert "validation" not in view.loss.legend.text
 
 
-def test_the_cursor_is_read_until_it_is_taken_away(view: LearningView, history: History) -> None:
+def test_the_legend_follows_the_cursor_until_it_is_removed(view: LearningView, history: RunHistory) -> None:
     view.show_history(history, 8, live=True)
 
     view.set_cursor(3)
@@ -109,7 +115,7 @@ def test_the_cursor_is_read_until_it_is_taken_away(view: LearningView, history: 
     assert "epoch" not in view.loss.legend.text
 
 
-def test_zooming_holds_until_a_double_click(view: LearningView, history: History, qtbot: QtBot) -> None:
+def test_zoom_lasts_until_a_double_click(view: LearningView, history: RunHistory, qtbot: QtBot) -> None:
     view.show_history(history, 8, live=True)
     box = view.loss.plot.getViewBox()
     box.setRange(QRectF(1, 0.5, 2, 0.5), padding=0)
@@ -123,7 +129,7 @@ def test_zooming_holds_until_a_double_click(view: LearningView, history: History
     assert ranges(view, "loss")[0] == pytest.approx([0, 8])
 
 
-def test_what_cannot_be_seen_is_not_drawn(view: LearningView, history: History) -> None:
+def test_a_hidden_plot_is_not_drawn(view: LearningView, history: RunHistory) -> None:
     view.hide()
     view.show_history(history, 8, live=True)
     assert len(view.loss._trend.getData()[0]) == 0
@@ -133,7 +139,7 @@ def test_what_cannot_be_seen_is_not_drawn(view: LearningView, history: History) 
     assert len(view.loss._trend.getData()[0]) == 50
 
 
-def test_the_theme_changes_the_plot(view: LearningView, history: History) -> None:
+def test_the_plot_follows_the_theme(view: LearningView, history: RunHistory) -> None:
     view.show_history(history, 8, live=True)
     try:
         theme().set_scheme("dark")

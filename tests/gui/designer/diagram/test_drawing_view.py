@@ -1,4 +1,4 @@
-"""The drawing of the network in its dock: it follows the design, selects, zooms, and is kept as a file."""
+"""The dock with the network drawing: follows the design, selects layers, zooms, saves to a file."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.core.colors import TOKENS
 from cnnstudio.design import edits
 from cnnstudio.design.network import Network
-from cnnstudio.gui.designer.diagram.drawing_view import DrawingView, ask_and_save
+from cnnstudio.gui.designer.diagram.drawing_view import DrawingView, save_drawing_as
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
 
-Answer = Callable[[str, str], None]
+ChooseFile = Callable[[str, str], None]
 
 
 @pytest.fixture
@@ -38,30 +38,30 @@ def view(qtbot: QtBot, project: Project) -> DrawingView:
 
 
 @pytest.fixture
-def answer(monkeypatch: pytest.MonkeyPatch) -> Answer:
-    """What the user chooses when asked where to save."""
+def choose_file(monkeypatch: pytest.MonkeyPatch) -> ChooseFile:
+    """Sets what the user chooses in the file dialog: a name and a filter."""
 
-    def choose(name: str, kind: str) -> None:
-        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *arguments: (name, kind))
+    def choose(name: str, file_filter: str) -> None:
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *arguments: (name, file_filter))
 
     return choose
 
 
-def place_of(view: DrawingView, node_id: str) -> QPoint:
-    """A point of a layer's front on the canvas' viewport."""
+def center_of(view: DrawingView, node_id: str) -> QPoint:
+    """The center of the front of a layer's box, on the canvas."""
     drawing = view.canvas.drawing
     assert drawing is not None
-    (box,) = drawing.of(node_id)
+    (box,) = drawing.boxes_of(node_id)
     point = QPointF(box.x + box.width / 2, box.y + box.height / 2) * view.canvas.scale
     return point.toPoint()
 
 
-def test_it_follows_the_design(qtbot: QtBot, project: Project, view: DrawingView) -> None:
+def test_the_drawing_follows_the_design(qtbot: QtBot, project: Project, view: DrawingView) -> None:
     project.edit("delete", edits.remove(project.network, ["max_pooling2d_1"]))
     qtbot.waitUntil(lambda: "max_pooling2d_1" not in view.canvas.drawing.order)
 
 
-def test_while_it_cannot_be_seen_it_draws_nothing(qtbot: QtBot, project: Project, view: DrawingView) -> None:
+def test_a_hidden_view_is_not_redrawn(qtbot: QtBot, project: Project, view: DrawingView) -> None:
     before = view.canvas.drawing
     view.hide()
     project.edit("delete", edits.remove(project.network, ["max_pooling2d_1"]))
@@ -71,34 +71,36 @@ def test_while_it_cannot_be_seen_it_draws_nothing(qtbot: QtBot, project: Project
     qtbot.waitUntil(lambda: view.canvas.drawing is not before)
 
 
-def test_a_click_on_a_box_selects_its_layer(qtbot: QtBot, project: Project, view: DrawingView) -> None:
-    qtbot.mouseClick(view.canvas.widget(), Qt.MouseButton.LeftButton, pos=place_of(view, "max_pooling2d_1"))
+def test_clicking_a_box_selects_its_layer(qtbot: QtBot, project: Project, view: DrawingView) -> None:
+    qtbot.mouseClick(view.canvas.widget(), Qt.MouseButton.LeftButton, pos=center_of(view, "max_pooling2d_1"))
     assert project.selection == ("max_pooling2d_1",)
     qtbot.mouseClick(view.canvas.widget(), Qt.MouseButton.LeftButton, pos=QPoint(2, 2))
     assert project.selection == ()
 
 
-def test_what_is_selected_elsewhere_is_lit_and_said(
+def test_the_selection_is_highlighted_and_described(
     qtbot: QtBot, project: Project, view: DrawingView
 ) -> None:
     project.select(["conv2d_2"])
-    qtbot.waitUntil(lambda: view.canvas.lit == {"conv2d_2"})
+    qtbot.waitUntil(lambda: view.canvas.highlighted == {"conv2d_2"})
     assert "64 × 13 × 13" in view.canvas.accessibleDescription()
 
 
-def test_a_group_is_lit_with_all_in_it(qtbot: QtBot, project: Project, nested: Network) -> None:
+def test_a_selected_group_is_highlighted_with_its_layers(
+    qtbot: QtBot, project: Project, nested: Network
+) -> None:
     project.open_network(nested, None)
     view = DrawingView(project)
     qtbot.addWidget(view)
     view.show()
     project.select(["residual_1"])
-    qtbot.waitUntil(lambda: {"conv2d_2", "dropout_1"} <= view.canvas.lit)
+    qtbot.waitUntil(lambda: {"conv2d_2", "dropout_1"} <= view.canvas.highlighted)
 
 
-def test_arrows_go_from_layer_to_layer(qtbot: QtBot, project: Project, view: DrawingView) -> None:
+def test_arrow_keys_move_from_layer_to_layer(qtbot: QtBot, project: Project, view: DrawingView) -> None:
     def press(key: Qt.Key) -> tuple[str, ...]:
         qtbot.keyClick(view.canvas, key)
-        qtbot.waitUntil(lambda: view.canvas.lit == set(project.selection))
+        qtbot.waitUntil(lambda: view.canvas.highlighted == set(project.selection))
         return project.selection
 
     assert press(Qt.Key.Key_Right) == ("conv2d_1",)
@@ -120,22 +122,22 @@ def test_keys_and_buttons_zoom(qtbot: QtBot, view: DrawingView) -> None:
     assert view.canvas.scale == fitted
 
 
-def test_a_drag_moves_the_drawing_and_selects_nothing(
+def test_a_drag_pans_the_drawing_and_selects_nothing(
     qtbot: QtBot, project: Project, view: DrawingView
 ) -> None:
     qtbot.keyClicks(view.canvas, "+++++")
-    bar, paper = view.canvas.horizontalScrollBar(), view.canvas.widget()
+    bar, content = view.canvas.horizontalScrollBar(), view.canvas.widget()
     bar.setValue(200)
-    start = place_of(view, "conv2d_1")
-    qtbot.mousePress(paper, Qt.MouseButton.LeftButton, pos=start)
-    qtbot.mouseMove(paper, start - QPoint(60, 0))
-    qtbot.mouseRelease(paper, Qt.MouseButton.LeftButton, pos=start)
+    start = center_of(view, "conv2d_1")
+    qtbot.mousePress(content, Qt.MouseButton.LeftButton, pos=start)
+    qtbot.mouseMove(content, start - QPoint(60, 0))
+    qtbot.mouseRelease(content, Qt.MouseButton.LeftButton, pos=start)
     assert bar.value() > 200
     assert project.selection == ()
 
 
-def test_the_screen_shows_what_the_palette_of_the_scheme_says(qtbot: QtBot, view: DrawingView) -> None:
-    def ink() -> set[str]:
+def test_the_drawing_uses_the_colors_of_the_scheme(qtbot: QtBot, view: DrawingView) -> None:
+    def colors() -> set[str]:
         image = view.canvas.widget().grab().toImage()
         size = image.size()
         return {
@@ -145,42 +147,44 @@ def test_the_screen_shows_what_the_palette_of_the_scheme_says(qtbot: QtBot, view
         }
 
     theme().set_scheme("light")
-    assert TOKENS["text"][0] in ink()
+    assert TOKENS["text"][0] in colors()
     theme().set_scheme("dark")
-    assert TOKENS["text"][1] in ink()
+    assert TOKENS["text"][1] in colors()
     theme().set_scheme("light")
 
 
-# As a file
+# Saving to a file
 
 
-def test_it_is_saved_as_svg(project: Project, view: DrawingView, answer: Answer, tmp_path: Path) -> None:
-    answer(str(tmp_path / "net.svg"), "SVG, dark (*.svg)")
+def test_it_is_saved_as_svg(
+    project: Project, view: DrawingView, choose_file: ChooseFile, tmp_path: Path
+) -> None:
+    choose_file(str(tmp_path / "net.svg"), "SVG, dark (*.svg)")
     view.findChild(QToolButton, "saveDrawing").click()
     text = (tmp_path / "net.svg").read_text("utf-8")
     assert text.startswith("<svg")
     assert TOKENS["panel"][1] in text
 
 
-def test_it_is_saved_as_a_sharp_png(project: Project, answer: Answer, tmp_path: Path) -> None:
-    answer(str(tmp_path / "net"), "PNG, light (*.png)")
-    ask_and_save(None, project)
+def test_it_is_saved_as_a_sharp_png(project: Project, choose_file: ChooseFile, tmp_path: Path) -> None:
+    choose_file(str(tmp_path / "net"), "PNG, light (*.png)")
+    save_drawing_as(None, project)
     image = QImage(str(tmp_path / "net.png"))
     assert image.width() > 1200
     assert image.pixelColor(1, 1).name().upper() == TOKENS["panel"][0]
 
 
-def test_where_nothing_can_be_written_it_says_so(project: Project, answer: Answer, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("where a folder would have to be")
-    answer(str(tmp_path / "file" / "net.svg"), "SVG, light (*.svg)")
-    said: list[str] = []
-    project.message.connect(said.append)
-    ask_and_save(None, project)
-    assert len(said) == 1
-    assert "Cannot write" in said[0]
+def test_a_failed_save_shows_a_message(project: Project, choose_file: ChooseFile, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file where a folder should be")
+    choose_file(str(tmp_path / "file" / "net.svg"), "SVG, light (*.svg)")
+    messages: list[str] = []
+    project.message.connect(messages.append)
+    save_drawing_as(None, project)
+    assert len(messages) == 1
+    assert "Cannot write" in messages[0]
 
 
-def test_a_dialog_that_is_called_off_writes_nothing(project: Project, answer: Answer, tmp_path: Path) -> None:
-    answer("", "")
-    ask_and_save(None, project)
+def test_a_canceled_dialog_writes_nothing(project: Project, choose_file: ChooseFile, tmp_path: Path) -> None:
+    choose_file("", "")
+    save_drawing_as(None, project)
     assert list(tmp_path.glob("**/*.svg")) == []

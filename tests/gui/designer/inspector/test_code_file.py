@@ -1,4 +1,4 @@
-"""The whole program in its dock: live, the chosen layer's lines lit, copied and saved."""
+"""The dock with the complete program: follows edits, highlights the selection, copies and saves."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def project(lesson: Network) -> Project:
 
 @pytest.fixture
 def view(qtbot: QtBot, project: Project) -> CodeView:
-    view = CodeView(project, whole=True)
+    view = CodeView(project, complete=True)
     qtbot.addWidget(view)
     with qtbot.waitActive(view):
         view.show()
@@ -36,7 +36,7 @@ def text(view: CodeView) -> str:
     return view.findChild(QPlainTextEdit, "code").toPlainText()
 
 
-def test_it_is_a_program_in_both_languages(view: CodeView) -> None:
+def test_the_program_is_valid_python_in_both_languages(view: CodeView) -> None:
     ast.parse(text(view))
     view.findChild(QTabBar).setCurrentIndex(1)
     ast.parse(text(view))
@@ -44,35 +44,35 @@ def test_it_is_a_program_in_both_languages(view: CodeView) -> None:
 
 
 @pytest.mark.parametrize(("tab", "line"), [(0, '("conv2d_2", nn.Conv2d(32, 64, '), (1, "layers.Conv2D(64, ")])
-def test_the_chosen_layers_lines_are_lit(
+def test_the_lines_of_the_selected_layer_are_highlighted(
     qtbot: QtBot, project: Project, view: CodeView, tab: int, line: str
 ) -> None:
     view.findChild(QTabBar).setCurrentIndex(tab)
     project.select(["conv2d_2"])
-    qtbot.waitUntil(lambda: bool(view.lit_lines))
-    assert view.lit_lines[0].strip().startswith(line)
-    assert all("Linear" not in lit and "Dense" not in lit for lit in view.lit_lines)
+    qtbot.waitUntil(lambda: bool(view.highlighted_lines))
+    assert view.highlighted_lines[0].strip().startswith(line)
+    assert all("Linear" not in each and "Dense" not in each for each in view.highlighted_lines)
 
 
-def test_it_follows_an_edit(qtbot: QtBot, project: Project, view: CodeView) -> None:
-    project.edit("rename", edits.renamed(project.network, "Other net"))
+def test_the_program_follows_an_edit(qtbot: QtBot, project: Project, view: CodeView) -> None:
+    project.edit("rename", edits.rename(project.network, "Other net"))
     qtbot.waitUntil(lambda: "class OtherNet" in text(view))
 
 
-def test_without_a_whole_program_it_says_why_and_shows_the_layers(
+def test_with_a_faulty_network_the_view_says_why_and_shows_the_layers(
     qtbot: QtBot, project: Project, view: CodeView, faulty: Network
 ) -> None:
     project.open_network(faulty, None)
-    qtbot.waitUntil(lambda: text(view).startswith("# No whole program yet. Dense takes a flat vector"))
+    qtbot.waitUntil(lambda: text(view).startswith("# No complete program yet. Dense takes a flat vector"))
     assert "nn.Conv2d(3, 32, kernel_size=3)," in text(view)
 
 
-def test_it_is_copied_whole(qtbot: QtBot, view: CodeView) -> None:
+def test_copy_copies_the_whole_program(qtbot: QtBot, view: CodeView) -> None:
     qtbot.mouseClick(view.findChild(QToolButton, "copyCode"), Qt.MouseButton.LeftButton)
     assert QGuiApplication.clipboard().text() == text(view)
 
 
-def test_it_is_saved_as_a_python_file(
+def test_the_program_is_saved_as_a_python_file(
     qtbot: QtBot, view: CodeView, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *arguments: (str(tmp_path / "net"), ""))
@@ -84,8 +84,8 @@ def test_a_faulty_network_is_not_saved(
     qtbot: QtBot, project: Project, view: CodeView, faulty: Network
 ) -> None:
     project.open_network(faulty, None)
-    said: list[str] = []
-    project.message.connect(said.append)
+    messages: list[str] = []
+    project.message.connect(messages.append)
     qtbot.mouseClick(view.findChild(QToolButton, "saveCode"), Qt.MouseButton.LeftButton)
-    assert len(said) == 1
-    assert "cannot be written as a program yet" in said[0]
+    assert len(messages) == 1
+    assert "cannot be written as a program yet" in messages[0]

@@ -1,19 +1,19 @@
-"""Python code in colors."""
+"""Syntax highlighting of Python code."""
 
 from __future__ import annotations
 
 import pytest
 from PySide6.QtGui import QTextDocument
 
-from cnnstudio.gui.designer.inspector.highlighter import CodeColors
+from cnnstudio.gui.designer.inspector.highlighter import PythonHighlighter
 from cnnstudio.gui.theme.theme import theme
 
 
 def colored(code: str, token: str) -> list[str]:
-    """The pieces of the code in a token's color."""
+    """The pieces of the code that have the color of a token."""
     document = QTextDocument(code)
-    colors = CodeColors(document)
-    colors.rehighlight()
+    highlighter = PythonHighlighter(document)
+    highlighter.rehighlight()
     pieces = []
     block = document.begin()
     while block.isValid():
@@ -39,9 +39,9 @@ def colored(code: str, token: str) -> list[str]:
         ('"""Several\nfor 3\n"""\nx = 1', "secondary", ['"""Several', "for 3", '"""']),
     ],
 )
-def test_parts_of_code_have_their_colors(qapp: object, code: str, token: str, pieces: list[str]) -> None:
+def test_code_is_colored_by_kind(qapp: object, code: str, token: str, pieces: list[str]) -> None:
     assert colored(code, token) == pieces
 
 
-def test_what_follows_a_docstring_is_code_again(qapp: object) -> None:
+def test_code_after_a_docstring_is_highlighted_as_code(qapp: object) -> None:
     assert colored('"""Several\nlines"""\nreturn 7', "core") == ["7"]

@@ -1,4 +1,4 @@
-"""The inspector: a form from the parameters, one undo step an edit, and the network in words and code."""
+"""The inspector: a form for the parameters, one undo step per edit, and the network as text and code."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def inspector(project: Project, qtbot: QtBot) -> Inspector:
 def text(inspector: Inspector, name: str) -> str:
     QApplication.processEvents()
     label = inspector.findChild(QLabel, name)
-    unbroken = {"\N{NO-BREAK SPACE}": " ", "\N{NON-BREAKING HYPHEN}": "-"}
-    return (label.accessibleName() or label.text()).translate(str.maketrans(unbroken))
+    breaking = {"\N{NO-BREAK SPACE}": " ", "\N{NON-BREAKING HYPHEN}": "-"}
+    return (label.accessibleName() or label.text()).translate(str.maketrans(breaking))
 
 
 def field(inspector: Inspector, name: str) -> QWidget:
-    """The one field of that name."""
+    """The only field of that name."""
     QApplication.processEvents()
     found = inspector.findChildren(QWidget, f"param_{name}")
     assert len(found) == 1
@@ -71,13 +71,13 @@ def retype(qtbot: QtBot, spin_box: QWidget, typed: str) -> None:
     qtbot.keyClicks(line, typed)
 
 
-def test_a_layer_is_told_in_words(project: Project, inspector: Inspector) -> None:
+def test_a_layer_is_described(project: Project, inspector: Inspector) -> None:
     project.select(["conv2d_2"])
     assert text(inspector, "inspectorTitle") == "Conv2D"
     assert text(inspector, "inspectorPlace") == "third layer"
     assert text(inspector, "inspectorDescription").startswith("Slides small filters over the image")
     assert text(inspector, "inspectorResult") == (
-        "Output 64 × 13 × 13 · 18,496 parameters · 3.1 M multiply-adds · sees 8 × 8 pixels"
+        "Output 64 × 13 × 13 · 18,496 parameters · 3.1 M multiply-adds · receptive field 8 × 8"
     )
 
 
@@ -90,14 +90,14 @@ def test_every_parameter_has_a_field_with_its_value(project: Project, inspector:
             assert shown.accessibleName()
 
 
-def test_fields_of_other_types_are_out_of_the_way(project: Project, inspector: Inspector) -> None:
+def test_fields_of_other_types_are_not_found(project: Project, inspector: Inspector) -> None:
     project.select(["conv2d_1"])
     project.select(["dense_1"])
     assert inspector.findChild(QWidget, "param_filters") is None
     assert field(inspector, "activation").isVisible()
 
 
-def test_typing_a_number_is_one_step(qtbot: QtBot, project: Project, inspector: Inspector) -> None:
+def test_typing_a_number_is_one_undo_step(qtbot: QtBot, project: Project, inspector: Inspector) -> None:
     project.select(["conv2d_2"])
     retype(qtbot, field(inspector, "filters"), "128")
     assert project.network.node("conv2d_2").layer.filters == 128  # type: ignore[attr-defined]  # a Conv2D
@@ -107,7 +107,9 @@ def test_typing_a_number_is_one_step(qtbot: QtBot, project: Project, inspector: 
     assert field(inspector, "filters").value() == 64  # type: ignore[attr-defined]  # an IntegerField
 
 
-def test_two_visits_to_a_field_are_two_steps(qtbot: QtBot, project: Project, inspector: Inspector) -> None:
+def test_editing_a_field_twice_is_two_undo_steps(
+    qtbot: QtBot, project: Project, inspector: Inspector
+) -> None:
     project.select(["conv2d_2"])
     for typed in ("32", "48"):
         retype(qtbot, field(inspector, "filters"), typed)
@@ -115,7 +117,7 @@ def test_two_visits_to_a_field_are_two_steps(qtbot: QtBot, project: Project, ins
     assert project.undo_stack.count() == 2
 
 
-def test_two_fields_are_two_steps(qtbot: QtBot, project: Project, inspector: Inspector) -> None:
+def test_editing_two_fields_is_two_undo_steps(qtbot: QtBot, project: Project, inspector: Inspector) -> None:
     project.select(["conv2d_2"])
     qtbot.keyClick(field(inspector, "filters"), KEY.Key_Up)
     qtbot.keyClick(field(inspector, "filters"), KEY.Key_Up)
@@ -123,7 +125,9 @@ def test_two_fields_are_two_steps(qtbot: QtBot, project: Project, inspector: Ins
     assert project.undo_stack.count() == 2
 
 
-def test_choices_and_flags_are_a_step_each(qtbot: QtBot, project: Project, inspector: Inspector) -> None:
+def test_each_change_of_a_choice_or_flag_is_an_undo_step(
+    qtbot: QtBot, project: Project, inspector: Inspector
+) -> None:
     project.select(["conv2d_2"])
     padding, bias = field(inspector, "padding"), field(inspector, "use_bias")
     assert isinstance(padding, QComboBox)
@@ -148,37 +152,37 @@ def test_undo_in_a_field_undoes_the_design(
     assert project.network.node("conv2d_2").layer.filters == 64  # type: ignore[attr-defined]  # a Conv2D
 
 
-def test_a_wrong_value_is_explained_below_its_field(
+def test_an_invalid_value_is_explained_below_its_field(
     qtbot: QtBot, project: Project, inspector: Inspector
 ) -> None:
     project.select(["conv2d_2"])
     retype(qtbot, field(inspector, "filters"), "70000")
-    sentences = [label.text() for label in inspector.findChildren(QLabel) if label.isVisible()]
-    assert "70,000 is out of range: 1 to 65,536 is possible." in sentences
+    messages = [label.text() for label in inspector.findChildren(QLabel) if label.isVisible()]
+    assert "Must be between 1 and 65,536, got 70,000." in messages
     qtbot.keyClick(field(inspector, "filters"), KEY.Key_Return)
-    assert project.network.node("conv2d_2").layer.filters == 7000  # type: ignore[attr-defined]  # the last possible
+    assert project.network.node("conv2d_2").layer.filters == 7000  # type: ignore[attr-defined]  # the last valid value
     project.select(["conv2d_1"])
     assert not any(
-        "out of range" in label.text() for label in inspector.findChildren(QLabel) if label.isVisible()
+        "Must be between" in label.text() for label in inspector.findChildren(QLabel) if label.isVisible()
     )
 
 
 @pytest.mark.parametrize("key", [KEY.Key_Tab, KEY.Key_Return])
-def test_the_explanation_goes_with_the_wrong_value(
+def test_the_explanation_disappears_with_the_invalid_value(
     qtbot: QtBot, project: Project, inspector: Inspector, key: Qt.Key
 ) -> None:
     project.select(["conv2d_2"])
     spin_box = field(inspector, "filters")
     retype(qtbot, spin_box, "0")
-    assert any("0 is out of range" in label.text() for label in inspector.findChildren(QLabel))
+    assert any(", got 0" in label.text() for label in inspector.findChildren(QLabel))
 
     qtbot.keyClick(spin_box.findChild(QLineEdit), key)
 
     assert spin_box.text() == "64"  # type: ignore[attr-defined]  # an IntegerField
-    assert not any("out of range" in label.text() for label in inspector.findChildren(QLabel))
+    assert not any("Must be between" in label.text() for label in inspector.findChildren(QLabel))
 
 
-def test_tab_goes_through_the_form_to_the_code_also_of_a_type_seen_later(
+def test_tab_goes_through_the_form_to_the_code_for_every_type(
     qtbot: QtBot, project: Project, inspector: Inspector
 ) -> None:
     for node_id in ("conv2d_1", "max_pooling2d_1"):
@@ -195,7 +199,7 @@ def test_tab_goes_through_the_form_to_the_code_also_of_a_type_seen_later(
         assert list(dict.fromkeys(reached)) == fields
 
 
-def test_a_typed_value_is_not_disturbed_by_its_own_edit(
+def test_an_edit_does_not_disturb_the_field_being_typed_in(
     qtbot: QtBot, project: Project, inspector: Inspector
 ) -> None:
     project.select(["conv2d_2"])
@@ -207,14 +211,14 @@ def test_a_typed_value_is_not_disturbed_by_its_own_edit(
     assert line.text() == "102"
 
 
-def test_several_layers_of_one_type_change_together(
+def test_several_layers_of_one_type_are_edited_together(
     qtbot: QtBot, project: Project, inspector: Inspector
 ) -> None:
     project.select(["conv2d_1", "conv2d_2"])
     assert text(inspector, "inspectorTitle") == "2 layers"
     assert text(inspector, "inspectorPlace") == "all Conv2D"
-    assert text(inspector, "inspectorResult").startswith("Together 19,392 parameters")
-    assert any(label.text() == "now 32, 64" for label in inspector.findChildren(QLabel))
+    assert text(inspector, "inspectorResult").startswith("Total: 19,392 parameters")
+    assert any(label.text() == "currently 32, 64" for label in inspector.findChildren(QLabel))
     padding = field(inspector, "padding")
     assert isinstance(padding, QComboBox)
     padding.setCurrentText("same")
@@ -224,22 +228,22 @@ def test_several_layers_of_one_type_change_together(
     assert project.undo_stack.undoText() == "change padding of 2 layers"
 
 
-def test_layers_of_several_types_are_only_counted(project: Project, inspector: Inspector) -> None:
+def test_layers_of_different_types_have_no_form(project: Project, inspector: Inspector) -> None:
     project.select(["conv2d_1", "flatten_1", "dense_1"])
     assert text(inspector, "inspectorTitle") == "3 layers"
     assert text(inspector, "inspectorPlace") == "Conv2D, Flatten, Dense"
     assert inspector.findChild(QWidget, "param_activation") is None
 
 
-def test_a_group_and_what_is_in_it_are_not_counted_twice(
+def test_layers_in_a_selected_group_are_not_counted_twice(
     project: Project, inspector: Inspector, nested: Network
 ) -> None:
     project.open_network(nested, None)
     project.select(["residual_1", "conv2d_2"])
-    assert text(inspector, "inspectorResult").startswith("Together 9,248 parameters")
+    assert text(inspector, "inspectorResult").startswith("Total: 9,248 parameters")
 
 
-def test_the_input_can_be_changed(qtbot: QtBot, project: Project, inspector: Inspector) -> None:
+def test_the_input_shape_can_be_changed(qtbot: QtBot, project: Project, inspector: Inspector) -> None:
     project.select_input()
     assert text(inspector, "inspectorTitle") == "Input"
     channels = field(inspector, "channels")
@@ -252,47 +256,45 @@ def test_the_input_can_be_changed(qtbot: QtBot, project: Project, inspector: Ins
     assert project.input_selected
 
 
-def test_with_nothing_selected_the_whole_network_is_told(project: Project, inspector: Inspector) -> None:
+def test_without_a_selection_the_network_is_described(project: Project, inspector: Inspector) -> None:
     assert text(inspector, "inspectorTitle") == "Lesson CNN"
     result = text(inspector, "inspectorResult")
     assert result == "Output 10 · 7 layers · 315,722 parameters (1.3 MB) · 4.2 M multiply-adds"
 
 
-def test_a_named_layer_in_a_group_that_is_off_says_all_of_it(
+def test_the_subtitle_has_type_position_group_and_state(
     project: Project, inspector: Inspector, nested: Network
 ) -> None:
     project.open_network(edits.replace(nested, "conv2d_2", name="inner", enabled=False), None)
     project.select(["conv2d_2"])
     assert text(inspector, "inspectorTitle") == "inner"
-    assert text(inspector, "inspectorPlace") == "Conv2D, first layer in Residual, switched off"
-    assert text(inspector, "inspectorResult").startswith("Switched off")
+    assert text(inspector, "inspectorPlace") == "Conv2D, first layer in Residual, disabled"
+    assert text(inspector, "inspectorResult").startswith("Disabled")
 
 
-def test_a_mistake_is_fixed_from_the_inspector(
+def test_a_problem_is_fixed_from_the_inspector(
     qtbot: QtBot, project: Project, inspector: Inspector, faulty: Network
 ) -> None:
     project.open_network(faulty, None)
     project.select(["dense_1"])
     button = inspector.findChild(QPushButton, "fixButton")
-    assert "known once" in text(inspector, "inspectorResult")
+    assert "Output shape unknown" in text(inspector, "inspectorResult")
     assert (button.isVisible(), button.text()) == (True, "Insert Flatten")
     qtbot.keyClick(button, KEY.Key_Space)
     assert project.analysis.problems == ()
     qtbot.waitUntil(lambda: not button.isVisible())
 
 
-def test_after_an_edit_the_fields_of_what_was_selected_before_change_nothing(
-    project: Project, inspector: Inspector
-) -> None:
+def test_fields_of_the_previous_selection_change_nothing(project: Project, inspector: Inspector) -> None:
     project.select(["conv2d_2"])
     stale = field(inspector, "filters")
     project.edit("delete", edits.remove(project.network, ["conv2d_2"]), select=["flatten_1"])
-    stale.setValue(5)  # type: ignore[attr-defined]  # an IntegerField, before the event loop goes on
+    stale.setValue(5)  # type: ignore[attr-defined]  # an IntegerField, before the event loop runs
     assert project.undo_stack.count() == 1
     assert text(inspector, "inspectorTitle") == "Flatten"
 
 
-def test_an_empty_network_has_no_numbers_to_fear(project: Project, inspector: Inspector) -> None:
+def test_an_empty_network_is_described(project: Project, inspector: Inspector) -> None:
     project.open_network(Network(), None)
     assert text(inspector, "inspectorResult").startswith("Output 3 × 32 × 32 · 0 layers · 0 parameters")
 
@@ -301,28 +303,30 @@ def code_of(inspector: Inspector) -> CodeView:
     return inspector.findChild(CodeView)
 
 
-def test_the_code_of_the_selected_layer_is_lit(qtbot: QtBot, project: Project, inspector: Inspector) -> None:
+def test_the_code_of_the_selected_layer_is_highlighted(
+    qtbot: QtBot, project: Project, inspector: Inspector
+) -> None:
     project.select(["conv2d_2"])
     view = code_of(inspector)
-    qtbot.waitUntil(lambda: view.lit_lines == ["nn.Conv2d(32, 64, kernel_size=3),", "nn.ReLU(),"])
+    qtbot.waitUntil(lambda: view.highlighted_lines == ["nn.Conv2d(32, 64, kernel_size=3),", "nn.ReLU(),"])
     tabs = view.findChild(QTabBar)
     tabs.setCurrentIndex(1)
     assert tabs.tabText(1) == "Keras"
-    assert view.lit_lines == ['layers.Conv2D(64, (3, 3), activation="relu"),']
+    assert view.highlighted_lines == ['layers.Conv2D(64, (3, 3), activation="relu"),']
 
 
 def test_the_code_follows_an_edit(qtbot: QtBot, project: Project, inspector: Inspector) -> None:
     project.select(["conv2d_2"])
     retype(qtbot, field(inspector, "filters"), "48")
-    qtbot.waitUntil(lambda: "nn.Conv2d(32, 48, kernel_size=3)," in code_of(inspector).lit_lines)
+    qtbot.waitUntil(lambda: "nn.Conv2d(32, 48, kernel_size=3)," in code_of(inspector).highlighted_lines)
 
 
-def test_a_group_lights_all_that_is_in_it(
+def test_the_code_of_all_layers_in_a_selected_group_is_highlighted(
     qtbot: QtBot, project: Project, inspector: Inspector, nested: Network
 ) -> None:
     project.open_network(nested, None)
     project.select(["residual_1"])
-    qtbot.waitUntil(lambda: any("Conv2d" in line for line in code_of(inspector).lit_lines))
+    qtbot.waitUntil(lambda: any("Conv2d" in line for line in code_of(inspector).highlighted_lines))
 
 
 def test_the_code_can_be_copied(qtbot: QtBot, project: Project, inspector: Inspector) -> None:
@@ -330,6 +334,8 @@ def test_the_code_can_be_copied(qtbot: QtBot, project: Project, inspector: Inspe
     assert "nn.Linear(2304, 128)" in QGuiApplication.clipboard().text()
 
 
-def test_the_wheel_over_a_field_does_not_change_it(project: Project, inspector: Inspector) -> None:
+def test_the_mouse_wheel_does_not_change_a_field_without_focus(
+    project: Project, inspector: Inspector
+) -> None:
     project.select(["conv2d_2"])
     assert all(box.focusPolicy() == Qt.FocusPolicy.StrongFocus for box in inspector.findChildren(QSpinBox))

@@ -1,4 +1,4 @@
-"""Into groups, out of them, around layers: by keys, one step each."""
+"""Moving layers into and out of groups, and wrapping them, by keys; each is one undo step."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.design import edits
-from cnnstudio.design.network import IdMaker, Network
-from cnnstudio.design.text.shorthand import read_phrase
+from cnnstudio.design.network import IdGenerator, Network
+from cnnstudio.design.text.shorthand import parse_shorthand
 from cnnstudio.gui.designer import commands
 from cnnstudio.gui.designer.layer_list.layer_list import LayerList
 from cnnstudio.gui.designer.layer_list.layer_tree import LayerTree
@@ -44,7 +44,7 @@ def inside(project: Project, parent: str | None) -> list[str]:
 
 
 @pytest.mark.parametrize(("key", "modifier"), [(KEY.Key_BracketRight, CTRL), (KEY.Key_Right, ALT)])
-def test_a_layer_goes_to_the_end_of_the_group_above_it(
+def test_indenting_moves_a_layer_to_the_end_of_the_group_above(
     qtbot: QtBot, project: Project, tree: LayerTree, key: Qt.Key, modifier: Qt.KeyboardModifier
 ) -> None:
     project.select(["flatten_1"])
@@ -54,7 +54,7 @@ def test_a_layer_goes_to_the_end_of_the_group_above_it(
     assert project.selection == ("flatten_1",)
 
 
-def test_without_a_group_above_it_goes_to_the_top_of_the_one_below(
+def test_indenting_without_a_group_above_moves_to_the_top_of_the_group_below(
     qtbot: QtBot, project: Project, tree: LayerTree
 ) -> None:
     project.select(["conv2d_1"])
@@ -62,7 +62,7 @@ def test_without_a_group_above_it_goes_to_the_top_of_the_one_below(
     assert inside(project, "residual_1") == ["conv2d_1", "conv2d_2", "repeat_1"]
 
 
-def test_without_any_group_beside_it_the_user_is_told(qtbot: QtBot, lesson: Network) -> None:
+def test_indenting_without_an_adjacent_group_is_an_error(qtbot: QtBot, lesson: Network) -> None:
     project = Project(lesson)
     project.select(["conv2d_2"])
     with pytest.raises(edits.EditError, match="no group next to Conv2D"):
@@ -70,7 +70,7 @@ def test_without_any_group_beside_it_the_user_is_told(qtbot: QtBot, lesson: Netw
 
 
 @pytest.mark.parametrize(("key", "modifier"), [(KEY.Key_BracketLeft, CTRL), (KEY.Key_Left, ALT)])
-def test_the_last_layer_of_a_group_leaves_it_downwards_and_the_first_upwards(
+def test_outdenting_moves_the_last_layer_below_its_group_and_the_first_above(
     qtbot: QtBot, project: Project, tree: LayerTree, key: Qt.Key, modifier: Qt.KeyboardModifier
 ) -> None:
     project.select(["repeat_1"])
@@ -83,7 +83,7 @@ def test_the_last_layer_of_a_group_leaves_it_downwards_and_the_first_upwards(
     assert inside(project, None)[:3] == ["conv2d_1", "conv2d_2", "residual_1"]
 
 
-def test_in_and_out_again_is_where_it_was(project: Project) -> None:
+def test_outdenting_reverses_indenting(project: Project) -> None:
     before = project.network
     project.select(["flatten_1"])
     commands.indent(project)
@@ -91,9 +91,9 @@ def test_in_and_out_again_is_where_it_was(project: Project) -> None:
     assert project.network == before
 
 
-def test_a_layer_in_no_group_has_none_to_leave(project: Project) -> None:
+def test_outdenting_a_layer_that_is_not_in_a_group_is_an_error(project: Project) -> None:
     project.select(["conv2d_1"])
-    with pytest.raises(edits.EditError, match="Conv2D is in no group"):
+    with pytest.raises(edits.EditError, match="Conv2D is not in a group"):
         commands.outdent(project)
 
 
@@ -101,7 +101,7 @@ GROUPS = [kind for kind in layer_types().values() if issubclass(kind, Group)]
 
 
 @pytest.mark.parametrize(("number", "kind"), enumerate(GROUPS, start=1))
-def test_digits_wrap_the_selection_and_nought_unwraps(
+def test_ctrl_and_a_digit_wrap_the_selection_and_ctrl_0_unwraps(
     qtbot: QtBot, lesson: Network, show: Callable[[Project], LayerList], number: int, kind: type[Group]
 ) -> None:
     project = Project(lesson)
@@ -118,14 +118,14 @@ def test_digits_wrap_the_selection_and_nought_unwraps(
     assert project.network == lesson
 
 
-def test_ctrl_a_selects_every_layer_and_escape_none(qtbot: QtBot, project: Project, tree: LayerTree) -> None:
+def test_ctrl_a_selects_all_layers_and_escape_none(qtbot: QtBot, project: Project, tree: LayerTree) -> None:
     qtbot.keyClick(tree, KEY.Key_A, CTRL)
     assert set(project.selection) == {node.id for node in project.network.walk()}
     qtbot.keyClick(tree, KEY.Key_Escape)
     assert project.selection == ()
 
 
-def test_the_selection_grows_by_shift_and_jumps_by_ctrl(
+def test_shift_extends_the_selection_and_ctrl_adds_to_it(
     qtbot: QtBot, project: Project, tree: LayerTree
 ) -> None:
     project.select(["conv2d_1"])
@@ -137,7 +137,7 @@ def test_the_selection_grows_by_shift_and_jumps_by_ctrl(
     assert len(project.selection) == len(project.network)
 
 
-def test_groups_open_and_close_by_keys(qtbot: QtBot, project: Project, tree: LayerTree) -> None:
+def test_groups_expand_and_collapse_by_keys(qtbot: QtBot, project: Project, tree: LayerTree) -> None:
     outer, inner = tree.model().index_of("residual_1"), tree.model().index_of("repeat_1")  # type: ignore[attr-defined]  # our model
     qtbot.keyClick(tree, KEY.Key_Left, SHIFT)
     assert not tree.isExpanded(outer)
@@ -151,14 +151,14 @@ def test_groups_open_and_close_by_keys(qtbot: QtBot, project: Project, tree: Lay
     assert tree.isExpanded(outer)
 
 
-def test_branches_are_counted_to_the_eye_and_to_the_ear(
+def test_branches_are_numbered_on_screen_and_for_screen_readers(
     project: Project, show: Callable[[Project], LayerList]
 ) -> None:
-    nodes = read_phrase("parallel(conv 8 same, block(conv 4 same, relu))", IdMaker())
+    nodes = parse_shorthand("parallel(conv 8 same, block(conv 4 same, relu))", IdGenerator())
     project.open_network(Network(nodes=tuple(nodes)), None)
     tree = show(project).tree
     group = project.network.nodes[0]
-    rows = [tree._row(tree._model.index_of(child.id)) for child in group.children]  # the row as it is painted
+    rows = [tree._row(tree._model.index_of(child.id)) for child in group.children]  # what is painted
     assert [row.branch for row in rows] == [1, 2]
     second = tree._model.index_of(group.children[1].id)
     assert second.data(Qt.ItemDataRole.AccessibleTextRole).startswith("Branch 2 in Parallel, Block, ")

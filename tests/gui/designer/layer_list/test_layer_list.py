@@ -1,4 +1,4 @@
-"""The layer list by mouse and keys: selecting, editing, fixing, and what it shows."""
+"""The layer list by mouse and keyboard: selecting, editing, fixing, and what it shows."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def selected_rows(tree: LayerTree) -> list[str | None]:
     return sorted(index.data(Qt.ItemDataRole.UserRole) or "input" for index in tree.selectedIndexes())
 
 
-def test_a_click_selects_a_layer_and_another_with_ctrl_a_second(
+def test_a_click_selects_a_layer_and_ctrl_click_adds_another(
     qtbot: QtBot, project: Project, tree: LayerTree
 ) -> None:
     click(qtbot, tree, "conv2d_2")
@@ -68,7 +68,7 @@ def test_a_click_selects_a_layer_and_another_with_ctrl_a_second(
     assert project.selection == ("conv2d_2", "dense_1")
 
 
-def test_a_click_on_the_input_selects_it_alone(qtbot: QtBot, project: Project, tree: LayerTree) -> None:
+def test_clicking_the_input_selects_only_the_input(qtbot: QtBot, project: Project, tree: LayerTree) -> None:
     click(qtbot, tree, "conv2d_1")
     top = tree.visualRect(tree.model().index(0, 0)).center()
     qtbot.mouseClick(tree.viewport(), LEFT, NONE, top)
@@ -78,13 +78,15 @@ def test_a_click_on_the_input_selects_it_alone(qtbot: QtBot, project: Project, t
     assert "input" not in selected_rows(tree)
 
 
-def test_a_click_below_the_rows_selects_nothing(qtbot: QtBot, project: Project, tree: LayerTree) -> None:
+def test_clicking_below_the_rows_clears_the_selection(
+    qtbot: QtBot, project: Project, tree: LayerTree
+) -> None:
     click(qtbot, tree, "conv2d_1")
     qtbot.mouseClick(tree.viewport(), LEFT, NONE, QPoint(200, tree.viewport().height() - 5))
     assert project.selection == ()
 
 
-def test_the_list_shows_what_others_select(project: Project, tree: LayerTree) -> None:
+def test_the_list_follows_the_selection_of_the_project(project: Project, tree: LayerTree) -> None:
     project.select(["dense_1", "dense_2"])
     assert selected_rows(tree) == ["dense_1", "dense_2"]
     assert tree.currentIndex().data(Qt.ItemDataRole.UserRole) == "dense_2"
@@ -92,7 +94,7 @@ def test_the_list_shows_what_others_select(project: Project, tree: LayerTree) ->
     assert selected_rows(tree) == ["input"]
 
 
-def test_arrow_keys_walk_through_the_layers(qtbot: QtBot, project: Project, tree: LayerTree) -> None:
+def test_arrow_keys_move_through_the_layers(qtbot: QtBot, project: Project, tree: LayerTree) -> None:
     click(qtbot, tree, "conv2d_1")
     press(qtbot, tree, KEY.Key_Down)
     assert project.selection == ("max_pooling2d_1",)
@@ -114,7 +116,7 @@ def test_delete_removes_the_selection_and_selects_its_neighbor(
     assert "conv2d_2" not in ids(project)
 
 
-def test_space_switches_a_layer_off_and_on(qtbot: QtBot, project: Project, tree: LayerTree) -> None:
+def test_space_disables_and_enables_a_layer(qtbot: QtBot, project: Project, tree: LayerTree) -> None:
     project.select(["conv2d_2"])
     press(qtbot, tree, KEY.Key_Space)
     assert not project.network.node("conv2d_2").enabled
@@ -130,12 +132,12 @@ def test_f2_renames_in_place(qtbot: QtBot, project: Project, tree: LayerTree) ->
     assert field.text() == "Conv2D"
     qtbot.keyClicks(field, "my stem")
     press(qtbot, field, KEY.Key_Return)
-    # Qt lets the field finish its own work first.
+    # Qt commits the edit later, from the event loop.
     qtbot.waitUntil(lambda: project.network.node("conv2d_1").name == "my stem")
     assert tree.model().index(1, 0).data() == "my stem"
 
 
-def test_keys_for_rows_do_nothing_to_them_while_a_name_is_typed(
+def test_row_shortcuts_do_nothing_while_a_name_is_edited(
     qtbot: QtBot, project: Project, tree: LayerTree
 ) -> None:
     project.select(["conv2d_1"])
@@ -147,7 +149,7 @@ def test_keys_for_rows_do_nothing_to_them_while_a_name_is_typed(
     assert project.undo_stack.count() == 0
 
 
-def test_a_double_click_on_the_name_renames(qtbot: QtBot, project: Project, tree: LayerTree) -> None:
+def test_double_clicking_the_name_renames(qtbot: QtBot, project: Project, tree: LayerTree) -> None:
     at = QPoint(80, point(tree, "dense_1").y())
     qtbot.mouseClick(tree.viewport(), LEFT, NONE, at)
     qtbot.mouseDClick(tree.viewport(), LEFT, NONE, at)
@@ -164,7 +166,7 @@ def test_alt_and_arrows_move_a_layer(qtbot: QtBot, project: Project, tree: Layer
     assert project.selection == ("conv2d_2",)
 
 
-def test_alt_and_arrows_lead_through_groups(qtbot: QtBot, nested: Network, show: Show) -> None:
+def test_alt_and_arrows_move_a_layer_through_groups(qtbot: QtBot, nested: Network, show: Show) -> None:
     project = Project(nested)
     tree = show(project).tree
     tree.setFocus()
@@ -179,7 +181,7 @@ def test_alt_and_arrows_lead_through_groups(qtbot: QtBot, nested: Network, show:
     assert project.network.place("flatten_1") == nested.place("flatten_1")
 
 
-def test_copies_travel_by_the_clipboard_as_json(qtbot: QtBot, project: Project, tree: LayerTree) -> None:
+def test_copied_layers_are_json_on_the_clipboard(qtbot: QtBot, project: Project, tree: LayerTree) -> None:
     project.select(["conv2d_2", "max_pooling2d_2"])
     press(qtbot, tree, KEY.Key_C, CTRL)
     assert '"cnnstudio.layers"' in QGuiApplication.clipboard().text()
@@ -190,7 +192,7 @@ def test_copies_travel_by_the_clipboard_as_json(qtbot: QtBot, project: Project, 
     assert project.undo_stack.undoText() == "paste 2 layers"
 
 
-def test_cut_takes_away_what_paste_brings_back(qtbot: QtBot, project: Project, tree: LayerTree) -> None:
+def test_cut_layers_can_be_pasted(qtbot: QtBot, project: Project, tree: LayerTree) -> None:
     project.select(["conv2d_1"])
     press(qtbot, tree, KEY.Key_X, CTRL)
     assert "conv2d_1" not in ids(project)
@@ -210,46 +212,49 @@ def test_cut_takes_away_what_paste_brings_back(qtbot: QtBot, project: Project, t
         '"layers": [{"type": "Dropout", "rate": 0.2}]}',
     ],
 )
-def test_json_of_any_editor_can_be_pasted(qtbot: QtBot, project: Project, tree: LayerTree, text: str) -> None:
+def test_json_from_a_text_editor_can_be_pasted(
+    qtbot: QtBot, project: Project, tree: LayerTree, text: str
+) -> None:
     QGuiApplication.clipboard().setText(text)
     project.select(["conv2d_1"])
     press(qtbot, tree, KEY.Key_V, CTRL)
     assert project.network.nodes[1].layer == layer_type("Dropout")(rate=0.2)
 
 
-def test_very_many_layers_are_pasted_only_after_a_question(
+def test_pasting_very_many_layers_asks_for_confirmation(
     qtbot: QtBot, project: Project, tree: LayerTree
 ) -> None:
     QGuiApplication.clipboard().setText(json.dumps([{"type": "Dropout"}] * 1_001))
     with qtbot.waitSignal(project.question) as asked:
         press(qtbot, tree, KEY.Key_V, CTRL)
     question = asked.args[0]
-    assert question.sentence == "These are 1,001 layers. Do you want to paste all of them?"
+    assert question.text == "Paste 1,001 layers?"
+    assert question.button == "Paste"
     assert project.undo_stack.count() == 0
     question.action()
     assert len(project.network) == 1_001 + 7
     assert project.undo_stack.undoText() == "paste 1,001 layers"
 
 
-def test_more_layers_than_a_design_can_have_are_refused(
+def test_more_layers_than_a_design_can_have_are_rejected(
     qtbot: QtBot, project: Project, tree: LayerTree
 ) -> None:
     QGuiApplication.clipboard().setText(json.dumps([{"type": "Dropout"}] * 100_000))
     with qtbot.waitSignal(project.message) as message:
         press(qtbot, tree, KEY.Key_V, CTRL)
-    assert message.args[0] == "a design has at most 20,000 layers"
+    assert message.args[0] == "a design can have at most 20,000 layers"
     assert project.undo_stack.count() == 0
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("a shopping list", "The clipboard holds no layers: copy some first."),
-        ('{"eggs": 12}', "The clipboard holds no layers: copy some first."),
+        ("a shopping list", "The clipboard contains no layers: copy some first."),
+        ('{"eggs": 12}', "The clipboard contains no layers: copy some first."),
         ('{"format": "cnnstudio.layers", "layers": [{"type": "Odd"}]}', "Odd"),
     ],
 )
-def test_pasting_something_else_says_so(
+def test_pasting_anything_else_shows_a_message(
     qtbot: QtBot, project: Project, tree: LayerTree, text: str, sentence: str
 ) -> None:
     QGuiApplication.clipboard().setText(text)
@@ -259,7 +264,7 @@ def test_pasting_something_else_says_so(
     assert project.undo_stack.count() == 0
 
 
-def test_tab_goes_through_the_name_and_the_column_heads_to_the_list(qtbot: QtBot, project: Project) -> None:
+def test_tab_goes_through_the_name_and_the_column_headers_to_the_list(qtbot: QtBot, project: Project) -> None:
     window, before, layers, after = QWidget(), QLineEdit(), LayerList(project), QLineEdit()
     qtbot.addWidget(window)
     column = QVBoxLayout(window)
@@ -273,9 +278,9 @@ def test_tab_goes_through_the_name_and_the_column_heads_to_the_list(qtbot: QtBot
     while window.focusWidget() is not after:
         qtbot.keyClick(window.focusWidget(), KEY.Key_Tab)
         seen.append(window.focusWidget())
-    # The lesson's network gets a tip.
-    heads = ("designName", "adviceCount", "amountHead", "shareHead")
-    parts = [layers.findChild(QWidget, name) for name in heads]
+    # The lesson's network has a tip.
+    headers = ("designName", "adviceCount", "amountHead", "shareHead")
+    parts = [layers.findChild(QWidget, name) for name in headers]
     assert seen == [*parts, layers.tree, after]
 
 
@@ -286,7 +291,7 @@ def test_ctrl_d_duplicates(qtbot: QtBot, project: Project, tree: LayerTree) -> N
     assert project.selection == ("conv2d_3",)
 
 
-def test_a_faulty_row_is_higher_and_fixed_by_its_button(qtbot: QtBot, faulty: Network, show: Show) -> None:
+def test_a_faulty_row_is_taller_and_fixed_by_its_button(qtbot: QtBot, faulty: Network, show: Show) -> None:
     project = Project(faulty)
     tree = show(project).tree
     height = tree.visualRect(tree.model().index_of("dense_1")).height()  # type: ignore[attr-defined]  # our model
@@ -299,7 +304,7 @@ def test_a_faulty_row_is_higher_and_fixed_by_its_button(qtbot: QtBot, faulty: Ne
     assert tree.uniformRowHeights()
 
 
-def test_a_press_that_leaves_the_button_fixes_nothing(qtbot: QtBot, faulty: Network, show: Show) -> None:
+def test_releasing_outside_the_button_applies_no_fix(qtbot: QtBot, faulty: Network, show: Show) -> None:
     project = Project(faulty)
     tree = show(project).tree
     qtbot.mousePress(tree.viewport(), LEFT, NONE, tree.fix_rect("dense_1").center())
@@ -308,7 +313,7 @@ def test_a_press_that_leaves_the_button_fixes_nothing(qtbot: QtBot, faulty: Netw
 
 
 @pytest.mark.parametrize(("key", "modifier"), [(KEY.Key_F8, NONE), (KEY.Key_M, CTRL)])
-def test_a_mistake_is_fixed_from_the_keyboard(
+def test_a_problem_is_fixed_from_the_keyboard(
     qtbot: QtBot, faulty: Network, show: Show, key: Qt.Key, modifier: Qt.KeyboardModifier
 ) -> None:
     project = Project(faulty)
@@ -318,7 +323,7 @@ def test_a_mistake_is_fixed_from_the_keyboard(
     assert project.analysis.problems == ()
 
 
-def test_a_long_sentence_makes_a_narrow_list_higher(qtbot: QtBot, faulty: Network, show: Show) -> None:
+def test_a_message_wraps_in_a_narrow_list(qtbot: QtBot, faulty: Network, show: Show) -> None:
     project = Project(faulty)
     layers = show(project)
     index = layers.tree.model().index_of("dense_1")  # type: ignore[attr-defined]  # our model
@@ -342,10 +347,10 @@ def test_rows_are_painted_in_every_state(qtbot: QtBot, nested: Network, show: Sh
     images.append(layers.grab().toImage())
     project.edit("empty", Network())
     images.append(layers.grab().toImage())
-    assert all(one != other for place, one in enumerate(images) for other in images[:place])
+    assert all(one != other for index, one in enumerate(images) for other in images[:index])
 
 
-def test_groups_are_open_and_stay_as_the_user_left_them(
+def test_groups_start_expanded_and_stay_as_the_user_left_them(
     project: Project, nested: Network, show: Show
 ) -> None:
     project.open_network(nested, None)
@@ -357,7 +362,7 @@ def test_groups_are_open_and_stay_as_the_user_left_them(
     assert not tree.isExpanded(tree.model().index_of("residual_1"))  # type: ignore[attr-defined]  # our model
 
 
-def test_a_layer_added_to_an_empty_or_closed_group_is_seen(
+def test_a_layer_added_to_an_empty_or_collapsed_group_is_visible(
     project: Project, nested: Network, show: Show
 ) -> None:
     project.open_network(nested, None)
@@ -371,7 +376,7 @@ def test_a_layer_added_to_an_empty_or_closed_group_is_seen(
         assert tree.visualRect(index).isValid()
 
 
-def test_the_place_in_a_long_list_survives_an_edit(qtbot: QtBot, show: Show) -> None:
+def test_an_edit_keeps_the_scroll_position(qtbot: QtBot, show: Show) -> None:
     fresh = Network().fresh_ids()
     project = Project(Network(nodes=tuple(fresh.node(layer_type("Dropout")()) for _ in range(60))))
     tree = show(project).tree
@@ -380,7 +385,7 @@ def test_the_place_in_a_long_list_survives_an_edit(qtbot: QtBot, show: Show) -> 
     assert tree.verticalScrollBar().value() == 700
 
 
-def test_the_head_tells_name_and_totals(project: Project, show: Show) -> None:
+def test_the_header_shows_the_totals(project: Project, show: Show) -> None:
     layers = show(project)
     totals = layers.findChild(QLabel, "designTotals")
     assert totals.accessibleName() == "7 layers · 315,722 parameters · 4.2 M multiply-adds"
@@ -388,7 +393,7 @@ def test_the_head_tells_name_and_totals(project: Project, show: Show) -> None:
     assert totals.accessibleName().startswith("6 layers · ")
 
 
-def test_the_design_is_renamed_in_its_head(qtbot: QtBot, project: Project, show: Show) -> None:
+def test_the_design_is_renamed_in_the_header(qtbot: QtBot, project: Project, show: Show) -> None:
     name = show(project).findChild(QLineEdit, "designName")
     qtbot.mouseDClick(name, LEFT)
     name.selectAll()
@@ -402,17 +407,17 @@ def test_the_design_is_renamed_in_its_head(qtbot: QtBot, project: Project, show:
     assert (project.network.name, name.text()) == ("My net", "My net")
 
 
-def test_the_columns_count_parameters_or_multiply_adds(qtbot: QtBot, project: Project, show: Show) -> None:
+def test_the_columns_show_parameters_or_multiply_adds(qtbot: QtBot, project: Project, show: Show) -> None:
     layers = show(project)
-    head, amount = layers.findChild(QPushButton, "shareHead"), layers.findChild(QPushButton, "amountHead")
+    header, amount = layers.findChild(QPushButton, "shareHead"), layers.findChild(QPushButton, "amountHead")
     assert amount.text() == "parameters"
-    qtbot.mouseClick(head, LEFT)
+    qtbot.mouseClick(header, LEFT)
     assert (layers.tree.quantity, amount.text()) == ("macs", "multiply-adds")
-    press(qtbot, head, KEY.Key_Space)
+    press(qtbot, header, KEY.Key_Space)
     assert layers.tree.quantity == "parameters"
 
 
-def test_the_context_menu_offers_what_makes_sense(nested: Network, show: Show) -> None:
+def test_the_context_menu_enables_what_applies(nested: Network, show: Show) -> None:
     project = Project(nested)
     tree = show(project).tree
     project.select(["residual_1"])
@@ -426,7 +431,7 @@ def test_the_context_menu_offers_what_makes_sense(nested: Network, show: Show) -
 
 @pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
 @pytest.mark.parametrize("reason", [QContextMenuEvent.Reason.Mouse, QContextMenuEvent.Reason.Keyboard])
-def test_the_context_menu_opens_by_mouse_and_by_key(
+def test_the_context_menu_opens_by_mouse_and_by_keyboard(
     qtbot: QtBot, project: Project, tree: LayerTree, reason: QContextMenuEvent.Reason
 ) -> None:
     project.select(["conv2d_1"])
@@ -439,8 +444,8 @@ def test_the_context_menu_opens_by_mouse_and_by_key(
     menu.close()
 
 
-def test_a_screen_reader_finds_the_list_and_its_rows(project: Project, tree: LayerTree) -> None:
+def test_screen_readers_find_the_list_and_its_rows(project: Project, tree: LayerTree) -> None:
     interface = QAccessible.queryAccessibleInterface(tree)
-    assert interface.text(QAccessible.Text.Name) == "Layers of the network"
+    assert interface.text(QAccessible.Text.Name) == "Layers"
     names = [interface.child(number).text(QAccessible.Text.Name) for number in range(interface.childCount())]
     assert any(name.startswith("Layer 3, Conv2D, 64 filters 3 by 3") for name in names)

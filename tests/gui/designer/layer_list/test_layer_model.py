@@ -1,4 +1,4 @@
-"""The item model: correct by Qt's own tester while networks change, one command a drop, words for rows."""
+"""The item model: valid by Qt's model tester while networks change; drops, renames, texts of rows."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tests.strategies import networks
 MOVE, COPY = Qt.DropAction.MoveAction, Qt.DropAction.CopyAction
 ACCESSIBLE = Qt.ItemDataRole.AccessibleTextRole
 ID = Qt.ItemDataRole.UserRole
-NOWHERE = QModelIndex()
+ROOT_INDEX = QModelIndex()
 
 
-def rows_of(model: LayerModel, parent: QModelIndex = NOWHERE) -> list[object]:
-    """All rows below, as nested lists of ids."""
+def rows_of(model: LayerModel, parent: QModelIndex = ROOT_INDEX) -> list[object]:
+    """The rows below `parent`, as nested lists of ids."""
     indexes = [model.index(row, 0, parent) for row in range(model.rowCount(parent))]
     return [[index.data(ID), rows_of(model, index)] for index in indexes]
 
@@ -63,7 +63,7 @@ def test_any_change_of_the_network_is_announced_correctly(
     assert tester.model() is model
 
 
-def test_the_input_stands_above_the_layers(model: LayerModel) -> None:
+def test_the_input_is_the_first_row(model: LayerModel) -> None:
     assert model.index(0, 0).data() == "Input"
     assert model.index(0, 0).data(ID) is None
     assert model.index(1, 0).data(ID) == "conv2d_1"
@@ -76,7 +76,7 @@ def test_a_moved_row_keeps_its_persistent_index(project: Project, model: LayerMo
     assert (index.data(ID), index.row(), index.parent().isValid()) == ("conv2d_2", 1, False)
 
 
-def test_only_groups_take_layers_and_only_layers_can_be_dragged_or_renamed(model: LayerModel) -> None:
+def test_only_groups_accept_drops_and_only_layers_can_be_dragged_or_renamed(model: LayerModel) -> None:
     flags = Qt.ItemFlag
     group, layer, top = model.index_of("residual_1"), model.index_of("conv2d_1"), model.index(0, 0)
     assert model.flags(group) & flags.ItemIsDropEnabled
@@ -86,26 +86,26 @@ def test_only_groups_take_layers_and_only_layers_can_be_dragged_or_renamed(model
     assert not model.flags(top) & (flags.ItemIsDragEnabled | flags.ItemIsEditable | flags.ItemIsDropEnabled)
 
 
-def test_an_id_may_stand_for_a_group_in_one_design_and_not_in_the_next(
+def test_an_id_may_belong_to_a_group_in_one_design_and_a_layer_in_the_next(
     project: Project, model: LayerModel
 ) -> None:
-    def can_hold_layers() -> bool:
+    def accepts_drops() -> bool:
         return bool(model.flags(model.index_of("repeat_1")) & Qt.ItemFlag.ItemIsDropEnabled)
 
     project.open_network(Network(nodes=(Node("repeat_1", layer_type("Repeat")()),)), None)
-    assert can_hold_layers()
+    assert accepts_drops()
     project.open_network(Network(nodes=(Node("repeat_1", layer_type("Flatten")()),)), None)
-    assert not can_hold_layers()
+    assert not accepts_drops()
 
 
-def test_a_row_says_everything_to_a_screen_reader(lesson: Network, qtbot: QtBot) -> None:
+def test_the_accessible_text_describes_the_whole_row(lesson: Network, qtbot: QtBot) -> None:
     model = LayerModel(Project(lesson))
     assert model.index(3, 0).data(ACCESSIBLE) == (
         "Layer 3, Conv2D, 64 filters 3 by 3, relu, output 64 by 13 by 13, 18,496 parameters, no problems"
     )
 
 
-def test_a_faulty_row_says_what_is_wrong(faulty: Network, qtbot: QtBot) -> None:
+def test_the_accessible_text_of_a_faulty_row_includes_the_problem(faulty: Network, qtbot: QtBot) -> None:
     model = LayerModel(Project(faulty))
     spoken = model.index_of("dense_1").data(ACCESSIBLE)
     assert "Dense takes a flat vector" in spoken
@@ -113,18 +113,20 @@ def test_a_faulty_row_says_what_is_wrong(faulty: Network, qtbot: QtBot) -> None:
     assert "insert Flatten" in model.index_of("dense_1").data(Qt.ItemDataRole.ToolTipRole)
 
 
-def test_a_row_in_a_group_and_one_that_is_off_say_so(project: Project, model: LayerModel) -> None:
+def test_the_accessible_text_mentions_the_group_and_a_disabled_layer(
+    project: Project, model: LayerModel
+) -> None:
     assert model.index_of("conv2d_2").data(ACCESSIBLE).startswith("Layer 1 in Residual, Conv2D")
-    project.edit("switch off", edits.replace(project.network, "flatten_1", enabled=False))
-    assert "switched off" in model.index_of("flatten_1").data(ACCESSIBLE)
+    project.edit("disable", edits.replace(project.network, "flatten_1", enabled=False))
+    assert "disabled" in model.index_of("flatten_1").data(ACCESSIBLE)
 
 
-def test_the_input_names_the_data_set(project: Project, model: LayerModel) -> None:
+def test_the_input_row_names_the_data_set(project: Project, model: LayerModel) -> None:
     project.set_dataset("cifar10", 10, "CIFAR-10")
     assert model.input_index().data(ACCESSIBLE) == "Input, CIFAR-10 image, 3 channels, 3 by 32 by 32"
 
 
-def test_a_name_typed_into_a_row_is_a_command(project: Project, model: LayerModel) -> None:
+def test_renaming_a_row_is_an_undo_step(project: Project, model: LayerModel) -> None:
     assert model.setData(model.index_of("conv2d_1"), "stem")
     assert project.network.node("conv2d_1").name == "stem"
     assert project.undo_stack.undoText() == "rename Conv2D"
@@ -132,25 +134,27 @@ def test_a_name_typed_into_a_row_is_a_command(project: Project, model: LayerMode
     assert project.network.node("conv2d_1").name is None
 
 
-def test_there_is_no_removing_of_rows_behind_the_commands(model: LayerModel) -> None:
+def test_the_model_does_not_remove_or_move_rows_itself(model: LayerModel) -> None:
     assert not model.removeRows(1, 1)
-    assert not model.moveRows(NOWHERE, 1, 1, NOWHERE, 3)
+    assert not model.moveRows(ROOT_INDEX, 1, 1, ROOT_INDEX, 3)
 
 
-def test_a_drop_of_own_layers_moves_them_in_one_step(project: Project, model: LayerModel) -> None:
+def test_dropping_layers_of_the_model_moves_them_in_one_undo_step(
+    project: Project, model: LayerModel
+) -> None:
     data = model.mimeData([model.index_of("flatten_1")])
-    assert model.dropMimeData(data, MOVE, 1, 0, NOWHERE)
+    assert model.dropMimeData(data, MOVE, 1, 0, ROOT_INDEX)
     assert [node.id for node in project.network.nodes][:2] == ["flatten_1", "conv2d_1"]
     assert project.undo_stack.count() == 1
     assert project.undo_stack.undoText() == "move Flatten"
     assert project.selection == ("flatten_1",)
 
 
-def test_a_copying_drop_adds_copies(project: Project, model: LayerModel) -> None:
+def test_a_copy_drop_inserts_copies(project: Project, model: LayerModel) -> None:
     before = len(project.network)
     data = model.mimeData([model.index_of("residual_1"), model.index_of("conv2d_2")])
-    assert model.dropMimeData(data, COPY, -1, 0, NOWHERE)
-    assert len(project.network) == before + 4, "what is in a group is not copied a second time"
+    assert model.dropMimeData(data, COPY, -1, 0, ROOT_INDEX)
+    assert len(project.network) == before + 4, "layers in a copied group are not copied a second time"
     assert project.undo_stack.count() == 1
 
 
@@ -167,24 +171,24 @@ def test_a_copying_drop_adds_copies(project: Project, model: LayerModel) -> None
         (-1, "conv2d_1", Place(None, 1)),
     ],
 )
-def test_qts_words_for_a_place_are_understood(
+def test_row_and_parent_are_converted_to_a_place(
     model: LayerModel,
-    new: Callable[[str], QMimeData],
+    palette_data: Callable[[str], QMimeData],
     project: Project,
     row: int,
     parent: str | None,
     place: Place,
 ) -> None:
-    index = NOWHERE if parent is None else model.index_of(parent)
-    assert model.dropMimeData(new("Dropout"), COPY, row, 0, index)
+    index = ROOT_INDEX if parent is None else model.index_of(parent)
+    assert model.dropMimeData(palette_data("Dropout"), COPY, row, 0, index)
     added = next(node.id for node in project.network.walk() if node.id == "dropout_2")
     assert project.network.place(added) == place
 
 
-def test_a_drop_on_the_input_comes_first(
-    model: LayerModel, new: Callable[[str], QMimeData], project: Project
+def test_a_drop_on_the_input_inserts_the_first_layer(
+    model: LayerModel, palette_data: Callable[[str], QMimeData], project: Project
 ) -> None:
-    assert model.dropMimeData(new("Dropout"), COPY, -1, 0, model.index(0, 0))
+    assert model.dropMimeData(palette_data("Dropout"), COPY, -1, 0, model.index(0, 0))
     assert project.network.nodes[0].id == "dropout_2"
 
 
@@ -198,20 +202,20 @@ def test_a_group_cannot_be_dropped_into_itself(project: Project, model: LayerMod
     assert project.undo_stack.count() == 0
 
 
-def test_what_is_no_layer_is_refused_in_words(project: Project, model: LayerModel, qtbot: QtBot) -> None:
+def test_dropping_anything_but_layers_is_an_error(project: Project, model: LayerModel, qtbot: QtBot) -> None:
     data = QMimeData()
     data.setData("application/x-cnnstudio-layers+json", b"{")
-    assert not model.canDropMimeData(data, COPY, -1, 0, NOWHERE)
+    assert not model.canDropMimeData(data, COPY, -1, 0, ROOT_INDEX)
     with qtbot.waitSignal(project.message):
-        assert not model.dropMimeData(data, COPY, -1, 0, NOWHERE)
-    assert model.refusal(QMimeData(), COPY, Place(None, 0)) == "only layers can be dropped here"
+        assert not model.dropMimeData(data, COPY, -1, 0, ROOT_INDEX)
+    assert model.drop_error(QMimeData(), COPY, Place(None, 0)) == "only layers can be dropped here"
 
 
-def test_layers_of_another_window_are_added_and_not_moved(
+def test_layers_dragged_from_another_window_are_copied(
     project: Project, model: LayerModel, nested: Network
 ) -> None:
     other = LayerModel(Project(nested))
     data = other.mimeData([other.index_of("conv2d_1")])
     before = len(project.network)
-    assert model.dropMimeData(data, MOVE, -1, 0, NOWHERE)
+    assert model.dropMimeData(data, MOVE, -1, 0, ROOT_INDEX)
     assert len(project.network) == before + 1

@@ -1,4 +1,4 @@
-"""Layers typed in the list: what the field offers, adds and refuses, and where."""
+"""Quick insert: what the field suggests, previews, adds and rejects, and where."""
 
 from __future__ import annotations
 
@@ -65,9 +65,7 @@ def test_a_key_opens_an_empty_field(
     assert "conv 64 3 relu same" in preview(layers)
 
 
-def test_the_first_letter_of_a_layer_opens_the_field(
-    qtbot: QtBot, project: Project, layers: LayerList
-) -> None:
+def test_typing_a_letter_opens_the_field(qtbot: QtBot, project: Project, layers: LayerList) -> None:
     project.select(["conv2d_1"])
     qtbot.keyClick(layers.tree, KEY.Key_C)
     field = field_of(layers)
@@ -80,7 +78,9 @@ def test_the_first_letter_of_a_layer_opens_the_field(
     assert project.undo_stack.count() == 1
 
 
-def test_layer_after_layer_until_escape(qtbot: QtBot, project: Project, layers: LayerList) -> None:
+def test_the_field_stays_open_for_more_layers_until_escape(
+    qtbot: QtBot, project: Project, layers: LayerList
+) -> None:
     project.select(["conv2d_1"])
     qtbot.keyClick(layers.tree, KEY.Key_Insert)
     field = field_of(layers)
@@ -93,7 +93,7 @@ def test_layer_after_layer_until_escape(qtbot: QtBot, project: Project, layers: 
     assert layers.tree.hasFocus()
 
 
-def test_enter_without_a_word_closes_the_field(qtbot: QtBot, project: Project, layers: LayerList) -> None:
+def test_enter_in_an_empty_field_closes_it(qtbot: QtBot, project: Project, layers: LayerList) -> None:
     qtbot.keyClick(layers.tree, KEY.Key_Insert)
     qtbot.keyClick(field_of(layers), KEY.Key_Return)
     assert not field_of(layers).isVisible()
@@ -101,7 +101,7 @@ def test_enter_without_a_word_closes_the_field(qtbot: QtBot, project: Project, l
     assert project.undo_stack.count() == 0
 
 
-def test_what_is_typed_comes_into_a_new_group_and_a_key_leads_out_of_it(
+def test_layers_go_into_a_new_group_until_a_key_leaves_it(
     qtbot: QtBot, project: Project, layers: LayerList
 ) -> None:
     project.select(["flatten_1"])
@@ -117,7 +117,7 @@ def test_what_is_typed_comes_into_a_new_group_and_a_key_leads_out_of_it(
     assert types(project)[2:5] == ["Flatten", "Residual", "Dense"]
 
 
-def test_a_whole_group_is_one_step(qtbot: QtBot, project: Project, layers: LayerList) -> None:
+def test_a_group_with_layers_is_one_undo_step(qtbot: QtBot, project: Project, layers: LayerList) -> None:
     project.select(["conv2d_1"])
     qtbot.keyClick(layers.tree, KEY.Key_Insert)
     qtbot.keyClicks(field_of(layers), "residual(conv 32 same, bn, relu)")
@@ -147,9 +147,7 @@ def test_names_are_suggested_and_completed(qtbot: QtBot, project: Project, layer
     assert project.network.nodes[-1].layer.type_name() == names[-1]
 
 
-def test_what_cannot_be_understood_adds_nothing_and_says_why(
-    qtbot: QtBot, project: Project, layers: LayerList
-) -> None:
+def test_invalid_text_adds_nothing_and_says_why(qtbot: QtBot, project: Project, layers: LayerList) -> None:
     qtbot.keyClick(layers.tree, KEY.Key_Insert)
     qtbot.keyClicks(field_of(layers), "conv 64 xyzzy")
     assert preview(layers).startswith("Conv2D has no parameter “xyzzy”; it takes filters")
@@ -159,7 +157,7 @@ def test_what_cannot_be_understood_adds_nothing_and_says_why(
     assert field_of(layers).text() == "conv 64 xyzzy"
 
 
-def test_a_problem_is_told_before_the_layer_is_there(
+def test_a_problem_is_shown_before_the_layer_is_added(
     qtbot: QtBot, project: Project, layers: LayerList
 ) -> None:
     project.select(["conv2d_1"])
@@ -169,14 +167,24 @@ def test_a_problem_is_told_before_the_layer_is_there(
     assert field_of(layers).accessibleDescription().startswith("Dense, 10 units: Dense takes a flat vector")
 
 
-def test_that_the_network_goes_on_is_no_problem(qtbot: QtBot, project: Project, layers: LayerList) -> None:
+def test_an_unfinished_network_is_not_a_problem(qtbot: QtBot, project: Project, layers: LayerList) -> None:
     project.open_network(Network(), None)
     qtbot.keyClick(layers.tree, KEY.Key_Insert)
     qtbot.keyClicks(field_of(layers), "conv 8")
     assert preview(layers) == "Conv2D · 8 filters 3 × 3 → 8 × 30 × 30 · 224 parameters"
 
 
-def test_the_field_stays_in_the_window(qtbot: QtBot, project: Project, layers: LayerList) -> None:
+def test_the_card_opens_below_the_selected_row(qtbot: QtBot, project: Project, layers: LayerList) -> None:
+    project.select(["conv2d_1"])
+    qtbot.keyClick(layers.tree, KEY.Key_C)
+    card = field_of(layers).parentWidget()
+    row = layers.tree.visualRect(layers.tree.model().index_of("conv2d_1"))  # type: ignore[attr-defined]  # our model
+    top = layers.tree.viewport().mapTo(layers.window(), row.bottomLeft()).y()
+    assert top < card.y() < top + row.height()
+    assert card.height() == card.heightForWidth(card.width())
+
+
+def test_the_field_stays_inside_the_window(qtbot: QtBot, project: Project, layers: LayerList) -> None:
     layers.resize(420, 260)
     project.select(["repeat_2"])
     qtbot.keyClick(layers.tree, KEY.Key_Insert)
@@ -185,7 +193,7 @@ def test_the_field_stays_in_the_window(qtbot: QtBot, project: Project, layers: L
     assert layers.rect().contains(card.geometry())
 
 
-def test_a_click_elsewhere_closes_the_field(qtbot: QtBot, layers: LayerList) -> None:
+def test_losing_the_focus_closes_the_field(qtbot: QtBot, layers: LayerList) -> None:
     qtbot.keyClick(layers.tree, KEY.Key_Insert)
     layers.findChild(QLineEdit, "designName").setFocus()
     assert not field_of(layers).isVisible()

@@ -1,4 +1,4 @@
-"""Rows slide where layers moved, and nowhere else; not at all for those who want no motion."""
+"""Rows slide only when layers move, and not at all if the user prefers reduced motion."""
 
 from __future__ import annotations
 
@@ -26,42 +26,42 @@ def tree(project: Project, show: Callable[[Project], LayerList]) -> LayerTree:
 
 
 def offset(tree: LayerTree, node_id: str) -> int:
-    return tree._motion.offset(tree._model.index_of(node_id).internalId())  # what the row is painted with
+    return tree._animation.offset(tree._model.index_of(node_id).internalId())  # what the row is painted with
 
 
-def test_moved_rows_come_from_where_they_were(qtbot: QtBot, project: Project, tree: LayerTree) -> None:
+def test_moved_rows_slide_from_their_old_place(qtbot: QtBot, project: Project, tree: LayerTree) -> None:
     project.select(["conv2d_1"])
-    commands.step_down(project)
+    commands.move_down(project)
     height = tree.visualRect(tree._model.index_of("conv2d_1")).height()
     assert offset(tree, "conv2d_1") == -height
     assert offset(tree, "max_pooling2d_1") == height
     assert offset(tree, "dense_2") == 0
-    qtbot.waitUntil(lambda: not tree._motion.is_running)
+    qtbot.waitUntil(lambda: not tree._animation.is_running)
     assert offset(tree, "conv2d_1") == 0
 
 
-def test_rows_that_come_and_go_do_not_slide(project: Project, tree: LayerTree) -> None:
+def test_inserted_and_removed_rows_do_not_slide(project: Project, tree: LayerTree) -> None:
     project.select(["conv2d_1"])
     commands.duplicate(project)
     commands.delete(project)
-    assert not tree._motion.is_running
+    assert not tree._animation.is_running
 
 
 def test_undo_slides_back(project: Project, tree: LayerTree) -> None:
     project.select(["conv2d_1"])
-    commands.step_down(project)
+    commands.move_down(project)
     project.undo_stack.undo()
     assert offset(tree, "conv2d_1") > 0
 
 
-def test_nothing_slides_for_those_who_want_no_motion(
+def test_rows_do_not_slide_with_reduced_motion(
     project: Project, tree: LayerTree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(row_animation, "wants_motion", lambda: False)
+    monkeypatch.setattr(row_animation, "animations_enabled", lambda: False)
     project.select(["conv2d_1"])
-    commands.step_down(project)
-    assert not tree._motion.is_running
+    commands.move_down(project)
+    assert not tree._animation.is_running
 
 
-def test_the_system_says_whether_things_may_move(qtbot: QtBot) -> None:
-    assert row_animation.wants_motion() in (True, False)
+def test_the_system_setting_can_be_read(qtbot: QtBot) -> None:
+    assert row_animation.animations_enabled() in (True, False)

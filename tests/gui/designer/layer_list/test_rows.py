@@ -1,4 +1,4 @@
-"""The steps from one list of rows to another: right for any two networks, few for what users do."""
+"""The changes between two lists of rows: right for any two networks, few for common edits."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from cnnstudio.gui.designer.layer_list.rows import (
     Insert,
     Move,
     Remove,
+    RowChange,
     Rows,
-    Step,
     changed_nodes,
-    steps,
+    row_changes,
 )
 from cnnstudio.layers.catalog import layer_type
 from tests.strategies import network_edits, networks
 
 
-def follow(rows: Rows, network: Network, before: Network | None = None) -> list[Step]:
-    made = []
-    for step in steps(rows, network, list(changed_nodes(network, before))):
-        rows.apply(step)
-        made.append(step)
-    return made
+def update(rows: Rows, network: Network, before: Network | None = None) -> list[RowChange]:
+    applied = []
+    for change in row_changes(rows, network, list(changed_nodes(network, before))):
+        rows.apply(change)
+        applied.append(change)
+    return applied
 
 
 def tree(rows: Rows, parent: int = ROOT) -> list[object]:
@@ -45,85 +45,85 @@ def wanted(network: Network, parent: str | None = None) -> list[object]:
 
 
 @given(networks(), networks())
-def test_any_network_can_follow_any_other(before: Network, after: Network) -> None:
+def test_any_network_can_be_turned_into_any_other(before: Network, after: Network) -> None:
     rows = Rows()
-    follow(rows, before)
+    update(rows, before)
     assert tree(rows) == wanted(before)
-    follow(rows, after, before)
+    update(rows, after, before)
     assert tree(rows) == wanted(after)
 
 
 @given(networks(), st.data())
-def test_edits_that_share_what_they_did_not_touch_are_followed(network: Network, data: st.DataObject) -> None:
+def test_edits_that_share_untouched_nodes_are_followed(network: Network, data: st.DataObject) -> None:
     rows = Rows()
-    follow(rows, network)
+    update(rows, network)
     for _ in range(4):
         before = network
         with suppress(EditError):
             network = data.draw(network_edits(network)).make(network)
-        follow(rows, network, before)
+        update(rows, network, before)
         assert tree(rows) == wanted(network)
 
 
-def test_what_an_edit_did_not_touch_is_not_looked_at(nested: Network) -> None:
+def test_only_nodes_on_the_path_to_an_edit_are_changed(nested: Network) -> None:
     after = edits.replace(nested, "dropout_1", name="new")
     assert [node.id for node in changed_nodes(after, nested)] == ["residual_1", "repeat_1", "dropout_1"]
 
 
 @given(networks(), networks())
-def test_the_tables_agree_with_each_other(before: Network, after: Network) -> None:
+def test_the_tables_are_consistent(before: Network, after: Network) -> None:
     rows = Rows()
-    follow(rows, before)
-    follow(rows, after)
+    update(rows, before)
+    update(rows, after)
     assert rows.children[ROOT][0] == INPUT
     for parent, numbers in rows.children.items():
-        for place, number in enumerate(numbers):
-            assert (rows.parents[number], rows.places[number]) == (parent, place)
+        for index, number in enumerate(numbers):
+            assert (rows.parents[number], rows.places[number]) == (parent, index)
     assert set(rows.parents) == {INPUT, *(rows.numbers[node.id] for node in after.walk())}
 
 
 @given(networks())
-def test_what_stays_the_same_takes_no_step(network: Network) -> None:
+def test_an_unchanged_network_needs_no_change(network: Network) -> None:
     rows = Rows()
-    follow(rows, network)
-    assert follow(rows, network) == []
+    update(rows, network)
+    assert update(rows, network) == []
 
 
-def test_a_new_layer_is_one_step(lesson: Network) -> None:
+def test_a_new_layer_is_one_change(lesson: Network) -> None:
     rows = Rows()
-    follow(rows, lesson)
+    update(rows, lesson)
     node = lesson.fresh_ids().node(layer_type("Dropout")())
     after = edits.insert(lesson, Place(None, 3), [node])
-    assert follow(rows, after) == [Insert(ROOT, 4, (node,))]
+    assert update(rows, after) == [Insert(ROOT, 4, (node,))]
 
 
-def test_deleting_neighbors_is_one_step(lesson: Network) -> None:
+def test_deleting_adjacent_layers_is_one_change(lesson: Network) -> None:
     rows = Rows()
-    follow(rows, lesson)
+    update(rows, lesson)
     after = edits.remove(lesson, ["max_pooling2d_1", "conv2d_2"])
-    assert follow(rows, after) == [Remove(ROOT, 2, 3)]
+    assert update(rows, after) == [Remove(ROOT, 2, 3)]
 
 
-def test_a_moved_layer_is_one_step_in_either_direction(lesson: Network) -> None:
+def test_a_moved_layer_is_one_change_in_either_direction(lesson: Network) -> None:
     rows = Rows()
-    follow(rows, lesson)
+    update(rows, lesson)
     down = edits.move(lesson, ["conv2d_1"], Place(None, 6))
-    assert follow(rows, down) == [Move(rows.numbers["conv2d_1"], ROOT, 7)]
-    assert follow(rows, lesson) == [Move(rows.numbers["conv2d_1"], ROOT, 1)]
+    assert update(rows, down) == [Move(rows.numbers["conv2d_1"], ROOT, 7)]
+    assert update(rows, lesson) == [Move(rows.numbers["conv2d_1"], ROOT, 1)]
 
 
-def test_unwrapping_moves_the_layers_out_before_their_group_goes(nested: Network) -> None:
+def test_unwrapping_moves_the_layers_out_before_removing_the_group(nested: Network) -> None:
     rows = Rows()
-    follow(rows, nested)
-    made = follow(rows, edits.unwrap(nested, "residual_1"))
-    assert [type(step) for step in made] == [Move, Move, Remove]
+    update(rows, nested)
+    changes = update(rows, edits.unwrap(nested, "residual_1"))
+    assert [type(change) for change in changes] == [Move, Move, Remove]
 
 
-def test_a_layer_that_comes_back_has_its_old_number(lesson: Network) -> None:
+def test_a_restored_layer_gets_its_old_number(lesson: Network) -> None:
     rows = Rows()
-    follow(rows, lesson)
+    update(rows, lesson)
     number = rows.numbers["conv2d_2"]
-    follow(rows, edits.remove(lesson, ["conv2d_2"]))
+    update(rows, edits.remove(lesson, ["conv2d_2"]))
     assert "conv2d_2" not in rows
-    follow(rows, lesson)
+    update(rows, lesson)
     assert rows.numbers["conv2d_2"] == number

@@ -1,4 +1,4 @@
-"""The palette by mouse and keys: everything there is, found by words, added after the selection."""
+"""The palette by mouse and keyboard: all layer types, searching them, adding them after the selection."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def ids(project: Project) -> list[str]:
     return [node.id for node in project.network.nodes]
 
 
-def test_every_type_stands_under_its_family(palette: Palette) -> None:
+def test_every_type_is_listed_under_its_family(palette: Palette) -> None:
     families: list[str] = []
     for name, kind in layer_types().items():
         if kind.family.value not in families:
@@ -69,7 +69,7 @@ def test_a_double_click_adds_after_the_selection(qtbot: QtBot, project: Project,
     assert project.undo_stack.undoText() == "add BatchNormalization"
 
 
-def test_enter_adds_what_the_arrows_chose(qtbot: QtBot, project: Project, palette: Palette) -> None:
+def test_enter_adds_the_type_chosen_by_arrow_keys(qtbot: QtBot, project: Project, palette: Palette) -> None:
     palette.types.setFocus()
     qtbot.keyClick(palette.types, KEY.Key_Home)
     palette.types.setCurrentItem(item(palette, "MaxPooling2D"))
@@ -78,7 +78,9 @@ def test_enter_adds_what_the_arrows_chose(qtbot: QtBot, project: Project, palett
     assert ids(project)[-1] == "average_pooling2d_1"
 
 
-def test_added_layers_follow_each_other(qtbot: QtBot, project: Project, palette: Palette) -> None:
+def test_each_added_layer_goes_after_the_previous_one(
+    qtbot: QtBot, project: Project, palette: Palette
+) -> None:
     project.select(["conv2d_1"])
     palette.search.setFocus()
     for name in ("batchnorm", "activation relu"):
@@ -88,7 +90,7 @@ def test_added_layers_follow_each_other(qtbot: QtBot, project: Project, palette:
     assert ids(project)[:3] == ["conv2d_1", "batch_normalization_1", "activation_1"]
 
 
-def test_search_finds_by_name_and_by_what_a_layer_does(qtbot: QtBot, palette: Palette) -> None:
+def test_search_matches_names_and_descriptions(qtbot: QtBot, palette: Palette) -> None:
     qtbot.keyClicks(palette.search, "POOL")
     assert "Pooling" in shown(palette)
     assert "MaxPooling2D" in shown(palette)
@@ -99,20 +101,20 @@ def test_search_finds_by_name_and_by_what_a_layer_does(qtbot: QtBot, palette: Pa
     assert "Conv2D" not in shown(palette)
 
 
-def test_enter_adds_the_first_that_was_found(qtbot: QtBot, project: Project, palette: Palette) -> None:
+def test_enter_adds_the_first_match(qtbot: QtBot, project: Project, palette: Palette) -> None:
     qtbot.keyClicks(palette.search, "drop")
     qtbot.keyClick(palette.search, KEY.Key_Return)
     assert ids(project)[-1] == "dropout_1"
 
 
-def test_the_arrows_choose_while_one_types(qtbot: QtBot, palette: Palette) -> None:
+def test_arrow_keys_in_the_search_field_move_in_the_list(qtbot: QtBot, palette: Palette) -> None:
     qtbot.keyClicks(palette.search, "pooling")
     first = palette.types.current_type()
     qtbot.keyClick(palette.search, KEY.Key_Down)
     assert palette.types.current_type() not in (None, first)
 
 
-def test_a_search_without_result_says_so_and_adds_nothing(
+def test_a_search_without_matches_says_so_and_adds_nothing(
     qtbot: QtBot, project: Project, palette: Palette
 ) -> None:
     qtbot.keyClicks(palette.search, "transformer")
@@ -125,7 +127,7 @@ def test_a_search_without_result_says_so_and_adds_nothing(
     assert "Conv2D" in shown(palette)
 
 
-def test_letters_typed_in_the_list_begin_a_search(qtbot: QtBot, palette: Palette) -> None:
+def test_letters_typed_in_the_list_start_a_search(qtbot: QtBot, palette: Palette) -> None:
     palette.types.setFocus()
     qtbot.keyClick(palette.types, KEY.Key_F)
     qtbot.keyClick(palette.search, KEY.Key_L)
@@ -133,59 +135,59 @@ def test_letters_typed_in_the_list_begin_a_search(qtbot: QtBot, palette: Palette
     assert "Flatten" in shown(palette)
 
 
-def test_the_help_is_about_what_is_chosen_or_pointed_at(qtbot: QtBot, palette: Palette) -> None:
-    words = palette.findChild(QLabel, "paletteHelp")
+def test_the_help_describes_the_current_or_hovered_type(qtbot: QtBot, palette: Palette) -> None:
+    help_label = palette.findChild(QLabel, "paletteHelp")
     palette.types.setCurrentItem(item(palette, "Flatten"))
-    assert words.text() == layer_types()["Flatten"].description
+    assert help_label.text() == layer_types()["Flatten"].description
     entry = item(palette, "MaxPooling2D")
     palette.types.scrollToItem(entry)
     qtbot.mouseMove(palette.types.viewport(), palette.types.visualItemRect(entry).center())
     palette.types.itemEntered.emit(entry)
-    assert words.text() == layer_types()["MaxPooling2D"].description
-    assert layer_types()["MaxPooling2D"].advice in entry.toolTip()
+    assert help_label.text() == layer_types()["MaxPooling2D"].description
+    assert layer_types()["MaxPooling2D"].usage_hint in entry.toolTip()
 
 
-def test_a_dragged_type_is_a_layer_with_its_defaults(palette: Palette) -> None:
+def test_a_dragged_type_is_a_layer_with_default_parameters(palette: Palette) -> None:
     data = palette.types.mimeData([item(palette, "Conv2D")])
     assert data.hasFormat(commands.MIME)
     nodes = layers_from_text(bytes(data.data(commands.MIME).data()).decode(), Network())
     assert [node.layer for node in nodes] == [layer_types()["Conv2D"]()]
 
 
-def test_with_nothing_selected_it_is_added_at_the_end_and_with_the_input_first(
+def test_without_a_selection_layers_are_appended_and_with_the_input_selected_prepended(
     project: Project, palette: Palette
 ) -> None:
-    palette.types.chosen.emit("Dropout")
+    palette.types.type_chosen.emit("Dropout")
     project.select_input()
-    palette.types.chosen.emit("Dropout")
+    palette.types.type_chosen.emit("Dropout")
     assert (ids(project)[0], ids(project)[-1]) == ("dropout_2", "dropout_1")
 
 
-def test_a_selected_empty_group_takes_what_is_added(project: Project, palette: Palette) -> None:
-    palette.types.chosen.emit("Residual")
-    palette.types.chosen.emit("Conv2D")
-    palette.types.chosen.emit("Activation")
+def test_a_selected_empty_group_takes_the_added_layer(project: Project, palette: Palette) -> None:
+    palette.types.type_chosen.emit("Residual")
+    palette.types.type_chosen.emit("Conv2D")
+    palette.types.type_chosen.emit("Activation")
     inside = [node.id for node in project.network.children("residual_1")]
     assert inside == ["conv2d_3", "activation_1"]
     project.select(["residual_1"])
-    palette.types.chosen.emit("Flatten")
+    palette.types.type_chosen.emit("Flatten")
     assert project.network.place("flatten_2").parent is None
 
 
-def test_what_cannot_be_added_is_explained(qtbot: QtBot, project: Project, palette: Palette) -> None:
+def test_a_layer_that_cannot_be_added_is_explained(qtbot: QtBot, project: Project, palette: Palette) -> None:
     network = Network()
     for depth in range(24):
         node = network.fresh_ids().node(layer_types()["Repeat"]())
         network = edits.insert(network, Place(f"repeat_{depth}" if depth else None, 0), [node])
     project.open_network(network, None)
     project.select([node.id for node in network.walk()][-1:])
-    palette.types.chosen.emit("Repeat")
+    palette.types.type_chosen.emit("Repeat")
     with qtbot.waitSignal(project.message) as message:
-        palette.types.chosen.emit("Repeat")
+        palette.types.type_chosen.emit("Repeat")
     assert "24 deep" in message.args[0]
 
 
-def test_a_screen_reader_hears_type_family_and_help(palette: Palette) -> None:
+def test_screen_readers_get_type_family_and_help(palette: Palette) -> None:
     assert QAccessible.queryAccessibleInterface(palette.types).text(QAccessible.Text.Name) == "Layer types"
     entry = item(palette, "Conv2D")
     assert entry.data(Qt.ItemDataRole.AccessibleTextRole) == "Conv2D, Convolution"

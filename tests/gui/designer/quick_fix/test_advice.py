@@ -1,4 +1,4 @@
-"""Advice: quiet, apart from problems, dismissible, and remembered with the window's settings."""
+"""Advice: separate from problems, dismissible, with dismissals stored in the window's settings."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from cnnstudio.design import edits
 from cnnstudio.design.analysis.analysis import Analysis
 from cnnstudio.design.findings import Advice
 from cnnstudio.design.network import Network
-from cnnstudio.gui.designer.actions import actions
+from cnnstudio.gui.designer.actions import design_actions
 from cnnstudio.gui.designer.inspector.inspector import Inspector
 from cnnstudio.gui.designer.layer_list.layer_list import LayerList
 from cnnstudio.gui.designer.layer_list.layer_tree import LayerTree
 from cnnstudio.gui.designer.quick_fix.advice_panel import AdvicePanel
-from cnnstudio.gui.designer.quick_fix.advice_service import AdviceDesk, advice_desk
+from cnnstudio.gui.designer.quick_fix.advice_service import AdviceService, advice_service
 from cnnstudio.gui.designer.quick_fix.finding_cards import AdviceCard
-from cnnstudio.gui.designer.quick_fix.preview_access import present_preview
+from cnnstudio.gui.designer.quick_fix.preview_access import existing_preview_card
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.layers.base import SetParameters
@@ -31,8 +31,8 @@ FEWER = SetParameters({"units": 64}, "set units to 64")
 
 
 @pytest.fixture(autouse=True)
-def _known_advice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two tips on the lesson's network, whatever the rules are."""
+def _fixed_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two tips on the lesson's network, independent of the real rules."""
 
     def advise(analysis: Analysis) -> tuple[Advice, ...]:
         network = analysis.network
@@ -54,14 +54,14 @@ def project(lesson: Network) -> Project:
 
 
 @pytest.fixture
-def desk(project: Project) -> AdviceDesk:
-    desk = advice_desk(project)
+def service(project: Project) -> AdviceService:
+    service = advice_service(project)
     QApplication.processEvents()
-    return desk
+    return service
 
 
 @pytest.fixture
-def layers(desk: AdviceDesk, project: Project, show: Callable[[Project], LayerList]) -> LayerList:
+def layers(service: AdviceService, project: Project, show: Callable[[Project], LayerList]) -> LayerList:
     layers = show(project)
     QApplication.processEvents()
     return layers
@@ -72,53 +72,55 @@ def tree(layers: LayerList) -> LayerTree:
     return layers.tree
 
 
-def keys(found: tuple[Advice, ...]) -> list[str]:
-    return [advice.key for advice in found]
+def keys(advice: tuple[Advice, ...]) -> list[str]:
+    return [each.key for each in advice]
 
 
 # What is shown
 
 
-def test_advice_follows_the_network(desk: AdviceDesk, project: Project) -> None:
-    assert keys(desk.shown) == ["small:conv2d_1", "heavy:dense_1"]
+def test_advice_follows_the_network(service: AdviceService, project: Project) -> None:
+    assert keys(service.shown) == ["small:conv2d_1", "heavy:dense_1"]
     project.edit("delete Conv2D", edits.remove(project.network, ["conv2d_1"]))
     QApplication.processEvents()
-    assert keys(desk.shown) == ["heavy:dense_1"]
-    assert desk.of("conv2d_1") == ()
+    assert keys(service.shown) == ["heavy:dense_1"]
+    assert service.for_node("conv2d_1") == ()
     project.undo_stack.undo()
     QApplication.processEvents()
-    assert keys(desk.of("conv2d_1")) == ["small:conv2d_1"]
+    assert keys(service.for_node("conv2d_1")) == ["small:conv2d_1"]
 
 
-def test_advice_is_no_problem(desk: AdviceDesk, project: Project, layers: LayerList) -> None:
+def test_advice_is_not_a_problem(service: AdviceService, project: Project, layers: LayerList) -> None:
     assert project.analysis.problems == ()
     assert not layers.findChild(QPushButton, "fixButton")
 
 
-def test_the_head_counts_the_tips(layers: LayerList, desk: AdviceDesk) -> None:
+def test_the_header_counts_the_tips(layers: LayerList, service: AdviceService) -> None:
     button = layers.findChild(QPushButton, "adviceCount")
     assert (button.isVisible(), button.text()) == (True, "2 tips")
-    desk.dismiss(desk.shown[0])
+    service.dismiss(service.shown[0])
     assert button.text() == "1 tip"
-    desk.dismiss(desk.shown[0])
+    service.dismiss(service.shown[0])
     assert not button.isVisible()
 
 
-def test_a_row_with_advice_says_so(tree: LayerTree, desk: AdviceDesk) -> None:
+def test_a_row_with_advice_shows_a_light_bulb_and_says_so(tree: LayerTree, service: AdviceService) -> None:
     index = tree.model().index_of("dense_1")  # type: ignore[attr-defined]  # our model
-    spoken = index.data(Qt.ItemDataRole.AccessibleTextRole)
-    assert spoken.endswith("no problems, tip: Dense holds nearly all")
+    text = index.data(Qt.ItemDataRole.AccessibleTextRole)
+    assert text.endswith("no problems, tip: Dense holds nearly all")
     assert not tree.button_rect("dense_1", "advice").isEmpty()
     assert tree.button_rect("flatten_1", "advice").isEmpty()
 
 
-def test_the_mouse_on_the_lamp_tells_it_and_what_it_would_do(
+def test_hovering_the_light_bulb_shows_the_tip_and_its_effect(
     tree: LayerTree, project: Project, qtbot: QtBot
 ) -> None:
     qtbot.mouseMove(tree.viewport(), QPoint(2, 2))
     qtbot.mouseMove(tree.viewport(), tree.button_rect("dense_1", "advice").center())
-    qtbot.waitUntil(lambda: present_preview(tree) is not None and present_preview(tree).isVisible())
-    card = present_preview(tree)
+    qtbot.waitUntil(
+        lambda: existing_preview_card(tree) is not None and existing_preview_card(tree).isVisible()
+    )
+    card = existing_preview_card(tree)
     assert card is not None
     texts = [label.text() for label in card.findChildren(QLabel) if label.isVisible()]
     assert {"Dense holds nearly all.", "It learns by heart.", "315,722", "167,562"} <= set(texts)
@@ -127,27 +129,27 @@ def test_the_mouse_on_the_lamp_tells_it_and_what_it_would_do(
     assert project.undo_stack.count() == 1
 
 
-def test_a_press_on_the_lamp_selects_the_row(tree: LayerTree, project: Project, qtbot: QtBot) -> None:
+def test_clicking_the_light_bulb_selects_the_row(tree: LayerTree, project: Project, qtbot: QtBot) -> None:
     qtbot.mouseClick(tree.viewport(), LEFT, pos=tree.button_rect("dense_1", "advice").center())
     assert project.selection == ("dense_1",)
 
 
-def test_the_key_opens_the_advice_of_the_selected_layer(
-    tree: LayerTree, project: Project, desk: AdviceDesk, qtbot: QtBot
+def test_the_preview_action_opens_the_advice_of_the_selected_layer(
+    tree: LayerTree, project: Project, service: AdviceService, qtbot: QtBot
 ) -> None:
     project.select(["conv2d_1"])
-    actions(project, tree)["actionPreviewFix"].trigger()
-    card = present_preview(tree)
+    design_actions(project, tree)["actionPreviewFixes"].trigger()
+    card = existing_preview_card(tree)
     assert card is not None
     assert card.isVisible()
-    # Without a fix there is only one thing to do.
+    # Without a fix, dismissing is the only choice.
     assert QApplication.focusWidget().objectName() == "dismissAdvice"
     qtbot.keyClick(QApplication.focusWidget(), KEY.Key_Return)
-    assert keys(desk.shown) == ["heavy:dense_1"]
+    assert keys(service.shown) == ["heavy:dense_1"]
 
 
-def test_the_inspector_tells_the_advice_of_the_selected_layer(
-    project: Project, desk: AdviceDesk, qtbot: QtBot
+def test_the_inspector_shows_the_advice_of_the_selected_layer(
+    project: Project, service: AdviceService, qtbot: QtBot
 ) -> None:
     inspector = Inspector(project)
     qtbot.addWidget(inspector)
@@ -162,11 +164,11 @@ def test_the_inspector_tells_the_advice_of_the_selected_layer(
     assert not card.isVisible()
 
 
-# All of it in one card
+# The panel with all advice
 
 
 def panel(layers: LayerList, project: Project) -> AdvicePanel:
-    actions(project, layers)["actionAdvice"].trigger()
+    design_actions(project, layers)["actionAdvice"].trigger()
     found = layers.window().findChild(AdvicePanel)
     assert isinstance(found, AdvicePanel)
     assert found.isVisible()
@@ -177,12 +179,12 @@ def buttons(parent: QWidget, name: str) -> list[QPushButton]:
     return [each for each in parent.findChildren(QPushButton, name) if each.isVisible()]
 
 
-def test_the_panel_lists_all_tips_and_leads_to_their_layers(
+def test_the_panel_lists_all_tips_and_selects_their_layers(
     layers: LayerList, project: Project, qtbot: QtBot
 ) -> None:
     shown = panel(layers, project)
-    places = [each.text() for each in shown.findChildren(QPushButton) if "layer" in each.text()]
-    assert places == ["Conv2D, layer 1", "Dense, layer 6"]
+    labels = [each.text() for each in shown.findChildren(QPushButton) if "layer" in each.text()]
+    assert labels == ["Conv2D, layer 1", "Dense, layer 6"]
     first = QApplication.focusWidget()
     assert isinstance(first, QPushButton)
     assert first.text() == "Conv2D, layer 1"
@@ -192,23 +194,23 @@ def test_the_panel_lists_all_tips_and_leads_to_their_layers(
     assert not shown.isVisible()
 
 
-def test_what_was_dismissed_can_be_brought_back(
-    layers: LayerList, project: Project, desk: AdviceDesk, qtbot: QtBot
+def test_dismissed_advice_can_be_restored(
+    layers: LayerList, project: Project, service: AdviceService, qtbot: QtBot
 ) -> None:
     shown = panel(layers, project)
-    for left in (1, 0):
+    for remaining in (1, 0):
         qtbot.mouseClick(buttons(shown, "dismissAdvice")[0], LEFT)
-        assert len(desk.shown) == left
+        assert len(service.shown) == remaining
     assert shown.isVisible()
-    back = buttons(shown, "bringAdviceBack")[0]
-    assert back.text() == "Show 2 dismissed tips again"
-    qtbot.mouseClick(back, LEFT)
-    assert keys(desk.shown) == ["small:conv2d_1", "heavy:dense_1"]
-    assert desk.dismissed == ()
+    restore = buttons(shown, "restoreAdvice")[0]
+    assert restore.text() == "Restore 2 dismissed tips"
+    qtbot.mouseClick(restore, LEFT)
+    assert keys(service.shown) == ["small:conv2d_1", "heavy:dense_1"]
+    assert service.dismissed == ()
 
 
-def test_very_much_advice_is_told_in_part(
-    layers: LayerList, project: Project, desk: AdviceDesk, monkeypatch: pytest.MonkeyPatch
+def test_the_panel_shows_only_the_first_of_many_tips(
+    layers: LayerList, project: Project, service: AdviceService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many = tuple(Advice("dense_1", f"rule-{number}:dense_1", "A tip", "A reason") for number in range(300))
     monkeypatch.setattr("cnnstudio.design.advice.advice.advise", lambda analysis: many)
@@ -217,10 +219,10 @@ def test_very_much_advice_is_told_in_part(
     shown = panel(layers, project)
     assert len(buttons(shown, "dismissAdvice")) == 20
     texts = [label.text() for label in shown.findChildren(QLabel) if not label.isHidden()]
-    assert "And 280 more tips; a lamp marks the rows that have one." in texts
+    assert "And 280 more tips; a light bulb marks the layers that have one." in texts
 
 
-# Remembering
+# Storing dismissals
 
 
 @pytest.fixture
@@ -228,60 +230,60 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(tmp_path / "window.ini")
 
 
-def test_dismissals_stay_with_the_designs_file(
-    desk: AdviceDesk, project: Project, settings: Settings, lesson: Network, tmp_path: Path
+def test_dismissals_belong_to_the_file_of_the_design(
+    service: AdviceService, project: Project, settings: Settings, lesson: Network, tmp_path: Path
 ) -> None:
-    desk.remember_in(settings)
+    service.use_settings(settings)
     project.open_network(lesson, tmp_path / "a.cnn.json")
     QApplication.processEvents()
-    desk.dismiss(desk.shown[0])
+    service.dismiss(service.shown[0])
     project.open_network(lesson, tmp_path / "b.cnn.json")
     QApplication.processEvents()
-    assert len(desk.shown) == 2
+    assert len(service.shown) == 2
     project.open_network(lesson, tmp_path / "a.cnn.json")
     QApplication.processEvents()
-    assert keys(desk.shown) == ["heavy:dense_1"]
+    assert keys(service.shown) == ["heavy:dense_1"]
 
 
-def test_the_next_window_remembers_them(
-    desk: AdviceDesk, project: Project, settings: Settings, lesson: Network, tmp_path: Path
+def test_dismissals_survive_a_restart(
+    service: AdviceService, project: Project, settings: Settings, lesson: Network, tmp_path: Path
 ) -> None:
-    desk.remember_in(settings)
+    service.use_settings(settings)
     project.open_network(lesson, tmp_path / "a.cnn.json")
     QApplication.processEvents()
-    desk.dismiss(desk.shown[0])
+    service.dismiss(service.shown[0])
     settings.save()
     later = Project(lesson)
     later.open_network(lesson, tmp_path / "a.cnn.json")
-    again = advice_desk(later)
-    again.remember_in(Settings(tmp_path / "window.ini"))
+    again = advice_service(later)
+    again.use_settings(Settings(tmp_path / "window.ini"))
     QApplication.processEvents()
     assert keys(again.shown) == ["heavy:dense_1"]
     assert keys(again.dismissed) == ["small:conv2d_1"]
 
 
-def test_a_new_designs_dismissals_go_with_it_into_its_first_file(
-    desk: AdviceDesk, project: Project, settings: Settings, lesson: Network, tmp_path: Path
+def test_dismissals_of_an_unsaved_design_are_stored_when_it_is_saved(
+    service: AdviceService, project: Project, settings: Settings, lesson: Network, tmp_path: Path
 ) -> None:
-    desk.remember_in(settings)
-    desk.dismiss(desk.shown[0])
+    service.use_settings(settings)
+    service.dismiss(service.shown[0])
     project.mark_saved(tmp_path / "saved.cnn.json")
     project.open_network(lesson, None)
     QApplication.processEvents()
-    assert len(desk.shown) == 2
+    assert len(service.shown) == 2
     project.open_network(lesson, tmp_path / "saved.cnn.json")
     QApplication.processEvents()
-    assert keys(desk.shown) == ["heavy:dense_1"]
+    assert keys(service.shown) == ["heavy:dense_1"]
 
 
-def test_nothing_is_kept_for_a_design_of_which_all_was_brought_back(
-    desk: AdviceDesk, project: Project, settings: Settings, lesson: Network, tmp_path: Path
+def test_restoring_all_advice_removes_the_stored_dismissals(
+    service: AdviceService, project: Project, settings: Settings, lesson: Network, tmp_path: Path
 ) -> None:
-    desk.remember_in(settings)
+    service.use_settings(settings)
     project.open_network(lesson, tmp_path / "a.cnn.json")
     QApplication.processEvents()
-    desk.dismiss(desk.shown[0])
-    desk.bring_back()
+    service.dismiss(service.shown[0])
+    service.restore_dismissed()
     settings.set_text("dataset", "shapes")
     settings.save()
     assert "dismissed_advice" not in (tmp_path / "window.ini").read_text()

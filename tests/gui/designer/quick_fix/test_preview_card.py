@@ -1,4 +1,4 @@
-"""What a fix would do, shown before it is done: by mouse, by focus, by key."""
+"""The preview of a fix: by mouse, by focus, by key, and its texts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Callable
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt, QTimer
+from PySide6.QtGui import QEnterEvent
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QRadioButton, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -14,14 +15,19 @@ from cnnstudio.design import edits
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.findings import Problem
 from cnnstudio.design.network import Network
-from cnnstudio.design.quick_fixes import preview
-from cnnstudio.gui.designer.actions import actions
+from cnnstudio.design.quick_fixes import preview_fix
+from cnnstudio.gui.designer.actions import design_actions
 from cnnstudio.gui.designer.inspector.inspector import Inspector
 from cnnstudio.gui.designer.layer_list.layer_list import LayerList
 from cnnstudio.gui.designer.layer_list.layer_tree import LayerTree
-from cnnstudio.gui.designer.quick_fix.preview_access import present_preview
-from cnnstudio.gui.designer.quick_fix.preview_card import FixPreview
-from cnnstudio.gui.designer.quick_fix.preview_text import amounts, effect, sentence, shape_rows
+from cnnstudio.gui.designer.quick_fix.preview_access import existing_preview_card
+from cnnstudio.gui.designer.quick_fix.preview_card import FixPreviewCard
+from cnnstudio.gui.designer.quick_fix.preview_text import (
+    describe_effect,
+    describe_preview,
+    shape_rows,
+    total_changes,
+)
 from cnnstudio.gui.designer.quick_fix.shape_table import ShapeTable
 from cnnstudio.gui.document.project import Project
 
@@ -38,83 +44,119 @@ def tree(project: Project, show: Callable[[Project], LayerList]) -> LayerTree:
     return show(project).tree
 
 
-def card(widget: QWidget, qtbot: QtBot) -> FixPreview:
-    """The preview, once it is there."""
+def card(widget: QWidget, qtbot: QtBot) -> FixPreviewCard:
+    """The preview card, once it is visible."""
 
-    def is_there() -> bool:
-        found = present_preview(widget)
+    def is_shown() -> bool:
+        found = existing_preview_card(widget)
         return found is not None and found.isVisible()
 
-    qtbot.waitUntil(is_there)
-    found = present_preview(widget)
+    qtbot.waitUntil(is_shown)
+    found = existing_preview_card(widget)
     assert found is not None
     return found
 
 
-def hover(qtbot: QtBot, tree: LayerTree, place: QPoint) -> None:
+def hover(qtbot: QtBot, tree: LayerTree, point: QPoint) -> None:
     qtbot.mouseMove(tree.viewport(), QPoint(2, 2))
-    qtbot.mouseMove(tree.viewport(), place)
+    qtbot.mouseMove(tree.viewport(), point)
 
 
-def fault(project: Project) -> Problem:
+def problem_of_dense(project: Project) -> Problem:
     problem = project.analysis["dense_1"].problem
     assert problem is not None
     return problem
 
 
-def titles(shown: FixPreview) -> list[str]:
+def texts(shown: FixPreviewCard) -> list[str]:
     return [label.text() for label in shown.findChildren(QLabel) if label.isVisible() and label.text()]
 
 
 # By mouse
 
 
-def test_the_mouse_over_a_fix_shows_what_it_would_do(tree: LayerTree, project: Project, qtbot: QtBot) -> None:
+def test_hovering_a_fix_shows_its_effect(tree: LayerTree, project: Project, qtbot: QtBot) -> None:
     hover(qtbot, tree, tree.fix_rect("dense_1").center())
     shown = card(tree, qtbot)
-    assert "Dense gets 2,304 numbers instead of 64 × 6 × 6." in titles(shown)
-    assert {"20,682", "315,722"} <= set(titles(shown))
+    assert "Dense now takes 2,304 values instead of 64 × 6 × 6." in texts(shown)
+    assert {"20,682", "315,722"} <= set(texts(shown))
     assert project.undo_stack.count() == 0
 
 
-def test_the_card_goes_with_the_mouse(tree: LayerTree, qtbot: QtBot) -> None:
+def test_the_card_hides_when_the_mouse_leaves(tree: LayerTree, qtbot: QtBot) -> None:
     hover(qtbot, tree, tree.fix_rect("dense_1").center())
     shown = card(tree, qtbot)
     qtbot.mouseMove(tree.viewport(), QPoint(2, 2))
     qtbot.waitUntil(lambda: not shown.isVisible())
 
 
-def test_a_mouse_that_only_passes_by_brings_no_card(
+def test_the_mouse_passing_over_a_fix_shows_no_card(
     tree: LayerTree, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cnnstudio.gui.designer.quick_fix.preview_card._COMES_AFTER_MS", 60_000)
+    monkeypatch.setattr("cnnstudio.gui.designer.quick_fix.preview_card._SHOW_DELAY_MS", 60_000)
     hover(qtbot, tree, tree.fix_rect("dense_1").center())
     qtbot.wait(20)
-    found = present_preview(tree)
+    found = existing_preview_card(tree)
     assert found is not None
     assert not found.isVisible()
     qtbot.mouseMove(tree.viewport(), QPoint(2, 2))
 
 
-def test_the_arrow_beside_a_fix_opens_all_of_them(tree: LayerTree, project: Project, qtbot: QtBot) -> None:
+def pending_previews(widget: QWidget) -> list[QTimer]:
+    found = existing_preview_card(widget)
+    assert found is not None
+    assert not found.isVisible()
+    return [timer for timer in found.findChildren(QTimer) if timer.isActive()]
+
+
+def test_a_window_that_closes_under_the_mouse_cancels_the_preview(
+    tree: LayerTree, project: Project, qtbot: QtBot
+) -> None:
+    hover(qtbot, tree, tree.fix_rect("dense_1").center())
+    assert len(pending_previews(tree)) == 1
+    tree.window().close()
+    assert pending_previews(tree) == []
+
+
+def test_an_inspector_that_closes_under_the_mouse_cancels_the_preview(project: Project, qtbot: QtBot) -> None:
+    inspector = Inspector(project)
+    qtbot.addWidget(inspector)
+    inspector.show()
+    project.select(["dense_1"])
+    qtbot.waitUntil(lambda: not inspector.findChild(QPushButton, "fixButton").isHidden())
+    button = inspector.findChild(QPushButton, "fixButton")
+    QApplication.sendEvent(button, QEnterEvent(QPointF(2, 2), QPointF(2, 2), QPointF(2, 2)))
+    assert len(pending_previews(inspector)) == 1
+    inspector.close()
+    assert pending_previews(inspector) == []
+
+
+def test_a_changed_network_cancels_the_preview(tree: LayerTree, project: Project, qtbot: QtBot) -> None:
+    hover(qtbot, tree, tree.fix_rect("dense_1").center())
+    assert len(pending_previews(tree)) == 1
+    project.edit("rename", edits.rename(project.network, "renamed"))
+    assert pending_previews(tree) == []
+
+
+def test_the_arrow_beside_a_fix_opens_all_fixes(tree: LayerTree, project: Project, qtbot: QtBot) -> None:
     qtbot.mouseClick(tree.viewport(), LEFT, pos=tree.button_rect("dense_1", "more").center())
     shown = card(tree, qtbot)
     offered = [button.text() for button in shown.findChildren(QRadioButton)]
-    assert offered == [fix.label for fix in fault(project).fixes]
+    assert offered == [fix.label for fix in problem_of_dense(project).fixes]
     assert len(offered) > 1
 
 
-def test_the_card_stays_inside_the_window_and_off_the_button(tree: LayerTree, qtbot: QtBot) -> None:
+def test_the_card_stays_inside_the_window(tree: LayerTree, qtbot: QtBot) -> None:
     for height in (700, 460):
         tree.window().resize(700, height)
         QApplication.processEvents()
         qtbot.mouseClick(tree.viewport(), LEFT, pos=tree.button_rect("dense_1", "more").center())
         shown = card(tree, qtbot)
         assert tree.window().rect().contains(shown.geometry())
-        shown.leave()
+        shown.dismiss()
 
 
-def test_a_card_about_something_else_has_nothing_of_the_one_before(
+def test_a_card_for_another_problem_shows_nothing_of_the_previous_one(
     tree: LayerTree, project: Project, qtbot: QtBot
 ) -> None:
     layer = project.network.node("dense_2").layer
@@ -128,8 +170,8 @@ def test_a_card_about_something_else_has_nothing_of_the_one_before(
     assert second.fix is not None
     shown.peek(second, second.fix, tree.viewport(), tree.fix_rect("dense_2"))
     assert [each.text() for each in shown.findChildren(QRadioButton) if each.isVisible()] == []
-    assert "Set units to 10" in titles(shown)
-    first = fault(project)
+    assert "Set units to 10" in texts(shown)
+    first = problem_of_dense(project)
     shown.peek(first, first.fix, tree.viewport(), tree.fix_rect("dense_1"))
     table = shown.findChild(ShapeTable)
     assert table.height() == table.sizeHint().height()
@@ -139,7 +181,7 @@ def test_a_card_about_something_else_has_nothing_of_the_one_before(
 # By keys
 
 
-def test_the_card_is_opened_and_used_by_keys(tree: LayerTree, project: Project, qtbot: QtBot) -> None:
+def test_the_card_can_be_used_by_keyboard(tree: LayerTree, project: Project, qtbot: QtBot) -> None:
     tree.setFocus()
     qtbot.keyClick(tree, KEY.Key_F8, Qt.KeyboardModifier.ShiftModifier)
     shown = card(tree, qtbot)
@@ -150,7 +192,7 @@ def test_the_card_is_opened_and_used_by_keys(tree: LayerTree, project: Project, 
     second = QApplication.focusWidget()
     assert isinstance(second, QRadioButton)
     assert second.isChecked()
-    assert any("Dense gets 64 numbers" in text for text in titles(shown))
+    assert any("Dense now takes 64 values" in text for text in texts(shown))
     qtbot.keyClick(second, KEY.Key_Return)
     assert not shown.isVisible()
     assert project.undo_stack.undoText() == "insert GlobalAveragePooling2D"
@@ -160,11 +202,11 @@ def test_the_card_is_opened_and_used_by_keys(tree: LayerTree, project: Project, 
     assert project.analysis.problems
 
 
-def test_escape_leaves_the_network_and_gives_the_focus_back(
+def test_escape_changes_nothing_and_returns_the_focus(
     tree: LayerTree, project: Project, qtbot: QtBot
 ) -> None:
     tree.setFocus()
-    actions(project, tree)["actionPreviewFix"].trigger()
+    design_actions(project, tree)["actionPreviewFixes"].trigger()
     shown = card(tree, qtbot)
     qtbot.keyClick(QApplication.focusWidget(), KEY.Key_Escape)
     assert not shown.isVisible()
@@ -172,19 +214,17 @@ def test_escape_leaves_the_network_and_gives_the_focus_back(
     assert project.undo_stack.count() == 0
 
 
-def test_a_card_that_goes_by_itself_gives_the_focus_back(
-    tree: LayerTree, project: Project, qtbot: QtBot
-) -> None:
+def test_a_card_that_hides_itself_returns_the_focus(tree: LayerTree, project: Project, qtbot: QtBot) -> None:
     tree.setFocus()
-    actions(project, tree)["actionPreviewFix"].trigger()
+    design_actions(project, tree)["actionPreviewFixes"].trigger()
     shown = card(tree, qtbot)
-    project.edit("switch off", edits.replace(project.network, "dense_1", enabled=False))
+    project.edit("disable", edits.replace(project.network, "dense_1", enabled=False))
     assert not shown.isVisible()
-    assert tree.hasFocus(), "and not what comes next, such as the name of the design"
+    assert tree.hasFocus(), "not the next widget, such as the name of the design"
 
 
 def test_tab_stays_in_the_card(tree: LayerTree, project: Project, qtbot: QtBot) -> None:
-    actions(project, tree)["actionPreviewFix"].trigger()
+    design_actions(project, tree)["actionPreviewFixes"].trigger()
     shown = card(tree, qtbot)
     seen = []
     for _ in range(4):
@@ -194,34 +234,34 @@ def test_tab_stays_in_the_card(tree: LayerTree, project: Project, qtbot: QtBot) 
     assert len(set(seen)) == 2
 
 
-def test_the_card_goes_when_the_focus_goes_elsewhere(tree: LayerTree, project: Project, qtbot: QtBot) -> None:
-    actions(project, tree)["actionPreviewFix"].trigger()
+def test_the_card_hides_when_it_loses_the_focus(tree: LayerTree, project: Project, qtbot: QtBot) -> None:
+    design_actions(project, tree)["actionPreviewFixes"].trigger()
     shown = card(tree, qtbot)
     tree.setFocus()
     assert not shown.isVisible()
     assert tree.hasFocus()
 
 
-def test_the_button_of_the_card_does_the_chosen_fix_once(
+def test_the_button_of_the_card_applies_the_chosen_fix_once(
     tree: LayerTree, project: Project, qtbot: QtBot
 ) -> None:
-    actions(project, tree)["actionPreviewFix"].trigger()
+    design_actions(project, tree)["actionPreviewFixes"].trigger()
     shown = card(tree, qtbot)
     qtbot.mouseClick(shown.findChild(QPushButton, "applyFix"), LEFT)
     assert project.undo_stack.count() == 1
     assert "flatten_1" in project.network
 
 
-def test_there_is_nothing_to_preview_where_nothing_is_wrong(
+def test_the_preview_action_is_disabled_without_problems(
     tree: LayerTree, project: Project, lesson: Network
 ) -> None:
-    assert actions(project, tree)["actionPreviewFix"].isEnabled()
-    project.open_network(edits.with_input(Network(), lesson.input), None)
-    assert not actions(project, tree)["actionPreviewFix"].isEnabled()
+    assert design_actions(project, tree)["actionPreviewFixes"].isEnabled()
+    project.open_network(edits.set_input(Network(), lesson.input), None)
+    assert not design_actions(project, tree)["actionPreviewFixes"].isEnabled()
 
 
-def test_a_card_about_another_network_is_taken_away(tree: LayerTree, project: Project, qtbot: QtBot) -> None:
-    actions(project, tree)["actionPreviewFix"].trigger()
+def test_the_card_hides_when_the_network_changes(tree: LayerTree, project: Project, qtbot: QtBot) -> None:
+    design_actions(project, tree)["actionPreviewFixes"].trigger()
     shown = card(tree, qtbot)
     project.edit("delete Conv2D", edits.remove(project.network, ["conv2d_1"]))
     assert not shown.isVisible()
@@ -246,56 +286,59 @@ def test_the_inspector_offers_every_fix_and_says_why(
 ) -> None:
     buttons = [button for button in inspector.findChildren(QPushButton) if button.property("role") == "fix"]
     qtbot.waitUntil(lambda: all(button.isVisible() for button in buttons))
-    assert [button.text() for button in buttons] == [fix.label for fix in fault(project).fixes]
-    assert fault(project).why in [label.text() for label in inspector.findChildren(QLabel)]
+    assert [button.text() for button in buttons] == [fix.label for fix in problem_of_dense(project).fixes]
+    assert problem_of_dense(project).why in [label.text() for label in inspector.findChildren(QLabel)]
 
 
-def test_the_focus_on_a_fix_shows_it_and_enter_does_it(
+def test_focusing_a_fix_previews_it_and_enter_applies_it(
     inspector: Inspector, project: Project, qtbot: QtBot
 ) -> None:
     second = inspector.findChild(QPushButton, "fixButton2")
     second.setFocus(Qt.FocusReason.TabFocusReason)
     shown = card(inspector, qtbot)
-    assert any("Dense gets 64 numbers" in text for text in titles(shown))
+    assert any("Dense now takes 64 values" in text for text in texts(shown))
     assert second.hasFocus()
     qtbot.keyClick(second, KEY.Key_Return)
     assert "global_average_pooling2d_1" in project.network
     assert not shown.isVisible()
 
 
-# In words
+# Texts
 
 
-def test_the_faulty_layer_is_among_the_shapes(project: Project) -> None:
-    seen = preview(project.network, fault(project), None, project.analysis)
-    rows = shape_rows(project.analysis, "dense_1", seen)
+def test_the_shapes_include_the_faulty_layer(project: Project) -> None:
+    preview = preview_fix(project.network, problem_of_dense(project), None, project.analysis)
+    rows = shape_rows(project.analysis, "dense_1", preview)
     assert [(row.title, row.status, row.before, row.after) for row in rows] == [
         ("Flatten", "added", "", "2304"),
-        ("Dense", "changed", "not known", "128"),
+        ("Dense", "changed", "unknown", "128"),
     ]
 
 
-def test_the_numbers_are_those_of_the_whole_network(project: Project) -> None:
-    seen = preview(project.network, fault(project), None, project.analysis)
-    told = {each.name: (each.before, each.after, each.is_better) for each in amounts(seen)}
-    assert told["Parameters"] == ("20,682", "315,722", False)
-    assert told["Problems"] == ("1", "0", True)
+def test_the_totals_are_those_of_the_whole_network(project: Project) -> None:
+    preview = preview_fix(project.network, problem_of_dense(project), None, project.analysis)
+    totals = {each.name: (each.before, each.after, each.is_better) for each in total_changes(preview)}
+    assert totals["Parameters"] == ("20,682", "315,722", False)
+    assert totals["Problems"] == ("1", "0", True)
 
 
-def test_all_of_it_can_be_heard(project: Project) -> None:
-    seen = preview(project.network, fault(project), None, project.analysis)
-    told = effect("dense_1", project.analysis, seen.analysis)
-    heard = sentence("Insert Flatten", told, seen)
-    assert heard.startswith("Insert Flatten. Dense gets 2,304 numbers instead of 64 by 6 by 6.")
-    assert "Problems 1 to 0" in heard
-    assert "×" not in heard
+def test_the_accessible_text_describes_the_whole_preview(project: Project) -> None:
+    preview = preview_fix(project.network, problem_of_dense(project), None, project.analysis)
+    effect = describe_effect("dense_1", project.analysis, preview.analysis)
+    text = describe_preview("Insert Flatten", effect, preview)
+    assert text.startswith("Insert Flatten. Dense now takes 2,304 values instead of 64 by 6 by 6.")
+    assert "Problems 1 to 0" in text
+    assert "×" not in text
 
 
-def test_a_layer_that_goes_or_gives_something_else_is_told(lesson: Network) -> None:
+def test_the_effect_names_a_removed_layer_and_another_output(lesson: Network) -> None:
     before = analyze(lesson)
     without = analyze(edits.remove(lesson, ["dense_2"]))
-    assert effect("dense_2", before, without) == "Dense goes."
+    assert describe_effect("dense_2", before, without) == "Removes Dense."
     layer = lesson.node("dense_2").layer
     fewer = edits.replace(lesson, "dense_2", layer=dataclasses.replace(layer, units=4))  # type: ignore[call-arg]  # a Dense
-    assert effect("dense_2", before, analyze(fewer)) == "Dense gives 4 numbers instead of 10 numbers."
-    assert effect(None, before, without) == ""
+    assert (
+        describe_effect("dense_2", before, analyze(fewer))
+        == "Dense now outputs 4 values instead of 10 values."
+    )
+    assert describe_effect(None, before, without) == ""

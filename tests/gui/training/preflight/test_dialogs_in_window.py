@@ -1,4 +1,4 @@
-"""From the window to what is tried out before a training."""
+"""Opening the preflight dialogs from the window."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from cnnstudio.design import edits
 from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
-from cnnstudio.gui.training.preflight.base_dialog import TrialDialog
-from cnnstudio.gui.training.preflight.lr_range_dialog import RateDialog
+from cnnstudio.gui.training.preflight.base_dialog import ComputeDialog
+from cnnstudio.gui.training.preflight.lr_range_dialog import LrRangeDialog
 from cnnstudio.gui.training.preflight.preflight_dialog import PreflightDialog
 
 
 @pytest.fixture
 def window(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow]:
-    """The window, with trials that are opened but compute nothing."""
-    monkeypatch.setattr(TrialDialog, "start", lambda dialog: None)
+    """The window, with dialogs that open but compute nothing."""
+    monkeypatch.setattr(ComputeDialog, "start", lambda dialog: None)
     window = create_window()
     with qtbot.waitActive(window):
         window.show()
         window.activateWindow()
     yield window
-    # Loading torch cannot be called off.
+    # Loading torch cannot be interrupted.
     qtbot.waitUntil(lambda: not window.session.is_busy, timeout=60_000)
     window.project.mark_saved(Path("elsewhere.cnn.json"))
     window.close()
     shiboken6.delete(window)
 
 
-def act(window: MainWindow, name: str) -> None:
+def trigger(window: MainWindow, name: str) -> None:
     action = window.findChild(QAction, name)
     assert isinstance(action, QAction)
     action.trigger()
@@ -46,16 +46,16 @@ def act(window: MainWindow, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "button", "kind"),
     [
-        ("actionFindLearningRate", "findRate", RateDialog),
+        ("actionFindLearningRate", "findRate", LrRangeDialog),
         ("actionPreflight", "checkTraining", PreflightDialog),
     ],
 )
-def test_menu_and_recipe_open_the_trial(
-    window: MainWindow, name: str, button: str, kind: type[TrialDialog]
+def test_menu_and_recipe_popup_open_the_dialogs(
+    window: MainWindow, name: str, button: str, kind: type[ComputeDialog]
 ) -> None:
-    from_recipe = window.panel.popup.findChild(QPushButton, button)
+    from_recipe = window.tool_bar.popup.findChild(QPushButton, button)
     assert isinstance(from_recipe, QPushButton)
-    opens: list[Callable[[], object]] = [lambda: act(window, name), from_recipe.click]
+    opens: list[Callable[[], object]] = [lambda: trigger(window, name), from_recipe.click]
     for open_it in opens:
         open_it()
         dialog = window.findChild(kind)
@@ -65,24 +65,24 @@ def test_menu_and_recipe_open_the_trial(
         shiboken6.delete(dialog)
 
 
-def test_nothing_is_tried_while_it_trains_or_while_it_cannot(window: MainWindow) -> None:
+def test_the_dialogs_do_not_open_during_training_or_for_an_invalid_design(window: MainWindow) -> None:
     window.session._set_state(State.RUNNING)
-    act(window, "actionPreflight")
-    assert window.notice.text.startswith("This can be tried out when training has ended")
+    trigger(window, "actionPreflight")
+    assert window.message_bar.text.startswith("Training is in progress")
     window.session._set_state(State.IDLE)
     first = window.project.network.nodes[4].id
     window.project.edit("delete Flatten", edits.remove(window.project.network, [first]))
-    act(window, "actionFindLearningRate")
-    assert window.notice.text.startswith("This network cannot be trained yet.")
-    assert window.findChild(TrialDialog) is None
+    trigger(window, "actionFindLearningRate")
+    assert window.message_bar.text.startswith("This network cannot be trained yet.")
+    assert window.findChild(ComputeDialog) is None
 
 
-def test_what_was_measured_stands_in_the_quiet_line_until_something_changes(window: MainWindow) -> None:
-    words = "takes about 2 m and 22 MB"
-    window.panel.show_measurement(SimpleNamespace(in_short=words))  # type: ignore[arg-type]  # as far as it is shown
-    assert words in window.panel.sentence.whole
+def test_the_estimate_is_shown_until_something_changes(window: MainWindow) -> None:
+    estimate = "takes about 2 m and 22 MB"
+    window.tool_bar.show_estimate(SimpleNamespace(summary=estimate))  # type: ignore[arg-type]  # all that is shown
+    assert estimate in window.tool_bar.status_label.full_text
     recipe = window.project.recipe
     window.project.set_recipe(recipe.replace(batch_size=64))
-    assert words not in window.panel.sentence.whole
+    assert estimate not in window.tool_bar.status_label.full_text
     window.project.undo_stack.undo()
-    assert words in window.panel.sentence.whole
+    assert estimate in window.tool_bar.status_label.full_text

@@ -1,4 +1,4 @@
-"""The drawing of a recipe's learning rate."""
+"""The plot of a recipe's learning rate."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from cnnstudio.training.recipe.recipe import FAST_GPU, LESSON, STUDIO, Recipe
 
 
 @pytest.mark.parametrize(
-    ("recipe", "sentence"),
+    ("recipe", "summary"),
     [
-        (LESSON, "always 0.001"),
-        (STUDIO, "begins at 0.002, highest 0.05 in epoch 2, ends at 2e-07"),
-        (FAST_GPU, "begins at 0.3, highest 1.5 in epoch 3, ends at 0.11"),
+        (LESSON, "constant 0.001"),
+        (STUDIO, "starts at 0.002, peaks at 0.05 in epoch 2, ends at 2e-07"),
+        (FAST_GPU, "starts at 0.3, peaks at 1.5 in epoch 3, ends at 0.11"),
         (
             LESSON.replace(schedule="step", step_epochs=5),
-            "begins at 0.001, highest 0.001 in epoch 1, ends at 0.0001",
+            "starts at 0.001, peaks at 0.001 in epoch 1, ends at 0.0001",
         ),
         (
             LESSON.replace(epochs=10_000, schedule="linear"),
-            "begins at 0.001, highest 0.001 in epoch 1, ends at 1e-07",
+            "starts at 0.001, peaks at 0.001 in epoch 1, ends at 1e-07",
         ),
         (
             LESSON.replace(epochs=1, schedule="cosine"),
-            "begins at 0.001, highest 0.001 in epoch 1, ends at 4.3e-08",
+            "starts at 0.001, peaks at 0.001 in epoch 1, ends at 4.3e-08",
         ),
     ],
 )
-def test_it_says_where_the_rate_begins_and_ends(qtbot: QtBot, recipe: Recipe, sentence: str) -> None:
+def test_the_summary_names_start_peak_and_end(qtbot: QtBot, recipe: Recipe, summary: str) -> None:
     curve = RateCurve()
     qtbot.addWidget(curve)
     curve.show_recipe(recipe)
-    assert curve.accessibleDescription() == sentence
+    assert curve.accessibleDescription() == summary
 
 
-def test_it_draws_a_line_that_rises_and_falls(qtbot: QtBot) -> None:
+def test_the_curve_rises_and_falls(qtbot: QtBot) -> None:
     curve = RateCurve()
     qtbot.addWidget(curve)
     curve.resize(300, curve.height())
@@ -48,7 +48,7 @@ def test_it_draws_a_line_that_rises_and_falls(qtbot: QtBot) -> None:
     color = theme().color("training")
 
     def height(x: int) -> int:
-        """The first row from above in which the line is seen."""
+        """The topmost row in which the curve is visible."""
         for y in range(34, image.height()):
             seen = image.pixelColor(x, y)
             if abs(seen.red() - color.red()) + abs(seen.blue() - color.blue()) < 90:
@@ -59,11 +59,11 @@ def test_it_draws_a_line_that_rises_and_falls(qtbot: QtBot) -> None:
     assert height(85) < height(180) < height(290)
 
 
-def test_it_follows_the_recipe_of_the_form(qtbot: QtBot) -> None:
+def test_the_curve_follows_the_recipe_of_the_form(qtbot: QtBot) -> None:
     project = Project()
     form = RecipeForm(project)
     qtbot.addWidget(form)
     form.field("schedule")
     curve = form.findChild(RateCurve, "rateCurve")
     project.set_recipe(LESSON)
-    assert curve.sentence == "always 0.001"
+    assert curve.summary == "constant 0.001"

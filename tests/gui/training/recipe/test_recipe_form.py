@@ -1,4 +1,4 @@
-"""The recipe's form and its popup."""
+"""The recipe form and its popup."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.core.parameters import parameters
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.recipe.recipe_popup import RecipePopup
-from cnnstudio.training.recipe.files import own_recipes, save_recipe
+from cnnstudio.training.recipe.files import save_recipe, user_recipes
 from cnnstudio.training.recipe.recipe import FIELD_GROUPS, LESSON, STUDIO, Recipe
 
 
@@ -64,7 +64,7 @@ def test_every_parameter_of_the_recipe_has_a_field_with_help(popup: RecipePopup)
     assert {"Epochs", "Learning rate", "Label smoothing"} <= names
 
 
-def test_the_names_that_others_hold_on_to(popup: RecipePopup) -> None:
+def test_fields_have_the_names_that_other_programs_rely_on(popup: RecipePopup) -> None:
     assert field(popup, "epochsField").value() == STUDIO.epochs
     assert field(popup, "batchSizeField").value() == STUDIO.batch_size
     assert popup.findChild(QComboBox, "optimizerField").currentText() == STUDIO.optimizer
@@ -73,14 +73,14 @@ def test_the_names_that_others_hold_on_to(popup: RecipePopup) -> None:
     assert field(popup, "field_shift").value() == STUDIO.shift
 
 
-def test_what_is_typed_becomes_the_recipe(popup: RecipePopup, project: Project, qtbot: QtBot) -> None:
+def test_typed_values_change_the_recipe(popup: RecipePopup, project: Project, qtbot: QtBot) -> None:
     write(qtbot, field(popup, "epochsField"), "12")
     write(qtbot, popup.findChild(QDoubleSpinBox, "learningRateField"), "0.003")
 
     assert project.recipe == STUDIO.replace(epochs=12, learning_rate=0.003, name="custom")
 
 
-def test_a_visit_to_a_field_is_one_undo_step(popup: RecipePopup, project: Project, qtbot: QtBot) -> None:
+def test_editing_a_field_is_one_undo_step(popup: RecipePopup, project: Project, qtbot: QtBot) -> None:
     write(qtbot, field(popup, "epochsField"), "123")
     write(qtbot, field(popup, "epochsField"), "45")
 
@@ -91,7 +91,7 @@ def test_a_visit_to_a_field_is_one_undo_step(popup: RecipePopup, project: Projec
     assert field(popup, "epochsField").value() == STUDIO.epochs
 
 
-def test_undo_works_by_key_inside_the_popup(popup: RecipePopup, project: Project, qtbot: QtBot) -> None:
+def test_the_undo_shortcut_works_inside_the_popup(popup: RecipePopup, project: Project, qtbot: QtBot) -> None:
     write(qtbot, field(popup, "batchSizeField"), "64")
     assert project.recipe.batch_size == 64
 
@@ -101,7 +101,7 @@ def test_undo_works_by_key_inside_the_popup(popup: RecipePopup, project: Project
     assert project.recipe == STUDIO
 
 
-def test_values_of_a_known_recipe_bring_back_its_name(popup: RecipePopup, project: Project) -> None:
+def test_the_values_of_a_built_in_recipe_restore_its_name(popup: RecipePopup, project: Project) -> None:
     field(popup, "epochsField").setValue(9)
     assert project.recipe.name == "custom"
 
@@ -110,19 +110,19 @@ def test_values_of_a_known_recipe_bring_back_its_name(popup: RecipePopup, projec
     assert project.recipe == STUDIO
 
 
-def test_what_cannot_be_is_explained(popup: RecipePopup, project: Project, qtbot: QtBot) -> None:
+def test_an_invalid_value_is_explained(popup: RecipePopup, project: Project, qtbot: QtBot) -> None:
     epochs = field(popup, "epochsField")
     epochs.setFocus()
     qtbot.keyClick(epochs, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
     qtbot.keyClicks(epochs, "0")
 
-    mistake = popup.findChild(QLabel, "recipeMistake")
-    assert mistake.isVisible()
-    assert "1 to 10,000" in mistake.text()
+    error = popup.findChild(QLabel, "recipeError")
+    assert error.isVisible()
+    assert "between 1 and 10,000" in error.text()
     assert project.recipe == STUDIO
 
     qtbot.keyClick(epochs, Qt.Key.Key_Return)
-    assert not mistake.isVisible()
+    assert not error.isVisible()
 
 
 def test_the_form_follows_the_project(popup: RecipePopup, project: Project) -> None:
@@ -132,7 +132,7 @@ def test_the_form_follows_the_project(popup: RecipePopup, project: Project) -> N
     assert popup.findChild(QComboBox, "optimizerField").currentText() == "adam"
 
 
-def test_momentum_is_for_sgd_alone(popup: RecipePopup, project: Project) -> None:
+def test_momentum_is_enabled_only_for_sgd(popup: RecipePopup, project: Project) -> None:
     momentum = popup.form.field("momentum")
     assert momentum.isEnabled()
 
@@ -142,7 +142,7 @@ def test_momentum_is_for_sgd_alone(popup: RecipePopup, project: Project) -> None
     assert not momentum.isEnabled()
 
 
-def test_the_tabs_show_the_groups_by_hand(popup: RecipePopup, project: Project, qtbot: QtBot) -> None:
+def test_each_tab_shows_its_group_of_fields(popup: RecipePopup, project: Project, qtbot: QtBot) -> None:
     tabs = popup.findChild(QTabBar, "recipeTabs")
     assert [tabs.tabText(number) for number in range(tabs.count())] == [*FIELD_GROUPS]
     for number, names in enumerate(FIELD_GROUPS.values()):
@@ -153,52 +153,52 @@ def test_the_tabs_show_the_groups_by_hand(popup: RecipePopup, project: Project, 
         assert shown == set(names)
 
 
-def test_a_setting_of_another_page_becomes_the_recipe(popup: RecipePopup, project: Project) -> None:
+def test_a_field_on_another_tab_changes_the_recipe(popup: RecipePopup, project: Project) -> None:
     popup.form.show_field("flip")
     popup.findChild(QComboBox, "field_flip").setCurrentText("alternating")
     popup.form.field("lookahead").setChecked(True)
     assert project.recipe == STUDIO.replace(flip="alternating", lookahead=True, name="custom")
 
 
-def test_a_recipe_is_kept_under_a_name_and_removed(
+def test_a_recipe_is_saved_under_a_name_and_deleted(
     popup: RecipePopup, project: Project, qtbot: QtBot
 ) -> None:
     save, remove = (popup.findChild(QPushButton, name) for name in ("recipeSave", "recipeRemove"))
     assert not save.isEnabled()
     assert not remove.isEnabled()
     field(popup, "epochsField").setValue(9)
-    qtbot.keyClicks(popup.findChild(QLineEdit, "recipeName"), "nine rounds")
+    qtbot.keyClicks(popup.findChild(QLineEdit, "recipeName"), "nine epochs")
     qtbot.mouseClick(save, Qt.MouseButton.LeftButton)
 
-    nine = STUDIO.replace(epochs=9, name="nine rounds")
-    assert own_recipes() == {"nine rounds": nine}
+    nine = STUDIO.replace(epochs=9, name="nine epochs")
+    assert user_recipes() == {"nine epochs": nine}
     assert project.recipe == nine
 
     qtbot.mouseClick(remove, Qt.MouseButton.LeftButton)
-    assert own_recipes() == {}
+    assert user_recipes() == {}
     assert project.recipe == nine.replace(name="custom")
     assert not remove.isEnabled()
 
 
-def test_a_name_that_cannot_be_is_explained(popup: RecipePopup, project: Project, qtbot: QtBot) -> None:
+def test_an_invalid_name_is_explained(popup: RecipePopup, project: Project, qtbot: QtBot) -> None:
     name = popup.findChild(QLineEdit, "recipeName")
     qtbot.keyClicks(name, "studio")
     qtbot.keyClick(name, Qt.Key.Key_Return)
-    mistake = popup.findChild(QLabel, "recipeMistake")
-    assert mistake.isVisible()
-    assert mistake.text() == "“studio” is a recipe of the program: choose another name."
-    assert own_recipes() == {}
+    error = popup.findChild(QLabel, "recipeError")
+    assert error.isVisible()
+    assert error.text() == "“studio” is a built-in recipe: choose another name."
+    assert user_recipes() == {}
     assert popup.isVisible()
 
 
-def test_values_of_an_own_recipe_bring_back_its_name(popup: RecipePopup, project: Project) -> None:
-    save_recipe(STUDIO.replace(epochs=9), "nine rounds")
+def test_the_values_of_a_user_recipe_restore_its_name(popup: RecipePopup, project: Project) -> None:
+    save_recipe(STUDIO.replace(epochs=9), "nine epochs")
     field(popup, "epochsField").setValue(9)
-    assert project.recipe.name == "nine rounds"
-    assert popup.findChild(QLineEdit, "recipeName").text() == "nine rounds"
+    assert project.recipe.name == "nine epochs"
+    assert popup.findChild(QLineEdit, "recipeName").text() == "nine epochs"
 
 
-def test_a_name_stays_while_settings_change(popup: RecipePopup, project: Project, qtbot: QtBot) -> None:
+def test_a_typed_name_stays_while_settings_change(popup: RecipePopup, project: Project, qtbot: QtBot) -> None:
     name = popup.findChild(QLineEdit, "recipeName")
     qtbot.keyClicks(name, "mine")
     field(popup, "epochsField").setValue(9)
@@ -207,12 +207,12 @@ def test_a_name_stays_while_settings_change(popup: RecipePopup, project: Project
     field(popup, "epochsField").setValue(7)
     assert (project.recipe.name, name.text()) == ("custom", "mine")
     qtbot.keyClick(name, Qt.Key.Key_Return)
-    assert own_recipes()["mine"].epochs == 7
+    assert user_recipes()["mine"].epochs == 7
     project.set_recipe(STUDIO)
     assert name.text() == ""
 
 
-def test_escape_closes_it(popup: RecipePopup, qtbot: QtBot) -> None:
+def test_escape_closes_the_popup(popup: RecipePopup, qtbot: QtBot) -> None:
     qtbot.keyClick(popup, Qt.Key.Key_Escape)
 
     assert not popup.isVisible()

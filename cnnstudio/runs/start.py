@@ -1,0 +1,266 @@
+"""`start_run`: trains a design and writes the run, for the window and for the command line."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import cnnstudio
+from cnnstudio.core.files import exists, is_folder
+from cnnstudio.core.parameters import parameters
+from cnnstudio.core.progress import ProgressFunction, ignore_progress
+from cnnstudio.data.dataset import Dataset
+from cnnstudio.design.analysis.analysis import analyze
+from cnnstudio.design.network import Network
+from cnnstudio.runs.errors import RunError
+from cnnstudio.runs.heartbeat import LOCK_FILE, is_beating, this_host
+from cnnstudio.runs.recorder import RunRecorder, timestamp
+from cnnstudio.runs.run import DESIGN_FILE, FORMAT, RUN_FILE, VERSION, Run, new_folder, runs_folder
+from cnnstudio.runs.signals import stopping_on_signals
+from cnnstudio.training.checkpoints.save_schedule import DEFAULT_INTERVAL, SaveInterval
+from cnnstudio.training.checkpoints.warm_start import ParentRun
+from cnnstudio.training.control import Control, Probe
+from cnnstudio.training.distributed.ranks import SINGLE_PROCESS, Ranks, launch_id
+from cnnstudio.training.events import Event, Finished
+from cnnstudio.training.hardware.device import device_title
+from cnnstudio.training.model import Model
+from cnnstudio.training.preflight.prepare import PreparedTraining, prepare, validate_threads
+from cnnstudio.training.recipe.live_changes import CHANGEABLE_WHILE_TRAINING
+from cnnstudio.training.recipe.recipe import Recipe
+from cnnstudio.training.trainer import train_prepared
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where a run is written, what it starts from, and the hardware that it uses."""
+
+    folder: Path | None = None
+    """None creates a new folder in the user's runs folder."""
+    source: str | None = None
+    """The name or folder by which `find_source` finds the images again; None is the data set's name."""
+    device: str = "auto"
+    threads: int | None = None
+    """CPU threads to compute with; None keeps torch's setting."""
+    resume: bool = False
+    """Continue the run that is in `folder` from its last checkpoint."""
+    continue_from: Path | None = None
+    """Start a new run from the last checkpoint of the run in this folder.
+
+    The designs may differ: layers whose weights still fit keep them.
+    """
+    interval: SaveInterval = DEFAULT_INTERVAL
+    """How often checkpoints are written, besides at the ends of epochs, at pauses and at a stop."""
+
+
+DEFAULT_OPTIONS = RunOptions()
+
+
+def start_run(
+    network: Network,
+    dataset: Dataset,
+    recipe: Recipe,
+    options: RunOptions = DEFAULT_OPTIONS,
+    *,
+    control: Control | None = None,
+    emit: Callable[[Event], None] = lambda event: None,
+    probes: Sequence[Probe] = (),
+    ranks: Ranks = SINGLE_PROCESS,
+    progress: ProgressFunction = ignore_progress,
+) -> Finished:
+    """Trains the network, writes the run and returns its last event. Blocks until the run has ended.
+
+    Ctrl+C and SIGTERM stop the run after the current step, with a checkpoint from which it can be resumed.
+    `progress` reports the resizing of the images before training; a stop during it raises Cancelled.
+
+    Raises a UserError (TrainingError, DeviceError, DataError, RunError, CheckpointError) for a run that
+    cannot be started, before anything is written. Whatever goes wrong later is reported by the Finished
+    event.
+
+    All `ranks` call this with the same arguments. Only the first one writes and emits.
+    """
+    control = control or Control()
+    prepared = ranks.run_on_all(lambda: _prepare(network, dataset, recipe, options, control, ranks, progress))
+    parent = ranks.broadcast_result(lambda: _parent_run(options.continue_from))
+    with ExitStack() as stack:
+        # On all ranks, although only the first has something to open: an error there must end the others too.
+        recorder = ranks.run_on_all(lambda: _open_recorder(stack, prepared, dataset, options, ranks, emit))
+        stack.enter_context(stopping_on_signals(control))
+        return train_prepared(
+            prepared,
+            threads=options.threads,
+            control=control,
+            emit=recorder.emit,
+            folder=recorder.folder,
+            probes=probes if ranks.is_first else (),
+            resume=options.resume,
+            after_epoch=recorder.after_epoch,
+            interval=options.interval,
+            before_saving=recorder.ensure_folder,
+            parent=parent,
+            ranks=ranks,
+        )
+
+
+def _prepare(
+    network: Network,
+    dataset: Dataset,
+    recipe: Recipe,
+    options: RunOptions,
+    control: Control,
+    ranks: Ranks,
+    progress: ProgressFunction,
+) -> PreparedTraining:
+    validate_threads(options.threads)
+    return prepare(
+        network,
+        dataset,
+        recipe,
+        ranks.resolve_device(options.device),
+        # Each of several ranks computes a share of the batch, and how much memory all of them have is
+        # unknown.
+        check_memory=ranks.is_single_process,
+        progress=progress,
+        cancelled=control.stop.is_set,
+    )
+
+
+class _NoRecorder:
+    """Takes the recorder's place on all ranks but the first, which writes and emits the same for all."""
+
+    folder = None
+
+    def emit(self, event: Event) -> None:
+        pass
+
+    def after_epoch(self, epoch: int, model: Model) -> None:
+        pass
+
+    def ensure_folder(self) -> None:
+        pass
+
+
+def _open_recorder(
+    stack: ExitStack,
+    prepared: PreparedTraining,
+    dataset: Dataset,
+    options: RunOptions,
+    ranks: Ranks,
+    emit: Callable[[Event], None],
+) -> RunRecorder | _NoRecorder:
+    if not ranks.is_first:
+        return _NoRecorder()
+    metadata = _initial_metadata(prepared, dataset, options, ranks)
+    if options.resume:
+        run = _resumable_run(options.folder, prepared, dataset)
+        # The run stays the same run, by which those that watch it recognize it.
+        metadata["created"] = run.metadata.get("created", metadata["created"])
+        folder = run.folder
+    elif options.folder is not None:
+        folder = options.folder
+        _require_free(folder)
+    else:
+        folder = new_folder(prepared.network.name, runs_folder())
+    return stack.enter_context(RunRecorder(folder, prepared, metadata, emit))
+
+
+def _initial_metadata(
+    prepared: PreparedTraining, dataset: Dataset, options: RunOptions, ranks: Ranks
+) -> dict[str, Any]:
+    """The contents of `run.json` when the run starts, but for its id."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": prepared.network.name,
+        "status": "running",
+        # Precise enough to tell this run from any other in the same folder.
+        "created": timestamp("microseconds"),
+        "versions": {
+            "cnnstudio": cnnstudio.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
+        "host": this_host(),
+        "device": str(prepared.device),
+        "device_title": device_title(prepared.device),
+        "ranks": ranks.world_size,
+        **({} if ranks.is_single_process else {"launch": launch_id()}),
+        "seed": prepared.recipe.seed,
+        "data": {
+            "source": options.source or dataset.name,
+            "title": dataset.title,
+            "fingerprint": dataset.fingerprint,
+            "train": len(prepared.train_rows),
+            "validation": len(prepared.validation),
+            "test": len(prepared.test),
+        },
+        "classes": list(prepared.classes),
+        "input": list(prepared.network.input.dims),
+        "mean": list(prepared.mean),
+        "std": list(prepared.std),
+        **({} if options.continue_from is None else {"continues": options.continue_from.name}),
+    }
+
+
+def _parent_run(folder: Path | None) -> ParentRun | None:
+    """The run that a new one continues from. Raises RunError."""
+    if folder is None:
+        return None
+    run = Run.open(folder)
+    problems = analyze(run.network, classes=len(run.classes)).problems
+    if problems:
+        raise RunError(f"The run in {folder} is damaged: {problems[0].full_message}.")
+    return ParentRun(folder, run.network)
+
+
+def _require_free(folder: Path) -> None:
+    """Raises RunError if a new run cannot be written to the folder."""
+    if exists(folder / RUN_FILE):
+        raise RunError(f"{folder} already contains a run: resume it or choose another folder.")
+    if exists(folder) and not is_folder(folder):
+        raise RunError(f"{folder} is a file: a run needs a folder.")
+    try:
+        # A process that was killed before it wrote a run may have left its lock file behind.
+        occupied = exists(folder) and any(path.name != LOCK_FILE for path in folder.iterdir())
+    except OSError as error:
+        raise RunError(f"Cannot write the run to {folder}: {error.strerror}.") from None
+    if occupied:
+        raise RunError(f"{folder} contains other files: choose an empty or a new folder for the run.")
+
+
+def _resumable_run(folder: Path | None, prepared: PreparedTraining, dataset: Dataset) -> Run:
+    """The run to resume. Raises RunError if this training is not a continuation of it.
+
+    Its checkpoint is only worth what it claims if everything that shaped it is still the same. Fields that
+    can also be changed during training may differ.
+    """
+    if folder is None:
+        raise RunError("Specify the run to resume.")
+    run = Run.open(folder)
+    # The lock may not be visible from another machine. One that crashed a moment ago still looks like it is
+    # running, because its last heartbeat is recent; so wait for the next one before refusing.
+    if run.status == "running" and not run.is_of_this_machine and is_beating(folder):
+        raise RunError(f"The run in {folder} is being written by another program, on {run.host}.")
+    if (run.network.input, run.network.nodes) != (prepared.network.input, prepared.network.nodes):
+        raise RunError(
+            f"The run in {folder} was trained with a different design: resume it with its own, {DESIGN_FILE}."
+        )
+    if run.dataset_fingerprint != dataset.fingerprint:
+        raise RunError(
+            f"The run in {folder} was trained on different images: resume it with the same data set."
+        )
+    for field in parameters(Recipe):
+        before, now = getattr(run.recipe, field.name), getattr(prepared.recipe, field.name)
+        if before != now and field.name not in CHANGEABLE_WHILE_TRAINING:
+            raise RunError(
+                f"{field.name}: the run in {folder} was trained with {before} and cannot be resumed with "
+                f"{now}."
+            )
+    return run
