@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
     QTreeView,
     QWidget,
 )
-from user_input import UserInput
+from user_input import UserInput, exit_process
 
 from cnnstudio.gui.shell.app import application, create_window
 from cnnstudio.gui.shell.main_window import MainWindow
@@ -203,3 +203,4 @@ def texts(dialog: QWidget) -> list[str]:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None)
+    exit_process()

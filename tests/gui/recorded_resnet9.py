@@ -15,7 +15,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible, QGuiApplication
 from PySide6.QtWidgets import QTreeView
-from user_input import Keyboard, UserInput
+from user_input import Keyboard, UserInput, exit_process
 
 from cnnstudio.design.file import nodes_to_json
 from cnnstudio.gui.shell.app import application, create_window
@@ -154,3 +154,4 @@ def observations(user: UserInput, window: MainWindow) -> dict[str, object]:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    exit_process()

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
+
+from cnnstudio.gui.compute.compute_thread import has_running_threads
 
 
 class UserInput:
@@ -103,6 +108,17 @@ class UserInput:
             QApplication.processEvents()
             active = QApplication.activeModalWidget() or self.window
             active.grab().save(str(self._images / f"{self._steps:02}-{name}.png"))
+
+
+def exit_process() -> NoReturn:
+    """Ends a script as the program ends: without Python's cleanup if a thread did not stop in time.
+
+    On a busy machine torch may still be loading then, and the interpreter must not shut down under it.
+    """
+    if has_running_threads():
+        sys.stdout.flush()
+        os._exit(0)
+    sys.exit(0)
 
 
 class Keyboard:

@@ -115,7 +115,7 @@ class RunActions(QObject):
             self._window,
             "Add epochs",
             "Train this run for more epochs?",
-            f"It is set to {pluralize(recipe.epochs, 'epoch')} so far.",
+            f"The run is currently set to {pluralize(recipe.epochs, 'epoch')}.",
             label="Epochs to add",
             value=5,
             minimum=1,

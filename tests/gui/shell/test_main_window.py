@@ -369,13 +369,13 @@ def test_the_drawing_is_saved_from_the_file_menu(
 
 def test_the_layer_list_shows_the_memory_of_a_batch(open_window: OpenWindow) -> None:
     window = open_window()
-    words = window.findChild(QLabel, "designMemory")
-    before = words.text()
+    label = window.findChild(QLabel, "designMemory")
+    before = label.text()
     assert before.startswith("A batch of 128 needs ")
     window.project.set_recipe(window.project.recipe.replace(batch_size=512))
-    assert words.text().startswith("A batch of 512 needs ")
-    assert words.text() != before.replace("128", "512")
-    assert "optimizer" in words.toolTip()
+    assert label.text().startswith("A batch of 512 needs ")
+    assert label.text() != before.replace("128", "512")
+    assert "optimizer" in label.toolTip()
 
 
 def dock(window: MainWindow, name: str) -> Dock:

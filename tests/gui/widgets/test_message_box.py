@@ -35,9 +35,9 @@ def window(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> QWidget:
 
 
 def make(
-    window: QWidget, sentence: str = "Save the changes?", detail: str = "They are lost otherwise."
+    window: QWidget, text: str = "Save the changes?", details: str = "They are lost otherwise."
 ) -> MessageBox:
-    return MessageBox(window, "Unsaved changes", sentence, detail, icon="save", answers=ANSWERS)
+    return MessageBox(window, "Unsaved changes", text, details, icon="save", answers=ANSWERS)
 
 
 def asked(box: MessageBox, act: Callable[[], object]) -> str:
