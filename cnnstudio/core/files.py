@@ -1,21 +1,31 @@
-"""Atomic file writes: a temporary file beside the target is written, synced to disk, then renamed over it.
+"""Safe reading and atomic writing. Every file of any origin is opened for reading here, by `open_regular`.
 
-The order matters. Without the fsync before the rename, a power failure can leave the new name without the new
-data; without the fsync of the folder afterwards, the rename itself may be lost. The temporary file is in the
-same folder because a rename is atomic only within one file system.
+**Reading.** A path may lead to anything: a pipe that nobody writes to, a device without an end, or a file of
+many gigabytes. Only regular files of at most a stated size are opened, so that no reader blocks or takes all
+memory.
+
+**Writing.** A temporary file beside the target is written, synced to disk, then renamed over it. The order
+matters. Without the fsync before the rename, a power failure can leave the new name without the new data;
+without the fsync of the folder afterwards, the rename itself may be lost. The temporary file is in the same
+folder because a rename is atomic only within one file system.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from cnnstudio.core.errors import UserError
+
+MAX_JSON_BYTES = 8 * 2**20
+"""The largest JSON file that is read: the program's own have a few kilobytes, at most a megabyte."""
 
 
 class FileError(UserError):
@@ -75,15 +85,61 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes `value` as indented UTF-8 JSON that people can read and diff. Raises FileError."""
+    """Writes `value` as indented UTF-8 JSON that people can read and diff. Raises FileError.
+
+    Bytes of file names that are not UTF-8 are escaped like \udcff, which `read_json` restores.
+    """
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    write_atomically(path, (text + "\n").encode())
+    write_atomically(path, (text + "\n").encode("utf-8", "backslashreplace"))
 
 
-def read_json(path: Path) -> Any:
+def open_regular(path: Path, max_bytes: int | None) -> BinaryIO:
+    """The file, opened for reading. Raises OSError unless it is a regular file, or a link to one.
+
+    Also raises OSError for a file larger than `max_bytes`; None allows any size, for callers that read it in
+    parts. Never blocks: not even on a pipe that nobody writes to.
+    """
+    # Before opening, because opening a device can have effects; after it, because the name may by then stand
+    # for something else. O_NONBLOCK keeps open() from waiting for the other end of a pipe.
+    _require_regular(path, os.stat(path), max_bytes)
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    try:
+        _require_regular(path, os.fstat(descriptor), max_bytes)
+        return open(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_regular(path: Path, max_bytes: int) -> bytes:
+    """The content of a regular file of at most that size. Raises OSError, as `open_regular` does."""
+    with open_regular(path, max_bytes) as file:
+        # It may have grown since its size was checked.
+        data = file.read(max_bytes + 1) or b""
+    if len(data) > max_bytes:
+        raise _too_large(path, max_bytes)
+    return data
+
+
+def _require_regular(path: Path, found: os.stat_result, max_bytes: int | None) -> None:
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder, not a file", str(path))
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is a pipe or a device, not a regular file", str(path))
+    if max_bytes is not None and found.st_size > max_bytes:
+        raise _too_large(path, max_bytes)
+
+
+def _too_large(path: Path, max_bytes: int) -> OSError:
+    limit = f"{max_bytes / 2**20:,.0f} MB" if max_bytes >= 2**20 else f"{max_bytes:,} bytes"
+    return OSError(errno.EFBIG, f"it is larger than {limit}, the most that is read of such a file", str(path))
+
+
+def read_json(path: Path, max_bytes: int = MAX_JSON_BYTES) -> Any:
     """The value in a JSON file. Raises FileError, which names the file and the line with the error."""
     try:
-        data = Path(path).read_bytes()
+        data = read_regular(Path(path), max_bytes)
     except FileNotFoundError as error:
         raise FileError(f"There is no file {path}.") from error
     except OSError as error:

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from cnnstudio.core.files import open_regular
+
 _ATTEMPTS = 5
 _RETRY_SECONDS = 0.02
 
@@ -52,7 +54,7 @@ class FileLock:
         self._file: BinaryIO | None = None
 
     def __enter__(self) -> Self:
-        file = open(self._path, "a+b")
+        file = open(self._path, "a+b")  # a pipe or a device is refused: it has no position
         try:
             _lock_with_retries(file)
         except BaseException:
@@ -91,7 +93,7 @@ def is_locked(path: Path) -> bool:
     """Whether a process, this one included, holds the lock on that file."""
     try:
         # Shared, so that processes that ask at the same time do not see each other.
-        with open(path, "rb") as file:
+        with open_regular(path, None) as file:
             _try_lock(file, shared=True)
     except BlockingIOError:
         return True

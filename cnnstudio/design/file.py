@@ -5,6 +5,7 @@ Every error names the exact location, such as `layers[3].filters: …`. Nothing 
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnstudio.core.errors import ParameterError, UserError
-from cnnstudio.core.files import write_atomically
+from cnnstudio.core.files import read_regular, write_atomically
 from cnnstudio.core.parameters import describe_value, shorten, values_from_json, values_to_json
 from cnnstudio.design.network import (
     MAXIMUM_DEPTH,
@@ -31,13 +32,24 @@ FORMAT = "cnnstudio.design"
 VERSION = 1
 SUFFIX = ".cnn.json"
 _LAYERS_FORMAT = "cnnstudio.layers"
-MAXIMUM_BYTES = 32 * 2**20
+MAXIMUM_BYTES = 16 * 2**20
+"""The longest file or text that is read; a design of MAXIMUM_NODES layers is shorter."""
+_MAXIMUM_BRACKETS = 15 * MAXIMUM_NODES
+_MAXIMUM_COMMAS = 40 * MAXIMUM_NODES
+# Together they bound the memory that parsing takes: in "[[],[],…" a value takes 30 times its text.
 # Ids become names of torch modules. They end in a number, so that none is an attribute of nn.Module or the
 # name of another layer's second module, such as conv2d_1_activation.
 _ID = re.compile(r"[a-z][a-z0-9_]{0,52}_[0-9]{1,9}")
 # Lines copied out of a design file: one layer per line, without the brackets around the list.
 _LAYER_LINES = re.compile(r'\s*\{\s*"type"')
 _RESERVED = {"type", "name", "enabled", "id", "layers"}
+
+
+_NOT_A_DESIGN = {
+    errno.EFBIG: f"this file is larger than {MAXIMUM_BYTES // 2**20} MB",
+    errno.EINVAL: "this is not a regular file",
+}
+"""What `read_regular` refuses, by error number -> what is wrong with it."""
 
 
 class DesignError(UserError):
@@ -47,21 +59,18 @@ class DesignError(UserError):
 def read_design(path: Path) -> Network:
     """The design in a file. Raises DesignError."""
     try:
-        if path.is_dir():
-            raise DesignError("this is a folder, not a design file")
-        if path.exists() and not path.is_file():
-            # A named pipe or a device: opening it could block forever.
-            raise DesignError("this is not a regular file, so it is not a design")
-        if path.stat().st_size > MAXIMUM_BYTES:
-            raise DesignError("this file is larger than 32 MB, so it is not a design")
-        return parse_design(path.read_bytes().decode("utf-8-sig"))
+        return parse_design(read_regular(path, MAXIMUM_BYTES).decode("utf-8-sig"))
     except DesignError as error:
         raise DesignError(f"{path.name}: {error}") from None
     except UnicodeDecodeError:
         raise DesignError(f"{path.name}: this is not UTF-8 text, so it is not a design (JSON)") from None
     except FileNotFoundError:
         raise DesignError(f"{path}: there is no such file") from None
+    except IsADirectoryError:
+        raise DesignError(f"{path.name}: this is a folder, not a design file") from None
     except OSError as error:
+        if error.errno in _NOT_A_DESIGN:
+            raise DesignError(f"{path.name}: {_NOT_A_DESIGN[error.errno]}, so it is not a design") from None
         raise DesignError(f"{path}: the file cannot be read ({error.strerror})") from None
 
 
@@ -125,9 +134,15 @@ def _parse_int(digits: str) -> int:
     return int(digits) if len(digits) < 4000 else 10**4000
 
 
+def _brackets(text: str) -> int:
+    return text.count("{") + text.count("[")
+
+
 def _load(text: str) -> Any:
     if not text.strip():
         raise DesignError("this is empty")
+    if len(text) > MAXIMUM_BYTES or _brackets(text) > _MAXIMUM_BRACKETS or text.count(",") > _MAXIMUM_COMMAS:
+        raise DesignError(f"this is too large for a design, which has at most {MAXIMUM_NODES:,} layers")
     try:
         return json.loads(text, object_pairs_hook=_JsonObject, parse_int=_parse_int)
     except RecursionError:

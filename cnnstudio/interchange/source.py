@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import io
 import re
 import textwrap
@@ -13,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+from cnnstudio.core.files import read_regular
 from cnnstudio.core.parameters import shorten
 from cnnstudio.design.edits import rename
 from cnnstudio.design.network import UNTITLED, Network
@@ -69,16 +71,13 @@ class Notes:
 def read_text(path: Path) -> str:
     """The text of a file with code. Raises CodeError."""
     try:
-        if not path.is_file():
-            raise CodeError(f"{path.name}: this is not a file")
-        # A character takes at most four bytes in UTF-8. Checked before reading, which would take the memory.
-        if path.stat().st_size > 4 * MAXIMUM_CHARACTERS:
-            raise CodeError(f"{path.name}: {_TOO_LONG}")
-        return path.read_text(encoding="utf-8-sig")
+        # A character takes at most four bytes in UTF-8.
+        return read_regular(path, 4 * MAXIMUM_CHARACTERS).decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError:
         raise CodeError(f"{path.name}: this is not UTF-8 text, so it is not Python code") from None
     except OSError as error:
-        raise CodeError(f"{path.name}: the file cannot be read ({error.strerror})") from None
+        reason = _TOO_LONG if error.errno == errno.EFBIG else f"the file cannot be read ({error.strerror})"
+        raise CodeError(f"{path.name}: {reason}") from None
 
 
 def parse(text: str) -> ast.Module:

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from cnnstudio.core.files import open_regular
 from cnnstudio.core.locking import is_locked
 
 LOCK_FILE = "lock"
@@ -70,7 +71,7 @@ def last_heartbeat(folder: Path) -> float | None:
     """The time of the last heartbeat by the drive's clock, in Unix seconds; None if there is none."""
     try:
         # Opened before fstat, because a network drive may answer a plain stat from its cache.
-        with open(folder / LOCK_FILE, "rb") as file:
+        with open_regular(folder / LOCK_FILE, None) as file:
             return os.fstat(file.fileno()).st_mtime
     except OSError:
         return None

@@ -426,7 +426,16 @@ def test_a_huge_file_is_rejected_without_reading_it(tmp_path: Path) -> None:
     path = tmp_path / "a.cnn.json"
     with path.open("wb") as file:
         file.truncate(33 * 2**20)
-    assert file_error_message(path) == "a.cnn.json: this file is larger than 32 MB, so it is not a design"
+    assert file_error_message(path) == "a.cnn.json: this file is larger than 16 MB, so it is not a design"
+
+
+@pytest.mark.parametrize("text", ["[" * 10, "[],", "{},", '"a",', '{"a":1},'])
+def test_text_that_would_take_too_much_memory_is_rejected_before_it_is_parsed(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnnstudio.design.file.json.loads", None)
+    with pytest.raises(DesignError, match="too large for a design, which has at most 20,000 layers"):
+        parse_design(text * (15 * 2**20 // len(text)))
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")

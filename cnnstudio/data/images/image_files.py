@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from cnnstudio.core.files import open_regular
 from cnnstudio.data.dataset import DataError, Pixels
 
 # An explicit list, because some of Pillow's readers start other programs (EPS runs Ghostscript).
@@ -19,6 +20,7 @@ _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM", "TGA")
 _ORIENTATION = 0x0112  # the Exif tag
 _ROTATED_90 = (5, 6, 7, 8)  # its values for images whose width and height are swapped
 _MAX_PIXELS = 90_000_000  # a tiny file can claim any size (a decompression bomb)
+_MAX_BYTES = 2**30  # more than 90 million pixels take in any format
 
 
 @contextmanager
@@ -89,11 +91,13 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _open(path: Path) -> Image.Image:
+@contextmanager
+def _open(path: Path) -> Iterator[Image.Image]:
     # Loads all of Pillow's format plugins. Pillow loads most of them only after the first few have failed to
     # read a file, which does not happen if formats are requested by name.
     Image.init()
-    return Image.open(path, formats=_FORMATS)
+    with open_regular(path, _MAX_BYTES) as file, Image.open(file, formats=_FORMATS) as image:
+        yield image
 
 
 def _from_deep_gray(image: Image.Image) -> Image.Image:

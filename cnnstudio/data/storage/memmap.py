@@ -11,6 +11,7 @@ from typing import Self
 
 import numpy as np
 
+from cnnstudio.core.files import open_regular
 from cnnstudio.data.dataset import Pixels
 
 _RESIDENT_FRACTION = 0.5
@@ -27,7 +28,7 @@ def map_pixels(path: Path, shape: tuple[int, int, int, int]) -> Pixels:
     """
     if not shape[0]:
         return np.empty(shape, np.uint8)  # an empty file cannot be mapped
-    with open(path, "rb") as file:
+    with open_regular(path, None) as file:
         memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     return np.frombuffer(memory, np.uint8).reshape(shape)
 

@@ -13,6 +13,7 @@ from typing import Protocol, Self
 
 import numpy as np
 
+from cnnstudio.core.files import open_regular
 from cnnstudio.core.formatting import format_bytes
 from cnnstudio.data.dataset import (
     DataError,
@@ -27,6 +28,9 @@ from cnnstudio.data.storage.memmap import map_pixels
 
 _MAX_IN_MEMORY = 1_000_000_000
 """Bytes of images that may be kept in memory instead if the disk is too full for them."""
+
+_MAX_LABEL_BYTES = 8 * 100_000_000
+"""The labels of far more images than any data set here has."""
 
 _RESERVE = 100_000_000
 """Bytes of free disk space to leave to other programs."""
@@ -178,7 +182,8 @@ def read_split(folder: Path, part: str, shape: tuple[int, int, int]) -> Split:
     Raises OSError if a file cannot be read, ValueError if its size does not match.
     """
     channels, height, width = shape
-    labels = np.fromfile(labels_file(folder, part), "<i8").astype(np.int64, copy=False)
+    with open_regular(labels_file(folder, part), _MAX_LABEL_BYTES) as file:
+        labels = np.fromfile(file, "<i8").astype(np.int64, copy=False)
     pixels = map_pixels(pixels_file(folder, part), (len(labels), height, width, channels))
     return Split(from_channels_last(pixels), labels)
 

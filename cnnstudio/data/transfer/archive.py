@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
+from cnnstudio.core.files import open_regular
 from cnnstudio.core.progress import (
     CancelFunction,
     Progress,
@@ -60,7 +61,7 @@ def _write_members(
     cancelled: CancelFunction,
 ) -> None:
     written: set[str] = set()
-    with tarfile.open(archive, mode="r|gz") as stream:
+    with open_regular(archive, None) as file, tarfile.open(fileobj=file, mode="r|gz") as stream:
         for member in stream:
             raise_if_cancelled(cancelled)
             _refuse_outside_path(archive, member.name)

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from cnnstudio import __version__
+from cnnstudio.core.files import open_regular
 from cnnstudio.core.progress import (
     CancelFunction,
     Progress,
@@ -133,7 +134,7 @@ def _is_address(url: str) -> bool:
 def file_md5(path: Path, cancelled: CancelFunction = never_cancelled) -> str:
     """The MD5 of a file (hex), with which older archives are published. It detects damage, not attacks."""
     digest = hashlib.md5(usedforsecurity=False)
-    with open(path, "rb") as file:
+    with open_regular(path, None) as file:
         while block := file.read(1 << 20):
             raise_if_cancelled(cancelled)
             digest.update(block)

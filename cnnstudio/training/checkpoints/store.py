@@ -32,13 +32,21 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.files import FileError, read_json, write_atomically, write_json
+from cnnstudio.core.files import (
+    MAX_JSON_BYTES,
+    FileError,
+    read_json,
+    read_regular,
+    write_atomically,
+    write_json,
+)
 from cnnstudio.core.parameters import shorten
 
 FORMAT = "cnnstudio.checkpoint"
 VERSION = 2
 """Version 1 had the metadata in the weights' file and no SHA-256 of the manifest."""
 NAMES = ("last", "previous", "best")
+_MAX_TENSOR_BYTES = 4 * 2**30
 _FILE_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,80}\.safetensors")
 
 
@@ -79,7 +87,9 @@ class CheckpointStore:
             manifest["state"] = self._write(f"{stem}.state.safetensors", checkpoint.state)
             # `last` is copied, not renamed, so that there is a `last` at every moment.
             with contextlib.suppress(OSError):
-                write_atomically(self._manifest("previous"), self._manifest("last").read_bytes())
+                write_atomically(
+                    self._manifest("previous"), read_regular(self._manifest("last"), MAX_JSON_BYTES)
+                )
             write_json(self._manifest("last"), with_checksum(manifest))
         except FileError:
             # The disk is probably full, so what was written of this checkpoint must not stay.
@@ -149,7 +159,7 @@ class CheckpointStore:
         if not isinstance(file_name, str) or not _FILE_NAME.fullmatch(file_name):
             raise CheckpointError(f"The checkpoint “{name}” is damaged: the manifest names no data file.")
         try:
-            data = (self.folder / file_name).read_bytes()
+            data = read_regular(self.folder / file_name, _MAX_TENSOR_BYTES)
         except OSError as error:
             raise CheckpointError(
                 f"The checkpoint “{name}” is incomplete: {file_name} cannot be read ({error.strerror})."

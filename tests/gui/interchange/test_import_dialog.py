@@ -237,8 +237,8 @@ def test_a_file_is_opened_and_an_invalid_one_is_reported(
     for path, expected in (
         (good, "Keras: 6 layers"),
         (image, "image.py: this is not UTF-8 text"),
-        (gone, "gone.py: this is not a file"),
-        (tmp_path, "this is not a file"),
+        (gone, "gone.py: the file cannot be read (No such file or directory)"),
+        (tmp_path, "it is a folder, not a file"),
     ):
         monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, path=path: (str(path), ""))
         press(dialog, QPushButton, "openCode", qtbot)
