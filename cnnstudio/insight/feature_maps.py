@@ -103,7 +103,11 @@ def _quantize(node_id: str, image: int, maps: Tensor, dead: tuple[int, ...], tot
         ((values - low) * (255 / span)).round_().clamp_(0, 255).to(torch.uint8).cpu().contiguous().numpy()
     )
     levels.flags.writeable = False
-    return FeatureMaps(node_id, image, levels, low, high, dead, total)
+    exact = None
+    if maps[0].numel() == 1:
+        exact = values.flatten().cpu().numpy().copy()
+        exact.flags.writeable = False
+    return FeatureMaps(node_id, image, levels, low, high, dead, total, exact)
 
 
 def _white_level(values: Tensor, low: float, high: float) -> float:

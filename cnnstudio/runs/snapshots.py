@@ -1,20 +1,24 @@
-"""Snapshots: what all layers compute for a few example images, one small file per epoch. Needs no torch."""
+"""Snapshots: what all layers compute for a few example images, one small file per epoch. Needs no torch.
+
+A snapshot may come from anyone, and its arrays are drawn from their memory. So each array is checked when it
+is read: its type, its shape, its size before any memory is taken, and its numbers.
+"""
 
 from __future__ import annotations
 
 import io
 import json
+import math
 import zipfile
-import zlib
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from cnnstudio.core.files import write_atomically
+from cnnstudio.core.files import open_regular, write_atomically
 from cnnstudio.data.dataset import Split
 from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.runs.errors import RunError
@@ -25,8 +29,11 @@ MAX_BYTES = 2 * 2**20
 _MAX_READ_BYTES = 64 * 2**20
 """Refuses a file that would unpack to more, such as a zip bomb from a stranger's run."""
 
-_IMAGES = "pictures"
-"""The array of the example images. Part of the file format: old runs have it, and other programs read it."""
+_IMAGES, _LABELS, _ABOUT = "pictures", "labels", "about"
+"""The arrays besides those of the layers. Part of the file format: old runs and other programs have them."""
+
+_VALUES = "values of "
+"""Before a layer's id: the exact values of its flat output, float32 (N, K). Older files lack the array."""
 
 # (maps per layer, pixels per side), in the order in which they are given up: few large maps show less than
 # many small ones, until they are too small to recognize anything.
@@ -79,10 +86,14 @@ def write_snapshot(path: Path, maps: Iterable[FeatureMaps], examples: Split) -> 
     }
     arrays: dict[str, npt.NDArray[Any]] = {
         _IMAGES: examples.images,
-        "labels": examples.labels,
-        "about": np.frombuffer(json.dumps(about).encode(), np.uint8),
+        _LABELS: examples.labels,
+        _ABOUT: np.frombuffer(json.dumps(about).encode(), np.uint8),
     }
-    arrays |= {node_id: np.stack([each.maps for each in found]) for node_id, found in layers.items()}
+    for node_id, found in layers.items():
+        arrays[node_id] = np.stack([each.maps for each in found])
+        exact = [each.values for each in found if each.values is not None]
+        if len(exact) == len(found):
+            arrays[_VALUES + node_id] = np.stack(exact)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # its stub takes names for options
     write_atomically(path, buffer.getvalue())
@@ -98,12 +109,17 @@ class Snapshot:
     @cached_property
     def images(self) -> npt.NDArray[np.uint8]:
         """The example images, uint8 (N, C, H, W)."""
-        return self._read(_IMAGES)
+        found = self._read(_IMAGES)
+        self._require(found.dtype == np.uint8 and found.ndim == 4 and found.size > 0)
+        return found
 
     @cached_property
     def labels(self) -> npt.NDArray[np.int64]:
         """The class of each example image, int64 (N,)."""
-        return self._read("labels")
+        found = self._read(_LABELS)
+        self._require(found.dtype.kind in "iu" and found.shape == (len(self.images),))
+        self._require(bool((found >= 0).all() and (found < 2**31).all()))
+        return found.astype(np.int64)
 
     def feature_maps(self, node_id: str, image: int = 0) -> FeatureMaps | None:
         """The layer's maps for that example image, counted from 0; None for a layer without maps."""
@@ -111,33 +127,105 @@ class Snapshot:
         if about is None:
             return None
         maps = self._read(node_id)
+        scales, dead, total = _read_about(about) or self._refuse()
+        self._require(maps.dtype == np.uint8 and maps.ndim == 4 and len(maps) == len(scales) > 0)
         image %= len(maps)
-        low, high = about["scales"][image]
-        found = maps[image]
-        found.flags.writeable = False
-        return FeatureMaps(node_id, image, found, low, high, tuple(about["dead"]), about["total"])
+        values = self._exact_values(node_id, maps.shape[:2])
+        try:
+            return FeatureMaps(
+                node_id,
+                image,
+                _read_only(maps[image]),
+                *scales[image],
+                dead,
+                total,
+                None if values is None else _read_only(values[image]),
+            )
+        except ValueError:
+            raise self._damaged() from None
+
+    def _exact_values(self, node_id: str, shape: tuple[int, ...]) -> npt.NDArray[np.float32] | None:
+        """float32 (N, K); None for a layer whose output is not flat, and in an older file."""
+        found = self._read(_VALUES + node_id, is_optional=True)
+        if not found.size:
+            return None
+        self._require(found.dtype == np.float32 and found.shape == shape)
+        return found
 
     @cached_property
     def _about(self) -> dict[str, Any]:
         try:
-            found = json.loads(self._read("about").tobytes())
-        except ValueError:
+            found = json.loads(self._read(_ABOUT).tobytes())
+        except (ValueError, RecursionError):
             raise self._damaged() from None
-        return found if isinstance(found, dict) else {}
+        return found if isinstance(found, dict) else self._refuse()
 
-    def _read(self, name: str) -> npt.NDArray[Any]:
+    def _read(self, name: str, *, is_optional: bool = False) -> npt.NDArray[Any]:
+        """The array; an empty one if it `is_optional` and missing."""
         try:
-            with zipfile.ZipFile(self._path) as archive:
+            with open_regular(self._path, _MAX_READ_BYTES) as file, zipfile.ZipFile(file) as archive:
                 if sum(member.file_size for member in archive.infolist()) > _MAX_READ_BYTES:
                     raise self._damaged()
-            # Never unpickles: that would run code from the file.
-            with np.load(self._path, allow_pickle=False) as file:
-                found: npt.NDArray[Any] = file[name]
-                return found
+                if is_optional and f"{name}.npy" not in archive.namelist():
+                    return np.empty(0)
+                with archive.open(f"{name}.npy") as member:
+                    data = member.read(_MAX_READ_BYTES)
+            return _parse_array(data)
         except FileNotFoundError:
             raise RunError(f"The run has no snapshot of epoch {self.epoch}.") from None
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        except RunError:
+            raise
+        except Exception:
+            # The archive and the array's header are read by libraries that raise many kinds of errors.
             raise self._damaged() from None
+
+    def _require(self, is_sound: bool) -> None:
+        if not is_sound:
+            raise self._damaged()
+
+    def _refuse(self) -> NoReturn:
+        raise self._damaged()
 
     def _damaged(self) -> RunError:
         return RunError(f"The snapshot of epoch {self.epoch} is damaged: {self._path.name} cannot be read.")
+
+
+def _parse_array(data: bytes) -> npt.NDArray[Any]:
+    """The array in a `.npy` file. Raises ValueError if its data do not have exactly the stated size.
+
+    numpy's own reader takes the memory that the header asks for before it looks at the data. Objects, which
+    it would unpickle, are refused: unpickling runs code from the file.
+    """
+    file = io.BytesIO(data)
+    version = np.lib.format.read_magic(file)
+    if version == (1, 0):
+        shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    else:
+        shape, is_fortran, dtype = np.lib.format.read_array_header_2_0(file)
+    if dtype.hasobject or dtype.kind not in "biuf" or not all(0 <= length < 2**31 for length in shape):
+        raise ValueError("an array of numbers was expected")
+    if math.prod(shape) * dtype.itemsize != len(data) - file.tell():
+        raise ValueError("the array's size differs from its shape")
+    flat = np.frombuffer(data, dtype, offset=file.tell())
+    return np.array(flat.reshape(shape, order="F" if is_fortran else "C"), order="C")
+
+
+def _read_about(about: Any) -> tuple[list[tuple[float, float]], tuple[int, ...], int] | None:
+    """The scale of each image, the dead maps and the number of maps; None if they are not of these types."""
+    if not isinstance(about, dict):
+        return None
+    scales, dead, total = about.get("scales"), about.get("dead"), about.get("total")
+    if not isinstance(scales, list) or not isinstance(dead, list) or type(total) is not int:
+        return None
+    if not all(isinstance(scale, list) and len(scale) == 2 for scale in scales):
+        return None
+    if not all(type(value) in (int, float) and abs(value) < 1e39 for scale in scales for value in scale):
+        return None
+    if not all(type(index) is int for index in dead) or not 0 < total < 2**53:
+        return None
+    return [(float(low), float(high)) for low, high in scales], tuple(dead), total
+
+
+def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    array.flags.writeable = False
+    return array

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import io
+import json
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from cnnstudio.insight.feature_maps import feature_maps
 from cnnstudio.layers.base import Shape
@@ -135,3 +144,155 @@ def test_the_number_of_snapshots_of_a_long_run_is_bounded(
     monkeypatch.setattr(snapshot_recorder, "_MAX_SNAPSHOTS", 4)
     start_run(tiny(), DATA, RECIPE.replace(epochs=10), RunOptions(folder=tmp_path / "run"))
     assert Run.open(tmp_path / "run").snapshot_epochs == [0, 3, 6, 9, 10]
+
+
+def rewrite(run: Run, **arrays: object) -> Snapshot:
+    """The snapshot of epoch 1 with these arrays replaced."""
+    path = run.folder / "snapshots" / "epoch-001.npz"
+    with np.load(path) as found:
+        content = dict(found)
+    np.savez_compressed(path, **(content | arrays))  # type: ignore[arg-type]  # its stub takes names for options
+    return run.snapshot(1)
+
+
+def about(**changes: object) -> npt.NDArray[np.uint8]:
+    """The description of the maps of `conv2d_1`, for five images of four maps."""
+    content = {"scales": [[0.0, 1.0]] * 5, "dead": [], "total": 4} | changes
+    return np.frombuffer(json.dumps({"conv2d_1": content}).encode(), np.uint8)
+
+
+@pytest.mark.parametrize(
+    "maps",
+    [
+        np.full((5, 4, 6, 6), np.nan),
+        np.zeros((5, 4, 6, 6), np.float32),
+        np.zeros((5, 4, 6, 6), np.int8),
+        np.zeros((5, 4, 6, 6), np.bool_),
+        np.zeros((5, 4, 6, 6), "M8[s]"),
+        np.zeros((5, 4, 6, 6), [("a", "u1")]),
+        np.zeros((4, 6, 6), np.uint8),
+        np.zeros((5, 4, 6), np.uint8),
+        np.zeros((3, 4, 6, 6), np.uint8),
+        np.zeros((5, 0, 6, 6), np.uint8),
+        np.zeros((5, 4, 0, 6), np.uint8),
+        np.zeros((0, 4, 6, 6), np.uint8),
+        np.zeros((5, 9, 6, 6), np.uint8),
+        np.uint8(3),
+    ],
+)
+def test_maps_of_another_type_or_shape_are_damage(run: Run, maps: npt.NDArray[Any]) -> None:
+    with pytest.raises(RunError, match="snapshot of epoch 1 is damaged"):
+        rewrite(run, conv2d_1=maps, about=about()).feature_maps("conv2d_1")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"scales": [[0.0, float("nan")]] * 5},
+        {"scales": [[0.0, float("inf")]] * 5},
+        {"scales": [[0.0, 1e300]] * 5},
+        {"scales": [[0, 10**400]] * 5},
+        {"scales": [["a", "b"]] * 5},
+        {"scales": [[True, 1]] * 5},
+        {"scales": [0.0] * 5},
+        {"scales": {}},
+        {"dead": [4]},
+        {"dead": [-1]},
+        {"dead": [0.5]},
+        {"dead": 3},
+        {"total": 1},
+        {"total": "4"},
+        {"total": 10**30},
+    ],
+)
+def test_an_impossible_description_of_the_maps_is_damage(run: Run, changes: dict[str, object]) -> None:
+    maps = np.zeros((5, 4, 6, 6), np.uint8)
+    assert rewrite(run, conv2d_1=maps, about=about()).feature_maps("conv2d_1") is not None
+    with pytest.raises(RunError, match="snapshot of epoch 1 is damaged"):
+        rewrite(run, about=about(**changes)).feature_maps("conv2d_1")
+
+
+@pytest.mark.parametrize(
+    "images", [np.zeros((5, 3, 8, 8)), np.zeros((5, 8, 8), np.uint8), np.zeros(0, np.uint8)]
+)
+def test_example_images_of_another_type_or_shape_are_damage(run: Run, images: npt.NDArray[Any]) -> None:
+    with pytest.raises(RunError, match="snapshot of epoch 1 is damaged"):
+        _ = rewrite(run, pictures=images).images
+
+
+@pytest.mark.parametrize("labels", [np.zeros(4, np.int64), np.full(5, -1), np.zeros(5), np.full(5, 2**40)])
+def test_labels_of_another_type_or_number_are_damage(run: Run, labels: npt.NDArray[Any]) -> None:
+    with pytest.raises(RunError, match="snapshot of epoch 1 is damaged"):
+        _ = rewrite(run, labels=labels).labels
+
+
+def test_a_header_that_asks_for_more_memory_than_the_file_has_is_damage(run: Run) -> None:
+    path = run.folder / "snapshots" / "epoch-001.npz"
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "|u1", "fortran_order": False, "shape": (5, 4, 2**30, 2**30)}
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("about.npy", header.getvalue() + b"{}")
+    with pytest.raises(RunError, match="snapshot of epoch 1 is damaged"):
+        run.snapshot(1).feature_maps("conv2d_1")
+
+
+def test_the_exact_values_of_a_flat_layer_are_kept(run: Run) -> None:
+    snapshot = run.snapshot(2)
+    now = feature_maps(run.model("last"), choose_sample_images(DATA.test).images, "dense_1", 1)
+    kept = snapshot.feature_maps("dense_1", 1)
+    assert kept is not None
+    assert now is not None
+    assert kept.values is not None
+    assert now.values is not None
+    np.testing.assert_allclose(kept.values, now.values, rtol=1e-4, atol=1e-5)
+    convolution = snapshot.feature_maps("conv2d_1", 1)
+    assert convolution is not None
+    assert convolution.values is None
+
+
+def test_a_snapshot_without_exact_values_as_older_versions_wrote_it_is_read(run: Run) -> None:
+    path = run.folder / "snapshots" / "epoch-001.npz"
+    with np.load(path) as found:
+        old = {name: array for name, array in found.items() if not name.startswith("values of ")}
+    np.savez_compressed(path, **old)  # type: ignore[arg-type]  # its stub takes names for options
+    maps = run.snapshot(1).feature_maps("dense_1")
+    assert maps is not None
+    assert maps.values is None
+
+
+@given(st.binary(min_size=1, max_size=40), st.integers(0, 5000), st.booleans())
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_bytes_in_a_snapshot_raise_anything_but_damage(
+    sound: bytes, tmp_path: Path, data: bytes, offset: int, recompute: bool
+) -> None:
+    path = tmp_path / "epoch-001.npz"
+    if recompute:
+        # Behind the checksums of the archive: the bytes of one array are changed, and stored again.
+        with zipfile.ZipFile(io.BytesIO(sound)) as old, zipfile.ZipFile(path, "w") as new:
+            for number, name in enumerate(old.namelist()):
+                content = bytearray(old.read(name))
+                if number == offset % len(old.namelist()):
+                    start = offset % len(content)
+                    content[start : start + len(data)] = data
+                new.writestr(name, bytes(content))
+    else:
+        start = offset % len(sound)
+        path.write_bytes(sound[:start] + data + sound[start + len(data) :])
+    snapshot = Snapshot(path, 1)
+    for read in (lambda: snapshot.images, lambda: snapshot.labels):
+        with contextlib.suppress(RunError):
+            read()
+    for node_id in ("conv2d_1", "dense_1"):
+        with contextlib.suppress(RunError):
+            found = snapshot.feature_maps(node_id)
+            assert found is None or found.maps.dtype == np.uint8
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The bytes of a whole snapshot."""
+    folder = tmp_path_factory.mktemp("sound") / "run"
+    start_run(tiny(), DATA, dataclasses.replace(RECIPE, epochs=1), RunOptions(folder=folder))
+    return (folder / "snapshots" / "epoch-001.npz").read_bytes()

@@ -66,5 +66,8 @@ def _superseded(items: Iterable[Event | _Call]) -> set[_Call]:
 
 
 def _with_newest_snapshot(events: list[Event]) -> tuple[Event, ...]:
-    snapshots = [event for event in events if isinstance(event, SnapshotTaken)]
-    return tuple(event for event in events if event not in snapshots[:-1])
+    # By position, not by comparison: two snapshots of the same step are equal, see SnapshotTaken.payload.
+    newest = max((at for at, event in enumerate(events) if isinstance(event, SnapshotTaken)), default=None)
+    return tuple(
+        event for at, event in enumerate(events) if at == newest or not isinstance(event, SnapshotTaken)
+    )

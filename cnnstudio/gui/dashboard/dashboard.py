@@ -265,19 +265,23 @@ class Dashboard(Panel):
             self.feature_maps.show_hint("Feature maps", hint)
             return
         maps = record.newest_maps(self._layer, image) if epoch is None else None
-        if maps is not None:
+        is_training = record is self._live and record.history.finished is None
+        if maps is not None and is_training:
             self._show_maps(maps, "")
-        elif epoch is None and record is self._live and record.history.finished is None:
+        elif epoch is None and is_training:
             # The training sends them within a few steps.
             self._show_pending("Waiting for the next step…")
         else:
-            self._draw_saved_maps(epoch, image)
+            self._draw_saved_maps(epoch, image, maps)
 
-    def _draw_saved_maps(self, epoch: int | None, image: int) -> None:
-        """Draws the maps that are saved in the run folder."""
+    def _draw_saved_maps(self, epoch: int | None, image: int, sent: FeatureMaps | None) -> None:
+        """Draws the maps saved in the run folder, or those that the training sent if they are newer."""
         record = self._record
         assert self._layer is not None
+        sent_epoch = record.newest_maps_epoch
         if record.folder is None:
+            if sent is not None:
+                self._show_maps(sent, _describe_moment(sent_epoch))
             return
         request = MapRequest(record.folder, record.last_epoch if epoch is None else epoch, self._layer, image)
         if request != self._request:
@@ -285,13 +289,14 @@ class Dashboard(Panel):
         loaded = self._map_loader.get(request)
         if loaded is None:
             self._show_pending("Loading feature maps…")
+        elif sent is not None and (loaded.maps is None or sent_epoch > (loaded.epoch or 0)):
+            self._show_maps(sent, _describe_moment(sent_epoch))
         elif loaded.maps is None:
-            hint = "No feature maps were saved for this layer"
+            hint = loaded.problem or "No feature maps were saved for this layer"
             self.feature_maps.show_nothing(record.network, self._layer, hint)
         else:
-            # The last maps of an ended run need no epoch.
-            at_end = epoch is None and not self.is_live
-            self._show_maps(loaded.maps, "" if at_end else f"after epoch {loaded.epoch}")
+            # At the end too: the last epochs of a short or interrupted run may have no saved maps.
+            self._show_maps(loaded.maps, f"after epoch {loaded.epoch}")
 
     def _show_maps(self, maps: FeatureMaps, when: str) -> None:
         if (maps, when) != (self.feature_maps.grid.maps, self.feature_maps.when):
@@ -318,3 +323,8 @@ class Dashboard(Panel):
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self._frame_timer.stop()
+
+
+def _describe_moment(epochs: float) -> str:
+    """`after epoch 3`, or `after 2.4 epochs`."""
+    return f"after epoch {epochs:.0f}" if epochs == round(epochs) else f"after {epochs:.1f} epochs"

@@ -34,6 +34,8 @@ class LoadedMaps:
     epoch: int | None
     """The epoch of the maps, maybe an earlier one: long runs do not save every epoch. None without maps."""
     maps: FeatureMaps | None
+    problem: str = ""
+    """Why there are no maps, one sentence; empty if none were saved."""
 
 
 class MapLoader(QObject):
@@ -45,6 +47,8 @@ class MapLoader(QObject):
         super().__init__(parent)
         self._cache: OrderedDict[MapRequest, LoadedMaps] = OrderedDict()
         self._task: IoTask | None = None
+        self._may_be_outdated = False
+        """Whether newer maps may have been saved since the current request began."""
 
     def get(self, request: MapRequest) -> LoadedMaps | None:
         """The maps from the cache, or None while they are loaded: call again after `loaded`.
@@ -56,14 +60,19 @@ class MapLoader(QObject):
             self._cache.move_to_end(request)
             return self._cache[request]
         if self._task is None:
+            self._may_be_outdated = False
             self._task = IoTask(partial(_read, request), self)
             self._task.done.connect(partial(self._on_done, request))
-            self._task.failed.connect(lambda _: self._on_done(request, LoadedMaps(None, None)))
+            self._task.failed.connect(lambda text: self._on_done(request, LoadedMaps(None, None, str(text))))
             self._task.start()
         return None
 
     def discard_outdated(self) -> None:
-        """Discards answers with maps of an earlier epoch than requested: newer ones may be saved by now."""
+        """Discards answers with maps of an earlier epoch than requested: newer ones may be saved by now.
+
+        So may they be for the request that is being read: its answer is then discarded as well.
+        """
+        self._may_be_outdated = self._task is not None
         for request, loaded in list(self._cache.items()):
             if loaded.epoch != request.epoch:
                 del self._cache[request]
@@ -82,18 +91,20 @@ class MapLoader(QObject):
     def _on_done(self, request: MapRequest, loaded: object) -> None:
         assert isinstance(loaded, LoadedMaps)
         self._task = None
-        self._cache[request] = loaded
+        if not self._may_be_outdated or loaded.epoch == request.epoch:
+            self._cache[request] = loaded
         while len(self._cache) > _CACHE_SIZE:
             self._cache.popitem(last=False)
         self.loaded.emit()
 
 
 def _read(request: MapRequest, progress: ProgressFunction, cancelled: CancelFunction) -> LoadedMaps:
+    epoch = None
     try:
         run = Run.open(request.folder)
         epoch = max((epoch for epoch in run.snapshot_epochs if epoch <= request.epoch), default=None)
         if epoch is None:
             return LoadedMaps(None, None)
         return LoadedMaps(epoch, run.snapshot(epoch).feature_maps(request.node_id, request.image))
-    except RunError:
-        return LoadedMaps(None, None)
+    except RunError as error:
+        return LoadedMaps(epoch, None, str(error))

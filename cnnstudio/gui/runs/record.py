@@ -90,6 +90,11 @@ class RunRecord:
         return None
 
     @property
+    def newest_maps_epoch(self) -> float:
+        """The epochs done when the running training sent its last maps; fractional, 0 without maps."""
+        return self.history.snapshot.epoch if self.history.snapshot is not None else 0.0
+
+    @property
     def last_epoch(self) -> int:
         """The last completed epoch; 0 before the first."""
         return self.history.epochs[-1].epoch if self.history.epochs else 0

@@ -21,6 +21,7 @@ from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.data.sources import add_folder
 from cnnstudio.data.sources.folder_list import unregister_folder
 from cnnstudio.data.sources.shapes import Shapes
+from cnnstudio.gui.compute.event_queue import EventQueue
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import Event, Paused, Resumed, SnapshotTaken
@@ -475,3 +476,17 @@ def test_torch_is_imported_in_the_compute_thread_and_the_main_thread_gets_one_to
     assert [count for ident, count in calls if ident == main] == [1]
     assert [count for ident, count in calls if ident != main] == [threads]
     assert "cnnstudio.runs.start" in sys.modules
+
+
+def test_of_two_snapshots_of_the_same_step_the_newer_one_is_delivered() -> None:
+    queue = EventQueue()
+    delivered: list[Event] = []
+    for payload in ("conv2d_1", "dense_1"):
+        # Equal: the payload does not count in comparisons.
+        queue.put(SnapshotTaken(7, 0.7, "feature_maps", payload))
+    queue.put(Paused(7))
+
+    queue.drain(delivered.extend)
+
+    assert [type(event) for event in delivered] == [SnapshotTaken, Paused]
+    assert [event.payload for event in delivered if isinstance(event, SnapshotTaken)] == ["dense_1"]

@@ -215,7 +215,7 @@ def test_an_old_run_is_shown_from_its_folder(harness: Harness, run_folder: Path)
     assert dashboard.timeline.text == "End of run"
     assert [epoch.epoch for epoch in dashboard.record.history.epochs] == [1, 2]
     assert dashboard.feature_maps.images.buttons[1].accessibleName() == "Example 2: dog"
-    assert dashboard.feature_maps.heading.details.startswith("8 maps")
+    assert dashboard.feature_maps.heading.details == "after epoch 2 · 8 maps"
 
 
 def test_an_old_run_shows_every_epoch_and_every_layer(harness: Harness, run_folder: Path) -> None:
@@ -252,7 +252,7 @@ def test_the_same_maps_viewed_from_another_epoch_get_a_label(harness: Harness, r
     dashboard = harness.dashboard
     dashboard.show_run(read_run(run_folder))
     harness.until_title("Feature maps of Conv2D (layer 1)")
-    assert dashboard.feature_maps.heading.details.startswith("8 maps")
+    assert dashboard.feature_maps.heading.details == "after epoch 0 · 8 maps"
 
     dashboard.timeline.slider.choose(1)
 
@@ -271,6 +271,32 @@ def test_a_damaged_snapshot_leaves_the_curves(harness: Harness, run_folder: Path
     harness.dashboard.show_run(read_run(run_folder))
 
     harness.qtbot.waitUntil(
-        lambda: harness.dashboard.feature_maps.grid.hint == ("No feature maps were saved for this layer")
+        lambda: "snapshot of epoch 2 is damaged" in harness.dashboard.feature_maps.grid.hint
     )
     assert harness.dashboard.learning.loss.legend.text
+
+
+def test_at_the_end_of_a_run_the_epoch_of_the_saved_maps_is_named(harness: Harness, run_folder: Path) -> None:
+    for epoch in (1, 2):
+        (run_folder / "snapshots" / f"epoch-{epoch:03d}.npz").unlink()
+    harness.project.select(["dense_1"])
+
+    harness.dashboard.show_run(read_run(run_folder))
+
+    harness.until_title("Output of Dense (layer 4)")
+    assert harness.dashboard.timeline.text == "End of run"
+    assert harness.dashboard.feature_maps.heading.details.startswith("after epoch 0 · predicted: ")
+
+
+def test_after_a_training_the_maps_that_it_sent_last_are_shown_if_none_newer_were_saved(
+    harness: Harness, run_folder: Path
+) -> None:
+    for epoch in (1, 2):
+        (run_folder / "snapshots" / f"epoch-{epoch:03d}.npz").unlink()
+    harness.train()
+    harness.send_maps("conv2d_1")
+    harness.session.events.emit((finished(run=str(run_folder)),))
+    harness.session.show_state(State.IDLE)
+
+    view = harness.dashboard.feature_maps
+    harness.qtbot.waitUntil(lambda: view.heading.details == "after 3.1 epochs · 8 maps")

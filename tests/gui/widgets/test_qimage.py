@@ -18,3 +18,25 @@ def test_images_with_any_number_of_channels_can_be_converted(channels: int) -> N
     assert (image.width(), image.height()) == (3, 2)
     assert image.pixelColor(2, 1).red() == 200
     assert image.pixelColor(2, 1).blue() == (200 if channels == 1 else 0)
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.full((3, 4, 4), np.nan),
+        np.zeros((3, 4, 4), np.int64),
+        np.zeros((4, 4), np.uint8),
+        np.zeros((3, 0, 4), np.uint8),
+        np.broadcast_to(np.uint8(0), (3, 30_000, 30_000)),
+    ],
+)
+def test_what_is_not_an_image_is_refused(pixels: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="not an image"):
+        to_qimage(pixels)
+
+
+def test_an_image_whose_pixels_do_not_follow_each_other_in_memory_is_converted() -> None:
+    pixels = np.zeros((6, 4, 3), np.uint8)[::2].transpose(0, 2, 1)
+    pixels[0, 2, 1] = 90
+
+    assert to_qimage(pixels).pixelColor(1, 2).red() == 90

@@ -107,6 +107,13 @@ class MapGrid(QAbstractScrollArea):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self.viewport())
+        try:
+            self._paint(painter)
+        finally:
+            # A painter that an error leaves open ends the process.
+            painter.end()
+
+    def _paint(self, painter: QPainter) -> None:
         if self._maps is None:
             painter.setFont(theme().font("help"))
             painter.setPen(theme().color("secondary"))
@@ -116,7 +123,6 @@ class MapGrid(QAbstractScrollArea):
             self._paint_bars(painter, self._maps)
         else:
             self._paint_maps(painter, self._maps, self._grid)
-        painter.end()
 
     def _paint_maps(self, painter: QPainter, maps: FeatureMaps, grid: Grid) -> None:
         ratio, top = self._ratio, self.verticalScrollBar().value() - 2
@@ -188,6 +194,8 @@ class MapGrid(QAbstractScrollArea):
         if index is None:
             return ""
         values = self._maps.low + self._maps.maps[index] / 255.0 * (self._maps.high - self._maps.low)
+        if self._maps.values is not None:
+            values = self._maps.values[index]
         count = len(self._maps.maps)
         if values.size == 1:
             text = f"Value {index + 1} of {count}: {float(values.max()):.3g}"
@@ -198,6 +206,10 @@ class MapGrid(QAbstractScrollArea):
 
 def probabilities(maps: FeatureMaps) -> np.ndarray:
     """The softmax of the last layer's K values: float64 (K,), with the sum 1."""
-    scores = maps.low + maps.maps.reshape(-1) / 255.0 * (maps.high - maps.low)
+    if maps.values is not None:
+        scores = maps.values.astype(np.float64)
+    else:
+        # An old snapshot, which has levels only.
+        scores = maps.low + maps.maps.reshape(-1) / 255.0 * (maps.high - maps.low)
     powers = np.exp(scores - scores.max())
     return np.asarray(powers / powers.sum())

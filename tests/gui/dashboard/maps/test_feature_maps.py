@@ -204,3 +204,44 @@ def test_with_fewer_images_no_empty_buttons_are_shown(view: FeatureMapsView) -> 
 
     assert [button.isVisible() for button in view.images.buttons] == [True, True, False, False, False]
     assert view.image == 0
+
+
+def test_the_predicted_class_comes_from_the_exact_values(view: FeatureMapsView) -> None:
+    # Both leading scores have the level 255.
+    exact = np.array([-300.0, 9.0, 9.1, *[0.0] * 7], np.float32)
+    levels = np.round((exact + 300) / 309.1 * 255).astype(np.uint8).reshape(-1, 1, 1)
+    assert levels[1] == levels[2]
+
+    view.show_maps(FeatureMaps("dense_2", 1, levels, -300.0, 9.1, (), 10, exact), NETWORK, CLASSES)
+
+    assert view.heading.details.startswith(f"Predicted: {CLASSES[2]} (52%)")
+
+
+def test_the_tooltip_of_a_value_is_exact(view: FeatureMapsView) -> None:
+    exact = np.array([-3.25, 1000.0], np.float32)
+    maps = FeatureMaps("dense_1", 0, np.array([0, 255], np.uint8).reshape(-1, 1, 1), -3.2, 1000, (), 2, exact)
+
+    view.show_maps(maps, NETWORK, CLASSES)
+
+    assert view.grid.text_at(QPoint(5, 5)) == "Value 1 of 2: -3.25"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"maps": np.full((2, 4, 4), np.nan)},
+        {"maps": np.zeros((2, 16), np.uint8)},
+        {"maps": np.zeros((2, 0, 4), np.uint8)},
+        {"maps": np.broadcast_to(np.uint8(0), (2, 10**5, 10**5))},
+        {"low": float("nan")},
+        {"high": float("inf")},
+        {"dead": (2,)},
+        {"dead": (-1,)},
+        {"total": 1},
+        {"values": np.zeros(3, np.float32)},
+        {"values": np.full(2, np.nan, np.float32)},
+    ],
+)
+def test_what_cannot_be_drawn_is_not_a_feature_map(changes: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"feature maps|exact values"):
+        dataclasses.replace(faint(), **changes)  # type: ignore[arg-type]  # that is what is tested
