@@ -56,8 +56,10 @@ class TimeSlider(QSlider):
             return
         self._stops, self._end = stops, end
         self._setting_value = True
-        self.setRange(0, total * UNITS_PER_EPOCH)
-        self._setting_value = False
+        try:
+            self.setRange(0, total * UNITS_PER_EPOCH)
+        finally:
+            self._setting_value = False
         self.choose(self._epoch if self._epoch in stops else None)
         self.update()
 
@@ -66,8 +68,10 @@ class TimeSlider(QSlider):
         changed = epoch != self._epoch
         self._epoch = epoch
         self._setting_value = True
-        self.setValue(self._end if epoch is None else epoch * UNITS_PER_EPOCH)
-        self._setting_value = False
+        try:
+            self.setValue(self._end if epoch is None else epoch * UNITS_PER_EPOCH)
+        finally:
+            self._setting_value = False
         self.setAccessibleDescription("At the end of the run" if epoch is None else f"After epoch {epoch}")
         if changed:
             self.chosen.emit(epoch)

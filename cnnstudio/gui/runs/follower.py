@@ -16,6 +16,7 @@ from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.runs.record import RunRecord, saved_images
 from cnnstudio.runs.errors import RunError
+from cnnstudio.runs.event_check import check_events
 from cnnstudio.runs.watching import RunSnapshot, RunWatcher
 
 POLL_INTERVAL_MS = 1000
@@ -60,9 +61,10 @@ def _poll(watcher: RunWatcher, images_wanted: bool) -> _PollResult:
     """Raises RunError."""
     snapshot = watcher.poll()
     try:
+        check_events(snapshot.events, snapshot.run.folder)
         record = RunRecord.of(snapshot) if snapshot.restarted else None
     except RunError:
-        # Only a restarted snapshot has all events: without this, the next one would lack those read now.
+        # Without this, the next snapshot would lack the events read now.
         watcher.start_over()
         raise
     images = saved_images(snapshot) if images_wanted and snapshot.snapshots and record is None else None

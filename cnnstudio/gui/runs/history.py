@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from cnnstudio.core.parameters import shorten
 from cnnstudio.gui.runs.series import Series, Trend
+from cnnstudio.runs.event_check import MAX_EPOCHS
 from cnnstudio.training.events import (
     EpochEnded,
     Event,
@@ -21,6 +23,11 @@ from cnnstudio.training.events import (
     WeightsTransferred,
 )
 
+_MAX_LOSS = 1e30
+"""Larger ones are not drawn, as if they were infinite."""
+_MAX_MARKS = 100
+_MAX_MARK_CHARACTERS = 60
+
 _MEANS_PER_EPOCH = 24
 """Enough to show a change within an epoch, few enough for a smooth curve."""
 
@@ -28,7 +35,9 @@ _MEANS_PER_EPOCH = 24
 class MetricCurves:
     """One metric of a run: the training value per step, its trend, and the validation value per epoch."""
 
-    def __init__(self, steps_per_epoch: int = 1) -> None:
+    def __init__(self, steps_per_epoch: int = 1, maximum: float = _MAX_LOSS) -> None:
+        """Values below 0, above `maximum` and NaN are skipped: no curve can show them beside others."""
+        self._maximum = maximum
         self.steps = Series()
         self.trend = Trend(steps_per_epoch // _MEANS_PER_EPOCH)
         self.validation = Series()
@@ -37,8 +46,18 @@ class MetricCurves:
 
     def extend(self, x: np.ndarray, values: tuple[float, ...]) -> None:
         """Adds training values: `x` in epochs, float64 (N,), and N values."""
-        self.steps.extend(x, values)
-        self.trend.extend(x, values)
+        shown = self._shown(values)
+        self.steps.extend(x, shown)
+        self.trend.extend(x, shown)
+
+    def extend_validation(self, epoch: float, value: float) -> None:
+        """Adds a validation value, and removes those from that epoch on."""
+        self.validation.truncate(epoch)
+        self.validation.extend([epoch], self._shown((value,)))
+
+    def _shown(self, values: tuple[float, ...]) -> np.ndarray:
+        found = np.array(values, dtype=np.float64)
+        return np.where((found >= 0) & (found <= self._maximum), found, np.nan)
 
     def truncate(self, x: float) -> None:
         """Removes everything from epoch `x` on."""
@@ -59,7 +78,7 @@ class RunHistory:
         self.finished: Finished | None = None
         self.paused = False
         self.loss = MetricCurves()
-        self.accuracy = MetricCurves()
+        self.accuracy = MetricCurves(maximum=1.0)
         self.version = 0
 
     def feed(self, events: Iterable[Event]) -> None:
@@ -95,13 +114,13 @@ class RunHistory:
         if self.progress is not None:
             # A run can be extended while it trains.
             planned = round(self.progress.steps / self._steps_per_epoch(self.progress))
-        return max(planned, len(self.epochs), 1)
+        return min(max(planned, len(self.epochs), 1), MAX_EPOCHS)
 
     @property
     def position(self) -> float:
         """The position in the run, in epochs, with a fraction."""
         done = float(self.epochs[-1].epoch) if self.epochs else 0.0
-        return max(done, self.progress.epoch if self.progress else 0.0)
+        return min(max(done, self.progress.epoch if self.progress else 0.0), MAX_EPOCHS)
 
     @property
     def summary_events(self) -> list[Event]:
@@ -123,7 +142,7 @@ class RunHistory:
         if self.is_empty:
             self.loss, self.accuracy = (
                 MetricCurves(event.steps_per_epoch),
-                MetricCurves(event.steps_per_epoch),
+                MetricCurves(event.steps_per_epoch, 1.0),
             )
 
     def _add_steps(self, event: Progress) -> None:
@@ -132,19 +151,24 @@ class RunHistory:
             return
         steps_per_epoch = self._steps_per_epoch(event)
         numbers = np.arange(event.first_step, event.first_step + len(event.losses), dtype=np.float64)
-        x = numbers / steps_per_epoch
-        if previous is not None and event.first_step <= previous.step:
+        x = np.minimum(numbers / steps_per_epoch, MAX_EPOCHS)
+        drawn = self.loss.steps.x
+        is_repeated = previous is not None and event.first_step <= previous.step
+        if is_repeated or (len(drawn) and x[0] <= drawn[-1]):
             self._truncate(float(x[0]))
         self.loss.extend(x, event.losses)
         self.accuracy.extend(x, event.accuracies)
 
     def _add_mark(self, epoch: float, text: str) -> None:
+        text = shorten(text, _MAX_MARK_CHARACTERS)
         for curves in (self.loss, self.accuracy):
             # Simultaneous changes share one mark: two labels would overlap.
             if curves.marks and curves.marks[-1][0] == epoch:
-                curves.marks[-1] = (epoch, f"{curves.marks[-1][1]}, {text}")
+                joined = f"{curves.marks[-1][1]}, {text}"
+                curves.marks[-1] = (epoch, shorten(joined, _MAX_MARK_CHARACTERS))
             else:
                 curves.marks.append((epoch, text))
+                del curves.marks[:-_MAX_MARKS]
 
     def _steps_per_epoch(self, event: Progress | None) -> float:
         if self.started is not None:
@@ -160,14 +184,14 @@ class RunHistory:
         self.epochs = [epoch for epoch in self.epochs if epoch.epoch < x]
 
     def _add_epoch(self, event: EpochEnded) -> None:
-        self.epochs = [epoch for epoch in self.epochs if epoch.epoch < event.epoch]
+        while self.epochs and self.epochs[-1].epoch >= event.epoch:
+            self.epochs.pop()
         self.epochs.append(event)
         for curves, value in (
             (self.loss, event.validation.loss),
             (self.accuracy, event.validation.accuracy),
         ):
-            curves.validation.truncate(event.epoch)
-            curves.validation.extend([event.epoch], [value])
+            curves.extend_validation(event.epoch, value)
 
 
 def _merge_progress(events: Iterable[Event]) -> Iterator[Event]:

@@ -1,0 +1,75 @@
+"""Checks that the numbers in a run's events can be those of a training, before they are used or drawn.
+
+A line of the log may have the types of an event and still say epoch 10^12. Losses and accuracies may be
+anything: a training that diverges reports such values, and they are skipped when they are drawn.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+
+from cnnstudio.core.parameters import shorten
+from cnnstudio.runs.errors import RunError
+from cnnstudio.training.events import Event, Progress, Started
+
+MAX_EPOCHS = 1_000_000
+"""Far more than a recipe can ask for."""
+
+_MAX_COUNT = 10**15
+_EPOCHS = ("epoch", "epochs", "best_epoch", "first_epoch")
+_COUNTS = (
+    "step",
+    "steps",
+    "steps_done",
+    "steps_per_epoch",
+    "batch_size",
+    "train_images",
+    "validation_images",
+)
+_MORE_COUNTS = (
+    "parameters",
+    "threads",
+    "ranks",
+    "first_step",
+    "seconds",
+    "seconds_left",
+    "images_per_second",
+)
+_MINIMUM = {"steps": 1, "steps_per_epoch": 1, "epochs": 1}
+
+
+def check_events(events: Iterable[Event], folder: Path) -> None:
+    """Raises RunError if one of a run's events has a number that no training can have."""
+    steps_per_epoch = 1
+    for event in events:
+        if isinstance(event, Started):
+            steps_per_epoch = event.steps_per_epoch
+        problem = _problem(event) or _problem_of_progress(event, steps_per_epoch)
+        if problem:
+            raise RunError(f"The run in {folder} is damaged: in its {event.event_name} event, {problem}.")
+
+
+def _problem(event: Event) -> str:
+    """What is wrong with a number of the event; empty if nothing is."""
+    for item in dataclasses.fields(event):
+        name = item.name
+        is_epoch = name in _EPOCHS
+        if not is_epoch and name not in _COUNTS and name not in _MORE_COUNTS:
+            continue
+        value = getattr(event, name)
+        maximum = MAX_EPOCHS if is_epoch else _MAX_COUNT
+        minimum = _MINIMUM.get(name, 0)
+        # NaN is refused too: it fails both comparisons.
+        if value is not None and not minimum <= value <= maximum:
+            return f"“{name}” is {shorten(str(value), 30)} instead of a number from {minimum} to {maximum:,}"
+    return ""
+
+
+def _problem_of_progress(event: Event, steps_per_epoch: int) -> str:
+    if not isinstance(event, Progress):
+        return ""
+    if len(event.losses) != len(event.accuracies):
+        return f"there are {len(event.losses):,} losses but {len(event.accuracies):,} accuracies"
+    return ""
