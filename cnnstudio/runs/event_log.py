@@ -2,26 +2,65 @@
 
 If the process is killed, the last line may be incomplete. Every reader therefore ignores what follows the
 last newline, and every line that is not an event.
+
+A log may be long, or come from anyone, so it is read line by line, in memory that does not grow with it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, TypeVar
 
-from cnnstudio.core.files import write_atomically
-from cnnstudio.training.events import EpochEnded, Event, EventError, Finished, SnapshotTaken, event_from_json
+from cnnstudio.core.files import atomic_writer, open_regular
+from cnnstudio.training.events import (
+    EpochEnded,
+    Event,
+    EventError,
+    Finished,
+    Progress,
+    SnapshotTaken,
+    event_from_json,
+)
+
+E = TypeVar("E", bound=Event)
 
 _TAIL_BYTES = 512
 """How much of what was read is kept for comparison: a few lines. Each carries a time, so no two are alike."""
 
+_MAX_LOG_BYTES = 4 * 2**30
+_MAX_LINE_BYTES = 2 * 2**20
+"""No event is longer, not even that of a design with the most layers. Longer lines are skipped."""
+
+_MAX_PROGRESS_BYTES = 24 * 2**20
+"""Of the lines of Progress events that `EventReader` returns at once: about half a million steps."""
+_MAX_OTHER_BYTES = 48 * 2**20
+"""Of the lines of other events: hundreds of thousands of epochs."""
+
+_BLOCK_BYTES = 2**20
+_PROGRESS = b'{"event": "Progress"'
+_PROGRESS_STEP = re.compile(rb'\{"event": "Progress", "step": ([0-9]{1,18}),')
+"""The start of most lines, as `EventLog` writes them: their step is found without parsing the rest."""
+
 
 def read_events(path: Path) -> list[Event]:
     """All events; lines that are not events are skipped. Raises OSError."""
-    return EventReader(path).read()[0]
+    return list(iterate_events(path, Event))
+
+
+def iterate_events(path: Path, kind: type[E]) -> Iterator[E]:
+    """The events of that class, one after the other. Raises OSError."""
+    # Without parsing them, most lines can be seen to be of another class.
+    name = getattr(kind, "event_name", "").encode()
+    with open_regular(path, _MAX_LOG_BYTES) as file:
+        for line, size in _whole_lines(file):
+            event = _parse_line(line) if len(line) == size and name in line else None
+            if isinstance(event, kind):
+                yield event
 
 
 class EventReader:
@@ -41,22 +80,89 @@ class EventReader:
     def read(self) -> tuple[list[Event], bool]:
         """The events of new whole lines, and whether reading restarted at the beginning. Raises OSError.
 
+        If there are so many that they would take much memory, only every second, fourth, … of the Progress
+        events is among them.
+
         A resumed run cuts its log back to the checkpoint and appends again. The file may then be longer than
         before, so its size tells nothing: comparing the bytes before the old position does. That costs one
         read of `_TAIL_BYTES` more, however long the log is.
         """
-        restarted = not self._offset
-        with open(self._path, "rb") as file:
-            file.seek(self._offset - len(self._tail))
-            data = file.read()
-            if not data.startswith(self._tail):
-                restarted, self._offset, self._tail = True, 0, b""
+        offset, tail, restarted = self._offset, self._tail, not self._offset
+        events = _ThinnedEvents()
+        with open_regular(self._path, _MAX_LOG_BYTES) as file:
+            file.seek(offset - len(tail))
+            if file.read(len(tail)) != tail:
+                restarted, offset, tail = True, 0, b""
                 file.seek(0)
-                data = file.read()
-        new = data[len(self._tail) : data.rfind(b"\n") + 1]
-        self._offset += len(new)
-        self._tail = (self._tail + new)[-_TAIL_BYTES:]
-        return [event for line in new.splitlines() if (event := _parse_line(line)) is not None], restarted
+            for line, size in _whole_lines(file):
+                offset += size
+                tail = (tail + line[-_TAIL_BYTES:])[-_TAIL_BYTES:]
+                if len(line) == size:
+                    events.add(line)
+        self._offset, self._tail = offset, tail
+        return events.all(), restarted
+
+
+class _ThinnedEvents:
+    """The events of lines, in bounded memory: of too many Progress events, every second is dropped.
+
+    The last one is always among them.
+    """
+
+    def __init__(self) -> None:
+        self._events: list[Event | None] = []
+        self._progress: list[tuple[int, int]] = []
+        """Of each Progress event: its index in `_events`, and the length of its line."""
+        self._progress_bytes = self._other_bytes = 0
+        self._stride = 1
+        self._skipped = 0
+        self._last_skipped = b""
+        self._last_skipped_at = 0
+
+    def add(self, line: bytes) -> None:
+        if line.startswith(_PROGRESS) and self._skipped + 1 < self._stride:
+            self._skipped += 1
+            self._last_skipped, self._last_skipped_at = line, len(self._events)
+            return
+        event = _parse_line(line)
+        if isinstance(event, Progress):
+            self._skipped, self._last_skipped = 0, b""
+            self._progress.append((len(self._events), len(line)))
+            self._progress_bytes += len(line)
+            self._events.append(event)
+            if self._progress_bytes > _MAX_PROGRESS_BYTES:
+                self._drop_every_second()
+        elif event is not None:
+            self._other_bytes += len(line)
+            if self._other_bytes <= _MAX_OTHER_BYTES or isinstance(event, Finished):
+                self._events.append(event)
+
+    def all(self) -> list[Event]:
+        if self._last_skipped:
+            self._events.insert(self._last_skipped_at, _parse_line(self._last_skipped))
+        return [event for event in self._events if event is not None]
+
+    def _drop_every_second(self) -> None:
+        for index, _ in self._progress[-2::-2]:
+            self._events[index] = None
+        self._events = [event for event in self._events if event is not None]
+        lengths = [length for _, length in self._progress[::-2]][::-1]
+        kept = (index for index, event in enumerate(self._events) if isinstance(event, Progress))
+        self._progress = list(zip(kept, lengths, strict=True))
+        self._progress_bytes = sum(lengths)
+        self._stride *= 2
+
+
+def _whole_lines(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """(line, its length) of each line that ends with a newline; of a line that is too long, only its end."""
+    start, size = b"", 0
+    while piece := file.readline(_MAX_LINE_BYTES):
+        size += len(piece)
+        if not piece.endswith(b"\n"):
+            start = (start + piece)[-_TAIL_BYTES:]
+            continue
+        yield (piece if size == len(piece) else (start + piece)[-_TAIL_BYTES:]), size
+        start, size = b"", 0
 
 
 def _parse_line(line: bytes) -> Event | None:
@@ -72,22 +178,32 @@ def truncate_after(path: Path, step: int, epoch: int) -> None:
 
     A resumed run repeats the steps since its checkpoint and logs them again. What was logged of them before
     has to go first, or every reader would see those steps twice. Progress is emitted whenever a checkpoint is
-    written, so the cut never falls inside the range of steps of one event. Raises FileError.
+    written, so the cut never falls inside the range of steps of one event. Raises FileError and OSError.
     """
-    kept = 0
-    data = path.read_bytes() if step and path.exists() else b""
-    for line in data.splitlines(keepends=True):
-        if _is_after(line, step, epoch):
-            break
-        kept += len(line)
-    write_atomically(path, data[:kept])
+    if not step or not path.exists():
+        with atomic_writer(path):
+            return
+    with open_regular(path, _MAX_LOG_BYTES) as file:
+        kept = 0
+        for line, size in _whole_lines(file):
+            if len(line) == size and _is_after(line, step, epoch):
+                break
+            kept += size
+        file.seek(0)
+        with atomic_writer(path) as shortened:
+            _copy(file, shortened, kept)
+
+
+def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:
+    while size > 0 and (block := source.read(min(size, _BLOCK_BYTES))):
+        target.write(block)
+        size -= len(block)
 
 
 def _is_after(line: bytes, step: int, epoch: int) -> bool:
+    if found := _PROGRESS_STEP.match(line):
+        return int(found[1]) > step
     event = _parse_line(line)
-    if event is None:
-        # An unknown event stays where it is; an incomplete line is where the process was killed.
-        return not line.endswith(b"\n")
     if isinstance(event, EpochEnded):
         return event.epoch > epoch
     return isinstance(event, Finished) or int(getattr(event, "step", 0)) > step
@@ -107,16 +223,16 @@ class EventLog:
         return self
 
     def _open(self) -> None:
-        # Also readable: the open file still has its contents after its name was deleted. Unbuffered, so that
+        # Also readable: the open file still has its content after its name was deleted. Unbuffered, so that
         # an event is in the file, for other programs and after a kill, as soon as it happened.
         self._file = open(self._path, "a+b", buffering=0)  # noqa: SIM115  # closed by __exit__
 
-    def contents(self) -> bytes:
-        """Everything written so far, even if the file was deleted since. Raises OSError."""
-        if self._file is None:
-            return b""
-        self._file.seek(0)
-        return self._file.read()
+    def copy_to(self, path: Path) -> None:
+        """Copies everything written so far, even if the file was deleted since. Raises OSError, FileError."""
+        with atomic_writer(path) as target:
+            if self._file is not None:
+                self._file.seek(0)
+                _copy(self._file, target, os.fstat(self._file.fileno()).st_size)
 
     def reopen(self) -> None:
         """Continues in the file that is at the path now. Raises OSError."""

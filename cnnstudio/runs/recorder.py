@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.files import FileError, exists, write_atomically, write_json
+from cnnstudio.core.files import FileError, exists, write_json
 from cnnstudio.core.locking import FileLock
 from cnnstudio.design.file import write_design
 from cnnstudio.runs.errors import RunError
-from cnnstudio.runs.event_log import EventLog, read_events, truncate_after
+from cnnstudio.runs.event_log import EventLog, iterate_events, truncate_after
 from cnnstudio.runs.heartbeat import LOCK_FILE, Heartbeat
 from cnnstudio.runs.run import DESIGN_FILE, EVENTS_FILE, RECIPE_FILE, RUN_FILE, Run
 from cnnstudio.runs.snapshot_recorder import SnapshotRecorder
@@ -93,7 +93,6 @@ class RunRecorder:
         if exists(self.folder / RUN_FILE) and self._lock.is_in_place:
             return
         try:
-            log = self._log.contents()
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock.reacquire()
         except BlockingIOError:
@@ -106,7 +105,7 @@ class RunRecorder:
                 return
             self._lost_folder = f"{self.folder} now contains another run."
             raise FileError(self._lost_folder)
-        write_atomically(self.folder / EVENTS_FILE, log)
+        self._log.copy_to(self.folder / EVENTS_FILE)
         self._log.reopen()
         self._write_description()
         self._warn(f"The run folder was deleted during training and has been recreated: {self.folder}.")
@@ -132,7 +131,7 @@ class RunRecorder:
     def _begin(self, started: Started) -> None:
         self._has_started = True
         truncate_after(self.folder / EVENTS_FILE, started.steps_done, started.first_epoch - 1)
-        for event in read_events(self.folder / EVENTS_FILE):
+        for event in iterate_events(self.folder / EVENTS_FILE, Event):
             # Feeds the diagnosis, so that it does not report again what it did before the interruption.
             self._diagnosis.with_diagnoses(event)
         self._context.enter_context(self._log)

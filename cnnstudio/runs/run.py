@@ -19,7 +19,7 @@ from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.file import DesignError, read_design
 from cnnstudio.design.network import Network
 from cnnstudio.runs.errors import RunError
-from cnnstudio.runs.event_log import read_events
+from cnnstudio.runs.event_log import E, iterate_events
 from cnnstudio.runs.heartbeat import HEARTBEAT_TIMEOUT, is_held, last_heartbeat, this_host
 from cnnstudio.runs.snapshots import Snapshot, snapshot_epochs, snapshot_path
 from cnnstudio.training.distributed.ranks import launch_id
@@ -199,8 +199,12 @@ class Run:
 
     def events(self) -> list[Event]:
         """All events so far. Raises RunError."""
+        return self.events_of(Event)
+
+    def events_of(self, kind: type[E]) -> list[E]:
+        """The events of that class so far. Raises RunError."""
         try:
-            return read_events(self.folder / EVENTS_FILE)
+            return list(iterate_events(self.folder / EVENTS_FILE, kind))
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -209,7 +213,7 @@ class Run:
     @property
     def history(self) -> tuple[EpochEnded, ...]:
         """The epochs finished so far."""
-        return tuple(event for event in self.events() if isinstance(event, EpochEnded))
+        return tuple(self.events_of(EpochEnded))
 
     @property
     def snapshot_epochs(self) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -10,12 +11,13 @@ import pytest
 
 from cnnstudio.core.files import write_json
 from cnnstudio.core.locking import FileLock
-from cnnstudio.runs import heartbeat
+from cnnstudio.runs import event_log, heartbeat
 from cnnstudio.runs.event_log import truncate_after
 from cnnstudio.runs.heartbeat import LOCK_FILE, Heartbeat, last_heartbeat, this_host
 from cnnstudio.runs.run import Run, RunError
 from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.runs.watching import RunWatcher
+from cnnstudio.training.events import Progress
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.gui.canned import epoch_ended, finished, progress, run_events, started
 from tests.runs.written import ELSEWHERE, WrittenRun, lines
@@ -54,6 +56,62 @@ def test_each_poll_returns_what_is_new(run: WrittenRun) -> None:
     run.append(epoch_ended(1))
     snapshot = watcher.poll()
     assert (snapshot.events, snapshot.restarted) == ([epoch_ended(1)], False)
+
+
+def test_a_long_log_is_read_in_bounded_memory(run: WrittenRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = [progress(number, 1) for number in range(1, 201)]
+    run.append(started(), *steps[:150], epoch_ended(1), *steps[150:], finished())
+    line_bytes = max(len(line) for line in (run.folder / "events.jsonl").read_bytes().splitlines())
+    monkeypatch.setattr(event_log, "_MAX_PROGRESS_BYTES", 20 * line_bytes)
+    events = RunWatcher(run.folder).poll().events
+    kept = [event.step for event in events if isinstance(event, Progress)]
+    assert 10 <= len(kept) <= 30
+    assert kept == sorted(kept)
+    assert kept[-1] == 200
+    assert [event for event in events if not isinstance(event, Progress)] == [
+        started(),
+        epoch_ended(1),
+        finished(),
+    ]
+    assert Run.open(run.folder).events() == [
+        started(),
+        *steps[:150],
+        epoch_ended(1),
+        *steps[150:],
+        finished(),
+    ]
+
+
+def test_a_line_without_end_is_skipped_without_being_held(
+    run: WrittenRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_log, "_MAX_LINE_BYTES", 4096)
+    watcher = RunWatcher(run.folder)
+    run.append(started())
+    with (run.folder / "events.jsonl").open("ab") as file:
+        file.write(b"x" * 100_000 + b"\n" + b"y" * 100_000)
+    assert watcher.poll().events == [started()]
+    with (run.folder / "events.jsonl").open("ab") as file:
+        file.write(b"\n")
+    run.append(epoch_ended(1))
+    assert (watcher.poll().events, watcher.poll().events) == ([epoch_ended(1)], [])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_what_is_no_regular_file_is_refused_at_once(run: WrittenRun, kind: str) -> None:
+    log = run.folder / "events.jsonl"
+    log.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(log)
+    elif kind == "device":
+        log.symlink_to("/dev/zero")
+    else:
+        log.mkdir()
+    with pytest.raises(RunError, match=r"Cannot read the run's events: it is a .*, not a"):
+        RunWatcher(run.folder).poll()
+    with pytest.raises(RunError, match=r"Cannot read the run's events: it is a .*, not a"):
+        Run.open(run.folder).events()
 
 
 def test_half_a_line_waits_for_its_other_half(run: WrittenRun) -> None:

@@ -100,7 +100,7 @@ def _show(options: argparse.Namespace) -> None:
 def _diagnosed(run: Run) -> list[Diagnosed]:
     from cnnstudio.training.events import Diagnosed
 
-    return [event for event in run.events() if isinstance(event, Diagnosed)]
+    return run.events_of(Diagnosed)
 
 
 def _details(run: Run) -> list[tuple[str, str]]:
