@@ -11,7 +11,15 @@ PACKAGE = Path(cnnstudio.__file__).parent
 
 READING_METHODS = {"read_text", "read_bytes", "fromfile", "loadtxt", "genfromtxt", "memmap", "safe_open"}
 READING_METHODS |= {"load_file", "ZipFile", "is_zipfile", "QFile", "QImageReader", "mmap"}
-READING_FUNCTIONS = {"os.open", "io.open", "np.load", "numpy.load", "torch.load", "Image.open", "tarfile.open"}
+READING_FUNCTIONS = {
+    "os.open",
+    "io.open",
+    "np.load",
+    "numpy.load",
+    "torch.load",
+    "Image.open",
+    "tarfile.open",
+}
 READING_FUNCTIONS |= {"gzip.open", "lzma.open", "bz2.open", "codecs.open", "tokenize.open", "json.load"}
 
 GIVEN_A_FILE = {
