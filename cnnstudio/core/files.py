@@ -71,8 +71,10 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
         fsync_folder(target.parent)
     except OSError as error:
         raise FileError(f"Cannot write {path}: {_reason(error)}. Choose a writable location.") from error

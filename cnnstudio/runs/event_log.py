@@ -8,6 +8,7 @@ A log may be long, or come from anyone, so it is read line by line, in memory th
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -28,6 +29,9 @@ from cnnstudio.training.events import (
 )
 
 E = TypeVar("E", bound=Event)
+
+_ENCODING = ("utf-8", "backslashreplace")
+"""Bytes of file names that are not UTF-8 are escaped like \\udcff, which JSON readers restore."""
 
 _TAIL_BYTES = 512
 """How much of what was read is kept for comparison: a few lines. Each carries a time, so no two are alike."""
@@ -244,22 +248,25 @@ class EventLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._file is not None:
-            self._file.close()
+            # An error on closing, as on network drives, comes too late to matter.
+            with contextlib.suppress(OSError):
+                self._file.close()
             self._file = None
 
     def write(self, event: Event) -> None:
         """Appends the event, except live feature maps: the run keeps its own snapshots."""
         if self._file is None or isinstance(event, SnapshotTaken):
             return
-        line = json.dumps(event.to_json(), ensure_ascii=False, allow_nan=False).encode() + b"\n"
-        # Ends the incomplete line that a failed write may have left, so that this one stays readable.
-        data = b"\n" + line if self._is_broken else line
         try:
+            line = json.dumps(event.to_json(), ensure_ascii=False, allow_nan=False).encode(*_ENCODING) + b"\n"
+            # Ends the incomplete line that a failed write may have left, so that this one stays readable.
+            data = b"\n" + line if self._is_broken else line
             written = self._file.write(data)
             if written < len(data):
                 raise OSError("the disk is full")
             self._is_broken = False
-        except OSError as error:
+        except (OSError, ValueError) as error:
             if not self._is_broken:
                 self._is_broken = True
-                self._warn(f"Cannot write the run's events ({error.strerror or error}). Training continues.")
+                reason = getattr(error, "strerror", None) or error
+                self._warn(f"Cannot write the run's events ({reason}). Training continues.")

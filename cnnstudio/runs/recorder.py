@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +15,7 @@ from typing import Any, Self
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import FileError, exists, write_json
 from cnnstudio.core.locking import FileLock
+from cnnstudio.core.parameters import shorten
 from cnnstudio.design.file import write_design
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.event_log import EventLog, iterate_events, truncate_after
@@ -23,6 +26,8 @@ from cnnstudio.training.diagnosis.diagnosis import Diagnosis
 from cnnstudio.training.events import Event, Finished, Started, Warned
 from cnnstudio.training.model import Model
 from cnnstudio.training.preflight.prepare import PreparedTraining
+
+_log = logging.getLogger(__name__)
 
 
 class RunRecorder:
@@ -38,9 +43,16 @@ class RunRecorder:
         prepared: PreparedTraining,
         metadata: dict[str, Any],
         forward: Callable[[Event], None],
+        require_own: Callable[[Mapping[str, Any]], None] = lambda info: None,
     ) -> None:
-        """`metadata` is the initial `run.json`; `forward` receives each event after it is written."""
+        """`metadata` is the initial `run.json`; `forward` receives each event after it is written.
+
+        `require_own` is that of `CheckpointStore`, for a run that exists.
+        """
+        self.require_own = require_own
         self.folder = folder
+        self.finished: Finished | None = None
+        """The last event, as it was forwarded."""
         self._prepared = prepared
         self._metadata = {"id": folder.name, **metadata}
         self._forward = forward
@@ -112,14 +124,22 @@ class RunRecorder:
 
     def emit(self, event: Event) -> None:
         """Writes the event and forwards it, together with what the diagnosis derives from it."""
-        for each in self._diagnosis.with_diagnoses(event):
+        try:
+            events: Iterable[Event] = self._diagnosis.with_diagnoses(event)
+        except Exception:
+            if not isinstance(event, Finished):
+                raise
+            # The end of the run is reported, whatever else fails.
+            _log.exception("The diagnosis failed")
+            events = (event,)
+        for each in events:
             self._write(each)
 
     def _write(self, event: Event) -> None:
         if isinstance(event, Started):
             self._begin(event)
         elif isinstance(event, Finished):
-            self._end(event)
+            event = self.finished = self._end(event)
         self._log.write(event)
         self._forward(event)
 
@@ -138,7 +158,8 @@ class RunRecorder:
         self._metadata |= {"threads": started.threads, "parameters": started.parameters}
         self._write_description()
 
-    def _end(self, finished: Finished) -> None:
+    def _end(self, finished: Finished) -> Finished:
+        """Writes the result; returns the event to report, which says so if that was not possible."""
         self._metadata |= {
             "status": finished.outcome,
             "reason": finished.reason,
@@ -150,8 +171,13 @@ class RunRecorder:
         try:
             self.ensure_folder()
             write_json(self.folder / RUN_FILE, self._metadata)
-        except UserError as error:
-            self._warn(f"Cannot save the result of the run. {error}")
+        except Exception as error:
+            if not isinstance(error, UserError | OSError):
+                _log.exception("Cannot write the result of the run")
+            text = str(error) if isinstance(error, UserError) else f"{_reason(error)}."
+            unsaved = f"The result of the run could not be saved. {text}"
+            return replace(finished, outcome="failed", reason=f"{finished.reason} {unsaved}")
+        return finished
 
     def _write_description(self) -> None:
         write_design(self.folder / DESIGN_FILE, self._prepared.network)
@@ -161,6 +187,10 @@ class RunRecorder:
 
     def _warn(self, message: str) -> None:
         self.emit(Warned(message))
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or shorten(str(error)) or type(error).__name__
 
 
 def timestamp(timespec: str = "seconds") -> str:

@@ -6,6 +6,7 @@ import contextlib
 import re
 import time
 import unicodedata
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
 from itertools import count
@@ -23,7 +24,7 @@ from cnnstudio.runs.event_log import E, iterate_events
 from cnnstudio.runs.heartbeat import HEARTBEAT_TIMEOUT, is_held, last_heartbeat, this_host
 from cnnstudio.runs.snapshots import Snapshot, snapshot_epochs, snapshot_path
 from cnnstudio.training.distributed.ranks import launch_id
-from cnnstudio.training.events import EpochEnded, Event, Scores
+from cnnstudio.training.events import EpochEnded, Event, EventError, Scores, event_from_json
 from cnnstudio.training.recipe.files import read_recipe
 from cnnstudio.training.recipe.recipe import Recipe, RecipeError
 
@@ -241,13 +242,44 @@ class Run:
         mean, std = self._per_channel("mean"), self._per_channel("std")
         if min(std) <= 0:
             raise self._damaged("std")
-        checkpoints = CheckpointStore(self.folder / "checkpoints")
+        checkpoints = CheckpointStore(self.folder / "checkpoints", self.require_own)
         if which not in checkpoints:
             raise RunError(f"The run {self.id} has no saved weights: it ended before its first checkpoint.")
         model = build_model(self.network)
         restore_weights(model, checkpoints.load(which).weights)
         model.set_normalization(mean, std)
         return model.eval()
+
+    def require_own(self, info: Mapping[str, Any]) -> None:
+        """Raises CheckpointError if a checkpoint with that metadata belongs to another run.
+
+        It does if it was trained with another recipe, but for what may change while a run trains, or if its
+        first epoch ended with other scores than the run's. A run of the same design, images and recipe has
+        the same weights.
+        """
+        from cnnstudio.training.checkpoints.store import CheckpointError
+        from cnnstudio.training.recipe.live_changes import CHANGEABLE_WHILE_TRAINING, differences
+
+        with contextlib.suppress(RecipeError):
+            asked = Recipe.from_json(info["asked"]) if "asked" in info else self.recipe
+            for name, before, now in differences(asked, self.recipe):
+                if name not in CHANGEABLE_WHILE_TRAINING:
+                    raise CheckpointError(
+                        f"The checkpoint in {self.folder} belongs to another run: that was trained with "
+                        f"{name} {before}, this one with {now}."
+                    )
+        with contextlib.suppress(EventError, RunError):
+            entries = info.get("history", ())
+            known = {epoch.epoch: epoch for epoch in self.history}
+            for entry in map(event_from_json, entries if isinstance(entries, list) else ()):
+                own = known.get(entry.epoch) if isinstance(entry, EpochEnded) else None
+                if own is not None and isinstance(entry, EpochEnded):
+                    if (own.train, own.validation) != (entry.train, entry.validation):
+                        raise CheckpointError(
+                            f"The checkpoint in {self.folder} belongs to another run: its epoch "
+                            f"{own.epoch:,} has other scores."
+                        )
+                    break
 
     def _get(self, key: str, kind: type) -> Any:
         value = self.metadata.get(key)

@@ -61,7 +61,7 @@ class SnapshotRecorder:
         self._emit(_units_checked(epoch, maps))
         try:
             write_snapshot(snapshot_path(self._folder, epoch), maps, self._saved_images)
-        except FileError as error:
+        except (FileError, OSError, ValueError) as error:
             # Reported once, and training continues: without snapshots, the results are still complete.
             if not self._has_failed:
                 self._has_failed = True

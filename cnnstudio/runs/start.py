@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,7 @@ from cnnstudio.training.model import Model
 from cnnstudio.training.preflight.prepare import PreparedTraining, prepare, validate_threads
 from cnnstudio.training.recipe.live_changes import CHANGEABLE_WHILE_TRAINING
 from cnnstudio.training.recipe.recipe import Recipe
+from cnnstudio.training.step_hooks import SaveFailurePolicy
 from cnnstudio.training.trainer import train_prepared
 
 
@@ -57,6 +58,8 @@ class RunOptions:
     """
     interval: SaveInterval = DEFAULT_INTERVAL
     """How often checkpoints are written, besides at the ends of epochs, at pauses and at a stop."""
+    on_save_failure: SaveFailurePolicy = "fail"
+    """What the run does while its best weights cannot be saved."""
 
 
 DEFAULT_OPTIONS = RunOptions()
@@ -92,7 +95,7 @@ def start_run(
         # On all ranks, although only the first has something to open: an error there must end the others too.
         recorder = ranks.run_on_all(lambda: _open_recorder(stack, prepared, dataset, options, ranks, emit))
         stack.enter_context(stopping_on_signals(control))
-        return train_prepared(
+        finished = train_prepared(
             prepared,
             threads=options.threads,
             control=control,
@@ -105,7 +108,11 @@ def start_run(
             before_saving=recorder.ensure_folder,
             parent=parent,
             ranks=ranks,
+            require_own=recorder.require_own,
+            on_save_failure=options.on_save_failure,
         )
+        # Which says, too, if the result could not be written.
+        return recorder.finished or finished
 
 
 def _prepare(
@@ -134,7 +141,10 @@ def _prepare(
 class _NoRecorder:
     """Takes the recorder's place on all ranks but the first, which writes and emits the same for all."""
 
-    folder = None
+    folder = finished = None
+
+    def require_own(self, info: Mapping[str, Any]) -> None:
+        pass
 
     def emit(self, event: Event) -> None:
         pass
@@ -156,18 +166,22 @@ def _open_recorder(
 ) -> RunRecorder | _NoRecorder:
     if not ranks.is_first:
         return _NoRecorder()
-    metadata = _initial_metadata(prepared, dataset, options, ranks)
+    metadata, require_own = _initial_metadata(prepared, dataset, options, ranks), _accept_any
     if options.resume:
         run = _resumable_run(options.folder, prepared, dataset)
         # The run stays the same run, by which those that watch it recognize it.
         metadata["created"] = run.metadata.get("created", metadata["created"])
-        folder = run.folder
+        folder, require_own = run.folder, run.require_own
     elif options.folder is not None:
         folder = options.folder
         _require_free(folder)
     else:
         folder = new_folder(prepared.network.name, runs_folder())
-    return stack.enter_context(RunRecorder(folder, prepared, metadata, emit))
+    return stack.enter_context(RunRecorder(folder, prepared, metadata, emit, require_own))
+
+
+def _accept_any(info: Mapping[str, Any]) -> None:
+    """The checkpoints of a new run are its own."""
 
 
 def _initial_metadata(
@@ -217,7 +231,7 @@ def _parent_run(folder: Path | None) -> ParentRun | None:
     problems = analyze(run.network, classes=len(run.classes)).problems
     if problems:
         raise RunError(f"The run in {folder} is damaged: {problems[0].full_message}.")
-    return ParentRun(folder, run.network)
+    return ParentRun(folder, run.network, run.require_own)
 
 
 def _require_free(folder: Path) -> None:

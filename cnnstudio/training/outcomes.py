@@ -42,6 +42,20 @@ def out_of_memory(step: int, batch_size: int) -> str:
     )
 
 
+def unsaved(best: int, reason: str, on_disk: int | None) -> str:
+    """The best weights, of epoch `best`, are not on the disk; those of epoch `on_disk` are, if any."""
+    if on_disk is not None:
+        found = f"The weights on the disk are those of epoch {on_disk:,}."
+    else:
+        found = "The disk has no weights of a completed epoch."
+    cause = f": {reason}" if reason else "."
+    return f"The best weights, those of epoch {best:,}, could not be saved{cause} {found}"
+
+
+def test_not_finite() -> str:
+    return "The loss on the test images is NaN or infinite, so the run has no result."
+
+
 def _epoch_and_batch(step: int, steps_per_epoch: int) -> tuple[int, int]:
     """The epoch and batch of a step, all counted from 1."""
     epoch, batch = divmod(step - 1, steps_per_epoch)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -66,12 +67,22 @@ class RunState:
         self._queued_events: list[Event] | None = [Warned(message) for message in prepared.warnings]
         """Events from before Started, which has to be the first; None once it was emitted."""
 
-    def save_to(self, folder: Path | None, interval: SaveInterval, before_saving: Callable[[], None]) -> None:
+    def save_to(
+        self,
+        folder: Path | None,
+        interval: SaveInterval,
+        before_saving: Callable[[], None],
+        require_own: Callable[[Mapping[str, Any]], None] = lambda info: None,
+        waits_for_best: bool = False,
+    ) -> None:
         """Saves checkpoints in the folder, which only the first of several ranks has.
 
-        The others need the interval too, to stop for a save at the same step as the first.
+        The others need the interval too, to stop for a save at the same step as the first. `require_own`
+        is that of `CheckpointStore`, `waits_for_best` that of `CheckpointManager`.
         """
-        self.checkpoints = CheckpointManager(self.training_step, folder, self.warn, before_saving)
+        self.checkpoints = CheckpointManager(
+            self.training_step, folder, self.warn, before_saving, require_own, waits_for_best
+        )
         self.save_schedule = SaveSchedule(interval, self.stopwatch.seconds)
 
     def resume(self) -> None:
@@ -83,6 +94,7 @@ class RunState:
             lambda: (self.checkpoints.restore(self.recipe, len(self.batches)), self.checkpoints.state())
         )
         if restored is None:
+            self.warn("The run has no checkpoint to resume from, so it starts again with its first epoch.")
             return
         self.checkpoints.set_state(manager_state)
         self.ranks.broadcast_weights(self.model)
@@ -94,7 +106,9 @@ class RunState:
         self.training_step.load_state_dict(state)
         self.change_recipe(resumed_recipe(position.original_recipe, position.recipe, self.prepared.recipe))
         # Last, so that nothing draws from the restored random numbers before the next step does.
-        self._restore_random_state(state)
+        # Empty for the best weights alone: then the random numbers are those of a new run.
+        if state:
+            self._restore_random_state(state)
 
     def start_from(self, parent: ParentRun) -> None:
         """Starts where another run stands, with the weights that fit (loaded by `initialize_weights`).
@@ -227,7 +241,7 @@ class RunState:
 
     def record_epoch(self, validation: Scores) -> None:
         """Keeps the weights in memory if they are the best; saves if there is time for that."""
-        best = self.checkpoints.record_epoch(self.epochs_done, validation)
+        best = self.checkpoints.record_epoch(self.epochs_done, validation, self._position())
         if self.save_schedule.is_within_budget(self.stopwatch.seconds):
             self._save(best=best)
 

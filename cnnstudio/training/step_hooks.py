@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Literal
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.training.control import Probe
 from cnnstudio.training.distributed.sync import Due, RankSync
 from cnnstudio.training.events import Paused, Resumed, SnapshotTaken
@@ -23,6 +25,23 @@ _PAUSE_INTERVAL = 0.05
 """Seconds between two checks of the control while paused."""
 
 
+_RETRY_SECONDS = 30.0
+"""How long saving the best weights is tried again, where nobody can resume a paused run."""
+_FIRST_RETRY_SECONDS, _MAX_RETRY_SECONDS = 0.1, 2.0
+"""Between two attempts; each waits twice as long as the one before."""
+
+SaveFailurePolicy = Literal["warn", "fail", "retry", "pause"]
+"""What a run does while its best weights cannot be saved, as on a full disk.
+
+"warn": only that. "fail": trains on, and fails if they still cannot be saved at the end. "retry": pauses,
+tries again for half a minute, and then fails. "pause": pauses until it is asked to resume, then tries again.
+"""
+
+
+class UnsavedError(UserError):
+    """The best weights could not be saved, so the run ends. How it ended says which are on the disk."""
+
+
 class Stopped(Exception):
     """The run was asked to stop."""
 
@@ -30,11 +49,18 @@ class Stopped(Exception):
 class StepHooks:
     """Reacts between steps to requests, to the clock, and to probes."""
 
-    def __init__(self, run: RunState, sync: RankSync, probes: Sequence[Probe]) -> None:
+    def __init__(
+        self,
+        run: RunState,
+        sync: RankSync,
+        probes: Sequence[Probe],
+        on_save_failure: SaveFailurePolicy = "warn",
+    ) -> None:
         self._run = run
         self._sync = sync
         self._control = sync.control
         self._probes = probes
+        self._on_save_failure = on_save_failure
         self._probe_seconds = 0.0
 
     def before_first_step(self) -> None:
@@ -56,6 +82,7 @@ class StepHooks:
         # The pause first: a stop that ends it must be noticed right after it.
         if self._control.pause.is_set():
             self._pause()
+            self.wait_until_saved()
         if self._control.stop.is_set():
             raise Stopped
         if self._control.has_changes:
@@ -64,8 +91,52 @@ class StepHooks:
             run.meter.flush()
         if due.save:
             run.save_if_needed()
+            self.wait_until_saved()
         if self._probes and self._probe_seconds <= _MAX_PROBE_SHARE * run.stopwatch.seconds:
             self._run_probes()
+
+    def wait_until_saved(self) -> None:
+        """Pauses while the best weights cannot be saved, if the policy says so.
+
+        Raises Stopped or UnsavedError.
+        """
+        run, control = self._run, self._control
+        reason = run.checkpoints.unsaved_reason
+        if not reason or self._on_save_failure not in ("retry", "pause"):
+            return
+        paused = f"The best weights could not be saved, so training is paused: {reason}"
+        if self._on_save_failure == "retry":
+            run.warn(f"{paused} Trying again for {_RETRY_SECONDS:.0f} s.")
+            self._retry_saving()
+        while run.checkpoints.unsaved_reason:
+            run.warn(f"{paused} Free some space on the disk, then resume.")
+            control.request_pause()
+            self._pause()
+            if control.stop.is_set():
+                raise Stopped
+            run.checkpoints.save_best()
+        run.save_if_needed()
+
+    def _retry_saving(self) -> None:
+        """Raises Stopped or UnsavedError if the best weights cannot be saved within a while."""
+        run, control = self._run, self._control
+        run.emit(Paused(run.step))
+        run.stopwatch.pause()
+        deadline, delay = time.monotonic() + _RETRY_SECONDS, _FIRST_RETRY_SECONDS
+        while run.checkpoints.unsaved_reason and time.monotonic() < deadline:
+            if control.stop.wait(delay):
+                break
+            delay = min(2 * delay, _MAX_RETRY_SECONDS)
+            run.checkpoints.save_best()
+        run.stopwatch.resume()
+        if not run.checkpoints.unsaved_reason:
+            run.emit(Resumed(run.step))
+        elif control.stop.is_set():
+            raise Stopped
+        else:
+            raise UnsavedError(
+                f"The best weights could not be saved in time: {run.checkpoints.unsaved_reason}"
+            )
 
     def _pause(self) -> None:
         """Waits until the pause ends or a single step is requested, after which the run pauses again."""

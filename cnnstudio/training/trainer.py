@@ -8,10 +8,12 @@ emitted anywhere else.
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,7 +40,9 @@ from cnnstudio.training.optimization.optimizers import set_learning_rate
 from cnnstudio.training.preflight.prepare import PreparedTraining, TrainingError, prepare, validate_threads
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.run_state import RunState
-from cnnstudio.training.step_hooks import StepHooks, Stopped
+from cnnstudio.training.step_hooks import SaveFailurePolicy, StepHooks, Stopped, UnsavedError
+
+_log = logging.getLogger(__name__)
 
 __all__ = ["Control", "Probe", "TrainingError", "train", "train_prepared"]
 
@@ -86,6 +90,8 @@ def train_prepared(
     before_saving: Callable[[], None] = lambda: None,
     parent: ParentRun | None = None,
     ranks: Ranks = SINGLE_PROCESS,
+    require_own: Callable[[Mapping[str, Any]], None] = lambda info: None,
+    on_save_failure: SaveFailurePolicy = "warn",
 ) -> Finished:
     """The same for a prepared training.
 
@@ -93,7 +99,7 @@ def train_prepared(
     each one. Checkpoints are written at epoch ends, at the `interval`, at pauses and at a stop;
     `before_saving` is called before each and may raise FileError. A `parent` is another run, whose position
     and fitting weights this one starts with (`plan_transfer`). With several `ranks`, each calls this with its
-    own arguments; only the first needs a folder.
+    own arguments; only the first needs a folder. `require_own` is that of `CheckpointStore`.
 
     Raises, before any event, CheckpointError if it cannot resume, TrainingError if memory is short, and
     DeviceError if the device fails; what happens later is in Finished.
@@ -102,13 +108,14 @@ def train_prepared(
     with torch_settings(prepared.device, threads, prepared.recipe.seed), retain_freed_memory():
         run = ranks.run_on_all(lambda: _create_run_state(prepared, emit, folder, ranks))
         if folder is not None or not ranks.is_single_process:
-            run.save_to(folder, interval, before_saving)
+            waits = on_save_failure in ("retry", "pause")
+            run.save_to(folder, interval, before_saving, require_own, waits)
         if parent is not None:
             with _memory_errors(prepared.device):
                 run.start_from(parent)
         if resume:
             run.resume()
-        finished = _Training(run, control or Control(), probes, after_epoch).execute()
+        finished = _Training(run, control or Control(), probes, after_epoch, on_save_failure).execute()
         if finished.cause == "memory":
             # The model and the optimizer first, or there would be nothing to release.
             del run
@@ -143,13 +150,17 @@ class _Training:
         control: Control,
         probes: Sequence[Probe],
         after_epoch: Callable[[int, Model], None],
+        on_save_failure: SaveFailurePolicy,
     ) -> None:
         self.run = run
         self.sync = RankSync(run.ranks, control)
         self.control = self.sync.control
         self.after_epoch = after_epoch
-        self.hooks = StepHooks(run, self.sync, probes)
+        self.on_save_failure = on_save_failure
+        self.hooks = StepHooks(run, self.sync, probes, on_save_failure)
         self.cause: FailureCause | None = None
+        self.is_unsaved = False
+        """Whether the run ended because its best weights could not be saved."""
         self.has_left = False
         """Whether this rank ended without the others, so that it must not start another collective."""
 
@@ -176,13 +187,31 @@ class _Training:
             outcome, reason = "failed", str(error)
             self._leave(reason)
         finally:
-            # The figures in Finished belong to the best weights, which must be on the disk by then.
-            run.checkpoints.save_best()
-            best = run.checkpoints.best
-            folder, best_epoch = str(run.folder) if run.folder else None, best.epoch if best else None
-            finished = Finished(outcome, reason, test, run.stopwatch.seconds, folder, best_epoch, self.cause)
-            run.emit(finished)
+            folder = str(run.folder) if run.folder else None
+            finished = Finished("failed", reason, None, run.stopwatch.seconds, folder, None, self.cause)
+            try:
+                finished = self._finished(outcome, reason, test, folder)
+            except Exception:
+                # There is exactly one Finished, whatever fails on the way to it.
+                _log.exception("Cannot finish the run properly")
+            finally:
+                run.emit(finished)
         return finished
+
+    def _finished(self, outcome: Outcome, reason: str, test: Scores | None, folder: str | None) -> Finished:
+        """The last event. Its figures belong to the best weights, so they count only if these are saved."""
+        checkpoints = self.run.checkpoints
+        best_epoch = checkpoints.best.epoch if checkpoints.best else None
+        if test is not None and not (math.isfinite(test.loss) and math.isfinite(test.accuracy)):
+            outcome, reason, test, self.cause = "failed", outcomes.test_not_finite(), None, "not_finite"
+        if self.on_save_failure == "warn":
+            checkpoints.save_best()
+        elif best_epoch is not None and not checkpoints.confirm_best():
+            on_disk = checkpoints.read_best_epoch()
+            unsaved = outcomes.unsaved(best_epoch, checkpoints.unsaved_reason, on_disk)
+            reason = unsaved if outcome == "completed" or self.is_unsaved else f"{reason} {unsaved}"
+            outcome, test, best_epoch = "failed", None, on_disk
+        return Finished(outcome, reason, test, self.run.stopwatch.seconds, folder, best_epoch, self.cause)
 
     def _train(self) -> tuple[Outcome, str]:
         """Trains all epochs; returns how that ended, and why."""
@@ -196,6 +225,7 @@ class _Training:
             run.try_compilation()
             ended = self._train_epochs()
             run.save_if_needed()
+            self.hooks.wait_until_saved()
             return ended
         except Stopped:
             # What was done is saved, unless the last losses turn out to be NaN.
@@ -220,6 +250,9 @@ class _Training:
             reason = outcomes.out_of_memory(run.step + 1, run.recipe.batch_size)
             self._leave(reason)
             return "failed", reason
+        except UnsavedError:
+            self.is_unsaved = True
+            raise
         except RanksError as error:
             self.has_left = True
             return "failed", str(error)
@@ -270,6 +303,7 @@ class _Training:
         run.history.append(ended)
         run.epochs_done = epoch
         run.record_epoch(validation)
+        self.hooks.wait_until_saved()
         with run.training_step.use_ema_weights():
             self.after_epoch(epoch, run.model)
 

@@ -122,23 +122,26 @@ def test_weights_that_are_nan_are_refused(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sets no such limits")
-def test_a_full_disk_is_a_warning_and_the_run_is_saved_as_far_as_possible(
-    train: list[str], images: Path, tmp_path: Path
-) -> None:
+def test_a_full_disk_fails_the_run_with_the_reason(train: list[str], images: Path, tmp_path: Path) -> None:
     # Decodes the images before the disk is full.
     find_source(str(images)).load()
     # Limits the size of files: small ones can be written, the weights cannot.
     limited = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500));"
+        "from cnnstudio.training import step_hooks; step_hooks._RETRY_SECONDS = 0.5;"
         "from cnnstudio.cli.main import main; sys.exit(main(sys.argv[1:]))"
     )
     ended = subprocess.run(
         [sys.executable, "-c", limited, *train], capture_output=True, text=True, timeout=60
     )
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert "Note: The weights could not be saved; training continues. Cannot write" in ended.stdout
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert "The best weights could not be saved, so training is paused: Cannot write" in ended.stdout
+    assert "The best weights, those of epoch 1, could not be saved: Cannot write" in ended.stdout
     assert "File too large" in ended.stdout
+    assert "The disk has no weights of a completed epoch." in ended.stdout
+    assert "Test:" not in ended.stdout
     assert main(["runs", "show", str(tmp_path / "run")]) == 0
     assert main(["evaluate", str(tmp_path / "run")]) == 2
 

@@ -85,7 +85,9 @@ def test_a_folder_taken_over_by_another_run_is_left_alone(tmp_path: Path) -> Non
         other.append(content(tmp_path / "run"))
 
     listener = run(tmp_path / "run", once(2, take_over))
-    assert listener.of(Finished)[0].outcome == "completed"
+    finished = listener.of(Finished)[0]
+    assert finished.outcome == "failed"
+    assert "now contains another run" in finished.reason
     assert "now contains another run" in listener.of(Warned)[0].message
     assert [content(tmp_path / "run")] == other
 

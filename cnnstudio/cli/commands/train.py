@@ -208,6 +208,7 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
                 resume=resume or launched is not None,
                 interval=interval,
                 continue_from=None if launched else parent,
+                on_save_failure="retry",
             ),
             control=control,
             emit=_stop_when_unread(printer(options.json), control),

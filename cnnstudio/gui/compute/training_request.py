@@ -51,6 +51,7 @@ class TrainingRequest:
                 resume=self.folder is not None,
                 continue_from=self.continue_from,
                 source=self.dataset_name,
+                on_save_failure="pause",
             ),
             control=control,
             emit=emit,

@@ -6,21 +6,26 @@ validation scores are the same on all ranks, and so are the weights.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from cnnstudio.core.errors import UserError
+from cnnstudio.core.parameters import shorten
 from cnnstudio.training.checkpoints.position import Position, read_resumable_position
 from cnnstudio.training.checkpoints.store import (
+    NAMES,
     Checkpoint,
     CheckpointError,
     CheckpointStore,
+    MisfitError,
     NewerCheckpointError,
+    require_same_shapes,
     restore_weights,
 )
 from cnnstudio.training.events import Scores
@@ -28,6 +33,11 @@ from cnnstudio.training.hardware.torch_state import random_state
 from cnnstudio.training.model import Model
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import TrainingStep
+
+_Result = TypeVar("_Result")
+
+_SAVE_ERRORS = (UserError, OSError, SafetensorError, ValueError)
+"""What a save may raise, for whatever reason: none of them may end the training, or keep it from ending."""
 
 _MODEL_PREFIX = "own."
 """Marks the model's own weights in a checkpoint's state, if `weights` are their moving average."""
@@ -40,6 +50,8 @@ class BestWeights:
     epoch: int
     scores: Scores
     weights: dict[str, Tensor]
+    position: Mapping[str, Any]
+    """The end of their epoch, as JSON; empty if it is unknown."""
 
     def to_json(self) -> dict[str, Any]:
         """Their entries in a checkpoint's metadata."""
@@ -67,6 +79,8 @@ class CheckpointManager:
         folder: Path | None,
         warn: Callable[[str], None],
         before_saving: Callable[[], None] = lambda: None,
+        require_own: Callable[[Mapping[str, Any]], None] = lambda info: None,
+        waits_for_best: bool = False,
     ) -> None:
         self.best: BestWeights | None = None
         self.saved_step = 0
@@ -74,10 +88,14 @@ class CheckpointManager:
         self._best_so_far: tuple[int, Scores] | None = None
         """Epoch and scores to beat. After a restore, `best` may be from a later epoch."""
         self._training_step = training_step
-        self._store = CheckpointStore(folder / "checkpoints") if folder else None
+        self._store = CheckpointStore(folder / "checkpoints", require_own) if folder else None
         self._warn = warn
         self._before_saving = before_saving
+        self._waits_for_best = waits_for_best
+        """Whether the run does not continue without its best weights on the disk, and says so itself."""
         self._last_save_failed = False
+        self._failure = ""
+        """Why the last save failed; empty if it did not."""
         self._best_on_disk: int | None = None
         """The epoch of the best weights on the disk, as far as this process has written or read them."""
 
@@ -102,11 +120,12 @@ class CheckpointManager:
         """Epochs since the best one, up to `epoch`."""
         return epoch - self._best_so_far[0] if self._best_so_far else 0
 
-    def record_epoch(self, epoch: int, scores: Scores) -> bool:
+    def record_epoch(self, epoch: int, scores: Scores, position: Position) -> bool:
         """Copies the weights at the end of an epoch if they are the best; returns whether they are."""
         best = self.is_best(epoch, scores)
         if best:
-            self.best, self._best_so_far = BestWeights(epoch, scores, self._weights()), (epoch, scores)
+            self.best = BestWeights(epoch, scores, self._weights(), position.to_json())
+            self._best_so_far = (epoch, scores)
             self._best_on_disk = None
         return best
 
@@ -131,6 +150,9 @@ class CheckpointManager:
             self.saved_step = position.step
             if best and self.best is not None:
                 self._best_on_disk = self.best.epoch
+        elif best:
+            # The weights alone take less room than all that resuming needs.
+            self.save_best()
 
     def save_best(self) -> None:
         """Writes the best weights if the disk has others, or if they were deleted there."""
@@ -139,21 +161,72 @@ class CheckpointManager:
             return
         if "best" in self._store and self._best_on_disk == best.epoch:
             return
-        checkpoint = Checkpoint(best.weights, best.to_json())
+        # Without a position if there is no `last` yet: see `load_newest_checkpoint`.
+        position = best.position if "last" in self._store else {}
+        checkpoint = Checkpoint(best.weights, {**position, **best.to_json()})
         if self._try_save(lambda store: store.save_best(f"epoch-{best.epoch:05d}", checkpoint)):
             self._best_on_disk = best.epoch
+        elif self._is_best_on_disk():
+            # What failed came after them, such as the sync of the folder.
+            self._best_on_disk = best.epoch
+
+    @property
+    def unsaved_reason(self) -> str:
+        """Why the best weights could not be saved; empty if they were, or if it was not tried yet."""
+        best = self.best
+        if best is None or self._store is None or self._best_on_disk == best.epoch:
+            return ""
+        return self._failure
+
+    def read_best_epoch(self) -> int | None:
+        """The epoch of the best weights on the disk, read from there; None if there are none of an epoch."""
+        found = self._read_best()
+        return found[0] if found else None
+
+    def _read_best(self) -> tuple[int, Scores] | None:
+        if self._store is None:
+            return None
+        try:
+            found = self._store.load("best")
+            scores = _read_scores(found)
+        except _SAVE_ERRORS:
+            return None
+        return (found.info["epoch"], scores) if scores else None
+
+    def _is_best_on_disk(self) -> bool:
+        return self.best is not None and self._read_best() == (self.best.epoch, self.best.scores)
+
+    def confirm_best(self) -> bool:
+        """Saves the best weights if necessary, and reads back whether they are on the disk.
+
+        True without a folder, or without best weights: then there is nothing that the disk could contradict.
+        """
+        if self.best is None or self._store is None:
+            return True
+        self.save_best()
+        if self._is_best_on_disk():
+            return True
+        # Once more: they may have been deleted or damaged since they were written.
+        self._best_on_disk = None
+        self.save_best()
+        return self._is_best_on_disk()
 
     def restore(self, requested: Recipe, steps_per_epoch: int) -> tuple[Position, dict[str, Tensor]] | None:
-        """Loads the model's weights from the last checkpoint in the folder; None if there is none.
+        """Loads the model's weights from the newest usable checkpoint in the folder; None if there is none.
 
         Returns the position and the state of the training step and the random numbers. Raises
         CheckpointError.
         """
-        checkpoint = load_last_checkpoint(self._store, self._warn) if self._store else None
-        if checkpoint is None or self._store is None:
+
+        def restore(checkpoint: Checkpoint) -> tuple[Checkpoint, Position]:
+            position = read_resumable_position(checkpoint, requested, steps_per_epoch)
+            restore_weights(self._training_step.model, model_weights(checkpoint))
+            return checkpoint, position
+
+        found = load_newest_checkpoint(self._store, self._warn, restore) if self._store else None
+        if found is None or self._store is None:
             return None
-        position = read_resumable_position(checkpoint, requested, steps_per_epoch)
-        restore_weights(self._training_step.model, model_weights(checkpoint))
+        checkpoint, position = found
         self._restore_best(self._store, position, checkpoint.weights)
         self.saved_step = position.step
         return position, checkpoint.state
@@ -164,19 +237,24 @@ class CheckpointManager:
         """Loads the best weights. If damaged, the epoch that has just ended, or ends next, is the best."""
         try:
             found = store.load("best")
+            scores = _read_scores(found)
+            if scores is not None:
+                # Those of another design would fail only when the run is tested.
+                require_same_shapes(found.weights, last_weights)
         except NewerCheckpointError:
             raise
         except CheckpointError as error:
-            self._warn(f"{error} The best weights so far are lost.")
+            if position.history:
+                self._warn(f"{error} The best weights so far are lost.")
             if position.history and not position.batch:
                 ended = position.history[-1]
-                self.best = BestWeights(ended.epoch, ended.validation, last_weights)
+                self.best = BestWeights(ended.epoch, ended.validation, last_weights, position.to_json())
                 self._best_so_far = (ended.epoch, ended.validation)
             return
         # Without scores it was written before the end of the first epoch (see `save`).
-        if "loss" in found.info:
-            scores = Scores(found.info["loss"], found.info["accuracy"])
-            self.best = BestWeights(found.info["epoch"], scores, found.weights)
+        if scores is not None:
+            place = {} if "seconds" not in found.info else found.info
+            self.best = BestWeights(found.info["epoch"], scores, found.weights, place)
             self._best_on_disk = self.best.epoch
             # If `last` was damaged, the best on the disk may be from an epoch after this position. The epochs
             # that are repeated must be judged as they were the first time, so the history decides.
@@ -203,35 +281,67 @@ class CheckpointManager:
         try:
             self._before_saving()
             save(self._store)
-            self._last_save_failed = False
-        except UserError as error:
+            self._last_save_failed, self._failure = False, ""
+        except _SAVE_ERRORS as error:
+            self._failure = _describe(error)
+            is_told = self._waits_for_best and self.best is not None and bool(self.unsaved_reason)
             # Only the first failure in a row: a full disk would otherwise be reported every half minute.
-            if not self._last_save_failed:
-                self._warn(f"The weights could not be saved; training continues. {error}")
+            if not self._last_save_failed and not is_told:
+                self._warn(f"The weights could not be saved; training continues. {self._failure}")
             self._last_save_failed = True
         return not self._last_save_failed
 
 
-def load_last_checkpoint(store: CheckpointStore, warn: Callable[[str], None]) -> Checkpoint | None:
-    """The newest undamaged checkpoint, with its state; None if there is none. Raises CheckpointError.
+def load_newest_checkpoint(
+    store: CheckpointStore, warn: Callable[[str], None], use: Callable[[Checkpoint], _Result]
+) -> _Result | None:
+    """What `use` makes of the newest checkpoint that is usable; None if there is none to resume from.
 
-    `previous` is used only if `last` is damaged, not if a newer program wrote it, whose work would be lost.
+    Whatever is wrong with `last`, `previous` is tried, and then `best`; `warn` is told why. `use` raises
+    CheckpointError for a checkpoint that does not do. Raises CheckpointError if none does, and at once if a
+    newer program wrote one, whose work would be lost, or if none could fit what is requested.
     """
-    if "last" not in store:
+    failures: list[CheckpointError] = []
+    if not any(name in store for name in NAMES):
         return None
-    try:
-        return store.load("last", with_state=True)
-    except NewerCheckpointError:
-        raise
-    except CheckpointError as error:
-        if "previous" not in store:
-            raise
+    is_only_best = "last" not in store and "previous" not in store
+    for name in NAMES:
         try:
-            previous = store.load("previous", with_state=True)
-        except CheckpointError:
-            raise error from None
-        warn(f"{error} Resuming from the previous checkpoint.")
-        return previous
+            checkpoint = store.load(name, with_state=True)
+            if is_only_best and name == "best" and "seconds" not in checkpoint.info:
+                # The run was interrupted in its first save, which begins with the best weights.
+                return None
+            result = use(checkpoint)
+        except (NewerCheckpointError, MisfitError):
+            raise
+        except CheckpointError as error:
+            failures.append(error)
+        else:
+            if failures:
+                state = "" if checkpoint.state else ", with a new state of the optimizer and random numbers"
+                warn(f"{' '.join(map(str, failures))} Resuming from the {name} checkpoint{state}.")
+            return result
+    raise failures[0]
+
+
+def _read_scores(best: Checkpoint) -> Scores | None:
+    """The scores of the best weights; None if they were written before the end of the first epoch.
+
+    Raises CheckpointError.
+    """
+    if "loss" not in best.info:
+        return None
+    epoch, loss, accuracy = (best.info.get(key) for key in ("epoch", "loss", "accuracy"))
+    if type(epoch) is not int or not all(type(value) in (int, float) for value in (loss, accuracy)):
+        raise CheckpointError("The checkpoint “best” is damaged: its epoch or its scores are invalid.")
+    return Scores(float(best.info["loss"]), float(best.info["accuracy"]))
+
+
+def _describe(error: Exception) -> str:
+    """The error as a sentence."""
+    if isinstance(error, UserError):
+        return str(error)
+    return f"{getattr(error, 'strerror', None) or shorten(str(error)) or type(error).__name__}."
 
 
 def model_weights(checkpoint: Checkpoint) -> dict[str, Tensor]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
-from cnnstudio.training.checkpoints.store import Checkpoint, CheckpointError
+from cnnstudio.training.checkpoints.store import Checkpoint, CheckpointError, MisfitError
 from cnnstudio.training.events import EpochEnded, EventError, event_from_json
 from cnnstudio.training.metrics import NO_SUMS, EpochSums
 from cnnstudio.training.recipe.live_changes import CHANGEABLE_WHILE_TRAINING, differences
 from cnnstudio.training.recipe.recipe import Recipe, RecipeError
+
+_MAX_EPOCH = 10**9
+"""No run has that many; a larger number is damage."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,9 @@ class Position:
             (float(loss), float(correct), int(images)),
             tuple(_epoch_ended(entry) for entry in content.get("history", ())),
         )
-        if position.epoch < 0 or not 0 <= position.batch <= position.steps_per_epoch:
+        if not 0 <= position.epoch <= _MAX_EPOCH or not 0 <= position.batch <= position.steps_per_epoch:
+            raise ValueError
+        if not all(map(math.isfinite, (position.seconds, *position.sums))):
             raise ValueError
         return position
 
@@ -83,7 +89,7 @@ def read_position(checkpoint: Checkpoint, requested: Recipe, steps_per_epoch: in
         return Position.from_json(checkpoint.info, requested, steps_per_epoch)
     except (RecipeError, EventError) as error:
         raise CheckpointError(f"Cannot resume from this checkpoint: {error}.") from None
-    except (KeyError, TypeError, ValueError, OverflowError):
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
         raise CheckpointError(
             "Cannot resume from this checkpoint: the position of the run is missing or invalid."
         ) from None
@@ -98,11 +104,11 @@ def read_resumable_position(checkpoint: Checkpoint, requested: Recipe, steps_per
     position = read_position(checkpoint, requested, steps_per_epoch)
     for name, before, now in differences(position.original_recipe, requested):
         if name not in CHANGEABLE_WHILE_TRAINING:
-            raise CheckpointError(
+            raise MisfitError(
                 f"{name}: the checkpoint was written with {before}, so the run cannot resume with {now}."
             )
     if position.batch and position.steps_per_epoch != steps_per_epoch:
-        raise CheckpointError(
+        raise MisfitError(
             f"The checkpoint was written within an epoch of {position.steps_per_epoch:,} batches, so the run "
             f"cannot resume with {steps_per_epoch:,}: use the same training images."
         )
@@ -113,4 +119,7 @@ def _epoch_ended(content: Any) -> EpochEnded:
     event = event_from_json(content)
     if not isinstance(event, EpochEnded):
         raise EventError("its history contains an event other than EpochEnded")
+    scores = (event.train.loss, event.train.accuracy, event.validation.loss, event.validation.accuracy)
+    if not all(map(math.isfinite, (*scores, event.seconds))):
+        raise EventError("its history contains NaN or infinite values")
     return event

@@ -20,8 +20,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,10 @@ class NewerCheckpointError(CheckpointError):
     """A checkpoint of a newer program. It is not damaged, so no older one may be used in its place."""
 
 
+class MisfitError(CheckpointError):
+    """A checkpoint that is intact but does not fit what was requested, which no older one would either."""
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """Weights by their names in the model, the trainer's metadata, and the tensors needed to resume."""
@@ -68,10 +73,17 @@ class Checkpoint:
 
 
 class CheckpointStore:
-    """Reads and writes the checkpoints of one run in `folder`."""
+    """Reads and writes the checkpoints of one run in `folder`.
 
-    def __init__(self, folder: Path) -> None:
+    `require_own` gets the metadata of each checkpoint that is read, and raises CheckpointError for one of
+    another run.
+    """
+
+    def __init__(
+        self, folder: Path, require_own: Callable[[Mapping[str, Any]], None] = lambda info: None
+    ) -> None:
         self.folder = folder
+        self._require_own = require_own
 
     def save(self, stem: str, checkpoint: Checkpoint, *, best: bool = False) -> None:
         """Writes a checkpoint as `last`; what was `last` becomes `previous`. With `best`, as that too.
@@ -81,16 +93,17 @@ class CheckpointStore:
         """
         try:
             manifest = self._write_weights(stem, checkpoint)
-            # `best` before `last`: a resumed run expects the best epoch that its position tells of.
-            if best:
-                write_json(self._manifest("best"), with_checksum(manifest))
+            best_manifest = with_checksum(manifest)
+            is_first = "last" not in self
+            # `best` before `last`: a resumed run expects the best epoch that its position tells of. But a run
+            # that has no `last` yet could not resume from `best` to the same result.
+            if best and not is_first:
+                write_json(self._manifest("best"), best_manifest)
             manifest["state"] = self._write(f"{stem}.state.safetensors", checkpoint.state)
-            # `last` is copied, not renamed, so that there is a `last` at every moment.
-            with contextlib.suppress(OSError):
-                write_atomically(
-                    self._manifest("previous"), read_regular(self._manifest("last"), MAX_JSON_BYTES)
-                )
+            self._keep_last_as_previous()
             write_json(self._manifest("last"), with_checksum(manifest))
+            if best and is_first:
+                write_json(self._manifest("best"), best_manifest)
         except FileError:
             # The disk is probably full, so what was written of this checkpoint must not stay.
             self._remove_unreferenced()
@@ -117,15 +130,18 @@ class CheckpointStore:
                 f"The checkpoint “{name}” was written by a newer CNN Studio (format {version}; this one "
                 f"reads up to {VERSION}): update the program to use it."
             )
-        if version > 1 and with_checksum(manifest) != manifest:
+        if not _is_intact(manifest):
             raise CheckpointError(
                 f"The checkpoint “{name}” is damaged: {name}.json does not match its SHA-256."
             )
         weights, info = self._read(name, manifest.get("weights"))
-        state = self._read(name, manifest.get("state"))[0] if with_state else {}
+        # `best` has no state.
+        has_state = with_state and (name != "best" or "state" in manifest)
+        state = self._read(name, manifest.get("state"))[0] if has_state else {}
         info = manifest.get("info", info)
         if not isinstance(info, dict):
             raise CheckpointError(f"The checkpoint “{name}” is damaged: metadata is missing.")
+        self._require_own(info)
         # No training saves such values. An optimizer's second moments may overflow to infinity without harm.
         invalid = [key for key, value in weights.items() if not bool(torch.isfinite(value).all())]
         invalid += [key for key, value in state.items() if bool(torch.isnan(value).any())]
@@ -136,7 +152,7 @@ class CheckpointStore:
         return Checkpoint(weights, info, state)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self._manifest(name).is_file()
+        return isinstance(name, str) and os.path.lexists(self._manifest(name))
 
     def _manifest(self, name: str) -> Path:
         return self.folder / f"{name}.json"
@@ -145,6 +161,17 @@ class CheckpointStore:
         """Writes the weights; returns the manifest that names them, without state."""
         weights = self._write(f"{stem}.safetensors", checkpoint.weights)
         return {"format": FORMAT, "version": VERSION, "info": checkpoint.info, "weights": weights}
+
+    def _keep_last_as_previous(self) -> None:
+        """Copies the manifest `last` to `previous`, unless it cannot be used: then `previous` is needed."""
+        # Copied, not renamed, so that there is a `last` at every moment.
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            data = read_regular(self._manifest("last"), MAX_JSON_BYTES)
+            manifest = json.loads(data)
+            if _is_intact(manifest):
+                with contextlib.suppress(CheckpointError):
+                    self._require_own(manifest.get("info", {}))
+                    write_atomically(self._manifest("previous"), data)
 
     def _write(self, file: str, tensors: Mapping[str, Tensor]) -> dict[str, str]:
         # Files hold the contiguous layout, whatever the layout in memory (channels_last) is.
@@ -172,14 +199,15 @@ class CheckpointStore:
             header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
             info = json.loads(header.get("__metadata__", {}).get("info", "{}"))
             return safetensors.torch.load(data), info
-        except (SafetensorError, ValueError) as error:
+        # Whoever wrote the file could put anything into its header.
+        except (SafetensorError, ValueError, AttributeError, TypeError, RecursionError) as error:
             raise CheckpointError(f"The checkpoint “{name}” is damaged: {shorten(str(error))}.") from None
 
     def _remove_unreferenced(self) -> None:
         """Removes data files that no manifest names, and temporary files that a killed process left."""
         referenced = set()
         for name in NAMES:
-            with contextlib.suppress(FileError, TypeError, KeyError):
+            with contextlib.suppress(FileError, TypeError, KeyError, AttributeError):
                 manifest = read_json(self._manifest(name))
                 referenced |= {manifest[part]["file"] for part in ("weights", "state") if part in manifest}
         # A file that cannot be removed costs space, not correctness.
@@ -196,9 +224,24 @@ def with_checksum(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {**content, "sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
+def _is_intact(manifest: Any) -> bool:
+    """Whether the manifest is as it was written. One with NaN or infinity is not: JSON has neither."""
+    if not isinstance(manifest, dict):
+        return False
+    try:
+        return manifest.get("version") == 1 or with_checksum(manifest) == manifest
+    except (ValueError, TypeError, RecursionError):
+        return False
+
+
 def restore_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Loads the weights into the model. Raises CheckpointError if they belong to another design."""
-    expected = model.state_dict()
+    require_same_shapes(weights, model.state_dict())
+    model.load_state_dict(dict(weights))
+
+
+def require_same_shapes(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    """Raises CheckpointError if the weights are not those of the design that has the expected ones."""
     for key in sorted(expected.keys() ^ weights.keys()):
         if key in expected:
             raise CheckpointError(f"The checkpoint belongs to another design: it has no {key}.")
@@ -209,7 +252,6 @@ def restore_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
                 f"The checkpoint belongs to another design: its {key} is {_format_shape(weights[key])}, "
                 f"this one's is {_format_shape(tensor)}."
             )
-    model.load_state_dict(dict(weights))
 
 
 def _format_shape(tensor: Tensor) -> str:

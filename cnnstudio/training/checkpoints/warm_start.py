@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.design.network import Network
-from cnnstudio.training.checkpoints.manager import load_last_checkpoint, model_weights
+from cnnstudio.training.checkpoints.manager import load_newest_checkpoint, model_weights
 from cnnstudio.training.checkpoints.position import Position, read_position
 from cnnstudio.training.checkpoints.store import CheckpointError, CheckpointStore
 from cnnstudio.training.checkpoints.weight_transfer import plan_transfer
@@ -26,6 +27,8 @@ class ParentRun:
 
     folder: Path
     network: Network
+    require_own: Callable[[Mapping[str, Any]], None] = lambda info: None
+    """That of `CheckpointStore`."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,14 @@ def load_warm_start(
     The run starts at its parent's very step, unless the batches have changed: then after the last complete
     epoch, because a position within an epoch means nothing for other batches.
     """
-    checkpoint = load_last_checkpoint(CheckpointStore(parent.folder / "checkpoints"), warn)
-    if checkpoint is None:
+    found = load_newest_checkpoint(
+        CheckpointStore(parent.folder / "checkpoints", parent.require_own),
+        warn,
+        lambda checkpoint: (checkpoint, read_position(checkpoint, prepared.recipe, steps_per_epoch)),
+    )
+    if found is None:
         raise CheckpointError(f"The run in {parent.folder} has no checkpoint to start from.")
-    position = read_position(checkpoint, prepared.recipe, steps_per_epoch)
+    checkpoint, position = found
     if position.steps_per_epoch != steps_per_epoch:
         position = position.at_epoch_end(steps_per_epoch)
     recipe = resumed_recipe(position.original_recipe, position.recipe, prepared.recipe)
