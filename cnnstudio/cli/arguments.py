@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.command import Parser, UsageError
-from cnnstudio.cli.output import LiveLine
+from cnnstudio.cli.output import LiveLine, echo
 from cnnstudio.core.errors import ParameterError
 from cnnstudio.core.files import exists, is_folder
 from cnnstudio.core.parameters import Parameter
@@ -93,7 +93,7 @@ def load_dataset(source: Source, cancelled: CancelFunction) -> Dataset:
     finally:
         line.clear()
     for note in dataset.notes:
-        print(f"{dataset.title}: {note}", file=sys.stderr)
+        echo(f"{dataset.title}: {note}", file=sys.stderr)
     return dataset
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cnnstudio import __version__
 from cnnstudio.cli.command import DONE, FAILED, STOPPED, WRONG_INPUT, Command, Parser, UsageError, commands
+from cnnstudio.cli.output import echo
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import exists
 from cnnstudio.core.logs import configure_logging, describe_internal_error
@@ -115,7 +116,7 @@ def _example_list(examples: Sequence[str]) -> str:
 
 def _print_error(message: str, status: int) -> int:
     try:
-        print(f"cnnstudio: {' '.join(message.split())}", file=sys.stderr)
+        echo(f"cnnstudio: {' '.join(message.split())}", file=sys.stderr)
     except OSError:
         _discard_output()
     return status

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from cnnstudio.core.formatting import clean_line, clean_text
+
 if TYPE_CHECKING:
     from cnnstudio.core.progress import Progress
 
@@ -17,7 +19,15 @@ _BAR_WIDTH = 24
 
 def print_json(value: Any) -> None:
     """Prints the value as one line of JSON. NaN and infinity, which JSON lacks, become null."""
-    print(json.dumps(_finite(value), ensure_ascii=False, allow_nan=False), flush=True)
+    text = json.dumps(_finite(value), ensure_ascii=False, allow_nan=False)
+    # JSON itself escapes the first 32 characters only.
+    text = "".join(char if clean_text(char) == char else f"\\u{ord(char):04x}" for char in text)
+    print(text, flush=True)
+
+
+def echo(text: str = "", *, file: TextIO | None = None) -> None:
+    """Prints the text without what a terminal would act on. Every command prints through this."""
+    print(clean_text(text), file=file, flush=True)
 
 
 def _finite(value: Any) -> Any:
@@ -32,6 +42,8 @@ def _finite(value: Any) -> Any:
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
     """A table with columns as wide as needed; `right` are the indices of right-aligned columns."""
+    rows = [[clean_line(cell) for cell in row] for row in rows]
+    headings = [clean_line(cell) for cell in headings]
     widths = [max(len(row[column]) for row in [headings, *rows]) for column in range(len(headings))]
 
     def line(row: Sequence[str]) -> str:
@@ -47,7 +59,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequenc
 def two_columns(entries: Sequence[tuple[str, str]]) -> str:
     """Names and values in two aligned columns."""
     width = max(len(name) for name, _ in entries)
-    return "\n".join(f"{name.ljust(width)}  {value}" for name, value in entries)
+    return "\n".join(f"{clean_line(name).ljust(width)}  {clean_line(value)}" for name, value in entries)
 
 
 def bar(fraction: float) -> str:
@@ -68,7 +80,7 @@ class LiveLine:
         """Replaces the line by `text`."""
         if self._is_terminal:
             width = shutil.get_terminal_size().columns - 1
-            self._stream.write(f"\r\x1b[K{text[:width]}")
+            self._stream.write(f"\r\x1b[K{clean_line(text)[:width]}")
             self._stream.flush()
             self._shown = True
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.command import Parser
-from cnnstudio.cli.output import LiveLine, print_json, table
+from cnnstudio.cli.output import LiveLine, echo, print_json, table
 from cnnstudio.core.formatting import format_bytes, format_count
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def run_preflight(options: argparse.Namespace, prepared: PreparedTraining, cance
     if options.json:
         print_json(result.to_json())
     else:
-        print(text)
+        echo(text)
 
 
 def fit_batch_size(

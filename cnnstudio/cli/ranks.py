@@ -12,6 +12,7 @@ from types import FrameType
 from typing import TextIO
 
 from cnnstudio.cli.command import FAILED, UsageError
+from cnnstudio.cli.output import echo
 from cnnstudio.cli.preflight import AUTO
 from cnnstudio.training.distributed.ranks import (
     SINGLE_PROCESS,
@@ -55,7 +56,7 @@ def run_on_ranks(options: argparse.Namespace, train: Callable[[Ranks], int]) -> 
 
 
 def _print_error(message: str, stream: TextIO) -> None:
-    print(f"cnnstudio: {message}", file=stream, flush=True)
+    echo(f"cnnstudio: {message}", file=stream)
 
 
 @contextlib.contextmanager

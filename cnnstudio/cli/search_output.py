@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cnnstudio.cli.output import LiveLine, print_json, table
+from cnnstudio.cli.output import LiveLine, echo, print_json, table
 from cnnstudio.core.formatting import format_duration, format_percent, pluralize
 from cnnstudio.training.events import EpochEnded, Event, Finished, Progress
 from cnnstudio.tuning.space import Dimension, Range
@@ -83,10 +83,10 @@ class TextReport:
 
     def started(self) -> None:
         study = self._study
-        print("\n".join(map(_describe_dimension, study.plan.space.dimensions)))
+        echo("\n".join(map(_describe_dimension, study.plan.space.dimensions)))
         trials, epochs = pluralize(study.plan.trials, "trial"), pluralize(study.recipe.epochs, "epoch")
-        print(f"{trials} of {epochs}. Trials are compared on {_validation_images(study)}.\n")
-        print(self._row(self._headings), flush=True)
+        echo(f"{trials} of {epochs}. Trials are compared on {_validation_images(study)}.\n")
+        echo(self._row(self._headings))
         for trial in study.ended:
             self.ended(trial)
 
@@ -99,12 +99,12 @@ class TextReport:
         self._line.clear()
         notes = {"completed": "", "pruned": "pruned", "failed": f"failed: {trial.reason}"}
         note = "best so far" if trial == self._study.best else notes.get(trial.state, "")
-        print(f"{self._row(self._cells(trial))}  {note}".rstrip(), flush=True)
+        echo(f"{self._row(self._cells(trial))}  {note}".rstrip())
 
     def repeated(self, trial: Trial, seed: int, finished: Finished) -> None:
         self._line.clear()
         test = format_percent(finished.test.accuracy) if finished.test else finished.reason
-        print(f"Trial {trial.number} with seed {seed}: {test} on the test images", flush=True)
+        echo(f"Trial {trial.number} with seed {seed}: {test} on the test images")
 
     def finished(
         self, reason: str, stopped: bool, importances: Mapping[str, float], verdict: SearchVerdict
@@ -124,7 +124,7 @@ class TextReport:
             lines.append(f"\nBest: {study.folder / BEST_DESIGN}, {study.folder / BEST_RECIPE}")
         if stopped:
             lines.append(f"To resume: --run {study.folder} --resume")
-        print("\n".join(lines), flush=True)
+        echo("\n".join(lines))
 
     def _cells(self, trial: Trial) -> Sequence[str]:
         accuracy = format_percent(trial.best_scores.accuracy) if trial.best_scores else ""

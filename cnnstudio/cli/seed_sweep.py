@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cnnstudio.cli.command import DONE, FAILED, STOPPED, UsageError
-from cnnstudio.cli.output import print_json
+from cnnstudio.cli.output import echo, print_json
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import exists
 from cnnstudio.runs.run import RUN_FILE
@@ -42,7 +42,7 @@ def train_and_report(
         number = recipes.index(recipe) + 1
         if not as_json:
             gap = "\n" if number > 1 else ""
-            print(f"{gap}Seed {recipe.seed} ({number} of {len(recipes)})", flush=True)
+            echo(f"{gap}Seed {recipe.seed} ({number} of {len(recipes)})")
         run_folder = folder and folder / f"seed-{recipe.seed}"
         return train(recipe, run_folder, resume and run_folder is not None and exists(run_folder / RUN_FILE))
 
@@ -64,4 +64,4 @@ def _report(sweep: SeedSweep, as_json: bool) -> None:
             }
         )
     elif accuracy is not None:
-        print(f"\n{sweep.summary}", flush=True)
+        echo(f"\n{sweep.summary}")

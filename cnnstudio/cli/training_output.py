@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 
-from cnnstudio.cli.output import LiveLine, bar, print_json
-from cnnstudio.core.formatting import format_duration, format_percent, pluralize
+from cnnstudio.cli.output import LiveLine, bar, echo, print_json
+from cnnstudio.core.formatting import clean_line, format_duration, format_percent, pluralize
 from cnnstudio.training.events import (
     Diagnosed,
     EpochEnded,
@@ -49,7 +50,7 @@ class TextPrinter:
             case EpochEnded():
                 self._print(_row(_epoch_cells(event)) + ("  best so far" if event.best else ""))
             case Warned():
-                self._print(f"Note: {event.message}")
+                self._print(f"Note: {clean_line(event.message)}")
             case Diagnosed():
                 self._print(f"Note: {event.message} {event.advice}")
             case RecipeChanged():
@@ -64,7 +65,7 @@ class TextPrinter:
 
     def _print(self, text: str) -> None:
         self._line.clear()
-        print(text, flush=True)
+        echo(text)
 
     def _start(self, event: Started) -> None:
         self._started = event
@@ -74,7 +75,7 @@ class TextPrinter:
         resumed = f"Resumed in epoch {event.first_epoch:,} after {steps_done}\n" if event.steps_done else ""
         source = "the test set" if event.validation == "test" else "from the training set"
         self._print(
-            f"{event.network_name} · {event.parameters:,} parameters · {event.device}{threads}\n"
+            f"{clean_line(event.network_name)} · {event.parameters:,} parameters · {event.device}{threads}\n"
             f"{event.train_images:,} training images, "
             f"{event.validation_images:,} validation images ({source})\n"
             f"{pluralize(event.epochs, 'epoch')} of {pluralize(event.steps_per_epoch, 'step')} "
@@ -96,7 +97,9 @@ class TextPrinter:
 
     def _finish(self, event: Finished) -> None:
         titles = {"completed": "Done", "stopped": "Stopped", "failed": "Failed"}
-        lines = [f"\n{titles[event.outcome]} after {format_duration(event.seconds)}. {event.reason}"]
+        lines = [
+            f"\n{titles[event.outcome]} after {format_duration(event.seconds)}. {clean_line(event.reason)}"
+        ]
         if event.test is not None:
             scores = f"accuracy {format_percent(event.test.accuracy)}, loss {event.test.loss:.4f}"
             lines.append(
@@ -107,9 +110,22 @@ class TextPrinter:
         self._print("\n".join(lines))
 
 
-def printer(as_json: bool) -> Callable[[Event], None]:
-    """The printer for `--json` or for people."""
-    return JsonPrinter() if as_json else TextPrinter()
+def printer(as_json: bool, *, repeats_notes: bool = False) -> Callable[[Event], None]:
+    """The printer for `--json` or for people.
+
+    With `repeats_notes`, notes are also printed on standard error unless standard output is a terminal: that
+    a run resumes from another checkpoint than its last must not be lost in a log.
+    """
+    emit: Callable[[Event], None] = JsonPrinter() if as_json else TextPrinter()
+    if not repeats_notes or sys.stdout.isatty():
+        return emit
+
+    def emit_and_repeat(event: Event) -> None:
+        emit(event)
+        if isinstance(event, Warned):
+            echo(f"Note: {clean_line(event.message)}", file=sys.stderr)
+
+    return emit_and_repeat
 
 
 def epoch_table(history: Sequence[EpochEnded]) -> str:

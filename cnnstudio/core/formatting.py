@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 _ORDINALS = (
     *("first", "second", "third", "fourth", "fifth", "sixth"),
     *("seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth"),
 )
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]"
+)
+_SPACES = str.maketrans("\n\r\t", "   ")
 _UNITS = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 
@@ -68,6 +74,20 @@ def format_duration(seconds: float) -> str:
         return f"{minutes // 60} h {minutes % 60} m"
     hours = round(left / 3600)
     return f"{hours // 24} d {hours % 24} h"
+
+
+def clean_text(text: str) -> str:
+    """The text without what a terminal would act on, for names and messages from outside.
+
+    Control characters, which begin escape sequences, and characters that change the direction or the lines
+    of what follows are replaced by �. Line feeds and tabs stay, and so does all other Unicode.
+    """
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def clean_line(text: str) -> str:
+    """The same on one line: line feeds and tabs become spaces."""
+    return clean_text(text.translate(_SPACES))
 
 
 def screen_reader_text(text: str) -> str:

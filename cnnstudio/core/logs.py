@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from cnnstudio.core.files import exists
+from cnnstudio.core.formatting import clean_text
 from cnnstudio.core.parameters import shorten
 from cnnstudio.core.paths import home
 
@@ -13,6 +14,13 @@ _MAX_BYTES = 1_000_000
 _MAX_MESSAGE_LENGTH = 200
 
 _log = logging.getLogger(__name__)
+
+
+class _CleanFormatter(logging.Formatter):
+    """Leaves out what a terminal would act on: messages may contain names from outside."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return clean_text(super().format(record))
 
 
 def log_path() -> Path:
@@ -33,9 +41,9 @@ def configure_logging(*, on_screen: bool) -> None:
         handlers.append(RotatingFileHandler(log_path(), maxBytes=_MAX_BYTES, backupCount=1, encoding="utf-8"))
     except OSError as error:
         problem = error
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=handlers
-    )
+    for handler in handlers:
+        handler.setFormatter(_CleanFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=handlers)
     if problem is not None:
         _log.warning("The log file cannot be written: %s", problem)
 

@@ -248,7 +248,7 @@ def test_a_run_resumes_only_with_its_own_design_images_and_recipe(
 def test_damaged_checkpoints_are_reported_before_the_run_is_changed(tmp_path: Path) -> None:
     trained(tmp_path / "run")
     before = (tmp_path / "run" / "events.jsonl").read_bytes()
-    for path in (tmp_path / "run" / "checkpoints").glob("*.state.safetensors"):
+    for path in (tmp_path / "run" / "checkpoints").glob("*.safetensors"):
         path.write_bytes(b"damaged")
     with pytest.raises(CheckpointError, match="is damaged"):
         trained(tmp_path / "run", resume=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnstudio.cli.command import DONE, Command, Parser, add_json_option, add_subcommand, add_subcommands
-from cnnstudio.cli.output import LiveLine, print_json, table, two_columns
+from cnnstudio.cli.output import LiveLine, echo, print_json, table, two_columns
 from cnnstudio.core.formatting import format_bytes
 
 
@@ -67,10 +67,10 @@ def _list(options: argparse.Namespace) -> None:
         print_json({"folder": str(datasets_folder()), "datasets": entries, "decoded_bytes": decoded})
         return
     rows = [[entry["name"], _state(entry), entry["description"]] for entry in entries]
-    print(table(["Name", "State", "Description"], rows))
-    print(f"\nFolder: {datasets_folder()}")
+    echo(table(["Name", "State", "Description"], rows))
+    echo(f"\nFolder: {datasets_folder()}")
     if decoded:
-        print(f"Decoded copies: {format_bytes(decoded)} (cnnstudio data clear deletes them)")
+        echo(f"Decoded copies: {format_bytes(decoded)} (cnnstudio data clear deletes them)")
 
 
 def _state(entry: dict[str, Any]) -> str:
@@ -95,7 +95,7 @@ def _info(options: argparse.Namespace) -> None:
     for part, label in (("train", "Training"), ("test", "Test")):
         if entry.get(part) is not None:
             rows.append((label, f"{entry[part]:,} images"))
-    print(two_columns(rows))
+    echo(two_columns(rows))
 
 
 def _download(options: argparse.Namespace) -> None:
@@ -128,13 +128,13 @@ def _clear(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"freed_bytes": before - left, "decoded_bytes": left})
         return
-    print(f"Deleted {format_bytes(before - left)} of decoded images.")
+    echo(f"Deleted {format_bytes(before - left)} of decoded images.")
     if left:
-        print(f"{format_bytes(left)} are in use by another program and were kept.")
+        echo(f"{format_bytes(left)} are in use by another program and were kept.")
 
 
 def _report(entry: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(entry)
     else:
-        print(f"{entry['title']} is ready. To train on it: cnnstudio train DESIGN --data {entry['name']}")
+        echo(f"{entry['title']} is ready. To train on it: cnnstudio train DESIGN --data {entry['name']}")

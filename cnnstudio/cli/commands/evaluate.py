@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.arguments import RUN_HELP, add_device_options
 from cnnstudio.cli.command import DONE, Command, Parser, UsageError, add_json_option
-from cnnstudio.cli.output import LiveLine, print_json, table
-from cnnstudio.core.formatting import format_percent
+from cnnstudio.cli.output import LiveLine, echo, print_json, table
+from cnnstudio.core.formatting import clean_line, format_percent
 
 if TYPE_CHECKING:
     from cnnstudio.data.dataset import Dataset
@@ -43,7 +43,7 @@ class Evaluate(Command):
         if options.json:
             print_json(_json(run, dataset, evaluation, options.split))
         else:
-            print(_text(run, dataset, evaluation, options.split))
+            echo(_text(run, dataset, evaluation, options.split))
         return DONE
 
 
@@ -61,7 +61,7 @@ def _dataset(run: Run, data: str | None) -> Dataset:
         known, found = ", ".join(run.classes), ", ".join(dataset.classes)
         raise UsageError(f"the run has the classes {known}, but {dataset.title} has {found}")
     if data is None and dataset.fingerprint != run.dataset_fingerprint:
-        print(f"Note: the images of {dataset.title} are not those of the training run.", file=sys.stderr)
+        echo(f"Note: the images of {dataset.title} are not those of the training run.", file=sys.stderr)
     channels, height, width = run.network.input.dims
     try:
         return resize(dataset, (channels, height, width), line.show_progress)
@@ -110,7 +110,7 @@ def _text(run: Run, dataset: Dataset, evaluation: Evaluation, split: str) -> str
         rows.append([name, "" if accuracy is None else format_percent(accuracy), confused_with])
     count = f"{int(evaluation.confusion.sum()):,} {'training' if split == 'train' else 'test'} images"
     return (
-        f"{run.name} on {count} of {dataset.title}\n\n"
+        f"{clean_line(run.name)} on {count} of {dataset.title}\n\n"
         f"{table(['Class', 'Accuracy', 'Most confused with'], rows, right=(1,))}\n\n"
         f"Accuracy {format_percent(evaluation.accuracy)}, loss {evaluation.loss:.4f}"
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.arguments import RUN_HELP
 from cnnstudio.cli.command import DONE, FAILED, Command, Parser, UsageError, add_json_option
-from cnnstudio.cli.output import LiveLine, print_json
+from cnnstudio.cli.output import LiveLine, echo, print_json
 from cnnstudio.core.files import exists, is_folder
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Export(Command):
         if options.json:
             print_json({"run": str(run.folder), "exports": results, "failures": failures})
         for failure in failures:
-            print(f"cnnstudio: {failure}", file=sys.stderr)
+            echo(f"cnnstudio: {failure}", file=sys.stderr)
         return FAILED if failures else DONE
 
 
@@ -77,5 +77,5 @@ def _export(
             {"format": exporter.name, "files": files, "largest_difference": result.largest_difference}
         )
         if not options.json:
-            print(result.message, flush=True)
+            echo(result.message)
     return results, failures

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.command import DONE, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.commands.summary import summary, summary_text
-from cnnstudio.cli.output import print_json
+from cnnstudio.cli.output import echo, print_json
 from cnnstudio.core.files import exists, is_folder
 
 if TYPE_CHECKING:
@@ -57,9 +57,9 @@ class ImportCode(Command):
         if options.json:
             print_json(_content(options, imported, analysis, recipe, errors))
         else:
-            print(_text(options, imported, analysis, recipe))
+            echo(_text(options, imported, analysis, recipe))
             for error_line in errors:
-                print(f"cnnstudio: {error_line}", file=sys.stderr)
+                echo(f"cnnstudio: {error_line}", file=sys.stderr)
         return DONE
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cnnstudio.cli.arguments import RUN_HELP, add_device_options
 from cnnstudio.cli.command import DONE, Command, Parser, add_json_option
-from cnnstudio.cli.output import print_json
+from cnnstudio.cli.output import echo, print_json
 from cnnstudio.core.formatting import format_percent
 
 _MAX_CLASSES = 3
@@ -50,7 +50,7 @@ class Predict(Command):
         if options.json:
             print_json({"run": str(run.folder), "predictions": [entry.to_json() for entry in entries]})
         else:
-            print("\n".join(entry.text() for entry in entries))
+            echo("\n".join(entry.text() for entry in entries))
         return DONE
 
 

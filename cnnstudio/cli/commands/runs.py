@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.arguments import RUN_HELP
 from cnnstudio.cli.command import DONE, Command, Parser, add_json_option, add_subcommand, add_subcommands
-from cnnstudio.cli.output import print_json, table, two_columns
+from cnnstudio.cli.output import echo, print_json, table, two_columns
 from cnnstudio.core.formatting import format_percent
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def _list(options: argparse.Namespace) -> None:
         print_json({"folder": str(runs_folder()), "runs": [_facts(run) for run in runs]})
         return
     rows = [[run.id, run.name, run.status, _test_accuracy(run), _when(run)] for run in runs]
-    print(table(["Run", "Network", "Status", "Test accuracy", "Started"], rows, right=(3,)))
-    print(f"\nFolder: {runs_folder()}")
+    echo(table(["Run", "Network", "Status", "Test accuracy", "Started"], rows, right=(3,)))
+    echo(f"\nFolder: {runs_folder()}")
 
 
 def _facts(run: Run) -> dict[str, Any]:
@@ -92,9 +92,9 @@ def _show(options: argparse.Namespace) -> None:
         content = {"recipe": run.recipe.to_json(), "epochs": epochs, "diagnosed": diagnosed}
         print_json({**_facts(run), **content})
         return
-    print(f"{two_columns(_details(run))}\n\n{epoch_table(run.history)}")
+    echo(f"{two_columns(_details(run))}\n\n{epoch_table(run.history)}")
     for event in _diagnosed(run):
-        print(f"\nEpoch {event.epoch:.1f}: {event.message} {event.advice}")
+        echo(f"\nEpoch {event.epoch:.1f}: {event.message} {event.advice}")
 
 
 def _diagnosed(run: Run) -> list[Diagnosed]:
@@ -128,7 +128,7 @@ def _compare(options: argparse.Namespace) -> None:
         facts = [_facts(run) for run in comparison.runs]
         print_json(comparison.to_json(facts))
     else:
-        print(comparison.text())
+        echo(comparison.text())
 
 
 def _delete(options: argparse.Namespace) -> None:
@@ -140,4 +140,4 @@ def _delete(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"deleted": str(run.folder)})
     else:
-        print(f"Deleted {run.folder}")
+        echo(f"Deleted {run.folder}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.arguments import DESIGN_HELP, read_design_argument
 from cnnstudio.cli.command import DONE, WRONG_INPUT, Command, Parser, UsageError, add_json_option
-from cnnstudio.cli.output import print_json, table
+from cnnstudio.cli.output import echo, print_json, table
 from cnnstudio.core.formatting import format_compact, pluralize
 from cnnstudio.layers.shape import format_sizes
 
@@ -58,9 +58,9 @@ class Summary(Command):
         if options.json:
             print_json(summary(analysis))
         else:
-            print(summary_text(analysis))
+            echo(summary_text(analysis))
         if analysis.problems:
-            print(
+            echo(
                 f"cnnstudio: the design cannot be trained: {analysis.problems[0].full_message}",
                 file=sys.stderr,
             )
@@ -85,7 +85,7 @@ def _compare(network: Network, other: Network, as_json: bool) -> int:
         print_json(comparison(found))
     else:
         lines = [f"{network.name} → {other.name}", "", *found.lines()]
-        print("\n".join(lines))
+        echo("\n".join(lines))
     return DONE
 
 

@@ -14,7 +14,7 @@ from cnnstudio.cli.command import (
     add_subcommand,
     add_subcommands,
 )
-from cnnstudio.cli.output import print_json, table
+from cnnstudio.cli.output import echo, print_json, table
 from cnnstudio.core.files import is_folder
 
 
@@ -58,7 +58,7 @@ def _list(as_json: bool) -> int:
         rows = [
             [str(entry["name"]), f"{entry['parameters']:,}", str(entry["description"])] for entry in entries
         ]
-        print(table(["Name", "Parameters", "Description"], rows, right=(1,)))
+        echo(table(["Name", "Parameters", "Description"], rows, right=(1,)))
     return DONE
 
 
@@ -73,5 +73,5 @@ def _write(name: str, path: Path, as_json: bool) -> int:
     if as_json:
         print_json({"template": name, "out": str(path)})
     else:
-        print(f"{path}: {network.name}")
+        echo(f"{path}: {network.name}")
     return DONE

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.arguments import (
     DESIGN_HELP,
+    MAX_THREADS,
     add_data_option,
     add_device_options,
     add_recipe_option,
@@ -22,13 +23,14 @@ from cnnstudio.cli.arguments import (
 )
 from cnnstudio.cli.command import DONE, FAILED, STOPPED, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.launch import add_launch_options, launch_script
-from cnnstudio.cli.output import LiveLine
+from cnnstudio.cli.output import LiveLine, echo
 from cnnstudio.cli.preflight import AUTO, add_preflight_options, fit_batch_size, or_auto, run_preflight
 from cnnstudio.cli.ranks import run_on_ranks
 
 if TYPE_CHECKING:
     from cnnstudio.data.dataset import Dataset
     from cnnstudio.design.network import Network
+    from cnnstudio.runs.run import Run
     from cnnstudio.training.checkpoints.save_schedule import SaveInterval
     from cnnstudio.training.control import Control
     from cnnstudio.training.distributed.ranks import Ranks
@@ -43,12 +45,14 @@ class Train(Command):
     examples = (
         "cnnstudio train lesson-32 --data shapes --epochs 3",
         "cnnstudio train my.cnn.json --data cifar10 --recipe lesson --run first-run",
-        "cnnstudio train my.cnn.json --run first-run --resume",
+        "cnnstudio train --run first-run --resume",
     )
     order = 2
 
     def add_arguments(self, parser: Parser) -> None:
-        parser.add_argument("design", metavar="DESIGN", help=DESIGN_HELP)
+        parser.add_argument(
+            "design", metavar="DESIGN", nargs="?", help=f"{DESIGN_HELP}; with --resume, the run's own"
+        )
         add_data_option(parser)
         add_recipe_option(parser)
         _add_recipe_options(parser)
@@ -79,10 +83,14 @@ class Train(Command):
         )
         add_launch_options(parser)
         add_json_option(parser)
+        # So that a resumed run can tell what was said: it takes its own device where nothing was.
+        parser.set_defaults(device=None)
 
     def run(self, options: argparse.Namespace) -> int:
+        if options.design is None and not options.resume:
+            raise UsageError("the following arguments are required: DESIGN (see “cnnstudio train --help”)")
         if options.print_launch:
-            print(launch_script(options, options.argv))
+            echo(launch_script(options, options.argv))
             return DONE
         if options.resume and options.run is None:
             raise UsageError("--resume needs --run FOLDER, the run to resume")
@@ -90,16 +98,42 @@ class Train(Command):
             raise UsageError(
                 "use either --resume, which continues a run, or --continue-from, which starts a new one"
             )
+        _choose_hardware(options)
         return run_on_ranks(options, lambda ranks: _train(options, ranks))
 
 
 def _read(options: argparse.Namespace) -> tuple[Network, Recipe, str | None, SaveInterval]:
     """The network, the recipe, the name of the data set, and the checkpoint interval."""
     interval = _interval(options.checkpoint_every)
-    network = read_design_argument(options.design)
+    if options.design is None:
+        network = _run_to_resume(options).network
+    else:
+        network = read_design_argument(options.design)
     require_trainable(network)
     recipe, data = _recipe_and_data(options)
     return network, recipe, data, interval
+
+
+def _run_to_resume(options: argparse.Namespace) -> Run:
+    """The run in `--run`, or with `--seeds` the first one in that folder. Raises RunError."""
+    from cnnstudio.runs.run import Run
+    from cnnstudio.runs.seeds import lowest_seed_run
+
+    return Run.open(options.run) if options.seeds is None else lowest_seed_run(options.run)
+
+
+def _choose_hardware(options: argparse.Namespace) -> None:
+    """Fills in `--device` and `--threads`: a resumed run keeps its own, with which it gives the same bits."""
+    from cnnstudio.training.distributed.ranks import is_distributed
+
+    run = _run_to_resume(options) if options.resume and not is_distributed() else None
+    if run is not None and run.metadata.get("ranks", 1) == 1:
+        device, threads = run.metadata.get("device"), run.metadata.get("threads")
+        if options.device is None and isinstance(device, str):
+            options.device = device
+        if options.threads is None and type(threads) is int and 1 <= threads <= MAX_THREADS:
+            options.threads = threads
+    options.device = options.device or AUTO
 
 
 def _add_recipe_options(parser: Parser) -> None:
@@ -135,23 +169,22 @@ def _metavar(parameter: Any) -> str:
 def _recipe_and_data(options: argparse.Namespace) -> tuple[Recipe, str | None]:
     """The recipe and the data set; a resumed run keeps its own unless the options say otherwise."""
     from cnnstudio.core.parameters import parameters
-    from cnnstudio.runs.run import Run, find_run
-    from cnnstudio.runs.seeds import lowest_seed_run
+    from cnnstudio.runs.run import find_run
     from cnnstudio.training.recipe.files import read_recipe
     from cnnstudio.training.recipe.recipe import Recipe
 
     data = options.data
     if options.resume or options.continue_from is not None:
-        if options.resume:
-            run = Run.open(options.run) if options.seeds is None else lowest_seed_run(options.run)
-        else:
-            run = find_run(options.continue_from)
+        run = _run_to_resume(options) if options.resume else find_run(options.continue_from)
         recipe = read_recipe(options.recipe) if options.recipe else run.recipe
         data = data or run.dataset_name
     else:
         recipe = read_recipe(options.recipe or "studio")
     given = {parameter.name: getattr(options, parameter.name) for parameter in parameters(Recipe)}
-    return recipe.replace(**{name: value for name, value in given.items() if value not in (None, AUTO)}), data
+    if given["batch_size"] == AUTO:
+        # The recipe's, which is fitted into memory later; for other fields, auto is a value like any other.
+        del given["batch_size"]
+    return recipe.replace(**{name: value for name, value in given.items() if value is not None}), data
 
 
 def _interval(text: str | None) -> SaveInterval:
@@ -211,7 +244,10 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
                 on_save_failure="retry",
             ),
             control=control,
-            emit=_stop_when_unread(printer(options.json), control),
+            emit=_stop_when_unread(
+                printer(options.json, repeats_notes=options.resume or options.continue_from is not None),
+                control,
+            ),
             ranks=ranks,
             progress=LiveLine().show_progress,
         )
