@@ -86,6 +86,7 @@ class Assembler(ABC):
     def _add_to_count(self, nodes: int) -> None:
         self._count += nodes
         require_layer_limit(self._count)
+        self.notes.effort.check_time()
 
     def _calls(self, calls: list[LayerCall], shape: Shape | None) -> tuple[Nodes, Shape | None]:
         self._add_to_count(len(calls))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ast
+import logging
 from collections.abc import Callable
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.keras.reader import read_keras
 from cnnstudio.interchange.pytorch.reader import read_pytorch
 from cnnstudio.interchange.source import ImportedDesign, Language, Note, parse
 
 __all__ = ["CodeError", "ImportedDesign", "Language", "Note", "detect_language", "read_code"]
+
+_log = logging.getLogger(__name__)
 
 _KERAS_NAMES = {"Sequential", "Conv2D", "Dense", "MaxPooling2D", "Flatten", "keras", "layers"}
 _PYTORCH_NAMES = {"Module", "Conv2d", "Linear", "MaxPool2d", "forward", "nn", "torch"}
@@ -26,6 +30,12 @@ def read_code(text: str) -> ImportedDesign:
         return readers[language](text)
     except RecursionError:
         raise CodeError("the network is nested too deeply") from None
+    except UserError:
+        raise
+    except Exception:
+        # Code from anywhere may contain what no test has: the log tells, and the program goes on.
+        _log.exception("Cannot read the code")
+        raise CodeError("the code cannot be read: it is unlike any listing of a network") from None
 
 
 def detect_language(text: str) -> Language | None:

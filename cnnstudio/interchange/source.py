@@ -19,6 +19,7 @@ from cnnstudio.core.parameters import shorten
 from cnnstudio.design.edits import rename
 from cnnstudio.design.network import UNTITLED, Network
 from cnnstudio.interchange.chain import CodeError
+from cnnstudio.interchange.effort import Effort
 
 MAXIMUM_CHARACTERS = 1_000_000
 MAXIMUM_NOTES = 100
@@ -58,6 +59,8 @@ class ImportedDesign:
 class Notes:
     """Collects notes while code is read: without duplicates, sorted by line, and at most MAXIMUM_NOTES."""
 
+    effort: Effort = field(default_factory=Effort)
+    """What reading the code has taken so far."""
     _found: dict[Note, None] = field(default_factory=dict)
 
     def add(self, line: int, text: str) -> None:

@@ -32,7 +32,7 @@ TORCH = "import torch.nn as nn\n"
         (TORCH + "a = nn.Sequential(nn.ReLU())\n" + "a = nn.Sequential(a, a)\n" * 60, "more than 20,000"),
         (TORCH + "a = [nn.ReLU()]\n" + "a.extend(a)\n" * 60, "too complex"),
         (TORCH + "m = nn.Sequential(*[nn.Linear(3, i) for i in range(10**9)])", "too complex"),
-        (TORCH + "a = []\na.append(a)\nb = a == [a]", "no PyTorch network"),
+        (TORCH + "a = []\na.append(a)\nb = a == [a]", "too complex"),
         (KERAS, "no Keras model with layers"),
     ],
     ids=lambda value: str(value)[:30],
@@ -60,6 +60,76 @@ def test_it_is_refused_with_a_short_message(text: str, message: str) -> None:
 def test_huge_numbers_are_not_computed(number: str) -> None:
     found = read_code(f"{KERAS}n = {number}\nmodel.add(Dense(n))")
     assert [note.line for note in found.notes if "only known at run time" in note.text] == [4]
+
+
+def doubled(statement: str, times: int = 60) -> str:
+    return f"{statement}\n" * times
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = [1]\n" + doubled("a = [*a, *a]"),
+        "a = (1,)\n" + doubled("a = (*a, *a)"),
+        "[a := [1], " + "a := [*a, *a], " * 40 + "]",
+        "a = [1]\n" + doubled("a = [a, a]"),
+        "a = {1: 1}\n" + doubled("a = {1: a, 2: a}"),
+        "a = [1] * 10_000\nb = []\nfor i in range(10_000):\n    b = [b, list(zip(a, a, a))]",
+        "a = [[0] * 9_999] * 9_999",
+        "a = [i for i in range(10**9)]",
+    ],
+)
+def test_values_that_grow_without_bounds_are_refused(text: str) -> None:
+    with pytest.raises(CodeError, match="too complex"):
+        read_code(f"{KERAS}model.add(Dense(3))\n{text}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("a = [1, 2][::0]", "a = 'ab'[::0]", "a = range(9)[::0]", "a = [1][10**30:]", "a = (1, 2)[5]"),
+        *("a = {}[()]", "a = [1]['x']", "a = []\na.insert(10**40, 1)\n[].pop()", "a, *b = range(10**12)"),
+        *("a = 1.5 in range(10**12)", "a = 'x' in range(10**12)", "a = range(10**12)[::1]"),
+        *("a = 1 % 0", "a = 0**-1", "a = (-1)**0.5", "a = 10**18 * 1e308", "a = round(1e400)", "a = -'x'"),
+        *(
+            "a = list(enumerate([1], 'x'))",
+            "a = sum(['x'])",
+            "a = max([])",
+            "a = range(1, 2, 0)",
+            "a = 1 in 2",
+        ),
+        f"a = 0x{'f' * 100_000}\nb = [{'-a, ' * 1_000}]\nc = str(a)\nd = f'{{a}}'\nlist(enumerate([1], a))",
+        "a = 'ab'\n" + doubled("a = f'{a}{a}'"),
+        "a = 'ab'\n" + doubled("a = a + a"),
+        "x = foo\nfor i in range(1_000):\n    x = x." + "a" * 100_000,
+        "class A0: pass\n"
+        + "\n".join(f"class A{i}(A{i - 1}, A{i - 1}): pass" for i in range(1, 60))
+        + "\nA59().x",
+        "Dense(range(10**12))\nConv2D([], {})\nConv2D(3j, b'x')\nConv2D(*[1] * 9_999)\nDense(1e400)",
+        "model.compile(loss=range(10**9), optimizer=[1])\nmodel.fit(epochs=range(10**12), batch_size=[])",
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_operations_that_fail_in_python_are_unknown_values(
+    text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert len(read_code(f"{KERAS}model.add(Dense(3))\n{text}").network) == 1
+    assert not caplog.records
+
+
+def test_an_error_that_nobody_expected_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(text: str) -> None:
+        raise LookupError(text)
+
+    monkeypatch.setattr("cnnstudio.interchange.reading.read_keras", fail)
+    with pytest.raises(CodeError, match="cannot be read: it is unlike any listing of a network"):
+        read_code(KERAS)
+
+
+def test_reading_ends_when_it_has_taken_too_much_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnnstudio.interchange.effort.MAXIMUM_SECONDS", -1)
+    with pytest.raises(CodeError, match="too complex"):
+        read_code(KERAS + "model.add(Dense(3))\n" * 100)
 
 
 def test_an_endless_loop_is_one_iteration_and_a_huge_count_is_reported() -> None:

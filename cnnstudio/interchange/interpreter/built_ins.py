@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cnnstudio.interchange.chain import CodeError
+from cnnstudio.interchange.effort import TOO_COMPLEX
 from cnnstudio.interchange.interpreter import folding
-from cnnstudio.interchange.interpreter.values import TOO_COMPLEX, UNKNOWN, Copies
+from cnnstudio.interchange.interpreter.values import UNKNOWN, Copies
 
 Elements = Callable[[Any], Sequence[Any] | None]
 """What iterating over a value yields; None if that is not known."""
@@ -94,7 +95,7 @@ def call_list_method(owner: list[Any], name: str, positional: Sequence[Any]) -> 
                 raise CodeError(TOO_COMPLEX)
             owner.extend(values)
         case "insert", [int() as index, value]:
-            owner.insert(index, value)
+            owner.insert(max(-len(owner), min(index, len(owner))), value)
         case "pop", []:
             return owner.pop() if owner else UNKNOWN
         case "copy", []:

@@ -6,8 +6,9 @@ something imported (`Call`); a function, class or object of the program itself (
 listings create layers in helper functions; calls of libraries are only recorded, and the readers say what
 they mean.
 
-Listings may be malicious or just large. The limits below bound the time and the depth of recursion, and
-`folding` bounds the size of values, so that any text is read or refused within seconds.
+Listings may be malicious or just large. The limits below bound the depth of recursion, `folding` the size of
+single values, and `Effort` the time and the number of elements of all values, so that any text is read or
+refused within seconds and a few hundred megabytes.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from typing import Any
 
 from cnnstudio.core.parameters import shorten
 from cnnstudio.interchange.chain import CodeError
+from cnnstudio.interchange.effort import TOO_COMPLEX
 from cnnstudio.interchange.interpreter import folding
 from cnnstudio.interchange.interpreter.built_ins import BUILT_INS, call_list_method
 from cnnstudio.interchange.interpreter.syntax import is_static, tree_height, uses_loop_variable
 from cnnstudio.interchange.interpreter.values import (
-    TOO_COMPLEX,
     UNKNOWN,
     BoundMethod,
     Class,
@@ -39,12 +40,14 @@ from cnnstudio.interchange.interpreter.values import (
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.code import Call, Name, Unknown
 
-MAXIMUM_STEPS = 300_000
-"""The most statements and expressions that are evaluated; a typical listing has a few thousand."""
 MAXIMUM_CALLS = 40
 """The deepest nesting of calls of the program's functions."""
 MAXIMUM_NESTING = 150
 """The deepest nesting of expressions."""
+_MAXIMUM_SIZE = 20_000
+"""The most elements of a list, including those of lists inside it: as many as a design has layers."""
+_MAXIMUM_PATH = 1_000
+"""The longest name with dots, in characters."""
 
 
 class Evaluator:
@@ -53,7 +56,8 @@ class Evaluator:
     def __init__(self, notes: Notes) -> None:
         self.notes = notes
         self.module = Scope({"__name__": "__main__"})
-        self._steps = 0
+        self.effort = notes.effort
+        self._is_generator: dict[ast.AST, bool] = {}
         self._calls = 0
         self._nesting = 0
 
@@ -106,9 +110,7 @@ class Evaluator:
 
     def count_step(self) -> None:
         """Counts one statement or expression. Raises CodeError if there are too many."""
-        self._steps += 1
-        if self._steps > MAXIMUM_STEPS:
-            raise CodeError(TOO_COMPLEX)
+        self.effort.count_step()
 
     def evaluate(self, node: ast.expr, scope: Scope) -> Any:
         """The value of an expression; Unknown if it cannot be evaluated."""
@@ -117,20 +119,35 @@ class Evaluator:
             raise CodeError("the expressions are nested too deeply")
         self._nesting += 1
         try:
-            return self._expression(node, scope)
+            value = self._expression(node, scope)
+            if isinstance(value, list | tuple | dict) and not isinstance(node, ast.Name | ast.Attribute):
+                self._require_limited_size(value)
+            return value
         except folding.NotConstant:
             return self._unknown(node)
         finally:
             self._nesting -= 1
 
+    def _require_limited_size(self, value: Any) -> None:
+        size = folding.nested_size(value, _MAXIMUM_SIZE)
+        self.effort.count_elements(size)
+        if size > _MAXIMUM_SIZE:
+            raise CodeError(TOO_COMPLEX)
+
     def _unknown(self, node: ast.expr) -> Unknown:
         # ast.unparse recurses as deep as the tree, and long expressions do not help in a message.
         small = isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.BinOp)
-        return Unknown(shorten(ast.unparse(node)) if small and tree_height(node) < 20 else "")
+        if not small or tree_height(node) >= 20:
+            return UNKNOWN
+        text = ast.unparse(node)
+        self.effort.count_elements(len(text))
+        return Unknown(shorten(text))
 
     def _expression(self, node: ast.expr, scope: Scope) -> Any:
         match node:
             case ast.Constant(value=value):
+                if not folding.is_readable(value):
+                    raise folding.NotConstant
                 return value
             case ast.Name(id=name):
                 try:
@@ -180,7 +197,7 @@ class Evaluator:
         """`owner.name`."""
         match owner:
             case Name(path=path):
-                return Name(f"{path}.{name}")
+                return Name(f"{path}.{name}") if len(path) + len(name) < _MAXIMUM_PATH else UNKNOWN
             case Instance() if name in owner.names:
                 return owner.names[name]
             case Instance():
@@ -191,7 +208,7 @@ class Evaluator:
             case Class():
                 return owner.find(name)[0]
             case Unknown(text=text):
-                return Unknown(f"{text}.{name}" if text else "")
+                return Unknown(f"{text}.{name}" if text and len(text) + len(name) < _MAXIMUM_PATH else "")
         return self.on_attribute(owner, name)
 
     def _elements(self, nodes: Sequence[ast.expr], scope: Scope) -> list[Any]:
@@ -200,7 +217,11 @@ class Evaluator:
         for node in nodes:
             if isinstance(node, ast.Starred):
                 inner = self.evaluate(node.value, scope)
-                result += inner if isinstance(inner, list | tuple) else [Unknown("*")]
+                added = inner if isinstance(inner, list | tuple) else [Unknown("*")]
+                self.effort.count_elements(len(added))
+                if len(result) + len(added) > _MAXIMUM_SIZE:
+                    raise CodeError(TOO_COMPLEX)
+                result += added
             else:
                 result.append(self.evaluate(node, scope))
         return result
@@ -246,7 +267,7 @@ class Evaluator:
             parts = [None if each is None else self.evaluate(each, scope) for each in bounds]
             if values is None or not all(part is None or isinstance(part, int) for part in parts):
                 raise folding.NotConstant
-            return list(values[slice(*parts)])
+            return self._slice(values, slice(*parts))
         index = self.evaluate(node.slice, scope)
         if isinstance(owner, dict) and isinstance(index, str | int) and index in owner:
             return owner[index]
@@ -254,6 +275,15 @@ class Evaluator:
         if values is None or not isinstance(index, int) or not -len(values) <= index < len(values):
             raise folding.NotConstant
         return values[index]
+
+    def _slice(self, values: Sequence[Any], bounds: slice) -> list[Any]:
+        try:
+            found = values[bounds]
+        except ValueError:  # a step of zero
+            raise folding.NotConstant from None
+        if len(found) > _MAXIMUM_SIZE:
+            raise folding.NotConstant
+        return list(found)
 
     def _text(self, node: ast.JoinedStr, scope: Scope) -> str:
         parts: list[str] = []
@@ -263,6 +293,8 @@ class Evaluator:
             if not plain or not isinstance(value, str | int | float):
                 raise folding.NotConstant
             parts.append(str(value))
+            if sum(map(len, parts)) > folding.MAX_LENGTH:
+                raise folding.NotConstant
         return "".join(parts)
 
     def _comprehension(self, node: ast.ListComp | ast.GeneratorExp, scope: Scope) -> Any:
@@ -284,11 +316,12 @@ class Evaluator:
 
     def elements(self, value: Any) -> Sequence[Any] | None:
         """What iterating over the value yields; None if that is not known."""
-        if isinstance(value, list | tuple):
-            return list(expand_copies(value))
         if isinstance(value, range | str):
             return value
-        return list(value) if isinstance(value, dict) else None
+        if not isinstance(value, list | tuple | dict):
+            return None
+        self.effort.count_elements(len(value))
+        return list(value) if isinstance(value, dict) else list(expand_copies(value))
 
     # Calls
 
@@ -307,6 +340,7 @@ class Evaluator:
         self, function: Any, positional: Sequence[Any], keywords: Mapping[str, Any], line: int, direct: bool
     ) -> Any:
         """`function(*positional, **keywords)`."""
+        self.effort.count_elements(len(positional))
         match function:
             case Name(path=path):
                 return self.on_call(Call(path, tuple(positional), keywords, line), direct)
@@ -339,13 +373,18 @@ class Evaluator:
             inside = Scope(self._arguments(function, positional, keywords), function.scope)
             if isinstance(function.node, ast.Lambda):
                 return self.evaluate(function.node.body, inside)
-            if any(isinstance(each, ast.Yield) for each in ast.walk(function.node)):
+            if self._is_a_generator(function.node):
                 return UNKNOWN
             returned = self.execute(function.node.body, inside)
             return returned.value if returned else None
         finally:
             self._calls -= 1
             self._nesting = nesting
+
+    def _is_a_generator(self, node: ast.FunctionDef) -> bool:
+        if node not in self._is_generator:
+            self._is_generator[node] = any(isinstance(each, ast.Yield) for each in ast.walk(node))
+        return self._is_generator[node]
 
     def _arguments(
         self, function: Function, positional: Sequence[Any], keywords: Mapping[str, Any]

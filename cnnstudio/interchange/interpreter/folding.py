@@ -34,8 +34,30 @@ _COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 }
 
 
+_MAX_DIGITS = 10**40
+
+
 class NotConstant(Exception):
     """The result is not known, or too large."""
+
+
+def is_readable(constant: Any) -> bool:
+    """Whether a constant of the code has a reasonable size: an integer may have a million digits."""
+    return type(constant) is not int or abs(constant) <= _MAX_DIGITS
+
+
+def nested_size(value: Any, limit: int) -> int:
+    """The number of elements in a list, tuple or dict and in those inside it; more than `limit` at most.
+
+    The same list counts as often as it occurs, so that what is counted can be compared and shown.
+    """
+    pending, seen = [value], 0
+    while pending and seen <= limit:
+        each = pending.pop()
+        seen += len(each)
+        inside = each.values() if isinstance(each, dict) else each
+        pending += [inner for inner in inside if isinstance(inner, list | tuple | dict)]
+    return seen
 
 
 def _is_number(value: Any) -> bool:
@@ -111,6 +133,8 @@ def fold_comparison(op: ast.cmpop, left: Any, right: Any) -> bool:
         return (left is right) == isinstance(op, ast.Is)
     if not is_constant(left) or not is_constant(right):
         raise NotConstant
+    if isinstance(right, range) and type(left) is not int:
+        raise NotConstant  # Python would compare it with each number of the range
     try:
         if isinstance(op, ast.In | ast.NotIn):
             return (left in right) == isinstance(op, ast.In)

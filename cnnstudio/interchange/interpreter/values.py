@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cnnstudio.interchange.chain import CodeError
+from cnnstudio.interchange.effort import TOO_COMPLEX
 from cnnstudio.interchange.interpreter import folding
 from cnnstudio.layers.code import Unknown
 
 UNKNOWN = Unknown()
 """A value that is not known, without an expression to show for it."""
-TOO_COMPLEX = "the code is too complex to read: use a listing of a network, with short loops"
 
 
 @dataclass
@@ -55,22 +55,27 @@ class Class:
 
     def find(self, name: str) -> tuple[Any, Class | None]:
         """An attribute of the class or its bases, and the class that defines it; (None, None) if missing."""
-        if name in self.names:
-            return self.names[name], self
-        for base in self.bases:
-            if isinstance(base, Class):
-                value, defining_class = base.find(name)
-                if value is not None:
-                    return value, defining_class
+        for each in self._lineage():
+            if isinstance(each, Class) and name in each.names:
+                return each.names[name], each
         return None, None
 
     def library_base(self) -> str:
         """The full name of the library class it inherits from; empty if there is none."""
-        for base in self.bases:
-            path = base.library_base() if isinstance(base, Class) else getattr(base, "path", "")
-            if path:
-                return str(path)
-        return ""
+        paths = (getattr(each, "path", "") for each in self._lineage() if not isinstance(each, Class))
+        return next((str(path) for path in paths if path), "")
+
+    def _lineage(self) -> Iterator[Any]:
+        """The class and its bases in the order in which they are searched, each class once."""
+        # Not by recursion: a listing may have any number of bases, and the same one in any number of places.
+        pending: list[Any] = [self]
+        seen: set[int] = set()
+        while pending:
+            each = pending.pop()
+            if id(each) not in seen:
+                seen.add(id(each))
+                yield each
+                pending += reversed(each.bases) if isinstance(each, Class) else ()
 
 
 @dataclass(eq=False)
@@ -127,9 +132,11 @@ def is_truthy(value: Any) -> bool:
 
 def expand_copies(values: Iterable[Any]) -> Iterator[Any]:
     """The values with `Copies` expanded. Raises CodeError if there are more than a design can have."""
+    number = 0
     for value in values:
         if isinstance(value, Copies):
-            if value.count > folding.MAX_LENGTH:
+            number += value.count
+            if number > folding.MAX_LENGTH:
                 raise CodeError(TOO_COMPLEX)
             yield from [value.value] * value.count
         else:

@@ -218,6 +218,7 @@ class _Reader(Interpreter):
             return Unknown()
         if isinstance(function, Model):
             function.is_part = True
+            self.effort.count_elements(len(function.items))
             return value.then(SubModel(tuple(function.items), line, function.name))
         if isinstance(function, Call):
             if direct and value.mode and value.activation is None and self._is_activation(function):
@@ -268,6 +269,7 @@ class _Reader(Interpreter):
             model.shape = self._inputs[id(layer)][1]
         elif isinstance(layer, Model):
             layer.is_part = True
+            self.effort.count_elements(len(layer.items))
             model.shape = layer.shape if not model.items and model.shape is None else model.shape
             model.items.append(SubModel(tuple(layer.items), line, layer.name))
         elif isinstance(layer, Call):
@@ -298,6 +300,7 @@ class _Reader(Interpreter):
             raise CodeError(
                 f"line {call.line}: groups cannot express how the layers of this model are connected"
             ) from None
+        self.effort.count_elements(len(items))
         shape = self._inputs.get(id(start), (start, None))[1]
         model = Model(list(items), call.line, _name_argument(call), shape)
         self.models.append(model)

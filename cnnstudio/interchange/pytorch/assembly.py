@@ -24,6 +24,7 @@ from cnnstudio.core.errors import ParameterError, UserError
 from cnnstudio.core.parameters import parameters
 from cnnstudio.design.network import Node
 from cnnstudio.interchange.assembly import Assembler, group_types, output_shape_of, renamed_node
+from cnnstudio.interchange.effort import MAXIMUM_SECONDS
 from cnnstudio.interchange.input_shapes import DEFAULT_INPUT, image_shape, input_for_features
 from cnnstudio.interchange.interpreter import graph
 from cnnstudio.interchange.interpreter.graph import Items, LayerCall
@@ -341,7 +342,7 @@ def infer_input_shape(items: Items, given: Sequence[int] | None, line: int, note
         return shape or DEFAULT_INPUT
     channels = values.get("in_channels", 3)
     channels = channels if type(channels) is int and 1 <= channels <= 1024 else 3
-    shape = _consistent_shape(items, channels)
+    shape = _consistent_shape(items, channels, notes)
     notes.add(line, f"the code does not specify the input shape; {shape} is used")
     return shape
 
@@ -352,7 +353,7 @@ def _first_with_weights(calls: Iterable[Call]) -> Call | None:
     )
 
 
-def _consistent_shape(items: Items, channels: int) -> Shape:
+def _consistent_shape(items: Items, channels: int, notes: Notes) -> Shape:
     """The size for which all numbers of channels and features in the code are right; 32 × 32 if none is.
 
     Tries sizes by assembling the network, common ones first. Usually only the first Linear layer after the
@@ -364,7 +365,9 @@ def _consistent_shape(items: Items, channels: int) -> Shape:
     others = [size for size in range(4, _MAX_SIZE_TRIED + 1) if size not in _COMMON_SIZES] if is_small else []
     for size in (*_COMMON_SIZES, *others):
         shape = Shape.of(channels, size, size)
-        trial = PyTorchAssembler(Notes())
+        if notes.effort.seconds > MAXIMUM_SECONDS / 3:
+            break
+        trial = PyTorchAssembler(Notes(notes.effort))
         trial.sequence(items, shape)
         if trial.mismatches == 0:
             return shape

@@ -357,6 +357,7 @@ class _Reader(Interpreter):
         # a module that contains itself exponentially often, such as `a = nn.Sequential(a, a)` sixty times.
         self._parts += 1
         require_layer_limit(self._parts // 4)
+        self.effort.check_time()
         name = name or self._names.get(id(module), "")
         self._submodules.add(id(module))
         match module:
