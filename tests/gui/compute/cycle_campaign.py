@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import shiboken6
+from pyqtgraph.graphicsItems.GraphicsItem import GraphicsItem
 from PySide6.QtCore import QCoreApplication, QEvent, QTimer
 from PySide6.QtWidgets import QApplication, QMainWindow
 
@@ -130,6 +131,9 @@ def run_trainings(count: int, data: str, rng: random.Random) -> None:
 
 def qt_objects() -> Counter[str]:
     """The number of Qt wrappers in Python by class; active timers are counted a second time."""
+    # One cache for all plots of the process, of up to 100 pairs of points. What it holds depends on what was
+    # painted, so until it is full it would look like a leak.
+    GraphicsItem._pixelVectorGlobalCache.clear()
     wrappers = shiboken6.getAllValidWrappers()
     found = Counter(type(wrapper).__name__ for wrapper in wrappers)
     active = [wrapper for wrapper in wrappers if isinstance(wrapper, QTimer) and wrapper.isActive()]
