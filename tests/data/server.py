@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -25,7 +27,9 @@ class Behavior:
 class Server:
     """A context that serves `data` at `url`. Each request uses the next behavior; the last one is reused."""
 
-    def __init__(self, data: bytes, behaviors: Sequence[Behavior] = (Behavior(),)) -> None:
+    def __init__(
+        self, data: bytes, behaviors: Sequence[Behavior] = (Behavior(),), certificate: Path | None = None
+    ) -> None:
         self.data = data
         self.behaviors = list(behaviors)
         self.requested_ranges: list[str | None] = []
@@ -33,7 +37,12 @@ class Server:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = False
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self.url = f"http://127.0.0.1:{self._server.server_port}/archive.tar.gz"
+        scheme = "https" if certificate else "http"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"{scheme}://127.0.0.1:{self._server.server_port}/archive.tar.gz"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -57,6 +66,11 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             behavior = server.next_behavior()
             requested = self.headers.get("Range")
             server.requested_ranges.append(requested)
+            if behavior.status == 302:
+                self.send_response(302)
+                self.send_header("Location", f"{server.url}?{len(server.requested_ranges)}")
+                self.end_headers()
+                return
             if behavior.status != 200:
                 self.send_error(behavior.status)
                 return

@@ -24,6 +24,11 @@ from cnnstudio.core.progress import (
 from cnnstudio.data.dataset import DataError
 
 
+_MAX_UNPACKED_BYTES = 400_000_000
+"""Of the whole archive: twice what CIFAR-10 has. A few megabytes can unpack to any size."""
+_MAX_MEMBERS = 10_000
+
+
 def extract_members(
     archive: Path,
     members: Mapping[str, str],
@@ -62,8 +67,14 @@ def _write_members(
 ) -> None:
     written: set[str] = set()
     with open_regular(archive, None) as file, tarfile.open(fileobj=file, mode="r|gz") as stream:
-        for member in stream:
+        for number, member in enumerate(stream):
             raise_if_cancelled(cancelled)
+            # Before anything of the member is unpacked.
+            if member.offset_data + member.size > _MAX_UNPACKED_BYTES or number >= _MAX_MEMBERS:
+                raise DataError(
+                    f"{archive} unpacks to more than {_MAX_UNPACKED_BYTES // 1_000_000} MB or "
+                    f"{_MAX_MEMBERS:,} files: use the original archive."
+                )
             _refuse_outside_path(archive, member.name)
             if member.name not in members:
                 continue

@@ -40,8 +40,13 @@ from cnnstudio.data.dataset import DataError
 
 if TYPE_CHECKING:
     import http.client
+    import ssl
 
 _BLOCK_SIZE = 1 << 16
+_MAX_UNKNOWN_SIZE = 10_000_000_000
+"""Bytes after which a download ends of which neither the server nor we know the size."""
+_CERTIFICATE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Other programs' names for a file or folder of trusted certificates; Python itself reads SSL_CERT_FILE."""
 _RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Status codes of errors that are likely to be temporary."""
 
@@ -154,15 +159,18 @@ def _fetch_with_retries(
     cancelled: CancelFunction,
     retry: RetryPolicy,
 ) -> None:
-    """Completes `part`. Retries with growing delays; an attempt that brought much data resets the count."""
-    failures = 0
+    """Completes `part`. Retries with growing delays; an attempt that got much further resets the count.
+
+    Further than any attempt before: a server may send the beginning again and again.
+    """
+    failures, furthest = 0, _size(part)
     while True:
-        before = _size(part)
         try:
             _fetch(url, part, expected, progress, cancelled, retry.stall_timeout)
             return
         except _Interrupted as error:
-            failures = 1 if _size(part) - before > 1_000_000 else failures + 1
+            failures = 1 if _size(part) - furthest > 1_000_000 else failures + 1
+            furthest = max(furthest, _size(part))
             if error.final or failures >= retry.max_attempts:
                 advice = "Download again to resume from there." if _size(part) else "Try again later."
                 raise DataError(f"{error}. {advice}") from error
@@ -235,13 +243,14 @@ def _copy(
     cancelled: CancelFunction,
 ) -> None:
     of_total = f" of {format_megabytes(total)}" if total is not None else ""
+    limit = _MAX_UNKNOWN_SIZE if total is None else total
     progress(Progress(done, total, f"Downloading {title}: {format_megabytes(done)}{of_total} MB"))
     while block := reader.read_block(cancelled):
         file.write(block)
         done += len(block)
-        if total is not None and done > total:
+        if done > limit:
             raise DataError(
-                f"The server sent more than {format_megabytes(total)} MB for {title}: it is a different file."
+                f"The server sent more than {format_megabytes(limit)} MB for {title}: it is a different file."
             )
         progress(Progress(done, total, f"Downloading {title}: {format_megabytes(done)}{of_total} MB"))
     file.flush()
@@ -305,7 +314,9 @@ class _ResponseReader:
             headers["Range"] = f"bytes={self._start}-"
         try:
             request = urllib.request.Request(self._url, headers=headers)
-            with urllib.request.urlopen(request, timeout=self._stall_timeout) as response:
+            with urllib.request.urlopen(
+                request, timeout=self._stall_timeout, context=_trusted_certificates(self._url)
+            ) as response:
                 self._put(response)
                 block = b"-"
                 while block and not self._closed.is_set():
@@ -330,6 +341,7 @@ class _ResponseReader:
     def _explained(self, error: Exception) -> Exception:
         """The exception to raise for an error of the connection: retry, resume, or a message for the user."""
         import http.client
+        import ssl
         import urllib.error
 
         host = _host(self._url)
@@ -340,8 +352,20 @@ class _ResponseReader:
                 return _RangeRefused()
             if error.code in _RETRYABLE_STATUSES:
                 return _Interrupted(status)
+            if 300 <= error.code < 400:
+                return DataError(
+                    f"{host} redirects {self._url} without end: the file is currently unavailable."
+                )
             return DataError(f"{status}: the file is currently unavailable.")
+        if isinstance(error, DataError):
+            return error
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            return DataError(
+                f"The certificate of {host} is not trusted ({reason.verify_message}): if a school or company "
+                "checks the traffic, set SSL_CERT_FILE to the file with its certificate, or download "
+                f"{self._url} with a browser and import the archive."
+            )
         if isinstance(reason, TimeoutError):
             return self._stalled()
         if isinstance(
@@ -350,6 +374,28 @@ class _ResponseReader:
             return _Interrupted(f"The connection to {host} was lost")
         detail = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)
         return _Interrupted(f"Cannot reach {host} ({detail}): check the network connection", final=True)
+
+
+def _trusted_certificates(url: str) -> ssl.SSLContext | None:
+    """Python's own certificates and those of the environment; None for an address that needs none.
+
+    Raises DataError if they cannot be read.
+    """
+    if not url.startswith("https:"):
+        return None
+    import ssl
+
+    context = ssl.create_default_context()
+    for variable in _CERTIFICATE_VARIABLES:
+        if path := os.environ.get(variable):
+            try:
+                is_folder = os.path.isdir(path)
+                context.load_verify_locations(None if is_folder else path, path if is_folder else None)
+            except OSError as error:
+                raise DataError(
+                    f"{variable} is {path}, which cannot be read as certificates: set it to a PEM file."
+                ) from error
+    return context
 
 
 def _host(url: str) -> str:

@@ -160,6 +160,8 @@ def _scope(node: Node, lines: Sequence[CodeLine]) -> Iterator[CodeLine]:
 
 def _loop(node_id: str, written: Sequence[tuple[list[CodeLine], int]], copy: str) -> Iterator[CodeLine]:
     """A loop over copies. If their code differs (the first may have another input), the loop has branches."""
+    if not written:
+        return  # behind an error, where nothing is known of the body
     total = sum(count for _, count in written)
     if all(lines == written[0][0] for lines, _ in written):
         if written[0][0]:

@@ -105,3 +105,15 @@ def test_cancel_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         extract_members(archive, MEMBERS, tmp_path / "set", cancelled=lambda: next(answers))
     assert list(tmp_path.iterdir()) == [archive]
+
+
+@pytest.mark.parametrize("name", ["set/one", "set/other"])
+def test_an_archive_that_unpacks_to_too_much_is_refused_before_it_is_written(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnnstudio.data.transfer.archive._copy", None)
+    entry = tarfile.TarInfo(name)
+    entry.size = 600_000_000
+    with pytest.raises(DataError, match="unpacks to more than 400 MB"):
+        extract_members(write_archive(tmp_path / "a.tar.gz", {name: entry}), MEMBERS, tmp_path / "set")
+    assert not (tmp_path / "set").exists()

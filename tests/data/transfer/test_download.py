@@ -142,6 +142,66 @@ def test_a_persistent_server_error_is_reported(target: Path) -> None:
     assert len(server.requested_ranges) == FAST_RETRY.max_attempts
 
 
+ONE_PART = Behavior(drop_after=1_200_000)
+
+
+@pytest.mark.parametrize(
+    "then", [Behavior(range_start=7), Behavior(status=416), Behavior(ranges=False, drop_after=1_200_000)]
+)
+def test_a_part_that_is_thrown_away_each_time_is_no_progress(target: Path, then: Behavior) -> None:
+    data = bytes(3_000_000)
+    expected = ExpectedFile("the archive", hashlib.md5(data).hexdigest(), len(data))
+    with (
+        Server(data, [ONE_PART, then] * 20) as server,
+        pytest.raises(DataError, match=r"could not resume the download|connection was lost"),
+    ):
+        download(server.url, target, expected, retry=RetryPolicy(0.5, 3, 0.01))
+    assert len(server.requested_ranges) <= 6
+
+
+def test_redirects_without_end_are_an_error(target: Path) -> None:
+    with (
+        Server(DATA, [Behavior(status=302)]) as server,
+        pytest.raises(DataError, match=r"redirects .* without end"),
+    ):
+        download(server.url, target, EXPECTED, retry=FAST_RETRY)
+
+
+def test_a_stream_of_unknown_size_ends_at_a_limit(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnnstudio.data.transfer.download._MAX_UNKNOWN_SIZE", len(DATA) // 2)
+    with Server(DATA, [Behavior(length=False)]) as server, pytest.raises(DataError, match=r"sent more than"):
+        download(server.url, target, ExpectedFile("the archive", EXPECTED.md5), retry=FAST_RETRY)
+
+
+CERTIFICATE = Path(__file__).with_name("localhost.pem")
+
+
+def test_an_untrusted_certificate_is_explained(target: Path) -> None:
+    with (
+        Server(DATA, certificate=CERTIFICATE) as server,
+        pytest.raises(DataError, match=r"certificate of 127.0.0.1 is not trusted .* SSL_CERT_FILE"),
+    ):
+        download(server.url, target, EXPECTED, retry=FAST_RETRY)
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
+def test_certificates_of_the_environment_are_trusted(
+    target: Path, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, str(CERTIFICATE))
+    with Server(DATA, certificate=CERTIFICATE) as server:
+        download(server.url, target, EXPECTED, retry=FAST_RETRY)
+    assert target.read_bytes() == DATA
+
+
+def test_certificates_that_cannot_be_read_are_reported(
+    target: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
+    with pytest.raises(DataError, match=r"REQUESTS_CA_BUNDLE is .*missing.pem, which cannot be read"):
+        download("https://127.0.0.1:9/x", target, EXPECTED, retry=FAST_RETRY)
+
+
 def test_an_unreachable_server_is_an_error_at_once(target: Path) -> None:
     with pytest.raises(DataError, match=r"^Cannot reach 127\.0\.0\.1 \(.+\): check the network connection"):
         download("http://127.0.0.1:9/x", target, EXPECTED, retry=RetryPolicy(delay=60))

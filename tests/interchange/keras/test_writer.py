@@ -93,3 +93,11 @@ def test_a_layer_with_an_error_is_a_comment_and_its_network_has_no_script() -> N
     assert layer_code(network)[-1] == ("dense_1", f"# {problem}")
     with pytest.raises(CodeError, match="insert Flatten before it"):
         write_model(network)
+
+
+def test_a_repeat_behind_an_error_is_written_as_a_comment() -> None:
+    """Nothing is known of its body there."""
+    repeat = Node("repeat_1", Repeat(2), children=(Node("conv2d_1", Conv2D(8)),))
+    network = Network(Shape.of(3, 32, 32), (Node("dense_1", Dense(5)), Node("conv2d_2", Conv2D(4)), repeat))
+    lines = layer_code(network)
+    assert [line for node, line in lines if node == "repeat_1" and "#" not in line] == []
