@@ -24,6 +24,11 @@ from cnnstudio.training.events import (
 )
 
 _HEADINGS = ("Epoch", "Loss", "Accuracy", "Val. loss", "Val. accuracy", "Images/s", "Time")
+CHOSEN_ON_TEST = (
+    "The test images are also the validation images: the best epoch is chosen on them, so the test accuracy "
+    "is an optimistic estimate."
+)
+"""The note for a recipe without a validation share."""
 _WIDTHS = (7, 8, 9, 10, 14, 9, 10)
 
 
@@ -63,6 +68,10 @@ class TextPrinter:
             case Finished():
                 self._finish(event)
 
+    @property
+    def _is_chosen_on_test(self) -> bool:
+        return self._started is not None and self._started.validation == "test"
+
     def _print(self, text: str) -> None:
         self._line.clear()
         echo(text)
@@ -73,6 +82,7 @@ class TextPrinter:
         threads += f" in each of {event.ranks} processes" if event.ranks > 1 else ""
         steps_done = pluralize(event.steps_done, "step")
         resumed = f"Resumed in epoch {event.first_epoch:,} after {steps_done}\n" if event.steps_done else ""
+        note = f"{CHOSEN_ON_TEST}\n" if event.validation == "test" else ""
         source = "the test set" if event.validation == "test" else "from the training set"
         self._print(
             f"{clean_line(event.network_name)} · {event.parameters:,} parameters · {event.device}{threads}\n"
@@ -80,7 +90,7 @@ class TextPrinter:
             f"{event.validation_images:,} validation images ({source})\n"
             f"{pluralize(event.epochs, 'epoch')} of {pluralize(event.steps_per_epoch, 'step')} "
             f"of {pluralize(event.batch_size, 'image')}\n"
-            f"{resumed}\n"
+            f"{note}{resumed}\n"
             f"{_row(_HEADINGS)}"
         )
 
@@ -102,9 +112,9 @@ class TextPrinter:
         ]
         if event.test is not None:
             scores = f"accuracy {format_percent(event.test.accuracy)}, loss {event.test.loss:.4f}"
-            lines.append(
-                f"Test: {scores}" + (f" (weights of epoch {event.best_epoch})" if event.best_epoch else "")
-            )
+            chosen = ", the best on the test set" if self._is_chosen_on_test else ""
+            epoch = f" (weights of epoch {event.best_epoch}{chosen})" if event.best_epoch else ""
+            lines.append(f"Test: {scores}{epoch}")
         if event.run:
             lines.append(f"Run: {event.run}")
         self._print("\n".join(lines))

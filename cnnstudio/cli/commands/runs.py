@@ -89,12 +89,27 @@ def _show(options: argparse.Namespace) -> None:
     if options.json:
         epochs = [epoch.to_json() for epoch in run.history]
         diagnosed = [event.to_json() for event in _diagnosed(run)]
-        content = {"recipe": run.recipe.to_json(), "epochs": epochs, "diagnosed": diagnosed}
+        content = {
+            "recipe": run.recipe.to_json(),
+            "epochs": epochs,
+            "diagnosed": diagnosed,
+            "validation": "share" if run.recipe.validation_share else "test",
+            "notes": _notes(run),
+        }
         print_json({**_facts(run), **content})
         return
     echo(f"{two_columns(_details(run))}\n\n{epoch_table(run.history)}")
+    for note in _notes(run):
+        echo(f"\nNote: {note}")
     for event in _diagnosed(run):
         echo(f"\nEpoch {event.epoch:.1f}: {event.message} {event.advice}")
+
+
+def _notes(run: Run) -> list[str]:
+    """What one has to know to understand the run's figures."""
+    from cnnstudio.cli.training_output import CHOSEN_ON_TEST
+
+    return [] if run.recipe.validation_share else [CHOSEN_ON_TEST]
 
 
 def _diagnosed(run: Run) -> list[Diagnosed]:
@@ -106,12 +121,15 @@ def _diagnosed(run: Run) -> list[Diagnosed]:
 def _details(run: Run) -> list[tuple[str, str]]:
     from cnnstudio.design.analysis.analysis import analyze
 
-    best = f" (weights of epoch {run.best_epoch})" if run.best_epoch else ""
+    share = run.recipe.validation_share
+    chosen = "" if share else ", the best on the test set"
+    best = f" (weights of epoch {run.best_epoch}{chosen})" if run.best_epoch else ""
     return [
         ("Run", run.id),
         ("Network", f"{run.name}, {analyze(run.network).parameters:,} parameters"),
         ("Data", run.dataset_name),
         ("Recipe", run.recipe.name),
+        ("Validation", f"{100 * share:g}% of the training images" if share else "the test set"),
         ("Status", f"{run.status}. {run.reason}".strip()),
         ("Test accuracy", f"{_test_accuracy(run)}{best}" if run.test else "none"),
         ("Started", _when(run)),

@@ -138,8 +138,9 @@ def _layer(report: LayerReport) -> dict[str, Any]:
         "enabled": report.node.enabled,
         "depth": report.depth,
         "output": list(report.output.dims) if report.output else None,
-        "parameters": report.parameters,
-        "macs": report.macs,
+        # null for unknown, because of an error in the layer or before it.
+        "parameters": report.parameters if report.has_known_costs else None,
+        "macs": report.macs if report.has_known_costs else None,
         "receptive_field": list(report.receptive_field_size) if report.receptive_field_size else None,
         "problem": report.problem.full_message if report.problem else None,
     }
@@ -164,6 +165,8 @@ def summary_text(analysis: Analysis) -> str:
     headings = ["Layer", "", "Output", "Parameters", "Multiply-adds", "Receptive field"]
     lines = [network.name, "", table(headings, rows, right=(2, 3, 4, 5)), ""]
     costs = f"{analysis.parameters:,} parameters · {format_compact(analysis.macs)} multiply-adds per image"
+    if not all(report.has_known_costs for report in analysis.reports):
+        costs = f"at least {costs}"
     lines.append(f"{pluralize(network.layer_count, 'layer')} · {costs}")
     for title, findings in (("Problems", analysis.problems), ("Advice", advise(analysis))):
         if findings:
@@ -186,7 +189,7 @@ def _row(report: LayerReport) -> list[str]:
         f"{'  ' * report.depth}{node.title}{mark}",
         description,
         str(report.output) if report.output else "unknown",
-        f"{report.parameters:,}",
-        f"{report.macs:,}",
+        f"{report.parameters:,}" if report.has_known_costs else "–",
+        f"{report.macs:,}" if report.has_known_costs else "–",
         format_sizes(report.receptive_field_size) if report.receptive_field_size else "",
     ]

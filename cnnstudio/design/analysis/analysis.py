@@ -73,6 +73,17 @@ class LayerReport(NamedTuple):
     """The position of these pixels. Meaningful only if `receptive_field_size` is not None."""
     problem: Problem | None
 
+    @property
+    def has_known_costs(self) -> bool:
+        """Whether parameters and macs are the layer's own: not if an error here or before hides its shapes.
+
+        They are 0 then, as for a layer without costs.
+        """
+        if not self.node.enabled:
+            return True
+        has_error = self.problem is not None and not (self.parameters or self.macs)
+        return self.input is not None and self.output is not None and not has_error
+
 
 class _Context(NamedTuple):
     """Everything that the reports of a node and of its contents depend on, besides the node itself."""

@@ -21,6 +21,7 @@ from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore_pro
 from cnnstudio.data.batches import WHOLE_BATCH, Batches, Shard
 from cnnstudio.data.dataset import Dataset, Rows, Split, Subset, channel_statistics, stratified_split
 from cnnstudio.data.images.resizing import resize
+from cnnstudio.design.advice.advice import advise
 from cnnstudio.design.analysis.analysis import Analysis, analyze
 from cnnstudio.design.analysis.memory_estimate import BYTES_PER_FLOAT, estimate_memory
 from cnnstudio.design.network import Network
@@ -169,6 +170,7 @@ def prepare(
             f"it has {count} and {len(resized.test)}."
         )
     recipe, warnings = _resolve_recipe(recipe, count, chosen)
+    warnings += tuple(_repeated_softmax(analysis))
     _check_batch_normalization(network, recipe)
     if check_memory:
         _check_memory(analysis, recipe, chosen)
@@ -211,6 +213,13 @@ def _resolve_recipe(recipe: Recipe, count: int, device: torch.device) -> tuple[R
     if recipe.precision == "auto":
         recipe = recipe.replace(precision=fastest_precision(device))
     return recipe, tuple(warnings)
+
+
+def _repeated_softmax(analysis: Analysis) -> Iterator[str]:
+    """The advice about a softmax that is applied twice: such a network trains, but badly."""
+    for advice in advise(analysis):
+        if advice.key.startswith("softmax-twice"):
+            yield f"{advice.full_message}. {advice.why}"
 
 
 def evaluation_batch_size(analysis: Analysis, device: torch.device) -> int:
