@@ -30,6 +30,7 @@ class Parser(argparse.ArgumentParser):
     """An argument parser that raises UsageError, with a message of one line, instead of exiting."""
 
     def error(self, message: str) -> NoReturn:
+        """Overrides argparse's, which would print the usage and exit. Always raises UsageError."""
         raise UsageError(f"{message.removeprefix('argument ')} (see “{self.prog} --help”)")
 
 

@@ -24,7 +24,11 @@ from cnnstudio.training.distributed.ranks import (
 
 
 def run_on_ranks(options: argparse.Namespace, train: Callable[[Ranks], int]) -> int:
-    """Trains together with the other processes, of which only the first prints; returns the exit status."""
+    """Trains together with the other processes, of which only the first prints; returns the exit status.
+
+    Raises UsageError for options that need a single process, DeviceError, and what `train` raises; an error
+    of the connection to the other processes is printed instead.
+    """
     if not is_distributed():
         return train(SINGLE_PROCESS)
     if options.find_learning_rate or options.preflight or options.batch_size == AUTO:

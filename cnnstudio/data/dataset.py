@@ -59,7 +59,7 @@ class Split:
         return channels, height, width
 
     def select(self, rows: Rows) -> Split:
-        """A new split with the given images, in that order (a copy)."""
+        """A new split with the given images, in that order (a copy). `rows` is intp (n,), from 0."""
         return Split(from_channels_last(as_channels_last(self.images)[rows]), self.labels[rows])
 
     def chunks(self) -> Iterator[Pixels]:
@@ -76,7 +76,7 @@ class Split:
         return counts
 
     def preset_histograms(self, histograms: Histograms) -> None:
-        """Sets `histograms` to a known result, which saves a pass over all images."""
+        """Sets `histograms`, int64 (C, 256), to a known result, which saves a pass over all images."""
         vars(self)["histograms"] = histograms  # where cached_property stores its value
 
 

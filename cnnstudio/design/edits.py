@@ -29,7 +29,11 @@ class EditError(UserError):
 
 
 def insert(network: Network, place: Place, nodes: Sequence[Node]) -> Network:
-    """Inserts `nodes` at `place`. Their ids must be new: see `Network.fresh_ids`."""
+    """Inserts `nodes` at `place`. Their ids must be new: see `Network.fresh_ids`.
+
+    Raises EditError if an id is not new, if the network would get too large or too deep, or if the parent in
+    `place` is not a group of this network.
+    """
     added = [node.id for new in nodes for node in new.walk()]
     if len(set(added)) < len(added) or any(node_id in network for node_id in added):
         raise EditError("the network already contains a layer with this id; paste it as a copy")
@@ -50,7 +54,7 @@ def insert(network: Network, place: Place, nodes: Sequence[Node]) -> Network:
 
 
 def remove(network: Network, ids: Collection[str]) -> Network:
-    """Removes the nodes with these ids and everything inside them."""
+    """Removes the nodes with these ids and everything inside them. Raises EditError if an id is unknown."""
     _require_known(network, ids)
     removed = set(ids)
 
@@ -69,7 +73,10 @@ def remove(network: Network, ids: Collection[str]) -> Network:
 
 
 def move(network: Network, ids: Collection[str], place: Place) -> Network:
-    """Moves the nodes with these ids, keeping their order, to `place`, as counted before the move."""
+    """Moves the nodes with these ids, keeping their order, to `place`, as counted before the move.
+
+    Raises EditError if an id is unknown, if a group would be moved into itself, or as `insert` does.
+    """
     moving = outermost(network, ids)
     _require_group(network, place.parent)
     around = set() if place.parent is None else {place.parent, *network.ancestors(place.parent)}
@@ -94,7 +101,7 @@ def replace(
 ) -> Network:
     """Changes a node's layer value, its name (None: the name of its type) or whether it is enabled.
 
-    The type of the layer has to stay the same.
+    Raises EditError if the id is unknown, or if the type of the layer would not stay the same.
     """
     _require_known(network, [node_id])
     node = network.node(node_id)
@@ -117,7 +124,10 @@ def replace(
 
 
 def duplicate(network: Network, ids: Collection[str]) -> tuple[Network, list[str]]:
-    """Copies the nodes with these ids and inserts the copies after the last one; also returns their ids."""
+    """Copies the nodes with these ids and inserts the copies after the last one; also returns their ids.
+
+    Raises EditError if an id is unknown or the network would get too large.
+    """
     originals = outermost(network, ids)
     if not originals:
         return network, []
@@ -128,7 +138,10 @@ def duplicate(network: Network, ids: Collection[str]) -> tuple[Network, list[str
 
 
 def wrap(network: Network, ids: Collection[str], group: Group) -> tuple[Network, str]:
-    """Moves the nodes with these ids, neighbors in one list, into a new group; also returns its id."""
+    """Moves the nodes with these ids, neighbors in one list, into a new group; also returns its id.
+
+    Raises EditError if they are not neighbors, or if groups would be nested too deeply.
+    """
     nodes = outermost(network, ids)
     places = [network.place(node.id) for node in nodes]
     first = places[0].index if places else 0
@@ -140,7 +153,7 @@ def wrap(network: Network, ids: Collection[str], group: Group) -> tuple[Network,
 
 
 def unwrap(network: Network, node_id: str) -> Network:
-    """Replaces a group with its layers."""
+    """Replaces a group with its layers. Raises EditError if the id is not that of a group."""
     _require_known(network, [node_id])
     _require_group(network, node_id)
     place = network.place(node_id)
@@ -149,7 +162,7 @@ def unwrap(network: Network, node_id: str) -> Network:
 
 
 def set_input(network: Network, shape: Shape) -> Network:
-    """Changes the shape of the input images, C × H × W."""
+    """Changes the shape of the input images, C × H × W. Raises EditError if it is none, or too large."""
     if not shape.is_image or max(shape.dims) > MAXIMUM_INPUT:
         raise EditError(
             f"the input must be channels × height × width, each from 1 to {MAXIMUM_INPUT}, got {shape}"
@@ -163,7 +176,10 @@ def rename(network: Network, name: str) -> Network:
 
 
 def outermost(network: Network, ids: Iterable[str]) -> list[Node]:
-    """The nodes with these ids in the order of the list, without those inside another one of them."""
+    """The nodes with these ids in the order of the list, without those inside another one of them.
+
+    Raises EditError if an id is unknown.
+    """
     selected = set(ids)
     _require_known(network, selected)
     inner = {node_id for node_id in selected if not selected.isdisjoint(network.ancestors(node_id))}

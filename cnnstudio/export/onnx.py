@@ -84,6 +84,7 @@ def _with_normalization(model: Model) -> nn.Module:
             self.std = nn.Buffer(torch.tensor(model.std).view(1, -1, 1, 1))
 
         def forward(self, pixels: Tensor) -> Tensor:
+            """Logits float32 (N, classes) for pixels float32 (N, C, H, W), 0 to 1, not normalized."""
             logits: Tensor = self.model((pixels - self.mean) / self.std)
             return logits
 

@@ -50,7 +50,10 @@ class Weights(Exporter):
 
 
 def write_weights(path: Path, run: Run, model: Model) -> None:
-    """Writes the state dict, contiguous float32, with everything needed to use it as the file's metadata."""
+    """Writes the state dict, contiguous float32, with everything needed to use it as the file's metadata.
+
+    Raises FileError if the file cannot be written.
+    """
     from safetensors.torch import save
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}

@@ -65,6 +65,7 @@ def collect_feature_maps(
     found: dict[str, list[FeatureMaps]] = {}
 
     def collect(node_id: str, output: Tensor) -> None:
+        """Takes one node's output, float (N, K, h, w), or (N, K) of a flat layer, on the model's device."""
         maps = output if output.ndim == 4 else output[:, :, None, None]
         kept = maps[:, : max_maps if output.ndim == 4 else max_flat_values(max_maps)]
         dead = tuple((kept == 0).all(3).all(2).all(0).nonzero().flatten().tolist())
@@ -147,6 +148,7 @@ class FeatureMapProbe:
         self._requested = (node_id, image)
 
     def begin(self, images: npt.NDArray[np.uint8]) -> None:
+        """Sets the example images, uint8 (N, C, H, W), of the model's input size; N may be 0."""
         self._images = images
         self._shown = None
 

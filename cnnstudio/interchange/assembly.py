@@ -72,7 +72,10 @@ class Assembler(ABC):
         return None
 
     def sequence(self, items: Items, shape: Shape | None) -> tuple[Nodes, Shape | None]:
-        """The nodes for a sequence of items, and its output shape for the input `shape`, None if unknown."""
+        """The nodes for a sequence of items, and its output shape for the input `shape`, None if unknown.
+
+        Raises CodeError if the groups are nested too deeply or there are too many layers.
+        """
         self._depth += 1
         if self._depth > MAXIMUM_DEPTH:
             raise CodeError(f"groups can be nested at most {MAXIMUM_DEPTH} deep, and these are nested deeper")

@@ -39,7 +39,10 @@ def read_code(text: str) -> ImportedDesign:
 
 
 def detect_language(text: str) -> Language | None:
-    """The library that the code uses, by its imports or, without any, by its names; None for neither."""
+    """The library that the code uses, by its imports or, without any, by its names; None for neither.
+
+    Raises CodeError if the text is not Python.
+    """
     nodes = list(ast.walk(parse(text)))
     imported = {
         alias.name.partition(".")[0] for node in nodes if isinstance(node, ast.Import) for alias in node.names

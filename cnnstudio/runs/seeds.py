@@ -69,7 +69,10 @@ def with_consecutive_seeds(recipe: Recipe, seeds: int) -> list[Recipe]:
 
 
 def train_seed_sweep(recipes: Iterable[Recipe], train: Callable[[Recipe], Finished]) -> SeedSweep:
-    """Trains with each recipe in turn. A failed run does not end the sweep; a stopped one does."""
+    """Trains with each recipe in turn. A failed run does not end the sweep; a stopped one does.
+
+    Raises what `train` raises, such as TrainingError if a run cannot start; that ends the sweep.
+    """
     results: list[tuple[int, Finished]] = []
     for recipe in recipes:
         finished = train(recipe)
@@ -84,7 +87,7 @@ def find_seed_runs(run: Run, among: Iterable[Run] | None = None) -> list[Run]:
 
     Searches `among`, by default the runs in the same parent folder. There is one run per seed, the given run
     first: on the same hardware a second one gives the same result, and counting it twice would make the
-    spread look smaller than it is.
+    spread look smaller than it is. Raises RunError if `run` cannot be read; others that cannot are skipped.
     """
     key = training_key(run)
     found = {run.recipe.seed: run}

@@ -21,6 +21,7 @@ from cnnstudio.training.model import Model
 from cnnstudio.training.train_step import TrainingStep
 
 ForwardFunction = Callable[[Tensor], Tensor]
+"""Normalized images, float32 (N, C, H, W) -> logits, float (N, classes)."""
 
 COMPILE_MODES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {"compiled": {}, "compiled, with CUDA graphs": {"mode": "reduce-overhead"}}
@@ -34,7 +35,10 @@ _WARM_UP_STEPS, _TIMED_STEPS = 3, 10
 
 
 def compile_model(model: Model, arguments: Mapping[str, Any]) -> ForwardFunction:
-    """The model's forward pass compiled by torch.compile, for batches of one size."""
+    """The model's forward pass compiled by torch.compile, for batches of one size.
+
+    `arguments` are those of torch.compile. With CUDA graphs, each call overwrites the logits of the last.
+    """
     compiled = torch.compile(model, dynamic=False, **arguments)
 
     def forward(images: Tensor) -> Tensor:
@@ -57,9 +61,9 @@ def compile_if_faster(
 ) -> ForwardFunction:
     """The forward function with which `steps` steps take the least time, preparation included.
 
-    Mostly that is the model itself. The trial uses a copy of the model and the given batch, images
-    (N, C, H, W) and labels; weights and random numbers are as before afterwards. A variant that does not work
-    on this machine is skipped.
+    Mostly that is the model itself. The trial uses a copy of the model and the given batch: images, float32
+    (N, C, H, W) and normalized, and labels, int64 (N,) or float32 (N, classes). Weights and random numbers are
+    as before afterwards. A variant that does not work on this machine is skipped. `clock` counts seconds.
     """
     state = random_state(images.device)
     try:

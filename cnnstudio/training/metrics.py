@@ -87,7 +87,9 @@ class Meter:
         self._images_before = self._epoch_images
 
     def add(self, loss: Tensor, correct: Tensor, count: int) -> None:
-        """Adds one step's mean loss () and the number of correct predictions () among its `count` images.
+        """Adds a step's mean loss, float (), and correct predictions, int64 or float32 (), of `count` images.
+
+        Both stay on their device until `flush`, so their memory must not be reused before.
 
         Raises NotFiniteError: on the CPU at once, on an accelerator at the next `flush`.
         """

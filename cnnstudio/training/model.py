@@ -45,6 +45,7 @@ class LayerSequence(nn.Sequential):
         self.use_design_order = False
 
     def forward(self, x: Tensor) -> Tensor:
+        """float (N, …), the input shape of the first layer -> float (N, …), the output shape of the last."""
         modules = self._modules
         for name in self.design_order if self.use_design_order else self.run_order:
             x = modules[name](x)
@@ -119,6 +120,8 @@ class Model(LayerSequence):
     def activations(self, images: Tensor, node_ids: Collection[str] | None = None) -> dict[str, Tensor]:
         """The output of each enabled node for normalized `images`; of the last copy in a Repeat.
 
+        `images` is float32 (N, C, H, W). The outputs are float (N, K, h, w), or (N, K) of flat layers.
+
         The model runs in the design's order: in the other one a layer's output would not be what the design
         shows. Training mode and gradients are up to the caller. Unknown and disabled ids are left out.
         """
@@ -129,7 +132,10 @@ class Model(LayerSequence):
     def observe(
         self, images: Tensor, callback: Callable[[str, Tensor], None], node_ids: Collection[str] | None = None
     ) -> None:
-        """Calls `callback` with each node's id and output, once per copy in a Repeat; keeps none of them."""
+        """Calls `callback` with each node's id and output, once per copy in a Repeat; keeps none of them.
+
+        `images` is float32 (N, C, H, W), normalized; outputs are float (N, K, h, w) or (N, K), not detached.
+        """
 
         def hook(node_id: str) -> Callable[[nn.Module, Any, Tensor], None]:
             return lambda module, inputs, output: callback(node_id, output)

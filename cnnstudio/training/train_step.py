@@ -64,16 +64,25 @@ class TrainingStep:
         return self.ema.in_model() if self.ema else nullcontext()
 
     def evaluation_weights(self) -> dict[str, Tensor]:
-        """The weights to evaluate, by their names in the model; later steps change the tensors."""
+        """The weights to evaluate: name -> tensor, shapes and dtypes as in the model's state dict.
+
+        Not copied: later steps change the tensors.
+        """
         return self.ema.weights() if self.ema else dict(self.model.state_dict())
 
     def state_dict(self) -> dict[str, Tensor]:
-        """The state of the optimizer and of the EMA, without the model's own weights."""
+        """The state of the optimizer and of the EMA, without the model's own weights; not copied.
+
+        Name -> tensor, as `optimizer_state` and `WeightEma.state_dict` give them.
+        """
         ema = self.ema.state_dict() if self.ema else {}
         return {**optimizer_state(self.optimizer, self.model), **ema}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Restores what `state_dict` gave; what is missing starts from its initial value."""
+        """Restores what `state_dict` gave, by copying; what is missing starts from its initial value.
+
+        Name -> tensor, with the shapes of this model; names of neither part are ignored.
+        """
         load_optimizer_state(self.optimizer, self.model, state)
         if self.ema:
             self.ema.load_state_dict(state)

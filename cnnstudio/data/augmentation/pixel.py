@@ -36,7 +36,7 @@ class BatchRandom:
         self._positions = positions
 
     def local(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Selects from values for the whole batch, (…, count), those of the shard, (…, n)."""
+        """Selects from values for the whole batch, (…, count), those of the shard, (…, n); of any dtype."""
         return values[..., self._positions]
 
 
@@ -82,21 +82,27 @@ def crop_and_resize(images: Tensor, kept: Tensor, right: Tensor, down: Tensor) -
 
 
 def adjust_brightness(images: Tensor, factors: Tensor) -> Tensor:
-    """Interpolates between black (factor 0) and the image (1). `factors` is (n,), here and below.
+    """Interpolates between black (factor 0) and the image (1).
 
-    Images are float32 (n, C, H, W), 0 to 255, here and below.
+    `images` is float32 (n, C, H, W), 0 to 255, as is the result. `factors` is float32 (n,), one per image.
     """
     return (images * _per_image(factors)).clamp_(0, _WHITE)
 
 
 def adjust_contrast(images: Tensor, factors: Tensor) -> Tensor:
-    """Interpolates between the image's mean gray (factor 0) and the image (1)."""
+    """Interpolates between the image's mean gray (factor 0) and the image (1).
+
+    `images` is float32 (n, C, H, W), 0 to 255, as is the result. `factors` is float32 (n,), one per image.
+    """
     mean = _gray(images).mean((1, 2, 3), keepdim=True)
     return torch.lerp(mean, images, _per_image(factors)).clamp_(0, _WHITE)
 
 
 def adjust_saturation(images: Tensor, factors: Tensor) -> Tensor:
-    """Interpolates between the image in gray (factor 0) and the image (1)."""
+    """Interpolates between the image in gray (factor 0) and the image (1).
+
+    `images` is float32 (n, 3, H, W), 0 to 255, as is the result. `factors` is float32 (n,), one per image.
+    """
     return torch.lerp(_gray(images), images, _per_image(factors)).clamp_(0, _WHITE)
 
 

@@ -65,6 +65,7 @@ def decode(
     readable = np.zeros(len(paths), bool)
 
     def read(start: int) -> Pixels:
+        """One chunk: uint8 (n, H, W, C); the rows of unreadable images are left uninitialized."""
         chunk = paths[start : start + _CHUNK]
         pixels = np.empty((len(chunk), height, width, channels), np.uint8)
         for row, path in enumerate(chunk):

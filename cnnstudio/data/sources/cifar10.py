@@ -123,7 +123,10 @@ class Cifar10(Source):
         progress: ProgressFunction = ignore_progress,
         cancelled: CancelFunction = never_cancelled,
     ) -> None:
-        """Unpacks the user's own cifar-10-python.tar.gz, which is left where it is."""
+        """Unpacks the user's own cifar-10-python.tar.gz, which is left where it is.
+
+        Raises Cancelled, and DataError if the file cannot be read or is not the original archive.
+        """
         try:
             size = path.stat().st_size
             progress(Progress(0, None, f"Checking {path.name}"))

@@ -56,7 +56,7 @@ class Prefetcher:
 
     @classmethod
     def for_array(cls, pixels: Pixels) -> Self | None:
-        """A prefetcher for a mapped array; None if it is not mapped or the system has no madvise."""
+        """A prefetcher for a mapped array, uint8 (N, …); None if it is not mapped or there is no madvise."""
         memory = _map_of(pixels)
         return cls(memory, pixels) if memory is not None and hasattr(mmap, "MADV_WILLNEED") else None
 

@@ -40,10 +40,13 @@ class SplitWriter(Protocol):
     """Collects the images of one split."""
 
     def add(self, pixels: Pixels, labels: Labels) -> None:
-        """Appends images, uint8 (n, H, W, C), with their class labels, int64 (n,)."""
+        """Appends images, uint8 (n, H, W, C), with their class labels, int64 (n,). May raise DataError."""
 
     def finish(self) -> Split:
-        """The split of all images that were added. Nothing may be added afterwards."""
+        """The split of all images that were added. Nothing may be added afterwards.
+
+        Raises DataError if the images cannot be written or read back.
+        """
 
 
 class DatasetWriter:
@@ -88,7 +91,10 @@ class DatasetWriter:
         self.folder = None
 
     def write(self, dataset: Dataset) -> Dataset:
-        """Writes a data set that is in memory; returns the same data set, mapped from the files."""
+        """Writes a data set that is in memory; returns the same data set, mapped from the files.
+
+        Raises DataError if there is no space for it.
+        """
         self.reserve(dataset.title, dataset.train.images.nbytes + dataset.test.images.nbytes)
         if self.folder is None:
             return dataset
@@ -103,19 +109,25 @@ class DatasetWriter:
         return dataclasses.replace(dataset, train=splits[0], test=splits[1])
 
     def split_writer(self, part: str, shape: tuple[int, int, int]) -> SplitWriter:
-        """A writer for images of `shape` (C, H, W). An earlier split of that name is overwritten."""
+        """A writer for images of `shape` (C, H, W). An earlier split of that name is overwritten.
+
+        Raises DataError if the files cannot be created.
+        """
         if self.folder is None:
             return _MemorySplitWriter(shape)
         return _DiskSplitWriter(self.folder, part, shape, self._files)
 
 
 class _MemorySplitWriter:
+    """Keeps the images in memory; `finish` needs twice their size for a moment."""
+
     def __init__(self, shape: tuple[int, int, int]) -> None:
         channels, height, width = shape
         self._pixels = [np.empty((0, height, width, channels), np.uint8)]
         self._labels = [np.empty(0, np.int64)]
 
     def add(self, pixels: Pixels, labels: Labels) -> None:
+        """Keeps references to both: uint8 (n, H, W, C) and int64 (n,), which must not change afterwards."""
         self._pixels.append(pixels)
         self._labels.append(labels)
 
@@ -138,6 +150,7 @@ class _DiskSplitWriter:
             self._labels = files.enter_context(labels_file(folder, part).open("wb"))
 
     def add(self, pixels: Pixels, labels: Labels) -> None:
+        """Appends uint8 (n, H, W, C) and int64 (n,) to the files. Raises DataError if the disk is full."""
         with self._explained_errors():
             self._pixels.write(np.ascontiguousarray(pixels).data)
             self._labels.write(labels.astype("<i8").data)

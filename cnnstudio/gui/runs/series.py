@@ -37,7 +37,11 @@ class Series:
         return self._points[1, : self._count]
 
     def extend(self, x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> None:
-        """Appends points, all to the right of those before. Points that are NaN or infinite are skipped."""
+        """Appends points, all to the right of those before. Points that are NaN or infinite are skipped.
+
+        `x` and `y` are numbers of any dtype, (n,) each; they are kept as float64. The cost per point is
+        constant on average, because the array doubles when it is full.
+        """
         added = np.array([x, y], dtype=np.float64)
         added = added[:, np.isfinite(added).all(axis=0)]
         needed = self._count + added.shape[1]
@@ -62,7 +66,9 @@ class Series:
         return float(self.y[max(index, 0)])
 
     def envelope(self, low: float, high: float, points: int) -> tuple[np.ndarray, np.ndarray]:
-        """About `points` points between x = `low` and `high`, x and y: the minimum and maximum of equal bins.
+        """About `points` points between x = `low` and `high`: the minimum and maximum of equal bins.
+
+        Returns x and y, float64 (n,) each, as copies. The cost grows with the visible points, not with all.
 
         Bins have a size that is a power of two and begin at multiples of it, so that they stay the same while
         points are added: a growing curve does not flicker.
@@ -117,7 +123,10 @@ class Trend:
         self._pending: list[tuple[float, float]] = []
 
     def extend(self, x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> None:
-        """Appends points, all to the right of those before. NaN and infinite values are skipped."""
+        """Appends points, all to the right of those before. Points with a NaN or infinite y are skipped.
+
+        `x` and `y` are numbers of any dtype, (n,) each, and the means are taken in float64.
+        """
         for point in zip(map(float, x), map(float, y), strict=True):
             if math.isfinite(point[1]):
                 self._pending.append(point)

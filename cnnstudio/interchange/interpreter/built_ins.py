@@ -86,7 +86,10 @@ BUILT_INS: Mapping[str, Any] = {
 
 
 def call_list_method(owner: list[Any], name: str, positional: Sequence[Any]) -> Any:
-    """Calls a method of a list, of those with which lists of layers are built."""
+    """Calls a method of a list, of those with which lists of layers are built; Unknown for any other.
+
+    Raises CodeError if the list would get too long.
+    """
     match name, list(positional):
         case "append", [value]:
             owner.append(value)

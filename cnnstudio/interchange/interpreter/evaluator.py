@@ -113,7 +113,10 @@ class Evaluator:
         self.effort.count_step()
 
     def evaluate(self, node: ast.expr, scope: Scope) -> Any:
-        """The value of an expression; Unknown if it cannot be evaluated."""
+        """The value of an expression; Unknown if it cannot be evaluated.
+
+        Raises CodeError only at a limit of this module; code that is merely not understood never raises.
+        """
         self.count_step()
         if self._nesting > MAXIMUM_NESTING:
             raise CodeError("the expressions are nested too deeply")

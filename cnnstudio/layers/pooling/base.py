@@ -122,7 +122,10 @@ class Pooling2D(Layer):
 
     @classmethod
     def with_zero_padding(cls, call: Arguments) -> tuple[Sequence[tuple[str, dict[str, Any]]], str]:
-        """Explicit zero padding, then the pooling, for a padding that is not Keras's "same"."""
+        """Explicit zero padding, then the pooling, for a padding that is not Keras's "same".
+
+        Raises UnsupportedCall for ceil_mode or dilation.
+        """
         dilated = "dilation" in call and not is_same_value(call["dilation"], 1)
         if call["ceil_mode"] or dilated:
             raise UnsupportedCall("uses ceil_mode or dilation, which is not supported")

@@ -50,6 +50,7 @@ class ProcessGroupRanks(Ranks):
         return str(self._device)
 
     def run_on_all(self, function: Callable[[], Result]) -> Result:
+        """See `Ranks`. Raises this rank's UserError or another rank's, and RanksError if one is gone."""
         try:
             result = function()
         except UserError as error:
@@ -92,6 +93,7 @@ class ProcessGroupRanks(Ranks):
                 dist.broadcast(value, 0, group=self._tensor_group)
 
     def all_reduce_gradients(self, model: nn.Module, scalars: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """See `Ranks`. One all-reduce of a float32 vector: all gradients, then the two numbers."""
         # Not DistributedDataParallel: it averages over ranks, although their shards may differ in size; it
         # wraps the model, which everything else uses as it is; and it cannot carry the loss, which all ranks
         # need at the same step, to end together when it becomes NaN. Here one message holds everything.
@@ -117,6 +119,7 @@ class ProcessGroupRanks(Ranks):
         return sums.tolist()
 
     def all_reduce_(self, tensor: Tensor) -> Tensor:
+        """See `Ranks`: any shape and dtype, summed in place, over NCCL on CUDA and over gloo on the CPU."""
         with self._rank_errors():
             dist.all_reduce(tensor, group=self._tensor_group)
         return tensor

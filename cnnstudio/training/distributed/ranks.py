@@ -73,22 +73,31 @@ class Ranks:
         return function()
 
     def broadcast_weights(self, model: nn.Module) -> None:
-        """Gives all ranks the first rank's weights and buffers."""
+        """Gives all ranks the first rank's weights and buffers, in place; all have models of one design."""
 
     def all_reduce_gradients(self, model: nn.Module, scalars: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Sums the gradients over all ranks in place; the sums of two 0-d tensors come back."""
+        """Sums the gradients over all ranks, in place, and two numbers of the step; returns their sums.
+
+        `scalars` are () of any dtype, on the model's device. Their sums are () too; with several ranks they
+        are float32, in which whole numbers are exact up to 2^24. Gradients keep their shapes and dtypes; a
+        missing one counts as zeros. Raises RanksError if a rank is gone.
+        """
         return scalars
 
     def all_reduce_sum(self, numbers: Sequence[float]) -> list[float]:
-        """The sum of each number over all ranks, in float64."""
+        """The sum of each number over all ranks, in float64. Raises RanksError if a rank is gone."""
         return list(numbers)
 
     def all_reduce_(self, tensor: Tensor) -> Tensor:
-        """The sum of a tensor over all ranks, in place."""
+        """The sum of a tensor over all ranks, in place; also returns the tensor.
+
+        Shape and dtype are free but the same on all ranks. The tensor is contiguous and on the rank's device.
+        Raises RanksError if a rank is gone.
+        """
         return tensor
 
     def all_reduce_max(self, numbers: Sequence[int]) -> list[int]:
-        """The maximum of each number over all ranks."""
+        """The maximum of each number over all ranks, in int64. Raises RanksError if a rank is gone."""
         return list(numbers)
 
     def post_failure(self, reason: str) -> None:

@@ -34,6 +34,10 @@ class SyncBatchNorm(_BatchNorm):
         """Accepts any input: the replaced module was made for it."""
 
     def forward(self, input: Tensor) -> Tensor:
+        """The normalized input, of its shape and dtype: float (N, C) or (N, C, H, W), where N may be 0.
+
+        In training mode, contains one collective in which every rank must take part.
+        """
         if not self.training:
             return super().forward(input)
         mean, variance, count = self._statistics(input.detach())
@@ -90,6 +94,10 @@ class _BatchNormFunction(torch.autograd.Function):
         epsilon: float,
         ranks: Ranks,
     ) -> Tensor:
+        """Normalizes `input`, (N, C, …), by `mean` and `variance`, float32 (C,), of `count` values, ().
+
+        `weight` and `bias` are (C,). The statistics are given, so that this contains no collective.
+        """
         ctx.save_for_backward(input, weight, mean, variance, count)
         ctx.epsilon, ctx.ranks = epsilon, ranks
         return F.batch_norm(input, mean, variance, weight, bias, False, 0.0, epsilon)
@@ -97,7 +105,11 @@ class _BatchNormFunction(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        """Ioffe and Szegedy 2015, section 3, with the sums over the batch taken over all ranks."""
+        """Ioffe and Szegedy 2015, section 3, with the sums over the batch taken over all ranks.
+
+        `gradient` has the shape and dtype of the input. Returns one gradient for each argument of `forward`,
+        of that argument's shape; None from `mean` on.
+        """
         input, weight, mean, variance, count = ctx.saved_tensors
         if len(input):
             # The gradients as if the statistics were constants; the terms through them are added below.

@@ -65,7 +65,10 @@ def seed_step(seed: int, rank: int, step: int) -> None:
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:
-    """The states of the random number generators of the CPU and of the device."""
+    """The states of the random number generators of the CPU and of the device, by `rng.` and the device type.
+
+    Each is uint8 (n,) in main memory; length and contents are specific to torch.
+    """
     state = {"rng.cpu": torch.get_rng_state()}
     if device.type == "cuda":
         state["rng.cuda"] = torch.cuda.get_rng_state(device)
@@ -75,7 +78,10 @@ def random_state(device: torch.device) -> dict[str, Tensor]:
 
 
 def set_random_state(device: torch.device, state: dict[str, Tensor]) -> None:
-    """Restores what `random_state` gave; the state of another type of device is ignored. Raises KeyError."""
+    """Restores what `random_state` gave: name -> uint8 (n,). States of other types of devices are ignored.
+
+    Raises KeyError if the state of the CPU is missing.
+    """
     torch.set_rng_state(state["rng.cpu"])
     if device.type == "cuda" and "rng.cuda" in state:
         torch.cuda.set_rng_state(state["rng.cuda"], device)

@@ -18,7 +18,10 @@ _PREFIX = "optimizer."
 
 
 def optimizer_state(optimizer: Optimizer, model: nn.Module) -> dict[str, Tensor]:
-    """The state tensors by names such as `optimizer.exp_avg.conv2d_1.weight`."""
+    """The state tensors by names such as `optimizer.exp_avg.conv2d_1.weight`; not copied.
+
+    Name -> tensor of the weight's shape and dtype, or () float32 for a count of steps.
+    """
     names = _names(optimizer, model)
     found = {}
     for key, value in optimizer_tensors(optimizer).items():
@@ -29,6 +32,8 @@ def optimizer_state(optimizer: Optimizer, model: nn.Module) -> dict[str, Tensor]
 
 def load_optimizer_state(optimizer: Optimizer, model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Restores the optimizer's state; weights that are not among `tensors` get its initial state.
+
+    `tensors` are as `optimizer_state` gives them; other names are ignored.
 
     Checkpoints of version 1 numbered the weights instead: `optimizer.0.exp_avg`.
     """

@@ -82,7 +82,10 @@ def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
-    """The optimizer's state tensors by parameter index and name, such as `0.exp_avg`."""
+    """The optimizer's state tensors by parameter index and name, such as `0.exp_avg`; not copied.
+
+    Each has the shape and dtype of its parameter, or is () float32 for a count of steps.
+    """
     return {
         f"{index}.{name}": value
         for index, values in optimizer.state_dict()["state"].items()
@@ -92,7 +95,10 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Restores what `optimizer_tensors` gave, for the same type of optimizer and the same model."""
+    """Restores what `optimizer_tensors` gave, for the same type of optimizer and the same model.
+
+    `tensors` has names such as `0.exp_avg`, with shapes and dtypes as there; the values are copied.
+    """
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():

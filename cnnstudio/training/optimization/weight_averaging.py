@@ -59,7 +59,10 @@ class WeightEma:
         self._move(min(self._decay, (1 + self.steps) / (10 + self.steps)))
 
     def weights(self) -> dict[str, Tensor]:
-        """The average, by the names in the model's `state_dict`; later updates change the tensors."""
+        """The average: name -> tensor, shapes and dtypes as in the model's state dict.
+
+        These are the tensors themselves; later updates change them.
+        """
         return dict(self._averages)
 
     @contextmanager
@@ -73,12 +76,19 @@ class WeightEma:
             _copy(before, self._model_tensors)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Everything to save, by names that no weight has."""
+        """Everything to save, by names that no weight has.
+
+        `average.` and the weight's name -> tensor, shapes and dtypes as in the model's state dict; and
+        `average-steps`, int64 ().
+        """
         named = {_PREFIX + name: value for name, value in self._averages.items()}
         return {**named, _STEPS: torch.tensor(self.steps)}
 
     def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
-        """Restores what `state_dict` gave. Averages that are missing start from the model's weights."""
+        """Restores what `state_dict` gave, by copying. Missing averages start from the model's weights.
+
+        Name -> tensor, shapes as in the model's state dict; other names are ignored.
+        """
         known = {name: tensors.get(_PREFIX + name, value) for name, value in self._model_tensors.items()}
         _copy(known, self._averages)
         self.steps = int(tensors[_STEPS]) if _STEPS in tensors else 0
@@ -117,6 +127,7 @@ class Lookahead(WeightEma):
         yield
 
     def weights(self) -> dict[str, Tensor]:
+        """The model's own weights, by name, as in its state dict; later steps change the tensors."""
         return dict(self._model_tensors)
 
 
