@@ -62,8 +62,8 @@ def compile_if_faster(
     """The forward function with which `steps` steps take the least time, preparation included.
 
     Mostly that is the model itself. The trial uses a copy of the model and the given batch: images, float32
-    (N, C, H, W) and normalized, and labels, int64 (N,) or float32 (N, classes). Weights and random numbers are
-    as before afterwards. A variant that does not work on this machine is skipped. `clock` counts seconds.
+    (N, C, H, W) and normalized, and labels, int64 (N,) or float32 (N, classes). Weights and random numbers
+    are as before afterwards. A variant that does not work on this machine is skipped. `clock` counts seconds.
     """
     state = random_state(images.device)
     try:

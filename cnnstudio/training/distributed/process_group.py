@@ -44,6 +44,8 @@ class ProcessGroupRanks(Ranks):
         # Control messages are in main memory and use gloo on every device: over NCCL each of them would make
         # the host wait until the accelerator has finished all work queued before it.
         self._control_group = dist.new_group(backend="gloo", timeout=_TRAINING_TIMEOUT)
+        # On the CPU one group serves both. Within a group calls are matched only by their order, which is
+        # safe because each rank makes them one after the other.
         self._tensor_group = dist.new_group(backend="nccl") if device.type == "cuda" else self._control_group
 
     def resolve_device(self, device: str) -> str:
@@ -57,8 +59,12 @@ class ProcessGroupRanks(Ranks):
             # The others wait in the same collective, even where their own `function` succeeded.
             self._gather_errors(str(error))
             raise
+        # Only UserErrors are exchanged. Any other exception is a bug or an interrupt and ends this process;
+        # the others then find the connection closed.
         for message in self._gather_errors(None):
             if message is not None:
+                # Of rank order, the first: all ranks without an error of their own raise the same one. Its
+                # subclass is lost, because only text is exchanged.
                 raise UserError(message)
         return result
 
@@ -88,6 +94,8 @@ class ProcessGroupRanks(Ranks):
         return result
 
     def broadcast_weights(self, model: nn.Module) -> None:
+        # One message per tensor, in the order of the state dict, which follows from the design and is the
+        # same on all ranks. It is called once or twice in a run, so it need not be faster.
         with self._rank_errors():
             for value in model.state_dict().values():
                 dist.broadcast(value, 0, group=self._tensor_group)
@@ -113,6 +121,7 @@ class ProcessGroupRanks(Ranks):
         return first[0], second[0]
 
     def all_reduce_sum(self, numbers: Sequence[float]) -> list[float]:
+        # In main memory, over gloo: these numbers were read from the device already.
         sums = torch.tensor(numbers, dtype=torch.float64)
         with self._rank_errors():
             dist.all_reduce(sums, group=self._control_group)
@@ -159,11 +168,14 @@ class ProcessGroupRanks(Ranks):
         try:
             yield
         except RuntimeError:
+            # torch raises plain RuntimeErrors here, for a closed connection as for a timeout, with messages
+            # about sockets: the reason that the lost rank posted says more.
             self.failure_reason = self._read_failure()
             raise RanksError(self.failure_reason) from None
 
     def _read_failure(self) -> str:
         """What the lost rank posted before it ended, if it did."""
+        # `check` first: `get` alone would wait for the key until the timeout of 30 minutes.
         try:
             return self._store.get("reason").decode() if self._store.check(["reason"]) else _RANK_LOST
         except RuntimeError:
@@ -179,6 +191,7 @@ def process_group(device: str) -> Iterator[Ranks]:
     if not is_distributed():
         yield SINGLE_PROCESS
         return
+    # Before connecting: a rank without a device fails at once, and torchrun then ends the others.
     rank_device = _choose_rank_device(device)
     try:
         store, rank, world_size = next(rendezvous("env://", timeout=_SETUP_TIMEOUT))
@@ -202,6 +215,7 @@ def _store_of_this_start(store: Store, rank: int, world_size: int) -> Store:
     """
     token = uuid4().hex
     if rank == 0:
+        # Rank by rank, each `get` waiting for the key, so that all are there when the first rank goes on.
         store.set("start", token)
         for other in range(1, world_size):
             theirs = store.get(f"{token}/{other}").decode()

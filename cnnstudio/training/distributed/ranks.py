@@ -10,6 +10,19 @@ sums, and a recipe means the same on any number of processes.
 A collective completes only when every rank calls it. All ranks must make the same calls in the same order:
 a rank that skips one leaves the others waiting until the timeout. Whatever decides about a call (a stop, a
 save that is due, the next epoch) must therefore be agreed on first; see `sync`.
+
+The calls of a training, in their order on every rank:
+
+- before the first step: `local_main_process_first` for the data set, `run_on_all` and `broadcast_result` for
+  whatever may fail or is read from the first rank's disk, and `broadcast_weights`;
+- in each step: `all_reduce_` for each synchronized BatchNormalization, once in the forward pass and once in
+  the backward pass, then `all_reduce_gradients`;
+- after a step that `sync` has chosen: `all_reduce_max`, and `broadcast_result` if there are recipe changes;
+- after each evaluation: `all_reduce_sum`.
+
+A rank that fails in between does not finish the sequence: it posts the reason, ends, and thereby makes the
+next collective of the others raise RanksError. Nothing tries to continue with fewer ranks: all of them are
+started again, with `--resume` or by torchrun's `--max-restarts`, and resume from the last checkpoint.
 """
 
 from __future__ import annotations
@@ -108,11 +121,13 @@ class Ranks:
         return True
 
 
+# One object for all runs: it has no state, because `failure_reason` is only ever set by a process group.
 SINGLE_PROCESS = Ranks()
 
 
 def is_distributed() -> bool:
     """Whether torchrun started this process together with others."""
+    # From the environment, not from torch.distributed: the command line asks before torch is imported.
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 

@@ -53,6 +53,7 @@ class RankSync:
         """
         if self._ranks.is_single_process:
             return due
+        # Safe without asking: `_next_sync` came with the last sync, so all ranks skip the same steps.
         if step < self._next_sync and not at_once:
             return _NOTHING_DUE
         requested, agreed = self.requested, self.control
@@ -65,6 +66,8 @@ class RankSync:
         _set(agreed.pause, pause)
         _set(agreed.stop_after_epoch, stop_after_epoch)
         _set(agreed.single_step, single_step)
+        # The request was passed on. If it stayed set, the next sync would request another step; a stop or a
+        # pause, in contrast, is a state that holds until it is changed.
         requested.single_step.clear()
         if changes:
             # All ranks know by now that there are changes, so all take part in this second collective.
@@ -82,6 +85,8 @@ class RankSync:
             ),
         ]
         if not self._ranks.is_first:
+            # Zeros even if this rank's clock says otherwise: no two clocks agree, and with the maximum over
+            # all of them the earliest would decide each time.
             return [0] * (len(flags) + 1)
         return [*map(int, flags), self._choose_next_sync(step)]
 
@@ -90,6 +95,8 @@ class RankSync:
         now = time.perf_counter()
         last_step, last_time = self._last_sync or (step, now)
         self._last_sync = step, now
+        # The first sync, or one at the same step as the last (at the start of an epoch, or in a pause): there
+        # is no speed to measure.
         if step == last_step:
             return step + 1
         steps = int(_SECONDS_BETWEEN_SYNCS * (step - last_step) / (now - last_time))

@@ -26,6 +26,7 @@ class SyncBatchNorm(_BatchNorm):
 
     def __init__(self, original: _BatchNorm, ranks: Ranks) -> None:
         super().__init__(original.num_features, original.eps, original.momentum, affine=False)
+        # The same objects, not copies: whatever refers to the weights of the original refers to the model's.
         self._parameters.update(original._parameters)
         self._buffers.update(original._buffers)
         self._ranks = ranks
@@ -40,6 +41,8 @@ class SyncBatchNorm(_BatchNorm):
         """
         if not self.training:
             return super().forward(input)
+        # Detached: the gradient through the statistics is computed by hand in `backward`, because autograd
+        # does not know that they depend on the images of other ranks too.
         mean, variance, count = self._statistics(input.detach())
         # Running statistics take the unbiased variance, the normalization itself the biased one, as in torch.
         self._update_running_statistics(mean, variance * (count / (count - 1)))
@@ -53,6 +56,8 @@ class SyncBatchNorm(_BatchNorm):
         """
         values = input.numel() // self.num_features
         reduced = [dimension for dimension in range(input.ndim) if dimension != 1]
+        # Sums, sums of squares and the number of values can simply be added over the ranks. Means and
+        # variances cannot, because shards differ in size.
         sums = input.new_zeros(2 * self.num_features + 1, dtype=torch.float64)
         if values:
             # Two passes over the values, in a tenth of the time of `torch.var_mean`.
@@ -122,6 +127,10 @@ class _BatchNormFunction(torch.autograd.Function):
             weight_gradient, bias_gradient = mean.new_zeros(2, len(mean))
         # These are sums over the batch: of gradient * normalized value, and of the gradient.
         sums = torch.cat([weight_gradient, bias_gradient]).float()
+        # With x̂ = (x - mean) · scale, the gradient of the input is
+        #   weight · scale · (gradient - mean of gradients - x̂ · mean of gradient · x̂),
+        # with the means over the whole batch. It is rearranged below as a multiple of x plus a constant per
+        # channel, so that x̂ is never stored.
         mean_products, mean_gradients = (ctx.ranks.all_reduce_(sums) / count).chunk(2)
         scale = (variance + ctx.epsilon).rsqrt()
         slope = mean_products * scale

@@ -23,6 +23,7 @@ _MAX_RETAINED = 2**31 - 1
 
 def free_memory(device: torch.device) -> int | None:
     """Bytes available on the device; None if the system does not report them."""
+    # As the driver reports it: blocks that torch has freed but keeps for its next tensors count as used.
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     if device.type == "mps":
@@ -36,6 +37,8 @@ def _free_main_memory() -> int | None:
         text = Path("/proc/meminfo").read_text()
     except OSError:
         return None
+    # Not MemFree: most of what is not free holds pages of files, which the system drops when memory is
+    # needed.
     found = re.search(r"^MemAvailable:\s+(\d+) kB", text, re.MULTILINE)
     return int(found[1]) * 1024 if found else None
 
@@ -44,6 +47,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether the error means that memory ran out; except on CUDA, torch raises a plain RuntimeError."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
+    # In messages of torch: the first for the CPU, the second for MPS and for CUDA errors in libraries.
     signs = ("DefaultCPUAllocator", "out of memory")
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
 
@@ -58,6 +62,8 @@ class PeakMemory:
         self._device = device
         _trim(device)
         if device.type == "cuda":
+            # Counted by torch's allocator, so that other programs on the GPU do not matter. What cuDNN and
+            # the CUDA context allocate themselves is not included.
             torch.cuda.reset_peak_memory_stats(device)
             self._before: int | None = torch.cuda.memory_allocated(device)
         else:
@@ -72,6 +78,7 @@ class PeakMemory:
             return torch.cuda.max_memory_allocated(self._device) - self._before
         # The pages of files that were read since then stay, so they were nearly all part of the peak as well.
         peak, files = _process_memory("VmHWM"), _process_memory("RssFile")
+        # Of the whole process: what the window allocates meanwhile counts too, but is small against a batch.
         if peak is None or files is None:
             return None
         return max(peak - self._before - max(files - self._files, 0), 0)
@@ -113,6 +120,7 @@ def _trim(device: torch.device) -> None:
 
 def _c_library() -> ctypes.CDLL | None:
     """glibc, the only C library with the allocator settings used here; None if there is another one."""
+    # CDLL(None) is the program itself, in which the symbols of its C library are found. musl has no mallopt.
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
     return library if library is not None and hasattr(library, "mallopt") else None
 
@@ -129,6 +137,8 @@ def retain_freed_memory() -> Iterator[None]:
     if library is None:
         yield
         return
+    # mallopt refuses values by returning 0, as some versions of glibc do with thresholds above 32 MiB
+    # (mallopt(3)). The result is not checked: steps are slower then, but not wrong.
     library.mallopt(_M_MMAP_THRESHOLD, _MAX_RETAINED_BLOCK)
     library.mallopt(_M_TRIM_THRESHOLD, _MAX_RETAINED)
     try:

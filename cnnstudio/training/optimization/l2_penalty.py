@@ -17,6 +17,7 @@ L2Penalty = tuple[nn.Parameter, float]
 
 def find_l2_penalties(model: nn.Module) -> list[L2Penalty]:
     """The penalties that the model's layers ask for, by the attribute `kernel_l2` of their modules."""
+    # By attribute: a layer sets it on the module that it builds, and this module knows no layer types.
     found = []
     for module in model.modules():
         kernel_l2 = getattr(module, "kernel_l2", None)
@@ -27,6 +28,8 @@ def find_l2_penalties(model: nn.Module) -> list[L2Penalty]:
 
 def add_l2_gradients(penalties: Iterable[L2Penalty]) -> None:
     """Adds the penalties' gradients to those of the loss. Call it once per step, before the update."""
+    # After the gradients were summed over micro-batches and ranks, or it would be counted once for each of
+    # them. In place, so that no tensor of the size of the weights is allocated.
     for weight, kernel_l2 in penalties:
         gradient: Tensor | None = weight.grad
         if gradient is not None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Muon, Optimizer
 
+# The key under which torch's Muon looks for the momentum in its state.
 _MOMENTUM = "momentum_buffer"
 
 
@@ -17,6 +18,12 @@ class MuonWithAdamW(Optimizer):
 
     A convolution kernel counts as the matrix (out, in * height * width). The updates have the size of AdamW's
     (Liu et al. 2025, Muon is Scalable), so that one learning rate and one weight decay fit both.
+
+    With momentum B ← momentum · B + (1 - momentum) · G and the Nesterov step N = (1 - momentum) · G +
+    momentum · B, the update is W ← W - rate · (weight_decay · W + 0.2 · sqrt(max(rows, columns)) · O(N)).
+    O(N) is the nearest matrix with orthonormal rows or columns: U Vᵀ for N = U S Vᵀ, approximated by five
+    Newton-Schulz iterations, which need only matrix products and work in bfloat16. 0.2 is about the size of
+    AdamW's updates per weight.
 
     torch's Muon takes matrices only, so it gets views of the kernels as its parameters. The groups and the
     state of this optimizer refer to the model's own weights in their own shapes, so that they are saved and
@@ -64,6 +71,8 @@ class MuonWithAdamW(Optimizer):
         for weights, matrix in zip(muon_group["params"], self._matrices, strict=True):
             matrix.grad = None if weights.grad is None else _as_matrix(weights.grad, weights)
             state = self.state[weights]
+            # Created here and not by Muon, whose own would be lost when the next call replaces Muon's state.
+            # `zeros_like` keeps the layout, so that its matrix is a view, too, which Muon updates in place.
             if _MOMENTUM not in state:
                 state[_MOMENTUM] = torch.zeros_like(weights)
             self._muon.state[matrix] = {_MOMENTUM: _as_matrix(state[_MOMENTUM], weights)}

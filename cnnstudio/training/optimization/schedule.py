@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from cnnstudio.training.recipe.recipe import Recipe
 
+# The defaults of torch's OneCycleLR: pct_start, and 1 / final_div_factor.
 _ONE_CYCLE_WARM_UP = 0.3
 _ONE_CYCLE_END = 1e-4
 """The final learning rate of one_cycle, as a fraction of the initial one."""
@@ -29,6 +30,8 @@ def learning_rates(recipe: Recipe, steps: int) -> Callable[[int], float]:
     after_warm_up = _after_warm_up(recipe, steps, steps - warm_up_steps)
 
     def rate(step: int) -> float:
+        # Step 0 has the rate of the start; the peak comes after the warm-up, as the first step of what
+        # follows.
         if step < warm_up_steps:
             return peak * (recipe.warm_up_start + (1 - recipe.warm_up_start) * step / warm_up_steps)
         return after_warm_up(step - warm_up_steps)
@@ -40,10 +43,13 @@ def _after_warm_up(recipe: Recipe, steps: int, left: int) -> Callable[[int], flo
     """The rate in the last `left` of all `steps`, by the steps since the warm-up."""
     peak, last = recipe.learning_rate, recipe.learning_rate * recipe.final_rate
     if recipe.schedule == "cosine":
+        # Over `left` and not `left - 1` steps: `last` would be the rate of the step after the run.
         return lambda step: _half_cosine(peak, last, step / left)
     if recipe.schedule == "linear":
         return lambda step: peak + (last - peak) * step / left
     if recipe.schedule == "step":
+        # Epochs count from the start of the run, warm-up included. In integers: with a float quotient, an
+        # epoch could begin a step late.
         warmed = steps - left
         return lambda step: (
             peak * recipe.step_factor ** ((step + warmed) * recipe.epochs // steps // recipe.step_epochs)
@@ -53,6 +59,8 @@ def _after_warm_up(recipe: Recipe, steps: int, left: int) -> Callable[[int], flo
 
 def _one_cycle(recipe: Recipe, steps: int) -> Callable[[int], float]:
     peak = recipe.learning_rate
+    # As in OneCycleLR, step 0 has the rate of the start and step `steps - 1` the final one, and `top` need
+    # not be a whole number. The lower limits keep runs of one or two steps from dividing by 0.
     start, last = peak * recipe.warm_up_start, max(steps - 1, 1)
     top = max((recipe.warm_up or _ONE_CYCLE_WARM_UP) * steps - 1, 1e-9)
 

@@ -56,6 +56,8 @@ class WeightEma:
     def update(self) -> None:
         """Includes the model's weights after an optimizer step."""
         self.steps += 1
+        # 2/11, 3/12, 4/13, …: about 1 - 9/t, which averages over the last ninth of the steps so far, until
+        # `decay` is reached (for 0.999 after some 9,000 steps).
         self._move(min(self._decay, (1 + self.steps) / (10 + self.steps)))
 
     def weights(self) -> dict[str, Tensor]:
@@ -68,6 +70,8 @@ class WeightEma:
     @contextmanager
     def in_model(self) -> Iterator[None]:
         """Inside, the model has the average as its weights."""
+        # Copied into the model's tensors instead of exchanging the tensors, because the optimizer, Muon's
+        # views and CUDA graphs refer to these. It takes a third set of weights for as long.
         before = {name: value.clone() for name, value in self._model_tensors.items()}
         try:
             _copy(self._averages, self._model_tensors)
@@ -96,6 +100,8 @@ class WeightEma:
     @torch.no_grad()
     def _move(self, decay: float) -> None:
         """Sets each average to decay * average + (1 - decay) * weight."""
+        # One call for all tensors: on a GPU, a launch for each would take longer than the arithmetic of a
+        # small network.
         averages = [self._averages[name] for name in self._averaged]
         torch._foreach_lerp_(averages, [self._model_tensors[name] for name in self._averaged], 1 - decay)
         for name in self._copied:
@@ -110,14 +116,18 @@ class Lookahead(WeightEma):
     """
 
     def __init__(self, model: nn.Module, steps: int) -> None:
+        # The decay is that of `WeightEma.update`, which is overridden.
         super().__init__(model, 0.0)
         self._last_step = steps
 
     def update(self) -> None:
         self.steps += 1
         if self.steps % _LOOKAHEAD_STEPS == 0:
+            # slow ← decay · slow + (1 - decay) · fast, then fast ← slow. At first the decay is 0 and nothing
+            # happens; at the end it is 0.95^5 = 0.77, so that 5 steps count for less than a quarter.
             self._move(0.95**_LOOKAHEAD_STEPS * min(self.steps / self._last_step, 1.0) ** 3)
             _copy(self._averages, self._model_tensors)
+        # Without a last move, which would add the fast weights once more (as in airbench, with a decay of 1).
         elif self.steps >= self._last_step:
             _copy(self._averages, self._model_tensors)
 

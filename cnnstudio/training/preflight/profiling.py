@@ -51,6 +51,7 @@ from cnnstudio.training.train_step import TrainingStep, micro_batch_size
 SECONDS = 12.0
 """For all batch sizes together, about."""
 
+# Powers of two, as in most recipes. Each one costs at least _SECONDS_PER_SIZE.
 _SIZES = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 _MAX_SIZE = 65_536
 
@@ -223,14 +224,17 @@ def _profile_sizes(
     results: list[BatchSizeResult] = []
     for number, size in enumerate(sizes):
         progress(Progress(number, len(sizes), f"Batches of {size:,}"))
+        # No break, here and below: the recipe's own size may come later in the list and is always tried.
         if not _may_fit(prepared, size, free, results):
             continue
         if size != micro_batch and _takes_too_long(results, size, deadline):
             continue
         result = _profile_size(prepared, size, cancelled)
         if result is None:
+            # Larger sizes would run out as well, and a failed trial takes as long as one that succeeds.
             return results, True
         results.append(result)
+        # Only from the recipe's own size on, which must not be cut off by a slow measurement before it.
         if size >= micro_batch and result.images_per_second < _TOO_SLOW * _best_speed(results):
             break
     return results, False
@@ -289,6 +293,8 @@ def _may_fit(prepared: PreparedTraining, size: int, free: int | None, results: l
     if free is None:
         return True
     analysis, recipe = analyze(prepared.network), prepared.recipe
+    # The larger of two estimates: before the first results, what the tensors need at least; afterwards, the
+    # line, which includes what torch's kernels allocate besides.
     base, slope = _memory_line(results, analysis, recipe)
     least = required_memory(analysis, recipe.replace(batch_size=size, accumulate=1))
     return max(least, base + slope * size) <= _USABLE_SHARE * free
@@ -311,6 +317,8 @@ def _profile_size(prepared: PreparedTraining, size: int, cancelled: CancelFuncti
 
 def _measure_speed(prepared: PreparedTraining, size: int, cancelled: CancelFunction) -> float:
     """Images per second of training steps."""
+    # A micro-batch costs what a whole batch of its size costs, apart from the update, which is made less
+    # often: the speed of a recipe with accumulation is therefore a little underestimated.
     recipe = prepared.recipe.replace(batch_size=size, accumulate=1)
     training_step = TrainingStep(prepared.fresh_model(), recipe)
     training_step.model.train()
@@ -323,6 +331,7 @@ def _measure_speed(prepared: PreparedTraining, size: int, cancelled: CancelFunct
         _run_step(training_step, images, labels)
         image_count += len(images)
         passed = time.perf_counter() - began
+        # One step could be an outlier, but of a very slow network two would take too long.
         if passed >= _SECONDS_PER_SIZE and (number >= 2 or passed >= 4 * _SECONDS_PER_SIZE):
             return image_count / passed
     raise AssertionError("the batches never end")
@@ -344,6 +353,8 @@ def _endless_batches(prepared: PreparedTraining) -> Iterator[tuple[Tensor, Tenso
 def _validation_seconds(prepared: PreparedTraining, cancelled: CancelFunction) -> float:
     """For all validation images, extrapolated from a few batches of them."""
     model, done = prepared.fresh_model(), 0
+    # The first batch counts too, although it is slower: the result may be somewhat too high, but a warm-up
+    # would cost as much as it improves.
     began = time.perf_counter()
     with evaluation_mode(model):
         for images, _ in prepared.unshuffled(prepared.validation).epoch(0):
@@ -369,6 +380,8 @@ def _conclude(
     image_count = len(prepared.train_rows)
     base, slope = _memory_line(results, analyze(prepared.network), recipe)
     largest = results[-1].size
+    # If the memory ran out at the next size, the last measured one is the answer. Otherwise the line is
+    # extended, but no batch is larger than the training set.
     if not has_run_out:
         largest = min(_extrapolate_largest(base, slope, free, largest), image_count)
     own_result = _result_for(results, micro_batch)
@@ -387,6 +400,7 @@ def _conclude(
         free=free,
         fastest=next(result.size for result in results if result.images_per_second >= threshold),
         largest=largest,
+        # Rounded up, so that each micro-batch fits.
         accumulate=min(max(recipe.accumulate, -(-recipe.batch_size // largest)), MAX_ACCUMULATE),
         other_precision=other_precision,
         speedup=speedup,
@@ -418,6 +432,7 @@ def _memory_line(
     (first, low), (last, high) = known[0], known[-1]
     if last > first:
         slope = max(slope, (high - low) / (last - first))
+    # Through the largest size, because from there it is extrapolated.
     return max(high - slope * last, 0.0), slope
 
 
@@ -425,5 +440,6 @@ def _extrapolate_largest(base: float, slope: float, free: int | None, measured: 
     """The largest size that fits: `measured` at least, and beyond it a power of two."""
     if free is None:
         return measured
+    # The largest power of two up to `most`, so that the answer does not change with every free megabyte.
     most = int((_USABLE_SHARE * free - base) / slope)
     return min(max(measured, 1 << max(most, 1).bit_length() - 1), _MAX_SIZE)
