@@ -89,10 +89,13 @@ def diff(before: Network, after: Network) -> Diff:
     """
     by_id = _entries(before, after, match_by_id(before, after))
     entries = by_id
+    # Without differences there is nothing to improve. `min` returns the first of two equals: on a tie the ids
+    # decide, which say for certain which layer is which, while the order only suggests it.
     if by_id:
         by_order = _entries(before, after, match_by_order(before, after))
         entries = min(by_id, by_order, key=len)
     analysis = analyze(before)
+    # The later analysis reuses the results of the earlier one for the layers that both share.
     return Diff(analysis, analyze(after, analysis), tuple(entries))
 
 
@@ -106,11 +109,14 @@ class _Comparison:
     def __init__(self, before: Network, after: Network, pairs: Pairs) -> None:
         self._before, self._after, self._pairs = before, after, pairs
         self._moved = moved_layers(before, after, pairs)
+        # As the layer list numbers them, the layers of groups included. Also the order by which `entries`
+        # merges.
         self._old_numbers = {node.id: number for number, node in enumerate(before.walk(), start=1)}
         self._new_numbers = {node.id: number for number, node in enumerate(after.walk(), start=1)}
 
     def entries(self) -> Iterator[Entry]:
         """All differences, in the order of the later network."""
+        # A merge of two lists, each in the order of its design. Each node is looked at once.
         removed = deque(self._unpaired(self._before, set(self._pairs.values())))
         added = {node.id for node in self._unpaired(self._after, set(self._pairs))}
         for node in self._after.walk():
@@ -123,10 +129,13 @@ class _Comparison:
                 while removed and node.id not in self._moved and self._was_before(removed[0], old):
                     yield self._removed(removed.popleft())
                 yield from self._differences(old, node)
+        # What was removed after the last layer that kept its place.
         yield from map(self._removed, removed)
 
     def _unpaired(self, network: Network, paired: set[str]) -> Iterator[Node]:
         """The nodes without a partner, except for the contents of a group that has none either."""
+        # One entry then says that a group of twenty layers was added. A layer that was moved out of a removed
+        # group has a partner, so it is not swallowed.
         for node in network.walk():
             parent = network.place(node.id).parent
             if node.id not in paired and (parent is None or parent in paired):
@@ -167,13 +176,15 @@ class _Comparison:
 
 
 def _values(node: Node) -> str:
-    inside = sum(1 for _ in node.walk()) - 1
+    inside = sum(1 for _ in node.walk()) - 1  # `walk` begins with the node itself
     contents = f"with {pluralize(inside, 'layer')}" if inside else ""
     parts = [text for text in (node.layer.summary(), contents) if text]
     return f" ({', '.join(parts)})" if parts else ""
 
 
 def _changes(old: Node, new: Node) -> Iterator[ParameterChange]:
+    # Both are of one type, because both ways of matching pair only equal types. So they have the same
+    # parameters.
     for parameter in parameters(new.layer):
         values = getattr(old.layer, parameter.name), getattr(new.layer, parameter.name)
         if values[0] != values[1]:

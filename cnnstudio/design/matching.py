@@ -20,11 +20,15 @@ Pairs = Mapping[str, str]
 
 def match_by_id(before: Network, after: Network) -> Pairs:
     """Pairs layers with the same type and id, and the remaining ones by equal values in the same order."""
+    # An id never changes its type by an edit (`edits.replace`). Equal ids of different types therefore come
+    # from designs that were made independently, and mean nothing.
     pairs = {
         node.id: node.id
         for node in after.walk()
         if node.id in before and type(before.node(node.id).layer) is type(node.layer)
     }
+    # The rest may be layers that were cut and pasted, which gives them new ids. At this point every pair has
+    # equal ids on both sides, so that `pairs` serves for both.
     left = [node for node in before.walk() if node.id not in pairs]
     right = [node for node in after.walk() if node.id not in pairs]
     for i, j in longest_common_subsequence([node.layer for node in left], [node.layer for node in right]):
@@ -37,11 +41,15 @@ def match_by_order(before: Network, after: Network) -> Pairs:
 
     The first step finds what stayed the same, and the second what was changed in place.
     """
+    # The tree is compared as a flat list. With the depth as part of the value, a layer inside a group is
+    # never equal to one outside; an edit distance of trees would take at least quadratic time for little
+    # gain.
     left, right = list(_with_depth(before.nodes)), list(_with_depth(after.nodes))
     values = [[(depth, node.layer) for depth, node in side] for side in (left, right)]
     equal = longest_common_subsequence(values[0], values[1])
     pairs: dict[str, str] = {}
     matched = (0, 0)
+    # The additional last pair, beyond both ends, closes the gap after the last match.
     for i, j in (*equal, (len(left), len(right))):
         pairs.update(_match_by_type(left[matched[0] : i], right[matched[1] : j]))
         if i < len(left):
@@ -60,6 +68,8 @@ def _match_by_type(
     positions: dict[tuple[int, type[Layer]], list[int]] = {}
     for position, (depth, node) in enumerate(left):
         positions.setdefault((depth, type(node.layer)), []).append(position)
+    # `matched` only grows, so that pairs never cross: a layer that was changed in place keeps its place.
+    # Whatever has moved is left to be reported as removed and added.
     matched = 0
     for depth, node in right:
         candidates = positions.get((depth, type(node.layer)), [])
@@ -75,8 +85,11 @@ def moved_layers(before: Network, after: Network, pairs: Pairs) -> set[str]:
     In each list these are the layers from another list, and those outside a longest increasing subsequence of
     the old positions.
     """
+    # Moving a layer leaves the order of all others as it is. So the layers that stay are in the same order
+    # before and after, and as many as possible stay if they form a longest increasing subsequence.
     found: set[str] = set()
     for parent in (None, *(node.id for node in after.walk() if node.is_group)):
+        # A group without a partner is new: everything in it that existed before comes from another list.
         here = [node.id for node in after.children(parent) if node.id in pairs]
         has_old_list = parent is None or parent in pairs
         old_parent = pairs[parent] if parent is not None and has_old_list else None
@@ -97,6 +110,8 @@ def longest_common_subsequence(left: Sequence[Hashable], right: Sequence[Hashabl
     Myers 1986, An O(ND) Difference Algorithm and Its Variations: O((n + m) · d) time for d differences,
     which is linear for the usual two versions of one design. Common ends are stripped before.
     """
+    # Stripping is what makes the usual case cheap: after one edit in a design of thousands of layers, only
+    # that edit is left for Myers's algorithm.
     start = 0
     while start < min(len(left), len(right)) and left[start] == right[start]:
         start += 1
@@ -123,18 +138,24 @@ def _myers(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[tuple[in
     # Layers are compared many times over, so each distinct one is replaced by a number first.
     numbers: dict[Hashable, int] = {}
     a, b = ([numbers.setdefault(each, len(numbers)) for each in side] for side in (left, right))
+    # A point before the start, from which the first step, down along diagonal 1, enters the graph at (0, 0).
     furthest = {1: 0}
     history: list[dict[int, int]] = []
     for differences in range(min(len(a) + len(b), _MAXIMUM_DIFFERENCES) + 1):
+        # A copy for each number of differences, to walk back on: this is the quadratic memory.
         history.append(dict(furthest))
+        # Each difference changes the diagonal by one, so that after d of them only every second one can be
+        # reached. The neighbors read here therefore still hold the state for d - 1.
         for diagonal in range(-differences, differences + 1, 2):
             down = _goes_down(furthest, diagonal, differences)
             x = furthest[diagonal + 1] if down else furthest[diagonal - 1] + 1
+            # Equal items cost nothing, so a path follows them as far as they go ("snakes" in the paper).
             while x < len(a) and x - diagonal < len(b) and a[x] == b[x - diagonal]:
                 x += 1
             furthest[diagonal] = x
             if x >= len(a) and x - diagonal >= len(b):
                 return _backtrack(history, len(a), len(b))
+    # Too many differences: no pairs between the common ends, which is a correct diff, only not the shortest.
     return []
 
 
@@ -149,6 +170,8 @@ def _backtrack(history: Sequence[Mapping[int, int]], x: int, y: int) -> list[tup
     """The matches on the path to (x, y), from the states before each number of differences."""
     found: list[tuple[int, int]] = []
     for differences, furthest in reversed(list(enumerate(history))):
+        # The same question to the same state as on the way there gives the same answer, so that the choices
+        # themselves need not be stored.
         diagonal = x - y
         came_from = diagonal + 1 if _goes_down(furthest, diagonal, differences) else diagonal - 1
         begin = furthest[came_from]
@@ -161,6 +184,8 @@ def _backtrack(history: Sequence[Mapping[int, int]], x: int, y: int) -> list[tup
 
 def longest_increasing_subsequence(values: Sequence[int]) -> list[int]:
     """The positions of a longest increasing subsequence of distinct values, found in O(n log n)."""
+    # Patience sorting (Fredman 1975, On computing the length of longest increasing subsequences). `ends` is
+    # always ascending, hence the binary search. The values must be distinct for "increasing" to be strict.
     # ends[l] is the smallest value that ends an increasing subsequence of length l + 1, best[l] its position.
     ends: list[int] = []
     best: list[int] = []
@@ -168,6 +193,7 @@ def longest_increasing_subsequence(values: Sequence[int]) -> list[int]:
     for position, value in enumerate(values):
         length = bisect_left(ends, value)
         before.append(best[length - 1] if length else -1)
+        # A slice, which replaces the element or appends one if `length` is the end of the list.
         ends[length : length + 1] = [value]
         best[length : length + 1] = [position]
     position = best[-1] if best else -1

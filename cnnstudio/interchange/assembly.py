@@ -29,7 +29,10 @@ from cnnstudio.layers.catalog import layer_types
 from cnnstudio.layers.code import Call, UnsupportedCall
 
 Nodes = list[Node]
-"""Nodes in order, still without ids; `with_ids` adds them at the very end."""
+"""Nodes in order, still without ids; `with_ids` adds them at the very end.
+
+Until then, nodes that were created from equal code are equal, which is how copies are recognized.
+"""
 
 
 @cache
@@ -76,6 +79,7 @@ class Assembler(ABC):
 
         Raises CodeError if the groups are nested too deeply or there are too many layers.
         """
+        # Not decremented when an error passes through, because an error ends the whole import.
         self._depth += 1
         if self._depth > MAXIMUM_DEPTH:
             raise CodeError(f"groups can be nested at most {MAXIMUM_DEPTH} deep, and these are nested deeper")
@@ -84,6 +88,7 @@ class Assembler(ABC):
             made, shape = self._calls(run, shape) if isinstance(run, list) else self._item(run, shape)
             nodes += made
         self._depth -= 1
+        # In generated code a separate activation is a layer that the user placed there.
         return nodes if self._generated else list(_merge_activations(nodes)), shape
 
     def _add_to_count(self, nodes: int) -> None:
@@ -117,6 +122,8 @@ class Assembler(ABC):
         for body, count in item.copies:
             made, shape = self._copies(body, count, shape)
             iterations += made
+        # Nodes are compared, not items: equal code may give other layers at another shape, and different code
+        # the same ones, because the input channels in a PyTorch call are not part of a design.
         first, total = iterations[0][0] if iterations else [], sum(count for _, count in iterations)
         all_equal = bool(first) and all(nodes == first for nodes, _ in iterations)
         if all_equal and (total > 1 or item.counted):
@@ -130,6 +137,7 @@ class Assembler(ABC):
                     return [Node("", group, children=tuple(first))], shape
         result: Nodes = []
         for nodes, count in iterations:
+            # Before the list is multiplied: a huge count raises instead of filling the memory.
             self._add_to_count(len(nodes) * (count - 1))
             result += ([self.make_block(nodes, "")] if item.separate else nodes) * count
         return result, shape
@@ -146,6 +154,7 @@ class Assembler(ABC):
         left = count
         while left > 0:
             nodes, output = self.sequence(body, shape)
+            # None as well: without a shape there is nothing by which the copies could differ.
             equal = left if output in (shape, None) else 1
             copies.append((nodes, equal))
             left, shape = left - equal, output
@@ -153,6 +162,8 @@ class Assembler(ABC):
 
     def _join(self, item: Join, shape: Shape | None) -> tuple[Nodes, Shape | None]:
         branches = [self._branch(branch, shape) for branch in item.branches]
+        # The first type that takes the branches. `inside` leaves out a shortcut, which is a parameter of its
+        # group and not a branch.
         for kind in group_types():
             found = kind.from_branches(item.mode, [[node.layer for node in nodes] for nodes, _ in branches])
             if found is None:
@@ -190,6 +201,8 @@ class Assembler(ABC):
         """The group with its body or branches, each given as (nodes, output shape)."""
         children: Nodes = []
         for nodes, _ in bodies:
+            # Each branch of a parallel group is exactly one child, so several layers, or none, are wrapped in
+            # a block.
             children += nodes if not group.has_branches or len(nodes) == 1 else [self.make_block(nodes, "")]
         shapes = [output for _, output in bodies if output is not None]
         output: Shape | None = None
@@ -197,6 +210,7 @@ class Assembler(ABC):
             try:
                 output = group.group_output_shape(shape, shapes)
             except ShapeError as error:
+                # The import succeeds, and the window shows the problem with its fix.
                 output = error.assumed
         return [Node("", group, children=tuple(children))], output
 
@@ -217,6 +231,7 @@ class Assembler(ABC):
 
 def _merge_activations(nodes: Iterable[Node]) -> Iterator[Node]:
     """The nodes, with an activation layer merged into the group before it, if that has none yet."""
+    # One node is held back, because only the next one shows whether it is complete.
     group: Node | None = None
     for node in nodes:
         is_activation = [parameter.name for parameter in parameters(node.layer)] == ["activation"]

@@ -15,6 +15,7 @@ from cnnstudio.design.analysis.analysis import Analysis, analyze
 from cnnstudio.design.network import Network, Node, without_final_softmax
 from cnnstudio.layers.base import Group, Layer, Shape, ShapeError
 
+# Source code cannot contain NUL, so the placeholder never occurs in code by accident.
 BODY = "\0body\0"
 INDENT = "    "
 
@@ -96,9 +97,13 @@ class _ShapeTracer:
 
     def follow(self, nodes: Sequence[Node], shape: Shape | None) -> tuple[list[Step], Shape | None]:
         steps: list[Step] = []
+        # Code needs each layer's input shape (PyTorch's modules take the number of input channels), so
+        # nothing can be written after a layer whose output is unknown. Where an error has a fix, its shape is
+        # assumed instead.
         for node in (each for each in nodes if each.is_active):
             if shape is None:
                 problem = f"{node.title} and what follows: input shape unknown until the error above is fixed"
+                # The shape is a placeholder: a step with a problem has no code.
                 steps.append(Step(node, node.layer, Shape.of(1), None, problem=problem))
                 break
             steps.append(self._step(node, shape))
@@ -116,6 +121,8 @@ class _ShapeTracer:
     def _group(self, node: Node, group: Group, shape: Shape) -> Step:
         bodies = (self._branches if group.has_branches else self._bodies)(node, group, shape)
         outputs = [output for _, output in bodies]
+        # The last body ends the group: each copy takes the output of the one before. Branches all take the
+        # input.
         inside = outputs if group.has_branches else outputs[-1:]
         known = tuple(shape for shape in inside if shape is not None)
         step = Step(node, group, shape, None, bodies=tuple(body for body, _ in bodies))
@@ -134,6 +141,8 @@ class _ShapeTracer:
 
     def _bodies(self, node: Node, group: Group, shape: Shape) -> list[tuple[Body, Shape | None]]:
         """The copies of the body with their outputs; those after one that keeps its shape are equal to it."""
+        # So a Repeat of a thousand blocks is traced once or twice, not a thousand times. The same rule as in
+        # `Assembler._copies`, in the other direction.
         bodies: list[tuple[Body, Shape | None]] = []
         taken: Shape | None = shape
         left = group.copies()
@@ -154,6 +163,8 @@ def locate_lines(text: str, lines: Sequence[CodeLine]) -> list[CodeLine]:
     """All lines of `text`, with the node ids of `lines`, which it contains at any indentation."""
     file_lines = text.rstrip("\n").split("\n")
     stripped, wanted = [line.strip() for line in file_lines], [line.strip() for _, line in lines]
+    # By search and not by counting lines: the formatter and the head of the file are free to change. It takes
+    # the product of both lengths at worst, but nearly all positions differ in the first line.
     starts = (
         start
         for start in range(len(file_lines) - len(wanted) + 1)

@@ -53,6 +53,10 @@ _MAXIMUM_PATH = 1_000
 class Evaluator:
     """Evaluates expressions. What cannot be evaluated is reported to `notes`."""
 
+    # Why three limits: steps bound the time, while calls and nesting bound Python's own stack, each from
+    # another side. What gets through in combination ends in a RecursionError, which `read_code` reports like
+    # a limit.
+
     def __init__(self, notes: Notes) -> None:
         self.notes = notes
         self.module = Scope({"__name__": "__main__"})
@@ -121,6 +125,8 @@ class Evaluator:
         if self._nesting > MAXIMUM_NESTING:
             raise CodeError("the expressions are nested too deeply")
         self._nesting += 1
+        # NotConstant is caught at each level, so that only the smallest part that is not understood becomes
+        # Unknown: in `[conv, augment()]` the list is still known.
         try:
             value = self._expression(node, scope)
             if isinstance(value, list | tuple | dict) and not isinstance(node, ast.Name | ast.Attribute):
@@ -175,6 +181,7 @@ class Evaluator:
                 return self._compare(node, scope)
             case ast.BoolOp():
                 return self._bool(node, scope)
+            # Like an `if` statement: an unknown test counts as true.
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 known = self.evaluate(test, scope)
                 return self.evaluate(orelse if is_known(known) and not is_truthy(known) else body, scope)
@@ -201,6 +208,8 @@ class Evaluator:
         match owner:
             case Name(path=path):
                 return Name(f"{path}.{name}") if len(path) + len(name) < _MAXIMUM_PATH else UNKNOWN
+            # In Python's order: the object, its class, its bases. `__getattr__` and properties are not
+            # supported; a property is found as a function that nobody calls.
             case Instance() if name in owner.names:
                 return owner.names[name]
             case Instance():
@@ -220,6 +229,7 @@ class Evaluator:
         for node in nodes:
             if isinstance(node, ast.Starred):
                 inner = self.evaluate(node.value, scope)
+                # One Unknown for any number of elements, so that the list is not taken for complete.
                 added = inner if isinstance(inner, list | tuple) else [Unknown("*")]
                 self.effort.count_elements(len(added))
                 if len(result) + len(added) > _MAXIMUM_SIZE:
@@ -236,6 +246,7 @@ class Evaluator:
         return dict(zip(keys, [self.evaluate(value, scope) for value in node.values], strict=True))
 
     def _binary(self, node: ast.expr, operator: ast.operator, left: Any, right: Any) -> Any:
+        # First as constants, then as the reader understands it: `a + b` may be a join of two tensors.
         try:
             return folding.fold_binary(operator, left, right)
         except folding.NotConstant:
@@ -244,6 +255,7 @@ class Evaluator:
     def _compare(self, node: ast.Compare, scope: Scope) -> bool:
         left = self.evaluate(node.left, scope)
         for operator, comparator in zip(node.ops, node.comparators, strict=True):
+            # `a < b < c`, in which b is evaluated once, as in Python.
             right = self.evaluate(comparator, scope)
             if not is_known(left) or not is_known(right):
                 raise folding.NotConstant
@@ -255,6 +267,7 @@ class Evaluator:
     def _bool(self, node: ast.BoolOp, scope: Scope) -> Any:
         result: Any = None
         for each in node.values:
+            # Unknown ends it: whether the rest would be evaluated depends on it.
             result = self.evaluate(each, scope)
             if not is_known(result):
                 return result
@@ -309,6 +322,8 @@ class Evaluator:
         if values is None:
             raise folding.NotConstant
         inside = Scope(parent=scope)
+        # `[Block() for _ in range(1000)]`: one evaluation, and the readers learn that the copies are equal
+        # without comparing them.
         if isinstance(source, range) and not uses_loop_variable(generator.target, [node.elt]):
             return [Copies(self.evaluate(node.elt, inside), len(source))] if len(source) else []
         result = []
@@ -329,6 +344,7 @@ class Evaluator:
     # Calls
 
     def _call(self, node: ast.Call, scope: Scope) -> Any:
+        # Built-ins come last, as in Python: a program may have a function of its own called `round`.
         function = self.evaluate(node.func, scope)
         if isinstance(function, Unknown) and isinstance(node.func, ast.Name):
             built_in = self._built_in(node, scope)
@@ -336,6 +352,7 @@ class Evaluator:
                 return built_in
         positional = self._elements(node.args, scope)
         keywords = {word.arg: self.evaluate(word.value, scope) for word in node.keywords if word.arg}
+        # Readers use it to tell an activation around a sum from an activation of a named result.
         direct = bool(node.args) and isinstance(node.args[0], ast.Call | ast.BinOp)
         return self.call(function, positional, keywords, node.lineno, direct)
 
@@ -368,6 +385,8 @@ class Evaluator:
     def _call_function(
         self, function: Function, positional: Sequence[Any], keywords: Mapping[str, Any]
     ) -> Any:
+        # Recursion of the program ends at MAXIMUM_CALLS; its base case often depends on something unknown.
+        # The nesting starts anew, because it is about the depth of one expression.
         self._calls += 1
         nesting, self._nesting = self._nesting, 0
         try:
@@ -376,6 +395,7 @@ class Evaluator:
             inside = Scope(self._arguments(function, positional, keywords), function.scope)
             if isinstance(function.node, ast.Lambda):
                 return self.evaluate(function.node.body, inside)
+            # A generator's body must not run when it is called, and its values are rarely layers.
             if self._is_a_generator(function.node):
                 return UNKNOWN
             returned = self.execute(function.node.body, inside)
@@ -398,6 +418,7 @@ class Evaluator:
         if function.owner is not None:
             static = is_static(function.node)
             positional = positional if static else [function.owner, *positional]
+        # Names that parameters do not have, for `super()`, which finds them through the scopes.
         found: dict[str, Any] = {"__class__": function.defining_class, "__self__": function.owner}
         defaults = dict(zip(names[len(names) - len(declared.defaults) :], declared.defaults, strict=True))
         defaults |= {
@@ -407,7 +428,10 @@ class Evaluator:
         }
         for name in [*names, *(each.arg for each in declared.kwonlyargs)]:
             default = defaults.get(name)
+            # Evaluated at the call and not at the definition: defaults are constants in practice. A parameter
+            # that gets no value is Unknown, by its own name, instead of an error.
             found[name] = self.evaluate(default, function.scope) if default is not None else Unknown(name)
+        # Too many or unknown arguments are ignored: the listing is not checked, only read.
         found |= dict(zip(names, positional, strict=False))
         found |= {name: value for name, value in keywords.items() if name in found}
         if declared.vararg is not None:
@@ -453,6 +477,8 @@ class Evaluator:
                 return None
         if name not in BUILT_INS or node.keywords:
             return None
+        # If this gives None, `_call` evaluates the arguments once more. Nested built-ins with unknown values
+        # thus take exponential time, up to MAXIMUM_STEPS.
         arguments = self._elements(node.args, scope)
         if not all(map(is_known, arguments)):
             return None

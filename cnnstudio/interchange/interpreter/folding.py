@@ -71,6 +71,8 @@ def fold_binary(op: ast.operator, left: Any, right: Any) -> Any:
     """
     if _is_number(left) and _is_number(right):
         return _arithmetic(op, left, right)
+    # By type and not by trying the operator: an operand may be an object of this package, whose methods must
+    # not be called on behalf of the listing.
     for kind in (str, list, tuple):
         if isinstance(op, ast.Add) and isinstance(left, kind) and isinstance(right, kind):
             return _concatenate(left, right)
@@ -86,7 +88,8 @@ def _arithmetic(op: ast.operator, left: Any, right: Any) -> Any:
         raise NotConstant
     try:
         if isinstance(op, ast.Pow):
-            # Checked before computing: a power of integers can have any number of digits.
+            # Checked before computing: a power of integers can have any number of digits. Above 64 every base
+            # but 0, 1 and -1 exceeds MAX_INTEGER anyway; up to 64 the result has at most 1,153 digits.
             if isinstance(left, int) and isinstance(right, int) and not 0 <= right <= 64:
                 raise NotConstant
             return _small(left**right)
@@ -98,6 +101,8 @@ def _arithmetic(op: ast.operator, left: Any, right: Any) -> Any:
 
 
 def _small(value: Any) -> Any:
+    # `not … <=` instead of `>`, so that NaN is refused as well. A power may also be complex, which is no
+    # number here.
     if not _is_number(value) or not abs(value) <= MAX_INTEGER:
         raise NotConstant
     return value
@@ -110,6 +115,7 @@ def _concatenate(left: Any, right: Any) -> Any:
 
 
 def _repeat(value: Any, count: int) -> Any:
+    # The elements of lists are shared, not copied, so that nested repetition needs no more than this either.
     if len(value) * max(count, 0) > MAX_LENGTH:
         raise NotConstant
     return value * count
@@ -148,6 +154,7 @@ def is_constant(value: Any) -> bool:
 
     A list may contain itself; the limit ends that too.
     """
+    # With a list of its own instead of recursion, for lists that are nested deeper than Python's stack.
     pending, seen = [value], 0
     while pending:
         each = pending.pop()

@@ -12,6 +12,10 @@ of a join can only start at the join's nearest common dominator, and between two
 everything else must belong to those branches. A graph in which branches share a tensor in between, or end
 without being joined, has no such form and raises `UnsupportedTopology`; guessing would give a network other
 than the one in the code.
+
+For example, `y = conv(x); z = relu(y + pool(y))` becomes the tensors x → y, y → pool(y), and a join of y and
+pool(y). The join's dominator is y. Between y and the join lie the branches () and (pool), and between x and y
+the sequence (conv). The result is conv and a Join of () and (pool), with the activation relu.
 """
 
 from __future__ import annotations
@@ -84,6 +88,8 @@ class UnsupportedTopology(Exception):
     """The layers form a graph that groups cannot express; see the module's description."""
 
 
+# Compared by identity: two tensors to which the same was done are still two, and comparing by value would
+# follow the whole graph at each comparison.
 @dataclass(frozen=True, eq=False)
 class SymbolicTensor:
     """An image inside a network: one input with `items` applied, or several inputs joined by `mode`.
@@ -104,6 +110,8 @@ class SymbolicTensor:
     def __post_init__(self) -> None:
         # A new tensor is always a leaf of the graph, so that its dominator follows from those of its inputs
         # and never changes. The tree of dominators is thus built along the way, without a separate algorithm.
+        # This is one step of the algorithm of Cooper, Harvey and Kennedy 2001 (A Simple, Fast Dominance
+        # Algorithm), which has to iterate only where a graph has cycles.
         dominator = self.inputs[0] if self.inputs else None
         for other in self.inputs[1:]:
             dominator = _common_dominator(dominator, other)
@@ -123,6 +131,7 @@ def _common_dominator(one: SymbolicTensor | None, other: SymbolicTensor | None) 
     while one is not other:
         if one is None or other is None:
             return None
+        # At equal depth neither can be above the other, so it does not matter which one moves first.
         if one.depth >= other.depth:
             one = one.dominator
         else:
@@ -135,6 +144,9 @@ def items_between(start: SymbolicTensor, end: SymbolicTensor) -> Items:
 
     Takes time linear in the number of tensors: each is visited once.
     """
+    # Ids of tensors, which live as long as `end` refers to them. Shared by all branches, so that a tensor in
+    # two of them is noticed, and so that the time stays linear: without it, a chain of shared joins would be
+    # followed 2^n times.
     seen: set[int] = set()
     return tuple(_sequence(start, end, seen))
 
@@ -146,10 +158,13 @@ def _sequence(start: SymbolicTensor, end: SymbolicTensor, seen: set[int]) -> lis
     while tensor is not start:
         if tensor is None or tensor.dominator is None or tensor.depth <= start.depth:
             raise UnsupportedTopology  # `start` does not dominate `end`
+        # A tensor without items, to which only something without effect was done, adds nothing by appearing
+        # twice.
         if id(tensor) in seen and (tensor.mode or tensor.items):
             raise UnsupportedTopology  # two branches share this tensor, which would appear twice
         seen.add(id(tensor))
         dominator = tensor.dominator
+        # The branches recurse, the sequence between them does not: only nested joins cost depth.
         if tensor.mode:
             branches = tuple(tuple(_sequence(dominator, each, seen)) for each in tensor.inputs)
             backwards.append((Join(tensor.mode, branches, tensor.line, tensor.activation),))

@@ -10,6 +10,9 @@ line, and calls go to libraries that are not installed. What cannot be evaluated
 interpretation continues: an unknown condition or iterable is followed once, as if true, because layers are
 usually created there.
 
+Assuming true is a guess, and may pick the wrong one of two variants. It is reported where layers depend on
+it, and the user sees the design before using it.
+
 Subclasses, the readers for Keras and PyTorch, override the `on_…` methods to say what library calls mean.
 """
 
@@ -99,6 +102,8 @@ class Interpreter(Evaluator):
                 return self._if(node, scope)
             case ast.For():
                 return self._for(node, scope)
+            # Once, without looking at the condition: it mostly depends on what is not known here, such as a
+            # loss.
             case ast.While():
                 return self.execute(node.body, scope)
             case ast.With():
@@ -106,12 +111,15 @@ class Interpreter(Evaluator):
             case ast.Try():
                 # The handlers are for errors, which do not occur here.
                 return self.execute([*node.body, *node.orelse, *node.finalbody], scope)
+        # Whatever else there is (del, assert, raise, global, pass) is skipped. So are `break` and `continue`: a
+        # loop over known values always runs to its end.
         return None
 
     def _if(self, node: ast.If, scope: Scope) -> ReturnValue | None:
         test = self.evaluate(node.test, scope)
         if is_known(test):
             return self.execute(node.body if is_truthy(test) else node.orelse, scope)
+        # The other branch is not interpreted at all. To interpret both would create the layers of both.
         before = self.effects
         returned = self.execute(node.body, scope)
         if self.effects > before:
@@ -120,6 +128,7 @@ class Interpreter(Evaluator):
 
     def _for(self, node: ast.For, scope: Scope) -> ReturnValue | None:
         values = self.elements(self.evaluate(node.iter, scope))
+        # Once, like an unknown condition: a loop over the batches of a data set, for example.
         if values is None:
             self.assign(node.target, UNKNOWN, scope)
             return self.execute(node.body, scope)
@@ -132,6 +141,7 @@ class Interpreter(Evaluator):
         Further iterations could then change nothing either, unless they depend on the loop variable. A
         training loop of 10,000 steps is thus left after the first.
         """
+        # Bounded by MAXIMUM_STEPS, too, but a training loop within a long listing must not use up the steps.
         for value in values:
             before, events = dict(scope.names), self.effects
             self.assign(node.target, value, scope)
@@ -143,6 +153,9 @@ class Interpreter(Evaluator):
         return None
 
     def _unchanged(self, before: Mapping[str, Any], target: ast.expr, scope: Scope) -> bool:
+        # By identity: comparing values could take long. A new Unknown counts as unchanged, because it is as
+        # unknown as the one before; every call that is not understood makes one. What this misses are changes
+        # inside a list, so that a loop that only appends numbers to a list is left after its first iteration.
         loop_variables = {name.id for name in ast.walk(target) if isinstance(name, ast.Name)}
         now = {name: value for name, value in scope.names.items() if name not in loop_variables}
         return len(now) == len(before.keys() - loop_variables) and all(
@@ -160,12 +173,15 @@ class Interpreter(Evaluator):
         return returned if isinstance(returned, ReturnValue) else None
 
     def _augment(self, node: ast.AugAssign, scope: Scope) -> None:
+        # `x += y` is read as `x = x + y`. That makes a new list where Python changes the old one, which
+        # matters only to listings that keep a second name for it.
         load = ast.copy_location(ast.BinOp(as_load(node.target), node.op, node.value), node)
         self.assign(node.target, self.evaluate(load, scope), scope)
 
     def _import(self, node: ast.Import | ast.ImportFrom, scope: Scope) -> None:
         if isinstance(node, ast.Import):
             for alias in node.names:
+                # `import torch.nn` binds only `torch`; the attribute access adds the rest to the path.
                 path = alias.name if alias.asname else alias.name.partition(".")[0]
                 scope.names[alias.asname or path] = Name(path)
             return
@@ -193,6 +209,7 @@ class Interpreter(Evaluator):
                     self.on_assign(found, name, value)
             case ast.Tuple(elts=targets) | ast.List(elts=targets):
                 values = self.elements(value)
+                # A starred target takes any number, so that the lengths differ: then all are unknown.
                 known = values is not None and len(values) == len(targets)
                 for index, each in enumerate(targets):
                     self.assign(each, values[index] if known and values is not None else UNKNOWN, scope)

@@ -20,6 +20,9 @@ UNKNOWN = Unknown()
 class Scope:
     """The names of a module, function or class body; names not found there are looked up in `parent`."""
 
+    # Simpler than Python's scopes: there is no `global` or `nonlocal`, and methods see the names of their
+    # class body. Programs that run hardly ever depend on the difference.
+
     names: dict[str, Any] = field(default_factory=dict)
     parent: Scope | None = None
 
@@ -33,6 +36,8 @@ class Scope:
         raise KeyError(name)
 
 
+# The program's functions, classes and objects are compared by identity, as in Python. Comparing by value
+# could also run in circles, because an object may refer to itself.
 @dataclass(frozen=True, eq=False)
 class Function:
     """A function of the program; for a bound method, `owner` is the value of `self`."""
@@ -138,6 +143,7 @@ def expand_copies(values: Iterable[Any]) -> Iterator[Any]:
             number += value.count
             if number > folding.MAX_LENGTH:
                 raise CodeError(TOO_COMPLEX)
+            # The same object each time; it stands for objects that Python would create one by one.
             yield from [value.value] * value.count
         else:
             yield value

@@ -353,8 +353,7 @@ def _endless_batches(prepared: PreparedTraining) -> Iterator[tuple[Tensor, Tenso
 def _validation_seconds(prepared: PreparedTraining, cancelled: CancelFunction) -> float:
     """For all validation images, extrapolated from a few batches of them."""
     model, done = prepared.fresh_model(), 0
-    # The first batch counts too, although it is slower: the result may be somewhat too high, but a warm-up
-    # would cost as much as it improves.
+    # The first batch counts too, although it is slower, so that the result may be somewhat too high.
     began = time.perf_counter()
     with evaluation_mode(model):
         for images, _ in prepared.unshuffled(prepared.validation).epoch(0):

@@ -70,8 +70,11 @@ class LayerModel(QAbstractItemModel):
     def __init__(self, project: Project, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._project = project
+        # Tells layers of this model from those of another window, or another process, with the same ids.
         self._token = uuid.uuid4().hex
         self._rows = Rows()
+        # The dictionaries themselves, which `Rows` changes but never replaces: one attribute lookup less in
+        # methods that Qt calls thousands of times per frame.
         self._children, self._parents, self._places = (
             self._rows.children,
             self._rows.parents,
@@ -95,6 +98,7 @@ class LayerModel(QAbstractItemModel):
         return QModelIndex()
 
     def parent(self, index: Index) -> QModelIndex:  # type: ignore[override]  # QObject.parent() has another signature
+        # ROOT has no entry: its parent is the invalid index, like the root itself.
         number = self._parents.get(index.internalId(), ROOT)
         return QModelIndex() if number == ROOT else self.createIndex(self._places[number], 0, number)
 
@@ -200,12 +204,14 @@ class LayerModel(QAbstractItemModel):
         node_id = self.node_id(parent)
         network = self._project.network
         if node_id is None:
+            # On the input row: the first layer. Between top-level rows, `row` counts the input row, too.
             if parent.isValid():
                 return Place(None, 0)
             return Place(None, len(network.nodes) if row < 0 else max(row - 1, 0))
         node = network.node(node_id)
         if node.is_group:
             return Place(node_id, len(node.children) if row < 0 else row)
+        # A layer cannot contain layers, so a drop on it goes behind it.
         place = network.place(node_id)
         return Place(place.parent, place.index + 1)
 
@@ -224,6 +230,8 @@ class LayerModel(QAbstractItemModel):
         """Why `drop` would fail, as a message for the user; None if it would not."""
         if not data.hasFormat(commands.MIME):
             return "only layers can be dropped here"
+        # Tries the edit itself and drops the result: networks are values, so that costs nothing but time, and
+        # the answer cannot differ from what `drop` does.
         try:
             moving = self.moving_ids(data, action)
             if moving:
@@ -242,6 +250,7 @@ class LayerModel(QAbstractItemModel):
         origin = json.loads(bytes(data.data(ORIGIN_MIME).data()))
         if origin["model"] != self._token:
             return []
+        # The network may have changed since the drag began, for example by a shortcut during it.
         return [node_id for node_id in origin["ids"] if node_id in self._project.network]
 
     # Synchronizing with the project
@@ -250,13 +259,16 @@ class LayerModel(QAbstractItemModel):
         before, self._network = self._network, self._project.network
         changed = list(changed_nodes(self._network, before))
         # Every row shows a share of the total, so the view repaints all of them anyway.
+        # Determined before the rows change: a row that is about to be inserted needs no dataChanged.
         kept = [node.id for node in changed if node.id in self._rows]
+        # Before the rows as well: Qt asks for the flags of a new row as soon as the insertion ends.
         for node in changed:
             self._flags[self._rows.number(node.id)] = _GROUP_FLAGS if node.is_group else _LAYER_FLAGS
         self.changing.emit()
         self.is_changing = True
         for change in row_changes(self._rows, self._network, changed):
             self._apply(change)
+        # Afterwards, because an index is valid only until the next structural change.
         for node_id in kept[:_MAX_ANNOUNCED]:
             index = self.index_of(node_id)
             self.dataChanged.emit(index, index)
@@ -265,6 +277,9 @@ class LayerModel(QAbstractItemModel):
     def _on_dataset_changed(self, _: object) -> None:
         self.dataChanged.emit(self.input_index(), self.input_index())
 
+    # Qt reads the model on both sides of a change: in begin… the old rows, to find the persistent indexes
+    # that move, and in end… the new ones. The tables must therefore change exactly in between, and one change
+    # at a time.
     def _apply(self, change: RowChange) -> None:
         if isinstance(change, Insert):
             last = change.row + len(change.nodes) - 1
@@ -273,6 +288,8 @@ class LayerModel(QAbstractItemModel):
             self.endInsertRows()
         elif isinstance(change, Move):
             source, row = self._parents[change.number], self._places[change.number]
+            # Its result is not checked: `row_changes` yields no move that Qt refuses, onto or into the row
+            # itself.
             self.beginMoveRows(self._index(source), row, row, self._index(change.parent), change.row)
             self._rows.apply(change)
             self.endMoveRows()

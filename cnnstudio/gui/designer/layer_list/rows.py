@@ -53,8 +53,11 @@ class Rows:
     """The tree of rows, as tables of numbers. A node keeps its number even while it is removed.
 
     The numbers are the internal ids of the item model's indexes: Qt keeps those across changes, and an undo
-    brings a node back under the same number. Qt reads `children`, `parents` and `places` several times per
-    row and frame, so they are plain dictionaries and lists.
+    brings a node back under the same number. They are numbers because nodes would not do: each edit replaces
+    the changed node by a new object, and PySide keeps no reference to the object in an index.
+
+    Qt reads `children`, `parents` and `places` several times per row and frame, so they are plain
+    dictionaries and lists.
 
     Invariant: `children[parents[n]][places[n]] == n` for every number that has a row.
     """
@@ -73,6 +76,8 @@ class Rows:
 
     def number(self, node_id: str) -> int:
         """The number of a node; a new one if it is seen for the first time."""
+        # Numbers are never reused, so that an index of a removed row cannot come to mean another layer. The
+        # tables grow by one entry for each layer ever shown, which is small.
         number = self.numbers.get(node_id)
         if number is None:
             number = self.numbers[node_id] = len(self.ids)
@@ -93,15 +98,21 @@ class Rows:
                 self._renumber(parent)
 
     def _insert(self, parent: int, row: int, nodes: Sequence[Node]) -> None:
+        # Only the rows of `nodes` are announced to Qt. It asks for the rows inside a new row when it needs
+        # them, so their tables must be complete as soon as the insertion ends.
         numbers = [self.number(node.id) for node in nodes]
         self.children.setdefault(parent, [])[row:row] = numbers
         self.parents.update(dict.fromkeys(numbers, parent))
         self._renumber(parent)
         for node, number in zip(nodes, numbers, strict=True):
+            # Children that have a row elsewhere are not created twice: they are moved in later, when
+            # `row_changes` arranges this group, and keep their selection.
             if node.children:
                 self._insert(number, 0, [child for child in node.children if child.id not in self])
 
     def _move(self, number: int, parent: int, row: int) -> None:
+        # `row` counts with the moved row in its old place, as in Qt's beginMoveRows. Once the row is taken
+        # out, those after it in the same list have moved up by one.
         source, place = self.parents[number], self.places[number]
         del self.children[source][place]
         shift = source == parent and place < row
@@ -111,11 +122,14 @@ class Rows:
         self._renumber(parent)
 
     def _discard(self, number: int) -> None:
+        # Removing a row removes those inside it, for Qt as well, without an announcement of their own.
         for child in self.children.pop(number, ()):
             self._discard(child)
         del self.parents[number], self.places[number]
 
     def _renumber(self, parent: int) -> None:
+        # O(siblings) for each change. Linked positions would be faster for one change in a very long list,
+        # but `places` is read several times per row and frame, and must therefore be a plain lookup.
         for place, number in enumerate(self.children[parent]):
             self.places[number] = place
 
@@ -140,6 +154,17 @@ def row_changes(rows: Rows, network: Network, changed: Iterable[Node]) -> Iterat
     """The changes that turn `rows` into those of `network`; only groups in `changed` may have other children.
 
     Lazy: each must be applied to `rows` before the next one is requested, as it builds on the result.
+
+    Finding them takes O(n) for n rows, plus O(k log k) for each rearranged list of k rows. Applying a change
+    takes O(k) more, for the rows that it renumbers.
+
+    The order is such that each change is possible when it is announced:
+
+    1. Removals, so that what is left of a list is already in it or comes from another one.
+    2. Each list from top to bottom, groups before their contents (the order of `changed_nodes`). A row is
+       thus moved into a group only when that has its final place. The groups around it have theirs, too, so
+       that no row is ever moved into itself, which Qt refuses.
+    3. Removals of groups that had to stay until their layers were moved out.
     """
     yield from _removals(rows, network)
     yield from _arrange(rows, ROOT, network.nodes)
@@ -155,9 +180,11 @@ def _removals(rows: Rows, network: Network) -> Iterator[Remove]:
 
     Adjacent rows go in one change, so that deleting a long selection costs the view one update.
     """
+    # Found from the rows and not from the edit: undo, paste and opening a file all come here in the same way.
     ids, there = rows.ids, network.ids
     gone = [number for number in rows.parents if number != INPUT and ids[number] not in there]
     while gone:
+        # It may be gone already, with its group or its neighbors.
         number = gone.pop()
         if number not in rows.parents or not _is_gone(rows, network, number):
             continue
@@ -183,22 +210,30 @@ def _arrange(rows: Rows, parent: int, nodes: tuple[Node, ...]) -> Iterator[RowCh
     The rows of a longest subsequence that is already in order stay; all others move to their place between
     them. That is the smallest number of moves, so a drag of one layer past many is one change.
     """
+    # Rows of this list that belong to another one are not in `wanted` and are left standing in between.
+    # Arranging the other list moves them away; moving them here as well would cost a second change.
     wanted = [rows.number(node.id) for node in nodes]
     present = rows.children.get(parent, [])
-    first = 1 if parent == ROOT else 0
+    first = 1 if parent == ROOT else 0  # the input row, which is always there and is no node
     if wanted == present[first:]:
         return
+    # The prefix is only a shortcut. The suffix need not be stripped: its rows are in order, so they are kept.
     position = _common_prefix(present[first:], wanted)
     row = first + position
     kept = _longest_in_order(present[row:], wanted[position:])
     while position < len(wanted):
         number = wanted[position]
         if number in rows.parents:
+            # A row that is in its place already must not be moved: Qt refuses to move a row onto itself.
             if number not in kept and (rows.parents[number] != parent or rows.places[number] != row):
                 yield Move(number, parent, row)
+            # Looked up and not counted: rows of other lists may stand in between, and a row that was moved
+            # down from above has shifted the rest.
             row = rows.places[number] + 1
             position += 1
         else:
+            # Adjacent new rows go in one change, like adjacent removals: pasting a hundred layers is one
+            # update.
             end = position + 1
             while end < len(wanted) and wanted[end] not in rows.parents:
                 end += 1
