@@ -34,6 +34,7 @@ Exports that fix the batch size, or squeeze it away when it is 1, fail with one 
 TOLERANCE = 1e-4
 """Relative to the largest logit. float32 sums in another order differ by about a hundredth of this."""
 
+# Only to end a process that hangs: importing a framework from a slow disk takes long enough.
 _TIMEOUT_SECONDS = 600.0
 _NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 """On Windows, keeps a console window from flashing up."""
@@ -48,6 +49,7 @@ class Verification:
         self.folder = folder
         self.largest_difference: float | None = None
         self._cancelled = cancelled
+        # Real images reach the values that training has reached; random ones, black and white go beyond.
         samples = _dataset_images(run, cancelled)
         self._sample_count = len(samples)
         self.images = np.concatenate([samples, _random_images(run, sum(BATCHES) - len(samples))])
@@ -76,14 +78,18 @@ class Verification:
 
         Raises ExportFailed if they differ by more than rounding.
         """
+        # The shape first: arrays of different shapes might broadcast, and compare as equal.
         expected = self._logits
         if logits.shape != expected.shape:
             raise ExportFailed(
                 f"the exported model gives logits of shape {logits.shape}, the original {expected.shape}"
             )
+        # Explicitly, because a comparison with NaN is always false, and `>` below would let it pass.
         if not np.isfinite(logits).all():
             raise ExportFailed("the exported model gives logits that are NaN or infinite")
         self.largest_difference = float(np.abs(logits - expected).max())
+        # Relative to the largest logit and not to each: a logit near 0 is the small difference of large sums,
+        # whose rounding errors it has. Never below TOLERANCE itself, for networks with tiny logits.
         allowed = TOLERANCE * max(1.0, float(np.abs(expected).max()))
         if self.largest_difference > allowed:
             raise ExportFailed(
@@ -98,6 +104,7 @@ class Verification:
         folder of the files. It is given `batches`, a list of float32 arrays (n, C, H, W), and sets `results`,
         a list of arrays (n, classes). Raises ExportFailed if it fails or if the logits differ; Cancelled.
         """
+        # Through files, so that the script needs neither this package nor a protocol.
         np.save(self.folder / _IMAGES, self.pixels)
         program = f"import sys\nimport numpy\n{_LOAD_BATCHES}{script}\n{_SAVE_RESULTS}"
         # -P: do not import modules from the folder with the files; a file there may be called like a module.
@@ -112,6 +119,7 @@ class Verification:
         )
         message = self._wait(process)
         if process.returncode != 0:
+            # The last line of a traceback is the error itself.
             reason = (message.strip().splitlines() or ["no reason given"])[-1]
             raise ExportFailed(f"the exported model fails in a new Python process: {reason}")
         self.compare(np.load(self.folder / _LOGITS, allow_pickle=False))
@@ -122,6 +130,8 @@ class Verification:
         try:
             while True:
                 try:
+                    # May be called again after its timeout without losing output. It also keeps emptying the
+                    # pipe, so that a library with many warnings does not block.
                     _, errors = process.communicate(timeout=0.1)
                     return errors.decode(errors="replace")
                 except subprocess.TimeoutExpired:
@@ -129,6 +139,8 @@ class Verification:
                     if time.monotonic() > deadline:
                         raise ExportFailed("the exported model gave no result within ten minutes") from None
         finally:
+            # Whatever happened: the temporary folder is deleted next, which fails on Windows while it is in
+            # use.
             if process.poll() is None:
                 process.kill()
                 process.communicate()
@@ -168,5 +180,6 @@ def _dataset_images(run: Run, cancelled: CancelFunction) -> npt.NDArray[np.uint8
         few = dataset.test.select(np.arange(min(sum(BATCHES) // 2, len(dataset.test))))
         sample = dataclasses.replace(dataset, train=few, test=few)
         return np.ascontiguousarray(resize(sample, (channels, height, width)).test.images)
+    # The data set may have been deleted since; random images are enough to compare.
     except UserError:
         return np.empty((0, *shape), np.uint8)

@@ -91,6 +91,7 @@ class EventReader:
         before, so its size tells nothing: comparing the bytes before the old position does. That costs one
         read of `_TAIL_BYTES` more, however long the log is.
         """
+        # The first read counts as restarted, so that callers need no case of their own for it.
         offset, tail, restarted = self._offset, self._tail, not self._offset
         events = _ThinnedEvents()
         with open_regular(self._path, _MAX_LOG_BYTES) as file:
@@ -184,6 +185,7 @@ def truncate_after(path: Path, step: int, epoch: int) -> None:
     has to go first, or every reader would see those steps twice. Progress is emitted whenever a checkpoint is
     written, so the cut never falls inside the range of steps of one event. Raises FileError and OSError.
     """
+    # Atomically and not by truncating in place: a reader sees the old log or the new one.
     if not step or not path.exists():
         with atomic_writer(path):
             return
@@ -208,8 +210,12 @@ def _is_after(line: bytes, step: int, epoch: int) -> bool:
     if found := _PROGRESS_STEP.match(line):
         return int(found[1]) > step
     event = _parse_line(line)
+    # By its number, because the end of an epoch belongs to the same step as the last Progress in it: a
+    # checkpoint at that step may have been written before the epoch ended, or after.
     if isinstance(event, EpochEnded):
         return event.epoch > epoch
+    # A run that is resumed has not finished, whatever its log says. Events without a step, such as Started,
+    # stay.
     return isinstance(event, Finished) or int(getattr(event, "step", 0)) > step
 
 

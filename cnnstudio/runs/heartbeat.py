@@ -22,6 +22,7 @@ from cnnstudio.core.locking import is_locked
 
 LOCK_FILE = "lock"
 
+# Rare enough for a network drive, and often enough to notice within half a minute that a machine is gone.
 HEARTBEAT_INTERVAL = 5.0
 HEARTBEAT_TIMEOUT = 30.0
 """Seconds without a heartbeat after which a run on another machine counts as interrupted.
@@ -46,10 +47,13 @@ class Heartbeat:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # Briefly: the thread may hang in a system call on a drive that is away, and will then end with the
+        # process.
         self._stop.set()
         self._thread.join(1.0)
 
     def _beat(self) -> None:
+        # In a thread and not between steps: a step, a validation or a pause may take longer than the timeout.
         while not self._stop.is_set():
             # The folder may have been deleted; the recorder recreates it with the next write.
             with contextlib.suppress(OSError):
@@ -82,6 +86,7 @@ def is_beating(folder: Path) -> bool:
 
     Compares the file's time only with itself, so the clocks of the two machines need not agree.
     """
+    # Two beats, and half of one for delays.
     before, deadline = last_heartbeat(folder), time.monotonic() + 2.5 * HEARTBEAT_INTERVAL
     while time.monotonic() < deadline:
         time.sleep(HEARTBEAT_INTERVAL / 50)

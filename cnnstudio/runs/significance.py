@@ -28,6 +28,8 @@ from typing import Any
 SIGNIFICANCE_LEVEL = 0.05
 """Differences with a lower p-value are called significant."""
 
+# Relative, of the continued fraction: far below what a p-value is rounded to. _TINY is far below any term, as
+# the Lentz method requires.
 _PRECISION = 1e-12
 _TINY = 1e-300
 
@@ -96,8 +98,11 @@ def _welch(first: SeedStatistics, second: SeedStatistics) -> float:
     """
     squared_errors = [(each.std or 0.0) ** 2 / len(each.values) for each in (first, second)]
     difference = second.mean - first.mean
+    # All runs of each gave the same result, as may happen with few test images: t would be x / 0.
     if not sum(squared_errors):
         return _without_spread(difference)
+    # One of the two may have no spread. Its term is then 0, and the degrees of freedom are those of the
+    # other.
     terms = [
         squared_error**2 / (len(each.values) - 1)
         for squared_error, each in zip(squared_errors, (first, second), strict=True)
@@ -126,6 +131,7 @@ def _two_proportions(first: SeedStatistics, second: SeedStatistics, images: int)
     two sets of images as independent. Here they are the same, which makes it conservative as far as the
     images go.
     """
+    # Equal numbers of images, so that the pooled proportion is the plain mean.
     pooled = (first.mean + second.mean) / 2
     error = math.sqrt(2 * pooled * (1 - pooled) / max(images, 1))
     difference = second.mean - first.mean
@@ -152,6 +158,8 @@ def _incomplete_beta(a: float, b: float, x: float) -> float:
     # The fraction converges quickly below this bound; above it, I_x(a, b) = 1 - I_(1-x)(b, a) (DLMF 8.17.4).
     if x > (a + 1) / (a + b + 2):
         return 1 - _incomplete_beta(b, a, 1 - x)
+    # By logarithms, because the gamma function overflows above 171. log1p keeps the digits of the small x of
+    # a large t.
     log_factor = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
     return math.exp(log_factor) * _continued_fraction(a, b, x) / a
 
@@ -162,6 +170,9 @@ def _continued_fraction(a: float, b: float, x: float) -> float:
     Two coefficients, of even and odd index, per iteration. Stops when the value no longer changes, usually
     after fewer than 100.
     """
+    # Thompson and Barnett 1986; Press et al., Numerical Recipes, section 6.4. From front to back, so that the
+    # number of terms need not be known before; c and d are the ratios of successive numerators and
+    # denominators.
     c, d = 1.0, 1 / _nonzero(1 - (a + b) * x / (a + 1))
     result = d
     for m in range(1, 1000):

@@ -54,10 +54,13 @@ class RunWatcher:
 
     def poll(self) -> RunSnapshot:
         """Raises RunError if the folder contains no run or cannot be read now; a later poll may succeed."""
+        # Once the run was seen, a missing folder is an error of its own; before, `Run.open` says that there
+        # is no run.
         if self._created is not None and not is_folder(self.folder):
             raise RunError(f"The run folder or its drive is not available: {self.folder}.")
         run = Run.open(self.folder)
         run.validate()
+        # Another run in the same folder may have no log yet, which must not be reported as a missing file.
         created = run.metadata.get("created")
         if created != self._created:
             self._created = created
@@ -87,6 +90,7 @@ class RunWatcher:
         has_finished_event = any(isinstance(event, Finished) for event in events)
         self._has_finished_event = has_finished_event or (self._has_finished_event and not restarted)
         has_ended = status not in ("running", "interrupted")
+        # "interrupted" has no Finished event to wait for: the process was killed.
         waits = has_ended and not self._has_finished_event and self._last_status == "running"
         self._last_status = status
         return "running" if waits else status
@@ -98,11 +102,14 @@ class RunWatcher:
         heartbeat has been seen to change, only how long ago that was counts. Until then `Run.status` is all
         there is, believed no longer than a live run would take to beat.
         """
+        # The first heartbeat that is read is no change: it may be a week old. Two different ones prove that
+        # something touched the file in between.
         before, self._heartbeat = self._heartbeat, last_heartbeat(self.folder)
         now = self._clock()
         if before is not None and self._heartbeat not in (before, None):
             self._beat_seen_at = now
         status = run.status
+        # The lock decides where it can: on this machine, and on drives that carry locks to other machines.
         if status not in ("running", "interrupted") or run.is_of_this_machine or is_held(self.folder):
             return status
         if self._beat_seen_at is not None:

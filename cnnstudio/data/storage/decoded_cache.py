@@ -57,6 +57,7 @@ _ABOUT = "about.json"
 _LOCK = "lock"
 _PARTS = ("train", "test")
 _MAX_UNUSED_SECONDS = 60 * 24 * 3600
+# Polled, because a blocking lock could not be cancelled.
 _RETRY_SECONDS = 0.1
 
 
@@ -74,8 +75,11 @@ def get_or_create(
     for the same key, one creates the entry and the others wait. If nothing can be cached, the data set is in
     memory. Raises DataError, Cancelled and whatever `create` raises.
     """
+    # The state is in the name, so that an entry is found, or not, without reading anything. 128 bits of the
+    # hash are enough: nobody gains anything by a collision in a cache of their own.
     text = json.dumps([VERSION, source_state])
     entry = decoded_folder() / key / hashlib.sha256(text.encode()).hexdigest()[:32]
+    # Without the lock: an entry with its final name is complete, and never changed afterwards.
     dataset = _open(entry)
     if dataset is not None:
         return dataset
@@ -83,6 +87,8 @@ def get_or_create(
         # Another process may have written the entry while this one waited for the lock.
         dataset = _open(entry)
         if dataset is None:
+            # Before and not after: it makes the space that the new entry may need, and `os.replace` cannot
+            # replace a damaged entry of the same name, because a folder that is not empty cannot be replaced.
             _evict(entry.parent)
             dataset = _create(entry, create, throttled(progress), cancelled)
         return dataset
@@ -129,6 +135,7 @@ def _create(
 ) -> Dataset:
     with DatasetWriter(entry.with_name(f".{secrets.token_hex(4)}.tmp")) as writer:
         dataset = create(writer)
+        # Nothing was written, because the disk is too full: the data set is in memory.
         if writer.folder is None:
             return dataset
         _compute_fingerprint(dataset, progress, cancelled)
@@ -179,6 +186,7 @@ def _write_metadata(dataset: Dataset, key: str, folder: Path) -> None:
 def _open(entry: Path) -> Dataset | None:
     """The data set of that entry; None if it is missing, damaged or something else."""
     try:
+        # The file may contain anything, hence the many exceptions below. Each means the same: decode again.
         about = read_json(entry / _ABOUT)
         if about.pop("sha256") != _digest(about) or about["key"] != entry.name:
             return None
@@ -208,6 +216,7 @@ def _split(entry: Path, part: str, about: dict[str, Any]) -> Split:
 
 
 def _digest(about: dict[str, Any]) -> str:
+    # Against damage, not against forgery: whoever can write the file can write the digest.
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
 
@@ -234,6 +243,7 @@ def _exclusive(folder: Path, progress: ProgressFunction, cancelled: CancelFuncti
                 raise_if_cancelled(cancelled)
                 time.sleep(_RETRY_SECONDS)
                 continue
+            # After BlockingIOError, which is an OSError as well.
             except OSError:
                 pass  # where no lock file can be written, nothing can be cached either
             break
@@ -242,6 +252,8 @@ def _exclusive(folder: Path, progress: ProgressFunction, cancelled: CancelFuncti
 
 def _evict(folder: Path) -> None:
     """Deletes the key's old entry, remains of killed writers, and entries of any key not opened for long."""
+    # Entries of other keys without their locks: what has not been opened for two months is not being written.
+    # On POSIX, a program that has mapped the files keeps them; on Windows they cannot be deleted.
     _empty(folder)
     for about in decoded_folder().glob(f"*/*/{_ABOUT}"):
         with contextlib.suppress(OSError):
@@ -251,6 +263,7 @@ def _evict(folder: Path) -> None:
 
 def _empty(folder: Path) -> None:
     with contextlib.suppress(OSError):
+        # The lock file stays: deleting it would let another process lock a new file of the same name.
         for path in folder.iterdir():
             if path.name != _LOCK:
                 shutil.rmtree(path, ignore_errors=True)

@@ -28,6 +28,7 @@ def map_pixels(path: Path, shape: tuple[int, int, int, int]) -> Pixels:
     """
     if not shape[0]:
         return np.empty(shape, np.uint8)  # an empty file cannot be mapped
+    # The map outlives the file object. It is closed with the last array that refers to it.
     with open_regular(path, None) as file:
         memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     return np.frombuffer(memory, np.uint8).reshape(shape)
@@ -48,6 +49,7 @@ class Prefetcher:
     def __init__(self, memory: mmap.mmap, pixels: Pixels) -> None:
         """`pixels` (N, …) is a contiguous array inside the map."""
         self._memory = memory
+        # A difference of addresses, because `pixels` may begin anywhere in the map.
         self._first = pixels.ctypes.data - np.frombuffer(memory, np.uint8).ctypes.data
         self._size = pixels.strides[0]
         self._end = self._first + pixels.nbytes
@@ -67,6 +69,7 @@ class Prefetcher:
 
     def prefetch(self, rows: Iterable[int]) -> None:
         """Requests these images. Returns at once; the system reads them in the background."""
+        # One system call per image: the rows of a shuffled batch are rarely neighbors that could be merged.
         for row in rows:
             self._request(self._first + row * self._size, self._size)
         if self._next is not None and not self.is_done:
@@ -89,6 +92,7 @@ def _main_memory() -> float:
 
 def _map_of(array: object) -> mmap.mmap | None:
     """The memory map behind an array, found through the chain of views; None if there is none."""
+    # np.frombuffer makes an array whose base is the map or, depending on the version, a memoryview of it.
     while isinstance(array, np.ndarray):
         array = array.base
     owner = array.obj if isinstance(array, memoryview) else array

@@ -79,6 +79,8 @@ class DatasetWriter:
         """
         if self.folder is None:
             return
+        # A full disk in the middle of decoding would cost the user the time until then. The check is no
+        # guarantee, because other programs write, too; then `add` fails.
         reason = _create_or_explain(self.folder, size + _RESERVE)
         if reason is None:
             return
@@ -152,6 +154,8 @@ class _DiskSplitWriter:
     def add(self, pixels: Pixels, labels: Labels) -> None:
         """Appends uint8 (n, H, W, C) and int64 (n,) to the files. Raises DataError if the disk is full."""
         with self._explained_errors():
+            # In the order of the split's memory, so that the file can be mapped as it is. No copy if the
+            # images are contiguous already, as decoded ones are.
             self._pixels.write(np.ascontiguousarray(pixels).data)
             self._labels.write(labels.astype("<i8").data)
         # Counted while the pixels are in the CPU cache, which saves a second pass over the whole file later.
@@ -160,6 +164,7 @@ class _DiskSplitWriter:
     def finish(self) -> Split:
         with self._explained_errors():
             for file in (self._pixels, self._labels):
+                # Python's buffer first, then the system's; fsync alone knows nothing of the former.
                 file.flush()
                 # The data must be on disk before the cache entry gets its final name (see decoded_cache).
                 os.fsync(file.fileno())
@@ -195,6 +200,7 @@ def read_split(folder: Path, part: str, shape: tuple[int, int, int]) -> Split:
     Raises OSError if a file cannot be read, ValueError if its size does not match.
     """
     channels, height, width = shape
+    # Labels are read, not mapped: 8 bytes per image, which are needed at once.
     with open_regular(labels_file(folder, part), _MAX_LABEL_BYTES) as file:
         labels = np.fromfile(file, "<i8").astype(np.int64, copy=False)
     pixels = map_pixels(pixels_file(folder, part), (len(labels), height, width, channels))

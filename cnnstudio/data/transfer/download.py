@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     import http.client
     import ssl
 
+# At most: on a slow connection, read1 returns less. The queue holds 16 of them.
 _BLOCK_SIZE = 1 << 16
 _MAX_UNKNOWN_SIZE = 10_000_000_000
 """Bytes after which a download ends of which neither the server nor we know the size."""
@@ -108,6 +109,7 @@ def download(
     report = throttled(progress)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Before the transfer, which creates the file.
         resumed = part.exists()
         _fetch_with_retries(url, part, expected, report, cancelled, retry)
         if file_md5(part, cancelled) != expected.md5 and resumed:
@@ -169,6 +171,8 @@ def _fetch_with_retries(
             _fetch(url, part, expected, progress, cancelled, retry.stall_timeout)
             return
         except _Interrupted as error:
+            # On a bad connection that still brings a megabyte at a time, a large file takes any number of
+            # attempts.
             failures = 1 if _size(part) - furthest > 1_000_000 else failures + 1
             furthest = max(furthest, _size(part))
             if error.final or failures >= retry.max_attempts:
@@ -187,6 +191,8 @@ def _fetch(
 ) -> None:
     """One connection: appends the missing data to `part`. Raises _Interrupted, DataError or Cancelled."""
     start = _size(part)
+    # Complete already, if the program ended between the last byte and the checksum. A part that is too long
+    # cannot be of this file. Asking for a range behind the end would only give a 416.
     if expected.size is not None and start >= expected.size:
         if start == expected.size:
             return
@@ -196,6 +202,8 @@ def _fetch(
     try:
         start, total = _offset_and_size(reader.response(cancelled), url, start, expected)
         with open(part, "ab") as file:
+            # To 0 if the server sends everything. In mode "a", each write goes to the end of the file,
+            # wherever that is by then.
             file.truncate(start)
             _copy(reader, file, start, total, expected.title, progress, cancelled)
     except _RangeRefused:
@@ -253,6 +261,8 @@ def _copy(
                 f"The server sent more than {format_megabytes(limit)} MB for {title}: it is a different file."
             )
         progress(Progress(done, total, f"Downloading {title}: {format_megabytes(done)}{of_total} MB"))
+    # Onto the disk, because the rename that follows may otherwise survive a power failure that the data does
+    # not.
     file.flush()
     os.fsync(file.fileno())
     if total is not None and done < total:
@@ -291,6 +301,7 @@ class _ResponseReader:
         self._closed.set()
 
     def _next(self, cancelled: CancelFunction) -> http.client.HTTPResponse | bytes:
+        # Besides the socket's timeout, which does not cover the DNS lookup.
         deadline = time.monotonic() + self._stall_timeout
         while True:
             raise_if_cancelled(cancelled)
@@ -318,14 +329,16 @@ class _ResponseReader:
                 request, timeout=self._stall_timeout, context=_trusted_certificates(self._url)
             ) as response:
                 self._put(response)
-                block = b"-"
+                block = b"-"  # anything but empty, which means the end
                 while block and not self._closed.is_set():
+                    # read1 returns what has arrived; `read` would wait until the whole block is there.
                     block = response.read1(_BLOCK_SIZE)
                     self._put(block)
         except Exception as error:  # whatever it is, it is raised on the caller's thread
             self._put(error)
 
     def _put(self, item: http.client.HTTPResponse | bytes | Exception) -> None:
+        # With a timeout, because nobody may be reading any more when the queue is full.
         while not self._closed.is_set():
             try:
                 self._queue.put(item, timeout=0.1)
@@ -334,6 +347,7 @@ class _ResponseReader:
                 continue
 
     def _stalled(self) -> _Interrupted:
+        # Final: three more attempts would mean another 90 seconds of silence.
         return _Interrupted(
             f"{_host(self._url)} sent nothing for {self._stall_timeout:g} seconds", final=True
         )
@@ -345,6 +359,7 @@ class _ResponseReader:
         import urllib.error
 
         host = _host(self._url)
+        # An HTTPError is a response as well, with a socket that is still open.
         if isinstance(error, urllib.error.HTTPError):
             error.close()
             status = f"{host} answered {error.code} ({error.reason or 'no reason given'}) for {self._url}"

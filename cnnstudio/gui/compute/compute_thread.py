@@ -3,6 +3,9 @@
 A second computing thread would cost the first up to half its speed, because torch keeps a thread pool for
 each thread that calls it. So training, feature maps of an idle model, export and evaluation all run here, and
 the main thread never computes.
+
+Tasks are queued by Qt's event loop in the thread. It is busy while a task runs, so that nothing reaches a
+running task through it: whatever a task must notice is a flag that it polls (`is_closing`, `Control`).
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ Task = Callable[[], None]
 
 _log = logging.getLogger(__name__)
 
+# Mutable and global on purpose: the objects must outlive their owner, up to the end of the process.
 _abandoned: list[QThread] = []
 """Threads that did not end in time; referenced here so that their QThreads are never destroyed."""
 
@@ -47,6 +51,7 @@ class _Worker(QObject):
         except Exception:
             # Tasks report their own errors; one that gets here must still not end the thread.
             _log.exception("A task on the compute thread failed")
+        # Also after an error, and for tasks that were dropped: `pending` must get back to 0.
         self.task_done.emit(task)
 
 
@@ -59,6 +64,8 @@ class ComputeThread(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        # `_pending` is changed in the main thread only, by `submit` and by the queued `_on_task_done`, so
+        # that it needs no lock. `_closing` is read by the compute thread, hence the threading.Event.
         self._thread: QThread | None = None
         self._worker: _Worker | None = None
         self._pending = 0
@@ -84,10 +91,12 @@ class ComputeThread(QObject):
         self._submitted.emit(task)
 
     def _start(self) -> None:
+        # Without a parent: Qt would destroy it together with the window, running or not.
         self._thread = QThread()
         self._thread.setObjectName("computing")
         self._worker = _Worker(self._closing)
         self._worker.moveToThread(self._thread)
+        # Explicitly: a direct call would run the task in the main thread, and the window would freeze.
         queued = Qt.ConnectionType.QueuedConnection
         self._submitted.connect(self._worker.run, queued)
         self._worker.task_done.connect(self._on_task_done, queued)
@@ -106,6 +115,7 @@ class ComputeThread(QObject):
         thread, self._thread = self._thread, None
         if thread is None:
             return True
+        # `quit` ends the event loop after the running task; tasks behind it are dropped by `_Worker.run`.
         thread.quit()
         if thread.wait(max(int(1000 * seconds), 0)):
             return True

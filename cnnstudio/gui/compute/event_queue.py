@@ -1,4 +1,9 @@
-"""The queue from the compute thread to the main thread: training events and calls, in order."""
+"""The queue from the compute thread to the main thread: training events and calls, in order.
+
+Not queued Qt signals: each of those would wake the main thread, which takes a core from torch, and all
+feature maps would be kept that nobody has had time to draw. Here the main thread collects what has
+gathered, and drops what is superseded.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +28,7 @@ class EventQueue:
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[Event | _Call] = queue.SimpleQueue()
+        # Taken from the queue, but not delivered yet. Only the main thread uses it.
         self._undelivered: deque[Event | _Call] = deque()
 
     def put(self, event: Event) -> None:
@@ -37,8 +43,11 @@ class EventQueue:
 
         `deliver` gets consecutive events as one tuple, without all but the newest SnapshotTaken in it.
         """
+        # Only this thread takes items, so that a queue that is not empty stays so until `get_nowait`.
         while not self._queue.empty():
             self._undelivered.append(self._queue.get_nowait())
+        # Re-entrant: a listener may open a dialog, whose event loop lets the timer drain again. The inner
+        # call then delivers the rest, in order, and the outer one finds nothing left.
         superseded = _superseded(self._undelivered)
         while self._undelivered:
             # Items are removed one by one, so that the rest is still delivered after a listener that raises.
@@ -55,6 +64,7 @@ class EventQueue:
 
 def _superseded(items: Iterable[Event | _Call]) -> set[_Call]:
     """The calls that a later call with the same key replaces."""
+    # The newest call stays at its own place, not at that of the first: it must come after what it is about.
     newest: dict[object, _Call] = {}
     superseded = set()
     for item in items:

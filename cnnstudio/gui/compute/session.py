@@ -3,6 +3,15 @@
 Events and calls come out of that thread through a queue, which a timer drains in the main thread while tasks
 are pending. Stop and pause are flags that the training checks at each step, not queued calls: those would
 have to wait until it ends.
+
+Which thread may touch what:
+
+- The state, and the attributes that describe the run, change in the main thread only. What the compute
+  thread learns, it sends through the queue as a call.
+- A training gets what it needs when it is submitted: an immutable request, and a Control of its own.
+- Both threads use `devices`, which the compute thread sets once, before it announces it; `chosen_device`,
+  which is read when a training begins; and the ProbeTarget, which has a lock.
+- Public signals are emitted in the main thread only, so that slots may use widgets.
 """
 
 from __future__ import annotations
@@ -62,7 +71,7 @@ class TrainingSession(QObject):
     state_changed = Signal(object)
     """The new State."""
     events = Signal(object)
-    """A tuple of the run's events, at most 30 times a second; of the feature maps only the newest."""
+    """A tuple of the run's events, about every DRAIN_EVERY_MS; of the feature maps only the newest."""
     failed = Signal(object)
     """The error message, one sentence."""
     fix_available = Signal(object)
@@ -135,6 +144,7 @@ class TrainingSession(QObject):
 
         The network is an immutable value, so the design may be edited meanwhile.
         """
+        # One training at a time: a second request is ignored, not queued.
         if self._state is State.IDLE:
             self._start_training(TrainingRequest(network, dataset_name, recipe, seeds=seeds))
 
@@ -146,6 +156,8 @@ class TrainingSession(QObject):
     def continue_with(self, network: Network, dataset_name: str, recipe: Recipe) -> None:
         """Stops the run and continues its training in a new run with the changed network."""
         if self.run is not None:
+            # The new training waits in the thread's queue until the old one has written its last checkpoint,
+            # from which it continues.
             self._control.request_stop()
             self._start_training(TrainingRequest(network, dataset_name, recipe, continue_from=self.run))
 
@@ -157,6 +169,8 @@ class TrainingSession(QObject):
         self.network, self.recipe = request.network, request.recipe
         self.seed_position = (1, request.seeds) if request.seeds > 1 else None
         self.continues_from = request.folder or request.continue_from
+        # A local name for the closure: by the time the task runs, `self._control` may belong to a later
+        # training.
         control = self._control
         self._set_state(State.LOADING)
         if self.is_busy:
@@ -185,6 +199,8 @@ class TrainingSession(QObject):
         Raises RecipeError if a value is invalid or the field cannot change while training.
         """
         if self.recipe is not None:
+            # Validated here, in the main thread, where the error can be shown at the field that caused it.
+            # The training applies the same changes to its own copy.
             self.recipe = apply_changes(self.recipe, fields)
             self._control.request_change(**fields)
 
@@ -231,6 +247,8 @@ class TrainingSession(QObject):
         self._control.request_stop()
         for task in self._tasks:
             task.cancel()
+        # The compute thread may be waiting for it in `_import_torch`, while this thread waits for the compute
+        # thread.
         self._main_is_ready.set()
         ended = self._thread.close(seconds)
         self.drain()
@@ -239,6 +257,7 @@ class TrainingSession(QObject):
         return ended
 
     def _submit(self, task: Callable[[], None]) -> None:
+        # The timer runs only while something is pending, so that an idle window does not wake up.
         self._thread.submit(task)
         if not self._thread.is_closing:
             self._timer.start()
@@ -248,6 +267,8 @@ class TrainingSession(QObject):
     def _import_torch(self) -> None:
         import torch
 
+        # Emitted from this thread to a slot of the main thread, so Qt queues it. Not through the event queue,
+        # whose next drain may be up to DRAIN_EVERY_MS away while this thread waits.
         threads = torch.get_num_threads()
         self._torch_loaded.emit()
         # The main thread sets its own number of threads to 1. Some libraries under torch keep one number for
@@ -288,6 +309,8 @@ class TrainingSession(QObject):
             if not started:
                 self._report_error(describe_internal_error(error))
         finally:
+            # Behind all events of the run in the same queue, so that the state becomes idle after the last of
+            # them.
             self._queue.call(lambda: self._on_training_ended(control))
 
     def _train_seeds(
@@ -323,6 +346,8 @@ class TrainingSession(QObject):
         return dataset
 
     def _run_task(self, task: ComputeTask) -> None:
+        # A task stays in `_tasks` until its callbacks have run, so that `shutdown` can cancel each one
+        # before.
         try:
             task.run(self._queue, lambda: self._thread.is_closing)
         finally:
@@ -350,6 +375,7 @@ class TrainingSession(QObject):
         for event in events:
             if isinstance(event, Started | Finished) and event.run is not None:
                 self.run = Path(event.run)
+        # The events before the state: a slot of `state_changed` may ask a panel for what the events told it.
         self.events.emit(events)
         for event in events:
             if isinstance(event, Started | Resumed) and self._state is not State.STOPPING:
@@ -374,6 +400,7 @@ class TrainingSession(QObject):
             self._set_state(State.IDLE)
 
     def _on_task_done(self, task: object) -> None:
+        # Without waiting for the timer, which may be stopped now: nothing would deliver the last events.
         self.drain()
         if not self.is_busy:
             self._timer.stop()

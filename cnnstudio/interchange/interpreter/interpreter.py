@@ -111,8 +111,8 @@ class Interpreter(Evaluator):
             case ast.Try():
                 # The handlers are for errors, which do not occur here.
                 return self.execute([*node.body, *node.orelse, *node.finalbody], scope)
-        # Whatever else there is (del, assert, raise, global, pass) is skipped. So are `break` and `continue`: a
-        # loop over known values always runs to its end.
+        # Whatever else there is (del, assert, raise, global, pass) is skipped. So are `break` and `continue`:
+        # a loop over known values always runs to its end.
         return None
 
     def _if(self, node: ast.If, scope: Scope) -> ReturnValue | None:
