@@ -40,7 +40,7 @@ class FeatureMaps:
 
     def __post_init__(self) -> None:
         maps = self.maps
-        if not isinstance(maps, np.ndarray) or maps.dtype != np.uint8 or maps.ndim != 3:
+        if maps.dtype != np.uint8 or maps.ndim != 3:
             raise ValueError("feature maps have to be a uint8 array of three dimensions")
         if not 0 < maps.size <= MAX_PIXELS:
             raise ValueError(f"feature maps have to have 1 to {MAX_PIXELS:,} values")

@@ -23,7 +23,6 @@ from cnnstudio.core.progress import (
 )
 from cnnstudio.data.dataset import DataError
 
-
 _MAX_UNPACKED_BYTES = 400_000_000
 """Of the whole archive: twice what CIFAR-10 has. A few megabytes can unpack to any size."""
 _MAX_MEMBERS = 10_000
