@@ -185,7 +185,7 @@ def _backtrack(history: Sequence[Mapping[int, int]], x: int, y: int) -> list[tup
 def longest_increasing_subsequence(values: Sequence[int]) -> list[int]:
     """The positions of a longest increasing subsequence of distinct values, found in O(n log n)."""
     # Patience sorting (Fredman 1975, On computing the length of longest increasing subsequences). `ends` is
-    # always ascending, hence the binary search. The values must be distinct for "increasing" to be strict.
+    # always ascending, hence the binary search.
     # ends[l] is the smallest value that ends an increasing subsequence of length l + 1, best[l] its position.
     ends: list[int] = []
     best: list[int] = []

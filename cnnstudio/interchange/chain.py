@@ -163,8 +163,8 @@ def locate_lines(text: str, lines: Sequence[CodeLine]) -> list[CodeLine]:
     """All lines of `text`, with the node ids of `lines`, which it contains at any indentation."""
     file_lines = text.rstrip("\n").split("\n")
     stripped, wanted = [line.strip() for line in file_lines], [line.strip() for _, line in lines]
-    # By search and not by counting lines: the formatter and the head of the file are free to change. It takes
-    # the product of both lengths at worst, but nearly all positions differ in the first line.
+    # By search and not by counting, so that this does not depend on what a file has before the network. It
+    # takes the product of both lengths at worst, but nearly all positions differ in the first line.
     starts = (
         start
         for start in range(len(file_lines) - len(wanted) + 1)

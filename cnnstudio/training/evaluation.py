@@ -33,7 +33,7 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
 
 
 def predict_logits(model: nn.Module, images: Tensor, flip: bool = False) -> Tensor:
-    """The logits (N, classes) of normalized images (N, C, H, W).
+    """The logits, float (N, classes), of normalized images, float32 (N, C, H, W).
 
     With `flip`, the mean of the logits of each image and its mirror image.
     """
@@ -50,8 +50,8 @@ def mean_scores(
 ) -> Scores | None:
     """Mean cross-entropy and accuracy; None if cancelled before the end.
 
-    `batches` gives normalized images (n, C, H, W) and labels (n,). With `flip`, predictions are averaged over
-    each image and its mirror image. With several ranks, each evaluates its shard and all get the same scores,
+    `batches` gives normalized images, float32 (n, C, H, W), and labels, int64 (n,). With `flip`, predictions
+    are averaged over each image and its mirror image. With several ranks, each evaluates its shard and all get the same scores,
     also if only one of them was cancelled: every rank calls this at the same step, and the sums are a
     collective.
     """

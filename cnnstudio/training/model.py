@@ -90,7 +90,7 @@ class Model(LayerSequence):
         """Data-dependent initialization, such as Whitening's, by the values that reach each of these layers.
 
         From top to bottom, because each sees the images through the layers above it. `batches` gives
-        normalized training images (N, C, H, W), the same on each call.
+        normalized training images, float32 (N, C, H, W), the same on each call.
         """
         training = self.training
         try:

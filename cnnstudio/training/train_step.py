@@ -79,7 +79,7 @@ class TrainingStep:
         return {**optimizer_state(self.optimizer, self.model), **ema}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Restores what `state_dict` gave, by copying; what is missing starts from its initial value.
+        """Restores what `state_dict` gave; what is missing starts from its initial value.
 
         Name -> tensor, with the shapes of this model; names of neither part are ignored.
         """

@@ -119,7 +119,7 @@ class Evaluator:
     def evaluate(self, node: ast.expr, scope: Scope) -> Any:
         """The value of an expression; Unknown if it cannot be evaluated.
 
-        Raises CodeError only at a limit of this module; code that is merely not understood never raises.
+        Raises CodeError at a limit; code that is merely not understood gives Unknown.
         """
         self.count_step()
         if self._nesting > MAXIMUM_NESTING:

@@ -97,7 +97,7 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
     """Restores what `optimizer_tensors` gave, for the same type of optimizer and the same model.
 
-    `tensors` has names such as `0.exp_avg`, with shapes and dtypes as there; the values are copied.
+    `tensors` has names such as `0.exp_avg`, with shapes and dtypes as there.
     """
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}

@@ -43,7 +43,7 @@ def _after_warm_up(recipe: Recipe, steps: int, left: int) -> Callable[[int], flo
     """The rate in the last `left` of all `steps`, by the steps since the warm-up."""
     peak, last = recipe.learning_rate, recipe.learning_rate * recipe.final_rate
     if recipe.schedule == "cosine":
-        # Over `left` and not `left - 1` steps: `last` would be the rate of the step after the run.
+        # Over `left` and not `left - 1` steps, so that `last` would be reached one step after the end.
         return lambda step: _half_cosine(peak, last, step / left)
     if recipe.schedule == "linear":
         return lambda step: peak + (last - peak) * step / left

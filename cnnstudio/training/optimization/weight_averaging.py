@@ -137,7 +137,7 @@ class Lookahead(WeightEma):
         yield
 
     def weights(self) -> dict[str, Tensor]:
-        """The model's own weights, by name, as in its state dict; later steps change the tensors."""
+        """The model's own: name -> tensor, shapes and dtypes as in its state dict; later steps change them."""
         return dict(self._model_tensors)
 
 

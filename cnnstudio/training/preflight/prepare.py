@@ -121,7 +121,7 @@ class PreparedTraining:
         return free is None or split.images.nbytes <= _MAX_UPLOADED_SHARE * free
 
     def first_images(self) -> Iterator[Tensor]:
-        """Batches of normalized training images (n, C, H, W) for data-dependent initial weights.
+        """Batches of normalized training images, float32 (n, C, H, W), for data-dependent initial weights.
 
         At most 5,000, evenly spread over all of them.
         """

@@ -224,14 +224,14 @@ def _profile_sizes(
     results: list[BatchSizeResult] = []
     for number, size in enumerate(sizes):
         progress(Progress(number, len(sizes), f"Batches of {size:,}"))
-        # No break, here and below: the recipe's own size may come later in the list and is always tried.
         if not _may_fit(prepared, size, free, results):
             continue
+        # No break: the recipe's own size may come later in the list, and is tried even now.
         if size != micro_batch and _takes_too_long(results, size, deadline):
             continue
         result = _profile_size(prepared, size, cancelled)
         if result is None:
-            # Larger sizes would run out as well, and a failed trial takes as long as one that succeeds.
+            # Larger sizes would run out as well.
             return results, True
         results.append(result)
         # Only from the recipe's own size on, which must not be cut off by a slow measurement before it.

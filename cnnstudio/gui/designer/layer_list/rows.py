@@ -128,8 +128,7 @@ class Rows:
         del self.parents[number], self.places[number]
 
     def _renumber(self, parent: int) -> None:
-        # O(siblings) for each change. Linked positions would be faster for one change in a very long list,
-        # but `places` is read several times per row and frame, and must therefore be a plain lookup.
+        # O(siblings) for each change, so that `places` is a plain lookup for Qt's many questions.
         for place, number in enumerate(self.children[parent]):
             self.places[number] = place
 
