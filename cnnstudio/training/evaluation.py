@@ -51,9 +51,9 @@ def mean_scores(
     """Mean cross-entropy and accuracy; None if cancelled before the end.
 
     `batches` gives normalized images, float32 (n, C, H, W), and labels, int64 (n,). With `flip`, predictions
-    are averaged over each image and its mirror image. With several ranks, each evaluates its shard and all get the same scores,
-    also if only one of them was cancelled: every rank calls this at the same step, and the sums are a
-    collective.
+    are averaged over each image and its mirror image. With several ranks, each evaluates its shard and all
+    get the same scores, also if only one of them was cancelled: every rank calls this at the same step, and
+    the sums are a collective.
     """
     losses: list[Tensor] = []
     corrects: list[Tensor] = []

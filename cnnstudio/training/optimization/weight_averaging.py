@@ -137,7 +137,10 @@ class Lookahead(WeightEma):
         yield
 
     def weights(self) -> dict[str, Tensor]:
-        """The model's own: name -> tensor, shapes and dtypes as in its state dict; later steps change them."""
+        """The model's own weights: name -> tensor, shapes and dtypes as in the model's state dict.
+
+        Not copied: later steps change the tensors.
+        """
         return dict(self._model_tensors)
 
 
