@@ -76,6 +76,11 @@ def format_duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
+def as_printed(name: str) -> str:
+    """The name as the command line prints it: bytes that are not UTF-8 are escaped, such as \\udcff."""
+    return clean_line(name).encode("utf-8", "backslashreplace").decode()
+
+
 def clean_text(text: str) -> str:
     """The text without what a terminal would act on, for names and messages from outside.
 

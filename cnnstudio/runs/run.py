@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from cnnstudio.core.files import FileError, exists, read_json
+from cnnstudio.core.formatting import as_printed
 from cnnstudio.core.parameters import shorten
 from cnnstudio.core.paths import home
 from cnnstudio.design.analysis.analysis import analyze
@@ -337,7 +338,11 @@ def find_run(id_or_folder: str | Path) -> Run:
         return Run.open(path)
     if path.name == str(id_or_folder) and exists(runs_folder() / path / RUN_FILE):
         return Run.open(runs_folder() / path)
-    known = ", ".join(run.id for run in list_runs()[:3]) or "none yet"
+    runs = list_runs()
+    for run in runs:
+        if as_printed(run.id) == str(id_or_folder):
+            return run
+    known = ", ".join(run.id for run in runs[:3]) or "none yet"
     raise RunError(
         f"There is no run “{shorten(str(id_or_folder), 200)}”: specify a run's folder, or the name of a run "
         f"in {runs_folder()} (most recent: {known})."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -240,6 +241,38 @@ def test_data_add_adds_a_folder_and_data_info_describes_it(capsys: Output, tmp_p
     assert json_of(capsys)["classes"] == ["cat", "dog"]
     assert main(["data", "info", "pets"]) == 0
     assert "2: cat, dog" in capsys.readouterr().out
+
+
+def test_data_info_does_not_count_unreadable_files(capsys: Output, tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "pets" / name / "1.png")
+    whole = (tmp_path / "pets" / "cat" / "1.png").read_bytes()
+    (tmp_path / "pets" / "cat" / "2.png").write_bytes(whole[:-35])
+    (tmp_path / "pets" / "cat" / "3.png").write_bytes(b"no image")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pets" / "dog" / "4.png")
+    assert main(["data", "info", str(tmp_path / "pets"), "--json"]) == 0
+    found = json_of(capsys)
+    assert (found["train"], found["unreadable"]) == (2, 3 if hasattr(os, "mkfifo") else 2)
+    assert main(["data", "info", str(tmp_path / "pets")]) == 0
+    assert "files, not counted" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no names that are not Unicode")
+@pytest.mark.parametrize("name", [b"my pets", b"pets\xff", b"it's", b"$(pets)"])
+def test_the_printed_name_of_a_data_set_can_be_pasted(capsys: Output, tmp_path: Path, name: bytes) -> None:
+    folder = tmp_path / os.fsdecode(name)
+    for each in ("cat", os.fsdecode(b"dog\xe9")):
+        (folder / each).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(folder / each / "1.png")
+    assert main(["data", "add", str(folder)]) == 0
+    printed = capsys.readouterr().out.encode("utf-8", "backslashreplace").decode()
+    pasted = shlex.split(printed.partition("To train on it: ")[2])[-1]
+    assert main(["data", "info", pasted, "--json"]) == 0
+    assert os.fsencode(json_of(capsys)["folder"]) == os.fsencode(folder)
+    assert main(["data", "list", "--json"]) == 0
+    assert os.fsdecode(name) in [entry["name"] for entry in json_of(capsys)["datasets"]]
 
 
 def test_data_add_of_an_empty_folder_shows_the_expected_structure(capsys: Output, tmp_path: Path) -> None:

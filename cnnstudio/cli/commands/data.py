@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import Any
 
 from cnnstudio.cli.command import DONE, Command, Parser, add_json_option, add_subcommand, add_subcommands
 from cnnstudio.cli.output import LiveLine, echo, print_json, table, two_columns
-from cnnstudio.core.formatting import format_bytes
+from cnnstudio.core.formatting import as_printed, format_bytes, pluralize
 
 
 class Data(Command):
@@ -82,7 +83,11 @@ def _state(entry: dict[str, Any]) -> str:
 def _info(options: argparse.Namespace) -> None:
     from cnnstudio.data.sources import find_source
 
-    entry = find_source(options.data).info()
+    line = LiveLine()
+    try:
+        entry = find_source(options.data).checked_info(line.show_progress)
+    finally:
+        line.clear()
     if options.json:
         print_json(entry)
         return
@@ -95,6 +100,8 @@ def _info(options: argparse.Namespace) -> None:
     for part, label in (("train", "Training"), ("test", "Test")):
         if entry.get(part) is not None:
             rows.append((label, f"{entry[part]:,} images"))
+    if entry.get("unreadable"):
+        rows.append(("Unreadable", f"{pluralize(entry['unreadable'], 'file')}, not counted"))
     echo(two_columns(rows))
 
 
@@ -137,4 +144,6 @@ def _report(entry: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(entry)
     else:
-        echo(f"{entry['title']} is ready. To train on it: cnnstudio train DESIGN --data {entry['name']}")
+        # As the terminal shows it, so that it can be pasted: `find_source` knows that form too.
+        name = shlex.quote(as_printed(entry["name"]))
+        echo(f"{entry['title']} is ready. To train on it: cnnstudio train DESIGN --data {name}")

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from cnnstudio.core.files import exists, expand_home, is_folder
+from cnnstudio.core.formatting import as_printed
 from cnnstudio.core.progress import CancelFunction, never_cancelled
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources.base import Source
@@ -42,6 +43,9 @@ def find_source(name_or_folder: str) -> Source:
     wanted = name_or_folder.strip().lower()
     for source in known:
         if wanted in (source.name.lower(), source.title.lower()):
+            return source
+    for source in known:
+        if as_printed(source.name) == name_or_folder:
             return source
     path = expand_home(name_or_folder)
     if name_or_folder.strip() and is_folder(path):

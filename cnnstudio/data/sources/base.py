@@ -50,6 +50,12 @@ class Source(ABC):
             "can_import": self.can_import,
         }
 
+    def checked_info(
+        self, progress: ProgressFunction = ignore_progress, cancelled: CancelFunction = never_cancelled
+    ) -> dict[str, Any]:
+        """`info` after a look into the files, which may take a while."""
+        return self.info()
+
     def download(
         self, progress: ProgressFunction = ignore_progress, cancelled: CancelFunction = never_cancelled
     ) -> None:

@@ -7,6 +7,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -36,6 +37,8 @@ VERSION = 2
 """Raised with every change to how images are read, so that older cached copies are not used."""
 TEST_FRACTION = 0.2
 """Of each class, if the folder has no test images."""
+
+_MAX_DECODED_FOR_INFO = 20_000
 
 _TRAIN_NAMES = ("train", "training")
 _TEST_NAMES = ("test", "testing", "val", "valid", "validation")
@@ -91,6 +94,47 @@ class ImageFolder(Source):
             "train": len(listing.train),
             "test": None if listing.test is None else len(listing.test),
         }
+
+    def checked_info(
+        self, progress: ProgressFunction = ignore_progress, cancelled: CancelFunction = never_cancelled
+    ) -> dict[str, Any]:
+        """`info` without the files that cannot be read as images, which are counted as "unreadable"."""
+        about = self.info()
+        if "classes" not in about:
+            return about
+        listing = self.listing(cancelled)
+        train = self._count_readable(listing.train, progress, cancelled)
+        test = None if listing.test is None else self._count_readable(listing.test, progress, cancelled)
+        unreadable = len(listing.files) - train - (test or 0)
+        return about | {"train": train, "test": test, "unreadable": unreadable}
+
+    def _count_readable(
+        self, files: Sequence[tuple[str, int]], progress: ProgressFunction, cancelled: CancelFunction
+    ) -> int:
+        from cnnstudio.data.images.image_files import image_size, read_pixels, silence_pillow_warnings
+        from cnnstudio.data.images.parallel import ordered_map
+
+        # Decoding tells everything, but only a header is read of each file where there are very many.
+        decodes = len(files) <= _MAX_DECODED_FOR_INFO
+
+        def is_readable(path: str) -> bool:
+            try:
+                _ = read_pixels(Path(path), (1, 8, 8)) if decodes else image_size(Path(path))
+            except DataError:
+                return False
+            return True
+
+        report, count = throttled(progress), 0
+        with (
+            silence_pillow_warnings(),
+            closing(ordered_map(is_readable, [path for path, _ in files], cancelled)) as found,
+        ):
+            for number, readable in enumerate(found, start=1):
+                count += readable
+                report(
+                    Progress(number, len(files), f"Checking {self.title}: {number:,} of {len(files):,} files")
+                )
+        return count
 
     def listing(self, cancelled: CancelFunction = never_cancelled) -> Listing:
         """The folder's classes and image files, by name only. Raises DataError if it cannot be a data set."""
