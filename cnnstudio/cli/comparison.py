@@ -10,7 +10,7 @@ from cnnstudio.core.formatting import format_percent
 from cnnstudio.core.parameters import parameters
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.runs.comparison import compare_trainings
-from cnnstudio.runs.run import Run
+from cnnstudio.runs.run import Run, list_runs
 from cnnstudio.runs.seeds import find_seed_runs
 from cnnstudio.runs.significance import format_accuracy
 from cnnstudio.training.recipe.recipe import Recipe
@@ -22,7 +22,11 @@ class RunComparison:
     def __init__(self, first: Run, second: Run) -> None:
         self.runs = (first, second)
         self._groups = find_seed_runs(first), find_seed_runs(second)
-        self._comparison = compare_trainings(*self._groups, more="--seeds 5")
+        folders = {run.folder.parent for run in self.runs}
+        known = [run for folder in sorted(folders) for run in list_runs(folder)]
+        self._comparison = compare_trainings(
+            *self._groups, more="cnnstudio train DESIGN --seeds 5", known=known
+        )
         self._statistics = self._comparison.statistics
 
     def to_json(self, facts: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -39,7 +43,11 @@ class RunComparison:
             )
         ]
         result = self._comparison.result
-        return {"runs": described, "comparison": result.to_json() if result else None}
+        return {
+            "runs": described,
+            "comparison": result.to_json() if result else None,
+            "conclusion": self._comparison.text,
+        }
 
     def text(self) -> str:
         """A table of both runs, with the result below."""

@@ -34,11 +34,16 @@ class TrainingComparison:
 
 
 def compare_trainings(
-    first: Sequence[Run], second: Sequence[Run], more: str, which: str = "second accuracy"
+    first: Sequence[Run],
+    second: Sequence[Run],
+    more: str,
+    which: str = "second accuracy",
+    known: Iterable[Run] = (),
 ) -> TrainingComparison:
     """Compares two groups of runs, each the same training with different seeds. Raises RunError.
 
-    `more` and `which` are those of `describe_comparison`.
+    `more` and `which` are those of `describe_comparison`. Among the `known` runs it looks for the spread of
+    seeds if there is only one run of each.
     """
     statistics = accuracy_statistics(first), accuracy_statistics(second)
     first_statistics, second_statistics = statistics
@@ -51,8 +56,22 @@ def compare_trainings(
     if same_training(one, other):
         return TrainingComparison(statistics, None, _same_training_text(first, second))
     result = compare(first_statistics, second_statistics, min(one.test_images, other.test_images))
-    text = describe_comparison(first_statistics, second_statistics, result, more, which)
+    is_single = len(first) == len(second) == 1
+    spread = _known_spread(one, other, known) if is_single else None
+    text = describe_comparison(first_statistics, second_statistics, result, more, which, spread)
     return TrainingComparison(statistics, result, text)
+
+
+def _known_spread(one: Run, other: Run, known: Iterable[Run]) -> SeedStatistics | None:
+    """Over the most seeds with which one of the two designs was trained on these images by another recipe."""
+    completed = CompletedRuns(known)
+    groups = [
+        group
+        for run in (one, other)
+        for group in completed.of_network(run.network)
+        if len(group) > 1 and group[0].dataset_fingerprint == one.dataset_fingerprint
+    ]
+    return accuracy_statistics(max(groups, key=len)) if groups else None
 
 
 def _same_training_text(first: Sequence[Run], second: Sequence[Run]) -> str:

@@ -3,7 +3,8 @@
 The same design trained with another seed gives another result: the initial weights and the order of the
 images differ. Seeds alone change results as much as many published improvements do (Bouthillier et al.,
 Accounting for Variance in Machine Learning Benchmarks, MLSys 2021). A difference is called significant if
-one as large would arise by chance in fewer than 1 of 20 comparisons.
+that would happen by chance to fewer than 1 of 20 pairs of equal trainings, even where the result is looked at
+again after each further seed: `significance_level` spends these 5% on all the looks together.
 
 Which test fits depends on the number of runs:
 
@@ -12,8 +13,8 @@ Which test fits depends on the number of runs:
   too;
 - one against several: Student's t-test with the standard deviation of the several for both, because a
   single run has none;
-- one of each: the two-proportion z-test. It covers only the choice of the test images, so it may call a
-  difference significant that another seed would reverse; `describe_comparison` says so.
+- one of each: the two-proportion z-test. It covers only the choice of the test images, and nothing of what
+  another seed changes, so whatever it gives, the difference is not called significant.
 
 Student's t distribution is computed here: SciPy would be a large dependency for one function.
 """
@@ -26,7 +27,13 @@ from statistics import mean, stdev
 from typing import Any
 
 SIGNIFICANCE_LEVEL = 0.05
-"""Differences with a lower p-value are called significant."""
+"""The share of pairs of equal trainings that are ever called different."""
+
+_FIRST_LEVELS = {(1, 2): 0.003, (1, 3): 0.0195, (2, 2): 0.0475, (1, 4): 0.0099, (2, 3): 0.003}
+"""The part of it for the first looks. Welch's test is careful with two runs of each, so it gets the most."""
+_LATER_LEVEL, _LATER_LOOK, _LATER_POWER = 0.003, 4, 1.5
+_WITH_TWO_RUNS = 0.3
+"""Two runs against many say little more with each one of the many, so such looks get less."""
 
 # Relative, of the continued fraction: far below what a p-value is rounded to. _TINY is far below any term, as
 # the Lentz method requires.
@@ -65,10 +72,12 @@ class TestResult:
     """The two-sided probability of a difference at least as large if both came from the same distribution."""
     test: str
     """The name of the test."""
+    level: float = SIGNIFICANCE_LEVEL
+    """The difference is significant if the p-value is lower."""
 
     @property
     def is_significant(self) -> bool:
-        return self.p_value < SIGNIFICANCE_LEVEL
+        return self.p_value < self.level
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -83,11 +92,27 @@ def compare(first: SeedStatistics, second: SeedStatistics, images: int) -> TestR
     """Compares accuracies (0 to 1) on a test set of that many images, by the test that the runs allow."""
     difference = second.mean - first.mean
     counts = len(first.values), len(second.values)
+    level = significance_level(*counts)
     if min(counts) > 1:
-        return TestResult(difference, _welch(first, second), "Welch's t-test")
+        return TestResult(difference, _welch(first, second), "Welch's t-test", level)
     if max(counts) > 1:
-        return TestResult(difference, _student(first, second), "Student's t-test")
-    return TestResult(difference, _two_proportions(first, second, images), "two-proportion test")
+        return TestResult(difference, _student(first, second), "Student's t-test", level)
+    return TestResult(difference, _two_proportions(first, second, images), "two-proportion test", level)
+
+
+def significance_level(first: int, second: int) -> float:
+    """The level for a comparison of that many runs with that many.
+
+    Each run more is another look, and each look another chance of a false alarm. The levels are chosen by
+    simulation so that, however the runs become more, fewer than `SIGNIFICANCE_LEVEL` of equal trainings ever
+    raise one. Of one run each there is no level at which seeds could be told from a difference.
+    """
+    fewer, more = sorted((first, second))
+    look = first + second - 2
+    if look < 1:
+        return 0.0
+    later = _LATER_LEVEL * (_LATER_LOOK / look) ** _LATER_POWER * (_WITH_TWO_RUNS if fewer == 2 else 1.0)
+    return _FIRST_LEVELS.get((fewer, more), later)
 
 
 def _welch(first: SeedStatistics, second: SeedStatistics) -> float:
@@ -206,11 +231,15 @@ def describe_comparison(
     result: TestResult,
     more: str = "--seeds 5",
     which: str = "second accuracy",
+    spread: SeedStatistics | None = None,
 ) -> str:
     """The comparison of two accuracies in a sentence or two.
 
-    `more` names how to train with more seeds, `which` the second accuracy.
+    `more` names how to train with more seeds, `which` the second accuracy. `spread` is of other runs of
+    either design, for a comparison of one run each, which has none of its own.
     """
+    if len(first.values) == len(second.values) == 1:
+        return _describe_single_runs(result, more, which, spread)
     evidence = f"p = {result.p_value:.2g}, {result.test}, {_run_counts(first, second)}"
     if result.difference:
         points = f"{100 * abs(result.difference):.1f} points {'higher' if result.difference > 0 else 'lower'}"
@@ -218,9 +247,20 @@ def describe_comparison(
         text = f"The {which} is {points}, {answer} ({evidence})."
     else:
         text = f"Both accuracies are the same ({evidence})."
-    if len(first.values) == len(second.values) == 1:
-        return f"{text} Single runs cannot show how much the seed matters: train both with {more}."
     return text
+
+
+def _describe_single_runs(result: TestResult, more: str, which: str, spread: SeedStatistics | None) -> str:
+    if result.difference:
+        points = f"{100 * abs(result.difference):.1f} points {'higher' if result.difference > 0 else 'lower'}"
+        text = f"The {which} is {points}."
+    else:
+        text = "Both accuracies are the same."
+    text += " One run of each cannot tell a difference from the chance of the seed"
+    if spread is not None and spread.std is not None:
+        seeds = f"{len(spread.values)} seeds"
+        text += f": {seeds} of one of these designs gave {format_accuracy(spread)} with another recipe"
+    return f"{text}. To find out, train both with {more}."
 
 
 def _run_counts(first: SeedStatistics, second: SeedStatistics) -> str:

@@ -8,6 +8,8 @@ from cnnstudio.design import edits
 from cnnstudio.design.network import Network
 from cnnstudio.runs.comparison import CompletedRuns, compare_trainings, same_recipe
 from cnnstudio.runs.run import list_runs
+from cnnstudio.runs.seeds import accuracy_statistics
+from cnnstudio.runs.significance import format_accuracy
 from tests.runs.written import RECIPE, WrittenRun, trained
 from tests.training.networks import tiny
 
@@ -41,6 +43,20 @@ def test_single_runs_come_with_advice_to_train_more_seeds(tmp_path: Path) -> Non
     trained(tmp_path / "other", smaller(), HIGH[:1])
     comparison = compare_trainings(*results(tmp_path).best_pair(tiny(), smaller()), "several seeds")
     assert comparison.text.endswith("train both with several seeds.")
+    assert comparison.result is not None
+    assert not comparison.result.is_significant
+
+
+def test_single_runs_come_with_the_spread_of_seeds_that_is_known(tmp_path: Path) -> None:
+    trained(tmp_path / "one", tiny(), LOW[:1])
+    trained(tmp_path / "other", smaller(), HIGH[:1])
+    first, second = results(tmp_path).best_pair(tiny(), smaller())
+    trained(tmp_path / "another recipe", tiny(), LOW, RECIPE.replace(name="other", learning_rate=0.5))
+    known = list_runs(tmp_path / "another recipe")
+    comparison = compare_trainings(first, second, "several seeds", known=known)
+    spread = accuracy_statistics(known)
+    assert spread is not None
+    assert f"3 seeds of one of these designs gave {format_accuracy(spread)}" in comparison.text
 
 
 def test_trainings_with_the_same_recipe_are_preferred(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from random import Random
 
 import pytest
 
@@ -11,6 +12,7 @@ from cnnstudio.runs.significance import (
     compare,
     describe_comparison,
     format_accuracy,
+    significance_level,
     student_t_two_sided,
 )
 
@@ -57,17 +59,58 @@ def test_distant_results_are_significant_and_overlapping_ones_are_not() -> None:
 
 def test_one_run_against_several_uses_their_standard_deviation() -> None:
     several = SeedStatistics((0.60, 0.62, 0.61, 0.63))
+    assert significance_level(4, 1) > 0.0097
     assert compare(several, SeedStatistics((0.70,)), 100).is_significant
     assert not compare(SeedStatistics((0.64,)), several, 100).is_significant
     assert compare(several, SeedStatistics((0.70,)), 100).test == "Student's t-test"
 
 
-def test_single_runs_are_compared_by_the_number_of_test_images() -> None:
-    first, second = SeedStatistics((0.60,)), SeedStatistics((0.64,))
-    assert not compare(first, second, 500).is_significant
-    many_images = compare(first, second, 10_000)
-    assert many_images.is_significant
-    assert describe_comparison(first, second, many_images).endswith("train both with --seeds 5.")
+def test_single_runs_never_show_a_difference() -> None:
+    for accuracy, images in ((0.64, 500), (0.64, 10_000), (0.99, 1_000_000), (0.0, 10**9)):
+        first, second = SeedStatistics((0.60,)), SeedStatistics((accuracy,))
+        result = compare(first, second, images)
+        assert not result.is_significant
+        assert result.to_json()["larger_than_noise"] is False
+        text = describe_comparison(first, second, result)
+        assert "One run of each cannot tell a difference from the chance of the seed" in text
+        assert text.endswith("train both with --seeds 5.")
+    known = SeedStatistics((0.58, 0.60, 0.66))
+    assert "3 seeds of one of these designs gave 61.3 ± 4.2%" in describe_comparison(
+        first, second, result, spread=known
+    )
+
+
+PATHS = {
+    "one run each": [(1, 1)],
+    "one more of the second": [(1, count) for count in range(1, 13)],
+    "one more of each": [(count, count) for count in range(1, 13)],
+    "one more than two": [(2, count) for count in range(2, 15)],
+    "in turn": [pair for count in range(1, 9) for pair in ((count, count), (count, count + 1))],
+    "usual numbers": [(1, 1), (1, 3), (3, 3), (3, 5), (5, 5), (5, 10), (10, 10), (20, 20)],
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_looking_again_and_again_raises_at_most_five_percent_of_false_alarms(path: str) -> None:
+    random = Random(5)
+    alarms = 0
+    for _ in range(1000):
+        # The spread of the seeds of the lesson's network: 33.4 ± 4.3%.
+        one, other = ([random.gauss(0.334, 0.043) for _ in range(20)] for _ in range(2))
+        alarms += any(
+            compare(SeedStatistics(tuple(one[:n])), SeedStatistics(tuple(other[:m])), 10_000).is_significant
+            for n, m in PATHS[path]
+        )
+    assert alarms <= 50
+
+
+def test_a_large_difference_is_found() -> None:
+    random = Random(5)
+    for count in (3, 5, 10):
+        one, other = (
+            SeedStatistics(tuple(random.gauss(mean, 0.005) for _ in range(count))) for mean in (0.6, 0.65)
+        )
+        assert compare(one, other, 10_000).is_significant
 
 
 def test_results_without_spread_differ_unless_they_are_equal() -> None:
