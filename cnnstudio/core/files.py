@@ -64,6 +64,9 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
+        # The new file would take the place of the pipe or device, such as /dev/null.
+        if os.path.exists(target) and not os.path.isfile(target) and not os.path.isdir(target):
+            raise OSError(errno.EINVAL, "it is a pipe or a device, not a regular file", str(path))
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             with open(temporary, "xb") as file:

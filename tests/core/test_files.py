@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from cnnstudio.core.files import (
     expand_home,
     is_folder,
     read_json,
+    read_regular,
     write_atomically,
     write_json,
 )
@@ -159,3 +162,54 @@ def test_home_follows_the_environment(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.delenv("CNNSTUDIO_HOME")
     assert home().name == "cnnstudio"
     assert home().is_absolute()
+
+
+needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+
+
+def irregular(folder: Path) -> dict[str, Path]:
+    """What a path may lead to instead of a file."""
+    os.mkfifo(folder / "pipe")
+    (folder / "link to pipe").symlink_to(folder / "pipe")
+    (folder / "device").symlink_to("/dev/zero")
+    (folder / "folder").mkdir()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(folder / "socket"))
+    return {path.name: path for path in folder.iterdir()}
+
+
+@needs_pipes
+def test_only_regular_files_are_read_and_nothing_blocks(tmp_path: Path) -> None:
+    for name, path in irregular(tmp_path).items():
+        with pytest.raises(OSError, match=r"it is a (folder|pipe or a device), not a"):
+            read_regular(path, 1000)
+        with pytest.raises(FileError, match=f"Cannot read .*{name}: it is a"):
+            read_json(path)
+
+
+@needs_pipes
+def test_no_pipe_or_device_is_replaced_by_a_file(tmp_path: Path) -> None:
+    for name, path in irregular(tmp_path).items():
+        with pytest.raises(FileError, match=f"Cannot write .*{name}"):
+            write_atomically(path, b"data")
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_file_may_have_the_stated_size_and_no_more(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    path.write_bytes(bytes(100))
+    (tmp_path / "link").symlink_to(path)
+    assert len(read_regular(tmp_path / "link", 100)) == 100
+    with pytest.raises(OSError, match="larger than 99 bytes"):
+        read_regular(path, 99)
+    with path.open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(FileError, match="larger than 8 MB"):
+        read_json(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names are Unicode there")
+def test_names_that_are_not_unicode_survive_in_json(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9")
+    write_json(tmp_path / "a.json", {name: name})
+    assert read_json(tmp_path / "a.json") == {name: name}
