@@ -183,6 +183,7 @@ def test_settings_are_written_under_their_names(
     stored = QSettings(str(home / "window.ini"), QSettings.Format.IniFormat)
     assert set(stored.allKeys()) == {
         *("cifar10_offered", "dataset", "folder", "geometry", "layout", "recent_files", "scheme"),
+        *("geometry_checksum", "layout_checksum"),
         f"dismissed_advice/{advice_key(str(design))}",
     }
     assert stored.value("dataset") == "shapes"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import os
+import shutil
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +14,9 @@ from PySide6.QtCore import QByteArray, QSettings
 from cnnstudio.core.paths import home
 
 MAXIMUM_RECENT = 10
+_MAX_BYTES = 2**20
+"""A larger file was not written by this program, whose settings have a few kilobytes."""
+_CHECKSUM = "_checksum"
 SchemeChoice = Literal["light", "dark", "system"]
 
 
@@ -17,7 +24,22 @@ class Settings:
     """Typed access to the settings. Values of the wrong type, as in an edited file, count as missing."""
 
     def __init__(self, path: Path | None = None) -> None:
-        self._store = QSettings(str(path or home() / "window.ini"), QSettings.Format.IniFormat)
+        self._path = path or home() / "window.ini"
+        if os.path.lexists(self._path) and not _is_readable(self._path):
+            # Reading a pipe or a device might never end.
+            with contextlib.suppress(OSError):
+                os.replace(self._path, self.damaged_path)
+        self._store = QSettings(str(self._path), QSettings.Format.IniFormat)
+
+    @property
+    def path(self) -> Path:
+        """The file of the settings."""
+        return self._path
+
+    @property
+    def damaged_path(self) -> Path:
+        """Where settings that could not be used are kept."""
+        return self._path.with_name(f"{self._path.name}.damaged")
 
     def text(self, key: str, default: str = "") -> str:
         value = self._store.value(key, default)
@@ -30,8 +52,24 @@ class Settings:
         value = self._store.value(key)
         return value if isinstance(value, QByteArray) and not value.isEmpty() else None
 
+    def has_right_checksum(self, key: str) -> bool | None:
+        """Whether the bytes are those that were written; None if they were written without a checksum."""
+        stored = self.text(key + _CHECKSUM)
+        value = self.bytes(key)
+        return None if not stored else value is not None and stored == _checksum(value)
+
     def set_bytes(self, key: str, value: QByteArray) -> None:
         self._store.setValue(key, value)
+        self._store.setValue(key + _CHECKSUM, _checksum(value))
+
+    def set_aside(self, *keys: str) -> None:
+        """Keeps a copy of the whole file, then removes these entries and writes the rest."""
+        with contextlib.suppress(OSError):
+            shutil.copyfile(self._path, self.damaged_path)
+        for key in keys:
+            self._store.remove(key)
+            self._store.remove(key + _CHECKSUM)
+        self.save()
 
     def remove(self, key: str) -> None:
         self._store.remove(key)
@@ -65,3 +103,11 @@ class Settings:
     def save(self) -> None:
         """Writes the file immediately."""
         self._store.sync()
+
+
+def _is_readable(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size <= _MAX_BYTES
+
+
+def _checksum(value: QByteArray) -> str:
+    return hashlib.sha256(value.data()).hexdigest()[:16]

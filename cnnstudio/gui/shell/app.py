@@ -69,9 +69,11 @@ def create_window(path: str | Path | None = None) -> MainWindow:
         _open(window, Path(path))
     elif window.documents.recovered is not None:
         project.edit("restore the unsaved design", window.documents.recovered)
-        window.message_bar.show_text(_RESTORED)
+        window.message_bar.show_text(f"{_RESTORED} {window.saved_layout.note}".strip())
     elif not window.documents.can_autosave:
         window.message_bar.show_text(_NOT_WRITABLE.format(home()), is_error=True)
+    elif window.saved_layout.note:
+        window.message_bar.show_text(window.saved_layout.note)
     elif project.dataset_name == "shapes" and not settings.text("cifar10_offered"):
         settings.set_text("cifar10_offered", "yes")
         window.message_bar.show_text(

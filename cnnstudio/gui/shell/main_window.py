@@ -38,6 +38,7 @@ from cnnstudio.gui.shell.dialogs import Dialogs
 from cnnstudio.gui.shell.docks import Dock, arrange_docks, set_tab_bar_names
 from cnnstudio.gui.shell.idle_gc import IdleCollector
 from cnnstudio.gui.shell.menus import RecentMenu, fill_menu_bar
+from cnnstudio.gui.shell.saved_layout import SavedLayout
 from cnnstudio.gui.shell.status_bar import StatusBar
 from cnnstudio.gui.training.device_menu import DeviceMenu
 from cnnstudio.gui.training.diagnosis_messages import DiagnosisMessages
@@ -48,7 +49,6 @@ from cnnstudio.gui.widgets.message_bar import MessageBar
 from cnnstudio.gui.widgets.message_box import Answer, MessageBox
 from cnnstudio.runs.run import RUN_FILE
 
-_LAYOUT_VERSION = 2
 _SHUTDOWN_SECONDS = 2.5
 _PRELOAD_DELAY_MS = 50
 
@@ -208,9 +208,8 @@ class MainWindow(QMainWindow):
     def _restore_geometry(self) -> None:
         self.resize(self.sizeHint())
         self._apply_default_sizes()
-        geometry = self.settings.bytes("geometry")
-        if geometry is not None:
-            self.restoreGeometry(geometry)
+        self.saved_layout = SavedLayout(self, self.settings)
+        self.saved_layout.restore_geometry()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -219,9 +218,7 @@ class MainWindow(QMainWindow):
             # Otherwise the first field of the window gets the focus, where a key press would change a value.
             self.layers.tree.setFocus()
             arrange_docks(self, self.docks)
-            layout = self.settings.bytes("layout")
-            if layout is not None:
-                self.restoreState(layout, _LAYOUT_VERSION)
+            self.saved_layout.restore_layout()
             set_tab_bar_names(self)
 
     def _apply_default_sizes(self) -> None:
@@ -270,9 +267,7 @@ class MainWindow(QMainWindow):
         if not self._confirm_stop_training() or not self.documents.confirm_discard():
             event.ignore()
             return
-        self.settings.set_bytes("geometry", self.saveGeometry())
-        self.settings.set_bytes("layout", self.saveState(_LAYOUT_VERSION))
-        self.settings.save()
+        self.saved_layout.save()
         self._preload.stop()
         self._idle_collector.stop()
         self.runs.close()
