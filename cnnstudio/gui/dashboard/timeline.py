@@ -167,6 +167,7 @@ class Timeline(QWidget):
         self._label = QLabel("Epoch")
         self._label.setProperty("role", "secondary")
         self._status = QLabel()
+        self._status.setTextFormat(Qt.TextFormat.PlainText)
         self._status.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.back = QPushButton()
         self.back.setObjectName("timelineLive")

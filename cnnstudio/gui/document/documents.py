@@ -18,7 +18,8 @@ from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.widgets.message_box import Answer, MessageBox
 
 _FILTER = f"Designs (*{SUFFIX});;All files (*)"
-_AUTOSAVE_INTERVAL_MS = 20_000
+_AUTOSAVE_INTERVAL_MS = 4_000
+"""So that after a crash no edit older than five seconds is lost; an unchanged design is not written again."""
 _MAX_SLOTS = 32
 
 

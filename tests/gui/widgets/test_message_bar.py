@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.widgets.message_bar import MessageBar
@@ -56,3 +56,15 @@ def test_a_message_does_not_take_the_focus(parts: tuple[MessageBar, QLineEdit]) 
     bar.show_text("The run was resumed.")
     assert field.hasFocus()
     assert bar.text == "The run was resumed."
+
+
+def test_a_message_is_shown_as_it_is_even_if_it_looks_like_markup(qtbot: QtBot) -> None:
+    bar = MessageBar()
+    qtbot.addWidget(bar)
+
+    bar.show_text("Unknown layer <img src='probe.png'><b>hi")
+
+    label = bar.findChild(QLabel, "messageText")
+    assert isinstance(label, QLabel)
+    assert label.textFormat() is Qt.TextFormat.PlainText
+    assert bar.text == "Unknown layer <img src='probe.png'><b>hi"
