@@ -182,8 +182,10 @@ def test_it_can_be_cancelled() -> None:
 
 @pytest.mark.skipif(PeakMemory(torch.device("cpu")).used() is None, reason="only Linux reports the peak")
 def test_the_peak_is_the_most_memory_in_use_at_once() -> None:
+    # Large, because a system that is short of memory drops pages of torch's own code, and what it reads again
+    # of them after the peak is subtracted: up to some 100 MB.
     peak = PeakMemory(torch.device("cpu"))
-    torch.ones(8_000_000)
-    torch.ones(4_000_000)
-    assert 30_000_000 < (peak.used() or 0) < 60_000_000
-    assert (PeakMemory(torch.device("cpu")).used() or 0) < 10_000_000
+    torch.ones(80_000_000)
+    torch.ones(40_000_000)
+    assert 200_000_000 < (peak.used() or 0) < 480_000_000
+    assert (PeakMemory(torch.device("cpu")).used() or 0) < 100_000_000
