@@ -26,7 +26,7 @@ from cnnstudio.training.events import (
 _HEADINGS = ("Epoch", "Loss", "Accuracy", "Val. loss", "Val. accuracy", "Images/s", "Time")
 CHOSEN_ON_TEST = (
     "The test images are also the validation images: the best epoch is chosen on them, so the test accuracy "
-    "is an optimistic estimate."
+    "is likely to be lower on new images."
 )
 """The note for a recipe without a validation share."""
 _WIDTHS = (7, 8, 9, 10, 14, 9, 10)

@@ -72,8 +72,7 @@ def test_a_test_accuracy_that_chose_its_epoch_says_so(
     for text in (trained, shown):
         assert ("the best epoch is chosen on them" in text) == (share == "0")
         assert ("(weights of epoch 1, the best on the test set)" in text) == (share == "0")
-    assert bool(content["notes"]) == (share == "0")
-    assert content["validation"] == ("test" if share == "0" else "share")
+    assert ("notes" in content) == (share == "0")
 
 
 def test_training_says_that_softmax_is_applied_twice(images: Path, tmp_path: Path, capsys: Output) -> None:

@@ -93,8 +93,8 @@ def _show(options: argparse.Namespace) -> None:
             "recipe": run.recipe.to_json(),
             "epochs": epochs,
             "diagnosed": diagnosed,
-            "validation": "share" if run.recipe.validation_share else "test",
-            "notes": _notes(run),
+            # Only where there is something to note.
+            **({"notes": notes} if (notes := _notes(run)) else {}),
         }
         print_json({**_facts(run), **content})
         return
