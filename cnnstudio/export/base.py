@@ -104,6 +104,16 @@ class Exporter(ABC):
         return f"{self.title}: {names}. {summary} {self.usage}".strip()
 
 
+_unfinished: set[Path] = set()
+"""The temporary folders of exports that are being written now."""
+
+
+def discard_unfinished() -> None:
+    """Deletes what unfinished exports have written. The process is about to end without waiting for them."""
+    for staging in tuple(_unfinished):
+        shutil.rmtree(staging, ignore_errors=True)
+
+
 @contextmanager
 def _staging_folder(folder: Path) -> Iterator[Path]:
     """An empty temporary folder inside `folder`, deleted afterwards. Raises ExportError if not writable.
@@ -116,10 +126,12 @@ def _staging_folder(folder: Path) -> Iterator[Path]:
         staging = Path(tempfile.mkdtemp(prefix=".export-", dir=folder))
     except OSError as error:
         raise ExportError(_unwritable(folder, error)) from error
+    _unfinished.add(staging)
     try:
         yield staging
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+        _unfinished.discard(staging)
         if is_new:
             with suppress(OSError):
                 folder.rmdir()  # fails if files were written to it, as it should

@@ -16,6 +16,7 @@ from cnnstudio.core.paths import home
 from cnnstudio.core.resources import resource
 from cnnstudio.data.sources import find_source
 from cnnstudio.design.templates import templates
+from cnnstudio.export.base import discard_unfinished
 from cnnstudio.gui.compute.compute_thread import has_running_threads
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.designer.quick_fix.advice_service import advice_service
@@ -121,6 +122,7 @@ def main(path: str | None = None) -> int:
     watcher.close()
     if has_running_threads():
         # A thread that did not stop in time would keep the process alive, so skip the interpreter's cleanup.
+        discard_unfinished()
         logging.shutdown()
         os._exit(status)
     return status
