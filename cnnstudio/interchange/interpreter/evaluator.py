@@ -303,13 +303,15 @@ class Evaluator:
 
     def _text(self, node: ast.JoinedStr, scope: Scope) -> str:
         parts: list[str] = []
+        length = 0
         for each in node.values:
             plain = not isinstance(each, ast.FormattedValue) or each.format_spec is None
             value = self.evaluate(each.value if isinstance(each, ast.FormattedValue) else each, scope)
             if not plain or not isinstance(value, str | int | float):
                 raise folding.NotConstant
             parts.append(str(value))
-            if sum(map(len, parts)) > folding.MAX_LENGTH:
+            length += len(parts[-1])
+            if length > folding.MAX_LENGTH:
                 raise folding.NotConstant
         return "".join(parts)
 
