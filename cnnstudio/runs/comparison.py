@@ -71,7 +71,7 @@ def _known_spread(one: Run, other: Run, known: Iterable[Run]) -> SeedStatistics 
         for group in completed.of_network(run.network)
         if len(group) > 1 and group[0].dataset_fingerprint == one.dataset_fingerprint
     ]
-    return accuracy_statistics(max(groups, key=len)) if groups else None
+    return accuracy_statistics(max(groups, key=lambda group: len(group))) if groups else None
 
 
 def _same_training_text(first: Sequence[Run], second: Sequence[Run]) -> str:

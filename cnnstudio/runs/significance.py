@@ -111,7 +111,9 @@ def significance_level(first: int, second: int) -> float:
     look = first + second - 2
     if look < 1:
         return 0.0
-    later = _LATER_LEVEL * (_LATER_LOOK / look) ** _LATER_POWER * (_WITH_TWO_RUNS if fewer == 2 else 1.0)
+    later: float = (
+        _LATER_LEVEL * (_LATER_LOOK / look) ** _LATER_POWER * (_WITH_TWO_RUNS if fewer == 2 else 1.0)
+    )
     return _FIRST_LEVELS.get((fewer, more), later)
 
 

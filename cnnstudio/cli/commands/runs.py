@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.arguments import RUN_HELP
@@ -89,14 +90,11 @@ def _show(options: argparse.Namespace) -> None:
     if options.json:
         epochs = [epoch.to_json() for epoch in run.history]
         diagnosed = [event.to_json() for event in _diagnosed(run)]
-        content = {
-            "recipe": run.recipe.to_json(),
-            "epochs": epochs,
-            "diagnosed": diagnosed,
-            # Only where there is something to note.
-            **({"notes": notes} if (notes := _notes(run)) else {}),
-        }
+        content = {"recipe": run.recipe.to_json(), "epochs": epochs, "diagnosed": diagnosed}
         print_json({**_facts(run), **content})
+        # Not in the JSON, whose keys other programs know.
+        for note in _notes(run):
+            echo(f"Note: {note}", file=sys.stderr)
         return
     echo(f"{two_columns(_details(run))}\n\n{epoch_table(run.history)}")
     for note in _notes(run):
