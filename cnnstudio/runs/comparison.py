@@ -71,7 +71,8 @@ def _known_spread(one: Run, other: Run, known: Iterable[Run]) -> SeedStatistics 
         for group in completed.of_network(run.network)
         if len(group) > 1 and group[0].dataset_fingerprint == one.dataset_fingerprint
     ]
-    return accuracy_statistics(max(groups, key=lambda group: len(group))) if groups else None
+    most: list[Run] = max(groups, key=len, default=[])
+    return accuracy_statistics(most)
 
 
 def _same_training_text(first: Sequence[Run], second: Sequence[Run]) -> str:
