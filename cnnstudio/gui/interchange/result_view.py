@@ -19,7 +19,7 @@ from cnnstudio.design.analysis.analysis import Analysis
 from cnnstudio.design.network import Node
 from cnnstudio.gui.designer.selection_info import has_valid_output
 from cnnstudio.gui.theme.theme import family_token, theme
-from cnnstudio.gui.widgets.labels import Label, Panel
+from cnnstudio.gui.widgets.labels import Label, Panel, plain_tooltip
 from cnnstudio.interchange.source import LANGUAGES, ImportedDesign, Note
 from cnnstudio.layers.catalog import snake_case
 
@@ -103,11 +103,11 @@ class ResultView(Panel):
         self._notes.clear()
         for error in recipe_errors:
             item = QListWidgetItem(f"{error[:1].upper()}{error[1:]}", self._notes)
-            item.setToolTip(item.text())
+            item.setToolTip(plain_tooltip(item.text()))
         for note in notes:
             item = QListWidgetItem(f"Line {note.line}: {note.text}", self._notes)
             item.setData(_LINE_ROLE, note.line)
-            item.setToolTip(note.text)
+            item.setToolTip(plain_tooltip(note.text))
         number = self._notes.count()
         self._notes_title.setText(f"{pluralize(number, 'note')} on what was changed or skipped")
         self._notes.setFixedHeight(min(_NOTE_HEIGHT * number, _NOTES_HEIGHT))
@@ -156,7 +156,7 @@ def _items(nodes: Iterable[Node], analysis: Analysis, remaining: list[int]) -> l
         item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         if report.problem is not None:
             item.setForeground(0, theme().color("wrong"))
-            item.setToolTip(0, f"{report.problem.full_message}.")
+            item.setToolTip(0, plain_tooltip(f"{report.problem.full_message}."))
         item.addChildren(_items(node.children, analysis, remaining))
         items.append(item)
     return items

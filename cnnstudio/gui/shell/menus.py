@@ -10,6 +10,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QMenuBar
 
 from cnnstudio.gui.widgets.actions import ActionSet
+from cnnstudio.gui.widgets.labels import plain_tooltip
 
 MENUS = {
     "File": "&File",
@@ -57,7 +58,7 @@ class RecentMenu:
         self._menu.clear()
         for number, path in enumerate(paths, start=1):
             action = self._menu.addAction(f"&{number} {path.name}" if number < 10 else path.name)
-            action.setToolTip(str(path))
+            action.setToolTip(plain_tooltip(str(path)))
             action.setStatusTip(str(path))
             action.triggered.connect(lambda _checked=False, path=path: self._open_path(path))
         self._menu.addSeparator()

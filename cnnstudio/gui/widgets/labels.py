@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Literal
 
 from PySide6.QtCore import Qt
@@ -11,6 +12,11 @@ from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy
 from cnnstudio.gui.theme.theme import Role, theme
 
 Tone = Literal["text", "secondary", "wrong", "good"]
+
+
+def plain_tooltip(text: str) -> str:
+    """The tooltip that shows `text` as it is: Qt takes a text that looks like HTML for HTML."""
+    return f"<span>{html.escape(text)}</span>" if "<" in text else text
 
 
 class Label(QLabel):
@@ -66,7 +72,7 @@ class ElidedLabel(Label):
             self._full_text, Qt.TextElideMode.ElideRight, self.contentsRect().width()
         )
         self.setText(elided)
-        self.setToolTip("" if elided == self._full_text else self._full_text)
+        self.setToolTip("" if elided == self._full_text else plain_tooltip(self._full_text))
 
 
 class Line(QFrame):

@@ -8,6 +8,7 @@ from PySide6.QtGui import QKeyEvent, QPainter, QPainterPath, QPaintEvent, QPen, 
 from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QSizePolicy, QVBoxLayout, QWidget
 
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.labels import plain_tooltip
 from cnnstudio.gui.widgets.qimage import to_qimage
 
 EXAMPLES = 5
@@ -34,7 +35,7 @@ class ImageButton(QAbstractButton):
         """Shows an image, uint8 (C, H, W), gray or RGB; `name` is its class."""
         self._pixmap = QPixmap() if image is None else QPixmap.fromImage(to_qimage(image))
         title = f"Example {self._number + 1}" + (f": {name}" if name else "")
-        self.setToolTip(title)
+        self.setToolTip(plain_tooltip(title))
         self.setAccessibleName(title)
         self.update()
 

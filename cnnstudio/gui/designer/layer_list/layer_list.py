@@ -18,7 +18,7 @@ from cnnstudio.gui.designer.layer_list.row_painter import Columns
 from cnnstudio.gui.designer.quick_fix.advice_button import AdviceButton
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
-from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
+from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel, plain_tooltip
 
 _HINT = "Drop layers here, or just type: conv 64 3 relu"
 
@@ -125,7 +125,9 @@ class _NameField(QLineEdit):
     def _fit(self) -> None:
         width = self.fontMetrics().horizontalAdvance(self.text()) + 18
         self.setFixedWidth(min(max(width, 60), _MAX_NAME_WIDTH))
-        self.setToolTip(self.text() if width > _MAX_NAME_WIDTH else "Click to rename the design")
+        self.setToolTip(
+            plain_tooltip(self.text()) if width > _MAX_NAME_WIDTH else "Click to rename the design"
+        )
 
     def _on_editing_finished(self) -> None:
         commands.rename_design(self._project, self.text())

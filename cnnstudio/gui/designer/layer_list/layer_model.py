@@ -35,6 +35,7 @@ from cnnstudio.gui.designer.layer_list.rows import (
     row_changes,
 )
 from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.widgets.labels import plain_tooltip
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -141,7 +142,7 @@ class LayerModel(QAbstractItemModel):
             case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.EditRole:
                 return "Input" if report is None else report.node.title
             case Qt.ItemDataRole.ToolTipRole:
-                return self._tooltip(report)
+                return plain_tooltip(self._tooltip(report))
             case Qt.ItemDataRole.AccessibleTextRole:
                 return accessible_row_text(self._project, report)
             case Qt.ItemDataRole.AccessibleDescriptionRole:

@@ -14,6 +14,7 @@ from cnnstudio.data.sources import Source, find_source, sources
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.controls import TitledComboBox
+from cnnstudio.gui.widgets.labels import plain_tooltip
 from cnnstudio.training.recipe.files import known_recipes, read_recipe, user_recipes, with_known_name
 from cnnstudio.training.recipe.recipe import PURPOSES, RECIPES, UNNAMED, Recipe, RecipeError
 
@@ -49,7 +50,7 @@ class DataSelector(TitledComboBox):
         for name, source in self._sources.items():
             is_available = source.available()
             self.addItem(source.title if is_available else f"{source.title} · download…", name)
-            self.setItemData(self.count() - 1, source.description, Qt.ItemDataRole.ToolTipRole)
+            self.setItemData(self.count() - 1, plain_tooltip(source.description), Qt.ItemDataRole.ToolTipRole)
         self.insertSeparator(self.count())
         self.addItem("Other images…", "")
         self.blockSignals(False)
@@ -142,7 +143,7 @@ class RecipeSelector(TitledComboBox):
         self.addItem("Open recipe file…", _OPEN_FILE)
         self.setCurrentIndex(self.findData(recipe.name))
         self.blockSignals(False)
-        self.setToolTip(describe_recipe(recipe))
+        self.setToolTip(plain_tooltip(describe_recipe(recipe)))
         self.updateGeometry()
         self.update()
 
