@@ -67,10 +67,10 @@ class SavedLayout:
         if checksum is not None:
             return checksum
         if key == _GEOMETRY:
-            return is_sound_geometry(state.data())
+            return is_sound_geometry(bytes(state.data()))
         names = {dock.objectName() for dock in self._window.findChildren(QDockWidget)}
         tool_bars = {bar.objectName() for bar in self._window.findChildren(QToolBar)}
-        return is_sound_layout(state.data(), names, tool_bars, _VERSION)
+        return is_sound_layout(bytes(state.data()), names, tool_bars, _VERSION)
 
     def restore_geometry(self) -> None:
         """Gives the window its former size and place."""
