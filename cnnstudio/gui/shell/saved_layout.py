@@ -35,7 +35,7 @@ class SavedLayout:
     """The size of one window and the arrangement of its panels, in the settings."""
 
     def __init__(self, window: QMainWindow, settings: Settings) -> None:
-        """The panels and tool bars must have been added to the window."""
+        """The panels and toolbars must have been added to the window."""
         self._window = window
         self._settings = settings
         self.note = ""
@@ -104,7 +104,7 @@ class _Damaged(Exception):
 
 
 def is_sound_layout(state: bytes, docks: Collection[str], tool_bars: Collection[str], version: int) -> bool:
-    """Whether `state` is an arrangement of these panels and tool bars, each of them at most once."""
+    """Whether `state` is an arrangement of these panels and toolbars, each of them at most once."""
     try:
         reader = _Reader(state, docks)
         reader.require(reader.integer() == _STATE and reader.integer() == version)
@@ -219,4 +219,4 @@ class _Reader:
                 self.byte(0, 1)
                 self.integer(-1, _MAX_LENGTH)
                 self.integer(-1, _MAX_LENGTH)
-                self._offset += 8  # the packed geometry of a floating tool bar
+                self._offset += 8  # the packed geometry of a floating toolbar

@@ -16,7 +16,10 @@ Tone = Literal["text", "secondary", "wrong", "good"]
 
 def plain_tooltip(text: str) -> str:
     """The tooltip that shows `text` as it is: Qt takes a text that looks like HTML for HTML."""
-    return f"<span>{html.escape(text)}</span>" if "<" in text else text
+    if "<" not in text:
+        return text
+    lines = (html.escape(line) for line in text.split("\n"))
+    return f"<span>{'<br>'.join(lines)}</span>"
 
 
 class Label(QLabel):
