@@ -513,6 +513,9 @@ def test_snapshots_have_their_names(written: Path) -> None:
         arrays = {name: file[name] for name in file.files}
     about = json.loads(arrays.pop("about").tobytes())
     assert (arrays.pop("pictures").shape, arrays.pop("labels").dtype) == ((5, 3, 8, 8), np.int64)
+    # Added in version 0.2: the exact values of flat outputs, float32 (N, K).
+    exact = {name: arrays.pop(name) for name in list(arrays) if name.startswith("values of ")}
+    assert {(array.dtype, array.ndim) for array in exact.values()} == {(np.dtype(np.float32), 2)}
     assert list(arrays) == list(about)
     assert {"whitening_1", "residual_1", "depthwise_conv2d_1", "repeat_1", "parallel_1"} <= about.keys()
     assert "conv2d_5" not in about, "it is disabled"
