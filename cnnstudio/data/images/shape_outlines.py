@@ -1,6 +1,6 @@
 """Ten shapes as signed distance functions, evaluated for thousands of images at once in numpy.
 
-A function takes float64 coordinates of any shape, x to the right and y up, in which the shape fills about the
+A function takes float32 coordinates of any shape, x to the right and y up, in which the shape fills about the
 unit circle, and returns the distance to its edge in the same units, negative inside. The formulas are
 combinations of half planes, boxes and discs, after the collection of Inigo Quilez. Outside a corner formed by
 two of them the value is a lower bound of the distance, which is close enough for antialiasing.
