@@ -84,6 +84,8 @@ def test_mapped_images_do_not_count_as_used_memory(tmp_path: Path) -> None:
     peak = PeakMemory(torch.device("cpu"))
     assert pixels[::1].max() == 0  # reads all of them
     assert (peak.used() or 0) < 20_000_000
-    torch.ones(8_000_000)
-    assert (peak.used() or 0) > 25_000_000
+    # Large, because pages of torch's own code that the system dropped and now reads again are subtracted too:
+    # up to some 100 MB.
+    torch.ones(80_000_000)
+    assert (peak.used() or 0) > 200_000_000
     assert np.shares_memory(pixels, pixels[:1])
