@@ -19,7 +19,7 @@ MAX_EPOCHS = 1_000_000
 
 _MAX_COUNT = 10**15
 _EPOCHS = ("epoch", "epochs", "best_epoch", "first_epoch")
-_COUNTS = (
+_COUNTS = (  # and durations and rates, which have the same limits
     "step",
     "steps",
     "steps_done",
@@ -27,8 +27,6 @@ _COUNTS = (
     "batch_size",
     "train_images",
     "validation_images",
-)
-_MORE_COUNTS = (
     "parameters",
     "threads",
     "ranks",
@@ -56,7 +54,7 @@ def _problem(event: Event) -> str:
     for item in dataclasses.fields(event):
         name = item.name
         is_epoch = name in _EPOCHS
-        if not is_epoch and name not in _COUNTS and name not in _MORE_COUNTS:
+        if not is_epoch and name not in _COUNTS:
             continue
         value = getattr(event, name)
         maximum = MAX_EPOCHS if is_epoch else _MAX_COUNT

@@ -51,13 +51,8 @@ _PROGRESS_STEP = re.compile(rb'\{"event": "Progress", "step": ([0-9]{1,18}),')
 """The start of most lines, as `EventLog` writes them: their step is found without parsing the rest."""
 
 
-def read_events(path: Path) -> list[Event]:
-    """All events; lines that are not events are skipped. Raises OSError."""
-    return list(iterate_events(path, Event))
-
-
 def iterate_events(path: Path, kind: type[E]) -> Iterator[E]:
-    """The events of that class, one after the other. Raises OSError."""
+    """The events of that class in order; lines that are not events are skipped. Raises OSError."""
     # Without parsing them, most lines can be seen to be of another class.
     name = getattr(kind, "event_name", "").encode()
     with open_regular(path, _MAX_LOG_BYTES) as file:
