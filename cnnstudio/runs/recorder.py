@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.files import FileError, exists, write_json
+from cnnstudio.core.files import FileError, exists, open_regular, write_json
 from cnnstudio.core.locking import FileLock
 from cnnstudio.core.parameters import shorten
 from cnnstudio.design.file import write_design
@@ -71,6 +71,7 @@ class RunRecorder:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._context.enter_context(self._lock)
             self._context.enter_context(Heartbeat(self.folder))
+            self._require_writable_log()
             if not exists(self.folder / RUN_FILE):
                 self._write_description()
         except BlockingIOError:
@@ -85,6 +86,16 @@ class RunRecorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._close()
+
+    def _require_writable_log(self) -> None:
+        """Raises FileError if the log is a pipe, a device or a folder, before the training finds out."""
+        path = self.folder / EVENTS_FILE
+        try:
+            open_regular(path, None).close()
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise FileError(f"{path} cannot be opened: {_reason(error)}.") from None
 
     def _close(self) -> None:
         self._context.close()

@@ -104,9 +104,12 @@ class Run:
 
     @property
     def created(self) -> datetime:
+        """When it was started, with its UTC offset, so that any two runs can be compared."""
         try:
-            return datetime.fromisoformat(self._get("created", str))
-        except ValueError:
+            created = datetime.fromisoformat(self._get("created", str))
+            # Raises for a time that this machine cannot represent, such as one in the year 1.
+            return created if created.utcoffset() is not None else created.astimezone()
+        except (ValueError, OverflowError, OSError):
             raise self._damaged("created") from None
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -48,6 +49,25 @@ def test_a_device_that_is_gone_is_named(stopped: tuple[Path, Path], capsys: Outp
     assert main(["train", "--resume", "--run", str(parts), "--epochs", "4"]) == 2
     assert "cuda" in capsys.readouterr().err
     assert main(["train", "--resume", "--run", str(parts), "--epochs", "4", "--device", "cpu"]) == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_a_log_that_is_no_file_is_refused_before_training(
+    kind: str, trained: Path, tmp_path: Path, capsys: Output
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    before = (run / "run.json").read_bytes()
+    log = run / "events.jsonl"
+    log.unlink()
+    {"pipe": os.mkfifo, "device": lambda path: path.symlink_to("/dev/zero"), "folder": os.mkdir}[kind](log)
+    assert main(["train", "--resume", "--run", str(run), "--epochs", "4"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert f"{log} cannot be opened: it is a " in err
+    assert (run / "run.json").read_bytes() == before
 
 
 def test_a_new_run_needs_a_design(capsys: Output) -> None:

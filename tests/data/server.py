@@ -14,13 +14,17 @@ from typing import Self
 
 @dataclass(frozen=True)
 class Behavior:
-    """How one request is answered. `drop_after` and `stall_after` are in bytes of the body."""
+    """How one request is answered. `drop_after` and `stall_after` are in bytes of the body.
+
+    After `stall_after` bytes, one more is sent every `trickle` seconds, if given.
+    """
 
     status: int = 200
     ranges: bool = True
     range_start: int | None = None
     drop_after: int | None = None
     stall_after: int | None = None
+    trickle: float | None = None
     length: bool = True
 
 
@@ -100,7 +104,12 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             )
             self.wfile.write(body[:end])
             self.wfile.flush()
-            if behavior.stall_after is not None:
+            if behavior.trickle is not None:
+                for number in range(end, len(body)):
+                    if server.closing.wait(behavior.trickle):
+                        return
+                    self.wfile.write(body[number : number + 1])
+            elif behavior.stall_after is not None:
                 server.closing.wait(20)
 
         def log_message(self, format: str, *arguments: object) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,33 @@ def test_runs_are_listed_newest_first() -> None:
     (runs_folder() / "damaged").mkdir()
     (runs_folder() / "damaged" / "run.json").write_text("{")
     assert [run.id for run in list_runs()] == ["a", "b", "c"]
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the system cannot change the time zone")
+@pytest.mark.parametrize("moment", ["0001-01-01", "0001-01-01T00:00:00", "9999-12-31T23:59:59.999999"])
+def test_an_impossible_time_in_one_run_does_not_hide_the_others(
+    moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("whole", "strange"):
+        trained(runs_folder() / name)
+    path = runs_folder() / "strange" / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"created": moment}))
+    for zone in ("UTC-14", "UTC+12"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        assert "whole" in [run.id for run in list_runs()]
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "2026-01-01T10:00:00"])
+def test_times_with_and_without_an_offset_are_compared(moment: str) -> None:
+    for name in ("new", "other"):
+        trained(runs_folder() / name)
+    path = runs_folder() / "other" / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"created": moment}))
+    assert [run.id for run in list_runs()] == ["new", "other"]
+    assert max(list_runs(), key=lambda run: run.created).id == "new"
 
 
 def test_without_runs_the_list_is_empty() -> None:

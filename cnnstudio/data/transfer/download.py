@@ -57,7 +57,9 @@ class RetryPolicy:
     """When a download gives up. Times are in seconds."""
 
     stall_timeout: float = 30
-    """Longest time without any data."""
+    """Longest time without data that is worth waiting for."""
+    min_bytes: int = 3_000
+    """Fewer bytes than this within `stall_timeout` are not: CIFAR-10 would take weeks."""
     max_attempts: int = 4
     """Attempts in a row without progress."""
     delay: float = 1
@@ -168,7 +170,7 @@ def _fetch_with_retries(
     failures, furthest = 0, _size(part)
     while True:
         try:
-            _fetch(url, part, expected, progress, cancelled, retry.stall_timeout)
+            _fetch(url, part, expected, progress, cancelled, retry)
             return
         except _Interrupted as error:
             # On a bad connection that still brings a megabyte at a time, a large file takes any number of
@@ -187,7 +189,7 @@ def _fetch(
     expected: ExpectedFile,
     progress: ProgressFunction,
     cancelled: CancelFunction,
-    stall_timeout: float,
+    retry: RetryPolicy,
 ) -> None:
     """One connection: appends the missing data to `part`. Raises _Interrupted, DataError or Cancelled."""
     start = _size(part)
@@ -198,7 +200,7 @@ def _fetch(
             return
         part.unlink()
         start = 0
-    reader = _ResponseReader(url, start, stall_timeout)
+    reader = _ResponseReader(url, start, retry)
     try:
         start, total = _offset_and_size(reader.response(cancelled), url, start, expected)
         with open(part, "ab") as file:
@@ -276,10 +278,13 @@ class _ResponseReader:
     at the next block, or when the socket times out.
     """
 
-    def __init__(self, url: str, start: int, stall_timeout: float) -> None:
+    def __init__(self, url: str, start: int, retry: RetryPolicy) -> None:
         self._url = url
         self._start = start
-        self._stall_timeout = stall_timeout
+        self._retry = retry
+        self._waited = 0.0
+        """Seconds spent waiting since the last `min_bytes`. Writing to a slow disk does not count."""
+        self._received = 0
         self._queue: queue.Queue[http.client.HTTPResponse | bytes | Exception] = queue.Queue(16)
         self._closed = threading.Event()
         threading.Thread(target=self._read, name="download", daemon=True).start()
@@ -288,12 +293,16 @@ class _ResponseReader:
         """The response with its status and headers. Call this once, first."""
         response = self._next(cancelled)
         assert not isinstance(response, bytes)
+        self._waited = 0.0
         return response
 
     def read_block(self, cancelled: CancelFunction) -> bytes:
         """The next bytes of the body; empty at its end."""
         block = self._next(cancelled)
         assert isinstance(block, bytes)
+        self._received += len(block)
+        if self._received >= self._retry.min_bytes:
+            self._waited, self._received = 0.0, 0
         return block
 
     def close(self) -> None:
@@ -301,16 +310,19 @@ class _ResponseReader:
         self._closed.set()
 
     def _next(self, cancelled: CancelFunction) -> http.client.HTTPResponse | bytes:
-        # Besides the socket's timeout, which does not cover the DNS lookup.
-        deadline = time.monotonic() + self._stall_timeout
         while True:
             raise_if_cancelled(cancelled)
+            # Besides the socket's timeout, which does not cover the DNS lookup, nor a server that sends a
+            # byte now and then.
+            if self._waited > self._retry.stall_timeout:
+                raise self._stalled()
+            start = time.monotonic()
             try:
                 item = self._queue.get(timeout=0.05)
             except queue.Empty:
-                if time.monotonic() > deadline:
-                    raise self._stalled() from None
                 continue
+            finally:
+                self._waited += time.monotonic() - start
             if isinstance(item, Exception):
                 raise self._explained(item) from item
             return item
@@ -326,7 +338,7 @@ class _ResponseReader:
         try:
             request = urllib.request.Request(self._url, headers=headers)
             with urllib.request.urlopen(
-                request, timeout=self._stall_timeout, context=_trusted_certificates(self._url)
+                request, timeout=self._retry.stall_timeout, context=_trusted_certificates(self._url)
             ) as response:
                 self._put(response)
                 block = b"-"  # anything but empty, which means the end
@@ -348,8 +360,9 @@ class _ResponseReader:
 
     def _stalled(self) -> _Interrupted:
         # Final: three more attempts would mean another 90 seconds of silence.
+        amount = "almost nothing" if self._received else "nothing"
         return _Interrupted(
-            f"{_host(self._url)} sent nothing for {self._stall_timeout:g} seconds", final=True
+            f"{_host(self._url)} sent {amount} for {self._retry.stall_timeout:g} seconds", final=True
         )
 
     def _explained(self, error: Exception) -> Exception:

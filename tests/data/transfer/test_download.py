@@ -116,6 +116,25 @@ def test_a_stalled_server_is_an_error_and_keeps_the_part_file(target: Path) -> N
     assert part_of(target).read_bytes() == DATA[:65_536]
 
 
+def test_a_server_that_sends_a_byte_now_and_then_has_stalled(target: Path) -> None:
+    with (
+        Server(DATA, [Behavior(stall_after=65_536, trickle=0.05)]) as server,
+        pytest.raises(
+            DataError, match=r"127\.0\.0\.1 sent almost nothing for 0\.5 seconds\. Download again to resume"
+        ),
+    ):
+        download(server.url, target, EXPECTED, retry=FAST_RETRY)
+    assert len(DATA) > part_of(target).stat().st_size > 65_536
+
+
+def test_a_slow_server_may_take_longer_than_the_stall_timeout(target: Path) -> None:
+    slow = RetryPolicy(stall_timeout=1, min_bytes=5, max_attempts=1)
+    with Server(DATA, [Behavior(stall_after=len(DATA) - 100, trickle=0.02)]) as server:
+        download(server.url, target, EXPECTED, retry=slow)
+        assert server.requested_ranges == [None]
+    assert target.read_bytes() == DATA
+
+
 @pytest.mark.parametrize("status", [403, 404, 410])
 def test_a_refusal_is_an_error_at_once(target: Path, status: int) -> None:
     with (
