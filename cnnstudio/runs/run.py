@@ -17,6 +17,7 @@ from cnnstudio.core.files import FileError, exists, read_json
 from cnnstudio.core.formatting import as_printed
 from cnnstudio.core.parameters import shorten
 from cnnstudio.core.paths import home
+from cnnstudio.data.sources import current_fingerprint
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.file import DesignError, read_design
 from cnnstudio.design.network import Network
@@ -169,7 +170,8 @@ class Run:
 
     @property
     def dataset_fingerprint(self) -> str:
-        return str(self._get("data", dict).get("fingerprint", ""))
+        """Of the images that it was trained on, also if an earlier version gave them another one."""
+        return current_fingerprint(str(self._get("data", dict).get("fingerprint", "")))
 
     @property
     def test_images(self) -> int:

@@ -11,6 +11,7 @@ from cnnstudio.core.files import FileError, exists, is_folder, read_json, write_
 from cnnstudio.core.locking import FileLock
 from cnnstudio.core.paths import home
 from cnnstudio.data.dataset import Dataset
+from cnnstudio.data.sources import current_fingerprint
 from cnnstudio.design.file import DesignError, read_design, write_design
 from cnnstudio.design.network import Network
 from cnnstudio.runs.heartbeat import LOCK_FILE
@@ -78,6 +79,7 @@ class Study:
             network, recipe = read_design(folder / BASE_DESIGN), read_recipe(folder / BASE_RECIPE)
             plan = read_plan(folder / PLAN_FILE, network)
             source, fingerprint = str(content["data"]["source"]), str(content["data"]["fingerprint"])
+            fingerprint = current_fingerprint(fingerprint)
             trials = [Trial.from_json(entry, plan.space) for entry in content["trials"]]
         except (FileError, DesignError, RecipeError) as error:
             raise SearchError(f"the search in {folder} cannot be read: {error}") from None

@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 
 from cnnstudio.cli.main import main
+from cnnstudio.data.sources import find_source
 from cnnstudio.design.file import design_text, read_design
+from cnnstudio.runs.run import Run
 from cnnstudio.training.events import event_from_json
+from cnnstudio.tuning.study import Study
 from tests.compatibility.old_files import IMAGE_TIME, VERSION_0_1, image_paths
 
 Output = pytest.CaptureFixture[str]
@@ -79,6 +82,31 @@ def test_what_was_diagnosed_is_shown(old: Path, capsys: Output) -> None:
 def test_runs_are_compared(old: Path, capsys: Output) -> None:
     (compared,) = run(capsys, "runs", "compare", "first", "continued")
     assert [each["id"] for each in compared["runs"]] == ["first", "continued"]
+
+
+SHAPES = (
+    "a4eebade1dd3a932ea57adda56db2d78188c435251e9d7e8c749df1f8a0422ae",
+    "62c8f5edf9cb7b57178d2ed3170292dee35f174c6102662270d83701e735c6fe",
+    "cfcb5f37afca5536ffa8dee018e1f652a34544f0be5b846fe8bb499dd3dbcdf2",
+)
+"""Of the shapes as version 0.1 drew them with AVX-512, with AVX2 and with neither."""
+
+
+def trained_on_shapes(path: Path, fingerprint: str) -> None:
+    """Notes in `run.json` or `study.json` that it was trained on the shapes."""
+    content = json.loads(path.read_text())
+    content["data"] |= {"source": "shapes", "fingerprint": fingerprint}
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("fingerprint", SHAPES)
+def test_the_shapes_are_the_images_of_old_runs_from_every_processor(old: Path, fingerprint: str) -> None:
+    shapes = find_source("shapes").load()
+    trained_on_shapes(old / "home" / "runs" / "finished" / "run.json", fingerprint)
+    assert Run.open(old / "home" / "runs" / "finished").dataset_fingerprint == shapes.fingerprint
+    search = old / "home" / "searches" / "small-search"
+    trained_on_shapes(search / "study.json", fingerprint)
+    Study.open(search).require_dataset(shapes)
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -11,18 +11,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating[Any]]
+from cnnstudio.data.images.rounded_functions import Floats, arctan2, cosine, hypot, sine
+
 Outline = Callable[[Floats, Floats], Floats]
 
 
 def _disc(x: Floats, y: Floats, radius: float) -> Floats:
-    distance: Floats = np.hypot(x, y)
-    return distance - radius
+    return hypot(x, y) - radius
 
 
 def _box(x: Floats, y: Floats, half_width: float, half_height: float) -> Floats:
@@ -71,12 +69,12 @@ def _square(x: Floats, y: Floats) -> Floats:
 def _star(x: Floats, y: Floats) -> Floats:
     # By symmetry, the angle is folded into half of one of the five points, where the edge is a straight line.
     fifth = 2 * math.pi / 5
-    angle = np.arctan2(x, y)
+    angle = arctan2(x, y)
     angle = np.abs(angle - fifth * np.round(angle / fifth))
-    radius = np.hypot(x, y)
+    radius = hypot(x, y)
     tip, notch_x, notch_y = 1.05, 0.45 * math.cos(fifth / 2), 0.45 * math.sin(fifth / 2)
     length = math.hypot(notch_y, tip - notch_x)
-    along, across = radius * np.cos(angle) - tip, radius * np.sin(angle)
+    along, across = radius * cosine(angle) - tip, radius * sine(angle)
     return along * (notch_y / length) + across * ((tip - notch_x) / length)
 
 

@@ -14,7 +14,7 @@ from cnnstudio.core.progress import CancelFunction, never_cancelled
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources.base import Source
 
-__all__ = ["Source", "add_folder", "find_source", "sources"]
+__all__ = ["Source", "add_folder", "current_fingerprint", "find_source", "sources"]
 
 
 @cache
@@ -56,6 +56,14 @@ def find_source(name_or_folder: str) -> Source:
     raise DataError(
         f"There is no data set or folder “{name_or_folder}”: choose {names}, or a folder of images."
     )
+
+
+def current_fingerprint(fingerprint: str) -> str:
+    """The fingerprint that the same images have now, if an earlier version gave them another one."""
+    for kind in _kinds():
+        if fingerprint in kind.former_fingerprints:
+            return kind.former_fingerprints[fingerprint]
+    return fingerprint
 
 
 def add_folder(path: Path, cancelled: CancelFunction = never_cancelled) -> Source:

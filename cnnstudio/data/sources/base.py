@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore_progress, never_cancelled
@@ -23,6 +25,8 @@ class Source(ABC):
     """Whether it is part of the program, rather than added by the user."""
     can_download: ClassVar[bool] = False
     can_import: ClassVar[bool] = False
+    former_fingerprints: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Fingerprints that earlier versions gave to the same images, with the ones that they have now."""
 
     @classmethod
     def discover(cls) -> list[Self]:

@@ -1,9 +1,14 @@
-"""Shapes: a data set that the program draws itself, so that training needs no download."""
+"""Shapes: a data set that the program draws itself, so that training needs no download.
+
+A run is resumed and evaluated only on the images that it was trained on, so every machine must draw the same
+pixels: see `rounded_functions`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,16 +22,24 @@ from cnnstudio.core.progress import (
     throttled,
 )
 from cnnstudio.data.dataset import Dataset, Pixels, Split, from_channels_last
-from cnnstudio.data.images.shape_outlines import OUTLINES, Floats, Outline
+from cnnstudio.data.images.rounded_functions import Floats, cosine, sine
+from cnnstudio.data.images.shape_outlines import OUTLINES, Outline
 from cnnstudio.data.sources.base import Source
 from cnnstudio.data.storage.decoded_cache import get_or_create
 
-VERSION = 1
+VERSION = 2
 """Raised with every change to what is drawn, so that older cached images are not used."""
+FINGERPRINT = "4c5755186ed58ead8e6593244295c707fa33484d6d9b780a31ab65fd28e4a22d"
+FORMER_FINGERPRINTS = (
+    "a4eebade1dd3a932ea57adda56db2d78188c435251e9d7e8c749df1f8a0422ae",  # with AVX-512
+    "62c8f5edf9cb7b57178d2ed3170292dee35f174c6102662270d83701e735c6fe",  # with AVX2
+    "cfcb5f37afca5536ffa8dee018e1f652a34544f0be5b846fe8bb499dd3dbcdf2",  # with neither
+)
+"""Of version 1, where at most 24 of 36,864,000 values differ, by one level, as numpy computed them there."""
 SIDE = 32
 TRAIN_PER_CLASS, TEST_PER_CLASS = 1_000, 200
 
-_SEED = 1959
+_SEED = (1959, 1)
 _CHUNK = 200  # images drawn at once: few enough for their arrays to stay in the CPU cache
 
 
@@ -36,6 +49,9 @@ class Shapes(Source):
     name = "shapes"
     title = "Shapes"
     description = "12,000 generated images, 32 × 32, of ten shapes in random colors, sizes and positions"
+    former_fingerprints: ClassVar[Mapping[str, str]] = MappingProxyType(
+        dict.fromkeys(FORMER_FINGERPRINTS, FINGERPRINT)
+    )
 
     def available(self) -> bool:
         return True
@@ -69,8 +85,8 @@ class Shapes(Source):
             drawn += images
             progress(Progress(drawn, total, f"Drawing {self.title}: {drawn:,} of {total:,} images"))
 
-        train = draw_split(np.random.default_rng([_SEED, VERSION, 0]), TRAIN_PER_CLASS, on_chunk)
-        test = draw_split(np.random.default_rng([_SEED, VERSION, 1]), TEST_PER_CLASS, on_chunk)
+        train = draw_split(np.random.default_rng([*_SEED, 0]), TRAIN_PER_CLASS, on_chunk)
+        test = draw_split(np.random.default_rng([*_SEED, 1]), TEST_PER_CLASS, on_chunk)
         return Dataset(self.name, self.title, tuple(OUTLINES), train, test)
 
 
@@ -120,8 +136,8 @@ def _coverage(random: np.random.Generator, outline: Outline, x: Floats, y: Float
     y = y - max_offset * _uniform(random, number, -1, 1)
     angle = _uniform(random, number, -0.45, 0.45)
     stretch = _uniform(random, number, 0.9, 1.1)
-    cosine, sine = np.cos(angle) / radius, np.sin(angle) / radius
-    distance = outline((cosine * x + sine * y) * stretch, (cosine * y - sine * x) / stretch)
+    right, up = cosine(angle) / radius, sine(angle) / radius
+    distance = outline((right * x + up * y) * stretch, (right * y - up * x) / stretch)
     # Blending over a width of one pixel antialiases the edge.
     return np.clip(0.5 - distance * radius, 0, 1)
 
@@ -145,13 +161,13 @@ def _waves(random: np.random.Generator, x: Floats, y: Floats, number: int) -> Fl
     """Faint waves of random direction and frequency: float32 (number, pixels)."""
     frequency, phase = _uniform(random, number, 0.2, 1.2), _uniform(random, number, 0, 2 * np.pi)
     position = _position_along(random, x, y, number)
-    return np.sin(position * frequency + phase) * _uniform(random, number, 0, 0.06)
+    return sine(position * frequency + phase) * _uniform(random, number, 0, 0.06)
 
 
 def _position_along(random: np.random.Generator, x: Floats, y: Floats, number: int) -> Floats:
     """The position of each pixel along a random direction per image: float32 (number, pixels), in pixels."""
     direction = _uniform(random, number, 0, 2 * np.pi)
-    return np.cos(direction) * x + np.sin(direction) * y
+    return cosine(direction) * x + sine(direction) * y
 
 
 def _uniform(random: np.random.Generator, number: int, low: float, high: float) -> Floats:
