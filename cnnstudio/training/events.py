@@ -47,13 +47,17 @@ class Event:
     """Identifies the class in JSON. Never change it: run folders contain it."""
     not_serialized: ClassVar[frozenset[str]] = frozenset()
     """Fields that JSON leaves out."""
+    serialized_if_known: ClassVar[frozenset[str]] = frozenset()
+    """Fields that JSON leaves out if they are None, as in files of versions without them."""
 
     def to_json(self) -> dict[str, Any]:
         """`{"event": "EpochEnded", …}`; tuples become lists."""
         content: dict[str, Any] = {"event": self.event_name}
         for item in dataclasses.fields(self):
-            if item.name not in self.not_serialized:
-                content[item.name] = _to_json(getattr(self, item.name))
+            value = getattr(self, item.name)
+            is_unknown = value is None and item.name in self.serialized_if_known
+            if item.name not in self.not_serialized and not is_unknown:
+                content[item.name] = _to_json(value)
         return content
 
 
@@ -112,6 +116,7 @@ class EpochEnded(Event):
     """An epoch is complete. `train` is the mean over the epoch's own steps."""
 
     event_name = "EpochEnded"
+    serialized_if_known = frozenset({"weight_change"})
 
     epoch: int
     """Counted from 1."""
@@ -122,6 +127,11 @@ class EpochEnded(Event):
     seconds: float
     best: bool
     """Whether this epoch has the best validation scores so far."""
+    weight_change: float | None = None
+    """The largest change of a layer's weights in this epoch, as a fraction of their norm.
+
+    None if the run was resumed within the epoch.
+    """
 
 
 @dataclass(frozen=True)

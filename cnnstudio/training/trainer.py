@@ -41,6 +41,7 @@ from cnnstudio.training.preflight.prepare import PreparedTraining, TrainingError
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.run_state import RunState
 from cnnstudio.training.step_hooks import SaveFailurePolicy, StepHooks, Stopped, UnsavedError
+from cnnstudio.training.weight_change import WeightChange
 
 _log = logging.getLogger(__name__)
 
@@ -286,6 +287,8 @@ class _Training:
     def _train_epoch(self, epoch: int) -> None:
         run = self.run
         meter = run.meter
+        # Of an epoch that was begun before an interruption, only the rest could be measured.
+        weight_change = WeightChange(run.model) if run.sums == NO_SUMS else None
         meter.start_epoch(run.sums)
         run.sums = NO_SUMS
         run.model.train()
@@ -296,7 +299,16 @@ class _Training:
         scores, rate = meter.epoch_scores(), meter.epoch_rate()
         validation = self._validate()
         best, seconds = run.checkpoints.is_best(epoch, validation), run.stopwatch.seconds
-        ended = EpochEnded(epoch, scores, validation, rate, meter.last_learning_rate(), seconds, best)
+        ended = EpochEnded(
+            epoch,
+            scores,
+            validation,
+            rate,
+            meter.last_learning_rate(),
+            seconds,
+            best,
+            weight_change.measure() if weight_change else None,
+        )
         run.emit(ended)
         meter.start_epoch()
         # In this order: the position that is saved includes this epoch and its event.

@@ -67,6 +67,7 @@ EVENTS: list[dict[str, Any]] = [
         "learning_rate": 0.01,
         "seconds": 1.5,
         "best": True,
+        "weight_change": 0.25,
     },
     {"event": "SnapshotTaken", "step": 6, "epoch": 1.5, "kind": "feature_maps"},
     {"event": "Warned", "message": "There is little memory."},

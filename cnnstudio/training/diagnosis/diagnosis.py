@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from statistics import mean, stdev
-from types import MappingProxyType
 
 from cnnstudio.core.errors import ParameterError
 from cnnstudio.core.formatting import format_percent
@@ -59,10 +58,13 @@ _WARMED_UP = 0.9
 _FLAT = 0.03
 """If the rate is too low, the loss changes over an epoch by at most this fraction."""
 
-_USUAL_RATES: Mapping[str, float] = MappingProxyType(
-    {"sgd": 0.05, "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "muon": 0.02}
-)
-"""Above the usual rate of the optimizer, a flat loss has another cause than a low rate."""
+_HARDLY_MOVED = 0.02
+_HARDLY_MOVED_IN_ALL = 0.3
+"""And no layer's weights change by more than these fractions, in an epoch and in all that are planned.
+
+The loss alone does not show it: a network that cannot learn has the same. At usual rates the weights of small
+networks change by 5% and more, even in an epoch of 30 steps (`make advice`).
+"""
 
 # Overfitting: the lowest validation loss is at least so many epochs old, has risen and the training loss has
 # fallen since then by these factors, and the accuracies differ by at least the gap.
@@ -209,15 +211,22 @@ class Diagnosis:
             yield from self._report_rate_too_high(
                 f"{observed}, and the loss of single steps rose to {steps.highest:.1f}"
             )
-        elif steps.is_flat and self._rate_may_be_too_low():
-            message = f"{observed}, and the loss barely changes: the learning rate may be too low."
+        elif steps.is_flat and self._weights_hardly_move():
+            message = (
+                f"{observed}, and its weights hardly change (by "
+                f"{_small_percent(ended.weight_change or 0.0)} in this epoch): the learning rate is too low."
+            )
             yield from self._report("rate_too_low", message)
 
-    def _rate_may_be_too_low(self) -> bool:
+    def _weights_hardly_move(self) -> bool:
         """Not during the warm-up: an epoch must have ended near the recipe's rate."""
-        rate = self._recipe.learning_rate
-        is_warmed_up = max(ended.learning_rate for ended in self._epochs) >= _WARMED_UP * rate
-        return is_warmed_up and rate <= _USUAL_RATES[self._recipe.optimizer]
+        changes = [ended.weight_change for ended in self._epochs]
+        rates = [ended.learning_rate for ended in self._epochs]
+        if None in changes or max(rates) < _WARMED_UP * self._recipe.learning_rate:
+            return False
+        # The largest of all epochs: a network that has learned what it can hardly moves any more.
+        largest = max(change for change in changes if change is not None)
+        return largest < _HARDLY_MOVED and largest * self._recipe.epochs < _HARDLY_MOVED_IN_ALL
 
     def _check_overfitting(self) -> Iterator[Diagnosed]:
         best = min(self._epochs, key=lambda epoch: epoch.validation.loss)
@@ -280,6 +289,11 @@ class Diagnosis:
             return self._network.node(node_id).title
         except KeyError:
             return node_id
+
+
+def _small_percent(fraction: float) -> str:
+    """`0.4%`, or `less than 0.1%`."""
+    return "less than 0.1%" if fraction < 0.001 else format_percent(fraction)
 
 
 def _with_change(recipe: Recipe, event: RecipeChanged) -> Recipe:

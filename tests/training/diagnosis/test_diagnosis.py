@@ -47,10 +47,16 @@ def progress(losses: Sequence[float], epoch: float, rate: float = 0.001) -> Prog
 
 
 def epoch(
-    number: int, train: float, validation: float, accuracy: float = 0.5, gap: float = 0.0, rate: float = 0.001
+    number: int,
+    train: float,
+    validation: float,
+    accuracy: float = 0.5,
+    gap: float = 0.0,
+    rate: float = 0.001,
+    change: float | None = 0.004,
 ) -> EpochEnded:
     scores = Scores(train, accuracy), Scores(validation, accuracy - gap)
-    return EpochEnded(number, *scores, 1.0, rate, 1.0, True)
+    return EpochEnded(number, *scores, 1.0, rate, 1.0, True, change)
 
 
 def diagnosed(events: Sequence[Event], recipe: Recipe = LESSON) -> list[Diagnosed]:
@@ -152,12 +158,24 @@ def test_a_rate_in_its_warm_up_is_not_too_low() -> None:
     assert kinds([steps, epoch(1, CHANCE, CHANCE, 0.1, rate=0.05), finished()], studio) == ["rate_too_low"]
 
 
-@pytest.mark.parametrize(("optimizer", "rate"), [("sgd", 0.2), ("adam", 0.01), ("muon", 0.1)])
-def test_a_rate_above_the_usual_is_never_too_low(optimizer: str, rate: float) -> None:
-    """SGD at 0.2 in the lesson's network: units die slowly while the loss stays flat near chance."""
-    recipe = LESSON.replace(optimizer=optimizer, learning_rate=rate)
-    steps = progress([CHANCE] * STEPS, 1.0)
-    assert kinds([steps, epoch(1, 2.25, 2.21, 0.15, rate=rate), finished()], recipe) == []
+@pytest.mark.parametrize("changes", [(0.25,), (0.05, 0.004), (None, 0.004)])
+def test_a_rate_is_not_too_low_if_the_weights_move_or_it_is_not_known(
+    changes: Sequence[float | None],
+) -> None:
+    """A linear network and one that sees 4 pixels, at usual rates: they cannot learn more."""
+    events: list[Event] = []
+    for number, change in enumerate(changes, 1):
+        events += [progress([CHANCE] * STEPS, number), epoch(number, CHANCE, CHANCE, 0.1, change=change)]
+    assert kinds([*events, finished()]) == []
+
+
+def test_weights_that_move_slowly_arrive_in_a_long_run() -> None:
+    events = [progress([CHANCE] * STEPS, 1.0), epoch(1, CHANCE, CHANCE, 0.1, change=0.01), finished()]
+    assert kinds(events, LESSON.replace(epochs=100)) == []
+    (found,) = diagnosed(events, LESSON.replace(epochs=20))
+    assert found.message.endswith(
+        "and its weights hardly change (by 1.0% in this epoch): the learning rate is too low."
+    )
 
 
 def test_few_steps_give_no_diagnosis() -> None:
