@@ -219,6 +219,8 @@ class Assembler(ABC):
         if layer is not None:
             return [Node("", layer)], output_shape_of(layer, shape)
         nodes, output = self.sequence(item.items, shape)
+        if not self._generated and not nodes:
+            return [], output  # only layers that prepare images, say
         if not self._generated and len(nodes) == 1:
             return [renamed_node(nodes[0], nodes[0].name or item.name)], output
         return [self.make_block(nodes, item.name)], output

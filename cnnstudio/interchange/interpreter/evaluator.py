@@ -104,6 +104,18 @@ class Evaluator:
         """The value of an attribute of something that is not an object of the program."""
         return BoundMethod(owner, name)
 
+    def on_unknown_call(self, positional: Sequence[Any], line: int) -> Any:
+        """The value of calling something that is not known, with these arguments."""
+        return UNKNOWN
+
+    def on_element(self, value: Any) -> Any:
+        """One of the values that iterating over something yields whose length is not known."""
+        return UNKNOWN
+
+    def on_subscript(self, owner: Any, index: ast.expr, scope: Scope) -> Any:
+        """`owner[index]` for something that is not a list or dict of the program."""
+        return UNKNOWN
+
     def on_instance(self, instance: Instance) -> None:
         """Called after an object of one of the program's classes was created."""
 
@@ -277,6 +289,10 @@ class Evaluator:
 
     def _subscript(self, node: ast.Subscript, scope: Scope) -> Any:
         owner = self.evaluate(node.value, scope)
+        if not isinstance(owner, list | tuple | dict | str | range | Unknown):
+            found = self.on_subscript(owner, node.slice, scope)
+            if found is not UNKNOWN:
+                return found
         if isinstance(node.slice, ast.Slice):
             values = self.elements(owner)
             bounds = [node.slice.lower, node.slice.upper, node.slice.step]
@@ -381,7 +397,7 @@ class Evaluator:
             case BoundMethod(owner=owner, name=name):
                 return self.on_method(owner, name, positional, keywords, line)
             case Unknown():
-                return UNKNOWN
+                return self.on_unknown_call(positional, line)
         return self.on_apply(function, positional, keywords, line, direct)
 
     def _call_function(

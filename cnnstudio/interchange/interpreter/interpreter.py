@@ -127,10 +127,11 @@ class Interpreter(Evaluator):
         return returned
 
     def _for(self, node: ast.For, scope: Scope) -> ReturnValue | None:
-        values = self.elements(self.evaluate(node.iter, scope))
+        iterated = self.evaluate(node.iter, scope)
+        values = self.elements(iterated)
         # Once, like an unknown condition: a loop over the batches of a data set, for example.
         if values is None:
-            self.assign(node.target, UNKNOWN, scope)
+            self.assign(node.target, self.on_element(iterated), scope)
             return self.execute(node.body, scope)
         returned = self.on_loop(node, values, scope)
         return returned if isinstance(returned, ReturnValue) else None

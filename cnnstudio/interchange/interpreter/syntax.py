@@ -80,3 +80,9 @@ def tree_height(node: ast.AST) -> int:
         level = [child for each in level for child in ast.iter_child_nodes(each)]
         height += 1
     return height
+
+
+def parameter_names(node: ast.FunctionDef | ast.Lambda) -> list[str]:
+    """The names of a function's parameters, without `*args` and `**kwargs`."""
+    declared = node.args
+    return [each.arg for each in (*declared.posonlyargs, *declared.args, *declared.kwonlyargs)]

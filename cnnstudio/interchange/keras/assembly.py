@@ -14,9 +14,10 @@ from typing import Any
 from cnnstudio.core.errors import ParameterError
 from cnnstudio.core.parameters import parameters
 from cnnstudio.design.network import Node
-from cnnstudio.interchange.assembly import Assembler, group_types, renamed_node
+from cnnstudio.interchange.assembly import Assembler, group_types, output_shape_of, renamed_node
 from cnnstudio.interchange.interpreter.graph import LayerCall, SubModel
 from cnnstudio.interchange.layer_calls import layer_call
+from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.activations import KERAS_ACTIVATION_CALLS, activation_from_keras, resolve_activation
 from cnnstudio.layers.base import Layer, Shape
 from cnnstudio.layers.catalog import layer_types
@@ -38,19 +39,33 @@ PREPROCESSING_LAYERS = {
 class KerasAssembler(Assembler):
     """Turns Keras calls into layers."""
 
+    def __init__(self, notes: Notes, *, generated: bool = False, channels_first: bool = False) -> None:
+        """`channels_first`: the order of the axes in the code; a design has no other."""
+        super().__init__(notes, generated=generated)
+        self._channels_first = channels_first
+
     def layers_from_calls(self, calls: Sequence[LayerCall], shape: Shape | None) -> Iterator[Node]:
         for each in calls:
-            node = self._node(each.call)
+            node = self._node(each.call, shape)
             if node is not None:
+                shape = output_shape_of(node.layer, shape)
                 yield renamed_node(node, each.name)
 
-    def _node(self, call: Call) -> Node | None:
+    def _node(self, call: Call, shape: Shape | None) -> Node | None:
         if call.name in PREPROCESSING_LAYERS and (call.name != "Rescaling" or _rescales_pixels(call)):
             self.notes.add(call.line, f"{call.name} is skipped: {PREPROCESSING_LAYERS[call.name]}")
             return None
         if call.name == "Identity":
             return self.make_block([], "")
+        call = _with_axes_settled(call, channels_first=self._channels_first)
+        if call.path.startswith("keras.applications."):
+            self.notes.add(
+                call.line, f"{call.name} is a pretrained network; it is skipped with all its layers"
+            )
+            return None
         kind, signature = keras_types().get(call.name, (None, ""))
+        if call.name == "Reshape":
+            return self._reshape(call, shape)
         if kind is None:
             self.notes.add(call.line, f"{call.name} is not supported and is skipped")
             return None
@@ -69,6 +84,19 @@ class KerasAssembler(Assembler):
             if not _is_default(name, arguments[name]):
                 self.notes.add(call.line, f"{call.name}: {name} is not supported and is ignored")
         return Node("", layer)
+
+    def _reshape(self, call: Call, shape: Shape | None) -> Node | None:
+        """A Reshape to a vector is a Flatten; one to the shape that its input has anyway is nothing."""
+        target = call.positional[0] if call.positional else call.keywords.get("target_shape")
+        sizes = tuple(target) if isinstance(target, list | tuple) else ()
+        if len(sizes) == 1 and (sizes[0] == -1 or shape is None or sizes[0] == shape.features):
+            return Node("", layer_types()["Flatten"]())
+        if shape is None or shape.is_flat:
+            pass
+        elif sizes == (shape.dims if self._channels_first else (*shape.dims[1:], shape.dims[0])):
+            return None
+        self.notes.add(call.line, f"Reshape to {sizes or 'an unknown shape'} is not supported and is skipped")
+        return None
 
     def activation(self, call: Call) -> str:
         name = call.positional[0] if call.name == "Activation" and call.positional else None
@@ -89,6 +117,16 @@ class KerasAssembler(Assembler):
         )
 
 
+def _with_axes_settled(call: Call, *, channels_first: bool) -> Call:
+    """The call without a `data_format` or `axis` that says what is the case anyway."""
+    usual = {
+        "data_format": ("channels_first",) if channels_first else ("channels_last",),
+        "axis": (1, -3) if channels_first else (-1, 3),
+    }
+    keywords = {name: value for name, value in call.keywords.items() if value not in usual.get(name, ())}
+    return Call(call.path, call.positional, keywords, call.line)
+
+
 def _rescales_pixels(call: Call) -> bool:
     """Whether this scales pixels from 0…255 to about 0…1 or -1…1."""
     scale = call.positional[0] if call.positional else call.keywords.get("scale")
@@ -99,8 +137,6 @@ def _is_default(name: str, value: Any) -> bool:
     """Whether an argument that no layer here has is set to Keras's default."""
     if name == "trainable":
         return value is True
-    if name == "data_format":
-        return value in (None, "channels_last")
     return value is None or (name == "bias_initializer" and value == "zeros")
 
 

@@ -1,20 +1,14 @@
-"""Reads Keras code as a design: Sequential models and the functional style, without running the code.
+"""Reads Keras code as a design: Sequential models, the functional style and classes, without running it.
 
 A `Sequential` is a list of items that grows with `add`. In the functional style, tensors pass from call to
-call as `SymbolicTensor`s, and `keras.Model(inputs, outputs)` asks for the items between two of them.
-
-Loops need care. A listing that adds five equal blocks in a loop should become a Repeat of five, not five
-blocks, so each iteration is interpreted separately and its effect recorded: either one model grew, or one
-tensor was carried on to a new one. If the loop only counts and an iteration leaves no other state behind, the
-remaining iterations would do the same and are not interpreted at all; a loop of a billion iterations costs
-one.
+call as `SymbolicTensor`s, and `keras.Model(inputs, outputs)` asks for the items between two of them. A class
+with a method `call` is followed in the same way (see `objects`), and loops are recorded by `loops`.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cnnstudio.design.network import UNTITLED, Network, clean_name
@@ -23,54 +17,71 @@ from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.input_shapes import DEFAULT_INPUT, input_from_keras_shape
 from cnnstudio.interchange.interpreter import graph
 from cnnstudio.interchange.interpreter.graph import (
-    Item,
-    Items,
-    Join,
     LayerCall,
-    LoopBody,
     SubModel,
     SymbolicTensor,
     UnsupportedTopology,
     items_between,
 )
 from cnnstudio.interchange.interpreter.helpers import helper_name, is_helper
-from cnnstudio.interchange.interpreter.interpreter import Interpreter
 from cnnstudio.interchange.interpreter.names import title_from_docstring
-from cnnstudio.interchange.interpreter.syntax import (
-    assigned_names,
-    bare_string,
-    read_before_assignment,
-    uses_loop_variable,
-)
-from cnnstudio.interchange.interpreter.values import BoundMethod, ReturnValue, Scope
+from cnnstudio.interchange.interpreter.syntax import is_static
+from cnnstudio.interchange.interpreter.values import BoundMethod, Class, Function, Instance, Scope
 from cnnstudio.interchange.keras.assembly import PREPROCESSING_LAYERS, KerasAssembler, keras_types
+from cnnstudio.interchange.keras.data_values import (
+    Data,
+    data_attribute,
+    data_function,
+    data_method,
+    indexed,
+    load_data,
+)
+from cnnstudio.interchange.keras.legacy import is_ambiguous_kernel, is_keras_1, modernize
+from cnnstudio.interchange.keras.models import (
+    Model,
+    canonical,
+    is_whole_shape,
+    known_sizes,
+    name_argument,
+    shape_argument,
+    single,
+)
+from cnnstudio.interchange.keras.objects import ObjectReader
 from cnnstudio.interchange.keras.training import read_compile, read_fit
 from cnnstudio.interchange.source import ImportedDesign, Note, Notes, parse
 from cnnstudio.layers.activations import KERAS_ACTIVATION_CALLS, resolve_activation
 from cnnstudio.layers.base import Shape
-from cnnstudio.layers.code import Call, Name, Unknown, UnsupportedCall, is_same_value
+from cnnstudio.layers.code import Call, Name, Unknown, UnsupportedCall
 
-_ROOTS = ("tensorflow.keras", "tensorflow.python.keras", "tensorflow.compat.v1.keras", "tf_keras", "keras")
 _LAYERS = "keras.layers."
-_JOINS = {"add": "add", "Add": "add", "concatenate": "concat", "Concatenate": "concat"}
-_SHAPES = ("batch_input_shape", "batch_shape", "input_shape", "shape", "input_dim")
+_PRETRAINED = "keras.applications."
+_JOINS = {
+    "add": "add",
+    "Add": "add",
+    "concatenate": "concat",
+    "Concatenate": "concat",
+    "concat": "concat",
+    "merge": "",
+}
 _MODELS = ("Sequential", "Model", "Functional")
 _INPUTS = ("Input", "InputLayer")
+_FIT = ("fit", "fit_generator")
 
 
 def read_keras(text: str) -> ImportedDesign:
     """The design in Keras code, and the training settings. Raises CodeError."""
-    reader = _Reader(Notes())
     tree = parse(text)
+    reader = _Reader(Notes(), is_old=is_keras_1(tree))
     reader.follow(tree)
     model = reader.main_model()
     if model is None:
-        raise CodeError("there is no Keras model with layers: expected Sequential() or keras.Model(…)")
+        raise CodeError(_no_model(reader.notes.all()))
     input_shape = reader.input_shape_of(model)
     title = title_from_docstring(ast.get_docstring(tree))
-    nodes, _ = KerasAssembler(reader.notes, generated=title is not None).sequence(
-        tuple(model.items), input_shape
+    assembler = KerasAssembler(
+        reader.notes, generated=title is not None, channels_first=reader.channels_first
     )
+    nodes, _ = assembler.sequence(tuple(model.items), input_shape)
     if not nodes:
         raise CodeError(_no_layers(reader.notes.all()))
     name = title or clean_name(model.name) or UNTITLED
@@ -79,58 +90,63 @@ def read_keras(text: str) -> ImportedDesign:
     )
 
 
+def _no_model(notes: Sequence[Note]) -> str:
+    """Why there is no model: what was found instead of its layers, or what was looked for."""
+    text = "there is no Keras model with layers: expected Sequential() or keras.Model(…)"
+    return f"{text}; line {notes[0].line}: {notes[0].text}" if notes else text
+
+
 def _no_layers(notes: Sequence[Note]) -> str:
     first = f": line {notes[0].line}: {notes[0].text}" if notes else ""
     return f"none of the layers can be imported{first}"
 
 
-def canonical(path: str) -> str:
-    """The current name under `keras.` of something that has another in TensorFlow or older versions."""
-    for root in _ROOTS:
-        if path == root or path.startswith(f"{root}."):
-            path = f"keras{path[len(root) :]}"
-            break
-    parts = path.split(".")
-    if parts[0] == "keras" and len(parts) > 2 and parts[1] in ("layers", "models"):
-        # Older versions have a module for each family of layers: keras.layers.convolutional.Conv2D.
-        return f"keras.{parts[1]}.{parts[-1]}"
-    return path
-
-
-@dataclass(eq=False)
-class Model:
-    """A model that the program builds, as far as it has got."""
-
-    items: list[Item] = field(default_factory=list)
-    line: int = 0
-    name: str = ""
-    shape: Any = None
-    importance: int = 0
-    """Raised by compile and fit: of several models, the trained one is imported."""
-    is_part: bool = False
-    """Whether it became part of another model."""
-
-
-class _Reader(Interpreter):
+class _Reader(ObjectReader):
     """Finds the models, their layers and the training settings."""
 
-    def __init__(self, notes: Notes) -> None:
+    def __init__(self, notes: Notes, *, is_old: bool = False) -> None:
+        """`is_old`: the code is written for Keras 1."""
         super().__init__(notes)
         self.recipe: dict[str, Any] = {}
-        self.models: list[Model] = []
+        self.channels_first = False
+        """Whether the images in the code are channels × height × width."""
+        self._is_old = is_old
         self._inputs: dict[int, tuple[SymbolicTensor, Any]] = {}
+        self._shapes: dict[int, tuple[SymbolicTensor, Shape | None]] = {}
+        self._applied: dict[int, tuple[Call, int]] = {}
+        """id of a layer that was applied to a tensor -> the layer and the number of times."""
 
     def follow(self, tree: ast.Module) -> None:
         """Interprets the program; if that creates no model, calls each of its functions once."""
         self.execute(tree.body, self.module)
         if self.main_model() is None:
-            functions = [each for each in tree.body if isinstance(each, ast.FunctionDef)]
-            for function in functions:
-                self.call(self.module.names.get(function.name), [], {}, function.lineno, False)
+            for function, line in self._uncalled(tree):
+                self.call(function, [], {}, line, False)
+
+    def _uncalled(self, tree: ast.Module) -> Iterator[tuple[Any, int]]:
+        """The functions, static methods and classes of the program, which nothing may have called yet."""
+        for each in tree.body:
+            found = self.module.names.get(getattr(each, "name", ""))
+            if isinstance(each, ast.FunctionDef):
+                yield found, each.lineno
+            elif isinstance(found, Class):
+                yield from (
+                    (method, method.node.lineno)
+                    for method in found.names.values()
+                    if isinstance(method, Function) and is_static(method.node)
+                )
+                if canonical(found.library_base()).rpartition(".")[2] in _MODELS:
+                    yield found, each.lineno
 
     def main_model(self) -> Model | None:
         """The most important of the models, and among equals the largest; None if there is none."""
-        models = [model for model in self.models if model.items and not model.is_part]
+        for model in [model for model in self.models if not model.is_part]:
+            start = SymbolicTensor()
+            self._inputs[id(start)] = start, model.shape
+            self.complete(model, start)
+        models = [model for model in self.models if model.items]
+        # A model that is trained counts even if another one contains it, such as one with a softmax.
+        models = [model for model in models if not model.is_part or model.importance] or models
         best = max(models, key=lambda model: (model.importance, len(model.items)), default=None)
         for model in models:
             if model is not best and best is not None and model.importance:
@@ -141,12 +157,32 @@ class _Reader(Interpreter):
         """The input shape of the model; a default, with a note, if the code does not specify it."""
         first = next(iter(graph.iter_calls(model.items)), None)
         shape = model.shape
-        if shape is None and first is not None:
-            shape = _shape_argument(first.keywords)
+        if first is not None:
+            target = first.positional[0] if first.positional else first.keywords.get("target_shape")
+            if first.name == "Reshape" and is_whole_shape(target) and len(list(target or ())) == 3:
+                shape = target
+            elif not is_whole_shape(shape):
+                inside = shape_argument(first.keywords)
+                shape = inside if inside is not None else shape
+        self._find_channel_order(model, shape)
+        if self.channels_first and isinstance(shape, list | tuple) and len(shape) == 3:
+            shape = (*shape[1:], shape[0])
         found, note = input_from_keras_shape(shape)
         if note:
             self.notes.add(model.line, note)
         return found or DEFAULT_INPUT
+
+    def _find_channel_order(self, model: Model, shape: Any) -> None:
+        """Whether the model takes channels × height × width, by its layers or by the sizes."""
+        formats = {call.keywords.get("data_format") for call in graph.iter_calls(model.items)}
+        if "channels_first" in formats:
+            self.channels_first = True
+        if self.channels_first or not is_whole_shape(shape) or len(shape) != 3:
+            return
+        channels, height, width = shape
+        if channels in (1, 3) and height == width and height > 4:
+            self.channels_first = True
+            self.notes.add(model.line, f"the input shape {tuple(shape)} is read as channels × height × width")
 
     # The meaning of names and calls
 
@@ -175,32 +211,91 @@ class _Reader(Interpreter):
         return Name(f"{_LAYERS}{node.name}") if helper_name(node) else None
 
     def on_call(self, call: Call, direct: bool) -> Any:
+        root = call.path.partition(".")[0]
         call = Call(canonical(call.path), call.positional, call.keywords, call.line)
+        if self._is_old and call.path.startswith(_LAYERS):
+            call = modernize(call)
         name = call.name
+        data = self._data_call(call)
+        if data is not None:
+            return data
         if not call.path.startswith("keras."):
             return self._function(call) if call.path.startswith("tensorflow.") else Unknown(name)
+        if call.path.startswith(("keras.backend.", "keras.config.")):
+            return self._backend(call)
         if name == "Sequential":
             return self._sequential(call)
         if name in _INPUTS:
             return self._input(call)
         if name in ("Model", "Functional") and call.path.count(".") < 3:
             return self._functional(call)
-        if call.path.startswith(_LAYERS) or call.path.startswith("keras.applications"):
+        if name == "merge" and call.positional:
+            return self._join("merge", call.positional[0], call)
+        if any(isinstance(each, SymbolicTensor) for each in call.positional):
+            return self._function(call)
+        if call.path.startswith(_LAYERS) or call.path.startswith(_PRETRAINED):
             self.effects += 1
             if name in _JOINS and call.positional and name.islower():
-                return self._join(_JOINS[name], call.positional[0], call)
-            return call
-        if any(isinstance(each, SymbolicTensor) for each in call.positional):
+                return self._join(name, call.positional[0], call)
+            if is_ambiguous_kernel(call):
+                call = self._settle_kernel(call, root)
+        elif call.positional and _is_tensors(call.positional[0]):
             return self._function(call)
         return call
 
+    def _settle_kernel(self, call: Call, root: str) -> Call:
+        """`Conv2D(32, 3, 3)`, which means something else in old versions, where nothing else tells which."""
+        if root == "tensorflow" or any(each.startswith("tensorflow") for each in self.star_imports):
+            return call
+        if call.name == "Convolution2D":
+            self.notes.add(
+                call.line, "read as in Keras 1, where the second and third number are the kernel size"
+            )
+            return modernize(call)
+        self.notes.add(
+            call.line,
+            f"{call.positional[2]} is read as the strides; before Keras 2.3 it was part of the kernel size",
+        )
+        return call
+
+    def _backend(self, call: Call) -> Any:
+        """`K.image_data_format()` and its brothers. Unless the code changes it, images are channels last."""
+        match call.name:
+            case "image_data_format" | "common.image_data_format":
+                return "channels_first" if self.channels_first else "channels_last"
+            case "image_dim_ordering":
+                return "th" if self.channels_first else "tf"
+            case "set_image_data_format" | "set_image_dim_ordering":
+                value = call.positional[0] if call.positional else None
+                self.channels_first = value in ("channels_first", "th")
+                return None
+            case "int_shape" | "shape" if call.positional:
+                return self.attribute(call.positional[0], "shape")
+        return self._function(call)
+
+    def _data_call(self, call: Call) -> Any:
+        """What the code loads or computes from data; None for any other call."""
+        parts = call.path.split(".")
+        if call.name == "load_data" and "datasets" in parts:
+            return load_data(parts[-2])
+        if parts[0] in ("numpy", "np", "tensorflow") or call.path.startswith(("keras.utils", "keras.ops")):
+            return data_function(call)
+        return None
+
     def _function(self, call: Call) -> Any:
         """`keras.ops.relu(x)`, `tf.nn.relu(x)` and the like."""
+        first = call.positional[0] if call.positional else None
+        mode = _JOINS.get(call.name, "")
+        if mode and _is_tensors(first):
+            return self._join(call.name, first, call)
         tensors = [each for each in call.positional if isinstance(each, SymbolicTensor)]
+        if mode and len(tensors) == 2:
+            return self._join(call.name, tensors, call)
         if not tensors:
             return Unknown(call.name)
-        if call.name in ("add", "concatenate", "concat") and len(tensors) in (0, 2):
-            return self._join("add" if call.name == "add" else "concat", tensors, call)
+        if call.path.startswith(_PRETRAINED):
+            self.notes.add(call.line, f"{call.name} is skipped: {PREPROCESSING_LAYERS['Normalization']}")
+            return tensors[0]
         try:
             name = resolve_activation(call.name, lambda text: self.notes.add(call.line, text))
         except UnsupportedCall:
@@ -211,25 +306,51 @@ class _Reader(Interpreter):
     def on_apply(
         self, function: Any, positional: Sequence[Any], keywords: Mapping[str, Any], line: int, direct: bool
     ) -> Any:
-        value = positional[0] if positional else Unknown()
+        value = positional[0] if positional else next(iter(keywords.values()), Unknown())
         if isinstance(function, Call) and function.name in _JOINS:
-            return self._join(_JOINS[function.name], value, function)
+            return self._join(function.name, value, function)
+        if isinstance(value, Data):
+            return self._apply_to_data(function, value)
         if not isinstance(value, SymbolicTensor):
             return Unknown()
+        if isinstance(function, Instance):
+            return self.apply_object(function, value, line)
         if isinstance(function, Model):
             function.is_part = True
             self.effort.count_elements(len(function.items))
             return value.then(SubModel(tuple(function.items), line, function.name))
         if isinstance(function, Call):
+            self._count_application(function, line)
             if direct and value.mode and value.activation is None and self._is_activation(function):
                 return SymbolicTensor(value.inputs, (), value.mode, value.line, function)
-            return value.then(LayerCall(function, _name_argument(function)))
+            return value.then(LayerCall(function, name_argument(function)))
         return Unknown()
+
+    def _apply_to_data(self, function: Any, data: Data) -> Any:
+        """A model that is applied to images shows the shape that it takes."""
+        model = self.model_of(function)
+        if model is not None and model.shape is None:
+            model.shape = data.image_shape
+        return data if isinstance(function, Call) else Unknown()
+
+    def _count_application(self, call: Call, line: int) -> None:
+        """Notes a layer with weights that is applied twice: a design has no shared weights."""
+        _, times = self._applied.get(id(call), (call, 0))
+        self._applied[id(call)] = call, times + 1
+        if times and call.name in _WEIGHTED:
+            self.notes.add(
+                line,
+                f"{call.name} of line {call.line} is used again with the same weights; "
+                "in the design each copy has its own",
+            )
 
     def _is_activation(self, call: Call) -> bool:
         return call.name == "Activation" or call.name in KERAS_ACTIVATION_CALLS
 
     def on_binary(self, operator: ast.operator, left: Any, right: Any, line: int) -> Any:
+        for value in (left, right):
+            if isinstance(value, Data):
+                return value
         if (
             isinstance(operator, ast.Add)
             and isinstance(left, SymbolicTensor)
@@ -242,12 +363,15 @@ class _Reader(Interpreter):
                 return value
         return Unknown()
 
-    def _join(self, mode: str, values: Any, call: Call) -> Any:
+    def _join(self, name: str, values: Any, call: Call) -> Any:
+        mode, axis = _JOINS.get(name, ""), call.keywords.get("axis", -1)
+        if name == "merge":
+            mode = {"sum": "add", "concat": "concat"}.get(str(call.keywords.get("mode", "sum")), "")
         tensors = values if isinstance(values, list | tuple) else []
-        if not tensors or not all(isinstance(each, SymbolicTensor) for each in tensors):
+        if not mode or not tensors or not all(isinstance(each, SymbolicTensor) for each in tensors):
+            self.notes.add(call.line, "what is joined here is only known at run time")
             return Unknown()
-        axis = call.keywords.get("axis", -1)
-        if mode == "concat" and axis not in (-1, 3):
+        if mode == "concat" and axis not in ((1, -3) if self.channels_first else (-1, 3)):
             self.notes.add(
                 call.line, f"this concatenates along axis {axis}; the channel axis is used instead"
             )
@@ -255,14 +379,14 @@ class _Reader(Interpreter):
         return SymbolicTensor(tuple(tensors), (), mode, call.line)
 
     def _sequential(self, call: Call) -> Model:
-        model = Model([], call.line, _name_argument(call))
+        model = Model([], call.line, name_argument(call))
         self.models.append(model)
         layers = call.positional[0] if call.positional else call.keywords.get("layers")
         for layer in self.elements(layers) or ():
-            self._add(model, layer, call.line)
+            self.add_layer(model, layer, call.line)
         return model
 
-    def _add(self, model: Model, layer: Any, line: int) -> None:
+    def add_layer(self, model: Model, layer: Any, line: int) -> None:
         self.effects += 1
         require_layer_limit(len(model.items))
         if isinstance(layer, SymbolicTensor) and id(layer) in self._inputs:
@@ -274,8 +398,10 @@ class _Reader(Interpreter):
             model.items.append(SubModel(tuple(layer.items), line, layer.name))
         elif isinstance(layer, Call):
             if model.shape is None and not model.items:
-                model.shape = _shape_argument(layer.keywords)
-            model.items.append(LayerCall(layer, _name_argument(layer)))
+                model.shape = shape_argument(layer.keywords)
+            model.items.append(LayerCall(layer, name_argument(layer)))
+        elif isinstance(layer, Instance):
+            model.items += self.object_items(layer, line)
         else:
             self.notes.add(line, "the layer added here is only known at run time and is skipped")
 
@@ -283,14 +409,17 @@ class _Reader(Interpreter):
         self.effects += 1
         tensor = SymbolicTensor()
         keywords = call.keywords
-        shape = call.positional[0] if call.positional else _shape_argument(keywords)
-        self._inputs[id(tensor)] = tensor, shape
+        shape = call.positional[0] if call.positional else shape_argument(keywords)
+        self._inputs[id(tensor)] = tensor, known_sizes(shape)
         return tensor
 
     def _functional(self, call: Call) -> Any:
         values = [*call.positional, None, None]
-        start = _single(call.keywords.get("inputs", call.keywords.get("input", values[0])))
-        end = _single(call.keywords.get("outputs", call.keywords.get("output", values[1])))
+        start = single(call.keywords.get("inputs", call.keywords.get("input", values[0])))
+        end = single(call.keywords.get("outputs", call.keywords.get("output", values[1])))
+        if isinstance(end, list | tuple) and end and isinstance(end[0], SymbolicTensor):
+            self.notes.add(call.line, f"only the first of the {len(end)} outputs of this model is imported")
+            end = end[0]
         if not isinstance(start, SymbolicTensor) or not isinstance(end, SymbolicTensor):
             self.notes.add(call.line, "only models with one input and one output can be imported")
             return Unknown()
@@ -302,7 +431,7 @@ class _Reader(Interpreter):
             ) from None
         self.effort.count_elements(len(items))
         shape = self._inputs.get(id(start), (start, None))[1]
-        model = Model(list(items), call.line, _name_argument(call), shape)
+        model = Model(list(items), call.line, name_argument(call), shape, ends=(start, end))
         self.models.append(model)
         self.effects += 1
         return model
@@ -310,164 +439,108 @@ class _Reader(Interpreter):
     def on_method(
         self, owner: Any, name: str, positional: Sequence[Any], keywords: Mapping[str, Any], line: int
     ) -> Any:
-        if isinstance(owner, Model):
-            match name:
-                case "add":
-                    self._add(owner, positional[0] if positional else Unknown(), line)
-                case "pop":
-                    del owner.items[-1:]
-                case "compile":
-                    owner.importance += 1
-                    self.recipe |= read_compile(positional, keywords, line, self.notes)
-                case "fit" | "fit_generator":
-                    owner.importance += 2
-                    self.recipe |= read_fit(positional, keywords, line, self.notes)
+        if isinstance(owner, Data):
+            return data_method(owner, name, positional, keywords) or Unknown(name)
+        model = self.model_of(owner)
+        if model is None:
+            return Unknown()
+        if positional and isinstance(positional[0], Data):
+            self._apply_to_data(model, positional[0])
+        match name:
+            case "add":
+                self.add_layer(model, positional[0] if positional else Unknown(), line)
+            case "pop":
+                del model.items[-1:]
+            case "build":
+                shape = positional[0] if positional else keywords.get("input_shape")
+                if model.shape is None and isinstance(shape, list | tuple):
+                    model.shape = tuple(shape)[1:]
+            case "compile":
+                model.importance += 1
+                self.recipe |= read_compile(positional, keywords, line, self.notes)
+            case "fit" | "fit_generator":
+                model.importance += 2
+                self.recipe |= read_fit(positional, keywords, line, self.notes)
         return Unknown()
 
     def on_attribute(self, owner: Any, name: str) -> Any:
-        if isinstance(owner, Model) and name == "layers":
-            return Unknown()
+        if isinstance(owner, Data):
+            found = data_attribute(owner, name)
+            return BoundMethod(owner, name) if found is None else found
+        if isinstance(owner, SymbolicTensor) and name == "shape":
+            return self._sizes_of(owner)
+        if isinstance(owner, Model):
+            if name == "layers":
+                return Unknown()
+            if name in ("input", "output") and owner.ends is not None:
+                return owner.ends[name == "output"]
         return BoundMethod(owner, name)
 
-    # Loops and blocks
+    def on_unknown_call(self, positional: Sequence[Any], line: int) -> Any:
+        tensor = next((each for each in positional if isinstance(each, SymbolicTensor)), None)
+        if tensor is None:
+            return Unknown()
+        self.notes.add(line, "the layer applied here is only known at run time and is skipped")
+        return tensor
 
-    def on_with(self, value: Any, node: ast.With, scope: Scope) -> Any:
-        if not isinstance(value, Call) or not value.name.endswith("name_scope"):
-            return self.execute(node.body, scope)
-        # A name with characters that a scope cannot have is written as a string inside the block (see the
-        # writer).
-        texts = [bare_string(node.body[0]), *value.positional]
-        name = next((each for each in texts if isinstance(each, str)), "")
-        before = self._tensors(scope)
-        returned = self.execute(node.body, scope)
-        found = self._carried(before, scope, node.body)
-        if found is not None:
-            carried, items = found
-            self._replace(carried, before, _named(items, name, node.lineno), scope)
-        return returned
+    def on_element(self, value: Any) -> Any:
+        return (value, Unknown("labels")) if isinstance(value, Data) else Unknown()
 
-    def on_loop(self, node: ast.For, values: Sequence[Any], scope: Scope) -> Any:
-        """Records a loop in which one model or one tensor grows as a LoopBody; unrolls any other loop."""
-        counted = isinstance(values, range) and not uses_loop_variable(node.target, node.body)
-        start = self._tensors(scope), {id(model): len(model.items) for model in self.models}
-        iterations: list[tuple[Items, int]] = []
-        grown: Any = None
-        for index, value in enumerate(values):
-            before = dict(scope.names)
-            result = self._iteration(node, value, scope)
-            if isinstance(result, ReturnValue):
-                return result
-            if result is None or (iterations and result[0] != grown):
-                return self.unroll(node, values[index + 1 :], scope)
-            grown = result[0]
-            # Then all further iterations do the same, so that the first one stands for all.
-            is_repeated = counted and not _state_changed(before, scope.names)
-            iterations.append((result[1], len(values) if is_repeated else 1))
-            if is_repeated:
-                break
-        if iterations:
-            self._replace(grown, start[0], LoopBody(tuple(iterations), node.lineno, counted), scope, start[1])
-        return None
+    def on_subscript(self, owner: Any, index: ast.expr, scope: Scope) -> Any:
+        if isinstance(owner, Data):
+            parts = index.elts if isinstance(index, ast.Tuple) else [index]
+            return indexed(owner, [self._index(part, scope) for part in parts])
+        return super().on_subscript(owner, index, scope)
 
-    def _iteration(self, node: ast.For, value: Any, scope: Scope) -> ReturnValue | tuple[Any, Items] | None:
-        """Interprets one iteration: (the model or the name of the tensor that grew, the added items).
+    def _index(self, node: ast.expr, scope: Scope) -> Any:
+        if isinstance(node, ast.Slice):
+            return slice(None) if node.lower is node.upper is node.step is None else slice(0)
+        if isinstance(node, ast.Constant) and node.value is Ellipsis:
+            return Ellipsis
+        value = self.evaluate(node, scope)
+        return None if isinstance(value, Name) and value.last == "newaxis" else value
 
-        None if not exactly one of them grew; the value of a `return`, if there was one.
-        """
-        before = self._tensors(scope)
-        lengths = {id(model): len(model.items) for model in self.models}
-        self.assign(node.target, value, scope)
-        returned = self.execute(node.body, scope)
-        if returned is not None:
-            return returned
-        known = [model for model in self.models if id(model) in lengths]
-        grown = [model for model in known if len(model.items) > lengths[id(model)]]
-        if len(grown) == 1:
-            return grown[0], tuple(grown[0].items[lengths[id(grown[0])] :])
-        return self._carried(before, scope, node.body) if not grown else None
+    # Shapes
 
-    def _tensors(self, scope: Scope) -> dict[str, SymbolicTensor]:
-        return {name: value for name, value in scope.names.items() if isinstance(value, SymbolicTensor)}
+    def _sizes_of(self, tensor: SymbolicTensor) -> Any:
+        """`x.shape` as Keras has it: without the number of images, channels at the end."""
+        shape = self.shape_of(tensor)
+        if shape is None:
+            return Unknown("shape")
+        last = shape.dims if self.channels_first or shape.is_flat else (*shape.dims[1:], shape.dims[0])
+        return (None, *last)
 
-    def _carried(
-        self, before: Mapping[str, SymbolicTensor], scope: Scope, body: list[ast.stmt]
-    ) -> tuple[str, Items] | None:
-        """(name, items) of the only tensor that the statements read and reassign; None if there is no such.
+    def shape_of(self, tensor: SymbolicTensor) -> Shape | None:
+        pending = [tensor]
+        while pending:
+            each = pending[-1]
+            missing = [inner for inner in each.inputs if id(inner) not in self._shapes]
+            if missing:
+                pending += missing
+                continue
+            pending.pop()
+            if id(each) not in self._shapes:
+                self._shapes[id(each)] = each, self._infer(each)
+        return self._shapes[id(tensor)][1]
 
-        This is the `x` in `x = layer(x)`. A name that is assigned before it is read is only a temporary.
-        """
-        first = read_before_assignment(body)
-        names = [
-            name
-            for name, tensor in before.items()
-            if first.get(name)
-            and isinstance(scope.names[name], SymbolicTensor)
-            and name in assigned_names(body)
-        ]
-        if len(names) != 1:
+    def _infer(self, tensor: SymbolicTensor) -> Shape | None:
+        if not tensor.inputs:
+            shape = self._inputs.get(id(tensor), (tensor, None))[1]
+            return input_from_keras_shape(shape)[0] if is_whole_shape(shape) else None
+        shapes = [self._shapes[id(each)][1] for each in tensor.inputs]
+        first = shapes[0]
+        if first is None or None in shapes:
             return None
-        try:
-            return names[0], items_between(before[names[0]], scope.names[names[0]])
-        except UnsupportedTopology:
-            return None
-
-    def _replace(
-        self,
-        grown: Any,
-        tensors: Mapping[str, SymbolicTensor],
-        item: SubModel | LoopBody | Join,
-        scope: Scope,
-        lengths: Mapping[int, int] | None = None,
-    ) -> None:
-        """Replaces what the statements added by one item.
-
-        Tensors inside that item no longer exist by themselves, so that all other names for them become
-        unknown.
-        """
-        if isinstance(grown, Model):
-            grown.items[(lengths or {})[id(grown)] :] = [item]
-            return
-        for name, tensor in scope.names.items():
-            if isinstance(tensor, SymbolicTensor) and tensor is not tensors.get(name):
-                scope.names[name] = Unknown(name)
-        scope.names[grown] = tensors[grown].then(item)
+        if tensor.mode == "concat":
+            return Shape.of(sum(each.dims[0] for each in shapes if each), *first.dims[1:])
+        assembler = KerasAssembler(Notes(self.effort), channels_first=self.channels_first)
+        return assembler.sequence(tensor.items, first)[1]
 
 
-def _named(items: Items, name: str, line: int) -> SubModel | Join:
-    """The items as a named block.
-
-    If they end with a join of a single branch that is empty, the block is a group with that one branch.
-    """
-    last = items[-1] if items else None
-    if isinstance(last, Join) and last.branches == ((),):
-        return Join(last.mode, (items[:-1],), line)
-    return SubModel(items, line, name)
+def _is_tensors(value: Any) -> bool:
+    return isinstance(value, list | tuple) and any(isinstance(each, SymbolicTensor) for each in value)
 
 
-def _name_argument(call: Call) -> str:
-    name = call.keywords.get("name")
-    return name if isinstance(name, str) else ""
-
-
-def _shape_argument(keywords: Mapping[str, Any]) -> Any:
-    """The input shape in a layer's arguments, without the batch axis."""
-    for name in _SHAPES:
-        value = keywords.get(name)
-        if value is not None:
-            has_batch_axis = name.startswith("batch") and isinstance(value, list | tuple)
-            return tuple(value)[1:] if has_batch_axis else value
-    return None
-
-
-def _single(value: Any) -> Any:
-    return value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
-
-
-def _state_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Whether an iteration changed a plain value, such as a number, on which later ones may depend."""
-    return any(
-        name in before
-        and not isinstance(value, SymbolicTensor | Unknown | Model | Call)
-        and not (value is before[name] or is_same_value(value, before[name]))
-        for name, value in now.items()
-    )
+_WEIGHTED = frozenset(
+    {"Conv2D", "Convolution2D", "Dense", "BatchNormalization", "DepthwiseConv2D", "SeparableConv2D"}
+)

@@ -197,6 +197,144 @@ def test_training_settings_become_a_recipe(call: str, recipe: dict[str, Any]) ->
     )
 
 
+def notes_of(text: str) -> list[tuple[int, str]]:
+    return [(note.line, note.text) for note in read_keras(text).notes]
+
+
+@pytest.mark.parametrize(
+    ("setting", "image"),
+    [
+        ("K.set_image_data_format('channels_first')\n", "input_shape=(3, 20, 30)"),
+        ("K.set_image_dim_ordering('th')\n", "input_shape=(3, 20, 30)"),
+        ("", "data_format='channels_first', input_shape=(3, 20, 30)"),
+        ("", "dim_ordering='th', input_shape=(3, 20, 30)"),
+        ("", "input_shape=(20, 30, 3) if K.image_data_format() == 'channels_last' else (3, 20, 30)"),
+    ],
+)
+def test_either_order_of_the_axes_gives_the_same_input(setting: str, image: str) -> None:
+    text = f"from keras import backend as K\n{setting}m = Sequential([Conv2D(4, (3, 3), {image})])"
+    found = read_keras(text)
+    assert found.network.input == Shape.of(3, 20, 30)
+    assert found.notes == ()
+
+
+def test_a_shape_that_can_only_be_channels_first_is_read_so_with_a_note() -> None:
+    text = "m = Sequential()\nm.add(Conv2D(4, 3, input_shape=(3, 32, 32)))"
+    assert read_keras(text).network.input == Shape.of(3, 32, 32)
+    assert notes_of(text) == [(1, "the input shape (3, 32, 32) is read as channels × height × width")]
+
+
+def test_the_axis_of_the_channels_needs_no_note_and_another_axis_does() -> None:
+    def notes(axis: int, order: str) -> list[tuple[int, str]]:
+        size = (3, 8, 9) if order == "channels_first" else (8, 9, 3)
+        return notes_of(
+            f"m = Sequential([Conv2D(2, 3, data_format='{order}', input_shape={size}),\n"
+            f"BatchNormalization(axis={axis})])"
+        )
+
+    assert notes(3, "channels_last") == notes(-1, "channels_last") == notes(1, "channels_first") == []
+    assert notes(1, "channels_last") == [(2, "BatchNormalization: axis is not supported and is ignored")]
+
+
+def test_a_kernel_that_versions_of_keras_read_differently_has_a_note() -> None:
+    old = "from keras.layers import *\nm = Sequential([Convolution2D(8, 3, 5)])"
+    assert layers_of(old) == [Conv2D(8, (3, 5))]
+    assert [line for line, _ in notes_of(old)] == [2, 2]
+    new = "from keras.layers import *\nm = Sequential([Conv2D(8, 3, 2, input_shape=(9, 9, 3))])"
+    assert layers_of(new) == [Conv2D(8, strides=(2, 2))]
+    assert [line for line, _ in notes_of(new)] == [2]
+    assert notes_of(new.replace("from keras", "from tensorflow.keras")) == []
+
+
+def test_a_layer_that_is_applied_twice_has_a_note() -> None:
+    text = """
+import keras
+from keras.layers import *
+same = Conv2D(3, 3, padding="same")
+pool = MaxPooling2D()
+start = keras.Input((16, 16, 3))
+x = pool(same(start))
+x = pool(same(x))
+model = keras.Model(start, x)
+"""
+    assert notes_of(text) == [
+        (8, "Conv2D of line 4 is used again with the same weights; in the design each copy has its own")
+    ]
+
+
+def test_what_is_applied_or_joined_unknown_is_named_and_the_rest_stays() -> None:
+    text = """
+import keras
+from keras.layers import *
+from own import Attention
+start = keras.Input((16, 16, 3))
+x = Conv2D(3, 3)(start)
+x = Attention(8)(x)
+x = given[0](x)
+model = keras.Model(start, Dense(2)(Flatten()(x)))
+"""
+    assert layers_of(text) == [Conv2D(3), Flatten(), Dense(2)]
+    assert [line for line, _ in notes_of(text)] == [7, 8]
+
+
+@pytest.mark.parametrize(
+    ("expression", "shape"),
+    [
+        ("images.shape[1:]", (3, 32, 32)),
+        ("(*images.shape[1:3], 1)", (1, 32, 32)),
+        ("images[..., 0, np.newaxis].shape[1:]", (1, 32, 32)),
+        ("np.expand_dims(images[:, :, :, 0], -1).astype('float32').shape[1:]", (1, 32, 32)),
+        ("(images[:100] / 255.0).reshape(-1, 32, 32, 3).shape[1:]", (3, 32, 32)),
+    ],
+)
+def test_shapes_of_known_data_are_followed(expression: str, shape: tuple[int, int, int]) -> None:
+    text = (
+        "import numpy as np\nfrom tensorflow.keras import *\n"
+        "(images, labels), test = datasets.cifar10.load_data()\n"
+        f"m = Sequential([layers.Conv2D(4, 3, input_shape={expression})])"
+    )
+    found = read_keras(text.replace("import *", "import Sequential, datasets, layers"))
+    assert found.network.input == Shape.of(*shape)
+    assert found.notes == ()
+
+
+def test_the_images_that_a_model_is_called_with_give_its_input() -> None:
+    text = """
+import tensorflow as tf
+model = tf.keras.Sequential([tf.keras.layers.Conv2D(2, 3), tf.keras.layers.Flatten()])
+(x, y), _ = tf.keras.datasets.fashion_mnist.load_data()
+batches = tf.data.Dataset.from_tensor_slices((x[..., tf.newaxis] / 255, y)).shuffle(1000).batch(32)
+for images, labels in batches:
+    scores = model(images, training=True)
+"""
+    found = read_keras(text)
+    assert found.network.input == Shape.of(1, 28, 28)
+    assert found.notes == ()
+
+
+def test_the_model_that_is_trained_is_imported_also_inside_another() -> None:
+    text = (
+        "import keras\nfrom keras.layers import *\n"
+        "m = keras.Sequential([Flatten(input_shape=(4, 4)), Dense(3)])\n"
+        "m.compile('sgd')\nwith_softmax = keras.Sequential([m, Softmax()])"
+    )
+    assert layers_of(text) == [Flatten(), Dense(3)]
+
+
+def test_a_class_that_cannot_be_followed_is_named_with_its_lines() -> None:
+    text = """
+import keras
+from keras.layers import *
+class Own(Layer):
+    def call(self, x):
+        return self.matrix @ secret
+m = keras.Sequential([Input((8, 8, 3)), Own(), Flatten()])
+"""
+    assert layers_of(text) == [Flatten()]
+    assert [line for line, _ in notes_of(text)] == [7]
+    assert "line 4" in notes_of(text)[0][1]
+
+
 def test_code_without_a_model_is_refused() -> None:
     with pytest.raises(CodeError, match="no Keras model"):
         read_keras("import keras\nx = keras.layers.Dense(3)")

@@ -1,0 +1,165 @@
+"""Loops and named blocks of Keras code, which become groups of a design.
+
+Loops need care. A listing that adds five equal blocks in a loop should become a Repeat of five, not five
+blocks, so each iteration is interpreted separately and its effect recorded: either one model grew, or one
+tensor was carried on to a new one. If the loop only counts and an iteration leaves no other state behind, the
+remaining iterations would do the same and are not interpreted at all; a loop of a billion iterations costs
+one.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cnnstudio.interchange.interpreter.graph import (
+    Items,
+    Join,
+    LoopBody,
+    SubModel,
+    SymbolicTensor,
+    UnsupportedTopology,
+    items_between,
+)
+from cnnstudio.interchange.interpreter.interpreter import Interpreter
+from cnnstudio.interchange.interpreter.syntax import (
+    assigned_names,
+    bare_string,
+    read_before_assignment,
+    uses_loop_variable,
+)
+from cnnstudio.interchange.interpreter.values import ReturnValue, Scope
+from cnnstudio.interchange.keras.models import Model
+from cnnstudio.interchange.source import Notes
+from cnnstudio.layers.code import Call, Unknown, is_same_value
+
+
+class LoopReader(Interpreter):
+    """Records loops and named blocks in which one model or one tensor grows."""
+
+    def __init__(self, notes: Notes) -> None:
+        super().__init__(notes)
+        self.models: list[Model] = []
+
+    def on_with(self, value: Any, node: ast.With, scope: Scope) -> Any:
+        if not isinstance(value, Call) or not value.name.endswith("name_scope"):
+            return self.execute(node.body, scope)
+        # A name with characters that a scope cannot have is written as a string inside the block (see the
+        # writer).
+        texts = [bare_string(node.body[0]), *value.positional]
+        name = next((each for each in texts if isinstance(each, str)), "")
+        before = self._tensors(scope)
+        returned = self.execute(node.body, scope)
+        found = self._carried(before, scope, node.body)
+        if found is not None:
+            carried, items = found
+            self._replace(carried, before, _named(items, name, node.lineno), scope)
+        return returned
+
+    def on_loop(self, node: ast.For, values: Sequence[Any], scope: Scope) -> Any:
+        """Records a loop in which one model or one tensor grows as a LoopBody; unrolls any other loop."""
+        counted = isinstance(values, range) and not uses_loop_variable(node.target, node.body)
+        start = self._tensors(scope), {id(model): len(model.items) for model in self.models}
+        iterations: list[tuple[Items, int]] = []
+        grown: Any = None
+        for index, value in enumerate(values):
+            before = dict(scope.names)
+            result = self._iteration(node, value, scope)
+            if isinstance(result, ReturnValue):
+                return result
+            if result is None or (iterations and result[0] != grown):
+                return self.unroll(node, values[index + 1 :], scope)
+            grown = result[0]
+            # Then all further iterations do the same, so that the first one stands for all.
+            is_repeated = counted and not _state_changed(before, scope.names)
+            iterations.append((result[1], len(values) if is_repeated else 1))
+            if is_repeated:
+                break
+        if iterations:
+            self._replace(grown, start[0], LoopBody(tuple(iterations), node.lineno, counted), scope, start[1])
+        return None
+
+    def _iteration(self, node: ast.For, value: Any, scope: Scope) -> ReturnValue | tuple[Any, Items] | None:
+        """Interprets one iteration: (the model or the name of the tensor that grew, the added items).
+
+        None if not exactly one of them grew; the value of a `return`, if there was one.
+        """
+        before = self._tensors(scope)
+        lengths = {id(model): len(model.items) for model in self.models}
+        self.assign(node.target, value, scope)
+        returned = self.execute(node.body, scope)
+        if returned is not None:
+            return returned
+        known = [model for model in self.models if id(model) in lengths]
+        grown = [model for model in known if len(model.items) > lengths[id(model)]]
+        if len(grown) == 1:
+            return grown[0], tuple(grown[0].items[lengths[id(grown[0])] :])
+        return self._carried(before, scope, node.body) if not grown else None
+
+    def _tensors(self, scope: Scope) -> dict[str, SymbolicTensor]:
+        return {name: value for name, value in scope.names.items() if isinstance(value, SymbolicTensor)}
+
+    def _carried(
+        self, before: Mapping[str, SymbolicTensor], scope: Scope, body: list[ast.stmt]
+    ) -> tuple[str, Items] | None:
+        """(name, items) of the only tensor that the statements read and reassign; None if there is no such.
+
+        This is the `x` in `x = layer(x)`. A name that is assigned before it is read is only a temporary.
+        """
+        first = read_before_assignment(body)
+        names = [
+            name
+            for name, tensor in before.items()
+            if first.get(name)
+            and isinstance(scope.names[name], SymbolicTensor)
+            and name in assigned_names(body)
+        ]
+        if len(names) != 1:
+            return None
+        try:
+            return names[0], items_between(before[names[0]], scope.names[names[0]])
+        except UnsupportedTopology:
+            return None
+
+    def _replace(
+        self,
+        grown: Any,
+        tensors: Mapping[str, SymbolicTensor],
+        item: SubModel | LoopBody | Join,
+        scope: Scope,
+        lengths: Mapping[int, int] | None = None,
+    ) -> None:
+        """Replaces what the statements added by one item.
+
+        Tensors inside that item no longer exist by themselves, so that all other names for them become
+        unknown.
+        """
+        if isinstance(grown, Model):
+            grown.items[(lengths or {})[id(grown)] :] = [item]
+            return
+        for name, tensor in scope.names.items():
+            if isinstance(tensor, SymbolicTensor) and tensor is not tensors.get(name):
+                scope.names[name] = Unknown(name)
+        scope.names[grown] = tensors[grown].then(item)
+
+
+def _named(items: Items, name: str, line: int) -> SubModel | Join:
+    """The items as a named block.
+
+    If they end with a join of a single branch that is empty, the block is a group with that one branch.
+    """
+    last = items[-1] if items else None
+    if isinstance(last, Join) and last.branches == ((),):
+        return Join(last.mode, (items[:-1],), line)
+    return SubModel(items, line, name)
+
+
+def _state_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether an iteration changed a plain value, such as a number, on which later ones may depend."""
+    return any(
+        name in before
+        and not isinstance(value, SymbolicTensor | Unknown | Model | Call)
+        and not (value is before[name] or is_same_value(value, before[name]))
+        for name, value in now.items()
+    )
