@@ -22,7 +22,7 @@ class Effort:
     """Counts what reading one listing takes. All methods raise CodeError if it is too much."""
 
     def __init__(self) -> None:
-        self._steps = 0
+        self.steps = 0
         self._elements = 0
         self._started = time.thread_time()
 
@@ -33,10 +33,10 @@ class Effort:
 
     def count_step(self) -> None:
         """Counts one statement or expression."""
-        self._steps += 1
-        if self._steps > MAXIMUM_STEPS:
+        self.steps += 1
+        if self.steps > MAXIMUM_STEPS:
             raise CodeError(TOO_COMPLEX)
-        if self._steps % _STEPS_PER_CLOCK == 0:
+        if self.steps % _STEPS_PER_CLOCK == 0:
             self.check_time()
 
     def count_elements(self, number: int) -> None:

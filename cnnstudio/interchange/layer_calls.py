@@ -6,7 +6,7 @@ import ast
 from functools import lru_cache
 from typing import Any
 
-from cnnstudio.interchange.interpreter.evaluator import Evaluator
+from cnnstudio.interchange.interpreter.calls import Calls
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.code import Call, Name
 
@@ -19,7 +19,7 @@ def layer_call(code: str) -> Call:
     return value if isinstance(value, Call) else Call("")
 
 
-class _ImportingEvaluator(Evaluator):
+class _ImportingEvaluator(Calls):
     """Treats every name as imported."""
 
     def on_name(self, name: str) -> Any:

@@ -14,40 +14,48 @@ refused within seconds and a few hundred megabytes.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cnnstudio.core.parameters import shorten
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.effort import TOO_COMPLEX
 from cnnstudio.interchange.interpreter import folding
-from cnnstudio.interchange.interpreter.built_ins import BUILT_INS, call_list_method
-from cnnstudio.interchange.interpreter.syntax import is_static, tree_height, uses_loop_variable
+from cnnstudio.interchange.interpreter.arguments import Namespace
+from cnnstudio.interchange.interpreter.built_ins import BUILT_INS, TYPES
+from cnnstudio.interchange.interpreter.libraries import library_constant
+from cnnstudio.interchange.interpreter.syntax import (
+    decorator_names,
+    tree_height,
+    uses_loop_variable,
+)
 from cnnstudio.interchange.interpreter.values import (
+    REST,
     UNKNOWN,
     BoundMethod,
     Class,
     Copies,
+    Exit,
     Function,
     Instance,
-    ReturnValue,
     Scope,
-    SuperProxy,
     expand_copies,
     is_known,
-    is_truthy,
+    truth,
 )
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.code import Call, Name, Unknown
 
-MAXIMUM_CALLS = 40
-"""The deepest nesting of calls of the program's functions."""
 MAXIMUM_NESTING = 150
 """The deepest nesting of expressions."""
 _MAXIMUM_SIZE = 20_000
 """The most elements of a list, including those of lists inside it: as many as a design has layers."""
 _MAXIMUM_PATH = 1_000
 """The longest name with dots, in characters."""
+BUILT_IN = "builtins."
+"""What the full names of built-ins begin with."""
+INTERPRETED = frozenset({"super", "isinstance", "hasattr", "getattr", "setattr", "callable", "type", "map"})
+"""The built-ins that need more than the values of their arguments."""
 
 
 class Evaluator:
@@ -61,12 +69,19 @@ class Evaluator:
         self.notes = notes
         self.module = Scope({"__name__": "__main__"})
         self.effort = notes.effort
-        self._is_generator: dict[ast.AST, bool] = {}
-        self._calls = 0
+        self.effects = 0
+        """Counts what matters for the network, such as created layers. A loop ends as soon as an iteration
+        has no effect, and an unknown condition without an effect needs no note."""
+        self.changes = 0
+        """Counts changes of lists, dicts and objects of the program to known values."""
         self._nesting = 0
 
-    def execute(self, statements: Iterable[ast.stmt], scope: Scope) -> ReturnValue | None:
-        """Interprets the statements; returns the value of a `return` among them, else None."""
+    def execute(self, statements: Iterable[ast.stmt], scope: Scope) -> Exit | None:
+        """Interprets the statements; returns how they end, None if they run to the last one."""
+        raise NotImplementedError
+
+    def undecided(self, node: ast.IfExp, scope: Scope) -> Any:
+        """The value of `a if test else b` whose test is not known."""
         raise NotImplementedError
 
     def assign(self, target: ast.expr, value: Any, scope: Scope) -> None:
@@ -101,7 +116,10 @@ class Evaluator:
         return UNKNOWN
 
     def on_attribute(self, owner: Any, name: str) -> Any:
-        """The value of an attribute of something that is not an object of the program."""
+        """The value of an attribute of something that is not an object of the program.
+
+        Also of one of its objects, if neither the object nor its classes in the program have it.
+        """
         return BoundMethod(owner, name)
 
     def on_unknown_call(self, positional: Sequence[Any], line: int) -> Any:
@@ -116,10 +134,18 @@ class Evaluator:
         """`owner[index]` for something that is not a list or dict of the program."""
         return UNKNOWN
 
+    def on_isinstance(self, value: Any, path: str) -> bool | None:
+        """Whether a value is an object of a library's class; None if that is not known."""
+        return None
+
+    def on_assign(self, owner: Instance, name: str, value: Any) -> None:
+        """Called after an attribute of an object was set."""
+
     def on_instance(self, instance: Instance) -> None:
         """Called after an object of one of the program's classes was created."""
 
-    def on_library_init(self, instance: Instance, positional: Sequence[Any], line: int) -> None:
+    def on_library_init(self, instance: Instance, positional: Sequence[Any], keywords: Mapping[str, Any],
+                        line: int) -> None:  # fmt: skip  # as above
         """Called for `__init__` of a library's base class, with its arguments."""
 
     # Expressions
@@ -174,11 +200,11 @@ class Evaluator:
                 try:
                     return scope.find(name)
                 except KeyError:
-                    return self.on_name(name)
+                    return self._undefined(name)
             case ast.Attribute():
                 return self._attribute(node, scope)
             case ast.Call():
-                return self._call(node, scope)
+                return self.call_node(node, scope)
             case ast.Tuple(elts=elements):
                 return tuple(self._elements(elements, scope))
             case ast.List(elts=elements):
@@ -186,23 +212,33 @@ class Evaluator:
             case ast.Dict():
                 return self._dict(node, scope)
             case ast.BinOp(left=left, op=operator, right=right):
-                return self._binary(node, operator, self.evaluate(left, scope), self.evaluate(right, scope))
+                return self.binary(node, operator, self.evaluate(left, scope), self.evaluate(right, scope))
             case ast.UnaryOp(op=unary_operator, operand=operand):
                 return folding.fold_unary(unary_operator, self.evaluate(operand, scope))
             case ast.Compare():
                 return self._compare(node, scope)
             case ast.BoolOp():
                 return self._bool(node, scope)
-            # Like an `if` statement: an unknown test counts as true.
             case ast.IfExp(test=test, body=body, orelse=orelse):
-                known = self.evaluate(test, scope)
-                return self.evaluate(orelse if is_known(known) and not is_truthy(known) else body, scope)
+                known = truth(self.evaluate(test, scope))
+                if known is None:
+                    return self.undecided(node, scope)
+                return self.evaluate(body if known else orelse, scope)
             case ast.Subscript():
                 return self._subscript(node, scope)
-            case ast.ListComp() | ast.GeneratorExp():
+            case ast.ListComp() | ast.GeneratorExp() | ast.SetComp():
                 return self._comprehension(node, scope)
+            case ast.DictComp():
+                return self._dict_comprehension(node, scope)
+            case ast.Set(elts=elements):
+                return self._elements(elements, scope)
             case ast.Lambda():
-                return Function(node, scope)
+                return self.function(node, scope)
+            case ast.Yield(value=value):
+                produced = self.evaluate(value, scope) if value is not None else None
+                scope.find("__yields__").append(produced)
+                self.effort.count_elements(1)
+                return UNKNOWN
             case ast.JoinedStr():
                 return self._text(node, scope)
             case ast.NamedExpr(target=target, value=inner):
@@ -210,6 +246,24 @@ class Evaluator:
                 self.assign(target, result, scope)
                 return result
         raise folding.NotConstant
+
+    def _undefined(self, name: str) -> Any:
+        """The value of a name that the program does not define."""
+        value = self.on_name(name)
+        if not is_known(value) and (name in BUILT_INS or name in TYPES or name in INTERPRETED):
+            return Name(f"{BUILT_IN}{name}")
+        return value
+
+    def function(self, node: ast.FunctionDef | ast.Lambda, scope: Scope) -> Function:
+        """The function that a definition makes."""
+        declared = node.args
+        names = [each.arg for each in (*declared.posonlyargs, *declared.args)]
+        given = dict(zip(names[len(names) - len(declared.defaults) :], declared.defaults, strict=True))
+        pairs = zip(declared.kwonlyargs, declared.kw_defaults, strict=True)
+        given |= {argument.arg: default for argument, default in pairs if default is not None}
+        return Function(
+            node, scope, defaults={name: self.evaluate(each, scope) for name, each in given.items()}
+        )
 
     def _attribute(self, node: ast.Attribute, scope: Scope) -> Any:
         owner = self.evaluate(node.value, scope)
@@ -219,21 +273,40 @@ class Evaluator:
         """`owner.name`."""
         match owner:
             case Name(path=path):
+                constant = library_constant(f"{path}.{name}")
+                if constant is not None:
+                    return constant
                 return Name(f"{path}.{name}") if len(path) + len(name) < _MAXIMUM_PATH else UNKNOWN
-            # In Python's order: the object, its class, its bases. `__getattr__` and properties are not
-            # supported; a property is found as a function that nobody calls.
+            # In Python's order: the object, its class, its bases. `__getattr__` is not supported.
             case Instance() if name in owner.names:
                 return owner.names[name]
+            case Instance() if name == "__class__":
+                return owner.kind
             case Instance():
-                value, defining_class = owner.kind.find(name)
-                if isinstance(value, Function):
-                    return Function(value.node, value.scope, owner, defining_class)
-                return BoundMethod(owner, name) if value is None else value
+                return self._class_attribute(owner, owner.kind, name)
+            case Class() if name == "__name__":
+                return owner.node.name
             case Class():
-                return owner.find(name)[0]
+                return self._class_attribute(None, owner, name)
+            case Namespace(names=names):
+                return names.get(name, Unknown(name))
             case Unknown(text=text):
                 return Unknown(f"{text}.{name}" if text and len(text) + len(name) < _MAXIMUM_PATH else "")
         return self.on_attribute(owner, name)
+
+    def _class_attribute(self, owner: Instance | None, kind: Class, name: str) -> Any:
+        value, defining_class = kind.find(name)
+        if defining_class is None:
+            return Unknown(f"{kind.node.name}.{name}") if owner is None else self.on_attribute(owner, name)
+        if not isinstance(value, Function):
+            return value
+        decorators = decorator_names(value.node)
+        if "staticmethod" in decorators or (owner is None and "classmethod" not in decorators):
+            return value
+        bound = value.bound_to(kind if "classmethod" in decorators else owner or kind, defining_class)
+        if "property" in decorators or "cached_property" in decorators:
+            return self.call_function(bound, [], {}, value.node.lineno)
+        return bound
 
     def _elements(self, nodes: Sequence[ast.expr], scope: Scope) -> list[Any]:
         """The values of a list's elements, with starred ones unpacked."""
@@ -241,8 +314,9 @@ class Evaluator:
         for node in nodes:
             if isinstance(node, ast.Starred):
                 inner = self.evaluate(node.value, scope)
-                # One Unknown for any number of elements, so that the list is not taken for complete.
-                added = inner if isinstance(inner, list | tuple) else [Unknown("*")]
+                elements = list(inner) if isinstance(inner, list | tuple) else self.elements(inner)
+                # REST for any number of elements, so that the list is not taken for complete.
+                added = [REST] if elements is None else elements
                 self.effort.count_elements(len(added))
                 if len(result) + len(added) > _MAXIMUM_SIZE:
                     raise CodeError(TOO_COMPLEX)
@@ -252,12 +326,22 @@ class Evaluator:
         return result
 
     def _dict(self, node: ast.Dict, scope: Scope) -> dict[Any, Any]:
-        keys = [self.evaluate(key, scope) for key in node.keys if key is not None]
-        if len(keys) < len(node.keys) or not all(isinstance(key, str | int) for key in keys):
-            raise folding.NotConstant
-        return dict(zip(keys, [self.evaluate(value, scope) for value in node.values], strict=True))
+        found: dict[Any, Any] = {}
+        for key_node, value_node in zip(node.keys, node.values, strict=True):
+            value = self.evaluate(value_node, scope)
+            if key_node is None:
+                if not isinstance(value, dict):
+                    raise folding.NotConstant
+                found |= value
+                continue
+            key = self.evaluate(key_node, scope)
+            if not isinstance(key, str | int | float | bool | None):
+                raise folding.NotConstant
+            found[key] = value
+        return found
 
-    def _binary(self, node: ast.expr, operator: ast.operator, left: Any, right: Any) -> Any:
+    def binary(self, node: ast.expr | ast.stmt, operator: ast.operator, left: Any, right: Any) -> Any:
+        """`left operator right`."""
         # First as constants, then as the reader understands it: `a + b` may be a join of two tensors.
         try:
             return folding.fold_binary(operator, left, right)
@@ -269,23 +353,42 @@ class Evaluator:
         for operator, comparator in zip(node.ops, node.comparators, strict=True):
             # `a < b < c`, in which b is evaluated once, as in Python.
             right = self.evaluate(comparator, scope)
-            if not is_known(left) or not is_known(right):
-                raise folding.NotConstant
-            if not folding.fold_comparison(operator, left, right):
+            if not self._comparison(operator, left, right):
                 return False
             left = right
         return True
 
+    def _comparison(self, operator: ast.cmpop, left: Any, right: Any) -> bool:
+        if isinstance(left, Unknown | BoundMethod) or isinstance(right, Unknown | BoundMethod):
+            raise folding.NotConstant
+        equality = isinstance(operator, ast.Eq | ast.NotEq | ast.Is | ast.IsNot)
+        if equality and (_has_identity(left) or _has_identity(right)):
+            return _is_same(left, right) == isinstance(operator, ast.Eq | ast.Is)
+        if (
+            isinstance(operator, ast.In | ast.NotIn)
+            and _has_identity(left)
+            and isinstance(right, list | tuple)
+        ):
+            if not all(map(_has_identity, right)) and not folding.is_constant(right):
+                raise folding.NotConstant
+            return any(_is_same(left, each) for each in right) == isinstance(operator, ast.In)
+        return folding.fold_comparison(operator, left, right)
+
     def _bool(self, node: ast.BoolOp, scope: Scope) -> Any:
+        # What decides it decides it at any place: `unknown and False` is false.
+        deciding = isinstance(node.op, ast.Or)
+        unknown: Any = None
         result: Any = None
         for each in node.values:
-            # Unknown ends it: whether the rest would be evaluated depends on it.
             result = self.evaluate(each, scope)
-            if not is_known(result):
+            known = truth(result)
+            if known is deciding and unknown is None:
                 return result
-            if is_truthy(result) == isinstance(node.op, ast.Or):
-                break
-        return result
+            if known is deciding:
+                return deciding
+            if known is None and unknown is None:
+                unknown = result
+        return result if unknown is None else (unknown if isinstance(unknown, Unknown) else UNKNOWN)
 
     def _subscript(self, node: ast.Subscript, scope: Scope) -> Any:
         owner = self.evaluate(node.value, scope)
@@ -294,28 +397,33 @@ class Evaluator:
             if found is not UNKNOWN:
                 return found
         if isinstance(node.slice, ast.Slice):
-            values = self.elements(owner)
             bounds = [node.slice.lower, node.slice.upper, node.slice.step]
             parts = [None if each is None else self.evaluate(each, scope) for each in bounds]
+            values = self.elements(owner)
             if values is None or not all(part is None or isinstance(part, int) for part in parts):
                 raise folding.NotConstant
-            return self._slice(values, slice(*parts))
+            return self.slice(owner, values, slice(*parts))
         index = self.evaluate(node.slice, scope)
-        if isinstance(owner, dict) and isinstance(index, str | int) and index in owner:
-            return owner[index]
+        if isinstance(owner, dict):
+            if isinstance(index, str | int | float | bool | None) and index in owner:
+                return owner[index]
+            raise folding.NotConstant
         values = self.elements(owner)
         if values is None or not isinstance(index, int) or not -len(values) <= index < len(values):
             raise folding.NotConstant
         return values[index]
 
-    def _slice(self, values: Sequence[Any], bounds: slice) -> list[Any]:
+    def slice(self, owner: Any, values: Sequence[Any], bounds: slice) -> Any:
+        """`owner[bounds]`, for an owner with these elements. Raises NotConstant."""
         try:
             found = values[bounds]
         except ValueError:  # a step of zero
             raise folding.NotConstant from None
         if len(found) > _MAXIMUM_SIZE:
             raise folding.NotConstant
-        return list(found)
+        if isinstance(owner, str | range):
+            return found
+        return tuple(found) if isinstance(owner, tuple) else list(found)
 
     def _text(self, node: ast.JoinedStr, scope: Scope) -> str:
         parts: list[str] = []
@@ -331,24 +439,55 @@ class Evaluator:
                 raise folding.NotConstant
         return "".join(parts)
 
-    def _comprehension(self, node: ast.ListComp | ast.GeneratorExp, scope: Scope) -> Any:
-        if len(node.generators) != 1 or node.generators[0].ifs:
-            raise folding.NotConstant
-        generator = node.generators[0]
-        source = self.evaluate(generator.iter, scope)
-        values = self.elements(source)
-        if values is None:
-            raise folding.NotConstant
-        inside = Scope(parent=scope)
+    def _comprehension(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp, scope: Scope) -> Any:
+        first = node.generators[0]
         # `[Block() for _ in range(1000)]`: one evaluation, and the readers learn that the copies are equal
         # without comparing them.
-        if isinstance(source, range) and not uses_loop_variable(generator.target, [node.elt]):
-            return [Copies(self.evaluate(node.elt, inside), len(source))] if len(source) else []
-        result = []
+        if len(node.generators) == 1 and not first.ifs:
+            source = self.evaluate(first.iter, scope)
+            if isinstance(source, range) and not uses_loop_variable(first.target, [node.elt]):
+                inside = Scope(parent=scope)
+                changes = self.changes
+                value = self.evaluate(node.elt, inside) if len(source) else None
+                if self.changes == changes or len(source) < 2:
+                    return [Copies(value, len(source))] if len(source) else []
+                # Evaluating it changes something, so that the copies may differ after all.
+                rest = [self.evaluate(node.elt, inside) for _ in source[1:]]
+                return [value, *rest]
+        return [self.evaluate(node.elt, inside) for inside in self._generate(node.generators, scope, node)]
+
+    def _dict_comprehension(self, node: ast.DictComp, scope: Scope) -> dict[Any, Any]:
+        found: dict[Any, Any] = {}
+        for inside in self._generate(node.generators, scope, node):
+            key = self.evaluate(node.key, inside)
+            if not isinstance(key, str | int | float | bool | None):
+                raise folding.NotConstant
+            found[key] = self.evaluate(node.value, inside)
+        return found
+
+    def _generate(
+        self, generators: Sequence[ast.comprehension], scope: Scope, node: ast.expr
+    ) -> Iterator[Scope]:
+        """A scope with the loop variables for each element of a comprehension. Raises NotConstant."""
+        if not generators:
+            yield scope
+            return
+        first, *rest = generators
+        values = self.elements(self.evaluate(first.iter, scope))
+        if values is None:
+            raise folding.NotConstant
         for value in values:
-            self.assign(generator.target, value, inside)
-            result.append(self.evaluate(node.elt, inside))
-        return result
+            self.count_step()
+            inside = Scope(parent=scope)
+            self.assign(first.target, value, inside)
+            passed = True
+            for condition in first.ifs:
+                known = truth(self.evaluate(condition, inside))
+                if known is None:
+                    raise folding.NotConstant
+                passed = passed and known
+            if passed:
+                yield from self._generate(rest, inside, node)
 
     def elements(self, value: Any) -> Sequence[Any] | None:
         """What iterating over the value yields; None if that is not known."""
@@ -357,150 +496,45 @@ class Evaluator:
         if not isinstance(value, list | tuple | dict):
             return None
         self.effort.count_elements(len(value))
+        if any(each is REST for each in value):
+            return None
         return list(value) if isinstance(value, dict) else list(expand_copies(value))
-
-    # Calls
-
-    def _call(self, node: ast.Call, scope: Scope) -> Any:
-        # Built-ins come last, as in Python: a program may have a function of its own called `round`.
-        function = self.evaluate(node.func, scope)
-        if isinstance(function, Unknown) and isinstance(node.func, ast.Name):
-            built_in = self._built_in(node, scope)
-            if built_in is not None:
-                return built_in
-        positional = self._elements(node.args, scope)
-        keywords = {word.arg: self.evaluate(word.value, scope) for word in node.keywords if word.arg}
-        # Readers use it to tell an activation around a sum from an activation of a named result.
-        direct = bool(node.args) and isinstance(node.args[0], ast.Call | ast.BinOp)
-        return self.call(function, positional, keywords, node.lineno, direct)
 
     def call(
         self, function: Any, positional: Sequence[Any], keywords: Mapping[str, Any], line: int, direct: bool
     ) -> Any:
         """`function(*positional, **keywords)`."""
-        self.effort.count_elements(len(positional))
-        match function:
-            case Name(path=path):
-                return self.on_call(Call(path, tuple(positional), keywords, line), direct)
-            case Function():
-                return self._call_function(function, positional, keywords)
-            case Class():
-                return self._instantiate(function, positional, keywords, line)
-            case BoundMethod(owner=SuperProxy() as owner, name=name):
-                return self._call_super(owner, name, positional, keywords, line)
-            case BoundMethod(owner=list() as owner, name=name):
-                return call_list_method(owner, name, positional)
-            case BoundMethod(owner=dict() as owner, name="items"):
-                return list(owner.items())
-            case BoundMethod(owner=dict() as owner, name="values"):
-                return list(owner.values())
-            case BoundMethod(owner=owner, name=name):
-                return self.on_method(owner, name, positional, keywords, line)
-            case Unknown():
-                return self.on_unknown_call(positional, line)
-        return self.on_apply(function, positional, keywords, line, direct)
+        raise NotImplementedError
 
-    def _call_function(
-        self, function: Function, positional: Sequence[Any], keywords: Mapping[str, Any]
+    def call_function(
+        self, function: Function, positional: Sequence[Any], keywords: Mapping[str, Any], line: int
     ) -> Any:
-        # Recursion of the program ends at MAXIMUM_CALLS; its base case often depends on something unknown.
-        # The nesting starts anew, because it is about the depth of one expression.
-        self._calls += 1
-        nesting, self._nesting = self._nesting, 0
-        try:
-            if self._calls > MAXIMUM_CALLS:
-                raise CodeError("the function calls are nested too deeply")
-            inside = Scope(self._arguments(function, positional, keywords), function.scope)
-            if isinstance(function.node, ast.Lambda):
-                return self.evaluate(function.node.body, inside)
-            # A generator's body must not run when it is called, and its values are rarely layers.
-            if self._is_a_generator(function.node):
-                return UNKNOWN
-            returned = self.execute(function.node.body, inside)
-            return returned.value if returned else None
-        finally:
-            self._calls -= 1
-            self._nesting = nesting
+        """Calls a function of the program."""
+        raise NotImplementedError
 
-    def _is_a_generator(self, node: ast.FunctionDef) -> bool:
-        if node not in self._is_generator:
-            self._is_generator[node] = any(isinstance(each, ast.Yield) for each in ast.walk(node))
-        return self._is_generator[node]
+    def call_node(self, node: ast.Call, scope: Scope) -> Any:
+        """The value of an expression that is a call."""
+        raise NotImplementedError
 
-    def _arguments(
-        self, function: Function, positional: Sequence[Any], keywords: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        """The local variables with which a function's body starts: parameter name -> value."""
-        declared = function.node.args
-        names = [each.arg for each in (*declared.posonlyargs, *declared.args)]
-        if function.owner is not None:
-            static = is_static(function.node)
-            positional = positional if static else [function.owner, *positional]
-        # Names that parameters do not have, for `super()`, which finds them through the scopes.
-        found: dict[str, Any] = {"__class__": function.defining_class, "__self__": function.owner}
-        defaults = dict(zip(names[len(names) - len(declared.defaults) :], declared.defaults, strict=True))
-        defaults |= {
-            argument.arg: default
-            for argument, default in zip(declared.kwonlyargs, declared.kw_defaults, strict=True)
-            if default is not None
-        }
-        for name in [*names, *(each.arg for each in declared.kwonlyargs)]:
-            default = defaults.get(name)
-            # Evaluated at the call and not at the definition: defaults are constants in practice. A parameter
-            # that gets no value is Unknown, by its own name, instead of an error.
-            found[name] = self.evaluate(default, function.scope) if default is not None else Unknown(name)
-        # Too many or unknown arguments are ignored: the listing is not checked, only read.
-        found |= dict(zip(names, positional, strict=False))
-        found |= {name: value for name, value in keywords.items() if name in found}
-        if declared.vararg is not None:
-            found[declared.vararg.arg] = tuple(positional[len(names) :])
-        if declared.kwarg is not None:
-            found[declared.kwarg.arg] = {name: value for name, value in keywords.items() if name not in found}
-        return found
 
-    def _instantiate(
-        self, kind: Class, positional: Sequence[Any], keywords: Mapping[str, Any], line: int
-    ) -> Instance:
-        instance = Instance(kind, line)
-        method = self.attribute(instance, "__init__")
-        if isinstance(method, Function):
-            self._call_function(method, positional, keywords)
-        else:
-            self.on_library_init(instance, positional, line)
-        self.on_instance(instance)
-        return instance
+def _has_identity(value: Any) -> bool:
+    """Whether this is something of a program or library that equals only itself."""
+    return isinstance(value, Function | Class | Instance | Name)
 
-    def _call_super(
-        self, owner: SuperProxy, name: str, positional: Sequence[Any], keywords: Mapping[str, Any], line: int
-    ) -> Any:
-        for base in owner.defining_class.bases:
-            if isinstance(base, Class):
-                value, defining_class = base.find(name)
-                if isinstance(value, Function):
-                    return self._call_function(
-                        Function(value.node, value.scope, owner.owner, defining_class), positional, keywords
-                    )
-        if name == "__init__":
-            self.on_library_init(owner.owner, positional, line)
-            return None
-        return self.on_method(owner.owner, name, positional, keywords, line)
 
-    def _built_in(self, node: ast.Call, scope: Scope) -> Any:
-        """The value of calling a Python built-in; None for any other call, or if it cannot be evaluated."""
-        name = node.func.id if isinstance(node.func, ast.Name) else ""
-        if name == "super":
-            try:
-                return SuperProxy(scope.find("__self__"), scope.find("__class__"))
-            except KeyError:
-                return None
-        if name not in BUILT_INS or node.keywords:
-            return None
-        # If this gives None, `_call` evaluates the arguments once more. Nested built-ins with unknown values
-        # thus take exponential time, up to MAXIMUM_STEPS.
-        arguments = self._elements(node.args, scope)
-        if not all(map(is_known, arguments)):
-            return None
-        try:
-            return BUILT_INS[name](self.elements, *arguments)
-        except (TypeError, ValueError, ArithmeticError):
-            return None
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two values are the same, of which one is a function, class or object. Raises NotConstant."""
+    if isinstance(one, Name) and isinstance(other, Name):
+        return one.path == other.path
+    if isinstance(one, Function) and isinstance(other, Function):
+        return one.node is other.node and one.owner is other.owner
+    if _has_identity(one) and _has_identity(other):
+        return one is other
+    if (
+        folding.is_constant(one)
+        or folding.is_constant(other)
+        or isinstance(one, Call)
+        or isinstance(other, Call)
+    ):
+        return False
+    raise folding.NotConstant

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 MAX_INTEGER = 10**18
@@ -23,6 +24,11 @@ _NUMBERS: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
+    ast.BitAnd: lambda left, right: _whole(left) & _whole(right),
+    ast.BitOr: lambda left, right: _whole(left) | _whole(right),
+    ast.BitXor: lambda left, right: _whole(left) ^ _whole(right),
+    ast.RShift: lambda left, right: _whole(left) >> min(_whole(right), 64),
+    ast.LShift: lambda left, right: _whole(left) << _shift(right),
 }
 _COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Eq: operator.eq,
@@ -35,6 +41,18 @@ _COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 
 
 _MAX_DIGITS = 10**40
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int):
+        raise NotConstant
+    return value
+
+
+def _shift(value: Any) -> int:
+    if not 0 <= _whole(value) <= 64:
+        raise NotConstant
+    return int(value)
 
 
 class NotConstant(Exception):
@@ -80,6 +98,8 @@ def fold_binary(op: ast.operator, left: Any, right: Any) -> Any:
             return _repeat(left, right)
         if isinstance(op, ast.Mult) and isinstance(right, kind) and isinstance(left, int):
             return _repeat(right, left)
+    if isinstance(op, ast.Mod) and isinstance(left, str):
+        return _percent(left, right if isinstance(right, tuple) else (right,))
     raise NotConstant
 
 
@@ -88,24 +108,50 @@ def _arithmetic(op: ast.operator, left: Any, right: Any) -> Any:
         raise NotConstant
     try:
         if isinstance(op, ast.Pow):
-            # Checked before computing: a power of integers can have any number of digits. Above 64 every base
-            # but 0, 1 and -1 exceeds MAX_INTEGER anyway; up to 64 the result has at most 1,153 digits.
-            if isinstance(left, int) and isinstance(right, int) and not 0 <= right <= 64:
-                raise NotConstant
-            return _small(left**right)
+            return power(left, right)
         if type(op) not in _NUMBERS:
             raise NotConstant
-        return _small(_NUMBERS[type(op)](left, right))
+        return small_number(_NUMBERS[type(op)](left, right))
     except (ArithmeticError, ValueError):
         raise NotConstant from None
 
 
-def _small(value: Any) -> Any:
+def power(base: Any, exponent: Any) -> Any:
+    """`base ** exponent` for numbers. Raises NotConstant or ArithmeticError."""
+    # Checked before computing: a power of integers can have any number of digits. Above 64 every base
+    # but 0, 1 and -1 exceeds MAX_INTEGER anyway; up to 64 the result has at most 1,153 digits.
+    if isinstance(base, int) and isinstance(exponent, int) and not -64 <= exponent <= 64:
+        raise NotConstant
+    return small_number(base**exponent)
+
+
+def small_number(value: Any) -> Any:
+    """The value, if it is a number of usual size. Raises NotConstant."""
     # `not … <=` instead of `>`, so that NaN is refused as well. A power may also be complex, which is no
     # number here.
     if not _is_number(value) or not abs(value) <= MAX_INTEGER:
         raise NotConstant
     return value
+
+
+def _percent(text: str, values: Sequence[Any]) -> str:
+    # Without widths and precisions, which could ask for a text of any length.
+    plain = re.fullmatch(r"(?:[^%]|%[sdi%])*", text)
+    if not plain or not all(isinstance(value, str | int | float) for value in values):
+        raise NotConstant
+    if any(isinstance(value, int) and abs(value) > MAX_INTEGER for value in values):
+        raise NotConstant
+    try:
+        return short_text(text % tuple(values))
+    except (TypeError, ValueError):
+        raise NotConstant from None
+
+
+def short_text(text: str) -> str:
+    """The text, if it is not too long. Raises NotConstant."""
+    if len(text) > MAX_LENGTH:
+        raise NotConstant
+    return text
 
 
 def _concatenate(left: Any, right: Any) -> Any:
@@ -137,6 +183,8 @@ def fold_comparison(op: ast.cmpop, left: Any, right: Any) -> bool:
         if not any(each is None or isinstance(each, bool) for each in (left, right)):
             raise NotConstant
         return (left is right) == isinstance(op, ast.Is)
+    if isinstance(op, ast.In | ast.NotIn) and isinstance(right, dict):
+        return _is_key(left, right) == isinstance(op, ast.In)
     if not is_constant(left) or not is_constant(right):
         raise NotConstant
     if isinstance(right, range) and type(left) is not int:
@@ -147,6 +195,12 @@ def fold_comparison(op: ast.cmpop, left: Any, right: Any) -> bool:
         return _COMPARISONS[type(op)](left, right)
     except (TypeError, KeyError):
         raise NotConstant from None
+
+
+def _is_key(value: Any, keys: Mapping[Any, Any]) -> bool:
+    if not isinstance(value, str | int | float | bool | None):
+        raise NotConstant
+    return value in keys
 
 
 def is_constant(value: Any) -> bool:

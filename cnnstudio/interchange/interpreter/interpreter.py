@@ -10,8 +10,9 @@ line, and calls go to libraries that are not installed. What cannot be evaluated
 interpretation continues: an unknown condition or iterable is followed once, as if true, because layers are
 usually created there.
 
-Assuming true is a guess, and may pick the wrong one of two variants. It is reported where layers depend on
-it, and the user sees the design before using it.
+Assuming true is a guess, and may pick the wrong one of two variants. So it is reported, with its line, where
+layers depend on it, and the numbers and texts that such a statement assigns become `Unknown` after it: a
+layer that uses them says so.
 
 Subclasses, the readers for Keras and PyTorch, override the `on_…` methods to say what library calls mean.
 """
@@ -22,32 +23,42 @@ import ast
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from cnnstudio.interchange.interpreter.evaluator import Evaluator
-from cnnstudio.interchange.interpreter.syntax import as_load
+from cnnstudio.interchange.interpreter import folding
+from cnnstudio.interchange.interpreter.arguments import Namespace
+from cnnstudio.interchange.interpreter.calls import UNKNOWN_EXIT, Calls
+from cnnstudio.interchange.interpreter.methods import CHANGING
+from cnnstudio.interchange.interpreter.syntax import as_load, leaves, uses_loop_variable
 from cnnstudio.interchange.interpreter.values import (
+    REST,
     UNKNOWN,
+    BoundMethod,
     Class,
+    Exit,
     Function,
     Instance,
+    Jump,
     ReturnValue,
     Scope,
     is_known,
-    is_truthy,
+    is_plain,
+    truth,
 )
 from cnnstudio.interchange.source import Notes
-from cnnstudio.layers.code import Name, Unknown
+from cnnstudio.layers.code import Name, Unknown, is_same_value
+
+_UNKNOWN_COUNT = "how often this loop runs is only known at run time; what is in it is imported once"
+_UNKNOWN_CONDITION = "this condition is only known at run time; it is assumed to be true"
+_STEPS_WITHOUT_EFFECT = 10_000
+"""The most steps of a loop without any effect on the network, such as training."""
 
 
-class Interpreter(Evaluator):
+class Interpreter(Calls):
     """Interprets statements."""
 
     def __init__(self, notes: Notes) -> None:
         super().__init__(notes)
         self.star_imports: list[str] = []
         """Modules from which all names are imported (`from … import *`)."""
-        self.effects = 0
-        """Counts what matters for the network, such as created layers. A loop ends as soon as an iteration
-        has no effect, and an unknown condition without an effect needs no note."""
 
     # Overridden by readers
 
@@ -55,8 +66,15 @@ class Interpreter(Evaluator):
         """The value of a definition of a known helper; None for any other definition."""
         return None
 
-    def on_assign(self, owner: Instance, name: str, value: Any) -> None:
-        """Called after an attribute of an object was set."""
+    def creates_layers(self, function: Any) -> bool:
+        """Whether calling this value adds to the network, or may do so."""
+        return False
+
+    def on_assign_attribute(self, owner: Any, name: str, value: Any, line: int) -> None:
+        """Called for `owner.name = value` if `owner` is not an object of the program."""
+
+    def on_assign_item(self, owner: Any, index: Any, value: Any, line: int) -> None:
+        """Called for `owner[index] = value` if `owner` is not a list or dict."""
 
     def on_with(self, value: Any, node: ast.With, scope: Scope) -> Any:
         """Interprets the body of `with value:`."""
@@ -68,14 +86,14 @@ class Interpreter(Evaluator):
 
     # Statements
 
-    def execute(self, statements: Iterable[ast.stmt], scope: Scope) -> ReturnValue | None:
+    def execute(self, statements: Iterable[ast.stmt], scope: Scope) -> Exit | None:
         for statement in statements:
-            returned = self._statement(statement, scope)
-            if returned is not None:
-                return returned
+            ended = self._statement(statement, scope)
+            if ended is not None:
+                return ended
         return None
 
-    def _statement(self, node: ast.stmt, scope: Scope) -> ReturnValue | None:
+    def _statement(self, node: ast.stmt, scope: Scope) -> Exit | None:
         self.count_step()
         match node:
             case ast.Expr(value=value):
@@ -91,93 +109,322 @@ class Interpreter(Evaluator):
             case ast.Import() | ast.ImportFrom():
                 self._import(node, scope)
             case ast.FunctionDef():
-                scope.names[node.name] = self.on_class(node) or Function(node, scope)
+                self._define(node, scope)
             case ast.ClassDef():
-                scope.names[node.name] = self.on_class(node) or self._class(node, scope)
+                scope.assign(node.name, self.on_class(node) or self._class(node, scope))
             case ast.Return(value=None):
                 return ReturnValue(None)
             case ast.Return(value=ast.expr() as value):
                 return ReturnValue(self.evaluate(value, scope))
+            case ast.Break():
+                return Jump("break", node.lineno)
+            case ast.Continue():
+                return Jump("continue", node.lineno)
+            case ast.Raise():
+                return Jump("raise", node.lineno)
             case ast.If():
                 return self._if(node, scope)
             case ast.For():
                 return self._for(node, scope)
-            # Once, without looking at the condition: it mostly depends on what is not known here, such as a
-            # loss.
             case ast.While():
-                return self.execute(node.body, scope)
+                return self._while(node, scope)
             case ast.With():
                 return self._with(node, scope)
             case ast.Try():
-                # The handlers are for errors, which do not occur here.
-                return self.execute([*node.body, *node.orelse, *node.finalbody], scope)
-        # Whatever else there is (del, assert, raise, global, pass) is skipped. So are `break` and `continue`:
-        # a loop over known values always runs to its end.
+                return self._try(node, scope)
+            case ast.Match():
+                return self._match(node, scope)
+            case ast.Global(names=names):
+                scope.elsewhere |= dict.fromkeys(names, scope.module())
+            case ast.Nonlocal(names=names):
+                self._nonlocal(names, scope)
+            case ast.Delete(targets=targets):
+                self._delete(targets, scope)
+        # Whatever else there is (assert, pass) is skipped.
         return None
 
-    def _if(self, node: ast.If, scope: Scope) -> ReturnValue | None:
-        test = self.evaluate(node.test, scope)
-        if is_known(test):
-            return self.execute(node.body if is_truthy(test) else node.orelse, scope)
-        # The other branch is not interpreted at all. To interpret both would create the layers of both.
-        before = self.effects
-        returned = self.execute(node.body, scope)
-        if self.effects > before:
-            self.notes.add(node.lineno, "this condition is only known at run time; it is assumed to be true")
-        return returned
+    def _define(self, node: ast.FunctionDef, scope: Scope) -> None:
+        function = self.on_class(node) or self.function(node, scope)
+        for decorator in node.decorator_list:
+            given = decorator.args if isinstance(decorator, ast.Call) else []
+            owners = [
+                each
+                for each in (self.evaluate(argument, scope) for argument in given)
+                if isinstance(each, Class)
+            ]
+            if owners and isinstance(function, Function):
+                # `@add_to_class(Net)`: a method that is written outside of its class.
+                self.set_attribute(owners[0], node.name, function)
+                return
+        scope.assign(node.name, function)
 
-    def _for(self, node: ast.For, scope: Scope) -> ReturnValue | None:
+    def _nonlocal(self, names: Sequence[str], scope: Scope) -> None:
+        for name in names:
+            try:
+                owner = scope.parent.owner_of(name) if scope.parent else scope
+            except KeyError:
+                continue
+            scope.elsewhere[name] = owner
+
+    def _delete(self, targets: Sequence[ast.expr], scope: Scope) -> None:
+        for target in targets:
+            match target:
+                case ast.Name(id=name):
+                    scope.names.pop(name, None)
+                case ast.Attribute(value=value, attr=attr):
+                    owner = self.evaluate(value, scope)
+                    if isinstance(owner, Instance):
+                        owner.names.pop(attr, None)
+                        self.changes += 1
+                case ast.Subscript(value=value, slice=index):
+                    self.assign_item(
+                        self.evaluate(value, scope), self.evaluate(index, scope), REST, target.lineno
+                    )
+
+    def _try(self, node: ast.Try, scope: Scope) -> Exit | None:
+        ended = self.execute([*node.body, *node.orelse], scope)
+        if isinstance(ended, Jump) and ended.kind == "raise" and node.handlers:
+            ended = self.execute(node.handlers[0].body, scope)
+        last = self.execute(node.finalbody, scope)
+        return last or ended
+
+    def _match(self, node: ast.Match, scope: Scope) -> Exit | None:
+        """`match` over constants, as a chain of `if`; other patterns are not known to match or not."""
+        subject = self.evaluate(node.subject, scope)
+        for case in node.cases:
+            matches = self._matches(case.pattern, subject, scope)
+            if matches and case.guard is not None:
+                matches = truth(self.evaluate(case.guard, scope))
+            if matches is None:
+                return self._undecided_branch(case.body, [], node.lineno, scope)
+            if matches:
+                return self.execute(case.body, scope)
+        return None
+
+    def _matches(self, pattern: ast.pattern, subject: Any, scope: Scope) -> bool | None:
+        match pattern:
+            case ast.MatchAs(pattern=None, name=name):
+                if name is not None:
+                    scope.assign(name, subject)
+                return True
+            case ast.MatchValue(value=value):
+                expected = self.evaluate(value, scope)
+                known = folding.is_constant(subject) and folding.is_constant(expected)
+                return bool(subject == expected) if known else None
+            case ast.MatchSingleton(value=expected):
+                return subject is expected if is_known(subject) else None
+            case ast.MatchOr(patterns=patterns):
+                found = [self._matches(each, subject, scope) for each in patterns]
+                return True if True in found else None if None in found else False
+        return None
+
+    # Conditions
+
+    def _if(self, node: ast.If, scope: Scope) -> Exit | None:
+        test = truth(self.evaluate(node.test, scope))
+        if test is None:
+            return self._undecided_branch(node.body, node.orelse, node.lineno, scope)
+        return self.execute(node.body if test else node.orelse, scope)
+
+    def _undecided_branch(
+        self, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], line: int, scope: Scope
+    ) -> Exit | None:
+        """Interprets the first of two branches, of which it is not known which one is taken."""
+        # The other branch is not interpreted at all. To interpret both would create the layers of both.
+        if _only_raises(body):
+            return self.execute(orelse, scope)  # a check of arguments, which a listing passes
+        before = self.effects
+        other = self._may_create(orelse, scope)
+        ended = self.execute(body, scope)
+        if self.effects > before or other:
+            self.notes.add(line, _UNKNOWN_CONDITION)
+        elif leaves([*body, *orelse], (ast.Return, ast.Break, ast.Continue)):
+            self.undecided_exits.append(line)
+        self.forget([*body, *orelse], scope)
+        return ended
+
+    def undecided(self, node: ast.IfExp, scope: Scope) -> Any:
+        before = self.effects
+        other_creates = self._may_create([node.orelse], scope)
+        value = self.evaluate(node.body, scope)
+        if self.effects > before or other_creates:
+            self.notes.add(node.lineno, _UNKNOWN_CONDITION)
+            return value
+        other = self.evaluate(node.orelse, scope)
+        if value is other or (folding.is_constant(value) and is_same_value(value, other)):
+            return value
+        if is_plain(value) or is_plain(other) or not is_known(value) or not is_known(other):
+            return UNKNOWN
+        self.notes.add(node.lineno, _UNKNOWN_CONDITION)
+        return value
+
+    def _may_create(self, nodes: Iterable[ast.AST], scope: Scope) -> bool:
+        """Whether these statements, which are not interpreted, would add to the network."""
+        for node in nodes:
+            for each in ast.walk(node):
+                if isinstance(each, ast.Call) and isinstance(each.func, ast.Name | ast.Attribute):
+                    self.count_step()
+                    if self._callee_creates(each.func, scope):
+                        return True
+        return False
+
+    def _callee_creates(self, node: ast.expr, scope: Scope, depth: int = 0) -> bool:
+        if not _is_path(node):
+            return False
+        function = self.evaluate(node, scope)
+        if isinstance(function, Function):
+            body = function.node.body if isinstance(function.node, ast.FunctionDef) else [function.node.body]
+            return depth < 2 and any(
+                self._callee_creates(each.func, function.scope, depth + 1)
+                for statement in body
+                for each in ast.walk(statement)
+                if isinstance(each, ast.Call)
+            )
+        return self.creates_layers(function)
+
+    def forget(self, nodes: Sequence[ast.AST], scope: Scope) -> None:
+        """Makes the plain values unknown that these statements assign, and the lists that they change."""
+        for each in (each for node in nodes for each in ast.walk(node)):
+            if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
+                if is_plain(scope.names.get(each.id, UNKNOWN)):
+                    scope.assign(each.id, Unknown(each.id))
+            elif isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store) and _is_path(each):
+                owner = self.evaluate(each.value, scope)
+                if isinstance(owner, Instance) and is_plain(owner.names.get(each.attr, UNKNOWN)):
+                    owner.names[each.attr] = Unknown(each.attr)
+            elif (
+                isinstance(each, ast.Call)
+                and isinstance(each.func, ast.Attribute)
+                and each.func.attr in CHANGING
+            ):
+                changed = self.evaluate(each.func.value, scope) if _is_path(each.func.value) else None
+                if (
+                    isinstance(changed, list)
+                    and is_plain(changed)
+                    and not any(one is REST for one in changed)
+                ):
+                    changed.append(REST)
+
+    # Loops
+
+    def _for(self, node: ast.For, scope: Scope) -> Exit | None:
         iterated = self.evaluate(node.iter, scope)
         values = self.elements(iterated)
-        # Once, like an unknown condition: a loop over the batches of a data set, for example.
         if values is None:
             self.assign(node.target, self.on_element(iterated), scope)
-            return self.execute(node.body, scope)
-        returned = self.on_loop(node, values, scope)
-        return returned if isinstance(returned, ReturnValue) else None
+            return self._once(node.body, node.lineno, scope)
+        ended = self.on_loop(node, values, scope)
+        if isinstance(ended, Jump) and ended.kind == "break":
+            return None
+        return ended if isinstance(ended, Exit) else self.execute(node.orelse, scope)
 
-    def unroll(self, node: ast.For, values: Iterable[Any], scope: Scope) -> ReturnValue | None:
+    def _once(self, body: Sequence[ast.stmt], line: int, scope: Scope) -> Exit | None:
+        """Interprets the body of a loop once, whose number of iterations is not known."""
+        before = self.effects
+        ended = self.execute(body, scope)
+        if self.effects > before:
+            self.notes.add(line, _UNKNOWN_COUNT)
+        self.forget(body, scope)
+        if isinstance(ended, ReturnValue):
+            self.undecided_exits.append(line)
+        return None if isinstance(ended, Jump) and ended.kind != "raise" else ended
+
+    def _while(self, node: ast.While, scope: Scope) -> Exit | None:
+        steps, effects = self.effort.steps, self.effects
+        while True:
+            test = truth(self.evaluate(node.test, scope))
+            if test is None:
+                return self._once(node.body, node.lineno, scope)
+            if not test:
+                return self.execute(node.orelse, scope)
+            before, changes, added = dict(scope.names), self.changes, self.effects
+            exits = len(self.undecided_exits)
+            ended = self.execute(node.body, scope)
+            if isinstance(ended, Jump) and ended.kind == "break":
+                return None
+            if isinstance(ended, ReturnValue) or (isinstance(ended, Jump) and ended.kind == "raise"):
+                return ended
+            # Without a change it would go on for ever: what ends it is not known.
+            endless = changes == self.changes and self._unchanged(before, [], scope)
+            undecided = len(self.undecided_exits) > exits
+            if endless or undecided or self._is_too_long(steps, effects):
+                if self.effects > added:
+                    self.notes.add(
+                        node.lineno,
+                        _UNKNOWN_COUNT,
+                    )
+                self.forget(node.body, scope)
+                return None
+
+    def unroll(self, node: ast.For, values: Iterable[Any], scope: Scope) -> Exit | None:
         """Interprets the body once for each value, until an iteration changes nothing.
 
         Further iterations could then change nothing either, unless they depend on the loop variable. A
-        training loop of 10,000 steps is thus left after the first.
+        training loop of 10,000 steps is thus left after the first. Returns a `break` of the loop as well.
         """
         # Bounded by MAXIMUM_STEPS, too, but a training loop within a long listing must not use up the steps.
+        depends = uses_loop_variable(node.target, node.body)
+        variables = [name.id for name in ast.walk(node.target) if isinstance(name, ast.Name)]
+        steps, effects = self.effort.steps, self.effects
         for value in values:
-            before, events = dict(scope.names), self.effects
+            before, events = dict(scope.names), (self.effects, self.changes)
+            exits = len(self.undecided_exits)
             self.assign(node.target, value, scope)
-            returned = self.execute(node.body, scope)
-            if returned is not None:
-                return returned
-            if events == self.effects and self._unchanged(before, node.target, scope):
+            ended = self.execute(node.body, scope)
+            if isinstance(ended, ReturnValue) or (isinstance(ended, Jump) and ended.kind != "continue"):
+                return ended
+            if len(self.undecided_exits) > exits:
+                self._report_undecided_exits(exits, events[0])
+            same = events == (self.effects, self.changes) and self._unchanged(before, variables, scope)
+            if same and not depends:
+                break
+            if self._is_too_long(steps, effects):
+                self.forget([node.target, *node.body], scope)
                 break
         return None
 
-    def _unchanged(self, before: Mapping[str, Any], target: ast.expr, scope: Scope) -> bool:
+    def _report_undecided_exits(self, first: int, effects: int) -> None:
+        """Reports conditions that may have left a loop, if there are layers in the loop."""
+        if self.effects > effects:
+            for line in self.undecided_exits[first:]:
+                self.notes.add(line, UNKNOWN_EXIT)
+            del self.undecided_exits[first:]
+
+    def _is_too_long(self, steps: int, effects: int) -> bool:
+        """Whether a loop has taken its share of the steps without any effect on the network."""
+        return self.effects == effects and self.effort.steps - steps > _STEPS_WITHOUT_EFFECT
+
+    def _unchanged(self, before: Mapping[str, Any], variables: Sequence[str], scope: Scope) -> bool:
         # By identity: comparing values could take long. A new Unknown counts as unchanged, because it is as
-        # unknown as the one before; every call that is not understood makes one. What this misses are changes
-        # inside a list, so that a loop that only appends numbers to a list is left after its first iteration.
-        loop_variables = {name.id for name in ast.walk(target) if isinstance(name, ast.Name)}
-        now = {name: value for name, value in scope.names.items() if name not in loop_variables}
-        return len(now) == len(before.keys() - loop_variables) and all(
+        # unknown as the one before; every call that is not understood makes one.
+        now = {name: value for name, value in scope.names.items() if name not in variables}
+        return len(now) == len(before.keys() - set(variables)) and all(
             name in before and (value is before[name] or isinstance(value, Unknown))
             for name, value in now.items()
         )
 
-    def _with(self, node: ast.With, scope: Scope) -> ReturnValue | None:
+    def _with(self, node: ast.With, scope: Scope) -> Exit | None:
         value: Any = None
         for item in node.items:
             value = self.evaluate(item.context_expr, scope)
             if item.optional_vars is not None:
                 self.assign(item.optional_vars, UNKNOWN, scope)
-        returned = self.on_with(value, node, scope)
-        return returned if isinstance(returned, ReturnValue) else None
+        ended = self.on_with(value, node, scope)
+        return ended if isinstance(ended, Exit) else None
 
     def _augment(self, node: ast.AugAssign, scope: Scope) -> None:
-        # `x += y` is read as `x = x + y`. That makes a new list where Python changes the old one, which
-        # matters only to listings that keep a second name for it.
-        load = ast.copy_location(ast.BinOp(as_load(node.target), node.op, node.value), node)
-        self.assign(node.target, self.evaluate(load, scope), scope)
+        left = self.evaluate(as_load(node.target), scope)
+        right = self.evaluate(node.value, scope)
+        values = self.elements(right) if isinstance(left, list) and isinstance(node.op, ast.Add) else None
+        if values is not None:
+            # In Python, too, the list itself grows, for whoever else has it.
+            added = right if isinstance(right, list | tuple) else list(values)
+            self.call(BoundMethod(left, "extend"), [added], {}, node.lineno, False)
+            return
+        if isinstance(left, list) and isinstance(node.op, ast.Add):
+            left.append(REST)
+            return
+        self.assign(node.target, self.binary(node, node.op, left, right), scope)
 
     def _import(self, node: ast.Import | ast.ImportFrom, scope: Scope) -> None:
         if isinstance(node, ast.Import):
@@ -194,7 +441,7 @@ class Interpreter(Evaluator):
                 scope.names[alias.asname or alias.name] = Name(f"{module}{alias.name}")
 
     def _class(self, node: ast.ClassDef, scope: Scope) -> Class:
-        inside = Scope(parent=scope)
+        inside = Scope(parent=scope, is_class=True)
         bases = tuple(self.evaluate(base, scope) for base in node.bases)
         self.execute(node.body, inside)
         return Class(node, scope, bases, inside.names)
@@ -202,17 +449,70 @@ class Interpreter(Evaluator):
     def assign(self, target: ast.expr, value: Any, scope: Scope) -> None:
         match target:
             case ast.Name(id=name):
-                scope.names[name] = value
+                if name in scope.elsewhere and is_known(value):
+                    self.changes += 1
+                scope.assign(name, value)
             case ast.Attribute(value=owner, attr=name):
                 found = self.evaluate(owner, scope)
-                if isinstance(found, Instance):
+                if isinstance(found, Instance | Class):
+                    self.set_attribute(found, name, value)
+                elif isinstance(found, Namespace):
+                    self.changes += is_known(value)
                     found.names[name] = value
-                    self.on_assign(found, name, value)
+                else:
+                    self.on_assign_attribute(found, name, value, target.lineno)
+            case ast.Subscript(value=owner, slice=index):
+                self.assign_item(
+                    self.evaluate(owner, scope), self.evaluate(index, scope), value, target.lineno
+                )
             case ast.Tuple(elts=targets) | ast.List(elts=targets):
-                values = self.elements(value)
-                # A starred target takes any number, so that the lengths differ: then all are unknown.
-                known = values is not None and len(values) == len(targets)
-                for index, each in enumerate(targets):
-                    self.assign(each, values[index] if known and values is not None else UNKNOWN, scope)
+                self._unpack(targets, value, scope)
             case ast.Starred(value=inner):
                 self.assign(inner, UNKNOWN, scope)
+
+    def assign_item(self, owner: Any, index: Any, value: Any, line: int) -> None:
+        """`owner[index] = value`; REST as the value deletes the item."""
+        self.changes += is_known(value)
+        match owner:
+            case dict() if isinstance(index, str | int | float | bool | None):
+                if value is REST:
+                    owner.pop(index, None)
+                else:
+                    owner[index] = value
+            case list() if isinstance(index, int) and -len(owner) <= index < len(owner):
+                if value is REST:
+                    del owner[index]
+                else:
+                    owner[index] = value
+            case list():
+                owner.append(REST)  # of what is in it now, nothing is known
+            case _:
+                self.on_assign_item(owner, index, value, line)
+
+    def _unpack(self, targets: Sequence[ast.expr], value: Any, scope: Scope) -> None:
+        values = self.elements(value)
+        starred = [index for index, each in enumerate(targets) if isinstance(each, ast.Starred)]
+        if values is not None and len(starred) == 1 and len(values) >= len(targets) - 1 <= 1_000:
+            first, after = starred[0], len(targets) - starred[0] - 1
+            middle = values[first : len(values) - after]
+            if isinstance(middle, list) and len(middle) <= folding.MAX_LENGTH:
+                inner = targets[first]
+                assert isinstance(inner, ast.Starred)
+                self.assign(inner.value, middle, scope)
+                values = [*values[:first], *values[len(values) - after :]]
+                targets = [each for each in targets if each is not inner]
+        known = values is not None and len(values) == len(targets)
+        for index, each in enumerate(targets):
+            self.assign(each, values[index] if known and values is not None else UNKNOWN, scope)
+
+
+def _only_raises(body: Sequence[ast.stmt]) -> bool:
+    """Whether the statements end with an error, as where arguments are checked."""
+    return isinstance(body[-1], ast.Raise)
+
+
+def _is_path(node: ast.expr) -> bool:
+    """Whether this is a name, or an attribute of a name, which can be evaluated without any effect."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name)

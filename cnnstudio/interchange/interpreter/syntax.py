@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 
 def uses_loop_variable(target: ast.expr, nodes: Iterable[ast.AST]) -> bool:
@@ -49,10 +50,54 @@ def has_required_arguments(node: ast.ClassDef | ast.FunctionDef) -> bool:
     return len(node.args.args) > len(node.args.defaults)
 
 
+@lru_cache(maxsize=4096)
+def decorator_names(node: ast.FunctionDef | ast.ClassDef | ast.Lambda) -> frozenset[str]:
+    """The decorators by the last part of their names: `dataclass` for `@dataclasses.dataclass`."""
+    found: set[str] = set()
+    for decorator in () if isinstance(node, ast.Lambda) else node.decorator_list:
+        each = decorator.func if isinstance(decorator, ast.Call) else decorator
+        found.add(
+            each.attr if isinstance(each, ast.Attribute) else each.id if isinstance(each, ast.Name) else ""
+        )
+    return frozenset(found)
+
+
 def is_static(node: ast.FunctionDef | ast.Lambda) -> bool:
     """Whether the function is decorated as a static method."""
-    decorators = node.decorator_list if isinstance(node, ast.FunctionDef) else []
-    return any(isinstance(each, ast.Name) and each.id == "staticmethod" for each in decorators)
+    return "staticmethod" in decorator_names(node)
+
+
+@lru_cache(maxsize=4096)
+def is_generator(node: ast.FunctionDef) -> bool:
+    """Whether calling the function gives an iterator over what it yields."""
+    return any(isinstance(each, ast.Yield) for each in _walk_function(node))
+
+
+def field_names(node: ast.ClassDef) -> list[str]:
+    """The fields with which objects of a dataclass or named tuple are created; none for other classes."""
+    bases = {base.id for base in node.bases if isinstance(base, ast.Name)}
+    if "dataclass" not in decorator_names(node) and "NamedTuple" not in bases:
+        return []
+    fields = (each.target for each in node.body if isinstance(each, ast.AnnAssign))
+    return [field.id for field in fields if isinstance(field, ast.Name)]
+
+
+def leaves(nodes: Iterable[ast.AST], kinds: tuple[type[ast.stmt], ...]) -> bool:
+    """Whether the statements may end by one of these: `return`, `break`, `continue`."""
+    return any(isinstance(each, kinds) for node in nodes for each in _walk_function(node))
+
+
+def _walk_function(node: ast.AST) -> Iterator[ast.AST]:
+    """The node and everything in it, without the functions and classes that are defined in it."""
+    pending = [node]
+    while pending:
+        each = pending.pop()
+        yield each
+        pending += [
+            child
+            for child in ast.iter_child_nodes(each)
+            if not isinstance(child, ast.FunctionDef | ast.ClassDef | ast.Lambda)
+        ]
 
 
 def bare_string(statement: ast.stmt) -> str | None:

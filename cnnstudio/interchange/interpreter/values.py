@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cnnstudio.interchange.chain import CodeError
@@ -20,20 +20,35 @@ UNKNOWN = Unknown()
 class Scope:
     """The names of a module, function or class body; names not found there are looked up in `parent`."""
 
-    # Simpler than Python's scopes: there is no `global` or `nonlocal`, and methods see the names of their
-    # class body. Programs that run hardly ever depend on the difference.
-
     names: dict[str, Any] = field(default_factory=dict)
     parent: Scope | None = None
+    is_class: bool = False
+    """A class body: its names are not visible in the functions inside it, as in Python."""
+    elsewhere: dict[str, Scope] = field(default_factory=dict)
+    """The names that are declared `global` or `nonlocal`, and the scope that they belong to."""
 
     def find(self, name: str) -> Any:
         """The value of a name. Raises KeyError."""
-        scope: Scope | None = self
+        return self.owner_of(name).names[name]
+
+    def owner_of(self, name: str) -> Scope:
+        """The scope in which a name has its value. Raises KeyError."""
+        scope: Scope | None = self.elsewhere.get(name, self)
         while scope is not None:
-            if name in scope.names:
-                return scope.names[name]
+            if name in scope.names and (scope is self or not scope.is_class):
+                return scope
             scope = scope.parent
         raise KeyError(name)
+
+    def assign(self, name: str, value: Any) -> None:
+        self.elsewhere.get(name, self).names[name] = value
+
+    def module(self) -> Scope:
+        """The outermost scope."""
+        scope = self
+        while scope.parent is not None:
+            scope = scope.parent
+        return scope
 
 
 # The program's functions, classes and objects are compared by identity, as in Python. Comparing by value
@@ -44,9 +59,14 @@ class Function:
 
     node: ast.FunctionDef | ast.Lambda
     scope: Scope
-    owner: Instance | None = None
+    owner: Instance | Class | None = None
     defining_class: Class | None = None
     """For a method, the class that defines it, which `super()` needs."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """The defaults of its parameters, which are evaluated where the function is defined."""
+
+    def bound_to(self, owner: Instance | Class, defining_class: Class | None) -> Function:
+        return replace(self, owner=owner, defining_class=defining_class)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,21 +76,21 @@ class Class:
     node: ast.ClassDef
     scope: Scope
     bases: tuple[Any, ...]
-    names: Mapping[str, Any]
+    names: dict[str, Any]
 
     def find(self, name: str) -> tuple[Any, Class | None]:
         """An attribute of the class or its bases, and the class that defines it; (None, None) if missing."""
-        for each in self._lineage():
+        for each in self.lineage():
             if isinstance(each, Class) and name in each.names:
                 return each.names[name], each
         return None, None
 
     def library_base(self) -> str:
         """The full name of the library class it inherits from; empty if there is none."""
-        paths = (getattr(each, "path", "") for each in self._lineage() if not isinstance(each, Class))
+        paths = (getattr(each, "path", "") for each in self.lineage() if not isinstance(each, Class))
         return next((str(path) for path in paths if path), "")
 
-    def _lineage(self) -> Iterator[Any]:
+    def lineage(self) -> Iterator[Any]:
         """The class and its bases in the order in which they are searched, each class once."""
         # Not by recursion: a listing may have any number of bases, and the same one in any number of places.
         pending: list[Any] = [self]
@@ -108,6 +128,15 @@ class SuperProxy:
     defining_class: Class
 
 
+@dataclass(frozen=True, eq=False)
+class Partial:
+    """`functools.partial(function, …)`."""
+
+    function: Any
+    positional: tuple[Any, ...]
+    keywords: Mapping[str, Any]
+
+
 @dataclass(frozen=True)
 class Copies:
     """In a list: `count` elements created by the same expression, evaluated once.
@@ -126,13 +155,43 @@ class ReturnValue:
     value: Any
 
 
+@dataclass(frozen=True)
+class Jump:
+    """The end of a sequence of statements by `break`, `continue` or `raise`."""
+
+    kind: str
+    line: int = 0
+
+
+Exit = ReturnValue | Jump
+"""How statements end that do not run to their last one."""
+
+REST = Unknown("…")
+"""In a list: any number of further elements, of which nothing is known."""
+
+
 def is_known(value: Any) -> bool:
     return not isinstance(value, Unknown)
 
 
-def is_truthy(value: Any) -> bool:
-    """The truth value of a known value. Layers and objects are true."""
-    return bool(value) if folding.is_constant(value) or isinstance(value, dict) else True
+def truth(value: Any) -> bool | None:
+    """The truth value; None if it is not known. Layers and objects are true."""
+    # What is looked up in something of a library is known to exist only where it is called.
+    if isinstance(value, Unknown | BoundMethod):
+        return None
+    if isinstance(value, list | tuple | dict):
+        return None if any(each is REST for each in value) else bool(value)
+    if folding.is_constant(value):
+        return bool(value)
+    empty = getattr(value, "is_empty", None)
+    return not empty if isinstance(empty, bool) else True
+
+
+def is_plain(value: Any) -> bool:
+    """Whether this is a plain Python value, with lists and dicts of plain values."""
+    if isinstance(value, dict):
+        return all(map(is_plain, value.values()))
+    return folding.is_constant(value)
 
 
 def expand_copies(values: Iterable[Any]) -> Iterator[Any]:

@@ -29,7 +29,7 @@ from cnnstudio.interchange.interpreter.syntax import (
     read_before_assignment,
     uses_loop_variable,
 )
-from cnnstudio.interchange.interpreter.values import ReturnValue, Scope
+from cnnstudio.interchange.interpreter.values import Exit, Jump, ReturnValue, Scope
 from cnnstudio.interchange.keras.models import Model
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.code import Call, Unknown, is_same_value
@@ -64,38 +64,42 @@ class LoopReader(Interpreter):
         iterations: list[tuple[Items, int]] = []
         grown: Any = None
         for index, value in enumerate(values):
-            before = dict(scope.names)
-            result = self._iteration(node, value, scope)
-            if isinstance(result, ReturnValue):
-                return result
+            before, changes = dict(scope.names), self.changes
+            ended, result = self._iteration(node, value, scope)
+            if isinstance(ended, ReturnValue) or (isinstance(ended, Jump) and ended.kind == "raise"):
+                return ended
+            is_last = isinstance(ended, Jump) and ended.kind == "break"
+            if is_last and result is None:
+                break
             if result is None or (iterations and result[0] != grown):
-                return self.unroll(node, values[index + 1 :], scope)
+                return ended if is_last else self.unroll(node, values[index + 1 :], scope)
             grown = result[0]
             # Then all further iterations do the same, so that the first one stands for all.
-            is_repeated = counted and not _state_changed(before, scope.names)
+            is_repeated = counted and changes == self.changes and not _state_changed(before, scope.names)
+            is_repeated = is_repeated and not is_last
             iterations.append((result[1], len(values) if is_repeated else 1))
-            if is_repeated:
+            if is_repeated or is_last:
                 break
         if iterations:
             self._replace(grown, start[0], LoopBody(tuple(iterations), node.lineno, counted), scope, start[1])
         return None
 
-    def _iteration(self, node: ast.For, value: Any, scope: Scope) -> ReturnValue | tuple[Any, Items] | None:
-        """Interprets one iteration: (the model or the name of the tensor that grew, the added items).
+    def _iteration(
+        self, node: ast.For, value: Any, scope: Scope
+    ) -> tuple[Exit | None, tuple[Any, Items] | None]:
+        """Interprets one iteration: (how it ends, (the model or the name of a tensor that grew, the items)).
 
-        None if not exactly one of them grew; the value of a `return`, if there was one.
+        The latter is None if not exactly one of them grew.
         """
         before = self._tensors(scope)
         lengths = {id(model): len(model.items) for model in self.models}
         self.assign(node.target, value, scope)
-        returned = self.execute(node.body, scope)
-        if returned is not None:
-            return returned
+        ended = self.execute(node.body, scope)
         known = [model for model in self.models if id(model) in lengths]
         grown = [model for model in known if len(model.items) > lengths[id(model)]]
         if len(grown) == 1:
-            return grown[0], tuple(grown[0].items[lengths[id(grown[0])] :])
-        return self._carried(before, scope, node.body) if not grown else None
+            return ended, (grown[0], tuple(grown[0].items[lengths[id(grown[0])] :]))
+        return ended, self._carried(before, scope, node.body) if not grown else None
 
     def _tensors(self, scope: Scope) -> dict[str, SymbolicTensor]:
         return {name: value for name, value in scope.names.items() if isinstance(value, SymbolicTensor)}

@@ -38,7 +38,9 @@ class ObjectReader(LoopReader):
         if canonical(instance.kind.library_base()) in _MODEL_BASES and self.model_of(instance) is None:
             self.models.append(Model([], instance.line, instance.kind.node.name, instance=instance))
 
-    def on_library_init(self, instance: Instance, positional: Sequence[Any], line: int) -> None:
+    def on_library_init(
+        self, instance: Instance, positional: Sequence[Any], keywords: Mapping[str, Any], line: int
+    ) -> None:
         base = canonical(instance.kind.library_base())
         if base in _MODEL_BASES and self.model_of(instance) is None:
             model = Model([], line, instance.kind.node.name, instance=instance)

@@ -215,7 +215,9 @@ class _Reader(Interpreter):
             self.effects += 1
             self._modules.append(instance)
 
-    def on_library_init(self, instance: Instance, positional: Sequence[Any], line: int) -> None:
+    def on_library_init(
+        self, instance: Instance, positional: Sequence[Any], keywords: Mapping[str, Any], line: int
+    ) -> None:
         if instance.kind.library_base() == f"{_NN}Sequential":
             instance.names["__parts__"] = tuple(positional)
 
