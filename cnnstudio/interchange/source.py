@@ -19,6 +19,7 @@ from cnnstudio.core.parameters import shorten
 from cnnstudio.design.edits import rename
 from cnnstudio.design.network import UNTITLED, Network
 from cnnstudio.interchange.chain import CodeError
+from cnnstudio.interchange.data_sets import NamedData
 from cnnstudio.interchange.effort import Effort
 
 MAXIMUM_CHARACTERS = 1_000_000
@@ -47,6 +48,10 @@ class ImportedDesign:
     recipe: Mapping[str, Any]
     notes: tuple[Note, ...]
     language: Language
+    data: NamedData | None = None
+    """The data set that the code names."""
+    last_line: int = 0
+    """The line of the layer that gives the scores; 0 if there is none."""
 
     def with_default_name(self, name: str) -> ImportedDesign:
         """The same with that name for the network, unless the code has a name for it."""

@@ -12,6 +12,7 @@ from cnnstudio.cli.command import DONE, Command, Parser, UsageError, add_json_op
 from cnnstudio.cli.commands.summary import summary, summary_text
 from cnnstudio.cli.output import echo, print_json
 from cnnstudio.core.files import exists, is_folder
+from cnnstudio.core.parameters import shorten
 
 if TYPE_CHECKING:
     from cnnstudio.design.analysis.analysis import Analysis
@@ -38,17 +39,26 @@ class ImportCode(Command):
             type=Path,
             help="also write the training settings in the code as a recipe",
         )
+        parser.add_argument(
+            "--classes",
+            metavar="N",
+            type=class_count,
+            help="the number of classes in your data; sets the last layer",
+        )
         add_json_option(parser)
 
     def run(self, options: argparse.Namespace) -> int:
         from cnnstudio.design.analysis.analysis import analyze
         from cnnstudio.design.file import write_design
+        from cnnstudio.interchange.endings import with_classes
         from cnnstudio.training.recipe.recipe import split_valid_fields
 
         for option, path in (("--out", options.out), ("--recipe", options.recipe)):
             if path is not None and is_folder(path):
                 raise UsageError(f"{option}: {path} is a folder; specify a file")
         imported = _read(options.code)
+        if options.classes is not None:
+            imported = with_classes(imported, options.classes)
         recipe, errors = split_valid_fields(imported.recipe)
         write_design(options.out, imported.network)
         if options.recipe is not None:
@@ -61,6 +71,13 @@ class ImportCode(Command):
             for error_line in errors:
                 echo(f"cnnstudio: {error_line}", file=sys.stderr)
         return DONE
+
+
+def class_count(text: str) -> int:
+    """The number in `--classes`."""
+    if not text.isascii() or not text.isdigit() or not 2 <= int(text[:9]) <= 100_000:
+        raise argparse.ArgumentTypeError(f"must be an integer from 2 to 100,000, got {shorten(text)}")
+    return int(text)
 
 
 def _read(path: Path) -> ImportedDesign:
@@ -103,8 +120,34 @@ def _content(
         "recipe": dict(recipe),
         "notes": [{"line": note.line, "text": note.text} for note in imported.notes]
         + [{"line": None, "text": error_line} for error_line in errors],
+        "data": _data(imported),
         "out": str(options.out),
     }
+
+
+def _data(imported: ImportedDesign) -> dict[str, Any] | None:
+    """The data set that the code names, and whether `--data` knows one of that name."""
+    from cnnstudio.data.sources import sources
+
+    if imported.data is None:
+        return None
+    known = imported.data.name in {source.name for source in sources()}
+    return {"name": imported.data.name, "line": imported.data.line, "known": known}
+
+
+def _data_text(imported: ImportedDesign) -> list[str]:
+    from cnnstudio.interchange.data_sets import FOLDER
+
+    data = _data(imported)
+    if data is None:
+        return []
+    if data["known"]:
+        advice = f"train with --data {data['name']}"
+    elif data["name"] == FOLDER:
+        advice = "train with --data and the folder"
+    else:
+        advice = "this program has none of that name: train with --data and a folder of its images"
+    return ["", f"Data: {data['name']} (line {data['line']}); {advice}"]
 
 
 def _text(
@@ -115,7 +158,8 @@ def _text(
     lines = [summary_text(analysis)]
     if recipe:
         settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in recipe.items())
-        lines += ["", f"Training: {settings}"]
+        lines += ["", f"Training in the code: {settings}"]
+    lines += _data_text(imported)
     if imported.notes:
         lines += ["", "Notes", *(f"  line {note.line}: {note.text}" for note in imported.notes)]
     return "\n".join([*lines, "", f"{options.out}: converted from {LANGUAGES[imported.language]} code"])

@@ -16,6 +16,7 @@ from cnnstudio.core.parameters import parameters
 from cnnstudio.design.network import Node
 from cnnstudio.interchange.assembly import Assembler, group_types, output_shape_of, renamed_node
 from cnnstudio.interchange.interpreter.graph import LayerCall, SubModel
+from cnnstudio.interchange.keras.augmentation import is_augmentation_layer
 from cnnstudio.interchange.layer_calls import layer_call
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.activations import KERAS_ACTIVATION_CALLS, activation_from_keras, resolve_activation
@@ -30,8 +31,7 @@ _COMMON = frozenset(
 PREPROCESSING_LAYERS = {
     "Rescaling": "images are always normalized, with the statistics of the training set",
     "Normalization": "images are always normalized, with the statistics of the training set",
-    "RandomFlip": "flips are a setting of the recipe",
-    "RandomTranslation": "shifts are a setting of the recipe",
+    "Resizing": "images are always resized to the network's input",
 }
 """Layers that preprocess images, and what replaces them here."""
 
@@ -55,6 +55,8 @@ class KerasAssembler(Assembler):
         if call.name in PREPROCESSING_LAYERS and (call.name != "Rescaling" or _rescales_pixels(call)):
             self.notes.add(call.line, f"{call.name} is skipped: {PREPROCESSING_LAYERS[call.name]}")
             return None
+        if is_augmentation_layer(call):
+            return None  # read with the training settings
         if call.name == "Identity":
             return self.make_block([], "")
         call = _with_axes_settled(call, channels_first=self._channels_first)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cnnstudio.interchange.data_sets import KNOWN_DATA
+from cnnstudio.interchange.data_sets import KNOWN_DATA, NamedData
 from cnnstudio.layers.code import Call, Unknown
 
 Sizes = tuple[int | None, ...]
@@ -50,6 +50,44 @@ def load_data(name: str) -> tuple[tuple[Data, Data], tuple[Data, Data]] | None:
     size = (height, width) if channels == 1 else (height, width, channels)
     pair = Data((None, *size)), Data((None,), classes=found.classes)
     return pair, pair
+
+
+def known_image_shape(data: NamedData | None) -> Sizes:
+    """(height, width, channels) of the images of a data set; three unknown sizes for an unknown one."""
+    if data is None or data.known is None:
+        return None, None, None
+    channels, height, width = data.known.images.dims
+    return height, width, channels
+
+
+def images_of_folder(call: Call, size_argument: str) -> Data:
+    """What `image_dataset_from_directory` or `flow_from_directory` gives: batches of images of one size."""
+    height, width = _pair(call.keywords.get(size_argument, (256, 256)))
+    gray = call.keywords.get("color_mode") == "grayscale"
+    size = call.keywords.get("batch_size", 32)
+    shape = (None, height, width, 1 if gray else 3)
+    return Data(shape, batch_size=size if type(size) is int else None)
+
+
+def flow_batch_size(call: Call, place: int) -> int | None:
+    """The batch size of `flow`, 32 by default; None if it is only known at run time."""
+    value = call.keywords.get("batch_size", 32)
+    value = call.positional[place] if len(call.positional) > place else value
+    return value if type(value) is int else None
+
+
+def resized(call: Call) -> Sizes | None:
+    """(height, width, 3) from `Resizing(180, 180)` or `tf.image.resize(image, (180, 180))`."""
+    numbers = [each for each in call.positional if type(each) is int]
+    numbers += [value for key in ("height", "width") if type(value := call.keywords.get(key)) is int]
+    pair = next((each for each in call.positional[1:] if isinstance(each, list | tuple)), None)
+    height, width = _pair(call.keywords.get("size", pair or numbers))
+    return (height, width, 3) if height and width else None
+
+
+def _pair(value: Any) -> Sizes:
+    sizes = [each if type(each) is int else None for each in value] if isinstance(value, list | tuple) else []
+    return (sizes[0], sizes[1]) if len(sizes) == 2 else (None, None)
 
 
 def data_attribute(data: Data, name: str) -> Any:

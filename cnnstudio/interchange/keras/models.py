@@ -8,10 +8,20 @@ from typing import Any
 
 from cnnstudio.interchange.interpreter.graph import Item, SymbolicTensor
 from cnnstudio.interchange.interpreter.values import Instance
-from cnnstudio.layers.code import Call, Unknown
+from cnnstudio.layers.code import Call, Name, Unknown
 
 _ROOTS = ("tensorflow.keras", "tensorflow.python.keras", "tensorflow.compat.v1.keras", "tf_keras", "keras")
 _SHAPES = ("batch_input_shape", "batch_shape", "input_shape", "shape", "input_dim")
+
+
+@dataclass(frozen=True)
+class TrainingCall:
+    """A call of `compile` or `fit`."""
+
+    name: str
+    positional: tuple[Any, ...]
+    keywords: Mapping[str, Any]
+    line: int
 
 
 @dataclass(eq=False)
@@ -28,8 +38,21 @@ class Model:
     """Whether it became part of another model."""
     instance: Instance | None = None
     """The object, for a model of one of the program's classes."""
+    training: list[TrainingCall] = field(default_factory=list)
+    """The calls of `compile` and `fit`."""
     ends: tuple[SymbolicTensor, SymbolicTensor] | None = None
     """Input and output of a model in the functional style."""
+
+    @property
+    def losses(self) -> list[str]:
+        """The names of the losses that it is compiled with."""
+        calls = [each for each in self.training if each.name == "compile"]
+        values = [
+            each.keywords.get("loss", each.positional[1] if len(each.positional) > 1 else "")
+            for each in calls
+        ]
+        names = [value.last if isinstance(value, Name) else value for value in values]
+        return [name.name if isinstance(name, Call) else str(name) for name in names]
 
 
 def canonical(path: str) -> str:

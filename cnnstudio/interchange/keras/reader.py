@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from cnnstudio.design.network import UNTITLED, Network, clean_name
 from cnnstudio.interchange.assembly import require_layer_limit, with_ids
 from cnnstudio.interchange.chain import CodeError
+from cnnstudio.interchange.data_sets import FOLDER, NamedData, data_name
+from cnnstudio.interchange.endings import last_line, with_one_unit_read
 from cnnstudio.interchange.input_shapes import DEFAULT_INPUT, input_from_keras_shape
 from cnnstudio.interchange.interpreter import graph
 from cnnstudio.interchange.interpreter.graph import (
@@ -28,17 +31,23 @@ from cnnstudio.interchange.interpreter.names import title_from_docstring
 from cnnstudio.interchange.interpreter.syntax import is_static
 from cnnstudio.interchange.interpreter.values import BoundMethod, Class, Function, Instance, Scope
 from cnnstudio.interchange.keras.assembly import PREPROCESSING_LAYERS, KerasAssembler, keras_types
+from cnnstudio.interchange.keras.augmentation import is_augmentation_layer, read_layer
 from cnnstudio.interchange.keras.data_values import (
     Data,
     data_attribute,
     data_function,
     data_method,
+    flow_batch_size,
+    images_of_folder,
     indexed,
+    known_image_shape,
     load_data,
+    resized,
 )
 from cnnstudio.interchange.keras.legacy import is_ambiguous_kernel, is_keras_1, modernize
 from cnnstudio.interchange.keras.models import (
     Model,
+    TrainingCall,
     canonical,
     is_whole_shape,
     known_sizes,
@@ -47,7 +56,8 @@ from cnnstudio.interchange.keras.models import (
     single,
 )
 from cnnstudio.interchange.keras.objects import ObjectReader
-from cnnstudio.interchange.keras.training import read_compile, read_fit
+from cnnstudio.interchange.keras.training import read_compile, read_fit, read_optimizer
+from cnnstudio.interchange.settings import is_number, with_shift_in_pixels
 from cnnstudio.interchange.source import ImportedDesign, Note, Notes, parse
 from cnnstudio.layers.activations import KERAS_ACTIVATION_CALLS, resolve_activation
 from cnnstudio.layers.base import Shape
@@ -65,7 +75,6 @@ _JOINS = {
 }
 _MODELS = ("Sequential", "Model", "Functional")
 _INPUTS = ("Input", "InputLayer")
-_FIT = ("fit", "fit_generator")
 
 
 def read_keras(text: str) -> ImportedDesign:
@@ -85,9 +94,12 @@ def read_keras(text: str) -> ImportedDesign:
     if not nodes:
         raise CodeError(_no_layers(reader.notes.all()))
     name = title or clean_name(model.name) or UNTITLED
-    return ImportedDesign(
-        Network(input_shape, with_ids(nodes), name), reader.recipe, reader.notes.all(), "keras"
-    )
+    recipe = reader.recipe_of(model, input_shape)
+    items = tuple(model.items)
+    network = Network(input_shape, with_ids(nodes), name)
+    network = with_one_unit_read(network, items, model.losses, reader.notes)
+    notes = reader.notes.all()
+    return ImportedDesign(network, recipe, notes, "keras", reader.data, last_line(items))
 
 
 def _no_model(notes: Sequence[Note]) -> str:
@@ -107,12 +119,18 @@ class _Reader(ObjectReader):
     def __init__(self, notes: Notes, *, is_old: bool = False) -> None:
         """`is_old`: the code is written for Keras 1."""
         super().__init__(notes)
-        self.recipe: dict[str, Any] = {}
+        self.data: NamedData | None = None
+        """The first data set that the code loads."""
         self.channels_first = False
         """Whether the images in the code are channels × height × width."""
         self._is_old = is_old
         self._inputs: dict[int, tuple[SymbolicTensor, Any]] = {}
         self._shapes: dict[int, tuple[SymbolicTensor, Shape | None]] = {}
+        self._general: dict[str, Any] = {}
+        """Training settings outside of the calls of `compile` and `fit`."""
+        self._optimizers: list[Call] = []
+        self._image_size: tuple[Any, ...] | None = None
+        """(height, width, channels) that images are resized to."""
         self._applied: dict[int, tuple[Call, int]] = {}
         """id of a layer that was applied to a tensor -> the layer and the number of times."""
 
@@ -144,10 +162,10 @@ class _Reader(ObjectReader):
             start = SymbolicTensor()
             self._inputs[id(start)] = start, model.shape
             self.complete(model, start)
-        models = [model for model in self.models if model.items]
+        models = [model for model in self.models if _layer_count(model)]
         # A model that is trained counts even if another one contains it, such as one with a softmax.
         models = [model for model in models if not model.is_part or model.importance] or models
-        best = max(models, key=lambda model: (model.importance, len(model.items)), default=None)
+        best = max(models, key=lambda model: (model.importance, _layer_count(model)), default=None)
         for model in models:
             if model is not best and best is not None and model.importance:
                 self.notes.add(model.line, "this is a second model; only one is imported")
@@ -164,6 +182,8 @@ class _Reader(ObjectReader):
             elif not is_whole_shape(shape):
                 inside = shape_argument(first.keywords)
                 shape = inside if inside is not None else shape
+        if self._image_size is not None and not is_whole_shape(shape):
+            shape = self._image_size
         self._find_channel_order(model, shape)
         if self.channels_first and isinstance(shape, list | tuple) and len(shape) == 3:
             shape = (*shape[1:], shape[0])
@@ -183,6 +203,19 @@ class _Reader(ObjectReader):
         if channels in (1, 3) and height == width and height > 4:
             self.channels_first = True
             self.notes.add(model.line, f"the input shape {tuple(shape)} is read as channels × height × width")
+
+    def recipe_of(self, model: Model, shape: Shape) -> dict[str, Any]:
+        """The training settings of a model that takes images of that shape."""
+        recipe, line = dict(self._general), model.line
+        if not any(each.name == "compile" for each in model.training) and self._optimizers:
+            recipe |= read_optimizer(self._optimizers[-1], model.line, self.notes)
+        for each in model.training:
+            line = each.line
+            if each.name == "compile":
+                recipe |= read_compile(each.positional, each.keywords, line, self.notes)
+            else:
+                recipe |= read_fit(each.name, each.positional, each.keywords, line, self.notes)
+        return with_shift_in_pixels(recipe, shape, line, self.notes)
 
     # The meaning of names and calls
 
@@ -219,6 +252,10 @@ class _Reader(ObjectReader):
         data = self._data_call(call)
         if data is not None:
             return data
+        if is_augmentation_layer(call):
+            self._general |= read_layer(call, self.notes)
+        elif call.path.startswith("keras.optimizers.") and call.path.count(".") == 2:
+            self._optimizers.append(call)
         if not call.path.startswith("keras."):
             return self._function(call) if call.path.startswith("tensorflow.") else Unknown(name)
         if call.path.startswith(("keras.backend.", "keras.config.")):
@@ -277,10 +314,38 @@ class _Reader(ObjectReader):
         """What the code loads or computes from data; None for any other call."""
         parts = call.path.split(".")
         if call.name == "load_data" and "datasets" in parts:
-            return load_data(parts[-2])
+            self._name_data(data_name(parts[-2]), call.line)
+            return load_data(data_name(parts[-2]))
+        if parts[0] in ("tensorflow_datasets", "tfds") and call.name == "load":
+            return self._tensorflow_data(call)
+        if call.name == "image_dataset_from_directory":
+            self._name_data(FOLDER, call.line)
+            found = images_of_folder(call, "image_size")
+            self._image_size = found.image_shape
+            share = call.keywords.get("validation_split")
+            if is_number(share) and share:
+                self._general["validation_share"] = float(share)
+            return (found, found) if call.keywords.get("subset") == "both" else found
+        if call.name == "Resizing" or call.path == "tensorflow.image.resize":
+            self._image_size = resized(call) or self._image_size
         if parts[0] in ("numpy", "np", "tensorflow") or call.path.startswith(("keras.utils", "keras.ops")):
             return data_function(call)
         return None
+
+    def _name_data(self, name: str, line: int) -> None:
+        self.data = self.data or NamedData(name, line)
+
+    def _tensorflow_data(self, call: Call) -> Any:
+        """`tfds.load("mnist", split=["train", "test"], with_info=True)`."""
+        name = call.positional[0] if call.positional else call.keywords.get("name")
+        if not isinstance(name, str):
+            return Unknown()
+        self._name_data(data_name(name.partition(":")[0].partition("/")[0]), call.line)
+        found = Data((None, *known_image_shape(self.data)))
+        split = call.keywords.get("split")
+        data: Any = [found] * len(split) if isinstance(split, list | tuple) else found
+        data = {"train": found, "test": found} if split is None else data
+        return (data, Unknown("info")) if call.keywords.get("with_info") is True else data
 
     def _function(self, call: Call) -> Any:
         """`keras.ops.relu(x)`, `tf.nn.relu(x)` and the like."""
@@ -331,6 +396,8 @@ class _Reader(ObjectReader):
         model = self.model_of(function)
         if model is not None and model.shape is None:
             model.shape = data.image_shape
+        if model is not None and data.batch_size is not None:
+            self._general["batch_size"] = data.batch_size
         return data if isinstance(function, Call) else Unknown()
 
     def _count_application(self, call: Call, line: int) -> None:
@@ -441,6 +508,8 @@ class _Reader(ObjectReader):
     ) -> Any:
         if isinstance(owner, Data):
             return data_method(owner, name, positional, keywords) or Unknown(name)
+        if isinstance(owner, Call) and owner.name == "ImageDataGenerator" and name.startswith("flow"):
+            return self._flow(owner, Call(name, tuple(positional), keywords, line))
         model = self.model_of(owner)
         if model is None:
             return Unknown()
@@ -455,13 +524,30 @@ class _Reader(ObjectReader):
                 shape = positional[0] if positional else keywords.get("input_shape")
                 if model.shape is None and isinstance(shape, list | tuple):
                     model.shape = tuple(shape)[1:]
-            case "compile":
-                model.importance += 1
-                self.recipe |= read_compile(positional, keywords, line, self.notes)
-            case "fit" | "fit_generator":
-                model.importance += 2
-                self.recipe |= read_fit(positional, keywords, line, self.notes)
+            case "compile" | "fit" | "fit_generator":
+                model.importance += 1 if name == "compile" else 2
+                model.training.append(TrainingCall(name, tuple(positional), dict(keywords), line))
         return Unknown()
+
+    def _flow(self, generator: Call, call: Call) -> Data:
+        """`generator.flow(x, y, batch_size=64)` and `generator.flow_from_directory(…)`."""
+        first = call.positional[0] if call.positional else call.keywords.get("x")
+        if call.name == "flow":
+            found = first if isinstance(first, Data) else Data()
+            return replace(found, generator=generator, batch_size=flow_batch_size(call, 2))
+        self._name_data(FOLDER, call.line)
+        found = images_of_folder(call, "target_size")
+        if self._image_size is None:
+            self._image_size = found.image_shape
+        return replace(found, generator=generator)
+
+    def on_loop(self, node: ast.For, values: Sequence[Any], scope: Scope) -> Any:
+        target = node.target
+        if isinstance(target, ast.Name) and "epoch" in target.id.lower() and isinstance(values, range):
+            self._general["epochs"] = len(values)
+            values = values[:1]  # what it contains is training, which is the same in every epoch
+            return self.unroll(node, values, scope)
+        return super().on_loop(node, values, scope)
 
     def on_attribute(self, owner: Any, name: str) -> Any:
         if isinstance(owner, Data):
@@ -535,6 +621,14 @@ class _Reader(ObjectReader):
             return Shape.of(sum(each.dims[0] for each in shapes if each), *first.dims[1:])
         assembler = KerasAssembler(Notes(self.effort), channels_first=self.channels_first)
         return assembler.sequence(tensor.items, first)[1]
+
+
+def _layer_count(model: Model) -> int:
+    """The number of layers; those that only prepare images do not make a network."""
+    calls = graph.iter_calls(model.items)
+    return sum(
+        1 for call in calls if call.name not in PREPROCESSING_LAYERS and not is_augmentation_layer(call)
+    )
 
 
 def _is_tensors(value: Any) -> bool:

@@ -16,6 +16,8 @@ from typing import Any
 from cnnstudio.design.network import UNTITLED, Network, clean_name, map_last_layer
 from cnnstudio.interchange.assembly import group_types, require_layer_limit, with_ids
 from cnnstudio.interchange.chain import CodeError
+from cnnstudio.interchange.data_sets import FOLDER, NamedData, data_name
+from cnnstudio.interchange.endings import last_line, with_one_unit_read
 from cnnstudio.interchange.input_shapes import input_from_comments, input_from_constants
 from cnnstudio.interchange.interpreter import graph
 from cnnstudio.interchange.interpreter.graph import (
@@ -41,7 +43,8 @@ from cnnstudio.interchange.pytorch.assembly import (
     is_generated_name,
 )
 from cnnstudio.interchange.pytorch.file import NO_SOFTMAX_COMMENTS
-from cnnstudio.interchange.pytorch.training import read_training
+from cnnstudio.interchange.pytorch.training import is_training_call, read_training
+from cnnstudio.interchange.settings import with_shift_in_pixels
 from cnnstudio.interchange.source import ImportedDesign, Notes, comments, parse
 from cnnstudio.layers.code import Arguments, Call, Name, Unknown, UnsupportedCall
 
@@ -86,9 +89,12 @@ def read_pytorch(text: str) -> ImportedDesign:
         # The exported code leaves the design's softmax to the loss function.
         nodes = map_last_layer(nodes, lambda layer: layer.with_values({"activation": "softmax"}))
     name = title or clean_name(found.name) or UNTITLED
-    return ImportedDesign(
-        Network(shape, nodes, name), read_training(reader.training), reader.notes.all(), "pytorch"
-    )
+    network = Network(shape, nodes, name)
+    network = with_one_unit_read(network, found.items, [call.name for call in reader.training], reader.notes)
+    recipe = read_training(reader.training, reader.notes)
+    recipe = with_shift_in_pixels(recipe, shape, found.line, reader.notes)
+    notes = reader.notes.all()
+    return ImportedDesign(network, recipe, notes, "pytorch", reader.data, last_line(found.items))
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,8 @@ class _Reader(Interpreter):
 
     def __init__(self, notes: Notes) -> None:
         super().__init__(notes)
+        self.data: NamedData | None = None
+        """The first data set that the code loads."""
         self.training: list[Call] = []
         """Calls of optimizers, losses and data loaders."""
         self.input_shapes: list[tuple[int, ...]] = []
@@ -175,8 +183,12 @@ class _Reader(Interpreter):
         path, name = call.path, call.name
         if name == "OrderedDict":
             return _entries(call.positional[0]) if call.positional else {}
-        if path.startswith("torch.optim.") or name in ("CrossEntropyLoss", "DataLoader", "cross_entropy"):
+        if is_training_call(call):
             self.training.append(call)
+            return Unknown(name)
+        if path.startswith("torchvision.datasets."):
+            folder = name in ("ImageFolder", "DatasetFolder")
+            self.data = self.data or NamedData(FOLDER if folder else data_name(name), call.line)
             return Unknown(name)
         if any(isinstance(each, SymbolicTensor) for each in call.positional) or (
             name in ("cat", "concat", "concatenate") and call.positional
@@ -214,6 +226,11 @@ class _Reader(Interpreter):
         if instance.kind.library_base().startswith(_NN):
             self.effects += 1
             self._modules.append(instance)
+        elif instance.kind.node.name == "Cutout":
+            # Not in torchvision: everybody copies the authors' class, whose parameters are these.
+            size = instance.names.get("length", instance.names.get("size"))
+            if type(size) is int:
+                self.training.append(Call("cutout", (size,), {}, instance.line))
 
     def on_library_init(
         self, instance: Instance, positional: Sequence[Any], keywords: Mapping[str, Any], line: int

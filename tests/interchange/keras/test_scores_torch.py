@@ -190,3 +190,17 @@ def test_the_scores_are_those_of_keras(
     assert scores.shape == expected.shape
     np.testing.assert_allclose(scores, expected, atol=1e-9)
     assert len(found.notes) == notes
+
+
+def test_two_classes_have_the_probabilities_of_one_sigmoid_unit() -> None:
+    found = read_code(
+        "import keras\nfrom keras.layers import *\n"
+        "m = keras.Sequential([Flatten(input_shape=(4, 4, 3)), Dense(1, activation='sigmoid')])"
+    )
+    model = build_model(found.network, reorder=False).double()
+    (linear,) = [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
+    images = torch.randn(5, 3, 4, 4, dtype=torch.float64)
+    with torch.no_grad():
+        linear.weight[0], linear.bias[0] = 0.0, 0.0
+        expected = torch.sigmoid(images.flatten(1) @ linear.weight[1] + linear.bias[1])
+        assert torch.allclose(model(images).softmax(dim=1)[:, 1], expected)

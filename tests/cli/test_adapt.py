@@ -1,0 +1,93 @@
+"""`cnnstudio adapt`, and the options of `cnnstudio import` that concern the classes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from cnnstudio.cli.main import main
+from cnnstudio.design.file import read_design
+from cnnstudio.layers.basic.dense import Dense
+
+Output = pytest.CaptureFixture[str]
+
+
+def last_layer(path: Path) -> Dense:
+    layer = read_design(path).nodes[-1].layer
+    assert isinstance(layer, Dense)
+    return layer
+
+
+def make_folder(path: Path, classes: int) -> Path:
+    for number in range(classes):
+        (path / f"class-{number}").mkdir(parents=True)
+        for each in range(3):
+            Image.new("RGB", (9, 9), (40 * number, 80 * each, 0)).save(
+                path / f"class-{number}" / f"{each}.png"
+            )
+    return path
+
+
+def test_the_last_layer_suits_a_folder_and_the_input_stays(tmp_path: Path, capsys: Output) -> None:
+    out = tmp_path / "out.cnn.json"
+    folder = make_folder(tmp_path / "photos", 3)
+    assert main(["adapt", "lesson-32", "--data", str(folder), "--out", str(out)]) == 0
+    assert last_layer(out).units == 3
+    assert read_design(out).input.dims == (3, 32, 32)
+    assert "units 10 → 3" in capsys.readouterr().out
+
+
+def test_the_input_is_changed_where_asked(tmp_path: Path, capsys: Output) -> None:
+    out = tmp_path / "out.cnn.json"
+    arguments = ["adapt", "lesson-32", "--data", "shapes", "--out", str(out), "--json"]
+    assert main([*arguments, "--input", "1x48x40"]) == 0
+    assert read_design(out).input.dims == (1, 48, 40)
+    assert json.loads(capsys.readouterr().out)["inputs"] == [[3, 32, 32], [1, 48, 40]]
+    assert main([*arguments, "--input", "data"]) == 0
+    assert read_design(out).input.dims == (3, 32, 32)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--input", "64"], "--input: must be channels x height x width"),
+        (["--input", "0x4x4"], "--input: must be channels x height x width"),
+        (["--input", "data"], "have no common size"),
+    ],
+)
+def test_an_input_that_is_none_is_refused(
+    arguments: list[str], message: str, tmp_path: Path, capsys: Output
+) -> None:
+    folder, out = make_folder(tmp_path / "photos", 2), tmp_path / "out.cnn.json"
+    assert main(["adapt", "lesson-32", "--data", str(folder), "--out", str(out), *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_import_sets_the_classes_and_names_the_data(tmp_path: Path, capsys: Output) -> None:
+    code, out = tmp_path / "code.py", tmp_path / "out.cnn.json"
+    code.write_text(
+        "import keras\nfrom keras.layers import *\ndata = keras.datasets.cifar10.load_data()\n"
+        "m = keras.Sequential([Flatten(input_shape=(4, 4, 3)), Dense(classes)])\nm.fit(x, y, epochs=3)\n"
+    )
+    assert main(["import", str(code), "--out", str(out), "--classes", "7", "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert last_layer(out).units == 7
+    assert content["notes"] == []
+    assert content["data"] == {"name": "cifar10", "line": 3, "known": True}
+    assert main(["import", str(code), "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "cifar10 (line 3)" in printed
+    # Only what the code says: no values that a recipe has anyway.
+    assert "Training in the code: epochs 3\n" in printed
+
+
+@pytest.mark.parametrize("number", ["0", "1", "-3", "many", "9" * 50])
+def test_an_impossible_number_of_classes_is_refused(number: str, tmp_path: Path, capsys: Output) -> None:
+    code = tmp_path / "code.py"
+    code.write_text("m = Sequential([Flatten(), Dense(3)])")
+    assert main(["import", str(code), "--out", str(tmp_path / "o"), f"--classes={number}"]) == 2
+    assert "must be an integer from 2" in capsys.readouterr().err
