@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import shutil
+import signal
 import sys
 import textwrap
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 
 from cnnstudio import __version__
 from cnnstudio.cli.command import DONE, FAILED, STOPPED, WRONG_INPUT, Command, Parser, UsageError, commands
@@ -17,7 +21,7 @@ from cnnstudio.cli.output import echo
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import exists
 from cnnstudio.core.logs import configure_logging, describe_internal_error
-from cnnstudio.training.distributed.ranks import is_main_process
+from cnnstudio.training.distributed.ranks import is_distributed, is_main_process
 
 _log = logging.getLogger(__name__)
 
@@ -41,11 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = build_parser(argv[0]).parse_args(argv)
         options.argv = argv
         command: Command = options.command
-        status = command.run(options)
+        with _interrupted_by_signals():
+            status = command.run(options)
         sys.stdout.flush()
         return status
     except UserError as error:
         return _print_error(str(error), WRONG_INPUT) if is_main_process() else WRONG_INPUT
+    except _Terminated as end:
+        return _print_error("stopped", 128 + end.number)
     except KeyboardInterrupt:
         return _print_error("stopped", STOPPED)
     except BrokenPipeError:
@@ -61,6 +68,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as end:
         # argparse exits this way after --help and --version.
         return end.code if isinstance(end.code, int) else DONE
+
+
+class _Terminated(KeyboardInterrupt):
+    """A signal that asks the program to exit."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+@contextlib.contextmanager
+def _interrupted_by_signals() -> Iterator[None]:
+    """Inside, SIGTERM and a closed terminal end the command as Ctrl+C does: what it began is cleaned up.
+
+    Without this they would end the process at once, with half an export in the user's folder. A second signal
+    does that. Processes under torchrun are ended at once, because they may be waiting for each other.
+    """
+    is_main_thread = threading.current_thread() is threading.main_thread()
+    names = [] if is_distributed() or not is_main_thread else ["SIGTERM", "SIGHUP"]
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    replaced = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+
+    def restore() -> None:
+        for number in replaced:
+            signal.signal(number, signal.SIG_DFL)
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        restore()
+        raise _Terminated(number)
+
+    for number in replaced:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        restore()
 
 
 def build_parser(chosen: str) -> Parser:

@@ -16,6 +16,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from cnnstudio.core.errors import UserError
+from cnnstudio.core.system_lock import lock_file
 
 MAX_JSON_BYTES = 8 * 2**20
 """The largest JSON file that is read: the program's own have a few kilobytes, at most a megabyte."""
@@ -62,18 +64,24 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
     """
     # For a symbolic link, replace the file that it points to, not the link.
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
         # The new file would take the place of the pipe or device, such as /dev/null.
         if os.path.exists(target) and not os.path.isfile(target) and not os.path.isdir(target):
             raise OSError(errno.EINVAL, "it is a pipe or a device, not a regular file", str(path))
         target.parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned_files(target.parent, target.name)
+        temporary, file = _open_temporary(target)
         try:
-            with open(temporary, "xb") as file:
+            with file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, target)
+                # While it is locked, so that no other process takes it for abandoned.
+                if os.name != "nt":
+                    os.replace(temporary, target)
+            if os.name == "nt":
+                # Windows does not rename open files.
+                os.replace(temporary, target)
         except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -81,6 +89,53 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
         fsync_folder(target.parent)
     except OSError as error:
         raise FileError(f"Cannot write {path}: {_reason(error)}. Choose a writable location.") from error
+
+
+def _open_temporary(target: Path) -> tuple[Path, BinaryIO]:
+    """A new file beside the target, open for writing and locked, where the drive supports locks."""
+    while True:
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+        file = open(temporary, "xb")  # noqa: SIM115  # closed by the caller
+        try:
+            lock_file(file)
+        except BlockingIOError:
+            is_ours = False
+        except OSError:
+            # Without a lock it can be written as well, and nobody else can lock and delete it.
+            is_ours = True
+        else:
+            is_ours = os.path.exists(temporary)
+        if is_ours:
+            return temporary, file
+        # Another process took it for abandoned before it was locked, and deletes it: make a new one.
+        file.close()
+
+
+def remove_abandoned_files(folder: Path, name: str) -> None:
+    """Deletes the temporary files of that name in the folder that killed processes left.
+
+    A process holds a lock on its temporary file, which the system releases when it ends. Where locks are not
+    supported, nothing is deleted.
+    """
+    pattern = re.compile(rf"\.{re.escape(name)}\.[0-9a-f]{{8}}\.tmp")
+    with contextlib.suppress(OSError):
+        with os.scandir(folder) as entries:
+            found = [Path(entry) for entry in entries if pattern.fullmatch(entry.name)]
+        for path in found:
+            with contextlib.suppress(OSError):
+                _delete_if_abandoned(path)
+
+
+def _delete_if_abandoned(path: Path) -> None:
+    if path.is_symlink():
+        return
+    with open_regular(path, None) as file:
+        # Raises BlockingIOError while its process is alive.
+        is_abandoned = lock_file(file)
+        if is_abandoned and os.name != "nt":
+            path.unlink()
+    if is_abandoned and os.name == "nt":
+        path.unlink()
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -8,39 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
 from cnnstudio.core.files import open_regular
+from cnnstudio.core.system_lock import lock_file
 
 _ATTEMPTS = 5
 _RETRY_SECONDS = 0.02
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(file: BinaryIO, *, shared: bool) -> None:
-        """Locks the open file until it is closed. Raises BlockingIOError if another process has locked it."""
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            raise BlockingIOError from None
-else:
-    import errno
-    import fcntl
-
-    def _try_lock(file: BinaryIO, *, shared: bool) -> None:
-        """Locks the open file until it is closed. Raises BlockingIOError if another process has locked it."""
-        try:
-            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except OSError as error:
-            # Some network drives do not support locks at all. Refusing to write there would make them
-            # unusable, so on them the lock is granted without protection.
-            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
-                raise
 
 
 class FileLock:
@@ -94,7 +71,7 @@ def is_locked(path: Path) -> bool:
     try:
         # Shared, so that processes that ask at the same time do not see each other.
         with open_regular(path, None) as file:
-            _try_lock(file, shared=True)
+            lock_file(file, shared=True)
     except BlockingIOError:
         return True
     except OSError:
@@ -106,7 +83,7 @@ def _lock_with_retries(file: BinaryIO) -> None:
     """Tries for a tenth of a second: `is_locked` in another process may hold the lock for an instant."""
     for _ in range(_ATTEMPTS - 1):
         with contextlib.suppress(BlockingIOError):
-            _try_lock(file, shared=False)
+            lock_file(file)
             return
         time.sleep(_RETRY_SECONDS)
-    _try_lock(file, shared=False)
+    lock_file(file)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from cnnstudio.core.files import exists
 from cnnstudio.core.progress import (
     CancelFunction,
     Progress,
@@ -21,6 +18,7 @@ from cnnstudio.core.progress import (
     never_cancelled,
     raise_if_cancelled,
 )
+from cnnstudio.core.temporary import temporary_folder
 from cnnstudio.export.errors import ExportError
 
 if TYPE_CHECKING:
@@ -104,37 +102,15 @@ class Exporter(ABC):
         return f"{self.title}: {names}. {summary} {self.usage}".strip()
 
 
-_unfinished: set[Path] = set()
-"""The temporary folders of exports that are being written now."""
-
-
-def discard_unfinished() -> None:
-    """Deletes what unfinished exports have written. The process is about to end without waiting for them."""
-    for staging in tuple(_unfinished):
-        shutil.rmtree(staging, ignore_errors=True)
-
-
 @contextmanager
 def _staging_folder(folder: Path) -> Iterator[Path]:
-    """An empty temporary folder inside `folder`, deleted afterwards. Raises ExportError if not writable.
-
-    It is inside `folder`, so that moving files out of it is a rename on the same file system.
-    """
-    is_new = not exists(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".export-", dir=folder))
-    except OSError as error:
-        raise ExportError(_unwritable(folder, error)) from error
-    _unfinished.add(staging)
-    try:
+    """An empty temporary folder inside `folder`, deleted afterwards. Raises ExportError if not writable."""
+    with ExitStack() as stack:
+        try:
+            staging = stack.enter_context(temporary_folder(folder, "export"))
+        except OSError as error:
+            raise ExportError(_unwritable(folder, error)) from error
         yield staging
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        _unfinished.discard(staging)
-        if is_new:
-            with suppress(OSError):
-                folder.rmdir()  # fails if files were written to it, as it should
 
 
 def _move(staging: Path, folder: Path, leftovers: Sequence[str]) -> tuple[Path, ...]:

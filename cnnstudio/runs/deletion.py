@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 
+from cnnstudio.core.files import remove_abandoned_files
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.run import DESIGN_FILE, EVENTS_FILE, RECIPE_FILE, RUN_FILE, Run
 
@@ -29,6 +30,8 @@ def delete_run(run: Run) -> None:
                 path.unlink(missing_ok=True)
     except OSError as error:
         raise RunError(f"The run in {run.folder} cannot be deleted: {error.strerror or error}.") from None
+    for name in _OWN_FILES:
+        remove_abandoned_files(run.folder, name)
     # A folder that contains the user's own files stays.
     with contextlib.suppress(OSError):
         os.rmdir(run.folder)

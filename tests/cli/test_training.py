@@ -108,6 +108,8 @@ def test_runs_without_a_folder_go_into_the_runs_folder(train: list[str], capsys:
     (run,) = lines_of(capsys)[0]["runs"]
     assert Path(run["folder"]).parent == home / "runs"
     assert main(["runs", "show", run["id"]]) == 0
+    # What a process leaves that is killed while it writes.
+    (Path(run["folder"]) / ".run.json.01234567.tmp").touch()
     assert main(["runs", "delete", run["id"]]) == 0
     assert list((home / "runs").iterdir()) == []
 

@@ -7,7 +7,7 @@ histograms of the values) and with the size and modification time of each file.
 **What a killed writer leaves.** An entry is written to a temporary folder and renamed when it is complete.
 The order is: pixels and labels are written and fsynced, then `about.json`, then the folder is renamed, then
 the parent folder is fsynced. A process killed at any point therefore leaves either a complete entry or a
-folder with a temporary name, which is deleted when the next entry of that key is written. Because the rename
+folder with a temporary name, which is deleted when the next entry of any key is written. Because the rename
 comes last, an entry with its final name never has missing or partial files, even after a power failure.
 
 **What is verified.** An entry is used only if the checksum of `about.json` is right and size and modification
@@ -133,7 +133,7 @@ def _create(
     progress: ProgressFunction,
     cancelled: CancelFunction,
 ) -> Dataset:
-    with DatasetWriter(entry.with_name(f".{secrets.token_hex(4)}.tmp")) as writer:
+    with DatasetWriter(entry.with_name(_unfinished_name(secrets.token_hex(4)))) as writer:
         dataset = create(writer)
         # Nothing was written, because the disk is too full: the data set is in memory.
         if writer.folder is None:
@@ -255,10 +255,25 @@ def _evict(folder: Path) -> None:
     # Entries of other keys without their locks: what has not been opened for two months is not being written.
     # On POSIX, a program that has mapped the files keeps them; on Windows they cannot be deleted.
     _empty(folder)
+    _remove_unfinished(folder)
     for about in decoded_folder().glob(f"*/*/{_ABOUT}"):
         with contextlib.suppress(OSError):
             if about.stat().st_mtime < time.time() - _MAX_UNUSED_SECONDS:
                 shutil.rmtree(about.parent, ignore_errors=True)
+
+
+def _remove_unfinished(own: Path) -> None:
+    """Deletes what killed writers left under other keys, whose entries may never be written again."""
+    for key in {path.parent for path in decoded_folder().glob(f"*/{_unfinished_name('*')}")} - {own}:
+        # Locking fails while an entry of the key is being written.
+        with contextlib.suppress(OSError), FileLock(key / _LOCK):
+            for path in key.glob(_unfinished_name("*")):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _unfinished_name(token: str) -> str:
+    """The name of an entry while it is being written."""
+    return f".{token}.tmp"
 
 
 def _empty(folder: Path) -> None:

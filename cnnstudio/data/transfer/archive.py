@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -21,6 +20,7 @@ from cnnstudio.core.progress import (
     raise_if_cancelled,
     throttled,
 )
+from cnnstudio.core.temporary import temporary_folder
 from cnnstudio.data.dataset import DataError
 
 _MAX_UNPACKED_BYTES = 400_000_000
@@ -44,8 +44,8 @@ def extract_members(
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
-            unpacked = Path(temporary) / folder.name
+        with temporary_folder(folder.parent, "archive") as temporary:
+            unpacked = temporary / folder.name
             unpacked.mkdir()
             _write_members(archive, members, unpacked, throttled(progress), cancelled)
             if folder.exists():

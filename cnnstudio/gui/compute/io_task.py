@@ -35,8 +35,12 @@ class IoTask(QObject):
     ended = Signal()
     """Emitted last in every case, also after `cancel`."""
 
-    def __init__(self, function: IoFunction, parent: QObject | None = None) -> None:
+    def __init__(
+        self, function: IoFunction, parent: QObject | None = None, *, writes_files: bool = False
+    ) -> None:
+        """With `writes_files`, the program does not exit before the function has ended."""
         super().__init__(parent)
+        self._writes_files = writes_files
         self._cancel = threading.Event()
         self._relay = _Relay()
         self._relay.progressed.connect(self._on_progressed)
@@ -51,6 +55,8 @@ class IoTask(QObject):
         """Starts the thread. Connect the signals first."""
         _running.add(self._relay)
         self._thread.start()
+        if self._writes_files:
+            _writing[self._thread] = self._cancel
 
     def wait(self, seconds: float) -> None:
         """Waits at most `seconds` for the end, then emits at once the signals that are due."""
@@ -106,6 +112,15 @@ class _Relay(QObject):
 
 
 _running: set[_Relay] = set()
+_writing: dict[threading.Thread, threading.Event] = {}
+"""The threads of tasks that write files, and whether they were cancelled; some may have ended."""
+
+
+def has_unfinished_writes() -> bool:
+    """Whether a task that writes files was cancelled and has not ended yet."""
+    for thread in [thread for thread in _writing if not thread.is_alive()]:
+        del _writing[thread]
+    return any(cancel.is_set() for cancel in _writing.values())
 
 
 def _run(function: IoFunction, cancel: threading.Event, relay: _Relay) -> None:

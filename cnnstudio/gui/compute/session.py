@@ -110,6 +110,7 @@ class TrainingSession(QObject):
         self._dataset_cache = DatasetCache()
         self._preloaded = False
         self._main_is_ready = threading.Event()
+        self._working = threading.Event()
         self._thread = ComputeThread(self)
         self._thread.task_done.connect(self._on_task_done)
         self._torch_loaded.connect(self._on_torch_loaded)
@@ -130,6 +131,14 @@ class TrainingSession(QObject):
     def is_busy(self) -> bool:
         """Whether the compute thread has anything to do, trainings and other tasks alike."""
         return self._thread.pending > 0
+
+    @property
+    def is_working(self) -> bool:
+        """Whether the compute thread is at something whose end has to be awaited, because it writes files.
+
+        Importing torch is not: it cannot be interrupted, and leaves nothing behind.
+        """
+        return self._working.is_set()
 
     # Called in the main thread
 
@@ -290,6 +299,7 @@ class TrainingSession(QObject):
             started = started or isinstance(event, Started)
             self._queue.put(event)
 
+        self._working.set()
         try:
             dataset = self._load(request.dataset_name, control)
             if request.seeds > 1:
@@ -312,6 +322,7 @@ class TrainingSession(QObject):
             # Behind all events of the run in the same queue, so that the state becomes idle after the last of
             # them.
             self._queue.call(lambda: self._on_training_ended(control))
+            self._working.clear()
 
     def _train_seeds(
         self, request: TrainingRequest, dataset: Dataset, control: Control, emit: Callable[[Event], None]
@@ -348,10 +359,12 @@ class TrainingSession(QObject):
     def _run_task(self, task: ComputeTask) -> None:
         # A task stays in `_tasks` until its callbacks have run, so that `shutdown` can cancel each one
         # before.
+        self._working.set()
         try:
             task.run(self._queue, lambda: self._thread.is_closing)
         finally:
             self._queue.call(lambda: self._tasks.discard(task))
+            self._working.clear()
 
     def _report_loading(self, progress: DataProgress) -> None:
         self._queue.call(lambda: self.loading.emit(progress), coalesce_key="loading")

@@ -196,7 +196,7 @@ class DataDialog(QDialog):
         on_progress: Callable[[Progress], None],
         on_done: Callable[[object], None],
     ) -> None:
-        self._task = IoTask(function, self)
+        self._task = IoTask(function, self, writes_files=True)
         self._task.progressed.connect(on_progress)
         self._task.done.connect(on_done)
         self._task.ended.connect(self._on_ended)

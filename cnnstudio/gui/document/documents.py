@@ -41,7 +41,7 @@ class Documents(QObject):
         """The unsaved design of a crashed session, if there is one."""
         self._timer = QTimer(self)
         self._timer.setInterval(_AUTOSAVE_INTERVAL_MS)
-        self._timer.timeout.connect(self._autosave)
+        self._timer.timeout.connect(self.autosave)
         self._timer.start()
 
     # Files
@@ -165,7 +165,8 @@ class Documents(QObject):
 
     # Autosave
 
-    def _autosave(self) -> None:
+    def autosave(self) -> None:
+        """Writes the design to the autosave if it has unsaved changes that are not there yet."""
         network = self._project.network
         if self._slot is None or not self._project.is_modified or network is self._autosaved_network:
             return

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
@@ -14,14 +15,15 @@ from cnnstudio import __version__
 from cnnstudio.core.logs import configure_logging
 from cnnstudio.core.paths import home
 from cnnstudio.core.resources import resource
+from cnnstudio.core.temporary import discard_temporary_folders
 from cnnstudio.data.sources import find_source
 from cnnstudio.design.templates import templates
-from cnnstudio.export.base import discard_unfinished
 from cnnstudio.gui.compute.compute_thread import has_running_threads
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.designer.quick_fix.advice_service import advice_service
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.document.settings import Settings
+from cnnstudio.gui.shell.closing import end_work_unattended, is_unfinished
 from cnnstudio.gui.shell.excepthook import install_excepthook
 from cnnstudio.gui.shell.idle_gc import defer_full_collections
 from cnnstudio.gui.shell.main_window import MainWindow
@@ -37,8 +39,8 @@ _NOT_WRITABLE = (
     "Set CNNSTUDIO_HOME to a writable folder."
 )
 _RESTORED = "CNN Studio closed unexpectedly. Your unsaved design was restored; save it to keep it."
-_SHUTDOWN_SECONDS = 10.0
-"""How long a shutdown signal waits for the last checkpoint."""
+_SHUTDOWN_SECONDS = 60.0
+"""How long a shutdown signal waits for the last checkpoint, and for files that are being written."""
 
 
 def application() -> QApplication:
@@ -105,8 +107,18 @@ def _first_dataset(settings: Settings) -> str:
 
 def _shut_down(window: MainWindow, number: int) -> None:
     """Handles a shutdown signal: saves the training and exits without asking, since nobody may be there."""
-    window.session.shutdown(_SHUTDOWN_SECONDS)
+    window.documents.autosave()
+    end_work_unattended(window, window.session, _SHUTDOWN_SECONDS)
+    if is_unfinished(window.session):
+        _exit_at_once(128 + number)
     QApplication.exit(128 + number)
+
+
+def _exit_at_once(status: int) -> NoReturn:
+    """Exits without the cleanup of the interpreter, which a thread that did not end would delay or crash."""
+    discard_temporary_folders()
+    logging.shutdown()
+    os._exit(status)
 
 
 def main(path: str | None = None) -> int:
@@ -118,11 +130,12 @@ def main(path: str | None = None) -> int:
     window.show()
     defer_full_collections()
     watcher = ShutdownSignalWatcher(lambda number: _shut_down(window, number))
+    # The session may end while the window still asks whether to save.
+    app.commitDataRequest.connect(lambda manager: window.documents.autosave())
     status = app.exec()
     watcher.close()
-    if has_running_threads():
-        # A thread that did not stop in time would keep the process alive, so skip the interpreter's cleanup.
-        discard_unfinished()
-        logging.shutdown()
-        os._exit(status)
+    if not window.has_closed:
+        end_work_unattended(window, window.session, _SHUTDOWN_SECONDS)
+    if has_running_threads() or is_unfinished(window.session):
+        _exit_at_once(status)
     return status

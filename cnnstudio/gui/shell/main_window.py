@@ -34,6 +34,7 @@ from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.runs.follower import OpenedRun
 from cnnstudio.gui.runs.run_controller import RunController
 from cnnstudio.gui.shell.actions import WINDOW_ACTIONS, Window
+from cnnstudio.gui.shell.closing import end_work
 from cnnstudio.gui.shell.dialogs import Dialogs
 from cnnstudio.gui.shell.docks import Dock, arrange_docks, set_tab_bar_names
 from cnnstudio.gui.shell.idle_gc import IdleCollector
@@ -49,7 +50,6 @@ from cnnstudio.gui.widgets.message_bar import MessageBar
 from cnnstudio.gui.widgets.message_box import Answer, MessageBox
 from cnnstudio.runs.run import RUN_FILE
 
-_SHUTDOWN_SECONDS = 2.5
 _PRELOAD_DELAY_MS = 50
 
 
@@ -69,6 +69,8 @@ class MainWindow(QMainWindow):
         session.setParent(self)
         self.settings = settings
         self._is_painted = self._is_arranged = False
+        self.has_closed = False
+        """Whether it was closed; the user may have chosen not to wait for its background work."""
         self._preload = QTimer(self)
         self._preload.setSingleShot(True)
         self._preload.timeout.connect(session.preload)
@@ -272,9 +274,10 @@ class MainWindow(QMainWindow):
         self._idle_collector.stop()
         self.runs.close()
         self.dashboard.close_run()
-        self.session.shutdown(_SHUTDOWN_SECONDS)
+        end_work(self, self.session)
         self.documents.close()
         event.accept()
+        self.has_closed = True
 
     def _confirm_stop_training(self) -> bool:
         if self.session.state is State.IDLE:

@@ -226,6 +226,27 @@ def test_a_killed_writer_leaves_no_partial_entry(when: str) -> None:
     assert remaining_files() == sorted((*FILES, "about.json", "lock"))
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal here")
+def test_what_a_killed_writer_left_is_deleted_with_the_next_entry_of_any_key() -> None:
+    subprocess.run([sys.executable, "-c", KILLED.format(when="decoded_cache.os.replace")], check=False)
+    get_or_create("elsewhere", "state", create)
+    assert remaining_files() == sorted((*FILES, "about.json", "lock", "lock"))
+
+
+def test_an_entry_that_is_being_written_stays_when_another_is_created() -> None:
+    written: list[Path] = []
+
+    def create_another_meanwhile(writer: DatasetWriter) -> Dataset:
+        dataset = create(writer)
+        get_or_create("elsewhere", "state", create)
+        assert writer.folder is not None
+        written.extend(writer.folder.iterdir())
+        return dataset
+
+    get_or_create("here", "state", create_another_meanwhile)
+    assert sorted(path.name for path in written) == sorted(FILES)
+
+
 def test_of_two_requests_for_one_entry_one_creates_it_and_the_other_waits() -> None:
     created, reports, both = [], [], threading.Barrier(2)
 
