@@ -32,9 +32,9 @@ _OUTLIER_RANGE = 0.8
 _MAX_SAMPLES = 100_000
 """The most values from which the quantile is computed."""
 
-_SECONDS_BETWEEN_MAPS = 1 / 8
-_DEAD_MAPS_EVERY = 16
-"""Dead maps are searched only in every 16th capture of a layer, because it takes all example images."""
+_SECONDS_BETWEEN_MAPS = 1 / 4
+_DEAD_MAPS_EVERY = 8
+"""Dead maps are searched only in every 8th capture of a layer, because it takes all example images."""
 
 
 def feature_maps(
@@ -124,7 +124,7 @@ def _white_level(values: Tensor, low: float, high: float) -> float:
 
 
 class FeatureMapProbe:
-    """Captures the maps of one layer for one example image during training, at most 8 times a second.
+    """Captures the maps of one layer for one example image during training, at most 4 times a second.
 
     `watch` may be called from any thread at any time; the other methods are called by the trainer.
     """
@@ -146,6 +146,10 @@ class FeatureMapProbe:
     def watch(self, node_id: str, image: int) -> None:
         """Selects the layer and the index of the example image."""
         self._requested = (node_id, image)
+
+    def unwatch(self) -> None:
+        """Captures nothing until the next `watch`."""
+        self._requested = None
 
     def begin(self, images: npt.NDArray[np.uint8]) -> None:
         """Sets the example images, uint8 (N, C, H, W), of the model's input size; N may be 0."""

@@ -66,6 +66,9 @@ class FakeSession(TrainingSession):
     def watch(self, node_id: str, image: int) -> None:
         self.watched = (node_id, image)
 
+    def unwatch(self) -> None:
+        self.watched = None
+
 
 def image_folder(folder: Path, count: int = 24, side: int = 8) -> Path:
     """Writes bright and dark images in two classes, `count` for training and a third of that for testing."""

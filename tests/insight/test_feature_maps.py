@@ -233,15 +233,25 @@ def test_the_probe_captures_the_watched_layer(model: Model) -> None:
     np.testing.assert_array_equal(maps.maps, expected.maps)
 
 
-def test_the_probe_waits_an_eighth_of_a_second_unless_the_layer_changes(model: Model) -> None:
+def test_the_probe_waits_a_quarter_of_a_second_unless_the_layer_changes(model: Model) -> None:
     probe = FeatureMapProbe()
     probe.begin(IMAGES)
     probe.watch("conv2d_1", 0)
     assert taking(probe, model, 1, 1.0)
-    assert not probe.is_due(2, 1.1)
-    assert probe.is_due(3, 1.2)
+    assert not probe.is_due(2, 1.2)
+    assert probe.is_due(3, 1.3)
     probe.watch("conv2d_1", 1)
     assert probe.is_due(3, 1.0)
+
+
+def test_the_probe_captures_nothing_while_nobody_watches(model: Model) -> None:
+    probe = FeatureMapProbe()
+    probe.begin(IMAGES)
+    probe.watch("conv2d_1", 0)
+    probe.unwatch()
+    assert not probe.is_due(1, 1.0)
+    probe.watch("conv2d_1", 0)
+    assert probe.is_due(1, 1.0)
 
 
 def test_the_probe_captures_a_step_only_once(model: Model) -> None:

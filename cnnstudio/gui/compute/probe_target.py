@@ -26,6 +26,13 @@ class ProbeTarget:
             if self._probe is not None:
                 self._probe.watch(node_id, image)
 
+    def unwatch(self) -> None:
+        """Selects nothing: nobody would see the maps."""
+        with self._lock:
+            self._target = None
+            if self._probe is not None:
+                self._probe.unwatch()
+
     @contextmanager
     def probing(self) -> Iterator[FeatureMapProbe]:
         """A probe that watches the target as long as the context lasts."""

@@ -223,6 +223,10 @@ class TrainingSession(QObject):
         """Selects the layer and the example image whose feature maps the training sends."""
         self._probe_target.watch(node_id, image)
 
+    def unwatch(self) -> None:
+        """The training sends no feature maps until the next `watch`."""
+        self._probe_target.unwatch()
+
     def run_task(
         self,
         function: ComputeFunction,

@@ -25,11 +25,11 @@ from cnnstudio.training.events import EpochEnded, Event, Finished, UnitsChecked
 
 _WIDE = 900
 """The width in pixels from which two views are shown side by side."""
-_SHORTEST_FRAME, _LONGEST_FRAME = 0.12, 1.0
+_SHORTEST_FRAME, _LONGEST_FRAME = 0.15, 1.0
 """Seconds between two frames."""
 _FLICKER_DELAY_SECONDS = 0.4
 """How long the previous maps stay before a hint replaces them."""
-_MAXIMUM_LOAD = 0.04
+_MAXIMUM_LOAD = 0.02
 """About the fraction of time that the main thread works during a training: torch needs all cores."""
 
 LEARNING, FEATURE_MAPS = 0, 1
@@ -208,12 +208,16 @@ class Dashboard(Panel):
         self._refresh()
 
     def _watch(self) -> None:
-        """Asks the running training for the maps of the shown layer and image."""
-        if self._record is self._live and self._layer is not None:
+        """Asks the running training for the maps of the shown layer and image, if anybody sees them."""
+        is_seen = self.feature_maps.isVisible() and not self.window().isMinimized()
+        if not is_seen or self.timeline.slider.epoch is not None:
+            self._session.unwatch()
+        elif self._record is self._live and self._layer is not None:
             self._requested_at = time.monotonic()
             self._session.watch(self._layer, self.feature_maps.image)
 
     def _on_epoch_chosen(self, _: object) -> None:
+        self._watch()
         self._refresh()
 
     def _on_recipe_changed(self, _: object) -> None:
@@ -223,6 +227,7 @@ class Dashboard(Panel):
     def _on_shown_changed(self, shown: object) -> None:
         for number, view in enumerate(self._views):
             view.setVisible(isinstance(shown, tuple) and number in shown)
+        self._watch()
         self._refresh()
 
     # Drawing
@@ -318,11 +323,14 @@ class Dashboard(Panel):
     def showEvent(self, event: QShowEvent) -> None:
         # Also called when a minimized window is restored.
         super().showEvent(event)
+        self._watch()
         self._refresh()
 
     def hideEvent(self, event: QHideEvent) -> None:
+        # Also called when the window is minimized, in which its widgets still count as visible.
         super().hideEvent(event)
         self._frame_timer.stop()
+        self._session.unwatch()
 
 
 def _describe_moment(epochs: float) -> str:

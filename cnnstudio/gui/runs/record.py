@@ -18,13 +18,16 @@ from cnnstudio.runs.watching import RunSnapshot
 from cnnstudio.training.events import Event, Finished, Started
 from cnnstudio.training.sample_images import DISPLAYED_COUNT, choose_sample_images
 
+_MAX_UNREAD = 200
+
 
 class RunRecord:
     """The network of a run, its history, its example images, and its folder once it exists."""
 
     def __init__(self, network: Network | None = None) -> None:
         self.network = network or Network()
-        self.history = RunHistory()
+        self._history = RunHistory()
+        self._unread: list[Event] = []
         self.images = np.empty((0, 3, 1, 1), np.uint8)
         """The example images: uint8 (N, C, H, W)."""
         self.image_names: tuple[str, ...] = ()
@@ -43,6 +46,16 @@ class RunRecord:
         return record
 
     @property
+    def history(self) -> RunHistory:
+        """The run so far."""
+        self._read()
+        return self._history
+
+    def _read(self) -> None:
+        events, self._unread = self._unread, []
+        self._history.feed(events)
+
+    @property
     def folder(self) -> Path | None:
         return self._folder
 
@@ -51,15 +64,18 @@ class RunRecord:
         return self.history.started.classes if self.history.started is not None else ()
 
     def feed(self, events: Iterable[Event]) -> None:
-        """Adds the events of a live run."""
+        """Adds the events of a live run; they are read when the history is needed, many at a time."""
         for event in events:
             if isinstance(event, Started | Finished) and event.run is not None:
                 self._folder = Path(event.run)
-            self.history.feed([event])
+            self._unread.append(event)
+        if len(self._unread) > _MAX_UNREAD:
+            # Nobody may look for hours.
+            self._read()
 
     def continue_from(self, previous: RunRecord) -> None:
         """Keeps the curves and images of the run that this one resumes or continues."""
-        self.history = previous.history
+        self._history = previous.history
         self.images, self.image_names = previous.images, previous.image_names
 
     def set_images_from(self, dataset: Dataset) -> None:

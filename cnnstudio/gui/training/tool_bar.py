@@ -33,14 +33,15 @@ from cnnstudio.gui.widgets.labels import ElidedLabel
 from cnnstudio.gui.widgets.number_box import NumberBox
 from cnnstudio.runs.seeds import MAX_SEEDS, SeedSweep
 from cnnstudio.runs.significance import format_accuracy
-from cnnstudio.training.events import Event, Progress, Warned, WeightsTransferred
+from cnnstudio.training.events import Event, Progress, SnapshotTaken, Warned, WeightsTransferred
 
 if TYPE_CHECKING:
     from cnnstudio.training.preflight.profiling import TrainingEstimate
 
 _PROGRESS_STEPS = 1000
-_UPDATE_SECONDS = 0.25
+_UPDATE_SECONDS = 0.5
 """Numbers that change more often than this cannot be read."""
+_FREQUENT_EVENTS = (Progress, SnapshotTaken)
 
 _DEFAULT_SEEDS = 5
 _TRAINING_STATES = (State.LOADING, State.RUNNING, State.PAUSED, State.STOPPING)
@@ -232,7 +233,7 @@ class TrainingToolBar(QToolBar):
                 self.info.emit(event.message)
             elif isinstance(event, WeightsTransferred):
                 self.info.emit(". ".join(event.lines) + ".")
-        if any(not isinstance(event, Progress) for event in events) or self._is_update_due():
+        if any(not isinstance(event, _FREQUENT_EVENTS) for event in events) or self._is_update_due():
             self._update()
 
     def _is_update_due(self) -> bool:

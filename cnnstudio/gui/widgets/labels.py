@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 from typing import Literal
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy
 
 from cnnstudio.gui.theme.theme import Role, theme
@@ -47,11 +47,16 @@ class Label(QLabel):
 
 
 class ElidedLabel(Label):
-    """A one-line label that is elided if it does not fit; a tooltip then shows the full text."""
+    """A one-line label that is elided if it does not fit; a tooltip then shows the full text.
+
+    It paints its text itself: each new text of a QLabel lays out the whole window again, which a training's
+    status would do several times a second.
+    """
 
     def __init__(self, text: str = "", role: Role = "content", tone: Tone = "text") -> None:
         super().__init__(role=role, tone=tone)
         self._full_text = ""
+        self._elided = ""
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.set_full_text(text)
 
@@ -60,22 +65,43 @@ class ElidedLabel(Label):
         """The text before it is elided."""
         return self._full_text
 
+    def text(self) -> str:
+        """The text as it is shown."""
+        return self._elided
+
     def set_full_text(self, text: str) -> None:
         """Shows as much of `text` as fits."""
-        self._full_text = text
-        self.setAccessibleName(text)
-        self._fit()
+        if text != self._full_text:
+            self._full_text = text
+            self.setAccessibleName(text)
+            self._fit()
+
+    def sizeHint(self) -> QSize:
+        margins = self.contentsMargins()
+        return QSize(0, self.fontMetrics().height() + margins.top() + margins.bottom())
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit()
 
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        painter.drawText(self.contentsRect(), int(self.alignment()), self._elided)
+        painter.end()
+
     def _fit(self) -> None:
-        elided = self.fontMetrics().elidedText(
-            self._full_text, Qt.TextElideMode.ElideRight, self.contentsRect().width()
-        )
-        self.setText(elided)
-        self.setToolTip("" if elided == self._full_text else plain_tooltip(self._full_text))
+        width = self.contentsRect().width()
+        elided = self.fontMetrics().elidedText(self._full_text, Qt.TextElideMode.ElideRight, width)
+        tooltip = "" if elided == self._full_text else plain_tooltip(self._full_text)
+        if tooltip != self.toolTip():
+            self.setToolTip(tooltip)
+        if elided != self._elided:
+            self._elided = elided
+            self.update()
 
 
 class Line(QFrame):

@@ -13,6 +13,7 @@ from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.design.network import Network, Node
 from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.dashboard.dashboard import Dashboard
+from cnnstudio.gui.dashboard.tabs import TabButton
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.runs.follower import read_run
 from cnnstudio.layers.basic.dense import Dense
@@ -189,6 +190,35 @@ def test_nothing_is_drawn_while_hidden_and_everything_when_shown_again(harness: 
     harness.dashboard.show()
 
     harness.qtbot.waitUntil(lambda: harness.dashboard.timeline.slider.value() == 3000)
+
+
+def test_a_training_computes_no_maps_that_nobody_sees(harness: Harness) -> None:
+    harness.train()
+    assert harness.session.watched == ("conv2d_1", 0)
+
+    harness.dashboard.findChild(TabButton, "tabLearning").click()  # now alone
+    assert harness.session.watched is None
+    harness.project.select(["dense_1"])
+    assert harness.session.watched is None
+
+    harness.dashboard.findChild(TabButton, "tabFeatureMaps").click()
+    assert harness.session.watched == ("dense_1", 0)
+
+    harness.dashboard.hide()
+    assert harness.session.watched is None
+    harness.dashboard.show()
+    assert harness.session.watched == ("dense_1", 0)
+
+
+def test_an_earlier_epoch_needs_no_maps_from_the_training(harness: Harness) -> None:
+    harness.train()
+    harness.qtbot.waitUntil(lambda: harness.dashboard.timeline.slider.value() == 3000)
+
+    harness.dashboard.timeline.slider.choose(1)
+    assert harness.session.watched is None
+
+    harness.dashboard.timeline.back.click()
+    assert harness.session.watched == ("conv2d_1", 0)
 
 
 def test_every_step_is_kept_although_frames_are_few(harness: Harness) -> None:

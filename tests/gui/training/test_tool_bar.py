@@ -23,7 +23,7 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.tool_bar import TrainingToolBar
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.convolutional.conv2d import Conv2D
-from cnnstudio.training.events import Warned
+from cnnstudio.training.events import SnapshotTaken, Warned
 from cnnstudio.training.recipe.files import save_recipe
 from cnnstudio.training.recipe.recipe import LESSON, STUDIO
 from tests.gui.canned import finished, progress, run_events
@@ -73,6 +73,20 @@ class Stage:
         self.session.show_state(State.LOADING)
         self.session.events.emit((*run_events(epochs=4), progress(41, 5)))
         self.session.show_state(State.RUNNING)
+
+
+def test_feature_maps_do_not_repaint_the_status(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They arrive several times a second and do not change it."""
+    stage.run()
+    updates: list[str] = []
+    monkeypatch.setattr(stage.tool_bar, "_update", lambda: updates.append(stage.status))
+    monkeypatch.setattr(stage.tool_bar, "_is_update_due", lambda: False)
+
+    stage.session.events.emit((SnapshotTaken(41, 4.1, "feature_maps"),))
+    assert not updates
+
+    stage.session.events.emit((Warned("something"),))
+    assert updates
 
 
 @pytest.fixture

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.widgets.labels import ElidedLabel, plain_tooltip
+
+
+class LayoutRequests(QObject):
+    """Counts how often a widget was asked to lay out its children again."""
+
+    def __init__(self, widget: QWidget) -> None:
+        super().__init__(widget)
+        self.count = 0
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        self.count += event.type() is QEvent.Type.LayoutRequest
+        return False
+
 
 HOSTILE = "<img src='probe.png'><b>a long name that does not fit</b>"
 
@@ -21,6 +36,37 @@ def test_an_elided_label_shows_markup_as_text_in_its_tooltip_too(qtbot: QtBot) -
     assert label.textFormat() is Qt.TextFormat.PlainText
     assert "<img" not in label.toolTip()
     assert "&lt;img" in label.toolTip()
+
+
+def test_a_new_text_of_an_elided_label_does_not_lay_out_the_window_again(qtbot: QtBot) -> None:
+    """The status of a training changes several times a second."""
+    label, window = ElidedLabel("before"), QWidget()
+    QVBoxLayout(window).addWidget(label)
+    qtbot.addWidget(window)
+    window.resize(400, 60)
+    window.show()
+    qtbot.waitExposed(window)
+    requests = LayoutRequests(window)
+    qtbot.wait(20)
+    requests.count = 0
+
+    label.set_full_text("after, and much longer than before")
+    qtbot.wait(20)
+
+    assert label.text().startswith("after")
+    assert requests.count == 0
+
+
+def test_an_elided_label_paints_its_text_in_the_color_of_its_tone(qtbot: QtBot) -> None:
+    label = ElidedLabel("████", tone="wrong")
+    qtbot.addWidget(label)
+    label.resize(200, 20)
+    label.setStyleSheet("QLabel { color: #ff0000; }")
+
+    image = label.grab().toImage()
+
+    colors = {image.pixelColor(x, 10).name() for x in range(image.width())}
+    assert "#ff0000" in colors
 
 
 @pytest.mark.parametrize("text", ["dog", "R&D", "two\nlines"])

@@ -27,7 +27,8 @@ class MapGrid(QAbstractScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 90)
-        self.viewport().setAutoFillBackground(False)
+        # Painted completely, so that Qt does not paint all panels below it first.
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self._maps: FeatureMaps | None = None
         self._scale_per_map = False
         self._levels = np.empty((0, 1, 1), np.uint8)
@@ -108,6 +109,7 @@ class MapGrid(QAbstractScrollArea):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self.viewport())
         try:
+            painter.fillRect(event.rect(), theme().color("panel"))
             self._paint(painter)
         finally:
             # A painter that an error leaves open ends the process.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -46,6 +47,7 @@ class Grid:
         return index if inside and 0 <= index < self.count else None
 
 
+@lru_cache(maxsize=16)
 def fit(count: int, ratio: float, width: int, height: int, scale: float = 1.0) -> Grid:
     """The grid with the largest cells that all fit into `width` × `height`, else with the smallest cells.
 
@@ -84,14 +86,28 @@ def mosaic(
     (EDGE, EDGE).
     """
     shown = maps[first_row * grid.columns : last_row * grid.columns]
-    rows = math.ceil(len(shown) / grid.columns)
-    down = np.arange(grid.height) * maps.shape[1] // grid.height
-    across = np.arange(grid.width) * maps.shape[2] // grid.width
+    source = _source(grid, len(shown), maps.shape[1], maps.shape[2])
+    values: np.ndarray = np.concatenate([palette[shown.reshape(-1)], np.array(colors, np.uint32)])
+    return np.asarray(values[source])
+
+
+@lru_cache(maxsize=4)
+def _source(grid: Grid, count: int, map_height: int, map_width: int) -> np.ndarray:
+    """Which value each pixel of `count` cells shows: intp (height, width), read-only.
+
+    The index into the values of the maps, behind which the background and then the edge follow. The same for
+    every frame of a training, in which only the values change.
+    """
+    background = count * map_height * map_width
+    rows = math.ceil(count / grid.columns)
+    down = np.arange(grid.height) * map_height // grid.height
+    across = np.arange(grid.width) * map_width // grid.width
     size = (rows * grid.columns, grid.height + grid.gap, grid.width + grid.gap)
-    background, edge = colors
-    cells = np.full(size, background, dtype=np.uint32)
-    cells[: len(shown), : grid.height + 2 * EDGE, : grid.width + 2 * EDGE] = edge
-    inside = (slice(EDGE, grid.height + EDGE), slice(EDGE, grid.width + EDGE))
-    cells[: len(shown), *inside] = palette[shown[:, down][:, :, across]]
+    cells = np.full(size, background, dtype=np.intp)
+    cells[:count, : grid.height + 2 * EDGE, : grid.width + 2 * EDGE] = background + 1
+    values = np.arange(background).reshape(count, map_height, map_width)
+    cells[:count, EDGE : grid.height + EDGE, EDGE : grid.width + EDGE] = values[:, down][:, :, across]
     ordered = cells.reshape(rows, grid.columns, *cells.shape[1:]).transpose(0, 2, 1, 3)
-    return np.ascontiguousarray(ordered.reshape(rows * cells.shape[1], grid.columns * cells.shape[2]))
+    source = np.ascontiguousarray(ordered.reshape(rows * cells.shape[1], grid.columns * cells.shape[2]))
+    source.flags.writeable = False
+    return source

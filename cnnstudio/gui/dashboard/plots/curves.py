@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QMouseEvent, QPainter, QPaintEvent, QPen, QShowEvent
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QFont, QHideEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStyleOptionGraphicsItem, QVBoxLayout, QWidget
 
 from cnnstudio.gui.dashboard.plots.legend import Legend
@@ -19,6 +19,8 @@ _MAXIMUM_DOTS = 60
 _DOT_RADIUS = 3.0
 _FAINT = 0.45
 """The opacity of the line of single steps."""
+_LATE_DRAW_MS = 1_000
+"""After this time a change is drawn that is too small to see, such as the last digit of a value."""
 _AXIS_STEPS = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 
@@ -96,6 +98,11 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         self.hideButtons()
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setMinimumSize(140, 90)
+        # It paints its whole background, so that Qt need not paint all panels below it first.
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        for axis in axes.values():
+            # The labels and grid lines cost as much as the curves, and hardly ever change.
+            axis.setCacheMode(pg.AxisItem.CacheMode.DeviceCoordinateCache)
         self.getPlotItem().layout.setContentsMargins(0, 7, 8, 0)
         box = self.getViewBox()
         box.setDefaultPadding(0)
@@ -143,11 +150,19 @@ class CurvePlot(QWidget):
         self._hint = ""
         self._percent = percent
         self._curves = MetricCurves()
+        self._pixels = 1
+        """The width of the plot area in device pixels, when it was last drawn."""
         self._epochs = 1
         self._cursor: float | None = None
         self._hover: float | None = None
         self._zoomed = False
+        self._version: object = None
         self._drawn: object = None
+        self._drawn_look: object = None
+        self._late_draw = QTimer(self)
+        self._late_draw.setSingleShot(True)
+        self._late_draw.setInterval(_LATE_DRAW_MS)
+        self._late_draw.timeout.connect(self.draw)
         self._trend_curve = self._curves.trend.curve()
         self.plot = Plot(percent=percent)
         self.plot.setObjectName(object_name)
@@ -217,25 +232,39 @@ class CurvePlot(QWidget):
     def show_curves(self, curves: MetricCurves, epochs: int, hint: str, version: object) -> None:
         """Shows the curves on an axis that ends at `epochs`, and `hint` if they are empty.
 
-        Draws nothing if `version` has been drawn before.
+        Draws nothing if `version` has been drawn before, and a change of less than a pixel a moment later.
         """
         if curves is not self._curves:
             self._zoomed = False
-        self._curves, self._epochs, self._hint = curves, epochs, hint
-        if self._drawn != version and self.isVisible():
-            self._drawn = version
+        self._curves, self._epochs, self._hint, self._version = curves, epochs, hint, version
+        if self._drawn == version or not self.isVisible():
+            return
+        if self._look() != self._drawn_look:
             self.draw()
+        elif not self._late_draw.isActive():
+            self._late_draw.start()
+
+    def _look(self) -> object:
+        """Changes whenever the plot would visibly change: in a long run many steps share one pixel."""
+        curves = self._curves
+        (low, high), _ = self.plot.getViewBox().viewRange()
+        end = curves.steps.x[-1] if len(curves.steps) else low
+        column = int(self._pixels * (min(end, high) - low) / (high - low))
+        return curves, self._epochs, self._hint, column, len(curves.validation), tuple(curves.marks)
 
     def draw(self) -> None:
         """Draws the visible part of the curves."""
+        self._late_draw.stop()
+        self._drawn = self._version
         curves = self._curves
         self._trend_curve = curves.trend.curve()
         self.plot.hint = "" if len(curves.steps) or len(curves.validation) else self._hint
         if not self._zoomed:
             self._fit()
         (low, high), _ = self.plot.getViewBox().viewRange()
-        pixels = max(int(self.plot.plot_area().width() * self.devicePixelRatioF()), 16)
-        self._steps.setData(*curves.steps.envelope(low, high, 2 * pixels))
+        self._pixels = max(int(self.plot.plot_area().width() * self.devicePixelRatioF()), 16)
+        self._drawn_look = self._look()
+        self._steps.setData(*curves.steps.envelope(low, high, 2 * self._pixels))
         self._trend.setData(*self._trend_curve)
         self._validation.setData(curves.validation.x.copy(), curves.validation.y.copy())
         self._draw_marks(curves.marks)
@@ -268,13 +297,15 @@ class CurvePlot(QWidget):
 
     def set_cursor(self, epoch: float | None) -> None:
         """Shows the values at an epoch of the run; None for its end."""
-        self._cursor = epoch
-        self._show_values()
+        if epoch != self._cursor:
+            self._cursor = epoch
+            self._show_values()
 
     def set_hover(self, epoch: float | None) -> None:
         """Shows the values at the epoch under the mouse, in this plot or in the other one."""
-        self._hover = epoch
-        self._show_values()
+        if epoch != self._hover:
+            self._hover = epoch
+            self._show_values()
 
     def _show_values(self) -> None:
         """Shows the values under the mouse, else at the cursor, else the newest ones."""
@@ -306,6 +337,10 @@ class CurvePlot(QWidget):
         super().showEvent(event)
         self._restyle()
         self.draw()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._late_draw.stop()
 
 
 def round_up(value: float, steps: tuple[float, ...]) -> float:

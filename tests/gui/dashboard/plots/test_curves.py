@@ -12,7 +12,7 @@ from cnnstudio.gui.dashboard.plots.curves import round_up
 from cnnstudio.gui.dashboard.plots.learning import LearningView
 from cnnstudio.gui.runs.history import RunHistory
 from cnnstudio.gui.theme.theme import theme
-from tests.gui.canned import progress, run_events
+from tests.gui.canned import epoch_ended, progress, run_events
 
 
 @pytest.fixture
@@ -137,6 +137,32 @@ def test_a_hidden_plot_is_not_drawn(view: LearningView, history: RunHistory) -> 
     view.show()
 
     assert len(view.loss._trend.getData()[0]) == 50
+
+
+def test_steps_that_share_a_pixel_are_drawn_together_a_moment_later(
+    view: LearningView, history: RunHistory, qtbot: QtBot
+) -> None:
+    """In a long run, most steps move the curve by less than a pixel."""
+    view.show_history(history, 10_000, live=True)
+
+    history.feed([progress(51, 10)])
+    view.show_history(history, 10_000, live=True)
+    assert len(view.loss._steps.getData()[0]) == 50
+
+    qtbot.waitUntil(lambda: len(view.loss._steps.getData()[0]) == 60)
+
+
+@pytest.mark.parametrize("change", ["a pixel", "an epoch", "the end"])
+def test_a_visible_change_is_drawn_at_once(view: LearningView, history: RunHistory, change: str) -> None:
+    epochs = 10_000 if change == "an epoch" else 8
+    view.show_history(history, epochs, live=True)
+
+    events = {"an epoch": [epoch_ended(6)], "a pixel": [progress(51, 10)], "the end": [progress(51, 1)]}
+    history.feed(events[change])
+    view.show_history(history, epochs, live=change != "the end")
+
+    assert len(view.loss._steps.getData()[0]) == len(history.loss.steps)
+    assert len(view.loss._validation.getData()[0]) == len(history.loss.validation)
 
 
 def test_the_plot_follows_the_theme(view: LearningView, history: RunHistory) -> None:
