@@ -28,9 +28,11 @@ def recipe_from_code(imported: ImportedDesign) -> tuple[Recipe | None, tuple[str
     return LESSON.replace(name="from code", **fields) if fields else None, messages
 
 
-def replace_design(project: Project, network: Network, recipe: Recipe | None) -> None:
-    """Replaces the network, and the recipe unless it is None, as one undo step."""
-    project.edit("import code", network, select=(), recipe=recipe)
+def replace_design(
+    project: Project, network: Network, recipe: Recipe | None, dataset: str | None = None
+) -> None:
+    """Replaces the network, and the recipe and the data set unless they are None, as one undo step."""
+    project.edit("import code", network, select=(), recipe=recipe, dataset=dataset)
 
 
 def insert_layers(project: Project, network: Network) -> None:

@@ -140,15 +140,21 @@ class Project(QObject):
         *,
         select: Iterable[str] | None = None,
         recipe: Recipe | None = None,
+        dataset: str | None = None,
         merge: Hashable | None = None,
     ) -> None:
         """Replaces the network, as one undo step; the text `move Conv2D` appears as `Undo move Conv2D`.
 
-        `select` holds the ids of the layers to select afterwards; `recipe` also replaces the recipe.
-        Consecutive edits with the same `merge` key become one step.
+        `select` holds the ids of the layers to select afterwards; `recipe` also replaces the recipe, and
+        `dataset` the data set. Consecutive edits with the same `merge` key become one step.
         """
         selection = self._selection if select is None else tuple(select)
-        state = dataclasses.replace(self._state, network=network, recipe=recipe or self.recipe)
+        state = dataclasses.replace(
+            self._state,
+            network=network,
+            recipe=recipe or self.recipe,
+            dataset_name=dataset or self.dataset_name,
+        )
         self._push(text, state, selection, merge)
 
     def set_recipe(self, recipe: Recipe, *, merge: Hashable | None = None) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QHideEvent, QShowEvent
@@ -22,25 +24,34 @@ from PySide6.QtWidgets import (
 )
 
 from cnnstudio.core.errors import UserError
+from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.core.resources import resources_folder
 from cnnstudio.design.analysis.analysis import Analysis, analyze
+from cnnstudio.design.findings import Problem
 from cnnstudio.design.network import UNTITLED
+from cnnstudio.design.quick_fixes import apply_fix
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.designer.paste_code import insert_layers, recipe_from_code, replace_design
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.interchange.code_field import CodeField
 from cnnstudio.gui.interchange.result_view import ResultView
 from cnnstudio.gui.widgets.labels import Label, Panel
+from cnnstudio.interchange.data_sets import FOLDER, NamedData
 from cnnstudio.interchange.reading import CodeError, ImportedDesign, read_code
 from cnnstudio.interchange.source import read_text
-from cnnstudio.training.recipe.recipe import Recipe
+from cnnstudio.layers.base import Fix
+from cnnstudio.training.recipe.recipe import Recipe, split_valid_fields
+
+if TYPE_CHECKING:
+    from cnnstudio.data.sources import Source
 
 _DELAY = 250
 """Milliseconds from the last change to the parsing of the code."""
 _SLOW = 500
 """Milliseconds of parsing after which a message says so; most code takes a few milliseconds."""
 _FILTER = "Python (*.py);;All files (*)"
+_MAXIMUM_SETTINGS = 7
 _NO_CODE = "The layers, their output shapes and any problems appear here as you type."
 
 
@@ -53,6 +64,8 @@ class _ParsedCode:
     recipe: Recipe | None
     recipe_errors: tuple[str, ...]
     """The errors about training settings that are no valid recipe values."""
+    source: Source | None
+    """The data set that the code names, if the program knows it."""
 
 
 class ImportDialog(QDialog):
@@ -73,6 +86,8 @@ class ImportDialog(QDialog):
         self._replace = QRadioButton("Replace the current design")
         self._insert = QRadioButton("Insert the layers after the selection")
         self._recipe = QCheckBox()
+        self._data = QCheckBox()
+        self._data_note = Label("", "help", "secondary")
         self._import = QPushButton("Import")
         self._parse_timer = QTimer(self)
         self._slow_timer = QTimer(self)
@@ -89,6 +104,9 @@ class ImportDialog(QDialog):
         self._replace.setObjectName("importReplaces")
         self._insert.setObjectName("importInserts")
         self._recipe.setObjectName("importRecipe")
+        self._recipe.setToolTip("Settings that the code does not mention are those of the recipe “lesson”.")
+        self._data.setObjectName("importData")
+        self._data_note.setObjectName("importDataNote")
         choice = QButtonGroup(self)
         choice.addButton(self._replace)
         choice.addButton(self._insert)
@@ -101,10 +119,13 @@ class ImportDialog(QDialog):
         halves.setChildrenCollapsible(False)
         options = QVBoxLayout()
         options.setSpacing(2)
-        # Indented, because the recipe is an option of the choice above it.
-        inner = QHBoxLayout()
+        # Indented, because recipe and data set are options of the choice above them.
+        inner = QVBoxLayout()
         inner.setContentsMargins(26, 0, 0, 0)
+        inner.setSpacing(2)
         inner.addWidget(self._recipe)
+        inner.addWidget(self._data)
+        inner.addWidget(self._data_note)
         options.addWidget(self._replace)
         options.addLayout(inner)
         options.addWidget(self._insert)
@@ -161,7 +182,8 @@ class ImportDialog(QDialog):
         self._code.textChanged.connect(self._on_text_changed)
         self._code.rejected.connect(lambda text: self._show_message(str(text), is_error=True))
         self._result.line_chosen.connect(self._code.go_to_line)
-        self._replace.toggled.connect(self._recipe.setEnabled)
+        self._result.fix_chosen.connect(self._on_fix)
+        self._replace.toggled.connect(lambda _: self._update_options())
         self._import.clicked.connect(self._on_import)
 
     # Code
@@ -205,9 +227,8 @@ class ImportDialog(QDialog):
 
         def parse(_: ProgressFunction, __: CancelFunction) -> _ParsedCode:
             imported = read_code(text).with_default_name(name)
-            return _ParsedCode(
-                imported, analyze(imported.network, classes=classes), *recipe_from_code(imported)
-            )
+            analysis = analyze(imported.network, classes=classes)
+            return _ParsedCode(imported, analysis, *recipe_from_code(imported), _source(imported.data))
 
         self._task = IoTask(parse, self)
         self._task.done.connect(self._show_parsed)
@@ -229,19 +250,70 @@ class ImportDialog(QDialog):
         self._code.highlight(())
         self._result.show_text(text, is_error=is_error)
         self._recipe.hide()
+        self._data.hide()
+        self._data_note.hide()
         self._import.setEnabled(False)
 
     def _show_parsed(self, parsed: object) -> None:
         assert isinstance(parsed, _ParsedCode)
         self._parsed = parsed
         self._slow_timer.stop()
-        self._code.highlight({note.line for note in parsed.imported.notes})
-        self._result.show_imported(parsed.imported, parsed.analysis, parsed.recipe_errors)
+        self._show_result(parsed)
         self._recipe.setVisible(parsed.recipe is not None)
         if parsed.recipe is not None:
-            self._recipe.setText(f"Use the training settings in the code: {describe_recipe(parsed.recipe)}")
+            given = split_valid_fields(parsed.imported.recipe)[0]
+            self._recipe.setText(f"Use the training settings in the code: {describe_settings(given)}")
             self._recipe.setChecked(True)
+        self._show_data(parsed)
         self._import.setEnabled(True)
+        self._update_options()
+
+    def _show_result(self, parsed: _ParsedCode) -> None:
+        self._code.highlight({note.line for note in parsed.imported.notes})
+        self._result.show_imported(parsed.imported, parsed.analysis, parsed.recipe_errors)
+
+    def _show_data(self, parsed: _ParsedCode) -> None:
+        """Offers the data set that the code names, or says that there is none of that name."""
+        data, source = parsed.imported.data, parsed.source
+        is_new = data is not None and data.name != self._project.dataset_name
+        offered = source is not None and source.available()
+        self._data.setVisible(is_new and offered)
+        self._data.setChecked(is_new and offered)
+        self._data_note.setVisible(is_new and not offered)
+        if data is None:
+            return
+        place = f"(line {data.line})"
+        if source is not None and offered:
+            self._data.setText(f"Use the data set in the code: {source.title} {place}")
+        elif source is not None:
+            text = f"The code trains on {source.title} {place}, which has not been downloaded yet."
+            self._data_note.setText(text)
+        elif data.name == FOLDER:
+            text = f"The code trains on a folder of images {place}: add it under Data sets."
+            self._data_note.setText(text)
+        else:
+            text = f"The code trains on {data.name} {place}, which is not one of your data sets."
+            self._data_note.setText(text)
+
+    def _update_options(self) -> None:
+        """The recipe and the data set can only be taken over with the whole design."""
+        self._recipe.setEnabled(self._replace.isChecked())
+        self._data.setEnabled(self._replace.isChecked())
+
+    def _on_fix(self, problem: Problem, fix: Fix) -> None:
+        """Applies a fix to the imported network, before it is imported."""
+        if self._parsed is None:
+            return
+        imported = self._parsed.imported
+        try:
+            network = apply_fix(imported.network, problem, fix)
+        except UserError as error:
+            self._result.show_text(str(error), is_error=True)
+            return
+        analysis = analyze(network, self._parsed.analysis, classes=self._project.classes)
+        imported = replace(imported, network=network)
+        self._parsed = replace(self._parsed, imported=imported, analysis=analysis)
+        self._show_result(self._parsed)
 
     def _on_import(self) -> None:
         if self._parsed is None:
@@ -252,7 +324,8 @@ class ImportDialog(QDialog):
                 insert_layers(self._project, network)
             else:
                 recipe = self._parsed.recipe if self._recipe.isChecked() else None
-                replace_design(self._project, network, recipe)
+                source = self._parsed.source if self._data.isChecked() else None
+                replace_design(self._project, network, recipe, source.name if source is not None else None)
         except UserError as error:
             self._result.show_text(str(error), is_error=True)
             return
@@ -270,9 +343,34 @@ class ImportDialog(QDialog):
             self._task.close()
 
 
-def describe_recipe(recipe: Recipe) -> str:
-    """`adam, learning rate 0.001, 10 epochs, batch size 32`."""
-    return (
-        f"{recipe.optimizer}, learning rate {recipe.learning_rate:g}, "
-        f"{recipe.epochs:,} epochs, batch size {recipe.batch_size:,}"
-    )
+def describe_settings(values: Mapping[str, Any]) -> str:
+    """The training settings in the code, and no others: `adam, learning rate 0.001, 10 epochs`."""
+    first = ("optimizer", "learning_rate", "epochs", "batch_size")
+    texts = []
+    for name in [
+        *(name for name in first if name in values),
+        *(name for name in values if name not in first),
+    ]:
+        value = values[name]
+        if name == "optimizer":
+            texts.append(str(value))
+        elif name == "epochs":
+            texts.append(pluralize(int(value), "epoch"))
+        else:
+            number = (
+                f"{value:,}"
+                if isinstance(value, int)
+                else f"{value:g}"
+                if isinstance(value, float)
+                else value
+            )
+            texts.append(f"{name.replace('_', ' ')} {number}")
+    more = f" and {len(texts) - _MAXIMUM_SETTINGS} more" if len(texts) > _MAXIMUM_SETTINGS else ""
+    return ", ".join(texts[:_MAXIMUM_SETTINGS]) + more
+
+
+def _source(data: NamedData | None) -> Source | None:
+    """The data set of that name, None if the program does not know it."""
+    from cnnstudio.data.sources import sources
+
+    return next((each for each in sources() if data is not None and each.name == data.name), None)

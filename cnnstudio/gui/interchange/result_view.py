@@ -6,12 +6,15 @@ from collections.abc import Iterable
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
+    QHBoxLayout,
     QHeaderView,
     QListWidget,
     QListWidgetItem,
+    QPushButton,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
+    QWidget,
 )
 
 from cnnstudio.core.formatting import pluralize, screen_reader_text
@@ -28,6 +31,7 @@ _ROW = QSize(0, 27)
 _NOTE_HEIGHT = 42
 """The height of a note in two lines, as most are."""
 _NOTES_HEIGHT = 132
+_MAXIMUM_FIXES = 2
 _MAXIMUM_ROWS = 2_000
 """Rows in the list of layers: nobody reads more of them before the import."""
 
@@ -37,11 +41,14 @@ class ResultView(Panel):
 
     line_chosen = Signal(object)
     """The number of a line of the code, from 1."""
+    fix_chosen = Signal(object, object)
+    """A Problem of the imported network, and the Fix to apply."""
 
     def __init__(self) -> None:
         super().__init__("importResult")
         self._summary = Label("", "content", wrap=True)
         self._problems = Label("", "help", "wrong", wrap=True)
+        self._fixes = QWidget()
         self._layers = QTreeWidget()
         self._notes_title = Label("", "strong")
         self._notes = QListWidget()
@@ -69,7 +76,13 @@ class ResultView(Panel):
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 12, 14, 12)
         column.setSpacing(8)
-        for widget in (self._summary, self._problems, self._layers, self._notes_title, self._notes):
+        self._fixes.setObjectName("importFixes")
+        buttons = QHBoxLayout(self._fixes)
+        buttons.setContentsMargins(0, 0, 0, 0)
+        buttons.setSpacing(8)
+        for widget in (
+            *(self._summary, self._problems, self._fixes, self._layers, self._notes_title, self._notes),
+        ):
             column.addWidget(widget)
         column.setStretchFactor(self._layers, 1)
         column.addStretch()
@@ -78,7 +91,7 @@ class ResultView(Panel):
         """Shows only a message: there is nothing to import."""
         self._summary.setText(text)
         self._summary.set_tone("wrong" if is_error else "secondary")
-        for widget in (self._problems, self._layers, self._notes_title, self._notes):
+        for widget in (self._problems, self._fixes, self._layers, self._notes_title, self._notes):
             widget.hide()
 
     def show_imported(
@@ -92,12 +105,35 @@ class ResultView(Panel):
         self._summary.set_tone("text")
         self._problems.setText("\n".join(f"{problem.full_message}." for problem in analysis.problems[:3]))
         self._problems.setVisible(bool(analysis.problems))
+        self._offer_fixes(analysis)
         self._layers.clear()
         self._layers.addTopLevelItems(_items(imported.network.nodes, analysis, [_MAXIMUM_ROWS]))
         self._layers.expandAll()
         self._layers.setRootIsDecorated(any(node.is_group for node in imported.network.nodes))
         self._layers.show()
         self._show_notes(imported.notes, recipe_errors)
+
+    def _offer_fixes(self, analysis: Analysis) -> None:
+        """Buttons for the fixes of the first problem; the others may be gone when it is fixed."""
+        row = self._fixes.layout()
+        while row is not None and row.count():
+            item = row.takeAt(0)
+            widget = item.widget() if item is not None else None
+            if widget is not None:
+                widget.setParent(None)
+                widget.deleteLater()
+        problem = analysis.problems[0] if analysis.problems else None
+        fixes = problem.fixes[:_MAXIMUM_FIXES] if problem is not None else ()
+        for number, fix in enumerate(fixes):
+            button = QPushButton(fix.label)
+            button.setObjectName(f"importFix{number + 1}")
+            button.setToolTip(plain_tooltip(f"Fixes the problem above: {fix.instruction}"))
+            button.clicked.connect(lambda _=False, fix=fix: self.fix_chosen.emit(problem, fix))
+            if row is not None:
+                row.addWidget(button)
+        if isinstance(row, QHBoxLayout):
+            row.addStretch(1)
+        self._fixes.setVisible(bool(fixes))
 
     def _show_notes(self, notes: Iterable[Note], recipe_errors: Iterable[str]) -> None:
         self._notes.clear()

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from cnnstudio.data.sources.cifar10 import Cifar10
 from cnnstudio.design.network import Network
 from cnnstudio.design.templates import templates
 from cnnstudio.gui.designer.actions import design_actions
@@ -188,6 +189,74 @@ def test_design_and_recipe_are_replaced_in_one_undo_step(
     assert project.undo_stack.undoText() == "import code"
     project.undo_stack.undo()
     assert (project.network, project.recipe) == (before, recipe)
+
+
+def test_a_missing_flatten_is_fixed_in_the_dialog(
+    dialog: ImportDialog, project: Project, qtbot: QtBot
+) -> None:
+    read(dialog, LESSON, qtbot)
+    assert dialog.findChild(QPushButton, "importFix1").text() == "Insert Flatten"
+    press(dialog, QPushButton, "importFix1", qtbot)
+    assert sentence(dialog) == "Keras: 7 layers, input 3 × 32 × 32, 315,722 parameters"
+    assert not dialog.findChild(QLabel, "importProblems").isVisible()
+    assert not dialog.findChild(QWidget, "importFixes").isVisible()
+    press(dialog, QPushButton, "importButton", qtbot)
+    assert names(project.network)[-3:] == ["Flatten", "Dense", "Dense"]
+    assert project.analysis.problems == ()
+    assert project.undo_stack.count() == 1
+
+
+def test_the_number_of_classes_is_fixed_in_the_dialog(
+    dialog: ImportDialog, project: Project, qtbot: QtBot
+) -> None:
+    read(dialog, "model = Sequential([Flatten(input_shape=(4, 4, 3)), Dense(3)])", qtbot)
+    press(dialog, QPushButton, "importFix1", qtbot)
+    assert sentence(dialog).endswith("490 parameters")
+
+
+def test_only_settings_of_the_code_are_called_settings_of_the_code(
+    dialog: ImportDialog, qtbot: QtBot
+) -> None:
+    read(dialog, LESSON.partition("model.compile")[0] + "model.fit(x, y, epochs=1)", qtbot)
+    box = dialog.findChild(QCheckBox, "importRecipe")
+    assert box.text() == "Use the training settings in the code: 1 epoch"
+
+
+def test_the_data_set_in_the_code_is_offered(
+    dialog: ImportDialog, project: Project, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    monkeypatch.setattr(Cifar10, "available", lambda _: True)
+    read(dialog, f"from keras.datasets import cifar10\ndata = cifar10.load_data()\n{LESSON}", qtbot)
+    box = dialog.findChild(QCheckBox, "importData")
+    assert box.isVisible()
+    assert box.text() == "Use the data set in the code: CIFAR-10 (line 2)"
+    assert box.isChecked()
+    press(dialog, QPushButton, "importButton", qtbot)
+    assert project.dataset_name == "cifar10"
+    assert project.undo_stack.count() == 1
+    project.undo_stack.undo()
+    assert project.dataset_name == "shapes"
+
+
+@pytest.mark.parametrize(
+    ("loads", "text"),
+    [
+        ("keras.datasets.mnist.load_data()", "mnist (line 2), which is not one of your data sets"),
+        ("keras.datasets.cifar10.load_data()", "CIFAR-10 (line 2), which has not been downloaded yet"),
+        (
+            "keras.utils.image_dataset_from_directory('x')",
+            "a folder of images (line 2): add it under Data sets",
+        ),
+    ],
+)
+def test_a_data_set_that_is_not_there_is_named(
+    loads: str, text: str, dialog: ImportDialog, project: Project, qtbot: QtBot
+) -> None:
+    read(dialog, f"import keras\ndata = {loads}\n{LESSON}", qtbot)
+    assert dialog.findChild(QLabel, "importDataNote").text() == f"The code trains on {text}."
+    assert not dialog.findChild(QCheckBox, "importData").isVisible()
+    press(dialog, QPushButton, "importButton", qtbot)
+    assert project.dataset_name == "shapes"
 
 
 def test_the_recipe_can_be_kept(dialog: ImportDialog, project: Project, qtbot: QtBot) -> None:
