@@ -16,13 +16,14 @@ from cnnstudio.core.parameters import parameters
 from cnnstudio.design.network import Node
 from cnnstudio.interchange.assembly import Assembler, group_types, output_shape_of, renamed_node
 from cnnstudio.interchange.interpreter.graph import LayerCall, SubModel
+from cnnstudio.interchange.interpreter.values import Class, Function, Instance
 from cnnstudio.interchange.keras.augmentation import is_augmentation_layer
 from cnnstudio.interchange.layer_calls import layer_call
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.activations import KERAS_ACTIVATION_CALLS, activation_from_keras, resolve_activation
 from cnnstudio.layers.base import Layer, Shape
 from cnnstudio.layers.catalog import layer_types
-from cnnstudio.layers.code import Arguments, Call, UnsupportedCall
+from cnnstudio.layers.code import Arguments, Call, Unknown, UnsupportedCall
 
 _COMMON = frozenset(
     {"name", "dtype", "input_shape", "batch_input_shape", "batch_shape", "input_dim", "batch_size", "weights"}
@@ -126,6 +127,8 @@ def _with_axes_settled(call: Call, *, channels_first: bool) -> Call:
         "axis": (1, -3) if channels_first else (-1, 3),
     }
     keywords = {name: value for name, value in call.keywords.items() if value not in usual.get(name, ())}
+    if isinstance(keywords.get("activation"), Function | Instance | Class):
+        keywords["activation"] = Unknown("a function of the code")
     return Call(call.path, call.positional, keywords, call.line)
 
 

@@ -38,6 +38,7 @@ _ELEMENTWISE = frozenset(
 )
 _PIPELINE = frozenset(
     {"shuffle", "prefetch", "cache", "repeat", "take", "skip", "map", "with_options", "unbatch", "ravel"}
+    | {"make_one_shot_iterator", "make_initializable_iterator", "as_numpy_iterator"}
 )
 
 
@@ -107,6 +108,8 @@ def data_method(data: Data, name: str, positional: Sequence[Any], keywords: Any)
     if name == "batch":
         size = positional[0] if positional else keywords.get("batch_size")
         return replace(data, batch_size=size if type(size) is int else None)
+    if name in ("get_next", "next"):
+        return data, Unknown("labels")
     if name in ("max", "min") and data.classes is not None:
         return data.classes - 1 if name == "max" else 0
     return data if name in _ELEMENTWISE | _PIPELINE else None

@@ -477,6 +477,8 @@ class _Reader(ObjectReader):
         tensor = SymbolicTensor()
         keywords = call.keywords
         shape = call.positional[0] if call.positional else shape_argument(keywords)
+        if shape is None and isinstance(keywords.get("tensor"), Data):
+            shape = keywords["tensor"].image_shape
         self._inputs[id(tensor)] = tensor, known_sizes(shape)
         return tensor
 
@@ -488,7 +490,11 @@ class _Reader(ObjectReader):
             self.notes.add(call.line, f"only the first of the {len(end)} outputs of this model is imported")
             end = end[0]
         if not isinstance(start, SymbolicTensor) or not isinstance(end, SymbolicTensor):
-            self.notes.add(call.line, "only models with one input and one output can be imported")
+            several = isinstance(start, list | tuple | dict) or isinstance(end, list | tuple | dict)
+            what = "only models with one input and one output can be imported"
+            self.notes.add(
+                call.line, what if several else "the layers of this model are only known at run time"
+            )
             return Unknown()
         try:
             items = items_between(start, end)
