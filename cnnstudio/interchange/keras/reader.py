@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from cnnstudio.design.network import UNTITLED, Network, clean_name
 from cnnstudio.interchange.assembly import require_layer_limit, with_ids
 from cnnstudio.interchange.chain import CodeError
-from cnnstudio.interchange.data_sets import FOLDER, NamedData, data_name
 from cnnstudio.interchange.endings import last_line, with_one_unit_read
 from cnnstudio.interchange.input_shapes import DEFAULT_INPUT, input_from_keras_shape
 from cnnstudio.interchange.interpreter import graph
@@ -32,17 +30,11 @@ from cnnstudio.interchange.interpreter.syntax import is_static
 from cnnstudio.interchange.interpreter.values import BoundMethod, Class, Function, Instance, Scope
 from cnnstudio.interchange.keras.assembly import PREPROCESSING_LAYERS, KerasAssembler, keras_types
 from cnnstudio.interchange.keras.augmentation import is_augmentation_layer, read_layer
+from cnnstudio.interchange.keras.data_reader import DataReader
 from cnnstudio.interchange.keras.data_values import (
     Data,
     data_attribute,
-    data_function,
     data_method,
-    flow_batch_size,
-    images_of_folder,
-    indexed,
-    known_image_shape,
-    load_data,
-    resized,
 )
 from cnnstudio.interchange.keras.legacy import is_ambiguous_kernel, is_keras_1, modernize
 from cnnstudio.interchange.keras.models import (
@@ -55,24 +47,12 @@ from cnnstudio.interchange.keras.models import (
     shape_argument,
     single,
 )
-from cnnstudio.interchange.keras.objects import ObjectReader
-from cnnstudio.interchange.keras.training import read_compile, read_fit, read_optimizer
-from cnnstudio.interchange.settings import is_number, with_shift_in_pixels
+from cnnstudio.interchange.keras.tensors import JOINS, LAYERS, PRETRAINED, is_tensors
 from cnnstudio.interchange.source import ImportedDesign, Note, Notes, parse
-from cnnstudio.layers.activations import KERAS_ACTIVATION_CALLS, resolve_activation
+from cnnstudio.layers.activations import KERAS_ACTIVATION_CALLS
 from cnnstudio.layers.base import Shape
-from cnnstudio.layers.code import Call, Name, Unknown, UnsupportedCall
+from cnnstudio.layers.code import Call, Name, Unknown
 
-_LAYERS = "keras.layers."
-_PRETRAINED = "keras.applications."
-_JOINS = {
-    "add": "add",
-    "Add": "add",
-    "concatenate": "concat",
-    "Concatenate": "concat",
-    "concat": "concat",
-    "merge": "",
-}
 _MODELS = ("Sequential", "Model", "Functional")
 _INPUTS = ("Input", "InputLayer")
 
@@ -113,26 +93,13 @@ def _no_layers(notes: Sequence[Note]) -> str:
     return f"none of the layers can be imported{first}"
 
 
-class _Reader(ObjectReader):
+class _Reader(DataReader):
     """Finds the models, their layers and the training settings."""
 
     def __init__(self, notes: Notes, *, is_old: bool = False) -> None:
         """`is_old`: the code is written for Keras 1."""
         super().__init__(notes)
-        self.data: NamedData | None = None
-        """The first data set that the code loads."""
-        self.channels_first = False
-        """Whether the images in the code are channels × height × width."""
         self._is_old = is_old
-        self._inputs: dict[int, tuple[SymbolicTensor, Any]] = {}
-        self._shapes: dict[int, tuple[SymbolicTensor, Shape | None]] = {}
-        self._general: dict[str, Any] = {}
-        """Training settings outside of the calls of `compile` and `fit`."""
-        self._optimizers: list[Call] = []
-        self._image_size: tuple[Any, ...] | None = None
-        """(height, width, channels) that images are resized to."""
-        self._applied: dict[int, tuple[Call, int]] = {}
-        """id of a layer that was applied to a tensor -> the layer and the number of times."""
 
     def follow(self, tree: ast.Module) -> None:
         """Interprets the program; if that creates no model, calls each of its functions once."""
@@ -160,7 +127,7 @@ class _Reader(ObjectReader):
         """The most important of the models, and among equals the largest; None if there is none."""
         for model in [model for model in self.models if not model.is_part]:
             start = SymbolicTensor()
-            self._inputs[id(start)] = start, model.shape
+            self.inputs[id(start)] = start, model.shape
             self.complete(model, start)
         models = [model for model in self.models if _layer_count(model)]
         # A model that is trained counts even if another one contains it, such as one with a softmax.
@@ -182,8 +149,8 @@ class _Reader(ObjectReader):
             elif not is_whole_shape(shape):
                 inside = shape_argument(first.keywords)
                 shape = inside if inside is not None else shape
-        if self._image_size is not None and not is_whole_shape(shape):
-            shape = self._image_size
+        if self.image_size is not None and not is_whole_shape(shape):
+            shape = self.image_size
         self._find_channel_order(model, shape)
         if self.channels_first and isinstance(shape, list | tuple) and len(shape) == 3:
             shape = (*shape[1:], shape[0])
@@ -204,60 +171,47 @@ class _Reader(ObjectReader):
             self.channels_first = True
             self.notes.add(model.line, f"the input shape {tuple(shape)} is read as channels × height × width")
 
-    def recipe_of(self, model: Model, shape: Shape) -> dict[str, Any]:
-        """The training settings of a model that takes images of that shape."""
-        recipe, line = dict(self._general), model.line
-        if not any(each.name == "compile" for each in model.training) and self._optimizers:
-            recipe |= read_optimizer(self._optimizers[-1], model.line, self.notes)
-        for each in model.training:
-            line = each.line
-            if each.name == "compile":
-                recipe |= read_compile(each.positional, each.keywords, line, self.notes)
-            else:
-                recipe |= read_fit(each.name, each.positional, each.keywords, line, self.notes)
-        return with_shift_in_pixels(recipe, shape, line, self.notes)
-
     # The meaning of names and calls
 
     def on_name(self, name: str) -> Any:
         """Resolves names from `import *`, and those of listings without their imports."""
         if (
             name in keras_types()
-            or name in _JOINS
+            or name in JOINS
             or name in PREPROCESSING_LAYERS
             or name in KERAS_ACTIVATION_CALLS
         ):
-            return Name(f"{_LAYERS}{name}")
+            return Name(f"{LAYERS}{name}")
         if name in _MODELS:
             return Name(f"keras.{name}")
         if name in _INPUTS:
-            return Name(f"{_LAYERS}{name}")
+            return Name(f"{LAYERS}{name}")
         if name in ("keras", "layers", "models", "optimizers"):
             return Name("keras" if name == "keras" else f"keras.{name}")
         if is_helper(name) or (name[:1].isupper() and any("layers" in each for each in self.star_imports)):
-            return Name(f"{_LAYERS}{name}")
+            return Name(f"{LAYERS}{name}")
         if name in ("tf", "tensorflow"):
             return Name("tensorflow")
         return Unknown(name)
 
     def on_class(self, node: ast.ClassDef | ast.FunctionDef) -> Any:
-        return Name(f"{_LAYERS}{node.name}") if helper_name(node) else None
+        return Name(f"{LAYERS}{node.name}") if helper_name(node) else None
 
     def on_call(self, call: Call, direct: bool) -> Any:
         root = call.path.partition(".")[0]
         call = Call(canonical(call.path), call.positional, call.keywords, call.line)
-        if self._is_old and call.path.startswith(_LAYERS):
+        if self._is_old and call.path.startswith(LAYERS):
             call = modernize(call)
         name = call.name
-        data = self._data_call(call)
+        data = self.data_call(call)
         if data is not None:
             return data
         if is_augmentation_layer(call):
-            self._general |= read_layer(call, self.notes)
+            self.general |= read_layer(call, self.notes)
         elif call.path.startswith("keras.optimizers.") and call.path.count(".") == 2:
-            self._optimizers.append(call)
+            self.optimizers.append(call)
         if not call.path.startswith("keras."):
-            return self._function(call) if call.path.startswith("tensorflow.") else Unknown(name)
+            return self.tensor_function(call) if call.path.startswith("tensorflow.") else Unknown(name)
         if call.path.startswith(("keras.backend.", "keras.config.")):
             return self._backend(call)
         if name == "Sequential":
@@ -267,17 +221,17 @@ class _Reader(ObjectReader):
         if name in ("Model", "Functional") and call.path.count(".") < 3:
             return self._functional(call)
         if name == "merge" and call.positional:
-            return self._join("merge", call.positional[0], call)
+            return self.join("merge", call.positional[0], call)
         if any(isinstance(each, SymbolicTensor) for each in call.positional):
-            return self._function(call)
-        if call.path.startswith(_LAYERS) or call.path.startswith(_PRETRAINED):
+            return self.tensor_function(call)
+        if call.path.startswith(LAYERS) or call.path.startswith(PRETRAINED):
             self.effects += 1
-            if name in _JOINS and call.positional and name.islower():
-                return self._join(name, call.positional[0], call)
+            if name in JOINS and call.positional and name.islower():
+                return self.join(name, call.positional[0], call)
             if is_ambiguous_kernel(call):
                 call = self._settle_kernel(call, root)
-        elif call.positional and _is_tensors(call.positional[0]):
-            return self._function(call)
+        elif call.positional and is_tensors(call.positional[0]):
+            return self.tensor_function(call)
         return call
 
     def _settle_kernel(self, call: Call, root: str) -> Call:
@@ -308,74 +262,16 @@ class _Reader(ObjectReader):
                 return None
             case "int_shape" | "shape" if call.positional:
                 return self.attribute(call.positional[0], "shape")
-        return self._function(call)
-
-    def _data_call(self, call: Call) -> Any:
-        """What the code loads or computes from data; None for any other call."""
-        parts = call.path.split(".")
-        if call.name == "load_data" and "datasets" in parts:
-            self._name_data(data_name(parts[-2]), call.line)
-            return load_data(data_name(parts[-2]))
-        if parts[0] in ("tensorflow_datasets", "tfds") and call.name == "load":
-            return self._tensorflow_data(call)
-        if call.name == "image_dataset_from_directory":
-            self._name_data(FOLDER, call.line)
-            found = images_of_folder(call, "image_size")
-            self._image_size = found.image_shape
-            share = call.keywords.get("validation_split")
-            if is_number(share) and share:
-                self._general["validation_share"] = float(share)
-            return (found, found) if call.keywords.get("subset") == "both" else found
-        if call.name == "Resizing" or call.path == "tensorflow.image.resize":
-            self._image_size = resized(call) or self._image_size
-        if parts[0] in ("numpy", "np", "tensorflow") or call.path.startswith(("keras.utils", "keras.ops")):
-            return data_function(call)
-        return None
-
-    def _name_data(self, name: str, line: int) -> None:
-        self.data = self.data or NamedData(name, line)
-
-    def _tensorflow_data(self, call: Call) -> Any:
-        """`tfds.load("mnist", split=["train", "test"], with_info=True)`."""
-        name = call.positional[0] if call.positional else call.keywords.get("name")
-        if not isinstance(name, str):
-            return Unknown()
-        self._name_data(data_name(name.partition(":")[0].partition("/")[0]), call.line)
-        found = Data((None, *known_image_shape(self.data)))
-        split = call.keywords.get("split")
-        data: Any = [found] * len(split) if isinstance(split, list | tuple) else found
-        data = {"train": found, "test": found} if split is None else data
-        return (data, Unknown("info")) if call.keywords.get("with_info") is True else data
-
-    def _function(self, call: Call) -> Any:
-        """`keras.ops.relu(x)`, `tf.nn.relu(x)` and the like."""
-        first = call.positional[0] if call.positional else None
-        mode = _JOINS.get(call.name, "")
-        if mode and _is_tensors(first):
-            return self._join(call.name, first, call)
-        tensors = [each for each in call.positional if isinstance(each, SymbolicTensor)]
-        if mode and len(tensors) == 2:
-            return self._join(call.name, tensors, call)
-        if not tensors:
-            return Unknown(call.name)
-        if call.path.startswith(_PRETRAINED):
-            self.notes.add(call.line, f"{call.name} is skipped: {PREPROCESSING_LAYERS['Normalization']}")
-            return tensors[0]
-        try:
-            name = resolve_activation(call.name, lambda text: self.notes.add(call.line, text))
-        except UnsupportedCall:
-            self.notes.add(call.line, f"{call.name} is not a layer and is skipped")
-            return tensors[0]
-        return tensors[0].then(LayerCall(Call(f"{_LAYERS}Activation", (name,), {}, call.line)))
+        return self.tensor_function(call)
 
     def on_apply(
         self, function: Any, positional: Sequence[Any], keywords: Mapping[str, Any], line: int, direct: bool
     ) -> Any:
         value = positional[0] if positional else next(iter(keywords.values()), Unknown())
-        if isinstance(function, Call) and function.name in _JOINS:
-            return self._join(function.name, value, function)
+        if isinstance(function, Call) and function.name in JOINS:
+            return self.join(function.name, value, function)
         if isinstance(value, Data):
-            return self._apply_to_data(function, value)
+            return self.apply_to_data(function, value)
         if not isinstance(value, SymbolicTensor):
             return Unknown()
         if isinstance(function, Instance):
@@ -385,65 +281,13 @@ class _Reader(ObjectReader):
             self.effort.count_elements(len(function.items))
             return value.then(SubModel(tuple(function.items), line, function.name))
         if isinstance(function, Call):
-            self._count_application(function, line)
-            if direct and value.mode and value.activation is None and self._is_activation(function):
+            if function.name == "Lambda":
+                return self.apply_lambda(function, value)
+            self.count_application(function, line)
+            if direct and value.mode and value.activation is None and self.is_activation(function):
                 return SymbolicTensor(value.inputs, (), value.mode, value.line, function)
             return value.then(LayerCall(function, name_argument(function)))
         return Unknown()
-
-    def _apply_to_data(self, function: Any, data: Data) -> Any:
-        """A model that is applied to images shows the shape that it takes."""
-        model = self.model_of(function)
-        if model is not None and model.shape is None:
-            model.shape = data.image_shape
-        if model is not None and data.batch_size is not None:
-            self._general["batch_size"] = data.batch_size
-        return data if isinstance(function, Call) else Unknown()
-
-    def _count_application(self, call: Call, line: int) -> None:
-        """Notes a layer with weights that is applied twice: a design has no shared weights."""
-        _, times = self._applied.get(id(call), (call, 0))
-        self._applied[id(call)] = call, times + 1
-        if times and call.name in _WEIGHTED:
-            self.notes.add(
-                line,
-                f"{call.name} of line {call.line} is used again with the same weights; "
-                "in the design each copy has its own",
-            )
-
-    def _is_activation(self, call: Call) -> bool:
-        return call.name == "Activation" or call.name in KERAS_ACTIVATION_CALLS
-
-    def on_binary(self, operator: ast.operator, left: Any, right: Any, line: int) -> Any:
-        for value in (left, right):
-            if isinstance(value, Data):
-                return value
-        if (
-            isinstance(operator, ast.Add)
-            and isinstance(left, SymbolicTensor)
-            and isinstance(right, SymbolicTensor)
-        ):
-            return SymbolicTensor((left, right), (), "add", line)
-        for value in (left, right):
-            if isinstance(value, SymbolicTensor):
-                self.notes.add(line, "this operation is not a layer and is skipped")
-                return value
-        return Unknown()
-
-    def _join(self, name: str, values: Any, call: Call) -> Any:
-        mode, axis = _JOINS.get(name, ""), call.keywords.get("axis", -1)
-        if name == "merge":
-            mode = {"sum": "add", "concat": "concat"}.get(str(call.keywords.get("mode", "sum")), "")
-        tensors = values if isinstance(values, list | tuple) else []
-        if not mode or not tensors or not all(isinstance(each, SymbolicTensor) for each in tensors):
-            self.notes.add(call.line, "what is joined here is only known at run time")
-            return Unknown()
-        if mode == "concat" and axis not in ((1, -3) if self.channels_first else (-1, 3)):
-            self.notes.add(
-                call.line, f"this concatenates along axis {axis}; the channel axis is used instead"
-            )
-        self.effects += 1
-        return SymbolicTensor(tuple(tensors), (), mode, call.line)
 
     def _sequential(self, call: Call) -> Model:
         model = Model([], call.line, name_argument(call))
@@ -456,8 +300,8 @@ class _Reader(ObjectReader):
     def add_layer(self, model: Model, layer: Any, line: int) -> None:
         self.effects += 1
         require_layer_limit(len(model.items))
-        if isinstance(layer, SymbolicTensor) and id(layer) in self._inputs:
-            model.shape = self._inputs[id(layer)][1]
+        if isinstance(layer, SymbolicTensor) and id(layer) in self.inputs:
+            model.shape = self.inputs[id(layer)][1]
         elif isinstance(layer, Model):
             layer.is_part = True
             self.effort.count_elements(len(layer.items))
@@ -466,7 +310,11 @@ class _Reader(ObjectReader):
         elif isinstance(layer, Call):
             if model.shape is None and not model.items:
                 model.shape = shape_argument(layer.keywords)
-            model.items.append(LayerCall(layer, name_argument(layer)))
+            if layer.name == "Lambda":
+                start = SymbolicTensor()
+                model.items += items_between(start, self.apply_lambda(layer, start))
+            else:
+                model.items.append(LayerCall(layer, name_argument(layer)))
         elif isinstance(layer, Instance):
             model.items += self.object_items(layer, line)
         else:
@@ -479,7 +327,7 @@ class _Reader(ObjectReader):
         shape = call.positional[0] if call.positional else shape_argument(keywords)
         if shape is None and isinstance(keywords.get("tensor"), Data):
             shape = keywords["tensor"].image_shape
-        self._inputs[id(tensor)] = tensor, known_sizes(shape)
+        self.inputs[id(tensor)] = tensor, known_sizes(shape)
         return tensor
 
     def _functional(self, call: Call) -> Any:
@@ -503,7 +351,7 @@ class _Reader(ObjectReader):
                 f"line {call.line}: groups cannot express how the layers of this model are connected"
             ) from None
         self.effort.count_elements(len(items))
-        shape = self._inputs.get(id(start), (start, None))[1]
+        shape = self.inputs.get(id(start), (start, None))[1]
         model = Model(list(items), call.line, name_argument(call), shape, ends=(start, end))
         self.models.append(model)
         self.effects += 1
@@ -515,12 +363,12 @@ class _Reader(ObjectReader):
         if isinstance(owner, Data):
             return data_method(owner, name, positional, keywords) or Unknown(name)
         if isinstance(owner, Call) and owner.name == "ImageDataGenerator" and name.startswith("flow"):
-            return self._flow(owner, Call(name, tuple(positional), keywords, line))
+            return self.flow(owner, Call(name, tuple(positional), keywords, line))
         model = self.model_of(owner)
         if model is None:
             return Unknown()
         if positional and isinstance(positional[0], Data):
-            self._apply_to_data(model, positional[0])
+            self.apply_to_data(model, positional[0])
         match name:
             case "add":
                 self.add_layer(model, positional[0] if positional else Unknown(), line)
@@ -535,22 +383,10 @@ class _Reader(ObjectReader):
                 model.training.append(TrainingCall(name, tuple(positional), dict(keywords), line))
         return Unknown()
 
-    def _flow(self, generator: Call, call: Call) -> Data:
-        """`generator.flow(x, y, batch_size=64)` and `generator.flow_from_directory(…)`."""
-        first = call.positional[0] if call.positional else call.keywords.get("x")
-        if call.name == "flow":
-            found = first if isinstance(first, Data) else Data()
-            return replace(found, generator=generator, batch_size=flow_batch_size(call, 2))
-        self._name_data(FOLDER, call.line)
-        found = images_of_folder(call, "target_size")
-        if self._image_size is None:
-            self._image_size = found.image_shape
-        return replace(found, generator=generator)
-
     def on_loop(self, node: ast.For, values: Sequence[Any], scope: Scope) -> Any:
         target = node.target
         if isinstance(target, ast.Name) and "epoch" in target.id.lower() and isinstance(values, range):
-            self._general["epochs"] = len(values)
+            self.general["epochs"] = len(values)
             values = values[:1]  # what it contains is training, which is the same in every epoch
             return self.unroll(node, values, scope)
         return super().on_loop(node, values, scope)
@@ -560,73 +396,13 @@ class _Reader(ObjectReader):
             found = data_attribute(owner, name)
             return BoundMethod(owner, name) if found is None else found
         if isinstance(owner, SymbolicTensor) and name == "shape":
-            return self._sizes_of(owner)
+            return self.sizes_of(owner)
         if isinstance(owner, Model):
             if name == "layers":
                 return Unknown()
             if name in ("input", "output") and owner.ends is not None:
                 return owner.ends[name == "output"]
         return BoundMethod(owner, name)
-
-    def on_unknown_call(self, positional: Sequence[Any], line: int) -> Any:
-        tensor = next((each for each in positional if isinstance(each, SymbolicTensor)), None)
-        if tensor is None:
-            return Unknown()
-        self.notes.add(line, "the layer applied here is only known at run time and is skipped")
-        return tensor
-
-    def on_element(self, value: Any) -> Any:
-        return (value, Unknown("labels")) if isinstance(value, Data) else Unknown()
-
-    def on_subscript(self, owner: Any, index: ast.expr, scope: Scope) -> Any:
-        if isinstance(owner, Data):
-            parts = index.elts if isinstance(index, ast.Tuple) else [index]
-            return indexed(owner, [self._index(part, scope) for part in parts])
-        return super().on_subscript(owner, index, scope)
-
-    def _index(self, node: ast.expr, scope: Scope) -> Any:
-        if isinstance(node, ast.Slice):
-            return slice(None) if node.lower is node.upper is node.step is None else slice(0)
-        if isinstance(node, ast.Constant) and node.value is Ellipsis:
-            return Ellipsis
-        value = self.evaluate(node, scope)
-        return None if isinstance(value, Name) and value.last == "newaxis" else value
-
-    # Shapes
-
-    def _sizes_of(self, tensor: SymbolicTensor) -> Any:
-        """`x.shape` as Keras has it: without the number of images, channels at the end."""
-        shape = self.shape_of(tensor)
-        if shape is None:
-            return Unknown("shape")
-        last = shape.dims if self.channels_first or shape.is_flat else (*shape.dims[1:], shape.dims[0])
-        return (None, *last)
-
-    def shape_of(self, tensor: SymbolicTensor) -> Shape | None:
-        pending = [tensor]
-        while pending:
-            each = pending[-1]
-            missing = [inner for inner in each.inputs if id(inner) not in self._shapes]
-            if missing:
-                pending += missing
-                continue
-            pending.pop()
-            if id(each) not in self._shapes:
-                self._shapes[id(each)] = each, self._infer(each)
-        return self._shapes[id(tensor)][1]
-
-    def _infer(self, tensor: SymbolicTensor) -> Shape | None:
-        if not tensor.inputs:
-            shape = self._inputs.get(id(tensor), (tensor, None))[1]
-            return input_from_keras_shape(shape)[0] if is_whole_shape(shape) else None
-        shapes = [self._shapes[id(each)][1] for each in tensor.inputs]
-        first = shapes[0]
-        if first is None or None in shapes:
-            return None
-        if tensor.mode == "concat":
-            return Shape.of(sum(each.dims[0] for each in shapes if each), *first.dims[1:])
-        assembler = KerasAssembler(Notes(self.effort), channels_first=self.channels_first)
-        return assembler.sequence(tensor.items, first)[1]
 
 
 def _layer_count(model: Model) -> int:
@@ -635,12 +411,3 @@ def _layer_count(model: Model) -> int:
     return sum(
         1 for call in calls if call.name not in PREPROCESSING_LAYERS and not is_augmentation_layer(call)
     )
-
-
-def _is_tensors(value: Any) -> bool:
-    return isinstance(value, list | tuple) and any(isinstance(each, SymbolicTensor) for each in value)
-
-
-_WEIGHTED = frozenset(
-    {"Conv2D", "Convolution2D", "Dense", "BatchNormalization", "DepthwiseConv2D", "SeparableConv2D"}
-)

@@ -120,6 +120,10 @@ def relu(x: Array) -> Array:
     return np.maximum(x, 0.0)
 
 
+def sigmoid(x: Array) -> Array:
+    return 1 / (1 + np.exp(-x))
+
+
 def flatten(x: Array) -> Array:
     return x.reshape(len(x), -1)
 

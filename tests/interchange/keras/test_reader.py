@@ -335,6 +335,48 @@ m = keras.Sequential([Input((8, 8, 3)), Own(), Flatten()])
     assert "line 4" in notes_of(text)[0][1]
 
 
+def test_a_product_that_is_no_layer_names_the_lines_that_are_lost_with_it() -> None:
+    text = """
+import keras
+from keras.layers import *
+start = keras.Input((16, 16, 3))
+x = Conv2D(3, 3)(start)
+y = Conv2D(3, 1)(x)
+y = Activation("tanh")(y)
+x = multiply([x, y])
+model = keras.Model(start, Dense(2)(Flatten()(x)))
+"""
+    assert layers_of(text) == [Conv2D(3), Flatten(), Dense(2)]
+    assert notes_of(text) == [
+        (8, "this product of tensors is not supported; one factor is skipped with the layers of line 6, 7")
+    ]
+
+
+def test_functions_that_are_layers_are_read_as_these() -> None:
+    text = """
+import tensorflow as tf
+from tensorflow import keras
+start = keras.Input((8, 8, 3))
+x = tf.nn.relu(keras.layers.Conv2D(4, 3)(start))
+y = tf.reduce_mean(x, axis=[1, 2])
+y = tf.nn.dropout(y, rate=0.3)
+y = tf.reshape(y, [-1, 4])
+model = keras.Model(start, keras.layers.Dense(2)(y))
+"""
+    assert [layer.type_name() for layer in layers_of(text)] == [
+        *("Conv2D", "Activation", "GlobalAveragePooling2D", "Dropout", "Flatten", "Dense")
+    ]
+    assert notes_of(text) == []
+
+
+def test_a_sum_over_other_axes_is_named() -> None:
+    text = (
+        "import keras\nfrom keras import ops\nstart = keras.Input((8, 8, 3))\n"
+        "x = ops.mean(start, axis=(2, 3))\nmodel = keras.Model(start, keras.layers.Flatten()(x))"
+    )
+    assert notes_of(text) == [(4, "mean is not a layer and is skipped")]
+
+
 def test_code_without_a_model_is_refused() -> None:
     with pytest.raises(CodeError, match="no Keras model"):
         read_keras("import keras\nx = keras.layers.Dense(3)")

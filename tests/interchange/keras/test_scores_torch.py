@@ -18,6 +18,7 @@ from tests.interchange.keras.reference import (
     global_average,
     max_pool,
     relu,
+    sigmoid,
 )
 
 KERAS_1 = """
@@ -164,6 +165,34 @@ def builder(keras: Keras, x: Array) -> Array:
     return keras.dense(flatten(x), 6, of_image=x.shape[1:])
 
 
+PRODUCTS = """
+import tensorflow as tf
+from tensorflow.keras import layers, Model, Input
+def squeeze(x, ratio):
+    channels = x.shape[-1]
+    y = layers.GlobalAveragePooling2D()(x)
+    y = layers.Reshape((1, 1, channels))(y)
+    y = layers.Dense(channels // ratio, activation="relu")(y)
+    y = layers.Dense(channels, activation="sigmoid")(y)
+    return layers.Multiply()([x, y])
+start = Input((6, 7, 3))
+x = layers.Conv2D(8, 3)(start)
+x = x * tf.nn.sigmoid(x)
+x = squeeze(x, 4)
+x = layers.Lambda(lambda t: tf.nn.relu(0.5 * t))(x)
+x = layers.Flatten()(x)
+model = Model(start, layers.Dense(3)(x))
+"""
+
+
+def products(keras: Keras, x: Array) -> Array:
+    x = keras.conv(x, 8, 3)
+    x = x * sigmoid(x)
+    weights = sigmoid(keras.dense(relu(keras.dense(global_average(x), 2)), 8))
+    x = relu(0.5 * x * weights[:, None, None])
+    return keras.dense(flatten(x), 3, of_image=x.shape[1:])
+
+
 @pytest.mark.parametrize(
     ("listing", "reference", "notes"),
     [
@@ -172,8 +201,9 @@ def builder(keras: Keras, x: Array) -> Array:
         (SUBCLASS, subclass, 0),
         (FUNCTIONAL, functional, 1),
         (BUILDER, builder, 0),
+        (PRODUCTS, products, 0),
     ],
-    ids=["keras-1", "data-shape", "subclass", "functional", "builder"],
+    ids=["keras-1", "data-shape", "subclass", "functional", "builder", "products"],
 )
 def test_the_scores_are_those_of_keras(
     listing: str, reference: Callable[[Keras, Array], Array], notes: int
