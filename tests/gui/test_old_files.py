@@ -230,5 +230,5 @@ def test_unsaved_work_is_kept_under_its_name(open_window: OpenWindow, home: Path
     assert [path.name for path in home.glob("unsaved-*")] == ["unsaved-1.cnn.json.lock"]
     window.project.select([window.project.network.nodes[0].id])
     action(window, "actionDelete").trigger()
-    window.documents.autosave()
+    window.documents.autosave.save()
     assert (home / "unsaved-1.cnn.json").is_file()

@@ -1,26 +1,22 @@
-"""The file of the open design: new, open, save, recent files and autosave."""
+"""The file of the open design: new, open, save, recent files, and unsaved designs of crashed sessions."""
 
 from __future__ import annotations
 
-import contextlib
 import re
 from pathlib import Path
 
-from PySide6.QtCore import QLockFile, QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from cnnstudio.core.files import FileError
-from cnnstudio.core.paths import home
 from cnnstudio.design.file import SUFFIX, DesignError, read_design, write_design
 from cnnstudio.design.network import Network
+from cnnstudio.gui.document.autosave import Autosave, UnsavedDesign
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.widgets.message_box import Answer, MessageBox
 
 _FILTER = f"Designs (*{SUFFIX});;All files (*)"
-_AUTOSAVE_INTERVAL_MS = 4_000
-"""So that after a crash no edit older than five seconds is lost; an unchanged design is not written again."""
-_MAX_SLOTS = 32
 
 
 class Documents(QObject):
@@ -29,20 +25,12 @@ class Documents(QObject):
     failed = Signal(object)
     recent_changed = Signal(object)
 
-    def __init__(self, project: Project, settings: Settings, window: QWidget, *, recover: bool) -> None:
-        """With `recover`, loads the autosave of a crashed session; otherwise leaves it for a later start."""
+    def __init__(self, project: Project, settings: Settings, window: QWidget) -> None:
         super().__init__(window)
         self._project = project
         self._settings = settings
         self._window = window
-        self._autosaved_network: Network | None = None
-        self._slot, self._lock = _free_slot(recover)
-        self.recovered = _read_if_exists(self._slot) if self._slot is not None else None
-        """The unsaved design of a crashed session, if there is one."""
-        self._timer = QTimer(self)
-        self._timer.setInterval(_AUTOSAVE_INTERVAL_MS)
-        self._timer.timeout.connect(self.autosave)
-        self._timer.start()
+        self.autosave = Autosave(project, self)
 
     # Files
 
@@ -58,6 +46,34 @@ class Documents(QObject):
         if not self.confirm_discard():
             return False
         self._project.open_network(network, None)
+        return True
+
+    def open_unsaved(self, design: UnsavedDesign) -> bool:
+        """Opens a design that a crashed session left; False if the user canceled."""
+        if not self.confirm_discard():
+            return False
+        self._project.open_network(design.network, None, is_saved=False)
+        self.autosave.save()
+        if self.autosave.is_written:
+            self.autosave.forget(design)
+        return True
+
+    def discard_unsaved(self, design: UnsavedDesign) -> bool:
+        """Asks whether to delete a design that a crashed session left; False if the user canceled."""
+        box = MessageBox(
+            self._window,
+            "Discard design",
+            f"Discard “{design.network.name}”?",
+            "This deletes the unsaved design for good.",
+            icon="delete",
+            answers=(
+                Answer("cancel", "&Cancel", default=True, escape=True),
+                Answer("discard", "&Discard"),
+            ),
+        )
+        if box.ask() != "discard":
+            return False
+        self.autosave.forget(design)
         return True
 
     def open(self) -> bool:
@@ -125,7 +141,6 @@ class Documents(QObject):
             return False
         self._project.mark_saved(path)
         self._add_to_recent(path)
-        self.discard_autosave()
         return True
 
     def confirm_discard(self) -> bool:
@@ -162,70 +177,6 @@ class Documents(QObject):
             return self._project.path.absolute().parent
         remembered = Path(self._settings.text("folder"))
         return remembered if self._settings.text("folder") and remembered.is_dir() else Path.home()
-
-    # Autosave
-
-    def autosave(self) -> None:
-        """Writes the design to the autosave if it has unsaved changes that are not there yet."""
-        network = self._project.network
-        if self._slot is None or not self._project.is_modified or network is self._autosaved_network:
-            return
-        try:
-            write_design(self._slot, network)
-        except FileError:
-            # Saving explicitly reports what is wrong with the disk; an autosave must not interrupt the user.
-            return
-        self._autosaved_network = network
-
-    def discard_autosave(self) -> None:
-        """Deletes the autosave; there are no unsaved changes."""
-        if self._slot is not None:
-            with contextlib.suppress(OSError):
-                self._slot.unlink(missing_ok=True)
-        self._autosaved_network = None
-
-    @property
-    def can_autosave(self) -> bool:
-        """Whether unsaved work survives a crash; False if the data folder is not writable."""
-        return self._slot is not None
-
-    def close(self) -> None:
-        """Deletes the autosave; the window is closing normally."""
-        self._timer.stop()
-        self.discard_autosave()
-        if self._lock is not None:
-            self._lock.unlock()
-
-
-def _free_slot(recover: bool) -> tuple[Path | None, QLockFile | None]:
-    """The autosave file of this window, and the lock that reserves it.
-
-    Every open window has its own slot. The lock of a crashed process is stale, so its slot can be taken over;
-    a slot that still holds an autosave is taken over only with `recover`. Returns (None, None) if the folder
-    is not writable: the window then works without autosave.
-    """
-    folder = home()
-    with contextlib.suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-    for number in range(1, _MAX_SLOTS + 1):
-        slot = folder / f"unsaved-{number}{SUFFIX}"
-        lock = QLockFile(str(slot.with_name(slot.name + ".lock")))
-        lock.setStaleLockTime(0)
-        if not lock.tryLock(0):
-            if lock.error() is not QLockFile.LockError.LockFailedError:
-                return None, None
-        elif recover or not slot.exists():
-            return slot, lock
-        else:
-            lock.unlock()
-    return None, None
-
-
-def _read_if_exists(path: Path) -> Network | None:
-    try:
-        return read_design(path) if path.exists() else None
-    except DesignError:
-        return None
 
 
 def file_stem(name: str) -> str:

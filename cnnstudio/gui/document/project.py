@@ -78,7 +78,7 @@ class Project(QObject):
         self._selection: tuple[str, ...] = ()
         self._input_selected = False
         self._path: Path | None = None
-        self._saved = self._state.network
+        self._saved: Network | None = self._state.network
         self._emitted_is_modified = False
         self.undo_stack = QUndoStack(self)
         self.undo_stack.setUndoLimit(UNDO_STEPS)
@@ -192,12 +192,15 @@ class Project(QObject):
             return False
         return True
 
-    def open_network(self, network: Network, path: Path | None) -> None:
-        """Replaces the design with another one, read from `path`, and clears the undo stack."""
+    def open_network(self, network: Network, path: Path | None, *, is_saved: bool = True) -> None:
+        """Replaces the design with another one, read from `path`, and clears the undo stack.
+
+        Without `is_saved` it counts as modified until it is saved.
+        """
         self.opening.emit(path)
         self.undo_stack.clear()
         self._path = path
-        self._saved = network
+        self._saved = network if is_saved else None
         self._input_selected = False
         self._set_state(dataclasses.replace(self._state, network=network), ())
         self._emit_file_changed()

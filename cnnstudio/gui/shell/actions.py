@@ -84,6 +84,13 @@ WINDOW_ACTIONS: tuple[ActionSpec[Window], ...] = (
         separator_before=True,
     ),
     ActionSpec(
+        "actionUnsaved",
+        "&Unsaved designs…",
+        lambda window: window.dialogs.show_unsaved(),
+        menu="File",
+        tooltip="Open or discard designs that were not saved when CNN Studio closed unexpectedly",
+    ),
+    ActionSpec(
         "actionSave",
         "&Save",
         lambda window: window.documents.save(),

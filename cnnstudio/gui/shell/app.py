@@ -12,6 +12,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from cnnstudio import __version__
+from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.logs import configure_logging
 from cnnstudio.core.paths import home
 from cnnstudio.core.resources import resource
@@ -64,16 +65,17 @@ def create_window(path: str | Path | None = None) -> MainWindow:
     session = TrainingSession()
     project.open_network(templates()["lesson-32"].network, None)
     advice_service(project).use_settings(settings)
-    window = MainWindow(project, session, settings, recover=path is None)
+    window = MainWindow(project, session, settings)
     project.set_dataset(_first_dataset(settings), None)
     # The initial state cannot be undone.
     project.undo_stack.clear()
     if path is not None:
         _open(window, Path(path))
-    elif window.documents.recovered is not None:
-        project.edit("restore the unsaved design", window.documents.recovered)
-        window.message_bar.show_text(f"{_RESTORED} {window.saved_layout.note}".strip())
-    elif not window.documents.can_autosave:
+        if not window.message_bar.text:
+            _offer_unsaved(window, "")
+    elif window.documents.autosave.found:
+        _restore(window)
+    elif not window.documents.autosave.is_possible:
         window.message_bar.show_text(_NOT_WRITABLE.format(home()), is_error=True)
     elif window.saved_layout.note:
         window.message_bar.show_text(window.saved_layout.note)
@@ -83,6 +85,25 @@ def create_window(path: str | Path | None = None) -> MainWindow:
             _CIFAR10_OFFER, button="Get CIFAR-10…", action=window.dialogs.show_data_sets
         )
     return window
+
+
+def _restore(window: MainWindow) -> None:
+    """Opens the newest of the designs that crashed sessions left, and offers the others."""
+    window.documents.open_unsaved(window.documents.autosave.found[0])
+    _offer_unsaved(window, f"{_RESTORED} {window.saved_layout.note}".strip())
+
+
+def _offer_unsaved(window: MainWindow, text: str) -> None:
+    """Shows the text, and a button for the designs that crashed sessions left, if there are any."""
+    count = len(window.documents.autosave.found)
+    if not count:
+        window.message_bar.show_text(text) if text else None
+        return
+    what = f"{'more ' if text else ''}unsaved design"
+    there = f"There {'is' if count == 1 else 'are'} {pluralize(count, what)} of earlier sessions."
+    window.message_bar.show_text(
+        f"{text} {there}".strip(), button="Show unsaved designs…", action=window.dialogs.show_unsaved
+    )
 
 
 def _open(window: MainWindow, path: Path) -> None:
@@ -107,7 +128,7 @@ def _first_dataset(settings: Settings) -> str:
 
 def _shut_down(window: MainWindow, number: int) -> None:
     """Handles a shutdown signal: saves the training and exits without asking, since nobody may be there."""
-    window.documents.autosave()
+    window.documents.autosave.save()
     end_work_unattended(window, window.session, _SHUTDOWN_SECONDS)
     if is_unfinished(window.session):
         _exit_at_once(128 + number)
@@ -131,7 +152,7 @@ def main(path: str | None = None) -> int:
     defer_full_collections()
     watcher = ShutdownSignalWatcher(lambda number: _shut_down(window, number))
     # The session may end while the window still asks whether to save.
-    app.commitDataRequest.connect(lambda manager: window.documents.autosave())
+    app.commitDataRequest.connect(lambda manager: window.documents.autosave.save())
     status = app.exec()
     watcher.close()
     if not window.has_closed:

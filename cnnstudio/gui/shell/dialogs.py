@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cnnstudio.design.templates import Template
 
 _STILL_TRAINING = "Training is in progress. Stop it, or wait for it to finish, then export the model."
+_NOTHING_UNSAVED = "There are no unsaved designs of earlier sessions: nothing was lost."
 _NO_MODEL = "There is no trained model yet. Press Train, or open an earlier run (Run ▸ Open run…)."
 
 
@@ -67,6 +68,17 @@ class Dialogs(QObject):
                 self._project.set_recipe(RECIPES[dialog.recipe])
 
         dialog.chosen.connect(open_template)
+        dialog.open()
+
+    def show_unsaved(self) -> None:
+        """Shows the unsaved designs of sessions that ended in a crash."""
+        from cnnstudio.gui.document.unsaved_dialog import UnsavedDialog
+
+        if not self._documents.autosave.found:
+            self.message.emit(Message(_NOTHING_UNSAVED))
+            return
+        dialog = UnsavedDialog(self._documents, self._window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
 
     def show_import(self, path: Path | None = None) -> None:

@@ -56,9 +56,7 @@ _PRELOAD_DELAY_MS = 50
 class MainWindow(QMainWindow):
     """The designer, the training toolbar and the dashboard for one project."""
 
-    def __init__(
-        self, project: Project, session: TrainingSession, settings: Settings, *, recover: bool = True
-    ) -> None:
+    def __init__(self, project: Project, session: TrainingSession, settings: Settings) -> None:
         super().__init__()
         self.setObjectName("mainWindow")
         self.setAcceptDrops(True)
@@ -75,7 +73,7 @@ class MainWindow(QMainWindow):
         self._preload.setSingleShot(True)
         self._preload.timeout.connect(session.preload)
         self._idle_collector = IdleCollector(project, self)
-        self.documents = Documents(project, settings, self, recover=recover)
+        self.documents = Documents(project, settings, self)
         self.dialogs = Dialogs(
             *(project, session, settings, self.documents),
             run_folder=lambda: self.run_folder,
@@ -275,7 +273,7 @@ class MainWindow(QMainWindow):
         self.runs.close()
         self.dashboard.close_run()
         end_work(self, self.session)
-        self.documents.close()
+        self.documents.autosave.close()
         event.accept()
         self.has_closed = True
 

@@ -221,7 +221,7 @@ def test_unsaved_work_is_restored_after_a_crash(open_window: OpenWindow, home: P
 def test_unsaved_changes_are_autosaved(open_window: OpenWindow, home: Path) -> None:
     window = open_window()
     change(window)
-    window.documents._timer.timeout.emit()
+    window.documents.autosave._timer.timeout.emit()
     assert read_design(home / "unsaved-1.cnn.json") == window.project.network
     window.project.mark_saved(home / "mine.cnn.json")
     window.close()
@@ -444,7 +444,7 @@ def test_an_unwritable_data_folder_is_reported_and_the_window_works(
     window = open_window()
     assert "is not writable" in window.message_bar.text
     change(window)
-    window.documents._timer.timeout.emit()
+    window.documents.autosave._timer.timeout.emit()
     assert window.isWindowModified()
 
 

@@ -1,0 +1,104 @@
+"""The dialog with the unsaved designs of sessions that ended in a crash."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QDialog,
+    QHBoxLayout,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cnnstudio.core.formatting import clean_line, pluralize
+from cnnstudio.gui.document.autosave import UnsavedDesign
+from cnnstudio.gui.document.documents import Documents
+from cnnstudio.gui.widgets.labels import Label
+
+_HELP = (
+    "CNN Studio closed unexpectedly while these designs had unsaved changes. "
+    "What you neither open nor discard is offered again when you start CNN Studio the next time."
+)
+
+
+class UnsavedDialog(QDialog):
+    """Lists the designs, newest first; each can be opened or discarded."""
+
+    def __init__(self, documents: Documents, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("unsavedDialog")
+        self.setWindowTitle("Unsaved designs")
+        self.resize(520, 340)
+        self._documents = documents
+        self._list = QListWidget()
+        self._list.setObjectName("unsavedDesigns")
+        self._list.setAccessibleName("Unsaved designs")
+        self._list.setSpacing(2)
+        self._list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._list.itemActivated.connect(self._on_open)
+        self._discard = QPushButton("Discard…")
+        self._discard.setObjectName("discardUnsaved")
+        self._discard.clicked.connect(self._on_discard)
+        self._open = QPushButton("Open")
+        self._open.setObjectName("openUnsaved")
+        self._open.setProperty("role", "primary")
+        self._open.setDefault(True)
+        self._open.clicked.connect(self._on_open)
+        self._compose()
+        self._fill()
+
+    def _compose(self) -> None:
+        close = QPushButton("Close")
+        close.clicked.connect(self.reject)
+        foot = QHBoxLayout()
+        foot.setSpacing(8)
+        foot.addWidget(self._discard)
+        foot.addStretch(1)
+        foot.addWidget(close)
+        foot.addWidget(self._open)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 16, 16, 16)
+        column.setSpacing(12)
+        column.addWidget(Label("Unsaved designs", "title"))
+        column.addWidget(Label(_HELP, "help", "secondary", wrap=True))
+        column.addWidget(self._list, 1)
+        column.addLayout(foot)
+
+    def _fill(self) -> None:
+        self._list.clear()
+        for design in self._documents.autosave.found:
+            self._list.addItem(QListWidgetItem(_describe(design)))
+        self._list.setCurrentRow(0)
+
+    @property
+    def _selected(self) -> UnsavedDesign | None:
+        row, found = self._list.currentRow(), self._documents.autosave.found
+        return found[row] if 0 <= row < len(found) else None
+
+    def _on_open(self) -> None:
+        if self._selected is not None and self._documents.open_unsaved(self._selected):
+            self.accept()
+
+    def _on_discard(self) -> None:
+        if self._selected is None or not self._documents.discard_unsaved(self._selected):
+            return
+        if self._documents.autosave.found:
+            self._fill()
+        else:
+            self.accept()
+
+
+def _describe(design: UnsavedDesign) -> str:
+    """`Lesson CNN · 8 layers · 2026-11-29 02:15`."""
+    parts = [clean_line(design.network.name), pluralize(sum(1 for _ in design.network.walk()), "layer")]
+    # Without a time that this machine cannot represent.
+    with suppress(ValueError, OverflowError, OSError):
+        parts.append(f"{datetime.fromtimestamp(design.saved_at):%Y-%m-%d %H:%M}")
+    return " · ".join(parts)
