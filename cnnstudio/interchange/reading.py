@@ -20,14 +20,20 @@ _KERAS_NAMES = {"Sequential", "Conv2D", "Dense", "MaxPooling2D", "Flatten", "ker
 _PYTORCH_NAMES = {"Module", "Conv2d", "Linear", "MaxPool2d", "forward", "nn", "torch"}
 
 
-def read_code(text: str) -> ImportedDesign:
-    """The design in a listing. Raises CodeError, with the line number if a single line is the reason."""
+def read_code(text: str, network: str = "") -> ImportedDesign:
+    """The design in a listing. Raises CodeError, with the line number if a single line is the reason.
+
+    `network` names the one to read, if the listing has several; the default is the one that it uses.
+    """
     language = detect_language(text)
     if language is None:
         raise CodeError("this is neither Keras nor PyTorch code")
-    readers: dict[Language, Callable[[str], ImportedDesign]] = {"keras": read_keras, "pytorch": read_pytorch}
+    readers: dict[Language, Callable[[str, str], ImportedDesign]] = {
+        "keras": read_keras,
+        "pytorch": read_pytorch,
+    }
     try:
-        return readers[language](text)
+        return readers[language](text, network)
     except RecursionError:
         raise CodeError("the network is nested too deeply") from None
     except UserError:

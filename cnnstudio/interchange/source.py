@@ -48,6 +48,8 @@ class ImportedDesign:
     recipe: Mapping[str, Any]
     notes: tuple[Note, ...]
     language: Language
+    networks: tuple[str, ...] = ()
+    """The names of all networks in the code, if there are several: the one that was read comes first."""
     data: NamedData | None = None
     """The data set that the code names."""
     last_line: int = 0

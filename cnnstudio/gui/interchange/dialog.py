@@ -81,6 +81,8 @@ class ImportDialog(QDialog):
         self._task: IoTask | None = None
         self._opened_file = ("", "")
         """The text of the file that was opened last, and its name."""
+        self._network = ""
+        """The name of the network that was chosen among several in the code; empty for the default."""
         self._code = CodeField()
         self._result = ResultView()
         self._replace = QRadioButton("Replace the current design")
@@ -183,6 +185,7 @@ class ImportDialog(QDialog):
         self._code.rejected.connect(lambda text: self._show_message(str(text), is_error=True))
         self._result.line_chosen.connect(self._code.go_to_line)
         self._result.fix_chosen.connect(self._on_fix)
+        self._result.network_chosen.connect(self._on_network)
         self._replace.toggled.connect(lambda _: self._update_options())
         self._import.clicked.connect(self._on_import)
 
@@ -211,7 +214,13 @@ class ImportDialog(QDialog):
         if name:
             self.open_file(Path(name))
 
+    def _on_network(self, name: object) -> None:
+        self._network = str(name)
+        self._import.setEnabled(False)
+        self._parse()
+
     def _on_text_changed(self) -> None:
+        self._network = ""
         self._import.setEnabled(False)
         self._parse_timer.start()
 
@@ -221,12 +230,12 @@ class ImportDialog(QDialog):
         if not text.strip():
             self._show_message(_NO_CODE)
             return
-        classes = self._project.classes
+        classes, chosen = self._project.classes, self._network
         # A network without a name gets that of the file, unless the code was edited since.
         name = self._opened_file[1] if text == self._opened_file[0] else UNTITLED
 
         def parse(_: ProgressFunction, __: CancelFunction) -> _ParsedCode:
-            imported = read_code(text).with_default_name(name)
+            imported = read_code(text, chosen).with_default_name(name)
             analysis = analyze(imported.network, classes=classes)
             return _ParsedCode(imported, analysis, *recipe_from_code(imported), _source(imported.data))
 

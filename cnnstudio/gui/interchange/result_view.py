@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
+    QComboBox,
     QHBoxLayout,
     QHeaderView,
     QListWidget,
@@ -43,12 +44,16 @@ class ResultView(Panel):
     """The number of a line of the code, from 1."""
     fix_chosen = Signal(object, object)
     """A Problem of the imported network, and the Fix to apply."""
+    network_chosen = Signal(object)
+    """The name of another network in the code."""
 
     def __init__(self) -> None:
         super().__init__("importResult")
         self._summary = Label("", "content", wrap=True)
         self._problems = Label("", "help", "wrong", wrap=True)
         self._fixes = QWidget()
+        self._networks = QComboBox()
+        self._networks_row = QWidget()
         self._layers = QTreeWidget()
         self._notes_title = Label("", "strong")
         self._notes = QListWidget()
@@ -76,12 +81,23 @@ class ResultView(Panel):
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 12, 14, 12)
         column.setSpacing(8)
+        self._networks.setObjectName("importNetwork")
+        self._networks.setAccessibleName("Network to import")
+        self._networks.activated.connect(
+            lambda index: self.network_chosen.emit(self._networks.itemText(index))
+        )
+        choice = QHBoxLayout(self._networks_row)
+        choice.setContentsMargins(0, 0, 0, 0)
+        choice.setSpacing(8)
+        choice.addWidget(Label("Network", "content"))
+        choice.addWidget(self._networks, 1)
         self._fixes.setObjectName("importFixes")
         buttons = QHBoxLayout(self._fixes)
         buttons.setContentsMargins(0, 0, 0, 0)
         buttons.setSpacing(8)
         for widget in (
-            *(self._summary, self._problems, self._fixes, self._layers, self._notes_title, self._notes),
+            *(self._networks_row, self._summary, self._problems, self._fixes, self._layers),
+            *(self._notes_title, self._notes),
         ):
             column.addWidget(widget)
         column.setStretchFactor(self._layers, 1)
@@ -89,6 +105,7 @@ class ResultView(Panel):
 
     def show_text(self, text: str, *, is_error: bool = False) -> None:
         """Shows only a message: there is nothing to import."""
+        self._networks_row.hide()
         self._summary.setText(text)
         self._summary.set_tone("wrong" if is_error else "secondary")
         for widget in (self._problems, self._fixes, self._layers, self._notes_title, self._notes):
@@ -98,6 +115,7 @@ class ResultView(Panel):
         self, imported: ImportedDesign, analysis: Analysis, recipe_errors: Iterable[str]
     ) -> None:
         """Shows what was imported; `recipe_errors` are notes on training settings, which have no line."""
+        self._offer_networks(imported.networks)
         layers = pluralize(imported.network.layer_count, "layer")
         parameters = pluralize(analysis.parameters, "parameter")
         language = LANGUAGES[imported.language]
@@ -112,6 +130,16 @@ class ResultView(Panel):
         self._layers.setRootIsDecorated(any(node.is_group for node in imported.network.nodes))
         self._layers.show()
         self._show_notes(imported.notes, recipe_errors)
+
+    def _offer_networks(self, names: tuple[str, ...]) -> None:
+        """The choice between several networks. They keep their order when another one is chosen."""
+        known = [self._networks.itemText(index) for index in range(self._networks.count())]
+        if set(known) != set(names):
+            self._networks.clear()
+            self._networks.addItems(list(names))
+        if names:
+            self._networks.setCurrentText(names[0])
+        self._networks_row.setVisible(len(names) > 1)
 
     def _offer_fixes(self, analysis: Analysis) -> None:
         """Buttons for the fixes of the first problem; the others may be gone when it is fixed."""

@@ -30,6 +30,7 @@ from cnnstudio.interchange.interpreter.syntax import is_static
 from cnnstudio.interchange.interpreter.values import BoundMethod, Class, Function, Instance, Scope
 from cnnstudio.interchange.keras.assembly import PREPROCESSING_LAYERS, KerasAssembler, keras_types
 from cnnstudio.interchange.keras.augmentation import is_augmentation_layer, read_layer
+from cnnstudio.interchange.keras.choice import main_network, named_networks, network_named
 from cnnstudio.interchange.keras.data_reader import DataReader
 from cnnstudio.interchange.keras.data_values import (
     Data,
@@ -57,14 +58,24 @@ _MODELS = ("Sequential", "Model", "Functional")
 _INPUTS = ("Input", "InputLayer")
 
 
-def read_keras(text: str) -> ImportedDesign:
-    """The design in Keras code, and the training settings. Raises CodeError."""
+def read_keras(text: str, network: str = "") -> ImportedDesign:
+    """The design in Keras code, and the training settings. Raises CodeError.
+
+    `network` is the name of the model to read, if the code has several.
+    """
     tree = parse(text)
     reader = _Reader(Notes(), is_old=is_keras_1(tree))
     reader.follow(tree)
     model = reader.main_model()
+    if network and network not in reader.networks():
+        model = reader.made_by(network) or network_named(network, reader.networks())
+    elif network:
+        model = network_named(network, reader.networks())
     if model is None:
         raise CodeError(_no_model(reader.notes.all()))
+    others = {name: each for name, each in reader.networks().items() if each is not model}
+    for name, each in others.items():
+        reader.notes.add(each.line, f"another network, “{name}”, is not imported")
     input_shape = reader.input_shape_of(model)
     title = title_from_docstring(ast.get_docstring(tree))
     assembler = KerasAssembler(
@@ -76,10 +87,18 @@ def read_keras(text: str) -> ImportedDesign:
     name = title or clean_name(model.name) or UNTITLED
     recipe = reader.recipe_of(model, input_shape)
     items = tuple(model.items)
-    network = Network(input_shape, with_ids(nodes), name)
-    network = with_one_unit_read(network, items, model.losses, reader.notes)
-    notes = reader.notes.all()
-    return ImportedDesign(network, recipe, notes, "keras", reader.data, last_line(items))
+    design = Network(input_shape, with_ids(nodes), name)
+    design = with_one_unit_read(design, items, model.losses, reader.notes)
+    chosen = network or next((each for each, value in reader.networks().items() if value is model), name)
+    return ImportedDesign(
+        design,
+        recipe,
+        reader.notes.all(),
+        "keras",
+        data=reader.data,
+        last_line=last_line(items),
+        networks=(chosen, *others) if others else (),
+    )
 
 
 def _no_model(notes: Sequence[Note]) -> str:
@@ -124,19 +143,25 @@ class _Reader(DataReader):
                     yield found, each.lineno
 
     def main_model(self) -> Model | None:
-        """The most important of the models, and among equals the largest; None if there is none."""
+        """The most important of the models; None if there is none."""
         for model in [model for model in self.models if not model.is_part]:
             start = SymbolicTensor()
             self.inputs[id(start)] = start, model.shape
             self.complete(model, start)
-        models = [model for model in self.models if _layer_count(model)]
-        # A model that is trained counts even if another one contains it, such as one with a softmax.
-        models = [model for model in models if not model.is_part or model.importance] or models
-        best = max(models, key=lambda model: (model.importance, _layer_count(model)), default=None)
-        for model in models:
-            if model is not best and best is not None and model.importance:
-                self.notes.add(model.line, "this is a second model; only one is imported")
-        return best
+        return main_network(self.models)
+
+    def networks(self) -> dict[str, Model]:
+        """Name -> model, for all models that are not a part of another one."""
+        return named_networks(self.models, self.module.names)
+
+    def made_by(self, name: str) -> Model | None:
+        """The model that the function of that name makes; None if it makes none."""
+        function = self.module.names.get(name)
+        if not isinstance(function, Function):
+            return None
+        made = self.model_of(self.call(function, [], {}, function.node.lineno, False))
+        self.main_model()
+        return made
 
     def input_shape_of(self, model: Model) -> Shape:
         """The input shape of the model; a default, with a note, if the code does not specify it."""
@@ -403,11 +428,3 @@ class _Reader(DataReader):
             if name in ("input", "output") and owner.ends is not None:
                 return owner.ends[name == "output"]
         return BoundMethod(owner, name)
-
-
-def _layer_count(model: Model) -> int:
-    """The number of layers; those that only prepare images do not make a network."""
-    calls = graph.iter_calls(model.items)
-    return sum(
-        1 for call in calls if call.name not in PREPROCESSING_LAYERS and not is_augmentation_layer(call)
-    )

@@ -64,12 +64,17 @@ _FUNCTION_ARGUMENTS = frozenset({"training", "inplace"})
 """Arguments that functions have, but modules do not, or where they make no difference."""
 
 
-def read_pytorch(text: str) -> ImportedDesign:
-    """The design in PyTorch code, and the training settings. Raises CodeError."""
+def read_pytorch(text: str, network: str = "") -> ImportedDesign:
+    """The design in PyTorch code, and the training settings. Raises CodeError.
+
+    `network` is the name of the class to read, if the code has several networks.
+    """
     reader = _Reader(Notes())
     tree = parse(text)
     reader.execute(tree.body, reader.module)
-    found = reader.network(tree)
+    found = reader.network(tree, network)
+    if found is None and network:
+        raise CodeError(f"there is no network “{network}” in the code")
     if found is None:
         raise CodeError("there is no PyTorch network: expected nn.Sequential(…) or a class with forward")
     code_comments = comments(text)
@@ -89,12 +94,14 @@ def read_pytorch(text: str) -> ImportedDesign:
         # The exported code leaves the design's softmax to the loss function.
         nodes = map_last_layer(nodes, lambda layer: layer.with_values({"activation": "softmax"}))
     name = title or clean_name(found.name) or UNTITLED
-    network = Network(shape, nodes, name)
-    network = with_one_unit_read(network, found.items, [call.name for call in reader.training], reader.notes)
+    losses = [call.name for call in reader.training]
+    design = with_one_unit_read(Network(shape, nodes, name), found.items, losses, reader.notes)
     recipe = read_training(reader.training, reader.notes)
     recipe = with_shift_in_pixels(recipe, shape, found.line, reader.notes)
     notes = reader.notes.all()
-    return ImportedDesign(network, recipe, notes, "pytorch", reader.data, last_line(found.items))
+    return ImportedDesign(
+        design, recipe, notes, "pytorch", data=reader.data, last_line=last_line(found.items)
+    )
 
 
 @dataclass(frozen=True)
@@ -122,15 +129,15 @@ class _Reader(Interpreter):
         self._names: dict[int, str] = {}
         """id of a module -> the attribute that it is assigned to."""
 
-    def network(self, tree: ast.Module) -> _Found | None:
-        """The largest module of the program that is not part of another; None if there is none."""
-        found = self._largest()
+    def network(self, tree: ast.Module, name: str = "") -> _Found | None:
+        """The largest module of the program, of that class if given; None if there is none."""
+        found = self._largest(name)
         if found is None:
             self._instantiate_definitions(tree)
-            found = self._largest()
+            found = self._largest(name)
         return found
 
-    def _largest(self) -> _Found | None:
+    def _largest(self, name: str) -> _Found | None:
         found: list[_Found] = []
         # A module can only contain modules that were created before it. Going backwards, the containing
         # module comes first and marks its parts, so that they are skipped.
@@ -141,6 +148,8 @@ class _Reader(Interpreter):
             if items:
                 name = module.kind.node.name if isinstance(module, Instance) else ""
                 found.append(_Found(items, module.line, name))
+        if name:
+            found = [each for each in found if each.name == name]
         best = max(found, key=lambda each: sum(1 for _ in graph.iter_calls(each.items)), default=None)
         for each in found:
             if best is not None and each.name != best.name:

@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QCheckBox,
+    QComboBox,
     QFileDialog,
     QLabel,
     QListWidget,
@@ -212,6 +213,30 @@ def test_the_number_of_classes_is_fixed_in_the_dialog(
     read(dialog, "model = Sequential([Flatten(input_shape=(4, 4, 3)), Dense(3)])", qtbot)
     press(dialog, QPushButton, "importFix1", qtbot)
     assert sentence(dialog).endswith("490 parameters")
+
+
+def test_another_of_several_networks_is_chosen(dialog: ImportDialog, project: Project, qtbot: QtBot) -> None:
+    read(
+        dialog,
+        "large = Sequential([Flatten(input_shape=(4, 4, 3)), Dense(20), Dense(10)])\n"
+        "small = Sequential([Flatten(input_shape=(4, 4, 3)), Dense(10)])",
+        qtbot,
+    )
+    choice = dialog.findChild(QComboBox, "importNetwork")
+    assert choice.isVisible()
+    assert [choice.itemText(index) for index in range(choice.count())] == ["large", "small"]
+    assert choice.currentText() == "large"
+    choice.setFocus()
+    qtbot.keyClick(choice, Qt.Key.Key_Down)
+    qtbot.waitUntil(lambda: "2 layers" in sentence(dialog) and ready(dialog), timeout=20_000)
+    assert choice.currentText() == "small"
+    press(dialog, QPushButton, "importButton", qtbot)
+    assert names(project.network) == ["Flatten", "Dense"]
+
+
+def test_a_single_network_is_no_choice(dialog: ImportDialog, qtbot: QtBot) -> None:
+    read(dialog, LESSON, qtbot)
+    assert not dialog.findChild(QComboBox, "importNetwork").isVisible()
 
 
 def test_only_settings_of_the_code_are_called_settings_of_the_code(

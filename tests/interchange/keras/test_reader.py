@@ -377,6 +377,36 @@ def test_a_sum_over_other_axes_is_named() -> None:
     assert notes_of(text) == [(4, "mean is not a layer and is skipped")]
 
 
+SEVERAL = """import keras
+from keras.layers import *
+def tiny():
+    return keras.Sequential([Flatten(input_shape=(4, 4, 3)), Dense(2)])
+large = keras.Sequential([Flatten(input_shape=(4, 4, 3)), Dense(8), Dense(3)])
+small = keras.Sequential([Flatten(input_shape=(4, 4, 3)), Dense(3)], name="named")
+small = keras.Sequential([Flatten(input_shape=(4, 4, 3)), Dense(5)])
+large.compile("sgd")
+"""
+
+
+def test_several_networks_are_named_and_the_trained_one_is_read() -> None:
+    found = read_keras(SEVERAL)
+    assert found.networks == ("large", "named", "small")
+    assert [note.line for note in found.notes] == [6, 7]
+    assert "“named”" in found.notes[0].text
+
+
+@pytest.mark.parametrize(("name", "units"), [("large", 3), ("named", 3), ("small", 5), ("tiny", 2)])
+def test_a_network_is_read_by_its_name(name: str, units: int) -> None:
+    found = read_code(SEVERAL, name)
+    assert found.network.nodes[-1].layer == Dense(units)
+    assert found.networks[0] == name
+
+
+def test_an_unknown_network_is_refused_with_the_names() -> None:
+    with pytest.raises(CodeError, match="no network “other” in the code; there is large, named, small"):
+        read_code(SEVERAL, "other")
+
+
 def test_code_without_a_model_is_refused() -> None:
     with pytest.raises(CodeError, match="no Keras model"):
         read_keras("import keras\nx = keras.layers.Dense(3)")
