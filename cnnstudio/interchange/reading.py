@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from cnnstudio.core.errors import UserError
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.keras.reader import read_keras
+from cnnstudio.interchange.notebooks import NOT_PYTHON
 from cnnstudio.interchange.pytorch.reader import read_pytorch
-from cnnstudio.interchange.source import ImportedDesign, Language, Note, parse
+from cnnstudio.interchange.source import MAXIMUM_NOTES, ImportedDesign, Language, Note, comments, parse
 
 __all__ = ["CodeError", "ImportedDesign", "Language", "Note", "detect_language", "read_code"]
 
@@ -33,7 +35,7 @@ def read_code(text: str, network: str = "") -> ImportedDesign:
         "pytorch": read_pytorch,
     }
     try:
-        return readers[language](text, network)
+        return _with_skipped_cells(readers[language](text, network), text)
     except RecursionError:
         raise CodeError("the network is nested too deeply") from None
     except UserError:
@@ -42,6 +44,14 @@ def read_code(text: str, network: str = "") -> ImportedDesign:
         # Code from anywhere may contain what no test has: the log tells, and the program goes on.
         _log.exception("Cannot read the code")
         raise CodeError("the code cannot be read: it is unlike any listing of a network") from None
+
+
+def _with_skipped_cells(imported: ImportedDesign, text: str) -> ImportedDesign:
+    """The design with a note on each cell of a notebook that cannot be read."""
+    if NOT_PYTHON not in text:
+        return imported
+    skipped = [Note(line, comment) for line, comment in comments(text) if comment == NOT_PYTHON]
+    return replace(imported, notes=tuple(sorted([*imported.notes, *skipped])[:MAXIMUM_NOTES]))
 
 
 def detect_language(text: str) -> Language | None:

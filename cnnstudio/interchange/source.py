@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import errno
 import io
-import re
 import textwrap
 import tokenize
 from collections.abc import Mapping
@@ -15,14 +14,18 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from cnnstudio.core.files import read_regular
+from cnnstudio.core.formatting import format_bytes
 from cnnstudio.core.parameters import shorten
 from cnnstudio.design.edits import rename
 from cnnstudio.design.network import UNTITLED, Network
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.data_sets import NamedData
 from cnnstudio.interchange.effort import Effort
+from cnnstudio.interchange.notebooks import MAXIMUM_BYTES, code_of_notebook, without_commands
 
 MAXIMUM_CHARACTERS = 1_000_000
+NOTEBOOK = ".ipynb"
+CODE_SUFFIXES = (".py", NOTEBOOK)
 MAXIMUM_NOTES = 100
 _MAX_NOTE_LENGTH = 240
 _TOO_LONG = f"the code is longer than {MAXIMUM_CHARACTERS:,} characters"
@@ -79,15 +82,22 @@ class Notes:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file with code. Raises CodeError."""
+    """The code in a file: of a notebook, that of its code cells. Raises CodeError."""
+    is_notebook = path.suffix.lower() == NOTEBOOK
     try:
         # A character takes at most four bytes in UTF-8.
-        return read_regular(path, 4 * MAXIMUM_CHARACTERS).decode("utf-8-sig").replace("\r\n", "\n")
+        most = MAXIMUM_BYTES if is_notebook else 4 * MAXIMUM_CHARACTERS
+        text = read_regular(path, most).decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError:
         raise CodeError(f"{path.name}: this is not UTF-8 text, so it is not Python code") from None
     except OSError as error:
-        reason = _TOO_LONG if error.errno == errno.EFBIG else f"the file cannot be read ({error.strerror})"
+        too_long = f"the notebook is larger than {format_bytes(MAXIMUM_BYTES)}" if is_notebook else _TOO_LONG
+        reason = too_long if error.errno == errno.EFBIG else f"the file cannot be read ({error.strerror})"
         raise CodeError(f"{path.name}: {reason}") from None
+    try:
+        return code_of_notebook(text) if is_notebook else text
+    except CodeError as error:
+        raise CodeError(f"{path.name}: {error}") from None
 
 
 def parse(text: str) -> ast.Module:
@@ -96,8 +106,12 @@ def parse(text: str) -> ast.Module:
         raise CodeError(_TOO_LONG)
     if not text.strip():
         raise CodeError("there is no code")
+    plain = textwrap.dedent(text.lstrip("\ufeff"))
     try:
-        return ast.parse(_without_shell(textwrap.dedent(text.lstrip("\ufeff"))))
+        try:
+            return ast.parse(plain)
+        except SyntaxError:
+            return ast.parse(without_commands(plain))
     except SyntaxError as error:
         raise CodeError(f"line {error.lineno or 1}: this is not Python ({_reason(error)})") from None
     except (RecursionError, MemoryError):
@@ -108,11 +122,6 @@ def parse(text: str) -> ast.Module:
 
 def _reason(error: SyntaxError) -> str:
     return shorten((error.msg or "invalid syntax").rstrip("."), 80)
-
-
-def _without_shell(text: str) -> str:
-    """The text without the shell and magic commands of notebooks: `!pip install keras`, `%matplotlib`."""
-    return re.sub(r"^[ \t]*[!%][a-zA-Z].*$", "", text, flags=re.MULTILINE)
 
 
 def comments(text: str) -> list[tuple[int, str]]:

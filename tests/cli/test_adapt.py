@@ -91,3 +91,22 @@ def test_an_impossible_number_of_classes_is_refused(number: str, tmp_path: Path,
     code.write_text("m = Sequential([Flatten(), Dense(3)])")
     assert main(["import", str(code), "--out", str(tmp_path / "o"), f"--classes={number}"]) == 2
     assert "must be an integer from 2" in capsys.readouterr().err
+
+
+def test_a_notebook_is_imported_and_another_of_its_networks(tmp_path: Path, capsys: Output) -> None:
+    path, out = tmp_path / "net.ipynb", tmp_path / "out.cnn.json"
+    cells = [
+        "import keras\nfrom keras.layers import *",
+        "first = keras.Sequential([Flatten(input_shape=(4, 4, 3)), Dense(9), Dense(3)])",
+        "second = keras.Sequential([Flatten(input_shape=(4, 4, 3)), Dense(5)])",
+    ]
+    path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": each} for each in cells]}))
+    assert main(["import", str(path), "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "Networks in the code: first, second" in printed
+    assert "cell 3, line 1: another network, “second”" in printed
+    assert main(["import", str(path), "--out", str(out), "--network", "second"]) == 0
+    assert last_layer(out).units == 5
+    capsys.readouterr()
+    assert main(["import", str(path), "--out", str(out), "--network", "third"]) == 2
+    assert "there is no network “third” in the code; there is first, second" in capsys.readouterr().err

@@ -29,7 +29,9 @@ class ImportCode(Command):
     order = 1
 
     def add_arguments(self, parser: Parser) -> None:
-        parser.add_argument("code", metavar="CODE.py", type=Path, help="a file with the code of a network")
+        parser.add_argument(
+            "code", metavar="CODE.py", type=Path, help="a Python file or notebook with the code of a network"
+        )
         parser.add_argument(
             "--out", required=True, metavar="DESIGN", type=Path, help="the design file to write"
         )
@@ -38,6 +40,9 @@ class ImportCode(Command):
             metavar="FILE",
             type=Path,
             help="also write the training settings in the code as a recipe",
+        )
+        parser.add_argument(
+            "--network", metavar="NAME", default="", help="the network to read, if the code has several"
         )
         parser.add_argument(
             "--classes",
@@ -56,7 +61,7 @@ class ImportCode(Command):
         for option, path in (("--out", options.out), ("--recipe", options.recipe)):
             if path is not None and is_folder(path):
                 raise UsageError(f"{option}: {path} is a folder; specify a file")
-        imported = _read(options.code)
+        imported, code = _read(options.code, options.network)
         if options.classes is not None:
             imported = with_classes(imported, options.classes)
         recipe, errors = split_valid_fields(imported.recipe)
@@ -65,9 +70,9 @@ class ImportCode(Command):
             _write_recipe(options.recipe, recipe)
         analysis = analyze(imported.network)
         if options.json:
-            print_json(_content(options, imported, analysis, recipe, errors))
+            print_json(_content(options, imported, analysis, recipe, errors, code))
         else:
-            echo(_text(options, imported, analysis, recipe))
+            echo(_text(options, imported, analysis, recipe, code))
             for error_line in errors:
                 echo(f"cnnstudio: {error_line}", file=sys.stderr)
         return DONE
@@ -80,8 +85,8 @@ def class_count(text: str) -> int:
     return int(text)
 
 
-def _read(path: Path) -> ImportedDesign:
-    """The design in a file, named after the file if the code has no name for it.
+def _read(path: Path, network: str) -> tuple[ImportedDesign, str]:
+    """(the design in a file, the code), named after the file if the code has no name for it.
 
     Raises CodeError or UsageError.
     """
@@ -94,7 +99,7 @@ def _read(path: Path) -> ImportedDesign:
         raise UsageError(f"there is no file “{path}”")
     text = read_text(path)
     try:
-        return read_code(text).with_default_name(path.stem)
+        return read_code(text, network).with_default_name(path.stem), text
     except CodeError as error:
         raise CodeError(f"{path.name}: {error}") from None
 
@@ -112,14 +117,21 @@ def _content(
     analysis: Analysis,
     recipe: Mapping[str, Any],
     errors: Sequence[str],
+    code: str,
 ) -> dict[str, Any]:
     """The JSON of an import: the summary of the design, and what was read from the code."""
+    from cnnstudio.interchange.notebooks import place_in_notebook
+
     return {
         **summary(analysis),
         "language": imported.language,
         "recipe": dict(recipe),
-        "notes": [{"line": note.line, "text": note.text} for note in imported.notes]
-        + [{"line": None, "text": error_line} for error_line in errors],
+        "networks": list(imported.networks),
+        "notes": [
+            {"line": note.line, "text": note.text, "place": place_in_notebook(code, note.line)}
+            for note in imported.notes
+        ]
+        + [{"line": None, "text": error_line, "place": None} for error_line in errors],
         "data": _data(imported),
         "out": str(options.out),
     }
@@ -151,8 +163,13 @@ def _data_text(imported: ImportedDesign) -> list[str]:
 
 
 def _text(
-    options: argparse.Namespace, imported: ImportedDesign, analysis: Analysis, recipe: Mapping[str, Any]
+    options: argparse.Namespace,
+    imported: ImportedDesign,
+    analysis: Analysis,
+    recipe: Mapping[str, Any],
+    code: str,
 ) -> str:
+    from cnnstudio.interchange.notebooks import place_in_notebook
     from cnnstudio.interchange.source import LANGUAGES
 
     lines = [summary_text(analysis)]
@@ -160,6 +177,9 @@ def _text(
         settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in recipe.items())
         lines += ["", f"Training in the code: {settings}"]
     lines += _data_text(imported)
+    if imported.networks:
+        lines += ["", f"Networks in the code: {', '.join(imported.networks)} (choose one with --network)"]
     if imported.notes:
-        lines += ["", "Notes", *(f"  line {note.line}: {note.text}" for note in imported.notes)]
+        notes = (f"  {place_in_notebook(code, note.line)}: {note.text}" for note in imported.notes)
+        lines += ["", "Notes", *notes]
     return "\n".join([*lines, "", f"{options.out}: converted from {LANGUAGES[imported.language]} code"])

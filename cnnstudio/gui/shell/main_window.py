@@ -48,6 +48,7 @@ from cnnstudio.gui.training.tool_bar import TrainingToolBar
 from cnnstudio.gui.widgets.actions import ActionSet
 from cnnstudio.gui.widgets.message_bar import MessageBar
 from cnnstudio.gui.widgets.message_box import Answer, MessageBox
+from cnnstudio.interchange.source import CODE_SUFFIXES
 from cnnstudio.runs.run import RUN_FILE
 
 _PRELOAD_DELAY_MS = 50
@@ -256,7 +257,7 @@ class MainWindow(QMainWindow):
         event.acceptProposedAction()
         if path.name.endswith(SUFFIX):
             self.documents.open_path(path)
-        elif path.suffix == ".py":
+        elif path.suffix in CODE_SUFFIXES:
             self.dialogs.show_import(path)
         else:
             self.open_run(path.parent if path.name == RUN_FILE else path)
@@ -301,5 +302,5 @@ def _path_in(event: QDropEvent) -> Path | None:
     """
     names = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
     paths = [Path(name) for name in names]
-    known = (path for path in paths if path.name.endswith((SUFFIX, ".py")))
+    known = (path for path in paths if path.name.endswith((SUFFIX, *CODE_SUFFIXES)))
     return next(known, next(iter(paths), None))

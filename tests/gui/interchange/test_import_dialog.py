@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -350,6 +351,20 @@ def test_a_network_without_a_name_gets_the_name_of_its_file(
     qtbot.waitUntil(lambda: ready(dialog), timeout=20_000)
     press(dialog, QPushButton, "importButton", qtbot)
     assert project.network.name == "my lesson"
+
+
+def test_a_notebook_is_opened_as_the_code_of_its_cells(
+    dialog: ImportDialog, project: Project, tmp_path: Path, qtbot: QtBot
+) -> None:
+    path = tmp_path / "my notebook.ipynb"
+    cells = ["%matplotlib inline\nimport keras", LESSON]
+    path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": each} for each in cells]}))
+    dialog.open_file(path)
+    qtbot.waitUntil(lambda: ready(dialog), timeout=20_000)
+    assert code(dialog).toPlainText().startswith("# %% cell 1\n")
+    assert sentence(dialog).startswith("Keras: 6 layers")
+    press(dialog, QPushButton, "importButton", qtbot)
+    assert project.network.name == "my notebook"
 
 
 # The clipboard

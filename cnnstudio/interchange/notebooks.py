@@ -1,0 +1,98 @@
+"""Reads the code of a Jupyter notebook: its code cells in order, without outputs and shell commands."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import textwrap
+from typing import Any
+
+from cnnstudio.interchange.chain import CodeError
+
+MAXIMUM_BYTES = 32 * 1024 * 1024
+"""The largest file, with images in its outputs; the limit on the code alone is that of any code."""
+MAXIMUM_CELLS = 5_000
+NOT_PYTHON = "this cell is not Python and is skipped"
+"""The comment that stands for a cell that cannot be read; the reader makes a note of it."""
+
+_CELL = re.compile(r"^# %% cell (\d+)$")
+# With the lines that a backslash continues; `x = !ls` assigns what nobody knows, and `model?` asks for help.
+_COMMAND = re.compile(
+    r"^[ \t]*(?:!|%{1,2}[a-zA-Z])(?:\\\n|[^\n])*|^[ \t]*\?{1,2}[\w.]+$|^[ \t]*[\w.]+\?{1,2}$",
+    re.MULTILINE,
+)
+_ASSIGNED = re.compile(r"^([ \t]*\w+[ \t]*=[ \t]*)[!%][^\n]*$", re.MULTILINE)
+_CELL_MAGIC = re.compile(r"\s*%%(\w+)[^\n]*")
+_PYTHON_MAGICS = frozenset({"time", "timeit", "capture", "prun", "python", "python3"})
+
+
+def code_of_notebook(text: str) -> str:
+    """The code of a notebook as one program, each cell below a comment with its number. Raises CodeError."""
+    sources = _code_cells(text)
+    if len(sources) > MAXIMUM_CELLS:
+        raise CodeError(f"the notebook has more than {MAXIMUM_CELLS:,} code cells")
+    cells = [f"# %% cell {number}\n{_python(source)}" for number, source in enumerate(sources, 1)]
+    if not cells:
+        raise CodeError("the notebook has no code cells")
+    return "\n\n".join(cells) + "\n"
+
+
+def without_commands(text: str) -> str:
+    """The text without the shell and magic commands of notebooks: `!pip install keras`, `%matplotlib`.
+
+    Each becomes as many empty lines as it had.
+    """
+    return _ASSIGNED.sub(r"\1None", _COMMAND.sub(lambda found: "\n" * found[0].count("\n"), text))
+
+
+def place_in_notebook(code: str, line: int) -> str:
+    """Where a line of `code_of_notebook` is: `cell 3, line 2`; `line 2` for code that is no notebook's."""
+    lines = code.split("\n")[:line]
+    for index in reversed(range(len(lines))):
+        found = _CELL.match(lines[index])
+        if found:
+            return f"cell {found[1]}, line {max(line - index - 1, 1)}"
+    return f"line {line}"
+
+
+def _code_cells(text: str) -> list[str]:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        raise CodeError("this is not a notebook: it is not valid JSON") from None
+    cells = content.get("cells") if isinstance(content, dict) else None
+    if cells is None and isinstance(content, dict):
+        # Notebooks of versions before 4.
+        sheets = content.get("worksheets")
+        found = [sheet for sheet in sheets if isinstance(sheet, dict)] if isinstance(sheets, list) else []
+        cells = [cell for sheet in found for cell in _list(sheet.get("cells"))] if found else None
+    if not isinstance(cells, list):
+        raise CodeError("this is not a notebook: it has no cells")
+    return [_source(cell) for cell in cells if isinstance(cell, dict) and cell.get("cell_type") == "code"]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _source(cell: dict[str, Any]) -> str:
+    source = cell.get("source", cell.get("input", ""))
+    lines = source if isinstance(source, list) else [source]
+    return "".join(line for line in lines if isinstance(line, str)).replace("\r\n", "\n")
+
+
+def _python(source: str) -> str:
+    """The code of a cell; comments instead of one that is not Python."""
+    magic = _CELL_MAGIC.match(source)
+    is_file = magic is not None and magic[1] in ("writefile", "file") and ".py" in magic[0]
+    if magic is not None and magic[1] not in _PYTHON_MAGICS and not is_file:
+        return f"# {magic[0].strip()}"
+    plain = textwrap.dedent(source)
+    for text in (plain, without_commands(plain)):
+        try:
+            ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        return text.rstrip("\n")
+    return f"# {NOT_PYTHON}"
