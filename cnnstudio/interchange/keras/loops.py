@@ -21,6 +21,7 @@ from cnnstudio.interchange.interpreter.graph import (
     SymbolicTensor,
     UnsupportedTopology,
     items_between,
+    iter_calls,
 )
 from cnnstudio.interchange.interpreter.interpreter import Interpreter
 from cnnstudio.interchange.interpreter.syntax import (
@@ -30,7 +31,7 @@ from cnnstudio.interchange.interpreter.syntax import (
     uses_loop_variable,
 )
 from cnnstudio.interchange.interpreter.values import Exit, Jump, ReturnValue, Scope
-from cnnstudio.interchange.keras.models import Model
+from cnnstudio.interchange.keras.models import WEIGHTED_LAYERS, Model
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.code import Call, Unknown, is_same_value
 
@@ -41,6 +42,8 @@ class LoopReader(Interpreter):
     def __init__(self, notes: Notes) -> None:
         super().__init__(notes)
         self.models: list[Model] = []
+        self.created: dict[int, tuple[Call, int]] = {}
+        """id of a layer -> the layer and how many were created before it."""
 
     def on_with(self, value: Any, node: ast.With, scope: Scope) -> Any:
         if not isinstance(value, Call) or not value.name.endswith("name_scope"):
@@ -63,6 +66,7 @@ class LoopReader(Interpreter):
         start = self._tensors(scope), {id(model): len(model.items) for model in self.models}
         iterations: list[tuple[Items, int]] = []
         grown: Any = None
+        created = len(self.created)
         for index, value in enumerate(values):
             before, changes = dict(scope.names), self.changes
             ended, result = self._iteration(node, value, scope)
@@ -78,11 +82,24 @@ class LoopReader(Interpreter):
             is_repeated = counted and changes == self.changes and not _state_changed(before, scope.names)
             is_repeated = is_repeated and not is_last
             iterations.append((result[1], len(values) if is_repeated else 1))
+            if is_repeated:
+                self._note_shared(result[1], created, len(values), node.lineno)
             if is_repeated or is_last:
                 break
         if iterations:
             self._replace(grown, start[0], LoopBody(tuple(iterations), node.lineno, counted), scope, start[1])
         return None
+
+    def _note_shared(self, items: Items, created: int, times: int, line: int) -> None:
+        """Notes layers with weights in a repeated body that were created before the loop."""
+        for call in iter_calls(items) if times > 1 else ():
+            _, before = self.created.get(id(call), (call, created))
+            if before < created and call.name in WEIGHTED_LAYERS:
+                self.notes.add(
+                    line,
+                    f"{call.name} of line {call.line} is used {times:,} times with the same weights; "
+                    "in the design each copy has its own",
+                )
 
     def _iteration(
         self, node: ast.For, value: Any, scope: Scope

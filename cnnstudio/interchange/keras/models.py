@@ -13,6 +13,11 @@ from cnnstudio.layers.code import Call, Name, Unknown
 _ROOTS = ("tensorflow.keras", "tensorflow.python.keras", "tensorflow.compat.v1.keras", "tf_keras", "keras")
 _SHAPES = ("batch_input_shape", "batch_shape", "input_shape", "shape", "input_dim")
 
+WEIGHTED_LAYERS = frozenset(
+    {"Conv2D", "Convolution2D", "Dense", "BatchNormalization", "DepthwiseConv2D", "SeparableConv2D"}
+)
+"""Layers that do something else when their weights are shared."""
+
 
 @dataclass(frozen=True)
 class TrainingCall:

@@ -255,6 +255,7 @@ class _Reader(DataReader):
                 return self.join(name, call.positional[0], call)
             if is_ambiguous_kernel(call):
                 call = self._settle_kernel(call, root)
+            self.created[id(call)] = call, len(self.created)
         elif call.positional and is_tensors(call.positional[0]):
             return self.tensor_function(call)
         return call

@@ -9,7 +9,7 @@ from typing import Any
 from cnnstudio.interchange.input_shapes import input_from_keras_shape
 from cnnstudio.interchange.interpreter.graph import LayerCall, SymbolicTensor
 from cnnstudio.interchange.keras.assembly import PREPROCESSING_LAYERS, KerasAssembler
-from cnnstudio.interchange.keras.models import is_whole_shape
+from cnnstudio.interchange.keras.models import WEIGHTED_LAYERS, is_whole_shape
 from cnnstudio.interchange.keras.objects import ObjectReader
 from cnnstudio.interchange.keras.products import calls_between, product
 from cnnstudio.interchange.settings import is_number
@@ -31,9 +31,6 @@ JOINS = {
     "merge": "",
 }
 """Name of a layer or function -> how it joins tensors; `merge` of Keras 1 has that as an argument."""
-_WEIGHTED = frozenset(
-    {"Conv2D", "Convolution2D", "Dense", "BatchNormalization", "DepthwiseConv2D", "SeparableConv2D"}
-)
 
 
 class TensorReader(ObjectReader):
@@ -77,7 +74,7 @@ class TensorReader(ObjectReader):
         """Notes a layer with weights that is applied twice: a design has no shared weights."""
         _, times = self._applied.get(id(call), (call, 0))
         self._applied[id(call)] = call, times + 1
-        if times and call.name in _WEIGHTED:
+        if times and call.name in WEIGHTED_LAYERS:
             self.notes.add(
                 line,
                 f"{call.name} of line {call.line} is used again with the same weights; "
@@ -144,7 +141,9 @@ class TensorReader(ObjectReader):
     def apply_lambda(self, call: Call, tensor: SymbolicTensor) -> SymbolicTensor:
         """A Lambda layer, which applies a function of the code."""
         function = call.positional[0] if call.positional else call.keywords.get("function")
-        result = self.call(function, [tensor], {}, call.line, False)
+        arguments = call.keywords.get("arguments")
+        keywords = arguments if isinstance(arguments, dict) else {}
+        result = self.call(function, [tensor], keywords, call.line, False)
         if isinstance(result, SymbolicTensor):
             return result
         self.notes.add(call.line, "what Lambda applies is only known at run time and is skipped")

@@ -262,6 +262,36 @@ model = keras.Model(start, x)
     ]
 
 
+def test_a_layer_that_a_loop_applies_again_and_again_has_a_note() -> None:
+    text = """
+import keras
+from keras.layers import *
+x = start = keras.Input((16, 16, 3))
+same = Conv2D(3, 3, padding="same")
+for _ in range(4):
+    x = same(x)
+    x = Conv2D(3, 1)(x)
+model = keras.Model(start, x)
+"""
+    assert notes_of(text) == [
+        (6, "Conv2D of line 5 is used 4 times with the same weights; in the design each copy has its own")
+    ]
+
+
+def test_arguments_of_a_lambda_layer_are_passed_on() -> None:
+    text = """
+import keras
+from keras.layers import *
+def change(x, factor=1.0):
+    return x if factor == 1.0 else factor * x
+start = keras.Input((16, 16, 3))
+x = Conv2D(3, 3)(start)
+x = Lambda(change, arguments={"factor": 0.5})(x)
+model = keras.Model(start, x)
+"""
+    assert [layer.type_name() for layer in layers_of(text)] == ["Conv2D", "Scale"]
+
+
 def test_what_is_applied_or_joined_unknown_is_named_and_the_rest_stays() -> None:
     text = """
 import keras
