@@ -75,7 +75,8 @@ def read_keras(text: str, network: str = "") -> ImportedDesign:
         raise CodeError(_no_model(reader.notes.all()))
     others = {name: each for name, each in reader.networks().items() if each is not model}
     for name, each in others.items():
-        reader.notes.add(each.line, f"another network, “{name}”, is not imported")
+        called = "" if name == f"line {each.line}" else f", “{name}”,"
+        reader.notes.add(each.line, f"another network{called} is not imported")
     input_shape = reader.input_shape_of(model)
     title = title_from_docstring(ast.get_docstring(tree))
     assembler = KerasAssembler(
