@@ -26,6 +26,7 @@ from typing import Any, BinaryIO, NoReturn
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.system_lock import lock_file
 
+_BLOCK_BYTES = 2**20
 MAX_JSON_BYTES = 8 * 2**20
 """The largest JSON file that is read: the program's own have a few kilobytes, at most a megabyte."""
 
@@ -175,8 +176,14 @@ def open_regular(path: Path, max_bytes: int | None) -> BinaryIO:
 def read_regular(path: Path, max_bytes: int) -> bytes:
     """The content of a regular file of at most that size. Raises OSError, as `open_regular` does."""
     with open_regular(path, max_bytes) as file:
-        # It may have grown since its size was checked.
-        data = file.read(max_bytes + 1) or b""
+        # No more at a time than the file is said to have: read() takes the memory that it is asked for first.
+        size = os.fstat(file.fileno()).st_size
+        data = file.read(size + 1) or b""
+        # It may be growing.
+        while len(data) > size and (more := file.read(_BLOCK_BYTES)):
+            data += more
+            if len(data) > max_bytes:
+                raise _too_large(path, max_bytes)
     if len(data) > max_bytes:
         raise _too_large(path, max_bytes)
     return data

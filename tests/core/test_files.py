@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -206,6 +207,36 @@ def test_a_file_may_have_the_stated_size_and_no_more(tmp_path: Path) -> None:
         file.truncate(2**40)
     with pytest.raises(FileError, match="larger than 8 MB"):
         read_json(path)
+
+
+def test_reading_takes_the_memory_of_the_file_and_not_of_the_largest_that_is_allowed(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    path.write_bytes(bytes(100))
+    tracemalloc.start()
+    try:
+        assert len(read_regular(path, 4 * 2**30)) == 100
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_file_that_grows_while_it_is_read_is_read_up_to_the_stated_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "data"
+    path.write_bytes(bytes(100))
+    real = os.fstat
+
+    def fstat(descriptor: int) -> os.stat_result:
+        found = real(descriptor)
+        path.write_bytes(bytes(300))
+        return found
+
+    monkeypatch.setattr(os, "fstat", fstat)
+    assert len(read_regular(path, 300)) == 300
+    path.write_bytes(bytes(100))
+    with pytest.raises(OSError, match="larger than 299 bytes"):
+        read_regular(path, 299)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="names are Unicode there")
