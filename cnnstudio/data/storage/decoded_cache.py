@@ -209,9 +209,15 @@ def _open(entry: Path) -> Dataset | None:
 
 
 def _split(entry: Path, part: str, about: dict[str, Any]) -> Split:
+    """Raises OSError or ValueError if the files are not those that were written, among other errors."""
     channels, height, width = about["shape"]
     split = read_split(entry, part, (channels, height, width))
-    split.preset_histograms(np.array(about["levels"][part], np.int64))
+    levels = np.array(about["levels"][part], np.int64)
+    if levels.shape != (channels, 256) or (levels.sum(axis=1) != len(split) * height * width).any():
+        raise ValueError("there are more or fewer images than were written")
+    if ((split.labels < 0) | (split.labels >= len(about["classes"]))).any():
+        raise ValueError("an image has a class that does not exist")
+    split.preset_histograms(levels)
     return split
 
 

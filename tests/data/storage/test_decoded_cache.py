@@ -167,6 +167,25 @@ def test_other_metadata_invalidates_the_entry(text: str) -> None:
     assert is_recreated()
 
 
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [("train.labels", [0, 1, 0, 1, 0, 2]), ("test.labels", [0, -1, 0, 1]), ("test.labels", [])],
+)
+def test_files_that_fit_their_metadata_and_not_the_data_set_invalidate_the_entry(
+    name: str, labels: list[int]
+) -> None:
+    get_or_create("here", "state", create)
+    (entry() / name).write_bytes(np.array(labels, "<i8").tobytes())
+    if not labels:
+        (entry() / "test.pixels").write_bytes(b"")
+    path = entry() / "about.json"
+    about = json.loads(path.read_bytes())
+    about["files"] = {file: decoded_cache._file_state(entry() / file) for file in about["files"]}
+    del about["sha256"]
+    path.write_text(json.dumps({**about, "sha256": decoded_cache._digest(about)}))
+    assert is_recreated()
+
+
 def test_an_entry_under_another_name_is_not_used() -> None:
     get_or_create("here", "state", create)
     right = entry().name
