@@ -1,4 +1,6 @@
-"""Checks that the numbers in a run's events can be those of a training, before they are used or drawn.
+"""Checks that the numbers in a run's events can be those of a training.
+
+Every reader of a log has them checked, so that whatever prints, compares or draws them need not.
 
 A line of the log may have the types of an event and still say epoch 10^12. Losses and accuracies may be
 anything: a training that diverges reports such values, and they are skipped when they are drawn.
@@ -7,12 +9,9 @@ anything: a training that diverges reports such values, and they are skipped whe
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
-from pathlib import Path
 
 from cnnstudio.core.parameters import shorten
-from cnnstudio.runs.errors import RunError
-from cnnstudio.training.events import Event, Progress, Started
+from cnnstudio.training.events import Event, Progress
 
 MAX_EPOCHS = 1_000_000
 """Far more than a recipe can ask for."""
@@ -38,19 +37,12 @@ _COUNTS = (  # and durations and rates, which have the same limits
 _MINIMUM = {"steps": 1, "steps_per_epoch": 1, "epochs": 1}
 
 
-def check_events(events: Iterable[Event], folder: Path) -> None:
-    """Raises RunError if one of a run's events has a number that no training can have."""
-    steps_per_epoch = 1
-    for event in events:
-        if isinstance(event, Started):
-            steps_per_epoch = event.steps_per_epoch
-        problem = _problem(event) or _problem_of_progress(event, steps_per_epoch)
-        if problem:
-            raise RunError(f"The run in {folder} is damaged: in its {event.event_name} event, {problem}.")
+def find_problem(event: Event) -> str:
+    """What is wrong with a number of the event, which no training can have; empty if nothing is."""
+    return _problem(event) or _problem_of_progress(event)
 
 
 def _problem(event: Event) -> str:
-    """What is wrong with a number of the event; empty if nothing is."""
     for item in dataclasses.fields(event):
         name = item.name
         is_epoch = name in _EPOCHS
@@ -65,9 +57,7 @@ def _problem(event: Event) -> str:
     return ""
 
 
-def _problem_of_progress(event: Event, steps_per_epoch: int) -> str:
-    if not isinstance(event, Progress):
-        return ""
-    if len(event.losses) != len(event.accuracies):
+def _problem_of_progress(event: Event) -> str:
+    if isinstance(event, Progress) and len(event.losses) != len(event.accuracies):
         return f"there are {len(event.losses):,} losses but {len(event.accuracies):,} accuracies"
     return ""

@@ -3,7 +3,8 @@
 If the process is killed, the last line may be incomplete. Every reader therefore ignores what follows the
 last newline, and every line that is not an event.
 
-A log may be long, or come from anyone, so it is read line by line, in memory that does not grow with it.
+A log may be long, or come from anyone, so it is read line by line, in memory that does not grow with it, and
+its events are checked.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
 
 from cnnstudio.core.files import atomic_writer, open_regular
+from cnnstudio.runs.errors import RunError
+from cnnstudio.runs.event_check import find_problem
 from cnnstudio.training.events import (
     EpochEnded,
     Event,
@@ -27,6 +30,7 @@ from cnnstudio.training.events import (
     SnapshotTaken,
     event_from_json,
 )
+from cnnstudio.training.recipe.recipe import MAX_EPOCHS
 
 E = TypeVar("E", bound=Event)
 
@@ -41,25 +45,44 @@ _MAX_LINE_BYTES = 2 * 2**20
 """No event is longer, not even that of a design with the most layers. Longer lines are skipped."""
 
 _MAX_PROGRESS_BYTES = 24 * 2**20
-"""Of the lines of Progress events that `EventReader` returns at once: about half a million steps."""
-_MAX_OTHER_BYTES = 48 * 2**20
-"""Of the lines of other events: hundreds of thousands of epochs."""
+"""Of the lines of Progress events that are kept: about half a million steps."""
+_MAX_OTHER_BYTES = 24 * 2**20
+"""Of the lines of all other events but the ends of epochs."""
+_MAX_EPOCHS = 5 * MAX_EPOCHS
+"""The most ends of epochs. A run has at most MAX_EPOCHS, of which no log has one twice."""
 
 _BLOCK_BYTES = 2**20
+_ALWAYS_KEPT = (b'"Progress"', b'"EpochEnded"', b'"Finished"')
 _PROGRESS = b'{"event": "Progress"'
 _PROGRESS_STEP = re.compile(rb'\{"event": "Progress", "step": ([0-9]{1,18}),')
 """The start of most lines, as `EventLog` writes them: their step is found without parsing the rest."""
 
 
-def iterate_events(path: Path, kind: type[E]) -> Iterator[E]:
-    """The events of that class in order; lines that are not events are skipped. Raises OSError."""
-    # Without parsing them, most lines can be seen to be of another class.
-    name = getattr(kind, "event_name", "").encode()
+def iterate_events(path: Path) -> Iterator[Event]:
+    """All events in order, one at a time. Lines that no training writes are skipped. Raises OSError.
+
+    For resuming a run: its checkpoints decide whether that is possible, not its log.
+    """
     with open_regular(path, _MAX_LOG_BYTES) as file:
         for line, size in _whole_lines(file):
-            event = _parse_line(line) if len(line) == size and name in line else None
-            if isinstance(event, kind):
+            event = _parse_line(line) if len(line) == size else None
+            if event is not None and not find_problem(event):
                 yield event
+
+
+def read_events(path: Path, kind: type[E]) -> list[E]:
+    """The events of that class in order; lines that are not events are skipped. Raises OSError, RunError.
+
+    Of events that would take much memory, some are left out, as by `EventReader`.
+    """
+    # Without parsing them, most lines can be seen to be of another class.
+    name = getattr(kind, "event_name", "").encode()
+    events = _BoundedEvents(path)
+    with open_regular(path, _MAX_LOG_BYTES) as file:
+        for line, size in _whole_lines(file):
+            if len(line) == size and name in line:
+                events.add(line)
+    return [event for event in events.all() if isinstance(event, kind)]
 
 
 class EventReader:
@@ -77,10 +100,11 @@ class EventReader:
         return bool(self._offset)
 
     def read(self) -> tuple[list[Event], bool]:
-        """The events of new whole lines, and whether reading restarted at the beginning. Raises OSError.
+        """The events of new whole lines, and whether reading restarted at the beginning.
 
         If there are so many that they would take much memory, only every second, fourth, … of the Progress
-        events is among them.
+        events is among them, and only the first of others. Raises OSError, and RunError for a log that no
+        training writes; the next call then begins where this one did.
 
         A resumed run cuts its log back to the checkpoint and appends again. The file may then be longer than
         before, so its size tells nothing: comparing the bytes before the old position does. That costs one
@@ -88,7 +112,7 @@ class EventReader:
         """
         # The first read counts as restarted, so that callers need no case of their own for it.
         offset, tail, restarted = self._offset, self._tail, not self._offset
-        events = _ThinnedEvents()
+        events = _BoundedEvents(self._path)
         with open_regular(self._path, _MAX_LOG_BYTES) as file:
             file.seek(offset - len(tail))
             if file.read(len(tail)) != tail:
@@ -103,28 +127,37 @@ class EventReader:
         return events.all(), restarted
 
 
-class _ThinnedEvents:
-    """The events of lines, in bounded memory: of too many Progress events, every second is dropped.
+class _BoundedEvents:
+    """The checked events of lines, in bounded memory.
 
-    The last one is always among them.
+    Of too many Progress events, every second is dropped, but never the last one. Of other events the first
+    are kept, and Finished. Too many ends of epochs are an error: to leave some out would falsify the curves.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._events: list[Event | None] = []
         self._progress: list[tuple[int, int]] = []
         """Of each Progress event: its index in `_events`, and the length of its line."""
-        self._progress_bytes = self._other_bytes = 0
+        self._progress_bytes = self._other_bytes = self._epochs = 0
         self._stride = 1
         self._skipped = 0
         self._last_skipped = b""
         self._last_skipped_at = 0
 
     def add(self, line: bytes) -> None:
+        """Raises RunError for an event that no training can have."""
         if line.startswith(_PROGRESS) and self._skipped + 1 < self._stride:
             self._skipped += 1
             self._last_skipped, self._last_skipped_at = line, len(self._events)
             return
+        is_full = self._other_bytes > _MAX_OTHER_BYTES
+        if is_full and not any(name in line for name in _ALWAYS_KEPT):
+            return
         event = _parse_line(line)
+        if event is None:
+            return
+        _checked(event, self._path)
         if isinstance(event, Progress):
             self._skipped, self._last_skipped = 0, b""
             self._progress.append((len(self._events), len(line)))
@@ -132,14 +165,19 @@ class _ThinnedEvents:
             self._events.append(event)
             if self._progress_bytes > _MAX_PROGRESS_BYTES:
                 self._drop_every_second()
-        elif event is not None:
+        elif isinstance(event, EpochEnded):
+            self._epochs += 1
+            if self._epochs > _MAX_EPOCHS:
+                raise _damaged(self._path, f"{self._path.name} has more than {_MAX_EPOCHS:,} epochs")
+            self._events.append(event)
+        elif not is_full or isinstance(event, Finished):
             self._other_bytes += len(line)
-            if self._other_bytes <= _MAX_OTHER_BYTES or isinstance(event, Finished):
-                self._events.append(event)
+            self._events.append(event)
 
     def all(self) -> list[Event]:
         if self._last_skipped:
-            self._events.insert(self._last_skipped_at, _parse_line(self._last_skipped))
+            event = _parse_line(self._last_skipped)
+            self._events.insert(self._last_skipped_at, None if event is None else _checked(event, self._path))
         return [event for event in self._events if event is not None]
 
     def _drop_every_second(self) -> None:
@@ -171,6 +209,17 @@ def _parse_line(line: bytes) -> Event | None:
         return event_from_json(json.loads(line))
     except (ValueError, RecursionError, EventError):
         return None
+
+
+def _checked(event: Event, path: Path) -> Event:
+    problem = find_problem(event)
+    if problem:
+        raise _damaged(path, f"in its {event.event_name} event, {problem}")
+    return event
+
+
+def _damaged(path: Path, problem: str) -> RunError:
+    return RunError(f"The run in {path.parent} is damaged: {problem}.")
 
 
 def truncate_after(path: Path, step: int, epoch: int) -> None:

@@ -162,7 +162,7 @@ class RunRecorder:
     def _begin(self, started: Started) -> None:
         self._has_started = True
         truncate_after(self.folder / EVENTS_FILE, started.steps_done, started.first_epoch - 1)
-        for event in iterate_events(self.folder / EVENTS_FILE, Event):
+        for event in iterate_events(self.folder / EVENTS_FILE):
             # Feeds the diagnosis, so that it does not report again what it did before the interruption.
             self._diagnosis.with_diagnoses(event)
         self._context.enter_context(self._log)

@@ -22,7 +22,7 @@ from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.file import DesignError, read_design
 from cnnstudio.design.network import Network
 from cnnstudio.runs.errors import RunError
-from cnnstudio.runs.event_log import E, iterate_events
+from cnnstudio.runs.event_log import E, read_events
 from cnnstudio.runs.heartbeat import HEARTBEAT_TIMEOUT, is_held, last_heartbeat, this_host
 from cnnstudio.runs.snapshots import Snapshot, snapshot_epochs, snapshot_path
 from cnnstudio.training.distributed.ranks import launch_id
@@ -211,7 +211,7 @@ class Run:
     def events_of(self, kind: type[E]) -> list[E]:
         """The events of that class so far. Raises RunError."""
         try:
-            return list(iterate_events(self.folder / EVENTS_FILE, kind))
+            return read_events(self.folder / EVENTS_FILE, kind)
         except FileNotFoundError:
             return []
         except OSError as error:

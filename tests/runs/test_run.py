@@ -284,6 +284,16 @@ def test_damaged_checkpoints_are_reported_before_the_run_is_changed(tmp_path: Pa
     assert (tmp_path / "run" / "events.jsonl").read_bytes() == before
 
 
+def test_a_run_whose_log_has_an_impossible_number_can_be_resumed(tmp_path: Path) -> None:
+    trained(tmp_path / "run", stop_step=2)
+    log = tmp_path / "run" / "events.jsonl"
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    lines[0]["epochs"] = -1
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (finished,) = trained(tmp_path / "run", resume=True).of(Finished)
+    assert finished.outcome == "completed"
+
+
 def test_two_programs_cannot_write_one_run(tmp_path: Path) -> None:
     trained(tmp_path / "run")
     with (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import time
@@ -17,7 +18,7 @@ from cnnstudio.runs.heartbeat import LOCK_FILE, Heartbeat, last_heartbeat, this_
 from cnnstudio.runs.run import Run, RunError
 from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.runs.watching import RunWatcher
-from cnnstudio.training.events import Progress
+from cnnstudio.training.events import Progress, Warned
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.gui.canned import epoch_ended, finished, progress, run_events, started
 from tests.runs.written import ELSEWHERE, WrittenRun, lines
@@ -73,13 +74,45 @@ def test_a_long_log_is_read_in_bounded_memory(run: WrittenRun, monkeypatch: pyte
         epoch_ended(1),
         finished(),
     ]
-    assert Run.open(run.folder).events() == [
-        started(),
-        *steps[:150],
-        epoch_ended(1),
-        *steps[150:],
-        finished(),
-    ]
+    assert Run.open(run.folder).events() == events
+
+
+def test_of_too_many_other_events_the_first_are_read_and_all_epochs(
+    run: WrittenRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    epochs = [epoch_ended(number) for number in range(1, 9)]
+    run.append(started(), *[Warned("x" * 1000)] * 50, *epochs, finished())
+    monkeypatch.setattr(event_log, "_MAX_OTHER_BYTES", 10_000)
+    events = RunWatcher(run.folder).poll().events
+    assert Run.open(run.folder).events() == events
+    warnings = [event for event in events if isinstance(event, Warned)]
+    assert 8 <= len(warnings) <= 12
+    assert [event for event in events if not isinstance(event, Warned)] == [started(), *epochs, finished()]
+
+
+def test_more_epochs_than_any_run_has_are_damage(run: WrittenRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_log, "_MAX_EPOCHS", 5)
+    run.append(*(epoch_ended(number) for number in range(1, 6)))
+    assert len(Run.open(run.folder).history) == 5
+    run.append(epoch_ended(6))
+    damage = r"is damaged: events.jsonl has more than 5 epochs\.$"
+    with pytest.raises(RunError, match=damage):
+        _ = Run.open(run.folder).history
+    with pytest.raises(RunError, match=damage):
+        RunWatcher(run.folder).poll()
+
+
+def test_an_impossible_number_is_damage_for_every_reader_of_the_log(run: WrittenRun) -> None:
+    watcher = RunWatcher(run.folder)
+    run.append(started())
+    assert watcher.poll().events == [started()]
+    run.append(dataclasses.replace(epoch_ended(1), epoch=10**12))
+    damage = "is damaged: in its EpochEnded event, “epoch” is 1000000000000 "
+    for _ in range(2):
+        with pytest.raises(RunError, match=damage):
+            watcher.poll()
+    with pytest.raises(RunError, match=damage):
+        _ = Run.open(run.folder).history
 
 
 def test_a_line_without_end_is_skipped_without_being_held(

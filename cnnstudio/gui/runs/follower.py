@@ -16,7 +16,6 @@ from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.runs.record import RunRecord, saved_images
 from cnnstudio.runs.errors import RunError
-from cnnstudio.runs.event_check import check_events
 from cnnstudio.runs.watching import RunSnapshot, RunWatcher
 
 POLL_INTERVAL_MS = 1000
@@ -61,7 +60,6 @@ def _poll(watcher: RunWatcher, images_wanted: bool) -> _PollResult:
     """Raises RunError."""
     snapshot = watcher.poll()
     try:
-        check_events(snapshot.events, snapshot.run.folder)
         record = RunRecord.of(snapshot) if snapshot.restarted else None
     except RunError:
         # Without this, the next snapshot would lack the events read now.

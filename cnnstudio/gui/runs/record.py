@@ -12,7 +12,6 @@ from cnnstudio.design.network import Network, Node
 from cnnstudio.gui.runs.history import RunHistory
 from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.layers.base import Family
-from cnnstudio.runs.event_check import check_events
 from cnnstudio.runs.run import RunError
 from cnnstudio.runs.watching import RunSnapshot
 from cnnstudio.training.events import Event, Finished, Started
@@ -38,7 +37,6 @@ class RunRecord:
     @classmethod
     def of(cls, snapshot: RunSnapshot) -> RunRecord:
         """The record of a run, from a snapshot that has all its events. Raises RunError."""
-        check_events(snapshot.events, snapshot.run.folder)
         record = cls(snapshot.run.network)
         record._folder = snapshot.run.folder
         record.history.feed(snapshot.events)
