@@ -59,6 +59,7 @@ FIELD_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """The fields as forms and help arrange them."""
 
+MAX_EPOCHS = 10_000
 MAX_ACCUMULATE = 1024
 
 
@@ -80,7 +81,7 @@ class Recipe:
 
     name: str = UNNAMED
 
-    epochs: int = integer(10, maximum=10_000, help="passes over the training set")
+    epochs: int = integer(10, maximum=MAX_EPOCHS, help="passes over the training set")
     patience: int = integer(
         0,
         minimum=0,

@@ -16,17 +16,19 @@ from PySide6.QtGui import QAction, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QLabel
 from pytestqt.qtbot import QtBot
 
+from cnnstudio.core.files import write_json
 from cnnstudio.design.file import write_design
 from cnnstudio.gui.runs import follower, run_controller
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
+from cnnstudio.gui.widgets.number_box import NumberBox
 from cnnstudio.runs.heartbeat import this_host
 from cnnstudio.runs.watching import RunSnapshot, RunWatcher
 from cnnstudio.training.events import Diagnosed, Recovered, Warned
 from tests.gui.canned import finished, progress, run_events
 from tests.gui.fakes import TINY, image_folder
 from tests.gui.user_input import UserInput
-from tests.runs.written import WrittenRun
+from tests.runs.written import RECIPE, WrittenRun
 from tests.training.networks import tiny
 
 OpenWindow = Callable[..., MainWindow]
@@ -144,6 +146,34 @@ def test_a_run_that_another_program_trains_cannot_be_resumed(
     assert not window.tool_bar.pause_action.isEnabled()
     assert not window.tool_bar.stop_action.isEnabled()
     assert window.tool_bar.train_action.isEnabled()
+
+
+def test_a_run_with_as_many_epochs_as_a_run_can_have_is_not_extended(
+    open_window: OpenWindow, run: WrittenRun
+) -> None:
+    write_json(run.folder / "recipe.json", RECIPE.replace(epochs=10_000).to_json())
+    run.update_metadata(host=this_host(), status="completed")
+    window = open_window(run.folder)
+    action = window.findChild(QAction, "actionGoOn")
+    assert isinstance(action, QAction)
+    action.trigger()
+    assert window.message_bar.text.startswith("This run has 10,000 epochs, the most that a run can have.")
+
+
+def test_no_more_epochs_can_be_added_than_a_run_can_have(
+    open_window: OpenWindow, run: WrittenRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_json(run.folder / "recipe.json", RECIPE.replace(epochs=9_997).to_json())
+    run.update_metadata(host=this_host(), status="completed")
+    window = open_window(run.folder)
+    # Accepts what is filled in, which is 5 for other runs.
+    monkeypatch.setattr(NumberBox, "ask", lambda box: "accept")
+    resumed: list[int] = []
+    monkeypatch.setattr(window.session, "resume_run", lambda *given: resumed.append(given[-1].epochs))
+    action = window.findChild(QAction, "actionGoOn")
+    assert isinstance(action, QAction)
+    action.trigger()
+    assert resumed == [10_000]
 
 
 def test_a_run_interrupted_on_this_machine_can_be_resumed(
