@@ -10,6 +10,7 @@ from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.reading import read_code
 
 KERAS = "from keras.layers import *\nmodel = Sequential()\n"
+FULL = KERAS + "model.add(Dense(3))\n"
 TORCH = "import torch.nn as nn\n"
 
 
@@ -33,6 +34,25 @@ TORCH = "import torch.nn as nn\n"
         (TORCH + "a = [nn.ReLU()]\n" + "a.extend(a)\n" * 60, "too complex"),
         (TORCH + "m = nn.Sequential(*[nn.Linear(3, i) for i in range(10**9)])", "too complex"),
         (TORCH + "a = []\na.append(a)\nb = a == [a]", "too complex"),
+        (FULL + "model = Sequential([model, model])\n" * 60, "more than 20,000 layers"),
+        (KERAS + "model = Sequential([model, model])\n" * 60, "no Keras model with layers"),
+        (
+            KERAS
+            + "model = Sequential([model, model])\n" * 60
+            + "multiply([x := Input((8, 8, 3)), model(x)])",
+            "more than 20,000 layers",
+        ),
+        (
+            FULL
+            + "".join(
+                f"model = keras.Model(i{k} := Input((8, 8, 3)), model(model(i{k})))\n" for k in range(60)
+            ),
+            "more than 20,000 layers",
+        ),
+        (
+            "".join(f"m{k} = Sequential([m{k - 1}, Dense(3)])\n" for k in range(3_000)).join([KERAS, ""]),
+            "nested too deeply",
+        ),
         (KERAS, "no Keras model with layers"),
     ],
     ids=lambda value: str(value)[:30],

@@ -22,9 +22,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
+from cnnstudio.design.network import MAXIMUM_NODES
+from cnnstudio.interchange.chain import CodeError
 from cnnstudio.layers.base import Group
 from cnnstudio.layers.code import Call
+
+_MAXIMUM_ITEMS = 4 * MAXIMUM_NODES
+"""The most calls and groups that are looked through; a design leaves out groups that change nothing."""
 
 
 @dataclass(frozen=True)
@@ -175,19 +181,39 @@ def _sequence(start: SymbolicTensor, end: SymbolicTensor, seen: set[int]) -> lis
 
 
 def iter_calls(items: Sequence[Item]) -> Iterator[Call]:
-    """All calls in a sequence of items, in order, including those in groups."""
-    for item in items:
-        match item:
-            case LayerCall(call=call):
-                yield call
-            case LoopBody(copies=copies):
-                for body, _ in copies:
-                    yield from iter_calls(body)
-            case Join(branches=branches):
-                for branch in branches:
-                    yield from iter_calls(branch)
-            case SubModel(items=inner):
-                yield from iter_calls(inner)
-            case ExplicitGroup(bodies=bodies):
-                for body in bodies:
-                    yield from iter_calls(body)
+    """All calls in a sequence of items, in order, including those in groups. Raises CodeError."""
+    return (item.call for item in iter_items(items) if isinstance(item, LayerCall))
+
+
+def iter_items(items: Sequence[Item]) -> Iterator[Item]:
+    """All items, each group before what is in it.
+
+    Raises CodeError if there are many more than a design can have: a model that contains the one before
+    twice, that one the one before it twice, and so on, soon has billions.
+    """
+    visited = 0
+    nested: list[Iterator[Item]] = [iter(items)]
+    while nested:
+        item = next(nested[-1], None)
+        if item is None:
+            nested.pop()
+            continue
+        visited += 1
+        if visited > _MAXIMUM_ITEMS:
+            raise CodeError(f"the code creates more than {MAXIMUM_NODES:,} layers, the limit of a design")
+        yield item
+        if not isinstance(item, LayerCall):
+            nested.append(inner_items(item))
+
+
+def inner_items(item: LoopBody | Join | SubModel | ExplicitGroup) -> Iterator[Item]:
+    """The items inside a group, those of all its copies or branches."""
+    match item:
+        case LoopBody(copies=copies):
+            return chain.from_iterable(body for body, _ in copies)
+        case Join(branches=branches):
+            return chain.from_iterable(branches)
+        case SubModel(items=items):
+            return iter(items)
+        case ExplicitGroup(bodies=bodies):
+            return chain.from_iterable(bodies)

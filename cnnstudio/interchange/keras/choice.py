@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cnnstudio.interchange.chain import CodeError
@@ -17,22 +17,37 @@ _MAXIMUM_NAMED = 20
 
 def networks_of(models: Sequence[Model]) -> list[Model]:
     """The models that are networks of their own: with layers, and not only a part of another model."""
-    found = [model for model in models if layer_count(model)]
+    counts = _layer_counts(models)
+    found = [model for model, count in zip(models, counts, strict=True) if count]
     # A model that is trained counts even if another one contains it, such as one with a softmax.
     return [model for model in found if not model.is_part or model.importance] or found
 
 
-def layer_count(model: Model) -> int:
-    """The number of layers; those that only prepare images do not make a network."""
-    calls = graph.iter_calls(model.items)
-    return sum(
-        1 for call in calls if call.name not in PREPROCESSING_LAYERS and not is_augmentation_layer(call)
-    )
-
-
 def main_network(models: Sequence[Model]) -> Model | None:
     """The most important of the networks, and among equals the largest; None if there is none."""
-    return max(networks_of(models), key=lambda model: (model.importance, layer_count(model)), default=None)
+    networks = networks_of(models)
+    counted = zip(networks, _layer_counts(networks), strict=True)
+    return max(counted, key=lambda each: (each[0].importance, each[1]), default=(None, 0))[0]
+
+
+def _layer_counts(models: Iterable[Model]) -> list[int]:
+    """The number of layers of each; those that only prepare images do not make a network."""
+    # Each part is counted once, however many models contain it: a model may contain the one before twice,
+    # that one the one before it twice, and so on.
+    known: dict[int, int] = {}
+
+    def count(items: Iterable[graph.Item]) -> int:
+        total = 0
+        for item in items:
+            if isinstance(item, graph.LayerCall):
+                total += item.call.name not in PREPROCESSING_LAYERS and not is_augmentation_layer(item.call)
+                continue
+            if id(item) not in known:
+                known[id(item)] = count(graph.inner_items(item))
+            total += known[id(item)]
+        return total
+
+    return [count(model.items) for model in models]
 
 
 def named_networks(models: Sequence[Model], variables: Mapping[str, Any]) -> dict[str, Model]:

@@ -12,6 +12,7 @@ from cnnstudio.interchange.interpreter.graph import (
     SymbolicTensor,
     UnsupportedTopology,
     items_between,
+    iter_items,
 )
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.code import Arguments, Call, Name
@@ -45,12 +46,10 @@ def calls_between(start: SymbolicTensor, end: SymbolicTensor) -> list[Call]:
 
 def _calls(items: Items) -> list[Call]:
     found: list[Call] = []
-    for item in items:
+    for item in iter_items(items):
         if isinstance(item, LayerCall):
             found.append(item.call)
-        elif isinstance(item, SubModel):
-            found += _calls(item.items)
-        else:
+        elif not isinstance(item, SubModel):
             return []
     return found
 
