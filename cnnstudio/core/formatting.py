@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _ORDINALS = (
     *("first", "second", "third", "fourth", "fifth", "sixth"),
@@ -44,6 +45,12 @@ def ordinal(number: int) -> str:
     teens = 10 <= number % 100 <= 20
     suffix = "th" if teens else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{format_count(number)}{suffix}"
+
+
+def list_names(names: Iterable[str], limit: int = 300) -> str:
+    """The names with commas between them, cut with an ellipsis at `limit` characters."""
+    text = ", ".join(names)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 def format_percent(fraction: float) -> str:

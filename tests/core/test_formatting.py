@@ -9,6 +9,7 @@ from cnnstudio.core.formatting import (
     format_compact,
     format_duration,
     format_percent,
+    list_names,
     ordinal,
     pluralize,
     screen_reader_text,
@@ -90,3 +91,8 @@ def test_durations_show_their_two_largest_units(seconds: float, text: str) -> No
 )
 def test_sizes_use_the_fitting_unit(size: int, text: str) -> None:
     assert format_bytes(size) == text
+
+
+def test_a_long_list_of_names_is_cut() -> None:
+    assert list_names(["cat", "dog"]) == "cat, dog"
+    assert list_names(["a" * 1000, "b"], 10) == "aaaaaaaaa…"

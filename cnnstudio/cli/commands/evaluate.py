@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cnnstudio.cli.arguments import RUN_HELP, add_device_options
 from cnnstudio.cli.command import DONE, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.output import LiveLine, echo, print_json, table
-from cnnstudio.core.formatting import clean_line, format_percent
+from cnnstudio.core.formatting import clean_line, format_percent, list_names
 
 if TYPE_CHECKING:
     from cnnstudio.data.dataset import Dataset
@@ -58,7 +58,7 @@ def _dataset(run: Run, data: str | None) -> Dataset:
     finally:
         line.clear()
     if dataset.classes != run.classes:
-        known, found = ", ".join(run.classes), ", ".join(dataset.classes)
+        known, found = list_names(run.classes), list_names(dataset.classes)
         raise UsageError(f"the run has the classes {known}, but {dataset.title} has {found}")
     if data is None and dataset.fingerprint != run.dataset_fingerprint:
         echo(f"Note: the images of {dataset.title} are not those of the training run.", file=sys.stderr)

@@ -9,7 +9,8 @@ from functools import cache
 from pathlib import Path
 
 from cnnstudio.core.files import exists, expand_home, is_folder
-from cnnstudio.core.formatting import as_printed
+from cnnstudio.core.formatting import as_printed, list_names
+from cnnstudio.core.parameters import shorten
 from cnnstudio.core.progress import CancelFunction, never_cancelled
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources.base import Source
@@ -50,11 +51,12 @@ def find_source(name_or_folder: str) -> Source:
     path = expand_home(name_or_folder)
     if name_or_folder.strip() and is_folder(path):
         return ImageFolder(path)
-    names = ", ".join(source.name for source in known)
+    names = list_names(source.name for source in known)
     if exists(path) and not is_folder(path):
         raise DataError(f"{path} is a file: choose a folder of images, or one of {names}.")
     raise DataError(
-        f"There is no data set or folder “{name_or_folder}”: choose {names}, or a folder of images."
+        f"There is no data set or folder “{shorten(name_or_folder, 200)}”: choose {names}, or a folder of "
+        "images."
     )
 
 

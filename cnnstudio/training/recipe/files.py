@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from cnnstudio.core.files import FileError, read_json, write_json
+from cnnstudio.core.formatting import list_names
 from cnnstudio.core.parameters import shorten, values_to_json
 from cnnstudio.core.paths import home
 from cnnstudio.training.recipe.recipe import RECIPES, UNNAMED, Recipe, RecipeError
@@ -49,7 +50,9 @@ def read_recipe(name_or_path: str | Path) -> Recipe:
         known = known_recipes()
         if name in known:
             return known[name]
-        raise RecipeError(f"no recipe or file named “{shorten(name)}”; available recipes: {', '.join(known)}")
+        raise RecipeError(
+            f"no recipe or file named “{shorten(name)}”; available recipes: {list_names(known)}"
+        )
     return _read(Path(name_or_path))
 
 

@@ -15,7 +15,7 @@ from cnnstudio.core.progress import Cancelled, Progress
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.images import decoding
 from cnnstudio.data.sources import add_folder, find_source, sources
-from cnnstudio.data.sources.folder_list import unregister_folder
+from cnnstudio.data.sources.folder_list import register_folder, unregister_folder
 from cnnstudio.data.sources.image_folder import ImageFolder
 
 
@@ -312,3 +312,13 @@ def test_a_removed_folder_is_no_longer_a_source_but_keeps_its_images(tmp_path: P
     unregister_folder("pets")
     assert [source.name for source in sources()] == ["cifar10", "shapes"]
     assert len(ImageFolder(folder).load().train) == 7
+
+
+def test_the_error_for_an_unknown_name_stays_short(tmp_path: Path) -> None:
+    for letter in "abc":
+        register_folder(letter * 5000, tmp_path)
+    with pytest.raises(
+        DataError, match="There is no data set or folder “xx+…”: choose cifar10, shapes, a+"
+    ) as error:
+        find_source("x" * 5000)
+    assert len(str(error.value)) < 800
