@@ -9,6 +9,7 @@ import copy
 import io
 import json
 import math
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -248,7 +249,8 @@ def archives(draw: Draw, data: bytes) -> bytes:
             except (ValueError, RecursionError):
                 continue
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", compression) as archive:
+    # The same name twice is a warning.
+    with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(buffer, "w", compression) as archive:
         for name, content in members.items():
             archive.writestr(draw(st.sampled_from([name] * 30 + ["../x", name.upper(), "x" * 300])), content)
     written = buffer.getvalue()

@@ -215,7 +215,7 @@ class Checkpoints(Target):
         from cnnstudio.training.checkpoints.store import with_checksum
 
         checkpoints = folder / "home" / "runs" / "fresh" / "checkpoints"
-        for path in checkpoints.glob("*.json"):
+        for path in filter(Path.is_file, checkpoints.glob("*.json")):
             try:
                 manifest = json.loads(path.read_bytes())
                 for part in ("weights", "state"):
@@ -297,7 +297,7 @@ class DataSets(Target):
         put_home(folder)
 
     def repair(self, folder: Path, names: list[str]) -> None:
-        for path in (folder / "home" / "datasets" / "decoded").glob("*/*/about.json"):
+        for path in filter(Path.is_file, (folder / "home" / "datasets" / "decoded").glob("*/*/about.json")):
             try:
                 about = json.loads(path.read_bytes())
                 for name in about["files"]:

@@ -200,7 +200,7 @@ def _open(entry: Path) -> Dataset | None:
             _split(entry, "test", about),
             tuple(about["notes"]),
         )
-    except (OSError, UserError, ValueError, LookupError, TypeError, AttributeError):
+    except (OSError, UserError, ValueError, LookupError, TypeError, OverflowError, AttributeError):
         return None
     dataset.preset_fingerprint(about["fingerprint"])
     with contextlib.suppress(OSError):

@@ -318,7 +318,7 @@ def test_the_error_for_an_unknown_name_stays_short(tmp_path: Path) -> None:
     for letter in "abc":
         register_folder(letter * 5000, tmp_path)
     with pytest.raises(
-        DataError, match="There is no data set or folder “xx+…”: choose cifar10, shapes, a+"
+        DataError, match=r"There is no data set or folder “xx+…”: choose cifar10, shapes, a+"
     ) as error:
         find_source("x" * 5000)
     assert len(str(error.value)) < 800
