@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from cnnstudio.cli.output import LiveLine, bar, echo, print_json
 from cnnstudio.core.formatting import clean_line, format_duration, format_percent, pluralize
@@ -19,6 +20,7 @@ from cnnstudio.training.events import (
     SnapshotTaken,
     Started,
     UnitsChecked,
+    ValidationSource,
     Warned,
     WeightsTransferred,
 )
@@ -29,6 +31,9 @@ CHOSEN_ON_TEST = (
     "is likely to be lower on new images."
 )
 """The note for a recipe without a validation share."""
+_SOURCES: Mapping[ValidationSource, str] = MappingProxyType(
+    {"test": "the test set", "share": "from the training set", "own": "the data set's own"}
+)
 _WIDTHS = (7, 8, 9, 10, 14, 9, 10)
 
 
@@ -83,7 +88,7 @@ class TextPrinter:
         steps_done = pluralize(event.steps_done, "step")
         resumed = f"Resumed in epoch {event.first_epoch:,} after {steps_done}\n" if event.steps_done else ""
         note = f"{CHOSEN_ON_TEST}\n" if event.validation == "test" else ""
-        source = "the test set" if event.validation == "test" else "from the training set"
+        source = _SOURCES[event.validation]
         self._print(
             f"{clean_line(event.network_name)} · {event.parameters:,} parameters · {event.device}{threads}\n"
             f"{event.train_images:,} training images, "

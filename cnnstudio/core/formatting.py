@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _ORDINALS = (
     *("first", "second", "third", "fourth", "fifth", "sixth"),
@@ -36,6 +36,11 @@ def format_compact(number: int) -> str:
 def pluralize(number: int, noun: str) -> str:
     """`1 layer`, `1,200 layers`."""
     return f"{format_count(number)} {noun}" if number == 1 else f"{format_count(number)} {noun}s"
+
+
+def join_words(words: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def ordinal(number: int) -> str:

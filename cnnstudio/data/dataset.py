@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -93,7 +94,7 @@ class Subset:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A training set and a test set with the same classes and image shape.
+    """A training set, a test set and perhaps a validation set with the same classes and image shape.
 
     Raises ValueError if the shapes of the two differ or a label is out of range.
     """
@@ -105,11 +106,13 @@ class Dataset:
     test: Split
     notes: tuple[str, ...] = ()
     """Sentences for the user about the data, such as which images were skipped."""
+    validation: Split | None = None
+    """Its own validation images, if it has any; some classes may be missing in them."""
 
     def __post_init__(self) -> None:
-        if self.train.shape != self.test.shape:
-            raise ValueError(f"training images are {self.train.shape}, test images {self.test.shape}")
-        for split in (self.train, self.test):
+        for part, split in self.splits.items():
+            if split.shape != self.train.shape:
+                raise ValueError(f"training images are {self.train.shape}, {part} images {split.shape}")
             if len(split) and not 0 <= split.labels.min() <= split.labels.max() < len(self.classes):
                 raise ValueError(f"labels must lie between 0 and {len(self.classes) - 1}")
 
@@ -117,6 +120,22 @@ class Dataset:
     def shape(self) -> tuple[int, int, int]:
         """(C, H, W) of every image."""
         return self.train.shape
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """Those that it has, by name: "train", "test" and, where it has its own, "validation"."""
+        found = {"train": self.train, "test": self.test}
+        return found if self.validation is None else {**found, "validation": self.validation}
+
+    def with_splits(self, splits: Mapping[str, Split]) -> Dataset:
+        """The same with other images, given as `splits` gives them."""
+        train, test = splits["train"], splits["test"]
+        return dataclasses.replace(self, train=train, test=test, validation=splits.get("validation"))
+
+    @property
+    def images(self) -> int:
+        """The number of images in all splits."""
+        return sum(map(len, self.splits.values()))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -126,7 +145,7 @@ class Dataset:
     def compute_fingerprint(self, on_chunk: Callable[[int], None]) -> str:
         """Computes `fingerprint`; calls `on_chunk` with the number of images after every chunk."""
         digest = hashlib.sha256(json.dumps([self.classes, self.shape]).encode())
-        for split in (self.train, self.test):
+        for split in self.splits.values():
             digest.update(split.labels.astype("<i8").tobytes())
             for chunk in split.chunks():
                 digest.update(chunk.data)
@@ -162,6 +181,12 @@ def channel_statistics(split: Split) -> tuple[npt.NDArray[np.float32], npt.NDArr
     deviation = np.sqrt(np.maximum(frequencies @ values**2 - mean**2, 0))
     # At least one gray level: a constant channel is then normalized to 0 instead of dividing by 0.
     return mean.astype(np.float32), np.maximum(deviation, 1 / 255).astype(np.float32)
+
+
+def has_colors(split: Split) -> bool:
+    """Whether any of the first few hundred images is not gray."""
+    images = split.images[:_CHUNK]
+    return bool(split.shape[0] == 3 and (images != images[:, :1]).any())
 
 
 def stratified_split(labels: Labels, fraction: float, seed: int) -> tuple[Rows, Rows]:

@@ -26,7 +26,7 @@ from cnnstudio.runs.event_log import E, read_events
 from cnnstudio.runs.heartbeat import HEARTBEAT_TIMEOUT, is_held, last_heartbeat, this_host
 from cnnstudio.runs.snapshots import Snapshot, snapshot_epochs, snapshot_path
 from cnnstudio.training.distributed.ranks import launch_id
-from cnnstudio.training.events import EpochEnded, Event, EventError, Scores, event_from_json
+from cnnstudio.training.events import EpochEnded, Event, EventError, Scores, ValidationSource, event_from_json
 from cnnstudio.training.recipe.files import read_recipe
 from cnnstudio.training.recipe.recipe import Recipe, RecipeError
 
@@ -172,6 +172,13 @@ class Run:
     def dataset_fingerprint(self) -> str:
         """Of the images that it was trained on, also if an earlier version gave them another one."""
         return current_fingerprint(str(self._get("data", dict).get("fingerprint", "")))
+
+    @property
+    def validation_source(self) -> ValidationSource:
+        """Where the validation images come from."""
+        if self._get("data", dict).get("validation_source") == "own":
+            return "own"
+        return "share" if self.recipe.validation_share else "test"
 
     @property
     def test_images(self) -> int:

@@ -214,6 +214,7 @@ def _initial_metadata(
             "train": len(prepared.train_rows),
             "validation": len(prepared.validation),
             "test": len(prepared.test),
+            **({"validation_source": "own"} if prepared.validation_source == "own" else {}),
         },
         "classes": list(prepared.classes),
         "input": list(prepared.network.input.dims),

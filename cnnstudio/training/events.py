@@ -18,6 +18,8 @@ from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type
 from cnnstudio.core.errors import UserError
 
 Outcome = Literal["completed", "stopped", "failed"]
+ValidationSource = Literal["share", "test", "own"]
+"""Where the validation images come from: a share of the training images, the test set, or their own split."""
 FailureCause = Literal["memory", "not_finite"]
 """Causes of failure for which a remedy is known."""
 
@@ -78,7 +80,7 @@ class Started(Event):
     train_images: int
     validation_images: int
     classes: tuple[str, ...]
-    validation: Literal["share", "test"]
+    validation: ValidationSource
     first_epoch: int = 1
     """The next epoch, counted from 1; more than 1 in a resumed run."""
     steps_done: int = 0

@@ -29,8 +29,19 @@ class TrainingStep:
     because each call of `backward` contains collectives (gradients, batch statistics).
     """
 
-    def __init__(self, model: Model, recipe: Recipe, ranks: Ranks = SINGLE_PROCESS) -> None:
+    def __init__(
+        self,
+        model: Model,
+        recipe: Recipe,
+        ranks: Ranks = SINGLE_PROCESS,
+        balanced_weights: Tensor | None = None,
+    ) -> None:
+        """`balanced_weights`, float32 (classes,) with a mean of 1 over the images, are for recipes that ask.
+
+        Like Keras's `class_weight`, they multiply the loss of each image before the mean is taken.
+        """
         self.model = model
+        self.balanced_weights = balanced_weights
         self.forward: Callable[[Tensor], Tensor] = model
         """Runs the model; a faster function with the same result may take its place (`compilation`)."""
         self._ranks = ranks
@@ -42,6 +53,8 @@ class TrainingStep:
         self.recipe = recipe
         self.optimizer = make_optimizer(recipe, self.model)
         self._label_smoothing = recipe.label_smoothing
+        is_weighted = recipe.class_weights == "balanced"
+        self._class_weights = self.balanced_weights if is_weighted else None
         self._micro_batch_size = micro_batch_size(recipe.batch_size, recipe.accumulate)
         # Only for the model: the weights and their updates stay float32.
         self._autocast = torch.autocast(
@@ -91,9 +104,9 @@ class TrainingStep:
         """Adds the gradients of a batch; returns its mean loss () and number of correct predictions ().
 
         `images` is (n, C, H, W), float32 and normalized; `labels` is (n,) int64, or (n, classes) float32 for
-        mixed images. The loss is without label smoothing, so that it compares with the validation loss. Where
-        the batch of `count` images is shared between ranks, these n are this rank's shard; the gradients and
-        the returned numbers are those of the whole batch.
+        mixed images. The loss is without label smoothing and class weights, so that it compares with the
+        validation loss. Where the batch of `count` images is shared between ranks, these n are this rank's
+        shard; the gradients and the returned numbers are those of the whole batch.
         """
         count = count or len(labels)
         boundaries = self._micro_batch_boundaries(count)
@@ -129,9 +142,10 @@ class TrainingStep:
             return zero, zero.long()
         # bfloat16 has too few digits for the small differences that the loss is about.
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        loss = F.cross_entropy(logits, labels, label_smoothing=self._label_smoothing)
+        loss = self._loss(logits, labels)
         with torch.no_grad():
-            plain_loss = F.cross_entropy(logits, labels) if self._label_smoothing else loss.detach()
+            is_plain = not self._label_smoothing and self._class_weights is None
+            plain_loss = loss.detach() if is_plain else F.cross_entropy(logits, labels)
             correct = (logits.argmax(1) == _target_classes(labels)).sum()
         # Without a multiplication in the usual case, which would be one more kernel forward and backward.
         if fraction == 1.0:
@@ -139,6 +153,17 @@ class TrainingStep:
             return plain_loss, correct
         (loss * fraction).backward()
         return plain_loss * fraction, correct
+
+    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """What the gradients are of: the mean over these images, with smoothing and class weights."""
+        if self._class_weights is None:
+            return F.cross_entropy(logits, labels, label_smoothing=self._label_smoothing)
+        # torch's own mean divides by the weights of just these images: micro-batches and ranks would not add
+        # up to the batch.
+        loss = F.cross_entropy(
+            logits, labels, self._class_weights, label_smoothing=self._label_smoothing, reduction="sum"
+        )
+        return loss / len(labels)
 
     def update(self) -> None:
         """Updates the weights by the gradients, and clears these.

@@ -71,11 +71,11 @@ def test_absurd_numbers_are_refused_with_the_valid_range(
 def test_the_smallest_data_sets_train_or_are_refused_with_the_reason(
     counts: dict[str, int], side: int, part: str | None, train: list[str], capsys: Output, tmp_path: Path
 ) -> None:
-    for split in ("train", "test"):
+    for blue, split in enumerate(("train", "test")):
         for level, (name, count) in enumerate(counts.items()):
             (tmp_path / "data" / split / name).mkdir(parents=True)
             for number in range(count):
-                image = Image.new("RGB", (side, side), (200 * level, number, number))
+                image = Image.new("RGB", (side, side), (200 * level, number, blue))
                 image.save(tmp_path / "data" / split / name / f"{number}.png")
     status = main([*train, "--data", str(tmp_path / "data")])
     err = capsys.readouterr().err

@@ -146,6 +146,7 @@ RECIPE = {
     "mixup": 0.0,
     "cutmix": 0.0,
     "label_smoothing": 0.0,
+    "class_weights": "none",
     "average_decay": 0.0,
     "lookahead": False,
     "test_time_flip": False,
@@ -153,6 +154,7 @@ RECIPE = {
 """What is missing in a file is this."""
 RECIPE_VALUES = {
     "precision": ("float32", "bfloat16", "auto"),
+    "class_weights": ("none", "balanced"),
     "optimizer": ("sgd", "adam", "adamw", "rmsprop", "muon"),
     "schedule": ("constant", "step", "cosine", "one_cycle", "linear"),
     "flip": ("off", "random", "alternating"),
@@ -352,7 +354,7 @@ def test_an_event_has_its_values(place: tuple[str, str], values: tuple[str | Non
 def test_the_events_of_a_run_have_their_names(written: Path) -> None:
     keys = {event["event"]: list(event) for event in EVENTS}
     said = [json.loads(line) for line in (written / "events.jsonl").read_text().splitlines()]
-    names = {"Started", "UnitsChecked", "Progress", "EpochEnded", "Finished"}
+    names = {"Started", "Warned", "UnitsChecked", "Progress", "EpochEnded", "Finished"}
     assert {event["event"] for event in said} == names
     assert [list(event) for event in said] == [keys[event["event"]] for event in said]
 

@@ -6,10 +6,14 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from cnnstudio.layers.base import Shape
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
+from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.training.model import build_model
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import TrainingStep
-from tests.training.networks import tiny
+from tests.training.networks import network, tiny
 
 
 @pytest.mark.parametrize("limit", [0.001, 1e6])
@@ -40,3 +44,44 @@ def test_mixed_labels_count_as_the_class_with_the_larger_share() -> None:
     own, other = (F.cross_entropy(logits, each, reduction="none") for each in (best, worst))
     shares = mostly_right.flatten()
     torch.testing.assert_close(loss, (shares * own + (1 - shares) * other).mean())
+
+
+def weighted_gradients(
+    recipe: Recipe, images: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None
+) -> tuple[TrainingStep, torch.Tensor, list[torch.Tensor]]:
+    torch.manual_seed(0)
+    design = network(Conv2D(4), Flatten(), Dense(3), input=Shape.of(3, 8, 8))
+    training_step = TrainingStep(build_model(design), recipe, balanced_weights=weights)
+    loss, _ = training_step.backward(images, labels)
+    gradients = [each.grad for each in training_step.model.parameters() if each.grad is not None]
+    return training_step, loss, gradients
+
+
+@pytest.mark.parametrize("recipe", [Recipe(), Recipe(label_smoothing=0.1), Recipe(accumulate=3)])
+def test_class_weights_multiply_the_loss_of_each_image(recipe: Recipe) -> None:
+    images, labels = torch.randn(6, 3, 8, 8), torch.tensor([0, 0, 0, 0, 1, 2])
+    weights = torch.tensor([0.5, 2.0, 2.0])
+    balanced = recipe.replace(class_weights="balanced", batch_size=6)
+    training_step, loss, gradients = weighted_gradients(balanced, images, labels, weights)
+    logits = training_step.model(images)
+    logs, smoothing = logits.log_softmax(1), recipe.label_smoothing
+    own = -(1 - smoothing) * weights[labels] * logs[range(6), labels]
+    others = -smoothing / 3 * (weights * logs).sum(1)
+    expected = torch.autograd.grad((own + others).mean(), list(training_step.model.parameters()))
+    for gradient, right in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(gradient, right, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(loss, F.cross_entropy(logits, labels).detach())
+
+
+def test_class_weights_count_only_in_a_recipe_that_asks() -> None:
+    images, labels = torch.randn(6, 3, 8, 8), torch.arange(6) % 3
+    _, _, plain = weighted_gradients(Recipe(), images, labels, None)
+    _, _, ignored = weighted_gradients(Recipe(), images, labels, torch.tensor([9.0, 1.0, 1.0]))
+    assert all(torch.equal(one, other) for one, other in zip(plain, ignored, strict=True))
+
+
+def test_a_change_of_the_recipe_changes_the_class_weights() -> None:
+    training_step = TrainingStep(build_model(tiny()), Recipe(), balanced_weights=torch.zeros(3))
+    training_step.change_recipe(Recipe(class_weights="balanced"), steps=10)
+    training_step.backward(torch.randn(4, 3, 8, 8), torch.tensor([0, 1, 2, 0]))
+    assert all(not each.grad.any() for each in training_step.model.parameters() if each.grad is not None)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
 from cnnstudio.cli.command import DONE, Command, Parser, add_json_option, add_subcommand, add_subcommands
 from cnnstudio.cli.output import LiveLine, echo, print_json, table, two_columns
 from cnnstudio.core.formatting import as_printed, format_bytes, pluralize
+from cnnstudio.data.sources.folder_layout import READINGS
 
 
 class Data(Command):
@@ -45,6 +47,12 @@ class Data(Command):
             type=Path,
             metavar="FOLDER",
             help="contains train/<class>/… and test/<class>/…, or only <class>/…",
+        )
+        add.add_argument(
+            "--layout",
+            choices=READINGS,
+            help="what its folders are: splits (training, test), or classes (folders), or groups whose "
+            "subfolders are the classes (default: whatever seems likely)",
         )
         clear = add_subcommand(
             actions, "clear", help="delete the decoded copies of all images; they are recreated when needed"
@@ -97,12 +105,24 @@ def _info(options: argparse.Namespace) -> None:
         rows.append(("Folder", entry["folder"]))
     if "classes" in entry:
         rows.append(("Classes", f"{len(entry['classes'])}: {', '.join(entry['classes'])}"))
-    for part, label in (("train", "Training"), ("test", "Test")):
+    for part, label in (("train", "Training"), ("validation", "Validation"), ("test", "Test")):
         if entry.get(part) is not None:
             rows.append((label, f"{entry[part]:,} images"))
     if entry.get("unreadable"):
         rows.append(("Unreadable", f"{pluralize(entry['unreadable'], 'file')}, not counted"))
     echo(two_columns(rows))
+    for note in _notes(entry):
+        echo(f"\nNote: {note}")
+
+
+def _notes(entry: dict[str, Any]) -> list[str]:
+    """Sentences about a folder, and the other ways in which it can be added."""
+    notes = [*entry.get("notes", ())]
+    for reading, meaning in entry.get("layouts", {}).items():
+        notes.append(
+            f"cnnstudio data add {shlex.quote(as_printed(entry['folder']))} --layout {reading}: {meaning}."
+        )
+    return notes
 
 
 def _download(options: argparse.Namespace) -> None:
@@ -123,7 +143,7 @@ def _download(options: argparse.Namespace) -> None:
 def _add(options: argparse.Namespace) -> None:
     from cnnstudio.data.sources import add_folder
 
-    _report(add_folder(options.folder).info(), options.json)
+    _report(add_folder(options.folder, reading=options.layout).info(), options.json)
 
 
 def _clear(options: argparse.Namespace) -> None:
@@ -146,4 +166,6 @@ def _report(entry: dict[str, Any], as_json: bool) -> None:
     else:
         # As the terminal shows it, so that it can be pasted: `find_source` knows that form too.
         name = shlex.quote(as_printed(entry["name"]))
+        for note in _notes(entry):
+            echo(f"{entry['title']}: {note}", file=sys.stderr)
         echo(f"{entry['title']} is ready. To train on it: cnnstudio train DESIGN --data {name}")

@@ -107,7 +107,7 @@ def _notes(run: Run) -> list[str]:
     """What one has to know to understand the run's figures."""
     from cnnstudio.cli.training_output import CHOSEN_ON_TEST
 
-    return [] if run.recipe.validation_share else [CHOSEN_ON_TEST]
+    return [CHOSEN_ON_TEST] if run.validation_source == "test" else []
 
 
 def _diagnosed(run: Run) -> list[Diagnosed]:
@@ -119,15 +119,20 @@ def _diagnosed(run: Run) -> list[Diagnosed]:
 def _details(run: Run) -> list[tuple[str, str]]:
     from cnnstudio.design.analysis.analysis import analyze
 
-    share = run.recipe.validation_share
-    chosen = "" if share else ", the best on the test set"
+    source = run.validation_source
+    validation = {
+        "test": "the test set",
+        "own": "the data set's own validation images",
+        "share": f"{100 * run.recipe.validation_share:g}% of the training images",
+    }
+    chosen = ", the best on the test set" if source == "test" else ""
     best = f" (weights of epoch {run.best_epoch}{chosen})" if run.best_epoch else ""
     return [
         ("Run", run.id),
         ("Network", f"{run.name}, {analyze(run.network).parameters:,} parameters"),
         ("Data", run.dataset_name),
         ("Recipe", run.recipe.name),
-        ("Validation", f"{100 * share:g}% of the training images" if share else "the test set"),
+        ("Validation", validation[source]),
         ("Status", f"{run.status}. {run.reason}".strip()),
         ("Test accuracy", f"{_test_accuracy(run)}{best}" if run.test else "none"),
         ("Started", _when(run)),

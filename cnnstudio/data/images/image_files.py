@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,9 @@ from cnnstudio.data.dataset import DataError, Pixels
 
 # An explicit list, because some of Pillow's readers start other programs (EPS runs Ghostscript).
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM", "TGA")
+_OPTIONAL_FORMATS = {"AVIF": "AVIF", "HEIC": "HEIF"}
+"""What people call them -> Pillow's name."""
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF", b"P5", b"P6")
 _ORIENTATION = 0x0112  # the Exif tag
 _ROTATED_90 = (5, 6, 7, 8)  # its values for images whose width and height are swapped
 _MAX_PIXELS = 90_000_000  # a tiny file can claim any size (a decompression bomb)
@@ -91,12 +96,37 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+@cache
+def optional_formats() -> frozenset[str]:
+    """Those of AVIF and HEIC that this installation reads; HEIC by the optional package pi-heif."""
+    Image.init()
+    found = {"AVIF"} if _OPTIONAL_FORMATS["AVIF"] in Image.OPEN else set()
+    with suppress(ImportError):
+        importlib.import_module("pi_heif").register_heif_opener()
+        found.add("HEIC")
+    return frozenset(found)
+
+
+def _formats() -> tuple[str, ...]:
+    return (*_FORMATS, *(_OPTIONAL_FORMATS[name] for name in optional_formats()))
+
+
+def has_image_signature(path: Path) -> bool:
+    """Whether the file begins like an image, whatever it is called. Files that cannot be read do not."""
+    try:
+        with open_regular(path, _MAX_BYTES) as file:
+            start = file.read(12) or b""
+    except OSError:
+        return False
+    return start.startswith(_SIGNATURES) and (not start.startswith(b"RIFF") or start.endswith(b"WEBP"))
+
+
 @contextmanager
 def _open(path: Path) -> Iterator[Image.Image]:
     # Loads all of Pillow's format plugins. Pillow loads most of them only after the first few have failed to
     # read a file, which does not happen if formats are requested by name.
     Image.init()
-    with open_regular(path, _MAX_BYTES) as file, Image.open(file, formats=_FORMATS) as image:
+    with open_regular(path, _MAX_BYTES) as file, Image.open(file, formats=_formats()) as image:
         yield image
 
 

@@ -70,7 +70,7 @@ def _resize_dataset(
 ) -> Dataset:
     size = " × ".join(map(str, shape))
     writer.reserve(f"{dataset.title} at {size}", _size_in_bytes(dataset, shape))
-    total, done = len(dataset.train) + len(dataset.test), 0
+    total, done = dataset.images, 0
 
     def on_chunk(images: int) -> None:
         nonlocal done
@@ -78,11 +78,11 @@ def _resize_dataset(
         text = f"Resizing {dataset.title} to {size}: {done:,} of {total:,} images"
         progress(Progress(done, total, text))
 
-    train, test = (
-        _resize_split(split, shape, writer.split_writer(part, shape), on_chunk, cancelled)
-        for part, split in (("train", dataset.train), ("test", dataset.test))
-    )
-    return Dataset(dataset.name, dataset.title, dataset.classes, train, test, dataset.notes)
+    resized = {
+        part: _resize_split(split, shape, writer.split_writer(part, shape), on_chunk, cancelled)
+        for part, split in dataset.splits.items()
+    }
+    return dataset.with_splits(resized)
 
 
 def _resize_split(
@@ -127,4 +127,4 @@ def convert_channels(images: Pixels, channels: int) -> Pixels:
 
 
 def _size_in_bytes(dataset: Dataset, shape: tuple[int, int, int]) -> int:
-    return (len(dataset.train) + len(dataset.test)) * math.prod(shape)
+    return dataset.images * math.prod(shape)

@@ -7,6 +7,7 @@ import inspect
 import pkgutil
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cnnstudio.core.files import exists, expand_home, is_folder
 from cnnstudio.core.formatting import as_printed, list_names
@@ -14,6 +15,10 @@ from cnnstudio.core.parameters import shorten
 from cnnstudio.core.progress import CancelFunction, never_cancelled
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources.base import Source
+
+if TYPE_CHECKING:
+    from cnnstudio.data.sources.folder_layout import Reading
+    from cnnstudio.data.sources.image_folder import ImageFolder
 
 __all__ = ["Source", "add_folder", "current_fingerprint", "find_source", "sources"]
 
@@ -68,22 +73,27 @@ def current_fingerprint(fingerprint: str) -> str:
     return fingerprint
 
 
-def add_folder(path: Path, cancelled: CancelFunction = never_cancelled) -> Source:
+def add_folder(
+    path: Path, cancelled: CancelFunction = never_cancelled, reading: Reading | None = None
+) -> ImageFolder:
     """Adds a folder of images to the user's sources. Raises DataError if it does not contain a data set.
 
-    If the name is taken, a number is appended. A folder that was added before keeps its source.
+    `reading` is how its subfolders are to be understood; None for the most likely way. If the name is taken,
+    a number is appended. A folder that was added before keeps its name.
     """
     from cnnstudio.data.sources.folder_list import register_folder, registered_folders
     from cnnstudio.data.sources.image_folder import ImageFolder
 
-    source = ImageFolder(path)
+    source = ImageFolder(path, reading=reading)
     source.listing(cancelled)
-    for name, folder in registered_folders().items():
-        if folder == source.folder:
-            return ImageFolder(folder, name)
+    for name, entry in registered_folders().items():
+        if entry.folder == source.folder:
+            if entry.reading != reading:
+                register_folder(name, source.folder, reading)
+            return ImageFolder(source.folder, name, reading=reading)
     taken = {word.lower() for other in sources() for word in (other.name, other.title)}
     name, number = source.name, 2
     while name.lower() in taken:
         name, number = f"{source.name}-{number}", number + 1
-    register_folder(name, source.folder)
-    return ImageFolder(source.folder, name)
+    register_folder(name, source.folder, reading)
+    return ImageFolder(source.folder, name, reading=reading)

@@ -6,7 +6,8 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +16,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from cnnstudio.core.files import expand_home, is_folder
+from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.progress import (
     CancelFunction,
     Progress,
     ProgressFunction,
     ignore_progress,
     never_cancelled,
-    raise_if_cancelled,
     throttled,
 )
 from cnnstudio.data.dataset import DataError, Dataset, Labels, Rows, stratified_split
 from cnnstudio.data.sources.base import Source
+from cnnstudio.data.sources.folder_layout import Question, Reading, find_layout
 from cnnstudio.data.sources.folder_list import registered_folders
+from cnnstudio.data.sources.folder_scan import FolderScan, scan
 from cnnstudio.data.storage.decoded_cache import cache_key, get_or_create
 from cnnstudio.data.storage.writers import DatasetWriter
 
@@ -40,45 +43,71 @@ TEST_FRACTION = 0.2
 
 _MAX_DECODED_FOR_INFO = 20_000
 
-_TRAIN_NAMES = ("train", "training")
-_TEST_NAMES = ("test", "testing", "val", "valid", "validation")
-_JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
-_OTHER_SUFFIXES = (".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm", ".tga")
-_IMAGE_SUFFIXES = frozenset(_JPEG_SUFFIXES + _OTHER_SUFFIXES)
+_MIN_CLASS_RATIO = 5
+"""Of the largest class to the smallest, for a note about classes that are far apart in size."""
+_MAX_NAMED = 10
+_READERS = {
+    "HEIC": "install the package pi-heif, or save them as JPEG",
+    "AVIF": "install a newer Pillow, or save them as JPEG",
+}
+_OTHER_FILES = {
+    "table": "lists of labels in a table are not read: sort the images into class folders",
+    "archive": "archives are not opened: unpack it first",
+    "arrays": "arrays are not read: save the images as files, in class folders",
+}
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The image files of a folder as (path, class index), unopened; `test` is None without a test folder.
+    """The image files of a folder as (path, class index), unopened.
 
-    Paths are strings, which take a third of the memory of `Path` objects: there may be millions.
+    `test` and `validation` are None where the folder has no such images. Paths are strings, which take a
+    third of the memory of `Path` objects: there may be millions.
     """
 
     classes: tuple[str, ...]
     train: tuple[tuple[str, int], ...]
     test: tuple[tuple[str, int], ...] | None
+    validation: tuple[tuple[str, int], ...] | None = None
+    notes: tuple[str, ...] = ()
+    """Sentences about how the folder was understood."""
+    question: Question | None = None
+    """What its names do not tell for certain."""
+
+    @property
+    def parts(self) -> dict[str, tuple[tuple[str, int], ...]]:
+        """The files of each split that the folder has, by the split's name."""
+        found = {"train": self.train, "test": self.test, "validation": self.validation}
+        return {part: files for part, files in found.items() if files is not None}
 
     @property
     def files(self) -> tuple[tuple[str, int], ...]:
-        """All files, training files first."""
-        return self.train + (self.test or ())
+        """All files in the order of `parts`."""
+        return tuple(file for files in self.parts.values() for file in files)
 
 
 class ImageFolder(Source):
-    """`train/<class>/…` and `test/<class>/…`, or only `<class>/…`, of which 20% become the test set."""
+    """`train/<class>/…` and `test/<class>/…`, or only `<class>/…`, of which 20% become the test set.
+
+    Other layouts are recognized too; see `folder_layout`.
+    """
 
     built_in: ClassVar[bool] = False
 
-    def __init__(self, folder: Path, name: str = "", seed: int = 0) -> None:
+    def __init__(self, folder: Path, name: str = "", seed: int = 0, reading: Reading | None = None) -> None:
+        """`reading` is how the user wants the subfolders to be understood; None for the most likely way."""
         self.folder = Path(os.path.abspath(expand_home(folder)))
         self.name = name or self.folder.name
         self.title = self.name
         self.description = f"Images in {self.folder}"
+        self.reading = reading
         self._seed = seed
 
     @classmethod
     def discover(cls) -> list[Self]:
-        return [cls(folder, name) for name, folder in registered_folders().items()]
+        return [
+            cls(entry.folder, name, reading=entry.reading) for name, entry in registered_folders().items()
+        ]
 
     def available(self) -> bool:
         return is_folder(self.folder)
@@ -93,6 +122,9 @@ class ImageFolder(Source):
             "classes": list(listing.classes),
             "train": len(listing.train),
             "test": None if listing.test is None else len(listing.test),
+            **({} if listing.validation is None else {"validation": len(listing.validation)}),
+            "notes": [*listing.notes, *_question_notes(listing.question)],
+            "layouts": dict(listing.question.answers) if listing.question else {},
         }
 
     def checked_info(
@@ -103,10 +135,10 @@ class ImageFolder(Source):
         if "classes" not in about:
             return about
         listing = self.listing(cancelled)
-        train = self._count_readable(listing.train, progress, cancelled)
-        test = None if listing.test is None else self._count_readable(listing.test, progress, cancelled)
-        unreadable = len(listing.files) - train - (test or 0)
-        return about | {"train": train, "test": test, "unreadable": unreadable}
+        counts = {
+            part: self._count_readable(files, progress, cancelled) for part, files in listing.parts.items()
+        }
+        return about | counts | {"unreadable": len(listing.files) - sum(counts.values())}
 
     def _count_readable(
         self, files: Sequence[tuple[str, int]], progress: ProgressFunction, cancelled: CancelFunction
@@ -140,30 +172,15 @@ class ImageFolder(Source):
         """The folder's classes and image files, by name only. Raises DataError if it cannot be a data set."""
         if not is_folder(self.folder):
             raise DataError(f"There is no folder {self.folder}.")
-        try:
-            entries = {
-                entry.name.lower(): entry
-                for entry in sorted(self.folder.iterdir())
-                if not _is_ignored(entry.name)
-            }
-            train = _first_folder(entries, _TRAIN_NAMES)
-            test = _first_folder(entries, _TEST_NAMES)
-            if train is None:
-                return self._listing(_classes_in(self.folder, cancelled), None)
-            return self._listing(
-                _classes_in(train, cancelled), _classes_in(test, cancelled) if test else None
-            )
-        except OSError as error:
-            raise DataError(
-                f"Cannot read {error.filename or self.folder}: {error.strerror or error}."
-            ) from error
-
-    def _listing(self, train: dict[str, list[str]], test: dict[str, list[str]] | None) -> Listing:
+        found = scan(self.folder, cancelled)
+        layout = find_layout(found, self.reading)
+        train, test = layout.train, layout.test
         classes = sorted({*train, *(test or ())})
         if not classes:
             raise DataError(
                 f"{self.folder} has no images in class folders: "
-                "expected train/<class>/… and test/<class>/…, or <class>/…, with one folder per class."
+                "expected train/<class>/… and test/<class>/…, or <class>/…, with one folder per class"
+                f"{_instead(found)}."
             )
         if len(classes) == 1:
             raise DataError(
@@ -175,10 +192,20 @@ class ImageFolder(Source):
                     f"{self.folder} has no {part} images of class {missing[0]}: add some or remove the class."
                 )
 
-        def labeled(part: dict[str, list[str]]) -> tuple[tuple[str, int], ...]:
-            return tuple((path, label) for label, name in enumerate(classes) for path in part[name])
+        def labeled(part: dict[str, list[str]] | None) -> tuple[tuple[str, int], ...] | None:
+            if part is None:
+                return None
+            return tuple((path, label) for label, name in enumerate(classes) for path in part.get(name, ()))
 
-        return Listing(tuple(classes), labeled(train), None if test is None else labeled(test))
+        notes = (*layout.notes, *_left_out(found), *_balance(train))
+        return Listing(
+            tuple(classes),
+            labeled(train) or (),
+            labeled(test),
+            labeled(layout.validation),
+            notes,
+            layout.question,
+        )
 
     def load(
         self, progress: ProgressFunction = ignore_progress, cancelled: CancelFunction = never_cancelled
@@ -198,9 +225,12 @@ class ImageFolder(Source):
 
     def _state(self, listing: Listing) -> str:
         """A hash (hex) of all files' names, sizes and times, and of everything else the result depends on."""
-        digest = hashlib.sha256(
-            json.dumps([VERSION, self.name, self._seed, len(listing.train), listing.classes]).encode()
-        )
+        settings: list[object] = [VERSION, self.name, self._seed, len(listing.train), listing.classes]
+        # Only where there is more to say, so that what older versions have decoded stays in use.
+        said = [*listing.notes, *_question_notes(listing.question)]
+        if said or listing.validation is not None:
+            settings += [said, {part: len(files) for part, files in listing.parts.items()}]
+        digest = hashlib.sha256(json.dumps(settings).encode())
         for path, label in listing.files:
             try:
                 state = os.stat(path)
@@ -215,6 +245,7 @@ class ImageFolder(Source):
         self, listing: Listing, writer: DatasetWriter, progress: ProgressFunction, cancelled: CancelFunction
     ) -> Dataset:
         from cnnstudio.data.images.decoding import choose_size, decode
+        from cnnstudio.data.images.repeated_images import find_repeated
 
         paths = [path for path, _ in listing.files]
         labels = np.array([label for _, label in listing.files], np.int64)
@@ -226,23 +257,38 @@ class ImageFolder(Source):
         writer.reserve(self.title, len(paths) * math.prod(shape))
         while True:
             rows = self._rows(listing, labels, readable)
-            on_chunk = self._progress_counter(sum(map(len, rows)), progress)
-            splits = []
-            for part, chosen in zip(("train", "test"), rows, strict=True):
+            on_chunk = self._progress_counter(sum(map(len, rows.values())), progress)
+            splits = {}
+            for part, chosen in rows.items():
                 split_writer = writer.split_writer(part, shape)
                 chosen_paths = [paths[row] for row in chosen]
                 decoded = decode(chosen_paths, labels[chosen], shape, split_writer, on_chunk, cancelled)
                 readable[chosen[~decoded]] = False
-                splits.append(split_writer.finish())
+                rows[part] = chosen[decoded]
+                splits[part] = split_writer.finish()
             self._require_images(listing, labels, readable)
-            if all(len(np.unique(split.labels)) == len(listing.classes) for split in splits):
+            if all(len(np.unique(splits[part].labels)) == len(listing.classes) for part in ("train", "test")):
                 break
             # Every held-out image of some class turned out to be unreadable. Split again without those: each
             # round excludes at least one image, so this ends.
-        notes = self._notes(paths, readable, (width, height), same_size)
+        names = {part: [os.path.relpath(paths[row], self.folder) for row in rows[part]] for part in rows}
+        notes = [
+            *listing.notes,
+            *_question_notes(listing.question),
+            *self._notes(paths, readable, (width, height), same_size),
+            *find_repeated(splits, names, cancelled),
+        ]
         if listing.test is None:
             notes.append(f"{TEST_FRACTION:.0%} of the images of each class were held out as the test set.")
-        return Dataset(self.name, self.title, listing.classes, splits[0], splits[1], tuple(notes))
+        return Dataset(
+            self.name,
+            self.title,
+            listing.classes,
+            splits["train"],
+            splits["test"],
+            tuple(notes),
+            splits.get("validation"),
+        )
 
     def _progress_counter(self, total: int, progress: ProgressFunction) -> Callable[[int], None]:
         """Called with the number of images that were read since the last call; reports the sum."""
@@ -255,19 +301,25 @@ class ImageFolder(Source):
 
         return on_chunk
 
-    def _rows(self, listing: Listing, labels: Labels, readable: Mask) -> tuple[Rows, Rows]:
-        """The training and test images among those not known to be unreadable."""
-        usable = np.flatnonzero(readable)
-        if listing.test is not None:
-            return usable[usable < len(listing.train)], usable[usable >= len(listing.train)]
-        train, test = stratified_split(labels[usable], TEST_FRACTION, self._seed)
-        return usable[train], usable[test]
+    def _rows(self, listing: Listing, labels: Labels, readable: Mask) -> dict[str, Rows]:
+        """The images of each split among those not known to be unreadable."""
+        rows: dict[str, Rows] = {}
+        start = 0
+        for part, files in listing.parts.items():
+            usable = np.flatnonzero(readable[start : start + len(files)]) + start
+            start += len(files)
+            if part == "train" and listing.test is None:
+                train, test = stratified_split(labels[usable], TEST_FRACTION, self._seed)
+                rows["train"], rows["test"] = usable[train], usable[test]
+            else:
+                rows[part] = usable
+        return rows
 
     def _require_images(self, listing: Listing, labels: Labels, readable: Mask) -> None:
         """Raises DataError unless every class has a readable image in each part, or two in the only part."""
-        parts = {"training": slice(0, len(listing.train)), "test": slice(len(listing.train), None)}
-        if listing.test is None:
-            del parts["test"]
+        parts = {"training": slice(0, len(listing.train))}
+        if listing.test is not None:
+            parts["test"] = slice(len(listing.train), len(listing.train) + len(listing.test))
         for part, rows in parts.items():
             counts = np.bincount(labels[rows][readable[rows]], minlength=len(listing.classes))
             for name, count in zip(listing.classes, counts, strict=True):
@@ -298,34 +350,39 @@ class ImageFolder(Source):
         return notes
 
 
-def _is_ignored(name: str) -> bool:
-    """Whether the system or a tool created it, such as .DS_Store, .git or __MACOSX."""
-    return name.startswith((".", "__MACOSX"))
+def _question_notes(question: Question | None) -> Iterator[str]:
+    """What was assumed."""
+    if question is not None:
+        yield (
+            f"{question.text}. Assumed: {dict(question.answers)[question.assumed]}. "
+            "If that is wrong, add the folder with another layout."
+        )
 
 
-def _first_folder(entries: Mapping[str, Path], names: Sequence[str]) -> Path | None:
-    """The folder with the first of these names that exists."""
-    return next((entries[name] for name in names if name in entries and entries[name].is_dir()), None)
+def _left_out(found: FolderScan) -> Iterator[str]:
+    for name, count in sorted(found.left_out.items()):
+        verb = "was" if count == 1 else "were"
+        yield f"{pluralize(count, f'{name} image')} {verb} left out: {_READERS[name]}."
 
 
-def _classes_in(folder: Path, cancelled: CancelFunction) -> dict[str, list[str]]:
-    """Class -> its image files, including subfolders, in a fixed order. An empty folder is not a class."""
-    classes = {}
-    for entry in sorted(folder.iterdir()):
-        if entry.is_dir() and not _is_ignored(entry.name) and (images := _images_below(entry, cancelled)):
-            classes[entry.name] = images
-    return classes
+def _instead(found: FolderScan) -> str:
+    """What is there instead of images, for the end of a sentence."""
+    if found.images:
+        return ""
+    for name, count in sorted(found.left_out.items()):
+        return f". Its {pluralize(count, f'{name} image')} cannot be read here: {_READERS[name]}"
+    for kind, name in found.others.items():
+        return f". It has {name}, but {_OTHER_FILES[kind]}"
+    return ""
 
 
-def _images_below(folder: Path, cancelled: CancelFunction) -> list[str]:
-    """All image files below a folder, sorted by path components, so that the order is the same everywhere."""
-    found = []
-    for parent, folders, files in os.walk(folder):
-        raise_if_cancelled(cancelled)
-        folders[:] = [name for name in folders if not _is_ignored(name)]
-        found += [os.path.join(parent, name) for name in files if _is_image(name)]
-    return sorted(found, key=lambda path: path.split(os.sep))
-
-
-def _is_image(name: str) -> bool:
-    return not _is_ignored(name) and os.path.splitext(name)[1].lower() in _IMAGE_SUFFIXES
+def _balance(train: dict[str, list[str]]) -> Iterator[str]:
+    counts = Counter({name: len(paths) for name, paths in train.items()})
+    if len(counts) < 2:
+        return
+    (most, large), *_, (least, small) = counts.most_common()
+    if large >= _MIN_CLASS_RATIO * small:
+        yield (
+            f"The classes differ widely in size, from {pluralize(small, 'image')} of {least} to {large:,} of "
+            f"{most}: with balanced class weights, a setting of the recipe, all classes count the same."
+        )

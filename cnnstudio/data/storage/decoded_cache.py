@@ -28,7 +28,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,8 @@ VERSION = 1
 
 _ABOUT = "about.json"
 _LOCK = "lock"
-_PARTS = ("train", "test")
+_REQUIRED_PARTS = ("train", "test")
+_OPTIONAL_PART = "validation"
 _MAX_UNUSED_SECONDS = 60 * 24 * 3600
 # Polled, because a blocking lock could not be cancelled.
 _RETRY_SECONDS = 0.1
@@ -155,7 +156,7 @@ def _create(
 
 def _compute_fingerprint(dataset: Dataset, progress: ProgressFunction, cancelled: CancelFunction) -> None:
     """Computes the fingerprint with progress reports; large data sets take a while."""
-    total, done = len(dataset.train) + len(dataset.test), 0
+    total, done = dataset.images, 0
 
     def on_chunk(images: int) -> None:
         nonlocal done
@@ -176,8 +177,8 @@ def _write_metadata(dataset: Dataset, key: str, folder: Path) -> None:
         "notes": dataset.notes,
         "shape": dataset.shape,
         "fingerprint": dataset.fingerprint,
-        "levels": {part: getattr(dataset, part).histograms.tolist() for part in _PARTS},
-        "files": {path.name: _file_state(path) for path in _files(folder)},
+        "levels": {part: split.histograms.tolist() for part, split in dataset.splits.items()},
+        "files": {path.name: _file_state(path) for path in _files(folder, dataset.splits)},
     }
     about["sha256"] = _digest(about)
     write_atomically(folder / _ABOUT, json.dumps(about).encode())
@@ -190,7 +191,8 @@ def _open(entry: Path) -> Dataset | None:
         about = read_json(entry / _ABOUT)
         if about.pop("sha256") != _digest(about) or about["key"] != entry.name:
             return None
-        if any(about["files"][path.name] != _file_state(path) for path in _files(entry)):
+        parts = (*_REQUIRED_PARTS, *(part for part in about["levels"] if part == _OPTIONAL_PART))
+        if any(about["files"][path.name] != _file_state(path) for path in _files(entry, parts)):
             return None
         dataset = Dataset(
             about["name"],
@@ -199,6 +201,7 @@ def _open(entry: Path) -> Dataset | None:
             _split(entry, "train", about),
             _split(entry, "test", about),
             tuple(about["notes"]),
+            _split(entry, _OPTIONAL_PART, about) if _OPTIONAL_PART in parts else None,
         )
     except (OSError, UserError, ValueError, LookupError, TypeError, OverflowError, AttributeError):
         return None
@@ -226,8 +229,8 @@ def _digest(about: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
 
-def _files(folder: Path) -> list[Path]:
-    return [file(folder, part) for part in _PARTS for file in (pixels_file, labels_file)]
+def _files(folder: Path, parts: Iterable[str]) -> list[Path]:
+    return [file(folder, part) for part in parts for file in (pixels_file, labels_file)]
 
 
 def _file_state(path: Path) -> list[int]:

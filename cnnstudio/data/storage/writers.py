@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import shutil
 from collections.abc import Iterator
@@ -97,18 +96,18 @@ class DatasetWriter:
 
         Raises DataError if there is no space for it.
         """
-        self.reserve(dataset.title, dataset.train.images.nbytes + dataset.test.images.nbytes)
+        self.reserve(dataset.title, sum(split.images.nbytes for split in dataset.splits.values()))
         if self.folder is None:
             return dataset
-        splits = []
-        for part, split in (("train", dataset.train), ("test", dataset.test)):
+        written = {}
+        for part, split in dataset.splits.items():
             split_writer = self.split_writer(part, split.shape)
             done = 0
             for chunk in split.chunks():
                 split_writer.add(chunk, split.labels[done : done + len(chunk)])
                 done += len(chunk)
-            splits.append(split_writer.finish())
-        return dataclasses.replace(dataset, train=splits[0], test=splits[1])
+            written[part] = split_writer.finish()
+        return dataset.with_splits(written)
 
     def split_writer(self, part: str, shape: tuple[int, int, int]) -> SplitWriter:
         """A writer for images of `shape` (C, H, W). An earlier split of that name is overwritten.

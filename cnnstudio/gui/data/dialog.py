@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
@@ -21,8 +21,11 @@ from PySide6.QtWidgets import (
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
 from cnnstudio.data.sources import Source, add_folder, sources
+from cnnstudio.data.sources.folder_layout import Question, Reading
 from cnnstudio.data.sources.folder_list import unregister_folder
+from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.gui.compute.io_task import IoFunction, IoTask
+from cnnstudio.gui.data.layout_question import ask_for_layout
 from cnnstudio.gui.data.source_row import SourceRow
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.progress import ProgressLine
@@ -158,22 +161,36 @@ class DataDialog(QDialog):
         folder = QFileDialog.getExistingDirectory(self, "Add image folder")
         if not folder:
             return
+        self._scan(Path(folder), None)
+
+    def _scan(self, folder: Path, reading: Reading | None) -> None:
+        """Adds the folder, after a question if its layout is in doubt and `reading` does not tell."""
         self._show_message("")
-        self._adding.begin(f"Scanning {Path(folder).name or folder}")
+        self._adding.begin(f"Scanning {folder.name or folder}")
 
-        def add(progress: ProgressFunction, cancelled: CancelFunction) -> Source:
-            return add_folder(Path(folder), cancelled)
+        def add(progress: ProgressFunction, cancelled: CancelFunction) -> Source | Question:
+            question = None if reading else ImageFolder(folder).listing(cancelled).question
+            return question or add_folder(folder, cancelled, reading)
 
-        self._start(add, lambda _: None, self._on_added)
+        self._start(add, lambda _: None, partial(self._on_scanned, folder))
         assert self._task is not None
         self._task.failed.connect(lambda text: self._show_message(str(text)))
         self._task.ended.connect(self._adding.hide)
         self._task.start()
 
-    def _on_added(self, source: object) -> None:
-        assert isinstance(source, Source)
+    def _on_scanned(self, folder: Path, result: object) -> None:
+        if isinstance(result, Question):
+            # When the task has ended: the answer may start the next one.
+            QTimer.singleShot(0, self, lambda: self._ask(folder, result))
+            return
+        assert isinstance(result, ImageFolder)
         self._fill()
-        self._rows[source.name].show_message(f"{source.title} was added.", is_error=False)
+        self._rows[result.name].show_message(f"{result.title} was added.", is_error=False)
+
+    def _ask(self, folder: Path, question: Question) -> None:
+        reading = ask_for_layout(self, folder.name, question)
+        if reading is not None:
+            self._scan(folder, reading)
 
     def _on_removal(self, source: object) -> None:
         assert isinstance(source, Source)

@@ -30,6 +30,9 @@ class SourceRow(Panel):
         self.setAccessibleName(source.title)
         self._state = Label("", "help", "secondary")
         self._details = Label("", "help", "secondary", wrap=True)
+        self._notes = Label("", "help", "secondary", wrap=True)
+        self._notes.setObjectName("notes")
+        self._notes.hide()
         self._message = Label("", "help", "wrong", wrap=True)
         self._message.setObjectName("message")
         self._message.hide()
@@ -78,7 +81,7 @@ class SourceRow(Panel):
         column.setSpacing(6)
         column.addLayout(head)
         column.addWidget(Label(self.source.description, "help", "secondary", wrap=True))
-        for widget in (self._details, self._message, self._progress, self._actions):
+        for widget in (self._details, self._notes, self._message, self._progress, self._actions):
             column.addWidget(widget)
 
     def show_state(self, busy: bool = False) -> None:
@@ -111,10 +114,14 @@ class SourceRow(Panel):
             facts.append(f"{format_count(len(info['classes']))} classes")
         if info.get("train"):
             facts.append(f"{format_count(info['train'])} training images")
+        if info.get("validation"):
+            facts.append(f"{format_count(info['validation'])} validation images")
         if info.get("test"):
             facts.append(f"{format_count(info['test'])} test images")
         self._details.setText(" · ".join(facts))
         self._details.setVisible(bool(facts))
+        self._notes.setText(" ".join(info.get("notes", ())))
+        self._notes.setVisible(bool(info.get("notes")))
         if info.get("problem"):
             self.show_message(str(info["problem"]), is_error=True)
 

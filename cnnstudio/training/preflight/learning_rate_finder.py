@@ -49,7 +49,9 @@ def _losses(
     prepared: PreparedTraining, steps: int, cancelled: CancelFunction
 ) -> Iterator[tuple[float, float]]:
     """(learning rate, loss) of each step, which runs when it is requested."""
-    training_step = TrainingStep(prepared.fresh_model(), prepared.recipe)
+    training_step = TrainingStep(
+        prepared.fresh_model(), prepared.recipe, balanced_weights=prepared.balanced_weights()
+    )
     training_step.model.initialize_from_images(prepared.first_images)
     training_step.model.train()
     for step, (images, labels) in zip(range(steps), _endless_batches(prepared), strict=False):

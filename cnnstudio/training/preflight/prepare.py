@@ -9,23 +9,32 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from cnnstudio.core.errors import UserError
+from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.parameters import describe_value
 from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore_progress, never_cancelled
 from cnnstudio.data.batches import WHOLE_BATCH, Batches, Shard
-from cnnstudio.data.dataset import Dataset, Rows, Split, Subset, channel_statistics, stratified_split
+from cnnstudio.data.dataset import (
+    Dataset,
+    Rows,
+    Split,
+    Subset,
+    channel_statistics,
+    has_colors,
+    stratified_split,
+)
 from cnnstudio.data.images.resizing import resize
 from cnnstudio.design.advice.advice import advise
 from cnnstudio.design.analysis.analysis import Analysis, analyze
 from cnnstudio.design.analysis.memory_estimate import BYTES_PER_FLOAT, estimate_memory
 from cnnstudio.design.network import Network
 from cnnstudio.training.diagnosis.remedies import Remedy, split_batches
+from cnnstudio.training.events import ValidationSource
 from cnnstudio.training.hardware.device import choose_device, fastest_precision, translate_device_errors
 from cnnstudio.training.hardware.device_memory import free_memory
 from cnnstudio.training.model import Model, build_model
@@ -43,6 +52,8 @@ _USABLE_SHARE = 0.8
 
 _MAX_UPLOADED_SHARE = 0.25
 """Of an accelerator's free memory, for one split. Larger splits are copied to it batch by batch."""
+
+_MIN_VALIDATION_IMAGES = 30
 
 _MAX_FIRST_IMAGES = 5_000
 """For data-dependent initial weights."""
@@ -69,7 +80,7 @@ class PreparedTraining:
     train_rows: Rows
     """The images of `train` to train on; the others, if any, are for validation."""
     validation: Split | Subset
-    validation_source: Literal["share", "test"]
+    validation_source: ValidationSource
     test: Split
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -112,6 +123,15 @@ class PreparedTraining:
             rows=rows,
             uploaded=self._is_uploaded(split),
         )
+
+    def balanced_weights(self) -> Tensor:
+        """A weight for each class, float32 (classes,) on the device: N / (classes · images of the class).
+
+        The same formula as scikit-learn's "balanced"; the mean over the N training images is 1.
+        """
+        counts = np.bincount(self.train.labels[self.train_rows], minlength=len(self.classes))
+        weights = len(self.train_rows) / (len(self.classes) * np.maximum(counts, 1))
+        return torch.tensor(weights, dtype=torch.float32, device=self.device)
 
     def _is_uploaded(self, split: Split) -> bool:
         """Whether the whole split is copied to the device at once."""
@@ -162,7 +182,7 @@ def prepare(
         raise TrainingError(f"{analysis.problems[0].full_message}.")
     channels, height, width = network.input.dims
     resized = resize(dataset, (channels, height, width), progress, cancelled)
-    train_rows, validation = _split_validation(resized, recipe)
+    train_rows, validation, validation_source = _split_validation(resized, recipe)
     count = len(train_rows)
     if count < 2 or not len(resized.test):
         raise TrainingError(
@@ -170,7 +190,7 @@ def prepare(
             f"it has {count} and {len(resized.test)}."
         )
     recipe, warnings = _resolve_recipe(recipe, count, chosen)
-    warnings += tuple(_repeated_softmax(analysis))
+    warnings += (*_repeated_softmax(analysis), *_data_warnings(dataset, resized, validation))
     _check_batch_normalization(network, recipe)
     if check_memory:
         _check_memory(analysis, recipe, chosen)
@@ -183,7 +203,7 @@ def prepare(
         train=resized.train,
         train_rows=train_rows,
         validation=validation,
-        validation_source="share" if recipe.validation_share else "test",
+        validation_source=validation_source,
         test=resized.test,
         mean=tuple(map(float, mean)),
         std=tuple(map(float, std)),
@@ -193,12 +213,33 @@ def prepare(
     )
 
 
-def _split_validation(dataset: Dataset, recipe: Recipe) -> tuple[Rows, Split | Subset]:
-    """The rows of the training images to train on, and the validation images."""
+def _split_validation(dataset: Dataset, recipe: Recipe) -> tuple[Rows, Split | Subset, ValidationSource]:
+    """The rows of the training images to train on, the validation images, and where these come from.
+
+    A data set's own validation images come before a share of the training images, and before the test set.
+    """
+    everything = np.arange(len(dataset.train))
+    if dataset.validation is not None and len(dataset.validation):
+        return everything, dataset.validation, "own"
     if not recipe.validation_share:
-        return np.arange(len(dataset.train)), dataset.test
+        return everything, dataset.test, "test"
     train_rows, rows = stratified_split(dataset.train.labels, recipe.validation_share, recipe.seed)
-    return train_rows, Subset(dataset.train, rows)
+    return train_rows, Subset(dataset.train, rows), "share"
+
+
+def _data_warnings(dataset: Dataset, resized: Dataset, validation: Split | Subset) -> Iterator[str]:
+    """What one has to know about these images before trusting the figures of a run on them."""
+    count = len(validation)
+    if count < _MIN_VALIDATION_IMAGES:
+        yield (
+            f"Only {pluralize(count, 'validation image')}: a single one changes the validation accuracy by "
+            f"{100 / count:.0f} points, so small differences mean nothing."
+        )
+    if resized.shape[0] < dataset.shape[0] and has_colors(dataset.train):
+        yield (
+            f"The images of {dataset.title} are in color, but the network takes gray ones: the colors are "
+            "dropped. Set the input's channels to 3 to keep them."
+        )
 
 
 def _resolve_recipe(recipe: Recipe, count: int, device: torch.device) -> tuple[Recipe, tuple[str, ...]]:

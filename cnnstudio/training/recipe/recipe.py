@@ -34,6 +34,7 @@ UNNAMED = "custom"
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "muon")
 PRECISIONS = ("float32", "bfloat16", "auto")
+CLASS_WEIGHTS = ("none", "balanced")
 SCHEDULES = ("constant", "step", "cosine", "one_cycle", "linear")
 _SLOTS: Mapping[str, int] = MappingProxyType({"adam": 2, "adamw": 2, "rmsprop": 2, "muon": 1})
 """State tensors of the optimizer for each weight; sgd's depend on the momentum."""
@@ -48,8 +49,8 @@ FIELD_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "Schedule": ("schedule", "warm_up", "warm_up_start", "final_rate", "step_epochs", "step_factor"),
         "Optimization": (
-            *("momentum", "weight_decay", "clip_norm", "label_smoothing", "norm_bias_rate"),
-            *("average_decay", "lookahead", "accumulate", "precision"),
+            *("momentum", "weight_decay", "clip_norm", "label_smoothing", "class_weights"),
+            *("norm_bias_rate", "average_decay", "lookahead", "accumulate", "precision"),
         ),
         "Images": (
             *("flip", "shift", "shift_border", "crop", "cutout"),
@@ -200,6 +201,11 @@ class Recipe:
 
     label_smoothing: float = number(
         0.0, minimum=0.0, maximum=0.9, help="fraction of the target spread evenly over all classes"
+    )
+    class_weights: str = choice(
+        "none",
+        CLASS_WEIGHTS,
+        help="balanced: images of rare classes weigh more in the loss, so that all classes count the same",
     )
     average_decay: float = number(
         0.0,

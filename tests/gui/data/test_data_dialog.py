@@ -5,22 +5,23 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QLabel, QPushButton
+from PySide6.QtWidgets import QDialog, QFileDialog, QLabel, QPushButton, QRadioButton
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, raise_if_cancelled
 from cnnstudio.data.dataset import DataError
-from cnnstudio.data.sources import sources
+from cnnstudio.data.sources import find_source, sources
 from cnnstudio.data.sources.cifar10 import Cifar10
 from cnnstudio.gui.data.dialog import DataDialog
 from cnnstudio.gui.data.source_row import SourceRow
+from cnnstudio.gui.widgets.message_box import MessageBox
 from cnnstudio.gui.widgets.progress import ProgressLine
 
 
@@ -182,18 +183,18 @@ def test_scanning_a_folder_can_be_cancelled(
 ) -> None:
     folder = image_folder(tmp_path / "flowers")
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *arguments: str(folder))
-    walking, walk = threading.Event(), os.walk
+    scanning, scandir = threading.Event(), os.scandir
 
-    def endless(place: Path) -> Iterator[Any]:
-        while True:
-            walking.set()
-            time.sleep(0.01)
-            yield from walk(place)
+    def endless(place: str) -> Any:
+        # Each folder seems to have the subfolders of the first one.
+        scanning.set()
+        time.sleep(0.01)
+        return scandir(folder if place.startswith(str(folder)) else place)
 
-    monkeypatch.setattr(os, "walk", endless)
+    monkeypatch.setattr(os, "scandir", endless)
     qtbot.mouseClick(dialog.findChild(QPushButton, "addFolder"), Qt.MouseButton.LeftButton)
     adding = dialog.findChild(ProgressLine, "adding")
-    assert walking.wait(10)
+    assert scanning.wait(10)
     assert (adding.isVisible(), adding.text) == (True, "Scanning flowers")
 
     qtbot.mouseClick(adding.findChild(QPushButton, "cancel"), Qt.MouseButton.LeftButton)
@@ -202,6 +203,99 @@ def test_scanning_a_folder_can_be_cancelled(
     assert [source.name for source in sources()] == ["cifar10", "shapes"]
     assert not dialog.findChild(QLabel, "dataMessage").isVisible()
     assert dialog.findChild(QPushButton, "addFolder").isEnabled()
+
+
+def grouped_folder(folder: Path) -> Path:
+    """Two groups of two classes each."""
+    for level, place in enumerate(("animals/cat", "animals/dog", "plants/oak", "plants/rose")):
+        (folder / place).mkdir(parents=True)
+        for index in range(2):
+            Image.new("RGB", (8, 8), (60 * level, 40 * index, 0)).save(folder / place / f"{index}.png")
+    return folder
+
+
+@pytest.fixture
+def answer_with(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None, str], list[str]]:
+    """Sets the choice and the button for the next question; returns a list that gets its texts."""
+
+    def answer_with(layout: str | None, button: str) -> list[str]:
+        texts: list[str] = []
+
+        def answer(box: MessageBox) -> int:
+            box.show()
+            texts.extend(label.text() for label in box.findChildren(QLabel) if label.isVisible())
+            if layout is not None:
+                radio = box.findChild(QRadioButton, f"layout_{layout}")
+                qtbot.mouseClick(radio, Qt.MouseButton.LeftButton)
+            qtbot.mouseClick(box.findChild(QPushButton, button), Qt.MouseButton.LeftButton)
+            return 0
+
+        monkeypatch.setattr(QDialog, "exec", answer)
+        return texts
+
+    return answer_with
+
+
+def add(qtbot: QtBot, dialog: DataDialog) -> None:
+    qtbot.mouseClick(dialog.findChild(QPushButton, "addFolder"), Qt.MouseButton.LeftButton)
+
+
+def test_a_doubtful_folder_is_asked_about(
+    dialog: DataDialog,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    answer_with: Callable[[str | None, str], list[str]],
+    tmp_path: Path,
+) -> None:
+    folder = grouped_folder(tmp_path / "nature")
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *arguments: str(folder))
+    texts = answer_with("subfolders", "answerAdd")
+    add(qtbot, dialog)
+    qtbot.waitUntil(lambda: bool(texts))
+    assert "animals and plants hold folders in turn." in texts
+    assert "Animals and plants are the classes" in texts
+    qtbot.waitUntil(lambda: "4 classes · 8 training images" in shown(dialog, "nature"))
+    assert find_source("nature").load().classes == ("cat", "dog", "oak", "rose")
+
+
+def test_enter_takes_what_is_likely(
+    dialog: DataDialog,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    answer_with: Callable[[str | None, str], list[str]],
+    tmp_path: Path,
+) -> None:
+    folder = grouped_folder(tmp_path / "nature")
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *arguments: str(folder))
+    answer_with(None, "answerAdd")
+    add(qtbot, dialog)
+    qtbot.waitUntil(lambda: "2 classes · 8 training images" in shown(dialog, "nature"))
+
+
+def test_a_doubtful_folder_is_not_added_after_cancel(
+    dialog: DataDialog,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    answer_with: Callable[[str | None, str], list[str]],
+    tmp_path: Path,
+) -> None:
+    folder = grouped_folder(tmp_path / "nature")
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *arguments: str(folder))
+    texts = answer_with(None, "answerCancel")
+    add(qtbot, dialog)
+    qtbot.waitUntil(lambda: bool(texts))
+    assert dialog.findChild(QPushButton, "addFolder").isEnabled()
+    assert [source.name for source in sources()] == ["cifar10", "shapes"]
+
+
+def test_what_was_noticed_about_a_folder_is_shown(
+    dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = image_folder(tmp_path / "box" / "flowers")
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *arguments: str(folder.parent))
+    qtbot.mouseClick(dialog.findChild(QPushButton, "addFolder"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: dialog.findChild(SourceRow, "source_box") is not None)
+    qtbot.waitUntil(lambda: "The images are in flowers." in shown(dialog, "box"))
 
 
 def test_a_folder_that_is_not_a_data_set_is_explained(

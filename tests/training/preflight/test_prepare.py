@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.data.dataset import DataError, Split
+from cnnstudio.data.dataset import DataError, Dataset, Split
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.network import Network
 from cnnstudio.layers.base import Shape
@@ -20,6 +20,7 @@ from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
 from cnnstudio.layers.pooling.global_average_pooling2d import GlobalAveragePooling2D
+from cnnstudio.training.events import Started
 from cnnstudio.training.hardware import device
 from cnnstudio.training.hardware.device import DeviceError, available_devices, choose_device
 from cnnstudio.training.preflight import prepare as preflight
@@ -166,3 +167,54 @@ def test_evaluation_batches_have_many_small_images_or_few_large_ones() -> None:
         <= 1024
     )
     assert evaluation_batch_size(analyze(tiny()), cpu) == 1024
+
+
+def with_own_validation(images: int = 30) -> Dataset:
+    return dataclasses.replace(colors(), validation=colors(test=images).test)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25])
+def test_own_validation_images_come_before_a_share_and_the_test_set(share: float) -> None:
+    data = with_own_validation()
+    prepared = prepare(tiny(), data, LESSON.replace(validation_share=share))
+    assert prepared.validation_source == "own"
+    assert prepared.validation is data.validation
+    assert len(prepared.train_rows) == len(data.train)
+
+
+def test_own_validation_images_are_resized_with_the_others() -> None:
+    prepared = prepare(network(Flatten(), Dense(3), input=Shape.of(1, 5, 4)), with_own_validation(), LESSON)
+    assert isinstance(prepared.validation, Split)
+    assert prepared.validation.shape == (1, 5, 4)
+
+
+def test_a_run_says_where_its_validation_images_come_from() -> None:
+    listener = Listener()
+    train(tiny(), with_own_validation(), LESSON.replace(epochs=1), emit=listener)
+    (started,) = listener.of(Started)
+    assert (started.validation, started.validation_images) == ("own", 30)
+
+
+def test_few_validation_images_are_pointed_out() -> None:
+    (warning,) = prepare(tiny(), with_own_validation(29), LESSON).warnings
+    assert warning == (
+        "Only 29 validation images: a single one changes the validation accuracy by 3 points, so small "
+        "differences mean nothing."
+    )
+    assert prepare(tiny(), with_own_validation(30), LESSON).warnings == ()
+
+
+def test_colors_that_a_gray_network_drops_are_pointed_out() -> None:
+    gray = network(Flatten(), Dense(3), input=Shape.of(1, 8, 8))
+    (warning,) = prepare(gray, colors(), LESSON).warnings
+    assert warning.startswith("The images of Colors are in color, but the network takes gray ones")
+    data = colors()
+    equal = [Split(split.images[:, :1].repeat(3, axis=1), split.labels) for split in (data.train, data.test)]
+    assert prepare(gray, dataclasses.replace(data, train=equal[0], test=equal[1]), LESSON).warnings == ()
+
+
+def test_balanced_weights_are_inversely_proportional_to_the_images_of_a_class() -> None:
+    data = colors(train=12)
+    rows = np.array([0, 3, 6, 9, 1, 2])  # the classes take turns: four of the first, one of each other
+    prepared = prepare(tiny(), dataclasses.replace(data, train=data.train.select(rows)), LESSON)
+    torch.testing.assert_close(prepared.balanced_weights(), torch.tensor([0.5, 2.0, 2.0]))

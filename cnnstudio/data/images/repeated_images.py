@@ -1,0 +1,72 @@
+"""Finds images that occur more than once in a data set where they should not."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from cnnstudio.core.formatting import pluralize
+from cnnstudio.core.progress import CancelFunction, raise_if_cancelled
+from cnnstudio.data.dataset import Split
+
+Digests = npt.NDArray[np.uint64]
+
+_EVALUATED = {"test": "test", "validation": "validation"}
+_MAX_NAME = 120
+
+
+def find_repeated(
+    splits: Mapping[str, Split], names: Mapping[str, Sequence[str]], cancelled: CancelFunction
+) -> Iterator[str]:
+    """Sentences about images that are in training as well as in another split, or in two classes.
+
+    Only equal pixels are found. `names` are the file names of the images of each split. Raises Cancelled.
+    """
+    digests = {part: _digests(split, cancelled) for part, split in splits.items()}
+    for part, word in _EVALUATED.items():
+        if part in splits:
+            rows = np.flatnonzero(np.isin(digests[part], digests["train"]))
+            if len(rows):
+                verb = "is" if len(rows) == 1 else "are"
+                yield (
+                    f"{pluralize(len(rows), f'{word} image')} {verb} also in the training set, such as "
+                    f"{_shorten(names[part][rows[0]])}: the {word} accuracy will look better than it is."
+                )
+    yield from _in_two_classes(splits, digests, names)
+
+
+def _in_two_classes(
+    splits: Mapping[str, Split], digests: Mapping[str, Digests], names: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
+    every = np.concatenate([digests[part] for part in splits])
+    labels = np.concatenate([split.labels for split in splits.values()])
+    paths = [name for part in splits for name in names[part]]
+    order = np.argsort(every, kind="stable")
+    same = every[order][1:] == every[order][:-1]
+    differs = np.flatnonzero(same & (labels[order][1:] != labels[order][:-1]))
+    if not len(differs):
+        return
+    images = len(np.unique(every[order][differs]))
+    one, other = (_shorten(paths[order[differs[0] + step]]) for step in (0, 1))
+    verb = "is" if images == 1 else "are"
+    yield f"{pluralize(images, 'image')} {verb} in more than one class, such as {one} and {other}."
+
+
+def _digests(split: Split, cancelled: CancelFunction) -> Digests:
+    """64 bits of a hash of each image: uint64 (N,), enough to tell millions of images apart."""
+    found = np.empty(len(split), np.uint64)
+    row = 0
+    for chunk in split.chunks():
+        raise_if_cancelled(cancelled)
+        for image in chunk:
+            digest = hashlib.blake2b(image.data, digest_size=8).digest()
+            found[row] = int.from_bytes(digest, "little")
+            row += 1
+    return found
+
+
+def _shorten(name: str) -> str:
+    return name if len(name) <= _MAX_NAME else f"…{name[-_MAX_NAME:]}"

@@ -1,0 +1,150 @@
+"""What lies in a folder of images: its files by subfolder, and what cannot be read as an image."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cnnstudio.core.progress import CancelFunction, raise_if_cancelled
+from cnnstudio.data.dataset import DataError
+
+_JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
+_OTHER_SUFFIXES = (".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm", ".tga")
+_IMAGE_SUFFIXES = frozenset(_JPEG_SUFFIXES + _OTHER_SUFFIXES)
+_OPTIONAL_SUFFIXES = {".avif": "AVIF", ".heic": "HEIC", ".heif": "HEIC"}
+"""Formats that only some installations can read."""
+_OTHER_KINDS = {
+    **dict.fromkeys((".csv", ".tsv"), "table"),
+    **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".rar", ".7z"), "archive"),
+    **dict.fromkeys((".npy", ".npz", ".mat", ".h5", ".hdf5", ".pkl", ".tfrecord", ".parquet"), "arrays"),
+}
+_MAX_LINK_DEPTH = 3
+"""Links to folders are followed for splits and classes, but not deeper."""
+_REPORTED_DEPTH = 2
+"""An unreadable folder is an error for splits and classes; deeper ones are left out."""
+
+Parts = tuple[str, ...]
+"""The names of a folder and of those that it is in, from the scanned one on, which is ()."""
+
+
+@dataclass
+class FolderScan:
+    """The files below a folder."""
+
+    root: str
+    images: dict[Parts, list[str]] = field(default_factory=dict)
+    """The paths of the images that are directly in each folder, sorted."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """How many images are in a format that this installation cannot read, such as HEIC."""
+    others: dict[str, str] = field(default_factory=dict)
+    """Kind ("table", "archive", "arrays") -> the name of one such file."""
+
+    def children(self, parts: Parts = ()) -> dict[str, set[str]]:
+        """The folders in that one that have images somewhere below -> those of their subfolders that do."""
+        depth, found = len(parts), dict[str, set[str]]()
+        for each in self.images:
+            if len(each) > depth and each[:depth] == parts:
+                found.setdefault(each[depth], set()).update(each[depth + 1 : depth + 2])
+        return dict(sorted(found.items()))
+
+    def grouped(self, parts: Parts) -> dict[str, list[str]]:
+        """The folders in that one -> all images in them and below, in the same order everywhere."""
+        depth, found = len(parts), dict[str, list[str]]()
+        for each, paths in self.images.items():
+            if len(each) > depth and each[:depth] == parts:
+                found.setdefault(each[depth], []).extend(paths)
+        for paths in found.values():
+            paths.sort(key=lambda path: path.split(os.sep))
+        return dict(sorted(found.items()))
+
+    def count(self, parts: Parts) -> int:
+        """The number of images in that folder and below."""
+        depth = len(parts)
+        return sum(len(paths) for each, paths in self.images.items() if each[:depth] == parts)
+
+    def own(self, parts: Parts) -> int:
+        """The number of images directly in that folder."""
+        return len(self.images.get(parts, ()))
+
+
+def scan(folder: Path, cancelled: CancelFunction) -> FolderScan:
+    """Lists a folder by file names; files without an extension are recognized by their first bytes.
+
+    Raises DataError if the folder, or one that may be a split or a class, cannot be read; Cancelled.
+    """
+    found = FolderScan(str(folder))
+    pending: list[tuple[Parts, str]] = [((), str(folder))]
+    while pending:
+        raise_if_cancelled(cancelled)
+        parts, path = pending.pop()
+        try:
+            with os.scandir(path) as entries:
+                visible = [entry for entry in entries if not _is_ignored(entry.name)]
+        except OSError as error:
+            if len(parts) <= _REPORTED_DEPTH:
+                raise DataError(f"Cannot read {path}: {error.strerror or error}.") from error
+            continue
+        images = []
+        for entry in visible:
+            if _is_folder(entry, len(parts), path):
+                pending.append(((*parts, entry.name), entry.path))
+            elif _classify(found, entry):
+                images.append(entry.path)
+        if images:
+            found.images[parts] = sorted(images)
+    return found
+
+
+def _is_folder(entry: os.DirEntry[str], depth: int, parent: str) -> bool:
+    try:
+        if not entry.is_dir():
+            return False
+        if not entry.is_symlink():
+            return True
+    except OSError:
+        return False
+    # A link to a folder that it is in would go round for ever.
+    target = os.path.realpath(entry.path)
+    return depth < _MAX_LINK_DEPTH and not (os.path.realpath(parent) + os.sep).startswith(target + os.sep)
+
+
+def _classify(found: FolderScan, entry: os.DirEntry[str]) -> bool:
+    """Whether the file is an image; notes down what else it may be."""
+    suffix = os.path.splitext(entry.name)[1].lower()
+    if suffix in _IMAGE_SUFFIXES:
+        return True
+    if suffix in _OPTIONAL_SUFFIXES:
+        name = _OPTIONAL_SUFFIXES[suffix]
+        if name in readable_optional_formats():
+            return True
+        found.left_out[name] += 1
+    elif not suffix:
+        return _starts_like_an_image(entry.path)
+    elif suffix in _OTHER_KINDS:
+        found.others.setdefault(_OTHER_KINDS[suffix], entry.name)
+    return False
+
+
+def _is_ignored(name: str) -> bool:
+    """Whether the system or a tool created it, such as .DS_Store, .git or __MACOSX."""
+    return name.startswith((".", "__MACOSX")) or name in (
+        "lost+found",
+        "$RECYCLE.BIN",
+        "System Volume Information",
+    )
+
+
+def readable_optional_formats() -> frozenset[str]:
+    """Those of AVIF and HEIC that this installation reads."""
+    # Imported here so that the window can list folders that have none without loading Pillow.
+    from cnnstudio.data.images.image_files import optional_formats
+
+    return optional_formats()
+
+
+def _starts_like_an_image(path: str) -> bool:
+    from cnnstudio.data.images.image_files import has_image_signature
+
+    return has_image_signature(Path(path))
