@@ -111,7 +111,7 @@ class Assembler(ABC):
             case LoopBody():
                 return self._loop(item, shape)
             case Join():
-                return self._join(item, shape)
+                return self.join(item, shape)
             case SubModel():
                 return self._sub_model(item, shape)
             case ExplicitGroup():
@@ -160,7 +160,8 @@ class Assembler(ABC):
             left, shape = left - equal, output
         return copies, shape
 
-    def _join(self, item: Join, shape: Shape | None) -> tuple[Nodes, Shape | None]:
+    def join(self, item: Join, shape: Shape | None) -> tuple[Nodes, Shape | None]:
+        """The nodes for branches with a common input."""
         branches = [self._branch(branch, shape) for branch in item.branches]
         # The first type that takes the branches. `inside` leaves out a shortcut, which is a parameter of its
         # group and not a branch.

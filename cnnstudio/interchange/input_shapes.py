@@ -60,7 +60,7 @@ def input_for_features(features: int | None) -> tuple[Shape | None, str]:
 INPUT_CONSTANT = "INPUT"
 """The constant in files written by this program, always channels first."""
 _NAMES = ("input", "input_shape", "input_size", "image_shape", "image_size", "img_shape", "img_size")
-_SIZES = re.compile(r"(\d{1,4})\s*[x×,]\s*(\d{1,4})\s*[x×,]\s*(\d{1,4})(?!\d)")
+_SIZES = re.compile(r"(?<!\d)\d{1,4}(?:\s*[x×,]\s*\d{1,4}){2,3}(?!\d)")
 
 
 def input_from_constants(names: Mapping[str, Any]) -> tuple[int, ...] | None:
@@ -74,13 +74,25 @@ def input_from_constants(names: Mapping[str, Any]) -> tuple[int, ...] | None:
     return None
 
 
-def input_from_comments(comments: Iterable[tuple[int, str]]) -> tuple[int, ...] | None:
-    """(channels, height, width) from a comment, such as `# input: 3 x 32 x 32`."""
+def sizes_from_constants(names: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """(height, width) from constants of the program, such as `IMG_SIZE = 64`."""
+    found = []
+    for name, value in names.items():
+        sides = tuple(value) if isinstance(value, tuple | list) else (value, value)
+        if name.lower() in _NAMES and len(sides) == 2 and all(type(side) is int for side in sides):
+            found.append((sides[0], sides[1]))
+    return found
+
+
+def input_from_comments(comments: Iterable[tuple[int, str]]) -> list[tuple[int, ...]]:
+    """(channels, height, width) from comments, such as `# input: 3 x 32 x 32`; of four numbers the last."""
+    found = []
     for _, comment in comments:
-        found = _SIZES.search(comment)
-        if found and re.search(r"input|image|pictur", comment, re.IGNORECASE):
-            return _channels_first(tuple(map(int, found.groups())))
-    return None
+        numbers = _SIZES.search(comment)
+        if numbers and re.search(r"input|image|pictur", comment, re.IGNORECASE):
+            sizes = [int(each) for each in re.findall(r"\d+", numbers.group())]
+            found.append(_channels_first(tuple(sizes[-3:])))
+    return found[:10]
 
 
 def _channels_first(sizes: tuple[int, ...]) -> tuple[int, ...]:

@@ -77,6 +77,11 @@ class Notes:
         if len(self._found) < MAXIMUM_NOTES:
             self._found[Note(line, shorten(text, _MAX_NOTE_LENGTH))] = None
 
+    def extend(self, notes: Notes) -> None:
+        """Adds the notes collected there."""
+        for note in notes.all():
+            self.add(note.line, note.text)
+
     def all(self) -> tuple[Note, ...]:
         return tuple(sorted(self._found))
 

@@ -36,6 +36,7 @@ MAXIMUM_CALLS = 40
 UNKNOWN_ARGUMENTS = "**"
 """In the keywords of a call: there are more, of which nothing is known."""
 
+_ATTRIBUTE_METHODS = {"__getattr__": "getattr", "__getattribute__": "getattr", "__setattr__": "setattr"}
 UNKNOWN_EXIT = "this condition is only known at run time, and what follows depends on it"
 
 
@@ -90,6 +91,9 @@ class Calls(Evaluator):
                 return call_method(owner, name, positional, keywords)
             case BoundMethod(owner=ArgumentParser() as owner, name=name):
                 return owner.call(name, positional, keywords)
+            case BoundMethod(owner=Instance() as owner, name=name) if name in _ATTRIBUTE_METHODS:
+                name = _ATTRIBUTE_METHODS[name]
+                return self._call_built_in(name, [owner, *positional], keywords, line)
             case BoundMethod(owner=owner, name=name):
                 return self.on_method(owner, name, positional, keywords, line)
             case Unknown():
@@ -127,7 +131,11 @@ class Calls(Evaluator):
         try:
             if self._calls > MAXIMUM_CALLS:
                 raise CodeError("the function calls are nested too deeply")
-            inside = Scope(self._arguments(function, positional, keywords), function.scope)
+            arguments = self._arguments(function, positional, keywords)
+            missing = [name for name, value in arguments.items() if value == Unknown(name)]
+            if missing:
+                self.on_missing_arguments(function, missing, line)
+            inside = Scope(arguments, function.scope)
             if isinstance(function.node, ast.Lambda):
                 return self.evaluate(function.node.body, inside)
             if is_generator(function.node):

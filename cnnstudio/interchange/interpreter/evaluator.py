@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from cnnstudio.core.parameters import shorten
@@ -133,6 +134,13 @@ class Evaluator:
     def on_subscript(self, owner: Any, index: ast.expr, scope: Scope) -> Any:
         """`owner[index]` for something that is not a list or dict of the program."""
         return UNKNOWN
+
+    def on_missing_arguments(self, function: Function, names: Sequence[str], line: int) -> None:
+        """Called when a function of the program is called without some of its arguments."""
+
+    def clone(self, value: Any) -> Any:
+        """Another value like this one, as evaluating the same expression again gives."""
+        return replace(value) if isinstance(value, Call) else value
 
     def on_isinstance(self, value: Any, path: str) -> bool | None:
         """Whether a value is an object of a library's class; None if that is not known."""
@@ -385,7 +393,8 @@ class Evaluator:
             if known is deciding and unknown is None:
                 return result
             if known is deciding:
-                return deciding
+                # The value before it may be another one, but is as true or false.
+                return deciding if isinstance(result, bool) else UNKNOWN
             if known is None and unknown is None:
                 unknown = result
         return result if unknown is None else (unknown if isinstance(unknown, Unknown) else UNKNOWN)
@@ -498,7 +507,12 @@ class Evaluator:
         self.effort.count_elements(len(value))
         if any(each is REST for each in value):
             return None
-        return list(value) if isinstance(value, dict) else list(expand_copies(value))
+        if isinstance(value, dict):
+            return list(value)
+        expanded = list(expand_copies(value, self.clone))
+        if isinstance(value, list) and len(expanded) > len(value):
+            value[:] = expanded  # so that an element is the same object each time
+        return expanded
 
     def call(
         self, function: Any, positional: Sequence[Any], keywords: Mapping[str, Any], line: int, direct: bool

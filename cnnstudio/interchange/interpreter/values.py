@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -194,7 +194,7 @@ def is_plain(value: Any) -> bool:
     return folding.is_constant(value)
 
 
-def expand_copies(values: Iterable[Any]) -> Iterator[Any]:
+def expand_copies(values: Iterable[Any], clone: Callable[[Any], Any]) -> Iterator[Any]:
     """The values with `Copies` expanded. Raises CodeError if there are more than a design can have."""
     number = 0
     for value in values:
@@ -202,7 +202,8 @@ def expand_copies(values: Iterable[Any]) -> Iterator[Any]:
             number += value.count
             if number > folding.MAX_LENGTH:
                 raise CodeError(TOO_COMPLEX)
-            # The same object each time; it stands for objects that Python would create one by one.
-            yield from [value.value] * value.count
+            yield value.value
+            for _ in range(value.count - 1):
+                yield clone(value.value)
         else:
             yield value

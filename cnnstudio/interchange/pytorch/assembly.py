@@ -15,7 +15,7 @@ numbers of channels and features in the code are consistent.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import groupby
 from typing import Any
@@ -23,12 +23,12 @@ from typing import Any
 from cnnstudio.core.errors import ParameterError, UserError
 from cnnstudio.core.parameters import parameters
 from cnnstudio.design.network import Node
-from cnnstudio.interchange.assembly import Assembler, group_types, output_shape_of, renamed_node
-from cnnstudio.interchange.effort import MAXIMUM_SECONDS
-from cnnstudio.interchange.input_shapes import DEFAULT_INPUT, image_shape, input_for_features
+from cnnstudio.interchange.assembly import Assembler, Nodes, group_types, output_shape_of, renamed_node
 from cnnstudio.interchange.interpreter import graph
-from cnnstudio.interchange.interpreter.graph import Items, LayerCall
+from cnnstudio.interchange.interpreter.graph import Join, LayerCall
 from cnnstudio.interchange.layer_calls import layer_call
+from cnnstudio.interchange.pytorch.modules import lines_of
+from cnnstudio.interchange.pytorch.products import read_product
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.activations import activation_from_pytorch
 from cnnstudio.layers.base import Layer, Shape, ShapeError
@@ -54,9 +54,6 @@ _USUAL: Mapping[str, Any] = {"out_channels": 32, "out_features": 10, "kernel_siz
 _IGNORED = frozenset({"inplace", "dim", "device", "dtype", "track_running_stats"})
 """Arguments that do not change what the module computes here."""
 _ALIASES = {"BatchNorm1d": "BatchNorm2d", "LogSoftmax": "Softmax"}
-_COMMON_SIZES = (32, 28, 64, 224, 96, 128, 48, 227, 299, 256, 16, 8)
-"""Image sizes to try first, the most common ones first."""
-_MAX_SIZE_TRIED = 256
 
 
 def _signatures() -> dict[str, str]:
@@ -100,6 +97,23 @@ class PyTorchAssembler(Assembler):
             raise UnsupportedCall("is not an activation")
         return name
 
+    def join(self, item: Join, shape: Shape | None) -> tuple[Nodes, Shape | None]:
+        if item.mode != "multiply":
+            return super().join(item, shape)
+        product = read_product(item.branches, shape)
+        if product is None:
+            first, *others = sorted(item.branches, key=lambda branch: len(list(graph.iter_calls(branch))))
+            lost = lines_of(call for branch in others for call in graph.iter_calls(branch))
+            self.notes.add(
+                item.line,
+                "this product is not supported; only one of its factors is imported"
+                + (f", and what is in {lost} is lost with the other" if lost else ""),
+            )
+            return self.sequence(first, shape)
+        factor, layer = product
+        nodes, output = self.sequence(factor, shape)
+        return [*nodes, Node("", layer)], output
+
     def layers_from_calls(self, calls: Sequence[LayerCall], shape: Shape | None) -> Iterator[Node]:
         # Modules generated for one node have names with its id; a layer never spans modules of two nodes.
         for node_id, group in groupby(calls, key=_generating_node):
@@ -130,7 +144,7 @@ class PyTorchAssembler(Assembler):
 
     def _with_known_arguments(self, call: Call, shape: Shape | None) -> Call:
         """The call with usual values, and notes, for arguments that are only known at run time."""
-        given = _bound(call)
+        given = bound_arguments(call)
         if isinstance(given.get("padding"), str):
             return Call(call.path, (), {**given, "padding": _padding(given)}, call.line)
         unknown = [name for name, value in given.items() if isinstance(value, Unknown)]
@@ -152,8 +166,8 @@ class PyTorchAssembler(Assembler):
 
     def _check_input_size(self, call: Call, shape: Shape | None) -> None:
         """Notes and counts a mismatch if the code expects another number of input channels or features."""
-        inner = _innermost(call)
-        values = _bound(inner)
+        inner = innermost(call)
+        values = bound_arguments(inner)
         expected = next(
             (values[name] for name in ("in_channels", "in_features", "num_features") if name in values), None
         )
@@ -166,7 +180,7 @@ class PyTorchAssembler(Assembler):
 
     def _substitute(self, call: Call, shape: Shape | None) -> list[Layer]:
         """Layers that replace a module without a counterpart; none, and a note, if there are none."""
-        inner = _innermost(call)
+        inner = innermost(call)
         for kind in layer_types().values():
             if inner.name not in kind.pytorch_calls:
                 continue
@@ -186,7 +200,8 @@ class PyTorchAssembler(Assembler):
                 if note:
                     self.notes.add(inner.line, f"{inner.name}: {note}")
                 return layers
-        self.notes.add(inner.line, f"{inner.name} is not supported and is skipped")
+        reason = _why_unreadable(inner, shape or _plausible_shape([inner]))
+        self.notes.add(inner.line, f"{inner.name} is {reason}")
         return []
 
 
@@ -208,14 +223,14 @@ def _padding(given: Mapping[str, Any]) -> Any:
     return tuple(total // 2 for total in totals) if not any(total % 2 for total in totals) else "same"
 
 
-def _innermost(call: Call) -> Call:
+def innermost(call: Call) -> Call:
     """The module inside the helper modules that are wrapped around it."""
     while call.name not in PYTORCH_SIGNATURES and call.positional and isinstance(call.positional[0], Call):
         call = call.positional[0]
     return call
 
 
-def _bound(call: Call) -> Mapping[str, Any]:
+def bound_arguments(call: Call) -> Mapping[str, Any]:
     """All arguments of a module by name, including defaults."""
     try:
         return Arguments(call, PYTORCH_SIGNATURES.get(call.name, "")).values()
@@ -246,8 +261,27 @@ def _best_match(calls: Sequence[Call], shape: Shape, stem: str) -> tuple[Layer |
     return (best[1], best[0][0]) if best else (None, 1)
 
 
+def _why_unreadable(call: Call, shape: Shape) -> str:
+    """Why no layer can be created from a call: `skipped: rate: must be between 0 and 1, got 2`."""
+    for kind in layer_types().values():
+        if call.name in kind.pytorch_calls:
+            try:
+                list(kind.from_pytorch([call], shape))
+            except UnsupportedCall as error:
+                return f"skipped: it {error}"
+            except UserError as error:
+                return f"skipped: {error}"
+            except (TypeError, ValueError, KeyError, ZeroDivisionError):
+                return "skipped: its arguments are not valid"
+    return (
+        "not supported and is skipped"
+        if call.name not in PYTORCH_SIGNATURES
+        else "skipped: its arguments are not supported"
+    )
+
+
 def _may_read(kind: type[Layer], call: Call) -> bool:
-    return not kind.pytorch_calls or _innermost(call).name in kind.pytorch_calls
+    return not kind.pytorch_calls or innermost(call).name in kind.pytorch_calls
 
 
 def _candidates(kind: type[Layer], calls: Sequence[Call], shape: Shape) -> Iterator[Layer]:
@@ -260,7 +294,7 @@ def _candidates(kind: type[Layer], calls: Sequence[Call], shape: Shape) -> Itera
 
 def _gives_same_arguments(one: Call, other: Call) -> bool:
     """Whether both calls give the same arguments explicitly."""
-    return _given_names(_innermost(one)) == _given_names(_innermost(other))
+    return _given_names(innermost(one)) == _given_names(innermost(other))
 
 
 def _given_names(call: Call) -> set[str]:
@@ -303,7 +337,7 @@ def _same_call(one: Call, other: Call) -> bool:
         pairs = [*zip(one.positional, other.positional, strict=True)]
         pairs += [(one.keywords[name], other.keywords[name]) for name in one.keywords]
     else:
-        first, second = _bound(one), _bound(other)
+        first, second = bound_arguments(one), bound_arguments(other)
         names = (set(first) | set(second)) - _INPUT_SIZES - _IGNORED
         pairs = [(first.get(name), second.get(name)) for name in names]
     return all(_same_value(*pair) for pair in pairs)
@@ -319,56 +353,9 @@ def _same_value(one: Any, other: Any) -> bool:
 
 def _plausible_shape(calls: Sequence[Call]) -> Shape:
     """A shape that the first module accepts, for use if the real one is unknown."""
-    values = _bound(_innermost(calls[0]))
+    values = bound_arguments(innermost(calls[0]))
     channels = values.get("in_channels", values.get("num_features"))
     if type(channels) is int and channels > 0:
         return Shape.of(channels, 32, 32)
     features = values.get("in_features")
     return Shape.of(features) if type(features) is int and features > 0 else Shape.of(3, 32, 32)
-
-
-def infer_input_shape(items: Items, given: Sequence[int] | None, line: int, notes: Notes) -> Shape:
-    """The network's input shape: `given`, or inferred from the numbers of features, with a note."""
-    if given is not None:
-        shape, note = image_shape(*given)
-        if note:
-            notes.add(line, note)
-        return shape or DEFAULT_INPUT
-    first = next(iter(graph.iter_calls(items)), None)
-    values = _bound(_innermost(_first_with_weights(graph.iter_calls(items)) or first)) if first else {}
-    if type(values.get("in_features")) is int:
-        shape, note = input_for_features(values["in_features"])
-        notes.add(line, f"the code does not specify the input shape: {note}")
-        return shape or DEFAULT_INPUT
-    channels = values.get("in_channels", 3)
-    channels = channels if type(channels) is int and 1 <= channels <= 1024 else 3
-    shape = _consistent_shape(items, channels, notes)
-    notes.add(line, f"the code does not specify the input shape; {shape} is used")
-    return shape
-
-
-def _first_with_weights(calls: Iterable[Call]) -> Call | None:
-    return next(
-        (call for call in calls if {"in_channels", "in_features"} & set(_bound(_innermost(call)))), None
-    )
-
-
-def _consistent_shape(items: Items, channels: int, notes: Notes) -> Shape:
-    """The size for which all numbers of channels and features in the code are right; 32 × 32 if none is.
-
-    Tries sizes by assembling the network, common ones first. Usually only the first Linear layer after the
-    convolutions depends on the size, and which sizes lead to its number of features cannot be computed
-    backwards through strides and paddings. Networks of more than 200 modules are only tried with the common
-    sizes.
-    """
-    is_small = sum(1 for _ in graph.iter_calls(items)) <= 200
-    others = [size for size in range(4, _MAX_SIZE_TRIED + 1) if size not in _COMMON_SIZES] if is_small else []
-    for size in (*_COMMON_SIZES, *others):
-        shape = Shape.of(channels, size, size)
-        if notes.effort.seconds > MAXIMUM_SECONDS / 3:
-            break
-        trial = PyTorchAssembler(Notes(notes.effort))
-        trial.sequence(items, shape)
-        if trial.mismatches == 0:
-            return shape
-    return Shape.of(channels, *DEFAULT_INPUT.dims[1:])

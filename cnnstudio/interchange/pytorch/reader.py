@@ -10,109 +10,86 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from cnnstudio.design.network import UNTITLED, Network, clean_name, map_last_layer
-from cnnstudio.interchange.assembly import group_types, require_layer_limit, with_ids
+from cnnstudio.interchange.assembly import with_ids
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.data_sets import FOLDER, NamedData, data_name
 from cnnstudio.interchange.endings import last_line, with_one_unit_read
-from cnnstudio.interchange.input_shapes import input_from_comments, input_from_constants
-from cnnstudio.interchange.interpreter import graph
-from cnnstudio.interchange.interpreter.graph import (
-    ExplicitGroup,
-    Item,
-    Items,
-    LayerCall,
-    LoopBody,
-    SubModel,
-    SymbolicTensor,
-    UnsupportedTopology,
-    items_between,
-)
+from cnnstudio.interchange.interpreter.calls import UNKNOWN_ARGUMENTS
+from cnnstudio.interchange.interpreter.graph import SymbolicTensor
 from cnnstudio.interchange.interpreter.helpers import helper_name, is_helper
-from cnnstudio.interchange.interpreter.interpreter import Interpreter
 from cnnstudio.interchange.interpreter.names import title_from_docstring
-from cnnstudio.interchange.interpreter.syntax import has_required_arguments
-from cnnstudio.interchange.interpreter.values import BoundMethod, Copies, Function, Instance
-from cnnstudio.interchange.pytorch.assembly import (
-    PYTORCH_SIGNATURES,
-    PyTorchAssembler,
-    infer_input_shape,
-    is_generated_name,
-)
+from cnnstudio.interchange.interpreter.values import BoundMethod, Instance
+from cnnstudio.interchange.pytorch.assembly import PYTORCH_SIGNATURES, PyTorchAssembler, bound_arguments
+from cnnstudio.interchange.pytorch.choice import choose
+from cnnstudio.interchange.pytorch.content import ContentReader
 from cnnstudio.interchange.pytorch.file import NO_SOFTMAX_COMMENTS
+from cnnstudio.interchange.pytorch.inputs import Inputs, infer_input_shape
+from cnnstudio.interchange.pytorch.modules import (
+    LAYER,
+    NN,
+    PARTS,
+    WRAPPERS,
+    ModuleSequence,
+    clone,
+    is_module,
+    sequence_of,
+    without_laziness,
+)
 from cnnstudio.interchange.pytorch.training import is_training_call, read_training
+from cnnstudio.interchange.pytorch.transforms import is_transform
 from cnnstudio.interchange.settings import with_shift_in_pixels
 from cnnstudio.interchange.source import ImportedDesign, Notes, comments, parse
-from cnnstudio.layers.code import Arguments, Call, Name, Unknown, UnsupportedCall
+from cnnstudio.layers.code import Call, Name, Unknown
 
-_NN = "torch.nn."
-_MODULES = {name.lower(): name for name in PYTORCH_SIGNATURES} | {
-    "interpolate": "Upsample",
-    "pad": "ZeroPad2d",
-}
-"""A function of torch.nn.functional, in lower case without underscores -> the module with the same effect."""
 _CONTAINERS = ("ModuleList", "ModuleDict")
-_RETURN_SELF = frozenset(
-    {"to", "cuda", "cpu", "eval", "train", "double", "float", "half", "contiguous", "clone"}
-)
-"""Methods of modules and tensors whose result is treated as the object itself."""
-_FLATTENING = frozenset({"view", "reshape", "flatten", "squeeze"})
-_FUNCTION_ARGUMENTS = frozenset({"training", "inplace"})
-"""Arguments that functions have, but modules do not, or where they make no difference."""
+_NO_NETWORK = "there is no PyTorch network: expected nn.Sequential(…) or a class with forward"
 
 
 def read_pytorch(text: str, network: str = "") -> ImportedDesign:
     """The design in PyTorch code, and the training settings. Raises CodeError.
 
-    `network` is the name of the class to read, if the code has several networks.
+    `network` is the name of the one to read, if the code has several.
     """
-    reader = _Reader(Notes())
     tree = parse(text)
+    reader = _Reader(Notes())
     reader.execute(tree.body, reader.module)
-    found = reader.network(tree, network)
-    if found is None and network:
-        raise CodeError(f"there is no network “{network}” in the code")
-    if found is None:
-        raise CodeError("there is no PyTorch network: expected nn.Sequential(…) or a class with forward")
+    chosen = choose(reader, tree, network)
+    if chosen is None:
+        raise CodeError(_NO_NETWORK)
     code_comments = comments(text)
-    given_shape = (
-        input_from_constants(reader.module.names)
-        or next(iter(reader.input_shapes), None)
-        or input_from_comments(code_comments)
-    )
-    shape = infer_input_shape(found.items, given_shape, found.line, reader.notes)
+    reader.inputs.add_constants(reader.module.names)
+    reader.inputs.add_comments(code_comments)
+    shape = infer_input_shape(chosen.items, reader.inputs, chosen.line, reader.notes)
     title = title_from_docstring(ast.get_docstring(tree))
     assembler = PyTorchAssembler(reader.notes, generated=title is not None)
-    nodes_without_ids, _ = assembler.sequence(found.items, shape)
+    nodes_without_ids, _ = assembler.sequence(chosen.items, shape)
     if not nodes_without_ids:
         raise CodeError("none of the layers can be imported")
     nodes = with_ids(nodes_without_ids)
     if any(comment in NO_SOFTMAX_COMMENTS for _, comment in code_comments):
         # The exported code leaves the design's softmax to the loss function.
         nodes = map_last_layer(nodes, lambda layer: layer.with_values({"activation": "softmax"}))
-    name = title or clean_name(found.name) or UNTITLED
+    name = title or clean_name(chosen.title) or UNTITLED
     losses = [call.name for call in reader.training]
-    design = with_one_unit_read(Network(shape, nodes, name), found.items, losses, reader.notes)
+    design = with_one_unit_read(Network(shape, nodes, name), chosen.items, losses, reader.notes)
     recipe = read_training(reader.training, reader.notes)
-    recipe = with_shift_in_pixels(recipe, shape, found.line, reader.notes)
-    notes = reader.notes.all()
+    recipe = with_shift_in_pixels(recipe, shape, chosen.line, reader.notes)
     return ImportedDesign(
-        design, recipe, notes, "pytorch", data=reader.data, last_line=last_line(found.items)
+        design,
+        recipe,
+        reader.notes.all(),
+        "pytorch",
+        networks=chosen.networks,
+        data=reader.data,
+        last_line=last_line(chosen.items),
     )
 
 
-@dataclass(frozen=True)
-class _Found:
-    items: Items
-    line: int
-    name: str
-
-
-class _Reader(Interpreter):
-    """Finds modules and interprets their forward; collects training settings and input shapes."""
+class _Reader(ContentReader):
+    """Says what names and calls of torch mean; collects training settings and input shapes."""
 
     def __init__(self, notes: Notes) -> None:
         super().__init__(notes)
@@ -120,55 +97,7 @@ class _Reader(Interpreter):
         """The first data set that the code loads."""
         self.training: list[Call] = []
         """Calls of optimizers, losses and data loaders."""
-        self.input_shapes: list[tuple[int, ...]] = []
-        """(channels, height, width) found in calls such as `torch.randn(1, 3, 32, 32)`."""
-        self._modules: list[Instance | Call] = []
-        self._submodules: set[int] = set()
-        """ids of modules that are part of another one."""
-        self._parts = 0
-        self._names: dict[int, str] = {}
-        """id of a module -> the attribute that it is assigned to."""
-
-    def network(self, tree: ast.Module, name: str = "") -> _Found | None:
-        """The largest module of the program, of that class if given; None if there is none."""
-        found = self._largest(name)
-        if found is None:
-            self._instantiate_definitions(tree)
-            found = self._largest(name)
-        return found
-
-    def _largest(self, name: str) -> _Found | None:
-        found: list[_Found] = []
-        # A module can only contain modules that were created before it. Going backwards, the containing
-        # module comes first and marks its parts, so that they are skipped.
-        for module in reversed(self._modules):
-            if id(module) in self._submodules:
-                continue
-            items = self._content(module)
-            if items:
-                name = module.kind.node.name if isinstance(module, Instance) else ""
-                found.append(_Found(items, module.line, name))
-        if name:
-            found = [each for each in found if each.name == name]
-        best = max(found, key=lambda each: sum(1 for _ in graph.iter_calls(each.items)), default=None)
-        for each in found:
-            if best is not None and each.name != best.name:
-                self.notes.add(each.line, "this is a second network; only one is imported")
-        return best
-
-    def _instantiate_definitions(self, tree: ast.Module) -> None:
-        """Calls the classes and functions that the program only defines.
-
-        Those without required arguments come first: they are usually the whole network, which creates the
-        others with the right arguments.
-        """
-        definitions = [node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
-        for with_required in (False, True):
-            for node in definitions:
-                if has_required_arguments(node) == with_required:
-                    self.call(self.module.names.get(node.name), [], {}, node.lineno, False)
-            if self._modules:
-                return
+        self.inputs = Inputs()
 
     # The meaning of names and calls
 
@@ -182,7 +111,7 @@ class _Reader(Interpreter):
         if is_helper(name):
             return Name(f"helpers.{name}")
         if name in PYTORCH_SIGNATURES or name in ("Sequential", "Module", *_CONTAINERS):
-            return Name(f"{_NN}{name}")
+            return Name(f"{NN}{name}")
         return Unknown(name)
 
     def on_class(self, node: ast.ClassDef | ast.FunctionDef) -> Any:
@@ -192,178 +121,143 @@ class _Reader(Interpreter):
         path, name = call.path, call.name
         if name == "OrderedDict":
             return _entries(call.positional[0]) if call.positional else {}
+        for each in (*call.positional, *call.keywords.values()):
+            if is_module(each):
+                self.use(each)
         if is_training_call(call):
             self.training.append(call)
+            if is_transform(call):
+                self.inputs.add_transform(name, call.positional, call.keywords)
             return Unknown(name)
         if path.startswith("torchvision.datasets."):
-            folder = name in ("ImageFolder", "DatasetFolder")
-            self.data = self.data or NamedData(FOLDER if folder else data_name(name), call.line)
+            self._data_set(call)
             return Unknown(name)
-        if any(isinstance(each, SymbolicTensor) for each in call.positional) or (
-            name in ("cat", "concat", "concatenate") and call.positional
-        ):
-            return self._function(call, direct)
+        if name in WRAPPERS and call.positional and is_module(call.positional[0]):
+            inner = call.positional[0]
+            return clone(inner, self.effort.count_elements) if name == "deepcopy" else inner
+        if _has_tensor(call):
+            if path.startswith(("torch.", "helpers.")):
+                return self.function_of_tensors(call, direct)
+            return self.on_unknown_call([*call.positional, *call.keywords.values()], call.line)
         if path.startswith(("torch.nn.init", "torch.nn.functional")):
             return call
-        if path.startswith((_NN, "helpers.")):
+        if path.startswith("torch.nn.utils.") and call.positional and is_module(call.positional[0]):
+            self.notes.add(call.line, f"{name} is not supported; its module is imported without it")
+            return call.positional[0]
+        if path.startswith((NN, "helpers.")):
             return self._module(call)
-        self._collect_input_shape(call)
+        self._collect_input(call)
         return Unknown(name)
 
     def _module(self, call: Call) -> Any:
         self.effects += 1
-        if call.name in _CONTAINERS:
+        if call.name == "ModuleList":
+            values = self.elements(call.positional[0]) if call.positional else []
             parts = call.positional[0] if call.positional else []
-            return list(parts) if isinstance(parts, list | tuple) else parts
-        call = Call(f"{_NN}{call.name}", call.positional, call.keywords, call.line)
+            return list(parts) if isinstance(parts, list | tuple) else values if values is not None else parts
+        if call.name == "ModuleDict":
+            return _entries(call.positional[0]) if call.positional else {}
+        if UNKNOWN_ARGUMENTS in call.keywords:
+            self.notes.add(call.line, f"{call.name} gets more arguments, which are only known at run time")
+        keywords = {name: value for name, value in call.keywords.items() if name != UNKNOWN_ARGUMENTS}
+        call = without_laziness(Call(f"{NN}{call.name}", call.positional, keywords, call.line))
         if call.name == "Sequential":
-            self._modules.append(call)
+            sequence = sequence_of(call.positional, call.line)
+            self.modules.append(sequence)
+            return sequence
         return call
 
-    def _collect_input_shape(self, call: Call) -> None:
-        """`torch.randn(1, 3, 32, 32)` and `summary(model, (3, 32, 32))` tell the input shape."""
+    def _collect_input(self, call: Call) -> None:
+        """What tells the input shape: `torch.randn(1, 3, 32, 32)`, `transforms.Resize(64)`, a data set."""
         sizes: list[Any] = [*call.positional, *call.keywords.values()]
         if call.path.startswith("torch.") and call.name in ("randn", "rand", "zeros", "ones"):
-            sizes = [sizes[0] if sizes and isinstance(sizes[0], tuple) else tuple(call.positional)]
-        elif call.name != "summary":
+            sizes = [sizes[0] if sizes and isinstance(sizes[0], tuple | list) else tuple(call.positional)]
+            self.inputs.add_tensor(sizes[0])
+        elif call.name == "summary":
+            for each in sizes:
+                self.inputs.add_tensor(each)
+
+    def _data_set(self, call: Call) -> None:
+        folder = call.name in ("ImageFolder", "DatasetFolder")
+        found = NamedData(FOLDER if folder else data_name(call.name), call.line)
+        self.data = self.data or found
+        self.inputs.add_data_set(found)
+
+    def on_library_init(
+        self, instance: Instance, positional: Sequence[Any], keywords: Mapping[str, Any], line: int
+    ) -> None:
+        base = instance.kind.library_base()
+        name = base.rpartition(".")[2]
+        if not base.startswith("torch."):
             return
-        for each in sizes:
-            if isinstance(each, tuple) and len(each) in (3, 4) and all(type(size) is int for size in each):
-                self.input_shapes.append(each[-3:])
+        if name == "Sequential":
+            instance.names[PARTS] = sequence_of(positional, line)
+        elif name != "Module":
+            call = self._module(Call(base, tuple(positional), keywords, instance.line or line))
+            if isinstance(call, Call):
+                instance.names[LAYER] = call
+            else:
+                instance.names[PARTS] = call
 
     def on_instance(self, instance: Instance) -> None:
-        if instance.kind.library_base().startswith(_NN):
+        if is_module(instance):
             self.effects += 1
-            self._modules.append(instance)
+            self.modules.append(instance)
         elif instance.kind.node.name == "Cutout":
             # Not in torchvision: everybody copies the authors' class, whose parameters are these.
             size = instance.names.get("length", instance.names.get("size"))
             if type(size) is int:
                 self.training.append(Call("cutout", (size,), {}, instance.line))
 
-    def on_library_init(
-        self, instance: Instance, positional: Sequence[Any], keywords: Mapping[str, Any], line: int
-    ) -> None:
-        if instance.kind.library_base() == f"{_NN}Sequential":
-            instance.names["__parts__"] = tuple(positional)
-
     def on_assign(self, owner: Instance, name: str, value: Any) -> None:
-        if isinstance(value, Instance) or (isinstance(value, Call) and value.name == "Sequential"):
-            self._names.setdefault(id(value), name)
+        if isinstance(value, Instance | ModuleSequence):
+            self.given_names.setdefault(id(value), name)
+
+    def on_assign_attribute(self, owner: Any, name: str, value: Any, line: int) -> None:
+        if isinstance(owner, ModuleSequence) and is_module(value):
+            owner.add(name, value, line)
+        elif isinstance(owner, Call) and name in ("weight", "bias"):
+            self.notes.add(
+                line, f"{name} is set here, which is not imported: layers have weights of their own"
+            )
+
+    def on_assign_item(self, owner: Any, index: Any, value: Any, line: int) -> None:
+        if isinstance(owner, Instance):
+            owner = owner.names.get(PARTS)
+        if isinstance(owner, ModuleSequence):
+            owner.replace(index, value, line)
+            self.effects += 1
 
     def on_attribute(self, owner: Any, name: str) -> Any:
-        if isinstance(owner, SymbolicTensor) and name in ("shape", "device", "dtype"):
-            return Unknown()
-        return BoundMethod(owner, name)
-
-    # Images on their way
-
-    def on_apply(
-        self, function: Any, positional: Sequence[Any], keywords: Mapping[str, Any], line: int, direct: bool
-    ) -> Any:
-        tensor = positional[0] if positional else None
-        if not isinstance(tensor, SymbolicTensor):
-            return Unknown()
-        if isinstance(function, Call):
-            return self._apply_module(tensor, function, direct)
-        if isinstance(function, Instance):
-            items = self._items_of(function, "")
-            return tensor.then(*items)
-        return Unknown()
-
-    def _apply_module(self, tensor: SymbolicTensor, call: Call, direct: bool) -> SymbolicTensor:
-        is_activation = call.name in PYTORCH_SIGNATURES and PyTorchAssembler.is_nonlinear(call)
-        if direct and is_activation and tensor.mode and tensor.activation is None:
-            return SymbolicTensor(tensor.inputs, (), tensor.mode, tensor.line, call)
-        return tensor.then(*self._items_of(call, ""))
-
-    def _function(self, call: Call, direct: bool) -> Any:
-        """`F.relu(x)`, `torch.flatten(x, 1)`, `torch.cat([x, y], 1)`."""
-        first = call.positional[0]
-        if call.name in ("cat", "concat", "concatenate"):
-            return self._concatenate(call)
-        tensors = [each for each in call.positional if isinstance(each, SymbolicTensor)]
-        if call.name == "add" and len(tensors) == 2:
-            return SymbolicTensor(tuple(tensors), (), "add", call.line)
-        if not isinstance(first, SymbolicTensor):
-            return Unknown(call.name)
-        return self._apply_function(first, call.name, call.positional[1:], call.keywords, call.line, direct)
-
-    def _apply_function(
-        self,
-        tensor: SymbolicTensor,
-        name: str,
-        positional: Sequence[Any],
-        keywords: Mapping[str, Any],
-        line: int,
-        direct: bool,
-    ) -> Any:
-        """Applies a function or method to a tensor, recorded as the module with the same effect."""
-        if name in _FLATTENING:
-            return self._flatten(tensor, name, positional, line)
-        if name == "mean":
-            pooled = Call(f"{_NN}AdaptiveAvgPool2d", (1,), {}, line)
-            return tensor.then(LayerCall(pooled), LayerCall(Call(f"{_NN}Flatten", (), {}, line)))
-        module = _MODULES.get(name.replace("_", "").lower())
-        if module is None:
-            self.notes.add(line, f"{name} is not a layer and is skipped")
-            return tensor
-        kept = {key: value for key, value in keywords.items() if key not in _FUNCTION_ARGUMENTS}
-        # Functions such as dropout take (tensor, p, training); the module has no `training`.
-        values = tuple(positional[:1] if "dropout" in name else positional)
-        return self._apply_module(tensor, Call(f"{_NN}{module}", values, kept, line), direct)
-
-    def _flatten(
-        self, tensor: SymbolicTensor, name: str, positional: Sequence[Any], line: int
-    ) -> SymbolicTensor:
-        sizes = positional[0] if positional and isinstance(positional[0], tuple) else tuple(positional)
-        if name in ("view", "reshape") and len(sizes) > 2:
-            self.notes.add(line, f"{name} to {len(sizes)} axes is not supported and is skipped")
-            return tensor
-        return tensor.then(LayerCall(Call(f"{_NN}Flatten", (), {}, line)))
-
-    def _concatenate(self, call: Call) -> Any:
-        tensors = self.elements(call.positional[0]) or []
-        if not tensors or not all(isinstance(each, SymbolicTensor) for each in tensors):
-            return Unknown(call.name)
-        axis = call.keywords.get("dim", call.keywords.get("axis", [*call.positional, 0, 0][1]))
-        if axis not in (1, -3):
-            self.notes.add(
-                call.line, f"this concatenates along axis {axis}; the channel axis is used instead"
-            )
-        return SymbolicTensor(tuple(tensors), (), "concat", call.line)
-
-    def on_binary(self, operator: ast.operator, left: Any, right: Any, line: int) -> Any:
-        if (
-            isinstance(left, SymbolicTensor)
-            and isinstance(right, SymbolicTensor)
-            and isinstance(operator, ast.Add)
-        ):
-            return SymbolicTensor((left, right), (), "add", line)
-        tensor, factor = (left, right) if isinstance(left, SymbolicTensor) else (right, left)
-        if not isinstance(tensor, SymbolicTensor):
-            return Unknown()
-        product, quotient = isinstance(operator, ast.Mult), isinstance(operator, ast.Div) and tensor is left
-        if isinstance(factor, int | float) and factor and (product or quotient):
-            value = float(factor) if product else 1 / factor
-            return tensor.then(LayerCall(Call(f"{_NN}Scale", (value,), {}, line)))
-        self.notes.add(line, "this operation is not a layer and is skipped")
-        return tensor
-
-    def on_method(
-        self, owner: Any, name: str, positional: Sequence[Any], keywords: Mapping[str, Any], line: int
-    ) -> Any:
         if isinstance(owner, SymbolicTensor):
-            if name in _RETURN_SELF:
-                return owner
-            if name in ("size", "dim", "numel", "backward", "item"):
-                return Unknown()
-            return self._apply_function(owner, name, positional, keywords, line, False)
-        if name in _RETURN_SELF and isinstance(owner, Instance | Call):
-            return owner
-        if isinstance(owner, Instance) and name in ("add_module", "register_module") and len(positional) == 2:
-            owner.names[str(positional[0])] = positional[1]
-        return Unknown()
+            found = self.tensor_attribute(owner, name)
+            return BoundMethod(owner, name) if found is None else found
+        if isinstance(owner, Instance) and isinstance(owner.names.get(LAYER), Call):
+            owner = owner.names[LAYER]
+        if isinstance(owner, Instance) and isinstance(owner.names.get(PARTS), ModuleSequence):
+            found = owner.names[PARTS].part(name)
+            return BoundMethod(owner, name) if found is None else found
+        if isinstance(owner, Call):
+            arguments = bound_arguments(owner)
+            if name in arguments:
+                return arguments[name]
+        if isinstance(owner, ModuleSequence):
+            found = owner.part(name)
+            if found is not None:
+                return found
+        # As in training, so that layers under `if self.training:`, such as dropout, are found.
+        return True if name == "training" and isinstance(owner, Instance) else BoundMethod(owner, name)
+
+    def on_isinstance(self, value: Any, path: str) -> bool | None:
+        name = path.rpartition(".")[2]
+        if not is_module(value):
+            return None
+        if name == "Module":
+            return True
+        if isinstance(value, Instance):
+            base = value.kind.library_base().rpartition(".")[2]
+            return base == name if base else None
+        return name == "Sequential" if isinstance(value, ModuleSequence) else value.name == name
 
     def on_loop(self, node: ast.For, values: Sequence[Any], scope: Any) -> Any:
         target = node.target
@@ -372,108 +266,24 @@ class _Reader(Interpreter):
             values = values[:1]  # what it contains is training, which is the same in every epoch
         return self.unroll(node, values, scope)
 
-    # Modules as items
 
-    def _content(self, module: Any) -> Items:
-        """The items inside a module, without the module itself around them."""
-        items = self._items_of(module, "")
-        return items[0].items if len(items) == 1 and isinstance(items[0], SubModel) else items
-
-    def _items_of(self, module: Any, name: str, line: int = 1) -> Items:
-        """The items for a module that is part of another one. `line` is the line of that one."""
-        # Not every part is a layer: a layer with its containers takes a few parts. The limit only has to stop
-        # a module that contains itself exponentially often, such as `a = nn.Sequential(a, a)` sixty times.
-        self._parts += 1
-        require_layer_limit(self._parts // 4)
-        self.effort.check_time()
-        name = name or self._names.get(id(module), "")
-        self._submodules.add(id(module))
-        match module:
-            case Copies(value=value, count=count):
-                return (LoopBody(((self._content(value), count),), _line(value), counted=True),)
-            case Call(name="Sequential"):
-                return self._sequence(module.positional, name, module.line)
-            case Call():
-                return (self._explicit_group(module) or LayerCall(module, name),)
-            case Instance():
-                return self._instance(module, name)
-            case _:
-                self.notes.add(0, f"{name or 'a module'} is only known at run time and is skipped")
-        return ()
-
-    def _instance(self, module: Instance, name: str) -> Items:
-        forward = self.attribute(module, "forward")
-        if not isinstance(forward, Function):
-            return self._sequence(module.names.get("__parts__", ()), name, module.line)
-        start = SymbolicTensor()
-        end = self.call(forward, [start], {}, module.line, False)
-        if isinstance(end, tuple | list) and end:
-            self.notes.add(module.line, "its forward returns several results; only the first is imported")
-            end = end[0]
-        if not isinstance(end, SymbolicTensor):
-            self.notes.add(module.line, f"the forward of {module.kind.node.name} cannot be interpreted")
-            return ()
-        try:
-            items = items_between(start, end)
-        except UnsupportedTopology:
-            raise CodeError(
-                f"line {module.line}: groups cannot express how the layers of {module.kind.node.name} "
-                "are connected"
-            ) from None
-        return items if len(items) == 1 else (SubModel(items, module.line, name or module.kind.node.name),)
-
-    def _sequence(self, parts: Sequence[Any], name: str, line: int) -> Items:
-        """The items for an nn.Sequential with these parts, or with an OrderedDict of named parts.
-
-        If all parts are Sequentials themselves, they may be equal blocks, and become a LoopBody.
-        """
-        entries = parts[0] if len(parts) == 1 else None
-        if isinstance(entries, dict):
-            items: list[Item] = []
-            for key, value in entries.items():
-                items += self._items_of(value, str(key), line)
-            return (SubModel(tuple(items), line, "" if is_generated_name(name) else name),)
-        counted_parts = [_with_count(part) for part in parts]
-        if parts and all(
-            isinstance(value, Call) and value.name == "Sequential" for value, _ in counted_parts
-        ):
-            copies = tuple((self._content(value), count) for value, count in counted_parts)
-            counted = any(isinstance(part, Copies) for part in parts)
-            self._submodules.update(id(value) for value, _ in counted_parts)
-            return (LoopBody(copies, line, counted, separate=not counted),)
-        inside = tuple(item for part in parts for item in self._items_of(part, "", line))
-        return (SubModel(inside, line, "" if is_generated_name(name) else name),)
-
-    def _explicit_group(self, call: Call) -> ExplicitGroup | None:
-        """The group for a call of one of the helper modules of groups; None for any other call."""
-        for kind in group_types():
-            if call.name in kind.pytorch_calls:
-                try:
-                    layer, bodies = kind.from_pytorch_group(Arguments(call, kind.pytorch_calls[call.name]))
-                except UnsupportedCall as error:
-                    self.notes.add(call.line, f"{call.name} is not imported as a group: it {error}")
-                    return None
-                parts = self.elements(bodies) or ()
-                self._submodules.update(map(id, (*parts, *call.positional, *call.keywords.values())))
-                return ExplicitGroup(layer, tuple(self._content(body) for body in parts), call.line)
-        return None
-
-
-def _with_count(part: Any) -> tuple[Any, int]:
-    return (part.value, part.count) if isinstance(part, Copies) else (part, 1)
+def _has_tensor(call: Call) -> bool:
+    """Whether tensors are among the arguments, or in a list among them."""
+    for each in (*call.positional, *call.keywords.values()):
+        if isinstance(each, SymbolicTensor):
+            return True
+        if isinstance(each, list | tuple) and any(isinstance(one, SymbolicTensor) for one in each[:1_000]):
+            return True
+    return False
 
 
 def _entries(value: Any) -> Any:
     """The dict for the argument of OrderedDict: pairs, or a dict."""
     if isinstance(value, dict):
-        return value
-    pairs = (
-        [pair for pair in value if isinstance(pair, tuple) and len(pair) == 2]
-        if isinstance(value, list)
-        else []
-    )
-    return {key: part for key, part in pairs if isinstance(key, str)}
-
-
-def _line(value: Any) -> int:
-    return int(getattr(value, "line", 0))
+        return dict(value)
+    if not isinstance(value, list | tuple):
+        return Unknown("OrderedDict")
+    pairs = [(pair[0], pair[1]) for pair in value if isinstance(pair, list | tuple) and len(pair) == 2]
+    if len(pairs) < len(value) or not all(isinstance(key, str) for key, _ in pairs):
+        return Unknown("OrderedDict")
+    return dict(pairs)

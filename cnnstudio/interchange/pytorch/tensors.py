@@ -1,0 +1,314 @@
+"""What a listing does with tensors in `forward`, recorded as the modules that have the same effect.
+
+Operations without such a module are recorded as calls under their own name: the assembler reports what it
+does not know, with its line, as it does for modules.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cnnstudio.interchange.interpreter import graph
+from cnnstudio.interchange.interpreter.graph import Items, LayerCall, SymbolicTensor
+from cnnstudio.interchange.interpreter.interpreter import Interpreter
+from cnnstudio.interchange.interpreter.values import Scope
+from cnnstudio.interchange.pytorch.assembly import PYTORCH_SIGNATURES, PyTorchAssembler
+from cnnstudio.interchange.pytorch.modules import NN, is_module, lines_of
+from cnnstudio.layers.code import Call, Unknown
+
+_MODULES = {name.lower(): name for name in PYTORCH_SIGNATURES} | {
+    "interpolate": "Upsample",
+    "pad": "ZeroPad2d",
+}
+"""A function of torch.nn.functional, in lower case without underscores -> the module with the same effect."""
+_WITH_WEIGHTS = ("conv", "linear", "batchnorm", "layernorm", "groupnorm", "prelu")
+"""What the names of functions begin with that are given weights, which their modules have themselves."""
+SAME = frozenset(
+    {"to", "cuda", "cpu", "eval", "train", "double", "float", "half", "bfloat16", "contiguous", "clone"}
+    | {"detach", "requires_grad_", "type", "type_as", "share_memory", "apply"}
+)
+"""Methods of modules and tensors whose result is treated as the object itself."""
+_FLATTENING = frozenset({"view", "reshape", "flatten"})
+_CONCATENATIONS = frozenset({"cat", "concat", "concatenate"})
+_OPERATORS: Mapping[str, type[ast.operator]] = {
+    "add": ast.Add,
+    "mul": ast.Mult,
+    "multiply": ast.Mult,
+    "sub": ast.Sub,
+    "div": ast.Div,
+}
+_FUNCTION_ARGUMENTS = frozenset({"training", "inplace"})
+"""Arguments that functions have, but modules do not, or where they make no difference."""
+_SPATIAL = (2, 3)
+_NO_LAYER = "this operation is not a layer and is skipped"
+
+
+@dataclass(frozen=True)
+class TensorSize(Unknown):
+    """The size of a tensor along an axis, as in `x.size(2)`."""
+
+    axis: int = 0
+
+
+class TensorReader(Interpreter):
+    """Records what is done with tensors."""
+
+    def items_of(self, module: Any, line: int) -> Items:
+        """The items of a module that is applied to a tensor."""
+        raise NotImplementedError
+
+    # Modules and functions applied to tensors
+
+    def apply_module(self, tensor: SymbolicTensor, module: Any, direct: bool, line: int) -> SymbolicTensor:
+        """The tensor after a module."""
+        self.effects += 1
+        is_activation = isinstance(module, Call) and PyTorchAssembler.is_nonlinear(module)
+        if direct and is_activation and tensor.mode in ("add", "concat") and tensor.activation is None:
+            return SymbolicTensor(tensor.inputs, (), tensor.mode, tensor.line, module)
+        return tensor.then(*self.items_of(module, line))
+
+    def function_of_tensors(self, call: Call, direct: bool) -> Any:
+        """`F.relu(x)`, `torch.flatten(x, 1)`, `torch.cat([x, y], 1)`."""
+        self.effects += 1
+        if call.name in _CONCATENATIONS:
+            return self._concatenate(call)
+        positional = list(call.positional)
+        keywords = dict(call.keywords)
+        if "input" in keywords:
+            positional.insert(0, keywords.pop("input"))
+        if call.name == "checkpoint":
+            return self.call(positional[0], positional[1:], {}, call.line, False)
+        first = positional[0]
+        if not isinstance(first, SymbolicTensor):
+            return self._operation(call.name, positional, call.line) or self._lose(
+                positional, call.name, call.line
+            )
+        return self._apply_function(first, call.name, positional[1:], keywords, call.line, direct)
+
+    def method_of_tensor(
+        self,
+        tensor: SymbolicTensor,
+        name: str,
+        positional: Sequence[Any],
+        keywords: Mapping[str, Any],
+        line: int,
+    ) -> Any:
+        """`x.view(…)`, `x.relu()`."""
+        if name in SAME:
+            return tensor
+        if name == "size":
+            sizes = _sizes()
+            return sizes[positional[0]] if positional and positional[0] in (0, 1, 2, 3, -1, -2) else sizes
+        if name in ("dim", "ndimension", "numel", "backward", "item", "get_device", "is_contiguous"):
+            return Unknown()
+        self.effects += 1
+        return self._apply_function(tensor, name, positional, keywords, line, False)
+
+    def _apply_function(
+        self,
+        tensor: SymbolicTensor,
+        name: str,
+        positional: Sequence[Any],
+        keywords: Mapping[str, Any],
+        line: int,
+        direct: bool,
+    ) -> Any:
+        """Applies a function or method to a tensor, recorded as the module with the same effect."""
+        plain = name.replace("_", "").lower()
+        operation = self._operation(name, [tensor, *positional], line)
+        if operation is not None:
+            return operation
+        if name in _FLATTENING:
+            return self._flatten(tensor, name, positional, keywords, line)
+        if name == "mean":
+            return self._mean(tensor, positional, keywords, line)
+        if name in ("chunk", "split"):
+            return self._split(tensor, name, positional, line)
+        module = _MODULES.get(plain)
+        if module is None or plain.startswith(_WITH_WEIGHTS):
+            return tensor.then(LayerCall(Call(f"tensor.{name}", tuple(positional), keywords, line)))
+        if plain in ("avgpool2d", "maxpool2d") and _is_whole_image([*positional, *keywords.values()]):
+            kind = "AdaptiveAvgPool2d" if plain == "avgpool2d" else "AdaptiveMaxPool2d"
+            return tensor.then(LayerCall(Call(f"{NN}{kind}", (1,), {}, line)))
+        kept = {key: value for key, value in keywords.items() if key not in _FUNCTION_ARGUMENTS}
+        # Functions such as dropout take (tensor, p, training); the module has no `training`.
+        values = tuple(positional[:1] if "dropout" in name else positional)
+        border = values[0] if values else keywords.get("pad")
+        if plain == "pad" and (not isinstance(border, tuple | list) or len(border) != 4):
+            return tensor.then(LayerCall(Call("tensor.pad", values, keywords, line)))
+        if plain == "pad" and values[1:] in (("constant",), ("constant", 0), ("constant", 0.0)):
+            values = values[:1]
+        if plain == "pad" and kept.get("mode") == "constant" and kept.get("value", 0) == 0:
+            kept = {key: value for key, value in kept.items() if key not in ("mode", "value")}
+        return self.apply_module(tensor, Call(f"{NN}{module}", values, kept, line), direct, line)
+
+    def _operation(self, name: str, values: Sequence[Any], line: int) -> Any:
+        """`torch.add(x, y)` and the like; None for anything else."""
+        operator = _OPERATORS.get(name.rstrip("_"))
+        if operator is None or len(values) != 2:
+            return None
+        return self.on_binary(operator(), values[0], values[1], line)
+
+    def _flatten(
+        self,
+        tensor: SymbolicTensor,
+        name: str,
+        positional: Sequence[Any],
+        keywords: Mapping[str, Any],
+        line: int,
+    ) -> SymbolicTensor:
+        sizes = positional[0] if positional and isinstance(positional[0], tuple | list) else positional
+        start = keywords.get("start_dim", positional[0] if positional else 1)
+        partly = name == "flatten" and start not in (0, 1)
+        unclear = name != "flatten" and (not sizes or _is_unclear(sizes))
+        if partly or unclear or (name != "flatten" and len(sizes) > 2):
+            return tensor.then(LayerCall(Call(f"tensor.{name}", tuple(sizes), keywords, line)))
+        return tensor.then(LayerCall(Call(f"{NN}Flatten", (), {}, line)))
+
+    def _mean(
+        self, tensor: SymbolicTensor, positional: Sequence[Any], keywords: Mapping[str, Any], line: int
+    ) -> SymbolicTensor:
+        given = positional[0] if positional else keywords.get("dim", keywords.get("axis"))
+        axes = given if isinstance(given, tuple | list) else (given,)
+        normal = sorted(
+            axis + 4 if isinstance(axis, int) and axis < 0 else axis for axis in axes if axis is not None
+        )
+        keeps = keywords.get("keepdim", keywords.get("keepdims", [*positional, False, False][1]))
+        pooled = LayerCall(Call(f"{NN}AdaptiveAvgPool2d", (1,), {}, line))
+        flat = LayerCall(Call(f"{NN}Flatten", (), {}, line))
+        before = tensor.items[-1] if len(tensor.items) == 1 else None
+        if normal == [2, 3]:
+            return tensor.then(pooled) if keeps is True else tensor.then(pooled, flat)
+        # `x.mean(3).mean(2)`; the second axis is counted without the first one.
+        first = before.call if isinstance(before, LayerCall) else Call("")
+        if first.path == "tensor.mean" and (*first.positional, *normal) in ((2, 2), (3, 2), (3, 3), (2, 3)):
+            return tensor.inputs[0].then(pooled, flat)
+        return tensor.then(LayerCall(Call("tensor.mean", tuple(normal), {}, line)))
+
+    def _split(self, tensor: SymbolicTensor, name: str, positional: Sequence[Any], line: int) -> Any:
+        count = positional[0] if positional else None
+        if name == "split":
+            count = len(count) if isinstance(count, list | tuple) else None
+        if not isinstance(count, int) or not 1 <= count <= 16:
+            return tensor.then(LayerCall(Call(f"tensor.{name}", tuple(positional), {}, line)))
+        return tuple(
+            tensor.then(LayerCall(Call(f"tensor.{name}", tuple(positional), {}, line))) for _ in range(count)
+        )
+
+    def _concatenate(self, call: Call) -> Any:
+        given = call.positional[0] if call.positional else call.keywords.get("tensors")
+        tensors = self.elements(given)
+        if not tensors or not all(isinstance(each, SymbolicTensor) for each in tensors):
+            return self._lose(tensors or [given], call.name, call.line)
+        axis = call.keywords.get("dim", call.keywords.get("axis", [*call.positional, 0, 0][1]))
+        if axis not in (1, -3):
+            self.notes.add(
+                call.line, f"this concatenates along axis {axis}; the channel axis is used instead"
+            )
+        if len(tensors) == 1:
+            return tensors[0]
+        return SymbolicTensor(tuple(tensors), (), "concat", call.line)
+
+    def _lose(self, values: Sequence[Any], name: str, line: int) -> Any:
+        """The first tensor among values of which others are not known; a note names what is lost."""
+        tensors = [each for each in values if isinstance(each, SymbolicTensor)]
+        if not tensors:
+            return Unknown(name)
+        lost = "".join(self._lost_with(each, tensors[0]) for each in tensors[1:])
+        self.notes.add(line, f"what {name} gets here is only known at run time; it is skipped{lost}")
+        return tensors[0]
+
+    def _lost_with(self, lost: SymbolicTensor, kept: SymbolicTensor) -> str:
+        """A part of a sentence that names the layers which are lost with a tensor."""
+        known = {id(each) for each in _ancestors(kept)}
+        calls = (
+            call
+            for each in _ancestors(lost)
+            if id(each) not in known
+            for call in graph.iter_calls(each.items)
+        )
+        lines = lines_of(calls)
+        return f"; what it takes with it is in {lines}" if lines else ""
+
+    # Operators, indices and attributes
+
+    def on_binary(self, operator: ast.operator, left: Any, right: Any, line: int) -> Any:
+        if not isinstance(left, SymbolicTensor) and not isinstance(right, SymbolicTensor):
+            return Unknown()
+        self.effects += 1
+        both = isinstance(left, SymbolicTensor) and isinstance(right, SymbolicTensor)
+        if both and isinstance(operator, ast.Add):
+            return SymbolicTensor((left, right), (), "add", line)
+        if both and isinstance(operator, ast.Mult):
+            return SymbolicTensor((left, right), (), "multiply", line)
+        tensor, other = (left, right) if isinstance(left, SymbolicTensor) else (right, left)
+        product, quotient = isinstance(operator, ast.Mult), isinstance(operator, ast.Div) and tensor is left
+        is_number = isinstance(other, int | float) and not isinstance(other, bool)
+        if is_number and other and (product or quotient):
+            value = float(other) if product else 1 / other
+            return tensor.then(LayerCall(Call(f"{NN}Scale", (value,), {}, line)))
+        if is_number and not other and isinstance(operator, ast.Add | ast.Sub) and tensor is left:
+            return tensor
+        lost = self._lost_with(other, tensor) if isinstance(other, SymbolicTensor) else ""
+        self.notes.add(line, f"{_NO_LAYER}{lost}")
+        return tensor
+
+    def on_subscript(self, owner: Any, index: ast.expr, scope: Scope) -> Any:
+        if not isinstance(owner, SymbolicTensor):
+            return super().on_subscript(owner, index, scope)
+        self.effects += 1
+        indices = index.elts if isinstance(index, ast.Tuple) else [index]
+        is_new = [isinstance(each, ast.Constant) and each.value is None for each in indices]
+        name = "unsqueeze" if any(is_new) else "indexing"
+        return owner.then(LayerCall(Call(f"tensor.{name}", (), {}, index.lineno)))
+
+    def tensor_attribute(self, tensor: SymbolicTensor, name: str) -> Any:
+        """`x.shape` and the like; None for a method."""
+        if name == "shape":
+            return _sizes()
+        if name == "data":
+            return tensor
+        return Unknown() if name in ("device", "dtype", "is_cuda", "requires_grad", "ndim") else None
+
+    def on_unknown_call(self, positional: Sequence[Any], line: int) -> Any:
+        tensor = next((each for each in positional if isinstance(each, SymbolicTensor)), None)
+        if tensor is None:
+            return Unknown()
+        self.effects += 1
+        self.notes.add(line, "what is applied here is only known at run time, so it is skipped")
+        return tensor
+
+    def creates_layers(self, function: Any) -> bool:
+        return is_module(function)
+
+
+def _sizes() -> tuple[TensorSize, ...]:
+    return tuple(TensorSize("", axis) for axis in range(4))
+
+
+def _is_unclear(sizes: Sequence[Any]) -> bool:
+    """Whether the number of axes is not known: `x.view(shape)`."""
+    only = sizes[0]
+    return len(sizes) == 1 and isinstance(only, Unknown) and not isinstance(only, TensorSize)
+
+
+def _is_whole_image(arguments: Sequence[Any]) -> bool:
+    """Whether a window is as large as the image: `F.avg_pool2d(x, x.size()[2:])`."""
+    size = arguments[0] if arguments else None
+    sizes = size if isinstance(size, tuple | list) else (size,)
+    return bool(sizes) and all(isinstance(each, TensorSize) and each.axis in _SPATIAL for each in sizes)
+
+
+def _ancestors(tensor: SymbolicTensor) -> Iterator[SymbolicTensor]:
+    """The tensor, and all tensors that it was computed from."""
+    pending, seen = [tensor], {id(tensor)}
+    while pending:
+        each = pending.pop()
+        yield each
+        for other in each.inputs:
+            if id(other) not in seen:
+                seen.add(id(other))
+                pending.append(other)
