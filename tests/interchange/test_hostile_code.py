@@ -126,6 +126,8 @@ def test_values_that_grow_without_bounds_are_refused(text: str) -> None:
         + "\n".join(f"class A{i}(A{i - 1}, A{i - 1}): pass" for i in range(1, 60))
         + "\nA59().x",
         "Dense(range(10**12))\nConv2D([], {})\nConv2D(3j, b'x')\nConv2D(*[1] * 9_999)\nDense(1e400)",
+        "x = yield 3\nyield\nclass A:\n    yield 1",
+        "__yields__ = 3\ndef f():\n    yield 1\nlist(f())\nyield f()",
         "model.compile(loss=range(10**9), optimizer=[1])\nmodel.fit(epochs=range(10**12), batch_size=[])",
     ],
     ids=lambda value: str(value)[:40],

@@ -16,6 +16,7 @@ from cnnstudio.interchange.interpreter.syntax import field_names, is_generator
 from cnnstudio.interchange.interpreter.values import (
     REST,
     UNKNOWN,
+    YIELDED,
     BoundMethod,
     Class,
     Function,
@@ -139,13 +140,13 @@ class Calls(Evaluator):
             if isinstance(function.node, ast.Lambda):
                 return self.evaluate(function.node.body, inside)
             if is_generator(function.node):
-                inside.names["__yields__"] = []
+                inside.names[YIELDED] = []
             returned = self.execute(function.node.body, inside)
             if isinstance(returned, Jump) and returned.kind == "raise":
                 self.notes.add(returned.line, "the code stops here with an error, so what follows is skipped")
                 return UNKNOWN
             if is_generator(function.node):
-                return inside.names["__yields__"]
+                return inside.names[YIELDED]
             value = returned.value if isinstance(returned, ReturnValue) else None
             return self._after_undecided_exits(value, effects)
         finally:

@@ -14,6 +14,7 @@ refused within seconds and a few hundred megabytes.
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -33,6 +34,7 @@ from cnnstudio.interchange.interpreter.syntax import (
 from cnnstudio.interchange.interpreter.values import (
     REST,
     UNKNOWN,
+    YIELDED,
     BoundMethod,
     Class,
     Copies,
@@ -244,7 +246,9 @@ class Evaluator:
                 return self.function(node, scope)
             case ast.Yield(value=value):
                 produced = self.evaluate(value, scope) if value is not None else None
-                scope.find("__yields__").append(produced)
+                # Outside a function it is an error in Python.
+                with contextlib.suppress(KeyError):
+                    scope.find(YIELDED).append(produced)
                 self.effort.count_elements(1)
                 return UNKNOWN
             case ast.JoinedStr():

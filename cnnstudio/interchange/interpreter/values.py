@@ -14,6 +14,8 @@ from cnnstudio.layers.code import Unknown
 
 UNKNOWN = Unknown()
 """A value that is not known, without an expression to show for it."""
+YIELDED = "yield"
+"""Under this name, which no variable can have, the scope of a generator holds what it has yielded so far."""
 
 
 @dataclass
