@@ -54,7 +54,7 @@ cycles: $(VENV)/test.stamp
 # Tries 3,000 damaged files of each kind, each in a process with limits, and keeps those with a fault.
 # Fewer:  make fuzz FUZZ_INPUTS=100
 fuzz: $(VENV)/test.stamp
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m slow -s --basetemp=fuzz-faults tests/fuzz
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m slow -s --basetemp=fuzz-faults tests/fuzz tests/gui/fuzz
 
 # Creates the images of the documentation from the real window during training.
 screenshots: $(VENV)/program.stamp

@@ -106,14 +106,13 @@ class Child:
         return sorted(name for name in names if any(fnmatch(name, each) for each in self.target.fuzzed))
 
     def _try(self, files: Files, is_repaired: bool) -> None:
-        self.attempts = Attempts()
+        self.attempts = Attempts(lambda: signal.setitimer(signal.ITIMER_PROF, self.target.cpu_seconds))
         for name, content in files.items():
             put(self.work / name, content)
         if is_repaired:
             self.target.repair(self.work, list(files))
         damaged = _scan(self.work)
         before = _resident()
-        signal.setitimer(signal.ITIMER_PROF, self.target.cpu_seconds)
         try:
             self.target.run(self.work, sorted(files), self.attempts)
         except BaseException as error:

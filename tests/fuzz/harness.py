@@ -17,10 +17,13 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.mutations import Files, Special, inputs
+from tests.fuzz.inputs import inputs
+from tests.fuzz.mutations import Files, Special
 from tests.fuzz.target import Target
 
 ROOT = Path(__file__).resolve().parents[2]
+COUNT = int(os.environ.get("FUZZ_INPUTS", "3000"))
+"""How many inputs of each target `make fuzz` tries."""
 _ANSWER_SECONDS = 300
 """Until a process that neither computes nor answers counts as hanging."""
 

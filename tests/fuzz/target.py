@@ -23,7 +23,7 @@ class Target:
     may_leave: ClassVar[tuple[str, ...]] = ()
     """Patterns of files that trying an input may create or change."""
     cpu_seconds: ClassVar[int] = 10
-    """Computing time for one input, after which the process is ended."""
+    """Computing time for one step, after which the process is ended."""
     megabytes: ClassVar[int] = 500
     """Memory above that of the process at rest."""
 
@@ -45,7 +45,8 @@ class Target:
 class Attempts:
     """Runs the steps of a target; anything that is not an error for the user is a fault."""
 
-    def __init__(self) -> None:
+    def __init__(self, before_step: Callable[[], object] = lambda: None) -> None:
+        self._before_step = before_step
         self.accepted: list[str] = []
         self.refused: dict[str, str] = {}
         """Step -> the message."""
@@ -54,6 +55,7 @@ class Attempts:
 
     def __call__(self, step: str, action: Callable[[], object]) -> Any:
         """The result of the action; None if it was refused or is at fault."""
+        self._before_step()
         try:
             result = action()
         except UserError as error:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.harness import ChildProcess, fuzz
+from tests.fuzz.harness import COUNT, ChildProcess, fuzz
+from tests.fuzz.listings import Listings
 from tests.fuzz.target import Target
 from tests.fuzz.targets import (
     Checkpoints,
     DataSets,
     Designs,
-    Listings,
     Recipes,
     RunFolders,
     Searches,
@@ -32,7 +31,6 @@ pytestmark = [
 ]
 
 TARGETS = [Designs, Recipes, RunFolders, Checkpoints, Snapshots, DataSets, Searches, Listings]
-COUNT = int(os.environ.get("FUZZ_INPUTS", "3000"))
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +42,7 @@ def child(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChildProcess]:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_damaged_files_are_refused_or_used(child: ChildProcess, target: type[Target], tmp_path: Path) -> None:
-    fuzz(child, target, 25, tmp_path)
+    fuzz(child, target, 20, tmp_path)
 
 
 @pytest.mark.slow
