@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cnnstudio.core.progress import CancelFunction
     from cnnstudio.data.dataset import Dataset
     from cnnstudio.data.sources import Source
+    from cnnstudio.runs.run import Run
 
 DESIGN_HELP = "a design file or the name of a template (see cnnstudio template list)"
 RUN_HELP = "a run's folder or name (see cnnstudio runs list)"
@@ -115,6 +116,15 @@ def add_device_options(parser: Parser) -> None:
         help="auto, cpu, cuda, cuda:1 or mps (default: auto, the fastest available)",
     )
     parser.add_argument("--threads", type=_threads, metavar="N", help="number of CPU threads")
+
+
+def take_hardware(options: argparse.Namespace, run: Run) -> None:
+    """Sets `--device` and `--threads`, where they were not given, to what the run was trained with."""
+    device, threads = run.hardware
+    if options.device is None and device is not None:
+        options.device = device
+    if options.threads is None and threads is not None and 1 <= threads <= MAX_THREADS:
+        options.threads = threads
 
 
 def _threads(text: str) -> int:

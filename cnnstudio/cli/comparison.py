@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
 from cnnstudio.cli.output import table
-from cnnstudio.core.formatting import format_percent
+from cnnstudio.core.formatting import as_printed, format_percent
 from cnnstudio.core.parameters import parameters
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.runs.comparison import compare_trainings
-from cnnstudio.runs.run import Run, list_runs
+from cnnstudio.runs.run import Run, list_runs, runs_folder
 from cnnstudio.runs.seeds import find_seed_runs
 from cnnstudio.runs.significance import format_accuracy
 from cnnstudio.training.recipe.recipe import Recipe
@@ -22,10 +23,13 @@ class RunComparison:
     def __init__(self, first: Run, second: Run) -> None:
         self.runs = (first, second)
         self._groups = find_seed_runs(first), find_seed_runs(second)
-        folders = {run.folder.parent for run in self.runs}
-        known = [run for folder in sorted(folders) for run in list_runs(folder)]
+        folders = {run.folder.parent for run in self.runs} | {runs_folder()}
+        known = (run for folder in sorted(folders) for run in list_runs(folder))
+        names = (shlex.quote(as_printed(_reference(run))) for run in self.runs)
         self._comparison = compare_trainings(
-            *self._groups, more="cnnstudio train DESIGN --seeds 5", known=known
+            *self._groups,
+            more=f"more seeds (cnnstudio runs compare {' '.join(names)} --seeds 3)",
+            known=known,
         )
         self._statistics = self._comparison.statistics
 
@@ -63,6 +67,11 @@ class RunComparison:
     def _all_seeds(self, index: int) -> str:
         statistics, count = self._statistics[index], len(self._groups[index])
         return f"{format_accuracy(statistics)} ({count})" if statistics and count > 1 else ""
+
+
+def _reference(run: Run) -> str:
+    """What `find_run` finds the run by from anywhere."""
+    return run.id if run.folder.parent == runs_folder() else str(run.folder)
 
 
 def _description(run: Run) -> dict[str, str]:

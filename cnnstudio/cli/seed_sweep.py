@@ -10,11 +10,11 @@ from cnnstudio.cli.output import echo, print_json
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import exists
 from cnnstudio.runs.run import RUN_FILE
-from cnnstudio.runs.seeds import SeedSweep, train_seed_sweep, with_consecutive_seeds
+from cnnstudio.runs.seeds import SeedSweep, train_in_turn, with_consecutive_seeds
 from cnnstudio.training.events import Finished
 from cnnstudio.training.recipe.recipe import Recipe
 
-_STATUS = {"completed": DONE, "stopped": STOPPED, "failed": FAILED}
+STATUS = {"completed": DONE, "stopped": STOPPED, "failed": FAILED}
 
 
 def recipes_with_seeds(recipe: Recipe, seeds: int) -> list[Recipe]:
@@ -46,9 +46,9 @@ def train_and_report(
         run_folder = folder and folder / f"seed-{recipe.seed}"
         return train(recipe, run_folder, resume and run_folder is not None and exists(run_folder / RUN_FILE))
 
-    sweep = train_seed_sweep(recipes, train_one)
+    sweep = SeedSweep.of(train_in_turn(recipes, train_one))
     _report(sweep, as_json)
-    return max((_STATUS[outcome] for outcome in sweep.outcomes), default=DONE)
+    return max((STATUS[outcome] for outcome in sweep.outcomes), default=DONE)
 
 
 def _report(sweep: SeedSweep, as_json: bool) -> None:

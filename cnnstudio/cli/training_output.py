@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from cnnstudio.cli.output import LiveLine, bar, echo, print_json
 from cnnstudio.core.formatting import clean_line, format_duration, format_percent, pluralize
+from cnnstudio.training.control import Control
 from cnnstudio.training.events import (
     Diagnosed,
     EpochEnded,
@@ -141,6 +143,27 @@ def printer(as_json: bool, *, repeats_notes: bool = False) -> Callable[[Event], 
             echo(f"Note: {clean_line(event.message)}", file=sys.stderr)
 
     return emit_and_repeat
+
+
+def stop_when_unread(emit: Callable[[Event], None], control: Control) -> Callable[[Event], None]:
+    """Wraps `emit` to stop the run when the reader of its output is gone (`cnnstudio train … | head`).
+
+    A closed terminal counts too. A full disk under redirected output does not: the run is saved elsewhere.
+    """
+    is_unread = False
+
+    def emit_or_stop(event: Event) -> None:
+        nonlocal is_unread
+        if is_unread:
+            return
+        try:
+            emit(event)
+        except OSError as error:
+            if error.errno in (errno.EPIPE, errno.EIO):
+                is_unread = True
+                control.request_stop()
+
+    return emit_or_stop
 
 
 def epoch_table(history: Sequence[EpochEnded]) -> str:

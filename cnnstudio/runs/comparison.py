@@ -5,20 +5,26 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
+from typing import TypeVar
 
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.design.network import Network
+from cnnstudio.design.templates import templates
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.run import Run
-from cnnstudio.runs.seeds import accuracy_statistics, same_training, training_key
+from cnnstudio.runs.seeds import PlannedRun, accuracy_statistics, same_training, training_key
 from cnnstudio.runs.significance import (
+    KnownSpread,
     SeedStatistics,
     TestResult,
     compare,
     describe_comparison,
     format_accuracy,
 )
+
+K = TypeVar("K")
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ def compare_trainings(
     """Compares two groups of runs, each the same training with different seeds. Raises RunError.
 
     `more` and `which` are those of `describe_comparison`. Among the `known` runs it looks for the spread of
-    seeds if there is only one run of each.
+    seeds if there is only one run of each; otherwise they are not read.
     """
     statistics = accuracy_statistics(first), accuracy_statistics(second)
     first_statistics, second_statistics = statistics
@@ -57,22 +63,30 @@ def compare_trainings(
         return TrainingComparison(statistics, None, _same_training_text(first, second))
     result = compare(first_statistics, second_statistics, min(one.test_images, other.test_images))
     is_single = len(first) == len(second) == 1
-    spread = _known_spread(one, other, known) if is_single else None
+    spread = _known_spread(one, other, CompletedRuns(known)) if is_single else None
     text = describe_comparison(first_statistics, second_statistics, result, more, which, spread)
     return TrainingComparison(statistics, result, text)
 
 
-def _known_spread(one: Run, other: Run, known: Iterable[Run]) -> SeedStatistics | None:
-    """Over the most seeds with which one of the two designs was trained on these images by another recipe."""
-    completed = CompletedRuns(known)
-    groups = [
-        group
-        for run in (one, other)
-        for group in completed.of_network(run.network)
-        if len(group) > 1 and group[0].dataset_fingerprint == one.dataset_fingerprint
-    ]
-    most: list[Run] = max(groups, key=len, default=[])
-    return accuracy_statistics(most)
+def _known_spread(one: Run, other: Run, known: CompletedRuns) -> KnownSpread | None:
+    """Of one of the two designs, or else of a template, trained on these images with the most seeds."""
+    own = [(run.network, "one of these designs") for run in (one, other)]
+    others = ((each.network, f"the template {each.title}") for each in templates().values())
+    for named in (own, others):
+        groups = [
+            (group, name)
+            for network, name in named
+            for group in known.of_network(network)
+            if len(group) > 1 and group[0].dataset_fingerprint == one.dataset_fingerprint
+        ]
+        if not groups:
+            continue
+        group, name = max(groups, key=lambda each: len(each[0]))
+        statistics = accuracy_statistics(group)
+        recipes = {training_key(run)[2] for run in (one, other)}
+        source = name if training_key(group[0])[2] in recipes else f"{name}, with another recipe,"
+        return KnownSpread(statistics, source) if statistics is not None else None
+    return None
 
 
 def _same_training_text(first: Sequence[Run], second: Sequence[Run]) -> str:
@@ -96,10 +110,15 @@ class CompletedRuns:
     def __init__(self, runs: Iterable[Run]) -> None:
         """Reads the design and recipe of each run, which may take a while; can be called on any thread."""
         groups: dict[object, dict[int, Run]] = {}
+        self.unfinished: list[Run] = []
+        """The others that can be read."""
         for run in runs:
             with contextlib.suppress(RunError):
+                key = training_key(run)
                 if run.status == "completed" and run.test is not None:
-                    groups.setdefault(training_key(run), {}).setdefault(run.recipe.seed, run)
+                    groups.setdefault(key, {}).setdefault(run.recipe.seed, run)
+                else:
+                    self.unfinished.append(run)
         self._groups = [[runs[seed] for seed in sorted(runs)] for runs in groups.values()]
 
     @property
@@ -135,3 +154,9 @@ def _comparability(first: list[Run], second: list[Run]) -> tuple[bool, bool, int
     """Same images, then same recipe, then many seeds. `max` takes the first, newest pair among equals."""
     one, other = training_key(first[0]), training_key(second[0])
     return one[1] == other[1], one[2] == other[2], min(len(first), len(second))
+
+
+def in_turn(*groups: tuple[K, Sequence[PlannedRun]]) -> list[tuple[K, PlannedRun]]:
+    """One run of each group, then the next of each: whenever it is stopped, they have about as many."""
+    rows = zip_longest(*([(key, run) for run in runs] for key, runs in groups))
+    return [each for row in rows for each in row if each is not None]

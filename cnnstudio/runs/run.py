@@ -50,11 +50,14 @@ def runs_folder() -> Path:
     return home() / "runs"
 
 
-def new_folder(name: str, parent: Path) -> Path:
-    """A path that does not exist yet, such as `20261123-014500-lesson-cnn`."""
+def new_folder(name: str, parent: Path, seed: int | None = None) -> Path:
+    """A path that does not exist yet, such as `20261123-014500-lesson-cnn`.
+
+    With a seed it is `20261123-014500-lesson-cnn-seed-3`.
+    """
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", ascii_name).strip("-")[:40].strip("-") or "run"
-    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{slug}"
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{slug}{'' if seed is None else f'-seed-{seed}'}"
     numbered = (parent / (f"{stem}-{number}" if number > 1 else stem) for number in count(1))
     return next(folder for folder in numbered if not folder.exists())
 
@@ -140,6 +143,22 @@ class Run:
     @property
     def is_of_this_machine(self) -> bool:
         return self.host == this_host()
+
+    @property
+    def hardware(self) -> tuple[str | None, int | None]:
+        """The device and the number of CPU threads it was trained with; None for what is unknown.
+
+        For a run of several processes both are.
+        """
+        device, threads = self.metadata.get("device"), self.metadata.get("threads")
+        if self.metadata.get("ranks", 1) != 1:
+            return None, None
+        return device if isinstance(device, str) else None, threads if type(threads) is int else None
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether it was saved, so that it may be resumed."""
+        return exists(self.folder / "checkpoints" / "last.json")
 
     @property
     def reason(self) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count, islice
 from pathlib import Path
+from typing import TypeVar
 
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.parameters import values_to_json
+from cnnstudio.design.network import Network
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.run import Run, list_runs
 from cnnstudio.runs.significance import SeedStatistics, format_accuracy
@@ -18,6 +21,8 @@ from cnnstudio.training.recipe.recipe import Recipe
 
 MAX_SEEDS = 1000
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class SeedSweep:
@@ -25,6 +30,11 @@ class SeedSweep:
 
     results: tuple[tuple[int, Finished], ...]
     """Each seed with the last event of its run."""
+
+    @classmethod
+    def of(cls, trained: Iterable[tuple[Recipe, Finished]]) -> SeedSweep:
+        """The results of `train_in_turn`."""
+        return cls(tuple((recipe.seed, finished) for recipe, finished in trained))
 
     @property
     def outcomes(self) -> set[Outcome]:
@@ -68,18 +78,79 @@ def with_consecutive_seeds(recipe: Recipe, seeds: int) -> list[Recipe]:
     return [recipe.replace(seed=recipe.seed + offset) for offset in range(seeds)]
 
 
-def train_seed_sweep(recipes: Iterable[Recipe], train: Callable[[Recipe], Finished]) -> SeedSweep:
-    """Trains with each recipe in turn. A failed run does not end the sweep; a stopped one does.
+def train_in_turn(planned: Iterable[T], train: Callable[[T], Finished]) -> Iterator[tuple[T, Finished]]:
+    """Trains each of the planned runs. A failed run does not end the row; a stopped one does.
 
-    Raises what `train` raises, such as TrainingError if a run cannot start; that ends the sweep.
+    Raises what `train` raises, such as TrainingError if a run cannot start; that ends the row.
     """
-    results: list[tuple[int, Finished]] = []
-    for recipe in recipes:
-        finished = train(recipe)
-        results.append((recipe.seed, finished))
+    for each in planned:
+        finished = train(each)
+        yield each, finished
         if finished.outcome == "stopped":
             break
-    return SeedSweep(tuple(results))
+
+
+@dataclass(frozen=True)
+class Training:
+    """A network, and what it is trained with; runs of the same training differ only in their seed."""
+
+    network: Network
+    recipe: Recipe
+    dataset_name: str
+    """The name or folder by which `find_source` finds the images."""
+
+    @classmethod
+    def of(cls, run: Run) -> Training:
+        """Raises RunError."""
+        return cls(run.network, run.recipe, run.dataset_name)
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run that is still to be trained: a new one, or the rest of one that was stopped."""
+
+    training: Training
+    """With the seed of this run."""
+    folder: Path | None = None
+    """The folder of the run to resume; None for a new run."""
+
+
+def plan_seeds(
+    training: Training, completed: Sequence[Run], seeds: int, among: Iterable[Run] = ()
+) -> list[PlannedRun]:
+    """The runs that are missing for `completed`, runs of the training, to have that many seeds.
+
+    They have the next seeds. A run with such a seed `among` the given ones that was stopped is resumed, so
+    that nothing is trained twice.
+    """
+    done = {run.recipe.seed for run in completed}
+    first = min(done, default=training.recipe.seed)
+    wanted = list(islice((seed for seed in count(first) if seed not in done), max(seeds - len(done), 0)))
+    begun: dict[int, Path] = {}
+    for run in among:
+        with contextlib.suppress(RunError):
+            if run.recipe.seed in wanted and _is_resumable(run) and _is_of(run, training, completed):
+                begun.setdefault(run.recipe.seed, run.folder)
+    return [
+        PlannedRun(replace(training, recipe=training.recipe.replace(seed=seed)), begun.get(seed))
+        for seed in wanted
+    ]
+
+
+def _is_resumable(run: Run) -> bool:
+    return run.status in ("stopped", "interrupted") and run.has_checkpoint and run.is_of_this_machine
+
+
+def _is_of(run: Run, training: Training, completed: Sequence[Run]) -> bool:
+    """Whether a run is of the training, which its completed runs know better than the name of the images."""
+    if completed:
+        return same_training(run, completed[0])
+    network = training.network
+    return (
+        (run.network.input, run.network.nodes) == (network.input, network.nodes)
+        and run.dataset_name == training.dataset_name
+        and _recipe_key(run.recipe) == _recipe_key(training.recipe)
+    )
 
 
 def find_seed_runs(run: Run, among: Iterable[Run] | None = None) -> list[Run]:
@@ -119,9 +190,13 @@ def accuracy_statistics(runs: Iterable[Run]) -> SeedStatistics | None:
 
 def training_key(run: Run) -> tuple[Hashable, str, Hashable]:
     """(design, images, recipe without the seed): equal for two runs of the same training. Raises RunError."""
-    recipe = values_to_json(run.recipe)
+    network = run.network
+    return (network.input, network.nodes), run.dataset_fingerprint, _recipe_key(run.recipe)
+
+
+def _recipe_key(recipe: Recipe) -> Hashable:
+    values = values_to_json(recipe)
     # Gradient accumulation changes how a batch is computed, not what is learned from it.
     for irrelevant in ("seed", "accumulate"):
-        del recipe[irrelevant]
-    network = run.network
-    return (network.input, network.nodes), run.dataset_fingerprint, tuple(recipe.items())
+        del values[irrelevant]
+    return tuple(values.items())

@@ -61,6 +61,15 @@ class SeedStatistics:
 
 
 @dataclass(frozen=True)
+class KnownSpread:
+    """Results of a training with several seeds that tell how far seeds alone change results like these."""
+
+    statistics: SeedStatistics
+    source: str
+    """What was trained: `one of these designs, with another recipe,`."""
+
+
+@dataclass(frozen=True)
 class TestResult:
     """The result of a significance test of two means."""
 
@@ -233,16 +242,17 @@ def describe_comparison(
     result: TestResult,
     more: str = "--seeds 5",
     which: str = "second accuracy",
-    spread: SeedStatistics | None = None,
+    known: KnownSpread | None = None,
 ) -> str:
     """The comparison of two accuracies in a sentence or two.
 
-    `more` names how to train with more seeds, `which` the second accuracy. `spread` is of other runs of
-    either design, for a comparison of one run each, which has none of its own.
+    `more` names how to train with more seeds, `which` the second accuracy. `known` is for a comparison of
+    one run of each, which has no spread of its own.
     """
     if len(first.values) == len(second.values) == 1:
-        return _describe_single_runs(result, more, which, spread)
-    evidence = f"p = {result.p_value:.2g}, {result.test}, {_run_counts(first, second)}"
+        return _describe_single_runs(result, more, which, known)
+    counts = _run_counts(first, second)
+    evidence = f"p = {result.p_value:.2g}, significant below {result.level:.2g} for {counts}, {result.test}"
     if result.difference:
         points = f"{100 * abs(result.difference):.1f} points {'higher' if result.difference > 0 else 'lower'}"
         answer = "a significant difference" if result.is_significant else "not a significant difference"
@@ -252,16 +262,16 @@ def describe_comparison(
     return text
 
 
-def _describe_single_runs(result: TestResult, more: str, which: str, spread: SeedStatistics | None) -> str:
+def _describe_single_runs(result: TestResult, more: str, which: str, known: KnownSpread | None) -> str:
     if result.difference:
         points = f"{100 * abs(result.difference):.1f} points {'higher' if result.difference > 0 else 'lower'}"
         text = f"The {which} is {points}."
     else:
         text = "Both accuracies are the same."
     text += " One run of each cannot tell a difference from the chance of the seed"
-    if spread is not None and spread.std is not None:
-        seeds = f"{len(spread.values)} seeds"
-        text += f": {seeds} of one of these designs gave {format_accuracy(spread)} with another recipe"
+    if known is not None:
+        seeds = len(known.statistics.values)
+        text += f": {seeds} seeds of {known.source} gave {format_accuracy(known.statistics)}"
     return f"{text}. To find out, train both with {more}."
 
 

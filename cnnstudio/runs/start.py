@@ -44,6 +44,8 @@ class RunOptions:
 
     folder: Path | None = None
     """None creates a new folder in the user's runs folder."""
+    names_seed: bool = False
+    """Whether the name of a new folder tells the seed, as for runs that differ only in it."""
     source: str | None = None
     """The name or folder by which `find_source` finds the images again; None is the data set's name."""
     device: str = "auto"
@@ -176,7 +178,8 @@ def _open_recorder(
         folder = options.folder
         _require_free(folder)
     else:
-        folder = new_folder(prepared.network.name, runs_folder())
+        seed = prepared.recipe.seed if options.names_seed else None
+        folder = new_folder(prepared.network.name, runs_folder(), seed)
     return stack.enter_context(RunRecorder(folder, prepared, metadata, emit, require_own))
 
 

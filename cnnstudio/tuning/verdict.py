@@ -8,23 +8,20 @@ played no part in the choice, and if possible of runs with other seeds than the 
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from cnnstudio.core.formatting import as_printed
+from cnnstudio.runs.comparison import compare_trainings
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.run import Run, list_runs
 from cnnstudio.runs.seeds import accuracy_statistics
-from cnnstudio.runs.significance import (
-    SeedStatistics,
-    TestResult,
-    compare,
-    describe_comparison,
-    format_accuracy,
-)
+from cnnstudio.runs.significance import SeedStatistics, TestResult, format_accuracy
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.tuning.search import SearchListener
-from cnnstudio.tuning.study import Study
+from cnnstudio.tuning.study import BASE_DESIGN, Study
 from cnnstudio.tuning.trial import Trial
 from cnnstudio.tuning.trial_runner import TrialRunner
 
@@ -84,23 +81,32 @@ def search_verdict(study: Study) -> SearchVerdict:
         return SearchVerdict("No trial completed, so there is no best one.")
     if best == baseline:
         return SearchVerdict("No trial was better than the unchanged settings.")
-    runs = _tested_runs(study, baseline), _tested_runs(study, best)
+    runs = _tested_runs(study, baseline, best)
     baseline_statistics, best_statistics = map(accuracy_statistics, runs)
     if baseline_statistics is None or best_statistics is None:
         return SearchVerdict(
             "The best trial cannot be compared with the unchanged settings: a run is missing."
         )
-    images = min(run.test_images for group in runs for run in group)
-    result = compare(baseline_statistics, best_statistics, images)
+    again = shlex.join(["cnnstudio", "search", str(study.folder / BASE_DESIGN), "--run", str(study.folder)])
+    comparison = compare_trainings(
+        *runs,
+        more=f"other seeds ({as_printed(again)} --resume --seeds 3)",
+        which=f"accuracy of trial {best.number}",
+        known=_known_runs(study),
+    )
     text = (
         f"On the test images, which played no part in the search, the unchanged settings reach "
         f"{format_accuracy(baseline_statistics)} and trial {best.number} reaches "
-        f"{format_accuracy(best_statistics)}. "
-        + describe_comparison(
-            baseline_statistics, best_statistics, result, which=f"accuracy of trial {best.number}"
-        )
+        f"{format_accuracy(best_statistics)}. {comparison.text}"
     )
-    return SearchVerdict(text, baseline_statistics, best_statistics, result)
+    return SearchVerdict(text, baseline_statistics, best_statistics, comparison.result)
+
+
+def _known_runs(study: Study) -> Iterator[Run]:
+    """The user's runs, and those of other seeds that this search has trained for an earlier best trial."""
+    yield from list_runs()
+    for trial in study.trials:
+        yield from list_runs(study.seeds_folder(trial))
 
 
 def _trials_to_compare(study: Study) -> Iterator[Trial]:
@@ -111,11 +117,20 @@ def _trials_to_compare(study: Study) -> Iterator[Trial]:
         yield best
 
 
-def _tested_runs(study: Study, trial: Trial | None) -> list[Run]:
-    """The completed trial's runs with other seeds, or its own run if there are none."""
-    if trial is None or trial.state != "completed":
-        return []
-    seed_runs = [run for run in list_runs(study.seeds_folder(trial)) if run.status == "completed"]
+def _tested_runs(study: Study, baseline: Trial | None, best: Trial) -> tuple[list[Run], list[Run]]:
+    """The completed runs of both trials with other seeds, or their own if one of them has none.
+
+    A best trial's own run was chosen by its result, so that many runs of the baseline would make a lucky one
+    look significant. One run of each never does.
+    """
+    if baseline is None or (baseline.state, best.state) != ("completed", "completed"):
+        return [], []
+    trials = (baseline, best)
     with contextlib.suppress(RunError):
-        return seed_runs or [study.run(trial)]
-    return []
+        seeds = [
+            [run for run in list_runs(study.seeds_folder(trial)) if run.status == "completed"]
+            for trial in trials
+        ]
+        baseline_runs, best_runs = seeds if all(seeds) else ([study.run(trial)] for trial in trials)
+        return baseline_runs, best_runs
+    return [], []

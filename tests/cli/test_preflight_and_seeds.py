@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -119,7 +121,49 @@ def test_different_recipes_are_compared_with_all_their_seeds(
     assert main(["runs", "compare", str(good / "seed-0"), str(bad / "seed-1")]) == 0
     text = capsys.readouterr().out
     assert "All seeds" in text
-    assert "Welch's t-test, 2 and 2 runs" in text
+    assert "for 2 and 2 runs, Welch's t-test" in text
+
+
+def test_one_command_trains_the_seeds_that_a_comparison_lacks(
+    train: list[str], capsys: Output, tmp_path: Path
+) -> None:
+    one, other = tmp_path / "it's one", tmp_path / "other"
+    assert main([*train, "--run", str(one)]) == 0
+    assert main([*train, "--learning-rate", "0.0000001", "--seed", "7", "--run", str(other)]) == 0
+    capsys.readouterr()
+    assert main(["runs", "compare", str(one), str(other)]) == 0
+    text = capsys.readouterr().out
+    command = re.search(r"more seeds \((cnnstudio runs compare .* --seeds 3)\)\.$", text.strip())
+    assert command is not None
+    words = shlex.split(command[1])
+    assert words == ["cnnstudio", "runs", "compare", str(one), str(other), "--seeds", "3"]
+    assert main([*words[1:], "--json"]) == 0
+    *events, compared = map(json.loads, capsys.readouterr().out.splitlines())
+    assert len([event for event in events if event["event"] == "Finished"]) == 4
+    assert [len(each["repeats"]) for each in compared["runs"]] == [3, 3]
+    runs = list_runs(tmp_path)
+    assert sorted(run.recipe.seed for run in runs if run.recipe.learning_rate < 1e-6) == [7, 8, 9]
+    assert {run.metadata["threads"] for run in runs} == {1}
+    assert sum(f"-seed-{run.recipe.seed}" in run.id for run in runs) == 4
+    assert "for 3 and 3 runs" in compared["conclusion"]
+    before = sorted(path.name for path in tmp_path.iterdir())
+    assert main(words[1:]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_seeds_of_runs_that_cannot_be_compared_are_refused(
+    train: list[str], capsys: Output, tmp_path: Path
+) -> None:
+    one, other = str(tmp_path / "one"), str(tmp_path / "other")
+    assert main([*train, "--run", one]) == 0
+    assert main([*train, "--seed", "7", "--run", other]) == 0
+    capsys.readouterr()
+    for options, reason in (
+        (["--seeds", "3"], "differ in nothing but their seed"),
+        (["--seeds", "1"], "must be an integer from 2 to 1,000, got 1"),
+    ):
+        assert main(["runs", "compare", one, other, *options]) == 2
+        assert reason in capsys.readouterr().err
 
 
 def test_accuracies_on_other_images_are_not_compared(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -81,8 +83,23 @@ def test_the_text_output_shows_the_search_space_and_the_significance(
     assert "Trials are compared on 10% of the training images, set aside so that the test images" in out
     assert "with seed 2: " in out
     assert "On the test images, which played no part in the search" in out
-    assert "Welch's t-test, 2 and 2 runs" in out
+    assert "for 2 and 2 runs, Welch's t-test" in out
     assert f"Best: {tmp_path / 'search' / 'best.cnn.json'}" in out
+
+
+def test_without_other_seeds_the_command_that_trains_them_is_named(
+    search: list[str], capsys: Output, tmp_path: Path
+) -> None:
+    options = ["--vary", "learning_rate=0.02,0.00000001", "--trials", "2", "--epochs", "3", "--json"]
+    slow = tmp_path / "slow.json"
+    slow.write_text(json.dumps({"format": "cnnstudio.recipe", "version": 1, "learning_rate": 1e-8}))
+    assert main([*(str(slow) if word == "lesson" else word for word in search), *options]) == 0
+    end = lines_of(capsys)[-1]
+    assert end["test"]["comparison"]["larger_than_noise"] is False
+    command = re.search(r"other seeds \(cnnstudio (.* --seeds 3)\)\.$", end["conclusion"])
+    assert command is not None
+    assert main([*shlex.split(command[1]), "--json"]) == 0
+    assert "for 3 and 3 runs" in lines_of(capsys)[-1]["conclusion"]
 
 
 def test_a_search_can_be_repeated_from_its_own_file(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from PIL import Image
 
 from cnnstudio.design.network import Network, Node
 from cnnstudio.gui.compute.session import State, TrainingSession
+from cnnstudio.gui.compute.training_request import TrainingRequest
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
@@ -40,6 +42,9 @@ class FakeSession(TrainingSession):
 
     def start(self, network: Network, dataset_name: str, recipe: Recipe, seeds: int = 1) -> None:
         self.calls.append((network, dataset_name, recipe, *([seeds] if seeds > 1 else [])))
+
+    def start_row(self, requests: Sequence[TrainingRequest]) -> None:
+        self.calls.append(list(requests))
 
     def pause(self) -> None:
         self.calls.append("pause")

@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from cnnstudio.runs.significance import (
+    KnownSpread,
     SeedStatistics,
     compare,
     describe_comparison,
@@ -54,7 +55,9 @@ def test_distant_results_are_significant_and_overlapping_ones_are_not() -> None:
     assert compare(low, high, 1000).is_significant
     wide = SeedStatistics((0.55, 0.61, 0.69))
     assert not compare(low, wide, 1000).is_significant
-    assert "not a significant difference" in describe_comparison(low, wide, compare(low, wide, 1000))
+    text = describe_comparison(low, wide, compare(low, wide, 1000))
+    assert "not a significant difference" in text
+    assert "significant below 0.003 for 3 and 3 runs" in text
 
 
 def test_one_run_against_several_uses_their_standard_deviation() -> None:
@@ -74,9 +77,9 @@ def test_single_runs_never_show_a_difference() -> None:
         text = describe_comparison(first, second, result)
         assert "One run of each cannot tell a difference from the chance of the seed" in text
         assert text.endswith("train both with --seeds 5.")
-    known = SeedStatistics((0.58, 0.60, 0.66))
+    known = KnownSpread(SeedStatistics((0.58, 0.60, 0.66)), "one of these designs")
     assert "3 seeds of one of these designs gave 61.3 ± 4.2%" in describe_comparison(
-        first, second, result, spread=known
+        first, second, result, known=known
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from cnnstudio.cli.arguments import RUN_HELP
+from cnnstudio.cli.arguments import RUN_HELP, add_device_options
 from cnnstudio.cli.command import DONE, Command, Parser, add_json_option, add_subcommand, add_subcommands
 from cnnstudio.cli.output import echo, print_json, table, two_columns
 from cnnstudio.core.formatting import format_percent
@@ -23,6 +24,7 @@ class Runs(Command):
         "cnnstudio runs list",
         "cnnstudio runs show first-run",
         "cnnstudio runs compare first-run second-run",
+        "cnnstudio runs compare first-run second-run --seeds 3",
     )
     order = 8
 
@@ -36,15 +38,27 @@ class Runs(Command):
         )
         compare.add_argument("run", metavar="RUN", help=RUN_HELP)
         compare.add_argument("other", metavar="RUN", help=RUN_HELP)
+        compare.add_argument(
+            "--seeds",
+            type=int,
+            metavar="N",
+            help="first train more seeds of both, until each has N, with the device and threads of its run",
+        )
+        add_device_options(compare)
+        compare.set_defaults(device=None)
         delete = add_subcommand(actions, "delete", help="delete a run's files")
         delete.add_argument("run", metavar="RUN", help=RUN_HELP)
         for action in (listing, show, compare, delete):
             add_json_option(action)
 
     def run(self, options: argparse.Namespace) -> int:
-        action = {"list": _list, "show": _show, "compare": _compare, "delete": _delete}[options.action]
-        action(options)
-        return DONE
+        action: Callable[[argparse.Namespace], int | None] = {
+            "list": _list,
+            "show": _show,
+            "compare": _compare,
+            "delete": _delete,
+        }[options.action]
+        return action(options) or DONE
 
 
 def _list(options: argparse.Namespace) -> None:
@@ -140,16 +154,23 @@ def _details(run: Run) -> list[tuple[str, str]]:
     ]
 
 
-def _compare(options: argparse.Namespace) -> None:
+def _compare(options: argparse.Namespace) -> int:
     from cnnstudio.cli.comparison import RunComparison
     from cnnstudio.runs.run import find_run
 
-    comparison = RunComparison(find_run(options.run), find_run(options.other))
+    runs, status = (find_run(options.run), find_run(options.other)), DONE
+    if options.seeds is not None:
+        from cnnstudio.cli.seed_comparison import train_missing_seeds
+
+        status = train_missing_seeds(runs, options)
+        runs = find_run(runs[0].folder), find_run(runs[1].folder)
+    comparison = RunComparison(*runs)
     if options.json:
         facts = [_facts(run) for run in comparison.runs]
         print_json(comparison.to_json(facts))
     else:
         echo(comparison.text())
+    return status
 
 
 def _delete(options: argparse.Namespace) -> None:

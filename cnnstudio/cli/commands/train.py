@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import errno
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.arguments import (
     DESIGN_HELP,
-    MAX_THREADS,
     add_data_option,
     add_device_options,
     add_recipe_option,
@@ -20,6 +17,7 @@ from cnnstudio.cli.arguments import (
     read_design_argument,
     require_trainable,
     source_reference,
+    take_hardware,
 )
 from cnnstudio.cli.command import DONE, FAILED, STOPPED, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.launch import add_launch_options, launch_script
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
     from cnnstudio.training.checkpoints.save_schedule import SaveInterval
     from cnnstudio.training.control import Control
     from cnnstudio.training.distributed.ranks import Ranks
-    from cnnstudio.training.events import Event, Finished
+    from cnnstudio.training.events import Finished
     from cnnstudio.training.preflight.prepare import PreparedTraining
     from cnnstudio.training.recipe.recipe import Recipe
 
@@ -127,12 +125,8 @@ def _choose_hardware(options: argparse.Namespace) -> None:
     from cnnstudio.training.distributed.ranks import is_distributed
 
     run = _run_to_resume(options) if options.resume and not is_distributed() else None
-    if run is not None and run.metadata.get("ranks", 1) == 1:
-        device, threads = run.metadata.get("device"), run.metadata.get("threads")
-        if options.device is None and isinstance(device, str):
-            options.device = device
-        if options.threads is None and type(threads) is int and 1 <= threads <= MAX_THREADS:
-            options.threads = threads
+    if run is not None:
+        take_hardware(options, run)
     options.device = options.device or AUTO
 
 
@@ -198,7 +192,7 @@ def _interval(text: str | None) -> SaveInterval:
 
 def _train(options: argparse.Namespace, ranks: Ranks) -> int:
     from cnnstudio.cli.seed_sweep import recipes_with_seeds, train_and_report
-    from cnnstudio.cli.training_output import printer
+    from cnnstudio.cli.training_output import printer, stop_when_unread
     from cnnstudio.core.progress import Cancelled
     from cnnstudio.runs.run import launched_run
     from cnnstudio.runs.signals import stopping_on_signals
@@ -235,6 +229,7 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
             recipe,
             RunOptions(
                 folder=launched or folder,
+                names_seed=options.seeds is not None,
                 source=source_reference(source),
                 device=options.device,
                 threads=options.threads,
@@ -244,7 +239,7 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
                 on_save_failure="retry",
             ),
             control=control,
-            emit=_stop_when_unread(
+            emit=stop_when_unread(
                 printer(options.json, repeats_notes=options.resume or options.continue_from is not None),
                 control,
             ),
@@ -280,24 +275,3 @@ def _parent_folder(run: str | None) -> Path | None:
     from cnnstudio.runs.run import find_run
 
     return None if run is None else find_run(run).folder
-
-
-def _stop_when_unread(emit: Callable[[Event], None], control: Control) -> Callable[[Event], None]:
-    """Wraps `emit` to stop the run when the reader of its output is gone (`cnnstudio train … | head`).
-
-    A closed terminal counts too. A full disk under redirected output does not: the run is saved elsewhere.
-    """
-    is_unread = False
-
-    def emit_or_stop(event: Event) -> None:
-        nonlocal is_unread
-        if is_unread:
-            return
-        try:
-            emit(event)
-        except OSError as error:
-            if error.errno in (errno.EPIPE, errno.EIO):
-                is_unread = True
-                control.request_stop()
-
-    return emit_or_stop

@@ -29,13 +29,16 @@ from cnnstudio.design.file import SUFFIX
 from cnnstudio.design.network import Network
 from cnnstudio.gui.compare.designs import Design, from_file, from_training
 from cnnstudio.gui.compare.entry_list import EntryList
+from cnnstudio.gui.compare.seed_comparison import WITH_MORE_SEEDS, SeedComparison, Side
+from cnnstudio.gui.compare.seed_line import SeedLine
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.svg_pixmap import svg_pixmap
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
-from cnnstudio.runs.comparison import CompletedRuns, compare_trainings, same_recipe
+from cnnstudio.runs.comparison import CompletedRuns, TrainingComparison, compare_trainings, same_recipe
 from cnnstudio.runs.run import Run, list_runs
+from cnnstudio.runs.seeds import Training
 from cnnstudio.runs.significance import SeedStatistics, format_accuracy
 
 _IMAGE = QSize(372, 108)
@@ -43,7 +46,6 @@ _DELAY = 120
 """Milliseconds after an edit: the layer list updates first, and quick edits are compared once."""
 _FILTER = f"Designs (*{SUFFIX});;All files (*)"
 _MOST_RUNS = 12
-_MORE_SEEDS = "several seeds (Run menu)"
 _ACCURACY = "Test accuracy"
 _ROWS = ("Layers", "Parameters", "Multiply-adds", "Output", "Problems", _ACCURACY)
 
@@ -55,9 +57,11 @@ class CompareDialog(QDialog):
         self,
         project: Project,
         designs: Sequence[Design],
+        seeds: SeedComparison,
         parent: QWidget | None = None,
         read_results: Callable[[], CompletedRuns] = lambda: CompletedRuns(list_runs()),
     ) -> None:
+        """`seeds` trains more seeds of the two designs; `read_results` is called in a thread."""
         super().__init__(parent)
         self.setObjectName("compareDialog")
         self.setWindowTitle("Compare designs")
@@ -68,11 +72,14 @@ class CompareDialog(QDialog):
         self._run: Path | None = None
         self._diff: Diff | None = None
         self._results: CompletedRuns | None = None
-        self._reading = IoTask(lambda progress, cancelled: read_results(), self)
+        self._read_results = read_results
+        self._reading: IoTask | None = None
         self._choice = QComboBox()
         self._browse = QPushButton("Open file…")
         self._sides = (_Side("before"), _Side("now"))
         self._costs = _Costs()
+        self._seeds = seeds
+        self._seed_line = SeedLine(seeds, self._compare)
         self._summary = Label("", "strong", wrap=True)
         self._entries = EntryList()
         self._copy = QPushButton("Copy as text")
@@ -118,6 +125,7 @@ class CompareDialog(QDialog):
         column.addLayout(head)
         column.addLayout(images)
         column.addWidget(self._costs)
+        column.addWidget(self._seed_line)
         column.addWidget(panel, 1)
         column.addLayout(foot)
 
@@ -131,10 +139,11 @@ class CompareDialog(QDialog):
         self._entries.current_changed.connect(self._on_entry_selected)
         self._project.network_changed.connect(self._compare_later)
         theme().changed.connect(self._compare_later)
-        # Reading many runs takes a while, and a drive may hang.
-        self._reading.done.connect(self._on_results)
-        self.finished.connect(lambda _: self._reading.cancel())
-        self._reading.start()
+        self._project.recipe_changed.connect(self._compare_later)
+        self._project.dataset_changed.connect(self._compare_later)
+        self._seeds.ended.connect(self._read)
+        self.finished.connect(lambda _: self._cancel_reading())
+        self._read()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -180,14 +189,37 @@ class CompareDialog(QDialog):
 
     # Results
 
+    def _read(self, _: object = None) -> None:
+        # Reading many runs takes a while, and a drive may hang.
+        self._cancel_reading()
+        self._reading = IoTask(lambda progress, cancelled: self._read_results(), self)
+        self._reading.done.connect(self._on_results)
+        self._reading.start()
+
+    def _cancel_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+
     def _on_results(self, results: object) -> None:
         assert isinstance(results, CompletedRuns)
+        self._list_trainings(results)
         self._results = results
-        for number, runs in enumerate(results.trainings[:_MOST_RUNS]):
-            design = from_training(runs)
-            self._designs.insert(number, design)
-            self._choice.insertItem(number, design.title)
         self._compare()
+
+    def _list_trainings(self, results: CompletedRuns) -> None:
+        """Lists the newest trainings first, in place of those that were read before."""
+        chosen = self._choice.currentIndex()
+        design = self._designs[chosen]
+        known = len(self._results.trainings[:_MOST_RUNS]) if self._results is not None else 0
+        del self._designs[:known]
+        for _ in range(known):
+            self._choice.removeItem(0)
+        found = [from_training(runs) for runs in results.trainings[:_MOST_RUNS]]
+        self._designs[:0] = found
+        self._choice.insertItems(0, [each.title for each in found])
+        if chosen < known:
+            same = (number for number, each in enumerate(found) if each.run == design.run)
+            self._choice.setCurrentIndex(next(same, -1))
 
     def _compare_later(self, _: object) -> None:
         if self.isVisible():
@@ -200,15 +232,44 @@ class CompareDialog(QDialog):
         for side, analysis in zip(self._sides, (found.before, found.after), strict=True):
             side.show_design(analysis)
         self._costs.show_costs(found)
-        if self._results is not None:
-            self._costs.show_results(*self._results.best_pair(self._other, self._project.network, self._run))
+        self._show_results(found)
         self._summary.setText(_summary(found))
         self._summary.set_tone("text")
         self._entries.show_entries(found.entries)
         self._copy.setEnabled(True)
 
+    def _show_results(self, found: Diff) -> None:
+        """Shows the accuracies of both, and offers more seeds if these leave open whether they differ."""
+        results, before, now = self._results, found.before, found.after
+        if results is None:
+            return
+        groups = results.best_pair(before.network, now.network, self._run)
+        known = [run for runs in results.trainings for run in runs]
+        comparison = compare_trainings(*groups, WITH_MORE_SEEDS, "current accuracy", known)
+        self._costs.show_results(*groups, comparison)
+        is_open = comparison.result is None or not comparison.result.is_significant
+        is_comparable = not all(groups) or comparison.result is not None
+        can_train = not found.is_empty and not before.problems and not now.problems
+        sides = self._trainings(before.network, now.network, groups)
+        self._seed_line.offer(sides if can_train and is_open and is_comparable else None, results)
+
+    def _trainings(
+        self, before: Network, now: Network, groups: tuple[list[Run], list[Run]]
+    ) -> tuple[Side, Side] | None:
+        """What both are trained with: what they were trained with, or else what the other one was."""
+        recipe, dataset_name = self._project.recipe, self._project.dataset_name
+        for runs in reversed(groups):
+            if runs:
+                recipe, dataset_name = runs[0].recipe, runs[0].dataset_name
+        first, second = (
+            Side(Training.of(runs[0]) if runs else Training(network, recipe, dataset_name), runs)
+            for network, runs in zip((before, now), groups, strict=True)
+        )
+        return (first, second) if first.training.dataset_name and second.training.dataset_name else None
+
     def _show_error(self, message: str) -> None:
         self._diff = None
+        self._seed_line.offer(None, None)
         self._summary.setText(message)
         self._summary.set_tone("wrong")
         self._entries.show_entries(())
@@ -272,9 +333,8 @@ class _Costs(Panel):
         """Whether the test accuracies differ, as text; empty if that is unknown."""
         return self._verdict.text()
 
-    def show_results(self, before: Sequence[Run], now: Sequence[Run]) -> None:
+    def show_results(self, before: Sequence[Run], now: Sequence[Run], comparison: TrainingComparison) -> None:
         """Shows the test accuracies of the two designs, if they were trained, and whether they differ."""
-        comparison = compare_trainings(before, now, _MORE_SEEDS, "current accuracy")
         one, other = comparison.statistics
         result = comparison.result
         change = f"{100 * result.difference:+.1f} points" if result is not None else ""

@@ -20,7 +20,7 @@ import dataclasses
 import logging
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -40,6 +40,7 @@ from cnnstudio.gui.compute.dataset_cache import DatasetCache
 from cnnstudio.gui.compute.event_queue import EventQueue
 from cnnstudio.gui.compute.probe_target import ProbeTarget
 from cnnstudio.gui.compute.training_request import TrainingRequest
+from cnnstudio.runs.seeds import SeedSweep, train_in_turn, with_consecutive_seeds
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import Event, Finished, Paused, Resumed, Started
 from cnnstudio.training.recipe.live_changes import apply_changes
@@ -50,6 +51,9 @@ AUTO = "auto"
 
 DRAIN_EVERY_MS = 80
 """Waking the main thread takes a core from torch each time; and nobody reads faster than this."""
+
+Results = list[tuple[TrainingRequest, Finished]]
+"""The runs of a row that ended, each with its last event."""
 
 _log = logging.getLogger(__name__)
 
@@ -80,6 +84,8 @@ class TrainingSession(QObject):
     """The progress of what comes before the first step, a core.progress.Progress."""
     seeds_finished = Signal(object)
     """The result of a training with several seeds, a runs.seeds.SeedSweep."""
+    row_finished = Signal(object)
+    """The runs of `start_row` that ended: a list of (TrainingRequest, Finished)."""
     dataset_loaded = Signal(object)
     """(name, Dataset), when the data set of the training is in memory."""
     devices_changed = Signal()
@@ -97,8 +103,8 @@ class TrainingSession(QObject):
         """The recipe of the current or last run, with the changes made while it trains."""
         self.continues_from: Path | None = None
         """The folder of the run whose history the current one continues; its own if it was resumed."""
-        self.seed_position: tuple[int, int] | None = None
-        """The current seed's number, from 1, and the number of seeds; None if there is only one."""
+        self.position: tuple[int, int] | None = None
+        """The current run's number, from 1, and the number of runs in a row; None if there is only one."""
         self.devices: dict[str, str] = {}
         """The machine's devices with their titles; empty until torch is loaded."""
         self.chosen_device = AUTO
@@ -153,14 +159,30 @@ class TrainingSession(QObject):
 
         The network is an immutable value, so the design may be edited meanwhile.
         """
-        # One training at a time: a second request is ignored, not queued.
-        if self._state is State.IDLE:
-            self._start_training(TrainingRequest(network, dataset_name, recipe, seeds=seeds))
+        request = TrainingRequest(network, dataset_name, recipe, names_seed=seeds > 1)
+        if seeds == 1:
+            self._start_training([request])
+            return
+
+        def on_done(results: Results) -> None:
+            if results:
+                trained = ((each.recipe, finished) for each, finished in results)
+                self.seeds_finished.emit(SeedSweep.of(trained))
+
+        try:
+            recipes = with_consecutive_seeds(recipe, seeds)
+        except UserError as error:
+            self.failed.emit(str(error))
+        else:
+            self._start_training([dataclasses.replace(request, recipe=each) for each in recipes], on_done)
+
+    def start_row(self, requests: Sequence[TrainingRequest]) -> None:
+        """Trains one run after the other, then emits `row_finished`. A stop ends them all."""
+        self._start_training(requests, self.row_finished.emit)
 
     def resume_run(self, folder: Path, network: Network, dataset_name: str, recipe: Recipe) -> None:
         """Resumes a run that ended or was interrupted, with its network and its possibly changed recipe."""
-        if self._state is State.IDLE:
-            self._start_training(TrainingRequest(network, dataset_name, recipe, folder=folder))
+        self._start_training([TrainingRequest(network, dataset_name, recipe, folder=folder)])
 
     def continue_with(self, network: Network, dataset_name: str, recipe: Recipe) -> None:
         """Stops the run and continues its training in a new run with the changed network."""
@@ -168,23 +190,36 @@ class TrainingSession(QObject):
             # The new training waits in the thread's queue until the old one has written its last checkpoint,
             # from which it continues.
             self._control.request_stop()
-            self._start_training(TrainingRequest(network, dataset_name, recipe, continue_from=self.run))
+            request = TrainingRequest(network, dataset_name, recipe, continue_from=self.run)
+            self._start_training([request], replaces=True)
 
-    def _start_training(self, request: TrainingRequest) -> None:
+    def _start_training(
+        self,
+        requests: Sequence[TrainingRequest],
+        on_done: Callable[[Results], object] | None = None,
+        *,
+        replaces: bool = False,
+    ) -> None:
+        # One training at a time: a second request is ignored, not queued, unless it replaces the first.
+        if self._state is not State.IDLE and not replaces:
+            return
         self.preload()
         # Each training has its own control: a stop that the previous one has not seen yet stays with it.
         self._control = Control()
-        self.run = None
-        self.network, self.recipe = request.network, request.recipe
-        self.seed_position = (1, request.seeds) if request.seeds > 1 else None
-        self.continues_from = request.folder or request.continue_from
+        self._show_request(requests[0])
+        self.position = (1, len(requests)) if on_done is not None else None
         # A local name for the closure: by the time the task runs, `self._control` may belong to a later
         # training.
         control = self._control
         self._set_state(State.LOADING)
         if self.is_busy:
             self.loading.emit(DataProgress(0, None, "Preparing"))
-        self._submit(lambda: self._train(request, control))
+        self._submit(lambda: self._train(requests, control, on_done))
+
+    def _show_request(self, request: TrainingRequest) -> None:
+        self.run = None
+        self.network, self.recipe = request.network, request.recipe
+        self.continues_from = request.folder or request.continue_from
 
     def pause(self) -> None:
         """Pauses after the current step."""
@@ -295,8 +330,15 @@ class TrainingSession(QObject):
         self.devices = device_labels()
         self._queue.call(self.devices_changed.emit)
 
-    def _train(self, request: TrainingRequest, control: Control) -> None:
+    def _train(
+        self,
+        requests: Sequence[TrainingRequest],
+        control: Control,
+        on_done: Callable[[Results], object] | None,
+    ) -> None:
         started = False
+        results: Results = []
+        problem, remedy = "", None
 
         def emit(event: Event) -> None:
             nonlocal started
@@ -305,46 +347,51 @@ class TrainingSession(QObject):
 
         self._working.set()
         try:
-            dataset = self._load(request.dataset_name, control)
-            if request.seeds > 1:
-                self._train_seeds(request, dataset, control, emit)
-            elif not control.stop.is_set():
-                self._train_run(request, dataset, control, emit)
+            for result in self._train_row(requests, control, emit):
+                started = False
+                results.append(result)
         except Cancelled:
-            return
+            pass
         except UserError as error:
-            self._report_error(str(error))
-            remedy = getattr(error, "remedy", None)
-            if remedy is not None:
-                self._queue.call(lambda: self.fix_available.emit(remedy))
+            problem, remedy = str(error), getattr(error, "remedy", None)
         except Exception as error:
             _log.exception("Training failed")
             # After Started, the Finished event has reported the failure.
             if not started:
-                self._report_error(describe_internal_error(error))
+                problem = describe_internal_error(error)
         finally:
+            # What ended before a run that could not start is a result as well.
+            if on_done is not None:
+                self._queue.call(lambda: on_done(results))
+            if problem:
+                self._report_error(problem)
+            if remedy is not None:
+                self._queue.call(lambda: self.fix_available.emit(remedy))
             # Behind all events of the run in the same queue, so that the state becomes idle after the last of
             # them.
             self._queue.call(lambda: self._on_training_ended(control))
             self._working.clear()
 
-    def _train_seeds(
-        self, request: TrainingRequest, dataset: Dataset, control: Control, emit: Callable[[Event], None]
-    ) -> None:
-        """Trains one run per seed; a stop ends them all."""
-        from cnnstudio.runs.seeds import train_seed_sweep, with_consecutive_seeds
+    def _train_row(
+        self, requests: Sequence[TrainingRequest], control: Control, emit: Callable[[Event], None]
+    ) -> Iterator[tuple[TrainingRequest, Finished]]:
+        """Trains one run after the other; a stop ends them all."""
+        # Loaded once, even a folder, which the cache does not keep.
+        dataset = self._load(requests[0].dataset_name, control)
+        name = requests[0].dataset_name
 
-        recipes = with_consecutive_seeds(request.recipe, request.seeds)
-        loaded = (request.dataset_name, dataset)
+        def train(request: TrainingRequest) -> Finished:
+            nonlocal dataset, name
+            if request is not requests[0]:
+                number = requests.index(request) + 1
+                self._queue.call(lambda: self._on_next_run(request, number, control))
+                if request.dataset_name != name:
+                    dataset, name = self._load(request.dataset_name, control), request.dataset_name
+                else:
+                    self._announce(name, dataset)
+            return self._train_run(request, dataset, control, emit)
 
-        def train(recipe: Recipe) -> Finished:
-            if recipe is not recipes[0]:
-                number = recipes.index(recipe) + 1
-                self._queue.call(lambda: self._on_next_seed(recipe, number, loaded, control))
-            return self._train_run(dataclasses.replace(request, recipe=recipe), dataset, control, emit)
-
-        sweep = train_seed_sweep((recipe for recipe in recipes if not control.stop.is_set()), train)
-        self._queue.call(lambda: self.seeds_finished.emit(sweep))
+        yield from train_in_turn((each for each in requests if not control.stop.is_set()), train)
 
     def _train_run(
         self, request: TrainingRequest, dataset: Dataset, control: Control, emit: Callable[[Event], None]
@@ -355,10 +402,12 @@ class TrainingSession(QObject):
     def _load(self, name: str, control: Control) -> Dataset:
         """The data set to train with; emits `dataset_loaded`."""
         dataset = self._dataset_cache.get(name, self._report_loading, control.stop.is_set)
-        loaded = (name, dataset)
-        self._queue.call(lambda: self.dataset_loaded.emit(loaded))
+        self._announce(name, dataset)
         self._report_loading(DataProgress(0, None, "Preparing"))
         return dataset
+
+    def _announce(self, name: str, dataset: Dataset) -> None:
+        self._queue.call(lambda: self.dataset_loaded.emit((name, dataset)))
 
     def _run_task(self, task: ComputeTask) -> None:
         # A task stays in `_tasks` until its callbacks have run, so that `shutdown` can cancel each one
@@ -402,14 +451,12 @@ class TrainingSession(QObject):
             elif isinstance(event, Finished) and event.outcome == "failed":
                 self.failed.emit(event.reason)
 
-    def _on_next_seed(
-        self, recipe: Recipe, number: int, loaded: tuple[str, Dataset], control: Control
-    ) -> None:
-        """The run of the next seed begins; the window shows it like a new training."""
-        if control is self._control and self._state is not State.STOPPING and self.seed_position is not None:
-            self.recipe, self.seed_position = recipe, (number, self.seed_position[1])
+    def _on_next_run(self, request: TrainingRequest, number: int, control: Control) -> None:
+        """The next run in a row begins; the window shows it like a new training."""
+        if control is self._control and self._state is not State.STOPPING and self.position is not None:
+            self._show_request(request)
+            self.position = (number, self.position[1])
             self._set_state(State.LOADING)
-            self.dataset_loaded.emit(loaded)
 
     def _on_training_ended(self, control: Control) -> None:
         # With `continue_with` a run ends while the next one is already loading.

@@ -26,8 +26,8 @@ class TrainingRequest:
     recipe: Recipe
     folder: Path | None = None
     continue_from: Path | None = None
-    seeds: int = 1
-    """The number of runs to train, one after the other, with consecutive seeds."""
+    names_seed: bool = False
+    """Whether the name of a new run's folder tells its seed."""
 
     def train(
         self,
@@ -50,6 +50,7 @@ class TrainingRequest:
                 folder=self.folder,
                 resume=self.folder is not None,
                 continue_from=self.continue_from,
+                names_seed=self.names_seed,
                 source=self.dataset_name,
                 on_save_failure="pause",
             ),

@@ -22,6 +22,7 @@ from cnnstudio.training.recipe.recipe import RECIPES
 
 if TYPE_CHECKING:
     from cnnstudio.design.templates import Template
+    from cnnstudio.gui.compare.seed_comparison import SeedComparison
 
 _STILL_TRAINING = "Training is in progress. Stop it, or wait for it to finish, then export the model."
 _NOTHING_UNSAVED = "There are no unsaved designs of earlier sessions: nothing was lost."
@@ -55,6 +56,7 @@ class Dialogs(QObject):
         self._run_folder = run_folder
         self._actions = actions
         self._window = window
+        self._seeds: SeedComparison | None = None
 
     def show_templates(self) -> None:
         """Shows the gallery of templates."""
@@ -101,11 +103,20 @@ class Dialogs(QObject):
             folder = self._run_folder()
             designs = known_designs(self._project.path, folder, self._settings.recent_files)
             known = partial(known_results, folder)
-            dialog = CompareDialog(self._project, list(designs), self._window, known)
+            dialog = CompareDialog(self._project, list(designs), self._seed_comparison(), self._window, known)
             dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.show()
         dialog.raise_()
         dialog.activateWindow()
+
+    def _seed_comparison(self) -> SeedComparison:
+        """Not a part of the dialog, which may be closed while the runs are trained."""
+        from cnnstudio.gui.compare.seed_comparison import SeedComparison
+
+        if self._seeds is None:
+            self._seeds = SeedComparison(self._session, self)
+            self._seeds.ended.connect(lambda text: self.message.emit(Message(str(text))))
+        return self._seeds
 
     def show_data_sets(self) -> None:
         """Shows the data sets: downloads, archives and image folders."""

@@ -260,7 +260,7 @@ class TrainingToolBar(QToolBar):
     def _on_seeds_finished(self, sweep: SeedSweep) -> None:
         """Shows the statistics, in place of the last run's outcome, until the next training."""
         completed = len(sweep.completed)
-        _, seeds = self._session.seed_position or (0, 0)
+        _, seeds = self._session.position or (0, 0)
         outcome = f"{completed} of {pluralize(seeds, 'seed')} done"
         if completed == seeds:
             outcome = f"Done: {pluralize(completed, 'seed')}"
@@ -309,17 +309,17 @@ class TrainingToolBar(QToolBar):
         if state is State.STOPPING:
             return "Stopping after the current step"
         if state is not State.IDLE:
-            return f"{self._seed_prefix()}{self._status.text or self._loading_text}"
+            return f"{self._position_prefix()}{self._status.text or self._loading_text}"
         return self._failure or self._outcome or self._status.text or self._ready_text()
 
-    def _seed_prefix(self) -> str:
-        """`Seed 2 of 5 · ` during a seed sweep, else empty."""
-        position = self._session.seed_position
-        return f"Seed {position[0]} of {position[1]} · " if position is not None else ""
+    def _position_prefix(self) -> str:
+        """`Run 2 of 5 · ` while several are trained in a row, else empty."""
+        position = self._session.position
+        return f"Run {position[0]} of {position[1]} · " if position is not None else ""
 
     def _fraction(self) -> float:
-        """The completed fraction of the training, over all seeds."""
-        position = self._session.seed_position
+        """The completed fraction of the training, over all runs in a row."""
+        position = self._session.position
         if position is None or self._session.state is State.IDLE:
             return self._status.fraction
         seed, seeds = position

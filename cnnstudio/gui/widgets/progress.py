@@ -1,4 +1,4 @@
-"""A progress bar with a text below it and a Cancel button, for long tasks in dialogs."""
+"""A progress bar with a text below it and a button that ends it, for long tasks in dialogs."""
 
 from __future__ import annotations
 
@@ -14,15 +14,19 @@ class ProgressLine(QWidget):
     """Hidden until `begin`; the owner hides it again."""
 
     cancelled = Signal()
-    """Cancel was pressed, which is possible once after each `begin`."""
+    """The button was pressed, which is possible once after each `begin`."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, parent: QWidget | None = None, button: str = "Cancel", ending: str = "Canceling…"
+    ) -> None:
+        """`ending` is shown once the button was pressed."""
         super().__init__(parent)
+        self._ending = ending
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setAccessibleName("Progress")
         self._text = Label("", "help", "secondary", wrap=True)
-        self._cancel = QPushButton("Cancel")
+        self._cancel = QPushButton(button)
         self._cancel.setObjectName("cancel")
         self._cancel.clicked.connect(self._on_cancel)
         grid = QGridLayout(self)
@@ -58,5 +62,5 @@ class ProgressLine(QWidget):
 
     def _on_cancel(self) -> None:
         self._cancel.setEnabled(False)
-        self._text.setText("Canceling…")
+        self._text.setText(self._ending)
         self.cancelled.emit()

@@ -18,9 +18,11 @@ from cnnstudio.design.templates import templates
 from cnnstudio.gui.compare.designs import Design, known_designs
 from cnnstudio.gui.compare.dialog import CompareDialog
 from cnnstudio.gui.compare.entry_list import EntryList
+from cnnstudio.gui.compare.seed_comparison import SeedComparison
 from cnnstudio.gui.document.project import Project
 from cnnstudio.runs.comparison import CompletedRuns
 from cnnstudio.runs.run import list_runs
+from tests.gui.fakes import FakeSession
 from tests.runs.written import trained
 
 LEFT = Qt.MouseButton.LeftButton
@@ -38,12 +40,16 @@ def project(lesson: Network) -> Project:
 
 @pytest.fixture
 def dialog(project: Project, qtbot: QtBot) -> Iterator[CompareDialog]:
-    dialog = CompareDialog(project, list(known_designs(None, None, [])))
+    dialog = CompareDialog(project, list(known_designs(None, None, [])), seeds())
     qtbot.addWidget(dialog)
     with qtbot.waitActive(dialog):
         dialog.show()
     yield dialog
     dialog.close()
+
+
+def seeds() -> SeedComparison:
+    return SeedComparison(FakeSession())
 
 
 def rows(dialog: CompareDialog) -> list[str]:
@@ -142,7 +148,7 @@ def test_results_are_side_by_side_with_a_verdict(
     trained(tmp_path / "lesson", lesson, (0.70, 0.71, 0.69))
     trained(tmp_path / "edited", project.network, (0.60, 0.61, 0.62))
     read = lambda: CompletedRuns(run for name in ("lesson", "edited") for run in list_runs(tmp_path / name))  # noqa: E731
-    dialog = CompareDialog(project, list(known_designs(None, None, [])), None, read)
+    dialog = CompareDialog(project, list(known_designs(None, None, [])), seeds(), None, read)
     qtbot.addWidget(dialog)
     dialog.show()
     verdict = dialog.findChild(QLabel, "compareVerdict")

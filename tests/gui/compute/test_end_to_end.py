@@ -287,7 +287,7 @@ def test_several_seeds_train_one_after_the_other_and_give_mean_and_deviation(
         studio.tool_bar.status_label.full_text
         == f"Done: 2 seeds · test accuracy {format_accuracy(accuracies)}"
     )
-    assert any(text.startswith("Seed 2 of 2 · ") for text in progress_texts)
+    assert any(text.startswith("Run 2 of 2 · ") for text in progress_texts)
     # The dashboard shows only the last run.
     assert len(studio.dashboard.record.history.loss.steps) == 2 * 6
     assert studio.dashboard.record.folder == studio.session.run
@@ -299,7 +299,7 @@ def test_a_stop_ends_all_seeds(studio: Studio, monkeypatch: pytest.MonkeyPatch) 
     studio.project.set_recipe(Recipe("quick", epochs=10, batch_size=4))
 
     def stop_in_the_second(_: object) -> None:
-        if studio.session.seed_position == (2, 4):
+        if studio.session.position == (2, 4):
             studio.session.stop()
 
     studio.session.events.connect(stop_in_the_second)

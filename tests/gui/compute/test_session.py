@@ -24,7 +24,7 @@ from cnnstudio.data.sources.shapes import Shapes
 from cnnstudio.gui.compute.event_queue import EventQueue
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.training.control import Control
-from cnnstudio.training.events import Event, Paused, Resumed, SnapshotTaken
+from cnnstudio.training.events import Event, Finished, Paused, Resumed, SnapshotTaken
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.gui.canned import finished, progress, run_events, started
 from tests.gui.fakes import TINY, image_folder
@@ -54,8 +54,9 @@ class ScriptedSession:
     def script(self, act: Callable[[Callable[[Event], None], Control], None]) -> None:
         """Replaces the training by `act(emit, control)`, called in the compute thread."""
 
-        def train_run(*arguments: Any) -> None:
+        def train_run(*arguments: Any) -> Finished:
             act(arguments[-1], arguments[-2])
+            return finished()
 
         self._monkeypatch.setattr(self.session, "_load", lambda *arguments: None)
         self._monkeypatch.setattr(self.session, "_train_run", train_run)
@@ -77,7 +78,8 @@ def scripted(session: TrainingSession, monkeypatch: pytest.MonkeyPatch) -> Scrip
 
 
 def until(qtbot: QtBot, scripted: ScriptedSession, state: State) -> None:
-    qtbot.waitUntil(lambda: scripted.session.state is state)
+    # Long enough to draw the shapes on a busy machine.
+    qtbot.waitUntil(lambda: scripted.session.state is state, timeout=30_000)
 
 
 def test_a_run_goes_from_loading_to_running_to_idle(scripted: ScriptedSession, qtbot: QtBot) -> None:
