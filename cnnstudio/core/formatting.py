@@ -43,6 +43,11 @@ def join_words(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
+def at_least(text: str, *, is_exact: bool) -> str:
+    """An amount whose exact value may be unknown: `1,200 layers` or `at least 1,200 layers`."""
+    return text if is_exact else f"at least {text}"
+
+
 def ordinal(number: int) -> str:
     """`third` for 3, `21st` for 21."""
     if 1 <= number <= len(_ORDINALS):

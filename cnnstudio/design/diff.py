@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from cnnstudio.core.formatting import format_compact, format_count, pluralize
+from cnnstudio.core.formatting import at_least, format_compact, format_count, pluralize
 from cnnstudio.core.parameters import parameters
 from cnnstudio.design.analysis.analysis import Analysis, analyze
 from cnnstudio.design.matching import Pairs, match_by_id, match_by_order, moved_layers
@@ -73,8 +73,9 @@ class Diff:
             return ("The two designs are the same",)
         if old.output != new.output:
             lines.append(f"Output: {old.output or 'unknown'} → {new.output or 'unknown'}")
-        lines.append(f"Parameters: {_change(old.parameters, new.parameters)}")
-        lines.append(f"Multiply-adds: {_change(old.macs, new.macs)}")
+        exact = old.has_known_costs, new.has_known_costs
+        lines.append(f"Parameters: {_change(old.parameters, new.parameters, exact)}")
+        lines.append(f"Multiply-adds: {_change(old.macs, new.macs, exact)}")
         if len(old.problems) != len(new.problems):
             lines.append(f"Problems: {len(old.problems)} → {len(new.problems)}")
         return tuple(lines)
@@ -191,11 +192,12 @@ def _changes(old: Node, new: Node) -> Iterator[ParameterChange]:
             yield ParameterChange(parameter.name, parameter.text(values[0]), parameter.text(values[1]))
 
 
-def _change(before: int, after: int) -> str:
-    if before == after:
+def _change(before: int, after: int, exact: tuple[bool, bool]) -> str:
+    if before == after and all(exact):
         return f"{format_compact(after)}, unchanged"
-    percentage = f" ({(after - before) / before:+.1%})" if before else ""
+    percentage = f" ({(after - before) / before:+.1%})" if before and all(exact) else ""
     # Compact numbers only if the difference is still visible in them.
     is_compact = min(before, after) >= 10**6 and format_compact(before) != format_compact(after)
     format_number = format_compact if is_compact else format_count
-    return f"{format_number(before)} → {format_number(after)}{percentage}"
+    old, new = (at_least(format_number(n), is_exact=e) for n, e in zip((before, after), exact, strict=True))
+    return f"{old} → {new}{percentage}"

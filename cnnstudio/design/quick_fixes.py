@@ -52,6 +52,9 @@ class FixPreview:
     macs_after: int
     problems_before: int
     problems_after: int
+    is_exact_before: bool
+    """Whether the totals are exact: not if an error hides the costs of some layers."""
+    is_exact_after: bool
 
 
 def apply_fix(network: Network, finding: Problem | Advice, fix: Fix | None = None) -> Network:
@@ -114,6 +117,8 @@ def preview_fix(
         after.macs,
         len(before.problems),
         len(after.problems),
+        before.has_known_costs,
+        after.has_known_costs,
     )
 
 

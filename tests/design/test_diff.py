@@ -52,8 +52,8 @@ def test_a_changed_parameter_is_listed_with_both_values_and_the_cost() -> None:
     found = diff(DESIGN, edits.replace(DESIGN, "conv2d_2", layer=layer))
     assert found.lines() == (
         "Layer 4, Conv2D: filters 8 → 16, kernel_size 3 × 3 → 5 × 5",
-        "Parameters: 21,314 → 44,442 (+108.5%)",
-        "Multiply-adds: 389,120 → 1,081,344 (+177.9%)",
+        "Parameters: 21,314 → at least 44,442",
+        "Multiply-adds: 389,120 → at least 1,081,344",
         "Problems: 0 → 1",
     )
     (entry,) = found.entries

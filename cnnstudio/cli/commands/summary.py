@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cnnstudio.cli.arguments import DESIGN_HELP, read_design_argument
 from cnnstudio.cli.command import DONE, WRONG_INPUT, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.output import echo, print_json, table
-from cnnstudio.core.formatting import format_compact, pluralize
+from cnnstudio.core.formatting import at_least, format_compact, pluralize
 from cnnstudio.layers.shape import format_sizes
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def comparison(found: Diff) -> dict[str, Any]:
         "entries": [_entry(entry) for entry in found.entries],
         "parameters": [analysis.parameters for analysis in pair],
         "macs": [analysis.macs for analysis in pair],
+        "costs_known": [analysis.has_known_costs for analysis in pair],
         "problems": [len(analysis.problems) for analysis in pair],
         "lines": list(found.lines()),
     }
@@ -125,6 +126,8 @@ def summary(analysis: Analysis) -> dict[str, Any]:
         "parameters": analysis.parameters,
         "macs": analysis.macs,
         "activations": analysis.activations,
+        # If not, the totals are those of the layers whose costs are known.
+        "costs_known": analysis.has_known_costs,
         "problems": [_problem(problem) for problem in analysis.problems],
         "advice": [{"key": advice.key, **_problem(advice)} for advice in advise(analysis)],
     }
@@ -165,8 +168,7 @@ def summary_text(analysis: Analysis) -> str:
     headings = ["Layer", "", "Output", "Parameters", "Multiply-adds", "Receptive field"]
     lines = [network.name, "", table(headings, rows, right=(2, 3, 4, 5)), ""]
     costs = f"{analysis.parameters:,} parameters · {format_compact(analysis.macs)} multiply-adds per image"
-    if not all(report.has_known_costs for report in analysis.reports):
-        costs = f"at least {costs}"
+    costs = at_least(costs, is_exact=analysis.has_known_costs)
     lines.append(f"{pluralize(network.layer_count, 'layer')} · {costs}")
     for title, findings in (("Problems", analysis.problems), ("Advice", advise(analysis))):
         if findings:

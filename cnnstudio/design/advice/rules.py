@@ -84,7 +84,7 @@ def bias_before_batch_normalization(paths: Paths) -> Iterator[Advice]:
 
 
 def heavy_dense(paths: Paths) -> Iterator[Advice]:
-    total = paths.analysis.parameters
+    total = paths.analysis.parameters if paths.analysis.has_known_costs else 0
     for path in paths.all:
         flatten: LayerReport | None = None
         for report in path:

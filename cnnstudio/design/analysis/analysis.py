@@ -72,17 +72,19 @@ class LayerReport(NamedTuple):
     receptive_field: ReceptiveField
     """The position of these pixels. Meaningful only if `receptive_field_size` is not None."""
     problem: Problem | None
+    has_known_costs: bool
+    """Whether parameters, macs and activations are exact. If not, they are those of the known layers.
+
+    After an error they are unknown in the layer itself, in those after it, and in the groups around it.
+    """
 
     @property
-    def has_known_costs(self) -> bool:
-        """Whether parameters and macs are the layer's own: not if an error here or before hides its shapes.
+    def has_known_output(self) -> bool:
+        """Whether `output` is what the layer really outputs, not what it would output without its error.
 
-        They are 0 then, as for a layer without costs.
+        A problem of the network's output is also the last layer's problem, but leaves its shape as it is.
         """
-        if not self.node.enabled:
-            return True
-        has_error = self.problem is not None and not (self.parameters or self.macs)
-        return self.input is not None and self.output is not None and not has_error
+        return self.output is not None and (self.problem is None or self.has_known_costs)
 
 
 class _Context(NamedTuple):
@@ -138,6 +140,8 @@ class Analysis:
     parameters: int
     macs: int
     activations: int
+    has_known_costs: bool
+    """Whether the totals are exact; if not, they are those of the layers that are known."""
     problems: tuple[Problem, ...]
     _cache: _AnalysisCache = field(repr=False, compare=False, default_factory=_AnalysisCache)
 
@@ -174,6 +178,7 @@ def analyze(network: Network, previous: Analysis | None = None, *, classes: int 
         inferred.parameters,
         inferred.macs,
         inferred.activations,
+        not inferred.unknown,
         tuple(problems),
         cache,
     )
@@ -261,6 +266,7 @@ class _ReportBuilder:
             _at_most(after.pixel_size or size, size) if first.output else None,
             after,
             _first_problem(node, context),
+            not any(found.unknown for found in results),
         )
         if node.is_active:
             sources = (f" from {node.title}",) * len(results)

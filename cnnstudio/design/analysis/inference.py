@@ -42,8 +42,8 @@ SINGLE_PIXEL = ReceptiveField()
 
 _SHAPES_PER_NODE = 64
 
-_LAYERS, _PARAMETERS, _MACS, _ACTIVATIONS = map(
-    attrgetter, ("layer_count", "parameters", "macs", "activations")
+_LAYERS, _PARAMETERS, _MACS, _ACTIVATIONS, _UNKNOWN = map(
+    attrgetter, ("layer_count", "parameters", "macs", "activations", "unknown")
 )
 
 
@@ -59,6 +59,8 @@ class SequenceShape:
     parameters: int
     macs: int
     activations: int
+    unknown: int
+    """Layers whose costs are unknown, because of an error in them or before them, and count as 0."""
     nodes: tuple[NodeShape, ...]
     """The results for the nodes, inactive ones included."""
 
@@ -78,6 +80,8 @@ class NodeShape:
     parameters: int = 0
     macs: int = 0
     activations: int = 0
+    unknown: int = 0
+    """As in SequenceShape; none in a disabled node."""
     receptive_field: ReceptiveField | None = SINGLE_PIXEL
     """Relative to the node's input. For groups None until first needed: see `receptive_field_of`."""
     error: ShapeError | None = None
@@ -97,6 +101,7 @@ class NodeShape:
             self.parameters,
             self.macs,
             self.activations,
+            self.unknown,
             self.receptive_field,
             self.error,
             self.fixes,
@@ -204,7 +209,7 @@ class ShapeInference:
         if isinstance(node.layer, Group):
             return self._infer_group(node, node.layer, shape)
         if shape is None:
-            return NodeShape(shape, None, layer_count=1)
+            return NodeShape(shape, None, layer_count=1, unknown=1)
         found = self._layers.get((node.layer, shape))
         if found is None:
             found = self._layers[node.layer, shape] = _infer_layer(node, shape)
@@ -219,11 +224,12 @@ class ShapeInference:
             sum(body.parameters * count for body, count in bodies),
             sum(body.macs * count for body, count in bodies),
             sum(body.activations * count for body, count in bodies),
+            sum(body.unknown * count for body, count in bodies),
             _branches_receptive_field(node.children, bodies[0][0]) if group.has_branches else None,
             bodies=bodies,
         )
         if not node.is_active:
-            found.layer_count = 0
+            found.layer_count = found.unknown = 0
             return found
         found.output = None
         last = bodies[-1][0]
@@ -236,6 +242,7 @@ class ShapeInference:
                 found.activations += group.group_activation_count(shape, outputs)
                 _check_limits(found.output, 0)
             except ShapeError as error:
+                found.unknown += 1
                 _record_error(found, error, node)
         return found
 
@@ -257,7 +264,7 @@ class ShapeInference:
         return tuple(bodies)
 
 
-_EMPTY = SequenceShape(None, (None,), 0, 0, 0, 0, ())
+_EMPTY = SequenceShape(None, (None,), 0, 0, 0, 0, 0, ())
 
 
 def common_ends(left: Sequence[object], right: Sequence[object]) -> tuple[int, int]:
@@ -289,6 +296,7 @@ def _sequence_shape(
         old.parameters + sum(map(_PARAMETERS, added)) - sum(map(_PARAMETERS, removed)),
         old.macs + sum(map(_MACS, added)) - sum(map(_MACS, removed)),
         old.activations + sum(map(_ACTIVATIONS, added)) - sum(map(_ACTIVATIONS, removed)),
+        old.unknown + sum(map(_UNKNOWN, added)) - sum(map(_UNKNOWN, removed)),
         tuple(nodes),
     )
 
@@ -323,13 +331,15 @@ def _branches_receptive_field(nodes: Sequence[Node], body: SequenceShape) -> Rec
 
 def _infer_layer(node: Node, shape: Shape) -> NodeShape:
     """The result for a layer that is not a group."""
-    layer, found = node.layer, NodeShape(shape, None, layer_count=1)
+    layer, found = node.layer, NodeShape(shape, None, layer_count=1, unknown=1)
     try:
         found.output = layer.output_shape(shape)
         found.parameters = layer.parameter_count(shape)
         found.macs = layer.macs(shape)
         found.receptive_field = layer.receptive_field(shape)
         found.activations = layer.activation_count(shape, found.output)
+        # Before the limits: of a layer that is too large it is known how large.
+        found.unknown = 0
         _check_limits(found.output, found.parameters)
     except ShapeError as error:
         _record_error(found, error, node)

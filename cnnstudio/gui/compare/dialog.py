@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from cnnstudio.core.colors import scheme_colors
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.formatting import format_compact, format_count, pluralize
+from cnnstudio.core.formatting import at_least, format_compact, format_count, pluralize
 from cnnstudio.design.analysis.analysis import Analysis
 from cnnstudio.design.diagram.svg import draw_network, svg
 from cnnstudio.design.diff import Diff, Entry, diff
@@ -348,8 +348,9 @@ class _Costs(Panel):
     def show_costs(self, found: Diff) -> None:
         old, new = found.before, found.after
         self._show("Layers", *(format_count(side.network.layer_count) for side in (old, new)))
-        self._show("Parameters", *_amounts(old.parameters, new.parameters))
-        self._show("Multiply-adds", *_amounts(old.macs, new.macs))
+        exact = old.has_known_costs, new.has_known_costs
+        self._show("Parameters", *_amounts(old.parameters, new.parameters, exact))
+        self._show("Multiply-adds", *_amounts(old.macs, new.macs, exact))
         self._show("Output", *(str(side.output or "unknown") for side in (old, new)))
         self._show("Problems", *(format_count(len(side.problems)) for side in (old, new)))
 
@@ -368,12 +369,16 @@ def _result(statistics: SeedStatistics | None) -> str:
     return f"{format_accuracy(statistics)} ({seeds} seeds)" if seeds > 1 else format_accuracy(statistics)
 
 
-def _amounts(before: int, now: int) -> tuple[str, str, str]:
-    change = "" if before == now or not before else f"{(now - before) / before:+,.1%}"
+def _amounts(before: int, now: int, exact: tuple[bool, bool]) -> tuple[str, str, str]:
+    change = "" if before == now or not before or not all(exact) else f"{(now - before) / before:+,.1%}"
     # The short form is only used if the difference is still visible in it.
     is_compact = min(before, now) >= 10**6 and format_compact(before) != format_compact(now)
     formatted = format_compact if is_compact else format_count
-    return formatted(before), formatted(now), change.replace("-", "\N{MINUS SIGN}")
+    return (
+        at_least(formatted(before), is_exact=exact[0]),
+        at_least(formatted(now), is_exact=exact[1]),
+        change.replace("-", "\N{MINUS SIGN}"),
+    )
 
 
 def _summary(found: Diff) -> str:

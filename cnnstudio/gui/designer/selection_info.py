@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnnstudio.core.formatting import format_compact, format_count, ordinal, pluralize
+from cnnstudio.core.formatting import at_least, format_compact, format_count, ordinal, pluralize
 from cnnstudio.core.parameters import choice, integer
 from cnnstudio.design import edits
 from cnnstudio.design.analysis.analysis import Analysis, LayerReport
@@ -83,22 +83,18 @@ def _layer_info(network: Network, report: LayerReport) -> SelectionInfo:
     )
 
 
-def has_valid_output(report: LayerReport) -> bool:
-    """Whether a layer's shape and costs are known.
-
-    They are not after an error in the layer itself, but they are if it is only wrong as the last layer.
-    """
-    return report.output is not None and (report.problem is None or report.macs > 0)
-
-
 def _result_text(report: LayerReport) -> str:
     if not report.node.enabled:
         return "Disabled: the input passes through unchanged"
-    if not has_valid_output(report):
+    if not report.has_known_output:
         return "Output shape unknown until the error is fixed"
-    parts = [f"Output {report.output}", pluralize(report.parameters, "parameter")]
+    is_exact = report.has_known_costs
+    parts = [
+        f"Output {report.output}",
+        at_least(pluralize(report.parameters, "parameter"), is_exact=is_exact),
+    ]
     if report.macs:
-        parts.append(f"{format_compact(report.macs)} multiply-adds")
+        parts.append(at_least(f"{format_compact(report.macs)} multiply-adds", is_exact=is_exact))
     if report.receptive_field_size is not None:
         parts.append("receptive field {} × {}".format(*report.receptive_field_size))
     return _join_parts(parts)
@@ -116,8 +112,10 @@ def _multiple_info(project: Project) -> SelectionInfo:
     same_type = len(types) == 1
     # The totals of a group include the layers in it, so those must not be counted again.
     outer = [project.analysis[node.id] for node in edits.outermost(project.network, project.selection)]
-    parameters = sum(report.parameters for report in outer if report.node.enabled)
-    macs = sum(report.macs for report in outer if report.node.enabled)
+    enabled = [report for report in outer if report.node.enabled]
+    parameters = pluralize(sum(report.parameters for report in enabled), "parameter")
+    macs = f"{format_compact(sum(report.macs for report in enabled))} multiply-adds"
+    is_exact = all(report.has_known_costs for report in enabled)
     return SelectionInfo(
         snake_case(first.type_name()) if same_type else "duplicate",
         family_token(first.family) if same_type else "group",
@@ -126,7 +124,7 @@ def _multiple_info(project: Project) -> SelectionInfo:
         "Changes apply to all of them."
         if same_type
         else "Select layers of the same type to edit them together.",
-        f"Total: {pluralize(parameters, 'parameter')} · {format_compact(macs)} multiply-adds",
+        f"Total: {at_least(f'{parameters} · {macs}', is_exact=is_exact)}",
     )
 
 
@@ -144,10 +142,13 @@ def _input_info(project: Project) -> SelectionInfo:
 
 def _network_info(network: Network, analysis: Analysis) -> SelectionInfo:
     parts = [f"Output {analysis.output}"] if analysis.output else []
-    parts += [
-        pluralize(network.layer_count, "layer"),
+    amounts = (
         f"{pluralize(analysis.parameters, 'parameter')} ({_file_size(analysis.parameters)})",
         f"{format_compact(analysis.macs)} multiply-adds",
+    )
+    parts += [
+        pluralize(network.layer_count, "layer"),
+        *(at_least(amount, is_exact=analysis.has_known_costs) for amount in amounts),
     ]
     return SelectionInfo(
         "cnnstudio",

@@ -18,10 +18,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cnnstudio.core.formatting import pluralize, screen_reader_text
+from cnnstudio.core.formatting import at_least, pluralize, screen_reader_text
 from cnnstudio.design.analysis.analysis import Analysis
 from cnnstudio.design.network import Node
-from cnnstudio.gui.designer.selection_info import has_valid_output
 from cnnstudio.gui.theme.theme import family_token, theme
 from cnnstudio.gui.widgets.labels import Label, Panel, plain_tooltip
 from cnnstudio.interchange.source import LANGUAGES, ImportedDesign, Note
@@ -117,7 +116,7 @@ class ResultView(Panel):
         """Shows what was imported; `recipe_errors` are notes on training settings, which have no line."""
         self._offer_networks(imported.networks)
         layers = pluralize(imported.network.layer_count, "layer")
-        parameters = pluralize(analysis.parameters, "parameter")
+        parameters = at_least(pluralize(analysis.parameters, "parameter"), is_exact=analysis.has_known_costs)
         language = LANGUAGES[imported.language]
         self._summary.setText(f"{language}: {layers}, input {imported.network.input}, {parameters}")
         self._summary.set_tone("text")
@@ -207,7 +206,7 @@ def _items(nodes: Iterable[Node], analysis: Analysis, remaining: list[int]) -> l
             break
         remaining[0] -= 1
         report, icon = analysis[node.id], snake_case(node.layer.type_name())
-        output = str(report.output) if has_valid_output(report) else ""
+        output = str(report.output) if report.has_known_output else ""
         type_name = f"{node.layer.type_name()}, " if node.name else ""
         item = QTreeWidgetItem([f"{node.title}   {type_name}{node.layer.summary()}".rstrip(" ,"), output])
         item.setSizeHint(0, _ROW)

@@ -21,7 +21,7 @@ from cnnstudio.layers.pooling.average_pooling2d import AveragePooling2D
 from cnnstudio.layers.pooling.global_average_pooling2d import GlobalAveragePooling2D
 from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D
 from cnnstudio.layers.regularization.dropout import Dropout
-from tests.design.builders import disabled, nested, network
+from tests.design.builders import Item, disabled, nested, network
 
 
 def lesson_network() -> Network:
@@ -162,6 +162,44 @@ def test_layers_after_an_unknown_output_have_no_output_and_no_problem() -> None:
     assert [report.output for report in analysis.reports] == [None, None, None]
     assert [problem.node_id for problem in analysis.problems] == ["conv2d_1"]
     assert analysis.output is None
+
+
+def costs_known(*items: Item) -> tuple[list[bool], bool]:
+    """For each layer, and for the totals."""
+    analysis = analyze(network(*items))
+    return [report.has_known_costs for report in analysis.reports], analysis.has_known_costs
+
+
+def test_costs_are_unknown_in_a_layer_with_an_error_and_after_it() -> None:
+    assert costs_known(Conv2D(3), Flatten(), Dense(10)) == ([True] * 3, True)
+    assert costs_known(Conv2D(3), Conv2D(3, (40, 40)), Flatten(), Dense(10)) == ([True, *[False] * 3], False)
+    # Dense is wrong on an image, but its output, and with it the next layer's input, is known.
+    assert costs_known(Conv2D(3), Dense(20), Dense(10)) == ([True, False, True], False)
+
+
+def test_costs_of_a_group_are_unknown_if_those_of_a_layer_in_it_are() -> None:
+    assert costs_known((Repeat(2), Dense(10)), Dense(10)) == ([False, False, True], False)
+    assert costs_known((Block(), Conv2D(3), (Block(), Conv2D(3, (40, 40))))) == (
+        [False, True, False, False],
+        False,
+    )
+    assert costs_known((Residual(), Conv2D(9, padding="same")), Flatten()) == ([False, True, True], False)
+
+
+def test_costs_without_an_error_in_the_layer_are_known() -> None:
+    # The output is wrong for the last layer, which costs nothing; a layer that is disabled costs nothing.
+    assert costs_known(Conv2D(3), MaxPooling2D()) == ([True, True], True)
+    assert costs_known(Conv2D(3), disabled(Dense(9)), Flatten(), Dense(10)) == ([True] * 4, True)
+    assert costs_known((Block(),), Flatten()) == ([True, True], True)
+    assert costs_known(Flatten(), Dense(2**20)) == ([True, True], True)
+
+
+def test_an_output_is_known_unless_the_layer_itself_has_an_error() -> None:
+    found = analyze(network(Conv2D(3), Dense(20), Dense(10))).reports
+    assert [report.has_known_output for report in found] == [True, False, True]
+    assert [report.has_known_output for report in analyze(network(Conv2D(3), MaxPooling2D())).reports] == [
+        True
+    ] * 2
 
 
 def remade_reports(old: tuple[LayerReport, ...], new: tuple[LayerReport, ...]) -> list[str]:

@@ -117,7 +117,7 @@ def test_the_code_field_waits_for_code(dialog: ImportDialog) -> None:
 def test_the_result_is_shown_before_the_import(dialog: ImportDialog, project: Project, qtbot: QtBot) -> None:
     before = project.network
     read(dialog, LESSON, qtbot)
-    assert sentence(dialog) == "Keras: 6 layers, input 3 × 32 × 32, 20,682 parameters"
+    assert sentence(dialog) == "Keras: 6 layers, input 3 × 32 × 32, at least 20,682 parameters"
     rows = dialog.findChild(QTreeWidget, "importLayers")
     assert [rows.topLevelItem(row).text(0).split()[0] for row in range(rows.topLevelItemCount())] == [
         *("Conv2D", "MaxPooling2D", "Conv2D", "MaxPooling2D", "Dense", "Dense")

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from cnnstudio.core.formatting import format_bytes, format_compact, format_count, pluralize
+from cnnstudio.core.formatting import at_least, format_bytes, format_compact, format_count, pluralize
 from cnnstudio.design.analysis.memory_estimate import estimate_memory
 from cnnstudio.design.network import MAXIMUM_NAME_LENGTH
 from cnnstudio.gui.designer import commands
@@ -76,13 +76,15 @@ class LayerList(Panel):
     def _show_totals(self, *_: object) -> None:
         analysis = self._project.analysis
         layers = pluralize(self._project.network.layer_count, "layer")
-        self._totals.set_full_text(
-            f"{layers} · {pluralize(analysis.parameters, 'parameter')} · "
-            f"{format_compact(analysis.macs)} multiply-adds"
+        is_exact = analysis.has_known_costs
+        costs = (
+            f"{pluralize(analysis.parameters, 'parameter')} · {format_compact(analysis.macs)} multiply-adds"
         )
+        self._totals.set_full_text(f"{layers} · {at_least(costs, is_exact=is_exact)}")
         recipe = self._project.recipe
         memory = estimate_memory(analysis, recipe.batch_size, recipe.optimizer_slots)
-        text = f"A batch of {format_count(recipe.batch_size)} needs {format_bytes(memory.total)}"
+        amount = at_least(format_bytes(memory.total), is_exact=is_exact)
+        text = f"A batch of {format_count(recipe.batch_size)} needs {amount}"
         self._memory.setText(text)
         self._memory.setAccessibleName(text)
         self._memory.setToolTip(

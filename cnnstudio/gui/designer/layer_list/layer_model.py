@@ -156,8 +156,10 @@ class LayerModel(QAbstractItemModel):
             return "The input of the network: one image"
         if report.problem is not None:
             return f"{report.problem.full_message}."
-        total = self._project.analysis.parameters
-        share = f"\n{report.parameters / total:.1%} of all parameters" if report.parameters and total else ""
+        analysis = self._project.analysis
+        share = ""
+        if report.parameters and analysis.has_known_costs:
+            share = f"\n{report.parameters / analysis.parameters:.1%} of all parameters"
         return f"{self._description(report)}{share}"
 
     def _description(self, report: LayerReport) -> str:

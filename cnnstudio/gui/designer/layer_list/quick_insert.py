@@ -247,9 +247,12 @@ def _preview_text(nodes: list[Node], network: Network, project: Project) -> tupl
     )
     if problem is not None:
         return f"{label.removesuffix(' · ')}: {problem.message}", True
-    parameters = sum(analysis[node.id].parameters for node in nodes)
-    output = analysis[nodes[-1].id].output
-    return f"{label.removesuffix(' · ')} → {output} · {pluralize(parameters, 'parameter')}", False
+    label = label.removesuffix(" · ")
+    reports = [analysis[node.id] for node in nodes]
+    if not all(report.has_known_costs for report in reports):
+        return f"{label} → unknown until the error before it is fixed", False
+    parameters = sum(report.parameters for report in reports)
+    return f"{label} → {reports[-1].output} · {pluralize(parameters, 'parameter')}", False
 
 
 def _rejects_input(report: LayerReport) -> bool:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
-from cnnstudio.core.formatting import format_count, pluralize, screen_reader_text
+from cnnstudio.core.formatting import format_compact, format_count, pluralize, screen_reader_text
 from cnnstudio.design.analysis.analysis import LayerReport
 from cnnstudio.design.network import Network, Node
 from cnnstudio.gui.designer.layer_list.row_painter import Row
 from cnnstudio.gui.designer.quick_fix.advice_service import advice_service
-from cnnstudio.gui.designer.selection_info import has_valid_output
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import family_token
 from cnnstudio.layers.catalog import snake_case
+
+_LARGEST_EXACT = 999_999_999
+"""Larger counts are rounded, as their digits would not fit into the column."""
 
 Quantity = Literal["parameters", "macs"]
 
@@ -27,16 +29,15 @@ def layer_row(
 ) -> Row:
     """The row of a layer."""
     node, network, analysis = report.node, project.network, project.analysis
-    amount = getattr(report, quantity)
-    known = has_valid_output(report)
+    has_share = node.enabled and report.has_known_costs and analysis.has_known_costs
     return Row(
         node.title,
         snake_case(node.layer.type_name()),
         family_token(node.layer.family),
         _summary(node),
-        str(report.output) if known else "",
-        amount if known and node.enabled else None,
-        amount / max(getattr(analysis, quantity), 1),
+        str(report.output) if report.has_known_output else "",
+        _amount_text(report, quantity),
+        getattr(report, quantity) / max(getattr(analysis, quantity), 1) if has_share else None,
         report.problem,
         report.depth,
         is_expanded if node.children else None,
@@ -45,6 +46,16 @@ def layer_row(
         branch_number(network, node.id),
         has_advice,
     )
+
+
+def _amount_text(report: LayerReport, quantity: Quantity) -> str:
+    if not report.node.enabled:
+        return ""
+    if not report.has_known_costs:
+        # The message about the error takes the place of the columns.
+        return "" if report.problem is not None else "–"
+    amount: int = getattr(report, quantity)
+    return format_count(amount) if amount <= _LARGEST_EXACT else format_compact(amount)
 
 
 def _summary(node: Node) -> str:
@@ -79,8 +90,9 @@ def accessible_row_text(project: Project, report: LayerReport | None, is_expande
             [] if is_expanded is None or not node.children else ["expanded" if is_expanded else "collapsed"]
         )
     if node.enabled:
-        output = screen_reader_text(str(report.output)) if report.output else "unknown"
-        parts += [f"output {output}", f"{format_count(report.parameters)} parameters"]
+        output = screen_reader_text(str(report.output)) if report.has_known_output else "unknown"
+        count = format_count(report.parameters) if report.has_known_costs else "unknown number of"
+        parts += [f"output {output}", f"{count} parameters"]
     else:
         parts.append("disabled")
     parts.append(f"problem: {report.problem.full_message}" if report.problem else "no problems")

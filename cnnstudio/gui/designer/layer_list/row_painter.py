@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
-from cnnstudio.core.formatting import format_compact, format_count
+from cnnstudio.core.formatting import format_count
 from cnnstudio.design.findings import Problem
 from cnnstudio.gui.designer.quick_fix.targets import RowButton
 from cnnstudio.gui.theme.text_metrics import TextMetrics
@@ -26,8 +26,6 @@ _MAX_MESSAGE_LINES = 3
 _FIX_HEIGHT = 26
 _MORE_WIDTH, _MORE_GAP = 26, 3
 _ADVICE_SIZE = 22
-_LARGEST_EXACT = 999_999_999
-"""Larger counts are rounded, as their digits would not fit into the column."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +58,10 @@ class Row:
     """The color of the layer's family."""
     summary: str = ""
     output: str = ""
-    amount: int | None = None
-    """Parameters or multiply-adds; None if they are not shown."""
-    share: float = 0.0
-    """The amount as a fraction of the network's total, 0 to 1."""
+    amount: str = ""
+    """The number of parameters or multiply-adds; `–` if it is unknown, nothing if the row says why."""
+    share: float | None = None
+    """The amount as a fraction of the network's total, 0 to 1; None if one of the two is unknown."""
     problem: Problem | None = None
     depth: int = 0
     is_expanded: bool | None = None
@@ -248,7 +246,7 @@ class RowPainter:
         pixmap = theme().pixmap(row.icon, token, _ICON_SIZE, ratio)
         painter.drawPixmap(left + _ICON_LEFT, round(middle - _ICON_SIZE / 2), pixmap)
         right = rect.left() + Columns.of(rect.width()).text
-        if row.problem is not None:
+        if row.problem is not None and not row.amount:
             right = rect.right() - 14
         elif row.has_advice:
             right -= _ADVICE_SIZE + 4
@@ -281,25 +279,22 @@ class RowPainter:
         painter.setFont(self._digits.font)
         painter.setPen(theme().color("secondary" if row.is_dimmed else "text"))
         painter.drawText(left + columns.output - self._digits.width(row.output), baseline, row.output)
-        if row.amount is None:
-            return
         if columns.amount is not None:
-            text = format_count(row.amount) if row.amount <= _LARGEST_EXACT else format_compact(row.amount)
             painter.setPen(theme().color("secondary"))
-            painter.drawText(left + columns.amount - self._digits.width(text), baseline, text)
-        if columns.share is not None:
-            self._paint_bar(painter, left, rect.top() + ROW_HEIGHT / 2, columns.share, row)
+            painter.drawText(left + columns.amount - self._digits.width(row.amount), baseline, row.amount)
+        if columns.share is not None and row.share is not None:
+            self._paint_bar(painter, left, rect.top() + ROW_HEIGHT / 2, columns.share, row, row.share)
 
     def _paint_bar(
-        self, painter: QPainter, left: int, middle: float, edges: tuple[int, int], row: Row
+        self, painter: QPainter, left: int, middle: float, edges: tuple[int, int], row: Row, share: float
     ) -> None:
         whole = edges[1] - edges[0]
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme().color("grid"))
         painter.drawRoundedRect(QRectF(left + edges[0], middle - 3, whole, 6), 3, 3)
-        if row.share > 0:
+        if share > 0:
             painter.setBrush(theme().color("secondary" if row.is_dimmed else row.token))
-            filled = max(whole * min(row.share, 1.0), 2.0)
+            filled = max(whole * min(share, 1.0), 2.0)
             painter.drawRoundedRect(QRectF(left + edges[0], middle - 3, filled, 6), min(3, filled / 2), 3)
 
     def _message_lines(self, problem: Problem, depth: int, width: int) -> list[str]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnnstudio.core.formatting import format_compact, format_count, pluralize, screen_reader_text
+from cnnstudio.core.formatting import at_least, format_compact, format_count, pluralize, screen_reader_text
 from cnnstudio.design.analysis.analysis import Analysis, LayerReport
 from cnnstudio.design.quick_fixes import FixPreview, FixPreviewRow
 from cnnstudio.gui.designer.quick_fix.shape_table import ShapeRow
-from cnnstudio.gui.designer.selection_info import has_valid_output
 from cnnstudio.gui.theme.theme import family_token
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.catalog import snake_case
@@ -51,9 +50,18 @@ def describe_effect(node_id: str | None, before: Analysis, after: Analysis) -> s
 
 def total_changes(preview: FixPreview) -> tuple[TotalChange, ...]:
     """Parameters, multiply-adds and problems of the network, before and after."""
+    exact_before, exact_after = preview.is_exact_before, preview.is_exact_after
     return (
-        TotalChange("Parameters", _amount(preview.parameters_before), _amount(preview.parameters_after)),
-        TotalChange("Multiply-adds", _amount(preview.macs_before), _amount(preview.macs_after)),
+        TotalChange(
+            "Parameters",
+            _amount(preview.parameters_before, exact_before),
+            _amount(preview.parameters_after, exact_after),
+        ),
+        TotalChange(
+            "Multiply-adds",
+            _amount(preview.macs_before, exact_before),
+            _amount(preview.macs_after, exact_after),
+        ),
         TotalChange(
             "Problems",
             format_count(preview.problems_before),
@@ -89,7 +97,7 @@ def _shape_row(row: FixPreviewRow, before: Analysis, preview: FixPreview) -> Sha
 
 
 def _known_shape(value: Shape | None, report: LayerReport) -> str:
-    return "unknown" if value is None or not has_valid_output(report) else str(value)
+    return "unknown" if value is None or not report.has_known_output else str(value)
 
 
 def describe_preview(label: str, effect: str, preview: FixPreview) -> str:
@@ -110,5 +118,6 @@ def _shape_text(value: Shape) -> str:
     return pluralize(value.features, "value") if value.is_flat else str(value)
 
 
-def _amount(number: int) -> str:
-    return format_count(number) if number < _MAX_EXACT else format_compact(number)
+def _amount(number: int, is_exact: bool) -> str:
+    text = format_count(number) if number < _MAX_EXACT else format_compact(number)
+    return at_least(text, is_exact=is_exact)

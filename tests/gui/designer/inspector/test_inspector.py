@@ -262,6 +262,27 @@ def test_without_a_selection_the_network_is_described(project: Project, inspecto
     assert result == "Output 10 · 7 layers · 315,722 parameters (1.3 MB) · 4.2 M multiply-adds"
 
 
+def test_costs_behind_an_error_are_not_counted_as_none(
+    project: Project, inspector: Inspector, faulty: Network
+) -> None:
+    project.open_network(faulty, None)
+    project.select([])
+    result = text(inspector, "inspectorResult")
+    assert "at least 20,682 parameters (83 kB) · at least 3.9 M multiply-adds" in result
+    project.select(["conv2d_1", "conv2d_2"])
+    assert text(inspector, "inspectorResult").startswith("Total: 19,392 parameters")
+    project.select(["conv2d_1", "dense_1"])
+    assert text(inspector, "inspectorResult").startswith("Total: at least 896 parameters")
+
+
+def test_the_shape_of_a_last_layer_that_costs_nothing_is_known(
+    project: Project, inspector: Inspector, lesson: Network
+) -> None:
+    project.open_network(edits.remove(lesson, ["flatten_1", "dense_1", "dense_2"]), None)
+    project.select(["max_pooling2d_2"])
+    assert "Output 64 × 6 × 6 · 0 parameters" in text(inspector, "inspectorResult")
+
+
 def test_the_subtitle_has_type_position_group_and_state(
     project: Project, inspector: Inspector, nested: Network
 ) -> None:

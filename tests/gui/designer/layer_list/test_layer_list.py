@@ -15,6 +15,7 @@ from cnnstudio.design import edits
 from cnnstudio.design.network import Network
 from cnnstudio.gui.designer.layer_list.layer_list import LayerList
 from cnnstudio.gui.designer.layer_list.layer_tree import LayerTree
+from cnnstudio.gui.designer.layer_list.row_content import layer_row
 from cnnstudio.gui.document.project import Project
 from cnnstudio.layers.catalog import layer_type
 
@@ -333,7 +334,7 @@ def test_a_message_wraps_in_a_narrow_list(qtbot: QtBot, faulty: Network, show: S
 
 
 def test_rows_are_painted_in_every_state(qtbot: QtBot, nested: Network, show: Show) -> None:
-    project = Project(edits.replace(nested, "conv2d_1", enabled=False))
+    project = Project(edits.replace(nested, "dropout_1", enabled=False))
     layers = show(project)
     images = [layers.grab().toImage()]
     project.select(["residual_1"])
@@ -391,6 +392,28 @@ def test_the_header_shows_the_totals(project: Project, show: Show) -> None:
     assert totals.accessibleName() == "7 layers · 315,722 parameters · 4.2 M multiply-adds"
     project.edit("delete", edits.remove(project.network, ["dense_1"]))
     assert totals.accessibleName().startswith("6 layers · ")
+
+
+def test_unknown_costs_are_shown_as_unknown(faulty: Network, show: Show) -> None:
+    first = edits.replace(faulty, "conv2d_1", layer=layer_type("Conv2D")(kernel_size=(40, 40)))
+    layers = show(Project(first))
+    totals, memory = layers.findChild(QLabel, "designTotals"), layers.findChild(QLabel, "designMemory")
+    assert totals.accessibleName() == "6 layers · at least 0 parameters · 0 multiply-adds"
+    assert " needs at least " in memory.text()
+    rows = [
+        layer_row(Project(first), report, "parameters", False, False)
+        for report in Project(first).analysis.reports
+    ]
+    # The first says in red what is wrong.
+    assert [row.amount for row in rows] == ["", *["–"] * 5]
+    assert {row.share for row in rows} == {None}
+
+
+def test_known_costs_beside_unknown_ones_have_no_share(faulty: Network) -> None:
+    project = Project(faulty)
+    rows = [layer_row(project, each, "parameters", False, False) for each in project.analysis.reports]
+    assert [row.amount for row in rows] == ["896", "0", "18,496", "0", "", "1,290"]
+    assert {row.share for row in rows} == {None}
 
 
 def test_the_design_is_renamed_in_the_header(qtbot: QtBot, project: Project, show: Show) -> None:

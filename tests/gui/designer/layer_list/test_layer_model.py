@@ -113,6 +113,13 @@ def test_the_accessible_text_of_a_faulty_row_includes_the_problem(faulty: Networ
     assert "insert Flatten" in model.index_of("dense_1").data(Qt.ItemDataRole.ToolTipRole)
 
 
+def test_the_accessible_text_says_what_is_unknown(faulty: Network, qtbot: QtBot) -> None:
+    model = LayerModel(Project(faulty))
+    texts = [model.index_of(each).data(ACCESSIBLE) for each in ("dense_1", "dense_2")]
+    assert "output unknown, unknown number of parameters" in texts[0]
+    assert "output 10, 1,290 parameters" in texts[1]
+
+
 def test_the_accessible_text_mentions_the_group_and_a_disabled_layer(
     project: Project, model: LayerModel
 ) -> None:

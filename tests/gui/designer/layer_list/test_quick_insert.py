@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QLineEdit, QListWidget
 from pytestqt.qtbot import QtBot
 
+from cnnstudio.design import edits
 from cnnstudio.design.network import Network
 from cnnstudio.gui.designer.layer_list.layer_list import LayerList
 from cnnstudio.gui.document.project import Project
@@ -165,6 +166,15 @@ def test_a_problem_is_shown_before_the_layer_is_added(
     qtbot.keyClicks(field_of(layers), "dense 10")
     assert "Dense takes a flat vector" in preview(layers)
     assert field_of(layers).accessibleDescription().startswith("Dense, 10 units: Dense takes a flat vector")
+
+
+def test_costs_behind_an_error_are_unknown(qtbot: QtBot, project: Project, layers: LayerList) -> None:
+    big = edits.replace(project.network, "conv2d_1", layer=layer_type("Conv2D")(kernel_size=(40, 40)))
+    project.open_network(big, None)
+    project.select(["conv2d_1"])
+    qtbot.keyClick(layers.tree, KEY.Key_Insert)
+    qtbot.keyClicks(field_of(layers), "conv 8")
+    assert preview(layers) == "Conv2D · 8 filters 3 × 3 → unknown until the error before it is fixed"
 
 
 def test_an_unfinished_network_is_not_a_problem(qtbot: QtBot, project: Project, layers: LayerList) -> None:
