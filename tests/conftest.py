@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from cnnstudio.training.checkpoints import save_schedule
+from cnnstudio.training.hardware import thread_policy
+from tests.threads import KeepThreads
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +27,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _save_every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Saves at every epoch's end; the epochs of tests are shorter than the time limit for saving allows."""
     monkeypatch.setattr(save_schedule, "_COST_FACTOR", 0)
+
+
+@pytest.fixture(autouse=True)
+def _keep_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other programs on the machine of the tests must not change the number of threads, and so the bits."""
+    monkeypatch.setattr(thread_policy, "make_policy", KeepThreads)
 
 
 @pytest.fixture(autouse=True)

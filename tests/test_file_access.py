@@ -39,6 +39,7 @@ OF_THE_PROGRAM = {
     "export/weights.py": {"safe_open"},  # likewise
     "gui/theme/theme.py": {"read_text"},
     "training/hardware/device_memory.py": {"read_text"},  # /proc
+    "training/hardware/processor_load.py": {"read_text"},  # /proc
 }
 """Calls that read what the program itself or the system provides."""
 

@@ -15,6 +15,7 @@ from cnnstudio.core.errors import ParameterError
 from cnnstudio.core.files import exists, is_folder
 from cnnstudio.core.parameters import Parameter
 from cnnstudio.design.network import Network
+from cnnstudio.training.hardware.thread_policy import MAX_THREADS
 
 if TYPE_CHECKING:
     from cnnstudio.core.progress import CancelFunction
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 DESIGN_HELP = "a design file or the name of a template (see cnnstudio template list)"
 RUN_HELP = "a run's folder or name (see cnnstudio runs list)"
-MAX_THREADS = 1024
 
 
 def read_design_argument(text: str) -> Network:
@@ -115,7 +115,9 @@ def add_device_options(parser: Parser) -> None:
         metavar="D",
         help="auto, cpu, cuda, cuda:1 or mps (default: auto, the fastest available)",
     )
-    parser.add_argument("--threads", type=_threads, metavar="N", help="number of CPU threads")
+    parser.add_argument(
+        "--threads", type=_threads, metavar="N", help="number of CPU threads (default: those of PyTorch)"
+    )
 
 
 def take_hardware(options: argparse.Namespace, run: Run) -> None:

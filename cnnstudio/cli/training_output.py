@@ -21,6 +21,7 @@ from cnnstudio.training.events import (
     Resumed,
     SnapshotTaken,
     Started,
+    ThreadsChanged,
     UnitsChecked,
     ValidationSource,
     Warned,
@@ -52,6 +53,8 @@ class TextPrinter:
     def __init__(self) -> None:
         self._line = LiveLine()
         self._started: Started | None = None
+        self._threads: int | None = None
+        """The number that was told last; None for the usual one."""
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -68,6 +71,8 @@ class TextPrinter:
             case RecipeChanged():
                 name = event.name.replace("_", " ").capitalize()
                 self._print(f"{name}: {event.before} → {event.after} from step {event.step + 1:,}")
+            case ThreadsChanged():
+                self._tell_threads(event)
             case WeightsTransferred():
                 self._print("\n".join((f"Continues from {event.run}", *event.lines)))
             case Paused() | Resumed() | SnapshotTaken() | UnitsChecked():
@@ -100,6 +105,11 @@ class TextPrinter:
             f"{note}{resumed}\n"
             f"{_row(_HEADINGS)}"
         )
+
+    def _tell_threads(self, event: ThreadsChanged) -> None:
+        if not event.trial and event.threads != (self._threads or event.usual_threads):
+            self._threads = event.threads
+            self._print(f"Note: {event.text[:1].upper()}{event.text[1:]}.")
 
     def _progress(self, event: Progress) -> str:
         epochs = max(round(event.steps * event.epoch / event.step), 1) if event.step else 1

@@ -28,6 +28,7 @@ _COUNTS = (  # and durations and rates, which have the same limits
     "validation_images",
     "parameters",
     "threads",
+    "usual_threads",
     "ranks",
     "first_step",
     "seconds",

@@ -222,6 +222,16 @@ def _damaged(path: Path, problem: str) -> RunError:
     return RunError(f"The run in {path.parent} is damaged: {problem}.")
 
 
+def last_progress_step(path: Path) -> int:
+    """The last step of which the log tells; 0 without one. Raises OSError."""
+    last = 0
+    with contextlib.suppress(FileNotFoundError), open_regular(path, _MAX_LOG_BYTES) as file:
+        for line, _ in _whole_lines(file):
+            if found := _PROGRESS_STEP.match(line):
+                last = max(last, int(found[1]))
+    return last
+
+
 def truncate_after(path: Path, step: int, epoch: int) -> None:
     """Keeps the events up to that step and that number of finished epochs; step 0 keeps nothing.
 

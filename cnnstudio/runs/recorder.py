@@ -161,13 +161,14 @@ class RunRecorder:
 
     def _begin(self, started: Started) -> None:
         self._has_started = True
+        self._metadata |= {"threads": started.threads, "parameters": started.parameters}
+        # First, because it has what will be cut off from the log and is needed to repeat those steps.
+        self._write_description()
         truncate_after(self.folder / EVENTS_FILE, started.steps_done, started.first_epoch - 1)
         for event in iterate_events(self.folder / EVENTS_FILE):
             # Feeds the diagnosis, so that it does not report again what it did before the interruption.
             self._diagnosis.with_diagnoses(event)
         self._context.enter_context(self._log)
-        self._metadata |= {"threads": started.threads, "parameters": started.parameters}
-        self._write_description()
 
     def _end(self, finished: Finished) -> Finished:
         """Writes the result; returns the event to report, which says so if that was not possible."""

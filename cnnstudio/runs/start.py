@@ -24,6 +24,7 @@ from cnnstudio.runs.heartbeat import LOCK_FILE, is_beating, this_host
 from cnnstudio.runs.recorder import RunRecorder, timestamp
 from cnnstudio.runs.run import DESIGN_FILE, FORMAT, RUN_FILE, VERSION, Run, new_folder, runs_folder
 from cnnstudio.runs.signals import stopping_on_signals
+from cnnstudio.runs.thread_plan import ThreadPlan, plan_threads
 from cnnstudio.training.checkpoints.save_schedule import DEFAULT_INTERVAL, SaveInterval
 from cnnstudio.training.checkpoints.warm_start import ParentRun
 from cnnstudio.training.control import Control, Probe
@@ -50,7 +51,12 @@ class RunOptions:
     """The name or folder by which `find_source` finds the images again; None is the data set's name."""
     device: str = "auto"
     threads: int | None = None
-    """CPU threads to compute with; None keeps torch's setting."""
+    """CPU threads to compute with; None keeps torch's setting, or those of a resumed run."""
+    adapt_threads: bool = False
+    """Whether to use fewer threads while other programs are busy, unless `threads` is given.
+
+    Not for runs whose results are to be compared: the number of threads changes the last bits.
+    """
     resume: bool = False
     """Continue the run that is in `folder` from its last checkpoint."""
     continue_from: Path | None = None
@@ -93,13 +99,16 @@ def start_run(
     control = control or Control()
     prepared = ranks.run_on_all(lambda: _prepare(network, dataset, recipe, options, control, ranks, progress))
     parent = ranks.broadcast_result(lambda: _parent_run(options.continue_from))
+    plan = ranks.run_on_all(lambda: _plan_threads(options, ranks))
     with ExitStack() as stack:
         # On all ranks, although only the first has something to open: an error there must end the others too.
-        recorder = ranks.run_on_all(lambda: _open_recorder(stack, prepared, dataset, options, ranks, emit))
+        recorder = ranks.run_on_all(
+            lambda: _open_recorder(stack, prepared, dataset, options, ranks, plan, emit)
+        )
         stack.enter_context(stopping_on_signals(control))
         finished = train_prepared(
             prepared,
-            threads=options.threads,
+            threads=plan.threads,
             control=control,
             emit=recorder.emit,
             folder=recorder.folder,
@@ -112,6 +121,7 @@ def start_run(
             ranks=ranks,
             require_own=recorder.require_own,
             on_save_failure=options.on_save_failure,
+            adapt_threads=plan.adapt,
         )
         # Which says, too, if the result could not be written.
         return recorder.finished or finished
@@ -140,6 +150,13 @@ def _prepare(
     )
 
 
+def _plan_threads(options: RunOptions, ranks: Ranks) -> ThreadPlan:
+    if not ranks.is_single_process:
+        return ThreadPlan(options.threads)
+    resumed = options.folder if options.resume else None
+    return plan_threads(options.threads, options.adapt_threads, resumed)
+
+
 class _NoRecorder:
     """Takes the recorder's place on all ranks but the first, which writes and emits the same for all."""
 
@@ -164,11 +181,13 @@ def _open_recorder(
     dataset: Dataset,
     options: RunOptions,
     ranks: Ranks,
+    plan: ThreadPlan,
     emit: Callable[[Event], None],
 ) -> RunRecorder | _NoRecorder:
     if not ranks.is_first:
         return _NoRecorder()
-    metadata, require_own = _initial_metadata(prepared, dataset, options, ranks), _accept_any
+    metadata = _initial_metadata(prepared, dataset, options, ranks) | plan.metadata()
+    require_own = _accept_any
     if options.resume:
         run = _resumable_run(options.folder, prepared, dataset)
         # The run stays the same run, by which those that watch it recognize it.

@@ -16,6 +16,7 @@ from types import NoneType, UnionType
 from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
 from cnnstudio.core.errors import UserError
+from cnnstudio.core.formatting import pluralize
 
 Outcome = Literal["completed", "stopped", "failed"]
 ValidationSource = Literal["share", "test", "own"]
@@ -192,6 +193,30 @@ class RecipeChanged(Event):
 
 
 @dataclass(frozen=True)
+class ThreadsChanged(Event):
+    """The CPU computes with another number of threads from the next step on, because of other programs."""
+
+    event_name = "ThreadsChanged"
+
+    step: int
+    epoch: float
+    """Epochs done; fractional within an epoch."""
+    threads: int
+    usual_threads: int
+    """What the run uses if no other program is busy."""
+    trial: bool = False
+    """Whether the number is only tried, for a few steps. What is kept is reported by another event."""
+
+    @property
+    def text(self) -> str:
+        """`another program is busy: training with 1 thread` or `training with 2 threads again`."""
+        training = f"training with {pluralize(self.threads, 'thread')}"
+        if self.threads < self.usual_threads:
+            return f"another program is busy: {training}"
+        return f"{training} again"
+
+
+@dataclass(frozen=True)
 class WeightsTransferred(Event):
     """The run started from another run's weights, in a changed design. Comes after Started."""
 
@@ -270,7 +295,7 @@ _EVENT_TYPES: Mapping[str, type[Event]] = {
     event_type.event_name: event_type
     for event_type in (
         *(Started, WeightsTransferred, Progress, EpochEnded, SnapshotTaken, Warned),
-        *(Paused, Resumed, RecipeChanged, UnitsChecked, Diagnosed, Recovered, Finished),
+        *(Paused, Resumed, RecipeChanged, ThreadsChanged, UnitsChecked, Diagnosed, Recovered, Finished),
     )
 }
 

@@ -62,6 +62,8 @@ class RunState:
         """Of the epoch in which the run resumes."""
         self.history: list[EpochEnded] = []
         self.warm_start: WarmStart | None = None
+        self.threads: int | None = None
+        """CPU threads for the next step, if their number may change; saved with the position."""
         self.stopwatch = Stopwatch()
         self.save_schedule = SaveSchedule(SaveInterval(), 0.0)
         self._queued_events: list[Event] | None = [Warned(message) for message in prepared.warnings]
@@ -100,6 +102,7 @@ class RunState:
         self.ranks.broadcast_weights(self.model)
         position, state = restored
         self._set_position(position)
+        self.threads = position.threads
         # The recipe as it was first, because the optimizer's state belongs to it; then the changes that were
         # requested for resuming, which are reported.
         self._apply_recipe(position.recipe)
@@ -237,6 +240,7 @@ class RunState:
             self.recipe,
             self.meter.sums,
             tuple(self.history),
+            self.threads,
         )
 
     def record_epoch(self, validation: Scores) -> None:

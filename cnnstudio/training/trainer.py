@@ -31,6 +31,7 @@ from cnnstudio.training.distributed.ranks import SINGLE_PROCESS, Ranks, RanksErr
 from cnnstudio.training.distributed.sync import RankSync
 from cnnstudio.training.evaluation import after_deadline, mean_scores
 from cnnstudio.training.events import EpochEnded, Event, FailureCause, Finished, Outcome, Scores
+from cnnstudio.training.hardware.adaptive_threads import AdaptiveThreads, ThreadRecord
 from cnnstudio.training.hardware.device import translate_device_errors
 from cnnstudio.training.hardware.device_memory import is_out_of_memory, release_memory, retain_freed_memory
 from cnnstudio.training.hardware.torch_state import seed_step, torch_settings
@@ -93,6 +94,7 @@ def train_prepared(
     ranks: Ranks = SINGLE_PROCESS,
     require_own: Callable[[Mapping[str, Any]], None] = lambda info: None,
     on_save_failure: SaveFailurePolicy = "warn",
+    adapt_threads: ThreadRecord | None = None,
 ) -> Finished:
     """The same for a prepared training.
 
@@ -101,6 +103,8 @@ def train_prepared(
     `before_saving` is called before each and may raise FileError. A `parent` is another run, whose position
     and fitting weights this one starts with (`plan_transfer`). With several `ranks`, each calls this with its
     own arguments; only the first needs a folder. `require_own` is that of `CheckpointStore`.
+    `adapt_threads` lets a single process that trains on the CPU use fewer threads while other programs are
+    busy, after it has repeated the changes of that record.
 
     Raises, before any event, CheckpointError if it cannot resume, TrainingError if memory is short, and
     DeviceError if the device fails; what happens later is in Finished.
@@ -116,10 +120,15 @@ def train_prepared(
                 run.start_from(parent)
         if resume:
             run.resume()
-        finished = _Training(run, control or Control(), probes, after_epoch, on_save_failure).execute()
+        training = _Training(run, control or Control(), probes, after_epoch, on_save_failure)
+        if adapt_threads is not None and ranks.is_single_process and prepared.device.type == "cpu":
+            training.threads = AdaptiveThreads(run, adapt_threads)
+        else:
+            run.threads = None
+        finished = training.execute()
         if finished.cause == "memory":
             # The model and the optimizer first, or there would be nothing to release.
-            del run
+            del run, training
             release_memory(prepared.device)
         return finished
 
@@ -159,6 +168,8 @@ class _Training:
         self.after_epoch = after_epoch
         self.on_save_failure = on_save_failure
         self.hooks = StepHooks(run, self.sync, probes, on_save_failure)
+        self.threads: AdaptiveThreads | None = None
+        """None for a fixed number."""
         self.cause: FailureCause | None = None
         self.is_unsaved = False
         """Whether the run ended because its best weights could not be saved."""
@@ -173,6 +184,8 @@ class _Training:
         try:
             with translate_device_errors(run.prepared.device):
                 run.emit_started()
+                if self.threads is not None:
+                    self.threads.begin()
                 outcome, reason = self._train()
                 test = self._test(outcome)
             if outcome == "completed" and test is None:
@@ -345,7 +358,10 @@ class _Training:
         while run.step < first + len(run.batches):
             batches = run.batches
             for images, labels in batches.epoch(epoch, run.step - first):
+                began = time.perf_counter()
                 self._train_step(images, labels, batches.global_batch_size(run.step - first))
+                if self.threads is not None:
+                    self.threads.after_step(time.perf_counter() - began, len(labels))
                 self.hooks.after_step()
                 if run.batches is not batches:
                     # The augmentation was changed: get the next batch from the new object. The order of the

@@ -82,6 +82,14 @@ EVENTS: list[dict[str, Any]] = [
         "after": "0.02",
     },
     {
+        "event": "ThreadsChanged",
+        "step": 6,
+        "epoch": 1.5,
+        "threads": 1,
+        "usual_threads": 2,
+        "trial": False,
+    },
+    {
         "event": "CarriedOver",
         "step": 8,
         "run": "runs/first",

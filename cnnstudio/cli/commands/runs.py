@@ -113,6 +113,8 @@ def _show(options: argparse.Namespace) -> None:
     echo(f"{two_columns(_details(run))}\n\n{epoch_table(run.history)}")
     for note in _notes(run):
         echo(f"\nNote: {note}")
+    if changes := _thread_changes(run):
+        echo(f"\n{changes}")
     for event in _diagnosed(run):
         echo(f"\nEpoch {event.epoch:.1f}: {event.message} {event.advice}")
 
@@ -128,6 +130,24 @@ def _diagnosed(run: Run) -> list[Diagnosed]:
     from cnnstudio.training.events import Diagnosed
 
     return run.events_of(Diagnosed)
+
+
+_MAX_THREAD_CHANGES = 4
+
+
+def _thread_changes(run: Run) -> str:
+    """When the run used fewer threads than usual; empty if it did not."""
+    from cnnstudio.training.events import ThreadsChanged
+
+    parts, threads = [], None
+    for event in run.events_of(ThreadsChanged):
+        if not event.trial and event.threads != (threads or event.usual_threads):
+            threads = event.threads
+            parts.append(f"epoch {event.epoch:.1f}: {event.text}")
+    if len(parts) > _MAX_THREAD_CHANGES:
+        return f"The number of threads changed {len(parts):,} times, because other programs were busy."
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}." if parts else ""
 
 
 def _details(run: Run) -> list[tuple[str, str]]:

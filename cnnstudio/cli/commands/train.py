@@ -17,7 +17,6 @@ from cnnstudio.cli.arguments import (
     read_design_argument,
     require_trainable,
     source_reference,
-    take_hardware,
 )
 from cnnstudio.cli.command import DONE, FAILED, STOPPED, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.launch import add_launch_options, launch_script
@@ -55,7 +54,7 @@ class Train(Command):
         add_recipe_option(parser)
         _add_recipe_options(parser)
         add_preflight_options(parser)
-        add_device_options(parser)
+        add_device_options(parser, "those of PyTorch, or fewer while another program is busy")
         parser.add_argument(
             "--run", type=Path, metavar="FOLDER", help="the folder of the run (default: a new folder)"
         )
@@ -96,7 +95,7 @@ class Train(Command):
             raise UsageError(
                 "use either --resume, which continues a run, or --continue-from, which starts a new one"
             )
-        _choose_hardware(options)
+        _choose_device(options)
         return run_on_ranks(options, lambda ranks: _train(options, ranks))
 
 
@@ -120,13 +119,13 @@ def _run_to_resume(options: argparse.Namespace) -> Run:
     return Run.open(options.run) if options.seeds is None else lowest_seed_run(options.run)
 
 
-def _choose_hardware(options: argparse.Namespace) -> None:
-    """Fills in `--device` and `--threads`: a resumed run keeps its own, with which it gives the same bits."""
+def _choose_device(options: argparse.Namespace) -> None:
+    """Fills in `--device`: a resumed run keeps its own, with which it gives the same bits."""
     from cnnstudio.training.distributed.ranks import is_distributed
 
     run = _run_to_resume(options) if options.resume and not is_distributed() else None
-    if run is not None:
-        take_hardware(options, run)
+    if run is not None and options.device is None:
+        options.device, _ = run.hardware
     options.device = options.device or AUTO
 
 
@@ -233,6 +232,8 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
                 source=source_reference(source),
                 device=options.device,
                 threads=options.threads,
+                # Runs with several seeds are compared with each other.
+                adapt_threads=options.seeds is None,
                 resume=resume or launched is not None,
                 interval=interval,
                 continue_from=None if launched else parent,

@@ -47,6 +47,7 @@ class TrainingRequest:
             self.recipe,
             RunOptions(
                 device=device,
+                adapt_threads=self.seeds == 1,
                 folder=self.folder,
                 resume=self.folder is not None,
                 continue_from=self.continue_from,

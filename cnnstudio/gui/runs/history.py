@@ -20,6 +20,7 @@ from cnnstudio.training.events import (
     Resumed,
     SnapshotTaken,
     Started,
+    ThreadsChanged,
     WeightsTransferred,
 )
 
@@ -77,6 +78,8 @@ class RunHistory:
         self.snapshot: SnapshotTaken | None = None
         self.finished: Finished | None = None
         self.paused = False
+        self.threads: ThreadsChanged | None = None
+        """The last change that was kept, of this start of the run."""
         self.loss = MetricCurves()
         self.accuracy = MetricCurves(maximum=1.0)
         self.version = 0
@@ -99,6 +102,8 @@ class RunHistory:
                 self.snapshot = event
             case Paused() | Resumed():
                 self.paused = isinstance(event, Paused)
+            case ThreadsChanged() if not event.trial:
+                self.threads = event
             case RecipeChanged():
                 self._add_mark(event.epoch, f"{event.name.replace('_', ' ')} {event.after}")
             case WeightsTransferred():
@@ -127,7 +132,7 @@ class RunHistory:
         """The few events that determine the run's current status."""
         paused = Paused(self.progress.step if self.progress else 0) if self.paused else None
         last_epoch = self.epochs[-1] if self.epochs else None
-        events = (self.started, self.progress, last_epoch, paused, self.finished)
+        events = (self.started, self.progress, last_epoch, self.threads, paused, self.finished)
         return [event for event in events if event is not None]
 
     @property
@@ -137,7 +142,7 @@ class RunHistory:
 
     def _start(self, event: Started) -> None:
         self.started = event
-        self.finished = None
+        self.finished = self.threads = None
         # A resumed run keeps its curves.
         if self.is_empty:
             self.loss, self.accuracy = (

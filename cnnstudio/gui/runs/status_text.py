@@ -6,7 +6,16 @@ from collections.abc import Iterable
 
 from cnnstudio.core.formatting import format_count, format_duration, format_percent, pluralize
 from cnnstudio.runs.watching import RunSnapshot
-from cnnstudio.training.events import EpochEnded, Event, Finished, Paused, Progress, Resumed, Started
+from cnnstudio.training.events import (
+    EpochEnded,
+    Event,
+    Finished,
+    Paused,
+    Progress,
+    Resumed,
+    Started,
+    ThreadsChanged,
+)
 from cnnstudio.training.outcomes import completed
 
 
@@ -22,6 +31,7 @@ class RunStatusText:
         self._epoch: EpochEnded | None = None
         self._finished: Finished | None = None
         self._paused = False
+        self._threads: ThreadsChanged | None = None
 
     def feed(self, events: Iterable[Event]) -> None:
         """Adds events, in their order."""
@@ -35,6 +45,8 @@ class RunStatusText:
                     self._epoch = event
                 case Finished():
                     self._finished = event
+                case ThreadsChanged() if not event.trial:
+                    self._threads = event
                 case Paused() | Resumed():
                     self._paused = isinstance(event, Paused)
 
@@ -66,6 +78,8 @@ class RunStatusText:
                 parts.append(f"{format_duration(self._progress.seconds_left)} left")
             if not self._paused:
                 parts.append(f"{format_count(round(self._progress.images_per_second))} images/s")
+        if self._threads is not None and self._threads.threads < self._threads.usual_threads:
+            parts.append(self._threads.text)
         if self._epoch is not None:
             parts.append(f"validation accuracy {format_percent(self._epoch.validation.accuracy)}")
         return " · ".join(parts)

@@ -37,6 +37,8 @@ class Position:
     sums: EpochSums = NO_SUMS
     """Of the unfinished epoch."""
     history: tuple[EpochEnded, ...] = ()
+    threads: int | None = None
+    """CPU threads for the next step; None if their number does not change, or is not known."""
 
     @property
     def step(self) -> int:
@@ -57,6 +59,7 @@ class Position:
             "recipe": self.recipe.to_json(),
             "sums": list(self.sums),
             "history": [event.to_json() for event in self.history],
+            **({} if self.threads is None else {"threads": self.threads}),
         }
 
     @classmethod
@@ -75,7 +78,10 @@ class Position:
             Recipe.from_json(content["recipe"]) if "recipe" in content else requested,
             (float(loss), float(correct), int(images)),
             tuple(_epoch_ended(entry) for entry in content.get("history", ())),
+            content.get("threads"),
         )
+        if position.threads is not None and (type(position.threads) is not int or position.threads < 1):
+            raise ValueError
         if not 0 <= position.epoch <= _MAX_EPOCH or not 0 <= position.batch <= position.steps_per_epoch:
             raise ValueError
         if not all(map(math.isfinite, (position.seconds, *position.sums))):

@@ -37,6 +37,7 @@ from cnnstudio.training.diagnosis.remedies import Remedy, split_batches
 from cnnstudio.training.events import ValidationSource
 from cnnstudio.training.hardware.device import choose_device, fastest_precision, translate_device_errors
 from cnnstudio.training.hardware.device_memory import free_memory
+from cnnstudio.training.hardware.thread_policy import MAX_THREADS
 from cnnstudio.training.model import Model, build_model
 from cnnstudio.training.recipe.recipe import MAX_ACCUMULATE, Recipe
 from cnnstudio.training.sample_images import choose_sample_images
@@ -275,8 +276,10 @@ def evaluation_batch_size(analysis: Analysis, device: torch.device) -> int:
 
 def validate_threads(threads: int | None) -> None:
     """Raises TrainingError for an invalid number of threads; None, torch's default, is valid."""
-    if threads is not None and not 1 <= threads <= 1024:
-        raise TrainingError(f"threads: must be an integer from 1 to 1,024, got {describe_value(threads)}")
+    if threads is not None and not 1 <= threads <= MAX_THREADS:
+        raise TrainingError(
+            f"threads: must be an integer from 1 to {MAX_THREADS:,}, got {describe_value(threads)}"
+        )
 
 
 def _check_batch_normalization(network: Network, recipe: Recipe) -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from cnnstudio.gui.runs.history import RunHistory
-from cnnstudio.training.events import EpochEnded, Finished, Paused, RecipeChanged, Resumed, WeightsTransferred
+from cnnstudio.training.events import (
+    EpochEnded,
+    Finished,
+    Paused,
+    RecipeChanged,
+    Resumed,
+    ThreadsChanged,
+    WeightsTransferred,
+)
 from tests.gui.canned import epoch_ended, progress, run_events, started
 
 
@@ -111,3 +119,12 @@ def test_a_run_added_all_at_once_equals_one_added_event_by_event() -> None:
         assert one.steps.y.tolist() == other.steps.y.tolist()
         assert one.marks == other.marks
     assert (at_once.position, at_once.total_epochs) == (one_by_one.position, one_by_one.total_epochs)
+
+
+def test_the_number_of_threads_that_is_kept_belongs_to_the_status() -> None:
+    history = RunHistory()
+    fewer = ThreadsChanged(5, 0.5, 1, 2)
+    history.feed([started(), fewer, ThreadsChanged(8, 0.8, 2, 2, trial=True)])
+    assert fewer in history.summary_events
+    history.feed([started()])
+    assert fewer not in history.summary_events

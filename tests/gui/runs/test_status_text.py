@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cnnstudio.gui.runs.status_text import RunStatusText
-from cnnstudio.training.events import Finished, Paused, Resumed
+from cnnstudio.training.events import Finished, Paused, Resumed, ThreadsChanged
 from tests.gui.canned import finished, progress, run_events, started
 
 
@@ -42,6 +42,20 @@ def test_a_paused_run_is_described_as_paused() -> None:
     assert paused.text.startswith("Paused in epoch 2 of 8 · 1 m 12 s left · validation")
     paused.feed([Resumed(12)])
     assert paused.text.startswith("Epoch 2 of 8")
+
+
+def test_fewer_threads_beside_other_programs_are_explained() -> None:
+    running = status_of(*run_events(epochs=4, planned=8), progress(41, 5))
+    usual = running.text
+
+    running.feed([ThreadsChanged(44, 4.4, 1, 2, trial=True)])
+    assert running.text == usual
+    running.feed([ThreadsChanged(45, 4.5, 1, 2)])
+    assert "2,410 images/s · another program is busy: training with 1 thread · validation" in running.text
+    running.feed([ThreadsChanged(46, 4.6, 2, 2, trial=True), ThreadsChanged(47, 4.7, 1, 2)])
+    assert "training with 1 thread" in running.text
+    running.feed([ThreadsChanged(48, 4.8, 2, 2, trial=True), ThreadsChanged(49, 4.9, 2, 2)])
+    assert running.text == usual
 
 
 def test_an_ended_run_shows_its_outcome_and_results() -> None:
