@@ -107,8 +107,8 @@ def source_reference(source: Source) -> str:
     return str(getattr(source, "folder", source.name))
 
 
-def add_device_options(parser: Parser) -> None:
-    """Adds `--device` and `--threads`."""
+def add_device_options(parser: Parser, threads: str = "those of PyTorch") -> None:
+    """Adds `--device` and `--threads`, with a description of the default number of threads."""
     parser.add_argument(
         "--device",
         default="auto",
@@ -116,7 +116,7 @@ def add_device_options(parser: Parser) -> None:
         help="auto, cpu, cuda, cuda:1 or mps (default: auto, the fastest available)",
     )
     parser.add_argument(
-        "--threads", type=_threads, metavar="N", help="number of CPU threads (default: those of PyTorch)"
+        "--threads", type=_threads, metavar="N", help=f"number of CPU threads (default: {threads})"
     )
 
 

@@ -34,6 +34,8 @@ _REMEMBERED_WINDOWS = 15
 _TRIAL_SECONDS = 0.3
 _LOST_FACTOR, _LOST_FACTOR_FIRST = 3.0, 6.0
 """A trial ends early if its steps take this multiple; the first step, which warms up, may take longer."""
+_LOST_SECONDS = 0.03
+"""But not before: a very short step may take a multiple by chance."""
 
 _GAIN_BY_FEWER, _GAIN_BY_MORE = 0.8, 1.0
 """The share of the time per step that a trial has to stay below. Fewer threads have to gain something; more
@@ -109,8 +111,8 @@ class ThreadPolicy:
         self._window = _Window()
         self._before = self._best = threads
         """The number before the trials, and the best so far, also of the trials."""
-        self._before_mean = self._best_mean = 0.0
-        """Their seconds per step."""
+        self._best_mean = 0.0
+        """Its seconds per step."""
         self._is_warm = True
         """Whether the trial's first step is over."""
         self._trials_began = 0.0
@@ -159,7 +161,7 @@ class ThreadPolicy:
 
     def _start_trials(self, threads: int) -> None:
         self._before = self._best = self.threads
-        self._before_mean = self._best_mean = self._means[-1]
+        self._best_mean = self._means[-1]
         self._trials_began = self._seconds
         self._start_trial(threads)
 
@@ -169,7 +171,7 @@ class ThreadPolicy:
 
     def _continue_trial(self) -> None:
         lost = _LOST_FACTOR if self._is_warm else _LOST_FACTOR_FIRST
-        if self._window.mean > lost * self._best_mean:
+        if self._window.mean > lost * self._best_mean and self._window.seconds > _LOST_SECONDS:
             self._end_trial(is_won=False)
         elif not self._is_warm:
             # With another number of threads the first step prepares memory and kernels anew.
