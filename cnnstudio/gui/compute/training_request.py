@@ -47,7 +47,7 @@ class TrainingRequest:
             self.recipe,
             RunOptions(
                 device=device,
-                adapt_threads=self.seeds == 1,
+                adapt_threads=not self.names_seed,
                 folder=self.folder,
                 resume=self.folder is not None,
                 continue_from=self.continue_from,

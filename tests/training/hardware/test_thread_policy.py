@@ -154,9 +154,9 @@ def test_a_program_that_comes_and_goes_does_not_make_the_number_flap() -> None:
     machine = Machine(tells_load=True)
     machine.busy = lambda seconds: int(seconds % 6 < 3)
     machine.train(900)
-    assert len(machine.kept) < 80
+    assert len(machine.kept) < 40
     late = [change for change in machine.changes if change[0] > 450]
-    assert len(late) < 60
+    assert len(late) < 25
 
 
 def test_single_slow_steps_decide_nothing() -> None:
