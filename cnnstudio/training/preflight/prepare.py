@@ -55,6 +55,8 @@ _MAX_UPLOADED_SHARE = 0.25
 """Of an accelerator's free memory, for one split. Larger splits are copied to it batch by batch."""
 
 _MIN_VALIDATION_IMAGES = 30
+_MIN_JUDGED_IMAGES = 90
+"""Training images from which on too few validation images are pointed out."""
 
 _MAX_FIRST_IMAGES = 5_000
 """For data-dependent initial weights."""
@@ -191,7 +193,7 @@ def prepare(
             f"it has {count} and {len(resized.test)}."
         )
     recipe, warnings = _resolve_recipe(recipe, count, chosen)
-    warnings += (*_repeated_softmax(analysis), *_data_warnings(dataset, resized, validation))
+    warnings += (*_repeated_softmax(analysis), *_data_warnings(dataset, resized, count, validation))
     _check_batch_normalization(network, recipe)
     if check_memory:
         _check_memory(analysis, recipe, chosen)
@@ -228,10 +230,13 @@ def _split_validation(dataset: Dataset, recipe: Recipe) -> tuple[Rows, Split | S
     return train_rows, Subset(dataset.train, rows), "share"
 
 
-def _data_warnings(dataset: Dataset, resized: Dataset, validation: Split | Subset) -> Iterator[str]:
+def _data_warnings(
+    dataset: Dataset, resized: Dataset, trained_on: int, validation: Split | Subset
+) -> Iterator[str]:
     """What one has to know about these images before trusting the figures of a run on them."""
     count = len(validation)
-    if count < _MIN_VALIDATION_IMAGES:
+    # Of a handful of images nobody expects exact figures.
+    if count < _MIN_VALIDATION_IMAGES and trained_on >= _MIN_JUDGED_IMAGES:
         yield (
             f"Only {pluralize(count, 'validation image')}: a single one changes the validation accuracy by "
             f"{100 / count:.0f} points, so small differences mean nothing."

@@ -18,9 +18,9 @@ from tests.training.images import colors
 from tests.training.networks import tiny
 
 
-@pytest.mark.parametrize(("seeds", "expected"), [(1, [1]), (2, [])])
-def test_a_training_with_one_seed_may_use_fewer_threads(
-    seeds: int, expected: list[int], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("names_seed", "expected"), [(False, [1]), (True, [])])
+def test_only_a_training_that_is_not_one_of_several_seeds_may_use_fewer_threads(
+    names_seed: bool, expected: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
 
@@ -29,7 +29,7 @@ def test_a_training_with_one_seed_may_use_fewer_threads(
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     events: list[Event] = []
     recipe = Recipe("mine", epochs=1, batch_size=16, validation_share=0.2)
-    request = TrainingRequest(tiny(), "colors", recipe, seeds=seeds)
+    request = TrainingRequest(tiny(), "colors", recipe, names_seed=names_seed)
     request.train("cpu", colors(), Control(), events.append, [], ignore_progress)
     assert [event.threads for event in events if isinstance(event, ThreadsChanged)] == expected
     folder = next(event.run for event in events if isinstance(event, Started))
