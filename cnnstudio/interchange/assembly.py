@@ -59,6 +59,8 @@ class Assembler(ABC):
         """`generated`: this program generated the code, so its structure is kept as it is."""
         self.notes = notes
         self._generated = generated
+        self.shape_errors = 0
+        """How many layers do not take the shape that arrives at them."""
         self._count = 0
         self._depth = 0
 
@@ -100,6 +102,7 @@ class Assembler(ABC):
         self._add_to_count(len(calls))
         nodes = list(self.layers_from_calls(calls, shape))
         for node in nodes:
+            self.shape_errors += not takes_shape(node.layer, shape)
             shape = output_shape_of(node.layer, shape)
         return nodes, shape
 
@@ -213,6 +216,7 @@ class Assembler(ABC):
             except ShapeError as error:
                 # The import succeeds, and the window shows the problem with its fix.
                 output = error.assumed
+                self.shape_errors += 1
         return [Node("", group, children=tuple(children))], output
 
     def _sub_model(self, item: SubModel, shape: Shape | None) -> tuple[Nodes, Shape | None]:
@@ -248,6 +252,16 @@ def _merge_activations(nodes: Iterable[Node]) -> Iterator[Node]:
             yield node
     if group is not None:
         yield group
+
+
+def takes_shape(layer: Layer, shape: Shape | None) -> bool:
+    """Whether a layer takes an input of that shape; True if the shape is not known."""
+    try:
+        if shape is not None:
+            layer.output_shape(shape)
+    except ShapeError:
+        return False
+    return True
 
 
 def output_shape_of(layer: Layer, shape: Shape | None) -> Shape | None:

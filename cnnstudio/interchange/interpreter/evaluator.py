@@ -44,6 +44,7 @@ from cnnstudio.interchange.interpreter.values import (
     Scope,
     expand_copies,
     is_known,
+    is_undefined,
     truth,
 )
 from cnnstudio.interchange.source import Notes
@@ -371,7 +372,7 @@ class Evaluator:
         return True
 
     def _comparison(self, operator: ast.cmpop, left: Any, right: Any) -> bool:
-        if isinstance(left, Unknown | BoundMethod) or isinstance(right, Unknown | BoundMethod):
+        if is_undefined(left) or is_undefined(right):
             raise folding.NotConstant
         equality = isinstance(operator, ast.Eq | ast.NotEq | ast.Is | ast.IsNot)
         if equality and (_has_identity(left) or _has_identity(right)):

@@ -97,7 +97,7 @@ def _format(text: str, *values: Any) -> str:
     if len(parts) != len(values) + 1 or any("{" in part or "}" in part for part in parts):
         numbered = text
         for index, value in enumerate(values):
-            numbered = numbered.replace(f"{{{index}}}", _plain(value))
+            numbered = folding.short_text(_replace(numbered, f"{{{index}}}", _plain(value)))
         if "{" in numbered:
             raise folding.NotConstant
         return folding.short_text(numbered)
@@ -120,7 +120,7 @@ def _join(text: str, values: Sequence[Any]) -> str:
 
 
 def _replace(text: str, old: str, new: str) -> str:
-    if len(text) * (len(new) + 1) > folding.MAX_LENGTH:
+    if len(text) + (text.count(old) * len(new)) > folding.MAX_LENGTH:
         raise folding.NotConstant
     return text.replace(old, new)
 

@@ -10,7 +10,7 @@ from typing import Any
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.effort import TOO_COMPLEX
 from cnnstudio.interchange.interpreter import folding
-from cnnstudio.layers.code import Unknown
+from cnnstudio.layers.code import Name, Unknown
 
 UNKNOWN = Unknown()
 """A value that is not known, without an expression to show for it."""
@@ -176,10 +176,24 @@ def is_known(value: Any) -> bool:
     return not isinstance(value, Unknown)
 
 
+def is_undefined(value: Any) -> bool:
+    """Whether nothing is known of the value, or only what it is called.
+
+    An attribute of something of a library exists only where it is called. An imported name may be anything,
+    unless it is that of a class, or comes from a library that the readers know.
+    """
+    if isinstance(value, Name):
+        is_class = value.last[:1].isupper() and not value.last.isupper()
+        return not is_class and value.path.partition(".")[0] not in _KNOWN_LIBRARIES
+    return isinstance(value, Unknown | BoundMethod)
+
+
+_KNOWN_LIBRARIES = frozenset({"torch", "keras", "tensorflow", "tf_keras", "builtins", "math"})
+
+
 def truth(value: Any) -> bool | None:
     """The truth value; None if it is not known. Layers and objects are true."""
-    # What is looked up in something of a library is known to exist only where it is called.
-    if isinstance(value, Unknown | BoundMethod):
+    if is_undefined(value):
         return None
     if isinstance(value, list | tuple | dict):
         return None if any(each is REST for each in value) else bool(value)

@@ -55,6 +55,7 @@ from cnnstudio.layers.base import Shape
 from cnnstudio.layers.code import Call, Name, Unknown
 
 _MODELS = ("Sequential", "Model", "Functional")
+_MODEL_PATHS = ("keras.Sequential", "keras.Model", "keras.models.")
 _INPUTS = ("Input", "InputLayer")
 
 
@@ -417,6 +418,20 @@ class _Reader(DataReader):
             values = values[:1]  # what it contains is training, which is the same in every epoch
             return self.unroll(node, values, scope)
         return super().on_loop(node, values, scope)
+
+    def creates_layers(self, function: Any) -> bool:
+        match function:
+            case Name(path=path):
+                return canonical(path).startswith(
+                    (LAYERS, "keras.Sequential", "keras.Model", "keras.models.")
+                )
+            case Call(path=path):
+                return canonical(path).startswith(LAYERS)
+            case BoundMethod(owner=owner, name="add"):
+                return self.model_of(owner) is not None
+            case Class():
+                return canonical(function.library_base()).startswith("keras.")
+        return False
 
     def on_attribute(self, owner: Any, name: str) -> Any:
         if isinstance(owner, Data):

@@ -127,6 +127,12 @@ class PyTorchAssembler(Assembler):
         self, modules: Sequence[LayerCall], shape: Shape | None, node_id: str
     ) -> tuple[list[Node], int, Shape | None]:
         """(nodes for the first few modules, number of modules they stand for, output shape)."""
+        if modules[0].call.path == "tensor.squeeze" and shape is not None:
+            if shape.is_flat:
+                return [], 1, shape
+            if shape.dims[1:] == (1, 1):
+                flatten = layer_type("Flatten")()
+                return [Node("", flatten)], 1, output_shape_of(flatten, shape)
         calls = [self._with_known_arguments(each.call, shape) for each in modules[:_MAX_MODULES]]
         self._check_input_size(calls[0], shape)
         stem = node_id.rpartition("_")[0]

@@ -22,6 +22,7 @@ from cnnstudio.interchange.pytorch.content import ContentReader
 from cnnstudio.interchange.pytorch.modules import is_module
 from cnnstudio.interchange.source import Notes
 
+_NO_NETWORK = "there is no PyTorch network: expected nn.Sequential(…) or a class with forward"
 _MAXIMUM_NAMES = 50
 """The most names of networks that are offered."""
 
@@ -30,6 +31,7 @@ _MAXIMUM_NAMES = 50
 class Chosen:
     """The network that is read."""
 
+    module: Any
     items: Items
     line: int
     title: str
@@ -46,17 +48,21 @@ class _Candidate:
     """What was found while it was created."""
 
 
-def choose(reader: ContentReader, tree: ast.Module, name: str) -> Chosen | None:
-    """The network of that name, or the one that the program is about; None if it has none.
-
-    Raises CodeError if there is no network of that name.
-    """
-    return _Choice(reader, tree).choose(name)
+def choose(reader: ContentReader, tree: ast.Module, name: str) -> Chosen:
+    """The network of that name, or the one that the program is about. Raises CodeError if there is none."""
+    choice = _Choice(reader, tree)
+    chosen = choice.choose(name)
+    if chosen is None:
+        reason = next((f"; line {note.line}: {note.text}" for note in choice.failed.all()), "")
+        raise CodeError(f"{_NO_NETWORK}{reason}")
+    return chosen
 
 
 class _Choice:
     def __init__(self, reader: ContentReader, tree: ast.Module) -> None:
         self._reader = reader
+        self.failed = Notes(reader.effort)
+        """Why what was tried is no network."""
         self._definitions = [node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
 
     def choose(self, name: str) -> Chosen | None:
@@ -92,7 +98,7 @@ class _Choice:
             raise CodeError(f"there is no network “{name}” in the code{listed}")
         reader.report_shared_weights(items)
         others = [each for each, _ in self._offered() if each != name]
-        return Chosen(items, value.line, _title(value), (name, *others) if others else ())
+        return Chosen(value, items, value.line, _title(value), (name, *others) if others else ())
 
     # Candidates
 
@@ -108,6 +114,8 @@ class _Choice:
         reader = self._reader
         before, notes = len(reader.modules), reader.notes
         reader.notes = Notes(reader.effort)
+        if isinstance(node, ast.FunctionDef) and has_required_arguments(node):
+            reader.notes.add(node.lineno, f"{node.name} needs arguments, which the code does not give")
         try:
             value = reader.call(reader.module.names.get(node.name), [], {}, node.lineno, False)
             return self._created(
@@ -143,8 +151,11 @@ class _Choice:
         for candidate in reversed(candidates):
             if id(candidate.module) in self._reader.submodules:
                 continue
-            size = sum(1 for _ in graph.iter_calls(self._items(candidate, Notes(self._reader.effort))))
-            if size:
+            notes = Notes(self._reader.effort)
+            size = sum(1 for _ in graph.iter_calls(self._items(candidate, notes)))
+            if not size:
+                self.failed.extend(notes)
+            else:
                 sizes.append((self._reader.used[id(candidate.module)] > 0, size, candidate))
         best = max(sizes, key=lambda each: each[:2], default=None)
         return best[2] if best else None
@@ -175,7 +186,7 @@ class _Choice:
         for name, line in others:
             reader.notes.add(line, f"{name} is another network; {own or chosen.name or 'one'} is imported")
         names = (own or chosen.name, *(name for name, _ in others)) if others else ()
-        return Chosen(items, chosen.line, title, names)
+        return Chosen(chosen.module, items, chosen.line, title, names)
 
     def _builder_of(self, chosen: _Candidate) -> str:
         """The function of the program that created the network; empty if none did."""

@@ -32,7 +32,7 @@ from cnnstudio.interchange.pytorch.modules import (
     is_module,
     sequence_of,
 )
-from cnnstudio.interchange.pytorch.tensors import SAME, TensorReader
+from cnnstudio.interchange.pytorch.tensors import SAME, Sample, TensorReader
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.code import Arguments, Call, Unknown, UnsupportedCall
 
@@ -56,11 +56,10 @@ class ContentReader(TensorReader):
         self.given_names: dict[int, str] = {}
         """id of a module -> the attribute that it is assigned to."""
         self._parts = 0
-        self._following = 0
 
     def use(self, module: Any) -> None:
         """Counts that the program does something with a network as a whole."""
-        if not self._following:
+        if not self.following:
             self.used[id(module)] += 1
 
     def content(self, module: Any) -> Items:
@@ -78,6 +77,9 @@ class ContentReader(TensorReader):
                     f"{call.name} is applied {times[id(call)]} times with the same weights; "
                     "here each of them has weights of its own",
                 )
+
+    def on_sample(self, module: Any, sample: Sample) -> None:
+        """Called when the program tries out a module with a tensor."""
 
     # Calls
 
@@ -100,10 +102,12 @@ class ContentReader(TensorReader):
         ):
             return self._apply_with_arguments(function, positional, keywords, line)
         if not isinstance(tensor, SymbolicTensor):
-            if self._following:
+            if self.following:
                 self.notes.add(line, "what this is applied to is only known at run time, so it is skipped")
             else:
                 self.use(function)
+                if isinstance(tensor, Sample):
+                    self.on_sample(function, tensor)
             return Unknown()
         return self.apply_module(tensor, function, direct, line)
 
@@ -145,7 +149,7 @@ class ContentReader(TensorReader):
         parts = owner.names.get(PARTS) if isinstance(owner, Instance) else owner
         if isinstance(parts, ModuleSequence):
             return self._change_sequence(owner, parts, name, positional, line)
-        return Unknown()
+        return self.on_unknown_call([*positional, *keywords.values()], line)
 
     def _forward_of_library(self, owner: Any, positional: Sequence[Any], line: int) -> Any:
         """`super().forward(x)`: what an object does by its library's class."""
@@ -190,7 +194,7 @@ class ContentReader(TensorReader):
                 parts.parts.append(Part("", Unknown(name), line))
             case _:
                 self.effects -= 1
-                return Unknown()
+                return self.on_unknown_call(positional, line)
         return owner
 
     def elements(self, value: Any) -> Sequence[Any] | None:
@@ -250,11 +254,11 @@ class ContentReader(TensorReader):
         if not isinstance(forward, Function):
             return self._without_forward(module, name)
         start = SymbolicTensor()
-        self._following += 1
+        self.following += 1
         try:
             end = self.call(forward, [start], {}, module.line, False)
         finally:
-            self._following -= 1
+            self.following -= 1
         kind = module.kind.node.name
         items = self._between(start, end, kind, module.kind.node.lineno)
         return items if len(items) == 1 else (SubModel(items, module.line, name or kind),)
@@ -272,7 +276,7 @@ class ContentReader(TensorReader):
             return items_between(start, end)
         except UnsupportedTopology:
             text = f"groups cannot express how the layers of {kind} are connected"
-            if self._following:
+            if self.following:
                 self.notes.add(line, f"{text}, so it is skipped with its layers")
                 return ()
             raise CodeError(f"line {line}: {text}") from None

@@ -38,6 +38,7 @@ class Inputs:
 
     def __init__(self) -> None:
         self._constants: list[tuple[int, ...]] = []
+        self._tried: list[tuple[int, tuple[int, ...]]] = []
         self._tensors: list[tuple[int, ...]] = []
         self._sizes: list[tuple[int, int]] = []
         self._data_sets: list[Shape] = []
@@ -53,11 +54,19 @@ class Inputs:
     def add_comments(self, comments: Iterable[tuple[int, str]]) -> None:
         self._comments += input_from_comments(comments)
 
-    def add_tensor(self, sizes: Any) -> None:
-        """The sizes of a tensor of numbers, by which listings try out a network."""
+    def add_tensor(self, sizes: Any) -> tuple[int, ...] | None:
+        """The sizes of a tensor of numbers, by which listings try out a network: those of one image."""
         known = isinstance(sizes, tuple | list) and len(sizes) in (3, 4)
-        if known and all(type(size) is int for size in sizes[-3:]) and len(self._tensors) < _MAXIMUM_FOUND:
+        if not known or not all(type(size) is int for size in sizes[-3:]):
+            return None
+        if len(self._tensors) < _MAXIMUM_FOUND:
             self._tensors.append(tuple(sizes[-3:]))
+        return tuple(sizes[-3:])
+
+    def add_tried(self, module: Any, sizes: tuple[int, ...]) -> None:
+        """The sizes of a tensor that the program gives to a module."""
+        if len(self._tried) < _MAXIMUM_FOUND:
+            self._tried.append((id(module), sizes))
 
     def add_transform(self, name: str, positional: Sequence[Any], keywords: Mapping[str, Any]) -> None:
         """A transform of torchvision; the last one that sets the size of the images counts."""
@@ -72,30 +81,34 @@ class Inputs:
         if data.known is not None and len(self._data_sets) < _MAXIMUM_FOUND:
             self._data_sets.append(data.known.images)
 
-    def shapes(self, channels: int | None) -> Iterator[Sequence[int]]:
-        """(channels, height, width) that the program may mean, the most certain ones first."""
+    def shapes(self, module: Any, channels: int | None) -> Iterator[Sequence[int]]:
+        """(channels, height, width) that the program may mean for a module, the most certain ones first."""
         yield from self._constants
-        yield from self._tensors
+        yield from (sizes for tried, sizes in self._tried if tried == id(module))
         usual = [shape.channels for shape in self._data_sets]
         for sides in self._sizes:
             yield (channels or next(iter(usual), 3), *sides)
         for shape in self._data_sets:
             yield shape.dims
+        yield from self._tensors
         yield from self._comments
 
 
-def infer_input_shape(items: Items, inputs: Inputs, line: int, notes: Notes) -> Shape:
-    """The network's input shape, as the code says it; or, with a note, the one that its layers fit."""
+def infer_input_shape(module: Any, items: Items, inputs: Inputs, notes: Notes) -> Shape:
+    """The input shape of a module, as the code says it; or, with a note, the one that its layers fit."""
+    line = int(module.line)
     calls = list(graph.iter_calls(items))
     first = next((call for call in calls if _INPUTS & bound_arguments(innermost(call)).keys()), None)
     values = bound_arguments(innermost(first)) if first else {}
     channels = values.get("in_channels", values.get("num_features"))
     channels = channels if type(channels) is int and 1 <= channels <= 1024 else None
     refused: str = ""
-    for sizes in dict.fromkeys(map(tuple, inputs.shapes(channels))):
+    given: list[Shape] = []
+    for sizes in dict.fromkeys(map(tuple, inputs.shapes(module, channels))):
         shape, note = image_shape(*sizes)
         if shape is not None and _fits(items, shape, notes):
             return shape
+        given += [shape] if shape is not None else []
         refused = (
             refused
             or note
@@ -106,13 +119,14 @@ def infer_input_shape(items: Items, inputs: Inputs, line: int, notes: Notes) -> 
         notes.add(line, f"the code does not specify the input shape: {note}")
         return shape or DEFAULT_INPUT
     found = _consistent_shape(items, channels or 3, notes)
-    if found is None and refused:
-        # No size fits: then what the code says is as good as any.
-        shape = next(
-            (shape for shape, _ in (image_shape(*each) for each in inputs.shapes(channels)) if shape), None
-        )
-        if shape is not None:
-            return shape
+    if found is None:
+        # A network that has a mistake of its own does not fit any size.
+        for shape in given:
+            if _fits(items, shape, notes, strictly=False):
+                return shape
+        found = _consistent_shape(items, channels or 3, notes, strictly=False)
+    if found is None and given:
+        return given[0]  # no size fits, so that what the code says is as good as any
     shape = found or Shape.of(channels or 3, *DEFAULT_INPUT.dims[1:])
     said = refused if refused.endswith("; ") else "the code does not specify the input shape; "
     notes.add(line, f"{said}{shape} is used")
@@ -123,14 +137,17 @@ _INPUTS = frozenset({"in_channels", "in_features", "num_features"})
 """Arguments that say how many channels or features a module takes."""
 
 
-def _fits(items: Items, shape: Shape, notes: Notes) -> bool:
-    """Whether the numbers of channels and features in the code are right for that input."""
+def _fits(items: Items, shape: Shape, notes: Notes, *, strictly: bool = True) -> bool:
+    """Whether the numbers of channels and features in the code are right for that input.
+
+    `strictly`: all layers also have to take the shapes that arrive at them.
+    """
     trial = PyTorchAssembler(Notes(notes.effort))
     trial.sequence(items, shape)
-    return trial.mismatches == 0
+    return trial.mismatches == 0 and not (strictly and trial.shape_errors)
 
 
-def _consistent_shape(items: Items, channels: int, notes: Notes) -> Shape | None:
+def _consistent_shape(items: Items, channels: int, notes: Notes, *, strictly: bool = True) -> Shape | None:
     """The size for which all numbers of channels and features in the code are right; None if none is.
 
     Tries sizes by assembling the network, common ones first. Usually only the first Linear layer after the
@@ -144,6 +161,6 @@ def _consistent_shape(items: Items, channels: int, notes: Notes) -> Shape | None
         if notes.effort.seconds > MAXIMUM_SECONDS / 3:
             break
         shape = Shape.of(channels, size, size)
-        if _fits(items, shape, notes):
+        if _fits(items, shape, notes, strictly=strictly):
             return shape
     return None

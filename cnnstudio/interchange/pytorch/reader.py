@@ -38,6 +38,7 @@ from cnnstudio.interchange.pytorch.modules import (
     sequence_of,
     without_laziness,
 )
+from cnnstudio.interchange.pytorch.tensors import Sample
 from cnnstudio.interchange.pytorch.training import is_training_call, read_training
 from cnnstudio.interchange.pytorch.transforms import is_transform
 from cnnstudio.interchange.settings import with_shift_in_pixels
@@ -45,7 +46,6 @@ from cnnstudio.interchange.source import ImportedDesign, Notes, comments, parse
 from cnnstudio.layers.code import Call, Name, Unknown
 
 _CONTAINERS = ("ModuleList", "ModuleDict")
-_NO_NETWORK = "there is no PyTorch network: expected nn.Sequential(…) or a class with forward"
 
 
 def read_pytorch(text: str, network: str = "") -> ImportedDesign:
@@ -57,12 +57,10 @@ def read_pytorch(text: str, network: str = "") -> ImportedDesign:
     reader = _Reader(Notes())
     reader.execute(tree.body, reader.module)
     chosen = choose(reader, tree, network)
-    if chosen is None:
-        raise CodeError(_NO_NETWORK)
     code_comments = comments(text)
     reader.inputs.add_constants(reader.module.names)
     reader.inputs.add_comments(code_comments)
-    shape = infer_input_shape(chosen.items, reader.inputs, chosen.line, reader.notes)
+    shape = infer_input_shape(chosen.module, chosen.items, reader.inputs, reader.notes)
     title = title_from_docstring(ast.get_docstring(tree))
     assembler = PyTorchAssembler(reader.notes, generated=title is not None)
     nodes_without_ids, _ = assembler.sequence(chosen.items, shape)
@@ -146,8 +144,7 @@ class _Reader(ContentReader):
             return call.positional[0]
         if path.startswith((NN, "helpers.")):
             return self._module(call)
-        self._collect_input(call)
-        return Unknown(name)
+        return self._collect_input(call)
 
     def _module(self, call: Call) -> Any:
         self.effects += 1
@@ -167,15 +164,20 @@ class _Reader(ContentReader):
             return sequence
         return call
 
-    def _collect_input(self, call: Call) -> None:
+    def on_sample(self, module: Any, sample: Sample) -> None:
+        self.inputs.add_tried(module, sample.sizes)
+
+    def _collect_input(self, call: Call) -> Unknown:
         """What tells the input shape: `torch.randn(1, 3, 32, 32)`, `transforms.Resize(64)`, a data set."""
         sizes: list[Any] = [*call.positional, *call.keywords.values()]
         if call.path.startswith("torch.") and call.name in ("randn", "rand", "zeros", "ones"):
-            sizes = [sizes[0] if sizes and isinstance(sizes[0], tuple | list) else tuple(call.positional)]
-            self.inputs.add_tensor(sizes[0])
-        elif call.name == "summary":
+            whole = sizes[0] if sizes and isinstance(sizes[0], tuple | list) else tuple(call.positional)
+            one = self.inputs.add_tensor(call.keywords.get("size", whole))
+            return Unknown(call.name) if one is None else Sample(call.name, one)
+        if call.name == "summary":
             for each in sizes:
                 self.inputs.add_tensor(each)
+        return Unknown(call.name)
 
     def _data_set(self, call: Call) -> None:
         folder = call.name in ("ImageFolder", "DatasetFolder")

@@ -14,10 +14,12 @@ from typing import Any
 from cnnstudio.interchange.interpreter import graph
 from cnnstudio.interchange.interpreter.graph import Items, LayerCall, SymbolicTensor
 from cnnstudio.interchange.interpreter.interpreter import Interpreter
-from cnnstudio.interchange.interpreter.values import Scope
+from cnnstudio.interchange.interpreter.methods import CHANGING
+from cnnstudio.interchange.interpreter.values import BoundMethod, Class, Scope
 from cnnstudio.interchange.pytorch.assembly import PYTORCH_SIGNATURES, PyTorchAssembler
 from cnnstudio.interchange.pytorch.modules import NN, is_module, lines_of
-from cnnstudio.layers.code import Call, Unknown
+from cnnstudio.interchange.source import Notes
+from cnnstudio.layers.code import Call, Name, Unknown
 
 _MODULES = {name.lower(): name for name in PYTORCH_SIGNATURES} | {
     "interpolate": "Upsample",
@@ -42,6 +44,7 @@ _OPERATORS: Mapping[str, type[ast.operator]] = {
 }
 _FUNCTION_ARGUMENTS = frozenset({"training", "inplace"})
 """Arguments that functions have, but modules do not, or where they make no difference."""
+_NO_MODULES = (f"{NN}init", f"{NN}functional", f"{NN}utils", f"{NN}parallel")
 _SPATIAL = (2, 3)
 _NO_LAYER = "this operation is not a layer and is skipped"
 
@@ -53,8 +56,21 @@ class TensorSize(Unknown):
     axis: int = 0
 
 
+@dataclass(frozen=True)
+class Sample(Unknown):
+    """A tensor of numbers of the program, such as `torch.randn(1, 3, 32, 32)`."""
+
+    sizes: tuple[int, ...] = ()
+    """Those of one image."""
+
+
 class TensorReader(Interpreter):
     """Records what is done with tensors."""
+
+    def __init__(self, notes: Notes) -> None:
+        super().__init__(notes)
+        self.following = 0
+        """How many calls of `forward` are being interpreted, each inside the one before."""
 
     def items_of(self, module: Any, line: int) -> Items:
         """The items of a module that is applied to a tensor."""
@@ -123,6 +139,8 @@ class TensorReader(Interpreter):
             return operation
         if name in _FLATTENING:
             return self._flatten(tensor, name, positional, keywords, line)
+        if name in ("squeeze", "squeeze_"):
+            return self._squeeze(tensor, line)
         if name == "mean":
             return self._mean(tensor, positional, keywords, line)
         if name in ("chunk", "split"):
@@ -167,6 +185,15 @@ class TensorReader(Interpreter):
         if partly or unclear or (name != "flatten" and len(sizes) > 2):
             return tensor.then(LayerCall(Call(f"tensor.{name}", tuple(sizes), keywords, line)))
         return tensor.then(LayerCall(Call(f"{NN}Flatten", (), {}, line)))
+
+    def _squeeze(self, tensor: SymbolicTensor, line: int) -> SymbolicTensor:
+        last = tensor.items[-1] if len(tensor.items) == 1 else None
+        name = last.call.name if isinstance(last, LayerCall) else ""
+        if name == "Flatten":
+            return tensor  # `x.squeeze(3).squeeze(2)`
+        if name.startswith("Adaptive"):
+            return tensor.then(LayerCall(Call(f"{NN}Flatten", (), {}, line)))
+        return tensor.then(LayerCall(Call("tensor.squeeze", (), {}, line)))
 
     def _mean(
         self, tensor: SymbolicTensor, positional: Sequence[Any], keywords: Mapping[str, Any], line: int
@@ -282,7 +309,19 @@ class TensorReader(Interpreter):
         return tensor
 
     def creates_layers(self, function: Any) -> bool:
-        return is_module(function)
+        match function:
+            case Name(path=path):
+                return path.startswith((NN, "helpers.")) and not path.startswith(_NO_MODULES)
+            case Class():
+                return function.library_base().startswith("torch.nn.") or "forward" in function.names
+            case BoundMethod(owner=SymbolicTensor()):
+                return True
+            case BoundMethod(owner=list() as owner, name=name):
+                return name in CHANGING and any(map(is_module, owner))
+            case BoundMethod(owner=owner, name=name):
+                return is_module(owner) and (name in CHANGING or name in ("add_module", "register_module"))
+        # Outside of a forward, to call a network is to use it.
+        return self.following > 0 and is_module(function)
 
 
 def _sizes() -> tuple[TensorSize, ...]:

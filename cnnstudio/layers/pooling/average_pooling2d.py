@@ -60,20 +60,7 @@ class AveragePooling2D(Pooling2D):
     ) -> tuple[Sequence[tuple[str, dict[str, Any]]], str]:
         arguments = Arguments(call, cls.pytorch_calls[call.name])
         if call.name == "AdaptiveAvgPool2d":
-            return cls._adaptive(arguments["output_size"], shape)
+            return cls.adaptive(arguments["output_size"], shape)
         if not arguments["count_include_pad"] or arguments["divisor_override"] is not None:
             raise UnsupportedCall("includes its padding in the mean, which is not supported")
         return cls.with_zero_padding(arguments)
-
-    @classmethod
-    def _adaptive(cls, output: Any, shape: Shape) -> tuple[Sequence[tuple[str, dict[str, Any]]], str]:
-        """Adjacent windows of one size. Raises UnsupportedCall if they do not divide the image evenly."""
-        height, width = (output, output) if isinstance(output, int) else output
-        if not shape.is_image or shape.height % height or shape.width % width:
-            raise UnsupportedCall(
-                f"pools {shape} to {height} × {width}, which needs windows of several sizes"
-            )
-        size = shape.height // height, shape.width // width
-        if size == (1, 1):
-            return (), f"it has no effect at {shape.height} × {shape.width} and is left out"
-        return ((cls.type_name(), {"pool_size": size}),), ""

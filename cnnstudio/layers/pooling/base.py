@@ -136,3 +136,19 @@ class Pooling2D(Layer):
             return ((cls.type_name(), values),), ""
         border = ("ZeroPadding2D", {"padding": ((height, height), (width, width))})
         return (border, (cls.type_name(), values)), ""
+
+    @classmethod
+    def adaptive(cls, output: Any, shape: Shape) -> tuple[Sequence[tuple[str, dict[str, Any]]], str]:
+        """The layer that pools to a given size, with adjacent windows of one size.
+
+        Raises UnsupportedCall if they do not divide the image evenly.
+        """
+        height, width = (output, output) if isinstance(output, int) else output
+        if not shape.is_image or shape.height % height or shape.width % width:
+            raise UnsupportedCall(
+                f"pools {shape} to {height} × {width}, which needs windows of several sizes"
+            )
+        size = shape.height // height, shape.width // width
+        if size == (1, 1):
+            return (), f"it has no effect at {shape.height} × {shape.width} and is left out"
+        return ((cls.type_name(), {"pool_size": size}),), ""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from cnnstudio.layers.base import Family, NamedModules, Role, Shape
 from cnnstudio.layers.code import Arguments, Call, Signatures
@@ -36,6 +36,7 @@ class MaxPooling2D(Pooling2D):
         "MaxPool2d": (
             "kernel_size, stride=None, padding=0, dilation=1, return_indices=False, ceil_mode=False"
         ),
+        "AdaptiveMaxPool2d": "output_size, return_indices=False",
         "ZeroPad2d": "padding",
     }
 
@@ -55,10 +56,16 @@ class MaxPooling2D(Pooling2D):
         return self.pytorch_pooling_code(shape, "MaxPool2d")
 
     @classmethod
+    def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
+        return super().from_pytorch(calls, shape) if calls[0].name == "MaxPool2d" else ()
+
+    @classmethod
     def substitute_for_pytorch(
         cls, call: Call, shape: Shape
     ) -> tuple[Sequence[tuple[str, dict[str, Any]]], str]:
         if call.name not in cls.pytorch_calls or call.name == "ZeroPad2d":
             return (), ""
+        if call.name == "AdaptiveMaxPool2d":
+            return cls.adaptive(Arguments(call, cls.pytorch_calls[call.name])["output_size"], shape)
         row, _ = cls.with_zero_padding(Arguments(call, cls.pytorch_calls[call.name]))
         return row, "its padding is imported as zeros, which gives the same result after a relu"

@@ -440,3 +440,21 @@ def test_an_unknown_network_is_refused_with_the_names() -> None:
 def test_code_without_a_model_is_refused() -> None:
     with pytest.raises(CodeError, match="no Keras model"):
         read_keras("import keras\nx = keras.layers.Dense(3)")
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "if sys.argv[1]:\n    model.add(Dropout(0.5))",
+        "if sys.argv[1]:\n    pass\nelse:\n    model.add(Dropout(0.5))",
+        "if MODE == 'deep':\n    model.add(Dropout(0.5))",
+        "while len(sys.argv) > 2:\n    model.add(Dropout(0.5))",
+        "for _ in range(int(sys.argv[1])):\n    model.add(Dropout(0.5))",
+    ],
+)
+def test_a_condition_or_count_that_is_not_known_has_a_note_if_layers_depend_on_it(condition: str) -> None:
+    head = "import sys\nfrom config import MODE\nfrom keras.layers import *\nmodel = Sequential([Dense(3)])\n"
+    assert any(
+        note.line == 5 and "only known at run time" in note.text
+        for note in read_keras(head + condition).notes
+    )
