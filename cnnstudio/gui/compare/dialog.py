@@ -36,6 +36,7 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.svg_pixmap import svg_pixmap
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
+from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.runs.comparison import CompletedRuns, TrainingComparison, compare_trainings, same_recipe
 from cnnstudio.runs.run import Run, list_runs
 from cnnstudio.runs.seeds import Training
@@ -91,7 +92,8 @@ class CompareDialog(QDialog):
     def _compose(self) -> None:
         self._choice.setObjectName("compareWith")
         self._choice.setAccessibleName("Compare the open design with")
-        self._choice.addItems([design.title for design in self._designs])
+        self._choice.addItems([plain_line(design.title) for design in self._designs])
+        self._choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self._browse.setObjectName("compareFile")
         self._summary.setObjectName("compareSummary")
         self._copy.setObjectName("copyDifferences")
@@ -158,7 +160,7 @@ class CompareDialog(QDialog):
     def add_file(self, path: Path) -> None:
         """Compares with the design in a file."""
         self._designs.append(from_file(path))
-        self._choice.addItem(self._designs[-1].title)
+        self._choice.addItem(plain_line(self._designs[-1].title))
         self._choice.setCurrentIndex(self._choice.count() - 1)
         self._on_chosen(self._choice.currentIndex())
 
@@ -216,7 +218,7 @@ class CompareDialog(QDialog):
             self._choice.removeItem(0)
         found = [from_training(runs) for runs in results.trainings[:_MOST_RUNS]]
         self._designs[:0] = found
-        self._choice.insertItems(0, [each.title for each in found])
+        self._choice.insertItems(0, [plain_line(each.title) for each in found])
         if chosen < known:
             same = (number for number, each in enumerate(found) if each.run == design.run)
             self._choice.setCurrentIndex(next(same, -1))
@@ -298,7 +300,7 @@ class _Side(Panel):
         text = svg(draw_network(analysis, labels=False), scheme_colors(theme().scheme), background=False)
         self._name.set_full_text(analysis.network.name)
         self._image.setPixmap(svg_pixmap(text, _IMAGE, self.devicePixelRatioF()))
-        self._image.setAccessibleName(f"Diagram of {analysis.network.name}, {self._when}")
+        self._image.setAccessibleName(plain_line(f"Diagram of {analysis.network.name}, {self._when}"))
 
 
 class _Costs(Panel):

@@ -7,6 +7,7 @@ from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.plain_text import plain_line
 
 _GAP = 12
 
@@ -34,6 +35,7 @@ class Heading(QWidget):
         return self._details
 
     def show_texts(self, title: str, details: str = "") -> None:
+        title, details = plain_line(title), plain_line(details)
         if (title, details) != (self._title, self._details):
             self._title, self._details = title, details
             self.setAccessibleName(", ".join(text for text in (title, details) if text))

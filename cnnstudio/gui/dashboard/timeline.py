@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QStackedWidget, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSlider, QStackedWidget, QWidget
 
 from cnnstudio.gui.runs.history import RunHistory
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.labels import Label
 
 UNITS_PER_EPOCH = 1000
 """Slider units. While a run trains, its end lies between two epochs."""
@@ -164,10 +165,8 @@ class Timeline(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.slider = TimeSlider()
-        self._label = QLabel("Epoch")
-        self._label.setProperty("role", "secondary")
-        self._status = QLabel()
-        self._status.setTextFormat(Qt.TextFormat.PlainText)
+        self._label = Label("Epoch", tone="secondary")
+        self._status = Label()
         self._status.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.back = QPushButton()
         self.back.setObjectName("timelineLive")

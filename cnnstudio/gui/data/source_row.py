@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from cnnstudio.core.formatting import format_count
 from cnnstudio.core.progress import Progress
 from cnnstudio.data.sources import Source
-from cnnstudio.gui.widgets.labels import Label, Panel, Tone
+from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Panel, Tone
+from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
 from cnnstudio.gui.widgets.progress import ProgressLine
 
 
@@ -27,7 +28,7 @@ class SourceRow(Panel):
         super().__init__(f"source_{source.name}")
         self.setParent(parent)
         self.source = source
-        self.setAccessibleName(source.title)
+        self.setAccessibleName(plain_line(source.title))
         self._state = Label("", "help", "secondary")
         self._details = Label("", "help", "secondary", wrap=True)
         self._notes = Label("", "help", "secondary", wrap=True)
@@ -58,16 +59,15 @@ class SourceRow(Panel):
         for name, (text, signal, description) in actions.items():
             button = QPushButton(text)
             button.setObjectName(name)
-            button.setAccessibleName(description)
-            button.setToolTip(description)
+            button.setAccessibleName(plain_line(description))
+            button.setToolTip(plain_tooltip(description))
             button.clicked.connect(lambda _checked=False, signal=signal: signal.emit(self.source))
             buttons[name] = button
         return buttons
 
     def _compose(self) -> None:
         head = QHBoxLayout()
-        head.addWidget(Label(self.source.title, "strong"))
-        head.addStretch(1)
+        head.addWidget(ElidedLabel(self.source.title, "strong"), 1)
         head.addWidget(self._state)
         self._actions = QWidget()
         line = QHBoxLayout(self._actions)

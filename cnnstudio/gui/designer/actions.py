@@ -16,6 +16,7 @@ from cnnstudio.gui.designer.quick_fix.apply import apply_fix
 from cnnstudio.gui.designer.quick_fix.targets import preview_target
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.widgets.actions import ActionSet, ActionSpec
+from cnnstudio.gui.widgets.plain_text import plain_entry
 from cnnstudio.layers.base import Group
 from cnnstudio.layers.catalog import layer_types, snake_case
 
@@ -127,12 +128,14 @@ def _has_advice(project: Project) -> bool:
 
 
 def _with_step(verb: str, step: str) -> str:
-    return f"{verb} {step}".rstrip()
+    return f"{verb} {plain_entry(step)}".rstrip()
 
 
 def _fix_title(project: Project) -> str:
     problem = fixable_problem(project)
-    return f"&Fix: {problem.fix.label}" if problem is not None and problem.fix is not None else "&Fix"
+    if problem is None or problem.fix is None:
+        return "&Fix"
+    return f"&Fix: {plain_entry(problem.fix.label)}"
 
 
 # The table

@@ -92,6 +92,8 @@ class Settings:
 
     def add_recent_file(self, path: Path) -> None:
         kept = [path, *(other for other in self.recent_files if other != path)]
+        # A name may contain a line feed.
+        kept = [each for each in kept if "\n" not in str(each)]
         self.set_text("recent_files", "\n".join(map(str, kept[:MAXIMUM_RECENT])))
 
     def remove_recent_file(self, path: Path) -> None:

@@ -25,7 +25,7 @@ from cnnstudio.design.file import read_design
 from cnnstudio.export import Exporter, ExportResult, exporters
 from cnnstudio.gui.compute.compute_task import ComputeTask
 from cnnstudio.gui.compute.session import TrainingSession
-from cnnstudio.gui.widgets.labels import Label, Line, Panel
+from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
 from cnnstudio.gui.widgets.progress import ProgressLine
 from cnnstudio.interchange.interpreter.names import class_name
 from cnnstudio.runs.run import DESIGN_FILE, Run
@@ -130,7 +130,7 @@ class ExportDialog(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 16, 16, 16)
         column.setSpacing(12)
-        column.addWidget(Label(f"Export {_title(self._run)}", "title"))
+        column.addWidget(ElidedLabel(f"Export {_title(self._run)}", "title"))
         column.addWidget(panel)
         column.addLayout(folder_row)
         column.addWidget(self._note)

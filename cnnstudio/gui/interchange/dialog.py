@@ -37,6 +37,7 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.interchange.code_field import CodeField
 from cnnstudio.gui.interchange.result_view import ResultView
 from cnnstudio.gui.widgets.labels import Label, Panel
+from cnnstudio.gui.widgets.plain_text import plain_entry
 from cnnstudio.interchange.data_sets import FOLDER, NamedData
 from cnnstudio.interchange.reading import CodeError, ImportedDesign, read_code
 from cnnstudio.interchange.source import read_text
@@ -89,7 +90,7 @@ class ImportDialog(QDialog):
         self._insert = QRadioButton("Insert the layers after the selection")
         self._recipe = QCheckBox()
         self._data = QCheckBox()
-        self._data_note = Label("", "help", "secondary")
+        self._data_note = Label("", "help", "secondary", wrap=True)
         self._import = QPushButton("Import")
         self._parse_timer = QTimer(self)
         self._slow_timer = QTimer(self)
@@ -271,7 +272,9 @@ class ImportDialog(QDialog):
         self._recipe.setVisible(parsed.recipe is not None)
         if parsed.recipe is not None:
             given = split_valid_fields(parsed.imported.recipe)[0]
-            self._recipe.setText(f"Use the training settings in the code: {describe_settings(given)}")
+            self._recipe.setText(
+                plain_entry(f"Use the training settings in the code: {describe_settings(given)}", 160)
+            )
             self._recipe.setChecked(True)
         self._show_data(parsed)
         self._import.setEnabled(True)
@@ -293,7 +296,7 @@ class ImportDialog(QDialog):
             return
         place = f"(line {data.line})"
         if source is not None and offered:
-            self._data.setText(f"Use the data set in the code: {source.title} {place}")
+            self._data.setText(plain_entry(f"Use the data set in the code: {source.title} {place}", 100))
         elif source is not None:
             text = f"The code trains on {source.title} {place}, which has not been downloaded yet."
             self._data_note.setText(text)

@@ -22,7 +22,8 @@ from cnnstudio.core.formatting import at_least, pluralize, screen_reader_text
 from cnnstudio.design.analysis.analysis import Analysis
 from cnnstudio.design.network import Node
 from cnnstudio.gui.theme.theme import family_token, theme
-from cnnstudio.gui.widgets.labels import Label, Panel, plain_tooltip
+from cnnstudio.gui.widgets.labels import Label, Panel
+from cnnstudio.gui.widgets.plain_text import plain_tooltip
 from cnnstudio.interchange.source import LANGUAGES, ImportedDesign, Note
 from cnnstudio.layers.catalog import snake_case
 

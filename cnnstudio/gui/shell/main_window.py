@@ -48,6 +48,7 @@ from cnnstudio.gui.training.tool_bar import TrainingToolBar
 from cnnstudio.gui.widgets.actions import ActionSet
 from cnnstudio.gui.widgets.message_bar import MessageBar
 from cnnstudio.gui.widgets.message_box import Answer, MessageBox
+from cnnstudio.gui.widgets.plain_text import plain_title
 from cnnstudio.interchange.source import CODE_SUFFIXES
 from cnnstudio.runs.run import RUN_FILE
 
@@ -196,7 +197,7 @@ class MainWindow(QMainWindow):
     def _on_file_changed(self, _: object) -> None:
         path = self.project.path
         name = path.name if path is not None else self.project.network.name
-        self.setWindowTitle(f"{name}[*] – CNN Studio")
+        self.setWindowTitle(f"{plain_title(name)}[*] – CNN Studio")
         self.setWindowModified(self.project.is_modified)
 
     @property

@@ -10,7 +10,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QMenuBar
 
 from cnnstudio.gui.widgets.actions import ActionSet
-from cnnstudio.gui.widgets.labels import plain_tooltip
+from cnnstudio.gui.widgets.plain_text import plain_entry, plain_line, plain_tooltip
 
 MENUS = {
     "File": "&File",
@@ -57,9 +57,10 @@ class RecentMenu:
         # This deletes the actions of the files, which the menu owns, but not the shared `clear` action.
         self._menu.clear()
         for number, path in enumerate(paths, start=1):
-            action = self._menu.addAction(f"&{number} {path.name}" if number < 10 else path.name)
+            name = plain_entry(path.name)
+            action = self._menu.addAction(f"&{number} {name}" if number < 10 else name)
             action.setToolTip(plain_tooltip(str(path)))
-            action.setStatusTip(str(path))
+            action.setStatusTip(plain_line(str(path)))
             action.triggered.connect(lambda _checked=False, path=path: self._open_path(path))
         self._menu.addSeparator()
         self._menu.addAction(self._clear)

@@ -14,7 +14,8 @@ from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.runs.follower import RunFollower
 from cnnstudio.gui.runs.status_text import describe_training_location
-from cnnstudio.gui.widgets.labels import Label
+from cnnstudio.gui.widgets.labels import ElidedLabel
+from cnnstudio.gui.widgets.plain_text import plain_entry
 
 _ACTIVITIES = {
     State.IDLE: "Ready",
@@ -34,7 +35,7 @@ class StatusBar(QStatusBar):
         self._session = session
         self._followed = ""
         self._saved_at: float | None = None
-        self._text = Label(role="help", tone="secondary")
+        self._text = ElidedLabel(role="help", tone="secondary")
         self._text.setContentsMargins(12, 4, 12, 4)
         self._text.setObjectName("statusMessage")
         self._problems = QPushButton()
@@ -82,11 +83,11 @@ class StatusBar(QStatusBar):
         if self._session.state is State.IDLE and self._followed:
             activity = self._followed
         parts = [activity, self._project.network.name, self._saved_text()]
-        self._text.setText(" · ".join(part for part in parts if part))
+        self._text.set_full_text(" · ".join(part for part in parts if part))
         problems = self._project.analysis.problems
         self._problems.setVisible(bool(problems))
         if problems:
-            self._problems.setText(self._problem_text())
+            self._problems.setText(plain_entry(self._problem_text()))
             self._problems.setAccessibleDescription(problems[0].full_message)
 
     def _saved_text(self) -> str:

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QMenu
 
 from cnnstudio.gui.compute.session import AUTO, TrainingSession
 from cnnstudio.gui.document.settings import Settings
+from cnnstudio.gui.widgets.plain_text import plain_entry, plain_tooltip
 
 _KEY = "device"
 
@@ -33,7 +34,8 @@ class DeviceMenu(QMenu):
             self._group.removeAction(action)
         devices = self._session.devices
         for name, title in {AUTO: "Automatic (fastest available)", **devices}.items():
-            action = self.addAction(title)
+            action = self.addAction(plain_entry(title))
+            action.setToolTip(plain_tooltip(title))
             action.setObjectName(f"device_{name}")
             action.setCheckable(True)
             action.setChecked(name == self._session.device)

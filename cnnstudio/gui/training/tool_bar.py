@@ -31,6 +31,7 @@ from cnnstudio.gui.training.run_actions import RunActions
 from cnnstudio.gui.widgets.actions import ActionSet, ActionSpec
 from cnnstudio.gui.widgets.labels import ElidedLabel
 from cnnstudio.gui.widgets.number_box import NumberBox
+from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.runs.seeds import MAX_SEEDS, SeedSweep
 from cnnstudio.runs.significance import format_accuracy
 from cnnstudio.training.events import Event, Progress, SnapshotTaken, Warned, WeightsTransferred
@@ -292,8 +293,8 @@ class TrainingToolBar(QToolBar):
         text = self._status_text()
         self._set_progress(round(_PROGRESS_STEPS * self._fraction()), _PROGRESS_STEPS)
         # The bar shows no text, but screen readers and other programs read it.
-        self.bar.setFormat(text)
-        self.bar.setAccessibleDescription(text)
+        self.bar.setFormat(plain_line(text))
+        self.bar.setAccessibleDescription(plain_line(text))
         self.status_label.set_full_text(text)
         self.status_label.set_tone("wrong" if is_failed else "secondary")
 

@@ -18,7 +18,6 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -26,6 +25,7 @@ from PySide6.QtWidgets import (
 
 from cnnstudio.core.errors import ParameterError
 from cnnstudio.core.parameters import Choice, Edges, Flag, Integer, Number, Pair, Parameter, Sides
+from cnnstudio.gui.widgets.labels import Label
 
 _LOCALE = QLocale(QLocale.Language.English, QLocale.Country.UnitedStates)
 """The window is in English, so numbers have English separators whatever the system's language."""
@@ -221,7 +221,7 @@ class PairField(QWidget):
         row.setSpacing(4)
         for number, field in enumerate(self._sides):
             if number:
-                row.addWidget(QLabel("×"))
+                row.addWidget(Label("×"))
             field.edited.connect(self._on_edited)
             field.invalid_input.connect(self.invalid_input.emit)
             field.finished.connect(self.finished.emit)
@@ -332,7 +332,7 @@ class SidesField(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(4)
         for number, (field, name) in enumerate(zip(self._fields, _EDGES, strict=True)):
-            label = QLabel(_EDGES[name])
+            label = Label(_EDGES[name])
             label.setToolTip(name)
             field.setToolTip(name)
             field.edited.connect(self._on_edited)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from typing import Literal
 
 from PySide6.QtCore import QSize, Qt
@@ -10,16 +9,12 @@ from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy
 
 from cnnstudio.gui.theme.theme import Role, theme
+from cnnstudio.gui.widgets.plain_text import BREAK, breakable, plain_line, plain_text, plain_tooltip
 
 Tone = Literal["text", "secondary", "wrong", "good"]
 
 
-def plain_tooltip(text: str) -> str:
-    """The tooltip that shows `text` as it is: Qt takes a text that looks like HTML for HTML."""
-    if "<" not in text:
-        return text
-    lines = (html.escape(line) for line in text.split("\n"))
-    return f"<span>{'<br>'.join(lines)}</span>"
+_MAX_CHARACTERS = 2_000
 
 
 class Label(QLabel):
@@ -28,7 +23,8 @@ class Label(QLabel):
     def __init__(
         self, text: str = "", role: Role = "content", tone: Tone = "text", *, wrap: bool = False
     ) -> None:
-        super().__init__(text)
+        super().__init__()
+        # Texts contain names and messages of files from anywhere, which Qt would take for markup.
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setFont(theme().font(role))
         self.setProperty("role", tone)
@@ -36,6 +32,14 @@ class Label(QLabel):
         if wrap:
             # A wrapped label must not widen its panel; it uses the available width.
             self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.setText(text)
+
+    def text(self) -> str:
+        return super().text().replace(BREAK, "")
+
+    def setText(self, text: str) -> None:
+        shown = plain_text(text)
+        super().setText(breakable(shown) if self.wordWrap() else shown)
 
     def set_tone(self, tone: Tone) -> None:
         """Changes the color of the text."""
@@ -71,9 +75,10 @@ class ElidedLabel(Label):
 
     def set_full_text(self, text: str) -> None:
         """Shows as much of `text` as fits."""
-        if text != self._full_text:
-            self._full_text = text
-            self.setAccessibleName(text)
+        shown = plain_line(text, _MAX_CHARACTERS)
+        if shown != self._full_text:
+            self._full_text = shown
+            self.setAccessibleName(shown)
             self._fit()
 
     def sizeHint(self) -> QSize:

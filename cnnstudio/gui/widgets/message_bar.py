@@ -12,12 +12,17 @@ from PySide6.QtWidgets import (
     QApplication,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QPushButton,
-    QSizePolicy,
     QToolButton,
     QWidget,
 )
+
+from cnnstudio.gui.widgets.labels import Label
+from cnnstudio.gui.widgets.plain_text import plain_entry, plain_text
+
+_MAX_CHARACTERS = 1_000
+"""Longer messages would leave no room for the layers."""
+_MAX_BUTTON = 40
 
 
 @dataclass(frozen=True)
@@ -38,13 +43,9 @@ class MessageBar(QFrame):
         super().__init__(parent)
         self.setObjectName("messageBar")
         self.setFrameShape(QFrame.Shape.NoFrame)
-        self._text = QLabel(self)
+        self._text = Label(wrap=True)
         self._text.setObjectName("messageText")
-        # Messages contain names and texts of files from anywhere.
-        self._text.setTextFormat(Qt.TextFormat.PlainText)
-        self._text.setWordWrap(True)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._button = QPushButton(self)
         self._button.setObjectName("messageButton")
         self._button.clicked.connect(self._on_button)
@@ -59,7 +60,7 @@ class MessageBar(QFrame):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14, 8, 8, 8)
         layout.setSpacing(8)
-        layout.addWidget(self._text)
+        layout.addWidget(self._text, 1)
         layout.addWidget(self._button)
         layout.addWidget(self._close)
         self.hide()
@@ -78,16 +79,16 @@ class MessageBar(QFrame):
         action: Callable[[], object] | None = None,
     ) -> None:
         """Shows `text`. A click on `button` hides the bar and calls `action`."""
-        self._text.setText(text)
-        self.setAccessibleName(text)
+        self._text.setText(plain_text(text, _MAX_CHARACTERS))
+        self.setAccessibleName(self._text.text())
         self._action = action
-        self._button.setText(button)
+        self._button.setText(plain_entry(button, _MAX_BUTTON))
         self._button.setVisible(bool(button))
         self.setProperty("wrong", is_error)
         self.style().unpolish(self)
         self.style().polish(self)
         self.show()
-        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, text))
+        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, self._text.text()))
 
     def show_message(self, message: Message) -> None:
         """The same for a Message, as the slot of a signal."""
@@ -95,7 +96,7 @@ class MessageBar(QFrame):
 
     def withdraw(self, text: str) -> None:
         """Hides the bar if it still shows this text."""
-        if self.text == text:
+        if self.text == plain_text(text, _MAX_CHARACTERS):
             self.hide()
 
     def ask(self, text: str, button: str, action: Callable[[], object]) -> None:

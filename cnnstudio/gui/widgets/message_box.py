@@ -17,13 +17,12 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLa
 
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import Label
+from cnnstudio.gui.widgets.plain_text import plain_line, plain_text, plain_title
 
 TEXT_WIDTH = 360
 _ICON_SIZE = 32
 _MAX_CHARACTERS = 600
 """Longer texts are cut: names come from outside and can have any length."""
-_MAX_WORD = 30
-"""Longer words may be broken across lines, so that a long file name does not widen the box."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +65,9 @@ class MessageBox(QDialog):
         """
         super().__init__(window)
         self.setObjectName("messageBox")
-        self.setWindowTitle(title)
-        self.setAccessibleName(title)
-        self.setAccessibleDescription(f"{text} {details}".strip())
+        self.setWindowTitle(plain_title(title))
+        self.setAccessibleName(plain_line(title))
+        self.setAccessibleDescription(plain_text(f"{text} {details}".strip()))
         self._icon_name = icon
         self._answer = self._escape_answer = next(answer.name for answer in answers if answer.escape)
         self._icon = QLabel()
@@ -163,15 +162,10 @@ class MessageBox(QDialog):
 
 
 def _set_text(label: Label, text: str) -> Label:
-    """Shows the text, shortened if necessary; screen readers get it without the break opportunities."""
-    shown = text if len(text) <= _MAX_CHARACTERS else f"{text[: _MAX_CHARACTERS - 1]}…"
-    label.setText(" ".join(_breakable(word) for word in shown.split(" ")))
+    """Shows the text, shortened if necessary; screen readers get it without the places where it may break."""
+    shown = plain_text(text, _MAX_CHARACTERS)
+    label.setText(shown)
     label.setAccessibleName(shown)
     label.setFixedWidth(TEXT_WIDTH)
     label.setMinimumHeight(label.heightForWidth(TEXT_WIDTH))
     return label
-
-
-def _breakable(word: str) -> str:
-    parts = [word[start : start + _MAX_WORD] for start in range(0, len(word), _MAX_WORD)]
-    return "\N{ZERO WIDTH SPACE}".join(parts)

@@ -7,7 +7,8 @@ from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.gui.widgets.labels import ElidedLabel, plain_tooltip
+from cnnstudio.gui.widgets.labels import ElidedLabel
+from cnnstudio.gui.widgets.plain_text import plain_tooltip
 
 
 class LayoutRequests(QObject):

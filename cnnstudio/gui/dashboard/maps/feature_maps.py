@@ -12,7 +12,11 @@ from cnnstudio.gui.dashboard.heading import Heading
 from cnnstudio.gui.dashboard.maps.images import ImageColumn
 from cnnstudio.gui.dashboard.maps.map_grid import MapGrid, probabilities
 from cnnstudio.gui.dashboard.maps.scale_button import ScaleButton
+from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.insight.maps import FeatureMaps
+
+_MAX_CLASS = 40
+"""Characters of a class's name in a sentence."""
 
 HINT = "Press Train to see how each layer responds to an image"
 
@@ -100,18 +104,20 @@ class FeatureMapsView(QWidget):
         """Shows a hint instead of maps."""
         self.heading.show_texts(title)
         self.scale.hide()
-        self.grid.show_hint(hint)
-        self.grid.setAccessibleDescription(hint)
+        self.grid.show_hint(plain_line(hint))
+        self.grid.setAccessibleDescription(plain_line(hint))
 
     def _describe_prediction(self, maps: FeatureMaps, classes: tuple[str, ...]) -> str:
         """`Predicted: cat (97%) · actual: dog` or `Predicted: cat (97%) · correct`."""
         shares = probabilities(maps)
         best = int(np.argmax(shares))
-        predicted = f"Predicted: {classes[best]} ({100 * shares[best]:.0f}%)"
+        predicted = f"Predicted: {plain_line(classes[best], _MAX_CLASS)} ({100 * shares[best]:.0f}%)"
         actual = self._names[maps.image] if maps.image < len(self._names) else ""
         if not actual:
             return predicted
-        return f"{predicted} · correct" if actual == classes[best] else f"{predicted} · actual: {actual}"
+        if actual == classes[best]:
+            return f"{predicted} · correct"
+        return f"{predicted} · actual: {plain_line(actual, _MAX_CLASS)}"
 
 
 def describe_maps(maps: FeatureMaps) -> str:

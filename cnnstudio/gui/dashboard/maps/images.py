@@ -8,7 +8,7 @@ from PySide6.QtGui import QKeyEvent, QPainter, QPainterPath, QPaintEvent, QPen, 
 from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QSizePolicy, QVBoxLayout, QWidget
 
 from cnnstudio.gui.theme.theme import theme
-from cnnstudio.gui.widgets.labels import plain_tooltip
+from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
 from cnnstudio.gui.widgets.qimage import to_qimage
 
 EXAMPLES = 5
@@ -36,7 +36,7 @@ class ImageButton(QAbstractButton):
         self._pixmap = QPixmap() if image is None else QPixmap.fromImage(to_qimage(image))
         title = f"Example {self._number + 1}" + (f": {name}" if name else "")
         self.setToolTip(plain_tooltip(title))
-        self.setAccessibleName(title)
+        self.setAccessibleName(plain_line(title))
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QSizePolicy, QToolTip
 
 from cnnstudio.gui.dashboard.maps.mosaic import EDGE, Grid, fit, mosaic, stretched
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.insight.maps import FeatureMaps
 
 _BAR_ROW = 18
@@ -39,7 +40,8 @@ class MapGrid(QAbstractScrollArea):
 
     def show_maps(self, maps: FeatureMaps, classes: tuple[str, ...] = ()) -> None:
         """Shows maps. If `classes` are given, one for each value, shows the class probabilities as bars."""
-        self._maps, self._classes, self._hint = maps, classes, ""
+        self._maps, self._hint = maps, ""
+        self._classes = tuple(plain_line(name) for name in classes)
         self._update_levels()
         self._arrange()
 

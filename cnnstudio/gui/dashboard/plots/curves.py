@@ -8,11 +8,12 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFont, QHideEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QStyleOptionGraphicsItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QStyleOptionGraphicsItem, QVBoxLayout, QWidget
 
 from cnnstudio.gui.dashboard.plots.legend import Legend
 from cnnstudio.gui.runs.history import MetricCurves
 from cnnstudio.gui.theme.theme import PIXELS, theme
+from cnnstudio.gui.widgets.labels import Label
 
 _MAXIMUM_DOTS = 60
 """More dots than this would merge into a thick line."""
@@ -168,7 +169,7 @@ class CurvePlot(QWidget):
         self.plot.setObjectName(object_name)
         self.plot.setAccessibleName(title)
         self.legend = Legend(percent=percent)
-        self._title = QLabel(title)
+        self._title = Label(title, "strong")
         self._title.setAccessibleName(title)
         self._compose()
         self._make_items()

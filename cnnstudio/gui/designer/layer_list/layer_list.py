@@ -18,7 +18,8 @@ from cnnstudio.gui.designer.layer_list.row_painter import Columns
 from cnnstudio.gui.designer.quick_fix.advice_button import AdviceButton
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
-from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel, plain_tooltip
+from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
+from cnnstudio.gui.widgets.plain_text import plain_tooltip
 
 _HINT = "Drop layers here, or just type: conv 64 3 relu"
 

@@ -35,7 +35,7 @@ from cnnstudio.gui.designer.layer_list.rows import (
     row_changes,
 )
 from cnnstudio.gui.document.project import Project
-from cnnstudio.gui.widgets.labels import plain_tooltip
+from cnnstudio.gui.widgets.plain_text import plain_tooltip
 
 Index = QModelIndex | QPersistentModelIndex
 

@@ -11,10 +11,13 @@ from cnnstudio.gui.designer.layer_list.row_painter import Row
 from cnnstudio.gui.designer.quick_fix.advice_service import advice_service
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import family_token
+from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.layers.catalog import snake_case
 
 _LARGEST_EXACT = 999_999_999
 """Larger counts are rounded, as their digits would not fit into the column."""
+
+_MAX_TITLE = 60
 
 Quantity = Literal["parameters", "macs"]
 
@@ -74,7 +77,7 @@ def branch_number(network: Network, node_id: str) -> int | None:
 
 def input_summary(project: Project) -> str:
     """The text of the input row: `CIFAR-10 image, 3 channels`."""
-    image = f"{project.dataset_title} image".strip()
+    image = f"{plain_line(project.dataset_title, _MAX_TITLE)} image".strip()
     return f"{image}, {pluralize(project.network.input.channels, 'channel')}"
 
 

@@ -21,6 +21,7 @@ from cnnstudio.gui.designer.drag_pixmap import start_drag
 from cnnstudio.gui.designer.layer_list.layer_model import Index
 from cnnstudio.gui.theme.text_metrics import TextMetrics
 from cnnstudio.gui.theme.theme import family_token, theme
+from cnnstudio.gui.widgets.plain_text import plain_tooltip
 from cnnstudio.layers.base import Family, Layer
 from cnnstudio.layers.catalog import layer_type, layer_types, snake_case
 
@@ -75,7 +76,7 @@ class TypeList(QListWidget):
         item = QListWidgetItem(name, self)
         item.setData(TYPE_ROLE, name)
         help_text = f"{kind.description} {kind.usage_hint}".strip()
-        item.setToolTip(help_text)
+        item.setToolTip(plain_tooltip(help_text))
         item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{name}, {kind.family.value}")
         item.setData(Qt.ItemDataRole.AccessibleDescriptionRole, help_text)
         item.setFlags(

@@ -12,6 +12,7 @@ from cnnstudio.gui.designer.quick_fix.apply import apply_fix
 from cnnstudio.gui.designer.quick_fix.preview_access import existing_preview_card, preview_card
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.widgets.flow import FlowLayout
+from cnnstudio.gui.widgets.plain_text import plain_entry, plain_text
 from cnnstudio.layers.base import Fix
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ class FixButton(QPushButton):
     def show_fix(self, finding: Finding, chosen: Fix) -> None:
         """Makes this the button for a fix of `finding`."""
         self._finding, self._fix = finding, chosen
-        self.setText(chosen.label)
-        self.setAccessibleDescription(f"{finding.message}: {chosen.instruction}")
+        self.setText(plain_entry(chosen.label))
+        self.setAccessibleDescription(plain_text(f"{finding.message}: {chosen.instruction}"))
 
     def enterEvent(self, event: QEnterEvent) -> None:
         super().enterEvent(event)

@@ -15,6 +15,7 @@ from cnnstudio.gui.designer.quick_fix.buttons import FixButtons
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import Label
+from cnnstudio.gui.widgets.plain_text import plain_entry
 
 if TYPE_CHECKING:
     from cnnstudio.design.findings import Advice
@@ -104,7 +105,7 @@ class AdviceCard(QFrame):
     def show_advice(self, advice: Advice, where: str = "") -> None:
         """Shows this advice; `where` names its layer, in a list of advice on several layers."""
         self._advice = advice
-        self._where.setText(where)
+        self._where.setText(plain_entry(where))
         self._where.setVisible(bool(where))
         self._message.setText(f"{advice.message}.")
         self._why.setText(advice.why)

@@ -41,6 +41,7 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import Label, Line
 from cnnstudio.gui.widgets.overlay import Overlay
+from cnnstudio.gui.widgets.plain_text import plain_entry
 from cnnstudio.layers.base import Fix
 
 if TYPE_CHECKING:
@@ -231,7 +232,7 @@ class FixPreviewCard(Overlay):
             button.hide()
             button.deleteLater()
         for each in finding.fixes if len(finding.fixes) > 1 else ():
-            button = QRadioButton(each.label)
+            button = QRadioButton(plain_entry(each.label))
             button.setFont(theme().font("content"))
             button.toggled.connect(partial(self._on_toggled, each))
             self._choices.addButton(button)
@@ -257,7 +258,7 @@ class FixPreviewCard(Overlay):
         self._change.show_preview(effect, shape_rows(project.analysis, finding.node_id, preview), preview)
         self._fix_label.setText(chosen.label)
         fits = self._apply.fontMetrics().horizontalAdvance(chosen.label) <= _MAX_BUTTON_WIDTH
-        self._apply.setText(chosen.label if fits else "Apply")
+        self._apply.setText(plain_entry(chosen.label) if fits else "Apply")
         self._apply.setAccessibleName(chosen.label)
         self._apply.show()
         self.accessible_text = describe_preview(chosen.label, effect, preview)

@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, 
 from cnnstudio.core.files import FileError
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.recipe.recipe_form import RecipeForm
-from cnnstudio.gui.widgets.labels import Label, Line, Panel
+from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
+from cnnstudio.gui.widgets.plain_text import plain_tooltip
 from cnnstudio.training.recipe.files import delete_recipe, save_recipe, user_recipes
 from cnnstudio.training.recipe.recipe import RECIPES, UNNAMED, RecipeError
 
@@ -32,7 +33,7 @@ class RecipePopup(Panel):
         self._project = project
         self._suggested_name = ""
         self.form = RecipeForm(project)
-        self._name = Label("", "help", "secondary")
+        self._name = ElidedLabel("", "help", "secondary")
         self._error = Label("", "help", "wrong", wrap=True)
         self._error.setObjectName("recipeError")
         title = QHBoxLayout()
@@ -135,16 +136,15 @@ class RecipePopup(Panel):
     def _on_recipe_changed(self, _: object = None) -> None:
         name = self._project.recipe.name
         is_user_recipe = name not in RECIPES and name in user_recipes()
-        self._name.setText("modified, not saved" if name == UNNAMED else name)
+        self._name.set_full_text("modified, not saved" if name == UNNAMED else name)
         # Keep what the user typed, and the name of a modified user recipe, so that it can be saved again.
         if is_user_recipe or (name in RECIPES and self._name_field.text() == self._suggested_name):
             self._suggested_name = name if is_user_recipe else ""
             self._name_field.setText(self._suggested_name)
         self._on_name_changed(self._name_field.text())
         self._delete.setEnabled(is_user_recipe)
-        self._delete.setToolTip(
-            f"Delete “{name}”" if is_user_recipe else "Built-in recipes cannot be deleted"
-        )
+        text = f"Delete “{name}”" if is_user_recipe else "Built-in recipes cannot be deleted"
+        self._delete.setToolTip(plain_tooltip(text))
 
 
 def _error_text(error: Exception) -> str:

@@ -14,10 +14,12 @@ from cnnstudio.data.sources import Source, find_source, sources
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.controls import TitledComboBox
-from cnnstudio.gui.widgets.labels import plain_tooltip
+from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
 from cnnstudio.training.recipe.files import known_recipes, read_recipe, user_recipes, with_known_name
 from cnnstudio.training.recipe.recipe import PURPOSES, RECIPES, UNNAMED, Recipe, RecipeError
 
+_MAX_CHARACTERS = 60
+"""Of an entry, which would otherwise make the list as wide as the longest name."""
 _OPEN_FILE = "\n"
 """The data of the entry that opens a file; no recipe can have this name."""
 
@@ -49,7 +51,8 @@ class DataSelector(TitledComboBox):
             self._add_unlisted(name)
         for name, source in self._sources.items():
             is_available = source.available()
-            self.addItem(source.title if is_available else f"{source.title} · download…", name)
+            title = plain_line(source.title, _MAX_CHARACTERS)
+            self.addItem(title if is_available else f"{title} · download…", name)
             self.setItemData(self.count() - 1, plain_tooltip(source.description), Qt.ItemDataRole.ToolTipRole)
         self.insertSeparator(self.count())
         self.addItem("Other images…", "")
@@ -137,7 +140,7 @@ class RecipeSelector(TitledComboBox):
         if own:
             self.insertSeparator(self.count())
         for name in own:
-            self.addItem(name, name)
+            self.addItem(plain_line(name, _MAX_CHARACTERS), name)
         self.insertSeparator(self.count())
         self.addItem("Edit recipe…", "")
         self.addItem("Open recipe file…", _OPEN_FILE)
