@@ -59,14 +59,18 @@ def detect_language(text: str) -> Language | None:
 
     Raises CodeError if the text is not Python.
     """
-    nodes = list(ast.walk(parse(text)))
-    imported = {
-        alias.name.partition(".")[0] for node in nodes if isinstance(node, ast.Import) for alias in node.names
-    }
-    imported |= {(node.module or "").partition(".")[0] for node in nodes if isinstance(node, ast.ImportFrom)}
+    imported: set[str] = set()
+    names: set[str] = set()
+    for node in ast.walk(parse(text)):
+        if isinstance(node, ast.Name):
+            names.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            names.add(node.attr)
+        elif isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add((node.module or "").partition(".")[0])
     keras, torch = bool(imported & {"keras", "tensorflow", "tf_keras"}), "torch" in imported
-    names = {node.id for node in nodes if isinstance(node, ast.Name)}
-    names |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     keras_count, torch_count = len(names & _KERAS_NAMES), len(names & _PYTORCH_NAMES)
     if keras == torch:
         keras = keras_count > torch_count

@@ -65,7 +65,7 @@ def read_keras(text: str, network: str = "") -> ImportedDesign:
     `network` is the name of the model to read, if the code has several.
     """
     tree = parse(text)
-    reader = _Reader(Notes(), is_old=is_keras_1(tree))
+    reader = _Reader(Notes(), is_old=is_keras_1(tree, text))
     reader.follow(tree)
     model = reader.main_model()
     if network and network not in reader.networks():
