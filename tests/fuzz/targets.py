@@ -44,7 +44,7 @@ def train(folder: Path, epochs: int, stop_after: int | None = None) -> None:
 
     dataset = find_source("brightness").load()
     recipe = Recipe("fresh", epochs=epochs, batch_size=8, validation_share=0.25)
-    options = RunOptions(folder / "home" / "runs" / "fresh", "brightness", "cpu", 1)
+    options = RunOptions(folder / "home" / "runs" / "fresh", source="brightness", device="cpu", threads=1)
     start_run(tiny(len(dataset.classes)), dataset, recipe, options, control=control, emit=stop)
 
 
@@ -144,7 +144,11 @@ class Recipes(Target):
         control.request_stop()
         try:
             start_run(
-                tiny(2), self._dataset, recipe, RunOptions(where, "brightness", "cpu", 1), control=control
+                tiny(2),
+                self._dataset,
+                recipe,
+                RunOptions(where, source="brightness", device="cpu", threads=1),
+                control=control,
             )
         finally:
             shutil.rmtree(where, ignore_errors=True)
@@ -250,7 +254,14 @@ class Checkpoints(Target):
         run, control = Run.open(path), Control()
         control.request_stop()
         parent = None if is_resumed else path
-        options = RunOptions(where, "brightness", "cpu", 1, resume=is_resumed, continue_from=parent)
+        options = RunOptions(
+            where,
+            source="brightness",
+            device="cpu",
+            threads=1,
+            resume=is_resumed,
+            continue_from=parent,
+        )
         start_run(run.network, self._dataset, run.recipe, options, control=control)
 
 
