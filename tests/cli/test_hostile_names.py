@@ -2,98 +2,221 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import json
 import logging
+import os
+import re
 import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 import cnnstudio.cli
-from cnnstudio.cli.main import main
+from cnnstudio.cli.command import commands
+from cnnstudio.cli.main import build_parser, main
 from cnnstudio.core.files import read_json, write_json
 from cnnstudio.core.formatting import clean_line, clean_text
 from cnnstudio.core.logs import configure_logging
+from cnnstudio.data.sources.folder_list import register_folder
 
 Output = pytest.CaptureFixture[str]
 
-HOSTILE = "\x1b]0;TITLE\x07\x1b[31mRED\x9b5m\u202ekcab\u2028\x7f"
-FORBIDDEN = set("\x1b\x07\x9b\u202e\u2028\x7f\r\b")
+HOSTILE = "\x1b]0;TITLE\x07\x1b[31mRED\x9b5m\u202ekcab\u2066\u200f\u2028\x7f\r\b\nx"
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""C0, C1, and what changes the direction or the lines of other text."""
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """Files and folders from a stranger: their names, and all names in them, are hostile."""
+
+    run: Path
+    other: Path
+    design: Path
+    recipe: Path
+    code: Path
+    images: Path
+    image: Path
+    archive: Path
+    out: Path
 
 
 @pytest.fixture
-def hostile(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run from a stranger, in the runs folder, with data of the same class names."""
+def stranger(trained: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stranger:
     monkeypatch.setenv("CNNSTUDIO_HOME", str(tmp_path / "home"))
-    run = tmp_path / "home" / "runs" / "stranger"
-    shutil.copytree(trained, run)
-    about = read_json(run / "run.json")
-    about["name"] = about["reason"] = HOSTILE
-    about["classes"] = [f"\x1b[31m{name}" for name in about["classes"]]
-    write_json(run / "run.json", about)
-    design = read_json(run / "design.cnn.json")
-    design["name"] = HOSTILE
-    design["layers"][0]["name"] = HOSTILE
-    write_json(tmp_path / "stranger.cnn.json", design)
-    recipe = read_json(run / "recipe.json")
-    write_json(run / "recipe.json", recipe | {"name": HOSTILE})
-    lines = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
-    lines.append(
-        {"event": "Diagnosed", "kind": "plateau", "epoch": 1.0, "message": HOSTILE, "advice": HOSTILE}
+    found = Stranger(
+        tmp_path / "home" / "runs" / f"run{HOSTILE}",
+        tmp_path / f"other{HOSTILE}",
+        tmp_path / f"design{HOSTILE}.cnn.json",
+        tmp_path / f"recipe{HOSTILE}.json",
+        tmp_path / f"code{HOSTILE}.py",
+        tmp_path / f"images{HOSTILE}",
+        tmp_path / f"image{HOSTILE}.png",
+        tmp_path / f"archive{HOSTILE}.tar.gz",
+        tmp_path / f"out{HOSTILE}",
     )
-    (run / "events.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    return run
+    _write_images(images, found)
+    register_folder(f"registered{HOSTILE}", found.images)
+    for run in (found.run, found.other):
+        _write_run(trained, run, found)
+    design = read_json(found.run / "design.cnn.json")
+    write_json(found.design, design)
+    write_json(found.recipe, read_json(found.run / "recipe.json"))
+    name = repr(HOSTILE)
+    found.code.write_text(
+        "from keras import Sequential, layers\n"
+        f"model = Sequential([layers.Conv2D(4, 3, name={name}), layers.Flatten(), "
+        f"layers.Dense(2, name={name}), layers.Mystery({name})])\nmodel.compile(optimizer={name})\n"
+    )
+    found.archive.write_bytes(b"no archive")
+    return found
 
 
-COMMANDS = [
-    ["runs", "list"],
-    ["runs", "show", "RUN"],
-    ["runs", "compare", "RUN", "RUN"],
-    ["runs", "show", HOSTILE],
-    ["evaluate", "RUN"],
-    ["predict", "RUN", "IMAGE"],
-    ["export", "RUN", "--format", "safetensors", "--out", "OUT"],
-    ["summary", "DESIGN"],
-    ["train", "DESIGN", "--data", "IMAGES", "--epochs", "1", "--batch-size", "8", "--run", "OUT"],
-    ["train", "--resume", "--run", "RUN"],
-    ["train", "DESIGN", "--data", HOSTILE],
-    ["import", "OUT/missing\x1b[31m.py", "--out", "OUT"],
-    ["data", "info", HOSTILE],
-    ["template", "write", HOSTILE, "--out", "OUT"],
-    [HOSTILE],
-]
+def _write_images(images: Path, found: Stranger) -> None:
+    for part in ("train", "test"):
+        for folder in (images / part).iterdir():
+            copy = found.images / part / f"{folder.name}{HOSTILE}"
+            shutil.copytree(folder, copy)
+            (copy / f"damaged{HOSTILE}.png").write_bytes(b"no image")
+    shutil.copy(next(images.rglob("*.png")), found.image)
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command[:2]).encode().hex()[:40])
-@pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
-def test_no_command_prints_what_a_terminal_acts_on(
-    command: list[str],
-    as_json: bool,
-    hostile: Path,
-    images: Path,
-    tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    places = {
-        "RUN": hostile,
-        "IMAGE": next(images.rglob("*.png")),
-        "IMAGES": images,
-        "OUT": tmp_path / "out",
-        "DESIGN": tmp_path / "stranger.cnn.json",
-    }
-    arguments = [str(places.get(argument, argument)) for argument in command]
-    main([*arguments, *(["--json"] if as_json and len(command) > 1 else [])])
+def _write_run(trained: Path, run: Path, found: Stranger) -> None:
+    shutil.copytree(trained, run)
+    metadata = read_json(run / "run.json")
+    metadata |= dict.fromkeys(("name", "reason", "host", "status", "device_title"), HOSTILE)
+    metadata |= {"status": "completed", "classes": [f"{name}{HOSTILE}" for name in metadata["classes"]]}
+    metadata["data"] |= {"source": str(found.images), "title": HOSTILE}
+    write_json(run / "run.json", metadata)
+    design = read_json(run / "design.cnn.json")
+    design["name"] = design["layers"][0]["name"] = HOSTILE
+    write_json(run / "design.cnn.json", design)
+    write_json(run / "recipe.json", read_json(run / "recipe.json") | {"name": HOSTILE})
+    diagnosed = {"kind": "plateau", "epoch": 1.0, "message": HOSTILE, "advice": HOSTILE}
+    with open(run / "events.jsonl", "a") as file:
+        file.write(f"{json.dumps({'event': 'Diagnosed', **diagnosed})}\n")
+        file.write(f"{json.dumps({'event': 'Warned', 'message': HOSTILE})}\n")
+
+
+TRAIN = ["DESIGN", "--data", "IMAGES", "--recipe", "RECIPE", "--epochs", "1", "--batch-size", "8"]
+ON_CPU = ["--device", "cpu", "--threads", "1"]
+
+CASES: dict[tuple[str, ...], list[list[str]]] = {
+    ("adapt",): [["DESIGN", "--data", "IMAGES", "--out", "OUT"]],
+    ("data", "add"): [["IMAGES"]],
+    ("data", "clear"): [[]],
+    ("data", "download"): [["cifar10", "--archive", "ARCHIVE"]],
+    ("data", "info"): [["IMAGES"], [f"registered{HOSTILE}"], ["RUN"]],
+    ("data", "list"): [[]],
+    ("evaluate",): [["RUN", *ON_CPU], ["RUN", "--data", "IMAGES", "--split", "train", *ON_CPU]],
+    ("export",): [
+        ["RUN", "--format", "safetensors,pytorch", "--out", "OUT"],
+        ["RUN", "--format", "safetensors", "--out", "IMAGE"],
+    ],
+    ("import",): [["CODE", "--out", "OUT"], ["CODE", "--out", "OUT", "--recipe", "OUT"]],
+    ("predict",): [["RUN", "IMAGE", *ON_CPU], ["RUN", "ARCHIVE", *ON_CPU]],
+    ("runs", "compare"): [["RUN", "OTHER"]],
+    ("runs", "delete"): [["OTHER"]],
+    ("runs", "list"): [[]],
+    ("runs", "show"): [["RUN"]],
+    ("search",): [[*TRAIN[:-2], "--vary", "batch_size=4,8", "--trials", "1", "--run", "OUT", *ON_CPU]],
+    ("summary",): [["DESIGN"], ["DESIGN", "--compare", "DESIGN", "--drawing", "OUT"]],
+    ("template", "list"): [[]],
+    ("template", "write"): [["lesson-32", "--out", "OUT"]],
+    ("train",): [
+        [*TRAIN, "--run", "OUT", *ON_CPU],
+        [*TRAIN, "--run", "OUT", "--seeds", "2", *ON_CPU],
+        [*TRAIN, "--print-launch", "--run", "OUT"],
+        [*TRAIN, "--preflight", *ON_CPU],
+        ["--resume", "--run", "RUN"],
+        ["--resume", "--run", "RUN", "--epochs", "4"],
+        ["DESIGN", "--continue-from", "RUN", "--epochs", "4", "--run", "OUT", *ON_CPU],
+    ],
+}
+"""How each command prints names from files. Most of them succeed."""
+
+
+def leaf_parsers() -> dict[tuple[str, ...], argparse.ArgumentParser]:
+    """The commands and their subcommands, as the command line itself finds them, but for the window."""
+    found: dict[tuple[str, ...], argparse.ArgumentParser] = {}
+    for name in commands():
+        parser = _subparsers(build_parser(name))[name]
+        inner = _subparsers(parser)
+        found |= {(name, each): leaf for each, leaf in inner.items()} if inner else {(name,): parser}
+    del found["gui",]
+    return found
+
+
+def _subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    choices = [each.choices for each in parser._actions if isinstance(each, argparse._SubParsersAction)]
+    return dict(choices[0]) if choices else {}
+
+
+def wrong_inputs(command: tuple[str, ...]) -> Iterator[list[str]]:
+    """The command with a hostile text for all of its arguments, and then for each of its options."""
+    actions = leaf_parsers()[command]._actions
+    positional = [HOSTILE for each in actions if not each.option_strings]
+    options = [each for each in actions if each.option_strings and each.nargs != 0]
+    required = [part for each in options if each.required for part in (each.option_strings[-1], HOSTILE)]
+    yield [*positional, *required]
+    for option in options:
+        yield [*positional, *required, option.option_strings[-1], HOSTILE]
+    yield [*positional, *required, HOSTILE]
+    yield [*positional, *required, f"--{HOSTILE}"]
+
+
+def check(arguments: Sequence[str], as_json: bool, capfd: pytest.CaptureFixture[str]) -> str:
+    """Runs the command; returns what it printed."""
+    main([*arguments, *(["--json"] if as_json else [])])
     out, err = capfd.readouterr()
     assert out + err
-    assert not FORBIDDEN & set(out + err)
+    assert not UNPRINTABLE.search(out + err), arguments
     if as_json:
         for line in out.splitlines():
             json.loads(line)
+    return out + err
 
 
-def test_json_keeps_every_character(hostile: Path, capsys: Output) -> None:
-    assert main(["runs", "show", str(hostile), "--json"]) == 0
+def test_every_command_is_tried() -> None:
+    assert CASES.keys() == leaf_parsers().keys()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows allows no such names")
+@pytest.mark.parametrize(
+    ("command", "number"), [(name, number) for name, cases in CASES.items() for number in range(len(cases))]
+)
+@pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
+def test_no_command_prints_what_a_terminal_acts_on(
+    command: tuple[str, ...],
+    number: int,
+    as_json: bool,
+    stranger: Stranger,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    if command == ("search",):
+        pytest.importorskip("optuna")
+    places = {name.upper(): str(path) for name, path in vars(stranger).items()}
+    arguments = [*command, *(places.get(each, each) for each in CASES[command][number])]
+    check(arguments, as_json and "--print-launch" not in arguments, capfd)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows allows no such names")
+@pytest.mark.parametrize("command", CASES)
+def test_no_error_prints_what_a_terminal_acts_on(
+    command: tuple[str, ...], home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in wrong_inputs(command):
+        assert "cnnstudio: " in check([*command, *arguments], False, capfd) or not arguments
+    check([HOSTILE], False, capfd)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows allows no such names")
+def test_json_keeps_every_character(stranger: Stranger, capsys: Output) -> None:
+    assert main(["runs", "show", str(stranger.run), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["name"] == HOSTILE
 
 
@@ -112,7 +235,7 @@ def test_log_lines_are_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     logging.getLogger("test").warning("%s", HOSTILE)
     for handler in root.handlers:
         handler.close()
-    assert not FORBIDDEN & set((tmp_path / "cnnstudio.log").read_text())
+    assert not UNPRINTABLE.search((tmp_path / "cnnstudio.log").read_text())
 
 
 def test_every_command_prints_through_the_one_function() -> None:

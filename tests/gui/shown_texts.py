@@ -18,11 +18,14 @@ from PySide6.QtWidgets import (
     QGroupBox,
     QLabel,
     QMenu,
+    QScrollArea,
     QTabBar,
     QWidget,
 )
 
-MARKUP = "<b>x</b><img src='file:///probe.png'>&amp; a&b\n\t\x1b[31m\x07\x9b\u202ekcab\u2066\u200f\u2028end"
+MARKUP = (
+    "{x}<b>x</b><img src='file:///probe.png'>&amp; a&b\n\t\x1b[31m\x07\x9b\u202ekcab\u2066\u200f\u2028end"
+)
 FILE_NAME = MARKUP.replace("/", "\u2044")
 LONG = "W" * 10_000
 LONG_FILE_NAME = "W" * 200
@@ -50,6 +53,8 @@ def faults(root: QWidget) -> list[str]:
             found.append(f"{_name(widget)} {widget.text()[:30]!r} is not plain text")
         if _is_on_screen(widget) and widget.width() > _MAX_WIDTH:
             found.append(f"{_name(widget)} is {widget.width()} wide")
+        if isinstance(widget, QScrollArea) and widget.isVisible() and _is_cut_off(widget):
+            found.append(f"{_name(widget)} has contents that are wider")
     for action in root.findChildren(QAction):
         texts = {"mnemonic": action.text(), "tooltip": action.toolTip(), "text": action.statusTip()}
         for kind, text in texts.items():
@@ -67,6 +72,11 @@ def _is_on_screen(widget: QWidget) -> bool:
     while parent is not None and parent.objectName() != "qt_scrollarea_viewport":
         parent = parent.parentWidget()
     return widget.isVisible() and parent is None
+
+
+def _is_cut_off(area: QScrollArea) -> bool:
+    never = area.horizontalScrollBarPolicy() is Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+    return never and area.widget() is not None and area.widget().width() > area.viewport().width()
 
 
 def _name(widget: QWidget) -> str:

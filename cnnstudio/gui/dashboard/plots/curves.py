@@ -14,6 +14,7 @@ from cnnstudio.gui.dashboard.plots.legend import Legend
 from cnnstudio.gui.runs.history import MetricCurves
 from cnnstudio.gui.theme.theme import PIXELS, theme
 from cnnstudio.gui.widgets.labels import Label
+from cnnstudio.gui.widgets.plain_text import plain_line
 
 _MAXIMUM_DOTS = 60
 """More dots than this would merge into a thick line."""
@@ -200,6 +201,7 @@ class CurvePlot(QWidget):
             self.plot.addItem(item, ignoreBounds=True)
         self._line.hide()
         self._marks: list[pg.InfiniteLine] = []
+        self._drawn_marks: list[tuple[float, str]] = []
 
     def _restyle(self, _: object = None) -> None:
         style = theme()
@@ -273,9 +275,10 @@ class CurvePlot(QWidget):
 
     def _draw_marks(self, marks: list[tuple[float, str]]) -> None:
         """Draws a labeled dashed line for each change of the run."""
-        if [(line.value(), line.label.format) for line in self._marks] == marks:
+        if marks == self._drawn_marks:
             return
         self._remove_marks()
+        self._drawn_marks = list(marks)
         self._marks = [_mark(epoch, text) for epoch, text in marks]
         for line in self._marks:
             self.plot.addItem(line, ignoreBounds=True)
@@ -295,6 +298,7 @@ class CurvePlot(QWidget):
     def _remove_marks(self) -> None:
         while self._marks:
             self.plot.removeItem(self._marks.pop())
+        self._drawn_marks = []
 
     def set_cursor(self, epoch: float | None) -> None:
         """Shows the values at an epoch of the run; None for its end."""
@@ -360,7 +364,9 @@ def _mark(epoch: float, text: str) -> pg.InfiniteLine:
     color = theme().color("secondary")
     pen = pg.mkPen(color, style=Qt.PenStyle.DashLine)
     label = {"position": 0.98, "color": color, "rotateAxis": (1, 0), "anchors": [(1, 1), (1, 1)]}
-    line = pg.InfiniteLine(epoch, angle=90, pen=pen, label=text, labelOpts=label)
+    # pyqtgraph fills the line's value into braces, which here are those of a text from a run's file.
+    shown = plain_line(text).replace("{", "{{").replace("}", "}}")
+    line = pg.InfiniteLine(epoch, angle=90, pen=pen, label=shown, labelOpts=label)
     small = QFont(theme().font("help"))
     small.setPixelSize(PIXELS["head"])
     line.label.setFont(small)

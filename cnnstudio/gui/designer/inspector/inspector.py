@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from cnnstudio.core.parameters import parameters
 from cnnstudio.gui.designer import commands
@@ -19,9 +19,13 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
 from cnnstudio.gui.widgets.parameter_form import ParameterForm
+from cnnstudio.gui.widgets.plain_text import plain_tooltip
 
 if TYPE_CHECKING:
     from cnnstudio.design.findings import Advice
+
+_SHORT_TITLE = 24
+"""Characters that always fit."""
 
 
 class Inspector(Panel):
@@ -62,6 +66,9 @@ class Inspector(Panel):
 
     def _compose(self) -> None:
         self._title.setObjectName("inspectorTitle")
+        # A long name is cut off at the edge of the panel, whose other contents it would widen.
+        self._title.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+        self._title.setMinimumWidth(1)
         self._place.setObjectName("inspectorPlace")
         self._result.setObjectName("inspectorResult")
         self._description.setObjectName("inspectorDescription")
@@ -120,6 +127,7 @@ class Inspector(Panel):
     def _show_info(self, info: SelectionInfo) -> None:
         self._icon.setPixmap(theme().pixmap(info.icon, info.token, 17, self.devicePixelRatioF()))
         self._title.setText(info.title)
+        self._title.setToolTip(plain_tooltip(info.title) if len(info.title) > _SHORT_TITLE else "")
         self._place.set_full_text(info.subtitle)
         self._description.setText(info.description)
         self._result.setText(info.result)

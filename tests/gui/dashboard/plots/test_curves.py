@@ -12,6 +12,7 @@ from cnnstudio.gui.dashboard.plots.curves import round_up
 from cnnstudio.gui.dashboard.plots.learning import LearningView
 from cnnstudio.gui.runs.history import RunHistory
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.training.events import RecipeChanged
 from tests.gui.canned import epoch_ended, progress, run_events
 
 
@@ -181,3 +182,15 @@ def test_the_plot_follows_the_theme(view: LearningView, history: RunHistory) -> 
 )
 def test_round_numbers(value: float, expected: float) -> None:
     assert round_up(value, (1.0, 1.2, 2.5, 5.0, 10.0)) == pytest.approx(expected)
+
+
+def test_a_mark_shows_its_text_as_it_is(view: LearningView, history: RunHistory) -> None:
+    """Also braces, which pyqtgraph would replace, and which could stand for any number of spaces."""
+    text = "{} {0} {x.y} <b>"
+    history.feed([RecipeChanged(25, 2.5, "learning_rate", "1", text)])
+    view.show_history(history, 8, live=False)
+    (mark,) = view.loss._marks
+    assert history.loss.marks[0][1] == mark.label.textItem.toPlainText()
+    assert text in mark.label.textItem.toPlainText()
+    view.show_history(history, 8, live=False)
+    assert view.loss._marks == [mark]
