@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.fuzz.arrays import archives, tensors
 from tests.fuzz.mutations import Draw, Files, Special, damaged_bytes, documents, logs
-from tests.fuzz.texts import listings, settings_files
+from tests.fuzz.texts import listings, notebooks, settings_files
 
 
 @st.composite
@@ -42,6 +42,7 @@ def _damaged(name: str, data: bytes, original: bytes) -> st.SearchStrategy[bytes
         ".npz": archives,
         ".safetensors": tensors,
         ".py": listings,
+        ".ipynb": notebooks,
         ".ini": settings_files,
     }
     structured = by_kind.get("." + name.rpartition(".")[2])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import sys
 from functools import partial
@@ -16,9 +18,9 @@ _FORBIDDEN += ("socket.connect", "os.remove", "os.rmdir", "shutil.rmtree", "pty.
 
 
 class Listings(Target):
-    """Keras and PyTorch code: read, never run, in little time and memory."""
+    """Keras and PyTorch code, and notebooks: read, never run, in little time and memory."""
 
-    fuzzed: ClassVar = ("listings/*.py",)
+    fuzzed: ClassVar = ("listings/*.py", "listings/*.ipynb")
     may_leave: ClassVar = ("out", "out/*")
     cpu_seconds: ClassVar = 5
     megabytes: ClassVar = 300
@@ -36,6 +38,7 @@ class Listings(Target):
                 (listings / f"{name}-{language.__name__.split('.')[-2]}.py").write_text(code)
         for number, text in enumerate(_LISTINGS):
             (listings / f"written-{number}.py").write_text(text)
+            (listings / f"written-{number}.ipynb").write_text(json.dumps(_notebook(text)))
 
     def enter(self, folder: Path) -> None:
         self._reading = False
@@ -62,6 +65,18 @@ class Listings(Target):
             out = folder / "out" / "design.cnn.json"
             recipe = folder / "out" / "recipe.json"
             attempt("import", command("import", folder / name, "--out", out, "--recipe", recipe, "--json"))
+
+
+def _notebook(code: str) -> dict[str, Any]:
+    """A notebook with a cell for each part of the code, and images in its outputs."""
+    output = {"output_type": "display_data", "data": {"image/png": "iVBORw0KGgo" * 200}, "metadata": {}}
+    parts = ["%matplotlib inline\n!pip install torch\n", *re.split(r"\n\n(?=\S)", code)]
+    cells = [
+        {"cell_type": "code", "source": part.splitlines(keepends=True), "outputs": [output], "metadata": {}}
+        for part in parts
+    ]
+    words = {"cell_type": "markdown", "source": ["# A network"], "metadata": {}}
+    return {"cells": [words, *cells], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 
 
 _LISTINGS = (
@@ -100,6 +115,53 @@ class Net(nn.Module):
 
 model = Net(classes=10)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4)
+""",
+    """import argparse, math
+from collections import OrderedDict
+from functools import partial
+import torch
+from torch import nn
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--depth", type=int, default=3)
+args = parser.parse_args()
+plan = [16, (32, 2), "pool", 32]
+count = 0
+
+class Conv(nn.Conv2d):
+    def __init__(self, *sizes, **more):
+        global count
+        count += 1
+        super().__init__(*sizes, 3, padding=1, **more)
+
+class Squeeze(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.down, self.up = nn.Conv2d(n, n // 4, 1), nn.Conv2d(n // 4, n, 1)
+    def forward(self, x):
+        w = torch.relu(self.down(x.mean((2, 3), keepdim=True)))
+        return x * torch.sigmoid(self.up(w))
+
+def body(width=math.floor(1.5)):
+    parts, channels, left = OrderedDict(), 3, args.depth
+    for i, item in enumerate(plan):
+        if item == "pool":
+            parts[f"pool{i}"] = nn.MaxPool2d(2)
+            continue
+        go, step = (item, 1) if isinstance(item, int) else item
+        parts["conv%d" % i] = Conv(channels, go * width, stride=step)
+        channels = go * width
+    while left:
+        left -= 1
+        parts[f"more{left}"] = Squeeze(channels)
+    return nn.Sequential(parts)
+
+net = body()
+net.add_module("flat", nn.Flatten())
+net.append(nn.LazyLinear(10))
+half = partial(nn.Dropout, p=0.5)
+net.extend([half() for _ in range(2) if hasattr(net, "flat")])
+print(net(torch.randn(1, 3, 16, 16)).shape)
 """,
     """from keras import layers, models, Input
 config = {"filters": [32, 64], "rate": 0.25}

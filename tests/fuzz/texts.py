@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 from hypothesis import strategies as st
 
-from tests.fuzz.mutations import Draw, damaged_bytes
+from tests.fuzz.mutations import Draw, damaged_bytes, documents
 
 _SNIPPETS = [
     "model = Sequential()",
@@ -21,6 +23,15 @@ _SNIPPETS = [
     "raise SystemExit({n})",
     "class A(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.a = A()",
     "model.add(model)",
+    "x = '{{0}}' * 3000\nx = x.format('a' * {n})",
+    "x = 'a' * 3000\nfor _ in range(9): x = x.replace('a', x)",
+    "x = {{}}\nx['a'] = x\nx = {{**x, 'b': [x]}}",
+    "x = [i for i in range(100) for j in range({n}) if i > j]",
+    "def g():\n    while True: yield {n}\nx = list(g())",
+    "while x: x = x + 1",
+    "net.append(net)",
+    "x = [nn.Sequential(nn.ReLU()) for _ in range({n})]\nfor y in x: y.append(y)",
+    "setattr(net, 'a' * {n}, net)",
     "x = lambda *a, **k: x(*a, **k)\nx(1, b=2)",
     "x = [i for i in range({n}) for j in range({n})]",
     "x = {{i: j for i in x for j in x}}",
@@ -104,6 +115,19 @@ def listings(draw: Draw, data: bytes) -> bytes:
         elif kind == "noise":
             lines[index] = draw(damaged_bytes(line.encode("utf-8", "replace"))).decode("latin-1")
     return "\n".join(lines).encode("utf-8", "surrogateescape")
+
+
+@st.composite
+def notebooks(draw: Draw, data: bytes) -> bytes:
+    """Notebooks with other code in a cell, or with other cells."""
+    if draw(st.booleans()):
+        return draw(documents(data))
+    content = json.loads(data)
+    cells = [cell for cell in content["cells"] if cell["cell_type"] == "code"]
+    cell = draw(st.sampled_from(cells))
+    changed = draw(listings("".join(cell["source"]).encode())).decode("utf-8", "replace")
+    cell["source"] = changed if draw(st.booleans()) else changed.splitlines(keepends=True)
+    return json.dumps(content).encode("utf-8", "surrogatepass")
 
 
 _LINE_CHANGES = ["repeat", "remove", "move", "indent", "loop", "nest", "double", "noise"]

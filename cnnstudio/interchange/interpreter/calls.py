@@ -160,7 +160,7 @@ class Calls(Evaluator):
             return value
         if value is not None and is_plain(value):
             return UNKNOWN
-        if self.effects > effects or (value is not None and is_known(value)):
+        if self.effects > effects or _may_have_layers(value):
             for line in self.undecided_exits:
                 self.notes.add(line, UNKNOWN_EXIT)
         return value
@@ -312,6 +312,14 @@ _LIBRARY_ATTRIBUTES = frozenset(
     | {"state_dict", "kernel_size", "stride", "padding", "in_channels", "out_channels", "layers", "built"}
 )
 """Attributes that objects of the libraries' classes may have."""
+
+
+def _may_have_layers(value: Any) -> bool:
+    """Whether a value is something else than plain values and values that are not known."""
+    if isinstance(value, list | tuple | dict):
+        inside = value.values() if isinstance(value, dict) else value
+        return any(not is_plain(each) and is_known(each) for each in inside)
+    return not is_plain(value) and is_known(value)
 
 
 def _super(positional: Sequence[Any], scope: Scope) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cnnstudio.interchange.assembly import group_types, require_layer_limit
@@ -38,6 +38,14 @@ from cnnstudio.layers.code import Arguments, Call, Unknown, UnsupportedCall
 
 _WEIGHTS = frozenset({"in_channels", "in_features", "num_features", "num_channels"})
 """Arguments of modules that have weights."""
+_CHILDREN: Mapping[str, Callable[[tuple[str, Any]], Any]] = {
+    "named_children": lambda pair: pair,
+    "children": lambda pair: pair[1],
+    "items": lambda pair: pair,
+    "values": lambda pair: pair[1],
+    "keys": lambda pair: pair[0],
+}
+"""Methods that give the modules inside another one -> what each of them gives for (name, module)."""
 _USES = frozenset({"parameters", "named_parameters", "train", "fit"})
 """Methods of a network that is trained."""
 
@@ -140,9 +148,8 @@ class ContentReader(TensorReader):
             return owner
         if name in ("forward", "__call__") and positional:
             return self._forward_of_library(owner, positional, line)
-        if name in ("children", "named_children"):
-            pairs = children(owner)
-            return [module for _, module in pairs] if name == "children" else pairs
+        if name in _CHILDREN and not positional:
+            return [_CHILDREN[name](pair) for pair in children(owner)]
         if name in ("add_module", "register_module") and len(positional) == 2:
             self._add_module(owner, str(positional[0]), positional[1], line)
             return None

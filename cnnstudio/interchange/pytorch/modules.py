@@ -114,7 +114,8 @@ def children(module: Any) -> list[tuple[str, Any]]:
         return []
     parts = module.names.get(PARTS)
     inside = children(parts) if isinstance(parts, ModuleSequence) else []
-    return inside + [(name, each) for name, each in module.names.items() if is_module(each)]
+    own = ((name, each) for name, each in module.names.items() if name not in (PARTS, LAYER))
+    return inside + [(name, each) for name, each in own if is_module(each)]
 
 
 def clone(value: Any, count: Callable[[int], None]) -> Any:

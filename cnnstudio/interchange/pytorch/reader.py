@@ -194,12 +194,13 @@ class _Reader(ContentReader):
             return
         if name == "Sequential":
             instance.names[PARTS] = sequence_of(positional, line)
+        elif name in _CONTAINERS:
+            given = positional[0] if positional else {} if name == "ModuleDict" else []
+            parts = (_entries(given),) if name == "ModuleDict" else self.elements(given) or ()
+            instance.names[PARTS] = sequence_of(parts, line)
         elif name != "Module":
             call = self._module(Call(base, tuple(positional), keywords, instance.line or line))
-            if isinstance(call, Call):
-                instance.names[LAYER] = call
-            else:
-                instance.names[PARTS] = call
+            instance.names[LAYER] = call
 
     def on_instance(self, instance: Instance) -> None:
         if is_module(instance):

@@ -71,6 +71,9 @@ class TensorReader(Interpreter):
         super().__init__(notes)
         self.following = 0
         """How many calls of `forward` are being interpreted, each inside the one before."""
+        # Ids of tensors, which live as long as the concatenation refers to them.
+        self._concatenated: dict[tuple[int, ...], SymbolicTensor] = {}
+        self._parts_of: dict[int, tuple[SymbolicTensor, ...]] = {}
 
     def items_of(self, module: Any, line: int) -> Items:
         """The items of a module that is applied to a tensor."""
@@ -235,9 +238,28 @@ class TensorReader(Interpreter):
             self.notes.add(
                 call.line, f"this concatenates along axis {axis}; the channel axis is used instead"
             )
+        return self._joined(list(tensors), call.line)
+
+    def _joined(self, tensors: list[SymbolicTensor], line: int) -> SymbolicTensor:
+        """The tensors one after the other.
+
+        If the first of them were concatenated before, that result is used: `cat([a, b, c])` is
+        `cat([cat([a, b]), c])`. In a block that concatenates all that it has computed so far, each layer then
+        has one input, and the block can be expressed by groups.
+        """
+        parts = [self._parts_of.get(id(each), (each,)) for each in tensors]
+        for count in range(len(tensors), 1, -1):
+            known = self._concatenated.get(tuple(id(one) for part in parts[:count] for one in part))
+            if known is not None:
+                tensors = [known, *tensors[count:]]
+                break
         if len(tensors) == 1:
             return tensors[0]
-        return SymbolicTensor(tuple(tensors), (), "concat", call.line)
+        found = SymbolicTensor(tuple(tensors), (), "concat", line)
+        self._parts_of[id(found)] = tuple(one for part in parts for one in part)
+        self._concatenated[tuple(map(id, self._parts_of[id(found)]))] = found
+        self.effort.count_elements(len(self._parts_of[id(found)]))
+        return found
 
     def _lose(self, values: Sequence[Any], name: str, line: int) -> Any:
         """The first tensor among values of which others are not known; a note names what is lost."""

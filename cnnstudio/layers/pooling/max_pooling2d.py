@@ -68,4 +68,4 @@ class MaxPooling2D(Pooling2D):
         if call.name == "AdaptiveMaxPool2d":
             return cls.adaptive(Arguments(call, cls.pytorch_calls[call.name])["output_size"], shape)
         row, _ = cls.with_zero_padding(Arguments(call, cls.pytorch_calls[call.name]))
-        return row, "its padding is imported as zeros, which gives the same result after a relu"
+        return row, "its padding is imported as zeros, which gives the same result only after a relu"

@@ -218,6 +218,25 @@ class Dense(nn.Module):
         return self.last["out"](F.adaptive_avg_pool2d(x, (1, 1)).flatten(1))
 net = Dense()
 """,
+    "blocks that concatenate all that they have computed": """
+class Layer(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.norm, self.conv = nn.BatchNorm2d(n), nn.Conv2d(n, 2, 3, padding=1, bias=False)
+    def forward(self, *features):
+        return self.conv(F.relu(self.norm(torch.cat(features, 1))))
+class Block(nn.ModuleDict):
+    def __init__(self, count):
+        super().__init__()
+        for i in range(count):
+            self.add_module("layer%d" % (i + 1), Layer(3 + 2 * i))
+    def forward(self, x):
+        features = [x]
+        for name, layer in self.items():
+            features.append(layer(*features))
+        return torch.cat(features, 1)
+net = nn.Sequential(Block(3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(9, 5))
+""",
     "configurations": """
 import argparse
 parser = argparse.ArgumentParser()
