@@ -13,9 +13,17 @@ from cnnstudio.interchange.chain import CodeError
 MAXIMUM_BYTES = 32 * 1024 * 1024
 """The largest file, with images in its outputs; the limit on the code alone is that of any code."""
 MAXIMUM_CELLS = 5_000
+_MAXIMUM_BRACKETS = 1_000_000
+"""The most strings and brackets in all outputs."""
+_MAXIMUM_REST = 8_000_000
+"""The most characters besides the outputs: the code, the text, and the images in it."""
+_NO_JSON = "this is not a notebook: it is not valid JSON"
 NOT_PYTHON = "this cell is not Python and is skipped"
 """The comment that stands for a cell that cannot be read; the reader makes a note of it."""
 
+# In valid JSON this is a key: within a string the quotes are escaped.
+_OUTPUTS = re.compile(r'"(?:outputs|attachments)"\s*:\s*(?=[\[{])')
+_STRUCTURE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
 _CELL = re.compile(r"^# %% cell (\d+)$")
 # With the lines that a backslash continues; `x = !ls` assigns what nobody knows, and `model?` asks for help.
 _COMMAND = re.compile(
@@ -56,11 +64,37 @@ def place_in_notebook(code: str, line: int) -> str:
     return f"line {line}"
 
 
+def _without_outputs(text: str) -> str:
+    """The notebook without the outputs of its cells, which are most of it. Raises CodeError.
+
+    They are cut out as text: as values they could take thirty times the memory of the file.
+    """
+    parts: list[str] = []
+    position = brackets = 0
+    while found := _OUTPUTS.search(text, position):
+        parts.append(text[position : found.end()] + "[]")
+        depth = 0
+        for token in _STRUCTURE.finditer(text, found.end()):
+            brackets += 1
+            if brackets > _MAXIMUM_BRACKETS:
+                raise CodeError("the outputs of the notebook are too complex to read: clear them")
+            depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
+            if depth == 0:
+                position = token.end()
+                break
+        else:
+            raise CodeError(_NO_JSON)
+    rest = "".join([*parts, text[position:]])
+    if len(rest) > _MAXIMUM_REST:
+        raise CodeError(f"the notebook has more than {_MAXIMUM_REST:,} characters besides its outputs")
+    return rest
+
+
 def _code_cells(text: str) -> list[str]:
     try:
-        content = json.loads(text)
+        content = json.loads(_without_outputs(text))
     except (ValueError, RecursionError):
-        raise CodeError("this is not a notebook: it is not valid JSON") from None
+        raise CodeError(_NO_JSON) from None
     cells = content.get("cells") if isinstance(content, dict) else None
     if cells is None and isinstance(content, dict):
         # Notebooks of versions before 4.

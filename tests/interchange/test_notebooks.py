@@ -125,3 +125,29 @@ def test_a_notebook_that_is_too_large_is_refused(tmp_path: Path) -> None:
         file.truncate(MAXIMUM_BYTES + 1)
     with pytest.raises(CodeError, match="the notebook is larger than"):
         read_text(path)
+
+
+def test_only_outputs_are_cut_out_before_the_notebook_is_taken_apart() -> None:
+    code = 'import keras\nfrom keras.layers import *\nx = {"outputs": [Dense(9)]}\n' + NETWORK
+    outputs = [{"data": {"image/png": ']} \\" [' * 9, "nested": [[], {"outputs": [1, [2]]}]}}]
+    text = notebook(cell(code, outputs=outputs, attachments={"a.png": {}}), cell("y = 1"))
+    assert [node.layer for node in read_code(code_of_notebook(text)).network.nodes] == [Flatten(), Dense(3)]
+    assert code_of_notebook(text).count("# %% cell") == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            '{"cells": [{"cell_type": "code", "outputs": [' + "[]," * 600_000 + "1]}]}",
+            "outputs .* too complex",
+        ),
+        ('{"cells": [], "x": [' + "[]," * 3_000_000 + "1]}", "characters besides its outputs"),
+        ('{"cells": [{"outputs": [[', "not valid JSON"),
+        ('{"cells": [{"outputs": ["' + "x" * 100_000, "not valid JSON"),
+    ],
+    ids=["outputs", "rest", "open", "string"],
+)
+def test_a_notebook_that_would_take_much_memory_is_refused(text: str, message: str) -> None:
+    with pytest.raises(CodeError, match=message):
+        code_of_notebook(text)

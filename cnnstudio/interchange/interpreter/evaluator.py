@@ -119,6 +119,10 @@ class Evaluator:
         """The value of an operation on values that are not constants."""
         return UNKNOWN
 
+    def on_unary(self, operator: ast.unaryop, value: Any, line: int) -> Any:
+        """The same for an operator with one operand. Raises NotConstant."""
+        raise folding.NotConstant
+
     def on_attribute(self, owner: Any, name: str) -> Any:
         """The value of an attribute of something that is not an object of the program.
 
@@ -225,7 +229,14 @@ class Evaluator:
             case ast.BinOp(left=left, op=operator, right=right):
                 return self.binary(node, operator, self.evaluate(left, scope), self.evaluate(right, scope))
             case ast.UnaryOp(op=unary_operator, operand=operand):
-                return folding.fold_unary(unary_operator, self.evaluate(operand, scope))
+                value = self.evaluate(operand, scope)
+                known = truth(value) if isinstance(unary_operator, ast.Not) else None
+                if known is not None:
+                    return not known
+                try:
+                    return folding.fold_unary(unary_operator, value)
+                except folding.NotConstant:
+                    return self.on_unary(unary_operator, value, node.lineno)
             case ast.Compare():
                 return self._compare(node, scope)
             case ast.BoolOp():

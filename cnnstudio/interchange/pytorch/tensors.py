@@ -263,11 +263,14 @@ class TensorReader(Interpreter):
 
     def _lose(self, values: Sequence[Any], name: str, line: int) -> Any:
         """The first tensor among values of which others are not known; a note names what is lost."""
-        tensors = [each for each in values if isinstance(each, SymbolicTensor)]
+        lists = [each if isinstance(each, list | tuple) else [each] for each in values]
+        tensors = [each for inside in lists for each in inside if isinstance(each, SymbolicTensor)]
         if not tensors:
             return Unknown(name)
         lost = "".join(self._lost_with(each, tensors[0]) for each in tensors[1:])
-        self.notes.add(line, f"what {name} gets here is only known at run time; it is skipped{lost}")
+        self.notes.add(
+            line, f"{name} is not a layer, or gets what is only known at run time; it is skipped{lost}"
+        )
         return tensors[0]
 
     def _lost_with(self, lost: SymbolicTensor, kept: SymbolicTensor) -> str:
@@ -304,6 +307,12 @@ class TensorReader(Interpreter):
         lost = self._lost_with(other, tensor) if isinstance(other, SymbolicTensor) else ""
         self.notes.add(line, f"{_NO_LAYER}{lost}")
         return tensor
+
+    def on_unary(self, operator: ast.unaryop, value: Any, line: int) -> Any:
+        if not isinstance(value, SymbolicTensor) or not isinstance(operator, ast.USub):
+            return super().on_unary(operator, value, line)
+        self.effects += 1
+        return value.then(LayerCall(Call(f"{NN}Scale", (-1.0,), {}, line)))
 
     def on_subscript(self, owner: Any, index: ast.expr, scope: Scope) -> Any:
         if not isinstance(owner, SymbolicTensor):

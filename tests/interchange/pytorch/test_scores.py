@@ -174,7 +174,7 @@ class Block(nn.Module):
         side = self.cut(out) if hasattr(self, "cut") else x
         out = self.one(out)
         out += side
-        return out
+        return -out if not self.norm else out / 2
 class Net(nn.Module):
     def __init__(self, depths=(2, 1)):
         super().__init__()

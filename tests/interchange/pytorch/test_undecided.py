@@ -98,6 +98,10 @@ UNKNOWN = {
         MODULE + "        return self.one(x).view(-1, 3, 1, 16, 16).transpose(1, 2)\n",
         (9, "transpose is not supported"),
     ),
+    "an operation without a layer": (
+        MODULE + "        return torch.stack([self.one(x), self.two(x)])\n",
+        (9, "stack is not a layer"),
+    ),
     "another normalization of weights": (
         "net = nn.Sequential(nn.utils.spectral_norm(nn.Conv2d(3, 8, 3)))",
         (3, "spectral_norm is not supported"),
