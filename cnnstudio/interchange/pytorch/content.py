@@ -24,6 +24,7 @@ from cnnstudio.interchange.interpreter.values import Copies, Function, Instance
 from cnnstudio.interchange.pytorch.assembly import bound_arguments, is_generated_name
 from cnnstudio.interchange.pytorch.modules import (
     LAYER,
+    NET,
     PARTS,
     ModuleSequence,
     Part,
@@ -304,6 +305,12 @@ class ContentReader(TensorReader):
         if isinstance(parts, ModuleSequence):
             return self._sequence(parts, name)
         kind = module.kind.node
+        if is_module(module.names.get(NET)):
+            base = module.kind.library_base()
+            if not base.startswith(("d2l.", "torch.")):
+                text = f"the forward of {kind.name} is that of {base}: it is read as applying self.{NET}"
+                self.notes.add(kind.lineno, text)
+            return self.items_of(module.names[NET], module.line, name)
         if is_module(module) and children(module):
             self.notes.add(kind.lineno, f"{kind.name} has no forward here, so it is skipped with its layers")
         return ()

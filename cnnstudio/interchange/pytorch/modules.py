@@ -13,6 +13,8 @@ from cnnstudio.layers.code import Call, Unknown
 NN = "torch.nn."
 LAYER = "__layer__"
 """The attribute of an object whose class is derived from a layer, such as nn.Conv2d: that layer's call."""
+NET = "net"
+"""The attribute that a textbook's base class, d2l.Classifier, applies in its forward; others follow it."""
 PARTS = "__parts__"
 """The attribute of an object whose class is derived from nn.Sequential: its parts."""
 WRAPPERS = frozenset(
@@ -102,7 +104,10 @@ def without_laziness(call: Call) -> Call:
 def is_module(value: Any) -> bool:
     """Whether this is a module of the program or of torch."""
     if isinstance(value, Instance):
-        return value.kind.library_base().startswith("torch.") or value.kind.find("forward")[1] is not None
+        base = value.kind.library_base()
+        if base.startswith("torch.") or value.kind.find("forward")[1] is not None:
+            return True
+        return bool(base) and is_module(value.names.get(NET))
     return isinstance(value, ModuleSequence) or (isinstance(value, Call) and value.path.startswith(NN))
 
 

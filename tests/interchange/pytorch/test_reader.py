@@ -216,3 +216,17 @@ def test_unsupported_code_is_reported_by_line_and_the_rest_imported() -> None:
 def test_inconsistent_sizes_are_reported() -> None:
     imported = read_pytorch(sequential("nn.Conv2d(3, 8, 3)", "nn.Conv2d(9, 8, 3)") + "INPUT = (3, 8, 8)")
     assert [note.text for note in imported.notes] == ["Conv2d expects 9 inputs but gets 8"]
+
+
+@pytest.mark.parametrize(("package", "notes"), [("d2l", 0), ("course", 1)])
+def test_a_class_whose_base_is_elsewhere_applies_its_net(package: str, notes: int) -> None:
+    text = HEAD + (
+        f"from {package} import torch as base\ninput_shape = (3, 8, 8)\n"
+        "class Net(base.Classifier):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())\n"
+        "    def layer_summary(self, shape):\n        x = torch.randn(*shape)\n"
+        "model = Net()\n"
+    )
+    imported = read_pytorch(text)
+    assert [node.layer for node in imported.network.nodes] == [Conv2D(4, activation="relu")]
+    assert len(imported.notes) == notes
