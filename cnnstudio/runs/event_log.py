@@ -58,15 +58,17 @@ _PROGRESS_STEP = re.compile(rb'\{"event": "Progress", "step": ([0-9]{1,18}),')
 """The start of most lines, as `EventLog` writes them: their step is found without parsing the rest."""
 
 
-def iterate_events(path: Path) -> Iterator[Event]:
-    """All events in order, one at a time. Lines that no training writes are skipped. Raises OSError.
+def iterate_events(path: Path, kind: type[E]) -> Iterator[E]:
+    """The events of that class in order, one at a time. Raises OSError.
 
-    For resuming a run: its checkpoints decide whether that is possible, not its log.
+    Lines that no training writes are skipped. For resuming a run: its checkpoints decide whether that is
+    possible, not its log.
     """
+    name = _name_of(kind)
     with open_regular(path, _MAX_LOG_BYTES) as file:
         for line, size in _whole_lines(file):
-            event = _parse_line(line) if len(line) == size else None
-            if event is not None and not find_problem(event):
+            event = _parse_line(line) if len(line) == size and name in line else None
+            if isinstance(event, kind) and not find_problem(event):
                 yield event
 
 
@@ -75,14 +77,18 @@ def read_events(path: Path, kind: type[E]) -> list[E]:
 
     Of events that would take much memory, some are left out, as by `EventReader`.
     """
-    # Without parsing them, most lines can be seen to be of another class.
-    name = getattr(kind, "event_name", "").encode()
+    name = _name_of(kind)
     events = _BoundedEvents(path)
     with open_regular(path, _MAX_LOG_BYTES) as file:
         for line, size in _whole_lines(file):
             if len(line) == size and name in line:
                 events.add(line)
     return [event for event in events.all() if isinstance(event, kind)]
+
+
+def _name_of(kind: type[Event]) -> bytes:
+    """What the lines of these events contain: most lines of others need not be parsed."""
+    return getattr(kind, "event_name", "").encode()
 
 
 class EventReader:
@@ -225,7 +231,7 @@ def _damaged(path: Path, problem: str) -> RunError:
 def last_progress_step(path: Path) -> int:
     """The last step of which the log tells; 0 without one. Raises OSError."""
     last = 0
-    with contextlib.suppress(FileNotFoundError), open_regular(path, _MAX_LOG_BYTES) as file:
+    with open_regular(path, _MAX_LOG_BYTES) as file:
         for line, _ in _whole_lines(file):
             if found := _PROGRESS_STEP.match(line):
                 last = max(last, int(found[1]))

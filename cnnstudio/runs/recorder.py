@@ -165,7 +165,7 @@ class RunRecorder:
         # First, because it has what will be cut off from the log and is needed to repeat those steps.
         self._write_description()
         truncate_after(self.folder / EVENTS_FILE, started.steps_done, started.first_epoch - 1)
-        for event in iterate_events(self.folder / EVENTS_FILE):
+        for event in iterate_events(self.folder / EVENTS_FILE, Event):
             # Feeds the diagnosis, so that it does not report again what it did before the interruption.
             self._diagnosis.with_diagnoses(event)
         self._context.enter_context(self._log)

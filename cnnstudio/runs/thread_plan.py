@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnnstudio.runs.event_log import last_progress_step
+from cnnstudio.runs.event_log import iterate_events, last_progress_step
 from cnnstudio.runs.run import EVENTS_FILE, Run
 from cnnstudio.training.events import EventError, ThreadsChanged, event_from_json
 from cnnstudio.training.hardware.adaptive_threads import ThreadRecord
@@ -54,8 +54,8 @@ def plan_threads(threads: int | None, adapts: bool, resumed: Path | None) -> Thr
     if resumed is None:
         return ThreadPlan(None, ThreadRecord() if adapts else None)
     run = Run.open(resumed)
-    own = run.metadata.get("threads")
-    if run.metadata.get("ranks", 1) != 1 or type(own) is not int or not 1 <= own <= MAX_THREADS:
+    _, own = run.hardware
+    if own is None or not 1 <= own <= MAX_THREADS:
         return ThreadPlan(None)
     if run.metadata.get(_ADAPTS) is not True:
         return ThreadPlan(own)
@@ -66,8 +66,11 @@ def plan_threads(threads: int | None, adapts: bool, resumed: Path | None) -> Thr
 
 def _read_record(run: Run) -> ThreadRecord:
     """All known changes: those of the log, and those that the log had before the run was last resumed."""
-    logged = run.events_of(ThreadsChanged)
-    last_step = max([last_progress_step(run.folder / EVENTS_FILE), *(change.step for change in logged)])
+    log, logged, last_step = run.folder / EVENTS_FILE, list[ThreadsChanged](), 0
+    # A log that cannot be read is refused, or left alone if it is missing, where the run is resumed.
+    with contextlib.suppress(OSError):
+        logged = list(iterate_events(log, ThreadsChanged))
+        last_step = max([last_progress_step(log), *(change.step for change in logged)])
     earlier = _from_json(run.metadata.get(_RECORD))
     changes = {change.step: change for change in (*earlier.changes, *logged)}
     return ThreadRecord([changes[step] for step in sorted(changes)], max(last_step, earlier.last_step))

@@ -238,7 +238,7 @@ def test_the_checkpoint_counts_more_than_a_damaged_log(force: Force, tmp_path: P
     assert same_bits(weights(run), weights(copy))
 
 
-@pytest.mark.parametrize("number", [0, 7])
+@pytest.mark.parametrize("number", [0, -3, 7, 10**30])
 def test_an_impossible_number_in_the_log_is_ignored(number: int, force: Force, tmp_path: Path) -> None:
     run, copy = tmp_path / "run", tmp_path / "copy"
     force({})
