@@ -83,7 +83,7 @@ def _fastest(
     def seconds(arguments: Mapping[str, Any] | None) -> tuple[float, float]:
         """Seconds of preparation and warm-up, and seconds per step after that."""
         took, began = [], clock()
-        trial = TrainingStep(model, training_step.recipe, balanced_weights=training_step.balanced_weights)
+        trial = TrainingStep(model, training_step.recipe, class_weights=training_step.class_weights)
         if arguments is not None:
             trial.forward = compile(model, arguments)
         for count in (_WARM_UP_STEPS, _TIMED_STEPS):

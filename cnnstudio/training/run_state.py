@@ -50,7 +50,7 @@ class RunState:
         self.model = prepared.fresh_model()
         # Before the training step: the optimizer must see the final modules.
         convert_sync_batch_norm(self.model, ranks)
-        self.training_step = TrainingStep(self.model, recipe, ranks, prepared.balanced_weights())
+        self.training_step = TrainingStep(self.model, recipe, ranks, prepared.class_weights())
         self.batches = prepared.batches(ranks.shard)
         self.validation = prepared.unshuffled(prepared.validation, ranks.shard)
         self.steps = recipe.epochs * len(self.batches)

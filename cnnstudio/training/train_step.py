@@ -34,14 +34,14 @@ class TrainingStep:
         model: Model,
         recipe: Recipe,
         ranks: Ranks = SINGLE_PROCESS,
-        balanced_weights: Tensor | None = None,
+        class_weights: Tensor | None = None,
     ) -> None:
-        """`balanced_weights`, float32 (classes,) with a mean of 1 over the images, are for recipes that ask.
+        """`class_weights`, float32 (classes,), multiply the loss of each image before the mean is taken.
 
-        Like Keras's `class_weight`, they multiply the loss of each image before the mean is taken.
+        As Keras's `class_weight` does.
         """
         self.model = model
-        self.balanced_weights = balanced_weights
+        self.class_weights = class_weights
         self.forward: Callable[[Tensor], Tensor] = model
         """Runs the model; a faster function with the same result may take its place (`compilation`)."""
         self._ranks = ranks
@@ -53,8 +53,6 @@ class TrainingStep:
         self.recipe = recipe
         self.optimizer = make_optimizer(recipe, self.model)
         self._label_smoothing = recipe.label_smoothing
-        is_weighted = recipe.class_weights == "balanced"
-        self._class_weights = self.balanced_weights if is_weighted else None
         self._micro_batch_size = micro_batch_size(recipe.batch_size, recipe.accumulate)
         # Only for the model: the weights and their updates stay float32.
         self._autocast = torch.autocast(
@@ -144,7 +142,7 @@ class TrainingStep:
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         loss = self._loss(logits, labels)
         with torch.no_grad():
-            is_plain = not self._label_smoothing and self._class_weights is None
+            is_plain = not self._label_smoothing and self.class_weights is None
             plain_loss = loss.detach() if is_plain else F.cross_entropy(logits, labels)
             correct = (logits.argmax(1) == _target_classes(labels)).sum()
         # Without a multiplication in the usual case, which would be one more kernel forward and backward.
@@ -156,12 +154,12 @@ class TrainingStep:
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """What the gradients are of: the mean over these images, with smoothing and class weights."""
-        if self._class_weights is None:
+        if self.class_weights is None:
             return F.cross_entropy(logits, labels, label_smoothing=self._label_smoothing)
         # torch's own mean divides by the weights of just these images: micro-batches and ranks would not add
         # up to the batch.
         loss = F.cross_entropy(
-            logits, labels, self._class_weights, label_smoothing=self._label_smoothing, reduction="sum"
+            logits, labels, self.class_weights, label_smoothing=self._label_smoothing, reduction="sum"
         )
         return loss / len(labels)
 

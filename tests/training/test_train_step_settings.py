@@ -47,11 +47,11 @@ def test_mixed_labels_count_as_the_class_with_the_larger_share() -> None:
 
 
 def weighted_gradients(
-    recipe: Recipe, images: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None
+    recipe: Recipe, images: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor
 ) -> tuple[TrainingStep, torch.Tensor, list[torch.Tensor]]:
     torch.manual_seed(0)
     design = network(Conv2D(4), Flatten(), Dense(3), input=Shape.of(3, 8, 8))
-    training_step = TrainingStep(build_model(design), recipe, balanced_weights=weights)
+    training_step = TrainingStep(build_model(design), recipe, class_weights=weights)
     loss, _ = training_step.backward(images, labels)
     gradients = [each.grad for each in training_step.model.parameters() if each.grad is not None]
     return training_step, loss, gradients
@@ -61,8 +61,8 @@ def weighted_gradients(
 def test_class_weights_multiply_the_loss_of_each_image(recipe: Recipe) -> None:
     images, labels = torch.randn(6, 3, 8, 8), torch.tensor([0, 0, 0, 0, 1, 2])
     weights = torch.tensor([0.5, 2.0, 2.0])
-    balanced = recipe.replace(class_weights="balanced", batch_size=6)
-    training_step, loss, gradients = weighted_gradients(balanced, images, labels, weights)
+    whole_batch = recipe.replace(batch_size=6)
+    training_step, loss, gradients = weighted_gradients(whole_batch, images, labels, weights)
     logits = training_step.model(images)
     logs, smoothing = logits.log_softmax(1), recipe.label_smoothing
     own = -(1 - smoothing) * weights[labels] * logs[range(6), labels]
@@ -73,15 +73,8 @@ def test_class_weights_multiply_the_loss_of_each_image(recipe: Recipe) -> None:
     torch.testing.assert_close(loss, F.cross_entropy(logits, labels).detach())
 
 
-def test_class_weights_count_only_in_a_recipe_that_asks() -> None:
-    images, labels = torch.randn(6, 3, 8, 8), torch.arange(6) % 3
-    _, _, plain = weighted_gradients(Recipe(), images, labels, None)
-    _, _, ignored = weighted_gradients(Recipe(), images, labels, torch.tensor([9.0, 1.0, 1.0]))
-    assert all(torch.equal(one, other) for one, other in zip(plain, ignored, strict=True))
-
-
-def test_a_change_of_the_recipe_changes_the_class_weights() -> None:
-    training_step = TrainingStep(build_model(tiny()), Recipe(), balanced_weights=torch.zeros(3))
-    training_step.change_recipe(Recipe(class_weights="balanced"), steps=10)
+def test_class_weights_outlast_a_change_of_the_recipe() -> None:
+    training_step = TrainingStep(build_model(tiny()), Recipe(), class_weights=torch.zeros(3))
+    training_step.change_recipe(Recipe(learning_rate=0.1), steps=10)
     training_step.backward(torch.randn(4, 3, 8, 8), torch.tensor([0, 1, 2, 0]))
     assert all(not each.grad.any() for each in training_step.model.parameters() if each.grad is not None)

@@ -50,7 +50,7 @@ def _losses(
 ) -> Iterator[tuple[float, float]]:
     """(learning rate, loss) of each step, which runs when it is requested."""
     training_step = TrainingStep(
-        prepared.fresh_model(), prepared.recipe, balanced_weights=prepared.balanced_weights()
+        prepared.fresh_model(), prepared.recipe, class_weights=prepared.class_weights()
     )
     training_step.model.initialize_from_images(prepared.first_images)
     training_step.model.train()

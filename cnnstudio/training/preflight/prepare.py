@@ -55,8 +55,6 @@ _MAX_UPLOADED_SHARE = 0.25
 """Of an accelerator's free memory, for one split. Larger splits are copied to it batch by batch."""
 
 _MIN_VALIDATION_IMAGES = 30
-_MIN_JUDGED_IMAGES = 90
-"""Training images from which on too few validation images are pointed out."""
 
 _MAX_FIRST_IMAGES = 5_000
 """For data-dependent initial weights."""
@@ -127,11 +125,14 @@ class PreparedTraining:
             uploaded=self._is_uploaded(split),
         )
 
-    def balanced_weights(self) -> Tensor:
-        """A weight for each class, float32 (classes,) on the device: N / (classes · images of the class).
+    def class_weights(self) -> Tensor | None:
+        """A weight for each class, float32 (classes,) on the device; None if the recipe has none.
 
-        The same formula as scikit-learn's "balanced"; the mean over the N training images is 1.
+        N / (classes · images of the class), as scikit-learn's "balanced"; the mean over the N training images
+        is 1.
         """
+        if self.recipe.class_weights == "none":
+            return None
         counts = np.bincount(self.train.labels[self.train_rows], minlength=len(self.classes))
         weights = len(self.train_rows) / (len(self.classes) * np.maximum(counts, 1))
         return torch.tensor(weights, dtype=torch.float32, device=self.device)
@@ -193,7 +194,7 @@ def prepare(
             f"it has {count} and {len(resized.test)}."
         )
     recipe, warnings = _resolve_recipe(recipe, count, chosen)
-    warnings += (*_repeated_softmax(analysis), *_data_warnings(dataset, resized, count, validation))
+    warnings += (*_repeated_softmax(analysis), *_data_warnings(dataset, resized, validation))
     _check_batch_normalization(network, recipe)
     if check_memory:
         _check_memory(analysis, recipe, chosen)
@@ -230,13 +231,10 @@ def _split_validation(dataset: Dataset, recipe: Recipe) -> tuple[Rows, Split | S
     return train_rows, Subset(dataset.train, rows), "share"
 
 
-def _data_warnings(
-    dataset: Dataset, resized: Dataset, trained_on: int, validation: Split | Subset
-) -> Iterator[str]:
+def _data_warnings(dataset: Dataset, resized: Dataset, validation: Split | Subset) -> Iterator[str]:
     """What one has to know about these images before trusting the figures of a run on them."""
     count = len(validation)
-    # Of a handful of images nobody expects exact figures.
-    if count < _MIN_VALIDATION_IMAGES and trained_on >= _MIN_JUDGED_IMAGES:
+    if count < _MIN_VALIDATION_IMAGES:
         yield (
             f"Only {pluralize(count, 'validation image')}: a single one changes the validation accuracy by "
             f"{100 / count:.0f} points, so small differences mean nothing."

@@ -320,7 +320,7 @@ def _measure_speed(prepared: PreparedTraining, size: int, cancelled: CancelFunct
     # A micro-batch costs what a whole batch of its size costs, apart from the update, which is made less
     # often: the speed of a recipe with accumulation is therefore a little underestimated.
     recipe = prepared.recipe.replace(batch_size=size, accumulate=1)
-    training_step = TrainingStep(prepared.fresh_model(), recipe, balanced_weights=prepared.balanced_weights())
+    training_step = TrainingStep(prepared.fresh_model(), recipe, class_weights=prepared.class_weights())
     training_step.model.train()
     batches = _endless_batches(dataclasses.replace(prepared, recipe=recipe))
     # The first step also allocates what later ones reuse, such as the optimizer's state.

@@ -216,5 +216,23 @@ def test_colors_that_a_gray_network_drops_are_pointed_out() -> None:
 def test_balanced_weights_are_inversely_proportional_to_the_images_of_a_class() -> None:
     data = colors(train=12)
     rows = np.array([0, 3, 6, 9, 1, 2])  # the classes take turns: four of the first, one of each other
-    prepared = prepare(tiny(), dataclasses.replace(data, train=data.train.select(rows)), LESSON)
-    torch.testing.assert_close(prepared.balanced_weights(), torch.tensor([0.5, 2.0, 2.0]))
+    uneven = dataclasses.replace(data, train=data.train.select(rows))
+    weights = prepare(tiny(), uneven, LESSON.replace(class_weights="balanced")).class_weights()
+    assert weights is not None
+    torch.testing.assert_close(weights, torch.tensor([0.5, 2.0, 2.0]))
+    assert prepare(tiny(), uneven, LESSON).class_weights() is None
+
+
+def test_balanced_weights_change_a_run_only_if_the_classes_differ_in_size() -> None:
+    data = colors()
+    uneven = dataclasses.replace(data, train=data.train.select(np.flatnonzero(np.arange(96) % 12 != 2)))
+
+    def losses(dataset: Dataset, weights: str) -> list[float]:
+        listener = Listener()
+        train(tiny(), dataset, LESSON.replace(epochs=2, class_weights=weights), emit=listener)
+        return listener.losses()
+
+    assert losses(data, "balanced") == pytest.approx(losses(data, "none"), rel=1e-3)
+    plain, weighted = losses(uneven, "none"), losses(uneven, "balanced")
+    assert weighted[0] == pytest.approx(plain[0]), "the same weights before the first step"
+    assert weighted[1:] != pytest.approx(plain[1:], rel=1e-3)
