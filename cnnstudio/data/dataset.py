@@ -133,7 +133,7 @@ class Dataset:
         return dataclasses.replace(self, train=train, test=test, validation=splits.get("validation"))
 
     @property
-    def images(self) -> int:
+    def image_count(self) -> int:
         """The number of images in all splits."""
         return sum(map(len, self.splits.values()))
 

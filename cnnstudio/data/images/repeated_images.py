@@ -14,7 +14,7 @@ from cnnstudio.data.dataset import Split
 
 Digests = npt.NDArray[np.uint64]
 
-_EVALUATED = {"test": "test", "validation": "validation"}
+_EVALUATED = ("test", "validation")
 _MAX_NAME = 120
 
 
@@ -26,14 +26,14 @@ def find_repeated(
     Only equal pixels are found. `names` are the file names of the images of each split. Raises Cancelled.
     """
     digests = {part: _digests(split, cancelled) for part, split in splits.items()}
-    for part, word in _EVALUATED.items():
+    for part in _EVALUATED:
         if part in splits:
             rows = np.flatnonzero(np.isin(digests[part], digests["train"]))
             if len(rows):
                 verb = "is" if len(rows) == 1 else "are"
                 yield (
-                    f"{pluralize(len(rows), f'{word} image')} {verb} also in the training set, such as "
-                    f"{_shorten(names[part][rows[0]])}: the {word} accuracy will look better than it is."
+                    f"{pluralize(len(rows), f'{part} image')} {verb} also in the training set, such as "
+                    f"{_shorten(names[part][rows[0]])}: the {part} accuracy will look better than it is."
                 )
     yield from _in_two_classes(splits, digests, names)
 

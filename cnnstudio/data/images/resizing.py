@@ -70,7 +70,7 @@ def _resize_dataset(
 ) -> Dataset:
     size = " × ".join(map(str, shape))
     writer.reserve(f"{dataset.title} at {size}", _size_in_bytes(dataset, shape))
-    total, done = dataset.images, 0
+    total, done = dataset.image_count, 0
 
     def on_chunk(images: int) -> None:
         nonlocal done
@@ -127,4 +127,4 @@ def convert_channels(images: Pixels, channels: int) -> Pixels:
 
 
 def _size_in_bytes(dataset: Dataset, shape: tuple[int, int, int]) -> int:
-    return dataset.images * math.prod(shape)
+    return dataset.image_count * math.prod(shape)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cnnstudio.data.sources.folder_layout import Reading
     from cnnstudio.data.sources.image_folder import ImageFolder
 
-__all__ = ["Source", "add_folder", "current_fingerprint", "find_source", "sources"]
+__all__ = ["Source", "add_folder", "current_fingerprint", "find_source", "register", "sources"]
 
 
 @cache
@@ -78,14 +78,24 @@ def add_folder(
 ) -> ImageFolder:
     """Adds a folder of images to the user's sources. Raises DataError if it does not contain a data set.
 
-    `reading` is how its subfolders are to be understood; None for the most likely way. If the name is taken,
-    a number is appended. A folder that was added before keeps its name.
+    `reading` is how its subfolders are to be understood; None for the most likely way.
     """
-    from cnnstudio.data.sources.folder_list import register_folder, registered_folders
     from cnnstudio.data.sources.image_folder import ImageFolder
 
     source = ImageFolder(path, reading=reading)
     source.listing(cancelled)
+    return register(source)
+
+
+def register(source: ImageFolder) -> ImageFolder:
+    """Adds a folder that is known to contain a data set. Raises FileError or DataError.
+
+    If the name is taken, a number is appended. A folder that was added before keeps its name.
+    """
+    from cnnstudio.data.sources.folder_list import register_folder, registered_folders
+    from cnnstudio.data.sources.image_folder import ImageFolder
+
+    reading = source.reading
     for name, entry in registered_folders().items():
         if entry.folder == source.folder:
             if entry.reading != reading:

@@ -8,6 +8,7 @@ the command line notes.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -72,13 +73,8 @@ def find_layout(scan: FolderScan, reading: Reading | None = None) -> Layout:
         layout = Layout(_by_subfolder(scan, base, children))
     else:
         layout = _named_splits(scan, base, children) or _unnamed_splits(scan, base, children, reading)
-    return Layout(
-        layout.train,
-        layout.test,
-        layout.validation,
-        (*notes, *layout.notes),
-        None if reading is not None else layout.question,
-    )
+    question = None if reading is not None else layout.question
+    return dataclasses.replace(layout, notes=(*notes, *layout.notes), question=question)
 
 
 def role_of(name: str) -> Role | None:
@@ -113,7 +109,7 @@ def _named_splits(scan: FolderScan, base: Parts, children: Mapping[str, set[str]
     found: dict[Role, Classes] = {"train": classes}
     sources: dict[Role, str] = {"train": train}
     notes = []
-    for name in sorted(children, key=lambda name: (name not in _ROLE_WORDS, len(name), name)):
+    for name in sorted(children, key=_plainness):
         role = roles[name]
         if name == train:
             continue
@@ -182,7 +178,7 @@ def _guessed_splits(
             ("folders", f"{join_words(sorted(own))} are the classes"),
         ),
     )
-    return Layout(layout.train, layout.test, layout.validation, layout.notes, question)
+    return dataclasses.replace(layout, question=question)
 
 
 def _splits_in_classes(scan: FolderScan, base: Parts, children: Mapping[str, set[str]]) -> Layout:
@@ -217,7 +213,7 @@ def _classes_with_question(scan: FolderScan, base: Parts, children: Mapping[str,
             ("subfolders", f"{_named(_by_subfolder(scan, base, children))} are the classes"),
         ),
     )
-    return Layout(layout.train, question=question)
+    return dataclasses.replace(layout, question=question)
 
 
 def _with_splits(found: Mapping[Role, Classes], sources: Mapping[Role, str], notes: list[str]) -> Layout:
@@ -267,7 +263,11 @@ def _by_subfolder(scan: FolderScan, base: Parts, children: Mapping[str, set[str]
 
 def _plainest(names: Iterable[str]) -> str:
     """The most usual of several names of one split: train before train_small."""
-    return min(names, key=lambda name: (name.lower() not in _ROLE_WORDS, len(name), name))
+    return min(names, key=_plainness)
+
+
+def _plainness(name: str) -> tuple[bool, int, str]:
+    return name.lower() not in _ROLE_WORDS, len(name), name
 
 
 def _have_same_classes(first: Iterable[str], second: Iterable[str]) -> bool:

@@ -118,7 +118,10 @@ class ImageFolder(Source):
             listing = self.listing()
         except DataError as error:
             return about | {"available": False, "problem": str(error)}
-        return about | {
+        return about | self._about(listing)
+
+    def _about(self, listing: Listing) -> dict[str, Any]:
+        return {
             "classes": list(listing.classes),
             "train": len(listing.train),
             "test": None if listing.test is None else len(listing.test),
@@ -131,10 +134,12 @@ class ImageFolder(Source):
         self, progress: ProgressFunction = ignore_progress, cancelled: CancelFunction = never_cancelled
     ) -> dict[str, Any]:
         """`info` without the files that cannot be read as images, which are counted as "unreadable"."""
-        about = self.info()
-        if "classes" not in about:
-            return about
-        listing = self.listing(cancelled)
+        about = super().info() | {"folder": str(self.folder)}
+        try:
+            listing = self.listing(cancelled)
+        except DataError as error:
+            return about | {"available": False, "problem": str(error)}
+        about |= self._about(listing)
         counts = {
             part: self._count_readable(files, progress, cancelled) for part, files in listing.parts.items()
         }

@@ -156,7 +156,7 @@ def _create(
 
 def _compute_fingerprint(dataset: Dataset, progress: ProgressFunction, cancelled: CancelFunction) -> None:
     """Computes the fingerprint with progress reports; large data sets take a while."""
-    total, done = dataset.images, 0
+    total, done = dataset.image_count, 0
 
     def on_chunk(images: int) -> None:
         nonlocal done

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
-from cnnstudio.data.sources import Source, add_folder, sources
+from cnnstudio.data.sources import Source, register, sources
 from cnnstudio.data.sources.folder_layout import Question, Reading
 from cnnstudio.data.sources.folder_list import unregister_folder
 from cnnstudio.data.sources.image_folder import ImageFolder
@@ -169,8 +169,8 @@ class DataDialog(QDialog):
         self._adding.begin(f"Scanning {folder.name or folder}")
 
         def add(progress: ProgressFunction, cancelled: CancelFunction) -> Source | Question:
-            question = None if reading else ImageFolder(folder).listing(cancelled).question
-            return question or add_folder(folder, cancelled, reading)
+            source = ImageFolder(folder, reading=reading)
+            return source.listing(cancelled).question or register(source)
 
         self._start(add, lambda _: None, partial(self._on_scanned, folder))
         assert self._task is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QRadioButton, QVBoxLayout, QWidget
 
 from cnnstudio.data.sources.folder_layout import Question, Reading
@@ -45,9 +46,7 @@ class _Choices(QWidget):
         button.setAccessibleName(text)
         button.toggled.connect(lambda on: self._on_toggled(reading, on))
         self._group.addButton(button)
-        label = Label(text, wrap=True)
-        label.setFixedWidth(TEXT_WIDTH - 32)
-        label.mousePressEvent = lambda event: button.click()  # type: ignore[method-assign]
+        label = _ChoiceLabel(text, button)
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(button)
@@ -60,3 +59,16 @@ class _Choices(QWidget):
     def _on_toggled(self, reading: Reading, on: bool) -> None:
         if on:
             self.reading = reading
+
+
+class _ChoiceLabel(Label):
+    """The text of a radio button, which a click chooses."""
+
+    def __init__(self, text: str, button: QRadioButton) -> None:
+        super().__init__(text, wrap=True)
+        self.setFixedWidth(TEXT_WIDTH - 32)
+        self._button = button
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._button.click()
+        event.accept()
