@@ -37,7 +37,7 @@ class _Choices(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         for reading, meaning in question.answers:
-            column.addLayout(self._add_choice(reading, meaning[:1].upper() + meaning[1:]))
+            column.addLayout(self._add_choice(reading, meaning))
 
     def _add_choice(self, reading: Reading, text: str) -> QHBoxLayout:
         # Radio buttons do not wrap their text, and a label does not take a mnemonic for one.

@@ -120,7 +120,7 @@ class SourceRow(Panel):
             facts.append(f"{format_count(info['test'])} test images")
         self._details.setText(" · ".join(facts))
         self._details.setVisible(bool(facts))
-        self._notes.setText(" ".join(info.get("notes", ())))
+        self._notes.setText("\n".join(info.get("notes", ())))
         self._notes.setVisible(bool(info.get("notes")))
         if info.get("problem"):
             self.show_message(str(info["problem"]), is_error=True)

@@ -253,7 +253,7 @@ def test_a_doubtful_folder_is_asked_about(
     add(qtbot, dialog)
     qtbot.waitUntil(lambda: bool(texts))
     assert "animals and plants hold folders in turn." in texts
-    assert "Animals and plants are the classes" in texts
+    assert "animals and plants are the classes" in texts
     qtbot.waitUntil(lambda: "4 classes · 8 training images" in shown(dialog, "nature"))
     assert find_source("nature").load().classes == ("cat", "dog", "oak", "rose")
 
