@@ -125,8 +125,9 @@ def test_a_run_continues_with_a_changed_design_and_lists_what_it_keeps(
     changed.write_text(json.dumps(content))
     more = ["--continue-from", str(tmp_path / "run"), "--run", str(tmp_path / "second"), "--epochs", "3"]
     assert main(["train", str(changed), *more, "--device", "cpu", "--threads", "1", "--json"]) == 0
-    started, carried, *rest = lines_of(capsys)
+    started, few, carried, *rest = lines_of(capsys)
     assert (started["event"], started["first_epoch"]) == ("Started", 3)
+    assert (few["event"], few["message"][:5]) == ("Warned", "Only ")
     assert carried["event"] == "CarriedOver"
     assert carried["lines"][-1].startswith("Reinitialized: 2 BatchNormalization")
     assert [event["epoch"] for event in rest if event["event"] == "EpochEnded"] == [3]

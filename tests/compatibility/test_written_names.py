@@ -112,7 +112,7 @@ EVENTS: list[dict[str, Any]] = [
     },
 ]
 EVENT_VALUES = {
-    ("Started", "validation"): ("share", "test"),
+    ("Started", "validation"): ("share", "test", "own"),
     ("Diagnosed", "kind"): (
         *("diverged", "memory", "rate_too_high", "rate_too_low", "dead_units", "overfitting", "plateau"),
     ),
@@ -362,7 +362,7 @@ def test_an_event_has_its_values(place: tuple[str, str], values: tuple[str | Non
 def test_the_events_of_a_run_have_their_names(written: Path) -> None:
     keys = {event["event"]: list(event) for event in EVENTS}
     said = [json.loads(line) for line in (written / "events.jsonl").read_text().splitlines()]
-    names = {"Started", "UnitsChecked", "Progress", "EpochEnded", "Finished"}
+    names = {"Started", "Warned", "UnitsChecked", "Progress", "EpochEnded", "Finished"}
     assert {event["event"] for event in said} == names
     assert [list(event) for event in said] == [keys[event["event"]] for event in said]
 
