@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
 import time
@@ -20,6 +21,19 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder that replaces the user's own; no test reads or writes the real one."""
     folder = tmp_path / "home"
     monkeypatch.setenv("CNNSTUDIO_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def trash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that replaces the system's trash; what is deleted is moved there."""
+    folder = tmp_path / "trash"
+
+    def move(path: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        shutil.move(path, folder / path.name)
+
+    monkeypatch.setattr("cnnstudio.runs.deletion._send_to_trash", move)
     return folder
 
 

@@ -27,6 +27,8 @@ GIVEN_A_FILE = {
     "data/storage/memmap.py": {"mmap"},
     "data/storage/writers.py": {"fromfile"},
     "data/transfer/archive.py": {"tarfile.open"},
+    "runs/archive/packing.py": {"ZipFile"},
+    "runs/archive/unpacking.py": {"ZipFile"},
     "runs/snapshots.py": {"ZipFile"},
 }
 """Calls that read a file which `open_regular` has opened, or write into memory."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cnnstudio.runs.run import Run
 
 DESIGN_HELP = "a design file or the name of a template (see cnnstudio template list)"
-RUN_HELP = "a run's folder or name (see cnnstudio runs list)"
+RUN_HELP = "a run's folder, zip file or name (see cnnstudio runs list)"
 
 
 def read_design_argument(text: str) -> Network:

@@ -21,6 +21,7 @@ from cnnstudio.data.sources import current_fingerprint
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.file import DesignError, read_design
 from cnnstudio.design.network import Network
+from cnnstudio.runs.archive.unpacking import is_archive, open_archive
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.event_log import E, read_events
 from cnnstudio.runs.heartbeat import HEARTBEAT_TIMEOUT, is_held, last_heartbeat, this_host
@@ -363,8 +364,13 @@ def launched_run(folder: Path | None, seed: int) -> Path | None:
 
 
 def find_run(id_or_folder: str | Path) -> Run:
-    """The run with that id, or in that folder. Raises RunError."""
+    """The run with that id, in that folder or in that zip file. Raises RunError.
+
+    A zip file is unpacked into the user's home, once.
+    """
     path = Path(id_or_folder)
+    if is_archive(path):
+        return Run.open(open_archive(path))
     if exists(path / RUN_FILE):
         return Run.open(path)
     if path.name == str(id_or_folder) and exists(runs_folder() / path / RUN_FILE):
@@ -375,6 +381,6 @@ def find_run(id_or_folder: str | Path) -> Run:
             return run
     known = ", ".join(run.id for run in runs[:3]) or "none yet"
     raise RunError(
-        f"There is no run “{shorten(str(id_or_folder), 200)}”: specify a run's folder, or the name of a run "
-        f"in {runs_folder()} (most recent: {known})."
+        f"There is no run “{shorten(str(id_or_folder), 200)}”: specify a run's folder, its zip "
+        f"file, or the name of a run in {runs_folder()} (most recent: {known})."
     )

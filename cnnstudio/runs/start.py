@@ -19,6 +19,7 @@ from cnnstudio.core.progress import ProgressFunction, ignore_progress
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.network import Network
+from cnnstudio.runs.archive.opened import require_changeable
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.heartbeat import LOCK_FILE, is_beating, this_host
 from cnnstudio.runs.recorder import RunRecorder, timestamp
@@ -281,6 +282,7 @@ def _resumable_run(folder: Path | None, prepared: PreparedTraining, dataset: Dat
     if folder is None:
         raise RunError("Specify the run to resume.")
     run = Run.open(folder)
+    require_changeable(folder, "resumed")
     # The lock may not be visible from another machine. One that crashed a moment ago still looks like it is
     # running, because its last heartbeat is recent; so wait for the next one before refusing.
     if run.status == "running" and not run.is_of_this_machine and is_beating(folder):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -110,7 +111,7 @@ def test_runs_without_a_folder_go_into_the_runs_folder(train: list[str], capsys:
     assert main(["runs", "show", run["id"]]) == 0
     # What a process leaves that is killed while it writes.
     (Path(run["folder"]) / ".run.json.01234567.tmp").touch()
-    assert main(["runs", "delete", run["id"]]) == 0
+    assert main(["runs", "delete", run["id"], "--permanently"]) == 0
     assert list((home / "runs").iterdir()) == []
 
 
@@ -404,8 +405,77 @@ def test_a_missing_run_is_named(command: str, capsys: Output) -> None:
     assert "There is no run “nowhere”" in error_line(capsys)
 
 
-def test_deleting_a_run_keeps_the_users_own_files(trained: Path, train: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [[], ["--permanently"]])
+def test_deleting_a_run_keeps_the_users_own_files(
+    options: list[str], trained: Path, train: list[str], tmp_path: Path
+) -> None:
     assert main(train) == 0
     (tmp_path / "run" / "notes.txt").write_text("mine")
-    assert main(["runs", "delete", str(tmp_path / "run")]) == 0
+    assert main(["runs", "delete", str(tmp_path / "run"), *options]) == 0
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["notes.txt"]
+
+
+def test_a_deleted_run_is_in_the_trash_as_it_was(
+    train: list[str], capsys: Output, tmp_path: Path, trash: Path
+) -> None:
+    assert main(train) == 0
+    files = sorted(path.name for path in (tmp_path / "run").iterdir())
+    capsys.readouterr()
+    assert main(["runs", "delete", str(tmp_path / "run"), "--json"]) == 0
+    assert lines_of(capsys) == [{"deleted": str(tmp_path / "run"), "permanently": False}]
+    assert not (tmp_path / "run").exists()
+    assert sorted(path.name for path in (trash / "run").iterdir()) == files
+
+
+def test_without_a_trash_a_run_is_deleted_only_permanently(
+    train: list[str], capsys: Output, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("cnnstudio.runs.deletion._send_to_trash", refuse)
+    assert main(train) == 0
+    capsys.readouterr()
+    assert main(["runs", "delete", str(tmp_path / "run")]) == 2
+    assert "--permanently" in error_line(capsys)
+    assert (tmp_path / "run" / "run.json").exists()
+    assert main(["runs", "delete", str(tmp_path / "run"), "--permanently"]) == 0
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_is_labeled_and_shown_with_its_label(train: list[str], capsys: Output, tmp_path: Path) -> None:
+    assert main(train) == 0
+    run = str(tmp_path / "run")
+    capsys.readouterr()
+    assert main(["runs", "label", run, "--title", "Baseline", "--tags", "good, keep,good", "--json"]) == 0
+    assert lines_of(capsys) == [{"run": run, "title": "Baseline", "tags": ["good", "keep"], "note": ""}]
+    assert main(["runs", "label", run, "--note", "First try."]) == 0
+    assert main(["runs", "show", run]) == 0
+    printed = capsys.readouterr().out
+    for text in ("Baseline", "good, keep", "First try."):
+        assert text in printed
+    assert main(["runs", "label", run]) == 2
+    assert "--title, --tags or --note" in error_line(capsys)
+
+
+def test_a_packed_run_is_used_like_its_folder(
+    train: list[str], capsys: Output, tmp_path: Path, home: Path
+) -> None:
+    assert main(train) == 0
+    run, packed = tmp_path / "run", str(tmp_path / "handed over.zip")
+    assert main(["runs", "pack", str(run), "--out", packed]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(run), "--json"]) == 0
+    (expected,) = lines_of(capsys)
+    shutil.rmtree(run)
+    assert main(["evaluate", packed, "--json"]) == 0
+    (found,) = lines_of(capsys)
+    assert {**found, "run": ""} == {**expected, "run": ""}
+    assert main(["runs", "show", packed, "--json"]) == 0
+    assert lines_of(capsys)[0]["id"] == "run"
+    assert main(["export", packed, "--format", "safetensors", "--out", str(tmp_path / "model")]) == 0
+    for command in (["runs", "delete", packed], ["runs", "label", packed, "--title", "x"]):
+        capsys.readouterr()
+        assert main(command) == 2
+        assert "was opened from a zip file" in error_line(capsys)
+    assert not (home / "runs").exists()

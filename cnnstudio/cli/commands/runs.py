@@ -1,15 +1,24 @@
-"""`cnnstudio runs`: lists, shows, compares and deletes runs."""
+"""`cnnstudio runs`: lists, shows, compares, labels, packs and deletes runs."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.arguments import RUN_HELP, add_device_options
-from cnnstudio.cli.command import DONE, Command, Parser, add_json_option, add_subcommand, add_subcommands
-from cnnstudio.cli.output import echo, print_json, table, two_columns
+from cnnstudio.cli.command import (
+    DONE,
+    Command,
+    Parser,
+    UsageError,
+    add_json_option,
+    add_subcommand,
+    add_subcommands,
+)
+from cnnstudio.cli.output import LiveLine, echo, print_json, table, two_columns
 from cnnstudio.core.formatting import format_percent
 
 if TYPE_CHECKING:
@@ -19,12 +28,14 @@ if TYPE_CHECKING:
 
 class Runs(Command):
     name = "runs"
-    help = "list, show, compare and delete runs"
+    help = "list, show, compare, label, pack and delete runs"
     examples = (
         "cnnstudio runs list",
         "cnnstudio runs show first-run",
         "cnnstudio runs compare first-run second-run",
         "cnnstudio runs compare first-run second-run --seeds 3",
+        "cnnstudio runs label first-run --title Baseline --tags good,keep",
+        "cnnstudio runs pack first-run --out first-run.zip",
     )
     order = 8
 
@@ -46,9 +57,26 @@ class Runs(Command):
         )
         add_device_options(compare)
         compare.set_defaults(device=None)
-        delete = add_subcommand(actions, "delete", help="delete a run's files")
+        label = add_subcommand(actions, "label", help="give a run a title, tags and a note")
+        label.add_argument("run", metavar="RUN", help=RUN_HELP)
+        label.add_argument("--title", metavar="TEXT", help="shown in place of the network's name")
+        label.add_argument("--tags", metavar="A,B", help="replaces all tags; separate them with commas")
+        label.add_argument("--note", metavar="TEXT", help="a longer text")
+        pack = add_subcommand(actions, "pack", help="write a run to one zip file, to hand it over")
+        pack.add_argument("run", metavar="RUN", help=RUN_HELP)
+        pack.add_argument(
+            "--out",
+            required=True,
+            type=Path,
+            metavar="FILE.zip",
+            help="the file to write; the window and every command open it like a run",
+        )
+        delete = add_subcommand(actions, "delete", help="move a run to the trash")
         delete.add_argument("run", metavar="RUN", help=RUN_HELP)
-        for action in (listing, show, compare, delete):
+        delete.add_argument(
+            "--permanently", action="store_true", help="delete the files for good instead, to free space"
+        )
+        for action in (listing, show, compare, label, pack, delete):
             add_json_option(action)
 
     def run(self, options: argparse.Namespace) -> int:
@@ -56,6 +84,8 @@ class Runs(Command):
             "list": _list,
             "show": _show,
             "compare": _compare,
+            "label": _label,
+            "pack": _pack,
             "delete": _delete,
         }[options.action]
         return action(options) or DONE
@@ -104,7 +134,12 @@ def _show(options: argparse.Namespace) -> None:
     if options.json:
         epochs = [epoch.to_json() for epoch in run.history]
         diagnosed = [event.to_json() for event in _diagnosed(run)]
-        content = {"recipe": run.recipe.to_json(), "epochs": epochs, "diagnosed": diagnosed}
+        content = {
+            **_label_facts(run.folder),
+            "recipe": run.recipe.to_json(),
+            "epochs": epochs,
+            "diagnosed": diagnosed,
+        }
         print_json({**_facts(run), **content})
         # Not in the JSON, whose keys other programs know.
         for note in _notes(run):
@@ -163,6 +198,7 @@ def _details(run: Run) -> list[tuple[str, str]]:
     best = f" (weights of epoch {run.best_epoch}{chosen})" if run.best_epoch else ""
     return [
         ("Run", run.id),
+        *_label_lines(run.folder),
         ("Network", f"{run.name}, {analyze(run.network).parameters:,} parameters"),
         ("Data", run.dataset_name),
         ("Recipe", run.recipe.name),
@@ -193,13 +229,72 @@ def _compare(options: argparse.Namespace) -> int:
     return status
 
 
-def _delete(options: argparse.Namespace) -> None:
-    from cnnstudio.runs.deletion import delete_run
+def _label(options: argparse.Namespace) -> None:
+    from cnnstudio.runs.library.label import RunLabel, parse_tags, read_label, write_label
     from cnnstudio.runs.run import find_run
 
-    run = find_run(options.run)
-    delete_run(run)
+    folder = find_run(options.run).folder
+    before = read_label(folder)
+    if (options.title, options.tags, options.note) == (None, None, None):
+        raise UsageError("nothing to change: give --title, --tags or --note")
+    label = RunLabel(
+        before.title if options.title is None else options.title,
+        before.tags if options.tags is None else parse_tags(options.tags),
+        before.note if options.note is None else options.note,
+    )
+    write_label(folder, label)
     if options.json:
-        print_json({"deleted": str(run.folder)})
+        print_json({"run": str(folder), **_label_facts(folder)})
     else:
-        echo(f"Deleted {run.folder}")
+        echo(two_columns([("Run", folder.name), *_label_lines(folder)]))
+
+
+def _label_facts(folder: Path) -> dict[str, Any]:
+    from cnnstudio.runs.library.label import read_label
+
+    label = read_label(folder)
+    return {"title": label.title, "tags": list(label.tags), "note": label.note}
+
+
+def _label_lines(folder: Path) -> list[tuple[str, str]]:
+    """What the user has written about the run, without what is empty."""
+    from cnnstudio.runs.library.label import read_label
+
+    label = read_label(folder)
+    lines = [("Title", label.title), ("Tags", ", ".join(label.tags)), ("Note", label.note)]
+    return [(name, text) for name, text in lines if text]
+
+
+def _pack(options: argparse.Namespace) -> None:
+    from cnnstudio.core.formatting import format_bytes
+    from cnnstudio.runs.archive.packing import pack_run
+    from cnnstudio.runs.run import find_run
+
+    run, line = find_run(options.run), LiveLine()
+    try:
+        pack_run(run, options.out, line.show_progress)
+    finally:
+        line.clear()
+    size = options.out.stat().st_size
+    if options.json:
+        print_json({"run": str(run.folder), "file": str(options.out), "bytes": size})
+    else:
+        echo(f"Packed {run.id} into {options.out} ({format_bytes(size)})")
+
+
+def _delete(options: argparse.Namespace) -> None:
+    from cnnstudio.runs.deletion import NoTrashError, delete_run, trash_run
+    from cnnstudio.runs.run import RunError, find_run
+
+    run = find_run(options.run)
+    if options.permanently:
+        delete_run(run)
+    else:
+        try:
+            trash_run(run)
+        except NoTrashError as error:
+            raise RunError(f"{error} Use --permanently to delete it for good.") from None
+    if options.json:
+        print_json({"deleted": str(run.folder), "permanently": options.permanently})
+    else:
+        echo(f"Deleted {run.folder}" if options.permanently else f"Moved {run.folder} to the trash")

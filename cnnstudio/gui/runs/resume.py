@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.widgets.number_box import NumberBox
+from cnnstudio.runs.archive.opened import require_changeable
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.run import Run
 from cnnstudio.training.recipe.recipe import MAX_EPOCHS
@@ -36,6 +37,7 @@ def read_resumable_run(folder: Path) -> ResumableRun:
     Raises RunError, also if a program is training it or if it has as many epochs as a run can have.
     """
     run = Run.open(folder)
+    require_changeable(folder, "resumed")
     status = run.status
     if status == "running":
         raise RunError(_TRAINED_ELSEWHERE.format("" if run.is_of_this_machine else f" on {run.host}"))

@@ -1,0 +1,214 @@
+"""Which rows the table of runs shows: filtered, sorted, grouped, and each branch below its parent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from cnnstudio.core.formatting import pluralize
+from cnnstudio.runs.library.columns import Column, column, data_name, describe_status
+from cnnstudio.runs.library.summary import RunSummary
+from cnnstudio.runs.significance import SeedStatistics
+
+SAME_TRAINING = "training"
+"""The key of the groups whose runs differ only in their seed."""
+_MAX_DEPTH = 4
+
+
+@dataclass(frozen=True)
+class Query:
+    """What the user asked the table for."""
+
+    text: str = ""
+    """Each of its words has to occur in what is known of a run."""
+    sort: str = "started"
+    """The key of a column."""
+    is_reversed: bool = False
+    """Whether the order is the other way round than the column's usual one."""
+    group: str = ""
+    """The key of a column, SAME_TRAINING, or empty for none."""
+    collapsed: frozenset[str] = frozenset()
+    """The keys of the groups whose runs are hidden."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs with the same value of the field by which the table is grouped."""
+
+    key: str
+    title: str
+    runs: tuple[RunSummary, ...]
+    branches: int
+    """How many of them started from the weights of another one."""
+    statistics: SeedStatistics | None
+    """Of the best validation accuracies; None if no run has one."""
+
+    @property
+    def text(self) -> str:
+        """`3 runs · validation 70.5% ± 1.1 points`."""
+        counted = pluralize(len(self.runs), "run")
+        if self.statistics is None:
+            return counted
+        return f"{counted} · validation {format_points(self.statistics)}"
+
+
+def format_points(statistics: SeedStatistics) -> str:
+    """`70.5% ± 1.1 points`, the deviation only for two or more."""
+    mean = f"{100 * statistics.mean:.1f}%"
+    return mean if statistics.std is None else f"{mean} ± {100 * statistics.std:.1f} points"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run, or the head of a group."""
+
+    run: RunSummary | None = None
+    group: Group | None = None
+    depth: int = 0
+    """How many parents a branch hangs below."""
+    is_collapsed: bool = False
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """The rows in their order."""
+
+    rows: tuple[Row, ...] = ()
+    runs: tuple[RunSummary, ...] = ()
+    """Those that the filter leaves, also in collapsed groups."""
+    axis: tuple[float, float] = field(default=(0.0, 1.0))
+    """The range of accuracies that the bands of all groups share."""
+
+
+def arrange(summaries: Sequence[RunSummary], query: Query) -> Arrangement:
+    """The rows for the query. 10,000 runs take some hundredths of a second."""
+    found = _filtered(summaries, query.text)
+    by = column(query.sort)
+    found.sort(key=by.sort_key)
+    if by.best_first != query.is_reversed:
+        known = [run for run in found if by.value(run) is not None]
+        found = [*reversed(known), *(run for run in found if by.value(run) is None)]
+    if not query.group:
+        rows = (Row(run=run, depth=depth) for run, depth in _with_branches(found))
+        return Arrangement(tuple(rows), tuple(found))
+    groups = _groups(found, query.group)
+    return Arrangement(
+        tuple(chain.from_iterable(_rows(group, query.collapsed) for group in groups)),
+        tuple(found),
+        _axis(groups),
+    )
+
+
+def _filtered(summaries: Sequence[RunSummary], text: str) -> list[RunSummary]:
+    words = text.casefold().split()
+    return (
+        [run for run in summaries if all(word in _searchable(run) for word in words)]
+        if words
+        else list(summaries)
+    )
+
+
+def _searchable(run: RunSummary) -> str:
+    label = run.label
+    return "\n".join(
+        (
+            *(label.title, run.name, run.id, data_name(run), run.recipe_name, f"seed {run.seed}"),
+            *(describe_status(run), *label.tags, label.note),
+        )
+    ).casefold()
+
+
+def _with_branches(runs: Iterable[RunSummary]) -> list[tuple[RunSummary, int]]:
+    """The runs with their depths, each branch directly below its parent, if that is among them."""
+    runs = list(runs)
+    known = {run.id for run in runs}
+    children: dict[str, list[RunSummary]] = {}
+    roots: list[RunSummary] = []
+    for run in runs:
+        is_branch = run.parent in known and run.parent != run.id
+        (children.setdefault(run.parent, []) if is_branch else roots).append(run)
+    if not children:
+        return [(run, 0) for run in runs]
+    ordered: list[tuple[RunSummary, int]] = []
+    waiting = [(run, 0) for run in reversed(roots)]
+    while waiting:
+        run, depth = waiting.pop()
+        ordered.append((run, depth))
+        below = children.pop(run.id, [])
+        waiting.extend((child, min(depth + 1, _MAX_DEPTH)) for child in reversed(below))
+    # Runs that claim to descend from each other have no root.
+    ordered.extend((run, 0) for below in children.values() for run in below)
+    return ordered
+
+
+def _groups(runs: Sequence[RunSummary], key: str) -> list[Group]:
+    """In the order of their first runs, so that the best group comes first when sorted by accuracy."""
+    by = None if key == SAME_TRAINING else column(key)
+    members: dict[object, list[RunSummary]] = {}
+    known = {run.id: run for run in runs}
+    for run in runs:
+        members.setdefault(_group_value(_root(run, known), by), []).append(run)
+    return [
+        Group(
+            repr(value),
+            _group_title(group[0], by),
+            tuple(group),
+            sum(run.parent in known for run in group),
+            _statistics(group),
+        )
+        for value, group in members.items()
+    ]
+
+
+def _root(run: RunSummary, known: dict[str, RunSummary]) -> RunSummary:
+    """The run that a branch hangs below, in whose group it is shown."""
+    for _ in range(_MAX_DEPTH):
+        if run.parent not in known or run.parent == run.id:
+            break
+        run = known[run.parent]
+    return run
+
+
+def _group_value(run: RunSummary, by: Column | None) -> object:
+    if by is not None:
+        value = by.value(run)
+        return value if by.key != "started" else by.text(run)
+    settings = {name: value for name, value in run.settings.items() if name not in ("seed", "accumulate")}
+    return run.design, run.data, tuple(sorted(settings.items()))
+
+
+def _group_title(run: RunSummary, by: Column | None) -> str:
+    if by is None:
+        return f"{run.name}, {run.recipe_name}, {pluralize(run.epochs, 'epoch')}"
+    if by.key in ("run", "recipe", "network", "data", "status", "tags", "note"):
+        return by.text(run) or f"No {by.title.lower()}"
+    return f"{by.title} {by.text(run)}"
+
+
+def _statistics(runs: Iterable[RunSummary]) -> SeedStatistics | None:
+    values = tuple(run.best_accuracy for run in runs if run.best_accuracy is not None)
+    return SeedStatistics(values) if values else None
+
+
+def _rows(group: Group, collapsed: Collection[str]) -> list[Row]:
+    is_collapsed = group.key in collapsed
+    head = Row(group=group, is_collapsed=is_collapsed)
+    if is_collapsed:
+        return [head]
+    return [head, *(Row(run=run, depth=depth) for run, depth in _with_branches(group.runs))]
+
+
+def _axis(groups: Iterable[Group]) -> tuple[float, float]:
+    """A range of whole tens of percents that holds the means and deviations of all groups."""
+    ends = [
+        statistics.mean + sign * (statistics.std or 0.0)
+        for group in groups
+        if (statistics := group.statistics) is not None
+        for sign in (-1, 1)
+    ]
+    if not ends:
+        return 0.0, 1.0
+    low, high = max(math.floor(10 * min(ends)) / 10, 0.0), min(math.ceil(10 * max(ends)) / 10, 1.0)
+    return (low, high) if high > low else (max(low - 0.1, 0.0), min(low + 0.1, 1.0))

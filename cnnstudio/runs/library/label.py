@@ -1,0 +1,103 @@
+"""`label.json` in a run's folder: the title, tags and note that the user gives a run.
+
+It is a file of its own, so that labeling a run changes nothing that the training wrote, and works while the
+run is being trained.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnnstudio.core.files import FileError, exists, read_json, write_json
+from cnnstudio.core.formatting import clean_line, clean_text
+from cnnstudio.runs.archive.opened import require_changeable
+from cnnstudio.runs.errors import RunError
+
+LABEL_FILE = "label.json"
+FORMAT = "cnnstudio.run-label"
+VERSION = 1
+
+MAX_TITLE, MAX_TAGS, MAX_TAG, MAX_NOTE = 100, 20, 40, 4_000
+"""Characters; MAX_TAGS is the number of tags."""
+MAX_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class RunLabel:
+    """What the user calls a run. Texts that are too long or not printable are shortened and cleaned."""
+
+    title: str = ""
+    """Shown in place of the network's name; empty for none."""
+    tags: tuple[str, ...] = ()
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", clean_line(self.title).strip()[:MAX_TITLE])
+        object.__setattr__(self, "tags", _clean_tags(self.tags))
+        object.__setattr__(self, "note", clean_text(self.note).strip()[:MAX_NOTE])
+
+
+def _clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """Each tag once, without commas, which separate them where they are typed."""
+    cleaned = (clean_line(tag.replace(",", " ")).strip()[:MAX_TAG] for tag in tags)
+    return tuple(dict.fromkeys(tag for tag in cleaned if tag))[:MAX_TAGS]
+
+
+NO_LABEL = RunLabel()
+
+
+def parse_tags(text: str) -> tuple[str, ...]:
+    """The tags in a text such as `baseline, to keep`."""
+    return _clean_tags(text.split(","))
+
+
+def read_label(folder: Path) -> RunLabel:
+    """The label of the run in that folder; an empty one if there is none or it is damaged.
+
+    A damaged label is no reason to hide a run.
+    """
+    path = folder / LABEL_FILE
+    if not exists(path):
+        return NO_LABEL
+    with contextlib.suppress(FileError):
+        return _from_json(read_json(path, MAX_BYTES))
+    return NO_LABEL
+
+
+def _from_json(content: Any) -> RunLabel:
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        return NO_LABEL
+    title, tags, note = content.get("title"), content.get("tags"), content.get("note")
+    return RunLabel(
+        title if isinstance(title, str) else "",
+        tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
+        note if isinstance(note, str) else "",
+    )
+
+
+def write_label(folder: Path, label: RunLabel) -> None:
+    """Labels the run in that folder; an empty label removes the file. Raises RunError."""
+    require_changeable(folder, "labeled")
+    path = folder / LABEL_FILE
+    try:
+        if label == NO_LABEL:
+            path.unlink(missing_ok=True)
+            return
+        write_json(
+            path,
+            {
+                "format": FORMAT,
+                "version": VERSION,
+                "title": label.title,
+                "tags": list(label.tags),
+                "note": label.note,
+            },
+        )
+    except FileError as error:
+        raise RunError(str(error)) from None
+    except OSError as error:
+        raise RunError(f"Cannot write {path}: {error.strerror or error}.") from None
