@@ -95,7 +95,7 @@ def steps_per_second(template: str, batch_size: int, case: str, adapts: bool, se
             stack.enter_context(busy_process())
             time.sleep(0.5)
         timer = Timer(control, stack, case, seconds)
-        options = RunOptions(Path(folder) / "run", device="cpu", adapt_threads=adapts)
+        options = RunOptions(folder=Path(folder) / "run", device="cpu", adapt_threads=adapts)
         start_run(
             templates()[template].network,
             noise(IMAGES, 100),

@@ -67,7 +67,7 @@ class TextPrinter:
             case Warned():
                 self._print(f"Note: {clean_line(event.message)}")
             case Diagnosed():
-                self._print(f"Note: {event.message} {event.advice}")
+                self._print(f"Note: {clean_line(event.message)} {clean_line(event.advice)}")
             case RecipeChanged():
                 name = event.name.replace("_", " ").capitalize()
                 self._print(f"{name}: {event.before} → {event.after} from step {event.step + 1:,}")

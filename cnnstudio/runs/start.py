@@ -40,7 +40,7 @@ from cnnstudio.training.step_hooks import SaveFailurePolicy
 from cnnstudio.training.trainer import train_prepared
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunOptions:
     """Where a run is written, what it starts from, and the hardware that it uses."""
 

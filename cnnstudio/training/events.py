@@ -25,9 +25,17 @@ FailureCause = Literal["memory", "not_finite"]
 """Causes of failure for which a remedy is known."""
 
 DiagnosisKind = Literal[
-    "diverged", "memory", "rate_too_high", "rate_too_low", "dead_units", "overfitting", "plateau"
+    "diverged",
+    "memory",
+    "rate_too_high",
+    "rate_too_low",
+    "dead_units",
+    "overfitting",
+    "plateau",
+    "class_sizes",
+    "validation_better",
 ]
-"""The problems that `diagnosis` recognizes."""
+"""What is recognized: problems, and what needs an explanation."""
 
 
 class EventError(UserError):

@@ -171,7 +171,9 @@ class RunState:
             )
         )
         events, self._queued_events = self._queued_events or [], None
-        for event in events:
+        # What a resumed run has diagnosed before its first step is in its log.
+        first = prepared.diagnosed if not self.step or self.warm_start else ()
+        for event in (*events, *first):
             self.emit(event)
 
     def initialize_weights(self, images: Callable[[], Iterable[Tensor]]) -> None:

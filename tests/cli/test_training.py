@@ -81,6 +81,32 @@ def test_train_prints_a_table_of_epochs_for_people(train: list[str], capsys: Out
     assert "\r" not in out
 
 
+def test_classes_far_apart_in_size_are_said_with_the_setting_that_helps(
+    train: list[str], images: Path, capsys: Output, tmp_path: Path
+) -> None:
+    folder = tmp_path / "uneven"
+    for part, name, count in (
+        ("train", "bright", 20),
+        ("train", "dark", 4),
+        ("test", "bright", 5),
+        ("test", "dark", 5),
+    ):
+        (folder / part / name).mkdir(parents=True)
+        for number in range(count):
+            shutil.copy(images / part / name / f"{number}.png", folder / part / name)
+    train[train.index(str(images))] = str(folder)
+    assert main(train) == 0
+    out, err = capsys.readouterr()
+    said = (
+        "Note: The classes differ widely in size, from 4 images of dark to 20 of bright. "
+        "With balanced class weights (class_weights in the recipe), all classes count the same.\n"
+    )
+    assert said in out
+    assert "differ widely" not in err
+    assert main([*train[:-1], str(tmp_path / "balanced"), "--class-weights", "balanced"]) == 0
+    assert "differ widely" not in capsys.readouterr().out
+
+
 def test_options_override_the_recipe(train: list[str], tmp_path: Path) -> None:
     more = ["--optimizer", "sgd", "--learning-rate", "0.5", "--seed", "7", "--shift", "1", "--lookahead"]
     assert main([*train, *more, "--flip", "alternating"]) == 0

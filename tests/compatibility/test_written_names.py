@@ -115,6 +115,7 @@ EVENT_VALUES = {
     ("Started", "validation"): ("share", "test", "own"),
     ("Diagnosed", "kind"): (
         *("diverged", "memory", "rate_too_high", "rate_too_low", "dead_units", "overfitting", "plateau"),
+        *("class_sizes", "validation_better"),
     ),
     ("Finished", "outcome"): ("completed", "stopped", "failed"),
     ("Finished", "cause"): ("memory", "not_finite", None),

@@ -44,7 +44,9 @@ def train(folder: Path, epochs: int, stop_after: int | None = None) -> None:
 
     dataset = find_source("brightness").load()
     recipe = Recipe("fresh", epochs=epochs, batch_size=8, validation_share=0.25)
-    options = RunOptions(folder / "home" / "runs" / "fresh", source="brightness", device="cpu", threads=1)
+    options = RunOptions(
+        folder=folder / "home" / "runs" / "fresh", source="brightness", device="cpu", threads=1
+    )
     start_run(tiny(len(dataset.classes)), dataset, recipe, options, control=control, emit=stop)
 
 
@@ -147,7 +149,7 @@ class Recipes(Target):
                 tiny(2),
                 self._dataset,
                 recipe,
-                RunOptions(where, source="brightness", device="cpu", threads=1),
+                RunOptions(folder=where, source="brightness", device="cpu", threads=1),
                 control=control,
             )
         finally:
@@ -255,7 +257,7 @@ class Checkpoints(Target):
         control.request_stop()
         parent = None if is_resumed else path
         options = RunOptions(
-            where,
+            folder=where,
             source="brightness",
             device="cpu",
             threads=1,

@@ -82,7 +82,7 @@ def force(monkeypatch: pytest.MonkeyPatch) -> Force:
 
 
 def options(folder: Path, **others: object) -> RunOptions:
-    defaults = RunOptions(folder, device="cpu", adapt_threads=True, interval=SaveInterval(steps=2))
+    defaults = RunOptions(folder=folder, device="cpu", adapt_threads=True, interval=SaveInterval(steps=2))
     return replace(defaults, **others)  # type: ignore[arg-type]  # fields of any type
 
 
@@ -271,7 +271,7 @@ def test_a_number_that_is_asked_for_stays(force: Force, tmp_path: Path) -> None:
 
 def test_without_leave_the_number_stays(force: Force, tmp_path: Path) -> None:
     force(CHANGES)
-    start_run(tiny(), DATA, RECIPE, RunOptions(tmp_path / "run", device="cpu"))
+    start_run(tiny(), DATA, RECIPE, RunOptions(folder=tmp_path / "run", device="cpu"))
     assert recorded(tmp_path / "run") == []
 
 
@@ -292,6 +292,6 @@ def test_a_resumed_run_that_may_not_adapt_repeats_its_changes_only(force: Force,
     force({3: (1, False)})
     start_run(tiny(), DATA, RECIPE, options(run), emit=Listener(killed_at(run, 9, copy)))
     force({1: (2, False)})
-    start_run(tiny(), DATA, RECIPE, RunOptions(copy, device="cpu", resume=True))
+    start_run(tiny(), DATA, RECIPE, RunOptions(folder=copy, device="cpu", resume=True))
     assert {number for _, number, _ in recorded(copy)} == {1}
     assert same_bits(weights(run), weights(copy))

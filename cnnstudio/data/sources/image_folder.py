@@ -25,6 +25,7 @@ from cnnstudio.core.progress import (
     never_cancelled,
     throttled,
 )
+from cnnstudio.data.class_sizes import describe_unequal_sizes
 from cnnstudio.data.dataset import DataError, Dataset, Labels, Rows, stratified_split
 from cnnstudio.data.sources.base import Source
 from cnnstudio.data.sources.folder_layout import Question, Reading, find_layout
@@ -43,8 +44,6 @@ TEST_FRACTION = 0.2
 
 _MAX_DECODED_FOR_INFO = 20_000
 
-_MIN_CLASS_RATIO = 5
-"""Of the largest class to the smallest, for a note about classes that are far apart in size."""
 _MAX_NAMED = 10
 _READERS = {
     "HEIC": "install the package pi-heif, or save them as JPEG",
@@ -126,7 +125,7 @@ class ImageFolder(Source):
             "train": len(listing.train),
             "test": None if listing.test is None else len(listing.test),
             **({} if listing.validation is None else {"validation": len(listing.validation)}),
-            "notes": [*listing.notes, *_question_notes(listing.question)],
+            "notes": [*listing.notes, *_question_notes(listing.question), *_balance_note(listing)],
             "layouts": dict(listing.question.answers) if listing.question else {},
         }
 
@@ -202,7 +201,7 @@ class ImageFolder(Source):
                 return None
             return tuple((path, label) for label, name in enumerate(classes) for path in part.get(name, ()))
 
-        notes = (*layout.notes, *_left_out(found), *_balance(train))
+        notes = (*layout.notes, *_left_out(found))
         return Listing(
             tuple(classes),
             labeled(train) or (),
@@ -381,13 +380,12 @@ def _instead(found: FolderScan) -> str:
     return ""
 
 
-def _balance(train: dict[str, list[str]]) -> Iterator[str]:
-    counts = Counter({name: len(paths) for name, paths in train.items()})
-    if len(counts) < 2:
-        return
-    (most, large), *_, (least, small) = counts.most_common()
-    if large >= _MIN_CLASS_RATIO * small:
+def _balance_note(listing: Listing) -> Iterator[str]:
+    """What a recipe offers for classes that are far apart in size. A training says it itself."""
+    counts = Counter(label for _, label in listing.train)
+    unequal = describe_unequal_sizes({name: counts[label] for label, name in enumerate(listing.classes)})
+    if unequal:
         yield (
-            f"The classes differ widely in size, from {pluralize(small, 'image')} of {least} to {large:,} of "
-            f"{most}: with balanced class weights, a setting of the recipe, all classes count the same."
+            f"{unequal}: with balanced class weights (class_weights in the recipe), all classes count the "
+            "same."
         )

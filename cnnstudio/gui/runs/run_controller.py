@@ -144,7 +144,7 @@ class RunController(QObject):
         self.diagnosed.emit(events)
         for event in events:
             if isinstance(event, Warned):
-                self.message.emit(Message(event.message))
+                self.message.emit(Message(event.message, is_note=True))
 
     def _on_changed(self) -> None:
         """Reports that a run which was training has ended, or that it was resumed."""

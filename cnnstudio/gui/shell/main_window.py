@@ -46,7 +46,7 @@ from cnnstudio.gui.training.diagnosis_messages import DiagnosisMessages
 from cnnstudio.gui.training.preflight.open_dialogs import PreflightDialogs
 from cnnstudio.gui.training.tool_bar import TrainingToolBar
 from cnnstudio.gui.widgets.actions import ActionSet
-from cnnstudio.gui.widgets.message_bar import MessageBar
+from cnnstudio.gui.widgets.message_bar import Message, MessageBar
 from cnnstudio.gui.widgets.message_box import Answer, MessageBox
 from cnnstudio.gui.widgets.plain_text import plain_title
 from cnnstudio.interchange.source import CODE_SUFFIXES
@@ -164,6 +164,9 @@ class MainWindow(QMainWindow):
         self.documents.recent_changed.connect(self._recent.show)
         self.tool_bar.message.connect(lambda text: self.message_bar.show_text(str(text), is_error=True))
         self.tool_bar.info.connect(lambda text: self.message_bar.show_text(str(text)))
+        self.tool_bar.noted.connect(
+            lambda text: self.message_bar.show_message(Message(str(text), is_note=True))
+        )
         self.tool_bar.run_actions.offered.connect(self.message_bar.show_message)
         self.tool_bar.popup.lr_finder_requested.connect(self.preflight.show_rate_finder)
         self.tool_bar.popup.check_requested.connect(self.preflight.show_check)

@@ -8,10 +8,13 @@ from PySide6.QtCore import QObject
 
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.document.project import Project
-from cnnstudio.gui.widgets.message_bar import MessageBar
+from cnnstudio.gui.widgets.message_bar import Message, MessageBar
 from cnnstudio.training.diagnosis.remedies import Remedy, remedy
-from cnnstudio.training.events import Diagnosed, Event, Finished, Recovered, Started
+from cnnstudio.training.events import Diagnosed, DiagnosisKind, Event, Finished, Recovered, Started
 from cnnstudio.training.recipe.live_changes import CHANGEABLE_WHILE_TRAINING
+
+_NOTES: frozenset[DiagnosisKind] = frozenset({"class_sizes", "validation_better"})
+"""Kinds that are no problem of the training, and leave other messages in the bar."""
 
 
 class DiagnosisMessages(QObject):
@@ -27,6 +30,8 @@ class DiagnosisMessages(QObject):
         self._last: Diagnosed | None = None
         """The latest diagnosis of the session's own run, which may explain a failure that follows."""
         self._shown: Diagnosed | None = None
+        self._shown_text = ""
+        session.state_changed.connect(self._on_state_changed)
         session.events.connect(self.handle_events)
         session.failed.connect(self._on_failed)
         session.fix_available.connect(self._on_fix_available)
@@ -46,13 +51,18 @@ class DiagnosisMessages(QObject):
                     # A later failure, such as one of an export, is unrelated.
                     self._last = None
 
+    def _on_state_changed(self, state: object) -> None:
+        """What was said about the run before does not belong to the next one."""
+        if state is State.LOADING:
+            self._message_bar.withdraw(self._shown_text)
+
     def _on_recovered(self, event: Recovered) -> None:
         """Withdraws the message about a problem that no longer exists, if it is still the one shown."""
         if self._last is not None and self._last.kind == event.kind:
             self._last = None
         shown = self._shown
         if shown is not None and shown.kind == event.kind:
-            self._message_bar.withdraw(_message_text(shown.message, shown))
+            self._message_bar.withdraw(self._shown_text)
 
     def _on_failed(self, message: object) -> None:
         """Shows a failure, with the remedy of the diagnosis that preceded it, if there is one."""
@@ -68,14 +78,17 @@ class DiagnosisMessages(QObject):
         self._message_bar.show_text(text, is_error=True, button=found.label, action=apply)
 
     def _show(self, description: str, event: Diagnosed, *, is_error: bool, own: bool) -> None:
-        self._shown = event
+        self._shown, self._shown_text = event, f"{description} {event.advice}"
         recipe = (self._session.recipe if self._is_training else None) or self._project.recipe
         found = remedy(event.kind, recipe, self._project.network) if own else None
-        self._message_bar.show_text(
-            _message_text(description, event),
-            is_error=is_error,
-            button=found.label if found else "",
-            action=(lambda: self._apply(found)) if found else None,
+        self._message_bar.show_message(
+            Message(
+                self._shown_text,
+                is_error=is_error,
+                button=found.label if found else "",
+                action=(lambda: self._apply(found)) if found else None,
+                is_note=event.kind in _NOTES,
+            )
         )
 
     @property
@@ -95,7 +108,3 @@ class DiagnosisMessages(QObject):
             project.edit(found.label[:1].lower() + found.label[1:], found.network)
         else:
             project.set_recipe(found.apply_to(project.recipe))
-
-
-def _message_text(description: str, event: Diagnosed) -> str:
-    return f"{description} {event.advice}"

@@ -54,7 +54,9 @@ class TrainingToolBar(QToolBar):
     message = Signal(object)
     """Why Train did not start a run."""
     info = Signal(object)
-    """Warnings of the run, notes on the data set, and results."""
+    """Results, and what was done."""
+    noted = Signal(object)
+    """A warning of the run or a note on its data set; others may follow, and none replaces the one before."""
     data_dialog_requested = Signal(object)
     """The data sets dialog is needed: for the data set of this name, or for all if it is empty."""
 
@@ -231,7 +233,7 @@ class TrainingToolBar(QToolBar):
         self._status.feed(events)
         for event in events:
             if isinstance(event, Warned):
-                self.info.emit(event.message)
+                self.noted.emit(event.message)
             elif isinstance(event, WeightsTransferred):
                 self.info.emit(". ".join(event.lines) + ".")
         if any(not isinstance(event, _FREQUENT_EVENTS) for event in events) or self._is_update_due():
@@ -255,7 +257,8 @@ class TrainingToolBar(QToolBar):
         if name == self._project.dataset_name:
             self._project.set_dataset(name, len(dataset.classes), dataset.title)
         if dataset.notes and dataset is not self._dataset_with_shown_notes:
-            self.info.emit(" ".join(dataset.notes))
+            for note in dataset.notes:
+                self.noted.emit(note)
         self._dataset_with_shown_notes = dataset
 
     def _on_seeds_finished(self, sweep: SeedSweep) -> None:

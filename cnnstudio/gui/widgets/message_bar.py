@@ -23,6 +23,8 @@ from cnnstudio.gui.widgets.plain_text import plain_entry, plain_text
 _MAX_CHARACTERS = 1_000
 """Longer messages would leave no room for the layers."""
 _MAX_BUTTON = 40
+_MAX_NOTES = 4
+"""At a time; older ones make room."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Message:
     button: str = ""
     """The text of the button that calls `action`; without it there is no button."""
     action: Callable[[], object] | None = None
+    is_note: bool = False
+    """Whether it is shown below other notes and messages with a button, instead of in their place."""
 
 
 class MessageBar(QFrame):
@@ -55,7 +59,8 @@ class MessageBar(QFrame):
         self._close.setToolTip("Close this message")
         self._close.setAccessibleName("Close this message")
         self._close.clicked.connect(self.hide)
-        self._action: Callable[[], object] | None = None
+        self._messages: list[Message] = []
+        """What is shown, one below the other: several only if they are notes."""
         self._restore_focus_to: QWidget | None = None
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14, 8, 8, 8)
@@ -79,25 +84,44 @@ class MessageBar(QFrame):
         action: Callable[[], object] | None = None,
     ) -> None:
         """Shows `text`. A click on `button` hides the bar and calls `action`."""
-        self._text.setText(plain_text(text, _MAX_CHARACTERS))
+        self._show([Message(text, is_error, button, action)])
+
+    def show_message(self, message: Message) -> None:
+        """The same for a Message, as the slot of a signal."""
+        kept: list[Message] = []
+        if message.is_note and not self.isHidden():
+            # The bar has a single button.
+            kept = [
+                each
+                for each in self._messages
+                if each.text != message.text and (not message.button if each.button else each.is_note)
+            ]
+        self._show([*kept, message][-_MAX_NOTES:])
+
+    def _show(self, messages: list[Message]) -> None:
+        self._messages = messages
+        self._text.setText(plain_text("\n".join(each.text for each in messages), _MAX_CHARACTERS))
         self.setAccessibleName(self._text.text())
-        self._action = action
-        self._button.setText(plain_entry(button, _MAX_BUTTON))
-        self._button.setVisible(bool(button))
-        self.setProperty("wrong", is_error)
+        self._button.setText(plain_entry(self._acting.button, _MAX_BUTTON))
+        self._button.setVisible(bool(self._acting.button))
+        self.setProperty("wrong", any(each.is_error for each in messages))
         self.style().unpolish(self)
         self.style().polish(self)
         self.show()
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, self._text.text()))
 
-    def show_message(self, message: Message) -> None:
-        """The same for a Message, as the slot of a signal."""
-        self.show_text(message.text, is_error=message.is_error, button=message.button, action=message.action)
+    @property
+    def _acting(self) -> Message:
+        """The message that the button belongs to; one without a button if there is none."""
+        return next((each for each in self._messages if each.button), Message(""))
 
     def withdraw(self, text: str) -> None:
-        """Hides the bar if it still shows this text."""
-        if self.text == plain_text(text, _MAX_CHARACTERS):
+        """Removes the message with this text, if the bar still shows it."""
+        rest = [each for each in self._messages if each.text != text]
+        if not rest:
             self.hide()
+        elif len(rest) < len(self._messages) and not self.isHidden():
+            self._show(rest)
 
     def ask(self, text: str, button: str, action: Callable[[], object]) -> None:
         """Shows a question and moves the focus to its button; it returns when the bar is hidden."""
@@ -120,5 +144,5 @@ class MessageBar(QFrame):
 
     def _on_button(self) -> None:
         self.hide()
-        if self._action is not None:
-            self._action()
+        if self._acting.action is not None:
+            self._acting.action()

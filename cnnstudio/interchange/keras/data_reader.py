@@ -39,10 +39,15 @@ class DataReader(TensorReader):
         self.general: dict[str, Any] = {}
         """Training settings outside of the calls of `compile` and `fit`."""
         self.optimizers: list[Call] = []
+        self._balances = False
+        """Whether the code computes class weights that are inversely proportional to the sizes."""
 
     def data_call(self, call: Call) -> Any:
         """What the code loads or computes from data; None for any other call."""
         parts = call.path.split(".")
+        if call.name == "compute_class_weight":
+            self._balances |= "balanced" in (*call.positional[:1], call.keywords.get("class_weight"))
+            return Unknown("class weights")
         if call.name == "load_data" and "datasets" in parts:
             self._name_data(data_name(parts[-2]), call.line)
             return load_data(data_name(parts[-2]))
@@ -94,7 +99,7 @@ class DataReader(TensorReader):
         return super().on_binary(operator, left, right, line) if data is None else data
 
     def on_element(self, value: Any) -> Any:
-        return (value, Unknown("labels")) if isinstance(value, Data) else Unknown()
+        return (value, Unknown("labels")) if isinstance(value, Data) else super().on_element(value)
 
     def on_subscript(self, owner: Any, index: ast.expr, scope: Scope) -> Any:
         if isinstance(owner, Data):
@@ -129,5 +134,7 @@ class DataReader(TensorReader):
             if each.name == "compile":
                 recipe |= read_compile(each.positional, each.keywords, line, self.notes)
             else:
-                recipe |= read_fit(each.name, each.positional, each.keywords, line, self.notes)
+                recipe |= read_fit(
+                    each.name, each.positional, each.keywords, line, self.notes, balances=self._balances
+                )
         return with_shift_in_pixels(recipe, shape, line, self.notes)

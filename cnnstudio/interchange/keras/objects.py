@@ -15,18 +15,19 @@ from cnnstudio.interchange.interpreter.graph import (
     SymbolicTensor,
     UnsupportedTopology,
     items_between,
+    iter_calls,
 )
 from cnnstudio.interchange.interpreter.syntax import parameter_names
 from cnnstudio.interchange.interpreter.values import Function, Instance
-from cnnstudio.interchange.keras.loops import LoopReader
 from cnnstudio.interchange.keras.models import Model, canonical
+from cnnstudio.interchange.keras.modes import ModeReader
 from cnnstudio.layers.base import Shape
-from cnnstudio.layers.code import Unknown
+from cnnstudio.layers.code import Call, Unknown
 
 _MODEL_BASES = ("keras.Model", "keras.models.Model", "keras.Sequential", "keras.models.Sequential")
 
 
-class ObjectReader(LoopReader):
+class ObjectReader(ModeReader):
     """Follows `call` of the program's classes."""
 
     def shape_of(self, tensor: SymbolicTensor) -> Shape | None:
@@ -43,32 +44,52 @@ class ObjectReader(LoopReader):
     ) -> None:
         base = canonical(instance.kind.library_base())
         if base in _MODEL_BASES and self.model_of(instance) is None:
+            if self._is_functional(instance, positional, keywords):
+                model = self.functional(Call("keras.Model", tuple(positional), keywords, line))
+                if model is not None:
+                    model.instance = instance
+                    model.name = model.name or instance.kind.node.name
+                    return
             model = Model([], line, instance.kind.node.name, instance=instance)
             self.models.append(model)
             if base.endswith("Sequential") and positional:
                 for layer in self.elements(positional[0]) or ():
                     self.add_layer(model, layer, line)
 
+    def _is_functional(
+        self, instance: Instance, positional: Sequence[Any], keywords: Mapping[str, Any]
+    ) -> bool:
+        """Whether a class gives its base the input and the output of its layers, and has no `call`."""
+        given = len(positional) >= 2 or bool(keywords.keys() & {"inputs", "outputs"})
+        return given and not self._has_call(instance)
+
+    def functional(self, call: Call) -> Model | None:
+        """The model between the tensors of `keras.Model(inputs, outputs)`; None, with a note, for no such."""
+        raise NotImplementedError
+
     def add_layer(self, model: Model, layer: Any, line: int) -> None:
         """Adds a layer at the end of a Sequential."""
         raise NotImplementedError
 
     def model_of(self, value: Any) -> Model | None:
-        """The model that a value is; None for anything else."""
         if isinstance(value, Model):
             return value
         if not isinstance(value, Instance):
             return None
         return next((model for model in self.models if model.instance is value), None)
 
-    def apply_object(self, instance: Instance, value: SymbolicTensor, line: int) -> Any:
-        """`instance(value)` for a model or layer of one of the program's classes."""
+    def apply_object(
+        self, instance: Instance, value: SymbolicTensor, line: int, trains: bool | None = None
+    ) -> Any:
+        """`instance(value)` for a model or layer of a class of the program; `trains` as in `in_mode`."""
         model = self.model_of(instance)
         if model is not None:
             model.is_part = True
             if model.items:
+                if trains is not None:
+                    self.note_mode(iter_calls(model.items), trains, line)
                 return value.then(SubModel(tuple(model.items), line, model.name))
-        result = self._result_of_call(instance, value, line)
+        result = self._result_of_call(instance, value, line, trains)
         if result is None:
             self.notes.add(
                 line,
@@ -109,7 +130,9 @@ class ObjectReader(LoopReader):
     def _has_call(self, instance: Instance) -> bool:
         return isinstance(self.attribute(instance, "call"), Function)
 
-    def _result_of_call(self, instance: Instance, value: SymbolicTensor, line: int) -> SymbolicTensor | None:
+    def _result_of_call(
+        self, instance: Instance, value: SymbolicTensor, line: int, trains: bool | None = None
+    ) -> SymbolicTensor | None:
         """The result of `call`, None if it is not known. Layers that `build` creates are created first."""
         method = self.attribute(instance, "call")
         if not isinstance(method, Function):
@@ -121,6 +144,8 @@ class ObjectReader(LoopReader):
             sizes = (None, *shape.dims[1:], shape.dims[0]) if shape is not None else Unknown("input_shape")
             self.call(build, [sizes], {}, line, False)
         # As in training, so that layers under `if training:`, such as dropout, are found.
-        keywords: Mapping[str, Any] = {"training": True} if "training" in parameter_names(method.node) else {}
-        result = self.call(method, [value], keywords, line, False)
+        takes_mode = "training" in parameter_names(method.node)
+        keywords: Mapping[str, Any] = {"training": trains is not False} if takes_mode else {}
+        with self.in_mode(trains):
+            result = self.call(method, [value], keywords, line, False)
         return result if isinstance(result, SymbolicTensor) else None

@@ -87,6 +87,7 @@ def read_keras(text: str, network: str = "") -> ImportedDesign:
     if not nodes:
         raise CodeError(_no_layers(reader.notes.all()))
     name = title or clean_name(model.name) or UNTITLED
+    reader.note_frozen(tuple(model.items))
     recipe = reader.recipe_of(model, input_shape)
     items = tuple(model.items)
     design = Network(input_shape, with_ids(nodes), name)
@@ -246,7 +247,7 @@ class _Reader(DataReader):
         if name in _INPUTS:
             return self._input(call)
         if name in ("Model", "Functional") and call.path.count(".") < 3:
-            return self._functional(call)
+            return self.functional(call) or Unknown()
         if name == "merge" and call.positional:
             return self.join("merge", call.positional[0], call)
         if any(isinstance(each, SymbolicTensor) for each in call.positional):
@@ -302,9 +303,12 @@ class _Reader(DataReader):
             return self.apply_to_data(function, value)
         if not isinstance(value, SymbolicTensor):
             return Unknown()
+        trains = self.fixed_mode(function, positional, keywords)
         if isinstance(function, Instance):
-            return self.apply_object(function, value, line)
+            return self.apply_object(function, value, line, trains)
         if isinstance(function, Model):
+            if trains is not None:
+                self.note_mode(graph.iter_calls(function.items), trains, line)
             function.is_part = True
             self.effort.count_elements(len(function.items))
             return value.then(SubModel(tuple(function.items), line, function.name))
@@ -312,6 +316,10 @@ class _Reader(DataReader):
             if function.name == "Lambda":
                 return self.apply_lambda(function, value)
             self.count_application(function, line)
+            if trains is False and self.is_off(function):
+                return value
+            if trains is not None:
+                self.note_mode([function], trains, line)
             if direct and value.mode and value.activation is None and self.is_activation(function):
                 return SymbolicTensor(value.inputs, (), value.mode, value.line, function)
             return value.then(LayerCall(function, name_argument(function)))
@@ -358,7 +366,7 @@ class _Reader(DataReader):
         self.inputs[id(tensor)] = tensor, known_sizes(shape)
         return tensor
 
-    def _functional(self, call: Call) -> Any:
+    def functional(self, call: Call) -> Model | None:
         values = [*call.positional, None, None]
         start = single(call.keywords.get("inputs", call.keywords.get("input", values[0])))
         end = single(call.keywords.get("outputs", call.keywords.get("output", values[1])))
@@ -371,7 +379,7 @@ class _Reader(DataReader):
             self.notes.add(
                 call.line, what if several else "the layers of this model are only known at run time"
             )
-            return Unknown()
+            return None
         try:
             items = items_between(start, end)
         except UnsupportedTopology:
@@ -441,7 +449,15 @@ class _Reader(DataReader):
             return self.sizes_of(owner)
         if isinstance(owner, Model):
             if name == "layers":
-                return Unknown()
+                return self._layers(owner)
             if name in ("input", "output") and owner.ends is not None:
                 return owner.ends[name == "output"]
         return BoundMethod(owner, name)
+
+    def _layers(self, model: Model) -> Any:
+        """`model.layers`, if all of them are known one by one."""
+        calls = [item.call for item in model.items if isinstance(item, LayerCall)]
+        if len(calls) < len(model.items):
+            return BoundMethod(model, "layers")
+        # A model in the functional style begins with its input.
+        return [*(model.ends[:1] if model.ends is not None else ()), *calls]

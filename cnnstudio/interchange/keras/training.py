@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cnnstudio.interchange.interpreter.values import Instance
+from cnnstudio.interchange.interpreter.values import Instance, is_plain
 from cnnstudio.interchange.keras.augmentation import read_generator
 from cnnstudio.interchange.keras.data_values import Data
 from cnnstudio.interchange.settings import NO_SETTING, is_number, is_set
@@ -50,9 +50,18 @@ def read_compile(
 
 
 def read_fit(
-    name: str, positional: Sequence[Any], keywords: Mapping[str, Any], line: int, notes: Notes
+    name: str,
+    positional: Sequence[Any],
+    keywords: Mapping[str, Any],
+    line: int,
+    notes: Notes,
+    *,
+    balances: bool = False,
 ) -> dict[str, Any]:
-    """Epochs, batch size, validation split, augmentation and callbacks, from a call of `fit`."""
+    """Epochs, batch size, validation split, class weights, augmentation and callbacks, from a call of `fit`.
+
+    `balances`: the code computes balanced class weights somewhere.
+    """
     given = {("epochs" if key == "nb_epoch" else key): value for key, value in keywords.items()}
     given |= {"x": given.pop("generator")} if "generator" in given else {}
     call = _call(name, positional, given, line, _GENERATOR_FIT if name == "fit_generator" else _FIT)
@@ -66,8 +75,13 @@ def read_fit(
     fraction = call["validation_split"]
     if is_number(fraction) and fraction:
         recipe["validation_share"] = float(fraction)
-    if is_set(given.get("class_weight")):
-        notes.add(line, "class_weight is ignored")
+    weights = given.get("class_weight")
+    if is_set(weights) and balances and not is_plain(weights):
+        recipe["class_weights"] = "balanced"
+    elif is_set(weights):
+        notes.add(
+            line, "class_weight is ignored: a recipe has balanced class weights or none (class_weights)"
+        )
     return recipe | _callbacks(call["callbacks"], line, notes)
 
 

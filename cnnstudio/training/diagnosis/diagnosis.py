@@ -21,6 +21,7 @@ from cnnstudio.core.parameters import parameters
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.network import Network
 from cnnstudio.training.diagnosis.remedies import advice
+from cnnstudio.training.diagnosis.validation_gap import ValidationImages, explain_gap
 from cnnstudio.training.events import (
     Diagnosed,
     DiagnosisKind,
@@ -99,6 +100,7 @@ class Diagnosis:
         """What was reported and not withdrawn -> after how many epochs it was reported."""
         self._epochs: list[EpochEnded] = []
         self._classes = 0
+        self._validation = ValidationImages()
         self._epochs_done = 0.0
         self._steps = _Steps()
         self._pending: EpochEnded | None = None
@@ -117,6 +119,7 @@ class Diagnosis:
         match event:
             case Started():
                 self._classes = len(event.classes)
+                self._validation = ValidationImages(event.validation_images, event.validation)
             case Progress():
                 self._epochs_done = event.epoch
                 self._steps.add(event.losses)
@@ -130,11 +133,11 @@ class Diagnosis:
             case Finished():
                 yield from self._check_end(event)
 
-    def _report(self, kind: DiagnosisKind, message: str) -> Iterator[Diagnosed]:
+    def _report(self, kind: DiagnosisKind, message: str, to_try: str = "") -> Iterator[Diagnosed]:
         if kind not in self._reported:
             self._reported.add(kind)
             self._open[kind] = self._epochs_done
-            yield Diagnosed(kind, self._epochs_done, message, advice(kind, self._recipe))
+            yield Diagnosed(kind, self._epochs_done, message, to_try or advice(kind, self._recipe))
 
     def with_diagnoses(self, event: Event) -> list[Event]:
         """The event and its diagnoses: after it, but before a Finished, which is always the last event."""
@@ -173,6 +176,7 @@ class Diagnosis:
             lambda: self._check_nothing_learned(ended, steps),
             self._check_overfitting,
             self._check_plateau,
+            self._check_validation_better,
         ]
         if not self._open.keys() & {"rate_too_high", "rate_too_low", "dead_units"}:
             for rule in rules:
@@ -188,6 +192,7 @@ class Diagnosis:
             "overfitting": all(ended.validation.loss < epoch.validation.loss for epoch in before),
             "plateau": all(ended.train.loss < _IMPROVED * epoch.train.loss for epoch in before)
             or all(ended.validation.loss < _IMPROVED * epoch.validation.loss for epoch in before),
+            "validation_better": ended.validation.accuracy <= ended.train.accuracy,
         }
         for kind, is_gone in gone.items():
             if is_gone and self._open.get(kind, ended.epoch) <= ended.epoch - 1:
@@ -265,6 +270,11 @@ class Diagnosis:
                 f"Plateau: for {_PLATEAU_EPOCHS} epochs, neither the training nor the validation loss has "
                 "fallen by more than 1%.",
             )
+
+    def _check_validation_better(self) -> Iterator[Diagnosed]:
+        found = explain_gap(self._epochs, self._recipe, self._network, self._validation)
+        if found is not None:
+            yield from self._report("validation_better", *found)
 
     def _check_units(self, event: UnitsChecked) -> Iterator[Diagnosed | Recovered]:
         """Reports the first layer that is mostly dead; the layers after it get hardly anything from it."""

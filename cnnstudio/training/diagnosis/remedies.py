@@ -36,7 +36,7 @@ class Remedy:
 
 
 def advice(kind: DiagnosisKind, recipe: Recipe) -> str:
-    """What to try, in one sentence."""
+    """What to try, in one sentence; for validation_better see `validation_gap`, which knows the run."""
     return _ADVICE[kind](recipe)
 
 
@@ -124,6 +124,8 @@ _REMEDIES: Mapping[DiagnosisKind, Callable[[Recipe], Remedy | None]] = MappingPr
         "dead_units": _rate_remedy(_LOWER),
         "overfitting": _against_overfitting,
         "plateau": _against_plateau,
+        "class_sizes": lambda recipe: Remedy("Balance the class weights", {"class_weights": "balanced"}),
+        "validation_better": lambda recipe: None,
     }
 )
 
@@ -142,6 +144,9 @@ _ADVICE: Mapping[DiagnosisKind, Callable[[Recipe], str]] = MappingProxyType(
         "overfitting": _overfitting_advice,
         "plateau": lambda recipe: (
             "Lower the learning rate towards the end (a cosine schedule), or use more filters."
+        ),
+        "class_sizes": lambda recipe: (
+            "With balanced class weights (class_weights in the recipe), all classes count the same."
         ),
     }
 )

@@ -19,6 +19,7 @@ from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.parameters import describe_value
 from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore_progress, never_cancelled
 from cnnstudio.data.batches import WHOLE_BATCH, Batches, Shard
+from cnnstudio.data.class_sizes import describe_unequal_sizes
 from cnnstudio.data.dataset import (
     Dataset,
     Rows,
@@ -33,8 +34,8 @@ from cnnstudio.design.advice.advice import advise
 from cnnstudio.design.analysis.analysis import Analysis, analyze
 from cnnstudio.design.analysis.memory_estimate import BYTES_PER_FLOAT, estimate_memory
 from cnnstudio.design.network import Network
-from cnnstudio.training.diagnosis.remedies import Remedy, split_batches
-from cnnstudio.training.events import ValidationSource
+from cnnstudio.training.diagnosis.remedies import Remedy, advice, split_batches
+from cnnstudio.training.events import Diagnosed, ValidationSource
 from cnnstudio.training.hardware.device import choose_device, fastest_precision, translate_device_errors
 from cnnstudio.training.hardware.device_memory import free_memory
 from cnnstudio.training.hardware.thread_policy import MAX_THREADS
@@ -91,6 +92,8 @@ class PreparedTraining:
     evaluation_batch_size: int
     """Images per batch in evaluations."""
     warnings: tuple[str, ...]
+    diagnosed: tuple[Diagnosed, ...]
+    """What the images show before the first step, with something to try."""
 
     def batches(self, shard: Shard = WHOLE_BATCH) -> Batches:
         """The training images in the recipe's batches, or a shard of each batch."""
@@ -214,6 +217,7 @@ def prepare(
         sample_images=choose_sample_images(resized.test),
         evaluation_batch_size=evaluation_batch_size(analysis, chosen),
         warnings=warnings,
+        diagnosed=tuple(_unequal_classes(resized, train_rows, recipe)),
     )
 
 
@@ -246,6 +250,15 @@ def _data_warnings(dataset: Dataset, resized: Dataset, validation: Split | Subse
         )
 
 
+def _unequal_classes(dataset: Dataset, rows: Rows, recipe: Recipe) -> Iterator[Diagnosed]:
+    """Whether the classes of the training images are far apart in size, unless the recipe balances them."""
+    if recipe.class_weights == "none":
+        counts = np.bincount(dataset.train.labels[rows], minlength=len(dataset.classes)).tolist()
+        unequal = describe_unequal_sizes(dict(zip(dataset.classes, counts, strict=True)))
+        if unequal:
+            yield Diagnosed("class_sizes", 0.0, f"{unequal}.", advice("class_sizes", recipe))
+
+
 def _resolve_recipe(recipe: Recipe, count: int, device: torch.device) -> tuple[Recipe, tuple[str, ...]]:
     """The recipe with what `count` training images and the device make of it, and warnings about that."""
     warnings = []
@@ -262,9 +275,9 @@ def _resolve_recipe(recipe: Recipe, count: int, device: torch.device) -> tuple[R
 
 def _repeated_softmax(analysis: Analysis) -> Iterator[str]:
     """The advice about a softmax that is applied twice: such a network trains, but badly."""
-    for advice in advise(analysis):
-        if advice.key.startswith("softmax-twice"):
-            yield f"{advice.full_message}. {advice.why}"
+    for each in advise(analysis):
+        if each.key.startswith("softmax-twice"):
+            yield f"{each.full_message}. {each.why}"
 
 
 def evaluation_batch_size(analysis: Analysis, device: torch.device) -> int:

@@ -267,12 +267,16 @@ def test_other_files_are_named_for_what_they_are(tmp_path: Path, name: str, answ
 
 
 def test_classes_far_apart_in_size_are_said_with_what_helps(tmp_path: Path) -> None:
-    (note,) = listed(fill(tmp_path, {"a": 20, "b": 4})).notes
+    fill(tmp_path, {"a": 20, "b": 4})
+    (note,) = ImageFolder(tmp_path).info()["notes"]
     assert note == (
-        "The classes differ widely in size, from 4 images of b to 20 of a: with balanced class weights, a "
-        "setting of the recipe, all classes count the same."
+        "The classes differ widely in size, from 4 images of b to 20 of a: with balanced class weights "
+        "(class_weights in the recipe), all classes count the same."
     )
-    assert listed(fill(tmp_path, {"b": 5})).notes == ()
+    # A training says it itself, where it can offer the setting.
+    assert "classes differ" not in " ".join(ImageFolder(tmp_path).load().notes)
+    fill(tmp_path, {"b": 5})
+    assert ImageFolder(tmp_path).info()["notes"] == []
 
 
 def test_test_images_that_are_also_in_training_are_said(tmp_path: Path) -> None:

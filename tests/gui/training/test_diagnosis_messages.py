@@ -142,6 +142,30 @@ def test_the_message_disappears_when_the_run_recovers(stage: Stage) -> None:
     assert stage.message_bar.text == ""
 
 
+def test_classes_far_apart_in_size_offer_class_weights(stage: Stage) -> None:
+    stage.session.show_state(State.RUNNING)
+    stage.emit(canned.started(), diagnosed("class_sizes"))
+    stage.user.click_button("Balance the class weights")
+    assert stage.project.recipe == LESSON.replace(class_weights="balanced", name="custom")
+    assert stage.message_bar.text.startswith("Applies from the next run")
+
+
+def test_an_explanation_leaves_what_is_offered_in_the_bar(stage: Stage) -> None:
+    stage.emit(canned.started(), diagnosed("class_sizes"))
+    stage.emit(Diagnosed("validation_better", 2.0, "It is better.", "This is normal."))
+    assert stage.message_bar.text == "This is seen. Try that.\nIt is better. This is normal."
+    stage.emit(Recovered("validation_better", 4.0))
+    assert stage.message_bar.text == "This is seen. Try that."
+    stage.user.click_button("Balance the class weights")
+    assert stage.project.recipe.class_weights == "balanced"
+
+
+def test_a_problem_of_the_run_before_is_not_shown_during_the_next_one(stage: Stage) -> None:
+    stage.emit(canned.started(), diagnosed("plateau"))
+    stage.session.show_state(State.LOADING)
+    assert stage.message_bar.text == ""
+
+
 def test_another_message_stays_when_the_run_recovers(stage: Stage) -> None:
     stage.emit(canned.started(), diagnosed("rate_too_low"))
     stage.message_bar.show_text("The disk is full.")

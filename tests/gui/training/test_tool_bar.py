@@ -50,6 +50,7 @@ class Stage:
         self.requested_dialogs: list[str] = []
         self.tool_bar.message.connect(self.messages.append)
         self.tool_bar.info.connect(self.messages.append)
+        self.tool_bar.noted.connect(self.messages.append)
         self.tool_bar.data_dialog_requested.connect(self.requested_dialogs.append)
 
     def combo(self, name: str) -> QComboBox:

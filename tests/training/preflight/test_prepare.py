@@ -20,7 +20,8 @@ from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
 from cnnstudio.layers.pooling.global_average_pooling2d import GlobalAveragePooling2D
-from cnnstudio.training.events import Started
+from cnnstudio.training.control import Control
+from cnnstudio.training.events import Diagnosed, Started
 from cnnstudio.training.hardware import device
 from cnnstudio.training.hardware.device import DeviceError, available_devices, choose_device
 from cnnstudio.training.preflight import prepare as preflight
@@ -33,7 +34,7 @@ from cnnstudio.training.preflight.prepare import (
 from cnnstudio.training.recipe.recipe import LESSON, Recipe
 from cnnstudio.training.trainer import train
 from tests.training.images import colors
-from tests.training.listeners import Listener
+from tests.training.listeners import Listener, stop_at
 from tests.training.networks import lesson, network, tiny
 
 SMALL = Shape.of(3, 8, 8)
@@ -221,6 +222,41 @@ def test_balanced_weights_are_inversely_proportional_to_the_images_of_a_class() 
     assert weights is not None
     torch.testing.assert_close(weights, torch.tensor([0.5, 2.0, 2.0]))
     assert prepare(tiny(), uneven, LESSON).class_weights() is None
+
+
+def uneven_colors(large: int, small: int) -> Dataset:
+    """So many training images of the first two classes, and of the last."""
+    data = colors(train=90)
+    rows = [np.flatnonzero(data.train.labels == label)[:n] for label, n in enumerate((large, large, small))]
+    return dataclasses.replace(data, train=data.train.select(np.concatenate(rows)))
+
+
+def test_classes_far_apart_in_size_are_said_unless_the_recipe_balances_them() -> None:
+    (found,) = prepare(tiny(), uneven_colors(20, 4), LESSON).diagnosed
+    assert (found.kind, found.epoch) == ("class_sizes", 0.0)
+    assert found.message == ("The classes differ widely in size, from 4 images of color 2 to 20 of color 0.")
+    assert "class_weights in the recipe" in found.advice
+    assert prepare(tiny(), uneven_colors(20, 4), LESSON.replace(class_weights="balanced")).diagnosed == ()
+    assert prepare(tiny(), uneven_colors(20, 5), LESSON).diagnosed == ()
+
+
+def test_the_sizes_of_the_classes_are_those_of_the_images_that_are_trained_on() -> None:
+    data = uneven_colors(20, 4)
+    shared = prepare(tiny(), data, LESSON.replace(validation_share=0.5))
+    (found,) = shared.diagnosed
+    assert "from 2 images of color 2 to 10 of color 0" in found.message
+
+
+def test_a_run_says_classes_far_apart_in_size_once(tmp_path: Path) -> None:
+    recipe, heard = LESSON.replace(epochs=2), Listener()
+    control = Control()
+    stopping = Listener(stop_at(control, epoch=1))
+    train(tiny(), uneven_colors(20, 4), recipe, control=control, folder=tmp_path, emit=stopping)
+    first, second, *_ = stopping.events
+    assert isinstance(first, Started)
+    assert isinstance(second, Diagnosed)
+    train(tiny(), uneven_colors(20, 4), recipe, folder=tmp_path, resume=True, emit=heard)
+    assert not heard.of(Diagnosed)
 
 
 def test_balanced_weights_change_a_run_only_if_the_classes_differ_in_size() -> None:
