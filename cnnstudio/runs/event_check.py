@@ -59,6 +59,11 @@ def _problem(event: Event) -> str:
 
 
 def _problem_of_progress(event: Event) -> str:
-    if isinstance(event, Progress) and len(event.losses) != len(event.accuracies):
+    if not isinstance(event, Progress):
+        return ""
+    if len(event.losses) != len(event.accuracies):
         return f"there are {len(event.losses):,} losses but {len(event.accuracies):,} accuracies"
+    # Readers divide one by the other to learn the length of an epoch, if the log does not start with it.
+    if event.epoch > event.step:
+        return f"{event.epoch:,g} epochs are done after {event.step:,} steps"
     return ""

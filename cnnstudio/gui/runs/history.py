@@ -165,7 +165,8 @@ class RunHistory:
         self.accuracy.extend(x, event.accuracies)
 
     def _add_mark(self, epoch: float, text: str) -> None:
-        text = shorten(text, _MAX_MARK_CHARACTERS)
+        # The length of an epoch is not known if the log has lost its beginning.
+        epoch, text = min(epoch, MAX_EPOCHS), shorten(text, _MAX_MARK_CHARACTERS)
         for curves in (self.loss, self.accuracy):
             # Simultaneous changes share one mark: two labels would overlap.
             if curves.marks and curves.marks[-1][0] == epoch:

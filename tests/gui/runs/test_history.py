@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cnnstudio.gui.runs.history import RunHistory
+from cnnstudio.runs.event_check import MAX_EPOCHS
 from cnnstudio.training.events import (
     EpochEnded,
     Finished,
@@ -77,6 +78,12 @@ def test_changes_are_marked_at_their_epoch() -> None:
 
     marks = [(0.5, "learning rate 0.001"), (1.0, "changed design")]
     assert history.loss.marks == history.accuracy.marks == marks
+
+
+def test_a_mark_has_a_place_on_the_axis_in_a_log_that_has_lost_its_beginning() -> None:
+    history = RunHistory()
+    history.feed([WeightsTransferred(10**15, "first", (), (), ())])
+    assert history.loss.marks == [(MAX_EPOCHS, "changed design")]
 
 
 def test_resuming_removes_the_marks_after_the_checkpoint() -> None:

@@ -25,8 +25,9 @@ from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.runs.errors import RunError
+from cnnstudio.runs.event_check import MAX_EPOCHS
 from cnnstudio.runs.snapshots import snapshot_path, write_snapshot
-from cnnstudio.training.events import Event, RecipeChanged
+from cnnstudio.training.events import Event, RecipeChanged, WeightsTransferred
 from tests.gui.canned import finished, run_events
 from tests.gui.fakes import FakeSession
 from tests.runs.written import WrittenRun
@@ -78,6 +79,7 @@ def shown_run(window: MainWindow) -> Path | None:
         ("Progress", {"steps": 0}),
         ("Progress", {"epoch": math.nan}),
         ("Progress", {"step": -5}),
+        ("Progress", {"step": 0}),
         ("Progress", {"first_step": 10**300}),
         ("Progress", {"seconds_left": 1e300}),
         ("Progress", {"accuracies": [0.5]}),
@@ -100,6 +102,26 @@ def test_a_run_with_an_impossible_number_is_refused_and_the_next_one_opens(
     window.open_run(whole)
     assert shown_run(window) == whole
     assert [epoch.epoch for epoch in window.dashboard.record.history.epochs] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("changes", [{"step": 0}, {"step": 1, "steps": 10**15, "epoch": 5e-324}, {}])
+def test_a_log_without_its_beginning_is_refused_or_drawn(
+    window: MainWindow, whole: Path, tmp_path: Path, changes: dict[str, object]
+) -> None:
+    strange = written(tmp_path / "strange", run_events(3))
+    lines = [json.loads(line) for line in strange.events.read_text().splitlines()[1:]]
+    lines = [line | changes if line["event"] == "Progress" else line for line in lines]
+    lines.insert(-1, WeightsTransferred(10**15, "first", (), (), ()).to_json())
+    strange.events.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    window.open_run(strange.folder)
+    assert (shown_run(window) is None) == ("is damaged: in its Progress event" in window.message_bar.text)
+    window.grab()
+    for plot in (window.dashboard.learning.loss.plot, window.dashboard.learning.accuracy.plot):
+        assert plot.getViewBox().viewRange()[0][1] <= MAX_EPOCHS
+
+    window.open_run(whole)
+    assert shown_run(window) == whole
 
 
 def test_damaged_maps_are_named_in_the_view_and_the_next_run_opens(
