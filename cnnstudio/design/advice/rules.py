@@ -95,8 +95,8 @@ def heavy_dense(paths: Paths) -> Iterator[Advice]:
                     "heavy-dense",
                     report,
                     f"{report.node.title} has {share} of all parameters",
-                    "This many weights tend to memorize the training images; the mean of each feature map "
-                    "is often enough.",
+                    "The mean of each feature map instead of all its values saves most of them, but then the "
+                    "network often needs more convolutions and more epochs to become as accurate.",
                     Replace(flatten.node.id, flatten.node.title, "GlobalAveragePooling2D"),
                 )
             if _role(report) is Role.FLATTEN:
