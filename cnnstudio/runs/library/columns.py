@@ -11,7 +11,7 @@ from typing import Any
 from cnnstudio.core.formatting import format_count, format_duration, format_percent
 from cnnstudio.core.parameters import parameters
 from cnnstudio.runs.library.summary import RunSummary
-from cnnstudio.training.recipe.recipe import Recipe
+from cnnstudio.training.recipe.recipe import FIELD_GROUPS, Recipe
 
 RECIPE, DESIGN = "recipe.", "design."
 """Before the name of a field in the key of its column."""
@@ -172,7 +172,7 @@ def differing(summaries: Iterable[RunSummary]) -> list[Column]:
     for summary in summaries:
         recipes.setdefault(tuple(summary.settings.items()), summary)
         designs.setdefault(summary.design, summary)
-    names = [each.name for each in parameters(Recipe)]
+    names = [name for group in FIELD_GROUPS.values() for name in group]
     found = [recipe_column(name) for name in names if _differs(recipes.values(), recipe_column(name))]
     places = dict.fromkeys(name for summary in designs.values() for name in summary.design_values)
     return [

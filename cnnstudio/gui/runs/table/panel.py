@@ -1,0 +1,448 @@
+"""The table of all runs: filtered, sorted and grouped, with what one can do with the chosen ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QPoint, QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cnnstudio.core.formatting import pluralize
+from cnnstudio.core.progress import Progress
+from cnnstudio.gui.compute.io_task import IoTask
+from cnnstudio.gui.runs.table.acts import ACTS, Act
+from cnnstudio.gui.runs.table.run_commands import RunCommands
+from cnnstudio.gui.runs.table.run_model import RunModel
+from cnnstudio.gui.runs.table.run_view import RunView
+from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
+from cnnstudio.gui.widgets.plain_text import plain_line
+from cnnstudio.gui.widgets.quiet_button import QuietButton
+from cnnstudio.runs.library.arrangement import SAME_TRAINING, Query, arrange
+from cnnstudio.runs.library.columns import FIXED, Column, column, data_name, differing
+from cnnstudio.runs.library.listing import RunListing, list_summaries
+from cnnstudio.runs.library.summary import RunSummary
+
+DIFFERENCES, RESULTS, ALL = "differences", "results", "all"
+_COLUMN_SETS = (
+    ("Columns: what differs", DIFFERENCES),
+    ("Columns: results", RESULTS),
+    ("Columns: everything", ALL),
+)
+_GROUPS = (
+    ("Not grouped", ""),
+    ("Group by recipe", "recipe"),
+    ("Group by network", "network"),
+    ("Group by data set", "data"),
+    ("Group by training (seeds)", SAME_TRAINING),
+    ("Group by tags", "tags"),
+    ("Group by status", "status"),
+)
+_MAX_GROUP_FIELDS = 40
+_FIRST, _LAST = ("run", "loss", "best", "test"), ("time", "parameters", "started")
+_RESULTS = ("run", "loss", "best", "last", "test", "recipe", "data", "seed", *_LAST)
+_TYPING_MS = 120
+_REFRESH_MS = 5000
+"""While a run of the list trains."""
+_EMPTY = "No runs yet. Press Train (F5), or open a run from File ▸ Open."
+_NOTHING_FOUND = "No run matches the filter. Press Esc to clear it."
+_HINT = "Enter shows the run · Esc closes"
+
+
+class RunsTable(Panel):
+    """Lists the runs when it is shown, in a thread, and again whenever one of them changes."""
+
+    run_chosen = Signal(object)
+    """The folder of the run to show."""
+    compared = Signal(object)
+    """The folders of the two runs to compare."""
+    closed = Signal()
+    """The user is done with the table."""
+
+    def __init__(self, commands: RunCommands) -> None:
+        super().__init__("runsTable")
+        self.setAccessibleName("Runs")
+        self._commands = commands
+        self._listing: RunListing | None = None
+        self._query = Query()
+        self._task: IoTask | None = None
+        self._needs_reading = False
+        self.model = RunModel(self)
+        self.view = RunView(self.model)
+        self._count = ElidedLabel(role="help", tone="secondary")
+        self._search = QLineEdit()
+        self._group_choice = QComboBox()
+        self._column_choice = QComboBox()
+        self._state_text = Label("", "content", "secondary", wrap=True)
+        self._rows = QStackedWidget()
+        self._hint = ElidedLabel(_HINT, "help", "secondary")
+        self._buttons = {act: QPushButton(act.title) for act in ACTS}
+        self._typing = QTimer(self)
+        self._refresh = QTimer(self)
+        self._compose()
+        self._connect()
+        self._update_acts()
+
+    # Composition
+
+    def _compose(self) -> None:
+        self._search.setObjectName("runsFilter")
+        self._search.setPlaceholderText("Filter runs (/)")
+        self._search.setAccessibleName("Filter runs")
+        self._search.setClearButtonEnabled(True)
+        self._search.setFixedWidth(168)
+        for choice, name, description in (
+            (self._group_choice, "runsGroup", "Group by"),
+            (self._column_choice, "runsColumns", "Columns"),
+        ):
+            choice.setObjectName(name)
+            choice.setAccessibleName(description)
+            choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            choice.setMinimumContentsLength(14)
+        for text, key in _COLUMN_SETS:
+            self._column_choice.addItem(text, key)
+        self._list_groups(())
+        close = QuietButton("runsClose", "✕", "Close (Esc)")
+        close.clicked.connect(self.closed)
+        head = QHBoxLayout()
+        head.setContentsMargins(16, 10, 12, 8)
+        head.setSpacing(8)
+        head.addWidget(Label("Runs", "title"))
+        head.addWidget(self._count, 1)
+        for part in (self._search, self._group_choice, self._column_choice, close):
+            head.addWidget(part)
+        self._state_text.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._state_text.setObjectName("runsState")
+        self._rows.addWidget(self.view)
+        self._rows.addWidget(self._state_text)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(16, 8, 16, 9)
+        foot.setSpacing(8)
+        for act, button in self._buttons.items():
+            button.setObjectName(act.name)
+            button.setProperty("role", "outlined" if act is ACTS[0] else "small")
+            button.setToolTip(act.tooltip)
+            button.setAutoDefault(False)
+            foot.addWidget(button)
+        self._hint.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        foot.addWidget(self._hint, 1)
+        column_layout = QVBoxLayout(self)
+        column_layout.setContentsMargins(1, 1, 1, 1)
+        column_layout.setSpacing(0)
+        column_layout.addLayout(head)
+        column_layout.addWidget(self._rows, 1)
+        column_layout.addWidget(Line())
+        column_layout.addLayout(foot)
+
+    def _connect(self) -> None:
+        self._typing.setSingleShot(True)
+        self._typing.setInterval(_TYPING_MS)
+        self._typing.timeout.connect(self._on_filter)
+        self._refresh.setSingleShot(True)
+        self._refresh.setInterval(_REFRESH_MS)
+        self._refresh.timeout.connect(self.read)
+        self._search.textChanged.connect(lambda _: self._typing.start())
+        self._search.returnPressed.connect(self._go_to_rows)
+        self._group_choice.activated.connect(self._on_group_chosen)
+        self._column_choice.activated.connect(lambda _: self._arrange())
+        self.model.chosen_changed.connect(self._on_chosen_changed)
+        self.model.renamed.connect(lambda change: self._commands.rename(*change))
+        self.view.opened.connect(self._on_opened)
+        self.view.group_toggled.connect(self._on_group_toggled)
+        self.view.sorted_by.connect(self._on_sorted)
+        self.view.search_requested.connect(self._search.setFocus)
+        self.view.deleted.connect(partial(self._do, ACTS[-1]))
+        self.view.menu_requested.connect(self._on_menu_requested)
+        self.view.resized.connect(self._on_resized)
+        self.view.selectionModel().currentRowChanged.connect(lambda *_: self._update_acts())
+        for act, button in self._buttons.items():
+            button.clicked.connect(partial(self._do, act))
+        self._commands.changed.connect(self.read)
+        self._commands.training_started.connect(self.closed)
+
+    # What is shown
+
+    def show_as_current(self, folder: Path | None) -> None:
+        """Marks the run that the window shows."""
+        self.view.shown_folder = folder
+        self.view.viewport().update()
+
+    @property
+    def runs(self) -> tuple[RunSummary, ...]:
+        """All runs that were listed, whatever the filter."""
+        return self._listing.runs if self._listing is not None else ()
+
+    def read(self) -> None:
+        """Lists the runs anew, once they are on show; what is shown stays until then."""
+        if not self.isVisible():
+            self._needs_reading = True
+            return
+        self._needs_reading = False
+        self._refresh.stop()
+        self.close_tasks()
+        self._task = task = IoTask(list_summaries, self)
+        task.progressed.connect(self._on_progressed)
+        task.done.connect(self._on_listed)
+        task.failed.connect(self._on_failed)
+        task.ended.connect(task.deleteLater)
+        task.start()
+        if self._listing is None:
+            self._show_state("Reading the runs…")
+
+    def close_tasks(self) -> None:
+        """Ends what is read in the background."""
+        self._refresh.stop()
+        self._typing.stop()
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    def _on_progressed(self, progress: object) -> None:
+        assert isinstance(progress, Progress)
+        self._count.set_full_text(f"{progress.text}…")
+        if self._listing is None:
+            self._show_state(f"{progress.text}…")
+
+    def _on_failed(self, message: object) -> None:
+        self._task = None
+        if self._listing is None:
+            self._show_state(str(message))
+
+    def _on_listed(self, listing: object) -> None:
+        assert isinstance(listing, RunListing)
+        self._task = None
+        is_first, self._listing = self._listing is None, listing
+        self._list_groups(listing.runs)
+        self._arrange()
+        if is_first and self.model.arrangement.rows:
+            self._go_to(self.view.shown_folder)
+            if not self._search.text():
+                self._go_to_rows()
+        if any(run.is_running for run in listing.runs) and self.isVisible():
+            self._refresh.start()
+
+    def _show_state(self, text: str) -> None:
+        """Shows a sentence in place of the rows; an empty one shows the rows."""
+        self._state_text.setText(text)
+        has_focus = self.view.hasFocus()
+        self._rows.setCurrentWidget(self._state_text if text else self.view)
+        if has_focus and text:
+            self._search.setFocus()
+
+    # Rows
+
+    def _arrange(self) -> None:
+        """Shows the rows for the present query, and keeps the focus on its run."""
+        before, number = self.view.current_run(), self.view.currentIndex().row()
+        arrangement = arrange(self.runs, self._query)
+        columns = self._columns(arrangement.runs)
+        is_ascending = column(self._query.sort).best_first == self._query.is_reversed
+        self.model.show(arrangement, columns, self._query.sort, is_ascending)
+        self.view.arrange_columns()
+        if not self.runs:
+            self._show_state(_EMPTY)
+        else:
+            self._show_state("" if arrangement.rows else _NOTHING_FOUND)
+        row = self.model.row_of(before.folder) if before is not None else None
+        if arrangement.rows and number >= 0:
+            self.view.go_to(row if row is not None else min(number, len(arrangement.rows) - 1))
+        self._update_count()
+        self._update_acts()
+
+    def _columns(self, runs: tuple[RunSummary, ...]) -> list[Column]:
+        which = self._column_choice.currentData()
+        if which == RESULTS:
+            wanted = [FIXED[key] for key in _RESULTS]
+            return self._fitting(wanted, wanted)
+        different = [each for each in differing(runs) if each.key != self._query.group]
+        if which == ALL:
+            others = [each for key, each in FIXED.items() if key not in (*_FIRST, *_LAST)]
+            return [*(FIXED[key] for key in _FIRST), *others, *different, *(FIXED[key] for key in _LAST)]
+        last = [
+            FIXED[key] for key in _LAST if key != "parameters" or len({run.parameters for run in runs}) > 1
+        ]
+        # The epochs are a field of the recipe like any other, and the seed is what differs in a sweep.
+        wanted = [*(FIXED[key] for key in _FIRST), *different, *last]
+        return self._fitting(wanted, [*(FIXED[key] for key in _FIRST), *last, *different])
+
+    def _fitting(self, wanted: list[Column], by_importance: list[Column]) -> list[Column]:
+        """Those of the columns that fit without scrolling: what is less important is left out."""
+        known = {each.key: each for each in by_importance}
+        some = self.runs[:200]
+
+        def width(key: str) -> int:
+            return 120 if key == "loss" else self.view.painter_widths.column_width(known[key], some)
+
+        fitting = set(self.view.fitting_columns(list(known), width))
+        return [each for each in wanted if each.key in fitting]
+
+    def _on_resized(self) -> None:
+        if not self._listing:
+            return
+        columns = self._columns(self.model.arrangement.runs)
+        if [each.key for each in columns] != [each.key for each in self.model.columns]:
+            self._arrange()
+        else:
+            self.view.arrange_columns()
+
+    def _update_count(self) -> None:
+        runs, found = self.runs, self.model.arrangement.runs
+        if self._listing is None:
+            return
+        parts = [pluralize(len(runs), "run")]
+        if len(found) < len(runs):
+            parts = [f"{len(found):,} of {pluralize(len(runs), 'run')}"]
+        data = {data_name(run) for run in found}
+        if len(data) == 1:
+            parts[0] += f" on {plain_line(data.pop(), 40)}"
+        if self.model.chosen:
+            parts.append(f"{len(self.model.chosen):,} chosen")
+        if self._listing.problems:
+            count = len(self._listing.problems)
+            parts.append(f"{pluralize(count, 'folder')} cannot be read: {self._listing.problems[0]}")
+        self._count.set_full_text(" · ".join(parts))
+
+    # Filter, order, groups
+
+    def _on_filter(self) -> None:
+        self._query = dataclasses.replace(self._query, text=self._search.text())
+        self._arrange()
+
+    def _on_sorted(self, key: object) -> None:
+        assert isinstance(key, str)
+        is_same = key == self._query.sort
+        self._query = dataclasses.replace(
+            self._query, sort=key, is_reversed=is_same and not self._query.is_reversed
+        )
+        self._arrange()
+
+    def _list_groups(self, runs: tuple[RunSummary, ...]) -> None:
+        """Offers each field of the recipes and designs in which the runs differ."""
+        fields = differing(runs)[:_MAX_GROUP_FIELDS]
+        wanted = [*_GROUPS, *((f"Group by {each.title.lower()}", each.key) for each in fields)]
+        present = [self._group_choice.itemData(number) for number in range(self._group_choice.count())]
+        if present == [key for _, key in wanted]:
+            return
+        with QSignalBlocker(self._group_choice):
+            self._group_choice.clear()
+            for text, key in wanted:
+                self._group_choice.addItem(plain_line(text, 60), key)
+            # A field in which no runs differ any more groups them all the same.
+            self._group_choice.setCurrentIndex(max(self._group_choice.findData(self._query.group), 0))
+        self._query = dataclasses.replace(self._query, group=self._group_choice.currentData())
+
+    def _on_group_chosen(self, _: int) -> None:
+        group = self._group_choice.currentData()
+        self._query = dataclasses.replace(self._query, group=group, collapsed=frozenset())
+        self._arrange()
+
+    def _on_group_toggled(self, key: object) -> None:
+        assert isinstance(key, str)
+        self._query = dataclasses.replace(self._query, collapsed=self._query.collapsed ^ {key})
+        self._arrange()
+
+    # Acts
+
+    @property
+    def targets(self) -> tuple[RunSummary, ...]:
+        """The runs to act on: those that are chosen, or else the one with the focus."""
+        current = self.view.current_run()
+        return self.model.chosen or (() if current is None else (current,))
+
+    def _on_chosen_changed(self) -> None:
+        self._update_count()
+        self._update_acts()
+        self.view.viewport().update()
+
+    def _can(self, act: Act) -> bool:
+        return act.is_possible(self.targets) and (self._commands.can_train or not act.trains)
+
+    def _update_acts(self) -> None:
+        for act, button in self._buttons.items():
+            button.setEnabled(self._can(act))
+
+    def _do(self, act: Act, *_: object) -> None:
+        if not self._can(act):
+            return
+        runs = self.targets
+        match act.name:
+            case "compareRuns":
+                self.compared.emit((runs[0].folder, runs[1].folder))
+            case "anotherSeed":
+                self._commands.train_another_seed(runs[0], self.runs)
+            case "openRunDesign":
+                self._commands.open_design(runs[0])
+            case "resumeRun":
+                self._commands.resume(runs[0])
+            case "packRun":
+                self._commands.pack(runs[0])
+            case "showRunFolder":
+                self._commands.show_folder(runs[0])
+            case "deleteRuns":
+                self._commands.delete(runs)
+
+    def _on_opened(self, run: object) -> None:
+        assert isinstance(run, RunSummary)
+        self.run_chosen.emit(run.folder)
+
+    def _on_menu_requested(self, place: object) -> None:
+        assert isinstance(place, QPoint)
+        menu, current = QMenu(self), self.view.current_run()
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        if current is not None:
+            menu.addAction("Show", partial(self.run_chosen.emit, current.folder))
+            menu.addAction("Rename", partial(self.view.edit, self.view.currentIndex().siblingAtColumn(0)))
+            menu.addAction("Title, tags and note…", partial(self._commands.edit_label, current))
+            menu.addSeparator()
+        for act in ACTS:
+            if self._can(act):
+                menu.addAction(act.title, partial(self._do, act))
+        menu.popup(place)
+
+    # Focus
+
+    def focus_rows(self) -> None:
+        """Moves the focus to the row of the run that the window shows."""
+        self._go_to_rows()
+        if not self.view.currentIndex().isValid():
+            self._go_to(self.view.shown_folder)
+
+    def _go_to(self, folder: Path | None) -> None:
+        number = self.model.row_of(folder) if folder is not None else None
+        if self.model.arrangement.rows:
+            self.view.go_to(number if number is not None else 0)
+
+    def _go_to_rows(self) -> None:
+        target: QWidget = self.view if self._rows.currentWidget() is self.view else self._search
+        target.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.read()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.close_tasks()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() != Qt.Key.Key_Escape:
+            super().keyPressEvent(event)
+        elif self._search.text():
+            # One level back: from the filter to the rows, with all of them.
+            self._search.clear()
+            self._typing.stop()
+            self._on_filter()
+            self._go_to_rows()
+        else:
+            self.closed.emit()

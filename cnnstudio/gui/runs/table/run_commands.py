@@ -1,0 +1,229 @@
+"""What one can do with the runs of the table. Everything that reads or writes files does so in a thread."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QUrl, Signal
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from cnnstudio.core.errors import UserError
+from cnnstudio.core.files import expand_home
+from cnnstudio.core.formatting import format_bytes, pluralize
+from cnnstudio.core.progress import CancelFunction, ProgressFunction
+from cnnstudio.gui.compute.io_task import IoFunction, IoTask
+from cnnstudio.gui.compute.session import State, TrainingSession
+from cnnstudio.gui.runs.resume import read_resumable_run, resume_run
+from cnnstudio.gui.runs.table.label_box import LabelBox
+from cnnstudio.gui.widgets.message_bar import Message
+from cnnstudio.gui.widgets.message_box import Answer, MessageBox
+from cnnstudio.runs.archive.packing import SUFFIX, pack_run
+from cnnstudio.runs.deletion import NoTrashError, delete_run, trash_run
+from cnnstudio.runs.library.label import RunLabel, write_label
+from cnnstudio.runs.library.summary import RunSummary
+from cnnstudio.runs.run import Run
+from cnnstudio.runs.seeds import Training
+
+_FILTER = f"Runs (*{SUFFIX})"
+
+
+@dataclass(frozen=True)
+class _Deleted:
+    """What came of deleting several runs."""
+
+    done: int
+    without_trash: tuple[Run, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+class RunCommands(QObject):
+    """Acts on runs, and says what came of it."""
+
+    message = Signal(object)
+    """A Message for the user."""
+    changed = Signal()
+    """A run's folder was changed: the table has to be read again."""
+    training_started = Signal()
+    design_requested = Signal(object)
+    """The Network to open in the designer."""
+
+    def __init__(self, session: TrainingSession, window: QWidget) -> None:
+        """`window` is the parent of dialogs."""
+        super().__init__(window)
+        self._session = session
+        self._window = window
+
+    @property
+    def can_train(self) -> bool:
+        return self._session.state is State.IDLE
+
+    # Labels
+
+    def rename(self, run: RunSummary, title: str) -> None:
+        """Gives the run a title; an empty one shows the network's name again."""
+        self._write_label(run, dataclasses.replace(run.label, title=title))
+
+    def edit_label(self, run: RunSummary) -> None:
+        """Asks for title, tags and note."""
+        label = LabelBox(self._window, run).ask_label()
+        if label is not None and label != run.label:
+            self._write_label(run, label)
+
+    def _write_label(self, run: RunSummary, label: RunLabel) -> None:
+        self._write(lambda progress, cancelled: write_label(run.folder, label), lambda _: None)
+
+    # Training
+
+    def resume(self, run: RunSummary) -> None:
+        """Resumes the run, and asks for more epochs if it is complete."""
+        self._start(
+            partial(read_resumable_run, run.folder), partial(resume_run, self._session, window=self._window)
+        )
+
+    def train_another_seed(self, run: RunSummary, known: Sequence[RunSummary]) -> None:
+        """Trains the same design on the same images by the same recipe with the next seed.
+
+        `known` are the runs among which seeds are taken already.
+        """
+        taken = [each.seed for each in known if (each.design, each.data) == (run.design, run.data)]
+        seed = max([run.seed, *taken]) + 1
+
+        def start(training: Training) -> None:
+            recipe = training.recipe.replace(seed=seed)
+            self._session.start(training.network, training.dataset_name, recipe)
+
+        self._start(lambda: Training.of(Run.open(run.folder)), start)
+
+    def _start(self, read: Callable[[], Any], start: Callable[[Any], object]) -> None:
+        def on_done(value: Any) -> None:
+            # Another training may have started while the folder was read.
+            if not self.can_train:
+                self._show_error("A run is already training.")
+                return
+            try:
+                start(value)
+            except UserError as error:
+                self._show_error(str(error))
+            if self._session.state is not State.IDLE:
+                self.training_started.emit()
+
+        self._run(lambda progress, cancelled: read(), on_done)
+
+    # Design, files
+
+    def open_design(self, run: RunSummary) -> None:
+        """Opens the design that the run trained."""
+        self._run(lambda progress, cancelled: Run.open(run.folder).network, self.design_requested.emit)
+
+    def show_folder(self, run: RunSummary) -> None:
+        """Shows the run's files in the system's file manager."""
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(run.folder)))
+
+    def pack(self, run: RunSummary) -> None:
+        """Asks for a file and writes the run into it."""
+        suggestion = expand_home("~") / f"{run.id}{SUFFIX}"
+        name, _ = QFileDialog.getSaveFileName(self._window, "Pack run", str(suggestion), _FILTER)
+        if not name:
+            return
+        path = Path(name) if name.lower().endswith(SUFFIX) else Path(name + SUFFIX)
+
+        def pack(progress: ProgressFunction, cancelled: CancelFunction) -> int:
+            pack_run(Run.open(run.folder), path, progress, cancelled)
+            return path.stat().st_size
+
+        def on_done(size: object) -> None:
+            assert isinstance(size, int)
+            self.message.emit(Message(f"Packed {run.title} into {path} ({format_bytes(size)})."))
+
+        self.message.emit(Message(f"Packing {run.title}…"))
+        self._write(pack, on_done, changes_runs=False)
+
+    # Deleting
+
+    def delete(self, runs: Sequence[RunSummary]) -> None:
+        """Moves the runs to the trash; where there is none, asks before they are deleted for good."""
+        folders = [run.folder for run in runs]
+        self._write(lambda progress, cancelled: _trash(folders), self._on_trashed)
+
+    def _on_trashed(self, result: object) -> None:
+        assert isinstance(result, _Deleted)
+        if result.problems:
+            self._show_error(result.problems[0])
+        elif result.done:
+            self.message.emit(Message(f"Moved {pluralize(result.done, 'run')} to the trash."))
+        if result.without_trash:
+            self._ask_to_delete(result.without_trash)
+
+    def _ask_to_delete(self, runs: Sequence[Run]) -> None:
+        which = f"“{runs[0].id}”" if len(runs) == 1 else pluralize(len(runs), "run")
+        box = MessageBox(
+            self._window,
+            "Delete permanently",
+            f"Delete {which} for good?",
+            "There is no trash for this folder, so this cannot be undone.",
+            icon="delete",
+            answers=(
+                Answer("cancel", "&Cancel", default=True, escape=True),
+                Answer("delete", "&Delete permanently"),
+            ),
+        )
+        if box.ask() == "delete":
+            self._write(lambda progress, cancelled: _delete(runs), self._on_deleted)
+
+    def _on_deleted(self, result: object) -> None:
+        assert isinstance(result, _Deleted)
+        if result.problems:
+            self._show_error(result.problems[0])
+        else:
+            self.message.emit(Message(f"Deleted {pluralize(result.done, 'run')}."))
+
+    # Threads
+
+    def _run(self, function: IoFunction, on_done: Callable[[Any], object], *, writes: bool = False) -> IoTask:
+        task = IoTask(function, self, writes_files=writes)
+        task.done.connect(on_done)
+        task.failed.connect(self._show_error)
+        task.ended.connect(task.deleteLater)
+        task.start()
+        return task
+
+    def _write(
+        self, function: IoFunction, on_done: Callable[[Any], object], *, changes_runs: bool = True
+    ) -> None:
+        task = self._run(function, on_done, writes=True)
+        if changes_runs:
+            task.ended.connect(self.changed)
+
+    def _show_error(self, text: object) -> None:
+        self.message.emit(Message(str(text), is_error=True))
+
+
+def _trash(folders: Sequence[Path]) -> _Deleted:
+    done, without_trash, problems = 0, [], []
+    for folder in folders:
+        try:
+            run = Run.open(folder)
+            trash_run(run)
+            done += 1
+        except NoTrashError:
+            without_trash.append(run)
+        except UserError as error:
+            problems.append(str(error))
+    return _Deleted(done, tuple(without_trash), tuple(problems))
+
+
+def _delete(runs: Sequence[Run]) -> _Deleted:
+    done, problems = 0, []
+    for run in runs:
+        try:
+            delete_run(run)
+            done += 1
+        except UserError as error:
+            problems.append(str(error))
+    return _Deleted(done, (), tuple(problems))
