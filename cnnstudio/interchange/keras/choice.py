@@ -24,10 +24,18 @@ def networks_of(models: Sequence[Model]) -> list[Model]:
 
 
 def main_network(models: Sequence[Model]) -> Model | None:
-    """The most important of the networks, and among equals the largest; None if there is none."""
+    """The most important of the networks, and among equals the largest; None if there is none.
+
+    Of networks that are trained and equally large, the last: it is the one that the others led to.
+    """
     networks = networks_of(models)
-    counted = zip(networks, _layer_counts(networks), strict=True)
-    return max(counted, key=lambda each: (each[0].importance, each[1]), default=(None, 0))[0]
+    sizes = _layer_counts(networks)
+
+    def rank(index: int) -> tuple[int, int, int]:
+        importance = networks[index].importance
+        return importance, sizes[index], index if importance else -index
+
+    return networks[max(range(len(networks)), key=rank)] if networks else None
 
 
 def _layer_counts(models: Iterable[Model]) -> list[int]:

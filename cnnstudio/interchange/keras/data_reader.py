@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from cnnstudio.interchange.data_sets import FOLDER, NamedData, data_name
+from cnnstudio.interchange.interpreter.graph import Item, LayerCall, iter_calls
 from cnnstudio.interchange.interpreter.values import Scope
+from cnnstudio.interchange.keras.augmentation import read_layer
+from cnnstudio.interchange.keras.choice import networks_of
 from cnnstudio.interchange.keras.data_values import (
     Data,
     data_function,
@@ -33,11 +37,13 @@ class DataReader(TensorReader):
     def __init__(self, notes: Notes) -> None:
         super().__init__(notes)
         self.data: NamedData | None = None
-        """The first data set that the code loads."""
+        """The data set that the network is trained with, else the first that the code loads."""
         self.image_size: tuple[Any, ...] | None = None
         """(height, width, channels) that images are resized to."""
         self.general: dict[str, Any] = {}
         """Training settings outside of the calls of `compile` and `fit`."""
+        self.augmentation: list[Call] = []
+        """Layers that augment images, inside of models and outside."""
         self.optimizers: list[Call] = []
         self._balances = False
         """Whether the code computes class weights that are inversely proportional to the sizes."""
@@ -49,8 +55,7 @@ class DataReader(TensorReader):
             self._balances |= "balanced" in (*call.positional[:1], call.keywords.get("class_weight"))
             return Unknown("class weights")
         if call.name == "load_data" and "datasets" in parts:
-            self._name_data(data_name(parts[-2]), call.line)
-            return load_data(data_name(parts[-2]))
+            return load_data(self._name_data(data_name(parts[-2]), call.line))
         if parts[0] in ("tensorflow_datasets", "tfds") and call.name == "load":
             return self._tensorflow_data(call)
         if call.name == "image_dataset_from_directory":
@@ -67,16 +72,18 @@ class DataReader(TensorReader):
             return data_function(call)
         return None
 
-    def _name_data(self, name: str, line: int) -> None:
-        self.data = self.data or NamedData(name, line)
+    def _name_data(self, name: str, line: int) -> NamedData:
+        found = NamedData(name, line)
+        self.data = self.data or found
+        return found
 
     def _tensorflow_data(self, call: Call) -> Any:
         """`tfds.load("mnist", split=["train", "test"], with_info=True)`."""
         name = call.positional[0] if call.positional else call.keywords.get("name")
         if not isinstance(name, str):
             return Unknown()
-        self._name_data(data_name(name.partition(":")[0].partition("/")[0]), call.line)
-        found = Data((None, *known_image_shape(self.data)))
+        source = self._name_data(data_name(name.partition(":")[0].partition("/")[0]), call.line)
+        found = Data((None, *known_image_shape(source)), source=source)
         split = call.keywords.get("split")
         data: Any = [found] * len(split) if isinstance(split, list | tuple) else found
         data = {"train": found, "test": found} if split is None else data
@@ -121,12 +128,15 @@ class DataReader(TensorReader):
         if model is not None and model.shape is None:
             model.shape = data.image_shape
         if model is not None and data.batch_size is not None:
-            self.general["batch_size"] = data.batch_size
+            model.batch_size = data.batch_size
         return data if isinstance(function, Call) else Unknown()
 
     def recipe_of(self, model: Model, shape: Shape) -> dict[str, Any]:
         """The training settings of a model that takes images of that shape."""
         recipe, line = dict(self.general), model.line
+        for call in self._augmentation_of(model):
+            recipe |= read_layer(call, self.notes)
+        recipe |= {} if model.batch_size is None else {"batch_size": model.batch_size}
         if not any(each.name == "compile" for each in model.training) and self.optimizers:
             recipe |= read_optimizer(self.optimizers[-1], model.line, self.notes)
         for each in model.training:
@@ -134,7 +144,22 @@ class DataReader(TensorReader):
             if each.name == "compile":
                 recipe |= read_compile(each.positional, each.keywords, line, self.notes)
             else:
+                images = each.images
+                if isinstance(images, Data) and images.source is not None:
+                    self.data = images.source
                 recipe |= read_fit(
                     each.name, each.positional, each.keywords, line, self.notes, balances=self._balances
                 )
         return with_shift_in_pixels(recipe, shape, line, self.notes)
+
+    def _augmentation_of(self, model: Model) -> list[Call]:
+        """The layers that augment the images of a model: its own, and those that are in no other network."""
+        own = {id(call) for call in iter_calls(model.items)}
+        others = [each for each in networks_of(self.models) if each is not model]
+        found = {id(call) for each in others for call in _direct_calls(each.items)} - own
+        return [call for call in self.augmentation if id(call) not in found]
+
+
+def _direct_calls(items: Iterable[Item]) -> Iterator[Call]:
+    """The layers of a model without those of other models in it."""
+    return (item.call for item in items if isinstance(item, LayerCall))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cnnstudio.interchange.data_sets import KNOWN_DATA, NamedData
+from cnnstudio.interchange.data_sets import FOLDER, NamedData
 from cnnstudio.layers.code import Call, Unknown
 
 Sizes = tuple[int | None, ...]
@@ -26,6 +26,8 @@ class Data:
     batch_size: int | None = None
     generator: Call | None = None
     """The ImageDataGenerator that changes the images."""
+    source: NamedData | None = None
+    """The data set that it comes from."""
 
     @property
     def image_shape(self) -> Sizes | None:
@@ -42,20 +44,20 @@ _PIPELINE = frozenset(
 )
 
 
-def load_data(name: str) -> tuple[tuple[Data, Data], tuple[Data, Data]] | None:
+def load_data(source: NamedData) -> tuple[tuple[Data, Data], tuple[Data, Data]] | None:
     """What `load_data` of `keras.datasets` returns for a data set; None for an unknown one."""
-    found = KNOWN_DATA.get(name)
+    found = source.known
     if found is None:
         return None
     channels, height, width = found.images.dims
     size = (height, width) if channels == 1 else (height, width, channels)
-    pair = Data((None, *size)), Data((None,), classes=found.classes)
+    pair = Data((None, *size), source=source), Data((None,), classes=found.classes)
     return pair, pair
 
 
-def known_image_shape(data: NamedData | None) -> Sizes:
+def known_image_shape(data: NamedData) -> Sizes:
     """(height, width, channels) of the images of a data set; three unknown sizes for an unknown one."""
-    if data is None or data.known is None:
+    if data.known is None:
         return None, None, None
     channels, height, width = data.known.images.dims
     return height, width, channels
@@ -67,7 +69,8 @@ def images_of_folder(call: Call, size_argument: str) -> Data:
     gray = call.keywords.get("color_mode") == "grayscale"
     size = call.keywords.get("batch_size", 32)
     shape = (None, height, width, 1 if gray else 3)
-    return Data(shape, batch_size=size if type(size) is int else None)
+    source = NamedData(FOLDER, call.line)
+    return Data(shape, batch_size=size if type(size) is int else None, source=source)
 
 
 def flow_batch_size(call: Call, place: int) -> int | None:

@@ -11,6 +11,8 @@ from cnnstudio.interchange.interpreter.values import Instance
 from cnnstudio.layers.code import Call, Name, Unknown
 
 _ROOTS = ("tensorflow.keras", "tensorflow.python.keras", "tensorflow.compat.v1.keras", "tf_keras", "keras")
+_TENSORFLOW = ("tensorflow.optimizers.", "tensorflow.losses.", "tensorflow.initializers.")
+"""Modules of Keras that TensorFlow also has under its own name."""
 _SHAPES = ("batch_input_shape", "batch_shape", "input_shape", "shape", "input_dim")
 
 WEIGHTED_LAYERS = frozenset(
@@ -28,6 +30,12 @@ class TrainingCall:
     keywords: Mapping[str, Any]
     line: int
 
+    @property
+    def images(self) -> Any:
+        """The first argument of `fit`: what the model is trained with."""
+        named = self.keywords.get("x", self.keywords.get("generator"))
+        return self.positional[0] if self.positional else named
+
 
 @dataclass(eq=False)
 class Model:
@@ -38,13 +46,15 @@ class Model:
     name: str = ""
     shape: Any = None
     importance: int = 0
-    """Raised by compile and fit: of several models, the trained one is imported."""
+    """2 for a model that is trained, 1 for one that is compiled: of several, the trained one is imported."""
     is_part: bool = False
     """Whether it became part of another model."""
     instance: Instance | None = None
     """The object, for a model of one of the program's classes."""
     training: list[TrainingCall] = field(default_factory=list)
     """The calls of `compile` and `fit`."""
+    batch_size: int | None = None
+    """That of the images that it is called with."""
     ends: tuple[SymbolicTensor, SymbolicTensor] | None = None
     """Input and output of a model in the functional style."""
 
@@ -62,6 +72,8 @@ class Model:
 
 def canonical(path: str) -> str:
     """The current name under `keras.` of something that has another in TensorFlow or older versions."""
+    if path.startswith(_TENSORFLOW):
+        path = f"keras{path.removeprefix('tensorflow')}"
     for root in _ROOTS:
         if path == root or path.startswith(f"{root}."):
             path = f"keras{path[len(root) :]}"

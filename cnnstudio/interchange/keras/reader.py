@@ -29,7 +29,7 @@ from cnnstudio.interchange.interpreter.names import title_from_docstring
 from cnnstudio.interchange.interpreter.syntax import is_static
 from cnnstudio.interchange.interpreter.values import BoundMethod, Class, Function, Instance, Scope
 from cnnstudio.interchange.keras.assembly import PREPROCESSING_LAYERS, KerasAssembler, keras_types
-from cnnstudio.interchange.keras.augmentation import is_augmentation_layer, read_layer
+from cnnstudio.interchange.keras.augmentation import is_augmentation_layer
 from cnnstudio.interchange.keras.choice import main_network, named_networks, network_named
 from cnnstudio.interchange.keras.data_reader import DataReader
 from cnnstudio.interchange.keras.data_values import (
@@ -235,7 +235,7 @@ class _Reader(DataReader):
         if data is not None:
             return data
         if is_augmentation_layer(call):
-            self.general |= read_layer(call, self.notes)
+            self.augmentation.append(call)
         elif call.path.startswith("keras.optimizers.") and call.path.count(".") == 2:
             self.optimizers.append(call)
         if not call.path.startswith("keras."):
@@ -415,7 +415,7 @@ class _Reader(DataReader):
                 if model.shape is None and isinstance(shape, list | tuple):
                     model.shape = tuple(shape)[1:]
             case "compile" | "fit" | "fit_generator":
-                model.importance += 1 if name == "compile" else 2
+                model.importance = max(model.importance, 1 if name == "compile" else 2)
                 model.training.append(TrainingCall(name, tuple(positional), dict(keywords), line))
         return Unknown()
 

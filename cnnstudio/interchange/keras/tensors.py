@@ -205,6 +205,8 @@ def _layer_of_function(call: Call) -> Call | None:
             # The first is the number of images, known or not.
             if isinstance(sizes, list | tuple) and len(sizes) == 2:
                 return Call(f"{LAYERS}Flatten", (), {}, call.line)
+            if isinstance(sizes, list | tuple) and len(sizes) == 4:
+                return Call(f"{LAYERS}Reshape", (tuple(sizes[1:]),), {}, call.line)
         case "batch_flatten" | "flatten":
             return Call(f"{LAYERS}Flatten", (), {}, call.line)
         case "dropout":

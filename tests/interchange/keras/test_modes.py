@@ -1,0 +1,155 @@
+"""Frozen layers, layers that are told whether they train, and classes that are functional models."""
+
+from __future__ import annotations
+
+import pytest
+
+from cnnstudio.interchange.keras.reader import read_keras
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
+from cnnstudio.layers.convolutional.conv2d import Conv2D
+from cnnstudio.layers.regularization.dropout import Dropout
+
+HEAD = "import keras\nfrom keras import layers\n"
+
+
+def lines_of(text: str) -> list[tuple[int, str]]:
+    return [(note.line, note.text) for note in read_keras(HEAD + text).notes]
+
+
+FROZEN = "freezing is not supported: "
+
+
+@pytest.mark.parametrize(
+    ("statement", "text"),
+    [
+        ("m.layers[0].trainable = False", "Conv2D of line 3 is trained as well"),
+        ("m.trainable = False",
+         "Conv2D of line 3, Conv2D of line 3, BatchNormalization of line 3 and 1 more are trained as well"),
+        ("for l in m.layers[:-1]: l.trainable = False",
+         "Conv2D of line 3, Conv2D of line 3 and BatchNormalization of line 3 are trained as well"),
+        ("m.layers[-1].trainable = bool(flag)", "Dense of line 3 is trained as well"),
+    ],
+)  # fmt: skip  # the cases are easier to compare
+def test_frozen_layers_are_named_on_the_line_that_freezes_them(statement: str, text: str) -> None:
+    model = (
+        "m = keras.Sequential([layers.Input((8, 8, 3)), layers.Conv2D(4, 3), layers.Conv2D(4, 3), "
+        "layers.BatchNormalization(), layers.Dropout(0.5), layers.Flatten(), layers.Dense(2)])\n"
+    )
+    # An Input at the start of a Sequential is no layer of it.
+    assert lines_of(f"{model}{statement}\n") == [(4, f"{FROZEN}{text}")]
+
+
+def test_layers_that_are_trained_again_or_not_imported_need_no_note() -> None:
+    text = (
+        "a, b = layers.Dense(4), layers.Dense(5)\n"
+        "other = keras.applications.VGG16()\n"
+        "other.trainable = False\n"
+        "for layer in other.layers[:10]:\n    layer.trainable = False\n"
+        "b.trainable = False\n"
+        "a.trainable = False\n"
+        "m = keras.Sequential([layers.Input((8, 8, 3)), layers.Flatten(), a])\n"
+        "for layer in m.layers: layer.trainable = True\n"
+    )
+    assert lines_of(text) == []
+
+
+def test_layers_of_a_functional_model_are_counted_with_its_input() -> None:
+    text = (
+        "i = keras.Input((8, 8, 3))\n"
+        "x = layers.Conv2D(4, 3)(i)\n"
+        "x = layers.Flatten()(x)\n"
+        "m = keras.Model(i, layers.Dense(2)(x))\n"
+        "m.layers[1].trainable = False\n"
+    )
+    assert lines_of(text) == [(7, f"{FROZEN}Conv2D of line 4 is trained as well")]
+
+
+def test_a_class_that_freezes_itself_is_named() -> None:
+    text = (
+        "class Net(keras.Model):\n"
+        "  def __init__(self):\n    super().__init__()\n"
+        "    self.d = layers.Dense(2)\n    self.d.trainable = False\n"
+        "  def call(self, x):\n    return self.d(layers.Flatten()(x))\n"
+        "net = Net()\nnet.build((None, 8, 8, 3))\n"
+    )
+    assert lines_of(text) == [(7, f"{FROZEN}Dense of line 6 is trained as well")]
+
+
+def test_a_class_that_gives_its_base_input_and_output_is_read() -> None:
+    text = (
+        "class Net(keras.Model):\n"
+        "  def __init__(self, units):\n"
+        "    i = keras.Input((8, 8, 3))\n"
+        "    x = layers.Conv2D(4, 3, activation='relu')(i)\n"
+        "    super().__init__({})\n"
+        "net = Net(5)\nnet.compile('adam', 'categorical_crossentropy')\n"
+    )
+    for arguments in ("inputs=i, outputs=layers.Dense(units)(layers.Flatten()(x))",
+                      "i, layers.Dense(units)(layers.Flatten()(x))"):  # fmt: skip  # one a line
+        found = read_keras(HEAD + text.format(arguments))
+        assert [node.layer for node in found.network.nodes] == [
+            Conv2D(4, activation="relu"),
+            Flatten(),
+            Dense(5),
+        ]
+        assert found.notes == ()
+        assert found.network.name == "Net"
+
+
+@pytest.mark.parametrize(
+    ("call", "kept", "notes"),
+    [
+        ("layers.Dropout(0.5)(x, training=True)", True,
+         ["Dropout of line 5 is on also outside of training in the code, here as usual"]),
+        ("layers.Dropout(0.5)(x, True)", True,
+         ["Dropout of line 5 is on also outside of training in the code, here as usual"]),
+        ("layers.Dropout(0.5)(x, training=False)", False, []),
+        ("layers.Dropout(0.5)(x)", True, []),
+        ("layers.BatchNormalization()(x, training=False)", True,
+         ["BatchNormalization of line 5 always uses its moving statistics in the code"]),
+        ("keras.Sequential([layers.Dropout(0.5)])(x, training=False)", True,
+         ["Dropout of line 5 is off in training in the code, here as usual"]),
+    ],
+)  # fmt: skip  # the cases are easier to compare
+def test_layers_that_are_told_whether_they_train(call: str, kept: bool, notes: list[str]) -> None:
+    text = (
+        f"i = keras.Input((8, 8, 3))\nx = layers.Flatten()(i)\nx = {call}\n"
+        "m = keras.Model(i, layers.Dense(2)(x))\n"
+    )
+    found = read_keras(HEAD + text)
+    assert (len(found.network.nodes) == 3) == kept
+    assert [(note.line, note.text) for note in found.notes] == [(5, each) for each in notes]
+
+
+BLOCK = """
+class Block(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.drop = layers.Dropout(0.5)
+        self.norm = layers.BatchNormalization()
+    def call(self, x, training=None):
+        return self.drop(self.norm(x, training=training){})
+i = keras.Input((8, 8, 3))
+x = Block()(i{})
+m = keras.Model(i, layers.Dense(2)(layers.Flatten()(x)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("inside", "outside", "kept", "notes"),
+    [
+        ("", "", True, []),
+        (", training=training", "", True, []),
+        ("", ", training=False", False, ["BatchNormalization of line 8 always uses its moving statistics"]),
+        (", training=True", "", True, ["Dropout of line 7 is on also outside of training"]),
+    ],
+)
+def test_a_layer_tells_the_layers_inside_whether_they_train(
+    inside: str, outside: str, kept: bool, notes: list[str]
+) -> None:
+    found = read_keras(HEAD + BLOCK.format(inside, outside))
+    assert any(isinstance(node.layer, Dropout) for node in found.network.walk()) == kept
+    assert len(found.notes) == len(notes)
+    for note, text in zip(found.notes, notes, strict=True):
+        assert note.text.startswith(text)
