@@ -151,3 +151,29 @@ def test_only_outputs_are_cut_out_before_the_notebook_is_taken_apart() -> None:
 def test_a_notebook_that_would_take_much_memory_is_refused(text: str, message: str) -> None:
     with pytest.raises(CodeError, match=message):
         code_of_notebook(text)
+
+
+def test_of_several_networks_in_a_notebook_all_others_are_named() -> None:
+    """Also those that are made by hand, and of which none contains another."""
+    classes = "".join(
+        f"class {name}(nn.Module):\n  def __init__(self):\n    super().__init__()\n"
+        f"    self.d = nn.Sequential(nn.Flatten(), {', '.join(['nn.Linear(12, 12)'] * depth)})\n"
+        "  def forward(self, x):\n    return self.d(x)\n"
+        for name, depth in (("Small", 1), ("Deep", 2), ("Deeper", 3))
+    )
+    text = code_of_notebook(
+        notebook(
+            cell(f"import torch\nfrom torch import nn\n{classes}"),
+            cell("small = Small()\nsgd = torch.optim.SGD(small.parameters())"),
+            cell("deep, unused = Deep(), Deeper()\nsgd = torch.optim.SGD(deep.parameters())"),
+        )
+    )
+    found = read_code(text)
+    assert found.networks == ("deep", "small", "unused")
+    named = [note.text for note in found.notes if "another network" in note.text]
+    assert [text.split()[0] for text in named] == ["small", "unused"]
+    assert [place_in_notebook(text, note.line) for note in found.notes if note.text in named] == [
+        "cell 2, line 1",
+        "cell 3, line 1",
+    ]
+    assert len(read_code(text, "unused").network.nodes) == 4

@@ -133,6 +133,18 @@ def test_settings_of_keras(code: str, recipe: dict[str, Any], lost: list[tuple[i
             [],
         ),
         (
+            "o = optim.Adam(m.parameters(), lr=1e-7)\n# A search for the rate, then:\n"
+            "o = optim.SGD(m.parameters(), lr=0.02)",
+            {"optimizer": "sgd", "learning_rate": 0.02, "weight_decay": 0.0, "momentum": 0.0},
+            [(6, "the optimizer Adam is not imported; that of line 8 is")],
+        ),
+        (
+            "o = optim.SGD(m.parameters(), lr=0.02)\nfor epoch in range(3):\n    pass\n"
+            "o = optim.SGD(m.parameters(), lr=0.02)",
+            {"optimizer": "sgd", "learning_rate": 0.02, "weight_decay": 0.0, "momentum": 0.0, "epochs": 3},
+            [],
+        ),
+        (
             "s = optim.lr_scheduler.MultiStepLR(o, [10, 20], 0.2)\nfor epoch in range(30):\n    s.step()",
             {"epochs": 30, "schedule": "step", "step_epochs": 10, "step_factor": 0.2},
             [],

@@ -326,6 +326,8 @@ class ImportDialog(QDialog):
         imported = replace(imported, network=network)
         self._parsed = replace(self._parsed, imported=imported, analysis=analysis)
         self._show_result(self._parsed)
+        # The button that was pressed is gone, and the focus would move to the top of the dialog.
+        self._import.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _on_import(self) -> None:
         if self._parsed is None:

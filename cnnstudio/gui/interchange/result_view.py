@@ -29,7 +29,8 @@ from cnnstudio.layers.catalog import snake_case
 
 _LINE_ROLE = Qt.ItemDataRole.UserRole
 _ROW = QSize(0, 27)
-_NOTE_HEIGHT = 42
+_NOTE_SPACING = 3
+_NOTE_HEIGHT = 46
 """The height of a note in two lines, as most are."""
 _NOTES_HEIGHT = 132
 _MAXIMUM_FIXES = 2
@@ -76,6 +77,8 @@ class ResultView(Panel):
         self._notes.setObjectName("importNotes")
         self._notes.setAccessibleName("Notes on the import. Enter goes to the line.")
         self._notes.setWordWrap(True)
+        self._notes.setSpacing(_NOTE_SPACING)
+        self._notes.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
         self._notes.itemActivated.connect(self._on_note)
         self._notes.itemClicked.connect(self._on_note)
         column = QVBoxLayout(self)

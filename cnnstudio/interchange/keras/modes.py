@@ -131,12 +131,14 @@ class ModeReader(LoopReader):
     def note_mode(self, calls: Iterable[Call], trains: bool, line: int) -> None:
         """Notes the layers that work in one mode in the code and in both in a design."""
         for call in calls:
+            name = call.name if call.line == line else f"{call.name} of line {call.line}"
             if call.name == "BatchNormalization":
                 uses = "the statistics of the batch" if trains else "its moving statistics"
-                self.notes.add(line, f"{call.name} of line {call.line} always uses {uses} in the code")
+                here = "in" if trains else "outside of"
+                self.notes.add(line, f"in the code {name} always uses {uses}; here only {here} training")
             elif self.is_off(call):
-                here = "on also outside of training" if trains else "off in training"
-                self.notes.add(line, f"{call.name} of line {call.line} is {here} in the code, here as usual")
+                there = "on outside of" if trains else "off in"
+                self.notes.add(line, f"in the code {name} is also {there} training; here it is not")
 
     def is_off(self, call: Call) -> bool:
         """Whether a layer that is not training passes on what it gets."""

@@ -167,11 +167,16 @@ class _Choice:
         return None
 
     def _items(self, candidate: _Candidate, notes: Notes) -> Items:
+        submodules, key = self._reader.submodules, id(candidate.module)
+        is_part = key in submodules
         outer, self._reader.notes = self._reader.notes, notes
         try:
             return self._reader.content(candidate.module)
         finally:
             self._reader.notes = outer
+            if not is_part:
+                # To be looked into does not make it a part of another one.
+                submodules.discard(key)
 
     # Results
 

@@ -38,13 +38,18 @@ def is_training_call(call: Call) -> bool:
 
 
 def read_training(calls: Sequence[Call], notes: Notes) -> dict[str, Any]:
-    """The settings in these calls; of two optimizers, say, the first counts. The rest is noted."""
+    """The settings in these calls: of several optimizers the last, of other settings the first.
+
+    The rest is noted.
+    """
     recipe: dict[str, Any] = {}
     schedulers = [call for call in calls if call.path.startswith(_SCHEDULER)]
+    optimizers = [call for call in calls if call.path.startswith(_OPTIMIZER) and call.name in _SIGNATURES]
     for call in calls:
-        if call not in schedulers:
+        if call not in schedulers and call not in optimizers:
             for key, value in _read(call, notes).items():
                 recipe.setdefault(key, value)
+    recipe |= _last_optimizer(optimizers, notes)
     # Last, because what they mean depends on the number of epochs and on the optimizer's learning rate.
     for call in schedulers[:1]:
         recipe |= _scheduler(call, recipe, notes)
@@ -59,6 +64,18 @@ def _read(call: Call, notes: Notes) -> dict[str, Any]:
     if call.path.startswith(_OPTIMIZER):
         return _optimizer(call, notes)
     return _READERS[call.name](call)
+
+
+def _last_optimizer(optimizers: Sequence[Call], notes: Notes) -> dict[str, Any]:
+    """Those of the last one: the ones before it search for a learning rate, or train other networks."""
+    if not optimizers:
+        return {}
+    *others, last = optimizers
+    settings = _optimizer(last, notes)
+    for call in others:
+        if _optimizer(call, Notes(notes.effort)) != settings:
+            notes.add(call.line, f"the optimizer {call.name} is not imported; that of line {last.line} is")
+    return settings
 
 
 def _optimizer(call: Call, notes: Notes) -> dict[str, Any]:

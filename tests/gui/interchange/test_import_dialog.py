@@ -202,6 +202,8 @@ def test_a_missing_flatten_is_fixed_in_the_dialog(
     assert sentence(dialog) == "Keras: 7 layers, input 3 × 32 × 32, 315,722 parameters"
     assert not dialog.findChild(QLabel, "importProblems").isVisible()
     assert not dialog.findChild(QWidget, "importFixes").isVisible()
+    # The button that was pressed is gone: the next key press imports.
+    assert dialog.findChild(QPushButton, "importButton").hasFocus()
     press(dialog, QPushButton, "importButton", qtbot)
     assert names(project.network)[-3:] == ["Flatten", "Dense", "Dense"]
     assert project.analysis.problems == ()

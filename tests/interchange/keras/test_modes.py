@@ -101,15 +101,15 @@ def test_a_class_that_gives_its_base_input_and_output_is_read() -> None:
     ("call", "kept", "notes"),
     [
         ("layers.Dropout(0.5)(x, training=True)", True,
-         ["Dropout of line 5 is on also outside of training in the code, here as usual"]),
+         ["in the code Dropout is also on outside of training; here it is not"]),
         ("layers.Dropout(0.5)(x, True)", True,
-         ["Dropout of line 5 is on also outside of training in the code, here as usual"]),
+         ["in the code Dropout is also on outside of training; here it is not"]),
         ("layers.Dropout(0.5)(x, training=False)", False, []),
         ("layers.Dropout(0.5)(x)", True, []),
         ("layers.BatchNormalization()(x, training=False)", True,
-         ["BatchNormalization of line 5 always uses its moving statistics in the code"]),
+         ["in the code BatchNormalization always uses its moving statistics; here only outside of training"]),
         ("keras.Sequential([layers.Dropout(0.5)])(x, training=False)", True,
-         ["Dropout of line 5 is off in training in the code, here as usual"]),
+         ["in the code Dropout is also off in training; here it is not"]),
     ],
 )  # fmt: skip  # the cases are easier to compare
 def test_layers_that_are_told_whether_they_train(call: str, kept: bool, notes: list[str]) -> None:
@@ -141,8 +141,13 @@ m = keras.Model(i, layers.Dense(2)(layers.Flatten()(x)))
     [
         ("", "", True, []),
         (", training=training", "", True, []),
-        ("", ", training=False", False, ["BatchNormalization of line 8 always uses its moving statistics"]),
-        (", training=True", "", True, ["Dropout of line 7 is on also outside of training"]),
+        (
+            "",
+            ", training=False",
+            False,
+            ["in the code BatchNormalization of line 8 always uses its moving statistics"],
+        ),
+        (", training=True", "", True, ["in the code Dropout of line 7 is also on outside of training"]),
     ],
 )
 def test_a_layer_tells_the_layers_inside_whether_they_train(
