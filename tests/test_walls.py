@@ -25,6 +25,8 @@ TORCHLESS = [
     "cnnstudio.training.control",
     "cnnstudio.training.sample_images",
     "cnnstudio.insight.maps",
+    "cnnstudio.insight.catalog",
+    "cnnstudio.insight.instruments.*",
     "cnnstudio.runs.run",
 ]
 """What the window needs before it is shown, which must not wait for torch."""

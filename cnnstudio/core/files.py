@@ -57,11 +57,12 @@ def expand_home(path: str | Path) -> Path:
 
 
 @contextlib.contextmanager
-def atomic_writer(path: Path) -> Iterator[BinaryIO]:
+def atomic_writer(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     """A new file to write into, which replaces `path` if the block ends without an error.
 
     Missing folders are created. Whatever goes wrong, including a process killed in the middle of a write,
     `path` has either its old content or the complete new content. Raises FileError if the system refuses.
+    Without `durable` nothing is synced, so that after a power failure the file may be damaged.
     """
     # For a symbolic link, replace the file that it points to, not the link.
     target = Path(os.path.realpath(path))
@@ -76,7 +77,8 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
             with file:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
                 # While it is locked, so that no other process takes it for abandoned.
                 if os.name != "nt":
                     os.replace(temporary, target)
@@ -87,7 +89,8 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
-        fsync_folder(target.parent)
+        if durable:
+            fsync_folder(target.parent)
     except OSError as error:
         raise FileError(f"Cannot write {path}: {_reason(error)}. Choose a writable location.") from error
 
@@ -139,9 +142,9 @@ def _delete_if_abandoned(path: Path) -> None:
         path.unlink()
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Makes `data` the content of `path`, or leaves `path` unchanged. Raises FileError."""
-    with atomic_writer(path) as file:
+    with atomic_writer(path, durable=durable) as file:
         file.write(data)
 
 

@@ -66,17 +66,35 @@ def collect_feature_maps(
 
     def collect(node_id: str, output: Tensor) -> None:
         """Takes one node's output, float (N, K, h, w), or (N, K) of a flat layer, on the model's device."""
-        maps = output if output.ndim == 4 else output[:, :, None, None]
-        kept = maps[:, : max_maps if output.ndim == 4 else max_flat_values(max_maps)]
-        dead = tuple((kept == 0).all(3).all(2).all(0).nonzero().flatten().tolist())
+        kept = _kept(output, max_maps)
+        dead = _find_dead(kept)
         found[node_id] = [
-            _quantize(node_id, index, _downscale(kept[index], max_side), dead, maps.shape[1])
+            _quantize(node_id, index, _downscale(kept[index], max_side), dead, output.shape[1])
             for index in image_indices
         ]
 
     with evaluation_mode(model):
         model.observe(model.normalize(images), collect, node_ids)
     return [maps for each in found.values() for maps in each]
+
+
+def dead_maps(model: Model, images: npt.NDArray[np.uint8], node_id: str) -> set[int]:
+    """The indices of the node's maps that are zero for all `images`, uint8 (N, C, H, W), of those shown."""
+    with evaluation_mode(model):
+        output = model.activations(model.normalize(images), {node_id})[node_id]
+    return set(_find_dead(_kept(output, MAX_MAPS)))
+
+
+def _kept(output: Tensor, max_maps: int) -> Tensor:
+    """The maps of a node's output that are shown, (N, K, h, w); a flat one, (N, K), has K maps of 1 × 1."""
+    if output.ndim == 4:
+        return output[:, :max_maps]
+    return output[:, : max_flat_values(max_maps), None, None]
+
+
+def _find_dead(maps: Tensor) -> tuple[int, ...]:
+    """The indices of the maps, of (N, K, h, w), that are zero for all images."""
+    return tuple((maps == 0).all(3).all(2).all(0).nonzero().flatten().tolist())
 
 
 def max_flat_values(max_maps: int) -> int:
@@ -103,11 +121,9 @@ def _quantize(node_id: str, image: int, maps: Tensor, dead: tuple[int, ...], tot
     levels = (
         ((values - low) * (255 / span)).round_().clamp_(0, 255).to(torch.uint8).cpu().contiguous().numpy()
     )
-    levels.flags.writeable = False
     exact = None
     if maps[0].numel() == 1:
         exact = values.flatten().cpu().numpy().copy()
-        exact.flags.writeable = False
     return FeatureMaps(node_id, image, levels, low, high, dead, total, exact)
 
 

@@ -3,52 +3,55 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from cnnstudio.core.formatting import pluralize
+from cnnstudio.insight.drawing import mosaic
+from cnnstudio.insight.reading import Canvas, Reading, array, indices, integer, real, text
+
 Maps = npt.NDArray[np.uint8]
-
-MAX_PIXELS = 2**26
-"""The most values that the maps of one layer and image may have, far more than any network needs."""
-
-_LARGEST = 3.5e38
-"""Above the largest float32."""
 
 
 @dataclass(frozen=True, eq=False)
-class FeatureMaps:
+class FeatureMaps(Reading):
     """The output of one layer for one image, on a scale that all maps share: 0 is `low`, 255 is `high`.
 
     If a few outliers would make everything else dark, `high` is below them, and 255 stands for them too.
-    `maps` is uint8 (K, h, w), read-only; for a layer with a flat output it has K values of 1 × 1. Raises
-    ValueError for anything else: maps are drawn from their memory, so a wrong array could end the process.
+    `maps` is uint8 (K, h, w); for a layer with a flat output it has K values of 1 × 1.
     """
 
-    node_id: str
-    image: int
+    title: ClassVar[str] = "feature maps"
+
+    node_id: str = text()
+    image: int = integer()
     """The index of the example image, from 0."""
-    maps: Maps
-    low: float
-    high: float
-    dead: tuple[int, ...]
+    maps: Maps = array("uint8", "maps", "height", "width", is_pixels=True)
+    low: float = real()
+    high: float = real()
+    dead: tuple[int, ...] = indices("maps")
     """Indices of maps that are zero everywhere, for all example images."""
-    total: int
+    total: int = integer()
     """The number of maps of the layer; more than K if not all are included."""
-    values: npt.NDArray[np.float32] | None = None
+    values: npt.NDArray[np.float32] | None = array("float32", "maps", optional=True)
     """The exact K values of a flat output, float32, where known: 256 levels may show another order."""
 
-    def __post_init__(self) -> None:
-        maps = self.maps
-        if maps.dtype != np.uint8 or maps.ndim != 3:
-            raise ValueError("feature maps have to be a uint8 array of three dimensions")
-        if not 0 < maps.size <= MAX_PIXELS:
-            raise ValueError(f"feature maps have to have 1 to {MAX_PIXELS:,} values")
-        # A NaN fails both comparisons.
-        if not (abs(self.low) < _LARGEST and abs(self.high) < _LARGEST):
-            raise ValueError("the scale of feature maps has to be finite")
-        if not all(0 <= index < len(maps) for index in self.dead) or self.total < len(maps):
-            raise ValueError("feature maps have to include their dead ones and count at least themselves")
-        values = self.values
-        if values is not None and (values.shape != (len(maps),) or not np.isfinite(values).all()):
-            raise ValueError("the exact values have to be finite, one for each map")
+    def validate(self) -> None:
+        if not self.maps.size:
+            raise self._unsound("has no values")
+        if self.total < len(self.maps):
+            raise self._unsound("has more maps than the layer")
+
+    def draw(self) -> Canvas:
+        """All maps side by side."""
+        return mosaic(self.maps)
+
+    def summary(self) -> str:
+        height, width = self.maps.shape[1:]
+        shown = f"{pluralize(self.total, 'map')} of {height} × {width} pixels"
+        if (height, width) == (1, 1):
+            shown = pluralize(self.total, "value")
+        dead = f"; {pluralize(len(self.dead), 'unit')} dead" if self.dead else ""
+        return f"{self.node_id}: {shown}, from {self.low:.3g} to {self.high:.3g}{dead}."

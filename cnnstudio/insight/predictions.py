@@ -17,8 +17,11 @@ from cnnstudio.core.progress import (
     never_cancelled,
     raise_if_cancelled,
 )
-from cnnstudio.data.dataset import Split
+from cnnstudio.data.dataset import Split, Subset
 from cnnstudio.design.analysis.analysis import analyze
+from cnnstudio.insight.instrument import labels_of, pixels_of
+from cnnstudio.insight.instruments.calibration import CalibrationReading, calibrate
+from cnnstudio.insight.instruments.confusion import ConfusionReading, count_confusions
 from cnnstudio.training.evaluation import evaluation_mode, predict_logits
 from cnnstudio.training.model import Model
 from cnnstudio.training.preflight.prepare import evaluation_batch_size
@@ -26,49 +29,50 @@ from cnnstudio.training.preflight.prepare import evaluation_batch_size
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The result of an evaluation. `confusion[i, j]` counts images of class i predicted as class j."""
+    """The result of an evaluation; `loss` is the mean cross-entropy."""
 
     loss: float
-    accuracy: float
-    confusion: npt.NDArray[np.int64]
+    confusion: ConfusionReading
+    calibration: CalibrationReading
 
     @property
-    def per_class(self) -> tuple[float | None, ...]:
-        """The accuracy of each class, 0 to 1; None for a class without images."""
-        counts = self.confusion.sum(axis=1)
-        return tuple(
-            int(correct) / int(count) if count else None
-            for correct, count in zip(self.confusion.diagonal(), counts, strict=True)
-        )
+    def accuracy(self) -> float:
+        """0 to 1."""
+        return self.confusion.accuracy
 
 
 def evaluate(
     model: Model,
-    split: Split,
+    split: Split | Subset,
+    classes: tuple[str, ...],
     progress: ProgressFunction = ignore_progress,
     cancelled: CancelFunction = never_cancelled,
     *,
     flip: bool = False,
 ) -> Evaluation:
-    """Mean cross-entropy, accuracy and confusion matrix on a split with images of the model's input shape.
+    """Loss, confusion matrix and calibration on a split with images of the model's input shape.
 
-    With `flip`, predictions are averaged over each image and its mirror image. Raises Cancelled.
+    `classes` are the names of the model's classes. With `flip`, predictions are averaged over each image and
+    its mirror image. Raises Cancelled.
     """
     size = evaluation_batch_size(analyze(model.network), model.device)
-    loss, confusion = 0.0, np.zeros((0, 0), np.int64)
+    loss, counts = 0.0, np.zeros((len(classes), len(classes)), np.int64)
+    confidences, is_correct, all_labels = [], [], labels_of(split)
     with evaluation_mode(model):
         for start in range(0, len(split), size):
             raise_if_cancelled(cancelled)
-            labels = split.labels[start : start + size]
-            images = model.normalize(split.images[start : start + size])
+            labels = all_labels[start : start + size]
+            images = model.normalize(pixels_of(split, slice(start, start + size)))
             logits = predict_logits(model, images, flip).float().cpu()
             loss += F.cross_entropy(logits, torch.tensor(labels), reduction="sum").item()
-            if not len(confusion):
-                confusion = np.zeros((logits.shape[1], logits.shape[1]), np.int64)
-            np.add.at(confusion, (labels, logits.argmax(1).numpy()), 1)
+            predicted = logits.argmax(1).numpy()
+            counts += count_confusions(labels, predicted, len(classes))
+            confidences.append(logits.softmax(1).amax(1).numpy())
+            is_correct.append(predicted == labels)
             done = min(start + size, len(split))
             progress(Progress(done, len(split), f"Evaluating: {done:,} of {len(split):,} images"))
-    return Evaluation(loss / len(split), int(confusion.trace()) / len(split), confusion)
+    calibration = calibrate(np.concatenate(confidences), np.concatenate(is_correct))
+    return Evaluation(loss / len(split), ConfusionReading(classes, counts), calibration)
 
 
 def predict(model: Model, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

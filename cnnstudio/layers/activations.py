@@ -28,6 +28,8 @@ _PYTORCH: dict[str, tuple[str, dict[str, Any]]] = {
 }
 ACTIVATIONS = ("linear", *_PYTORCH)
 
+_BOUNDS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+
 # The string "leaky_relu" means a slope of 0.2 in Keras, so the layer is written out.
 _KERAS_LAYERS = {"leaky_relu": f"layers.LeakyReLU(negative_slope={_LEAKY_SLOPE})"}
 
@@ -193,3 +195,8 @@ def keras_activation_layers(name: str) -> list[str]:
     if name == "linear":
         return []
     return [_KERAS_LAYERS.get(name, f'layers.Activation("{name}")')]
+
+
+def output_bounds(name: str) -> tuple[float, float] | None:
+    """The two values between which the function levels off on both sides; None if it does not."""
+    return _BOUNDS.get(name)

@@ -12,18 +12,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from torch import Tensor
+
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import FileError, exists, open_regular, write_json
 from cnnstudio.core.locking import FileLock
 from cnnstudio.core.parameters import shorten
 from cnnstudio.design.file import write_design
+from cnnstudio.runs.epochs.weight_keeper import WeightKeeper
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.event_log import EventLog, iterate_events, truncate_after
 from cnnstudio.runs.heartbeat import LOCK_FILE, Heartbeat
 from cnnstudio.runs.run import DESIGN_FILE, EVENTS_FILE, RECIPE_FILE, RUN_FILE, Run
 from cnnstudio.runs.snapshot_recorder import SnapshotRecorder
 from cnnstudio.training.diagnosis.diagnosis import Diagnosis
-from cnnstudio.training.events import Event, Finished, Started, Warned
+from cnnstudio.training.events import EpochEnded, Event, Finished, Started, Warned
 from cnnstudio.training.model import Model
 from cnnstudio.training.preflight.prepare import PreparedTraining
 
@@ -44,6 +47,8 @@ class RunRecorder:
         metadata: dict[str, Any],
         forward: Callable[[Event], None],
         require_own: Callable[[Mapping[str, Any]], None] = lambda info: None,
+        *,
+        keep_weights: bool = True,
     ) -> None:
         """`metadata` is the initial `run.json`; `forward` receives each event after it is written.
 
@@ -59,7 +64,8 @@ class RunRecorder:
         self._context = ExitStack()
         self._lock = FileLock(folder / LOCK_FILE)
         self._log = EventLog(folder / EVENTS_FILE, self._warn)
-        self._snapshots = SnapshotRecorder(folder, prepared, self.emit)
+        keeper = WeightKeeper(folder, str(metadata["created"])) if keep_weights else None
+        self._snapshots = SnapshotRecorder(folder, prepared, self.emit, keeper)
         self._diagnosis = Diagnosis(prepared.recipe, prepared.network)
         self._lost_folder = ""
         """Why the folder is not this run's any more; empty while it is."""
@@ -71,6 +77,7 @@ class RunRecorder:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._context.enter_context(self._lock)
             self._context.enter_context(Heartbeat(self.folder))
+            self._context.callback(self._snapshots.close)
             self._require_writable_log()
             if not exists(self.folder / RUN_FILE):
                 self._write_description()
@@ -149,10 +156,18 @@ class RunRecorder:
     def _write(self, event: Event) -> None:
         if isinstance(event, Started):
             self._begin(event)
+        elif isinstance(event, EpochEnded):
+            self._snapshots.note_epoch(event)
         elif isinstance(event, Finished):
+            # So that the run is complete when it says that it has ended.
+            self._snapshots.finish()
             event = self.finished = self._end(event)
         self._log.write(event)
         self._forward(event)
+
+    def after_validation(self, logits: Tensor) -> None:
+        """Gets the logits of the validation images, float (N, classes), before `after_epoch`."""
+        self._snapshots.after_validation(logits)
 
     def after_epoch(self, epoch: int, model: Model) -> None:
         """Saves what the layers compute for the example images; 0 is before the first epoch."""
@@ -165,7 +180,10 @@ class RunRecorder:
         # First, because it has what will be cut off from the log and is needed to repeat those steps.
         self._write_description()
         truncate_after(self.folder / EVENTS_FILE, started.steps_done, started.first_epoch - 1)
+        self._snapshots.forget_after(started.first_epoch - 1)
         for event in iterate_events(self.folder / EVENTS_FILE, Event):
+            if isinstance(event, EpochEnded):
+                self._snapshots.note_epoch(event)
             # Feeds the diagnosis, so that it does not report again what it did before the interruption.
             self._diagnosis.with_diagnoses(event)
         self._context.enter_context(self._log)

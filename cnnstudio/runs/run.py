@@ -267,6 +267,18 @@ class Run:
         Raises RunError or CheckpointError.
         """
         from cnnstudio.training.checkpoints.store import CheckpointStore, restore_weights
+
+        checkpoints = CheckpointStore(self.folder / "checkpoints", self.require_own)
+        if which not in checkpoints:
+            raise RunError(f"The run {self.id} has no saved weights: it ended before its first checkpoint.")
+        model = self.untrained_model()
+        restore_weights(model, checkpoints.load(which).weights)
+        return model
+
+    def untrained_model(self) -> Model:
+        """The network with initial weights, in evaluation mode. Raises RunError."""
+        import torch
+
         from cnnstudio.training.model import build_model
 
         problems = analyze(self.network, classes=len(self.classes)).problems
@@ -275,11 +287,9 @@ class Run:
         mean, std = self._per_channel("mean"), self._per_channel("std")
         if min(std) <= 0:
             raise self._damaged("std")
-        checkpoints = CheckpointStore(self.folder / "checkpoints", self.require_own)
-        if which not in checkpoints:
-            raise RunError(f"The run {self.id} has no saved weights: it ended before its first checkpoint.")
-        model = build_model(self.network)
-        restore_weights(model, checkpoints.load(which).weights)
+        # A training in the same thread must not miss the random numbers that initial weights take.
+        with torch.random.fork_rng(devices=()):
+            model = build_model(self.network)
         model.set_normalization(mean, std)
         return model.eval()
 

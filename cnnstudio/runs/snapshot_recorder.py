@@ -1,30 +1,50 @@
-"""Saves, after epochs, what the layers compute for the example images."""
+"""Saves, after epochs, what instruments show of the model, and its weights."""
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from cnnstudio.core.files import FileError
 from cnnstudio.design.analysis.analysis import analyze
+from cnnstudio.insight.catalog import instruments
 from cnnstudio.insight.feature_maps import FeatureMaps, collect_feature_maps
+from cnnstudio.insight.instrument import InstrumentError, Need, Subject, When, finish
+from cnnstudio.insight.reading import Reading
+from cnnstudio.runs.epochs.kept_weights import delete_epochs, kept_epochs
+from cnnstudio.runs.epochs.weight_keeper import WeightKeeper
 from cnnstudio.runs.snapshots import size_limits, snapshot_path, write_snapshot
 from cnnstudio.training.checkpoints.save_schedule import DEFAULT_INTERVAL, SaveSchedule
-from cnnstudio.training.events import Event, UnitsChecked, Warned
+from cnnstudio.training.events import EpochEnded, Event, UnitsChecked, Warned
 from cnnstudio.training.model import Model
 from cnnstudio.training.preflight.prepare import PreparedTraining
 from cnnstudio.training.sample_images import DISPLAYED_COUNT
 
 _MAX_SNAPSHOTS = 200
 
+_MAX_READING_BYTES = 256 * 2**10
+"""Larger readings, as with very many classes, are taken from the kept weights when somebody looks."""
+
 
 class SnapshotRecorder:
-    """Writes the snapshots of one run, within bounds on their size, their number and the time they take."""
+    """Writes the snapshots of one run, within bounds on their size, their number and the time they take.
 
-    def __init__(self, folder: Path, prepared: PreparedTraining, emit: Callable[[Event], None]) -> None:
+    With a `keeper`, the weights are kept at the same epochs.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        prepared: PreparedTraining,
+        emit: Callable[[Event], None],
+        keeper: WeightKeeper | None = None,
+    ) -> None:
         self._folder = folder
         self._examples = prepared.sample_images
         self._epochs = prepared.recipe.epochs
@@ -36,19 +56,64 @@ class SnapshotRecorder:
         # The same share of the time as checkpoints have, so that very short epochs are not spent on
         # snapshots.
         self._schedule = SaveSchedule(DEFAULT_INTERVAL, 0.0)
-        self._has_failed = False
+        self._has_failed = self._is_keeper_failure_told = False
+        self._keeper = keeper
+        self._best_epoch: int | None = None
+        self._subject = Subject(
+            classes=prepared.classes,
+            images=self._examples.images,
+            labels=self._examples.labels,
+            split=prepared.validation,
+            flip=prepared.recipe.test_time_flip,
+        )
+        self._logits: Tensor | None = None
+
+    def note_epoch(self, ended: EpochEnded) -> None:
+        """Every epoch that ends, and those of the run that is resumed, are reported here."""
+        if ended.best:
+            self._best_epoch = ended.epoch
+
+    def forget_after(self, epoch: int) -> None:
+        """The run goes on after that epoch: what was kept of later ones belongs to another course."""
+        delete_epochs(self._folder, [each for each in kept_epochs(self._folder) if each > epoch])
+
+    def after_validation(self, logits: Tensor) -> None:
+        """Gets the logits of the validation images, float (N, classes), for the next `after_epoch`."""
+        self._logits = logits
+
+    def finish(self) -> None:
+        """Waits for what is still to be written; called before the run's last event."""
+        self.close()
+        self._tell_keeper_failure()
+
+    def close(self) -> None:
+        """The same, without reporting anything: nothing can be any more."""
+        if self._keeper is not None:
+            self._keeper.close()
+
+    def _tell_keeper_failure(self) -> None:
+        """Said once; training continues, since the weights are kept only to be looked at."""
+        if self._keeper is not None and self._keeper.failure and not self._is_keeper_failure_told:
+            self._is_keeper_failure_told = True
+            self._emit(
+                Warned(f"Cannot keep the weights of epochs; training continues. {self._keeper.failure}")
+            )
 
     def after_epoch(self, epoch: int, model: Model) -> None:
         """Takes a snapshot if one is due; after the last epoch always."""
         started = time.perf_counter()
         is_due = not epoch % self._every and self._schedule.is_within_budget(started)
+        logits, self._logits = self._logits, None
         if not is_due and epoch != self._epochs:
             return
-        self._take(epoch, model)
+        self._take(epoch, model, logits)
+        if self._keeper is not None:
+            self._keeper.keep(epoch, model, self._best_epoch)
+            self._tell_keeper_failure()
         ended = time.perf_counter()
         self._schedule.record_save(ended, ended - started)
 
-    def _take(self, epoch: int, model: Model) -> None:
+    def _take(self, epoch: int, model: Model, logits: Tensor | None) -> None:
         # All example images, of which only the first are saved: a unit counts as dead if none of them
         # excites it.
         maps = collect_feature_maps(
@@ -60,12 +125,28 @@ class SnapshotRecorder:
         )
         self._emit(_units_checked(epoch, maps))
         try:
-            write_snapshot(snapshot_path(self._folder, epoch), maps, self._saved_images)
+            readings = self._readings(model, logits)
+            write_snapshot(snapshot_path(self._folder, epoch), maps, self._saved_images, readings)
         except (FileError, OSError, ValueError) as error:
             # Reported once, and training continues: without snapshots, the results are still complete.
             if not self._has_failed:
                 self._has_failed = True
                 self._emit(Warned(f"Cannot save the feature maps; training continues. {error}"))
+
+    def _readings(self, model: Model, logits: Tensor | None) -> Iterator[tuple[str, Reading]]:
+        """What instruments that are taken at each epoch's end show, by name; only what is small."""
+        probabilities = None if logits is None else logits.float().softmax(1).cpu().numpy()
+        subject = replace(self._subject, probabilities=probabilities)
+        for instrument in instruments().values():
+            # Feature maps are saved for all layers. Another pass over the validation images would take long.
+            if When.EPOCH not in instrument.when or Need.LAYER in instrument.needs:
+                continue
+            if Need.SPLIT in instrument.needs and probabilities is None:
+                continue
+            with contextlib.suppress(InstrumentError):
+                reading = finish(instrument.take(model, subject))
+                if reading.nbytes <= _MAX_READING_BYTES:
+                    yield instrument.name, reading
 
 
 def _units_checked(epoch: int, maps: Sequence[FeatureMaps]) -> UnitsChecked:

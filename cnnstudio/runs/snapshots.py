@@ -10,7 +10,7 @@ import io
 import json
 import math
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,7 +20,9 @@ import numpy.typing as npt
 
 from cnnstudio.core.files import open_regular, write_atomically
 from cnnstudio.data.dataset import Split
+from cnnstudio.insight.instrument import Instrument
 from cnnstudio.insight.maps import FeatureMaps
+from cnnstudio.insight.reading import Reading
 from cnnstudio.runs.errors import RunError
 
 MAX_BYTES = 2 * 2**20
@@ -34,6 +36,9 @@ _IMAGES, _LABELS, _ABOUT = "pictures", "labels", "about"
 
 _VALUES = "values of "
 """Before a layer's id: the exact values of its flat output, float32 (N, K). Older files lack the array."""
+
+_READING = "reading of "
+"""Before the name of an instrument and, after a period, of an array of its reading. Older files have none."""
 
 # (maps per layer, pixels per side), in the order in which they are given up: few large maps show less than
 # many small ones, until they are too small to recognize anything.
@@ -71,8 +76,16 @@ def snapshot_epochs(folder: Path) -> list[int]:
     return sorted(int(number) for number in numbers if number.isdecimal())
 
 
-def write_snapshot(path: Path, maps: Iterable[FeatureMaps], examples: Split) -> None:
-    """Writes the maps of all layers for all `examples`. Raises FileError."""
+def write_snapshot(
+    path: Path,
+    maps: Iterable[FeatureMaps],
+    examples: Split,
+    readings: Iterable[tuple[str, Reading]] = (),
+) -> None:
+    """Writes the maps of all layers for all `examples`, and readings by their instrument's name.
+
+    Raises FileError.
+    """
     layers: dict[str, list[FeatureMaps]] = {}
     for each in maps:
         layers.setdefault(each.node_id, []).append(each)
@@ -94,6 +107,8 @@ def write_snapshot(path: Path, maps: Iterable[FeatureMaps], examples: Split) -> 
         exact = [each.values for each in found if each.values is not None]
         if len(exact) == len(found):
             arrays[_VALUES + node_id] = np.stack(exact)
+    for name, reading in readings:
+        arrays |= {f"{_READING}{name}.{key}": value for key, value in reading.pack().items()}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # its stub takes names for options
     write_atomically(path, buffer.getvalue())
@@ -144,6 +159,17 @@ class Snapshot:
         except ValueError:
             raise self._damaged() from None
 
+    def reading(self, instrument: Instrument) -> Reading | None:
+        """What the instrument showed at the end of the epoch; None if it was not taken then."""
+        prefix = f"{_READING}{instrument.name}."
+        arrays = self._read_all(prefix)
+        if not arrays:
+            return None
+        try:
+            return instrument.unpack({name.removeprefix(prefix): each for name, each in arrays.items()})
+        except ValueError:
+            raise self._damaged() from None
+
     def _exact_values(self, node_id: str, shape: tuple[int, ...]) -> npt.NDArray[np.float32] | None:
         """float32 (N, K); None for a layer whose output is not flat, and in an older file."""
         found = self._read(_VALUES + node_id, is_optional=True)
@@ -162,15 +188,26 @@ class Snapshot:
 
     def _read(self, name: str, *, is_optional: bool = False) -> npt.NDArray[Any]:
         """The array; an empty one if it `is_optional` and missing."""
+        found = self._read_members(lambda member: member == f"{name}.npy")
+        if not found and not is_optional:
+            raise self._damaged()
+        return found.get(name, np.empty(0))
+
+    def _read_all(self, prefix: str) -> dict[str, npt.NDArray[Any]]:
+        """The arrays whose names begin so, by name."""
+        return self._read_members(lambda member: member.startswith(prefix) and member.endswith(".npy"))
+
+    def _read_members(self, is_wanted: Callable[[str], bool]) -> dict[str, npt.NDArray[Any]]:
+        """The arrays in the members that are wanted, by their names without `.npy`."""
+        found: dict[str, npt.NDArray[Any]] = {}
         try:
             with open_regular(self._path, _MAX_READ_BYTES) as file, zipfile.ZipFile(file) as archive:
                 if sum(member.file_size for member in archive.infolist()) > _MAX_READ_BYTES:
                     raise self._damaged()
-                if is_optional and f"{name}.npy" not in archive.namelist():
-                    return np.empty(0)
-                with archive.open(f"{name}.npy") as member:
-                    data = member.read(_MAX_READ_BYTES)
-            return _parse_array(data)
+                for name in filter(is_wanted, archive.namelist()):
+                    with archive.open(name) as member:
+                        found[name.removesuffix(".npy")] = _parse_array(member.read(_MAX_READ_BYTES))
+            return found
         except FileNotFoundError:
             raise RunError(f"The run has no snapshot of epoch {self.epoch}.") from None
         except RunError:

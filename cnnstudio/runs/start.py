@@ -28,7 +28,7 @@ from cnnstudio.runs.signals import stopping_on_signals
 from cnnstudio.runs.thread_plan import ThreadPlan, plan_threads
 from cnnstudio.training.checkpoints.save_schedule import DEFAULT_INTERVAL, SaveInterval
 from cnnstudio.training.checkpoints.warm_start import ParentRun
-from cnnstudio.training.control import Control, Probe
+from cnnstudio.training.control import BackgroundWork, Control, Probe
 from cnnstudio.training.distributed.ranks import SINGLE_PROCESS, Ranks, launch_id
 from cnnstudio.training.events import Event, Finished
 from cnnstudio.training.hardware.device import device_title
@@ -67,6 +67,8 @@ class RunOptions:
     """
     interval: SaveInterval = DEFAULT_INTERVAL
     """How often checkpoints are written, besides at the ends of epochs, at pauses and at a stop."""
+    keep_weights: bool = True
+    """Whether the weights of each epoch are kept, to be looked at later."""
     on_save_failure: SaveFailurePolicy = "fail"
     """What the run does while its best weights cannot be saved."""
 
@@ -83,6 +85,7 @@ def start_run(
     control: Control | None = None,
     emit: Callable[[Event], None] = lambda event: None,
     probes: Sequence[Probe] = (),
+    background: BackgroundWork | None = None,
     ranks: Ranks = SINGLE_PROCESS,
     progress: ProgressFunction = ignore_progress,
 ) -> Finished:
@@ -90,6 +93,7 @@ def start_run(
 
     Ctrl+C and SIGTERM stop the run after the current step, with a checkpoint from which it can be resumed.
     `progress` reports the resizing of the images before training; a stop during it raises Cancelled.
+    `background` is that of `train_prepared`.
 
     Raises a UserError (TrainingError, DeviceError, DataError, RunError, CheckpointError) for a run that
     cannot be started, before anything is written. Whatever goes wrong later is reported by the Finished
@@ -114,8 +118,10 @@ def start_run(
             emit=recorder.emit,
             folder=recorder.folder,
             probes=probes if ranks.is_first else (),
+            background=background,
             resume=options.resume,
             after_epoch=recorder.after_epoch,
+            after_validation=recorder.after_validation,
             interval=options.interval,
             before_saving=recorder.ensure_folder,
             parent=parent,
@@ -161,7 +167,7 @@ def _plan_threads(options: RunOptions, ranks: Ranks) -> ThreadPlan:
 class _NoRecorder:
     """Takes the recorder's place on all ranks but the first, which writes and emits the same for all."""
 
-    folder = finished = None
+    folder = finished = after_validation = None
 
     def require_own(self, info: Mapping[str, Any]) -> None:
         pass
@@ -200,7 +206,9 @@ def _open_recorder(
     else:
         seed = prepared.recipe.seed if options.names_seed else None
         folder = new_folder(prepared.network.name, runs_folder(), seed)
-    return stack.enter_context(RunRecorder(folder, prepared, metadata, emit, require_own))
+    return stack.enter_context(
+        RunRecorder(folder, prepared, metadata, emit, require_own, keep_weights=options.keep_weights)
+    )
 
 
 def _accept_any(info: Mapping[str, Any]) -> None:

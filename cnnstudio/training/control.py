@@ -69,6 +69,20 @@ class Control:
         return self.pause.is_set() and not self.stop.wait(seconds) and self.pause.is_set()
 
 
+class BackgroundWork(Protocol):
+    """What the training thread does besides training, between two steps and while the run is paused.
+
+    The methods are called in the training thread.
+    """
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether there is something to do. Called at every step, so it must be fast."""
+
+    def advance(self) -> None:
+        """Does a slice of about 0.01 s. May compute with torch, but not with the model that is trained."""
+
+
 class Probe(Protocol):
     """Looks into the model between two steps, for example for live feature maps.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -47,13 +47,14 @@ def mean_scores(
     cancelled: CancelFunction = never_cancelled,
     flip: bool = False,
     ranks: Ranks = SINGLE_PROCESS,
+    on_logits: Callable[[Tensor], object] = lambda logits: None,
 ) -> Scores | None:
     """Mean cross-entropy and accuracy; None if cancelled before the end.
 
     `batches` gives normalized images, float32 (n, C, H, W), and labels, int64 (n,). With `flip`, predictions
     are averaged over each image and its mirror image. With several ranks, each evaluates its shard and all
     get the same scores, also if only one of them was cancelled: every rank calls this at the same step, and
-    the sums are a collective.
+    the sums are a collective. `on_logits` gets the logits of each batch, float (n, classes).
     """
     losses: list[Tensor] = []
     corrects: list[Tensor] = []
@@ -64,6 +65,7 @@ def mean_scores(
             if was_cancelled:
                 break
             logits = predict_logits(model, images, flip)
+            on_logits(logits)
             losses.append(F.cross_entropy(logits, labels, reduction="sum"))
             corrects.append((logits.argmax(1) == labels).sum())
             count += len(labels)

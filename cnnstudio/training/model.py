@@ -34,7 +34,8 @@ class _NamedModule(NamedTuple):
 class LayerSequence(nn.Sequential):
     """Modules in sequence: in `run_order`, or in `design_order` while `use_design_order`. Both give the same.
 
-    `output_modules` maps each node id to the name of the module that computes the node's output.
+    `modules_by_node` maps each node id to the names of its modules, `output_modules` to that of the last one,
+    which computes the node's output.
     """
 
     def __init__(self, named_modules: Sequence[_NamedModule], *, reorder: bool) -> None:
@@ -42,6 +43,9 @@ class LayerSequence(nn.Sequential):
         self.design_order = tuple(entry.name for entry in named_modules)
         self.run_order = _pooling_first(named_modules) if reorder else self.design_order
         self.output_modules = {entry.node_id: entry.name for entry in named_modules}
+        self.modules_by_node: dict[str, list[str]] = {}
+        for entry in named_modules:
+            self.modules_by_node.setdefault(entry.node_id, []).append(entry.name)
         self.use_design_order = False
 
     def forward(self, x: Tensor) -> Tensor:
@@ -116,6 +120,23 @@ class Model(LayerSequence):
         finally:
             handle.remove()
         raise AssertionError("every module of the network takes part in a forward pass")
+
+    def node_weights(self) -> dict[str, dict[str, nn.Parameter]]:
+        """The weights of each enabled node, by their names in the state dict; of the last copy in a Repeat.
+
+        Those of a group include the layers inside.
+        """
+        found: dict[str, dict[str, nn.Parameter]] = {}
+        for prefix, sequence in self.named_modules():
+            if isinstance(sequence, LayerSequence):
+                for node_id, names in sequence.modules_by_node.items():
+                    paths = {f"{prefix}.{name}" if prefix else name: name for name in names}
+                    found[node_id] = {
+                        f"{path}.{weight}": parameter
+                        for path, name in paths.items()
+                        for weight, parameter in sequence.get_submodule(name).named_parameters()
+                    }
+        return found
 
     def activations(self, images: Tensor, node_ids: Collection[str] | None = None) -> dict[str, Tensor]:
         """The output of each enabled node for normalized `images`; of the last copy in a Repeat.

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.training.control import Probe
+from cnnstudio.training.control import BackgroundWork, Probe
 from cnnstudio.training.distributed.sync import Due, RankSync
 from cnnstudio.training.events import Paused, Resumed, SnapshotTaken
 from cnnstudio.training.recipe.live_changes import apply_changes
@@ -20,6 +20,9 @@ from cnnstudio.training.run_state import RunState
 
 _MAX_PROBE_SHARE = 0.02
 """Of the run's time, for all probes together."""
+
+_MAX_BACKGROUND_SHARE = 0.28
+"""Of the run's time, for background work while there is any."""
 
 _PAUSE_INTERVAL = 0.05
 """Seconds between two checks of the control while paused."""
@@ -55,6 +58,7 @@ class StepHooks:
         sync: RankSync,
         probes: Sequence[Probe],
         on_save_failure: SaveFailurePolicy = "warn",
+        background: BackgroundWork | None = None,
     ) -> None:
         self._run = run
         self._sync = sync
@@ -62,6 +66,9 @@ class StepHooks:
         self._probes = probes
         self._on_save_failure = on_save_failure
         self._probe_seconds = 0.0
+        self._background = background
+        self._next_slice_at = 0.0
+        """On `time.perf_counter`: until then the training has the time to itself."""
 
     def before_first_step(self) -> None:
         for probe in self._probes:
@@ -94,6 +101,16 @@ class StepHooks:
             self.wait_until_saved()
         if self._probes and self._probe_seconds <= _MAX_PROBE_SHARE * run.stopwatch.seconds:
             self._run_probes()
+        if self._background is not None and self._background.is_pending:
+            self._advance_background(self._background)
+
+    def _advance_background(self, background: BackgroundWork) -> None:
+        """Does a slice if the training has had its share of the time since the last one."""
+        began = time.perf_counter()
+        if began >= self._next_slice_at:
+            background.advance()
+            ended = time.perf_counter()
+            self._next_slice_at = ended + (ended - began) * (1 / _MAX_BACKGROUND_SHARE - 1)
 
     def wait_until_saved(self) -> None:
         """Pauses while the best weights cannot be saved, if the policy says so.
@@ -147,8 +164,10 @@ class StepHooks:
         run.emit(Paused(run.step))
         run.stopwatch.pause()
         run.save_if_needed()
-        while not control.single_step.is_set() and control.wait_if_paused(_PAUSE_INTERVAL):
+        while not control.single_step.is_set() and control.wait_if_paused(self._pause_interval):
             self._run_probes()
+            if self._background is not None and self._background.is_pending:
+                self._background.advance()
             # All ranks are paused here, at the same step, and only a sync can tell them that it is over.
             self._sync.synchronize(run.step, Due(False, False), at_once=True)
             self._apply_changes()
@@ -158,6 +177,12 @@ class StepHooks:
             control.single_step.clear()
         elif not control.stop.is_set():
             run.emit(Resumed(run.step))
+
+    @property
+    def _pause_interval(self) -> float:
+        """Seconds to wait while paused; none while there is background work, which then has all the time."""
+        has_work = self._background is not None and self._background.is_pending
+        return 0.0 if has_work else _PAUSE_INTERVAL
 
     def _apply_changes(self) -> None:
         """Applies the requested changes; one that is not possible is a warning."""

@@ -26,7 +26,7 @@ from cnnstudio.training.checkpoints.manager import all_finite
 from cnnstudio.training.checkpoints.save_schedule import DEFAULT_INTERVAL, SaveInterval
 from cnnstudio.training.checkpoints.store import restore_weights
 from cnnstudio.training.checkpoints.warm_start import ParentRun
-from cnnstudio.training.control import Control, Probe
+from cnnstudio.training.control import BackgroundWork, Control, Probe
 from cnnstudio.training.distributed.ranks import SINGLE_PROCESS, Ranks, RanksError
 from cnnstudio.training.distributed.sync import RankSync
 from cnnstudio.training.evaluation import after_deadline, mean_scores
@@ -47,6 +47,9 @@ from cnnstudio.training.weight_change import WeightChange
 _log = logging.getLogger(__name__)
 
 __all__ = ["Control", "Probe", "TrainingError", "train", "train_prepared"]
+
+_MAX_VALIDATION_LOGITS = 4_000_000
+"""The most values that are kept for `after_validation`."""
 
 _TEST_SECONDS_AFTER_STOP = 1.0
 """Time limit for the test images in a stopped run. If exceeded, Finished has no test scores."""
@@ -95,6 +98,8 @@ def train_prepared(
     require_own: Callable[[Mapping[str, Any]], None] = lambda info: None,
     on_save_failure: SaveFailurePolicy = "warn",
     adapt_threads: ThreadRecord | None = None,
+    after_validation: Callable[[Tensor], None] | None = None,
+    background: BackgroundWork | None = None,
 ) -> Finished:
     """The same for a prepared training.
 
@@ -104,7 +109,9 @@ def train_prepared(
     and fitting weights this one starts with (`plan_transfer`). With several `ranks`, each calls this with its
     own arguments; only the first needs a folder. `require_own` is that of `CheckpointStore`.
     `adapt_threads` lets a single process that trains on the CPU use fewer threads while other programs are
-    busy, after it has repeated the changes of that record.
+    busy, after it has repeated the changes of that record. `after_validation` gets the logits of the
+    validation images, float (N, classes) in their order, before `after_epoch`; of a single process only, and
+    only if there are not too many to keep. `background` gets up to 28% of the time while it has work.
 
     Raises, before any event, CheckpointError if it cannot resume, TrainingError if memory is short, and
     DeviceError if the device fails; what happens later is in Finished.
@@ -120,7 +127,8 @@ def train_prepared(
                 run.start_from(parent)
         if resume:
             run.resume()
-        training = _Training(run, control or Control(), probes, after_epoch, on_save_failure)
+        training = _Training(run, control or Control(), probes, after_epoch, on_save_failure, background)
+        training.after_validation = after_validation
         if adapt_threads is not None and ranks.is_single_process and prepared.device.type == "cpu":
             training.threads = AdaptiveThreads(run, adapt_threads)
         else:
@@ -161,15 +169,17 @@ class _Training:
         probes: Sequence[Probe],
         after_epoch: Callable[[int, Model], None],
         on_save_failure: SaveFailurePolicy,
+        background: BackgroundWork | None,
     ) -> None:
         self.run = run
         self.sync = RankSync(run.ranks, control)
         self.control = self.sync.control
         self.after_epoch = after_epoch
         self.on_save_failure = on_save_failure
-        self.hooks = StepHooks(run, self.sync, probes, on_save_failure)
+        self.hooks = StepHooks(run, self.sync, probes, on_save_failure, background)
         self.threads: AdaptiveThreads | None = None
         """None for a fixed number."""
+        self.after_validation: Callable[[Tensor], None] | None = None
         self.cause: FailureCause | None = None
         self.is_unsaved = False
         """Whether the run ended because its best weights could not be saved."""
@@ -335,6 +345,13 @@ class _Training:
     def _validate(self) -> Scores:
         """The scores on the validation images. Raises Stopped, and NotFiniteError for broken weights."""
         run = self.run
+        logits: list[Tensor] = []
+        values = len(run.prepared.validation) * len(run.prepared.classes)
+        is_kept = (
+            self.after_validation is not None
+            and run.ranks.is_single_process
+            and values <= _MAX_VALIDATION_LOGITS
+        )
         with run.training_step.use_ema_weights():
             validation = mean_scores(
                 run.model,
@@ -342,6 +359,7 @@ class _Training:
                 self.sync.requested.stop.is_set,
                 run.recipe.test_time_flip,
                 run.ranks,
+                logits.append if is_kept else lambda _: None,
             )
         if validation is None:
             raise Stopped
@@ -349,6 +367,8 @@ class _Training:
         # the epoch would count, and could be saved as the best.
         if not math.isfinite(validation.loss) or not all_finite(run.model):
             raise NotFiniteError(run.step)
+        if self.after_validation is not None and logits:
+            self.after_validation(torch.cat(logits))
         return validation
 
     def _train_batches(self, epoch: int) -> None:

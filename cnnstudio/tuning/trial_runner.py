@@ -37,6 +37,11 @@ class TrialRunner:
             # A process that was killed before the run existed may have left files behind.
             shutil.rmtree(folder, ignore_errors=True)
         options = RunOptions(
-            folder=folder, source=self.source, device=self.device, threads=self.threads, resume=resume
+            folder=folder,
+            source=self.source,
+            device=self.device,
+            threads=self.threads,
+            resume=resume,
+            keep_weights=False,
         )
         return start_run(network, self.dataset, recipe, options, control=self.control, emit=emit)

@@ -14,7 +14,8 @@ from cnnstudio.training.model import Model, build_model
 from tests.training.images import colors
 from tests.training.networks import tiny
 
-SPLIT = colors(test=50).test
+DATA = colors(test=50)
+SPLIT, CLASSES = DATA.test, DATA.classes
 
 
 @pytest.fixture
@@ -33,28 +34,30 @@ def logits(model: Model) -> torch.Tensor:
 
 
 def test_evaluation_counts_every_image_once(model: Model) -> None:
-    found = evaluate(model, SPLIT)
+    found = evaluate(model, SPLIT, CLASSES)
     scores, labels = logits(model), torch.tensor(SPLIT.labels)
     assert found.loss == pytest.approx(torch.nn.functional.cross_entropy(scores, labels).item(), rel=1e-5)
     assert found.accuracy == int((scores.argmax(1) == labels).sum()) / 50
-    assert found.confusion.sum(axis=1).tolist() == [17, 17, 16]
-    assert found.confusion.sum(axis=0).tolist() == torch.bincount(scores.argmax(1), minlength=3).tolist()
+    assert found.confusion.support.tolist() == [17, 17, 16]
+    assert (
+        found.confusion.counts.sum(axis=0).tolist() == torch.bincount(scores.argmax(1), minlength=3).tolist()
+    )
     correct = [int(((scores.argmax(1) == labels) & (labels == label)).sum()) for label in range(3)]
-    assert found.per_class == pytest.approx([correct[0] / 17, correct[1] / 17, correct[2] / 16])
+    assert found.confusion.recall == pytest.approx([correct[0] / 17, correct[1] / 17, correct[2] / 16])
     assert model.training
 
 
 def test_a_class_without_images_has_no_accuracy(model: Model) -> None:
     few = Split(SPLIT.images[:2], SPLIT.labels[:2])
-    assert evaluate(model, few).per_class[2] is None
+    assert np.isnan(evaluate(model, few, CLASSES).confusion.recall[2])
 
 
 def test_evaluation_reports_progress_and_can_be_cancelled(model: Model) -> None:
     reports: list[Progress] = []
-    evaluate(model, SPLIT, reports.append)
+    evaluate(model, SPLIT, CLASSES, reports.append)
     assert [(report.done, report.total) for report in reports] == [(16, 50), (32, 50), (48, 50), (50, 50)]
     with pytest.raises(Cancelled):
-        evaluate(model, SPLIT, reports.append, lambda: len(reports) > 5)
+        evaluate(model, SPLIT, CLASSES, reports.append, lambda: len(reports) > 5)
     assert len(reports) == 6
     assert model.training
 

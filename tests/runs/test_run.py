@@ -75,7 +75,7 @@ def test_run_json_contains_the_run_id(tmp_path: Path) -> None:
 def test_the_weights_of_a_run_give_the_reported_scores(tmp_path: Path) -> None:
     trained(tmp_path / "run")
     run = Run.open(tmp_path / "run")
-    found = evaluate(run.model(), DATA.test)
+    found = evaluate(run.model(), DATA.test, DATA.classes)
     assert run.test is not None
     assert found.accuracy == run.test.accuracy
     assert found.loss == pytest.approx(run.test.loss, rel=1e-5)

@@ -9,7 +9,7 @@ from pathlib import Path
 from cnnstudio.core.progress import ProgressFunction
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
-from cnnstudio.training.control import Control, Probe
+from cnnstudio.training.control import BackgroundWork, Control, Probe
 from cnnstudio.training.events import Event, Finished
 from cnnstudio.training.recipe.recipe import Recipe
 
@@ -37,6 +37,7 @@ class TrainingRequest:
         emit: Callable[[Event], None],
         probes: Sequence[Probe],
         progress: ProgressFunction,
+        background: BackgroundWork | None = None,
     ) -> Finished:
         """Trains one run and writes its folder, in the current thread. Raises UserError on failure."""
         from cnnstudio.runs.start import RunOptions, start_run
@@ -53,10 +54,12 @@ class TrainingRequest:
                 continue_from=self.continue_from,
                 names_seed=self.names_seed,
                 source=self.dataset_name,
+                keep_weights=not self.names_seed,
                 on_save_failure="pause",
             ),
             control=control,
             emit=emit,
             probes=probes,
+            background=background,
             progress=progress,
         )

@@ -189,7 +189,7 @@ def prepare(
         raise TrainingError(f"{analysis.problems[0].full_message}.")
     channels, height, width = network.input.dims
     resized = resize(dataset, (channels, height, width), progress, cancelled)
-    train_rows, validation, validation_source = _split_validation(resized, recipe)
+    train_rows, validation, validation_source = split_validation(resized, recipe)
     count = len(train_rows)
     if count < 2 or not len(resized.test):
         raise TrainingError(
@@ -221,7 +221,7 @@ def prepare(
     )
 
 
-def _split_validation(dataset: Dataset, recipe: Recipe) -> tuple[Rows, Split | Subset, ValidationSource]:
+def split_validation(dataset: Dataset, recipe: Recipe) -> tuple[Rows, Split | Subset, ValidationSource]:
     """The rows of the training images to train on, the validation images, and where these come from.
 
     A data set's own validation images come before a share of the training images, and before the test set.

@@ -1,0 +1,39 @@
+"""The images of a run, for commands that look at what it has learned."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from cnnstudio.cli.command import UsageError
+from cnnstudio.cli.output import LiveLine, echo
+from cnnstudio.core.formatting import list_names
+
+if TYPE_CHECKING:
+    from cnnstudio.data.dataset import Dataset
+    from cnnstudio.runs.run import Run
+
+
+def load_run_dataset(run: Run, data: str | None = None) -> Dataset:
+    """The run's images, or those of another data set, at the network's input size.
+
+    A note says if they are not those that it was trained on. Raises UserError if they do not fit the run.
+    """
+    from cnnstudio.data.images.resizing import resize
+    from cnnstudio.data.sources import find_source
+
+    line = LiveLine()
+    try:
+        dataset = find_source(data or run.dataset_name).load(line.show_progress)
+    finally:
+        line.clear()
+    if dataset.classes != run.classes:
+        known, found = list_names(run.classes), list_names(dataset.classes)
+        raise UsageError(f"the run has the classes {known}, but {dataset.title} has {found}")
+    if data is None and dataset.fingerprint != run.dataset_fingerprint:
+        echo(f"Note: the images of {dataset.title} are not those of the training run.", file=sys.stderr)
+    channels, height, width = run.network.input.dims
+    try:
+        return resize(dataset, (channels, height, width), line.show_progress)
+    finally:
+        line.clear()

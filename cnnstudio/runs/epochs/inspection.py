@@ -1,0 +1,215 @@
+"""What instruments show of a run at one of its epochs, for views and for the command line."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from cnnstudio.core.errors import UserError
+from cnnstudio.data.dataset import Dataset, Labels, Pixels, Split, Subset
+from cnnstudio.design.analysis.analysis import analyze
+from cnnstudio.insight.catalog import instrument
+from cnnstudio.insight.instrument import Need, Probabilities, Subject, Taking
+from cnnstudio.layers.base import Role
+from cnnstudio.runs.epochs.kept_weights import Weights, kept_epochs, read_weights
+from cnnstudio.runs.run import Run
+from cnnstudio.training.sample_images import choose_sample_images
+
+if TYPE_CHECKING:
+    import torch
+
+    from cnnstudio.training.model import Model
+
+SplitName = Literal["validation", "test", "train"]
+
+_MAX_MODELS = 2
+"""With their weights in memory: the one that is shown and the one that it is compared with."""
+_MAX_PROBABILITY_BYTES = 32 * 2**20
+"""Of all probabilities that are remembered."""
+
+
+@dataclass(frozen=True, eq=False)
+class OwnImages:
+    """Images of the user's own, uint8 (N, C, H, W) of the model's input size; equal if their pixels are."""
+
+    pixels: Pixels
+
+    def __post_init__(self) -> None:
+        digest = hashlib.sha256(str(self.pixels.shape).encode())
+        digest.update(np.ascontiguousarray(self.pixels).data)
+        object.__setattr__(self, "_digest", digest.digest())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OwnImages) and vars(self)["_digest"] == vars(other)["_digest"]
+
+    def __hash__(self) -> int:
+        return hash(vars(self)["_digest"])
+
+
+@dataclass(frozen=True)
+class ReadingRequest:
+    """Of which run and epoch, by which instrument, of what. Equal requests have equal readings."""
+
+    folder: Path
+    epoch: int
+    """0 is before training."""
+    instrument: str
+    layer: str | None = None
+    image: int = 0
+    """The index of the image that is shown, of the run's example images or of `own_images`."""
+    own_images: OwnImages | None = None
+    """None stands for the run's example images."""
+    cell: tuple[int, int] | None = None
+    """Only images of the first class that are predicted as the second."""
+    split: SplitName = "validation"
+    other_epoch: int | None = None
+    """The epoch to compare with, for instruments that show a change."""
+
+
+def inspectable_epochs(run: Run) -> list[int]:
+    """The epochs of which there are weights, ascending: those that were kept, and the best one."""
+    epochs = set(kept_epochs(run.folder))
+    if run.best_epoch is not None and (run.folder / "checkpoints" / "best.json").is_file():
+        epochs.add(run.best_epoch)
+    return sorted(epochs)
+
+
+def load_weights(run: Run, epoch: int) -> Weights:
+    """The weights of that epoch: name -> array, as in the model's state dict. Raises RunError."""
+    return read_weights(run.folder, epoch, str(run.metadata.get("created")))
+
+
+def model_at(run: Run, epoch: int) -> Model:
+    """The model as it was evaluated at the end of that epoch, in evaluation mode.
+
+    Raises RunError or CheckpointError.
+    """
+    import torch
+
+    from cnnstudio.training.checkpoints.store import restore_weights
+
+    if epoch == run.best_epoch and (run.folder / "checkpoints" / "best.json").is_file():
+        # In full precision.
+        return run.model("best")
+    weights = load_weights(run, epoch)
+    model = run.untrained_model()
+    restore_weights(model, {name: torch.from_numpy(each) for name, each in weights.items()})
+    return model
+
+
+def default_layer(run: Run) -> str | None:
+    """The first convolution, or the first layer whose output is an image; None if there is none."""
+    reports = [
+        report
+        for report in analyze(run.network).reports
+        if report.node.is_active and report.output is not None and len(report.output.dims) == 3
+    ]
+    convolutions = [report for report in reports if report.node.layer.role is Role.LINEAR]
+    return next((report.node.id for report in [*convolutions, *reports]), None)
+
+
+def images_of(dataset: Dataset, run: Run, split: SplitName) -> Split | Subset:
+    """The images of a data set, at the network's input size, that the run used as that split."""
+    from cnnstudio.training.preflight.prepare import split_validation
+
+    if split == "validation":
+        return split_validation(dataset, run.recipe)[1]
+    return dataset.train if split == "train" else dataset.test
+
+
+class Inspector:
+    """Takes readings of runs, and remembers what the next ones may need again. For one thread at a time."""
+
+    def __init__(self, load_dataset: Callable[[Run], Dataset], device: torch.device | str = "cpu") -> None:
+        """`load_dataset` gives a run's images, at the network's input size; it may raise a UserError."""
+        self._load_dataset = load_dataset
+        self._device = device
+        self._models: OrderedDict[tuple[Path, int], Model] = OrderedDict()
+        self._probabilities: OrderedDict[tuple[Path, int, SplitName], Probabilities] = OrderedDict()
+
+    def take(self, request: ReadingRequest) -> Taking:
+        """The reading, in slices of about 10 ms; loading a model or images takes as long as it takes.
+
+        Raises UserError (RunError, CheckpointError, InstrumentError, DataError).
+        """
+        found = instrument(request.instrument)
+        run = Run.open(request.folder)
+        model = self._model(run, request.epoch)
+        yield 0.0
+        subject = self._subject(run, request, found.needs)
+        yield 0.0
+        key = (request.folder, request.epoch, request.split)
+        if subject.split is not None:
+            if key not in self._probabilities:
+                from cnnstudio.insight.slices import probabilities
+
+                self._remember(key, (yield from probabilities(model, subject)))
+            subject = replace(subject, probabilities=self._probabilities[key])
+        return (yield from found.take(model, subject))
+
+    def forget(self) -> None:
+        """Frees the memory."""
+        self._models.clear()
+        self._probabilities.clear()
+
+    def _model(self, run: Run, epoch: int) -> Model:
+        key = (run.folder, epoch)
+        if key not in self._models:
+            model = model_at(run, epoch)
+            while len(self._models) >= _MAX_MODELS:
+                self._models.popitem(last=False)
+            self._models[key] = model.to(self._device)
+        self._models.move_to_end(key)
+        return self._models[key]
+
+    def _subject(self, run: Run, request: ReadingRequest, needs: frozenset[Need]) -> Subject:
+        split, images, labels = None, None, None
+        if Need.SPLIT in needs:
+            split = images_of(self._load_dataset(run), run, request.split)
+        if Need.IMAGES in needs:
+            if request.own_images is not None:
+                images = request.own_images.pixels
+            else:
+                images, labels = self._example_images(run)
+        other = None if request.other_epoch is None else load_weights(run, request.other_epoch)
+        return Subject(
+            classes=run.classes,
+            layer=request.layer or (default_layer(run) if Need.LAYER in needs else None),
+            images=images,
+            image=request.image,
+            labels=labels,
+            split=split,
+            cell=request.cell,
+            flip=run.recipe.test_time_flip,
+            other_weights=other,
+        )
+
+    def _example_images(self, run: Run) -> tuple[Pixels, Labels]:
+        """The images that the run's snapshots show and a few more, with their classes.
+
+        Where the data set is not available, those in a snapshot.
+        """
+        try:
+            examples = choose_sample_images(self._load_dataset(run).test)
+        except UserError:
+            epochs = run.snapshot_epochs
+            if not epochs:
+                raise
+            snapshot = run.snapshot(epochs[-1])
+            return snapshot.images, snapshot.labels
+        return examples.images, examples.labels
+
+    def _remember(self, key: tuple[Path, int, SplitName], found: Probabilities) -> None:
+        self._probabilities[key] = found
+        while len(self._probabilities) > 1 and _total_bytes(self._probabilities) > _MAX_PROBABILITY_BYTES:
+            self._probabilities.popitem(last=False)
+
+
+def _total_bytes(arrays: Mapping[Any, Probabilities]) -> int:
+    return sum(each.nbytes for each in arrays.values())

@@ -1,0 +1,345 @@
+"""Readings of a run at its epochs, and the service that takes them between the steps of a training."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnnstudio.core.errors import UserError
+from cnnstudio.data.dataset import DataError, Dataset
+from cnnstudio.insight.catalog import instrument, instruments
+from cnnstudio.insight.instrument import InstrumentError, Need, finish
+from cnnstudio.insight.instruments.calibration import CalibrationReading
+from cnnstudio.insight.instruments.confusion import ConfusionReading
+from cnnstudio.insight.instruments.filters import FiltersReading
+from cnnstudio.insight.instruments.histograms import HistogramsReading
+from cnnstudio.insight.instruments.mistakes import MistakesReading
+from cnnstudio.insight.instruments.predictions import UNKNOWN, PredictionsReading
+from cnnstudio.insight.maps import FeatureMaps
+from cnnstudio.insight.reading import Reading
+from cnnstudio.runs.epochs.inspection import (
+    Inspector,
+    OwnImages,
+    ReadingRequest,
+    default_layer,
+    inspectable_epochs,
+)
+from cnnstudio.runs.epochs.reading_service import ReadingService
+from cnnstudio.runs.errors import RunError
+from cnnstudio.runs.run import Run
+from cnnstudio.runs.start import RunOptions, start_run
+from cnnstudio.training.checkpoints import save_schedule
+from cnnstudio.training.control import Control
+from cnnstudio.training.events import EpochEnded, Event, Paused
+from cnnstudio.training.recipe.recipe import Recipe
+from tests.training.images import colors
+from tests.training.networks import tiny
+
+DATA = colors(test=60, noise=140)
+RECIPE = Recipe(epochs=2, batch_size=16, learning_rate=0.01, validation_share=0.25)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        # As for all tests, whose fixtures come later than this one.
+        patch.setattr(save_schedule, "_COST_FACTOR", 0)
+        start_run(tiny(), DATA, RECIPE, RunOptions(folder=folder))
+    return folder
+
+
+@pytest.fixture
+def run(folder: Path) -> Run:
+    return Run.open(folder)
+
+
+def load(run: Run) -> Dataset:
+    return DATA
+
+
+def take(request: ReadingRequest) -> Reading:
+    return finish(Inspector(load).take(request))
+
+
+@pytest.mark.parametrize("name", instruments())
+@pytest.mark.parametrize("epoch", [0, 2])
+def test_every_instrument_works_at_every_kept_epoch(run: Run, name: str, epoch: int) -> None:
+    reading = take(ReadingRequest(run.folder, epoch, name))
+    assert isinstance(reading, instrument(name).reading)
+
+
+def test_a_snapshot_has_what_instruments_showed_at_the_epochs_end(run: Run) -> None:
+    for epoch, name in ((1, "confusion"), (2, "confusion"), (2, "calibration"), (2, "predictions")):
+        recorded = run.snapshot(epoch).reading(instrument(name))
+        now = take(ReadingRequest(run.folder, epoch, name))
+        assert recorded is not None
+        for key, value in now.pack().items():
+            np.testing.assert_allclose(recorded.pack()[key], value, atol=0.02)
+
+
+def test_the_recorded_confusion_has_the_recorded_accuracy(run: Run) -> None:
+    for ended in run.history:
+        confusion = run.snapshot(ended.epoch).reading(instrument("confusion"))
+        assert isinstance(confusion, ConfusionReading)
+        assert confusion.accuracy == pytest.approx(ended.validation.accuracy)
+        assert confusion.classes == DATA.classes
+
+
+def test_the_recorded_histograms_tell_of_gradients(run: Run) -> None:
+    histograms = run.snapshot(2).reading(instrument("histograms"))
+    assert isinstance(histograms, HistogramsReading)
+    assert histograms.layers == ("conv2d_1", "batch_normalization_1", "conv2d_2", "dense_1")
+    assert histograms.gradient_counts is not None
+    assert histograms.gradient_counts.any(axis=1).all()
+
+
+def test_before_training_there_are_no_validation_figures(run: Run) -> None:
+    assert run.snapshot(0).reading(instrument("confusion")) is None
+    assert isinstance(run.snapshot(0).reading(instrument("histograms")), HistogramsReading)
+
+
+def test_a_damaged_reading_in_a_snapshot_is_an_error(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "epoch-001.npz"
+    np.savez(path, **{"reading of confusion.classes": np.zeros(3), "reading of confusion.counts": np.ones(2)})
+    from cnnstudio.runs.snapshots import Snapshot
+
+    with pytest.raises(RunError, match="snapshot of epoch 1 is damaged"):
+        Snapshot(path, 1).reading(instrument("confusion"))
+
+
+def test_a_reading_can_be_of_a_layer_an_image_a_cell_and_a_split(run: Run) -> None:
+    maps = take(ReadingRequest(run.folder, 2, "feature_maps", layer="conv2d_2", image=3))
+    assert isinstance(maps, FeatureMaps)
+    assert (maps.node_id, maps.image) == ("conv2d_2", 3)
+    confusion = take(ReadingRequest(run.folder, 2, "confusion", split="test"))
+    assert isinstance(confusion, ConfusionReading)
+    assert confusion.total == 60
+    # The cell with the most images, so that there are some.
+    truth, predicted = np.unravel_index(confusion.counts.argmax(), confusion.counts.shape)
+    cell = take(ReadingRequest(run.folder, 2, "mistakes", split="test", cell=(int(truth), int(predicted))))
+    assert isinstance(cell, MistakesReading)
+    assert cell.total == cell.mistake_count == confusion.counts.max()
+    assert set(cell.mistake_truth) == {truth}
+    assert set(cell.mistake_predicted) == {predicted}
+    np.testing.assert_array_equal(cell.mistake_images, DATA.test.images[cell.mistake_index])
+
+
+def test_own_images_have_predictions_without_a_data_set(run: Run) -> None:
+    def gone(run: Run) -> Dataset:
+        raise DataError("The images are gone.")
+
+    images = OwnImages(DATA.test.images[:2])
+    reading = finish(Inspector(gone).take(ReadingRequest(run.folder, 1, "predictions", own_images=images)))
+    assert isinstance(reading, PredictionsReading)
+    assert list(reading.labels) == [UNKNOWN, UNKNOWN]
+
+
+def test_without_the_data_set_the_example_images_come_from_a_snapshot(run: Run) -> None:
+    def gone(run: Run) -> Dataset:
+        raise DataError("The images are gone.")
+
+    inspector = Inspector(gone)
+    reading = finish(inspector.take(ReadingRequest(run.folder, 1, "predictions")))
+    assert isinstance(reading, PredictionsReading)
+    np.testing.assert_array_equal(reading.labels, run.snapshot(2).labels)
+    with pytest.raises(UserError, match="The images are gone"):
+        finish(inspector.take(ReadingRequest(run.folder, 1, "confusion")))
+
+
+def test_filters_tell_how_far_they_moved_since_another_epoch(run: Run) -> None:
+    moved = take(ReadingRequest(run.folder, 2, "filters", other_epoch=0))
+    same = take(ReadingRequest(run.folder, 1, "filters", other_epoch=1))
+    assert isinstance(moved, FiltersReading)
+    assert isinstance(same, FiltersReading)
+    assert moved.change is not None
+    assert same.change is not None
+    assert moved.change.min() > 0.001
+    assert same.change.max() < 0.001
+
+
+def test_an_unknown_layer_or_epoch_is_a_sentence(run: Run) -> None:
+    with pytest.raises(InstrumentError, match="no layer “dense_9”"):
+        take(ReadingRequest(run.folder, 2, "filters", layer="dense_9"))
+    with pytest.raises(InstrumentError, match="dense_1 has no kernels"):
+        take(ReadingRequest(run.folder, 2, "filters", layer="dense_1"))
+    with pytest.raises(RunError, match="epoch 9 were not kept"):
+        take(ReadingRequest(run.folder, 9, "filters"))
+
+
+def test_the_default_layer_is_the_first_convolution(run: Run) -> None:
+    assert default_layer(run) == "conv2d_1"
+    assert inspectable_epochs(run) == [0, 1, 2]
+
+
+def test_equal_own_images_are_equal_requests(run: Run) -> None:
+    pixels = DATA.test.images[:2]
+    one, other = (
+        ReadingRequest(run.folder, 1, "predictions", own_images=OwnImages(each))
+        for each in (pixels, pixels.copy())
+    )
+    assert one == other
+    assert len({one, other}) == 1
+    different = OwnImages(255 - pixels)
+    assert one != ReadingRequest(run.folder, 1, "predictions", own_images=different)
+
+
+# The service
+
+Results = dict[str, Reading | str]
+
+
+def make_service(results: Results) -> ReadingService:
+    return ReadingService(
+        Inspector(load), lambda request, found: results.__setitem__(request.instrument, found)
+    )
+
+
+def test_the_service_serves_every_slot(run: Run) -> None:
+    results: Results = {}
+    service = make_service(results)
+    assert not service.is_pending
+    for name in instruments():
+        service.ask(f"view {name}", ReadingRequest(run.folder, 2, name))
+    assert service.is_pending
+    service.run(lambda: False)
+    assert not service.is_pending
+    assert set(results) == set(instruments())
+    assert not any(isinstance(found, str) for found in results.values())
+
+
+def test_the_latest_request_of_a_slot_wins(run: Run) -> None:
+    seen: list[int] = []
+    service = ReadingService(Inspector(load), lambda request, found: seen.append(request.epoch))
+    service.ask("view", ReadingRequest(run.folder, 0, "confusion"))
+    service.advance()
+    service.advance()
+    service.ask("view", ReadingRequest(run.folder, 1, "confusion"))
+    service.ask("view", ReadingRequest(run.folder, 2, "confusion"))
+    service.run(lambda: False)
+    assert seen == [2]
+
+
+def test_what_is_withdrawn_is_not_computed(run: Run) -> None:
+    results: Results = {}
+    service = make_service(results)
+    service.ask("view", ReadingRequest(run.folder, 2, "confusion"))
+    service.advance()
+    service.withdraw("view")
+    assert not service.is_pending
+    service.run(lambda: False)
+    assert results == {}
+
+
+def test_two_slots_that_want_the_same_get_one_result(run: Run) -> None:
+    count = []
+    service = ReadingService(Inspector(load), lambda request, found: count.append(found))
+    for slot in ("a", "b"):
+        service.ask(slot, ReadingRequest(run.folder, 2, "calibration"))
+    service.run(lambda: False)
+    assert len(count) == 1
+    assert isinstance(count[0], CalibrationReading)
+
+
+def test_a_failure_is_a_sentence_and_the_next_request_is_served(run: Run, tmp_path: Path) -> None:
+    results: Results = {}
+    service = make_service(results)
+    service.ask("a", ReadingRequest(tmp_path, 2, "confusion"))
+    service.ask("b", ReadingRequest(run.folder, 2, "calibration"))
+    service.run(lambda: False)
+    assert str(results["confusion"]).startswith("There is no run in")
+    assert isinstance(results["calibration"], CalibrationReading)
+
+
+def test_what_was_begun_goes_on_with_the_next_call(run: Run) -> None:
+    results: Results = {}
+    service = make_service(results)
+    service.ask("a", ReadingRequest(run.folder, 2, "confusion"))
+    turns = iter([False, False, True])
+    service.run(lambda: next(turns))
+    assert results == {}
+    service.run(lambda: False)
+    assert isinstance(results["confusion"], ConfusionReading)
+
+
+def test_a_training_serves_requests_between_its_steps(run: Run, tmp_path: Path) -> None:
+    results: Results = {}
+    threads: set[str] = set()
+    finished = threading.Event()
+
+    def on_result(request: ReadingRequest, found: Reading | str) -> None:
+        threads.add(threading.current_thread().name)
+        results[request.instrument] = found
+        finished.set()
+
+    service = ReadingService(Inspector(load), on_result)
+
+    def listen(event: Event) -> None:
+        if isinstance(event, EpochEnded) and event.epoch == 1:
+            service.ask("view", ReadingRequest(run.folder, 2, "confusion"))
+        if isinstance(event, EpochEnded) and finished.is_set():
+            control.request_stop()
+
+    control = Control()
+    start_run(
+        tiny(),
+        DATA,
+        RECIPE.replace(epochs=2_000),
+        RunOptions(folder=tmp_path / "run", keep_weights=False),
+        control=control,
+        emit=listen,
+        background=service,
+    )
+    assert isinstance(results["confusion"], ConfusionReading)
+    assert threads == {threading.current_thread().name}
+
+
+def test_a_paused_training_serves_requests_at_once(run: Run, tmp_path: Path) -> None:
+    control = Control()
+    results: Results = {}
+
+    def on_result(request: ReadingRequest, found: Reading | str) -> None:
+        results[request.instrument] = found
+        control.request_stop()
+
+    service = ReadingService(Inspector(load), on_result)
+
+    def listen(event: Event) -> None:
+        if isinstance(event, EpochEnded):
+            control.request_pause()
+        if isinstance(event, Paused):
+            service.ask("view", ReadingRequest(run.folder, 2, "mistakes"))
+
+    start_run(
+        tiny(),
+        DATA,
+        RECIPE,
+        RunOptions(folder=tmp_path / "run", keep_weights=False),
+        control=control,
+        emit=listen,
+        background=service,
+    )
+    assert isinstance(results["mistakes"], MistakesReading)
+
+
+def test_requests_do_not_change_what_is_trained(run: Run, tmp_path: Path) -> None:
+    class Busy(ReadingService):
+        is_pending = True  # type: ignore[assignment]  # always
+
+        def advance(self) -> None:
+            self.ask("view", ReadingRequest(run.folder, 2, "histograms"))
+            super().advance()
+
+    service = Busy(Inspector(load), lambda request, found: None)
+    for name, background in (("with", service), ("without", None)):
+        start_run(tiny(dropout=True), DATA, RECIPE, RunOptions(folder=tmp_path / name), background=background)
+    one, other = (Run.open(tmp_path / name).model("last").state_dict() for name in ("with", "without"))
+    assert all((value == other[key]).all() for key, value in one.items())
+
+
+def test_every_need_is_provided_for(run: Run) -> None:
+    for found in instruments().values():
+        assert found.needs <= {Need.LAYER, Need.IMAGES, Need.SPLIT}
