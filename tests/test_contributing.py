@@ -1,4 +1,4 @@
-"""The examples in CONTRIBUTING.md work as a layer type, a data source and an exporter."""
+"""The examples in CONTRIBUTING.md work as a layer type, an instrument, a data source and an exporter."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     listings = LISTING.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
-    assert [Path(path).parent.name for path, _ in listings] == ["basic", "icons", "sources", "export"]
+    folders = [Path(path).parent.name for path, _ in listings]
+    assert folders == ["basic", "icons", "instruments", "sources", "export"]
     for path, source in listings:
         assert not (folder / path).exists(), "the example exists in the project: choose another one"
         (folder / path).write_text(source, encoding="utf-8")
@@ -54,7 +55,7 @@ def test_the_layer_type_passes_the_contract_tests(project: Path) -> None:
     assert int(passed[1]) >= 5
 
 
-def test_layer_type_data_source_and_exporter_work_together(project: Path, tmp_path: Path) -> None:
+def test_layer_type_instrument_data_source_and_exporter_work_together(project: Path, tmp_path: Path) -> None:
     design = tmp_path / "added.cnn.json"
     layers = [
         {"type": "Conv2D", "filters": 8, "activation": "relu"},
@@ -68,5 +69,7 @@ def test_layer_type_data_source_and_exporter_work_together(project: Path, tmp_pa
     options = ["--data", "stripes", "--recipe", "lesson", "--epochs", "4", "--run", str(trained), "--json"]
     output = run(project, "cnnstudio", "train", str(design), *options)
     assert json.loads(output.splitlines()[-1])["test"]["accuracy"] > 0.9
+    inspected = run(project, "cnnstudio", "inspect", str(trained), "--instrument", "weight_norms", "--json")
+    assert json.loads(inspected)["data"]["layers"] == ["conv2d_1", "dense_1"]
     run(project, "cnnstudio", "export", str(trained), "--format", "pt2", "--out", str(tmp_path / "model"))
     assert (tmp_path / "model" / "model.pt2").is_file()

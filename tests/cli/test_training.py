@@ -300,6 +300,12 @@ def test_evaluate_has_the_documented_keys(trained: Path, capsys: Output) -> None
     assert main(["evaluate", str(trained), "--json"]) == 0
     (result,) = lines_of(capsys)
     assert set(result["per_class"]) == {"bright", "dark"}
+    for scores in result["per_class"].values():
+        assert list(scores) == ["accuracy", "precision", "recall", "f1", "support"]
+        assert scores["support"] == 5
+    assert sum(map(sum, result["confusion"])) == 10
+    assert sum(row["count"] for row in result["calibration"]["bins"]) == 10
+    assert 0 <= result["calibration"]["ece"] <= 1
     test = Run.open(trained).test
     assert test is not None
     assert result["accuracy"] == pytest.approx(test.accuracy)

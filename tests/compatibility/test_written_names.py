@@ -604,7 +604,8 @@ def test_what_is_printed_as_json_has_its_names(written: Path, capsys: Output) ->
     image = str(VERSION_0_1 / "brightness" / "test" / "bright" / "00.png")
     commands = {
         ("evaluate", str(written), *CPU): (
-            *("loss", "accuracy", "per_class", "confusion", "classes", "run", "data", "split", "images"),
+            *("loss", "accuracy", "per_class", "confusion", "calibration", "classes", "run", "epoch", "data"),
+            *("split", "images"),
         ),
         ("predict", str(written), image, *CPU): ("run", "predictions"),
         ("runs", "list"): ("folder", "runs"),

@@ -47,11 +47,11 @@ def readings() -> dict[str, Reading]:
     return {name: finish(each.take(make_model(), SUBJECT)) for name, each in instruments().items()}
 
 
-every = pytest.mark.parametrize("name", NAMES)
+every = pytest.mark.parametrize("name", instruments())
 
 
 def test_the_instruments_are_found_by_their_files() -> None:
-    assert set(instruments()) == set(NAMES)
+    assert set(NAMES) <= set(instruments())
     with pytest.raises(InstrumentError, match="no instrument “x-ray”; choose one of feature_maps"):
         instrument("x-ray")
 

@@ -89,7 +89,7 @@ class ReadingService:
         self._on_result(request, result)
 
     def run(self, cancelled: CancelFunction) -> None:
-        """Serves everything that is wanted, until `cancelled`; what was begun goes on with the next call."""
+        """Serves everything that is wanted, until `cancelled`; the next call continues what was begun."""
         while self.is_pending and not cancelled():
             self.advance()
 

@@ -254,7 +254,7 @@ def test_a_failure_is_a_sentence_and_the_next_request_is_served(run: Run, tmp_pa
     assert isinstance(results["calibration"], CalibrationReading)
 
 
-def test_what_was_begun_goes_on_with_the_next_call(run: Run) -> None:
+def test_the_next_call_continues_what_was_begun(run: Run) -> None:
     results: Results = {}
     service = make_service(results)
     service.ask("a", ReadingRequest(run.folder, 2, "confusion"))
