@@ -145,7 +145,7 @@ def _take(run: Run, request: ReadingRequest, options: argparse.Namespace) -> Rea
     from cnnstudio.training.hardware.torch_state import torch_settings
 
     device = choose_device(options.device)
-    inspector = Inspector(load_run_dataset, device)
+    inspector = Inspector(load_run_dataset, options.device)
     line = LiveLine()
     try:
         with torch_settings(device, options.threads, seed=0):

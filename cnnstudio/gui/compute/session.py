@@ -41,7 +41,7 @@ from cnnstudio.gui.compute.event_queue import EventQueue
 from cnnstudio.gui.compute.probe_target import ProbeTarget
 from cnnstudio.gui.compute.training_request import TrainingRequest
 from cnnstudio.runs.seeds import SeedSweep, train_in_turn, with_consecutive_seeds
-from cnnstudio.training.control import Control
+from cnnstudio.training.control import BackgroundWork, Control
 from cnnstudio.training.events import Event, Finished, Paused, Resumed, Started
 from cnnstudio.training.recipe.live_changes import apply_changes
 from cnnstudio.training.recipe.recipe import Recipe
@@ -108,6 +108,8 @@ class TrainingSession(QObject):
         self.devices: dict[str, str] = {}
         """The machine's devices with their titles; empty until torch is loaded."""
         self.chosen_device = AUTO
+        self.background: BackgroundWork | None = None
+        """What a training does between its steps besides training; read when one starts."""
         self._state = State.IDLE
         self._control = Control()
         self._queue = EventQueue()
@@ -137,6 +139,11 @@ class TrainingSession(QObject):
     def is_busy(self) -> bool:
         """Whether the compute thread has anything to do, trainings and other tasks alike."""
         return self._thread.pending > 0
+
+    @property
+    def has_waiting_tasks(self) -> bool:
+        """Whether something is queued behind the running task. May be read from any thread."""
+        return self._thread.pending > 1
 
     @property
     def is_working(self) -> bool:
@@ -281,6 +288,13 @@ class TrainingSession(QObject):
         self._submit(lambda: self._run_task(task))
         return task
 
+    def call_in_main_thread(self, function: Callable[[], object], coalesce_key: object = None) -> None:
+        """Has `function` called with the next events, for tasks on the compute thread.
+
+        A later call with the same key replaces it.
+        """
+        self._queue.call(function, coalesce_key)
+
     def fetch(
         self, name: str, on_done: Callable[[Dataset], object], on_error: Callable[[str], object]
     ) -> ComputeTask:
@@ -397,7 +411,9 @@ class TrainingSession(QObject):
         self, request: TrainingRequest, dataset: Dataset, control: Control, emit: Callable[[Event], None]
     ) -> Finished:
         with self._probe_target.probing() as probe:
-            return request.train(self.device, dataset, control, emit, [probe], self._report_loading)
+            return request.train(
+                self.device, dataset, control, emit, [probe], self._report_loading, self.background
+            )
 
     def _load(self, name: str, control: Control) -> Dataset:
         """The data set to train with; emits `dataset_loaded`."""

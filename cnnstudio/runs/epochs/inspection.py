@@ -22,8 +22,6 @@ from cnnstudio.runs.run import Run
 from cnnstudio.training.sample_images import choose_sample_images
 
 if TYPE_CHECKING:
-    import torch
-
     from cnnstudio.training.model import Model
 
 SplitName = Literal["validation", "test", "train"]
@@ -126,7 +124,7 @@ def images_of(dataset: Dataset, run: Run, split: SplitName) -> Split | Subset:
 class Inspector:
     """Takes readings of runs, and remembers what the next ones may need again. For one thread at a time."""
 
-    def __init__(self, load_dataset: Callable[[Run], Dataset], device: torch.device | str = "cpu") -> None:
+    def __init__(self, load_dataset: Callable[[Run], Dataset], device: str = "auto") -> None:
         """`load_dataset` gives a run's images, at the network's input size; it may raise a UserError."""
         self._load_dataset = load_dataset
         self._device = device
@@ -159,12 +157,14 @@ class Inspector:
         self._probabilities.clear()
 
     def _model(self, run: Run, epoch: int) -> Model:
+        from cnnstudio.training.hardware.device import choose_device
+
         key = (run.folder, epoch)
         if key not in self._models:
             model = model_at(run, epoch)
             while len(self._models) >= _MAX_MODELS:
                 self._models.popitem(last=False)
-            self._models[key] = model.to(self._device)
+            self._models[key] = model.to(choose_device(self._device))
         self._models.move_to_end(key)
         return self._models[key]
 

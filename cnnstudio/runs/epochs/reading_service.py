@@ -1,10 +1,10 @@
-"""Takes readings on the computing thread, slice by slice, of whatever is asked for last."""
+"""Takes readings on the computing thread, slice by slice, of what is wanted at the moment."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.logs import describe_internal_error
@@ -19,9 +19,8 @@ _log = logging.getLogger(__name__)
 class ReadingService:
     """The background work of a training (`training.control.BackgroundWork`), and of a thread without one.
 
-    Each slot, such as a view, has one request: a new one replaces it, also while it is being computed. `ask`
-    and `withdraw` may be called from any thread. The other methods belong to the computing thread, and so do
-    the calls of `on_result`, with a reading or a sentence that says why there is none, and `on_progress`.
+    `want` may be called from any thread. The other methods belong to the computing thread, and so do the
+    calls of `on_result`, with a reading or a sentence that says why there is none, and of `on_progress`.
     """
 
     def __init__(
@@ -34,42 +33,27 @@ class ReadingService:
         self._on_result = on_result
         self._on_progress = on_progress
         self._lock = threading.Lock()
-        self._wanted: dict[str, ReadingRequest] = {}
-        """By slot, in the order in which they are served."""
+        self._wanted: tuple[ReadingRequest, ...] = ()
         self._current: tuple[ReadingRequest, Taking] | None = None
 
-    def ask(self, slot: str, request: ReadingRequest) -> None:
-        """Wants this reading, and no longer what the slot wanted before."""
+    def want(self, requests: Iterable[ReadingRequest]) -> None:
+        """Wants these readings, in this order, and no others: one that is being computed may be dropped."""
         with self._lock:
-            if self._wanted.get(slot) != request:
-                self._wanted.pop(slot, None)
-                self._wanted[slot] = request
-
-    def withdraw(self, slot: str) -> None:
-        """Wants nothing any more, for example because the view was hidden."""
-        with self._lock:
-            self._wanted.pop(slot, None)
-
-    def wants(self, request: ReadingRequest) -> bool:
-        """Whether a slot still wants it."""
-        with self._lock:
-            return request in self._wanted.values()
+            self._wanted = tuple(dict.fromkeys(requests))
 
     @property
     def is_pending(self) -> bool:
-        # Without the lock, because it is asked at every step; reading the length of a dict is atomic.
-        return len(self._wanted) > 0
+        return bool(self._wanted)
 
     def advance(self) -> None:
-        """Works on a reading for one slice. A request that nobody wants any more is dropped."""
-        if self._current is not None and not self.wants(self._current[0]):
+        """Works on a reading for one slice."""
+        wanted = self._wanted
+        if self._current is not None and self._current[0] not in wanted:
             self._close()
         if self._current is None:
-            with self._lock:
-                request = next(iter(self._wanted.values()), None)
-            if request is None:
+            if not wanted:
                 return
-            self._current = (request, self._inspector.take(request))
+            self._current = (wanted[0], self._inspector.take(wanted[0]))
         request, taking = self._current
         result: Reading | str
         try:
@@ -84,8 +68,7 @@ class ReadingService:
             result = describe_internal_error(error)
         self._current = None
         with self._lock:
-            for slot in [slot for slot, wanted in self._wanted.items() if wanted == request]:
-                del self._wanted[slot]
+            self._wanted = tuple(each for each in self._wanted if each != request)
         self._on_result(request, result)
 
     def run(self, cancelled: CancelFunction) -> None:
@@ -94,11 +77,10 @@ class ReadingService:
             self.advance()
 
     def forget(self) -> None:
-        """Drops everything and frees the memory."""
-        with self._lock:
-            self._wanted.clear()
-        self._close()
-        self._inspector.forget()
+        """Frees the memory of what was computed, if nothing is wanted."""
+        if not self.is_pending:
+            self._close()
+            self._inspector.forget()
 
     def _close(self) -> None:
         if self._current is not None:

@@ -198,57 +198,60 @@ def make_service(results: Results) -> ReadingService:
     )
 
 
-def test_the_service_serves_every_slot(run: Run) -> None:
+def test_the_service_serves_everything_that_is_wanted_in_order(run: Run) -> None:
     results: Results = {}
     service = make_service(results)
     assert not service.is_pending
-    for name in instruments():
-        service.ask(f"view {name}", ReadingRequest(run.folder, 2, name))
+    service.want(ReadingRequest(run.folder, 2, name) for name in instruments())
     assert service.is_pending
     service.run(lambda: False)
     assert not service.is_pending
-    assert set(results) == set(instruments())
+    assert list(results) == list(instruments())
     assert not any(isinstance(found, str) for found in results.values())
 
 
-def test_the_latest_request_of_a_slot_wins(run: Run) -> None:
+def test_the_latest_wish_wins_also_over_what_is_being_computed(run: Run) -> None:
     seen: list[int] = []
     service = ReadingService(Inspector(load), lambda request, found: seen.append(request.epoch))
-    service.ask("view", ReadingRequest(run.folder, 0, "confusion"))
+    service.want([ReadingRequest(run.folder, 0, "confusion")])
     service.advance()
     service.advance()
-    service.ask("view", ReadingRequest(run.folder, 1, "confusion"))
-    service.ask("view", ReadingRequest(run.folder, 2, "confusion"))
+    service.want([ReadingRequest(run.folder, 1, "confusion")])
+    service.want([ReadingRequest(run.folder, 2, "confusion")])
     service.run(lambda: False)
     assert seen == [2]
 
 
-def test_what_is_withdrawn_is_not_computed(run: Run) -> None:
+def test_what_is_not_wanted_any_more_is_not_computed(run: Run) -> None:
     results: Results = {}
     service = make_service(results)
-    service.ask("view", ReadingRequest(run.folder, 2, "confusion"))
+    service.want([ReadingRequest(run.folder, 2, "confusion")])
     service.advance()
-    service.withdraw("view")
+    service.want([])
     assert not service.is_pending
     service.run(lambda: False)
+    service.advance()
     assert results == {}
 
 
-def test_two_slots_that_want_the_same_get_one_result(run: Run) -> None:
-    count = []
-    service = ReadingService(Inspector(load), lambda request, found: count.append(found))
-    for slot in ("a", "b"):
-        service.ask(slot, ReadingRequest(run.folder, 2, "calibration"))
-    service.run(lambda: False)
-    assert len(count) == 1
-    assert isinstance(count[0], CalibrationReading)
+def test_wanting_the_same_again_continues_it(run: Run) -> None:
+    seen: list[float] = []
+    service = ReadingService(
+        Inspector(load), lambda request, found: None, lambda request, done: seen.append(done)
+    )
+    for _ in range(40):
+        service.want([ReadingRequest(run.folder, 2, "confusion")])
+        service.advance()
+        if not service.is_pending:
+            break
+    assert not service.is_pending
+    assert seen == sorted(seen)
 
 
 def test_a_failure_is_a_sentence_and_the_next_request_is_served(run: Run, tmp_path: Path) -> None:
     results: Results = {}
     service = make_service(results)
-    service.ask("a", ReadingRequest(tmp_path, 2, "confusion"))
-    service.ask("b", ReadingRequest(run.folder, 2, "calibration"))
+    service.want([ReadingRequest(tmp_path, 2, "confusion"), ReadingRequest(run.folder, 2, "calibration")])
     service.run(lambda: False)
     assert str(results["confusion"]).startswith("There is no run in")
     assert isinstance(results["calibration"], CalibrationReading)
@@ -257,7 +260,7 @@ def test_a_failure_is_a_sentence_and_the_next_request_is_served(run: Run, tmp_pa
 def test_the_next_call_continues_what_was_begun(run: Run) -> None:
     results: Results = {}
     service = make_service(results)
-    service.ask("a", ReadingRequest(run.folder, 2, "confusion"))
+    service.want([ReadingRequest(run.folder, 2, "confusion")])
     turns = iter([False, False, True])
     service.run(lambda: next(turns))
     assert results == {}
@@ -279,7 +282,7 @@ def test_a_training_serves_requests_between_its_steps(run: Run, tmp_path: Path) 
 
     def listen(event: Event) -> None:
         if isinstance(event, EpochEnded) and event.epoch == 1:
-            service.ask("view", ReadingRequest(run.folder, 2, "confusion"))
+            service.want([ReadingRequest(run.folder, 2, "confusion")])
         if isinstance(event, EpochEnded) and finished.is_set():
             control.request_stop()
 
@@ -311,7 +314,7 @@ def test_a_paused_training_serves_requests_at_once(run: Run, tmp_path: Path) -> 
         if isinstance(event, EpochEnded):
             control.request_pause()
         if isinstance(event, Paused):
-            service.ask("view", ReadingRequest(run.folder, 2, "mistakes"))
+            service.want([ReadingRequest(run.folder, 2, "mistakes")])
 
     start_run(
         tiny(),
@@ -330,7 +333,7 @@ def test_requests_do_not_change_what_is_trained(run: Run, tmp_path: Path) -> Non
         is_pending = True  # type: ignore[assignment]  # always
 
         def advance(self) -> None:
-            self.ask("view", ReadingRequest(run.folder, 2, "histograms"))
+            self.want([ReadingRequest(run.folder, 2, "histograms")])
             super().advance()
 
     service = Busy(Inspector(load), lambda request, found: None)
