@@ -59,9 +59,12 @@ class InstrumentRequests(QObject):
         """Runs whose images cannot be loaded, and why."""
         self._with_images: Path | None = None
         """The run whose images are loaded."""
+        self._has_computed = self._is_closed = False
         self._task: IoTask | None = None
         self._serving: ComputeTask | None = None
-        self._service: ReadingService | None = None
+        inspector = Inspector(self._datasets.get, session.device)
+        self._service = ReadingService(inspector, self._send_result, self._send_progress)
+        session.background = self._service
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.setInterval(_SETTLE_MS)
@@ -86,6 +89,8 @@ class InstrumentRequests(QObject):
 
     def want(self, questions: frozenset[Question]) -> None:
         """Says which questions visible views ask now: they are worked on, and no others."""
+        if self._is_closed:
+            return
         self._wanted = questions
         self._computing = {each: found for each, found in self._computing.items() if each in questions}
         if questions:
@@ -108,11 +113,13 @@ class InstrumentRequests(QObject):
             self._work()
 
     def close(self) -> None:
-        """Ends what is going on; called before the session is shut down."""
+        """Ends what is going on; called before the session is shut down, and nothing is answered after it."""
+        self._is_closed = True
         self._wanted = frozenset()
+        self._settle.stop()
+        self._release.stop()
         self._computing.clear()
-        if self._service is not None:
-            self._service.want(())
+        self._service.want(())
         if self._task is not None:
             self._task.close()
             self._task = None
@@ -141,7 +148,7 @@ class InstrumentRequests(QObject):
         on_done: Callable[[Any], object],
         on_failed: Callable[[str], object] = lambda problem: None,
     ) -> None:
-        """Runs a function in a thread, then goes on with what is left."""
+        """Runs a function in a thread, then continues with what is left."""
         task = self._task = IoTask(function, self)
         task.done.connect(on_done)
         task.failed.connect(on_failed)
@@ -200,12 +207,6 @@ class InstrumentRequests(QObject):
 
     def _compute(self) -> None:
         ready = self._ready
-        if self._service is None:
-            if not ready:
-                return
-            inspector = Inspector(self._datasets.get, self._session.device)
-            self._service = ReadingService(inspector, self._send_result, self._send_progress)
-            self._session.background = self._service
         self._service.want(ready)
         # While a training runs, it serves them between its steps.
         if ready and self._serving is None and self._session.state is State.IDLE:
@@ -213,7 +214,6 @@ class InstrumentRequests(QObject):
 
     def _serve(self, progress: object, cancelled: CancelFunction) -> None:
         """Computes until something else waits for the thread."""
-        assert self._service is not None
         self._service.run(lambda: cancelled() or self._session.has_waiting_tasks)
 
     def _on_served(self, _: object) -> None:
@@ -227,6 +227,7 @@ class InstrumentRequests(QObject):
         self._session.call_in_main_thread(lambda: self._on_progress(request, done), ("reading", request))
 
     def _on_result(self, request: ReadingRequest, result: Reading | str) -> None:
+        self._has_computed = True
         self._progress.pop(request, None)
         answer = Answer(problem=result) if isinstance(result, str) else Answer(result, request.epoch)
         if answer.problem and _needs_images(request) and request.folder in self._without_images:
@@ -259,15 +260,14 @@ class InstrumentRequests(QObject):
             self._compute()
 
     def _on_events(self, events: Iterable[Event]) -> None:
-        if any(isinstance(event, EpochEnded | Finished) for event in events):
+        if not self._is_closed and any(isinstance(event, EpochEnded | Finished) for event in events):
             self._settle.start()
 
     def _on_release(self) -> None:
         self._datasets.clear()
         self._with_images = None
-        if self._service is not None:
-            service = self._service
-            self._session.run_task(lambda progress, cancelled: service.forget(), lambda _: None)
+        if self._has_computed:
+            self._session.run_task(lambda progress, cancelled: self._service.forget(), lambda _: None)
 
 
 def _look_up(
