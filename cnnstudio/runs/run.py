@@ -23,6 +23,7 @@ from cnnstudio.design.file import DesignError, read_design
 from cnnstudio.design.network import Network
 from cnnstudio.runs.archive.unpacking import is_archive, open_archive
 from cnnstudio.runs.errors import RunError
+from cnnstudio.runs.event_check import MAX_EPOCHS
 from cnnstudio.runs.event_log import E, read_events
 from cnnstudio.runs.heartbeat import HEARTBEAT_TIMEOUT, is_held, last_heartbeat, this_host
 from cnnstudio.runs.snapshots import Snapshot, snapshot_epochs, snapshot_path
@@ -174,12 +175,15 @@ class Run:
             return None
         if not isinstance(found, dict) or not {"loss", "accuracy"} <= found.keys():
             raise self._damaged("test")
-        return Scores(*self._numbers("test", [found["loss"], found["accuracy"]]))
+        loss, accuracy = self._numbers("test", [found["loss"], found["accuracy"]])
+        if loss < 0 or not 0 <= accuracy <= 1:
+            raise self._damaged("test")
+        return Scores(loss, accuracy)
 
     @property
     def best_epoch(self) -> int | None:
         found = self.metadata.get("best_epoch")
-        if found is not None and type(found) is not int:
+        if found is not None and (type(found) is not int or not 1 <= found <= MAX_EPOCHS):
             raise self._damaged("best_epoch")
         return found
 
@@ -204,7 +208,7 @@ class Run:
     def test_images(self) -> int:
         """The number of test images; 0 if unknown."""
         found = self._get("data", dict).get("test", 0)
-        if type(found) is not int:
+        if type(found) is not int or not 0 <= found < _HUGE:
             raise self._damaged("data")
         return found
 

@@ -336,6 +336,11 @@ def test_lines_that_are_not_events_are_skipped(tmp_path: Path) -> None:
         ({"test": {"loss": 1}}, "“test” in run.json is missing"),
         ({"test": {"loss": 1, "accuracy": "high"}}, "“test” in run.json is missing"),
         ({"test": 1}, "“test” in run.json is missing"),
+        ({"test": {"loss": 1, "accuracy": 1.01}}, "“test” in run.json is missing"),
+        ({"test": {"loss": 1, "accuracy": -0.01}}, "“test” in run.json is missing"),
+        ({"test": {"loss": -1, "accuracy": 0.5}}, "“test” in run.json is missing"),
+        ({"best_epoch": 0}, "“best_epoch” in run.json is missing"),
+        ({"data": {"test": -1}}, "“data” in run.json is missing"),
         ({"best_epoch": "last"}, "“best_epoch” in run.json is missing"),
         ({"classes": ["a", "b", 3]}, "“classes” in run.json is missing"),
         ({"classes": ["a", "b"]}, "is damaged: .* 2 classes"),
@@ -352,7 +357,8 @@ def test_invalid_metadata_is_refused(change: dict[str, Any], reason: str, tmp_pa
 
     def read() -> object:
         run = Run.open(tmp_path / "run")
-        return run.classes, run.created, run.dataset_name, run.test, run.best_epoch, run.model()
+        described = run.created, run.dataset_name, run.test, run.test_images, run.best_epoch
+        return described, run.classes, run.model()
 
     with pytest.raises(RunError, match=reason):
         read()
