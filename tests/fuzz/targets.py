@@ -157,18 +157,26 @@ class Recipes(Target):
 
 
 class RunFolders(Target):
-    """What is read of a run without torch: the lists, one run, two compared, and a run that is watched."""
+    """What is read of runs without torch: lists, the table, one run, two compared, and one watched."""
 
-    fuzzed: ClassVar = tuple(
-        f"home/runs/{run}/{name}"
-        for run in ("fresh", "stopped")
-        for name in ("run.json", "events.jsonl", "recipe.json", "design.cnn.json", "lock")
+    fuzzed: ClassVar = (
+        "home/run-summaries.json",
+        *(
+            f"home/runs/{run}/{name}"
+            for run in ("fresh", "stopped")
+            for name in ("run.json", "events.jsonl", "recipe.json", "design.cnn.json", "label.json", "lock")
+        ),
     )
-    may_leave: ClassVar = ("home/runs/*/lock",)
+    may_leave: ClassVar = ("home/runs/*/lock", "home/run-summaries.json")
 
     def prepare(self, folder: Path) -> None:
+        from cnnstudio.runs.library.label import RunLabel, write_label
+        from cnnstudio.runs.library.listing import list_summaries
+
         put_home(folder, "stopped", "first")
         train(folder, 3)
+        write_label(folder / "home" / "runs" / "fresh", RunLabel("Good", ("keep", "lesson"), "The first."))
+        list_summaries()
 
     def run(self, folder: Path, names: list[str], attempt: Attempts) -> None:
         from cnnstudio.runs.run import Run
@@ -176,7 +184,10 @@ class RunFolders(Target):
 
         attempt("list --json", command("runs", "list", "--json"))
         attempt("list", command("runs", "list"))
-        for name in {Path(name).parts[2] for name in names}:
+        # The second time from what the first one has kept.
+        for _ in range(2):
+            attempt("table", self._tabulate)
+        for name in {Path(name).parts[2] for name in names if "/runs/" in name}:
             path = folder / "home" / "runs" / name
             attempt("show --json", command("runs", "show", path, "--json"))
             attempt("show", command("runs", "show", name))
@@ -189,6 +200,16 @@ class RunFolders(Target):
             for part in ("classes", "host", "reason", "test_images", "dataset_fingerprint", "history"):
                 if run is not None:
                     attempt(part, lambda run=run, part=part: getattr(run, part))
+
+    def _tabulate(self) -> None:
+        from cnnstudio.runs.library.columns import FIXED
+        from cnnstudio.runs.library.listing import list_summaries
+
+        for run in list_summaries().runs:
+            for column in FIXED.values():
+                column.sort_key(run)
+                column.text(run)
+            assert len(run.training_curve) + len(run.validation_curve) >= 0
 
 
 class Checkpoints(Target):

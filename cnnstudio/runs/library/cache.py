@@ -1,11 +1,13 @@
 """The summaries of all runs in one file of the user's home, so that a thousand runs are listed at once.
 
 Each is kept with the times and sizes of the run's files that it was made from, and made anew when one of them
-differs. The file can be deleted at any time, and one that is damaged or of another version is ignored.
+differs. The file can be deleted at any time, and one that is damaged or of another version is ignored. It has
+a checksum, because its values are shown without being checked again.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Hashable
@@ -65,6 +67,8 @@ def read_cache(folder: Path) -> dict[str, tuple[Stamp, RunSummary]]:
         return {}
     if content.get("version") != VERSION or content.get("folder") != str(folder):
         return {}
+    if content.pop("sha256", None) != _checksum(content):
+        return {}
     recipes, designs = _values(content.get("recipes")), _values(content.get("designs"))
     rows = content.get("runs")
     found = {}
@@ -88,8 +92,13 @@ def write_cache(folder: Path, summaries: dict[str, tuple[Stamp, RunSummary]]) ->
         "designs": designs.values,
         "runs": rows,
     }
+    content["sha256"] = _checksum(content)
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     write_atomically(cache_path(), text.encode("utf-8", "backslashreplace"))
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 V = TypeVar("V")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 
@@ -101,11 +102,13 @@ def test_a_deleted_run_is_gone_and_a_new_one_there() -> None:
         "row",
         "values",
         "status",
+        "date",
+        "seconds",
     ],
 )
 def test_a_damaged_cache_is_made_anew(content: str, reads: list[str]) -> None:
     first = list_summaries()
-    if content in ("row", "values", "status"):
+    if content in ("row", "values", "status", "date", "seconds"):
         cache = json.loads(cache_path().read_text())
         if content == "values":
             cache["recipes"] = [{"epochs": [1, 2]}]
@@ -114,6 +117,10 @@ def test_a_damaged_cache_is_made_anew(content: str, reads: list[str]) -> None:
                 row[2] = "yesterday"
             elif content == "status":
                 row[1] = "asleep"
+            elif content == "date":
+                row[2] = 1e300
+            elif content == "seconds":
+                row[17] = math.nan
         content = json.dumps(cache)
     cache_path().write_text(content)
     reads.clear()
