@@ -165,7 +165,9 @@ class Assembler(ABC):
 
     def join(self, item: Join, shape: Shape | None) -> tuple[Nodes, Shape | None]:
         """The nodes for branches with a common input."""
-        branches = [self._branch(branch, shape) for branch in item.branches]
+        # In code by other people, `a + b + c` is one sum.
+        parts = item.branches if self._generated else _joined_alike(item.mode, item.branches)
+        branches = [self._branch(branch, shape) for branch in parts]
         # The first type that takes the branches. `inside` leaves out a shortcut, which is a parameter of its
         # group and not a branch.
         for kind in group_types():
@@ -272,6 +274,16 @@ def output_shape_of(layer: Layer, shape: Shape | None) -> Shape | None:
         return layer.output_shape(shape)
     except ShapeError as error:
         return error.assumed
+
+
+def _joined_alike(mode: str, branches: Iterable[Items]) -> Iterator[Items]:
+    """The branches, with those of joins of the same kind that are a whole branch."""
+    for branch in branches:
+        match branch:
+            case (Join(mode=inner, branches=more, activation=None),) if inner == mode:
+                yield from _joined_alike(mode, more)
+            case _:
+                yield branch
 
 
 def _consecutive_calls(

@@ -7,7 +7,7 @@ import errno
 import io
 import textwrap
 import tokenize
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -84,6 +84,12 @@ class Notes:
 
     def all(self) -> tuple[Note, ...]:
         return tuple(sorted(self._found))
+
+
+def unknown_network(name: str, names: Iterable[str]) -> CodeError:
+    """The error for a name that is not one of the code's networks, whose names it lists."""
+    listed = ", ".join(names)
+    return CodeError(f"there is no network “{name}” in the code" + (f"; there is {listed}" if listed else ""))
 
 
 def read_text(path: Path) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cnnstudio.core.parameters import Choice, choice
-from cnnstudio.layers.code import Arguments, Call, Name, Signatures, UnsupportedCall
+from cnnstudio.layers.code import Arguments, Call, Name, Signatures, UnsupportedCall, is_same_value
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,6 +25,11 @@ _PYTORCH: dict[str, tuple[str, dict[str, Any]]] = {
     "sigmoid": ("Sigmoid", {}),
     "tanh": ("Tanh", {}),
     "softmax": ("Softmax", {"dim": 1}),
+    "relu6": ("ReLU6", {}),
+    "hard_silu": ("Hardswish", {}),
+    "selu": ("SELU", {}),
+    "mish": ("Mish", {}),
+    "softplus": ("Softplus", {}),
 }
 ACTIVATIONS = ("linear", *_PYTORCH)
 
@@ -36,23 +41,25 @@ _KERAS_LAYERS = {"leaky_relu": f"layers.LeakyReLU(negative_slope={_LEAKY_SLOPE})
 
 # Activations that this program does not have -> the closest one that it has.
 _CLOSEST = {
-    "relu6": "relu",
-    "softplus": "relu",
-    "selu": "elu",
     "celu": "elu",
     "prelu": "leaky_relu",
     "rrelu": "leaky_relu",
-    "mish": "silu",
-    "hardswish": "silu",
-    "hard_swish": "silu",
-    "hard_silu": "silu",
     "hardsigmoid": "sigmoid",
     "hard_sigmoid": "sigmoid",
     "hardtanh": "tanh",
     "softsign": "tanh",
 }
 # log_softmax at the end means the same network: the loss is cross-entropy on logits either way.
-_SYNONYMS = {"swish": "silu", "logsoftmax": "softmax", "log_softmax": "softmax", "identity": "linear"}
+_SYNONYMS = {
+    "swish": "silu",
+    "hardswish": "hard_silu",
+    "hard_swish": "hard_silu",
+    "logsoftmax": "softmax",
+    "log_softmax": "softmax",
+    "identity": "linear",
+}
+_WITH_DEFAULTS_ONLY = frozenset({"ELU", "GELU", "Softplus"})
+"""Activations of torch that have arguments which those here do not have."""
 
 KERAS_ACTIVATION_CALLS: Signatures = {
     "ReLU": "max_value=None, negative_slope=0.0, threshold=0.0",
@@ -126,6 +133,8 @@ def resolve_activation(name: str, note: Callable[[str], None]) -> str:
 
 def activation_from_keras(call: Arguments) -> str:
     """The activation that a call of one of KERAS_ACTIVATION_CALLS applies."""
+    if call.name == "ReLU" and is_same_value(call["max_value"], 6):
+        return "relu6"
     if call.name == "LeakyReLU":
         slope = call["negative_slope"] if call["alpha"] is None else call["alpha"]
         if slope != _LEAKY_SLOPE:
@@ -140,6 +149,10 @@ def activation_from_pytorch(call: Call, note: Callable[[str], None] = lambda tex
     arguments = Arguments(call, PYTORCH_ACTIVATION_CALLS[call.name])
     if call.name == "LeakyReLU" and arguments["negative_slope"] != _LEAKY_SLOPE:
         note(f"its slope is {arguments['negative_slope']}; {_LEAKY_SLOPE} is used instead")
+    if call.name in _WITH_DEFAULTS_ONLY:
+        for name in arguments.unused_arguments():
+            if name != "inplace":
+                note(f"its {name} is {arguments[name]}; the default is used instead")
     return resolve_activation(call.name, note)
 
 
@@ -156,7 +169,9 @@ def activation_choice(default: str, help: str = "function applied to each output
 
 # torch computes the gradient of these from their input. For the others the output is enough, so that the
 # input can be freed: relu' = [y > 0], sigmoid' = y (1 - y), tanh' = 1 - y².
-_NEED_INPUT = frozenset({"leaky_relu", "elu", "gelu", "silu"})
+_NEED_INPUT = frozenset(
+    {"leaky_relu", "elu", "gelu", "silu", "relu6", "hard_silu", "selu", "mish", "softplus"}
+)
 
 
 def backward_needs_input(name: str) -> bool:

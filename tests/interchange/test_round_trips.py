@@ -20,6 +20,7 @@ from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.layers.groups.block import Block
+from cnnstudio.layers.groups.parallel import Parallel
 from cnnstudio.layers.groups.repeat import Repeat
 from cnnstudio.layers.groups.residual import Residual
 from tests.interchange.networks import networks
@@ -68,6 +69,14 @@ def test_a_block_name_survives_as_a_valid_tensorflow_scope(name: str, scope: str
     assert f'with keras.name_scope("{scope or name}"):' in listing
     assert (f"    {string_literal(name)}\n" in listing) is (scope is not None)
     assert read_code(listing).network.nodes[0].name == name
+
+
+@by_language
+def test_a_repeat_that_is_a_branch_of_its_own_survives(language: str) -> None:
+    ids = IdGenerator()
+    repeat = ids.node(Repeat(2), children=(ids.node(Conv2D(2, kernel_size=(1, 1))),))
+    group = ids.node(Parallel(), children=(ids.node(Conv2D(3, kernel_size=(1, 1))), repeat))
+    assert_same(Network(Shape.of(1, 9, 9), (group, ids.node(Flatten()), ids.node(Dense(3)))), language)
 
 
 @settings(max_examples=60, deadline=None)

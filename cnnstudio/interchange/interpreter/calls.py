@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ast
+import itertools
+import math
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 from cnnstudio.interchange.chain import CodeError
+from cnnstudio.interchange.interpreter import folding
 from cnnstudio.interchange.interpreter.arguments import ArgumentParser, Namespace
 from cnnstudio.interchange.interpreter.built_ins import BUILT_INS, TYPES, call_built_in
 from cnnstudio.interchange.interpreter.evaluator import BUILT_IN, Evaluator
@@ -32,6 +36,11 @@ from cnnstudio.interchange.interpreter.values import (
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.code import Call, Name, Unknown
 
+_OPERATORS: Mapping[str, type[ast.operator]] = {
+    "operator.add": ast.Add,
+    "operator.mul": ast.Mult,
+    "operator.sub": ast.Sub,
+}
 MAXIMUM_CALLS = 40
 """The deepest nesting of calls of the program's functions."""
 UNKNOWN_ARGUMENTS = "**"
@@ -111,14 +120,57 @@ class Calls(Evaluator):
     ) -> Any:
         if is_library_function(path) and not keywords:
             return call_library(path, positional)
+        operator = _OPERATORS.get(path)
+        if operator is not None and len(positional) == 2:
+            try:
+                return folding.fold_binary(operator(), positional[0], positional[1])
+            except folding.NotConstant:
+                return self.on_binary(operator(), positional[0], positional[1], line)
         match path.rpartition(".")[2]:
+            case "reduce" if len(positional) > 1:
+                return self._reduce(positional, line)
             case "partial" if positional:
                 return Partial(positional[0], tuple(positional[1:]), keywords)
+            case "field" if path == "dataclasses.field":
+                return Call(path, tuple(positional), keywords, line)
+            case "namedtuple" if len(positional) > 1:
+                return self._named_tuple(positional[0], positional[1], line)
+            case "chain" | "product" as name if path == f"itertools.{name}" and not keywords:
+                return self._combined(name, positional)
             case "ArgumentParser":
                 return ArgumentParser()
             case "Namespace" | "SimpleNamespace" if not positional:
                 return Namespace(dict(keywords))
         return self.on_call(Call(path, tuple(positional), keywords, line), direct)
+
+    def _named_tuple(self, name: Any, fields: Any, line: int) -> Any:
+        """`collections.namedtuple("Size", "height width")`, as a class with these fields."""
+        names = fields.replace(",", " ").split() if isinstance(fields, str) else self.elements(fields)
+        if not names or not all(isinstance(each, str) and each.isidentifier() for each in (name, *names)):
+            return UNKNOWN
+        body = [ast.AnnAssign(ast.Name(each, ast.Store()), ast.Name("object"), None, 1) for each in names]
+        node = ast.ClassDef(name, [ast.Name("NamedTuple")], [], [*body], [], lineno=line)
+        return Class(node, self.module, (), {})
+
+    def _combined(self, name: str, values: Sequence[Any]) -> Any:
+        """`itertools.chain(…)` and `itertools.product(…)`."""
+        lists = [self.elements(each) for each in values]
+        known = [each for each in lists if each is not None]
+        size = sum(map(len, known)) if name == "chain" else math.prod(map(len, known))
+        if len(known) < len(lists) or size > folding.MAX_LENGTH:
+            return UNKNOWN
+        self.effort.count_elements(size)
+        return list(itertools.chain(*known) if name == "chain" else itertools.product(*known))
+
+    def _reduce(self, positional: Sequence[Any], line: int) -> Any:
+        """`functools.reduce(function, values)`."""
+        function, values, *start = positional
+        elements = self.elements(values)
+        if not elements:
+            return start[0] if start and elements is not None else UNKNOWN
+        return reduce(
+            lambda one, other: self.call(function, [one, other], {}, line, False), [*start, *elements]
+        )
 
     def call_function(
         self, function: Function, positional: Sequence[Any], keywords: Mapping[str, Any], line: int
@@ -199,15 +251,25 @@ class Calls(Evaluator):
     ) -> Instance:
         instance = Instance(kind, line)
         method = self.attribute(instance, "__init__")
+        fields = field_names(kind.node)
         if isinstance(method, Function):
             self.call_function(method, positional, keywords, line)
-        elif kind.library_base() or not field_names(kind.node):
-            self.on_library_init(instance, positional, keywords, line)
+        elif fields:
+            defaults = {name: self._default(kind.names[name], line) for name in fields if name in kind.names}
+            given = {name: each for name, each in keywords.items() if name != UNKNOWN_ARGUMENTS}
+            instance.names |= {**defaults, **dict(zip(fields, positional, strict=False)), **given}
         else:
-            instance.names |= dict(zip(field_names(kind.node), positional, strict=False))
-            instance.names |= {name: each for name, each in keywords.items() if name != UNKNOWN_ARGUMENTS}
+            self.on_library_init(instance, positional, keywords, line)
         self.on_instance(instance)
         return instance
+
+    def _default(self, value: Any, line: int) -> Any:
+        """The default of a field: a value, or `field(default=…)`, or `field(default_factory=…)`."""
+        if not isinstance(value, Call) or value.name != "field":
+            return value
+        if "default_factory" in value.keywords:
+            return self.call(value.keywords["default_factory"], [], {}, line, False)
+        return value.keywords.get("default", UNKNOWN)
 
     def _call_super(
         self, proxy: SuperProxy, name: str, positional: Sequence[Any], keywords: Mapping[str, Any], line: int
@@ -246,12 +308,22 @@ class Calls(Evaluator):
                 return isinstance(value, Function | Class | Name | Partial | BoundMethod | Call | Instance)
             case "type", [value]:
                 return self._type(value)
+            case "sum", [values, *start] if not keywords:
+                return self._sum(values, start, line)
             case "map", [function, values]:
                 elements = self.elements(values)
                 if elements is None:
                     return UNKNOWN
                 return [self.call(function, [each], {}, line, False) for each in elements]
         return call_built_in(name, self.elements, positional, keywords) if name in BUILT_INS else UNKNOWN
+
+    def _sum(self, values: Any, start: Sequence[Any], line: int) -> Any:
+        """`sum(values)`, which may be tensors."""
+        found = call_built_in("sum", self.elements, [values, *start], {})
+        elements = self.elements(values) or ()
+        if is_known(found) or not elements:
+            return found
+        return reduce(lambda one, other: self.on_binary(ast.Add(), one, other, line), [*start, *elements])
 
     def set_attribute(self, owner: Instance | Class, name: str, value: Any) -> None:
         """`owner.name = value`."""

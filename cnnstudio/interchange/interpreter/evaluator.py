@@ -28,6 +28,8 @@ from cnnstudio.interchange.interpreter.built_ins import BUILT_INS, TYPES
 from cnnstudio.interchange.interpreter.libraries import library_constant
 from cnnstudio.interchange.interpreter.syntax import (
     decorator_names,
+    field_names,
+    is_named_tuple,
     tree_height,
     uses_loop_variable,
 )
@@ -314,6 +316,8 @@ class Evaluator:
                 return self._class_attribute(None, owner, name)
             case Namespace(names=names):
                 return names.get(name, Unknown(name))
+            case int() | float() | str() if name == "value":
+                return owner  # of a member of an enumeration
             case Unknown(text=text):
                 return Unknown(f"{text}.{name}" if text and len(text) + len(name) < _MAXIMUM_PATH else "")
         return self.on_attribute(owner, name)
@@ -518,6 +522,8 @@ class Evaluator:
         """What iterating over the value yields; None if that is not known."""
         if isinstance(value, range | str):
             return value
+        if isinstance(value, Instance) and is_named_tuple(value.kind.node):
+            value = tuple(value.names.get(name, UNKNOWN) for name in field_names(value.kind.node))
         if not isinstance(value, list | tuple | dict):
             return None
         self.effort.count_elements(len(value))

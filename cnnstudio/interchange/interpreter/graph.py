@@ -172,12 +172,44 @@ def _sequence(start: SymbolicTensor, end: SymbolicTensor, seen: set[int]) -> lis
         dominator = tensor.dominator
         # The branches recurse, the sequence between them does not: only nested joins cost depth.
         if tensor.mode:
-            branches = tuple(tuple(_sequence(dominator, each, seen)) for each in tensor.inputs)
+            branches = tuple(tuple(_sequence(dominator, each, seen)) for each in _joined_first(tensor))
             backwards.append((Join(tensor.mode, branches, tensor.line, tensor.activation),))
         else:
             backwards.append(tensor.items)
         tensor = dominator
     return [item for items in reversed(backwards) for item in items]
+
+
+def _joined_first(join: SymbolicTensor) -> list[SymbolicTensor]:
+    """The inputs of a join, of which those that have layers in common are joined with each other first.
+
+    So a + b(a) + c, where a is a layer, becomes (a + b(a)) + c: the inner join starts at a. A concatenation
+    has to keep the order, so that only neighbors are joined first.
+    """
+    if join.mode not in ("add", "concat"):
+        return list(join.inputs)
+    groups: list[tuple[SymbolicTensor | None, list[SymbolicTensor]]] = []
+    for each in join.inputs:
+        first = _first_after(join.dominator, each)
+        candidates = groups if join.mode == "add" else groups[-1:]
+        same = next((group for other, group in candidates if other is first and first is not None), None)
+        if same is None:
+            groups.append((first, [each]))
+        else:
+            same.append(each)
+    return [
+        group[0] if len(group) == 1 else SymbolicTensor(tuple(group), (), join.mode, join.line)
+        for _, group in groups
+    ]
+
+
+def _first_after(dominator: SymbolicTensor | None, tensor: SymbolicTensor) -> SymbolicTensor | None:
+    """The first tensor below `dominator` that dominates `tensor`; None if that is `dominator` itself."""
+    found: SymbolicTensor | None = None
+    each: SymbolicTensor | None = tensor
+    while each is not dominator and each is not None:
+        found, each = each, each.dominator
+    return found
 
 
 def iter_calls(items: Sequence[Item]) -> Iterator[Call]:

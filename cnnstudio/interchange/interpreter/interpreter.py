@@ -27,7 +27,7 @@ from cnnstudio.interchange.interpreter import folding
 from cnnstudio.interchange.interpreter.arguments import Namespace
 from cnnstudio.interchange.interpreter.calls import UNKNOWN_EXIT, Calls
 from cnnstudio.interchange.interpreter.methods import CHANGING
-from cnnstudio.interchange.interpreter.syntax import as_load, leaves, uses_loop_variable
+from cnnstudio.interchange.interpreter.syntax import as_load, leaves, reads_attribute, uses_loop_variable
 from cnnstudio.interchange.interpreter.values import (
     REST,
     UNKNOWN,
@@ -48,6 +48,7 @@ from cnnstudio.layers.code import Name, Unknown, is_same_value
 
 _UNKNOWN_COUNT = "how often this loop runs is only known at run time; what is in it is imported once"
 _UNKNOWN_CONDITION = "this condition is only known at run time; it is assumed to be true"
+_ONLY_IN_USE = "what is only done in use, and not in training, is not imported"
 _STEPS_WITHOUT_EFFECT = 10_000
 """The most steps of a loop without any effect on the network, such as training."""
 
@@ -69,6 +70,9 @@ class Interpreter(Calls):
     def creates_layers(self, function: Any) -> bool:
         """Whether calling this value adds to the network, or may do so."""
         return False
+
+    def on_augment(self, old: Any, new: Any) -> None:
+        """Called for `x += …`, which changes the very object if it is a tensor."""
 
     def on_assign_attribute(self, owner: Any, name: str, value: Any, line: int) -> None:
         """Called for `owner.name = value` if `owner` is not an object of the program."""
@@ -224,7 +228,10 @@ class Interpreter(Calls):
         test = truth(self.evaluate(node.test, scope))
         if test is None:
             return self._undecided_branch(node.body, node.orelse, node.lineno, scope)
-        return self.execute(node.body if test else node.orelse, scope)
+        taken, other = (node.body, node.orelse) if test else (node.orelse, node.body)
+        if reads_attribute(node.test, "training") and self._may_create(other, scope):
+            self.notes.add(node.lineno, _ONLY_IN_USE)
+        return self.execute(taken, scope)
 
     def _undecided_branch(
         self, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], line: int, scope: Scope
@@ -424,7 +431,9 @@ class Interpreter(Calls):
         if isinstance(left, list) and isinstance(node.op, ast.Add):
             left.append(REST)
             return
-        self.assign(node.target, self.binary(node, node.op, left, right), scope)
+        value = self.binary(node, node.op, left, right)
+        self.on_augment(left, value)
+        self.assign(node.target, value, scope)
 
     def _import(self, node: ast.Import | ast.ImportFrom, scope: Scope) -> None:
         if isinstance(node, ast.Import):

@@ -22,7 +22,7 @@ def call_method(owner: Any, name: str, positional: Sequence[Any], keywords: Mapp
     Raises CodeError if the list would get too long.
     """
     if isinstance(owner, list):
-        return _list_method(owner, name, positional)
+        return _list_method(owner, name, [*positional, *keywords.values()])
     if isinstance(owner, dict):
         return _dict_method(owner, name, positional, keywords)
     try:
@@ -53,6 +53,10 @@ def _list_method(owner: list[Any], name: str, positional: Sequence[Any]) -> Any:
             owner.clear()
         case "copy", []:
             return list(owner)
+        case "sort", [] if _is_sortable(owner):
+            owner.sort()
+        case "remove", [value] if folding.is_constant(owner) and value in owner:
+            owner.remove(value)
         case "index" | "count" as method, [value]:
             if not folding.is_constant(owner) or not folding.is_constant(value):
                 return UNKNOWN
@@ -62,6 +66,10 @@ def _list_method(owner: list[Any], name: str, positional: Sequence[Any]) -> Any:
                 owner.append(REST)
             return UNKNOWN
     return None
+
+
+def _is_sortable(values: list[Any]) -> bool:
+    return any(all(isinstance(each, kind) for each in values) for kind in (int | float, str))
 
 
 def _dict_method(

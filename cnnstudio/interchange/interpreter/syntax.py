@@ -14,6 +14,11 @@ def uses_loop_variable(target: ast.expr, nodes: Iterable[ast.AST]) -> bool:
     return any(name.id in variables and isinstance(name.ctx, ast.Load) for name in names)
 
 
+def reads_attribute(node: ast.AST, name: str) -> bool:
+    """Whether an expression has an attribute of that name in it, as `not self.training` has."""
+    return any(isinstance(each, ast.Attribute) and each.attr == name for each in ast.walk(node))
+
+
 def read_before_assignment(body: Sequence[ast.stmt]) -> dict[str, bool]:
     """For each name in the statements, whether it is read before it is assigned."""
     found: dict[str, bool] = {}
@@ -73,10 +78,15 @@ def is_generator(node: ast.FunctionDef) -> bool:
     return any(isinstance(each, ast.Yield) for each in _walk_function(node))
 
 
+def is_named_tuple(node: ast.ClassDef) -> bool:
+    """Whether objects of the class are tuples with named elements."""
+    names = [getattr(base, "attr", getattr(base, "id", "")) for base in node.bases]
+    return "NamedTuple" in names
+
+
 def field_names(node: ast.ClassDef) -> list[str]:
     """The fields with which objects of a dataclass or named tuple are created; none for other classes."""
-    bases = {base.id for base in node.bases if isinstance(base, ast.Name)}
-    if "dataclass" not in decorator_names(node) and "NamedTuple" not in bases:
+    if "dataclass" not in decorator_names(node) and not is_named_tuple(node):
         return []
     fields = (each.target for each in node.body if isinstance(each, ast.AnnAssign))
     return [field.id for field in fields if isinstance(field, ast.Name)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.interpreter import graph
 from cnnstudio.interchange.interpreter.values import Instance
 from cnnstudio.interchange.keras.assembly import PREPROCESSING_LAYERS
@@ -69,11 +68,3 @@ def named_networks(models: Sequence[Model], variables: Mapping[str, Any]) -> dic
         name = bound.get(id(model.instance or model)) or model.name
         found[name if name and name not in found else f"line {model.line}"] = model
     return found
-
-
-def network_named(name: str, networks: Mapping[str, Model]) -> Model:
-    """The network of that name. Raises CodeError, which lists the names."""
-    if name not in networks:
-        listed = f"; there is {', '.join(networks)}" if networks else ""
-        raise CodeError(f"there is no network “{name}” in the code{listed}")
-    return networks[name]

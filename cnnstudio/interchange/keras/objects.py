@@ -53,8 +53,7 @@ class ObjectReader(ModeReader):
             model = Model([], line, instance.kind.node.name, instance=instance)
             self.models.append(model)
             if base.endswith("Sequential") and positional:
-                for layer in self.elements(positional[0]) or ():
-                    self.add_layer(model, layer, line)
+                self.add_layers(model, positional[0], line)
 
     def _is_functional(
         self, instance: Instance, positional: Sequence[Any], keywords: Mapping[str, Any]
@@ -67,8 +66,8 @@ class ObjectReader(ModeReader):
         """The model between the tensors of `keras.Model(inputs, outputs)`; None, with a note, for no such."""
         raise NotImplementedError
 
-    def add_layer(self, model: Model, layer: Any, line: int) -> None:
-        """Adds a layer at the end of a Sequential."""
+    def add_layers(self, model: Model, layers: Any, line: int) -> None:
+        """Adds the layers of a list at the end of a Sequential."""
         raise NotImplementedError
 
     def model_of(self, value: Any) -> Model | None:
@@ -106,7 +105,19 @@ class ObjectReader(ModeReader):
     def object_items(self, instance: Instance, line: int) -> Items:
         """An object as items of a Sequential; none if its `call` cannot be followed."""
         start = SymbolicTensor()
-        return items_between(start, self.apply_object(instance, start, line))
+        return self.items_of(start, self.apply_object(instance, start, line), instance.kind.node.name, line)
+
+    def items_of(self, start: SymbolicTensor, end: SymbolicTensor, name: str, line: int) -> Items:
+        """The items between two tensors; none, with a note, if groups cannot express them."""
+        try:
+            return items_between(start, end)
+        except UnsupportedTopology:
+            self.notes.add(
+                line,
+                f"groups cannot express how the layers of {name} are connected, "
+                "so it is skipped with its layers",
+            )
+            return ()
 
     def complete(self, model: Model, start: SymbolicTensor) -> None:
         """Finds the items of a model whose class has `call`; `start` stands for its input."""

@@ -27,10 +27,18 @@ from cnnstudio.interchange.interpreter.graph import (
 from cnnstudio.interchange.interpreter.helpers import helper_name, is_helper
 from cnnstudio.interchange.interpreter.names import title_from_docstring
 from cnnstudio.interchange.interpreter.syntax import is_static
-from cnnstudio.interchange.interpreter.values import BoundMethod, Class, Function, Instance, Scope
+from cnnstudio.interchange.interpreter.values import (
+    UNKNOWN,
+    BoundMethod,
+    Class,
+    Function,
+    Instance,
+    Scope,
+    expand_copies,
+)
 from cnnstudio.interchange.keras.assembly import PREPROCESSING_LAYERS, KerasAssembler, keras_types
 from cnnstudio.interchange.keras.augmentation import is_augmentation_layer
-from cnnstudio.interchange.keras.choice import main_network, named_networks, network_named
+from cnnstudio.interchange.keras.choice import main_network, named_networks
 from cnnstudio.interchange.keras.data_reader import DataReader
 from cnnstudio.interchange.keras.data_values import (
     Data,
@@ -49,7 +57,7 @@ from cnnstudio.interchange.keras.models import (
     single,
 )
 from cnnstudio.interchange.keras.tensors import JOINS, LAYERS, PRETRAINED, is_tensors
-from cnnstudio.interchange.source import ImportedDesign, Note, Notes, parse
+from cnnstudio.interchange.source import ImportedDesign, Note, Notes, parse, unknown_network
 from cnnstudio.layers.activations import KERAS_ACTIVATION_CALLS
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.code import Call, Name, Unknown
@@ -68,10 +76,10 @@ def read_keras(text: str, network: str = "") -> ImportedDesign:
     reader = _Reader(Notes(), is_old=is_keras_1(tree, text))
     reader.follow(tree)
     model = reader.main_model()
-    if network and network not in reader.networks():
-        model = reader.made_by(network) or network_named(network, reader.networks())
-    elif network:
-        model = network_named(network, reader.networks())
+    if network:
+        model = reader.networks().get(network) or reader.made_by(network)
+        if model is None:
+            raise unknown_network(network, reader.networks())
     if model is None:
         raise CodeError(_no_model(reader.notes.all()))
     others = {name: each for name, each in reader.networks().items() if each is not model}
@@ -329,8 +337,8 @@ class _Reader(DataReader):
         model = Model([], call.line, name_argument(call))
         self.models.append(model)
         layers = call.positional[0] if call.positional else call.keywords.get("layers")
-        for layer in self.elements(layers) or ():
-            self.add_layer(model, layer, call.line)
+        if layers is not None:
+            self.add_layers(model, layers, call.line)
         return model
 
     def add_layer(self, model: Model, layer: Any, line: int) -> None:
@@ -348,13 +356,22 @@ class _Reader(DataReader):
                 model.shape = shape_argument(layer.keywords)
             if layer.name == "Lambda":
                 start = SymbolicTensor()
-                model.items += items_between(start, self.apply_lambda(layer, start))
+                model.items += self.items_of(start, self.apply_lambda(layer, start), "Lambda", layer.line)
             else:
                 model.items.append(LayerCall(layer, name_argument(layer)))
         elif isinstance(layer, Instance):
             model.items += self.object_items(layer, line)
         else:
             self.notes.add(line, "the layer added here is only known at run time and is skipped")
+
+    def add_layers(self, model: Model, layers: Any, line: int) -> None:
+        """Adds the layers of a list; what is not known of it has a note."""
+        known = self.elements(layers)
+        if known is None:
+            # Of a list that a loop of unknown length has filled, the first layers are known.
+            known = list(expand_copies(layers, self.clone)) if isinstance(layers, list | tuple) else [UNKNOWN]
+        for layer in known:
+            self.add_layer(model, layer, line)
 
     def _input(self, call: Call) -> SymbolicTensor:
         self.effects += 1

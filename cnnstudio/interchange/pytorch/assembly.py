@@ -26,6 +26,7 @@ from cnnstudio.design.network import Node
 from cnnstudio.interchange.assembly import Assembler, Nodes, group_types, output_shape_of, renamed_node
 from cnnstudio.interchange.interpreter import graph
 from cnnstudio.interchange.interpreter.graph import Join, LayerCall
+from cnnstudio.interchange.interpreter.values import BoundMethod
 from cnnstudio.interchange.layer_calls import layer_call
 from cnnstudio.interchange.pytorch.modules import lines_of
 from cnnstudio.interchange.pytorch.products import read_product
@@ -51,7 +52,7 @@ _INPUT_SIZES = frozenset(
 """Arguments that follow from the input shape. They are not compared: another value is an error there."""
 _USUAL: Mapping[str, Any] = {"out_channels": 32, "out_features": 10, "kernel_size": 3, "padding": 0}
 """Values for arguments that are only known at run time."""
-_IGNORED = frozenset({"inplace", "dim", "device", "dtype", "track_running_stats"})
+_IGNORED = frozenset({"inplace", "dim", "device", "dtype"})
 """Arguments that do not change what the module computes here."""
 _ALIASES = {"BatchNorm1d": "BatchNorm2d", "LogSoftmax": "Softmax"}
 
@@ -127,7 +128,7 @@ class PyTorchAssembler(Assembler):
         self, modules: Sequence[LayerCall], shape: Shape | None, node_id: str
     ) -> tuple[list[Node], int, Shape | None]:
         """(nodes for the first few modules, number of modules they stand for, output shape)."""
-        if modules[0].call.path == "tensor.squeeze" and shape is not None:
+        if shape is not None and _removes_axes(modules[0].call):
             if shape.is_flat:
                 return [], 1, shape
             if shape.dims[1:] == (1, 1):
@@ -141,16 +142,23 @@ class PyTorchAssembler(Assembler):
         if layer is not None:
             return [renamed_node(Node("", layer), name)], used, output_shape_of(layer, shape)
         layers, used = self._substitute(calls[0], shape), 1
-        following = activation_from_pytorch(calls[1]) if len(calls) > 1 else None
-        if layers and following is not None and getattr(layers[-1], "activation", "") == "linear":
-            layers[-1], used = layers[-1].with_values({"activation": following}), 2
+        if len(calls) > 1 and layers and getattr(layers[-1], "activation", "") == "linear":
+            # Only the exact one: any other is a layer of its own, with its note.
+            notes: list[str] = []
+            following = activation_from_pytorch(calls[1], notes.append)
+            if following is not None and not notes:
+                layers[-1], used = layers[-1].with_values({"activation": following}), 2
         for each in layers:
             shape = output_shape_of(each, shape)
         return [Node("", each) for each in layers], used, shape
 
     def _with_known_arguments(self, call: Call, shape: Shape | None) -> Call:
         """The call with usual values, and notes, for arguments that are only known at run time."""
-        given = bound_arguments(call)
+        given = {
+            name: Unknown(value.name) if isinstance(value, BoundMethod) else value
+            for name, value in bound_arguments(call).items()
+        }
+        self._check_axis(call, given, shape)
         if isinstance(given.get("padding"), str):
             return Call(call.path, (), {**given, "padding": _padding(given)}, call.line)
         unknown = [name for name, value in given.items() if isinstance(value, Unknown)]
@@ -169,6 +177,15 @@ class PyTorchAssembler(Assembler):
                 )
         known = {name: value for name, value in values.items() if not isinstance(value, Unknown)}
         return Call(call.path, (), known, call.line)
+
+    def _check_axis(self, call: Call, given: Mapping[str, Any], shape: Shape | None) -> None:
+        """Notes a softmax along another axis than that of the channels."""
+        axis = given.get("dim")
+        usual = (1, -3) if shape is not None and shape.is_image else (1, -1)
+        if call.name in ("Softmax", "LogSoftmax") and axis is not None and axis not in usual:
+            self.notes.add(
+                call.line, f"{call.name} is along axis {axis}; the axis of the channels is used instead"
+            )
 
     def _check_input_size(self, call: Call, shape: Shape | None) -> None:
         """Notes and counts a mismatch if the code expects another number of input channels or features."""
@@ -200,7 +217,9 @@ class PyTorchAssembler(Assembler):
                 self.notes.add(inner.line, f"{inner.name} is skipped: {error}")
                 return []
             except (TypeError, ValueError, ZeroDivisionError):
-                self.notes.add(inner.line, f"{inner.name} is skipped: its arguments are not valid")
+                is_known = not any(isinstance(each, Unknown) for each in bound_arguments(inner).values())
+                reason = "not valid" if is_known else "only known at run time"
+                self.notes.add(inner.line, f"{inner.name} is skipped: its arguments are {reason}")
                 return []
             if replacement or note:
                 if note:
@@ -209,6 +228,11 @@ class PyTorchAssembler(Assembler):
         reason = _why_unreadable(inner, shape or _plausible_shape([inner]))
         self.notes.add(inner.line, f"{inner.name} is {reason}")
         return []
+
+
+def _removes_axes(call: Call) -> bool:
+    """Whether this turns feature maps of a single pixel into a vector: `x.squeeze()`, `x[:, :, 0, 0]`."""
+    return call.path == "tensor.squeeze" or (call.path == "tensor.indexing" and bool(call.positional))
 
 
 def _generating_node(module: LayerCall) -> str:

@@ -8,6 +8,7 @@ order. Functions are called with their defaults; what has none is an unknown val
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from cnnstudio.interchange.interpreter.syntax import has_required_arguments
 from cnnstudio.interchange.interpreter.values import Class, Function, Instance
 from cnnstudio.interchange.pytorch.content import ContentReader
 from cnnstudio.interchange.pytorch.modules import is_module
-from cnnstudio.interchange.source import Notes
+from cnnstudio.interchange.source import Notes, unknown_network
 
 _NO_NETWORK = "there is no PyTorch network: expected nn.Sequential(…) or a class with forward"
 _MAXIMUM_NAMES = 50
@@ -85,20 +86,28 @@ class _Choice:
 
     def _named(self, name: str) -> Chosen:
         reader = self._reader
-        try:
-            value = reader.evaluate(ast.parse(name, mode="eval").body, reader.module)
-        except (SyntaxError, ValueError, RecursionError):
-            value = None
-        if not is_module(value):
-            value = reader.call(value, [], {}, 0, False) if isinstance(value, Class | Function) else None
+        value: Any = None
+        with contextlib.suppress(SyntaxError, ValueError, RecursionError):
+            expression = ast.parse(name, mode="eval").body
+            self._place(expression)
+            value = reader.evaluate(expression, reader.module)
+        if isinstance(value, Class | Function):
+            value = reader.call(value, [], {}, value.node.lineno, False)
         items = reader.content(value) if is_module(value) else ()
         if not items:
-            names = [each for each, _ in self._offered()]
-            listed = f"; there is {', '.join(names)}" if names else ""
-            raise CodeError(f"there is no network “{name}” in the code{listed}")
+            raise unknown_network(name, [each for each, _ in self._offered()])
         reader.report_shared_weights(items)
         others = [each for each, _ in self._offered() if each != name]
         return Chosen(value, items, value.line, _title(value), (name, *others) if others else ())
+
+    def _place(self, expression: ast.expr) -> None:
+        """Gives an expression that is not in the code the line of what it calls."""
+        defined = {each.name: each.lineno for each in self._definitions}
+        names = [each.id for each in ast.walk(expression) if isinstance(each, ast.Name)]
+        line = next((defined[each] for each in names if each in defined), 1)
+        for each in ast.walk(expression):
+            if hasattr(each, "lineno"):
+                each.lineno = line
 
     # Candidates
 

@@ -20,7 +20,7 @@ from cnnstudio.interchange.interpreter.graph import (
     UnsupportedTopology,
     items_between,
 )
-from cnnstudio.interchange.interpreter.values import Copies, Function, Instance
+from cnnstudio.interchange.interpreter.values import UNKNOWN, Copies, Function, Instance
 from cnnstudio.interchange.pytorch.assembly import bound_arguments, is_generated_name
 from cnnstudio.interchange.pytorch.modules import (
     LAYER,
@@ -33,7 +33,7 @@ from cnnstudio.interchange.pytorch.modules import (
     is_module,
     sequence_of,
 )
-from cnnstudio.interchange.pytorch.tensors import SAME, Sample, TensorReader
+from cnnstudio.interchange.pytorch.tensors import SAME, Sample, TensorReader, is_in_place
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.code import Arguments, Call, Unknown, UnsupportedCall
 
@@ -64,6 +64,8 @@ class ContentReader(TensorReader):
         """ids of modules that are part of another one."""
         self.given_names: dict[int, str] = {}
         """id of a module -> the attribute that it is assigned to."""
+        self._changing: set[int] = set()
+        """ids of modules whose forward changes its argument in place."""
         self._parts = 0
 
     def use(self, module: Any) -> None:
@@ -71,9 +73,9 @@ class ContentReader(TensorReader):
         if not self.following:
             self.used[id(module)] += 1
 
-    def content(self, module: Any) -> Items:
-        """The items inside a module, without the module itself around them."""
-        items = self.items_of(module, getattr(module, "line", 0))
+    def content(self, module: Any, line: int = 0) -> Items:
+        """The items inside a module, without the module itself around them; `line` is where it is used."""
+        items = self.items_of(module, getattr(module, "line", 0) or line)
         return items[0].items if len(items) == 1 and isinstance(items[0], SubModel) else items
 
     def report_shared_weights(self, items: Items) -> None:
@@ -86,6 +88,16 @@ class ContentReader(TensorReader):
                     f"{call.name} is applied {times[id(call)]} times with the same weights; "
                     "here each of them has weights of its own",
                 )
+
+    def changes_input(self, module: Any) -> bool:
+        match module:
+            case Call():
+                return is_in_place(module)
+            case ModuleSequence():
+                return bool(module.parts) and self.changes_input(module.parts[0].module)
+            case Instance() if isinstance(module.names.get(PARTS), ModuleSequence):
+                return self.changes_input(module.names[PARTS])
+        return id(module) in self._changing
 
     def on_sample(self, module: Any, sample: Sample) -> None:
         """Called when the program tries out a module with a tensor."""
@@ -147,6 +159,9 @@ class ContentReader(TensorReader):
             self.use(owner)
         if name in SAME:
             return owner
+        if name.startswith("register_forward"):
+            self.notes.add(line, f"what {name} adds is not imported")
+            return UNKNOWN
         if name in ("forward", "__call__") and positional:
             return self._forward_of_library(owner, positional, line)
         if name in _CHILDREN and not positional:
@@ -236,7 +251,7 @@ class ContentReader(TensorReader):
             case Copies(value=value, count=count):
                 return (
                     LoopBody(
-                        ((self.content(value), count),), getattr(value, "line", 0) or line, counted=True
+                        ((self.content(value, line), count),), getattr(value, "line", 0) or line, counted=True
                     ),
                 )
             case ModuleSequence():
@@ -267,13 +282,21 @@ class ContentReader(TensorReader):
             end = self.call(forward, [start], {}, module.line, False)
         finally:
             self.following -= 1
+        if self.is_changed(start):
+            self._changing.add(id(module))
         kind = module.kind.node.name
         items = self._between(start, end, kind, module.kind.node.lineno)
         return items if len(items) == 1 else (SubModel(items, module.line, name or kind),)
 
     def _between(self, start: SymbolicTensor, end: Any, kind: str, line: int) -> Items:
+        if isinstance(end, SymbolicTensor):
+            end = self.current(end)
+        if isinstance(end, dict):
+            end = list(end.values())
         if isinstance(end, tuple | list) and end:
-            self.notes.add(line, f"the forward of {kind} returns several results; only the first is imported")
+            if len(end) > 1:
+                text = f"the forward of {kind} returns several results; only the first is imported"
+                self.notes.add(line, text)
             end = end[0]
         if not isinstance(end, SymbolicTensor):
             self.notes.add(
@@ -325,7 +348,7 @@ class ContentReader(TensorReader):
         counted_parts = [_with_count(part.module) for part in parts]
         all_sequences = all(isinstance(value, ModuleSequence) for value, _ in counted_parts)
         if parts and all_sequences and not sequence.is_named:
-            copies = tuple((self.content(value), count) for value, count in counted_parts)
+            copies = tuple((self.content(value, sequence.line), count) for value, count in counted_parts)
             counted = any(isinstance(part.module, Copies) for part in parts)
             self.submodules.update(id(value) for value, _ in counted_parts)
             return (LoopBody(copies, sequence.line, counted, separate=not counted),)
@@ -351,7 +374,7 @@ class ContentReader(TensorReader):
                     return None
                 parts = self.elements(bodies) or ()
                 self.submodules.update(map(id, (*parts, *call.positional, *call.keywords.values())))
-                return ExplicitGroup(layer, tuple(self.content(body) for body in parts), call.line)
+                return ExplicitGroup(layer, tuple(self.content(body, call.line) for body in parts), call.line)
         return None
 
 

@@ -78,7 +78,8 @@ class ModuleSequence:
 
     def as_call(self) -> Call:
         """The call of nn.Sequential that creates it."""
-        return Call(f"{NN}Sequential", tuple(self.modules()), {}, self.line)
+        named = ({part.name: part.module for part in self.parts},)
+        return Call(f"{NN}Sequential", named if self.is_named else tuple(self.modules()), {}, self.line)
 
 
 def sequence_of(positional: Sequence[Any], line: int) -> ModuleSequence:

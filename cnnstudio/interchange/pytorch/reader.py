@@ -33,6 +33,7 @@ from cnnstudio.interchange.pytorch.modules import (
     PARTS,
     WRAPPERS,
     ModuleSequence,
+    children,
     clone,
     is_module,
     sequence_of,
@@ -232,6 +233,8 @@ class _Reader(ContentReader):
             self.effects += 1
 
     def on_attribute(self, owner: Any, name: str) -> Any:
+        if name == "_modules" and is_module(owner):
+            return dict(children(owner))
         if isinstance(owner, SymbolicTensor):
             found = self.tensor_attribute(owner, name)
             return BoundMethod(owner, name) if found is None else found

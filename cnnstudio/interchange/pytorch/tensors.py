@@ -16,10 +16,11 @@ from cnnstudio.interchange.interpreter.graph import Items, LayerCall, SymbolicTe
 from cnnstudio.interchange.interpreter.interpreter import Interpreter
 from cnnstudio.interchange.interpreter.methods import CHANGING
 from cnnstudio.interchange.interpreter.values import BoundMethod, Class, Scope
-from cnnstudio.interchange.pytorch.assembly import PYTORCH_SIGNATURES, PyTorchAssembler
+from cnnstudio.interchange.pytorch.assembly import PYTORCH_SIGNATURES, PyTorchAssembler, bound_arguments
 from cnnstudio.interchange.pytorch.modules import NN, is_module, lines_of
+from cnnstudio.interchange.settings import is_number
 from cnnstudio.interchange.source import Notes
-from cnnstudio.layers.code import Call, Name, Unknown
+from cnnstudio.layers.code import Arguments, Call, Name, Unknown
 
 _MODULES = {name.lower(): name for name in PYTORCH_SIGNATURES} | {
     "interpolate": "Upsample",
@@ -42,10 +43,18 @@ _OPERATORS: Mapping[str, type[ast.operator]] = {
     "sub": ast.Sub,
     "div": ast.Div,
 }
-_FUNCTION_ARGUMENTS = frozenset({"training", "inplace"})
-"""Arguments that functions have, but modules do not, or where they make no difference."""
+_FUNCTION_ARGUMENTS = frozenset({"training"})
+"""Arguments that functions have, but modules do not."""
 _NO_MODULES = (f"{NN}init", f"{NN}functional", f"{NN}utils", f"{NN}parallel")
 _SPATIAL = (2, 3)
+_ALL = slice(None)
+_BORDERS = {
+    "constant": "ConstantPad2d",
+    "reflect": "ReflectionPad2d",
+    "replicate": "ReplicationPad2d",
+    "circular": "CircularPad2d",
+}
+"""Modes of `F.pad` -> the modules that do the same."""
 _NO_LAYER = "this operation is not a layer and is skipped"
 
 
@@ -71,6 +80,10 @@ class TensorReader(Interpreter):
         super().__init__(notes)
         self.following = 0
         """How many calls of `forward` are being interpreted, each inside the one before."""
+        self._changed: dict[int, tuple[SymbolicTensor, SymbolicTensor]] = {}
+        """id of a tensor that was changed in place -> the tensor as it was, and as it is now."""
+        self._changed_inside: dict[int, tuple[SymbolicTensor, int]] = {}
+        """id of a tensor that a module with layers of its own changes in place -> the tensor, the line."""
         # Ids of tensors, which live as long as the concatenation refers to them.
         self._concatenated: dict[tuple[int, ...], SymbolicTensor] = {}
         self._parts_of: dict[int, tuple[SymbolicTensor, ...]] = {}
@@ -79,15 +92,57 @@ class TensorReader(Interpreter):
         """The items of a module that is applied to a tensor."""
         raise NotImplementedError
 
+    def changes_input(self, module: Any) -> bool:
+        """Whether a module with layers of its own changes the tensor that it is applied to."""
+        raise NotImplementedError
+
+    # Operations in place
+
+    def current(self, tensor: SymbolicTensor) -> SymbolicTensor:
+        """The tensor after what has been done to it in place, by whatever name."""
+        while id(tensor) in self._changed:
+            tensor = self._changed[id(tensor)][1]
+        if id(tensor) in self._changed_inside:
+            _, line = self._changed_inside.pop(id(tensor))
+            self.notes.add(
+                line,
+                "this changes its input in place, which is used again; the design uses it unchanged",
+            )
+        return tensor
+
+    def _current_value(self, value: Any) -> Any:
+        return self.current(value) if isinstance(value, SymbolicTensor) else value
+
+    def change(self, old: SymbolicTensor, new: SymbolicTensor) -> SymbolicTensor:
+        """Remembers that a tensor was changed in place, and returns what it is now."""
+        if new is not old:
+            self._changed[id(old)] = old, new
+        return new
+
+    def is_changed(self, tensor: SymbolicTensor) -> bool:
+        """Whether a tensor was changed in place."""
+        return id(tensor) in self._changed
+
+    def on_augment(self, old: Any, new: Any) -> None:
+        if isinstance(old, SymbolicTensor) and isinstance(new, SymbolicTensor):
+            self.change(self.current(old), new)
+
     # Modules and functions applied to tensors
 
     def apply_module(self, tensor: SymbolicTensor, module: Any, direct: bool, line: int) -> SymbolicTensor:
         """The tensor after a module."""
         self.effects += 1
+        tensor = self.current(tensor)
         is_activation = isinstance(module, Call) and PyTorchAssembler.is_nonlinear(module)
         if direct and is_activation and tensor.mode in ("add", "concat") and tensor.activation is None:
-            return SymbolicTensor(tensor.inputs, (), tensor.mode, tensor.line, module)
-        return tensor.then(*self.items_of(module, line))
+            found = SymbolicTensor(tensor.inputs, (), tensor.mode, tensor.line, module)
+        else:
+            found = tensor.then(*self.items_of(module, line))
+        if isinstance(module, Call):
+            return self.change(tensor, found) if is_in_place(module) else found
+        if self.changes_input(module):
+            self._changed_inside[id(tensor)] = tensor, line
+        return found
 
     def function_of_tensors(self, call: Call, direct: bool) -> Any:
         """`F.relu(x)`, `torch.flatten(x, 1)`, `torch.cat([x, y], 1)`."""
@@ -102,9 +157,8 @@ class TensorReader(Interpreter):
             return self.call(positional[0], positional[1:], {}, call.line, False)
         first = positional[0]
         if not isinstance(first, SymbolicTensor):
-            return self._operation(call.name, positional, call.line) or self._lose(
-                positional, call.name, call.line
-            )
+            operation = self._operation(call.name, positional, keywords, call.line)
+            return operation or self._lose(positional, call.name, call.line)
         return self._apply_function(first, call.name, positional[1:], keywords, call.line, direct)
 
     def method_of_tensor(
@@ -116,6 +170,8 @@ class TensorReader(Interpreter):
         line: int,
     ) -> Any:
         """`x.view(…)`, `x.relu()`."""
+        if name == "clone":
+            return self.current(tensor).then()
         if name in SAME:
             return tensor
         if name == "size":
@@ -135,9 +191,24 @@ class TensorReader(Interpreter):
         line: int,
         direct: bool,
     ) -> Any:
-        """Applies a function or method to a tensor, recorded as the module with the same effect."""
+        """Applies a function or method to a tensor; one such as `relu_` also changes the tensor itself."""
+        tensor = self.current(tensor)
+        found = self._function(tensor, name, positional, keywords, line, direct)
+        is_changing = name.endswith("_") and isinstance(found, SymbolicTensor)
+        return self.change(tensor, found) if is_changing else found
+
+    def _function(
+        self,
+        tensor: SymbolicTensor,
+        name: str,
+        positional: Sequence[Any],
+        keywords: Mapping[str, Any],
+        line: int,
+        direct: bool,
+    ) -> Any:
+        """What a function or method gives, recorded as the module with the same effect."""
         plain = name.replace("_", "").lower()
-        operation = self._operation(name, [tensor, *positional], line)
+        operation = self._operation(name, [tensor, *positional], keywords, line)
         if operation is not None:
             return operation
         if name in _FLATTENING:
@@ -157,21 +228,23 @@ class TensorReader(Interpreter):
         kept = {key: value for key, value in keywords.items() if key not in _FUNCTION_ARGUMENTS}
         # Functions such as dropout take (tensor, p, training); the module has no `training`.
         values = tuple(positional[:1] if "dropout" in name else positional)
-        border = values[0] if values else keywords.get("pad")
-        if plain == "pad" and (not isinstance(border, tuple | list) or len(border) != 4):
-            return tensor.then(LayerCall(Call("tensor.pad", values, keywords, line)))
-        if plain == "pad" and values[1:] in (("constant",), ("constant", 0), ("constant", 0.0)):
-            values = values[:1]
-        if plain == "pad" and kept.get("mode") == "constant" and kept.get("value", 0) == 0:
-            kept = {key: value for key, value in kept.items() if key not in ("mode", "value")}
+        if plain == "pad":
+            call = _padding_module(Call("tensor.pad", values, kept, line))
+            return tensor.then(LayerCall(call))
         return self.apply_module(tensor, Call(f"{NN}{module}", values, kept, line), direct, line)
 
-    def _operation(self, name: str, values: Sequence[Any], line: int) -> Any:
-        """`torch.add(x, y)` and the like; None for anything else."""
+    def _operation(self, name: str, values: Sequence[Any], keywords: Mapping[str, Any], line: int) -> Any:
+        """`torch.add(x, y, alpha=2)` and the like; None for anything else."""
         operator = _OPERATORS.get(name.rstrip("_"))
-        if operator is None or len(values) != 2:
+        operands = [*values, keywords["other"]] if "other" in keywords else list(values)
+        if operator is None or len(operands) != 2:
             return None
-        return self.on_binary(operator(), values[0], values[1], line)
+        left, right = operands
+        alpha = keywords.get("alpha", 1)
+        if alpha != 1:
+            is_plain = is_number(right) and is_number(alpha)
+            right = right * alpha if is_plain else self.on_binary(ast.Mult(), right, alpha, line)
+        return self.on_binary(operator(), left, right, line)
 
     def _flatten(
         self,
@@ -247,6 +320,7 @@ class TensorReader(Interpreter):
         `cat([cat([a, b]), c])`. In a block that concatenates all that it has computed so far, each layer then
         has one input, and the block can be expressed by groups.
         """
+        tensors = [self.current(each) for each in tensors]
         parts = [self._parts_of.get(id(each), (each,)) for each in tensors]
         for count in range(len(tensors), 1, -1):
             known = self._concatenated.get(tuple(id(one) for part in parts[:count] for one in part))
@@ -291,18 +365,19 @@ class TensorReader(Interpreter):
         if not isinstance(left, SymbolicTensor) and not isinstance(right, SymbolicTensor):
             return Unknown()
         self.effects += 1
+        left, right = self._current_value(left), self._current_value(right)
         both = isinstance(left, SymbolicTensor) and isinstance(right, SymbolicTensor)
+        if both and isinstance(operator, ast.Sub):
+            right, operator = self._scaled(right, -1.0, line), ast.Add()
         if both and isinstance(operator, ast.Add):
             return SymbolicTensor((left, right), (), "add", line)
         if both and isinstance(operator, ast.Mult):
             return SymbolicTensor((left, right), (), "multiply", line)
         tensor, other = (left, right) if isinstance(left, SymbolicTensor) else (right, left)
         product, quotient = isinstance(operator, ast.Mult), isinstance(operator, ast.Div) and tensor is left
-        is_number = isinstance(other, int | float) and not isinstance(other, bool)
-        if is_number and other and (product or quotient):
-            value = float(other) if product else 1 / other
-            return tensor.then(LayerCall(Call(f"{NN}Scale", (value,), {}, line)))
-        if is_number and not other and isinstance(operator, ast.Add | ast.Sub) and tensor is left:
+        if is_number(other) and (product or (quotient and other)):
+            return self._scaled(tensor, float(other) if product else 1 / other, line)
+        if is_number(other) and not other and (isinstance(operator, ast.Add) or _is_minus(operator, left)):
             return tensor
         lost = self._lost_with(other, tensor) if isinstance(other, SymbolicTensor) else ""
         self.notes.add(line, f"{_NO_LAYER}{lost}")
@@ -312,16 +387,33 @@ class TensorReader(Interpreter):
         if not isinstance(value, SymbolicTensor) or not isinstance(operator, ast.USub):
             return super().on_unary(operator, value, line)
         self.effects += 1
-        return value.then(LayerCall(Call(f"{NN}Scale", (-1.0,), {}, line)))
+        return self._scaled(self.current(value), -1.0, line)
+
+    def _scaled(self, tensor: SymbolicTensor, factor: float, line: int) -> SymbolicTensor:
+        return tensor.then(LayerCall(Call(f"{NN}Scale", (factor,), {}, line)))
 
     def on_subscript(self, owner: Any, index: ast.expr, scope: Scope) -> Any:
         if not isinstance(owner, SymbolicTensor):
             return super().on_subscript(owner, index, scope)
         self.effects += 1
+        tensor, line = self.current(owner), index.lineno
         indices = index.elts if isinstance(index, ast.Tuple) else [index]
-        is_new = [isinstance(each, ast.Constant) and each.value is None for each in indices]
-        name = "unsqueeze" if any(is_new) else "indexing"
-        return owner.then(LayerCall(Call(f"tensor.{name}", (), {}, index.lineno)))
+        values = [self._index(each, scope) for each in indices]
+        if values == [_ALL, _ALL, 0, 0]:
+            return tensor.then(LayerCall(Call("tensor.indexing", (0, 0), {}, line)))
+        if len(values) == 4 and values[:2] == [_ALL, _ALL] and all(map(_is_step, values[2:])):
+            # Every second pixel, say: the largest value of a window of one.
+            steps = tuple(each.step or 1 for each in values[2:])
+            return tensor.then(LayerCall(Call(f"{NN}MaxPool2d", (1, steps), {}, line)))
+        name = "unsqueeze" if None in values else "indexing"
+        return tensor.then(LayerCall(Call(f"tensor.{name}", (), {}, line)))
+
+    def _index(self, node: ast.expr, scope: Scope) -> Any:
+        """An index or slice as a value; what is not known of it is Unknown."""
+        if not isinstance(node, ast.Slice):
+            return self.evaluate(node, scope)
+        bounds = [node.lower, node.upper, node.step]
+        return slice(*(None if each is None else self.evaluate(each, scope) for each in bounds))
 
     def tensor_attribute(self, tensor: SymbolicTensor, name: str) -> Any:
         """`x.shape` and the like; None for a method."""
@@ -353,6 +445,34 @@ class TensorReader(Interpreter):
                 return is_module(owner) and (name in CHANGING or name in ("add_module", "register_module"))
         # Outside of a forward, to call a network is to use it.
         return self.following > 0 and is_module(function)
+
+
+def _padding_module(call: Call) -> Call:
+    """The module for `F.pad(x, pad, mode, value)`; unchanged if not only height and width are padded."""
+    arguments = Arguments(call, "pad, mode='constant', value=0")
+    border, mode = arguments["pad"], arguments["mode"]
+    if not isinstance(border, tuple | list) or len(border) not in (2, 4) or mode not in _BORDERS:
+        return call
+    sides = (*border, 0, 0)[:4]
+    value = arguments["value"] or 0
+    if mode == "constant" and value == 0:
+        return Call(f"{NN}ZeroPad2d", (sides,), {}, call.line)
+    return Call(f"{NN}{_BORDERS[mode]}", (sides, value)[: 2 if mode == "constant" else 1], {}, call.line)
+
+
+def _is_step(index: Any) -> bool:
+    """Whether this is `::2` or `:`."""
+    is_slice = isinstance(index, slice) and index.start in (None, 0) and index.stop is None
+    return is_slice and (index.step is None or (type(index.step) is int and index.step > 0))
+
+
+def _is_minus(operator: ast.operator, left: Any) -> bool:
+    return isinstance(operator, ast.Sub) and isinstance(left, SymbolicTensor)
+
+
+def is_in_place(call: Call) -> bool:
+    """Whether a module changes the very tensor that it is applied to; in use, dropout changes nothing."""
+    return bound_arguments(call).get("inplace") is True and "Dropout" not in call.name
 
 
 def _sizes() -> tuple[TensorSize, ...]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from cnnstudio.core.parameters import choice, pair
 from cnnstudio.layers.base import Family, Layer, NamedModules, ReceptiveField, Shape
-from cnnstudio.layers.code import Arguments, Call, Signatures
+from cnnstudio.layers.code import Arguments, Call, Signatures, UnsupportedCall
 from cnnstudio.layers.shape import format_sizes
 from cnnstudio.layers.sliding_window import pair_code, require_image
 
@@ -69,11 +69,32 @@ class UpSampling2D(Layer):
     @classmethod
     def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
         call = Arguments(calls[0], cls.pytorch_calls["Upsample"])
-        factor, size = call["scale_factor"], call["size"]
-        if factor is None and size is not None and shape.is_image:
-            height, width = (size, size) if isinstance(size, int) else size
-            factor = height / shape.height, width / shape.width
+        factor = call["scale_factor"]
         yield cls(size=factor if isinstance(factor, tuple) else (factor, factor), interpolation=call["mode"])
+
+    @classmethod
+    def substitute_for_pytorch(
+        cls, call: Call, shape: Shape
+    ) -> tuple[Sequence[tuple[str, dict[str, Any]]], str]:
+        """The layer for a size instead of a factor, or for values that are aligned at the corners."""
+        arguments = Arguments(call, cls.pytorch_calls["Upsample"])
+        factor, size, mode = arguments["scale_factor"], arguments["size"], arguments["mode"]
+        factors = _pair(factor)
+        if size is not None and shape.is_image:
+            height, width = _pair(size)
+            factors = height / shape.height, width / shape.width
+        if any(each != int(each) for each in factors):
+            raise UnsupportedCall("does not enlarge the image by an integer factor")
+        usual = mode if mode in ("nearest", "bilinear") else "bilinear"
+        note = "" if mode == usual else f"its mode {mode} is not supported; {usual} is used instead"
+        if arguments["align_corners"] and usual == "bilinear":
+            note = "its align_corners is not supported; the centers of the pixels are aligned instead"
+        values = {"size": (int(factors[0]), int(factors[1])), "interpolation": usual}
+        return ((cls.type_name(), values),), note
+
+
+def _pair(value: Any) -> tuple[Any, Any]:
+    return tuple(value) if isinstance(value, list | tuple) else (value, value)
 
 
 def _first(factor: int) -> Fraction:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from cnnstudio.core.parameters import sides
 from cnnstudio.layers.base import Family, Layer, NamedModules, ReceptiveField, Shape
-from cnnstudio.layers.code import Arguments, Call, Signatures, UnsupportedCall
+from cnnstudio.layers.code import Arguments, Call, Signatures, UnsupportedCall, is_same_value
 from cnnstudio.layers.sliding_window import require_image
 
 
@@ -30,6 +30,10 @@ class ZeroPadding2D(Layer):
     }
     pytorch_calls: ClassVar[Signatures] = {
         "ZeroPad2d": "padding",
+        "ConstantPad2d": "padding, value",
+        "ReflectionPad2d": "padding",
+        "ReplicationPad2d": "padding",
+        "CircularPad2d": "padding",
     }
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -59,10 +63,28 @@ class ZeroPadding2D(Layer):
 
     @classmethod
     def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:
-        padding = Arguments(calls[0], cls.pytorch_calls["ZeroPad2d"])["padding"]
-        if isinstance(padding, int):
-            padding = [padding] * 4
-        if not isinstance(padding, tuple | list) or len(padding) != 4:
-            raise UnsupportedCall("needs a padding of four numbers")
-        left, right, top, bottom = padding
-        return (cls(padding=((top, bottom), (left, right))),)
+        if calls[0].name != "ZeroPad2d":
+            return ()
+        return (cls(padding=_sides(Arguments(calls[0], cls.pytorch_calls["ZeroPad2d"])["padding"])),)
+
+    @classmethod
+    def substitute_for_pytorch(
+        cls, call: Call, shape: Shape
+    ) -> tuple[Sequence[tuple[str, dict[str, Any]]], str]:
+        """Zeros in place of a border of other values."""
+        if call.name == "ZeroPad2d":
+            return (), ""
+        arguments = Arguments(call, cls.pytorch_calls[call.name])
+        layer = cls.type_name(), {"padding": _sides(arguments["padding"])}
+        is_zero = call.name == "ConstantPad2d" and is_same_value(arguments["value"], 0)
+        return (layer,), "" if is_zero else "its border is filled with zeros instead"
+
+
+def _sides(padding: Any) -> tuple[tuple[int, int], tuple[int, int]]:
+    """((top, bottom), (left, right)) for torch's (left, right, top, bottom) or a single number."""
+    if isinstance(padding, int):
+        padding = [padding] * 4
+    if not isinstance(padding, tuple | list) or len(padding) != 4:
+        raise UnsupportedCall("needs a padding of four numbers")
+    left, right, top, bottom = padding
+    return (top, bottom), (left, right)

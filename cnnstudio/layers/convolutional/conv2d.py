@@ -110,9 +110,8 @@ class Conv2D(Convolution):
     ) -> tuple[Sequence[tuple[str, dict[str, Any]]], str]:
         """Explicit zero padding, then the convolution, for a padding that is not Keras's "same"."""
         arguments = Arguments(call, PYTORCH_CONVOLUTION)
-        padding = arguments["padding"]
-        height, width = (padding, padding) if isinstance(padding, int) else padding
-        border = ("ZeroPadding2D", {"padding": ((height, height), (width, width))})
+        padding, mode = arguments["padding"], arguments["padding_mode"]
+        note = "" if mode == "zeros" else f"its padding_mode {mode} is not supported; zeros are used instead"
         values = {
             "filters": arguments["out_channels"],
             "kernel_size": arguments["kernel_size"],
@@ -121,5 +120,8 @@ class Conv2D(Convolution):
             "groups": arguments["groups"],
             "use_bias": arguments["bias"],
         }
-        note = f"its padding_mode {arguments['padding_mode']} is not supported; zeros are used instead"
-        return (border, (cls.type_name(), values)), note if arguments["padding_mode"] != "zeros" else ""
+        if padding == "same":
+            return ((cls.type_name(), {**values, "padding": padding}),), note
+        height, width = (padding, padding) if isinstance(padding, int) else padding
+        border = ("ZeroPadding2D", {"padding": ((height, height), (width, width))})
+        return (border, (cls.type_name(), values)), note

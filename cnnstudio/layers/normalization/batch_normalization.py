@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from cnnstudio.core.parameters import number
 from cnnstudio.layers.base import NamedModules, Shape
-from cnnstudio.layers.code import Call, Signatures, UnsupportedCall
+from cnnstudio.layers.code import Arguments, Call, Signatures, UnsupportedCall
 from cnnstudio.layers.normalization.base import Normalization, center_flag, epsilon_number, scale_flag
 
 
@@ -78,8 +78,24 @@ class BatchNormalization(Normalization):
         call, parts = cls.unwrap_frozen(calls[0])
         momentum = call["momentum"]
         if momentum is None:
-            raise UnsupportedCall("averages over all batches (momentum None), which is not supported")
+            raise UnsupportedCall("averages over all batches (momentum None)")
         yield cls(momentum=_one_minus(momentum), epsilon=call["eps"], **parts)
+
+    @classmethod
+    def substitute_for_pytorch(
+        cls, call: Call, shape: Shape
+    ) -> tuple[Sequence[tuple[str, dict[str, Any]]], str]:
+        """The layer without what it does not have: other averages over the batches, or none at all."""
+        arguments = Arguments(call, cls.pytorch_calls[call.name])
+        momentum, affine = arguments["momentum"], bool(arguments["affine"])
+        values = {"epsilon": arguments["eps"], "center": affine, "scale": affine}
+        if not arguments["track_running_stats"]:
+            note = "it always uses the statistics of the batch; here it uses running averages after training"
+            return ((cls.type_name(), values),), note
+        if momentum is None:
+            note = "it averages over all batches (momentum None); a momentum of 0.9 is used instead"
+            return ((cls.type_name(), values),), note
+        return (), ""
 
 
 def _one_minus(momentum: float) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from cnnstudio.layers.base import Family, NamedModules, Role, Shape
-from cnnstudio.layers.code import Arguments, Call, Signatures, UnsupportedCall
+from cnnstudio.layers.code import Arguments, Call, Signatures, UnsupportedCall, is_same_value
 from cnnstudio.layers.pooling.base import KERAS_POOLING, Pooling2D
 
 
@@ -61,6 +61,18 @@ class AveragePooling2D(Pooling2D):
         arguments = Arguments(call, cls.pytorch_calls[call.name])
         if call.name == "AdaptiveAvgPool2d":
             return cls.adaptive(arguments["output_size"], shape)
-        if not arguments["count_include_pad"] or arguments["divisor_override"] is not None:
-            raise UnsupportedCall("includes its padding in the mean, which is not supported")
+        if arguments["divisor_override"] is not None:
+            raise UnsupportedCall("divides by another number than that of the pixels, which is not supported")
+        if is_same_value(arguments["padding"], 0) and arguments["ceil_mode"]:
+            # Windows that do not fit are smaller here, too; without padding there is nothing else to count.
+            values = {
+                "pool_size": arguments["kernel_size"],
+                "strides": arguments["stride"],
+                "padding": "same",
+            }
+            pooling = cls().with_values(values).torch_pooling(shape)
+            if pooling.padding == pooling.crop == (0, 0):
+                return ((cls.type_name(), values),), ""
+        if not arguments["count_include_pad"]:
+            raise UnsupportedCall("leaves its padding out of the mean, which is only supported for “same”")
         return cls.with_zero_padding(arguments)

@@ -143,7 +143,10 @@ class Pooling2D(Layer):
 
         Raises UnsupportedCall if they do not divide the image evenly.
         """
-        height, width = (output, output) if isinstance(output, int) else output
+        height, width = output if isinstance(output, list | tuple) else (output, output)
+        if shape.is_image:
+            # None keeps the size.
+            height, width = height or shape.height, width or shape.width
         if not shape.is_image or shape.height % height or shape.width % width:
             raise UnsupportedCall(
                 f"pools {shape} to {height} × {width}, which needs windows of several sizes"

@@ -203,12 +203,12 @@ def test_an_ordered_dict_gives_the_names() -> None:
 
 
 def test_unsupported_code_is_reported_by_line_and_the_rest_imported() -> None:
-    text = sequential("nn.Conv2d(3, 8, 3)", "\nnn.LSTM(3, 3)", "\nnn.ReLU6()", "\nnn.Linear(9, classes)")
+    text = sequential("nn.Conv2d(3, 8, 3)", "\nnn.LSTM(3, 3)", "\nnn.Softsign()", "\nnn.Linear(9, classes)")
     imported = read_pytorch(text + "INPUT = (3, 8, 8)")
     assert [node.layer.type_name() for node in imported.network.nodes] == ["Conv2D", "Activation", "Dense"]
     assert [(note.line, note.text.split(":")[0]) for note in imported.notes] == [
         (5, "LSTM is not supported and is skipped"),
-        (6, "ReLU6"),
+        (6, "Softsign"),
         (7, "Linear"),
     ]
 

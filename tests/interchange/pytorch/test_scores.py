@@ -301,6 +301,106 @@ class Fork(nn.Module):
         return self.out(self.pool(self.root(self.features(x))))
 net = Fork()
 """,
+    "operations in place": """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 6, 3, padding=1)
+        self.act, self.head = nn.ELU(inplace=True), nn.Linear(6, 5)
+    def forward(self, x):
+        x = self.one(x)
+        kept = x.clone()
+        self.act(x)
+        y = self.two(x)
+        F.relu(y, inplace=True)
+        z = y
+        y += x
+        y.mul_(0.5)
+        return self.head((z + kept).mean((2, 3)))
+net = Net()
+""",
+    "sums and differences": """
+import operator
+from functools import reduce
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.parts = nn.ModuleList([nn.Conv2d(3, 6, k, padding=k // 2) for k in (1, 3, 5)])
+        self.more = nn.ModuleList(nn.Conv2d(6, 6, 1) for _ in range(4))
+        self.head = nn.Linear(6, 5)
+    def forward(self, x):
+        x = sum(part(x) for part in self.parts)
+        y = reduce(lambda a, b: a + b, [part(x) for part in self.more])
+        x = torch.add(reduce(operator.add, [y, x]), x.relu(), alpha=0.3) - torch.tanh(x)
+        return self.head(x.mean((2, 3)))
+net = Net()
+""",
+    "joins of what has layers in common": """
+class Unit(nn.Module):
+    def __init__(self, a, b):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b)
+    def forward(self, x):
+        return F.relu(self.norm(self.conv(x)))
+class Tree(nn.Module):
+    def __init__(self, a, b):
+        super().__init__()
+        self.first, self.left, self.right = Unit(a, b), Unit(b, b), Unit(b, b)
+        self.other, self.root = Unit(a, b), Unit(4 * b, b)
+    def forward(self, x):
+        found = [self.other(x)]
+        for part in (self.first, self.left, self.right):
+            x = part(x)
+            found.append(x)
+        x = self.root(torch.cat(found, 1))
+        return x + x.tanh() + x
+net = nn.Sequential(Tree(3, 4), Tree(4, 4), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
+""",
+    "indices and borders": """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Conv2d(3, 6, 3, padding="same"), nn.Conv2d(6, 6, 3)
+        self.pad, self.up = nn.ConstantPad2d((1, 0, 2, 1), 0.0), nn.Upsample(size=16)
+        self.head = nn.Linear(6, 5)
+    def forward(self, x):
+        x = self.one(x)[:, :, ::2, ::2]
+        x = F.interpolate(self.up(x), scale_factor=2, mode="bilinear", align_corners=False)
+        x = F.pad(self.pad(x), [1, 1])
+        x = F.avg_pool2d(self.two(x), 2, ceil_mode=True)
+        for part in nn.Sequential(nn.Mish(), nn.Hardswish())._modules.values():
+            x = part(x)
+        x = F.relu6(F.selu(x) * 2)
+        return self.head(F.adaptive_avg_pool2d(x, 1)[:, :, 0, 0])
+net = Net()
+""",
+    "sizes in tuples with names": """
+import itertools
+from collections import namedtuple
+from dataclasses import field
+from enum import Enum
+from typing import NamedTuple
+Plain = namedtuple("Plain", "come go")
+class Typed(NamedTuple):
+    go: int
+    size: int = 3
+class Size(Enum):
+    SMALL = 1
+    LARGE = 5
+@dataclass
+class Plan:
+    sizes: list = field(default_factory=lambda: [8, 6])
+    last: int = field(default=4)
+plain, typed, plan = Plain(3, go=6), Typed(7), Plan()
+go, size = typed
+plan.sizes.sort()
+plan.sizes.remove(8)
+parts = [nn.Conv2d(plain.come, plain[1], Size.LARGE.value), nn.Conv2d(plain.go, go, typed[1])]
+for a, b in itertools.product([go], itertools.chain(plan.sizes)):
+    parts.append(nn.Conv2d(a, b, size))
+parts.append(nn.Conv2d(plan.sizes[0], plan.last, 1))
+net = nn.Sequential(*parts, nn.AdaptiveAvgPool2d((None, 1)), nn.Flatten(), nn.Linear(32, 5))
+""",
     "a network that is built where the file tries it": """
 class Net(nn.Module):
     def __init__(self, count):

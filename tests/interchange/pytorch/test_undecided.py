@@ -106,6 +106,25 @@ UNKNOWN = {
         "net = nn.Sequential(nn.utils.spectral_norm(nn.Conv2d(3, 8, 3)))",
         (3, "spectral_norm is not supported"),
     ),
+    "what is done in use only": (
+        MODULE
+        + "        x = self.one(x)\n        if not self.training:\n            x = self.two(x)\n"
+        + "        return x\n",
+        (10, "only done in use"),
+    ),
+    "a hook": (
+        "net = nn.Sequential(nn.Conv2d(3, 8, 3))\nnet[0].register_forward_hook(lambda m, x, y: 2 * y)",
+        (4, "register_forward_hook"),
+    ),
+    "a module that changes an input which is used again": (
+        MODULE + "        part = nn.Sequential(nn.ReLU(inplace=True), self.two)\n"
+        "        x = self.one(x)\n        return x + part(x)\n",
+        (11, "changes its input in place"),
+    ),
+    "copies of a module from elsewhere": (
+        "from blocks import Block\nnet = nn.Sequential(nn.ReLU(),\n    *[Block(8) for _ in range(3)])",
+        (4, "only known at run time"),
+    ),
     "a raised error": (
         "def width(n):\n    if n > 3:\n        raise ValueError\n    return n\n"
         "net = nn.Sequential(nn.Conv2d(3, width(9), 3))",
@@ -143,6 +162,36 @@ def test_a_lost_product_names_the_lines_of_the_layers_that_it_takes_with_it() ->
 )
 def test_what_the_network_does_not_depend_on_needs_no_note(text: str) -> None:
     assert notes_of(f"net = nn.Sequential(nn.Conv2d(3, 8, 3))\n{text}") == {}
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        ("nn.ELU(alpha=0.3)", "its alpha is 0.3"),
+        ("nn.GELU('tanh')", "its approximate is tanh"),
+        ("nn.Softplus(2)", "its beta is 2"),
+        ("nn.Softmax(dim=2)", "along axis 2"),
+        ("nn.BatchNorm2d(3, track_running_stats=False)", "statistics of the batch"),
+        ("nn.BatchNorm2d(3, momentum=None)", "momentum of 0.9 is used"),
+        ("nn.ReflectionPad2d(1)", "zeros instead"),
+        ("nn.ConstantPad2d(1, 0.5)", "zeros instead"),
+        ("nn.Upsample(scale_factor=2, mode='bilinear', align_corners=True)", "align_corners"),
+        ("nn.Upsample(scale_factor=1.5)", "integer factor"),
+        ("nn.AvgPool2d(3, 2, 1, count_include_pad=False)", "out of the mean"),
+        ("nn.AvgPool2d(2, divisor_override=3)", "another number"),
+    ],
+)
+def test_what_a_layer_here_does_otherwise_is_named(module: str, expected: str) -> None:
+    (text,) = notes_of(f"net = nn.Sequential(nn.Conv2d(3, 3, 1),\n{module})").values()
+    assert expected in text
+
+
+def test_no_note_speaks_of_line_0() -> None:
+    for name in ("Net", "make"):
+        code = UNKNOWN["arguments of a class"][0] + "def make():\n    return Net()\n"
+        notes = read_code(HEAD + code, name).notes
+        assert notes
+        assert all(3 <= note.line <= 11 for note in notes)
 
 
 @pytest.mark.parametrize(
