@@ -93,6 +93,9 @@ class RunRecorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._close()
+        # Both refer to this object, which refers to the images: in a cycle these would stay in memory until
+        # the next garbage collection.
+        del self._log, self._snapshots
 
     def _require_writable_log(self) -> None:
         """Raises FileError if the log is a pipe, a device or a folder, before the training finds out."""

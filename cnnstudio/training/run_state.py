@@ -32,6 +32,34 @@ _COMPILING_DEVICES = frozenset({"cuda"})
 """Device types on which compilation is tried."""
 
 
+class _Outbox:
+    """Emits a run's events. Those from before Started, which has to be the first, wait for it.
+
+    An object of its own, so that who only warns need not refer to the whole run: in a cycle, a run that has
+    ended would keep its memory until the next garbage collection.
+    """
+
+    def __init__(self, emit: Callable[[Event], None], warnings: Iterable[str]) -> None:
+        self._emit = emit
+        self._waiting: list[Event] | None = [Warned(message) for message in warnings]
+        """None once Started was emitted."""
+
+    def put(self, event: Event) -> None:
+        if self._waiting is None:
+            self._emit(event)
+        else:
+            self._waiting.append(event)
+
+    def warn(self, message: str) -> None:
+        self.put(Warned(message))
+
+    def start(self, started: Started) -> None:
+        self._emit(started)
+        events, self._waiting = self._waiting or [], None
+        for event in events:
+            self._emit(event)
+
+
 class RunState:
     """Everything that a run consists of. The training loop advances it; step hooks save and change it.
 
@@ -45,6 +73,8 @@ class RunState:
         self.prepared = prepared
         self.recipe = recipe = prepared.recipe
         self.emit = emit
+        self._outbox = _Outbox(emit, prepared.warnings)
+        self.warn = self._outbox.warn
         self.folder = folder
         self.ranks = ranks
         self.model = prepared.fresh_model()
@@ -66,8 +96,6 @@ class RunState:
         """CPU threads for the next step, if their number may change; saved with the position."""
         self.stopwatch = Stopwatch()
         self.save_schedule = SaveSchedule(SaveInterval(), 0.0)
-        self._queued_events: list[Event] | None = [Warned(message) for message in prepared.warnings]
-        """Events from before Started, which has to be the first; None once it was emitted."""
 
     def save_to(
         self,
@@ -124,7 +152,7 @@ class RunState:
         self._set_position(found.position)
         # The parent's epochs are not this run's.
         self.history = []
-        self._emit_or_queue(found.event)
+        self._outbox.put(found.event)
         self.change_recipe(found.recipe)
 
     def _set_position(self, position: Position) -> None:
@@ -149,7 +177,7 @@ class RunState:
         self.meter = Meter(
             self.emit, self.stopwatch, self.learning_rate, self.step, self.steps, len(self.batches)
         )
-        self.emit(
+        self._outbox.start(
             Started(
                 run=str(self.folder) if self.folder else None,
                 network_name=prepared.network.name,
@@ -170,10 +198,8 @@ class RunState:
                 ranks=self.ranks.world_size,
             )
         )
-        events, self._queued_events = self._queued_events or [], None
         # What a resumed run has diagnosed before its first step is in its log.
-        first = prepared.diagnosed if not self.step or self.warm_start else ()
-        for event in (*events, *first):
+        for event in prepared.diagnosed if not self.step or self.warm_start else ():
             self.emit(event)
 
     def initialize_weights(self, images: Callable[[], Iterable[Tensor]]) -> None:
@@ -212,7 +238,7 @@ class RunState:
         if changes:
             self._apply_recipe(recipe)
         for name, before, after in changes:
-            self._emit_or_queue(RecipeChanged(self.step, self.step / len(self.batches), name, before, after))
+            self._outbox.put(RecipeChanged(self.step, self.step / len(self.batches), name, before, after))
 
     def _apply_recipe(self, recipe: Recipe) -> None:
         if recipe.augmentation != self.recipe.augmentation:
@@ -221,15 +247,6 @@ class RunState:
         self.steps = recipe.epochs * len(self.batches)
         self.learning_rate = learning_rates(recipe, self.steps)
         self.training_step.change_recipe(recipe, self.steps)
-
-    def warn(self, message: str) -> None:
-        self._emit_or_queue(Warned(message))
-
-    def _emit_or_queue(self, event: Event) -> None:
-        if self._queued_events is None:
-            self.emit(event)
-        else:
-            self._queued_events.append(event)
 
     def _position(self) -> Position:
         batch = self.step - self.epochs_done * len(self.batches)

@@ -16,6 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+# The first optimizer imports it. Meanwhile it would store the frames of the functions that are running, and
+# with them a run's model and images, until the next garbage collection.
+import torch._dynamo
 from torch import Tensor
 
 from cnnstudio.core.errors import UserError
@@ -33,7 +37,7 @@ from cnnstudio.training.evaluation import after_deadline, mean_scores
 from cnnstudio.training.events import EpochEnded, Event, FailureCause, Finished, Outcome, Scores
 from cnnstudio.training.hardware.adaptive_threads import AdaptiveThreads, ThreadRecord
 from cnnstudio.training.hardware.device import translate_device_errors
-from cnnstudio.training.hardware.device_memory import is_out_of_memory, release_memory, retain_freed_memory
+from cnnstudio.training.hardware.device_memory import is_out_of_memory, retain_freed_memory
 from cnnstudio.training.hardware.torch_state import seed_step, torch_settings
 from cnnstudio.training.metrics import NO_SUMS, NotFiniteError
 from cnnstudio.training.model import Model
@@ -117,7 +121,8 @@ def train_prepared(
     DeviceError if the device fails; what happens later is in Finished.
     """
     validate_threads(threads)
-    with torch_settings(prepared.device, threads, prepared.recipe.seed), retain_freed_memory():
+
+    def run_to_the_end() -> Finished:
         run = ranks.run_on_all(lambda: _create_run_state(prepared, emit, folder, ranks))
         if folder is not None or not ranks.is_single_process:
             waits = on_save_failure in ("retry", "pause")
@@ -133,12 +138,11 @@ def train_prepared(
             training.threads = AdaptiveThreads(run, adapt_threads)
         else:
             run.threads = None
-        finished = training.execute()
-        if finished.cause == "memory":
-            # The model and the optimizer first, or there would be nothing to release.
-            del run, training
-            release_memory(prepared.device)
-        return finished
+        return training.execute()
+
+    with torch_settings(prepared.device, threads, prepared.recipe.seed), retain_freed_memory(prepared.device):
+        # In a function of its own, so that model and optimizer are freed before the memory is returned.
+        return run_to_the_end()
 
 
 def _create_run_state(

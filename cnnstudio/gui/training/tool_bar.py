@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+import weakref
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
@@ -81,7 +82,7 @@ class TrainingToolBar(QToolBar):
         """The result of a seed sweep, or the status of a run that another program trains."""
         self._loading_text = ""
         self._failure = ""
-        self._dataset_with_shown_notes: Dataset | None = None
+        self._dataset_with_shown_notes: Callable[[], Dataset | None] = lambda: None
         self._estimate = ""
         self._estimate_inputs: object = None
         self._updated_at = 0.0
@@ -256,10 +257,11 @@ class TrainingToolBar(QToolBar):
         name, dataset = loaded
         if name == self._project.dataset_name:
             self._project.set_dataset(name, len(dataset.classes), dataset.title)
-        if dataset.notes and dataset is not self._dataset_with_shown_notes:
+        if dataset.notes and dataset is not self._dataset_with_shown_notes():
             for note in dataset.notes:
                 self.noted.emit(note)
-        self._dataset_with_shown_notes = dataset
+        # The images may be many: they stay no longer than they are needed elsewhere.
+        self._dataset_with_shown_notes = weakref.ref(dataset)
 
     def _on_seeds_finished(self, sweep: SeedSweep) -> None:
         """Shows the statistics, in place of the last run's outcome, until the next training."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -19,6 +18,8 @@ _MAX_RETAINED_BLOCK = 512 * 2**20
 """Larger blocks, such as whole data sets, are still returned to the system as soon as they are freed."""
 _MAX_RETAINED = 2**31 - 1
 """The maximum that mallopt accepts: a step of a large batch frees more than a gigabyte and needs it again."""
+_USUAL_BLOCK = 32 * 2**20
+"""What glibc's own adjustment arrives at; the setting from before cannot be read."""
 
 
 def free_memory(device: torch.device) -> int | None:
@@ -60,7 +61,7 @@ class PeakMemory:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        _trim(device)
+        release_memory(device)
         if device.type == "cuda":
             # Counted by torch's allocator, so that other programs on the GPU do not matter. What cuDNN and
             # the CUDA context allocate themselves is not included.
@@ -101,18 +102,17 @@ def _process_memory(entry: str) -> int | None:
 
 
 def release_memory(device: torch.device) -> None:
-    """Returns unused memory to the system, after a batch that was too large."""
-    # The objects that the error referred to may be in reference cycles.
-    gc.collect()
-    _trim(device)
+    """Returns free memory to the system, such as that of a model that was deleted.
 
-
-def _trim(device: torch.device) -> None:
-    """Returns free memory without a garbage collection, which would stop all other threads."""
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-    elif device.type == "mps":
-        torch.mps.empty_cache()
+    Without a garbage collection, which would stop all other threads, and may destroy objects that belong to
+    one of them: what uses much memory must not be in a reference cycle.
+    """
+    # RuntimeError: the device has failed, which its training reports.
+    with suppress(RuntimeError):
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+        elif device.type == "mps":
+            torch.mps.empty_cache()
     library = _c_library()
     if library is not None:
         library.malloc_trim(0)
@@ -126,22 +126,25 @@ def _c_library() -> ctypes.CDLL | None:
 
 
 @contextmanager
-def retain_freed_memory() -> Iterator[None]:
+def retain_freed_memory(device: torch.device) -> Iterator[None]:
     """Inside, memory that a step frees is kept for the next step; afterwards it goes back to the system.
 
     glibc returns large blocks to the system at once, which then hands them out again page by page, filled
-    with zeros: on the CPU that takes up to a third of a step. With other C libraries nothing changes. The
-    setting cannot be read, so it is not restored at the end.
+    with zeros: on the CPU that takes up to a third of a step. With other C libraries nothing changes.
     """
-    library = _c_library()
-    if library is None:
-        yield
-        return
     # mallopt refuses values by returning 0, as some versions of glibc do with thresholds above 32 MiB
     # (mallopt(3)). The result is not checked: steps are slower then, but not wrong.
-    library.mallopt(_M_MMAP_THRESHOLD, _MAX_RETAINED_BLOCK)
-    library.mallopt(_M_TRIM_THRESHOLD, _MAX_RETAINED)
+    _set_thresholds(_MAX_RETAINED_BLOCK, _MAX_RETAINED)
     try:
         yield
     finally:
-        library.malloc_trim(0)
+        _set_thresholds(_USUAL_BLOCK, 2 * _USUAL_BLOCK)
+        release_memory(device)
+
+
+def _set_thresholds(block: int, trim: int) -> None:
+    """The bytes from which on glibc takes a block from the system, and returns the free end of the heap."""
+    library = _c_library()
+    if library is not None:
+        library.mallopt(_M_MMAP_THRESHOLD, block)
+        library.mallopt(_M_TRIM_THRESHOLD, trim)

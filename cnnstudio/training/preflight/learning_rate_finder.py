@@ -33,7 +33,7 @@ def find_learning_rate(
     Raises Cancelled, LrRangeTestError if the test has no result, and TrainingError if memory is short.
     """
     validate_threads(threads)
-    with torch_settings(prepared.device, threads, prepared.recipe.seed), retain_freed_memory():
+    with torch_settings(prepared.device, threads, prepared.recipe.seed), retain_freed_memory(prepared.device):
         try:
             return run_range_test(_losses(prepared, steps, cancelled), steps, on_step)
         except (MemoryError, RuntimeError) as error:

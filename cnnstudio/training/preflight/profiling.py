@@ -195,7 +195,7 @@ def estimate_training(
     free = free_memory(prepared.device)
     micro_batch = micro_batch_size(prepared.recipe.batch_size, prepared.recipe.accumulate)
     deadline = time.monotonic() + seconds
-    with torch_settings(prepared.device, threads, prepared.recipe.seed), retain_freed_memory():
+    with torch_settings(prepared.device, threads, prepared.recipe.seed), retain_freed_memory(prepared.device):
         # torch loads libraries for its first step, which would count as the memory of the first size.
         _profile_size(prepared, 2, cancelled)
         results, has_run_out = _profile_sizes(prepared, micro_batch, free, deadline, progress, cancelled)
@@ -270,7 +270,7 @@ def fit_recipe_to_memory(
     recipe = prepared.recipe
     estimate = estimate_training(prepared, threads=threads, seconds=0.0, cancelled=cancelled)
     recipe = recipe.replace(accumulate=estimate.accumulate)
-    with torch_settings(prepared.device, threads, recipe.seed), retain_freed_memory():
+    with torch_settings(prepared.device, threads, recipe.seed), retain_freed_memory(prepared.device):
         # The estimate extrapolates from small batches, so it is tried.
         while True:
             size = micro_batch_size(recipe.batch_size, recipe.accumulate)

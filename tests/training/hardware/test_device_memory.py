@@ -55,7 +55,7 @@ def test_memory_that_a_step_frees_is_reused_by_the_next() -> None:
             step()
         return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-    with retain_freed_memory():
+    with retain_freed_memory(torch.device("cpu")):
         pages_handed_out()
         # All pages handed out again would be 10 × 4 × 8 MB / 4 kB = 81,920 pages.
         assert pages_handed_out() < 2000
