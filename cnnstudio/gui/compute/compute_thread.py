@@ -34,32 +34,44 @@ def has_running_threads() -> bool:
     return any(thread.isRunning() for thread in _abandoned)
 
 
+class _Queued:
+    """A task on its way to the compute thread and back.
+
+    The main thread has the last reference to the task: what it refers to may be widgets, which must not be
+    destroyed on the compute thread.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self.task: Task | None = task
+
+
 class _Worker(QObject):
     """Lives on the compute thread; each queued call runs one task."""
 
     task_done = Signal(object)
+    """The _Queued."""
 
     def __init__(self, closing: threading.Event) -> None:
         super().__init__()
         self._closing = closing
 
     @Slot(object)
-    def run(self, task: Task) -> None:
+    def run(self, queued: _Queued) -> None:
         try:
-            if not self._closing.is_set():
-                task()
+            if not self._closing.is_set() and queued.task is not None:
+                queued.task()
         except Exception:
             # Tasks report their own errors; one that gets here must still not end the thread.
             _log.exception("A task on the compute thread failed")
         # Also after an error, and for tasks that were dropped: `pending` must get back to 0.
-        self.task_done.emit(task)
+        self.task_done.emit(queued)
 
 
 class ComputeThread(QObject):
     """Owns the QThread and its worker; the thread starts with the first task."""
 
-    task_done = Signal(object)
-    """The task that ended; emitted in this object's thread."""
+    task_done = Signal()
+    """A task has ended; emitted in this object's thread."""
     _submitted = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -88,7 +100,7 @@ class ComputeThread(QObject):
         if self._thread is None:
             self._start()
         self._pending += 1
-        self._submitted.emit(task)
+        self._submitted.emit(_Queued(task))
 
     def _start(self) -> None:
         # Without a parent: Qt would destroy it together with the window, running or not.
@@ -102,9 +114,10 @@ class ComputeThread(QObject):
         self._worker.task_done.connect(self._on_task_done, queued)
         self._thread.start()
 
-    def _on_task_done(self, task: object) -> None:
+    def _on_task_done(self, queued: _Queued) -> None:
+        queued.task = None
         self._pending -= 1
-        self.task_done.emit(task)
+        self.task_done.emit()
 
     def close(self, seconds: float) -> bool:
         """Ends the thread and waits at most `seconds` for it; False if it is still running then.

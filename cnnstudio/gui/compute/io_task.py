@@ -42,14 +42,11 @@ class IoTask(QObject):
         super().__init__(parent)
         self._writes_files = writes_files
         self._cancel = threading.Event()
-        self._relay = _Relay()
+        self._relay = _Relay(function, self._cancel)
+        self._thread = self._relay.worker
         self._relay.progressed.connect(self._on_progressed)
         self._relay.result.connect(self._on_result)
         self._relay.finished.connect(self._on_finished)
-        # A daemon, because reading from a dead network drive cannot be interrupted and must not keep the
-        # program from exiting. A QThread would be destroyed while it runs, which aborts the process.
-        arguments = (function, self._cancel, self._relay)
-        self._thread = threading.Thread(target=_run, args=arguments, name="data", daemon=True)
 
     def start(self) -> None:
         """Starts the thread. Connect the signals first."""
@@ -95,7 +92,7 @@ class _Relay(QObject):
     """Carries results from the thread to the main thread.
 
     An object apart from the task, because the task may be deleted, with the dialog that owns it, while the
-    thread still runs. `_running` keeps the relay alive until the thread has emitted its last signal.
+    thread still runs. `_running` keeps the relay alive until the thread has ended.
     """
 
     progressed = Signal(object)
@@ -103,11 +100,20 @@ class _Relay(QObject):
     """(True, value) or (False, error message)."""
     finished = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, function: IoFunction, cancel: threading.Event) -> None:
         super().__init__()
+        # A daemon, because reading from a dead network drive cannot be interrupted and must not keep the
+        # program from exiting. A QThread would be destroyed while it runs, which aborts the process.
+        arguments = (function, cancel, self)
+        self.worker = threading.Thread(target=_run, args=arguments, name="data", daemon=True)
+        self._function: IoFunction | None = function
         self.finished.connect(self._on_finished)
 
     def _on_finished(self) -> None:
+        # The last reference to the function, which may refer to widgets, and to this object must be one of
+        # the main thread, which destroys them. The thread has nothing left to do but to end.
+        self.worker.join()
+        self._function = None
         _running.discard(self)
 
 

@@ -479,7 +479,7 @@ class TrainingSession(QObject):
         if control is self._control:
             self._set_state(State.IDLE)
 
-    def _on_task_done(self, task: object) -> None:
+    def _on_task_done(self) -> None:
         # Without waiting for the timer, which may be stopped now: nothing would deliver the last events.
         self.drain()
         if not self.is_busy:
