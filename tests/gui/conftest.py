@@ -28,17 +28,25 @@ def _empty_clipboard() -> Iterator[None]:
         QGuiApplication.clipboard().clear()
 
 
-@pytest.fixture(autouse=True)
-def _main_thread_collects() -> Iterator[None]:
-    """Collects the cycles of earlier tests in the main thread, and disables the collector during the test.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup() -> Iterator[None]:
+    """Collects the cycles of earlier tests in the main thread, and disables the collector for this test.
 
     Python collects in whichever thread allocates one object too many. In the compute thread that destroyed
     timers and event loops of the main thread, such as those that qtbot waits with, and sometimes crashed Qt.
+    Hooks, not a fixture: the threads of a test may end only after the last fixture, or the first of the next.
     """
     gc.disable()
     gc.collect(1)  # everything new is still in the two young generations
-    yield
-    gc.enable()
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,6 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.shell.closing import end_work_unattended, is_unfinished
 from cnnstudio.gui.shell.excepthook import install_excepthook
-from cnnstudio.gui.shell.idle_gc import defer_full_collections
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.gui.shell.shutdown_signals import ShutdownSignalWatcher
 from cnnstudio.gui.theme.theme import theme
@@ -149,7 +148,6 @@ def main(path: str | None = None) -> int:
     window = create_window(path)
     install_excepthook(lambda message: window.message_bar.show_text(message, is_error=True))
     window.show()
-    defer_full_collections()
     watcher = ShutdownSignalWatcher(lambda number: _shut_down(window, number))
     # The session may end while the window still asks whether to save.
     app.commitDataRequest.connect(lambda manager: window.documents.autosave.save())

@@ -34,10 +34,10 @@ from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.runs.follower import OpenedRun
 from cnnstudio.gui.runs.run_controller import RunController
 from cnnstudio.gui.shell.actions import WINDOW_ACTIONS, Window
-from cnnstudio.gui.shell.closing import end_work
+from cnnstudio.gui.shell.closing import end_work, is_unfinished
 from cnnstudio.gui.shell.dialogs import Dialogs
 from cnnstudio.gui.shell.docks import Dock, arrange_docks, set_tab_bar_names
-from cnnstudio.gui.shell.idle_gc import IdleCollector
+from cnnstudio.gui.shell.garbage import GarbageCollector
 from cnnstudio.gui.shell.menus import RecentMenu, fill_menu_bar
 from cnnstudio.gui.shell.saved_layout import SavedLayout
 from cnnstudio.gui.shell.status_bar import StatusBar
@@ -74,7 +74,7 @@ class MainWindow(QMainWindow):
         self._preload = QTimer(self)
         self._preload.setSingleShot(True)
         self._preload.timeout.connect(session.preload)
-        self._idle_collector = IdleCollector(project, self)
+        self._garbage_collector = GarbageCollector(project, session, self)
         self.documents = Documents(project, settings, self)
         self.dialogs = Dialogs(
             *(project, session, settings, self.documents),
@@ -274,11 +274,12 @@ class MainWindow(QMainWindow):
             return
         self.saved_layout.save()
         self._preload.stop()
-        self._idle_collector.stop()
         self.runs.close()
         self.dashboard.close_run()
         end_work(self, self.session)
         self.documents.autosave.close()
+        if not is_unfinished(self.session):
+            self._garbage_collector.stop()
         event.accept()
         self.has_closed = True
 

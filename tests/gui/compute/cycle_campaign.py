@@ -28,6 +28,7 @@ from cnnstudio.core.paths import home
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.dashboard.dashboard import Dashboard
 from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.shell.garbage import GarbageCollector
 from cnnstudio.gui.training.tool_bar import TrainingToolBar
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.footprint import Footprint
@@ -63,6 +64,7 @@ class Studio:
         self.window.addToolBar(TrainingToolBar(self.project, self.session))
         self.window.setCentralWidget(Dashboard(self.project, self.session))
         self.window.show()
+        self.garbage_collector = GarbageCollector(self.project, self.session, self.window)
         self.data = data
 
     def cycle(self, rng: random.Random) -> None:
@@ -111,6 +113,7 @@ class Studio:
     def close(self) -> None:
         """Closes the window, possibly in the middle of a training."""
         assert self.session.shutdown(TIMEOUT_SECONDS)
+        self.garbage_collector.stop()
         self.window.close()
         for owner in (self.window, self.session):
             owner.deleteLater()
