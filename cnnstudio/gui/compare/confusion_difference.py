@@ -1,0 +1,144 @@
+"""How the mistakes of two runs differ: the change of each cell of their confusion matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QVBoxLayout, QWidget
+
+from cnnstudio.gui.theme.text_metrics import TextMetrics
+from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.labels import Label
+from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
+from cnnstudio.insight.instruments.confusion import ConfusionReading
+
+_LEFT, _TOP = 84, 18
+_MAX_TINT = 0.42
+_MIN_CELL_TEXT = 26
+"""Pixels of a cell's width from which on numbers fit into it."""
+_MAX_LINES = 3
+MIN_CHANGE = 0.005
+"""Half a point: below it a change is not named."""
+
+
+class ConfusionDifference(QWidget):
+    """The matrix of changes in points, and the largest of them in words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("confusionDifference")
+        self._matrix = _Matrix()
+        self._text = Label("", "help", "secondary", wrap=True)
+        self._text.setObjectName("confusionChanges")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        column.addWidget(self._matrix, 1)
+        column.addWidget(self._text)
+
+    def show_pair(self, pair: tuple[ConfusionReading, ConfusionReading] | None) -> None:
+        """Shows the second matrix minus the first; None if they cannot be compared."""
+        self._matrix.setVisible(pair is not None)
+        if pair is None:
+            self._text.setText(
+                "The confusion matrices cannot be compared: one of the runs has none of its best epoch, or "
+                "they have different classes."
+            )
+            return
+        classes, change = pair[0].classes, pair[1].row_fractions - pair[0].row_fractions
+        self._matrix.show_change(classes, change)
+        self._text.setText(" ".join(changes_in_words(classes, change)))
+
+
+def changes_in_words(classes: tuple[str, ...], change: npt.NDArray[np.float64]) -> list[str]:
+    """The largest changes of mistakes, one sentence each. `change` is float (classes, classes)."""
+    wrong = change.copy()
+    np.fill_diagonal(wrong, 0.0)
+    largest = np.argsort(-np.abs(wrong), axis=None, kind="stable")[:_MAX_LINES]
+    found = []
+    for at in largest:
+        actual, predicted = divmod(int(at), len(classes))
+        points = 100 * float(wrong[actual, predicted])
+        if abs(points) >= 100 * MIN_CHANGE:
+            how = "more" if points > 0 else "less"
+            names = plain_line(classes[actual], 30), plain_line(classes[predicted], 30)
+            found.append(
+                f"The second run takes {names[0]} for {names[1]} {how} often, by {abs(points):.1f} points."
+            )
+    return found or ["Both runs make about the same mistakes."]
+
+
+class _Matrix(QWidget):
+    """Rows are the true classes, columns the predictions, cells the change in points of the row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._classes: tuple[str, ...] = ()
+        self._change = np.zeros((0, 0))
+        self.setMinimumSize(QSize(220, 140))
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMouseTracking(True)
+        theme().changed.connect(lambda _: self.update())
+
+    def show_change(self, classes: tuple[str, ...], change: npt.NDArray[np.float64]) -> None:
+        self._classes, self._change = classes, change
+        self.setAccessibleName("Change of the confusion matrix")
+        self.setAccessibleDescription(" ".join(changes_in_words(classes, change)))
+        self.update()
+
+    def _cell(self) -> tuple[float, float]:
+        count = max(len(self._classes), 1)
+        return (self.width() - _LEFT - 1) / count, (self.height() - _TOP - 1) / count
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        width, height = self._cell()
+        text = TextMetrics(theme().monospace("head"))
+        painter.setFont(text.font)
+        strongest = max(float(np.abs(self._change).max(initial=0.0)), MIN_CHANGE)
+        has_text = width >= _MIN_CELL_TEXT and height >= 14
+        for (actual, predicted), value in np.ndenumerate(self._change):
+            rect = QRectF(_LEFT + predicted * width, _TOP + actual * height, width, height)
+            # Good is more of the diagonal and less of the rest.
+            is_good = (value > 0) == (actual == predicted)
+            color = QColor(theme().color("good" if is_good else "validation"))
+            color.setAlphaF(_MAX_TINT * min(abs(float(value)) / strongest, 1.0))
+            painter.fillRect(rect, color)
+            if has_text:
+                points = round(100 * float(value))
+                label = f"{points:+}".replace("-", "\N{MINUS SIGN}") if points else "·"
+                painter.setPen(theme().color("text" if label != "·" else "secondary"))
+                left = rect.center().x() - text.width(label) / 2
+                painter.drawText(QPointF(left, text.baseline(rect.center().y())), label)
+        painter.setPen(QPen(theme().color("border"), 1))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(QRectF(_LEFT, _TOP, width * len(self._classes), height * len(self._classes)))
+        self._paint_names(painter, width, height)
+        painter.end()
+
+    def _paint_names(self, painter: QPainter, width: float, height: float) -> None:
+        metrics = TextMetrics(theme().font("help"))
+        painter.setFont(metrics.font)
+        painter.setPen(theme().color("secondary"))
+        for number, name in enumerate(self._classes):
+            shown = metrics.elided(plain_line(name, 40), _LEFT - 10)
+            if height >= 13:
+                y = metrics.baseline(_TOP + (number + 0.5) * height)
+                painter.drawText(round(_LEFT - 6 - metrics.width(shown)), y, shown)
+            if width >= 20:
+                shown = metrics.elided(plain_line(name, 40), round(width) - 2)
+                left = _LEFT + (number + 0.5) * width - metrics.width(shown) / 2
+                painter.drawText(round(left), 13, shown)
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent) and event.type() is QEvent.Type.ToolTip:
+            width, height = self._cell()
+            predicted, actual = int((event.x() - _LEFT) // width), int((event.y() - _TOP) // height)
+            if 0 <= actual < len(self._classes) and 0 <= predicted < len(self._classes):
+                value = 100 * float(self._change[actual, predicted])
+                text = f"{self._classes[actual]} → {self._classes[predicted]}: {value:+.1f} points"
+                QToolTip.showText(event.globalPos(), plain_tooltip(text), self)
+                return True
+        return super().event(event)

@@ -1,0 +1,212 @@
+"""Two runs side by side: results, recipe, design, curves, and how their mistakes differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QHideEvent
+from PySide6.QtWidgets import (
+    QDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cnnstudio.core.formatting import pluralize
+from cnnstudio.design.diff import diff
+from cnnstudio.gui.compare.confusion_difference import ConfusionDifference
+from cnnstudio.gui.compare.entry_list import EntryList
+from cnnstudio.gui.compare.run_curves import RunCurves
+from cnnstudio.gui.compare.run_pair import ComparedRun, Line, RunPair, read_pair
+from cnnstudio.gui.compute.io_task import IoTask
+from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Panel
+from cnnstudio.runs.library.columns import started
+
+_SIZE = (1040, 640)
+_LEFT_WIDTH = 420
+_ENTRIES_HEIGHT = 170
+
+
+class RunComparison(QDialog):
+    """Reads the runs in a thread when it is shown; it is not modal."""
+
+    def __init__(self, folders: Sequence[Path], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("runComparison")
+        self.setWindowTitle("Compare runs")
+        self.resize(*_SIZE)
+        self._state = Label("Reading the runs…", "content", "secondary", wrap=True)
+        self._state.setObjectName("comparisonState")
+        self._sides = (_Side("solid lines"), _Side("dashed lines"))
+        self._verdict = Label("", "content", wrap=True)
+        self._verdict.setObjectName("comparisonVerdict")
+        self._results, self._settings = _Lines("Results"), _Lines("Recipe")
+        self._design_text = Label("", "help", "secondary", wrap=True)
+        self._design_text.setObjectName("comparedDesigns")
+        self._entries = EntryList()
+        self._curves = RunCurves()
+        self._confusion = ConfusionDifference()
+        self._content = QWidget()
+        self._compose()
+        self._content.hide()
+        self._task = IoTask(lambda progress, cancelled: read_pair(folders, cancelled), self)
+        self._task.done.connect(self._on_read)
+        self._task.failed.connect(self._on_failed)
+        self._task.start()
+
+    def _compose(self) -> None:
+        close = QPushButton("Close")
+        close.clicked.connect(self.reject)
+        foot = QHBoxLayout()
+        foot.addStretch(1)
+        foot.addWidget(close)
+        left = QVBoxLayout()
+        left.setSpacing(8)
+        inside = QWidget()
+        lines = QVBoxLayout(inside)
+        lines.setContentsMargins(0, 0, 0, 0)
+        lines.setSpacing(12)
+        lines.addWidget(self._results)
+        lines.addWidget(self._settings)
+        lines.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidget(inside)
+        scroll.setWidgetResizable(True)
+        for each in (inside, scroll.viewport()):
+            # A scroll area gives both the color of the window.
+            each.setAutoFillBackground(False)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        left.addWidget(scroll, 1)
+        left.addWidget(Label("Design", "title"))
+        left.addWidget(self._design_text)
+        self._entries.setMaximumHeight(_ENTRIES_HEIGHT)
+        left.addWidget(self._entries)
+        left_panel = Panel()
+        left_panel.setFixedWidth(_LEFT_WIDTH)
+        left.setContentsMargins(14, 12, 14, 12)
+        left_panel.setLayout(left)
+        right = QVBoxLayout()
+        right.setSpacing(12)
+        for title, widget in (
+            ("", self._curves),
+            ("Confusion, second minus first, in points", self._confusion),
+        ):
+            panel = Panel()
+            column = QVBoxLayout(panel)
+            column.setContentsMargins(14, 12, 14, 12)
+            if title:
+                column.addWidget(Label(title, "strong"))
+            column.addWidget(widget, 1)
+            right.addWidget(panel, 1)
+        heads = QHBoxLayout()
+        heads.setSpacing(12)
+        for side in self._sides:
+            heads.addWidget(side, 1)
+        columns = QHBoxLayout()
+        columns.setSpacing(12)
+        columns.addWidget(left_panel)
+        columns.addLayout(right, 1)
+        content = QVBoxLayout(self._content)
+        content.setContentsMargins(0, 0, 0, 0)
+        content.setSpacing(12)
+        content.addLayout(heads)
+        content.addWidget(self._verdict)
+        content.addLayout(columns, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 16, 16, 16)
+        column.setSpacing(12)
+        column.addWidget(self._state)
+        column.addWidget(self._content, 1)
+        column.addStretch(0)
+        column.addLayout(foot)
+
+    def _on_failed(self, message: object) -> None:
+        self._state.setText(str(message))
+        self._state.set_tone("wrong")
+
+    def _on_read(self, pair: object) -> None:
+        assert isinstance(pair, RunPair)
+        self._state.hide()
+        self._content.show()
+        for side, each in zip(self._sides, pair.both, strict=True):
+            side.show_run(each)
+        self._verdict.setText(pair.verdict)
+        self._verdict.setVisible(bool(pair.verdict))
+        self._results.show_lines(pair.results)
+        settings = pair.settings
+        self._settings.show_lines(settings, "" if settings else "Both have the same recipe.")
+        found = diff(pair.first.run.network, pair.second.run.network)
+        differences = pluralize(len(found.entries), "difference")
+        text = (
+            "Both have the same design."
+            if found.is_empty
+            else f"From the first to the second: {differences}."
+        )
+        self._design_text.setText(text)
+        self._entries.show_entries(found.entries)
+        self._entries.setVisible(bool(found.entries))
+        self._curves.show_histories(pair.first.history, pair.second.history)
+        self._confusion.show_pair(pair.confusion_pair())
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._task.cancel()
+
+
+class _Side(Panel):
+    """Which run is the first or the second one."""
+
+    def __init__(self, lines: str) -> None:
+        super().__init__()
+        self._name = ElidedLabel("", "strong")
+        self._about = ElidedLabel("", "help", "secondary")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(14, 8, 14, 8)
+        row.setSpacing(12)
+        texts = QVBoxLayout()
+        texts.setSpacing(0)
+        texts.addWidget(self._name)
+        texts.addWidget(self._about)
+        row.addLayout(texts, 1)
+        row.addWidget(Label(lines, "help", "secondary"))
+
+    def show_run(self, each: ComparedRun) -> None:
+        summary = each.summary
+        self._name.set_full_text(summary.title)
+        parts = [summary.id, f"started {started(summary)}", *summary.label.tags]
+        self._about.set_full_text(" · ".join(parts))
+
+
+class _Lines(QWidget):
+    """A small table: what it is, and its value in both runs; those that differ are in black."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(16)
+        self._grid.setVerticalSpacing(4)
+        for column in (1, 2):
+            self._grid.setColumnStretch(column, 1)
+        self._grid.addWidget(Label(title, "title"), 0, 0)
+        right = Qt.AlignmentFlag.AlignRight
+        for column, text in ((1, "first"), (2, "second")):
+            self._grid.addWidget(Label(text, "help", "secondary"), 0, column, right)
+
+    def show_lines(self, lines: Sequence[Line], instead: str = "") -> None:
+        """Shows the lines; `instead` is a sentence in place of none."""
+        if instead:
+            self._grid.addWidget(Label(instead, "help", "secondary", wrap=True), 1, 0, 1, 3)
+        for row, (name, *values) in enumerate(lines, start=1):
+            self._grid.addWidget(Label(name, "help", "secondary"), row, 0)
+            for column, text in enumerate(values, start=1):
+                label = ElidedLabel(text, "help", "text" if values[0] != values[1] else "secondary")
+                label.setFont(theme().monospace())
+                label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                self._grid.addWidget(label, row, column)

@@ -1,0 +1,135 @@
+"""Two runs to compare, read in a thread: their results, settings, curves and confusion matrices."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnnstudio.core.formatting import format_count, format_duration, format_percent
+from cnnstudio.core.progress import CancelFunction, raise_if_cancelled
+from cnnstudio.design.analysis.analysis import analyze
+from cnnstudio.insight.instruments.confusion import Confusion, ConfusionReading
+from cnnstudio.runs.comparison import compare_trainings
+from cnnstudio.runs.errors import RunError
+from cnnstudio.runs.library.columns import data_name
+from cnnstudio.runs.library.summary import RunSummary, SummaryReader
+from cnnstudio.runs.run import Run, list_runs
+from cnnstudio.runs.seeds import find_seed_runs
+from cnnstudio.training.events import EpochEnded
+from cnnstudio.training.recipe.live_changes import differences
+from cnnstudio.training.recipe.recipe import Recipe
+
+Line = tuple[str, str, str]
+"""What it is, and its value in both runs."""
+
+_ABSENT = "–"
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """What the comparison shows of one run."""
+
+    run: Run
+    summary: RunSummary
+    history: tuple[EpochEnded, ...]
+    confusion: ConfusionReading | None
+    """At the end of the best epoch; None if none was saved."""
+
+    @classmethod
+    def read(cls, folder: Path, reader: SummaryReader) -> ComparedRun:
+        """Raises RunError."""
+        run = Run.open(folder)
+        # Read here, in a thread, because they keep their values.
+        _ = run.network, run.recipe
+        summary = reader.read(folder)
+        return cls(run, summary, run.history, _confusion(run, summary))
+
+
+@dataclass(frozen=True)
+class RunPair:
+    """Both runs, and what the statistics say about their results."""
+
+    first: ComparedRun
+    second: ComparedRun
+    verdict: str
+    """Whether their test accuracies differ, in words; empty if that is unknown."""
+
+    @property
+    def both(self) -> tuple[ComparedRun, ComparedRun]:
+        return self.first, self.second
+
+    @property
+    def results(self) -> list[Line]:
+        """The results of both, also where they are the same."""
+        columns = [_results(each) for each in self.both]
+        return [(name, value, columns[1][name]) for name, value in columns[0].items()]
+
+    @property
+    def settings(self) -> list[Line]:
+        """The fields of the recipe in which they differ, by their labels."""
+        first, second = (each.run.recipe for each in self.both)
+        return [(_label(name), *values) for name, *values in differences(first, second)]  # type: ignore[misc]  # two values
+
+    def confusion_pair(self) -> tuple[ConfusionReading, ConfusionReading] | None:
+        """The matrices of both; None if one is missing or they have other classes."""
+        first, second = self.first.confusion, self.second.confusion
+        if first is None or second is None or first.classes != second.classes:
+            return None
+        return first, second
+
+
+def read_pair(folders: Sequence[Path], cancelled: CancelFunction) -> RunPair:
+    """Reads two runs, in any thread. Raises RunError or Cancelled."""
+    reader = SummaryReader()
+    first, second = (ComparedRun.read(folder, reader) for folder in folders)
+    raise_if_cancelled(cancelled)
+    return RunPair(first, second, _verdict(first.run, second.run))
+
+
+def _verdict(first: Run, second: Run) -> str:
+    """With all runs beside them that differ from them only in the seed."""
+    with contextlib.suppress(RunError):
+        known = list_runs()
+        groups = [find_seed_runs(run) if run.test is not None else [run] for run in (first, second)]
+        return compare_trainings(groups[0], groups[1], "several seeds", "second accuracy", known).text
+    return ""
+
+
+def _confusion(run: Run, summary: RunSummary) -> ConfusionReading | None:
+    epoch = summary.best_epoch or summary.last_epoch
+    if epoch is not None:
+        with contextlib.suppress(RunError):
+            found = run.snapshot(epoch).reading(Confusion())
+            return found if isinstance(found, ConfusionReading) else None
+    return None
+
+
+def _results(each: ComparedRun) -> dict[str, str]:
+    summary, analysis = each.summary, analyze(each.run.network)
+    return {
+        "Test accuracy": _percent(summary.test_accuracy),
+        "Best validation": _with_epoch(summary.best_accuracy, summary.best_epoch),
+        "Last validation": _with_epoch(summary.last_accuracy, summary.last_epoch),
+        "Time": format_duration(summary.seconds),
+        "Parameters": format_count(analysis.parameters),
+        "Multiply-adds": format_count(analysis.macs),
+        "Data": data_name(summary),
+        "Recipe": f"{summary.recipe_name}, {summary.epochs} epochs",
+        "Seed": str(summary.seed),
+    }
+
+
+def _percent(value: float | None) -> str:
+    return _ABSENT if value is None else format_percent(value)
+
+
+def _with_epoch(value: float | None, epoch: int | None) -> str:
+    return _ABSENT if value is None else f"{format_percent(value)} ({epoch})"
+
+
+def _label(name: str) -> str:
+    from cnnstudio.core.parameters import parameters
+
+    return next(each.label for each in parameters(Recipe) if each.name == name)

@@ -1,0 +1,145 @@
+"""Two runs side by side: what differs is shown, and what cannot be compared is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtWidgets import QLabel, QWidget
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.core.files import write_json
+from cnnstudio.design.network import Network
+from cnnstudio.gui.compare.confusion_difference import ConfusionDifference, changes_in_words
+from cnnstudio.gui.compare.entry_list import EntryList
+from cnnstudio.gui.compare.run_comparison import RunComparison
+from cnnstudio.gui.compare.run_curves import RunCurves
+from cnnstudio.gui.widgets.labels import ElidedLabel
+from cnnstudio.insight.instruments.confusion import ConfusionReading
+from cnnstudio.runs.library.label import RunLabel, write_label
+from cnnstudio.runs.start import RunOptions, start_run
+from cnnstudio.training.recipe.recipe import Recipe
+from tests.gui.fakes import TINY
+from tests.runs.library.listed import ended
+from tests.runs.written import WrittenRun
+from tests.training.images import colors
+from tests.training.networks import tiny
+
+Compare = Callable[..., RunComparison]
+
+
+@pytest.fixture
+def compare(qtbot: QtBot) -> Iterator[Compare]:
+    opened: list[RunComparison] = []
+
+    def show(*folders: Path) -> RunComparison:
+        dialog = RunComparison(folders)
+        opened.append(dialog)
+        qtbot.addWidget(dialog)
+        dialog.show()
+        state = dialog.findChild(QLabel, "comparisonState")
+        assert isinstance(state, QLabel)
+        qtbot.waitUntil(lambda: state.isHidden() or not state.text().startswith("Reading"), timeout=20_000)
+        return dialog
+
+    yield show
+    for dialog in opened:
+        dialog.close()
+
+
+def texts(dialog: QWidget) -> list[str]:
+    labels = dialog.findChildren(QLabel)
+    return [each.full_text if isinstance(each, ElidedLabel) else each.text() for each in labels]
+
+
+def text_of(dialog: QWidget, name: str) -> str:
+    found = dialog.findChild(QLabel, name)
+    assert isinstance(found, QLabel)
+    return found.text()
+
+
+def written(folder: Path, network: Network, recipe: Recipe, test: float) -> Path:
+    run = WrittenRun(folder, network, recipe)
+    scores = {"loss": 1.0, "accuracy": test}
+    run.update_metadata(status="completed", test=scores, best_epoch=2)
+    run.append(ended(1, 2.0, test - 0.2, best=True), ended(2, 1.0, test - 0.1, best=True))
+    return folder
+
+
+def test_results_recipes_and_designs_are_compared(compare: Compare, tmp_path: Path) -> None:
+    first = written(tmp_path / "one", tiny(), Recipe("mine", learning_rate=0.1), 0.6)
+    second = written(tmp_path / "two", TINY, Recipe("mine", learning_rate=0.2), 0.7)
+    write_label(second, RunLabel("Improved", ("good",)))
+    dialog = compare(first, second)
+    found = texts(dialog)
+    for text in ("60.0%", "70.0%", "50.0% (2)", "60.0% (2)", "Learning rate", "0.1", "0.2", "Improved"):
+        assert text in found, text
+    assert "Weight decay" not in found
+    assert text_of(dialog, "comparedDesigns").startswith("From the first to the second:")
+    entries = dialog.findChild(EntryList)
+    assert entries.count() > 0
+    assert "10.0 points higher" in text_of(dialog, "comparisonVerdict")
+    curves = dialog.findChild(RunCurves)
+    assert "2 epochs, last validation loss 1, accuracy 60.0%" in curves.accessibleDescription()
+    assert not curves.grab().isNull()
+
+
+def test_a_run_is_compared_with_itself(compare: Compare, tmp_path: Path) -> None:
+    run = written(tmp_path / "one", tiny(), Recipe("mine"), 0.6)
+    dialog = compare(run, run)
+    assert text_of(dialog, "comparedDesigns") == "Both have the same design."
+    assert "Both have the same recipe." in texts(dialog)
+    assert not dialog.findChild(EntryList).isVisible()
+
+
+def test_the_confusion_of_trained_runs_is_subtracted(compare: Compare, tmp_path: Path) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for seed, folder in enumerate(folders):
+        recipe = Recipe("mine", epochs=1 + seed, batch_size=16, learning_rate=0.01, seed=seed)
+        start_run(tiny(), colors(), recipe, RunOptions(folder=folder))
+    dialog = compare(*folders)
+    changes = text_of(dialog, "confusionChanges")
+    assert changes.startswith(("The second run takes ", "Both runs make about the same mistakes."))
+    assert not dialog.grab().isNull()
+
+
+def test_changes_are_named_largest_first() -> None:
+    before = ConfusionReading(("cat", "dog"), np.array([[8, 2], [5, 5]], np.int64))
+    after = ConfusionReading(("cat", "dog"), np.array([[9, 1], [1, 9]], np.int64))
+    change = after.row_fractions - before.row_fractions
+    assert changes_in_words(("cat", "dog"), change) == [
+        "The second run takes dog for cat less often, by 40.0 points.",
+        "The second run takes cat for dog less often, by 10.0 points.",
+    ]
+    assert changes_in_words(("cat", "dog"), change * 0) == ["Both runs make about the same mistakes."]
+
+
+@pytest.mark.parametrize("classes", [1, 2, 200])
+def test_few_and_many_classes_are_painted(classes: int, qtbot: QtBot) -> None:
+    names = tuple(f"class <b>{number}" for number in range(classes))
+    counts = np.random.default_rng(0).integers(0, 9, (2, classes, classes))
+    widget = ConfusionDifference()
+    qtbot.addWidget(widget)
+    widget.resize(460, 260)
+    widget.show_pair((ConfusionReading(names, counts[0]), ConfusionReading(names, counts[1])))
+    assert not widget.grab().isNull()
+    assert "<b>" in text_of(widget, "confusionChanges") or classes == 1
+
+
+def test_runs_without_epochs_or_a_matrix_say_so(compare: Compare, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        WrittenRun(tmp_path / name)
+    dialog = compare(tmp_path / "one", tmp_path / "two")
+    assert "cannot be compared" in text_of(dialog, "confusionChanges")
+    assert "no complete epoch" in dialog.findChild(RunCurves).accessibleDescription()
+    assert not dialog.findChild(RunCurves).grab().isNull()
+
+
+def test_a_damaged_run_is_one_sentence(compare: Compare, tmp_path: Path) -> None:
+    first = written(tmp_path / "one", tiny(), Recipe("mine"), 0.6)
+    second = written(tmp_path / "two", tiny(), Recipe("mine"), 0.6)
+    write_json(second / "recipe.json", {"format": "other"})
+    dialog = compare(first, second)
+    assert str(second) in text_of(dialog, "comparisonState")
