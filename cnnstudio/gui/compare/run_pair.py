@@ -40,10 +40,9 @@ class ComparedRun:
     @classmethod
     def read(cls, folder: Path, reader: SummaryReader) -> ComparedRun:
         """Raises RunError."""
-        run = Run.open(folder)
+        summary, run = reader.read(folder), Run.open(folder)
         # Read here, in a thread, because they keep their values.
         _ = run.network, run.recipe
-        summary = reader.read(folder)
         return cls(run, summary, run.history, _confusion(run, summary))
 
 

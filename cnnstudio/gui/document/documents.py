@@ -15,8 +15,10 @@ from cnnstudio.gui.document.autosave import Autosave, UnsavedDesign
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.widgets.message_box import Answer, MessageBox
+from cnnstudio.runs.archive.unpacking import SUFFIX as RUN_SUFFIX
 
 _FILTER = f"Designs (*{SUFFIX});;All files (*)"
+_OPEN_FILTER = f"Designs and runs (*{SUFFIX} *{RUN_SUFFIX});;All files (*)"
 
 
 class Documents(QObject):
@@ -24,6 +26,8 @@ class Documents(QObject):
 
     failed = Signal(object)
     recent_changed = Signal(object)
+    run_requested = Signal(object)
+    """The path of a zip file that was chosen to be opened: a run, which leaves the design as it is."""
 
     def __init__(self, project: Project, settings: Settings, window: QWidget) -> None:
         super().__init__(window)
@@ -77,11 +81,15 @@ class Documents(QObject):
         return True
 
     def open(self) -> bool:
-        """Asks for a design file and opens it; False if that failed or the user canceled."""
-        if not self.confirm_discard():
+        """Asks for a file and opens its design; False if that failed or the user canceled.
+
+        A run in a zip file is only looked at.
+        """
+        name, _ = QFileDialog.getOpenFileName(self._window, "Open", str(self._folder()), _OPEN_FILTER)
+        if name.lower().endswith(RUN_SUFFIX):
+            self.run_requested.emit(Path(name))
             return False
-        name, _ = QFileDialog.getOpenFileName(self._window, "Open design", str(self._folder()), _FILTER)
-        return bool(name) and self._open_path(Path(name))
+        return bool(name) and self.open_path(Path(name))
 
     def open_path(self, path: Path) -> bool:
         """Opens a given file, such as a recent one; False if that failed or the user canceled."""

@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.runs.record import RunRecord, saved_images
+from cnnstudio.runs.archive.unpacking import is_archive, open_archive
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.watching import RunSnapshot, RunWatcher
 
@@ -38,9 +39,9 @@ class OpenedRun:
     record: RunRecord
 
 
-def read_run(folder: Path) -> OpenedRun:
-    """Reads the run in a folder, in any thread. Raises RunError."""
-    watcher = RunWatcher(folder)
+def read_run(path: Path) -> OpenedRun:
+    """Reads the run in a folder or in a zip file, in any thread. Raises RunError."""
+    watcher = RunWatcher(open_archive(path) if is_archive(path) else path)
     snapshot = watcher.poll()
     return OpenedRun(watcher, snapshot, RunRecord.of(snapshot))
 

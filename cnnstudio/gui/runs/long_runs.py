@@ -53,7 +53,7 @@ class LongRuns(QObject):
         return self._settings.text(_NOTICE) != _OFF
 
     def toggle_keeping_awake(self) -> None:
-        """Switches it on or off, also for a training that is under way."""
+        """Switches it on or off, also for a training in progress."""
         self._settings.set_text(_AWAKE, _OFF if self.keeps_awake else "on")
         if not self.keeps_awake:
             self._awake.stop()

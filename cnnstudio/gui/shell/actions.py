@@ -71,7 +71,7 @@ WINDOW_ACTIONS: tuple[ActionSpec[Window], ...] = (
         "&Open…",
         lambda window: window.documents.open(),
         menu="File",
-        tooltip="Open a design file",
+        tooltip="Open a design, or a run from a zip file",
         shortcuts=(_Keys.Open,),
         icon="open",
     ),

@@ -161,6 +161,7 @@ class MainWindow(QMainWindow):
         self.project.message.connect(lambda text: self.message_bar.show_text(str(text)))
         self.project.question.connect(self._on_question)
         self.documents.failed.connect(self._on_failed)
+        self.documents.run_requested.connect(self.open_run)
         self.documents.recent_changed.connect(self._recent.show)
         self.tool_bar.message.connect(lambda text: self.message_bar.show_text(str(text), is_error=True))
         self.tool_bar.info.connect(lambda text: self.message_bar.show_text(str(text)))

@@ -6,53 +6,26 @@ import dataclasses
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
-from PySide6.QtWidgets import (
-    QComboBox,
-    QHBoxLayout,
-    QLineEdit,
-    QMenu,
-    QPushButton,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QStackedWidget, QVBoxLayout
 
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.progress import Progress
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.runs.table.acts import ACTS, Act
+from cnnstudio.gui.runs.table.column_sets import choose_columns
+from cnnstudio.gui.runs.table.head import TableHead
 from cnnstudio.gui.runs.table.run_commands import RunCommands
 from cnnstudio.gui.runs.table.run_model import RunModel
 from cnnstudio.gui.runs.table.run_view import RunView
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
 from cnnstudio.gui.widgets.plain_text import plain_line
-from cnnstudio.gui.widgets.quiet_button import QuietButton
-from cnnstudio.runs.library.arrangement import SAME_TRAINING, Query, arrange
-from cnnstudio.runs.library.columns import FIXED, Column, column, data_name, differing
+from cnnstudio.runs.library.arrangement import Query, arrange
+from cnnstudio.runs.library.columns import Column, column, data_name, differing
 from cnnstudio.runs.library.listing import RunListing, list_summaries
 from cnnstudio.runs.library.summary import RunSummary
 
-DIFFERENCES, RESULTS, ALL = "differences", "results", "all"
-_COLUMN_SETS = (
-    ("Columns: what differs", DIFFERENCES),
-    ("Columns: results", RESULTS),
-    ("Columns: everything", ALL),
-)
-_GROUPS = (
-    ("Not grouped", ""),
-    ("Group by recipe", "recipe"),
-    ("Group by network", "network"),
-    ("Group by data set", "data"),
-    ("Group by training (seeds)", SAME_TRAINING),
-    ("Group by tags", "tags"),
-    ("Group by status", "status"),
-)
-_MAX_GROUP_FIELDS = 40
-_FIRST, _LAST = ("run", "loss", "best", "test"), ("time", "parameters", "started")
-_RESULTS = ("run", "loss", "best", "last", "test", "recipe", "data", "seed", *_LAST)
-_TYPING_MS = 120
 _REFRESH_MS = 5000
 """While a run of the list trains."""
 _EMPTY = "No runs yet. Press Train (F5), or open a run from File ▸ Open."
@@ -80,15 +53,11 @@ class RunsTable(Panel):
         self._needs_reading = False
         self.model = RunModel(self)
         self.view = RunView(self.model)
-        self._count = ElidedLabel(role="help", tone="secondary")
-        self._search = QLineEdit()
-        self._group_choice = QComboBox()
-        self._column_choice = QComboBox()
+        self.head = TableHead()
         self._state_text = Label("", "content", "secondary", wrap=True)
         self._rows = QStackedWidget()
         self._hint = ElidedLabel(_HINT, "help", "secondary")
         self._buttons = {act: QPushButton(act.title) for act in ACTS}
-        self._typing = QTimer(self)
         self._refresh = QTimer(self)
         self._compose()
         self._connect()
@@ -97,31 +66,6 @@ class RunsTable(Panel):
     # Composition
 
     def _compose(self) -> None:
-        self._search.setObjectName("runsFilter")
-        self._search.setPlaceholderText("Filter runs (/)")
-        self._search.setAccessibleName("Filter runs")
-        self._search.setClearButtonEnabled(True)
-        self._search.setFixedWidth(168)
-        for choice, name, description in (
-            (self._group_choice, "runsGroup", "Group by"),
-            (self._column_choice, "runsColumns", "Columns"),
-        ):
-            choice.setObjectName(name)
-            choice.setAccessibleName(description)
-            choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            choice.setMinimumContentsLength(14)
-        for text, key in _COLUMN_SETS:
-            self._column_choice.addItem(text, key)
-        self._list_groups(())
-        close = QuietButton("runsClose", "✕", "Close (Esc)")
-        close.clicked.connect(self.closed)
-        head = QHBoxLayout()
-        head.setContentsMargins(16, 10, 12, 8)
-        head.setSpacing(8)
-        head.addWidget(Label("Runs", "title"))
-        head.addWidget(self._count, 1)
-        for part in (self._search, self._group_choice, self._column_choice, close):
-            head.addWidget(part)
         self._state_text.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._state_text.setObjectName("runsState")
         self._rows.addWidget(self.view)
@@ -140,28 +84,26 @@ class RunsTable(Panel):
         column_layout = QVBoxLayout(self)
         column_layout.setContentsMargins(1, 1, 1, 1)
         column_layout.setSpacing(0)
-        column_layout.addLayout(head)
+        column_layout.addWidget(self.head)
         column_layout.addWidget(self._rows, 1)
         column_layout.addWidget(Line())
         column_layout.addLayout(foot)
 
     def _connect(self) -> None:
-        self._typing.setSingleShot(True)
-        self._typing.setInterval(_TYPING_MS)
-        self._typing.timeout.connect(self._on_filter)
         self._refresh.setSingleShot(True)
         self._refresh.setInterval(_REFRESH_MS)
         self._refresh.timeout.connect(self.read)
-        self._search.textChanged.connect(lambda _: self._typing.start())
-        self._search.returnPressed.connect(self._go_to_rows)
-        self._group_choice.activated.connect(self._on_group_chosen)
-        self._column_choice.activated.connect(lambda _: self._arrange())
+        self.head.filtered.connect(self._on_filter)
+        self.head.entered.connect(self._go_to_rows)
+        self.head.grouped.connect(self._on_group_chosen)
+        self.head.columns_chosen.connect(self._arrange)
+        self.head.closed.connect(self.closed)
         self.model.chosen_changed.connect(self._on_chosen_changed)
         self.model.renamed.connect(lambda change: self._commands.rename(*change))
         self.view.opened.connect(self._on_opened)
         self.view.group_toggled.connect(self._on_group_toggled)
         self.view.sorted_by.connect(self._on_sorted)
-        self.view.search_requested.connect(self._search.setFocus)
+        self.view.search_requested.connect(self.head.focus_filter)
         self.view.deleted.connect(partial(self._do, ACTS[-1]))
         self.view.menu_requested.connect(self._on_menu_requested)
         self.view.resized.connect(self._on_resized)
@@ -203,14 +145,14 @@ class RunsTable(Panel):
     def close_tasks(self) -> None:
         """Ends what is read in the background."""
         self._refresh.stop()
-        self._typing.stop()
+        self.head.stop()
         if self._task is not None:
             self._task.cancel()
             self._task = None
 
     def _on_progressed(self, progress: object) -> None:
         assert isinstance(progress, Progress)
-        self._count.set_full_text(f"{progress.text}…")
+        self.head.show_count(f"{progress.text}…")
         if self._listing is None:
             self._show_state(f"{progress.text}…")
 
@@ -223,11 +165,12 @@ class RunsTable(Panel):
         assert isinstance(listing, RunListing)
         self._task = None
         is_first, self._listing = self._listing is None, listing
-        self._list_groups(listing.runs)
+        group = self.head.list_groups(differing(listing.runs), self._query.group)
+        self._query = dataclasses.replace(self._query, group=group)
         self._arrange()
         if is_first and self.model.arrangement.rows:
             self._go_to(self.view.shown_folder)
-            if not self._search.text():
+            if not self.head.filter_text:
                 self._go_to_rows()
         if any(run.is_running for run in listing.runs) and self.isVisible():
             self._refresh.start()
@@ -238,7 +181,7 @@ class RunsTable(Panel):
         has_focus = self.view.hasFocus()
         self._rows.setCurrentWidget(self._state_text if text else self.view)
         if has_focus and text:
-            self._search.setFocus()
+            self.head.focus_filter()
 
     # Rows
 
@@ -261,31 +204,7 @@ class RunsTable(Panel):
         self._update_acts()
 
     def _columns(self, runs: tuple[RunSummary, ...]) -> list[Column]:
-        which = self._column_choice.currentData()
-        if which == RESULTS:
-            wanted = [FIXED[key] for key in _RESULTS]
-            return self._fitting(wanted, wanted)
-        different = [each for each in differing(runs) if each.key != self._query.group]
-        if which == ALL:
-            others = [each for key, each in FIXED.items() if key not in (*_FIRST, *_LAST)]
-            return [*(FIXED[key] for key in _FIRST), *others, *different, *(FIXED[key] for key in _LAST)]
-        last = [
-            FIXED[key] for key in _LAST if key != "parameters" or len({run.parameters for run in runs}) > 1
-        ]
-        # The epochs are a field of the recipe like any other, and the seed is what differs in a sweep.
-        wanted = [*(FIXED[key] for key in _FIRST), *different, *last]
-        return self._fitting(wanted, [*(FIXED[key] for key in _FIRST), *last, *different])
-
-    def _fitting(self, wanted: list[Column], by_importance: list[Column]) -> list[Column]:
-        """Those of the columns that fit without scrolling: what is less important is left out."""
-        known = {each.key: each for each in by_importance}
-        some = self.runs[:200]
-
-        def width(key: str) -> int:
-            return 120 if key == "loss" else self.view.painter_widths.column_width(known[key], some)
-
-        fitting = set(self.view.fitting_columns(list(known), width))
-        return [each for each in wanted if each.key in fitting]
+        return choose_columns(self.head.column_set, runs, self._query.group, self.view.fitting_columns)
 
     def _on_resized(self) -> None:
         if not self._listing:
@@ -311,12 +230,12 @@ class RunsTable(Panel):
         if self._listing.problems:
             count = len(self._listing.problems)
             parts.append(f"{pluralize(count, 'folder')} cannot be read: {self._listing.problems[0]}")
-        self._count.set_full_text(" · ".join(parts))
+        self.head.show_count(" · ".join(parts))
 
     # Filter, order, groups
 
     def _on_filter(self) -> None:
-        self._query = dataclasses.replace(self._query, text=self._search.text())
+        self._query = dataclasses.replace(self._query, text=self.head.filter_text)
         self._arrange()
 
     def _on_sorted(self, key: object) -> None:
@@ -327,23 +246,8 @@ class RunsTable(Panel):
         )
         self._arrange()
 
-    def _list_groups(self, runs: tuple[RunSummary, ...]) -> None:
-        """Offers each field of the recipes and designs in which the runs differ."""
-        fields = differing(runs)[:_MAX_GROUP_FIELDS]
-        wanted = [*_GROUPS, *((f"Group by {each.title.lower()}", each.key) for each in fields)]
-        present = [self._group_choice.itemData(number) for number in range(self._group_choice.count())]
-        if present == [key for _, key in wanted]:
-            return
-        with QSignalBlocker(self._group_choice):
-            self._group_choice.clear()
-            for text, key in wanted:
-                self._group_choice.addItem(plain_line(text, 60), key)
-            # A field in which no runs differ any more groups them all the same.
-            self._group_choice.setCurrentIndex(max(self._group_choice.findData(self._query.group), 0))
-        self._query = dataclasses.replace(self._query, group=self._group_choice.currentData())
-
-    def _on_group_chosen(self, _: int) -> None:
-        group = self._group_choice.currentData()
+    def _on_group_chosen(self, group: object) -> None:
+        assert isinstance(group, str)
         self._query = dataclasses.replace(self._query, group=group, collapsed=frozenset())
         self._arrange()
 
@@ -424,8 +328,10 @@ class RunsTable(Panel):
             self.view.go_to(number if number is not None else 0)
 
     def _go_to_rows(self) -> None:
-        target: QWidget = self.view if self._rows.currentWidget() is self.view else self._search
-        target.setFocus(Qt.FocusReason.OtherFocusReason)
+        if self._rows.currentWidget() is self.view:
+            self.view.setFocus(Qt.FocusReason.OtherFocusReason)
+        else:
+            self.head.focus_filter()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -438,11 +344,9 @@ class RunsTable(Panel):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() != Qt.Key.Key_Escape:
             super().keyPressEvent(event)
-        elif self._search.text():
+        elif self.head.filter_text:
             # One level back: from the filter to the rows, with all of them.
-            self._search.clear()
-            self._typing.stop()
-            self._on_filter()
+            self.head.clear_filter()
             self._go_to_rows()
         else:
             self.closed.emit()

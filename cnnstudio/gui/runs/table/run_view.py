@@ -27,6 +27,7 @@ from cnnstudio.gui.runs.table.row_painter import ROW_HEIGHT, SIDE, THUMBNAIL_WID
 from cnnstudio.gui.runs.table.run_model import THUMBNAIL, Index, RunModel
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.runs.library.arrangement import Row
+from cnnstudio.runs.library.columns import Column
 from cnnstudio.runs.library.label import MAX_TITLE
 from cnnstudio.runs.library.summary import RunSummary
 
@@ -81,38 +82,33 @@ class RunView(QTreeView):
 
     # What is shown
 
-    def fitting_columns(self, wanted: Sequence[str], widths: Callable[[str], int]) -> list[str]:
-        """The first keys whose columns fit beside each other; the title, the first one, takes the rest."""
+    def fitting_columns(self, columns: Sequence[Column]) -> list[Column]:
+        """The first columns that fit beside each other; the very first one, the title, takes the rest."""
         left = self.viewport().width() - self._min_title_width - SIDE
-        fitting = []
-        for key in wanted[1:]:
-            left -= widths(key)
+        fitting = list(columns[:1])
+        for column in columns[1:]:
+            left -= self._width_of(column)
             if left >= 0:
-                fitting.append(key)
-        return [*wanted[:1], *fitting]
+                fitting.append(column)
+        return fitting
 
     @property
     def _min_title_width(self) -> int:
         return max(_MIN_TITLE_WIDTH, round(_TITLE_SHARE * self.viewport().width()))
 
-    def width_of(self, number: int) -> int:
+    def _width_of(self, column: Column) -> int:
         """The width that the column needs."""
-        column = self._model.columns[number]
         if column.key == THUMBNAIL:
             return _THUMBNAIL_COLUMN
         return self._painter.column_width(column, self._model.arrangement.runs[:_MEASURED_RUNS])
-
-    @property
-    def painter_widths(self) -> RowPainter:
-        """Measures texts for columns that are not shown yet."""
-        return self._painter
 
     def arrange_columns(self) -> None:
         """Gives each column what it needs, and the title what is left; called after the model has changed."""
         self._curves = CurveRange.of(self._model.arrangement.runs)
         header, used = self.header(), SIDE
         for number in range(1, len(self._model.columns)):
-            width = self.width_of(number) + (SIDE if number == len(self._model.columns) - 1 else 0)
+            is_last = number == len(self._model.columns) - 1
+            width = self._width_of(self._model.columns[number]) + (SIDE if is_last else 0)
             header.resizeSection(number, width)
             used += width
         header.resizeSection(0, max(self.viewport().width() - used + SIDE, self._min_title_width))

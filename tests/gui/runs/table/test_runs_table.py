@@ -27,7 +27,7 @@ from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.locking import FileLock
 from cnnstudio.gui.compute.session import State
-from cnnstudio.gui.runs.table import panel
+from cnnstudio.gui.runs.table import column_sets, panel
 from cnnstudio.gui.runs.table.label_box import LabelBox
 from cnnstudio.gui.runs.table.overlay import RunsOverlay
 from cnnstudio.gui.runs.table.panel import RunsTable
@@ -126,7 +126,7 @@ class Opened:
             QTest.keyClick(choice, KEY.Key_Down if choice.currentIndex() < wanted else KEY.Key_Up)
 
     def count_text(self) -> str:
-        return self.table._count.full_text
+        return self.table.head.count_text
 
 
 @pytest.fixture
@@ -177,8 +177,8 @@ def test_the_model_keeps_qts_rules_while_everything_changes(opened: Opened) -> N
     opened.view.setFocus()
     for key in (KEY.Key_Home, KEY.Key_Left, KEY.Key_Right, KEY.Key_Down, KEY.Key_Space, KEY.Key_A):
         opened.press(key, Qt.KeyboardModifier.ControlModifier if key == KEY.Key_A else Qt.KeyboardModifier(0))
-    opened.choose("runsColumns", panel.ALL)
-    opened.choose("runsColumns", panel.RESULTS)
+    opened.choose("runsColumns", column_sets.ALL)
+    opened.choose("runsColumns", column_sets.RESULTS)
     assert isinstance(tester.model(), QAbstractItemModel)
 
 
@@ -296,9 +296,9 @@ def test_only_columns_that_differ_are_shown_unless_asked_for(opened: Opened) -> 
     keys = {each.key for each in opened.table.model.columns}
     assert {"recipe.learning_rate", "recipe.seed"} <= keys
     assert not keys & {"recipe.optimizer", "recipe.epochs", "data", "note"}
-    opened.choose("runsColumns", panel.RESULTS)
+    opened.choose("runsColumns", column_sets.RESULTS)
     assert not any(each.key.startswith("recipe.") for each in opened.table.model.columns)
-    opened.choose("runsColumns", panel.ALL)
+    opened.choose("runsColumns", column_sets.ALL)
     assert {"data", "note", "recipe.learning_rate"} <= {each.key for each in opened.table.model.columns}
 
 
@@ -536,7 +536,7 @@ def test_hostile_names_are_shown_as_text(opened: Opened) -> None:
     write_label(run.folder, RunLabel("", (hostile,), hostile))
     opened.open()
     opened.choose("runsGroup", "network")
-    opened.choose("runsColumns", panel.ALL)
+    opened.choose("runsColumns", column_sets.ALL)
     model = opened.table.model
     for row in range(model.rowCount()):
         for column in range(model.columnCount()):
