@@ -139,6 +139,12 @@ def test_settings_of_keras(code: str, recipe: dict[str, Any], lost: list[tuple[i
             [(6, "the optimizer Adam is not imported; that of line 8 is")],
         ),
         (
+            "from tqdm.notebook import tqdm, trange\nfor epoch in trange(4, desc='epochs'):\n"
+            "  for x, y in tqdm(loader):\n    pass\nfor epoch in tqdm(range(9)):\n  pass",
+            {"epochs": 4},
+            [],
+        ),
+        (
             "o = optim.SGD(m.parameters(), lr=0.02)\nfor epoch in range(3):\n    pass\n"
             "o = optim.SGD(m.parameters(), lr=0.02)",
             {"optimizer": "sgd", "learning_rate": 0.02, "weight_decay": 0.0, "momentum": 0.0, "epochs": 3},
@@ -177,6 +183,21 @@ def test_settings_of_pytorch(code: str, recipe: dict[str, Any], lost: list[tuple
     assert [line for line, _ in notes] == [line for line, _ in lost]
     for (_, text), (_, part) in zip(notes, lost, strict=True):
         assert part in text
+
+
+def test_settings_of_a_lightning_module_are_those_of_its_trainer() -> None:
+    recipe, notes = read(
+        "import torch\nfrom torch import nn, optim\nimport lightning as L\n"
+        "class Light(L.LightningModule):\n"
+        "  def __init__(self, net, rate):\n    super().__init__()\n    self.net, self.rate = net, rate\n"
+        "  def forward(self, x):\n    return self.net(x)\n"
+        "  def configure_optimizers(self):\n    return optim.AdamW(self.parameters(), lr=self.rate)\n"
+        "m = Light(nn.Sequential(nn.Flatten(), nn.Linear(12, 3)), 0.003)\n"
+        "trainer = L.Trainer(max_epochs=12, accelerator='auto')\n"
+        "trainer.fit(m, loader)\n"
+    )
+    assert recipe == {"optimizer": "adamw", "learning_rate": 0.003, "weight_decay": 0.01, "epochs": 12}
+    assert [text for _, text in notes if "input shape" not in text] == []
 
 
 def test_a_shift_beyond_a_recipes_range_is_limited_with_a_note() -> None:

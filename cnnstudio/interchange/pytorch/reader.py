@@ -21,7 +21,7 @@ from cnnstudio.interchange.interpreter.calls import UNKNOWN_ARGUMENTS
 from cnnstudio.interchange.interpreter.graph import SymbolicTensor
 from cnnstudio.interchange.interpreter.helpers import helper_name, is_helper
 from cnnstudio.interchange.interpreter.names import title_from_docstring
-from cnnstudio.interchange.interpreter.values import BoundMethod, Instance
+from cnnstudio.interchange.interpreter.values import BoundMethod, Function, Instance
 from cnnstudio.interchange.pytorch.assembly import PYTORCH_SIGNATURES, PyTorchAssembler, bound_arguments
 from cnnstudio.interchange.pytorch.choice import choose
 from cnnstudio.interchange.pytorch.content import ContentReader
@@ -47,6 +47,8 @@ from cnnstudio.interchange.source import ImportedDesign, Notes, comments, parse
 from cnnstudio.layers.code import Call, Name, Unknown
 
 _CONTAINERS = ("ModuleList", "ModuleDict")
+_PROGRESS_BARS = frozenset({"tqdm", "trange", "tqdm_notebook"})
+"""What is iterated over by a progress bar is the same as without it."""
 
 
 def read_pytorch(text: str, network: str = "") -> ImportedDesign:
@@ -74,6 +76,7 @@ def read_pytorch(text: str, network: str = "") -> ImportedDesign:
     name = title or clean_name(chosen.title) or UNTITLED
     losses = [call.name for call in reader.training]
     design = with_one_unit_read(Network(shape, nodes, name), chosen.items, losses, reader.notes)
+    reader.follow_own_optimizer(chosen.module)
     recipe = read_training(reader.training, reader.notes)
     recipe = with_shift_in_pixels(recipe, shape, chosen.line, reader.notes)
     return ImportedDesign(
@@ -120,6 +123,10 @@ class _Reader(ContentReader):
         path, name = call.path, call.name
         if name == "OrderedDict":
             return _entries(call.positional[0]) if call.positional else {}
+        if name in _PROGRESS_BARS and call.positional:
+            return _iterated(call)
+        if name == "Trainer" and type(call.keywords.get("max_epochs")) is int:
+            self.training.append(Call("epochs", (call.keywords["max_epochs"],), {}, call.line))
         for each in (*call.positional, *call.keywords.values()):
             if is_module(each):
                 self.use(each)
@@ -164,6 +171,12 @@ class _Reader(ContentReader):
             self.modules.append(sequence)
             return sequence
         return call
+
+    def follow_own_optimizer(self, module: Any) -> None:
+        """Calls the method of a LightningModule that makes its optimizer, as its trainer does."""
+        method = self.attribute(module, "configure_optimizers") if isinstance(module, Instance) else None
+        if isinstance(method, Function):
+            self.call(method, [], {}, method.node.lineno, False)
 
     def on_sample(self, module: Any, sample: Sample) -> None:
         self.inputs.add_tried(module, sample.sizes)
@@ -271,6 +284,14 @@ class _Reader(ContentReader):
             self.training.append(Call("epochs", (len(values),), {}, node.lineno))
             values = values[:1]  # what it contains is training, which is the same in every epoch
         return self.unroll(node, values, scope)
+
+
+def _iterated(call: Call) -> Any:
+    """What a progress bar iterates over: `tqdm(loader)`, `trange(10)`."""
+    if call.name != "trange":
+        return call.positional[0]
+    whole = all(type(each) is int for each in call.positional) and len(call.positional) < 3
+    return range(*call.positional) if whole else Unknown("trange")
 
 
 def _has_tensor(call: Call) -> bool:
