@@ -289,8 +289,6 @@ class ContentReader(TensorReader):
         return items if len(items) == 1 else (SubModel(items, module.line, name or kind),)
 
     def _between(self, start: SymbolicTensor, end: Any, kind: str, line: int) -> Items:
-        if isinstance(end, SymbolicTensor):
-            end = self.current(end)
         if isinstance(end, dict):
             end = list(end.values())
         if isinstance(end, tuple | list) and end:
@@ -298,7 +296,9 @@ class ContentReader(TensorReader):
                 text = f"the forward of {kind} returns several results; only the first is imported"
                 self.notes.add(line, text)
             end = end[0]
-        if not isinstance(end, SymbolicTensor):
+        if isinstance(end, SymbolicTensor):
+            end = self.current(end)
+        else:
             self.notes.add(
                 line, f"the forward of {kind} cannot be interpreted, so it is skipped with its layers"
             )

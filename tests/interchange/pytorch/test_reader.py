@@ -230,3 +230,13 @@ def test_a_class_whose_base_is_elsewhere_applies_its_net(package: str, notes: in
     imported = read_pytorch(text)
     assert [node.layer for node in imported.network.nodes] == [Conv2D(4, activation="relu")]
     assert len(imported.notes) == notes
+
+
+def test_the_first_of_several_results_is_taken_as_it_is_in_the_end() -> None:
+    text = (
+        "import torch.nn.functional as F\nclass Net(nn.Module):\n  def __init__(self):\n"
+        "    super().__init__()\n    self.c = nn.Conv2d(3, 5, 3)\n"
+        "  def forward(self, x):\n    x = F.adaptive_avg_pool2d(self.c(x), 1)\n"
+        "    x.squeeze_(-1)\n    x.squeeze_(-1)\n    return x, F.softmax(x, 1)\n"
+    )
+    assert plain(text)[-1] == GlobalAveragePooling2D()
