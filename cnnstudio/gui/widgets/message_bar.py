@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QHideEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QApplication,
+    QBoxLayout,
     QFrame,
     QHBoxLayout,
     QPushButton,
@@ -62,12 +63,15 @@ class MessageBar(QFrame):
         self._messages: list[Message] = []
         """What is shown, one below the other: several only if they are notes."""
         self._restore_focus_to: QWidget | None = None
+        self._body = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._body.setSpacing(8)
+        self._body.addWidget(self._text, 1)
+        self._body.addWidget(self._button, 0, Qt.AlignmentFlag.AlignLeft)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14, 8, 8, 8)
         layout.setSpacing(8)
-        layout.addWidget(self._text, 1)
-        layout.addWidget(self._button)
-        layout.addWidget(self._close)
+        layout.addLayout(self._body, 1)
+        layout.addWidget(self._close, 0, Qt.AlignmentFlag.AlignVCenter)
         self.hide()
 
     @property
@@ -104,6 +108,9 @@ class MessageBar(QFrame):
         self.setAccessibleName(self._text.text())
         self._button.setText(plain_entry(self._acting.button, _MAX_BUTTON))
         self._button.setVisible(bool(self._acting.button))
+        # Long texts need the whole width.
+        beside, below = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        self._body.setDirection(below if len(messages) > 1 else beside)
         self.setProperty("wrong", any(each.is_error for each in messages))
         self.style().unpolish(self)
         self.style().polish(self)

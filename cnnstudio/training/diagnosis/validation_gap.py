@@ -66,11 +66,11 @@ def _reasons(recipe: Recipe, network: Network) -> Iterator[str]:
     active = (each for node in network.nodes for each in node.walk_active())
     drops = any(node.layer.role is Role.DROPOUT for node in active)
     if augments and drops:
-        yield "augmentation and dropout make training harder and are off in validation"
+        yield "augmentation and dropout are off in validation"
     elif augments or drops:
-        yield f"{'augmentation' if augments else 'dropout'} makes training harder and is off in validation"
+        yield f"{'augmentation' if augments else 'dropout'} is off in validation"
     if recipe.average_decay or recipe.lookahead:
-        yield "validation uses the averaged weights, which are better than those of single steps"
+        yield "validation uses the averaged weights"
     if recipe.test_time_flip:
         yield "validation averages the predictions for each image and its mirror image"
 
@@ -83,10 +83,7 @@ def _mean_of_epoch(epochs: Sequence[EpochEnded], count: int) -> Iterator[str]:
     if len(epochs) < _EPOCHS or epochs[-1].train.accuracy >= epochs[-2].validation.accuracy - _margin(
         epochs[-1], count
     ):
-        yield (
-            "the training accuracy is the mean over the epoch, in which the network was still learning, and "
-            "validation comes at its end"
-        )
+        yield "the training accuracy is a mean over the epoch, and validation comes at its end"
 
 
 def _easier_images(images: ValidationImages) -> str:

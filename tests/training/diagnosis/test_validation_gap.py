@@ -88,8 +88,8 @@ def test_what_may_be_chance_is_not_said(accuracies: Accuracies, images: int) -> 
 
 def test_the_mean_over_the_epoch_is_the_reason_while_the_network_learns_fast() -> None:
     assert advice([(0.3, 0.5), (0.52, 0.6)]) == (
-        "This is normal here: the training accuracy is the mean over the epoch, in which the network was "
-        "still learning, and validation comes at its end."
+        "This is normal here: the training accuracy is a mean over the epoch, and validation comes at its "
+        "end."
     )
     assert "mean over the epoch" in advice([(0.3, 0.5)], LESSON.replace(epochs=1))
 
@@ -107,10 +107,10 @@ def test_without_a_reason_the_validation_images_are_easier() -> None:
 @pytest.mark.parametrize(
     ("recipe", "drops", "reason"),
     [
-        (LESSON.replace(flip="random"), False, "augmentation makes training harder and is off in validation"),
-        (LESSON.replace(mixup=0.2), False, "augmentation makes"),
-        (LESSON, True, "dropout makes training harder and is off in validation"),
-        (LESSON.replace(shift=2), True, "augmentation and dropout make training harder and are off"),
+        (LESSON.replace(flip="random"), False, "augmentation is off in validation."),
+        (LESSON.replace(mixup=0.2), False, "augmentation is off"),
+        (LESSON, True, "dropout is off in validation."),
+        (LESSON.replace(shift=2), True, "augmentation and dropout are off in validation."),
         (LESSON.replace(average_decay=0.99), False, "validation uses the averaged weights"),
         (LESSON.replace(lookahead=True), False, "validation uses the averaged weights"),
         (LESSON.replace(test_time_flip=True), False, "validation averages the predictions"),
