@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
@@ -14,6 +14,9 @@ _GAP = 12
 
 class Heading(QWidget):
     """A title on the left and details on the right; if they do not fit, the title is elided."""
+
+    changed = Signal()
+    """Another title or other details are shown."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,6 +43,7 @@ class Heading(QWidget):
             self._title, self._details = title, details
             self.setAccessibleName(", ".join(text for text in (title, details) if text))
             self.update()
+            self.changed.emit()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         style = theme()

@@ -1,0 +1,96 @@
+"""Calibration: whether the model is as often right as it is confident."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from cnnstudio.core.formatting import format_percent, pluralize
+from cnnstudio.gui.dashboard.views.base import Table, View
+from cnnstudio.gui.dashboard.views.parts.reliability import Bins, ReliabilityDiagram
+from cnnstudio.gui.dashboard.views.readings import MomentReadings
+from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line
+from cnnstudio.insight.instruments.calibration import CalibrationReading
+
+_SMALL_DIFFERENCE = 0.01
+_LEGEND = "Blue: share of correct predictions · Orange: distance from the confidence · Gray: number of images"
+
+
+class CalibrationView(View):
+    """A reliability diagram with the expected calibration error."""
+
+    name = "viewCalibration"
+    title = "Calibration"
+    help = (
+        "Predictions are sorted by their confidence, and each blue bar says how many of them were correct. "
+        "A well calibrated model reaches the dashed line: of the predictions with 80% confidence, 80% are "
+        "correct. The expected calibration error (ECE) is the mean distance from that line."
+    )
+    empty = "Shows how far the model's confidence can be trusted, once a run has completed an epoch."
+    order = 40
+
+    def build(self) -> QWidget:
+        self._bins: Bins | None = None
+        self._reading: CalibrationReading | None = None
+        self.error = Label("", "title")
+        self.verdict = ElidedLabel("", "content", "secondary")
+        head = QHBoxLayout()
+        head.setContentsMargins(16, 0, 16, 4)
+        head.setSpacing(12)
+        head.addWidget(self.error)
+        head.addWidget(self.verdict, 1)
+        self.diagram = ReliabilityDiagram()
+        self.diagram.chosen.connect(self._on_bin_chosen)
+        self.details = ElidedLabel(_LEGEND, "help", "secondary")
+        self.details.setContentsMargins(16, 0, 16, 0)
+        self.details.setFixedHeight(36)
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 4, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(head)
+        column.addWidget(self.diagram, 1)
+        column.addWidget(Line())
+        column.addWidget(self.details)
+        return content
+
+    def draw(self, readings: MomentReadings) -> None:
+        answer = readings.ask("calibration")
+        reading = self.require(CalibrationReading, answer, readings)
+        if reading is None:
+            return
+        if not reading.total:
+            self.show_hint("The run was evaluated on no images.")
+            return
+        if reading is not self._reading:
+            self._reading = reading
+            self._bins = Bins(reading.edges, reading.counts, reading.confidence, reading.accuracy)
+            self.diagram.show_bins(self._bins)
+            self.error.setText(f"ECE {format_percent(reading.ece)}")
+            self.verdict.set_full_text(_verdict(reading))
+            self._on_bin_chosen(self.diagram.index)
+        note = self.epoch_note(answer, readings)
+        self.show_content(
+            " · ".join(filter(None, (note, pluralize(reading.total, "image")))), reading.summary()
+        )
+
+    def _on_bin_chosen(self, index: object) -> None:
+        is_chosen = self._bins is not None and isinstance(index, int)
+        self.details.set_full_text(self._bins.describe(index) if is_chosen else _LEGEND)  # type: ignore[union-attr,arg-type]  # checked
+
+    def table(self) -> Table:
+        if not self._is_built or self._reading is None:
+            return []
+        columns = ("low", "high", "count", "confidence", "accuracy")
+        rows: Table = [[*columns]]
+        rows += [[each[name] for name in columns] for each in self._reading.bins()]
+        return rows
+
+
+def _verdict(reading: CalibrationReading) -> str:
+    """`overconfident: 85.0% confident on average, 76.1% correct`."""
+    difference = reading.mean_confidence - reading.mean_accuracy
+    word = "well calibrated on average"
+    if abs(difference) >= _SMALL_DIFFERENCE:
+        word = "overconfident" if difference > 0 else "underconfident"
+    confidence, accuracy = format_percent(reading.mean_confidence), format_percent(reading.mean_accuracy)
+    return f"{word}: {confidence} confident on average, {accuracy} correct"

@@ -1,0 +1,61 @@
+"""The feature maps of the chosen layer: a thin view on the widget that draws them."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from cnnstudio.gui.dashboard.views.base import Table, View
+from cnnstudio.gui.dashboard.views.readings import MomentReadings
+
+
+class FeatureMapsInPanel(View):
+    """Contains the widget `featureMaps`, which asks the running training and the run's folder by itself."""
+
+    name = "viewFeatureMaps"
+    title = "Feature maps"
+    help = (
+        "Each tile is one feature map: what one channel of the chosen layer makes of the example image, "
+        "bright where it responds. Choose another layer in the list, or another image at the left. A map "
+        "with a red frame is dead: it is 0 for all example images."
+    )
+    empty = "Press Train to see how each layer responds to an image"
+    order = 10
+    home = "train"
+    is_eager = True
+
+    def build(self) -> QWidget:
+        self.maps = self.source.create_maps()
+        if self.objectName() != self.name:
+            # The name of the contract belongs to the maps of the page where they are at home.
+            self.maps.grid.setObjectName(f"{self.objectName()}_grid")
+        # The head of the panel says the same.
+        self.maps.heading.hide()
+        self.maps.heading.changed.connect(self._on_heading_changed)
+        content = QWidget()
+        row = QHBoxLayout(content)
+        row.setContentsMargins(16, 0, 16, 12)
+        row.addWidget(self.maps)
+        self._on_heading_changed()
+        return content
+
+    def show_moment(self, readings: MomentReadings) -> None:
+        """The maps draw themselves whenever they are visible."""
+        self._on_heading_changed()
+        self.source.remember(self, ())
+
+    def _on_heading_changed(self) -> None:
+        heading = self.maps.heading
+        title = heading.title if heading.title != self.title else ""
+        secondary = " · ".join(filter(None, (title, heading.details)))
+        self._describe(secondary, self.maps.grid.accessibleDescription() or self.maps.grid.hint)
+
+    def table(self) -> Table:
+        maps = self.maps.grid.maps
+        if maps is None:
+            return []
+        values = maps.low + maps.maps / 255.0 * (maps.high - maps.low)
+        rows: Table = [["map", "lowest", "highest", "mean", "dead"]]
+        for number, each in enumerate(values):
+            dead = "dead" if number in maps.dead else ""
+            rows.append([number + 1, float(each.min()), float(each.max()), float(each.mean()), dead])
+        return rows

@@ -1,0 +1,151 @@
+"""Misclassified images: the most confident mistakes, the least certain images, and those of a chosen cell."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from cnnstudio.core.formatting import format_count, pluralize
+from cnnstudio.gui.dashboard.views.base import Table, View
+from cnnstudio.gui.dashboard.views.parts.mistake_list import MistakeList, MistakeRow
+from cnnstudio.gui.dashboard.views.parts.segments import Choice
+from cnnstudio.gui.dashboard.views.readings import MomentReadings
+from cnnstudio.gui.widgets.plain_text import plain_line
+from cnnstudio.insight.instruments.mistakes import MistakesReading
+
+_CONFIDENT, _UNSURE, _CELL = range(3)
+_MAX_NAME = 16
+
+
+class MistakesView(View):
+    """A list of images, each with what was predicted and what it is."""
+
+    name = "viewMistakes"
+    title = "Misclassified images"
+    help = (
+        "Most confident lists the mistakes that the model was surest of: look here for wrong labels and for "
+        "classes that look alike. Least certain lists the images where the two likeliest classes have almost "
+        "the same score. A cell chosen in the confusion matrix adds its images as a third list."
+    )
+    empty = "Shows the mistakes that the model is surest of, once a run has completed an epoch."
+    order = 30
+
+    def build(self) -> QWidget:
+        self._reading: MistakesReading | None = None
+        self._shown: tuple[object, int] | None = None
+        self.lists = Choice("List", ("Most confident", "Least certain", "Cell"), role="chip")
+        self.lists.set_text(_CELL, "Cell", visible=False)
+        self.lists.changed.connect(self._on_list_changed)
+        self.list = MistakeList()
+        self.list.chosen.connect(self._on_row_chosen)
+        self.list.left.connect(self._on_left)
+        chips = QHBoxLayout()
+        chips.setContentsMargins(16, 0, 16, 8)
+        chips.addWidget(self.lists)
+        chips.addStretch(1)
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 0, 1)
+        column.setSpacing(0)
+        column.addLayout(chips)
+        column.addWidget(self.list, 1)
+        return content
+
+    def draw(self, readings: MomentReadings) -> None:
+        cell = self._cell(readings)
+        if cell is None and self.lists.index == _CELL:
+            self.lists.choose(_CONFIDENT)
+        is_cell = self.lists.index == _CELL
+        answer = readings.ask("mistakes", cell=cell) if is_cell else readings.ask("mistakes")
+        self._show_chip(readings, cell)
+        reading = self.require(MistakesReading, answer, readings, "Looking at all images…")
+        if reading is None:
+            return
+        self._reading = reading
+        if (reading, self.lists.index) != self._shown:
+            self._shown = (reading, self.lists.index)
+            self.list.show_rows(_rows(reading, unsure=self.lists.index == _UNSURE))
+        if self.selection.images:
+            self.list.choose(self.selection.images)
+        note = self.epoch_note(answer, readings)
+        counted = format_count(reading.mistake_count)
+        sentence = (
+            pluralize(reading.mistake_count, "image")
+            if is_cell
+            else f"{counted} of {pluralize(reading.total, 'image')}"
+        )
+        listed = len(self.list.rows)
+        if listed < (reading.total if self.lists.index == _UNSURE else reading.mistake_count):
+            sentence += f", {listed} shown"
+        if not self.list.rows:
+            self.show_hint("There are no misclassified images." if not is_cell else "The cell has no images.")
+            return
+        self.show_content(" · ".join(filter(None, (note, sentence))), reading.summary())
+
+    def _cell(self, readings: MomentReadings) -> tuple[int, int] | None:
+        actual, predicted = self.selection.classes
+        classes = readings.classes
+        if actual is None or predicted is None or max(actual, predicted) >= len(classes):
+            return None
+        return actual, predicted
+
+    def _show_chip(self, readings: MomentReadings, cell: tuple[int, int] | None) -> None:
+        if cell is None:
+            self.lists.set_text(_CELL, "Cell", visible=False)
+            return
+        names = (plain_line(readings.classes[each], _MAX_NAME) for each in cell)
+        self.lists.set_text(_CELL, " → ".join(names))
+
+    def _on_list_changed(self, _: object) -> None:
+        self.refresh()
+
+    def _on_row_chosen(self, row: object) -> None:
+        assert isinstance(row, MistakeRow)
+        self.selection.choose_images((row.index,))
+
+    def _on_left(self) -> None:
+        """Escape: back to the first list, then nothing is chosen."""
+        if self.lists.index != _CONFIDENT:
+            self.lists.choose(_CONFIDENT)
+            self.refresh()
+        else:
+            self.list.clearSelection()
+            self.selection.choose_images(())
+
+    def table(self) -> Table:
+        rows: Table = [["image", "predicted", "score", "actual", "score of actual"]]
+        if not self._is_built or self._reading is None:
+            return []
+        for row in self.list.rows:
+            rows.append([row.index + 1, row.predicted, row.predicted_score, row.actual, row.actual_score])
+        return rows
+
+
+def _rows(reading: MistakesReading, *, unsure: bool) -> list[MistakeRow]:
+    prefix = "unsure" if unsure else "mistake"
+    entries = (
+        getattr(reading, f"{prefix}_{field}")
+        for field in ("index", "truth", "predicted", "probabilities", "images")
+    )
+    return [
+        _row(reading.classes, int(index), int(truth), int(predicted), scores, image)
+        for index, truth, predicted, scores, image in zip(*entries, strict=True)
+    ]
+
+
+def _row(
+    classes: tuple[str, ...], index: int, truth: int, predicted: int, scores: np.ndarray, image: np.ndarray
+) -> MistakeRow:
+    likeliest = [int(at) for at in np.argsort(-scores, kind="stable")[:3]]
+    others = [at for at in likeliest if at not in (truth, predicted)]
+    runner_up = others[0] if others else None
+    return MistakeRow(
+        index,
+        image,
+        classes[predicted],
+        float(scores[predicted]),
+        classes[truth],
+        float(scores[truth]),
+        classes[runner_up] if runner_up is not None else "",
+        float(scores[runner_up]) if runner_up is not None else 0.0,
+    )

@@ -1,0 +1,277 @@
+"""A panel that shows one view at a time, and the group of panels of a page that share their views."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QBuffer, QIODevice, QObject, QPoint, Signal
+from PySide6.QtGui import QAction, QActionGroup, QFontMetrics, QPixmap
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QMenu,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cnnstudio.core.files import FileError, write_atomically
+from cnnstudio.gui.dashboard.views.base import Table, View, copy_picture
+from cnnstudio.gui.dashboard.views.catalog import view_types
+from cnnstudio.gui.dashboard.views.parts.help_card import QUESTION, HelpCard
+from cnnstudio.gui.dashboard.views.readings import MomentSource
+from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.labels import ElidedLabel, Panel
+from cnnstudio.gui.widgets.message_bar import Message
+
+HEAD_HEIGHT = 40
+_CELL_START = re.compile(r"[=+\-@\t\r]")
+"""With which a spreadsheet takes the text of a cell for a formula."""
+
+
+class ViewHead(QWidget):
+    """Title, which opens the menu of views, a secondary sentence, help and the menu of the view."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedHeight(HEAD_HEIGHT)
+        self.chooser = QPushButton()
+        self.chooser.setObjectName("viewChooser")
+        self.chooser.setProperty("role", "view_title")
+        self.chooser.setFont(theme().font("title"))
+        self.chooser.setToolTip("Choose what this panel shows")
+        self.secondary = ElidedLabel("", "help", "secondary")
+        self.help_button = _round_button("viewHelpButton", "?", QUESTION)
+        self.menu_button = _round_button("viewMenuButton", "⋯", "Copy, save or reset this view")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(11, 0, 12, 0)
+        row.setSpacing(8)
+        row.addWidget(self.chooser)
+        row.addWidget(self.secondary, 1)
+        row.addWidget(self.help_button)
+        row.addWidget(self.menu_button)
+
+    def show_view(self, view: View) -> None:
+        """Shows the title and the sentence of a view."""
+        self.chooser.setText(f"{view.title} ▾")
+        self.chooser.setAccessibleName(f"{view.title}. Press to choose another view.")
+        width = QFontMetrics(self.chooser.font()).horizontalAdvance(self.chooser.text())
+        self.chooser.setFixedWidth(width + 14)
+        self.secondary.set_full_text(view.secondary)
+
+
+class ViewPanel(Panel):
+    """Shows one view of its group. Two panels of a group never show the same view: they exchange them."""
+
+    view_changed = Signal(object)
+    """The object name of the view that is shown now."""
+    message = Signal(object)
+    """A widgets.message_bar.Message about a file that was or could not be saved."""
+
+    def __init__(self, group: ViewGroup, shown: str) -> None:
+        super().__init__("viewPanel")
+        self._group = group
+        self._view: View | None = None
+        self._help: HelpCard | None = None
+        self.head = ViewHead()
+        self._place = QVBoxLayout()
+        self._place.setContentsMargins(0, 0, 0, 0)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(1, 1, 1, 1)
+        column.setSpacing(0)
+        column.addWidget(self.head)
+        column.addLayout(self._place, 1)
+        self.head.chooser.clicked.connect(self._open_chooser)
+        self.head.help_button.clicked.connect(self._on_help)
+        self.head.menu_button.clicked.connect(self._open_menu)
+        self.choose(shown)
+
+    @property
+    def view(self) -> View:
+        """The view that is shown."""
+        assert self._view is not None
+        return self._view
+
+    def choose(self, name: str) -> None:
+        """Shows the view of that object name; if another panel of the group has it, both exchange views."""
+        self._group.choose(self, name)
+
+    def take(self, view: View) -> None:
+        """Shows a view that no other panel shows. For the group."""
+        if self._view is not None:
+            self._view.secondary_changed.disconnect(self._on_secondary_changed)
+            self._place.removeWidget(self._view)
+            if self._view.parentWidget() is self:
+                self._view.hide()
+        self._view = view
+        self._place.addWidget(view, 1)
+        view.secondary_changed.connect(self._on_secondary_changed)
+        view.show()
+        self.head.show_view(view)
+        self.setAccessibleName(view.title)
+        self.view_changed.emit(view.name)
+
+    def _on_secondary_changed(self) -> None:
+        self.head.secondary.set_full_text(self.view.secondary)
+
+    # Menus
+
+    def _open_chooser(self) -> None:
+        menu = QMenu(self)
+        menu.aboutToHide.connect(menu.deleteLater)
+        group = QActionGroup(menu)
+        for name, kind in view_types().items():
+            action = menu.addAction(kind.title)
+            action.setObjectName(f"choose_{name}")
+            action.setCheckable(True)
+            action.setChecked(name == self.view.name)
+            action.triggered.connect(partial(self._on_chosen, name))
+            group.addAction(action)
+        menu.popup(self.head.chooser.mapToGlobal(QPoint(0, self.head.chooser.height())))
+        menu.setActiveAction(group.checkedAction())
+
+    def _on_chosen(self, name: str, _: bool = False) -> None:
+        self.choose(name)
+        self.head.chooser.setFocus()
+
+    def view_actions(self, parent: QObject) -> list[QAction]:
+        """What the menu of the view offers."""
+        view = self.view
+        has_content = not view.message
+        entries: tuple[tuple[str, str, Callable[[], object], bool], ...] = (
+            ("copyImage", "Copy image", lambda: copy_picture(view), has_content),
+            ("savePng", "Save as PNG…", self._save_png, has_content),
+            ("saveCsv", "Save as CSV…", self._save_csv, has_content and bool(view.table())),
+            ("resetZoom", "Reset zoom", view.reset_zoom, view.is_zoomed),
+        )
+        actions = []
+        for name, title, slot, enabled in entries:
+            action = QAction(title, parent)
+            action.setObjectName(name)
+            action.setEnabled(enabled)
+            action.triggered.connect(lambda _checked=False, slot=slot: slot())
+            actions.append(action)
+        return actions
+
+    def _open_menu(self) -> None:
+        menu = QMenu(self)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.addActions(self.view_actions(menu))
+        button = self.head.menu_button
+        menu.popup(button.mapToGlobal(QPoint(button.width() - menu.sizeHint().width(), button.height())))
+
+    def _on_help(self) -> None:
+        if self._help is None:
+            self._help = HelpCard(self.window())
+        self._help.explain(self.view.title, self.view.help, self.head.help_button)
+
+    # Files
+
+    def _save_png(self) -> None:
+        # Taken before the dialog opens: the training moves on meanwhile.
+        self._save("PNG image (*.png)", ".png", png_bytes(self.view.picture()))
+
+    def _save_csv(self) -> None:
+        self._save("CSV table (*.csv)", ".csv", csv_bytes(self.view.table()))
+
+    def _save(self, kinds: str, suffix: str, data: bytes) -> None:
+        start = f"{self.view.title.lower().replace(' ', '-')}{suffix}"
+        chosen, _ = QFileDialog.getSaveFileName(self, f"Save {self.view.title.lower()}", start, kinds)
+        if not chosen:
+            return
+        path = Path(chosen)
+        if not path.suffix:
+            path = path.with_suffix(suffix)
+        try:
+            write_atomically(path, data)
+        except FileError as error:
+            self.message.emit(Message(str(error), is_error=True))
+        else:
+            self.message.emit(Message(f"Saved {path}"))
+
+
+class ViewGroup(QObject):
+    """The panels of one page. Each view exists once for all of them."""
+
+    message = Signal(object)
+    """A Message of one of the panels."""
+
+    def __init__(self, source: MomentSource, page: str, keeper: QWidget) -> None:
+        """Creates the views at home on `page`; `keeper` is the parent of those that no panel shows."""
+        super().__init__(keeper)
+        self._source = source
+        self._page = page
+        self._keeper = keeper
+        self.panels: list[ViewPanel] = []
+        self._views: dict[str, View] = {}
+        for name, kind in view_types().items():
+            if kind.home == page:
+                self.view(name)
+
+    def view(self, name: str) -> View:
+        """The group's view of that object name."""
+        if name not in self._views:
+            kind = view_types()[name]
+            view = kind(self._source, name if kind.home == self._page else f"{self._page}_{name}")
+            view.setParent(self._keeper)
+            view.hide()
+            self._views[name] = view
+        return self._views[name]
+
+    def panel(self, shown: str) -> ViewPanel:
+        """A new panel of the group."""
+        panel = ViewPanel(self, shown)
+        panel.message.connect(self.message)
+        self.panels.append(panel)
+        return panel
+
+    def choose(self, panel: ViewPanel, name: str) -> None:
+        """Shows a view in a panel."""
+        view = self.view(name)
+        if panel._view is view:
+            return
+        other = next((each for each in self.panels if each._view is view), None)
+        previous = panel._view
+        panel.take(view)
+        if other is not None and previous is not None:
+            other.take(previous)
+        elif previous is not None:
+            previous.setParent(self._keeper)
+
+
+def png_bytes(pixmap: QPixmap) -> bytes:
+    """The image as a PNG file."""
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    pixmap.save(buffer, "PNG")
+    return bytes(buffer.data().data())
+
+
+def csv_bytes(table: Table) -> bytes:
+    """The table as a CSV file in UTF-8. Names that a spreadsheet would take for a formula are quoted."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator="\r\n")
+    writer.writerows([_safe(value) for value in row] for row in table)
+    # Names of files may hold bytes that are not UTF-8.
+    return file.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _safe(value: str | int | float) -> str | int | float:
+    return f"'{value}" if isinstance(value, str) and _CELL_START.match(value) else value
+
+
+def _round_button(object_name: str, text: str, description: str) -> QToolButton:
+    button = QToolButton()
+    button.setObjectName(object_name)
+    button.setText(text)
+    button.setToolTip(description)
+    button.setAccessibleName(description)
+    button.setProperty("role", "round")
+    button.setFixedSize(24, 24)
+    return button

@@ -1,0 +1,163 @@
+"""A grid of small images, one of which can be chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QFocusEvent,
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+)
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
+from cnnstudio.gui.widgets.qimage import to_qimage
+
+_SIDE, _GAP, _MARGIN = 48, 7, 3
+
+
+class ImageGrid(QWidget):
+    """Shows as many images as fit; arrow keys choose one, Escape leaves the grid."""
+
+    chosen = Signal(object)
+    """The index of the image that the user chose."""
+    left = Signal()
+    """Escape was pressed."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._pixmaps: list[QPixmap] = []
+        self._captions: tuple[str, ...] = ()
+        self.index = -1
+        """The chosen image, or -1."""
+        theme().changed.connect(self.update)
+
+    def sizeHint(self) -> QSize:
+        return QSize(400, 2 * (_SIDE + _GAP) - _GAP + 2 * _MARGIN)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(_SIDE + 2 * _MARGIN, self.sizeHint().height())
+
+    def show_images(self, images: np.ndarray, captions: Sequence[str]) -> None:
+        """Shows images, uint8 (N, C, H, W), with a tooltip for each."""
+        self._pixmaps = [QPixmap.fromImage(to_qimage(image)) for image in images]
+        self._captions = tuple(captions)
+        self.index = min(self.index, len(self._pixmaps) - 1)
+        self._describe()
+        self.update()
+
+    @property
+    def count(self) -> int:
+        """The number of images."""
+        return len(self._pixmaps)
+
+    def choose(self, index: int) -> None:
+        """Marks an image without telling anybody; -1 for none."""
+        if index != self.index:
+            self.index = index
+            self._describe()
+            self.update()
+
+    def _describe(self) -> None:
+        is_chosen = 0 <= self.index < len(self._captions)
+        count = f"{len(self._pixmaps)} images"
+        self.setAccessibleDescription(plain_line(self._captions[self.index]) if is_chosen else count)
+
+    def _choose(self, index: int) -> None:
+        self.choose(index)
+        self.chosen.emit(index)
+
+    @property
+    def _columns(self) -> int:
+        return max((self.width() - 2 * _MARGIN + _GAP) // (_SIDE + _GAP), 1)
+
+    @property
+    def shown(self) -> int:
+        """How many of the images fit."""
+        rows = max((self.height() - 2 * _MARGIN + _GAP) // (_SIDE + _GAP), 1)
+        return min(len(self._pixmaps), rows * self._columns)
+
+    def rect_of(self, index: int) -> QRectF:
+        """Where an image is, in the widget."""
+        row, column = divmod(index, self._columns)
+        return QRectF(_MARGIN + column * (_SIDE + _GAP), _MARGIN + row * (_SIDE + _GAP), _SIDE, _SIDE)
+
+    def _at(self, point: QPointF) -> int:
+        return next((index for index in range(self.shown) if self.rect_of(index).contains(point)), -1)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        index = self._at(event.position())
+        if event.button() == Qt.MouseButton.LeftButton and index >= 0:
+            self._choose(index)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = {
+            Qt.Key.Key_Left: -1,
+            Qt.Key.Key_Right: 1,
+            Qt.Key.Key_Up: -self._columns,
+            Qt.Key.Key_Down: self._columns,
+        }
+        if event.key() == Qt.Key.Key_Escape:
+            self.left.emit()
+        elif event.key() in steps and self.shown:
+            target = self.index + steps[Qt.Key(event.key())] if self.index >= 0 else 0
+            if 0 <= target < self.shown:
+                self._choose(target)
+        else:
+            super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.update()
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            index = self._at(QPointF(event.pos()))
+            text = plain_tooltip(self._captions[index]) if 0 <= index < len(self._captions) else ""
+            QToolTip.showText(event.globalPos(), text, self)
+            return True
+        return bool(super().event(event))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        style = theme()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        for index in range(self.shown):
+            area = self.rect_of(index)
+            paint_image(painter, area, self._pixmaps[index])
+            if index == self.index:
+                painter.setPen(QPen(style.color("accent"), 2))
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawRect(area.adjusted(-2, -2, 2, 2))
+        if self.hasFocus() and self.index < 0:
+            painter.setPen(QPen(style.color("accent"), 2))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 4, 4)
+        painter.end()
+
+
+def paint_image(painter: QPainter, area: QRectF, pixmap: QPixmap) -> None:
+    """Draws an image as large as it fits into the area, whole and centered, with sharp pixels if it grows."""
+    if pixmap.isNull():
+        painter.fillRect(area, theme().color("grid"))
+        return
+    scale = min(area.width() / pixmap.width(), area.height() / pixmap.height())
+    width, height = pixmap.width() * scale, pixmap.height() * scale
+    target = QRectF(area.center().x() - width / 2, area.center().y() - height / 2, width, height)
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, scale < 2)
+    painter.drawPixmap(target, pixmap, QRectF(pixmap.rect()))

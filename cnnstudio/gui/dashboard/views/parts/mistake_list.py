@@ -1,0 +1,263 @@
+"""A list of images with what was predicted for each and what it is, as labeled bars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPointF,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QKeyEvent, QPainter, QPen, QPixmap
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QListView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QWidget,
+)
+
+from cnnstudio.core.formatting import format_percent
+from cnnstudio.gui.dashboard.views.parts.image_grid import paint_image
+from cnnstudio.gui.theme.text_metrics import TextMetrics
+from cnnstudio.gui.theme.theme import Role, theme
+from cnnstudio.gui.widgets.plain_text import plain_line
+from cnnstudio.gui.widgets.qimage import to_qimage
+
+ROW_HEIGHT = 83
+_IMAGE, _MARGIN = 56, 16
+_LABEL_WIDTH, _BAR_HEIGHT = 64, 6
+_MAX_NAME = 60
+_Index = QModelIndex | QPersistentModelIndex
+
+
+@dataclass(frozen=True, eq=False)
+class MistakeRow:
+    """One image with two of its scores."""
+
+    index: int
+    """Its number in the evaluated split, from 0."""
+    image: np.ndarray
+    """uint8 (C, H, W)."""
+    predicted: str
+    predicted_score: float
+    actual: str
+    actual_score: float
+    runner_up: str = ""
+    """The second likeliest class, where it is neither of the two."""
+    runner_up_score: float = 0.0
+
+    @property
+    def is_right(self) -> bool:
+        return self.predicted == self.actual
+
+    def lines(self) -> list[tuple[str, str, float, str]]:
+        """(label, class, score, color token) of each bar."""
+        predicted = ("predicted", self.predicted, self.predicted_score)
+        if self.is_right:
+            found = [(*predicted, "good")]
+        else:
+            found = [(*predicted, "validation"), ("actual", self.actual, self.actual_score, "good")]
+        if self.runner_up:
+            found.append(("next", self.runner_up, self.runner_up_score, "secondary"))
+        return found
+
+    def text(self) -> str:
+        """The row in words: `Image 3: predicted deer (98.1%), actual dog (0.4%)`."""
+        parts = (
+            f"{label} {plain_line(name, _MAX_NAME)} ({format_percent(score)})"
+            for label, name, score, _ in self.lines()
+        )
+        return f"Image {self.index + 1}: {', '.join(parts)}"
+
+
+class _Model(QAbstractListModel):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[MistakeRow] = []
+        self._pixmaps: dict[int, QPixmap] = {}
+
+    def show_rows(self, rows: list[MistakeRow]) -> None:
+        self.beginResetModel()
+        self.rows, self._pixmaps = rows, {}
+        self.endResetModel()
+
+    def pixmap(self, row: int) -> QPixmap:
+        """The image of a row, converted when it is first seen."""
+        if row not in self._pixmaps:
+            self._pixmaps[row] = QPixmap.fromImage(to_qimage(self.rows[row].image))
+        return self._pixmaps[row]
+
+    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008  # as in Qt
+        return 0 if parent.isValid() else len(self.rows)
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        # The delegate paints the row; the text is for screen readers.
+        if index.isValid() and role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+            return self.rows[index.row()].text()
+        return None
+
+
+class _Delegate(QStyledItemDelegate):
+    def __init__(self, model: _Model, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._model = model
+        self._metrics: dict[Role, TextMetrics] = {}
+        self._mono: TextMetrics | None = None
+
+    def clear(self) -> None:
+        """Forgets measured texts: the fonts may have changed."""
+        self._metrics, self._mono = {}, None
+
+    def _font(self, role: Role) -> TextMetrics:
+        if role not in self._metrics:
+            self._metrics[role] = TextMetrics(theme().font(role))
+        return self._metrics[role]
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
+        return QSize(200, ROW_HEIGHT)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+        style, row = theme(), self._model.rows[index.row()]
+        rect = QRectF(option.rect)
+        state = option.state
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(rect, style.color("selection"))
+        if state & QStyle.StateFlag.State_HasFocus:
+            painter.setPen(QPen(style.color("accent"), 2))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(rect.adjusted(2, 2, -2, -3), 4, 4)
+        picture = QRectF(rect.left() + _MARGIN, rect.top() + 6, _IMAGE, _IMAGE)
+        paint_image(painter, picture, self._model.pixmap(index.row()))
+        small = self._font("help")
+        painter.setFont(small.font)
+        painter.setPen(style.color("secondary"))
+        caption = small.elided(f"{row.index + 1}", _IMAGE)
+        painter.drawText(QPointF(picture.left(), small.baseline(picture.bottom() + 10)), caption)
+        self._paint_lines(painter, row, rect.adjusted(_MARGIN + _IMAGE + 16, 0, -_MARGIN, 0))
+        painter.setPen(style.color("grid"))
+        painter.drawLine(rect.bottomLeft(), rect.bottomRight())
+        painter.restore()
+
+    def _paint_lines(self, painter: QPainter, row: MistakeRow, area: QRectF) -> None:
+        lines = row.lines()
+        pitch = 24.0 if len(lines) < 3 else 23.0
+        middle = area.top() + (ROW_HEIGHT - 1) / 2 - pitch * (len(lines) - 1) / 2
+        for number, (label, name, score, token) in enumerate(lines):
+            self._paint_line(painter, area, middle + number * pitch, (label, name, score, token))
+
+    def _paint_line(
+        self, painter: QPainter, area: QRectF, middle: float, line: tuple[str, str, float, str]
+    ) -> None:
+        """Label, class, bar and number, in columns that do not depend on the texts."""
+        label, name, score, token = line
+        style, small = theme(), self._font("help")
+        if self._mono is None:
+            self._mono = TextMetrics(style.monospace())
+        number_width = self._mono.width("100.0%")
+        names = self._font("strong" if label == "predicted" else "content")
+        left = area.left() + _LABEL_WIDTH
+        free = area.right() - left - number_width - 12
+        name_width = min(max(free * 0.45, 60.0), 220.0)
+        painter.setFont(small.font)
+        painter.setPen(style.color("secondary"))
+        painter.drawText(QPointF(area.left(), small.baseline(middle)), label)
+        painter.setFont(names.font)
+        painter.setPen(style.color("text"))
+        text = names.elided(plain_line(name, _MAX_NAME), int(name_width) - 8)
+        painter.drawText(QPointF(left, names.baseline(middle)), text)
+        bar = QRectF(left + name_width, middle - _BAR_HEIGHT / 2, max(free - name_width, 16.0), _BAR_HEIGHT)
+        paint_bar(painter, bar, score, token)
+        number = format_percent(score)
+        painter.setFont(self._mono.font)
+        painter.setPen(style.color("text"))
+        x = area.right() - self._mono.width(number)
+        painter.drawText(QPointF(x, self._mono.baseline(middle)), number)
+
+
+def paint_bar(painter: QPainter, bar: QRectF, share: float, token: str) -> None:
+    """A bar on a track; even a tiny share has a visible end."""
+    radius = bar.height() / 2
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(theme().color("grid"))
+    painter.drawRoundedRect(bar, radius, radius)
+    painter.setBrush(theme().color(token))
+    width = max(bar.width() * min(max(share, 0.0), 1.0), 2.0)
+    painter.drawRoundedRect(QRectF(bar.left(), bar.top(), width, bar.height()), radius, radius)
+
+
+class MistakeList(QListView):
+    """Arrow keys choose an image; Escape leaves the list."""
+
+    chosen = Signal(object)
+    """The MistakeRow that the user chose."""
+    left = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("mistakeList")
+        self.setAccessibleName("Images")
+        self._model = _Model()
+        self._delegate = _Delegate(self._model, self)
+        self.setModel(self._model)
+        self.setItemDelegate(self._delegate)
+        self.setUniformItemSizes(True)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.verticalScrollBar().setSingleStep(ROW_HEIGHT // 3)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.clicked.connect(lambda _: self._on_current())
+        theme().changed.connect(self._on_theme_changed)
+
+    @property
+    def rows(self) -> list[MistakeRow]:
+        """The rows that are shown."""
+        return self._model.rows
+
+    def show_rows(self, rows: list[MistakeRow]) -> None:
+        """Shows rows; an image that was chosen before stays chosen where it is still in the list."""
+        before = self.current
+        self._model.show_rows(rows)
+        if before is not None:
+            self.choose((before.index,))
+
+    @property
+    def current(self) -> MistakeRow | None:
+        """The chosen row."""
+        index = self.currentIndex()
+        return self._model.rows[index.row()] if index.isValid() else None
+
+    def choose(self, images: tuple[int, ...]) -> None:
+        """Chooses the first row of one of these images, without telling anybody."""
+        for number, row in enumerate(self._model.rows):
+            if row.index in images:
+                self.setCurrentIndex(self._model.index(number))
+                return
+        self.clearSelection()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.left.emit()
+            return
+        before = self.currentIndex().row()
+        super().keyPressEvent(event)
+        if self.currentIndex().row() != before:
+            self._on_current()
+
+    def _on_current(self) -> None:
+        if self.current is not None:
+            self.chosen.emit(self.current)
+
+    def _on_theme_changed(self, _: object) -> None:
+        self._delegate.clear()
+        self.viewport().update()

@@ -1,0 +1,237 @@
+"""A reliability diagram: how often predictions are right, by how confident the model was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QFocusEvent,
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+)
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from cnnstudio.core.formatting import format_percent, pluralize
+from cnnstudio.gui.dashboard.views.parts.tints import mixed
+from cnnstudio.gui.theme.text_metrics import TextMetrics
+from cnnstudio.gui.theme.theme import theme
+
+_LEFT, _BOTTOM, _TOP, _RIGHT = 48, 40, 10, 12
+_COUNTS = 48
+"""The height of the bars that count the images."""
+_LARGEST_SIDE = 420
+
+
+@dataclass(frozen=True, eq=False)
+class Bins:
+    """What the diagram shows; arrays of one length B."""
+
+    edges: np.ndarray
+    """float64 (B + 1,), from 0 to 1."""
+    counts: np.ndarray
+    """int64 (B,)."""
+    confidence: np.ndarray
+    """float64 (B,), the mean confidence; any number in an empty bin."""
+    accuracy: np.ndarray
+    """float64 (B,), any number in an empty bin."""
+
+    def describe(self, index: int) -> str:
+        """`Confidence 80% to 90%: 212 images, 84.1% confident on average, 79.2% correct`."""
+        low, high = self.edges[index], self.edges[index + 1]
+        start = f"Confidence {100 * low:.0f}% to {100 * high:.0f}%: "
+        count = int(self.counts[index])
+        if not count:
+            return f"{start}no images"
+        return (
+            f"{start}{pluralize(count, 'image')}, {format_percent(float(self.confidence[index]))} confident "
+            f"on average, {format_percent(float(self.accuracy[index]))} correct"
+        )
+
+
+class ReliabilityDiagram(QWidget):
+    """Accuracy by confidence as bars against the diagonal; below it how many images each stands for."""
+
+    chosen = Signal(object)
+    """The index of the bin under the mouse or chosen by key, or None."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("reliabilityDiagram")
+        self.setAccessibleName("Reliability diagram")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMouseTracking(True)
+        self._bins: Bins | None = None
+        self._index: int | None = None
+        theme().changed.connect(self.update)
+
+    def sizeHint(self) -> QSize:
+        return QSize(440, 440)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(200, 180)
+
+    @property
+    def index(self) -> int | None:
+        """The bin that is looked at."""
+        return self._index
+
+    def show_bins(self, bins: Bins) -> None:
+        self._bins = bins
+        if self._index is not None and self._index >= len(bins.counts):
+            self._index = None
+        self._describe()
+        self.update()
+
+    def _choose(self, index: int | None) -> None:
+        if index != self._index:
+            self._index = index
+            self._describe()
+            self.update()
+            self.chosen.emit(index)
+
+    def _describe(self) -> None:
+        is_chosen = self._bins is not None and self._index is not None
+        text = self._bins.describe(self._index) if is_chosen else ""  # type: ignore[union-attr,arg-type]  # checked
+        self.setAccessibleDescription(text)
+
+    # Mouse and keys
+
+    def _areas(self) -> tuple[QRectF, QRectF]:
+        """The areas of the diagram and of the counts below it."""
+        width = self.width() - _LEFT - _RIGHT
+        height = self.height() - _TOP - _BOTTOM - _COUNTS - 8
+        side = max(min(width, height, _LARGEST_SIDE), 40)
+        left = _LEFT + max((width - side) / 2, 0)
+        diagram = QRectF(left, _TOP, side, side)
+        return diagram, QRectF(left, diagram.bottom() + 8, side, _COUNTS)
+
+    def bar_center(self, index: int) -> QPointF:
+        """A point in the column of a bin."""
+        assert self._bins is not None
+        diagram, _ = self._areas()
+        middle = (self._bins.edges[index] + self._bins.edges[index + 1]) / 2
+        return QPointF(diagram.left() + middle * diagram.width(), diagram.center().y())
+
+    def _at(self, point: QPointF) -> int | None:
+        diagram, counts = self._areas()
+        if self._bins is None or not diagram.united(counts).contains(point):
+            return None
+        share = (point.x() - diagram.left()) / diagram.width()
+        return int(
+            np.clip(np.searchsorted(self._bins.edges, share, "right") - 1, 0, len(self._bins.counts) - 1)
+        )
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._choose(self._at(event.position()))
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self._choose(None)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
+        if event.key() == Qt.Key.Key_Escape and self._index is not None:
+            self._choose(None)
+        elif event.key() in steps and self._bins is not None and not event.modifiers():
+            last = len(self._bins.counts) - 1
+            start = last + 1 if self._index is None else self._index
+            self._choose(min(max(start + steps[Qt.Key(event.key())], 0), last))
+        else:
+            super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.update()
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            index = self._at(QPointF(event.pos()))
+            text = self._bins.describe(index) if self._bins is not None and index is not None else ""
+            QToolTip.showText(event.globalPos(), text, self)
+            return True
+        return bool(super().event(event))
+
+    # Drawing
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        try:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            diagram, counts = self._areas()
+            self._paint_axes(painter, diagram, counts)
+            if self._bins is not None:
+                self._paint_bars(painter, self._bins, diagram)
+                self._paint_counts(painter, self._bins, counts)
+            painter.setPen(QPen(theme().color("secondary"), 1.4, Qt.PenStyle.DashLine))
+            painter.drawLine(diagram.bottomLeft(), diagram.topRight())
+            if self.hasFocus():
+                painter.setPen(QPen(theme().color("accent"), 2))
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawRoundedRect(diagram.adjusted(-3, -3, 3, 3), 4, 4)
+        finally:
+            painter.end()
+
+    def _paint_axes(self, painter: QPainter, diagram: QRectF, counts: QRectF) -> None:
+        style = theme()
+        small = TextMetrics(style.font("help"))
+        painter.setFont(small.font)
+        for step in range(0, 101, 20):
+            y = diagram.bottom() - step / 100 * diagram.height()
+            x = diagram.left() + step / 100 * diagram.width()
+            painter.setPen(style.color("grid"))
+            painter.drawLine(QPointF(diagram.left(), y), QPointF(diagram.right(), y))
+            painter.setPen(style.color("secondary"))
+            text = f"{step}%"
+            painter.drawText(QPointF(diagram.left() - small.width(text) - 6, small.baseline(y)), text)
+            painter.drawText(QPointF(x - small.width(text) / 2, small.baseline(counts.bottom() + 10)), text)
+        label = "confidence"
+        x = diagram.center().x() - small.width(label) / 2
+        painter.drawText(QPointF(x, small.baseline(counts.bottom() + 27)), label)
+        painter.save()
+        painter.translate(diagram.left() - 42, diagram.center().y())
+        painter.rotate(-90)
+        painter.drawText(QPointF(-small.width("correct") / 2, 4), "correct")
+        painter.restore()
+
+    def _column(self, bins: Bins, index: int, area: QRectF) -> tuple[float, float]:
+        """Left and width of a bar."""
+        left = area.left() + bins.edges[index] * area.width() + 1
+        return left, (bins.edges[index + 1] - bins.edges[index]) * area.width() - 2
+
+    def _paint_bars(self, painter: QPainter, bins: Bins, area: QRectF) -> None:
+        """Blue up to the accuracy; the gap to the confidence in orange."""
+        style = theme()
+        for index in np.flatnonzero(bins.counts):
+            left, width = self._column(bins, int(index), area)
+            right, wanted = float(bins.accuracy[index]), float(bins.confidence[index])
+            top = area.bottom() - right * area.height()
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(mixed("training", "panel", 0.75 if index == self._index else 0.5))
+            painter.drawRect(QRectF(left, top, width, area.bottom() - top))
+            gap = QRectF(left, area.bottom() - wanted * area.height(), width, 0)
+            gap.setBottom(top)
+            painter.setBrush(mixed("validation", "panel", 0.3))
+            painter.setPen(QPen(style.color("validation"), 1))
+            painter.drawRect(gap.normalized())
+            painter.setPen(QPen(style.color("training"), 2))
+            painter.drawLine(QPointF(left, top), QPointF(left + width, top))
+
+    def _paint_counts(self, painter: QPainter, bins: Bins, area: QRectF) -> None:
+        most = max(int(bins.counts.max()), 1)
+        painter.setPen(Qt.PenStyle.NoPen)
+        for index, count in enumerate(bins.counts):
+            left, width = self._column(bins, index, area)
+            height = max(int(count) / most * area.height(), 1.0 if count else 0.0)
+            painter.setBrush(mixed("secondary", "panel", 0.8 if index == self._index else 0.45))
+            painter.drawRect(QRectF(left, area.bottom() - height, width, height))

@@ -1,0 +1,287 @@
+"""Images with the scores of their classes as curves over the epochs, one row for each image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QFocusEvent,
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QPolygonF,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QSizePolicy, QToolTip
+
+from cnnstudio.core.formatting import format_percent
+from cnnstudio.gui.dashboard.views.parts.image_grid import paint_image
+from cnnstudio.gui.theme.text_metrics import TextMetrics
+from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
+from cnnstudio.gui.widgets.qimage import to_qimage
+
+_ROW, _LARGEST_ROW, _IMAGE, _MARGIN = 84, 132, 56, 16
+_MAX_NAME = 40
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreLine:
+    """The scores of one class."""
+
+    name: str
+    scores: np.ndarray
+    """float (E,), 0 to 1, one for each epoch."""
+    token: str
+    """The color of the curve."""
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreRow:
+    """One image; the first of its lines is the class that is predicted at the cursor's epoch."""
+
+    image: np.ndarray
+    """uint8 (C, H, W)."""
+    actual: str
+    """Empty if it is not known."""
+    lines: tuple[ScoreLine, ...]
+    at: int
+    """The index of the cursor's epoch in the scores."""
+
+    @property
+    def is_right(self) -> bool | None:
+        """Whether the prediction is correct; None if that is not known."""
+        return self.lines[0].name == self.actual if self.actual else None
+
+    def verdict(self) -> str:
+        """`✓ cat 97.0%`, or `dog 61.2%`."""
+        first = self.lines[0]
+        mark = {True: "✓ ", False: "✗ ", None: ""}[self.is_right]
+        return f"{mark}{plain_line(first.name, _MAX_NAME)} {format_percent(float(first.scores[self.at]))}"
+
+    def text(self) -> str:
+        """`Predicted: dog (61.2%), actual: cat (20.1%)`."""
+        first = self.lines[0]
+        start = (
+            f"Predicted: {plain_line(first.name, _MAX_NAME)} ({format_percent(float(first.scores[self.at]))})"
+        )
+        if self.is_right is None:
+            return start
+        if self.is_right:
+            return f"{start}, correct"
+        actual = next((line for line in self.lines if line.name == self.actual), None)
+        score = "" if actual is None else f" ({format_percent(float(actual.scores[self.at]))})"
+        return f"{start}, actual: {plain_line(self.actual, _MAX_NAME)}{score}"
+
+
+class ScoreCharts(QAbstractScrollArea):
+    """Chooses an image by mouse or ↑ and ↓."""
+
+    chosen = Signal(object)
+    """The index of the row that the user chose."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("scoreCharts")
+        self.setAccessibleName("Scores over the epochs")
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._rows: tuple[ScoreRow, ...] = ()
+        self._epochs: tuple[int, ...] = ()
+        self._pixmaps: list[QPixmap] = []
+        self._index = 0
+        theme().changed.connect(self._on_theme_changed)
+
+    def sizeHint(self) -> QSize:
+        return QSize(420, 5 * _ROW)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(200, _ROW)
+
+    @property
+    def rows(self) -> tuple[ScoreRow, ...]:
+        return self._rows
+
+    @property
+    def index(self) -> int:
+        """The chosen row."""
+        return self._index
+
+    def show_rows(self, rows: tuple[ScoreRow, ...], epochs: tuple[int, ...], index: int) -> None:
+        """Shows rows whose scores belong to `epochs`; `index` is the chosen row."""
+        if [id(row.image) for row in rows] != [id(row.image) for row in self._rows]:
+            self._pixmaps = [QPixmap.fromImage(to_qimage(row.image)) for row in rows]
+        self._rows, self._epochs = rows, epochs
+        self._index = min(max(index, 0), max(len(rows) - 1, 0))
+        self.setAccessibleDescription(rows[self._index].text() if rows else "")
+        self._arrange()
+
+    # Layout
+
+    @property
+    def _height(self) -> float:
+        """The height of a row: the rows fill the view, if they are not too many or too few."""
+        count = max(len(self._rows), 1)
+        return min(max(self.viewport().height() / count, float(_ROW)), float(_LARGEST_ROW))
+
+    def _arrange(self) -> None:
+        bar = self.verticalScrollBar()
+        bar.setRange(0, max(round(self._height * len(self._rows)) - self.viewport().height(), 0))
+        bar.setPageStep(self.viewport().height())
+        bar.setSingleStep(_ROW // 3)
+        self.viewport().update()
+
+    def rect_of(self, index: int) -> QRectF:
+        """Where a row is, in the viewport."""
+        top = index * self._height - self.verticalScrollBar().value()
+        return QRectF(0, top, self.viewport().width(), self._height)
+
+    def _at(self, point: QPointF) -> int | None:
+        return next((at for at in range(len(self._rows)) if self.rect_of(at).contains(point)), None)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        self.viewport().update()
+
+    # Mouse and keys
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        index = self._at(event.position())
+        if event.button() == Qt.MouseButton.LeftButton and index is not None:
+            self._choose(index)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
+        if event.key() in steps and self._rows:
+            self._choose(min(max(self._index + steps[Qt.Key(event.key())], 0), len(self._rows) - 1))
+        else:
+            super().keyPressEvent(event)
+
+    def _choose(self, index: int) -> None:
+        if index != self._index:
+            self._index = index
+            self.setAccessibleDescription(self._rows[index].text())
+            rect, bar = self.rect_of(index), self.verticalScrollBar()
+            if rect.top() < 0:
+                bar.setValue(bar.value() + round(rect.top()))
+            elif rect.bottom() > self.viewport().height():
+                bar.setValue(bar.value() + round(rect.bottom() - self.viewport().height()))
+            self.viewport().update()
+            self.chosen.emit(index)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.viewport().update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.viewport().update()
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            index = self._at(QPointF(event.pos()))
+            text = "" if index is None else plain_tooltip(self._rows[index].text())
+            QToolTip.showText(event.globalPos(), text, self.viewport())
+            return True
+        return bool(super().viewportEvent(event))
+
+    # Drawing
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self.viewport())
+        try:
+            painter.fillRect(event.rect(), theme().color("panel"))
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            for index in range(len(self._rows)):
+                rect = self.rect_of(index)
+                if rect.bottom() > 0 and rect.top() < self.viewport().height():
+                    self._paint_row(painter, index, rect)
+        finally:
+            painter.end()
+
+    def _paint_row(self, painter: QPainter, index: int, rect: QRectF) -> None:
+        style, row = theme(), self._rows[index]
+        if index == self._index:
+            painter.fillRect(rect, style.color("selection"))
+            if self.hasFocus():
+                painter.setPen(QPen(style.color("accent"), 2))
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawRoundedRect(rect.adjusted(2, 2, -2, -3), 4, 4)
+        picture = QRectF(rect.left() + _MARGIN, rect.top() + 6, _IMAGE, _IMAGE)
+        paint_image(painter, picture, self._pixmaps[index])
+        small = TextMetrics(style.font("help"))
+        painter.setFont(small.font)
+        painter.setPen(style.color("secondary"))
+        caption = small.elided(plain_line(row.actual, _MAX_NAME), _IMAGE + 12)
+        painter.drawText(QPointF(picture.left(), small.baseline(picture.bottom() + 10)), caption)
+        inner = rect.adjusted(_MARGIN + _IMAGE + 20, 8, -_MARGIN, -8)
+        names = min(max(inner.width() * 0.38, 120.0), 200.0)
+        chart = QRectF(inner.left(), inner.top(), max(inner.width() - names - 12, 30.0), inner.height())
+        self._paint_chart(painter, row, chart)
+        self._paint_names(painter, row, QRectF(chart.right() + 12, inner.top(), names, inner.height()))
+        painter.setPen(style.color("grid"))
+        painter.drawLine(rect.bottomLeft(), rect.bottomRight())
+
+    def _paint_chart(self, painter: QPainter, row: ScoreRow, chart: QRectF) -> None:
+        style = theme()
+        painter.setPen(style.color("border"))
+        for share in (0.0, 0.5, 1.0):
+            y = chart.bottom() - share * chart.height()
+            painter.drawLine(QPointF(chart.left(), y), QPointF(chart.right(), y))
+        first, last = self._epochs[0], max(self._epochs[-1], self._epochs[0] + 1)
+
+        def point(epoch: int, score: float) -> QPointF:
+            x = chart.left() + (epoch - first) / (last - first) * chart.width()
+            return QPointF(x, chart.bottom() - min(max(score, 0.0), 1.0) * chart.height())
+
+        cursor = point(self._epochs[row.at], 0.0).x()
+        painter.setPen(QPen(style.color("accent"), 1))
+        painter.drawLine(QPointF(cursor, chart.top()), QPointF(cursor, chart.bottom()))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for line in reversed(row.lines):
+            points = [
+                point(epoch, float(score)) for epoch, score in zip(self._epochs, line.scores, strict=True)
+            ]
+            painter.setPen(QPen(style.color(line.token), 2))
+            painter.drawPolyline(QPolygonF(points))
+            if len(points) <= 24:
+                painter.save()
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(style.color(line.token))
+                for each in points:
+                    painter.drawEllipse(each, 2.5, 2.5)
+                painter.restore()
+
+    def _paint_names(self, painter: QPainter, row: ScoreRow, area: QRectF) -> None:
+        """The scores at the cursor: the class with its mark of color, and its number."""
+        style = theme()
+        mono = TextMetrics(style.monospace())
+        pitch = min(area.height() / max(len(row.lines), 1), 22.0)
+        top = area.top() + (area.height() - pitch * len(row.lines)) / 2
+        for number, line in enumerate(row.lines):
+            middle = top + (number + 0.5) * pitch
+            font = TextMetrics(style.font("strong" if number == 0 else "help"))
+            score = format_percent(float(line.scores[row.at]))
+            painter.fillRect(QRectF(area.left(), middle - 1.5, 10, 3), style.color(line.token))
+            painter.setFont(font.font)
+            painter.setPen(style.color("text"))
+            mark = {True: "✓ ", False: "✗ ", None: ""}[row.is_right] if number == 0 else ""
+            space = int(area.width() - 16 - mono.width("100.0%") - 8)
+            name = font.elided(f"{mark}{plain_line(line.name, _MAX_NAME)}", space)
+            painter.drawText(QPointF(area.left() + 16, font.baseline(middle)), name)
+            painter.setFont(mono.font)
+            painter.drawText(QPointF(area.right() - mono.width(score), mono.baseline(middle)), score)
+
+    def _on_theme_changed(self, _: object) -> None:
+        self.viewport().update()

@@ -1,0 +1,164 @@
+"""One row per layer: how many of its units are dead or saturated, as a bar and in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPointF,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QKeyEvent, QPainter, QPen
+from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+
+from cnnstudio.core.formatting import format_count
+from cnnstudio.gui.theme.text_metrics import TextMetrics
+from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.plain_text import plain_line
+
+_ROW_HEIGHT = 28
+_Index = QModelIndex | QPersistentModelIndex
+
+
+@dataclass(frozen=True)
+class UnitRow:
+    """One layer."""
+
+    layer: str
+    title: str
+    units: int
+    dead: int
+    saturated: int
+
+    def state(self) -> str:
+        """`3 of 64 dead, 2 saturated`, or `64 units`."""
+        parts = []
+        if self.dead:
+            parts.append(f"{format_count(self.dead)} of {format_count(self.units)} dead")
+        if self.saturated:
+            count = format_count(self.saturated)
+            parts.append(
+                f"{count} saturated" if parts else f"{count} of {format_count(self.units)} saturated"
+            )
+        return ", ".join(parts) or f"{format_count(self.units)} units, none dead"
+
+    def text(self) -> str:
+        return f"{plain_line(self.title)}: {self.state()}"
+
+
+class _Model(QAbstractListModel):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[UnitRow] = []
+
+    def show_rows(self, rows: list[UnitRow]) -> None:
+        if [row.layer for row in rows] == [row.layer for row in self.rows]:
+            self.rows = rows
+            if rows:
+                self.dataChanged.emit(self.index(0), self.index(len(rows) - 1))
+            return
+        self.beginResetModel()
+        self.rows = rows
+        self.endResetModel()
+
+    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008  # as in Qt
+        return 0 if parent.isValid() else len(self.rows)
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if index.isValid() and role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+            return self.rows[index.row()].text()
+        return None
+
+
+class _Delegate(QStyledItemDelegate):
+    def __init__(self, model: _Model, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._model = model
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
+        return QSize(200, _ROW_HEIGHT)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+        style, row = theme(), self._model.rows[index.row()]
+        rect = QRectF(option.rect)
+        state = option.state
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(rect, style.color("selection"))
+        if state & QStyle.StateFlag.State_HasFocus:
+            painter.setPen(QPen(style.color("accent"), 1.5))
+            painter.drawRoundedRect(rect.adjusted(1, 1, -1, -1), 4, 4)
+        names, small = TextMetrics(style.font("content")), TextMetrics(style.font("help"))
+        inner, middle = rect.adjusted(16, 0, -16, 0), rect.center().y()
+        columns = inner.width()
+        name_width, bar_width = columns * 0.4, columns * 0.2
+        painter.setFont(names.font)
+        painter.setPen(style.color("text"))
+        name = names.elided(plain_line(row.title, 60), int(name_width) - 8)
+        painter.drawText(QPointF(inner.left(), names.baseline(middle)), name)
+        bar = QRectF(inner.left() + name_width, middle - 3, bar_width - 12, 6)
+        painter.fillRect(bar, style.color("grid"))
+        left = bar.left()
+        for count, token in ((row.dead, "wrong"), (row.saturated, "validation")):
+            width = bar.width() * count / max(row.units, 1)
+            painter.fillRect(QRectF(left, bar.top(), width, 6), style.color(token))
+            left += width
+        painter.setFont(small.font)
+        painter.setPen(style.color("wrong" if row.dead else "secondary"))
+        text_left = inner.left() + name_width + bar_width
+        text = small.elided(row.state(), int(inner.right() - text_left))
+        painter.drawText(QPointF(text_left, small.baseline(middle)), text)
+        painter.restore()
+
+
+class UnitList(QListView):
+    """Arrow keys and the mouse choose a layer."""
+
+    chosen = Signal(object)
+    """The id of the layer that the user chose."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("unitList")
+        self.setAccessibleName("Dead and saturated units per layer")
+        self._model = _Model()
+        self.setModel(self._model)
+        self.setItemDelegate(_Delegate(self._model, self))
+        self.setUniformItemSizes(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.clicked.connect(lambda _: self._on_current())
+        theme().changed.connect(self._on_theme_changed)
+
+    @property
+    def rows(self) -> list[UnitRow]:
+        return self._model.rows
+
+    def show_rows(self, rows: list[UnitRow], chosen: str | None) -> None:
+        """Shows the layers; `chosen` is the id of the chosen one."""
+        self._model.show_rows(rows)
+        for number, row in enumerate(rows):
+            if row.layer == chosen:
+                self.setCurrentIndex(self._model.index(number))
+                return
+        self.clearSelection()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        before = self.currentIndex().row()
+        super().keyPressEvent(event)
+        if self.currentIndex().row() != before:
+            self._on_current()
+
+    def _on_current(self) -> None:
+        if self.currentIndex().isValid():
+            self.chosen.emit(self._model.rows[self.currentIndex().row()].layer)
+
+    def _on_theme_changed(self, _: object) -> None:
+        self.viewport().update()

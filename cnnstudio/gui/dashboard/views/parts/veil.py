@@ -1,0 +1,75 @@
+"""A sentence over the place of a picture that is not there, or not there yet."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent
+from PySide6.QtWidgets import QWidget
+
+from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.labels import Tone
+from cnnstudio.gui.widgets.plain_text import breakable, plain_text
+
+_FADE = 102
+"""Of 255: the picture below a translucent veil is seen at 60%."""
+_MAX_CHARACTERS = 400
+_MAX_WIDTH = 420
+
+
+class Veil(QWidget):
+    """Covers its parent. A translucent one lets through the picture and the mouse."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._text = ""
+        self._tone: Tone = "secondary"
+        self.is_translucent = False
+        self.hide()
+        theme().changed.connect(self.update)
+
+    @property
+    def text(self) -> str:
+        """The sentence that is shown; empty while the veil is hidden."""
+        return "" if self.isHidden() else self._text
+
+    def show_text(self, text: str, *, tone: Tone = "secondary", translucent: bool = False) -> None:
+        """Shows a sentence, in place of the picture or over it."""
+        self._text, self._tone = plain_text(text, _MAX_CHARACTERS), tone
+        self.is_translucent = translucent
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents, translucent)
+        parent = self.parentWidget()
+        if parent is not None:
+            self.setGeometry(parent.rect())
+        self.show()
+        self.raise_()
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        style = theme()
+        painter = QPainter(self)
+        ground = QColor(style.color("panel"))
+        if self.is_translucent:
+            ground.setAlpha(_FADE)
+        painter.fillRect(self.rect(), ground)
+        painter.setFont(style.font("help"))
+        if self.is_translucent:
+            self._paint_chip(painter)
+        else:
+            painter.setPen(style.color(self._tone))
+            width = min(self.width() - 32, _MAX_WIDTH)
+            area = QRectF((self.width() - width) / 2, 0, width, self.height())
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(area, int(flags), breakable(self._text))
+        painter.end()
+
+    def _paint_chip(self, painter: QPainter) -> None:
+        """The text on a ground of its own: over a picture it could not be read."""
+        style = theme()
+        width = QFontMetricsF(painter.font()).horizontalAdvance(self._text) + 24
+        chip = QRectF((self.width() - width) / 2, self.height() / 2 - 14, width, 28)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(style.color("border"))
+        painter.setBrush(style.color("panel"))
+        painter.drawRoundedRect(chip, 14, 14)
+        painter.setPen(style.color("secondary"))
+        painter.drawText(chip, Qt.AlignmentFlag.AlignCenter, self._text)

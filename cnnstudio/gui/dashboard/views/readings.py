@@ -1,0 +1,202 @@
+"""What a view asks: the readings of the instruments at a moment of the run on show. Asking never blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from PySide6.QtCore import QObject, QTimer, Signal, SignalInstance
+
+from cnnstudio.design.network import Network
+from cnnstudio.gui.dashboard.maps.feature_maps import FeatureMapsView
+from cnnstudio.gui.runs.cursor import Cursor, Moment, Selection
+from cnnstudio.training.events import EpochEnded, Event, Finished, SnapshotTaken, UnitsChecked
+
+_LIVE_PAUSE_MS = 250
+"""The least time between two redraws that a training causes; what the user does is drawn at once."""
+
+_MAX_EPOCHS = 48
+"""The most epochs that a view shows side by side."""
+
+Option = str | int | tuple[int, ...] | None
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of an instrument. `options` are pairs of names and values, sorted by name."""
+
+    folder: Path | None
+    epoch: int
+    instrument: str
+    options: tuple[tuple[str, Option], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What is known now: a reading, or how far it is, or why there will be none."""
+
+    reading: object | None = None
+    epoch: int | None = None
+    """The epoch of the reading: the latest that has one, so it may be before the one asked for."""
+    progress: float | None = None
+    """The fraction done, from 0 to 1, while a reading is computed or read."""
+    problem: str = ""
+    """Why there is no reading and will be none, one sentence."""
+
+    @property
+    def is_pending(self) -> bool:
+        return self.reading is None and not self.problem
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """The readings of one instrument over the epochs of a run."""
+
+    readings: tuple[tuple[int, object], ...] = ()
+    """(epoch, reading), ascending; epochs without a reading of their own are left out."""
+    pending: int = 0
+    """How many epochs are still awaited."""
+
+
+class Answers(Protocol):
+    """Who answers questions: in the window the instruments of the run, in tests whatever a test needs."""
+
+    changed: SignalInstance
+    """Some answer has changed."""
+
+    def answer(self, question: Question) -> Answer:
+        """What is known now. It starts nothing: see `want`."""
+
+    def want(self, questions: frozenset[Question]) -> None:
+        """Says which questions visible views ask now: they are worked on, and no others."""
+
+
+@dataclass
+class MomentReadings:
+    """The readings at one moment, as one view asks for them; it remembers what was asked."""
+
+    moment: Moment
+    answers: Answers
+    asked: set[Question] = field(default_factory=set)
+
+    @property
+    def network(self) -> Network:
+        return self.moment.record.network
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.moment.record.classes
+
+    @property
+    def epoch(self) -> int:
+        return self.moment.epoch
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no run to look at."""
+        return self.moment.record.history.is_empty and self.moment.folder is None
+
+    def ask(self, instrument: str, **options: Option) -> Answer:
+        """What an instrument says about this moment."""
+        return self.ask_at(self.epoch, instrument, **options)
+
+    def ask_at(self, epoch: int, instrument: str, **options: Option) -> Answer:
+        """What it says about another epoch of the same run."""
+        chosen = tuple(sorted(options.items()))
+        question = Question(self.moment.folder, epoch, instrument, chosen)
+        self.asked.add(question)
+        return self.answers.answer(question)
+
+    def get(self, instrument: str, **options: Option) -> object | None:
+        """The reading alone; None while it is computed, and where there is none."""
+        return self.ask(instrument, **options).reading
+
+    def over_epochs(self, instrument: str, **options: Option) -> Series:
+        """What an instrument says about the epochs of the run; of a long run about some of them."""
+        readings: dict[int, object] = {}
+        pending = 0
+        for epoch in self._sampled_epochs():
+            answer = self.ask_at(epoch, instrument, **options)
+            pending += answer.is_pending
+            if answer.reading is not None and answer.epoch is not None:
+                readings[answer.epoch] = answer.reading
+        return Series(tuple(sorted(readings.items())), pending)
+
+    def _sampled_epochs(self) -> list[int]:
+        last = self.moment.record.last_epoch
+        count = min(last + 1, _MAX_EPOCHS)
+        return sorted({round(last * place / max(count - 1, 1)) for place in range(count)})
+
+
+class MomentSource(QObject):
+    """Says when views have to draw again, and what there is to draw. One for all panels of a window."""
+
+    changed = Signal()
+    """Something that a view may show has changed. Emitted once for many changes."""
+
+    def __init__(
+        self,
+        cursor: Cursor,
+        selection: Selection,
+        answers: Answers,
+        create_maps: Callable[[], FeatureMapsView],
+        parent: QObject | None = None,
+    ) -> None:
+        """`create_maps` creates the widget that shows feature maps, which knows its run by itself."""
+        super().__init__(parent)
+        self.create_maps = create_maps
+        self.selection = selection
+        self._cursor = cursor
+        self._answers = answers
+        self._asked: dict[QObject, frozenset[Question]] = {}
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self.changed)
+        for signal in (
+            cursor.run_changed,
+            cursor.epoch_changed,
+            cursor.images_changed,
+            cursor.live_changed,
+            selection.layer_changed,
+            selection.channel_changed,
+            selection.image_changed,
+            selection.images_changed,
+            selection.classes_changed,
+            answers.changed,
+        ):
+            signal.connect(self._on_changed)
+        cursor.advanced.connect(self._on_advanced)
+
+    def readings(self) -> MomentReadings:
+        """The present moment, for one view to ask."""
+        return MomentReadings(self._cursor.moment, self._answers)
+
+    def remember(self, owner: QObject, asked: Iterable[Question]) -> None:
+        """Says what a visible view asks, in place of what it asked before."""
+        self._update({**self._asked, owner: frozenset(asked)})
+
+    def forget(self, owner: QObject) -> None:
+        """Says that a view is hidden and asks nothing."""
+        self._update({each: asked for each, asked in self._asked.items() if each is not owner})
+
+    def _update(self, asked: dict[QObject, frozenset[Question]]) -> None:
+        before, self._asked = self._wanted, asked
+        if self._wanted != before:
+            self._answers.want(self._wanted)
+        if not asked:
+            self._timer.stop()
+
+    @property
+    def _wanted(self) -> frozenset[Question]:
+        return frozenset().union(*self._asked.values())
+
+    def _on_changed(self, *_: object) -> None:
+        if self._asked and (not self._timer.isActive() or self._timer.interval() > 0):
+            self._timer.start(0)
+
+    def _on_advanced(self, events: Iterable[Event]) -> None:
+        shown = EpochEnded | Finished | SnapshotTaken | UnitsChecked
+        if self._asked and not self._timer.isActive() and any(isinstance(each, shown) for each in events):
+            self._timer.start(_LIVE_PAUSE_MS)

@@ -1,0 +1,236 @@
+"""The confusion matrix by mouse and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QColor, QWheelEvent
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.gui.dashboard.views.confusion import ConfusionView
+from cnnstudio.gui.dashboard.views.parts.matrix import Cell
+from cnnstudio.gui.dashboard.views.parts.tints import tint
+from cnnstudio.gui.dashboard.views.readings import Answer
+from cnnstudio.gui.theme.theme import theme
+from cnnstudio.insight.instruments.confusion import ConfusionReading
+from tests.gui.canned import CLASSES
+from tests.gui.dashboard.views.canned_readings import Harness, confusion, names
+from tests.gui.theme.test_theme import contrast
+
+CAT, DOG = 0, 1
+
+
+@pytest.fixture
+def harness(qtbot: QtBot) -> Iterator[Harness]:
+    theme().apply(QApplication.instance())  # type: ignore[arg-type]  # the QApplication of pytest-qt
+    harness = Harness(qtbot)
+    harness.show_run()
+    yield harness
+    harness.close()
+
+
+def shown(harness: Harness) -> ConfusionView:
+    view = harness.panel("viewConfusion").view
+    harness.settle()
+    assert isinstance(view, ConfusionView)
+    return view
+
+
+def click(harness: Harness, view: ConfusionView, cell: Cell) -> None:
+    point = view.matrix.center_of(cell).toPoint()
+    harness.qtbot.mouseClick(view.matrix, Qt.MouseButton.LeftButton, pos=point)
+    harness.settle()
+
+
+def test_a_click_on_a_cell_shows_its_images_and_a_second_click_puts_them_away(harness: Harness) -> None:
+    view = shown(harness)
+    click(harness, view, (DOG, CAT))
+
+    assert harness.selection.classes == (DOG, CAT)
+    assert view._foot_title.text() == "Actual dog, predicted cat"
+    assert view._foot_details.full_text.startswith("34 images · ")
+    assert view.images.isVisible()
+    assert view.images.count == 12
+    assert view.matrix.accessibleDescription().startswith("dog predicted as cat: 34 of ")
+
+    click(harness, view, (DOG, CAT))
+    assert harness.selection.classes == (None, None)
+    assert view.top_list.isVisible()
+
+
+def test_the_top_confusions_stand_below_in_words_and_choose_their_cell(harness: Harness) -> None:
+    view = shown(harness)
+    first = view.top_list.item(0)
+    assert first.text().startswith("dog → cat: 34 of ")
+
+    harness.qtbot.mouseClick(
+        view.top_list.viewport(), Qt.MouseButton.LeftButton, pos=view.top_list.visualItemRect(first).center()
+    )
+    assert harness.selection.classes == (DOG, CAT)
+
+
+def test_arrow_keys_start_at_the_worst_cell_and_escape_goes_back(harness: Harness) -> None:
+    view = shown(harness)
+    harness.window.activateWindow()
+    view.matrix.setFocus()
+
+    harness.qtbot.keyClick(view.matrix, Qt.Key.Key_Right)
+    assert harness.selection.classes == (DOG, CAT)
+    harness.qtbot.keyClick(view.matrix, Qt.Key.Key_Right)
+    harness.qtbot.keyClick(view.matrix, Qt.Key.Key_Up)
+    assert harness.selection.classes == (CAT, DOG)
+    harness.qtbot.keyClick(view.matrix, Qt.Key.Key_Escape)
+    assert harness.selection.classes == (None, None)
+
+
+def test_enter_goes_to_the_images_of_the_cell_and_escape_back_to_the_matrix(harness: Harness) -> None:
+    view = shown(harness)
+    harness.window.activateWindow()
+    click(harness, view, (DOG, CAT))
+    view.matrix.setFocus()
+
+    harness.qtbot.keyClick(view.matrix, Qt.Key.Key_Return)
+    assert view.images.hasFocus()
+    assert view.images.index == 0
+    harness.qtbot.keyClick(view.images, Qt.Key.Key_Right)
+    assert harness.selection.images == (1,)
+    harness.qtbot.keyClick(view.images, Qt.Key.Key_Escape)
+    assert view.matrix.hasFocus()
+
+
+def test_cells_show_counts_or_the_percentage_of_their_row(harness: Harness) -> None:
+    reading = ConfusionReading(("cat", "dog"), np.array([[3, 1], [0, 400]], np.int64))
+    harness.answers.respond = lambda question: Answer(reading, 3)
+    view = shown(harness)
+    content = view.matrix.content
+    assert content is not None
+    assert [view.matrix._text(content, cell) for cell in ((0, 0), (0, 1), (1, 0))] == ["3", "1", "·"]
+
+    harness.qtbot.mouseClick(view.mode.buttons[1], Qt.MouseButton.LeftButton)
+    assert [view.matrix._text(content, cell) for cell in ((0, 0), (0, 1), (1, 0))] == ["75", "25", "·"]
+
+
+def test_the_scores_of_each_class_can_be_sorted_and_lead_to_a_cell(harness: Harness) -> None:
+    view = shown(harness)
+    harness.qtbot.mouseClick(view.mode.buttons[2], Qt.MouseButton.LeftButton)
+    table = view.class_table
+    assert table.isVisible()
+
+    def texts(column: int) -> list[str]:
+        return [str(table.model().index(row, column).data()) for row in range(len(CLASSES))]
+
+    assert texts(0) == list(CLASSES)
+    table.sortByColumn(2, Qt.SortOrder.AscendingOrder)
+    recalls = [float(text.rstrip("%")) for text in texts(2)]
+    assert recalls == sorted(recalls)
+    assert texts(0)[0] == "dog"
+
+    row = table.visualRect(table.model().index(0, 0)).center()
+    harness.qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=row)
+    assert harness.selection.classes == (DOG, CAT)
+
+
+def test_classes_without_images_have_no_scores(harness: Harness) -> None:
+    reading = ConfusionReading(("cat", "dog"), np.array([[4, 0], [0, 0]], np.int64))
+    harness.answers.respond = lambda question: Answer(reading, 3)
+    view = shown(harness)
+    harness.qtbot.mouseClick(view.mode.buttons[2], Qt.MouseButton.LeftButton)
+
+    row = [view.class_table.model().index(1, column).data() for column in range(5)]
+    assert row == ["dog", "–", "–", "–", "0"]
+    assert view.table()[2] == ["dog", 0, 0, "", "", "", 0]
+
+
+def test_the_classes_can_be_ordered_by_recall(harness: Harness) -> None:
+    view = shown(harness)
+    view.order_button.choose("recall")
+    harness.settle()
+
+    assert view.matrix.center_of((DOG, DOG)).y() < view.matrix.center_of((CAT, CAT)).y()
+
+
+def test_many_classes_are_a_list_and_a_matrix_that_can_be_zoomed(harness: Harness) -> None:
+    reading = confusion(names(200))
+    harness.answers.respond = lambda question: Answer(reading, 3)
+    panel = harness.panel("viewConfusion")
+    harness.settle()
+    view = panel.view
+    assert isinstance(view, ConfusionView)
+    assert view.long_list.isVisible()
+    assert view.long_list.count() == 100
+    assert not view.is_zoomed
+
+    middle = QPointF(view.matrix.rect().center())
+    cell = view.matrix.cell_at(middle)
+    for _ in range(8):
+        event = QWheelEvent(
+            middle,
+            QPointF(view.matrix.mapToGlobal(middle.toPoint())),
+            QPoint(),
+            QPoint(0, 120),
+            Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier,
+            Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        QApplication.sendEvent(view.matrix, event)
+    assert view.is_zoomed
+    assert view.matrix.cell_at(middle) == cell
+
+    reset = next(action for action in panel.view_actions(panel) if action.objectName() == "resetZoom")
+    assert reset.isEnabled()
+    reset.trigger()
+    assert not view.is_zoomed
+
+
+def test_dragging_a_zoomed_matrix_moves_it_and_chooses_nothing(harness: Harness) -> None:
+    reading = confusion(names(200))
+    harness.answers.respond = lambda question: Answer(reading, 3)
+    view = shown(harness)
+    harness.window.activateWindow()
+    view.matrix.setFocus()
+    for _ in range(6):
+        harness.qtbot.keyClick(view.matrix, "+")
+    middle = view.matrix.rect().center()
+    before = view.matrix.cell_at(QPointF(middle))
+
+    harness.qtbot.mousePress(view.matrix, Qt.MouseButton.LeftButton, pos=middle)
+    harness.qtbot.mouseMove(view.matrix, middle - QPoint(40, 30))
+    harness.qtbot.mouseRelease(view.matrix, Qt.MouseButton.LeftButton, pos=middle - QPoint(40, 30))
+
+    after = view.matrix.cell_at(QPointF(middle))
+    assert before is not None
+    assert after is not None
+    assert after[0] > before[0]
+    assert after[1] > before[1]
+    assert harness.selection.classes == (None, None)
+
+
+def test_the_images_of_a_cell_are_awaited_or_missing_without_hiding_the_matrix(harness: Harness) -> None:
+    answers = harness.answers
+    answers.respond = lambda question: (
+        Answer(problem="The weights of this epoch were not kept.")
+        if question.instrument == "mistakes"
+        else Answer(answers.cached(question), question.epoch)
+    )
+    view = shown(harness)
+    click(harness, view, (DOG, CAT))
+
+    assert view.message == ""
+    assert view._foot_details.full_text == "The weights of this epoch were not kept."
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("token", ["good", "validation"])
+def test_the_number_in_the_strongest_cell_has_contrast(harness: Harness, scheme: str, token: str) -> None:
+    try:
+        theme().set_scheme(scheme)  # type: ignore[arg-type]  # one of the two
+        text, ground = QColor(theme().color("text")), tint(token, 1.0)
+    finally:
+        theme().set_scheme("light")
+
+    assert contrast(text, ground) >= 5.5
