@@ -5,21 +5,45 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt
-from PySide6.QtGui import QHelpEvent, QImage, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import (
+    QFocusEvent,
+    QHelpEvent,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QSizePolicy, QToolTip
 
-from cnnstudio.gui.dashboard.maps.mosaic import EDGE, Grid, fit, mosaic, stretched
+from cnnstudio.gui.dashboard.maps.mosaic import EDGE, Grid, fit, mosaic, sharp, stretched, zoomed
+from cnnstudio.gui.theme.colormaps import color_map
+from cnnstudio.gui.theme.text_metrics import TextMetrics
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.insight.maps import FeatureMaps
 
 _BAR_ROW = 18
-_GRAYS = (0xFF000000 + 0x010101 * np.arange(256)).astype(np.uint32)
+_ZOOM_STEP, _LARGEST_ZOOM = 1.25, 6.0
+_LABELED_WIDTH = 40
+"""Pixels from which a dead map has a label."""
 
 
 class MapGrid(QAbstractScrollArea):
-    """Draws all visible maps as a single image: hundreds of separate draw calls would take too long."""
+    """Draws all visible maps as a single image: hundreds of separate draw calls would take too long.
+
+    A click or an arrow key chooses a map; a double click or Enter asks to enlarge it. Ctrl + wheel, + and −
+    zoom.
+    """
+
+    map_chosen = Signal(object)
+    """The index of the map that the user chose, or None."""
+    map_activated = Signal(object)
+    """The index of a map that the user wants to see enlarged."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,16 +56,35 @@ class MapGrid(QAbstractScrollArea):
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self._maps: FeatureMaps | None = None
         self._scale_per_map = False
+        self._by_activity = True
+        self._order = np.empty(0, np.intp)
+        """The index of the map at each place of the grid."""
+        self._order_key: object = None
+        self._colors = "gray"
+        self._zoom = 1.0
+        self._index: int | None = None
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._levels = np.empty((0, 1, 1), np.uint8)
         self._classes: tuple[str, ...] = ()
         self._hint = ""
         self._grid: Grid | None = None
         theme().changed.connect(self._on_theme_changed)
 
-    def show_maps(self, maps: FeatureMaps, classes: tuple[str, ...] = ()) -> None:
-        """Shows maps. If `classes` are given, one for each value, shows the class probabilities as bars."""
+    def show_maps(self, maps: FeatureMaps, classes: tuple[str, ...] = (), moment: object = None) -> None:
+        """Shows maps. If `classes` are given, one for each value, shows the class probabilities as bars.
+
+        As long as layer, image and `moment` stay the same, so does the order of the maps.
+        """
         self._maps, self._hint = maps, ""
         self._classes = tuple(plain_line(name) for name in classes)
+        key = (maps.node_id, maps.image, maps.maps.shape, moment, self._by_activity)
+        if key != self._order_key:
+            self._order_key = key
+            # The values of a flat layer are read like a vector: they stay at their places.
+            is_ordered = self._by_activity and maps.maps[0].size > 1
+            self._order = _by_activity(maps) if is_ordered else np.arange(len(maps.maps))
+        if self._index is not None and self._index >= len(maps.maps):
+            self._index = None
         self._update_levels()
         self._arrange()
 
@@ -53,7 +96,60 @@ class MapGrid(QAbstractScrollArea):
 
     def _update_levels(self) -> None:
         if self._maps is not None:
-            self._levels = stretched(self._maps.maps) if self._scale_per_map else self._maps.maps
+            levels = stretched(self._maps.maps) if self._scale_per_map else self._maps.maps
+            self._levels = levels[self._order]
+
+    def set_by_activity(self, by_activity: bool) -> None:
+        """Shows the most active map first and dead ones last, or all in the order of their numbers."""
+        self._by_activity = by_activity
+        if self._maps is not None:
+            self._order_key = None
+            self.show_maps(self._maps, self._classes)
+
+    def set_color_map(self, key: str) -> None:
+        """Draws in one of theme.colormaps.COLOR_MAPS."""
+        self._colors = key
+        self.viewport().update()
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The index of the map at each place."""
+        return tuple(int(index) for index in self._order)
+
+    @property
+    def color_map(self) -> str:
+        """The key of the color map."""
+        return self._colors
+
+    @property
+    def index(self) -> int | None:
+        """The chosen map."""
+        return self._index
+
+    def choose(self, index: int | None) -> None:
+        """Marks a map without telling anybody."""
+        if index != self._index:
+            self._index = index
+            self.viewport().update()
+
+    def _choose(self, index: int | None) -> None:
+        self.choose(index)
+        if index is not None:
+            self._scroll_to(index)
+        self.map_chosen.emit(index)
+
+    @property
+    def zoom(self) -> float:
+        """1 while the maps are as large as they fit into the view."""
+        return self._zoom
+
+    def reset_zoom(self) -> None:
+        """Makes the maps as large as they fit into the view."""
+        self._zoom_to(1.0)
+
+    def _zoom_to(self, zoom: float) -> None:
+        self._zoom = min(max(zoom, 1.0), _LARGEST_ZOOM)
+        self._arrange()
 
     def show_hint(self, hint: str) -> None:
         """Shows a hint instead of maps."""
@@ -86,10 +182,14 @@ class MapGrid(QAbstractScrollArea):
             count, rows, columns = self._maps.maps.shape
             ratio = self._ratio
             width, space = available.width() - 2, int((available.height() - 4) * ratio)
-            self._grid = fit(count, rows / columns, int(width * ratio), space, ratio)
-            if self._grid.total_height / ratio > available.height():
-                bar = self.verticalScrollBar().sizeHint().width()
-                self._grid = fit(count, rows / columns, int((width - bar) * ratio), 0, ratio)
+            grid = fit(count, rows / columns, int(width * ratio), space, ratio)
+            if self._zoom > 1 or grid.total_height / ratio > available.height():
+                scrolled = int((width - self.verticalScrollBar().sizeHint().width()) * ratio)
+                if self._zoom > 1:
+                    grid = zoomed(grid, scrolled, self._zoom)
+                else:
+                    grid = fit(count, rows / columns, scrolled, 0, ratio)
+            self._grid = sharp(grid, rows, columns)
             height = math.ceil(self._grid.total_height / ratio) + 4
         self.verticalScrollBar().setRange(0, max(height - available.height(), 0))
         self.verticalScrollBar().setPageStep(available.height())
@@ -136,20 +236,41 @@ class MapGrid(QAbstractScrollArea):
         if last <= first:
             return
         colors = int(theme().color("panel").rgb()), int(theme().color("border").rgb())
-        pixels = mosaic(self._levels, grid, first, last, _GRAYS, colors)
+        pixels = mosaic(self._levels, grid, first, last, color_map(self._colors), colors)
         height, width = pixels.shape
         image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32)
         image.setDevicePixelRatio(ratio)
         painter.drawImage(QPointF(1 - EDGE / ratio, (first * row - EDGE) / ratio - top), image)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(theme().color("wrong"), 1.5))
-        for index in maps.dead:
-            if first <= index // grid.columns < last:
-                painter.drawRoundedRect(self._cell(grid, index).adjusted(-0.75, -0.75, 0.75, 0.75), 2, 2)
+        dead = set(maps.dead)
+        for place in range(first * grid.columns, min(last * grid.columns, len(self._order))):
+            if int(self._order[place]) in dead:
+                self._paint_dead(painter, self._cell(grid, place))
+        if self._index is not None:
+            cell = self._cell(grid, self.order.index(self._index))
+            painter.setPen(QPen(theme().color("panel"), 1))
+            painter.drawRoundedRect(cell.adjusted(-3, -3, 3, 3), 3, 3)
+            painter.setPen(QPen(theme().color("accent"), 2))
+            painter.drawRoundedRect(cell.adjusted(-1.5, -1.5, 1.5, 1.5), 2, 2)
+        elif self.hasFocus():
+            painter.setPen(QPen(theme().color("accent"), 2))
+            painter.drawRoundedRect(QRectF(self.viewport().rect()).adjusted(1, 1, -1, -1), 3, 3)
 
-    def _cell(self, grid: Grid, index: int) -> QRectF:
-        """A cell's area in the viewport."""
-        ratio, (left, top) = self._ratio, grid.corner(index)
+    def _paint_dead(self, painter: QPainter, cell: QRectF) -> None:
+        """A red frame, and the word where there is room: no meaning by color alone."""
+        painter.setPen(QPen(theme().color("wrong"), 1.5))
+        painter.drawRoundedRect(cell.adjusted(-0.75, -0.75, 0.75, 0.75), 2, 2)
+        if cell.width() >= _LABELED_WIDTH:
+            label = TextMetrics(theme().font("help"))
+            painter.setFont(label.font)
+            painter.setPen(Qt.GlobalColor.white)
+            x = cell.center().x() - label.width("dead") / 2
+            painter.drawText(QPointF(x, label.baseline(cell.bottom() - 9)), "dead")
+
+    def _cell(self, grid: Grid, place: int) -> QRectF:
+        """The area in the viewport of the map at a place."""
+        ratio, (left, top) = self._ratio, grid.corner(place)
         offset = 2 - self.verticalScrollBar().value()
         return QRectF(left / ratio + 1, top / ratio + offset, grid.width / ratio, grid.height / ratio)
 
@@ -176,6 +297,75 @@ class MapGrid(QAbstractScrollArea):
             flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
             painter.drawText(number, flags, f"{100 * share:.0f}%")
 
+    # Mouse and keys
+
+    def _scroll_to(self, index: int) -> None:
+        if self._grid is None:
+            return
+        cell, bar = self._cell(self._grid, self.order.index(index)), self.verticalScrollBar()
+        if cell.top() < 2:
+            bar.setValue(bar.value() + math.floor(cell.top()) - 2)
+        elif cell.bottom() > self.viewport().height() - 2:
+            bar.setValue(bar.value() + math.ceil(cell.bottom()) - self.viewport().height() + 2)
+
+    def center_of(self, index: int) -> QPointF:
+        """The middle of a map in the viewport, for a click."""
+        assert self._grid is not None
+        return self._cell(self._grid, self.order.index(index)).center()
+
+    def _at(self, position: QPointF) -> int | None:
+        """The index of the map under a point of the viewport."""
+        if self._maps is None or self._grid is None:
+            return None
+        ratio = self._ratio
+        y = (position.y() - 2 + self.verticalScrollBar().value()) * ratio
+        place = self._grid.at((position.x() - 1) * ratio, y)
+        return None if place is None else int(self._order[place])
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self._grid is not None:
+            self._choose(self._at(event.position()))
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        index = self._at(event.position())
+        if event.button() == Qt.MouseButton.LeftButton and index is not None:
+            self.map_activated.emit(index)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self._zoom_to(self._zoom * _ZOOM_STEP ** (event.angleDelta().y() / 120))
+            event.accept()
+        else:
+            super().wheelEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key = Qt.Key(event.key())
+        columns = 1 if self._grid is None else self._grid.columns
+        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Up: -columns, Qt.Key.Key_Down: columns}
+        if self._grid is None or event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
+            super().keyPressEvent(event)
+        elif key in steps:
+            place = 0 if self._index is None else self.order.index(self._index) + steps[key]
+            if 0 <= place < len(self._order):
+                self._choose(int(self._order[place]))
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._index is not None:
+            self.map_activated.emit(self._index)
+        elif key == Qt.Key.Key_Escape and self._index is not None:
+            self._choose(None)
+        elif event.text() in ("+", "-", "0"):
+            factor = {"+": _ZOOM_STEP, "-": 1 / _ZOOM_STEP}.get(event.text())
+            self._zoom_to(1.0 if factor is None else self._zoom * factor)
+        else:
+            super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.viewport().update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.viewport().update()
+
     # Tooltips
 
     def viewportEvent(self, event: QEvent) -> bool:
@@ -190,13 +380,12 @@ class MapGrid(QAbstractScrollArea):
 
     def text_at(self, position: QPoint) -> str:
         """The tooltip for the map under a point of the viewport; empty if there is none."""
-        if self._maps is None or self._grid is None:
-            return ""
-        ratio = self._ratio
-        y = (position.y() - 2 + self.verticalScrollBar().value()) * ratio
-        index = self._grid.at((position.x() - 1) * ratio, y)
-        if index is None:
-            return ""
+        index = self._at(QPointF(position))
+        return "" if index is None else self.describe(index)
+
+    def describe(self, index: int) -> str:
+        """`Map 3 of 64: 0 to 2.1`."""
+        assert self._maps is not None
         values = self._maps.low + self._maps.maps[index] / 255.0 * (self._maps.high - self._maps.low)
         if self._maps.values is not None:
             values = self._maps.values[index]
@@ -206,6 +395,13 @@ class MapGrid(QAbstractScrollArea):
         else:
             text = f"Map {index + 1} of {count}: {float(values.min()):.3g} to {float(values.max()):.3g}"
         return f"{text} · dead: always 0" if index in self._maps.dead else text
+
+
+def _by_activity(maps: FeatureMaps) -> np.ndarray:
+    """The indexes of the maps, the one with the largest mean first and dead ones last: intp (K,)."""
+    activity = maps.maps.reshape(len(maps.maps), -1).mean(axis=1)
+    activity[list(maps.dead)] = -1.0
+    return np.argsort(-activity, kind="stable")
 
 
 def probabilities(maps: FeatureMaps) -> np.ndarray:

@@ -62,6 +62,23 @@ def fit(count: int, ratio: float, width: int, height: int, scale: float = 1.0) -
     return _with_columns(count, ratio, width, maximum, gap, largest)
 
 
+def zoomed(grid: Grid, width: int, zoom: float) -> Grid:
+    """The grid with cells `zoom` times as large, in as many columns as fit into `width`."""
+    side, height = max(round(grid.width * zoom), 1), max(round(grid.height * zoom), 1)
+    return Grid(grid.count, max((width + grid.gap) // (side + grid.gap), 1), side, height, grid.gap)
+
+
+def sharp(grid: Grid, rows: int, columns: int) -> Grid:
+    """The grid with cells of whole multiples of a map of `rows` × `columns` pixels, if they are large enough.
+
+    Then every pixel of a map has the same size on the screen.
+    """
+    factor = min(grid.width // columns, grid.height // rows)
+    if factor < 2:
+        return grid
+    return Grid(grid.count, grid.columns, factor * columns, factor * rows, grid.gap)
+
+
 def _with_columns(count: int, ratio: float, width: int, columns: int, gap: int, largest: int) -> Grid:
     side = min(max((width + gap) // columns - gap, 1), largest)
     # The height is bounded for maps that are much higher than wide.

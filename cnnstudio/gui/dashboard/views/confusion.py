@@ -20,11 +20,11 @@ from cnnstudio.gui.dashboard.views.base import Table, View
 from cnnstudio.gui.dashboard.views.parts.class_table import ClassTable
 from cnnstudio.gui.dashboard.views.parts.image_grid import ImageGrid
 from cnnstudio.gui.dashboard.views.parts.matrix import MAX_LABELED, Cell, Matrix, MatrixContent
-from cnnstudio.gui.dashboard.views.parts.menu_choice import MenuChoice
 from cnnstudio.gui.dashboard.views.parts.segments import Choice
 from cnnstudio.gui.dashboard.views.readings import MomentReadings
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line
+from cnnstudio.gui.widgets.menu_choice import MenuChoice
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.insight.instruments.confusion import ConfusionReading
 from cnnstudio.insight.instruments.mistakes import MistakesReading

@@ -28,6 +28,8 @@ class FeatureMapsInPanel(View):
         if self.objectName() != self.name:
             # The name of the contract belongs to the maps of the page where they are at home.
             self.maps.grid.setObjectName(f"{self.objectName()}_grid")
+        self.maps.map_chosen.connect(lambda index: self.selection.choose_channel(index))
+        self.selection.channel_changed.connect(self._on_channel_changed)
         # The head of the panel says the same.
         self.maps.heading.hide()
         self.maps.heading.changed.connect(self._on_heading_changed)
@@ -45,9 +47,20 @@ class FeatureMapsInPanel(View):
 
     def _on_heading_changed(self) -> None:
         heading = self.maps.heading
-        title = heading.title if heading.title != self.title else ""
+        title = heading.title.removeprefix(self.title).removeprefix(" of ")
         secondary = " · ".join(filter(None, (title, heading.details)))
         self._describe(secondary, self.maps.grid.accessibleDescription() or self.maps.grid.hint)
+
+    def _on_channel_changed(self, channel: object) -> None:
+        self.maps.choose_map(channel if isinstance(channel, int) else None)
+
+    @property
+    def is_zoomed(self) -> bool:
+        return self.maps.grid.zoom > 1 or self.maps.is_enlarged
+
+    def reset_zoom(self) -> None:
+        self.maps.grid.reset_zoom()
+        self.maps.show_all()
 
     def table(self) -> Table:
         maps = self.maps.grid.maps

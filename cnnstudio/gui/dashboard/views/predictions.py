@@ -62,7 +62,7 @@ class PredictionsView(View):
             self.show_hint("The run has no example images.")
             return
         epoch = answer.epoch if answer.epoch is not None else readings.epoch
-        known = {at: each for at, each in series.readings if _fits(each, reading)}
+        known = {at: each for at, each in series.readings if _fits(each, reading, count)}
         known[epoch] = reading
         key = (tuple(sorted((at, id(each)) for at, each in known.items())), epoch, id(images))
         if key != self._shown:
@@ -95,12 +95,12 @@ class PredictionsView(View):
         return rows
 
 
-def _fits(reading: object, current: PredictionsReading) -> bool:
-    """Whether a reading is of the same images and classes."""
+def _fits(reading: object, current: PredictionsReading, count: int) -> bool:
+    """Whether the first `count` images of a reading are the same, and its classes too."""
     return (
         isinstance(reading, PredictionsReading)
         and reading.classes == current.classes
-        and np.array_equal(reading.labels, current.labels)
+        and np.array_equal(reading.labels[:count], current.labels[:count])
     )
 
 

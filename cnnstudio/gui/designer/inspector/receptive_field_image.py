@@ -193,19 +193,20 @@ class ReceptiveFieldImage(QWidget):
             round((target[axis] - float(self._center(axis, 0))) / float(field.stride[axis]))
             for axis in (0, 1)
         )
-        self._move_to(*nearest)
+        self.move_to(*nearest)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = event.key()
         if key in _MOVE_KEYS:
             down, right = _MOVE_KEYS[Qt.Key(key)]
-            self._move_to(self._position[0] + down, self._position[1] + right)
+            self.move_to(self._position[0] + down, self._position[1] + right)
         elif key in _IMAGE_KEYS:
             self.image_step_requested.emit(_IMAGE_KEYS[Qt.Key(key)])
         else:
             super().keyPressEvent(event)
 
-    def _move_to(self, row: int, column: int) -> None:
+    def move_to(self, row: int, column: int) -> None:
+        """Shows the field of the value at this position, or of the nearest one there is."""
         position = min(max(row, 0), self._values[0] - 1), min(max(column, 0), self._values[1] - 1)
         if position != self._position:
             self._position = position

@@ -53,7 +53,7 @@ def test_the_heading_names_the_layer_and_counts_dead_maps(view: FeatureMapsView)
 
     assert view.heading.title == "Feature maps of Conv2D (layer 1)"
     assert view.heading.details == "8 maps, 2 dead"
-    assert view.scale.text() == "shared scale ▾"
+    assert view.scale.text() == "Scale: shared ▾"
     assert view.grid.accessibleDescription().endswith("8 maps, 2 dead, shared scale; dead: 3, 6")
 
 
@@ -106,8 +106,8 @@ def test_a_scale_per_map_is_chosen_by_key_and_stays_for_the_next_maps(
     assert not {40, 60} & grays(view)
     view.show_maps(faint(), NETWORK, CLASSES)
     assert not {40, 60} & grays(view)
-    assert view.scale.text() == "scale per map ▾"
-    assert view.scale.accessibleName() == "Gray scale: scale per map. Press to change."
+    assert view.scale.text() == "Scale: each map ▾"
+    assert view.scale.accessibleName() == "Scale: each map. Press to change."
     assert view.grid.accessibleDescription().endswith("2 maps, scale per map")
     assert view.grid.text_at(QPoint(10, 10)) == "Map 1 of 2: 0 to 2"
 
@@ -127,7 +127,113 @@ def test_activations_and_hints_have_no_scale(view: FeatureMapsView) -> None:
     assert not view.scale.isVisible()
 
 
+def test_the_most_active_map_is_first_and_dead_ones_are_last(view: FeatureMapsView) -> None:
+    view.show_maps(feature_maps("conv2d_1", dead=(2,)), NETWORK, CLASSES)
+    assert view.grid.order == (7, 6, 5, 4, 3, 1, 0, 2)
+
+    view.order.choose("index")
+    assert view.grid.order == tuple(range(8))
+    assert view.grid.text_at(QPoint(10, 10)).startswith("Map 1 of 8")
+
+
+def test_maps_do_not_jump_while_an_epoch_goes_on(view: FeatureMapsView) -> None:
+    maps = feature_maps("conv2d_1")
+    reversed_maps = dataclasses.replace(maps, maps=maps.maps[::-1].copy())
+    view.show_maps(maps, NETWORK, CLASSES, moment=3)
+    before = view.grid.order
+
+    view.show_maps(reversed_maps, NETWORK, CLASSES, moment=3)
+    assert view.grid.order == before
+    view.show_maps(reversed_maps, NETWORK, CLASSES, moment=4)
+    assert view.grid.order == before[::-1]
+
+
+def test_the_same_maps_in_other_colors(view: FeatureMapsView) -> None:
+    view.show_maps(feature_maps("conv2d_1"), NETWORK, CLASSES)
+    before = view.grid.viewport().grab().toImage()
+    view.colors.choose("heat")
+
+    after = view.grid.viewport().grab().toImage()
+    brightest = view.grid.center_of(7).toPoint()
+    assert before.pixelColor(brightest).getRgb()[:3] == (255, 255, 255)
+    assert after.pixelColor(brightest).getRgb()[:3] == (252, 253, 191)
+
+
+def test_a_map_is_chosen_by_mouse_and_keys_and_described(view: FeatureMapsView, qtbot: QtBot) -> None:
+    view.order.choose("index")
+    view.show_maps(feature_maps("conv2d_1"), NETWORK, CLASSES)
+    chosen: list[object] = []
+    view.map_chosen.connect(chosen.append)
+
+    qtbot.mouseClick(view.grid.viewport(), Qt.MouseButton.LeftButton, pos=view.grid.center_of(3).toPoint())
+    qtbot.keyClick(view.grid, Qt.Key.Key_Right)
+    assert view._map_text.full_text == "Map 5 of 8: 1.14 to 1.14"
+    qtbot.keyClick(view.grid, Qt.Key.Key_Escape)
+
+    assert chosen == [3, 4, None]
+
+
+def test_a_map_is_enlarged_beside_the_image_with_what_a_value_sees(
+    view: FeatureMapsView, qtbot: QtBot
+) -> None:
+    view.order.choose("index")
+    view.show_maps(feature_maps("conv2d_1", side=30), NETWORK, CLASSES)
+    point = view.grid.center_of(6).toPoint()
+    qtbot.mouseClick(view.grid.viewport(), Qt.MouseButton.LeftButton, pos=point)
+    qtbot.mouseClick(view.enlarge_button, Qt.MouseButton.LeftButton)
+
+    assert view.is_enlarged
+    assert view.enlarged.text.full_text.startswith("Map 7 of 8 · row 16, column 16: 1.71")
+    assert view.enlarged.text.full_text.endswith("sees 3 × 3 pixels of the image")
+
+    qtbot.mouseMove(view.enlarged.map, view.enlarged.map.point_of((4, 9)).toPoint())
+    assert view.enlarged.image.position == (4, 9)
+    assert "row 5, column 10" in view.enlarged.text.full_text
+    qtbot.keyClick(view.enlarged.image, Qt.Key.Key_Down)
+    assert view.enlarged.map.position == (5, 9)
+    qtbot.keyClick(view.enlarged.image, Qt.Key.Key_PageDown)
+    assert view.enlarged.text.full_text.startswith("Map 8 of 8")
+
+    qtbot.keyClick(view.enlarged.image, Qt.Key.Key_Escape)
+    assert not view.is_enlarged
+    assert view.grid.index == 7
+
+
+def test_a_scaled_down_map_still_names_the_values_of_the_layer(view: FeatureMapsView, qtbot: QtBot) -> None:
+    view.show_maps(feature_maps("conv2d_1", side=15), NETWORK, CLASSES)
+    view.enlarge(0)
+
+    qtbot.mouseMove(view.enlarged.map, view.enlarged.map.point_of((14, 0)).toPoint())
+    assert view.enlarged.image.position == (28, 0)
+    assert view.enlarged.map.position == (14, 0)
+
+
+def test_an_enlarged_map_stays_in_the_next_epoch_and_goes_with_its_layer(view: FeatureMapsView) -> None:
+    view.show_maps(feature_maps("conv2d_1", side=30), NETWORK, CLASSES, moment=1)
+    view.enlarge(5)
+    view.show_maps(feature_maps("conv2d_1", side=30), NETWORK, CLASSES, moment=2)
+    assert view.is_enlarged
+
+    view.show_maps(feature_maps("dense_1", count=12, side=1), NETWORK, CLASSES, moment=2)
+    assert not view.is_enlarged
+
+
+def test_zooming_makes_maps_larger(view: FeatureMapsView, qtbot: QtBot) -> None:
+    view.show_maps(feature_maps("conv2d_1", count=64), NETWORK, CLASSES)
+    before = view.grid._grid
+    for _ in range(3):
+        qtbot.keyClick(view.grid, "+")
+    after = view.grid._grid
+    assert before is not None
+    assert after is not None
+    assert after.width > before.width
+
+    qtbot.keyClick(view.grid, "0")
+    assert view.grid._grid == before
+
+
 def test_the_tooltip_describes_the_map(view: FeatureMapsView) -> None:
+    view.order.choose("index")
     view.show_maps(feature_maps("conv2d_1", dead=(1,)), NETWORK, CLASSES)
 
     assert view.grid.text_at(QPoint(10, 10)) == "Map 1 of 8: 0 to 0"
@@ -138,6 +244,7 @@ def test_the_tooltip_describes_the_map(view: FeatureMapsView) -> None:
 
 def test_hundreds_of_maps_can_be_scrolled_by_key(view: FeatureMapsView, qtbot: QtBot) -> None:
     view.resize(300, 160)
+    view.order.choose("index")
     view.show_maps(feature_maps("conv2d_1", count=256), NETWORK, CLASSES)
     assert view.grid.text_at(QPoint(10, 10)).startswith("Map 1 ")
 
