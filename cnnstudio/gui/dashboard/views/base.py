@@ -13,8 +13,9 @@ from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.formatting import screen_reader_text
+from cnnstudio.gui.compute.questions import Answer
 from cnnstudio.gui.dashboard.views.parts.veil import Veil
-from cnnstudio.gui.dashboard.views.readings import Answer, MomentReadings, MomentSource
+from cnnstudio.gui.dashboard.views.readings import MomentReadings, MomentSource
 from cnnstudio.gui.runs.cursor import Selection
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.plain_text import plain_line

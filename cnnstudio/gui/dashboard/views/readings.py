@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 from PySide6.QtCore import QObject, QTimer, Signal, SignalInstance
 
 from cnnstudio.design.network import Network
+from cnnstudio.gui.compute.questions import Answer, Option, Question
 from cnnstudio.gui.dashboard.maps.feature_maps import FeatureMapsView
 from cnnstudio.gui.runs.cursor import Cursor, Moment, Selection
 from cnnstudio.training.events import EpochEnded, Event, Finished, SnapshotTaken, UnitsChecked
@@ -19,35 +19,6 @@ _LIVE_PAUSE_MS = 250
 
 _MAX_EPOCHS = 48
 """The most epochs that a view shows side by side."""
-
-Option = str | int | tuple[int, ...] | None
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked of an instrument. `options` are pairs of names and values, sorted by name."""
-
-    folder: Path | None
-    epoch: int
-    instrument: str
-    options: tuple[tuple[str, Option], ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """What is known now: a reading, or how far it is, or why there will be none."""
-
-    reading: object | None = None
-    epoch: int | None = None
-    """The epoch of the reading: the latest that has one, so it may be before the one asked for."""
-    progress: float | None = None
-    """The fraction done, from 0 to 1, while a reading is computed or read."""
-    problem: str = ""
-    """Why there is no reading and will be none, one sentence."""
-
-    @property
-    def is_pending(self) -> bool:
-        return self.reading is None and not self.problem
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,9 +11,10 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.design.network import Network, Node
+from cnnstudio.gui.compute.questions import Answer, Question
 from cnnstudio.gui.dashboard.maps.feature_maps import FeatureMapsView
 from cnnstudio.gui.dashboard.views.panel import ViewGroup, ViewPanel
-from cnnstudio.gui.dashboard.views.readings import Answer, MomentSource, Question
+from cnnstudio.gui.dashboard.views.readings import MomentSource
 from cnnstudio.gui.runs.cursor import Cursor, Selection
 from cnnstudio.gui.runs.record import RunRecord
 from cnnstudio.insight.instruments.calibration import CalibrationReading

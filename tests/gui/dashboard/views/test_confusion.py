@@ -11,10 +11,10 @@ from PySide6.QtGui import QColor, QWheelEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from cnnstudio.gui.compute.questions import Answer
 from cnnstudio.gui.dashboard.views.confusion import ConfusionView
 from cnnstudio.gui.dashboard.views.parts.matrix import Cell
 from cnnstudio.gui.dashboard.views.parts.tints import tint
-from cnnstudio.gui.dashboard.views.readings import Answer
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.insight.instruments.confusion import ConfusionReading
 from tests.gui.canned import CLASSES

@@ -15,10 +15,10 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
+from cnnstudio.gui.compute.questions import Answer, Question
 from cnnstudio.gui.dashboard.views.base import PENDING_DELAY_MS, View
 from cnnstudio.gui.dashboard.views.catalog import view_types
 from cnnstudio.gui.dashboard.views.panel import HEAD_HEIGHT, ViewPanel
-from cnnstudio.gui.dashboard.views.readings import Answer, Question
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.insight.instruments.calibration import CalibrationReading
 from cnnstudio.insight.instruments.confusion import ConfusionReading

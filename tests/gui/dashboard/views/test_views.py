@@ -10,6 +10,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from cnnstudio.gui.compute.questions import Answer
 from cnnstudio.gui.dashboard.views.calibration import CalibrationView
 from cnnstudio.gui.dashboard.views.filters import FiltersView
 from cnnstudio.gui.dashboard.views.histograms import HistogramsView
@@ -18,7 +19,6 @@ from cnnstudio.gui.dashboard.views.parts.distribution import Histogram
 from cnnstudio.gui.dashboard.views.parts.kernel_grid import kernel_image
 from cnnstudio.gui.dashboard.views.parts.mistake_list import ROW_HEIGHT
 from cnnstudio.gui.dashboard.views.predictions import PredictionsView
-from cnnstudio.gui.dashboard.views.readings import Answer
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.insight.instruments.filters import FiltersReading
 from tests.gui.canned import CLASSES
