@@ -12,7 +12,7 @@ from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line
 from cnnstudio.insight.instruments.calibration import CalibrationReading
 
 _SMALL_DIFFERENCE = 0.01
-_LEGEND = "Blue: share of correct predictions · Orange: distance from the confidence · Gray: number of images"
+_LEGEND = "Blue: correct predictions · orange: distance from the confidence · gray: images"
 
 
 class CalibrationView(View):

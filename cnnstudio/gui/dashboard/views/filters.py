@@ -19,6 +19,8 @@ from cnnstudio.gui.widgets.menu_choice import MenuChoice
 from cnnstudio.insight.instruments.filters import FiltersReading
 from cnnstudio.layers.base import Family
 
+_FOOT_HEIGHT = 72
+
 
 class FiltersView(View):
     """All kernels above; the chosen one with all its channels below."""
@@ -71,10 +73,10 @@ class FiltersView(View):
         column.addLayout(controls)
         column.addLayout(grid_row, 1)
         column.addWidget(Line())
-        column.addLayout(self._build_foot())
+        column.addWidget(self._build_foot())
         return content
 
-    def _build_foot(self) -> QHBoxLayout:
+    def _build_foot(self) -> QWidget:
         self.large = _ChannelTiles()
         self._foot_title = Label("", "strong")
         self._foot_details = ElidedLabel("", "help", "secondary")
@@ -83,12 +85,15 @@ class FiltersView(View):
         texts.addWidget(self._foot_title)
         texts.addWidget(self._foot_details)
         texts.addStretch(1)
-        foot = QHBoxLayout()
+        place = QWidget()
+        # The same with and without tiles, so that the kernels do not move.
+        place.setFixedHeight(_FOOT_HEIGHT)
+        foot = QHBoxLayout(place)
         foot.setContentsMargins(16, 4, 16, 0)
         foot.setSpacing(12)
         foot.addLayout(texts, 1)
         foot.addWidget(self.large, 2)
-        return foot
+        return place
 
     # Drawing
 
@@ -153,8 +158,9 @@ class FiltersView(View):
             if not reading.is_color and reading.kernels.shape[1] > 1:
                 hint = f"Each tile is the strongest of {reading.input_channels} channels · {hint.lower()}"
             self._foot_details.set_full_text(self._problem or hint)
-            self.large.show_channels(None)
+            self.large.hide()
             return
+        self.large.show()
         self._foot_title.setText(f"Filter {index + 1} · norm {reading.norms[index]:.3g}")
         change = ""
         if reading.change is not None:

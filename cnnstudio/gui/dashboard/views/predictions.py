@@ -14,9 +14,7 @@ from cnnstudio.insight.instruments.predictions import UNKNOWN, PredictionsReadin
 
 _LINES = 3
 """The classes that are shown of each image."""
-_LEGEND = (
-    "Green: actual class · Orange: wrong prediction · Gray: other likely classes · line: the epoch looked at"
-)
+_LEGEND = "Green: actual class · orange: wrong prediction · gray: other classes"
 
 
 class PredictionsView(View):
