@@ -8,9 +8,9 @@ from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent,
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from cnnstudio.design.analysis.analysis import LayerReport
-from cnnstudio.gui.designer.inspector.receptive_field_image import ReceptiveFieldImage
 from cnnstudio.gui.theme.colormaps import color_map
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.images.receptive_field_image import ReceptiveFieldImage
 from cnnstudio.gui.widgets.labels import ElidedLabel
 from cnnstudio.insight.maps import FeatureMaps
 

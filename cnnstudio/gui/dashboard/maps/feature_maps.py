@@ -15,9 +15,9 @@ from cnnstudio.gui.dashboard.maps.enlarged_map import EnlargedMap
 from cnnstudio.gui.dashboard.maps.images import ImageColumn
 from cnnstudio.gui.dashboard.maps.map_grid import MapGrid, probabilities
 from cnnstudio.gui.dashboard.maps.mosaic import stretched
+from cnnstudio.gui.dashboard.menu_choice import MenuChoice
 from cnnstudio.gui.theme.colormaps import COLOR_MAPS
 from cnnstudio.gui.widgets.labels import ElidedLabel
-from cnnstudio.gui.widgets.menu_choice import MenuChoice
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.qimage import to_qimage
 from cnnstudio.insight.maps import FeatureMaps

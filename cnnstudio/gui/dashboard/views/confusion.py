@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from cnnstudio.core.formatting import format_percent, pluralize
+from cnnstudio.gui.dashboard.menu_choice import MenuChoice
 from cnnstudio.gui.dashboard.views.base import Table, View
 from cnnstudio.gui.dashboard.views.parts.class_table import ClassTable
 from cnnstudio.gui.dashboard.views.parts.image_grid import ImageGrid
@@ -24,7 +25,6 @@ from cnnstudio.gui.dashboard.views.parts.segments import Choice
 from cnnstudio.gui.dashboard.views.readings import MomentReadings
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line
-from cnnstudio.gui.widgets.menu_choice import MenuChoice
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.insight.instruments.confusion import ConfusionReading
 from cnnstudio.insight.instruments.mistakes import MistakesReading

@@ -10,12 +10,12 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 from cnnstudio.core.formatting import format_percent, pluralize
 from cnnstudio.gui.compute.questions import Answer
 from cnnstudio.gui.dashboard.maps.feature_maps import describe_layer
+from cnnstudio.gui.dashboard.menu_choice import MenuChoice
 from cnnstudio.gui.dashboard.views.base import Table, View
 from cnnstudio.gui.dashboard.views.parts.kernel_grid import KernelGrid, kernel_image
 from cnnstudio.gui.dashboard.views.readings import MomentReadings
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line
-from cnnstudio.gui.widgets.menu_choice import MenuChoice
 from cnnstudio.insight.instruments.filters import FiltersReading
 from cnnstudio.layers.base import Family
 
