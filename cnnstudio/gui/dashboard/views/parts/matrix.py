@@ -39,6 +39,9 @@ _SMALLEST_NUMBERED = (26, 16)
 """Cells of this size in pixels have numbers."""
 _CELL_HEIGHT, _LARGEST_CELL_WIDTH = 28, 76
 _ZOOM_STEP = 1.25
+_MAX_NAME = 60
+_MEASURED = 200
+"""Of so many names the longest decides how wide the labels are."""
 _STEPS = {
     Qt.Key.Key_Left: (0, -1),
     Qt.Key.Key_Right: (0, 1),
@@ -89,6 +92,9 @@ class Matrix(QWidget):
         self._content: MatrixContent | None = None
         self._as_shares = False
         self._order: tuple[int, ...] = ()
+        self._names: tuple[str, ...] = ()
+        """The classes' names as they are shown."""
+        self._longest_name = 0
         self._cell: Cell | None = None
         self._zoom = 1.0
         self._left = self._top = 0.0
@@ -122,6 +128,8 @@ class Matrix(QWidget):
         if self._content is None or len(content.names) != len(self._content.names):
             self._zoom, self._left, self._top = 1.0, 0.0, 0.0
         self._content, self._order = content, order
+        self._names = tuple(plain_line(name, _MAX_NAME) for name in content.names)
+        self._measure_names()
         self._image = None
         self.updateGeometry()
         self.update()
@@ -166,14 +174,12 @@ class Matrix(QWidget):
     @property
     def _labels(self) -> int:
         """The width of the row labels."""
-        content = self._content
-        if content is None:
-            return 0
+        return min(self._longest_name, max(min(self.width() // 5, 120), 60))
+
+    def _measure_names(self) -> None:
         metrics = self._fonts["help"]
-        limit = max(min(self.width() // 5, 120), 60)
-        names = content.names if len(content.names) <= 200 else content.names[:200]
-        longest = max(metrics.width(plain_line(name, 40)) for name in names)
-        return min(max(longest + 6, metrics.width("precision")), limit)
+        longest = max((metrics.width(name) for name in self._names[:_MEASURED]), default=0)
+        self._longest_name = max(longest + 6, metrics.width("precision"))
 
     def _area(self) -> QRectF:
         """The area of the cells."""
@@ -358,6 +364,7 @@ class Matrix(QWidget):
 
     def _on_theme_changed(self, _: object) -> None:
         self._restyle()
+        self._measure_names()
         self._image = None
         self.update()
 
@@ -457,20 +464,22 @@ class Matrix(QWidget):
     def _colored(self, content: MatrixContent, block: int) -> np.ndarray:
         """uint32 (n, n) of 0xFFRRGGBB, one for each block of cells."""
         diagonal, off_diagonal = self._largest(content)
-        counts = content.counts[np.ix_(self._order, self._order)].astype(np.float64)
-        is_right = np.eye(len(counts), dtype=bool)
+        order = np.array(self._order)
+        counts = content.counts[np.ix_(order, order)]
         # The square root: most confusions of many classes are few, and would be invisible.
-        levels = np.rint(255 * np.sqrt(np.where(is_right, counts / diagonal, counts / off_diagonal)))
-        size = -(-len(counts) // block)
-        padding = size * block - len(counts)
-        right = np.pad(np.where(is_right, levels, 0), (0, padding))
-        wrong = np.pad(np.where(is_right, 0, levels), (0, padding))
-        right, wrong = (
-            each.reshape(size, block, size, block).max(axis=(1, 3)).astype(np.uint8)
-            for each in (right, wrong)
+        right = np.rint(255 * np.sqrt(counts.diagonal() / diagonal)).astype(np.uint8)
+        np.fill_diagonal(counts, 0)
+        wrong = np.sqrt(counts.astype(np.float32) * np.float32(255**2 / off_diagonal)).astype(np.uint8)
+        padding = -len(order) % block
+        size = (len(order) + padding) // block
+        wrong = np.pad(wrong, (0, padding)).reshape(size, block, size, block).max(axis=(1, 3))
+        right = np.pad(right, (0, padding)).reshape(size, block).max(axis=1)
+        pixels = ramp("validation", "panel")[wrong]
+        on_diagonal = np.arange(size)
+        pixels[on_diagonal, on_diagonal] = np.where(
+            right > 0, ramp("good", "panel")[right], pixels.diagonal()
         )
-        good, bad = ramp("good", "panel"), ramp("validation", "panel")
-        return np.ascontiguousarray(np.where(right > 0, good[right], bad[wrong]))
+        return np.ascontiguousarray(pixels)
 
     def _paint_choice(self, painter: QPainter) -> None:
         if self._cell is None or max(self._cell) >= len(self._order):
@@ -494,7 +503,7 @@ class Matrix(QWidget):
             index, middle = self._order[row], self._rect(row, 0).center().y()
             if not self._area().adjusted(0, -8, 0, 8).contains(self._area().center().x(), middle):
                 continue
-            self._paint_name(painter, content.names[index], self._is_bold(0, index), 0, self._labels, middle)
+            self._paint_name(painter, self._names[index], self._is_bold(0, index), 0, self._labels, middle)
             self._paint_score(painter, content.recall[index], right, self.width() - right, middle)
         head = self._fonts["help"]
         painter.setFont(head.font)
@@ -510,7 +519,7 @@ class Matrix(QWidget):
         self, painter: QPainter, name: str, bold: bool, left: float, width: int, middle: float
     ) -> None:
         metrics = self._fonts["bold" if bold else "help"]
-        text = metrics.elided(plain_line(name, 60), width)
+        text = metrics.elided(name, width)
         painter.setFont(metrics.font)
         painter.setPen(theme().color("text"))
         painter.drawText(QPointF(left + width - metrics.width(text), metrics.baseline(middle)), text)
@@ -534,7 +543,7 @@ class Matrix(QWidget):
                 continue
             bold = self._is_bold(1, index)
             metrics = self._fonts["bold" if bold else "help"]
-            name = metrics.elided(plain_line(content.names[index], 60), int(across) - 2)
+            name = metrics.elided(self._names[index], int(across) - 2)
             painter.setFont(metrics.font)
             painter.setPen(theme().color("text" if bold else "secondary"))
             painter.drawText(QPointF(middle - metrics.width(name) / 2, metrics.baseline(_HEAD / 2)), name)
@@ -565,7 +574,7 @@ class Matrix(QWidget):
 
 def describe_cell(content: MatrixContent, cell: Cell) -> str:
     """`dog predicted as cat: 34 of 200 (17.0%)`."""
-    actual, predicted = (plain_line(content.names[each], 60) for each in cell)
+    actual, predicted = (plain_line(content.names[each], _MAX_NAME) for each in cell)
     count, total = int(content.counts[cell]), int(content.counts[cell[0]].sum())
     share = f"{count:,} of {total:,} ({100 * content.share(cell):.1f}%)"
     if cell[0] == cell[1]:
