@@ -109,10 +109,10 @@ class EnlargedMap(QWidget):
         self.back.setObjectName("allMaps")
         self.back.setProperty("role", "small")
         self.text = ElidedLabel("", "help", "secondary")
-        pictures = QHBoxLayout()
-        pictures.setSpacing(_GAP)
-        pictures.addWidget(self.image, 1)
-        pictures.addWidget(self.map, 1)
+        images = QHBoxLayout()
+        images.setSpacing(_GAP)
+        images.addWidget(self.image, 1)
+        images.addWidget(self.map, 1)
         foot = QHBoxLayout()
         foot.setSpacing(12)
         foot.addWidget(self.back)
@@ -120,7 +120,7 @@ class EnlargedMap(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        column.addLayout(pictures, 1)
+        column.addLayout(images, 1)
         column.addLayout(foot)
         self._maps: FeatureMaps | None = None
         self._index = 0

@@ -21,7 +21,7 @@ from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.plain_text import plain_line
 
 PENDING_DELAY_MS = 150
-"""How long the previous picture stays as it is before it is faded: most answers come sooner."""
+"""How long the previous content stays as it is before it is faded: most answers come sooner."""
 
 Kind = TypeVar("Kind")
 
@@ -36,7 +36,7 @@ class View(QWidget):
     """One view, hidden or shown by its panel. Its content is built when it is first shown.
 
     A hidden view asks for nothing. A visible one draws the answers that are there; while one is awaited its
-    previous picture stays, and where there is none a sentence stands in its place, as large as the picture.
+    previous content stays, and where there is none a sentence stands in its place, as large as it.
     """
 
     name: ClassVar[str]
@@ -64,7 +64,7 @@ class View(QWidget):
         self.secondary = ""
         """A short sentence about what is shown, beside the title."""
         self._is_built = False
-        self._has_picture = False
+        self._has_content = False
         """Whether something was drawn for the run on show."""
         self._run: object = None
         self._summary = self.empty
@@ -131,7 +131,7 @@ class View(QWidget):
     def show_content(self, secondary: str, summary: str) -> None:
         """Shows the content after it was drawn; `summary` says in a sentence what is to be seen."""
         self._fade.stop()
-        self._has_picture = True
+        self._has_content = True
         self._veil.hide()
         self._describe(secondary, summary)
 
@@ -164,7 +164,7 @@ class View(QWidget):
         """The sentence that is shown instead of the content or over it; empty while there is none."""
         return self._veil.text
 
-    def picture(self) -> QPixmap:
+    def to_pixmap(self) -> QPixmap:
         """The view as an image, on the color of its panel."""
         ratio = self.devicePixelRatioF()
         pixmap = QPixmap(self.size() * ratio)
@@ -183,7 +183,7 @@ class View(QWidget):
         self._ensure_content()
         run = readings.moment.folder or readings.moment.record
         if run != self._run:
-            self._run, self._has_picture = run, False
+            self._run, self._has_content = run, False
         if readings.is_empty:
             self.show_hint(self.empty)
         else:
@@ -218,7 +218,7 @@ class View(QWidget):
         if progress is not None:
             text = f"{text} {100 * progress:.0f}%"
         self._pending_text = text
-        if not self._has_picture:
+        if not self._has_content:
             self._veil.show_text(text)
             self._describe("", text)
         elif self._veil.isVisible() and self._veil.is_translucent:
@@ -237,6 +237,6 @@ class View(QWidget):
             self.secondary_changed.emit()
 
 
-def copy_picture(view: View) -> None:
+def copy_image(view: View) -> None:
     """Puts the view as an image on the clipboard."""
-    QApplication.clipboard().setPixmap(view.picture())
+    QApplication.clipboard().setPixmap(view.to_pixmap())

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from cnnstudio.core.files import FileError, write_atomically
-from cnnstudio.gui.dashboard.views.base import Table, View, copy_picture
+from cnnstudio.gui.dashboard.views.base import Table, View, copy_image
 from cnnstudio.gui.dashboard.views.catalog import view_types
 from cnnstudio.gui.dashboard.views.parts.help_card import QUESTION, HelpCard
 from cnnstudio.gui.dashboard.views.readings import MomentSource
@@ -145,7 +145,7 @@ class ViewPanel(Panel):
         view = self.view
         has_content = not view.message
         entries: tuple[tuple[str, str, Callable[[], object], bool], ...] = (
-            ("copyImage", "Copy image", lambda: copy_picture(view), has_content),
+            ("copyImage", "Copy image", lambda: copy_image(view), has_content),
             ("savePng", "Save as PNG…", self._save_png, has_content),
             ("saveCsv", "Save as CSV…", self._save_csv, has_content and bool(view.table())),
             ("resetZoom", "Reset zoom", view.reset_zoom, view.is_zoomed),
@@ -175,7 +175,7 @@ class ViewPanel(Panel):
 
     def _save_png(self) -> None:
         # Taken before the dialog opens: the training moves on meanwhile.
-        self._save("PNG image (*.png)", ".png", png_bytes(self.view.picture()))
+        self._save("PNG image (*.png)", ".png", png_bytes(self.view.to_pixmap()))
 
     def _save_csv(self) -> None:
         self._save("CSV table (*.csv)", ".csv", csv_bytes(self.view.table()))

@@ -159,7 +159,7 @@ def test_while_the_first_reading_is_awaited_a_view_says_for_what(harness: Harnes
 
 
 @pytest.mark.parametrize("name", ASKING)
-def test_the_previous_picture_stays_while_the_next_one_is_awaited(harness: Harness, name: str) -> None:
+def test_the_previous_content_stays_while_the_next_one_is_awaited(harness: Harness, name: str) -> None:
     _, view = shown(harness, name)
     answers = harness.answers
     answers.respond = lambda question: Answer(
@@ -188,7 +188,7 @@ def test_a_view_says_why_there_is_nothing_to_see(harness: Harness, name: str) ->
 
 
 @pytest.mark.parametrize("name", ASKING)
-def test_the_picture_of_another_run_does_not_stay(harness: Harness, name: str) -> None:
+def test_the_content_of_another_run_does_not_stay(harness: Harness, name: str) -> None:
     _, view = shown(harness, name)
     harness.answers.respond = lambda question: Answer()
     harness.cursor.show(record(folder=Path("another")), is_live=False)
@@ -228,7 +228,7 @@ def test_a_view_is_drawn_in_the_colors_of_the_scheme(harness: Harness, name: str
     _, view = shown(harness, name)
     try:
         theme().set_scheme(scheme)  # type: ignore[arg-type]  # one of the two
-        image = view.picture().toImage()
+        image = view.to_pixmap().toImage()
         ground = theme().color("panel").rgb()
     finally:
         theme().set_scheme("light")
@@ -323,7 +323,7 @@ def test_names_from_a_stranger_are_plain_text(harness: Harness, name: str) -> No
     assert view.message == ""
     assert shown_texts.faults(panel) == []
     assert panel.width() == 584
-    assert view.picture().width() == view.width()
+    assert view.to_pixmap().width() == view.width()
 
 
 @pytest.mark.parametrize("count", [1, 2, 1_000])
@@ -339,7 +339,7 @@ def test_one_class_and_a_thousand_are_drawn(harness: Harness, name: str, count: 
     _, view = shown(harness, name)
 
     assert view.message == ""
-    assert not view.picture().isNull()
+    assert not view.to_pixmap().isNull()
 
 
 @pytest.mark.parametrize(("total", "channels", "side"), [(1, 1, 1), (256, 64, 3), (3, 2, 11)])
@@ -352,7 +352,7 @@ def test_kernels_of_any_size_and_number_are_drawn(
     _, view = shown(harness, "viewFilters")
 
     assert view.message == ""
-    assert not view.picture().isNull()
+    assert not view.to_pixmap().isNull()
 
 
 @pytest.mark.parametrize("name", ASKING)

@@ -1,4 +1,4 @@
-"""A sentence over the place of a picture that is not there, or not there yet."""
+"""A sentence over the place of content that is not there, or not there yet."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from cnnstudio.gui.widgets.labels import Tone
 from cnnstudio.gui.widgets.plain_text import breakable, plain_text
 
 _FADE = 102
-"""Of 255: the picture below a translucent veil is seen at 60%."""
+"""Of 255: the content below a translucent veil is seen at 60%."""
 _MAX_CHARACTERS = 400
 _MAX_WIDTH = 420
 
 
 class Veil(QWidget):
-    """Covers its parent. A translucent one lets through the picture and the mouse."""
+    """Covers its parent. A translucent one lets through the content and the mouse."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -33,7 +33,7 @@ class Veil(QWidget):
         return "" if self.isHidden() else self._text
 
     def show_text(self, text: str, *, tone: Tone = "secondary", translucent: bool = False) -> None:
-        """Shows a sentence, in place of the picture or over it."""
+        """Shows a sentence, in place of the content or over it."""
         self._text, self._tone = plain_text(text, _MAX_CHARACTERS), tone
         self.is_translucent = translucent
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents, translucent)
@@ -63,7 +63,7 @@ class Veil(QWidget):
         painter.end()
 
     def _paint_chip(self, painter: QPainter) -> None:
-        """The text on a ground of its own: over a picture it could not be read."""
+        """The text on a ground of its own: over an image it could not be read."""
         style = theme()
         width = QFontMetricsF(painter.font()).horizontalAdvance(self._text) + 24
         chip = QRectF((self.width() - width) / 2, self.height() / 2 - 14, width, 28)
