@@ -1,12 +1,13 @@
-"""The cost of events, diagnosis and feature maps during training. The goal is at most 1% of the time.
+"""The cost of events, diagnosis, snapshots and kept weights during training. The goal is at most 1%.
 
     python benchmarks/event_cost.py [--rounds 5] [--epochs 2] [--images 4000] [--json FILE]
 
 A cheap network and an ordinary one train on Shapes, alternately without events and as every run does: with
-progress, the event log, diagnosis, and after epochs the count of dead units and the saved feature maps.
-Neither writes checkpoints, which `checkpoint_cost.py` measures. Everything uses one thread. The ratios are
-those of the medians, of wall-clock and of processor time. `share` is the share of the time spent in the
-calls themselves, which is not affected by the noise between two runs.
+progress, the event log, diagnosis, and after epochs the count of dead units, the saved feature maps, what the
+other instruments show, and a copy of the weights. Neither writes checkpoints, which `checkpoint_cost.py`
+measures. Everything uses one thread. The ratios are those of the medians, of wall-clock and of processor
+time. `share` is the share of the time spent in the calls themselves, which is not affected by the noise
+between two runs. The files are those of one epoch.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def recorded(prepared: PreparedTraining) -> dict[str, float]:
     # On the disk where runs stand: many a system keeps its own temporary folder in memory.
     home().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home()) as folder:
-        metadata = {"name": prepared.network.name}
+        metadata = {"name": prepared.network.name, "created": "now"}
         with RunRecorder(Path(folder) / "run", prepared, metadata, lambda event: None) as recorder:
             start, used = time.perf_counter(), time.process_time()
             train_prepared(
@@ -86,10 +87,22 @@ def recorded(prepared: PreparedTraining) -> dict[str, float]:
                 threads=1,
                 emit=cost.measured("events", recorder.emit),
                 after_epoch=cost.measured("epochs", recorder.after_epoch),
+                after_validation=recorder.after_validation,
             )
             wall, processor = time.perf_counter() - start, time.process_time() - used
+        snapshots, weights = (
+            [path.stat().st_size for path in (Path(folder) / "run" / part).iterdir()]
+            for part in ("snapshots", "weights")
+        )
     shares = {name: seconds / wall for name, seconds in cost.parts.items()}
-    return {"wall": wall, "processor": processor, "share": cost.seconds / wall, **shares}
+    return {
+        "wall": wall,
+        "processor": processor,
+        "share": cost.seconds / wall,
+        "snapshot_kb": max(snapshots) / 1000,
+        "weights_kb": max(weights) / 1000,
+        **shares,
+    }
 
 
 def measure(template: str, batch_size: int, rounds: int, epochs: int, images: int) -> dict[str, Any]:
@@ -114,7 +127,9 @@ def measure(template: str, batch_size: int, rounds: int, epochs: int, images: in
         "epoch": median("silent", "wall") / epochs,
         "ratio": median("recorded", "processor") / median("silent", "processor"),
         "ratio_wall": median("recorded", "wall") / median("silent", "wall"),
-        **{key: median("recorded", key) for key in ("share", "events", "epochs")},
+        **{
+            key: median("recorded", key) for key in ("share", "events", "epochs", "snapshot_kb", "weights_kb")
+        },
     }
 
 
@@ -130,12 +145,13 @@ def main() -> int:
     torch.set_num_threads(1)
     rows = [measure(*case, options.rounds, options.epochs, options.images) for case in CASES]
     headings = f"{'template':12}{'batch':>6}{'step':>10}{'epoch':>9}{'ratio':>8}{'wall':>8}"
-    print(f"{headings}{'share':>9}{'events':>9}{'epochs':>9}")
+    print(f"{headings}{'share':>9}{'events':>9}{'epochs':>9}{'snapshot':>11}{'weights':>11}")
     for row in rows:
         times = f"{1000 * row['step']:>7.2f} ms{row['epoch']:>7.2f} s"
         times += f"{row['ratio']:>8.3f}{row['ratio_wall']:>8.3f}"
         shares = f"{row['share']:>9.2%}{row['events']:>9.2%}{row['epochs']:>9.2%}"
-        print(f"{row['template']:12}{row['batch_size']:>6}{times}{shares}")
+        files = f"{row['snapshot_kb']:>8.0f} kB{row['weights_kb']:>8.0f} kB"
+        print(f"{row['template']:12}{row['batch_size']:>6}{times}{shares}{files}")
     if options.json:
         options.json.write_text(json.dumps(rows, indent=2))
     worst = max(row["share"] for row in rows)

@@ -86,13 +86,13 @@ def bars(rows: Sequence[tuple[str, float, float | None]]) -> Canvas:
     return np.asarray(image)
 
 
-def histograms(rows: Sequence[tuple[str, Sequence[Array]]]) -> Canvas:
-    """Rows of histograms, with a label each: counts (bins,), each scaled to its own highest bin."""
+def histograms(rows: Sequence[Sequence[tuple[str, Array]]]) -> Canvas:
+    """Rows of histograms, each with a label and counts (bins,), scaled to its own highest bin."""
     from PIL import Image, ImageDraw
 
     height = 48
-    bins = max((len(counts) for _, charts in rows for counts in charts), default=1)
-    columns = max((len(charts) for _, charts in rows), default=1)
+    bins = max((len(counts) for charts in rows for _, counts in charts), default=1)
+    columns = max(map(len, rows), default=1)
     width = 4 * bins
     image = Image.new(
         "RGB",
@@ -100,11 +100,11 @@ def histograms(rows: Sequence[tuple[str, Sequence[Array]]]) -> Canvas:
         _BACKGROUND,
     )
     draw = ImageDraw.Draw(image)
-    for row, (label, charts) in enumerate(rows):
+    for row, charts in enumerate(rows):
         top = _GAP + row * (height + _LINE + _GAP)
-        draw.text((_GAP, top), _label(label), _TEXT, _font())
-        for column, counts in enumerate(charts):
+        for column, (label, counts) in enumerate(charts):
             left, bottom = _GAP + column * (width + 4 * _GAP), top + _LINE + height
+            draw.text((left, top), shorten(clean_line(label), 2 * _MAX_LABEL), _TEXT, _font())
             for at, share in enumerate((counts / max(counts.max(), 1)).tolist()):
                 if share:
                     x = left + 4 * at

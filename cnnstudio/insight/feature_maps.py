@@ -7,7 +7,7 @@ faster and gives the same result; `Model.observe` undoes that.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -56,16 +56,19 @@ def collect_feature_maps(
     *,
     max_maps: int = MAX_MAPS,
     max_side: int | None = None,
+    also: Callable[[str, Tensor], object] = lambda node_id, output: None,
 ) -> list[FeatureMaps]:
     """The feature maps of several nodes (by default all) for several of the images.
 
     `images` is uint8 (N, C, H, W). Only the first `max_maps` maps of a node are returned, scaled down to at
     most `max_side` pixels a side. A map is dead if it is zero for all `images`, not only the indexed ones.
+    `also` gets each node's id and output, float (N, K, h, w) or (N, K), as `Model.observe` gives them.
     """
     found: dict[str, list[FeatureMaps]] = {}
 
     def collect(node_id: str, output: Tensor) -> None:
         """Takes one node's output, float (N, K, h, w), or (N, K) of a flat layer, on the model's device."""
+        also(node_id, output)
         kept = _kept(output, max_maps)
         dead = _find_dead(kept)
         found[node_id] = [

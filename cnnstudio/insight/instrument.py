@@ -29,6 +29,7 @@ from cnnstudio.data.dataset import Labels, Pixels, Split, Subset
 from cnnstudio.insight.reading import Array, Reading
 
 if TYPE_CHECKING:
+    from cnnstudio.insight.layer_statistics import LayerStatistics
     from cnnstudio.training.model import Model
 
 Probabilities = npt.NDArray[np.float32]
@@ -56,7 +57,9 @@ class Need(Enum):
     """What an instrument needs besides a model."""
 
     LAYER = "a layer"
-    IMAGES = "images"
+    IMAGES = "a few images to show"
+    EXAMPLES = "example images"
+    """More than are shown, so that it can be told which units are dead."""
     SPLIT = "labeled images"
 
 
@@ -82,6 +85,8 @@ class Subject:
     """Whether predictions are averaged over each image and its mirror image, as the run's evaluation does."""
     probabilities: Probabilities | None = None
     """The model's probabilities for the images of `split`, float32 (N, classes), if already known."""
+    statistics: LayerStatistics | None = None
+    """Of the outputs of all layers for `images`, if they were collected already."""
     other_weights: Mapping[str, Array] | None = None
     """The weights of another epoch to compare with: name -> array, as in the model's state dict."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -26,10 +28,44 @@ _SATURATED_SHARE = 0.95
 """Of a unit's outputs that have to be in the flat part."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Outputs:
+    """Of a layer, for some images."""
+
+    is_dead: Tensor
+    """Whether a unit is 0 for all of them, bool (K,)."""
+    flat: Tensor
+    """How many of a unit's values are at a flat end of the activation function, int64 (K,)."""
+    values_per_unit: int
+    samples: tuple[Array, ...]
+
+    @classmethod
+    def of(cls, output: Tensor, bounds: tuple[float, float] | None) -> _Outputs:
+        """`output` is float (n, K, h, w) or (n, K); `bounds` are where the activation function levels off."""
+        values = output.flatten(2) if output.ndim > 2 else output[:, :, None]
+        flat = torch.zeros(values.shape[1], dtype=torch.int64, device=values.device)
+        if bounds is not None:
+            low, high = bounds
+            margin = _FLAT_SHARE * (high - low)
+            flat = ((values < low + margin) | (values > high - margin)).sum(2).sum(0)
+        is_dead = (values == 0).all(2).all(0)
+        samples = _sample(values.flatten(1), _MAX_SAMPLES_PER_IMAGE)
+        return cls(is_dead, flat, values.shape[0] * values.shape[2], (samples,))
+
+    def plus(self, more: _Outputs) -> _Outputs:
+        """For these images and more."""
+        return _Outputs(
+            self.is_dead & more.is_dead,
+            self.flat + more.flat,
+            self.values_per_unit + more.values_per_unit,
+            self.samples + more.samples,
+        )
+
+
 class LayerStatistics:
     """Of each layer with weights or an activation function; of the last copy in a Repeat."""
 
-    def __init__(self, model: Model, max_layers: int, *, with_gradients: bool) -> None:
+    def __init__(self, model: Model, max_layers: int) -> None:
         self._model = model
         self._weights: dict[str, list[Tensor]] = {}
         self._bounds: dict[str, tuple[float, float] | None] = {}
@@ -44,42 +80,33 @@ class LayerStatistics:
                 self._weights[node.id] = matrices or [*weights.values()]
                 self._bounds[node.id] = output_bounds(getattr(node.layer, "activation", "linear"))
         self.layers = tuple(self._weights)
-        trained = [each for found in self._weights.values() for each in found if each.requires_grad]
         self._gradients: dict[Tensor, Tensor] = {}
-        if with_gradients:
-            self._gradients = {each: torch.zeros_like(each) for each in trained}
-        self._outputs: dict[str, list[Array]] = {layer: [] for layer in self.layers}
-        # Of each unit: whether it was 0 so far, and how many of its values were in the flat part.
-        self._is_dead: dict[str, Tensor] = {}
-        self._flat: dict[str, Tensor] = {}
-        self._values_per_unit: dict[str, int] = dict.fromkeys(self.layers, 0)
+        self._newest: dict[str, _Outputs] = {}
+        self._outputs: dict[str, _Outputs] = {}
 
-    def add(self, images: Pixels, labels: Labels | None) -> None:
-        """Adds images, uint8 (n, C, H, W), and for gradients their labels, int64 (n,)."""
+    def add(self, images: Pixels) -> None:
+        """Adds what the layers compute for images, uint8 (n, C, H, W)."""
+        with evaluation_mode(self._model):
+            self._model.observe(self._model.normalize(images), self.observe, set(self.layers))
+        self.end_images()
+
+    def observe(self, layer: str, output: Tensor) -> None:
+        """A layer's output, float (n, K, h, w) or (n, K); replaces that of another copy for these images."""
+        if layer in self._weights:
+            self._newest[layer] = _Outputs.of(output.float(), self._bounds[layer])
+
+    def end_images(self) -> None:
+        """Called after each pass over images whose outputs were observed."""
+        for layer, found in self._newest.items():
+            self._outputs[layer] = self._outputs[layer].plus(found) if layer in self._outputs else found
+        self._newest.clear()
+
+    def add_gradients(self, images: Pixels, labels: Labels) -> None:
+        """Adds the gradients of the summed loss: images uint8 (n, C, H, W), labels int64 (n,)."""
         model = self._model
-        with evaluation_mode(model):
-            pixels = model.normalize(images)
-            for layer, output in model.activations(pixels, set(self.layers)).items():
-                self._add_output(layer, output.float())
-        if self._gradients and labels is not None:
-            self._add_gradients(images, labels)
-
-    def _add_output(self, layer: str, output: Tensor) -> None:
-        """One layer's output, float (n, K, h, w) or (n, K)."""
-        values = output.flatten(2) if output.ndim > 2 else output[:, :, None]
-        is_dead = (values == 0).all(2).all(0)
-        self._is_dead[layer] = self._is_dead[layer] & is_dead if layer in self._is_dead else is_dead
-        self._values_per_unit[layer] += values.shape[0] * values.shape[2]
-        bounds = self._bounds[layer]
-        if bounds is not None:
-            low, high = bounds
-            margin = _FLAT_SHARE * (high - low)
-            flat = ((values < low + margin) | (values > high - margin)).sum(2).sum(0)
-            self._flat[layer] = self._flat[layer] + flat if layer in self._flat else flat
-        self._outputs[layer].append(_sample(values.flatten(1), _MAX_SAMPLES_PER_IMAGE))
-
-    def _add_gradients(self, images: Pixels, labels: Labels) -> None:
-        model = self._model
+        weights = [each for found in self._weights.values() for each in found if each.requires_grad]
+        if not weights:
+            return
         was_training = model.training
         model.eval()
         try:
@@ -87,23 +114,19 @@ class LayerStatistics:
                 logits = model(model.normalize(images)).float()
                 targets = torch.tensor(labels, device=logits.device)
                 loss = F.cross_entropy(logits, targets, reduction="sum")
-            found = torch.autograd.grad(loss, list(self._gradients), allow_unused=True)
+            found = torch.autograd.grad(loss, weights, allow_unused=True)
         finally:
             model.train(was_training)
-        for total, gradient in zip(self._gradients.values(), found, strict=True):
+        for weight, gradient in zip(weights, found, strict=True):
             if gradient is not None:
-                total += gradient
+                self._gradients[weight] = self._gradients.get(weight, 0) + gradient
 
     def unit_counts(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """The units of each layer, the dead and the saturated ones: int64 (layers,) each."""
-        units = [len(self._is_dead[layer]) for layer in self.layers]
-        dead = [int(self._is_dead[layer].sum()) for layer in self.layers]
-        saturated = [
-            int((self._flat[layer] >= _SATURATED_SHARE * self._values_per_unit[layer]).sum())
-            if layer in self._flat
-            else 0
-            for layer in self.layers
-        ]
+        found = [self._outputs[layer] for layer in self.layers]
+        units = [len(each.is_dead) for each in found]
+        dead = [int(each.is_dead.sum()) for each in found]
+        saturated = [int((each.flat >= _SATURATED_SHARE * each.values_per_unit).sum()) for each in found]
         return np.array(units, np.int64), np.array(dead, np.int64), np.array(saturated, np.int64)
 
     def weights(self, layer: str) -> Array:
@@ -112,8 +135,7 @@ class LayerStatistics:
 
     def activations(self, layer: str) -> Array:
         """An even sample of the layer's outputs, float32 (n,)."""
-        found = self._outputs[layer]
-        return np.concatenate([each.ravel() for each in found]) if found else np.empty(0, np.float32)
+        return np.concatenate([each.ravel() for each in self._outputs[layer].samples])
 
     def gradients(self, layer: str) -> Array:
         """An even sample of the gradients of the layer's weights, float32 (n,); the loss is summed."""

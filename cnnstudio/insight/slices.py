@@ -60,10 +60,13 @@ def require_images(subject: Subject) -> Pixels:
     return subject.images
 
 
-def in_slices(total: int, compute: Callable[[slice], _Result]) -> Generator[float, None, list[_Result]]:
+def in_slices(
+    total: int, compute: Callable[[slice], _Result], done: tuple[float, float] = (0.0, 1.0)
+) -> Generator[float, None, list[_Result]]:
     """The results of `compute` for consecutive slices of `total` images.
 
-    Each slice is as large as the time of the last one allows. Yields the fraction done after each.
+    Each slice is as large as the time of the last one allows. Yields the fraction done after each, within
+    the limits `done` where this is only a part of the work.
     """
     results: list[_Result] = []
     count, start = _FIRST_COUNT, 0
@@ -75,7 +78,7 @@ def in_slices(total: int, compute: Callable[[slice], _Result]) -> Generator[floa
         fitting = int((stop - start) * SLICE_SECONDS / seconds)
         count = min(max(fitting, 1), _MAX_GROWTH * count, _MAX_COUNT)
         start = stop
-        yield start / total
+        yield done[0] + start / total * (done[1] - done[0])
     return results
 
 

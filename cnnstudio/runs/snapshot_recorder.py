@@ -16,6 +16,8 @@ from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.insight.catalog import instruments
 from cnnstudio.insight.feature_maps import FeatureMaps, collect_feature_maps
 from cnnstudio.insight.instrument import InstrumentError, Need, Subject, When, finish
+from cnnstudio.insight.instruments.histograms import MAX_LAYERS
+from cnnstudio.insight.layer_statistics import LayerStatistics
 from cnnstudio.insight.reading import Reading
 from cnnstudio.runs.epochs.kept_weights import delete_epochs, kept_epochs
 from cnnstudio.runs.epochs.weight_keeper import WeightKeeper
@@ -116,16 +118,19 @@ class SnapshotRecorder:
     def _take(self, epoch: int, model: Model, logits: Tensor | None) -> None:
         # All example images, of which only the first are saved: a unit counts as dead if none of them
         # excites it.
+        statistics = LayerStatistics(model, MAX_LAYERS)
         maps = collect_feature_maps(
             model,
             self._examples.images,
             image_indices=range(len(self._saved_images)),
             max_maps=self._max_maps,
             max_side=self._max_side,
+            also=statistics.observe,
         )
+        statistics.end_images()
         self._emit(_units_checked(epoch, maps))
         try:
-            readings = self._readings(model, logits)
+            readings = self._readings(model, logits, statistics)
             write_snapshot(snapshot_path(self._folder, epoch), maps, self._saved_images, readings)
         except (FileError, OSError, ValueError) as error:
             # Reported once, and training continues: without snapshots, the results are still complete.
@@ -133,10 +138,13 @@ class SnapshotRecorder:
                 self._has_failed = True
                 self._emit(Warned(f"Cannot save the feature maps; training continues. {error}"))
 
-    def _readings(self, model: Model, logits: Tensor | None) -> Iterator[tuple[str, Reading]]:
+    def _readings(
+        self, model: Model, logits: Tensor | None, statistics: LayerStatistics
+    ) -> Iterator[tuple[str, Reading]]:
         """What instruments that are taken at each epoch's end show, by name; only what is small."""
         probabilities = None if logits is None else logits.float().softmax(1).cpu().numpy()
-        subject = replace(self._subject, probabilities=probabilities)
+        examples = replace(self._subject, probabilities=probabilities, statistics=statistics)
+        shown = replace(examples, images=self._saved_images.images, labels=self._saved_images.labels)
         for instrument in instruments().values():
             # Feature maps are saved for all layers. Another pass over the validation images would take long.
             if When.EPOCH not in instrument.when or Need.LAYER in instrument.needs:
@@ -144,6 +152,7 @@ class SnapshotRecorder:
             if Need.SPLIT in instrument.needs and probabilities is None:
                 continue
             with contextlib.suppress(InstrumentError):
+                subject = examples if Need.EXAMPLES in instrument.needs else shown
                 reading = finish(instrument.take(model, subject))
                 if reading.nbytes <= _MAX_READING_BYTES:
                     yield instrument.name, reading

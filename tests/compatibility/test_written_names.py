@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors
 
 from cnnstudio.cli.main import main
 from cnnstudio.design.file import design_text, layers_from_text, layers_to_text, parse_design
+from cnnstudio.runs.run import Run
 from cnnstudio.training.events import event_from_json
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.compatibility.old_files import VERSION_0_1, decoded_place
@@ -447,6 +449,21 @@ def test_templates_keep_their_names(capsys: Output) -> None:
 
 # Runs
 
+READINGS = {
+    f"reading of {instrument}.{name}"
+    for instrument, names in {
+        "confusion": ("classes", "counts"),
+        "calibration": ("counts", "correct", "confidence"),
+        "predictions": ("classes", "probabilities", "labels"),
+        "histograms": (
+            *("layers", "units", "dead", "saturated", "weight_counts", "weight_low", "weight_high"),
+            *("activation_counts", "activation_low", "activation_high"),
+            *("gradient_counts", "gradient_low", "gradient_high"),
+        ),
+    }.items()
+    for name in names
+}
+
 
 def test_the_files_of_a_run_have_their_names(written: Path) -> None:
     found = [path.relative_to(written).as_posix() for path in written.rglob("*") if path.is_file()]
@@ -456,8 +473,20 @@ def test_the_files_of_a_run_have_their_names(written: Path) -> None:
     manifests = {f"checkpoints/{name}.json" for name in ("best", "last", "previous")}
     snapshots = {f"snapshots/epoch-{epoch:03d}.npz" for epoch in (0, 2)}
     own = {"design.cnn.json", "events.jsonl", "lock", "recipe.json", "run.json"}
+    # Added in version 0.2: the weights of epochs.
+    kept = {f"weights/epoch-{epoch:03d}.safetensors" for epoch in (0, 2)}
     # Whether the epoch between has a snapshot too is a matter of time.
-    assert {*found} - {"snapshots/epoch-001.npz"} == weights | manifests | snapshots | own
+    between = {"snapshots/epoch-001.npz", "weights/epoch-001.safetensors"}
+    assert {*found} - between == weights | manifests | snapshots | own | kept
+
+
+def test_kept_weights_have_their_names(written: Path) -> None:
+    with safetensors.safe_open(written / "weights" / "epoch-002.safetensors", "numpy") as file:
+        about, names = file.metadata(), set(file.keys())
+    assert set(about) == {"format", "version", "epoch", "run", "sha256"}
+    assert (about["format"], about["version"], about["epoch"]) == ("cnnstudio.weights", "1", "2")
+    assert about["run"] == content(written / "run.json")["created"]
+    assert names == set(Run.open(written).model("last").state_dict())
 
 
 def test_a_run_describes_itself_by_its_names(written: Path) -> None:
@@ -528,6 +557,10 @@ def test_snapshots_have_their_names(written: Path) -> None:
     # Added in version 0.2: the exact values of flat outputs, float32 (N, K).
     exact = {name: arrays.pop(name) for name in list(arrays) if name.startswith("values of ")}
     assert {(array.dtype, array.ndim) for array in exact.values()} == {(np.dtype(np.float32), 2)}
+    # Added in version 0.2: what instruments showed.
+    readings = {name for name in arrays if name.startswith("reading of ")}
+    assert readings == READINGS
+    arrays = {name: array for name, array in arrays.items() if name not in readings}
     assert list(arrays) == list(about)
     assert {"whitening_1", "residual_1", "depthwise_conv2d_1", "repeat_1", "parallel_1"} <= about.keys()
     assert "conv2d_5" not in about, "it is disabled"

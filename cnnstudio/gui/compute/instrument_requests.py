@@ -284,7 +284,7 @@ def _load_images(
 
 def _needs_images(request: ReadingRequest) -> bool:
     needs = instrument(request.instrument).needs
-    return Need.SPLIT in needs or (Need.IMAGES in needs and request.own_images is None)
+    return Need.SPLIT in needs or (bool(needs & {Need.IMAGES, Need.EXAMPLES}) and request.own_images is None)
 
 
 def _bytes(answer: Answer) -> int:

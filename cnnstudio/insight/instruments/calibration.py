@@ -87,7 +87,7 @@ class CalibrationReading(Reading):
     def draw(self) -> Canvas:
         """The accuracy of each bin over its mean confidence."""
         rows = zip(self.edges[:-1], self.edges[1:], self.accuracy, self.confidence, strict=True)
-        return bars([(f"{100 * low:.0f}–{100 * high:.0f}%", *values) for low, high, *values in rows])
+        return bars([(f"{100 * low:.0f} to {100 * high:.0f}%", *values) for low, high, *values in rows])
 
     def summary(self) -> str:
         if not self.total:

@@ -17,7 +17,7 @@ class FeatureMapsInstrument(Instrument):
     title = "Feature maps"
     reading = FeatureMaps
     when = frozenset({When.STEPS, When.EPOCH, When.DEMAND})
-    needs = frozenset({Need.LAYER, Need.IMAGES})
+    needs = frozenset({Need.LAYER, Need.EXAMPLES})
     order = 1
 
     def take(self, model: Model, subject: Subject) -> Taking:

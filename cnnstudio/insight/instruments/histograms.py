@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 BINS = 48
 MAX_LAYERS = 500
+_MAX_GRADIENT_IMAGES = 8
+"""Gradients take three times as long as outputs; a few images show how large they are."""
 _MAX_DRAWN = 40
 
 Counts = npt.NDArray[np.int64]
@@ -62,10 +64,14 @@ class HistogramsReading(Reading):
 
     def draw(self) -> Canvas:
         """Weights, activations and gradients of each layer side by side."""
-        counts = [self.weight_counts, self.activation_counts]
-        counts += [] if self.gradient_counts is None else [self.gradient_counts]
+        counts = {"weights": self.weight_counts, "activations": self.activation_counts}
+        if self.gradient_counts is not None:
+            counts["gradients"] = self.gradient_counts
         return histograms(
-            [(name, [each[row] for each in counts]) for row, name in enumerate(self.layers[:_MAX_DRAWN])]
+            [
+                [(f"{layer}: {what}", each[row]) for what, each in counts.items()]
+                for row, layer in enumerate(self.layers[:_MAX_DRAWN])
+            ]
         )
 
     def summary(self) -> str:
@@ -88,7 +94,7 @@ class Histograms(Instrument):
     title = "Histograms"
     reading = HistogramsReading
     when = frozenset({When.EPOCH, When.DEMAND})
-    needs = frozenset({Need.IMAGES})
+    needs = frozenset({Need.EXAMPLES})
     order = 3
 
     def take(self, model: Model, subject: Subject) -> Taking:
@@ -96,10 +102,16 @@ class Histograms(Instrument):
         from cnnstudio.insight.slices import in_slices, require_images
 
         images, labels = require_images(subject), subject.labels
-        statistics = LayerStatistics(model, MAX_LAYERS, with_gradients=labels is not None)
-        yield from in_slices(
-            len(images), lambda part: statistics.add(images[part], None if labels is None else labels[part])
-        )
+        statistics = subject.statistics
+        if statistics is None:
+            statistics = LayerStatistics(model, MAX_LAYERS)
+            yield from in_slices(len(images), lambda part: statistics.add(images[part]), (0.0, 0.5))
+        if labels is not None:
+            yield from in_slices(
+                min(len(images), _MAX_GRADIENT_IMAGES),
+                lambda part: statistics.add_gradients(images[part], labels[part]),
+                (0.5, 0.9),
+            )
         layers = statistics.layers
         weight = _histograms([statistics.weights(layer) for layer in layers])
         yield 1.0

@@ -62,10 +62,10 @@ class PredictionsReading(Reading):
         return {"predicted": [self.classes[each] for each in self.predicted]}
 
     def draw(self) -> Canvas:
-        """The likeliest classes of each image."""
+        """The likeliest classes of each image, after its number."""
         return bars(
             [
-                (self.classes[label], probability, None)
+                (f"{row + 1}: {self.classes[label]}", probability, None)
                 for row in range(min(len(self.labels), _MAX_DRAWN))
                 for label, probability in self.top(row)
             ]

@@ -19,7 +19,7 @@ from cnnstudio.insight.instrument import Need, Probabilities, Subject, Taking
 from cnnstudio.layers.base import Role
 from cnnstudio.runs.epochs.kept_weights import Weights, kept_epochs, read_weights
 from cnnstudio.runs.run import Run
-from cnnstudio.training.sample_images import choose_sample_images
+from cnnstudio.training.sample_images import DISPLAYED_COUNT, choose_sample_images
 
 if TYPE_CHECKING:
     from cnnstudio.training.model import Model
@@ -172,11 +172,13 @@ class Inspector:
         split, images, labels = None, None, None
         if Need.SPLIT in needs:
             split = images_of(self._load_dataset(run), run, request.split)
-        if Need.IMAGES in needs:
+        if needs & {Need.IMAGES, Need.EXAMPLES}:
             if request.own_images is not None:
                 images = request.own_images.pixels
             else:
                 images, labels = self._example_images(run)
+                if Need.EXAMPLES not in needs:
+                    images, labels = images[:DISPLAYED_COUNT], labels[:DISPLAYED_COUNT]
         other = None if request.other_epoch is None else load_weights(run, request.other_epoch)
         return Subject(
             classes=run.classes,
