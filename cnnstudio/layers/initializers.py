@@ -118,7 +118,11 @@ class InitializerChoice(Choice):
     """A parameter for an initializer. Imported code may give a string, a function or an object."""
 
     def from_code(self, value: Any, note: Callable[[str], None]) -> Any:
-        return _initializer(value, note)
+        found = _initializer(value, note)
+        if found in self.choices:
+            return found
+        note(f"the initializer {found} is for convolutions only; PyTorch's default is used instead")
+        return "auto"
 
 
 def initializer_choice(*, dirac: bool) -> Any:

@@ -98,7 +98,9 @@ class KerasAssembler(Assembler):
             pass
         elif sizes == (shape.dims if self._channels_first else (*shape.dims[1:], shape.dims[0])):
             return None
-        self.notes.add(call.line, f"Reshape to {sizes or 'an unknown shape'} is not supported and is skipped")
+        known = [size for size in sizes if isinstance(size, int)]
+        shown = tuple(known) if known and len(known) == len(sizes) else "a shape only known at run time"
+        self.notes.add(call.line, f"Reshape to {shown} is not supported and is skipped")
         return None
 
     def activation(self, call: Call) -> str:

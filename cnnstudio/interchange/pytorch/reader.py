@@ -15,7 +15,7 @@ from typing import Any
 from cnnstudio.design.network import UNTITLED, Network, clean_name, map_last_layer
 from cnnstudio.interchange.assembly import with_ids
 from cnnstudio.interchange.chain import CodeError
-from cnnstudio.interchange.data_sets import FOLDER, NamedData, data_name
+from cnnstudio.interchange.data_sets import FOLDER, KNOWN_DATA, NamedData, data_name
 from cnnstudio.interchange.endings import last_line, with_one_unit_read
 from cnnstudio.interchange.interpreter.calls import UNKNOWN_ARGUMENTS
 from cnnstudio.interchange.interpreter.graph import SymbolicTensor
@@ -135,7 +135,9 @@ class _Reader(ContentReader):
             if is_transform(call):
                 self.inputs.add_transform(name, call.positional, call.keywords)
             return Unknown(name)
-        if path.startswith("torchvision.datasets."):
+        if path.startswith("torchvision.datasets.") or (
+            name[:1].isupper() and data_name(name) in KNOWN_DATA and "." in path
+        ):
             self._data_set(call)
             return Unknown(name)
         if name in WRAPPERS and call.positional and is_module(call.positional[0]):
@@ -198,6 +200,8 @@ class _Reader(ContentReader):
         found = NamedData(FOLDER if folder else data_name(call.name), call.line)
         self.data = self.data or found
         self.inputs.add_data_set(found)
+        if "resize" in call.keywords:
+            self.inputs.add_transform("Resize", (call.keywords["resize"],), {})
 
     def on_library_init(
         self, instance: Instance, positional: Sequence[Any], keywords: Mapping[str, Any], line: int

@@ -126,7 +126,8 @@ class Dense(Layer):
 
     @classmethod
     def from_keras(cls, call: Arguments) -> Self:
-        return super().from_keras(call).with_values(kernel_options_from_keras(call, ("kernel",)))
+        options = kernel_options_from_keras(call, ("kernel",))
+        return super().from_keras(call).with_values({"kernel_l2": options["kernel_l2"]})
 
     @classmethod
     def from_pytorch(cls, calls: Sequence[Call], shape: Shape) -> Iterable[Self]:

@@ -278,6 +278,23 @@ model = keras.Model(start, x)
     ]
 
 
+def test_layers_of_which_nothing_is_known_have_a_note_and_the_known_ones_stay() -> None:
+    found = read_keras(
+        "from keras import Sequential\nfrom keras.layers import *\nimport elsewhere\n"
+        "more = [Conv2D(4, 3, input_shape=(8, 8, 3))]\nfor each in elsewhere.plan:\n    more.append(each)\n"
+        "model = Sequential(more)\nmodel.add(Sequential(elsewhere.layers))\nmodel.add(Flatten())\n"
+        "model.add(Reshape((elsewhere.size, 2)))\n"
+        "model.add(Dense(3, kernel_initializer='identity', kernel_regularizer='l2'))"
+    )
+    layers = [node.layer for node in found.network.nodes if not node.is_group]
+    assert layers == [Conv2D(4), Flatten(), Dense(3, kernel_l2=0.01)]
+    lines = {note.line: note.text for note in found.notes}
+    assert "only known at run time" in lines[7]
+    assert "only known at run time" in lines[8]
+    assert lines[10] == "Reshape to a shape only known at run time is not supported and is skipped"
+    assert "for convolutions only" in lines[11]
+
+
 def test_arguments_of_a_lambda_layer_are_passed_on() -> None:
     text = """
 import keras

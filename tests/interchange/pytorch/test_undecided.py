@@ -220,6 +220,7 @@ INPUTS = {
     "# an input of the network is (64, 3, 12, 12)": 12,
     "from torchvision import datasets\ndata = datasets.STL10('.')": 96,
     "# each image of the poster is 9 x 7 x 5": 32,
+    "from d2l import torch as d2l\ndata = d2l.CIFAR10(batch_size=8, resize=(60, 60))": 60,
     "x = torch.randn(1, 5, 70, 70)": 32,
 }
 
