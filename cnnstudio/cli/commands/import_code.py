@@ -42,7 +42,10 @@ class ImportCode(Command):
             help="also write the training settings in the code as a recipe",
         )
         parser.add_argument(
-            "--network", metavar="NAME", default="", help="the network to read, if the code has several"
+            "--network",
+            metavar="NAME",
+            default="",
+            help="the network to read, if the code has several; PyTorch: or a call, such as “Net(depth=20)”",
         )
         parser.add_argument(
             "--classes",

@@ -92,6 +92,13 @@ def field_names(node: ast.ClassDef) -> list[str]:
     return [field.id for field in fields if isinstance(field, ast.Name)]
 
 
+@lru_cache(maxsize=4096)
+def returns_tuple(node: ast.FunctionDef | ast.Lambda) -> bool:
+    """Whether the function has a `return a, b`."""
+    returned = (each.value for each in _walk_function(node) if isinstance(each, ast.Return))
+    return any(isinstance(value, ast.Tuple) and len(value.elts) > 1 for value in returned)
+
+
 def leaves(nodes: Iterable[ast.AST], kinds: tuple[type[ast.stmt], ...]) -> bool:
     """Whether the statements may end by one of these: `return`, `break`, `continue`."""
     return any(isinstance(each, kinds) for node in nodes for each in _walk_function(node))

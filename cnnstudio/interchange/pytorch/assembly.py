@@ -128,7 +128,12 @@ class PyTorchAssembler(Assembler):
         self, modules: Sequence[LayerCall], shape: Shape | None, node_id: str
     ) -> tuple[list[Node], int, Shape | None]:
         """(nodes for the first few modules, number of modules they stand for, output shape)."""
-        if shape is not None and _removes_axes(modules[0].call):
+        first = modules[0].call
+        if first.path == "tensor.channels":
+            if shape is not None and first.positional != (shape.channels,):
+                self.notes.add(first.line, f"this expects {first.positional[0]:,} channels but gets {shape}")
+            return [], 1, shape
+        if shape is not None and _removes_axes(first):
             if shape.is_flat:
                 return [], 1, shape
             if shape.dims[1:] == (1, 1):

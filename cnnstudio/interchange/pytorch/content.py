@@ -20,6 +20,7 @@ from cnnstudio.interchange.interpreter.graph import (
     UnsupportedTopology,
     items_between,
 )
+from cnnstudio.interchange.interpreter.syntax import returns_tuple
 from cnnstudio.interchange.interpreter.values import UNKNOWN, Copies, Function, Instance
 from cnnstudio.interchange.pytorch.assembly import bound_arguments, is_generated_name
 from cnnstudio.interchange.pytorch.modules import (
@@ -118,8 +119,9 @@ class ContentReader(TensorReader):
         is_list = isinstance(tensor, list | tuple) and any(
             isinstance(each, SymbolicTensor) for each in tensor
         )
+        is_tensor = isinstance(tensor, SymbolicTensor)
         if isinstance(function, Instance) and (
-            is_list or (isinstance(tensor, SymbolicTensor) and len(positional) > 1)
+            is_list or (is_tensor and (len(positional) > 1 or self._gives_several(function)))
         ):
             return self._apply_with_arguments(function, positional, keywords, line)
         if not isinstance(tensor, SymbolicTensor):
@@ -131,6 +133,11 @@ class ContentReader(TensorReader):
                     self.on_sample(function, tensor)
             return Unknown()
         return self.apply_module(tensor, function, direct, line)
+
+    def _gives_several(self, module: Instance) -> bool:
+        """Whether `forward` returns several results, which whoever calls it takes apart."""
+        forward = self.attribute(module, "forward")
+        return isinstance(forward, Function) and returns_tuple(forward.node)
 
     def _apply_with_arguments(
         self, module: Instance, positional: Sequence[Any], keywords: Mapping[str, Any], line: int

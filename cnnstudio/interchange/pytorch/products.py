@@ -10,10 +10,10 @@ from cnnstudio.interchange.interpreter.graph import Items, Join, LayerCall, Loop
 from cnnstudio.layers.activations import activation_from_pytorch
 from cnnstudio.layers.base import Layer, Shape
 from cnnstudio.layers.catalog import layer_type
-from cnnstudio.layers.code import Arguments, Call, UnsupportedCall
+from cnnstudio.layers.code import Arguments, Call, UnsupportedCall, is_same_value
 
 _RESHAPING = frozenset(
-    {"Flatten", "view", "reshape", "unsqueeze", "unsqueeze_", "expand_as", "squeeze", "Identity"}
+    {"Flatten", "view", "reshape", "unsqueeze", "unsqueeze_", "expand_as", "squeeze", "Identity", "channels"}
 )
 """What only turns the means of feature maps into a vector and back."""
 _CONVOLUTION = "in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True"
@@ -67,11 +67,7 @@ def _squeeze_excite(calls: Sequence[Call], shape: Shape | None) -> Layer | None:
     """Means of the feature maps, two layers with an activation between them, and a sigmoid."""
     pool, *others = calls or [Call("")]
     others = [call for call in others if call.name not in _RESHAPING]
-    if (
-        pool.name != "AdaptiveAvgPool2d"
-        or tuple(pool.positional) not in ((1,), ((1, 1),))
-        or len(others) not in (3, 4)
-    ):
+    if not _is_global(pool, shape) or len(others) not in (3, 4):
         return None
     squeeze, *between, excite, gate = others
     if gate.name != "Sigmoid":
@@ -93,6 +89,15 @@ def _squeeze_excite(calls: Sequence[Call], shape: Shape | None) -> Layer | None:
     if ratio < 1 or max(channels // ratio, 1) != hidden:
         return None
     return layer_type("SqueezeExcite")().with_values({"ratio": ratio, "activation": name})
+
+
+def _is_global(pool: Call, shape: Shape | None) -> bool:
+    """Whether this takes the mean of each feature map."""
+    if pool.name == "AdaptiveAvgPool2d":
+        return tuple(pool.positional) in ((1,), ((1, 1),))
+    whole = shape.dims[1:] if shape is not None and shape.is_image else ()
+    is_plain = pool.name == "AvgPool2d" and len(pool.positional) == 1 and not pool.keywords
+    return is_plain and bool(whole) and is_same_value(tuple(whole), pool.positional[0])
 
 
 def _refuse(text: str) -> None:

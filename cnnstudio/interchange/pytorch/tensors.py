@@ -215,8 +215,11 @@ class TensorReader(Interpreter):
             return self._flatten(tensor, name, positional, keywords, line)
         if name in ("squeeze", "squeeze_"):
             return self._squeeze(tensor, line)
-        if name == "mean":
-            return self._mean(tensor, positional, keywords, line)
+        if name in ("mean", "amax"):
+            return self._pool_axes(tensor, name, positional, keywords, line)
+        if name == "max" and type([*positional, *keywords.values(), None][0]) is int:
+            # The largest values, and where they are.
+            return self._pool_axes(tensor, name, positional, keywords, line), Unknown("indices")
         if name in ("chunk", "split"):
             return self._split(tensor, name, positional, line)
         module = _MODULES.get(plain)
@@ -271,25 +274,37 @@ class TensorReader(Interpreter):
             return tensor.then(LayerCall(Call(f"{NN}Flatten", (), {}, line)))
         return tensor.then(LayerCall(Call("tensor.squeeze", (), {}, line)))
 
-    def _mean(
-        self, tensor: SymbolicTensor, positional: Sequence[Any], keywords: Mapping[str, Any], line: int
+    def _pool_axes(
+        self,
+        tensor: SymbolicTensor,
+        name: str,
+        positional: Sequence[Any],
+        keywords: Mapping[str, Any],
+        line: int,
     ) -> SymbolicTensor:
+        """The mean or the largest value along axes: global pooling, if these are height and width."""
         given = positional[0] if positional else keywords.get("dim", keywords.get("axis"))
         axes = given if isinstance(given, tuple | list) else (given,)
-        normal = sorted(
-            axis + 4 if isinstance(axis, int) and axis < 0 else axis for axis in axes if axis is not None
-        )
+        normal = sorted(axis + 4 if axis < 0 else axis for axis in axes if type(axis) is int)
         keeps = keywords.get("keepdim", keywords.get("keepdims", [*positional, False, False][1]))
-        pooled = LayerCall(Call(f"{NN}AdaptiveAvgPool2d", (1,), {}, line))
-        flat = LayerCall(Call(f"{NN}Flatten", (), {}, line))
-        before = tensor.items[-1] if len(tensor.items) == 1 else None
+        kind = "AdaptiveAvgPool2d" if name == "mean" else "AdaptiveMaxPool2d"
+        pooled = [LayerCall(Call(f"{NN}{kind}", (1,), {}, line))]
+        if keeps is not True:
+            pooled.append(LayerCall(Call(f"{NN}Flatten", (), {}, line)))
         if normal == [2, 3]:
-            return tensor.then(pooled) if keeps is True else tensor.then(pooled, flat)
+            return tensor.then(*pooled)
+        last = tensor.items[-1] if len(tensor.items) == 1 else None
+        before = last.call if isinstance(last, LayerCall) else Call("")
         # `x.mean(3).mean(2)`; the second axis is counted without the first one.
-        first = before.call if isinstance(before, LayerCall) else Call("")
-        if first.path == "tensor.mean" and (*first.positional, *normal) in ((2, 2), (3, 2), (3, 3), (2, 3)):
-            return tensor.inputs[0].then(pooled, flat)
-        return tensor.then(LayerCall(Call("tensor.mean", tuple(normal), {}, line)))
+        pairs = ((2, 2), (3, 2), (3, 3), (2, 3))
+        if before.path == f"tensor.{name}" and (*before.positional, *normal) in pairs:
+            return tensor.inputs[0].then(*pooled)
+        # `x.view(n, c, -1).mean(2)` and `x.flatten(2).mean(-1)`
+        channels = _channels_of_rows(before)
+        if channels is not None and normal in ([2], [3]):
+            check = [LayerCall(Call("tensor.channels", (channels,), {}, line))] if channels else []
+            return tensor.inputs[0].then(*check, *pooled)
+        return tensor.then(LayerCall(Call(f"tensor.{name}", tuple(normal), {}, line)))
 
     def _split(self, tensor: SymbolicTensor, name: str, positional: Sequence[Any], line: int) -> Any:
         count = positional[0] if positional else None
@@ -483,6 +498,23 @@ def _is_unclear(sizes: Sequence[Any]) -> bool:
     """Whether the number of axes is not known: `x.view(shape)`."""
     only = sizes[0]
     return len(sizes) == 1 and isinstance(only, Unknown) and not isinstance(only, TensorSize)
+
+
+def _channels_of_rows(call: Call) -> int | None:
+    """For a call that makes one row of the pixels of each channel, the number of channels in it.
+
+    0 if the call does not say it; None for any other call.
+    """
+    if call.path == "tensor.flatten" and call.positional == (2,) and not call.keywords:
+        return 0
+    if call.path not in ("tensor.view", "tensor.reshape") or len(call.positional) != 3:
+        return None
+    _, channels, pixels = call.positional
+    if type(pixels) is int and pixels != -1:
+        return None
+    if isinstance(channels, TensorSize):
+        return 0 if channels.axis == 1 else None
+    return channels if type(channels) is int and channels > 0 else None
 
 
 def _is_whole_image(arguments: Sequence[Any]) -> bool:

@@ -374,6 +374,36 @@ class Net(nn.Module):
         return self.head(F.adaptive_avg_pool2d(x, 1)[:, :, 0, 0])
 net = Net()
 """,
+    "several results, and pooling by hand": """
+class Split(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.one, self.two = nn.Conv2d(n, 6, 1), nn.Conv2d(n, 6, 3, padding=1)
+    def forward(self, x):
+        y = self.one(x)
+        return y, self.two(x)
+class Gate(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.down, self.up = nn.Conv2d(n, 2, 1), nn.Conv2d(2, n, 1)
+    def forward(self, x):
+        w = F.avg_pool2d(x, 16)
+        return x * torch.sigmoid(self.up(F.relu(self.down(w))))
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.split, self.again, self.gate = Split(3), Split(6), Gate(6)
+        self.heads = nn.ModuleList([nn.Linear(6, 5) for _ in range(4)])
+    def forward(self, x):
+        a, b = self.split(x)
+        c = self.again(self.gate(a + b))
+        x = F.relu(c[0]) - c[1]
+        first = self.heads[0](x.view(x.size(0), x.size(1), -1).mean(2))
+        second = self.heads[1](x.reshape(len(x), 6, -1).amax(-1))
+        third = self.heads[2](x.flatten(2).mean(-1))
+        return first + second + third + self.heads[3](x.max(3)[0].max(2)[0])
+net = Net()
+""",
     "sizes in tuples with names": """
 import itertools
 from collections import namedtuple

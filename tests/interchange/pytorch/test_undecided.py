@@ -186,6 +186,11 @@ def test_what_a_layer_here_does_otherwise_is_named(module: str, expected: str) -
     assert expected in text
 
 
+def test_a_mean_over_rows_of_another_number_of_channels_is_named() -> None:
+    text = MODULE + "        return self.one(x).view(len(x), 6, -1).mean(2)\n"
+    assert "this expects 6 channels but gets 3" in notes_of(text)[9]
+
+
 def test_no_note_speaks_of_line_0() -> None:
     for name in ("Net", "make"):
         code = UNKNOWN["arguments of a class"][0] + "def make():\n    return Net()\n"
