@@ -15,7 +15,7 @@ ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	if $$python -c '$(ENOUGH)' 2>/dev/null; then echo $$python; exit; fi; done; echo python3)
 
-.PHONY: run test lint types imports check benchmark campaign kills cycles fuzz screenshots wheel clean
+.PHONY: run test lint types imports check benchmark campaign kills cycles fuzz advice screenshots wheel clean
 
 run: $(VENV)/program.stamp
 	$(BIN)/python -m cnnstudio
@@ -55,6 +55,10 @@ cycles: $(VENV)/test.stamp
 # Fewer:  make fuzz FUZZ_INPUTS=100
 fuzz: $(VENV)/test.stamp
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m slow -s --basetemp=fuzz-faults tests/fuzz tests/gui/fuzz
+
+# Tries every tip and every diagnosis on networks that need it and on others, and measures what it is worth.
+advice: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -m slow -s tests/advice
 
 # Creates the images of the documentation from the real window during training.
 screenshots: $(VENV)/program.stamp

@@ -74,7 +74,8 @@ _RISEN = 1.05
 _FALLEN = 0.95
 _MIN_ACCURACY_GAP = 0.03
 
-# A plateau: no loss has improved by more than 1% for so many epochs.
+# A plateau: no loss has improved by more than 1% for so many epochs, after something was learned. What has
+# learned nothing is not helped by a lower rate at the end.
 _PLATEAU_EPOCHS = 4
 _IMPROVED = 0.99
 _NEARLY_PERFECT = 0.99
@@ -257,6 +258,7 @@ class Diagnosis:
             or "overfitting" in self._reported
             or last.epoch >= self._recipe.epochs
             or last.train.accuracy >= _NEARLY_PERFECT
+            or (self._chance and last.train.loss >= _NOTHING_LEARNED * self._chance)
             or last.learning_rate < _HIGH_RATE * self._recipe.learning_rate
         ):
             return

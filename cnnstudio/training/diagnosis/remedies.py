@@ -102,7 +102,10 @@ def _against_plateau(recipe: Recipe) -> Remedy | None:
 
 def _overfitting_advice(recipe: Recipe) -> str:
     if recipe.flip == "off" or not recipe.shift:
-        return "Augment the training images (flip, shift), or add Dropout before the last Dense layer."
+        return (
+            "Augment the training images (flip, shift) and train for more epochs, or add Dropout before the "
+            "last Dense layer."
+        )
     return "Add Dropout before the last Dense layer, use weight decay, or stop at the best epoch (patience)."
 
 
@@ -143,7 +146,8 @@ _ADVICE: Mapping[DiagnosisKind, Callable[[Recipe], str]] = MappingProxyType(
         ),
         "overfitting": _overfitting_advice,
         "plateau": lambda recipe: (
-            "Lower the learning rate towards the end (a cosine schedule), or use more filters."
+            "Longer training at this rate hardly helps. Use more filters, or a learning rate that falls "
+            "towards the end (a cosine schedule)."
         ),
         "class_sizes": lambda recipe: (
             "With balanced class weights (class_weights in the recipe), all classes count the same."

@@ -126,6 +126,12 @@ def test_a_plateau_is_reported_only_at_a_high_rate_with_epochs_left() -> None:
     assert kinds([*known, finished()]) == []
 
 
+def test_a_network_that_has_learned_nothing_is_not_on_a_plateau() -> None:
+    """Recorded of a small network at a rate of 0.03: a cosine schedule left it at 12%."""
+    stuck = [epoch(number, CHANCE, CHANCE, accuracy=0.12, change=0.1) for number in range(1, 9)]
+    assert kinds([*stuck, finished()]) == []
+
+
 def test_a_rising_loss_is_reported_within_the_first_epoch() -> None:
     losses = [2.3 * 1.1**step for step in range(STEPS - 1)]
     (found,) = diagnosed([progress(losses, 0.97)])
