@@ -45,7 +45,8 @@ class ImportCode(Command):
             "--network",
             metavar="NAME",
             default="",
-            help="the network to read, if the code has several; PyTorch: or a call, such as “Net(depth=20)”",
+            help="the network to read, if the code has several (default: the largest that is trained); "
+            "PyTorch: or a call, such as “Net(depth=20)”",
         )
         parser.add_argument(
             "--classes",
