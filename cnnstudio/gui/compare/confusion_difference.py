@@ -80,7 +80,10 @@ class _Matrix(QWidget):
         self.setMinimumSize(QSize(220, 140))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMouseTracking(True)
-        theme().changed.connect(lambda _: self.update())
+        theme().changed.connect(self._on_theme_changed)
+
+    def _on_theme_changed(self, _: object) -> None:
+        self.update()
 
     def show_change(self, classes: tuple[str, ...], change: npt.NDArray[np.float64]) -> None:
         self._classes, self._change = classes, change

@@ -38,7 +38,10 @@ class RunCurves(QWidget):
         self.setObjectName("comparedCurves")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self._histories: tuple[History, ...] = ()
-        theme().changed.connect(lambda _: self.update())
+        theme().changed.connect(self._on_theme_changed)
+
+    def _on_theme_changed(self, _: object) -> None:
+        self.update()
 
     def sizeHint(self) -> QSize:
         return QSize(460, 260)

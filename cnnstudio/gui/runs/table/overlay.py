@@ -20,8 +20,12 @@ _MIN_WIDTH = 976
 class RunsOverlay(QWidget):
     """Covers `covered`, a widget in the window, with a veil and the table. Hidden at first."""
 
-    def __init__(self, table: RunsTable, covered: QWidget, window: QWidget) -> None:
+    def __init__(
+        self, table: RunsTable, covered: QWidget, window: QWidget, opener: QWidget | None = None
+    ) -> None:
+        """`opener` is a button of the window that opens and closes the table."""
         super().__init__(window)
+        self._opener = opener
         self.setObjectName("runsOverlay")
         self._window, self._covered = window, covered
         self.table = table
@@ -106,7 +110,7 @@ class RunsOverlay(QWidget):
 
     def _on_focus_changed(self, _: QWidget | None, now: QWidget | None) -> None:
         """A click into the rest of the window closes the table; a dialog or menu over it does not."""
-        if not self.isVisible() or now is None or self.isAncestorOf(now) or now is self:
+        if not self.isVisible() or now is None or self.isAncestorOf(now) or now in (self, self._opener):
             return
         if now.window() is self.window():
             self._restore_focus_to = None

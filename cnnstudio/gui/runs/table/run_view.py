@@ -31,7 +31,7 @@ from cnnstudio.runs.library.columns import Column
 from cnnstudio.runs.library.label import MAX_TITLE
 from cnnstudio.runs.library.summary import RunSummary
 
-_MIN_TITLE_WIDTH, _TITLE_SHARE = 180, 0.18
+_MIN_TITLE_WIDTH, _TITLE_SHARE = 180, 0.245
 _THUMBNAIL_COLUMN = THUMBNAIL_WIDTH + 24
 _MEASURED_RUNS = 200
 _KEYS = Qt.Key
