@@ -202,12 +202,17 @@ class RunFolders(Target):
                     attempt(part, lambda run=run, part=part: getattr(run, part))
 
     def _tabulate(self) -> None:
-        from cnnstudio.runs.library.columns import FIXED
+        from cnnstudio.runs.library.arrangement import SAME_TRAINING, Query, arrange
+        from cnnstudio.runs.library.columns import FIXED, differing
         from cnnstudio.runs.library.listing import list_summaries
 
-        for run in list_summaries().runs:
+        runs = list_summaries().runs
+        for key in (*FIXED, *(column.key for column in differing(runs))):
+            arrange(runs, Query(sort=key))
+            arrange(runs, Query(sort=key, group=key))
+        arrange(runs, Query(text="a", group=SAME_TRAINING))
+        for run in runs:
             for column in FIXED.values():
-                column.sort_key(run)
                 column.text(run)
             assert len(run.training_curve) + len(run.validation_curve) >= 0
 

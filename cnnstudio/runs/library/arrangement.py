@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Any
 
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.runs.library.columns import Column, column, data_name, describe_status
-from cnnstudio.runs.library.summary import RunSummary
+from cnnstudio.runs.library.summary import RunSummary, Values
 from cnnstudio.runs.significance import SeedStatistics
 
 SAME_TRAINING = "training"
@@ -84,12 +85,7 @@ class Arrangement:
 
 def arrange(summaries: Sequence[RunSummary], query: Query) -> Arrangement:
     """The rows for the query. 10,000 runs take some hundredths of a second."""
-    found = _filtered(summaries, query.text)
-    by = column(query.sort)
-    found.sort(key=by.sort_key)
-    if by.best_first != query.is_reversed:
-        known = [run for run in found if by.value(run) is not None]
-        found = [*reversed(known), *(run for run in found if by.value(run) is None)]
+    found = _sorted(_filtered(summaries, query.text), column(query.sort), query.is_reversed)
     if not query.group:
         rows = (Row(run=run, depth=depth) for run, depth in _with_branches(found))
         return Arrangement(tuple(rows), tuple(found))
@@ -99,6 +95,18 @@ def arrange(summaries: Sequence[RunSummary], query: Query) -> Arrangement:
         tuple(found),
         _axis(groups),
     )
+
+
+def _sorted(runs: Iterable[RunSummary], by: Column, is_reversed: bool) -> list[RunSummary]:
+    """Numbers before texts, and runs without a value last in either order."""
+    pairs = [(by.value(run), run) for run in runs]
+    known = [pair for pair in pairs if pair[0] is not None and pair[0] != ""]
+    known.sort(key=lambda pair: _order(pair[0]), reverse=by.best_first != is_reversed)
+    return [*(run for _, run in known), *(run for value, run in pairs if value is None or value == "")]
+
+
+def _order(value: Any) -> tuple[bool, Any]:
+    return (True, value.casefold()) if isinstance(value, str) else (False, value)
 
 
 def _filtered(summaries: Sequence[RunSummary], text: str) -> list[RunSummary]:
@@ -123,14 +131,14 @@ def _searchable(run: RunSummary) -> str:
 def _with_branches(runs: Iterable[RunSummary]) -> list[tuple[RunSummary, int]]:
     """The runs with their depths, each branch directly below its parent, if that is among them."""
     runs = list(runs)
+    if not any(run.parent for run in runs):
+        return [(run, 0) for run in runs]
     known = {run.id for run in runs}
     children: dict[str, list[RunSummary]] = {}
     roots: list[RunSummary] = []
     for run in runs:
         is_branch = run.parent in known and run.parent != run.id
         (children.setdefault(run.parent, []) if is_branch else roots).append(run)
-    if not children:
-        return [(run, 0) for run in runs]
     ordered: list[tuple[RunSummary, int]] = []
     waiting = [(run, 0) for run in reversed(roots)]
     while waiting:
@@ -147,9 +155,17 @@ def _groups(runs: Sequence[RunSummary], key: str) -> list[Group]:
     """In the order of their first runs, so that the best group comes first when sorted by accuracy."""
     by = None if key == SAME_TRAINING else column(key)
     members: dict[object, list[RunSummary]] = {}
-    known = {run.id: run for run in runs}
+    known = {run.id: run for run in runs} if any(run.parent for run in runs) else {}
+    # Many runs share their settings, which take long to compare.
+    values: dict[tuple[int, str, str], object] = {}
     for run in runs:
-        members.setdefault(_group_value(_root(run, known), by), []).append(run)
+        root = _root(run, known)
+        shared = id(root.settings), root.design, root.data
+        if by is None and shared in values:
+            value = values[shared]
+        else:
+            value = values[shared] = _group_value(root, by)
+        members.setdefault(value, []).append(run)
     return [
         Group(
             repr(value),
@@ -165,7 +181,7 @@ def _groups(runs: Sequence[RunSummary], key: str) -> list[Group]:
 def _root(run: RunSummary, known: dict[str, RunSummary]) -> RunSummary:
     """The run that a branch hangs below, in whose group it is shown."""
     for _ in range(_MAX_DEPTH):
-        if run.parent not in known or run.parent == run.id:
+        if not run.parent or run.parent not in known or run.parent == run.id:
             break
         run = known[run.parent]
     return run
@@ -175,8 +191,13 @@ def _group_value(run: RunSummary, by: Column | None) -> object:
     if by is not None:
         value = by.value(run)
         return value if by.key != "started" else by.text(run)
-    settings = {name: value for name, value in run.settings.items() if name not in ("seed", "accumulate")}
-    return run.design, run.data, tuple(sorted(settings.items()))
+    return run.design, run.data, _without_seed(run.settings)
+
+
+def _without_seed(settings: Values) -> Hashable:
+    """What two recipes have in common that differ only in their seed."""
+    irrelevant = ("seed", "accumulate")
+    return tuple(sorted(each for each in settings.items() if each[0] not in irrelevant))
 
 
 def _group_title(run: RunSummary, by: Column | None) -> str:

@@ -32,13 +32,6 @@ class Column:
     best_first: bool = False
     """Whether sorting begins with the highest value."""
 
-    def sort_key(self, summary: RunSummary) -> tuple[bool, bool, Any]:
-        """Numbers before texts, and runs without a value last."""
-        value = self.value(summary)
-        if isinstance(value, str):
-            return value == "", True, value.casefold()
-        return value is None, False, value or 0
-
 
 def _percent(value: float | None) -> str:
     return _ABSENT if value is None else format_percent(value)
@@ -167,10 +160,10 @@ def differing(summaries: Iterable[RunSummary]) -> list[Column]:
     The recipe's first, in the order of its form; then the design's, from top to bottom.
     """
     # Many runs share a recipe or a design: each is looked at once.
-    recipes: dict[object, RunSummary] = {}
+    recipes: dict[int, RunSummary] = {}
     designs: dict[str, RunSummary] = {}
     for summary in summaries:
-        recipes.setdefault(tuple(summary.settings.items()), summary)
+        recipes.setdefault(id(summary.settings), summary)
         designs.setdefault(summary.design, summary)
     names = [name for group in FIELD_GROUPS.values() for name in group]
     found = [recipe_column(name) for name in names if _differs(recipes.values(), recipe_column(name))]

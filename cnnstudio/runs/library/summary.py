@@ -66,7 +66,7 @@ class RunSummary:
     """The training loss over the epochs, packed; see `training_curve`."""
     validation: str = ""
 
-    @property
+    @cached_property
     def id(self) -> str:
         return self.folder.name
 
