@@ -49,6 +49,22 @@ class Stopped(Exception):
     """The run was asked to stop."""
 
 
+class BackgroundShare:
+    """Gives background work its slices of the time, so that the training keeps most of it."""
+
+    def __init__(self) -> None:
+        self._next_at = 0.0
+        """On `time.perf_counter`: until then the training has the time to itself."""
+
+    def advance(self, background: BackgroundWork) -> None:
+        """Does a slice, if the training has had its share of the time since the last one."""
+        began = time.perf_counter()
+        if began >= self._next_at:
+            background.advance()
+            ended = time.perf_counter()
+            self._next_at = ended + (ended - began) * (1 / _MAX_BACKGROUND_SHARE - 1)
+
+
 class StepHooks:
     """Reacts between steps to requests, to the clock, and to probes."""
 
@@ -67,8 +83,7 @@ class StepHooks:
         self._on_save_failure = on_save_failure
         self._probe_seconds = 0.0
         self._background = background
-        self._next_slice_at = 0.0
-        """On `time.perf_counter`: until then the training has the time to itself."""
+        self._share = BackgroundShare()
 
     def before_first_step(self) -> None:
         for probe in self._probes:
@@ -102,15 +117,7 @@ class StepHooks:
         if self._probes and self._probe_seconds <= _MAX_PROBE_SHARE * run.stopwatch.seconds:
             self._run_probes()
         if self._background is not None and self._background.is_pending:
-            self._advance_background(self._background)
-
-    def _advance_background(self, background: BackgroundWork) -> None:
-        """Does a slice if the training has had its share of the time since the last one."""
-        began = time.perf_counter()
-        if began >= self._next_slice_at:
-            background.advance()
-            ended = time.perf_counter()
-            self._next_slice_at = ended + (ended - began) * (1 / _MAX_BACKGROUND_SHARE - 1)
+            self._share.advance(self._background)
 
     def wait_until_saved(self) -> None:
         """Pauses while the best weights cannot be saved, if the policy says so.

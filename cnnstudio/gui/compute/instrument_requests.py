@@ -260,7 +260,9 @@ class InstrumentRequests(QObject):
             self._compute()
 
     def _on_events(self, events: Iterable[Event]) -> None:
-        if not self._is_closed and any(isinstance(event, EpochEnded | Finished) for event in events):
+        if self._is_closed or self._settle.isActive():
+            return
+        if any(isinstance(event, EpochEnded | Finished) for event in events):
             self._settle.start()
 
     def _on_release(self) -> None:

@@ -338,6 +338,8 @@ class TrainingSession(QObject):
         self._main_is_ready.wait()
         torch.set_num_threads(threads)
         import cnnstudio.insight.feature_maps
+        import cnnstudio.insight.layer_statistics
+        import cnnstudio.insight.slices
         import cnnstudio.runs.start  # noqa: F401  # imported ahead, so that Train starts at once
         from cnnstudio.training.hardware.device import device_labels
 
