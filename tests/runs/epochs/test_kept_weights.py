@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,27 @@ def test_kept_weights_are_copies(tmp_path: Path) -> None:
             value.add_(1)
     for name, value in kept.items():
         np.testing.assert_array_equal(value, before[name])
+
+
+def test_writing_waits_neither_for_the_disk_nor_in_the_training_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+    write = weight_keeper.write_weights
+
+    def noting(*arguments: Any) -> None:
+        threads.append(threading.current_thread().name)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", lambda descriptor: pytest.fail("the file was synced"))
+            write(*arguments)
+
+    write_json(tmp_path / "run.json", {})
+    monkeypatch.setattr(weight_keeper, "write_weights", noting)
+    keeper = WeightKeeper(tmp_path, "x")
+    keeper.keep(1, build_model(tiny()), None)
+    keeper.close()
+    assert (threads, keeper.failure) == (["weights"], "")
+    assert kept_epochs(tmp_path) == [1]
 
 
 def test_nothing_is_kept_if_it_is_switched_off(tmp_path: Path) -> None:
