@@ -13,6 +13,7 @@ from cnnstudio.interchange.keras.reader import read_keras
 from cnnstudio.interchange.notebooks import NOT_PYTHON
 from cnnstudio.interchange.pytorch.reader import read_pytorch
 from cnnstudio.interchange.source import MAXIMUM_NOTES, ImportedDesign, Language, Note, comments, parse
+from cnnstudio.layers.code import UnsupportedCall
 
 __all__ = ["CodeError", "ImportedDesign", "Language", "Note", "detect_language", "read_code"]
 
@@ -38,6 +39,8 @@ def read_code(text: str, network: str = "") -> ImportedDesign:
         return _with_skipped_cells(readers[language](text, network), text)
     except RecursionError:
         raise CodeError("the network is nested too deeply") from None
+    except UnsupportedCall as error:
+        raise CodeError(f"a call in the code cannot be read: it {error}") from None
     except UserError:
         raise
     except Exception:

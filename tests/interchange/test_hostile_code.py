@@ -154,6 +154,16 @@ def test_reading_ends_when_it_has_taken_too_much_time(monkeypatch: pytest.Monkey
         read_code(KERAS + "model.add(Dense(3))\n" * 100)
 
 
+@pytest.mark.parametrize("call", ["nn.ReLU(1, 2, 3)", "F.pad(x, 1, 2, 3, 4)", "F.pad(x)"])
+def test_a_call_with_other_arguments_than_it_has_is_one_sentence(call: str) -> None:
+    head = (
+        "import torch.nn as nn, torch.nn.functional as F\nclass Net(nn.Module):\n    def forward(self, x):\n"
+    )
+    code = f"{head}        return {call}{'(x + x)' if call.startswith('nn') else ''}\n"
+    with pytest.raises(CodeError, match=r"a call in the code cannot|none of the layers"):
+        read_code(code)
+
+
 def test_an_endless_loop_is_one_iteration_and_a_huge_count_is_reported() -> None:
     assert len(read_code(KERAS + "while True:\n    model.add(Dense(3))").network) == 1
     found = read_code(KERAS + "for _ in range(10**12):\n    model.add(Dense(3))")

@@ -57,6 +57,10 @@ _IGNORED = frozenset({"inplace", "dim", "device", "dtype"})
 _ALIASES = {"BatchNorm1d": "BatchNorm2d", "LogSoftmax": "Softmax"}
 
 
+_NEVER_NEGATIVE = ("relu", "relu6", "sigmoid", "softmax", "softplus")
+"""Activations without negative values."""
+
+
 def _signatures() -> dict[str, str]:
     found: dict[str, str] = {}
     for kind in layer_types().values():
@@ -119,15 +123,20 @@ class PyTorchAssembler(Assembler):
         # Modules generated for one node have names with its id; a layer never spans modules of two nodes.
         for node_id, group in groupby(calls, key=_generating_node):
             left = list(group)
+            activation = ""
             while left:
-                nodes, used, shape = self._next(left, shape, node_id)
+                nodes, used, shape = self._next(left, shape, node_id, activation)
                 yield from nodes
+                activation = getattr(nodes[-1].layer, "activation", "") if nodes else activation
                 del left[:used]
 
     def _next(
-        self, modules: Sequence[LayerCall], shape: Shape | None, node_id: str
+        self, modules: Sequence[LayerCall], shape: Shape | None, node_id: str, activation: str
     ) -> tuple[list[Node], int, Shape | None]:
-        """(nodes for the first few modules, number of modules they stand for, output shape)."""
+        """(nodes for the first few modules, number of modules they stand for, output shape).
+
+        `activation` is that of the layer before; empty if it has none.
+        """
         first = modules[0].call
         if first.path == "tensor.channels":
             if shape is not None and first.positional != (shape.channels,):
@@ -146,7 +155,7 @@ class PyTorchAssembler(Assembler):
         name = "" if node_id else modules[0].name
         if layer is not None:
             return [renamed_node(Node("", layer), name)], used, output_shape_of(layer, shape)
-        layers, used = self._substitute(calls[0], shape), 1
+        layers, used = self._substitute(calls[0], shape, activation), 1
         if len(calls) > 1 and layers and getattr(layers[-1], "activation", "") == "linear":
             # Only the exact one: any other is a layer of its own, with its note.
             notes: list[str] = []
@@ -206,7 +215,7 @@ class PyTorchAssembler(Assembler):
         self.mismatches += 1
         self.notes.add(inner.line, f"{inner.name} expects {expected:,} inputs but gets {shape.channels:,}")
 
-    def _substitute(self, call: Call, shape: Shape | None) -> list[Layer]:
+    def _substitute(self, call: Call, shape: Shape | None, activation: str) -> list[Layer]:
         """Layers that replace a module without a counterpart; none, and a note, if there are none."""
         inner = innermost(call)
         for kind in layer_types().values():
@@ -227,7 +236,9 @@ class PyTorchAssembler(Assembler):
                 self.notes.add(inner.line, f"{inner.name} is skipped: its arguments are {reason}")
                 return []
             if replacement or note:
-                if note:
+                # Where no value is negative, a border of zeros changes no maximum.
+                is_exact = inner.name == "MaxPool2d" and activation in _NEVER_NEGATIVE
+                if note and not is_exact:
                     self.notes.add(inner.line, f"{inner.name}: {note}")
                 return layers
         reason = _why_unreadable(inner, shape or _plausible_shape([inner]))

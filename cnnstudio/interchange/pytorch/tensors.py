@@ -464,7 +464,9 @@ class TensorReader(Interpreter):
 
 def _padding_module(call: Call) -> Call:
     """The module for `F.pad(x, pad, mode, value)`; unchanged if not only height and width are padded."""
-    arguments = Arguments(call, "pad, mode='constant', value=0")
+    if len(call.positional) > 3:
+        return call
+    arguments = Arguments(call, "pad=None, mode='constant', value=0").values()
     border, mode = arguments["pad"], arguments["mode"]
     if not isinstance(border, tuple | list) or len(border) not in (2, 4) or mode not in _BORDERS:
         return call

@@ -175,6 +175,7 @@ def test_what_the_network_does_not_depend_on_needs_no_note(text: str) -> None:
         ("nn.BatchNorm2d(3, momentum=None)", "momentum of 0.9 is used"),
         ("nn.ReflectionPad2d(1)", "zeros instead"),
         ("nn.ConstantPad2d(1, 0.5)", "zeros instead"),
+        ("nn.Sequential(nn.Tanh(), nn.MaxPool2d(3, 2, 1))", "only after a relu"),
         ("nn.Upsample(scale_factor=2, mode='bilinear', align_corners=True)", "align_corners"),
         ("nn.Upsample(scale_factor=1.5)", "integer factor"),
         ("nn.AvgPool2d(3, 2, 1, count_include_pad=False)", "out of the mean"),
