@@ -44,9 +44,9 @@ def main() -> None:
 
 
 def save_images(folder: Path) -> None:
-    """Saves the window, light and dark: training, with an error, with groups, and with a fix preview."""
+    """Saves the pages, light and dark: training, with an error, with groups, and with a fix preview."""
     from PySide6.QtGui import QAction
-    from PySide6.QtWidgets import QApplication, QDockWidget
+    from PySide6.QtWidgets import QApplication
 
     from cnnstudio.design import edits
     from cnnstudio.design.file import parse_design
@@ -56,8 +56,8 @@ def save_images(folder: Path) -> None:
     from cnnstudio.gui.theme.theme import theme
 
     window = create_window()
-    window.resize(1440, 900)
     window.show()
+    window.resize(1440, 900)
 
     def save(name: str, prepare: Callable[[], object] = lambda: None) -> None:
         for scheme in ("dark", "light"):
@@ -86,17 +86,24 @@ def save_images(folder: Path) -> None:
     window.tool_bar.train_action.trigger()
     wait(300, lambda: epochs >= 5)
     save("window")
+    window.pages.turn_to(window.pages.EXPLORE)
+    save("explore")
+    window.pages.turn_to(window.pages.DESIGN)
     project.edit("delete Flatten", edits.remove(project.network, ["flatten_1"]))
     project.select(("dense_1",))
     save("mistake")
     window.session.stop()
     wait(30, lambda: window.session.state is State.IDLE)
+    for name, page in (("data", window.pages.DATA), ("use", window.pages.USE)):
+        window.pages.turn_to(page)
+        wait(3)
+        save(name)
+    window.pages.turn_to(window.pages.DESIGN)
     project.open_network(template("resnet-20").network, None)
     project.select(("residual_1",))
-    dock = window.findChild(QDockWidget, "drawingDock")
-    assert dock is not None
-    dock.raise_()
+    window.pages.design.toggle_drawing()
     save("nested")
+    window.pages.design.toggle_drawing()
     project.open_network(parse_design(_THREE_ERRORS), None)
     project.select(("conv2d_3",))
     preview = window.findChild(QAction, "actionPreviewFixes")

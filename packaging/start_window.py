@@ -13,20 +13,18 @@ from pathlib import Path
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QMainWindow, QWidget
 
 from cnnstudio.gui.shell import app
 
-PARTS = (
-    "palette",
-    "layerList",
-    "inspector",
-    "datasetSelector",
-    "lossPlot",
-    "accuracyPlot",
-    "trainingProgress",
-    "statusMessage",
-)
+PARTS = {
+    "Data": ("sourceList", "thumbnails"),
+    "Train": ("lossPlot", "accuracyPlot", "featureMaps"),
+    "Explore": ("exploreStrip",),
+    "Use": ("tryPanel", "exportPanel"),
+    "Design": ("palette", "layerList", "inspector", "datasetSelector", "trainingProgress", "statusMessage"),
+}
+"""The parts of each page; the screenshot is of the last one."""
 SETTLE_MILLISECONDS = 3000
 """Long enough to find the first data set, and to load torch in the background."""
 MIN_COLORS = 50
@@ -42,8 +40,9 @@ def main(image: str, design: str | None = None) -> int:
 def check_window(path: Path) -> None:
     """Saves a screenshot of the window, prints its problems and closes it, which ends the program."""
     (window,) = (widget for widget in QApplication.topLevelWidgets() if isinstance(widget, QMainWindow))
+    problems = missing_parts(window)
     image = screenshot(window)
-    problems = [*missing_parts(window), *blank_areas(image)]
+    problems += blank_areas(image)
     path.parent.mkdir(parents=True, exist_ok=True)
     if not image.save(str(path)):
         problems.append(f"cannot write {path}")
@@ -64,10 +63,19 @@ def screenshot(window: QMainWindow) -> QImage:
 
 
 def missing_parts(window: QMainWindow) -> list[str]:
-    """A message for each part that is missing or not visible."""
-    parts = {name: window.findChild(QWidget, name) for name in PARTS}
-    hidden = [name for name, part in parts.items() if part is None or not part.isVisible()]
-    return [f"{name} is not visible" for name in hidden]
+    """A message for each part that is missing or not visible on its page."""
+    problems = []
+    for page, names in PARTS.items():
+        button = window.findChild(QAbstractButton, f"pageButton{page}")
+        if button is None:
+            problems.append(f"there is no page {page}")
+            continue
+        button.click()
+        QApplication.processEvents()
+        parts = {name: window.findChild(QWidget, name) for name in names}
+        hidden = [name for name, part in parts.items() if part is None or not part.isVisible()]
+        problems += [f"{name} is not visible on the page {page}" for name in hidden]
+    return problems
 
 
 def blank_areas(image: QImage) -> list[str]:

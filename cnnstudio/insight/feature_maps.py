@@ -121,9 +121,8 @@ def _quantize(node_id: str, image: int, maps: Tensor, dead: tuple[int, ...], tot
     if maps[0].numel() > 1:
         high = _white_level(values, low, high)
     span = high - low if math.isfinite(high - low) and high > low else 1.0
-    levels = (
-        ((values - low) * (255 / span)).round_().clamp_(0, 255).to(torch.uint8).cpu().contiguous().numpy()
-    )
+    # A copy: otherwise what shows the maps would keep the tensor.
+    levels = ((values - low) * (255 / span)).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy().copy()
     exact = None
     if maps[0].numel() == 1:
         exact = values.flatten().cpu().numpy().copy()

@@ -20,7 +20,6 @@ from PySide6.QtWidgets import (
     QApplication,
     QCheckBox,
     QComboBox,
-    QDialog,
     QLabel,
     QLineEdit,
     QListWidget,
@@ -177,9 +176,9 @@ def collect(events: tuple[object, ...], steps: list[int], maps: list[np.ndarray]
 
 def export(user: UserInput, window: MainWindow, folder: Path) -> str:
     """Exports ONNX, verified against torch; returns the line with the comparison."""
-    user.click_button("Export")
-    dialog = user.find(QDialog, "exportDialog")
-    user.wait_for(dialog.isVisible, "the dialog")
+    user.press(window, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
+    dialog = user.find(QWidget, "exportPanel")
+    user.wait_for(dialog.isVisible, "the panel")
     for name in ("safetensors", "onnx", "pytorch"):
         box = dialog.findChild(QCheckBox, f"format_{name}")
         assert isinstance(box, QAbstractButton)
@@ -192,9 +191,7 @@ def export(user: UserInput, window: MainWindow, folder: Path) -> str:
     user.click_button("Export", dialog)
     user.wait_for(lambda: any("✓" in line for line in texts(dialog)), "the export")
     user.screenshot("exported")
-    result = next(line for line in texts(dialog) if "✓" in line)
-    user.press(dialog, Qt.Key.Key_Escape)
-    return result
+    return next(line for line in texts(dialog) if "✓" in line)
 
 
 def texts(dialog: QWidget) -> list[str]:

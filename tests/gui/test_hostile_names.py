@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import shiboken6
 from PIL import Image
-from PySide6.QtWidgets import QAbstractButton, QDialog, QMenu, QWidget
+from PySide6.QtWidgets import QDialog, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 import cnnstudio.gui
@@ -36,7 +36,7 @@ from cnnstudio.gui.designer.quick_fix.preview_access import preview_card
 from cnnstudio.gui.document.autosave import _find_unsaved
 from cnnstudio.gui.document.project import Question
 from cnnstudio.gui.document.unsaved_dialog import UnsavedDialog
-from cnnstudio.gui.export.dialog import ExportDialog, FormatOutcome
+from cnnstudio.gui.export.panel import ExportPanel, FormatOutcome
 from cnnstudio.gui.interchange.dialog import ImportDialog
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
@@ -187,9 +187,13 @@ def check(widget: QWidget, painted: Painted) -> None:
 def test_the_window_shows_the_names_in_a_design(
     window: MainWindow, painted: Painted, stranger: Stranger, qtbot: QtBot
 ) -> None:
-    for dock in window.docks:
-        dock.show()
-        dock.raise_()
+    for number in range(5):
+        window.pages.turn_to(number)
+        check(window, painted)
+    window.pages.turn_to(window.pages.DESIGN)
+    window.pages.design.toggle_drawing()
+    for number in range(3):
+        window.pages.design.show_panel(number)
         check(window, painted)
     for node in window.project.network.walk():
         window.project.select([node.id])
@@ -287,7 +291,7 @@ def test_a_training_shows_names_and_messages(
     window.project.select([window.project.network.nodes[-1].id])
     show_feature_maps(window)
     session.events.emit((SnapshotTaken(21, 2.1, "feature_maps", stranger.scores[0]),))
-    qtbot.waitUntil(lambda: bool(window.dashboard.feature_maps.grid._classes))
+    qtbot.waitUntil(lambda: bool(window.pages.train.maps.grid._classes))
     check(window, painted)
     for event in stranger.events:
         session.events.emit((event,))
@@ -301,34 +305,32 @@ def test_a_run_folder_shows_names_and_messages(
     window: MainWindow, painted: Painted, stranger: Stranger, qtbot: QtBot
 ) -> None:
     window.open_run(stranger.run)
-    dashboard = window.dashboard
-    qtbot.waitUntil(lambda: dashboard.record.folder == stranger.run)
-    qtbot.waitUntil(lambda: len(dashboard.record.history.epochs) == 2)
+    shown = window.shown_run
+    qtbot.waitUntil(lambda: shown.record.folder == stranger.run)
+    qtbot.waitUntil(lambda: len(shown.record.history.epochs) == 2)
     check(window, painted)
     show_feature_maps(window)
     for node in (window.project.network.nodes[0], window.project.network.nodes[-1]):
         window.project.select([node.id])
         qtbot.waitUntil(lambda id=node.id: shown_maps(window) == id)
         check(window, painted)
-    assert dashboard.feature_maps.grid._classes
-    dashboard.timeline.slider.choose(2)
+    assert window.pages.train.maps.grid._classes
+    window.timeline.slider.choose(2)
     check(window, painted)
     run = WrittenRun.__new__(WrittenRun)
     run.folder, run.metadata = stranger.run, read_json(stranger.run / "run.json")
     run.update_metadata(status="failed")
     window.runs._show_error(stranger.text)
     check(window, painted)
-    dashboard.close_run()
+    shown.close()
 
 
 def show_feature_maps(window: MainWindow) -> None:
-    button = window.dashboard.findChild(QAbstractButton, "tabFeatureMaps")
-    assert isinstance(button, QAbstractButton)
-    button.click()
+    window.pages.turn_to(window.pages.TRAIN)
 
 
 def shown_maps(window: MainWindow) -> str | None:
-    maps = window.dashboard.feature_maps.grid._maps
+    maps = window.pages.train.maps.grid._maps
     return maps.node_id if maps is not None else None
 
 
@@ -370,34 +372,37 @@ def show_compare(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]:
 
 
 def show_export(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]:
-    dialog = ExportDialog(window.session, stranger.run, window)
-    dialog.open()
-    yield dialog
+    panel = ExportPanel(window.session)
+    panel.setParent(window)
+    panel.resize(560, 588)
+    panel.show_run(stranger.run)
+    panel.show()
+    yield panel
     (stranger.root / "model.onnx").touch()
-    dialog._folder.setText(str(stranger.root / stranger.file_name))
-    dialog._progress.begin(stranger.text)
-    yield dialog
+    panel._folder.setText(str(stranger.root / stranger.file_name))
+    panel._progress.begin(stranger.text)
+    yield panel
     exporter, path = exporters()["onnx"], Path(stranger.file_name)
     outcomes = [
         FormatOutcome(exporter, ExportResult((path,), 0.0, f"ONNX: {stranger.text}")),
         FormatOutcome(exporter, None, stranger.text),
     ]
-    dialog._on_done(outcomes)
-    yield dialog
-    dialog._on_failed(stranger.text)
-    yield dialog
+    panel._on_done(outcomes)
+    yield panel
+    panel._on_failed(stranger.text)
+    yield panel
 
 
 def show_data(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]:
     dialog = DataDialog(window)
     dialog.open()
     yield dialog
-    for row in dialog._rows.values():
+    for row in dialog.data_sets._rows.values():
         row.show_info({"problem": stranger.text})
         row.begin(stranger.text)
         row.show_progress(DataProgress(0, None, stranger.text))
-    dialog._show_message(stranger.text)
-    dialog._adding.begin(f"Scanning {stranger.file_name}")
+    dialog.data_sets._show_message(stranger.text)
+    dialog.data_sets._adding.begin(f"Scanning {stranger.file_name}")
     yield dialog
 
 
@@ -460,7 +465,6 @@ def show_computing(dialog: ComputeDialog, stranger: Stranger) -> Iterator[QWidge
 DIALOGS: dict[type[QDialog], Callable[[MainWindow, Stranger], Iterator[QWidget]]] = {
     CompareDialog: show_compare,
     DataDialog: show_data,
-    ExportDialog: show_export,
     ImportDialog: show_import,
     LrRangeDialog: show_lr_range,
     MessageBox: show_message_box,
@@ -484,6 +488,13 @@ def test_dialogs_show_names_and_messages(
         check(dialog, painted)
     for dialog in window.findChildren(kind):
         dialog.close()
+
+
+def test_the_export_panel_shows_names_and_messages(
+    window: MainWindow, painted: Painted, stranger: Stranger
+) -> None:
+    for panel in show_export(window, stranger):
+        check(panel, painted)
 
 
 def test_every_dialog_is_tried() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import shiboken6
-from PySide6.QtCore import QSettings, Qt
+from PySide6.QtCore import QSettings
 from PySide6.QtGui import QAction, QGuiApplication
-from PySide6.QtWidgets import QApplication, QDockWidget, QLabel, QMainWindow, QMenu, QToolBar, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QMainWindow, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.designer.quick_fix.advice_service import advice_service
@@ -19,9 +19,6 @@ from cnnstudio.gui.theme.theme import theme
 from tests.compatibility.old_files import advice_key, put_old_files
 
 OpenWindow = Callable[..., MainWindow]
-
-DOCKS = {"paletteDock", "inspectorDock", "codeDock", "fieldDock", "dashboardDock", "drawingDock"}
-"""By these names the layout of the window is remembered."""
 
 
 @pytest.fixture
@@ -58,20 +55,14 @@ def close(window: MainWindow) -> None:
         shiboken6.delete(window)
 
 
-def dock(window: QMainWindow, name: str) -> QDockWidget:
-    found = window.findChild(QDockWidget, name)
-    assert isinstance(found, QDockWidget)
+def described_widget(window: QMainWindow, name: str) -> QWidget:
+    found = window.findChild(QWidget, name)
+    assert isinstance(found, QWidget)
     return found
 
 
-def area(window: QMainWindow, name: str) -> Qt.DockWidgetArea:
-    return window.dockWidgetArea(dock(window, name))
-
-
 def described(window: QMainWindow, name: str) -> str:
-    found = window.findChild(QWidget, name)
-    assert isinstance(found, QWidget)
-    return found.accessibleDescription()
+    return described_widget(window, name).accessibleDescription()
 
 
 def action(window: QMainWindow, name: str) -> QAction:
@@ -97,22 +88,19 @@ def test_the_look_and_the_choices_are_as_they_were_left(open_window: OpenWindow,
     assert window.session.chosen_device == "cpu"
 
 
-def test_the_panels_stand_where_they_were_left(
-    open_window: OpenWindow, old: Path, home: Path, qtbot: QtBot
+def test_the_window_has_the_size_that_it_was_left_with(open_window: OpenWindow, old: Path) -> None:
+    assert open_window(old / "designs" / "small.cnn.json").height() == 700
+
+
+def test_the_arrangement_of_the_panels_of_that_version_is_left_out(
+    open_window: OpenWindow, old: Path, home: Path
 ) -> None:
     window = open_window(old / "designs" / "small.cnn.json")
-    assert not dock(window, "paletteDock").isVisible()
-    assert dock(window, "inspectorDock").isVisible()
-    left, bottom = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
-    assert area(window, "inspectorDock") == left
-    assert area(window, "dashboardDock") == bottom
-    assert window.height() == 700
-    # The same place once more would say nothing: without these settings it is another one.
+    assert "saved size" not in window.message_bar.text
+    for name in ("palette", "layerList", "inspector"):
+        assert described_widget(window, name).isVisible()
     close(window)
-    (home / "window.ini").unlink()
-    fresh = open_window(old / "designs" / "small.cnn.json")
-    assert dock(fresh, "paletteDock").isVisible()
-    assert area(fresh, "inspectorDock") == Qt.DockWidgetArea.RightDockWidgetArea
+    assert not QSettings(str(home / "window.ini"), QSettings.Format.IniFormat).contains("layout")
 
 
 def test_dismissed_advice_stays_dismissed(open_window: OpenWindow, old: Path, qtbot: QtBot) -> None:
@@ -140,7 +128,7 @@ def test_an_old_run_is_shown_with_its_curves_and_feature_maps(
 ) -> None:
     window = open_window(old / "home" / "runs" / "finished")
     window.resize(1400, 900)
-    assert "Every layer" in window.windowTitle()
+    assert window.shown_run_button.full_text.startswith("Every layer")
     for name, points in (("lossPlot", 30), ("accuracyPlot", 5)):
         plot = window.findChild(QWidget, name)
         assert isinstance(plot, QWidget)
@@ -182,8 +170,9 @@ def test_settings_are_written_under_their_names(
     close(window)
     stored = QSettings(str(home / "window.ini"), QSettings.Format.IniFormat)
     assert set(stored.allKeys()) == {
-        *("cifar10_offered", "dataset", "folder", "geometry", "layout", "recent_files", "scheme"),
-        *("geometry_checksum", "layout_checksum"),
+        *("cifar10_offered", "dataset", "folder", "geometry", "recent_files", "scheme"),
+        *("geometry_checksum", "design", "recipe", "page"),
+        *("pages/design_columns", "pages/design_list"),
         f"dismissed_advice/{advice_key(str(design))}",
     }
     assert stored.value("dataset") == "shapes"
@@ -206,13 +195,6 @@ def test_the_chosen_device_is_written_under_its_name(open_window: OpenWindow, ho
     action(window, "device_cpu").trigger()
     close(window)
     assert QSettings(str(home / "window.ini"), QSettings.Format.IniFormat).value("device") == "cpu"
-
-
-def test_panels_have_the_names_by_which_they_are_remembered(open_window: OpenWindow) -> None:
-    window = open_window()
-    assert {found.objectName() for found in window.findChildren(QDockWidget)} == DOCKS
-    bars = window.findChildren(QToolBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
-    assert [bar.objectName() for bar in bars] == ["trainingPanel"]
 
 
 def test_copied_layers_travel_under_their_type(open_window: OpenWindow) -> None:

@@ -46,11 +46,11 @@ class UserInput:
         )
 
     def click_button(self, text: str, within: QWidget | None = None) -> None:
-        """Clicks the visible button whose text contains `text`."""
+        """Clicks the visible button whose text or accessible name contains `text`."""
         buttons = [
             button
             for button in (within or self.window).findChildren(QPushButton)
-            if button.isVisible() and text in button.text().replace("&", "")
+            if button.isVisible() and text in (button.text().replace("&", "") or button.accessibleName())
         ]
         assert buttons, f"there is no button “{text}”"
         self.click(buttons[0])

@@ -99,6 +99,8 @@ class TrainingSession(QObject):
         """The folder of the current run, or of the last one."""
         self.network: Network | None = None
         """The network of the current or last run."""
+        self.dataset_name = ""
+        """The data set of the current or last run."""
         self.recipe: Recipe | None = None
         """The recipe of the current or last run, with the changes made while it trains."""
         self.continues_from: Path | None = None
@@ -226,6 +228,7 @@ class TrainingSession(QObject):
     def _show_request(self, request: TrainingRequest) -> None:
         self.run = None
         self.network, self.recipe = request.network, request.recipe
+        self.dataset_name = request.dataset_name
         self.continues_from = request.folder or request.continue_from
 
     def pause(self) -> None:

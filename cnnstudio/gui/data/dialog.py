@@ -1,41 +1,16 @@
-"""The dialog of the data sets: download them, add folders of images, and choose one to train on."""
+"""The dialog of the data sets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
-from typing import Any
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import (
-    QDialog,
-    QFileDialog,
-    QHBoxLayout,
-    QPushButton,
-    QScrollArea,
-    QVBoxLayout,
-    QWidget,
-)
-
-from cnnstudio.core.errors import UserError
-from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
-from cnnstudio.data.sources import Source, register, sources
-from cnnstudio.data.sources.folder_layout import Question, Reading
-from cnnstudio.data.sources.folder_list import unregister_folder
-from cnnstudio.data.sources.image_folder import ImageFolder
-from cnnstudio.gui.compute.io_task import IoFunction, IoTask
-from cnnstudio.gui.data.layout_question import ask_for_layout
-from cnnstudio.gui.data.source_row import SourceRow
+from cnnstudio.gui.data.data_sets import DataSets
 from cnnstudio.gui.widgets.labels import Label
-from cnnstudio.gui.widgets.progress import ProgressLine
-
-_ARCHIVES = "Archives (*.tar.gz *.tgz);;All files (*)"
-_FOLDER_HELP = "One subfolder of images per class, or train and test folders with such subfolders."
 
 
 class DataDialog(QDialog):
-    """Lists the sources. Runs one task at a time; closing the dialog cancels it."""
+    """Lists the sources; closing it cancels what is in progress."""
 
     chosen = Signal(object)
     """The name of the data set that the user wants to train on."""
@@ -45,195 +20,24 @@ class DataDialog(QDialog):
         self.setObjectName("dataDialog")
         self.setWindowTitle("Data sets")
         self.resize(680, 560)
-        self._task: IoTask | None = None
-        self._info_task: IoTask | None = None
-        self._rows: dict[str, SourceRow] = {}
-        self._message = Label("", "help", "wrong", wrap=True)
-        self._message.setObjectName("dataMessage")
-        self._message.hide()
-        self._adding = ProgressLine()
-        self._adding.setObjectName("adding")
-        self._adding.cancelled.connect(lambda: self._on_cancel(None))
-        self._compose()
-        self._fill()
-
-    def _compose(self) -> None:
-        self._list = QVBoxLayout()
-        self._list.setSpacing(8)
-        self._list.setContentsMargins(0, 0, 0, 0)
-        content = QWidget()
-        content.setLayout(self._list)
-        scroll = QScrollArea()
-        scroll.setWidget(content)
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.viewport().setAutoFillBackground(False)
-        content.setAutoFillBackground(False)
-        self._add = QPushButton("Add image folder…")
-        self._add.setObjectName("addFolder")
-        self._add.clicked.connect(self._on_add)
+        self.data_sets = DataSets()
+        self.data_sets.chosen.connect(self._on_chosen)
         close = QPushButton("Close")
         close.clicked.connect(self.reject)
         foot = QHBoxLayout()
-        foot.setSpacing(8)
-        foot.addWidget(self._add)
-        foot.addWidget(Label(_FOLDER_HELP, "help", "secondary", wrap=True), 1)
+        foot.addStretch(1)
         foot.addWidget(close)
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 16, 16, 16)
         column.setSpacing(12)
         column.addWidget(Label("Data sets", "title"))
-        column.addWidget(scroll, 1)
-        column.addWidget(self._message)
-        column.addWidget(self._adding)
+        column.addWidget(self.data_sets, 1)
         column.addLayout(foot)
 
-    # The list
-
-    def _fill(self) -> None:
-        """Lists the current sources and loads their details in the background."""
-        for row in self._rows.values():
-            self._list.removeWidget(row)
-            row.deleteLater()
-        while self._list.count():
-            self._list.takeAt(0)
-        found = sources()
-        self._rows = {source.name: self._make_row(source) for source in found}
-        self._list.addStretch(1)
-        self._load_details(found)
-
-    def _make_row(self, source: Source) -> SourceRow:
-        row = SourceRow(source)
-        row.use_requested.connect(self._on_use)
-        row.download_requested.connect(self._on_download)
-        row.archive_requested.connect(self._on_archive)
-        row.removal_requested.connect(self._on_removal)
-        row.cancel_requested.connect(self._on_cancel)
-        self._list.addWidget(row)
-        return row
-
-    def _load_details(self, found: list[Source]) -> None:
-        """In a task: a folder may have a million images or be on a slow drive."""
-        if self._info_task is not None:
-            self._info_task.cancel()
-
-        def load(progress: ProgressFunction, cancelled: CancelFunction) -> dict[str, dict[str, Any]]:
-            return {source.name: source.info() for source in found if not cancelled()}
-
-        self._info_task = IoTask(load, self)
-        self._info_task.done.connect(self._on_details_loaded)
-        self._info_task.start()
-
-    def _on_details_loaded(self, infos: object) -> None:
-        assert isinstance(infos, dict)
-        for name, info in infos.items():
-            if name in self._rows:
-                self._rows[name].show_info(info)
-
-    # Buttons
-
-    def _on_use(self, source: object) -> None:
-        assert isinstance(source, Source)
-        self.chosen.emit(source.name)
+    def _on_chosen(self, name: object) -> None:
+        self.chosen.emit(name)
         self.accept()
 
-    def _on_download(self, source: object) -> None:
-        assert isinstance(source, Source)
-        self._begin(source, source.download, f"Starting the download of {source.title}")
-
-    def _on_archive(self, source: object) -> None:
-        assert isinstance(source, Source)
-        name, _ = QFileDialog.getOpenFileName(self, f"Open the archive of {source.title}", "", _ARCHIVES)
-        if name:
-            self._begin(source, partial(source.import_archive, Path(name)), f"Checking {Path(name).name}")
-
-    def _begin(self, source: Source, function: Callable[..., object], text: str) -> None:
-        row = self._rows[source.name]
-        row.begin(text)
-        ready = f"{source.title} is ready."
-        self._start(function, row.show_progress, lambda _: row.show_message(ready, is_error=False))
-        assert self._task is not None
-        self._task.failed.connect(lambda text: row.show_message(str(text), is_error=True))
-        self._task.ended.connect(row.end)
-        self._task.start()
-
-    def _on_add(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Add image folder")
-        if not folder:
-            return
-        self._scan(Path(folder), None)
-
-    def _scan(self, folder: Path, reading: Reading | None) -> None:
-        """Adds the folder, after a question if its layout is in doubt and `reading` does not tell."""
-        self._show_message("")
-        self._adding.begin(f"Scanning {folder.name or folder}")
-
-        def add(progress: ProgressFunction, cancelled: CancelFunction) -> Source | Question:
-            source = ImageFolder(folder, reading=reading)
-            return source.listing(cancelled).question or register(source)
-
-        self._start(add, lambda _: None, partial(self._on_scanned, folder))
-        assert self._task is not None
-        self._task.failed.connect(lambda text: self._show_message(str(text)))
-        self._task.ended.connect(self._adding.hide)
-        self._task.start()
-
-    def _on_scanned(self, folder: Path, result: object) -> None:
-        if isinstance(result, Question):
-            # When the task has ended: the answer may start the next one.
-            QTimer.singleShot(0, self, lambda: self._ask(folder, result))
-            return
-        assert isinstance(result, ImageFolder)
-        self._fill()
-        self._rows[result.name].show_message(f"{result.title} was added.", is_error=False)
-
-    def _ask(self, folder: Path, question: Question) -> None:
-        reading = ask_for_layout(self, folder.name, question)
-        if reading is not None:
-            self._scan(folder, reading)
-
-    def _on_removal(self, source: object) -> None:
-        assert isinstance(source, Source)
-        try:
-            unregister_folder(source.name)
-        except UserError as error:
-            self._show_message(str(error))
-        else:
-            self._fill()
-
-    def _on_cancel(self, source: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-
-    # The task
-
-    def _start(
-        self,
-        function: IoFunction,
-        on_progress: Callable[[Progress], None],
-        on_done: Callable[[object], None],
-    ) -> None:
-        self._task = IoTask(function, self, writes_files=True)
-        self._task.progressed.connect(on_progress)
-        self._task.done.connect(on_done)
-        self._task.ended.connect(self._on_ended)
-        self._show_busy(True)
-
-    def _on_ended(self) -> None:
-        self._task = None
-        self._show_busy(False)
-
-    def _show_busy(self, busy: bool) -> None:
-        self._add.setEnabled(not busy)
-        for row in self._rows.values():
-            row.show_state(busy)
-
-    def _show_message(self, text: str) -> None:
-        self._message.setText(text)
-        self._message.setVisible(bool(text))
-
     def done(self, result: int) -> None:
-        for task in (self._task, self._info_task):
-            if task is not None:
-                task.close()
+        self.data_sets.close_tasks()
         super().done(result)

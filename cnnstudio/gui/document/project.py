@@ -129,6 +129,11 @@ class Project(QObject):
         return self._path
 
     @property
+    def saved_network(self) -> Network | None:
+        """The network as it was read or written last; None if it never was."""
+        return self._saved
+
+    @property
     def is_modified(self) -> bool:
         """Whether the network differs from the saved one. Recipe and data set are not part of the file."""
         return self.network is not self._saved and self.network != self._saved

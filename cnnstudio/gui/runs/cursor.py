@@ -246,10 +246,7 @@ class Selection(QObject):
             self.classes = (actual, predicted)
             self.classes_changed.emit(self.classes)
 
-    def clear(self) -> None:
-        """Chooses nothing: a run of other classes and images is shown."""
-        self.choose_layer(None)
-        self.choose_channel(None)
-        self.choose_image(0)
+    def clear_results(self) -> None:
+        """Chooses no images and no class: those of another run are others."""
         self.choose_images(())
         self.choose_classes(None)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +25,13 @@ _MAX_UNREAD = 200
 class RunRecord:
     """The network of a run, its history, its example images, and its folder once it exists."""
 
-    def __init__(self, network: Network | None = None) -> None:
+    def __init__(
+        self, network: Network | None = None, dataset_name: str = "", created: datetime | None = None
+    ) -> None:
         self.network = network or Network()
+        self.dataset_name = dataset_name
+        self.created = created
+        """When it was started; None if unknown."""
         self._history = RunHistory()
         self._unread: list[Event] = []
         self.images = np.empty((0, 3, 1, 1), np.uint8)
@@ -37,11 +44,16 @@ class RunRecord:
     @classmethod
     def of(cls, snapshot: RunSnapshot) -> RunRecord:
         """The record of a run, from a snapshot that has all its events. Raises RunError."""
-        record = cls(snapshot.run.network)
+        record = cls(snapshot.run.network, *_origin(snapshot))
         record._folder = snapshot.run.folder
         record.history.feed(snapshot.events)
         record.images, record.image_names = saved_images(snapshot)
         return record
+
+    @property
+    def title(self) -> str:
+        """`Lesson CNN · 14:02`, with the day instead of the time if it was not today."""
+        return " · ".join(filter(None, (self.network.name, describe_date(self.created))))
 
     @property
     def history(self) -> RunHistory:
@@ -84,15 +96,15 @@ class RunRecord:
 
     # Layers and their feature maps
 
-    def layer_to_show(self, selection: Iterable[str], current: str | None) -> str | None:
-        """The first of `selection` that this run has, else the current layer, else the first convolution.
+    def layer_to_show(self, wanted: Iterable[str | None]) -> str | None:
+        """The first of `wanted` that this run has, else the first convolution.
 
         None before there is anything to show.
         """
         known = {node.id for node in self._layers}
         if self.history.is_empty and self._folder is None and not len(self.images):
             return None
-        for node_id in (*selection, current):
+        for node_id in wanted:
             if node_id in known:
                 return node_id
         convolutions = (node.id for node in self._layers if node.layer.family is Family.CONVOLUTION)
@@ -114,6 +126,26 @@ class RunRecord:
     def last_epoch(self) -> int:
         """The last completed epoch; 0 before the first."""
         return self.history.epochs[-1].epoch if self.history.epochs else 0
+
+
+def describe_date(moment: datetime | None) -> str:
+    """`14:02` today, else `12 May` or `12 May 2025`; empty if unknown."""
+    if moment is None:
+        return ""
+    local, today = moment.astimezone(), datetime.now().astimezone()
+    if local.date() == today.date():
+        return f"{local:%H:%M}"
+    return f"{local.day} {local:%b}" if local.year == today.year else f"{local.day} {local:%b %Y}"
+
+
+def _origin(snapshot: RunSnapshot) -> tuple[str, datetime | None]:
+    """The data set and the date, as far as the run says so."""
+    run, name, created = snapshot.run, "", None
+    with contextlib.suppress(RunError):
+        name = run.dataset_name
+    with contextlib.suppress(RunError):
+        created = run.created
+    return name, created
 
 
 def saved_images(snapshot: RunSnapshot) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -38,7 +38,9 @@ class RunController(QObject):
     message_withdrawn = Signal(object)
     """The text of a message that no longer applies."""
     opened = Signal(object)
-    """The OpenedRun to show."""
+    """The OpenedRun to show, because the user asked for it."""
+    restored = Signal(object)
+    """The OpenedRun that was shown when the window was closed."""
     diagnosed = Signal(object)
     """A tuple of the events of a run that another program trains, for the diagnoses among them."""
 
@@ -72,11 +74,21 @@ class RunController(QObject):
             self.open(Path(folder))
 
     def open(self, folder: Path) -> None:
-        """Shows a run folder: its design in the list, its curves and maps in the dashboard."""
-        if self._session.state is not State.IDLE:
-            self._show_error("A run is training. Stop it before you open another one.")
-        else:
-            self._read(folder, partial(read_run, folder), self._on_opened)
+        """Shows a run folder, also while another run trains. The open design stays as it is."""
+        self._read(folder, partial(read_run, folder), self.opened.emit)
+
+    def open_quietly(self, folder: Path) -> None:
+        """The same without waiting for the drive, and without a message if there is no run any more."""
+        self.close()
+        self._task = task = IoTask(lambda progress, cancelled: read_run(folder), self)
+        task.done.connect(partial(self._on_read_quietly, task))
+        task.start()
+
+    def _on_read_quietly(self, task: IoTask, opened: OpenedRun) -> None:
+        if self._task is task:
+            self._task = None
+            if self._session.state is State.IDLE:
+                self.restored.emit(opened)
 
     def resume(self) -> None:
         """Resumes the run that the dashboard shows."""
@@ -124,11 +136,6 @@ class RunController(QObject):
         task.wait(_BLOCKING_SECONDS)
         if self._task is task:
             self.message.emit(Message(waiting))
-
-    def _on_opened(self, opened: OpenedRun) -> None:
-        # A training may have started while a slow drive was read.
-        if self._session.state is State.IDLE:
-            self.opened.emit(opened)
 
     def _show_error(self, text: object) -> None:
         self.message.emit(Message(str(text), is_error=True))

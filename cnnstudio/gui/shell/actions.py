@@ -29,6 +29,8 @@ class Window(Protocol):
     tool_bar: TrainingToolBar
 
     def reset_layout(self) -> None: ...
+    def show_export(self) -> None: ...
+    def open_run_design(self) -> None: ...
     def close(self) -> bool: ...
 
 
@@ -128,13 +130,12 @@ WINDOW_ACTIONS: tuple[ActionSpec[Window], ...] = (
     ActionSpec(
         "actionExport",
         "&Export…",
-        lambda window: window.dialogs.show_export(),
+        lambda window: window.show_export(),
         menu="File",
-        tooltip="Export the trained model for use outside CNN Studio",
+        tooltip="Export the trained model for use outside CNN Studio, on the Use page",
         shortcuts=("Ctrl+E",),
         icon="export",
         separator_before=True,
-        toolbar="button",
     ),
     ActionSpec(
         "actionSaveDrawing",
@@ -182,7 +183,7 @@ WINDOW_ACTIONS: tuple[ActionSpec[Window], ...] = (
         "&Reset layout",
         lambda window: window.reset_layout(),
         menu="View",
-        tooltip="Restore all panels to their default positions",
+        tooltip="Restore all panels to their default sizes",
         separator_before=True,
     ),
     _theme_action("system", "&System", "Follow the system’s light or dark theme"),
@@ -193,8 +194,15 @@ WINDOW_ACTIONS: tuple[ActionSpec[Window], ...] = (
         "&Open run…",
         lambda window: window.runs.choose(),
         menu="Run",
-        tooltip="Open an earlier run, or one that another program is training",
+        tooltip="Look at an earlier run, or at one that another program is training",
         shortcuts=("Ctrl+Shift+O",),
+    ),
+    ActionSpec(
+        "actionOpenRunDesign",
+        "Open its &design",
+        lambda window: window.open_run_design(),
+        menu="Run",
+        tooltip="Open the design with which the displayed run was trained",
     ),
     ActionSpec(
         "actionTrainSeeds",

@@ -17,7 +17,6 @@ from cnnstudio.core.logs import configure_logging
 from cnnstudio.core.paths import home
 from cnnstudio.core.resources import resource
 from cnnstudio.core.temporary import discard_temporary_folders
-from cnnstudio.data.sources import find_source
 from cnnstudio.design.templates import templates
 from cnnstudio.gui.compute.compute_thread import has_running_threads
 from cnnstudio.gui.compute.session import TrainingSession
@@ -65,7 +64,11 @@ def create_window(path: str | Path | None = None) -> MainWindow:
     project.open_network(templates()["lesson-32"].network, None)
     advice_service(project).use_settings(settings)
     window = MainWindow(project, session, settings)
-    project.set_dataset(_first_dataset(settings), None)
+    last = window.last_session
+    if path is None:
+        last.restore_design()
+    last.restore_recipe()
+    project.set_dataset(last.dataset(), None)
     # The initial state cannot be undone.
     project.undo_stack.clear()
     if path is not None:
@@ -76,8 +79,8 @@ def create_window(path: str | Path | None = None) -> MainWindow:
         _restore(window)
     elif not window.documents.autosave.is_possible:
         window.message_bar.show_text(_NOT_WRITABLE.format(home()), is_error=True)
-    elif window.saved_layout.note:
-        window.message_bar.show_text(window.saved_layout.note)
+    elif window.saved_geometry.note:
+        window.message_bar.show_text(window.saved_geometry.note)
     elif project.dataset_name == "shapes" and not settings.text("cifar10_offered"):
         settings.set_text("cifar10_offered", "yes")
         window.message_bar.show_text(
@@ -89,7 +92,7 @@ def create_window(path: str | Path | None = None) -> MainWindow:
 def _restore(window: MainWindow) -> None:
     """Opens the newest of the designs that crashed sessions left, and offers the others."""
     window.documents.open_unsaved(window.documents.autosave.found[0])
-    _offer_unsaved(window, f"{_RESTORED} {window.saved_layout.note}".strip())
+    _offer_unsaved(window, f"{_RESTORED} {window.saved_geometry.note}".strip())
 
 
 def _offer_unsaved(window: MainWindow, text: str) -> None:
@@ -110,19 +113,6 @@ def _open(window: MainWindow, path: Path) -> None:
         window.documents.open_path(path)
     else:
         window.open_run(path)
-
-
-def _first_dataset(settings: Settings) -> str:
-    """The last chosen data set if it is still available, else CIFAR-10 if downloaded, else Shapes."""
-    from cnnstudio.core.errors import UserError
-
-    for name in (settings.text("dataset"), "cifar10"):
-        try:
-            if name and find_source(name).available():
-                return name
-        except UserError:
-            continue
-    return "shapes"
 
 
 def _shut_down(window: MainWindow, number: int) -> None:

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from cnnstudio import __version__
-from cnnstudio.gui.compute.session import State, TrainingSession
+from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.document.documents import Documents
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.document.settings import Settings
@@ -24,13 +24,11 @@ if TYPE_CHECKING:
     from cnnstudio.design.templates import Template
     from cnnstudio.gui.compare.seed_comparison import SeedComparison
 
-_STILL_TRAINING = "Training is in progress. Stop it, or wait for it to finish, then export the model."
 _NOTHING_UNSAVED = "There are no unsaved designs of earlier sessions: nothing was lost."
-_NO_MODEL = "There is no trained model yet. Press Train, or open an earlier run (Run ▸ Open run…)."
 
 
 class Dialogs(QObject):
-    """The dialogs for designs, data sets, export and help, all on top of `window`."""
+    """The dialogs for designs, data sets and help, all on top of `window`."""
 
     message = Signal(object)
     """Why a dialog was not opened, a Message."""
@@ -127,20 +125,6 @@ class Dialogs(QObject):
         dialog.chosen.connect(lambda name: self._project.set_dataset(str(name), None))
         dialog.finished.connect(lambda _: self.data_sets_changed.emit())
         dialog.open()
-
-    def show_export(self) -> None:
-        """Shows the export of the displayed run; if there is none, a message says what to do."""
-        from cnnstudio.gui.export.dialog import ExportDialog
-
-        folder = self._run_folder()
-        if self._session.state is not State.IDLE:
-            self.message.emit(Message(_STILL_TRAINING))
-        elif folder is None or not (folder / "checkpoints").is_dir():
-            self.message.emit(Message(_NO_MODEL))
-        else:
-            dialog = ExportDialog(self._session, folder, self._window)
-            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            dialog.open()
 
     def save_drawing(self) -> None:
         """Asks for a file and saves the drawing of the network."""

@@ -1,8 +1,9 @@
-"""The main window: creates the panels and connects them. Each panel does its own work."""
+"""The main window: creates the pages and the bars, and connects them. Each part does its own work."""
 
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,36 +12,37 @@ from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
     QDropEvent,
+    QKeyEvent,
     QPaintEvent,
     QShowEvent,
 )
-from PySide6.QtWidgets import (
-    QMainWindow,
-    QTabWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QMainWindow, QVBoxLayout, QWidget
 
 from cnnstudio.design.file import SUFFIX
 from cnnstudio.gui.compute.session import State, TrainingSession
-from cnnstudio.gui.dashboard.dashboard import Dashboard
+from cnnstudio.gui.dashboard.frame_clock import FrameClock
+from cnnstudio.gui.dashboard.timeline import Timeline
 from cnnstudio.gui.designer.actions import design_actions
-from cnnstudio.gui.designer.inspector.inspector import Inspector
-from cnnstudio.gui.designer.layer_list.layer_list import LayerList
-from cnnstudio.gui.designer.palette.palette import Palette
 from cnnstudio.gui.document.documents import Documents
 from cnnstudio.gui.document.project import Project, Question
 from cnnstudio.gui.document.settings import Settings
+from cnnstudio.gui.pages.page_switch import PageSwitch
+from cnnstudio.gui.pages.pages import Pages
 from cnnstudio.gui.runs.follower import OpenedRun
 from cnnstudio.gui.runs.run_controller import RunController
+from cnnstudio.gui.runs.run_menu import RunMenu
+from cnnstudio.gui.runs.shown_run import ShownRun
+from cnnstudio.gui.runs.shown_run_button import ShownRunButton
 from cnnstudio.gui.shell.actions import WINDOW_ACTIONS, Window
+from cnnstudio.gui.shell.bottom_bar import BottomBar
 from cnnstudio.gui.shell.closing import end_work, is_unfinished
 from cnnstudio.gui.shell.dialogs import Dialogs
-from cnnstudio.gui.shell.docks import Dock, arrange_docks, set_tab_bar_names
 from cnnstudio.gui.shell.garbage import GarbageCollector
+from cnnstudio.gui.shell.last_session import LastSession
 from cnnstudio.gui.shell.menus import RecentMenu, fill_menu_bar
-from cnnstudio.gui.shell.saved_layout import SavedLayout
-from cnnstudio.gui.shell.status_bar import StatusBar
+from cnnstudio.gui.shell.page_actions import PAGE_ACTIONS, PageOwner, epoch_key
+from cnnstudio.gui.shell.saved_geometry import SavedGeometry
+from cnnstudio.gui.shell.status_line import StatusLine
 from cnnstudio.gui.training.device_menu import DeviceMenu
 from cnnstudio.gui.training.diagnosis_messages import DiagnosisMessages
 from cnnstudio.gui.training.preflight.open_dialogs import PreflightDialogs
@@ -56,7 +58,7 @@ _PRELOAD_DELAY_MS = 50
 
 
 class MainWindow(QMainWindow):
-    """The designer, the training toolbar and the dashboard for one project."""
+    """Five pages over one design and one run on show."""
 
     def __init__(self, project: Project, session: TrainingSession, settings: Settings) -> None:
         super().__init__()
@@ -68,14 +70,16 @@ class MainWindow(QMainWindow):
         project.setParent(self)
         session.setParent(self)
         self.settings = settings
-        self._is_painted = self._is_arranged = False
+        self._is_painted = False
         self.has_closed = False
         """Whether it was closed; the user may have chosen not to wait for its background work."""
         self._preload = QTimer(self)
         self._preload.setSingleShot(True)
-        self._preload.timeout.connect(session.preload)
+        self._preload.timeout.connect(self._on_painted)
         self._garbage_collector = GarbageCollector(project, session, self)
         self.documents = Documents(project, settings, self)
+        self.shown_run = ShownRun(project, session, self)
+        self.clock = FrameClock(self)
         self.dialogs = Dialogs(
             *(project, session, settings, self.documents),
             run_folder=lambda: self.run_folder,
@@ -84,80 +88,70 @@ class MainWindow(QMainWindow):
         )
         self.window_actions = ActionSet[Window](self, WINDOW_ACTIONS, self)
         self.window_actions.add_to(self)
+        self.last_session = LastSession(project, settings)
         self._compose()
         self._connect()
-        self._restore_geometry()
+        self.saved_geometry = SavedGeometry(self, settings)
+        self.saved_geometry.restore()
         self._on_file_changed(None)
 
     def sizeHint(self) -> QSize:
         return QSize(1440, 900)
 
+    def minimumSizeHint(self) -> QSize:
+        return QSize(1000, 640)
+
     # Composition
 
     def _compose(self) -> None:
+        project, session, cursor = self.project, self.session, self.shown_run.cursor
         self.message_bar = MessageBar()
-        self.layers = LayerList(self.project)
-        self.tool_bar = TrainingToolBar(self.project, self.session, self.window_actions["actionExport"])
-        self.dashboard = Dashboard(self.project, self.session)
-        center = QWidget()
+        self.pages = Pages(project, session, self.shown_run, self.clock, self.settings)
+        self.page_switch = PageSwitch(self.pages.titles)
+        self.shown_run_button = ShownRunButton(project, self.shown_run)
+        self.tool_bar = TrainingToolBar(project, session, self.page_switch, self.shown_run_button)
+        self.timeline = Timeline(cursor)
+        self.status = StatusLine(project, session)
+        self.bottom_bar = BottomBar(self.status, self.timeline)
+        center, middle = QWidget(), QVBoxLayout()
+        middle.setContentsMargins(0, 8, 0, 8)
+        middle.setSpacing(8)
+        message_row = QVBoxLayout()
+        message_row.setContentsMargins(12, 0, 12, 0)
+        message_row.addWidget(self.message_bar)
+        middle.addLayout(message_row)
+        middle.addWidget(self.pages, 1)
         column = QVBoxLayout(center)
-        column.setContentsMargins(0, 8, 0, 0)
-        column.setSpacing(8)
-        column.addWidget(self.message_bar)
-        column.addWidget(self.layers, 1)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(middle, 1)
+        column.addWidget(self.bottom_bar)
         self.setCentralWidget(center)
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.tool_bar)
-        self._add_docks()
-        self.status = StatusBar(self.project, self.session)
-        self.setStatusBar(self.status)
-        self.diagnosis_messages = DiagnosisMessages(self.project, self.session, self.message_bar, self)
-        self.runs = RunController(self.session, self.dashboard.follower, lambda: self.run_folder, self)
-        self.preflight = PreflightDialogs(self.project, self.session, self)
+        self.diagnosis_messages = DiagnosisMessages(project, session, self.message_bar, self)
+        self.runs = RunController(session, self.shown_run.follower, lambda: self.run_folder, self)
+        self.preflight = PreflightDialogs(project, session, self)
+        signals = (self.pages.turned, cursor.run_changed, cursor.epoch_changed, cursor.playing_changed)
+        self.page_actions = ActionSet[PageOwner](self, PAGE_ACTIONS, self, signals)
+        self.page_actions.add_to(self)
         self.action_sets: tuple[ActionSet[Any], ...] = (
-            design_actions(self.project, self),
+            design_actions(project, self),
             self.tool_bar.training_actions,
             self.tool_bar.run_actions.action_set,
-            *(dock.action_set for dock in self.docks),
+            self.page_actions,
             self.window_actions,
         )
         menus = fill_menu_bar(self.menuBar(), self.action_sets)
-        menus["Train"].addMenu(DeviceMenu(self.session, self.settings, menus["Train"]))
+        menus["Train"].addMenu(DeviceMenu(session, self.settings, menus["Train"]))
         clear = self.window_actions["actionClearRecent"]
         self._recent = RecentMenu(menus["File/Open recent"], self.documents.open_path, clear)
         self._recent.show(self.settings.recent_files)
-
-    def _add_docks(self) -> None:
-        project, areas = self.project, Qt.DockWidgetArea
-        right, bottom = areas.RightDockWidgetArea, areas.BottomDockWidgetArea
-        palette = Dock(self, "paletteDock", "Layers", Palette(project), areas.LeftDockWidgetArea, "Alt+1")
-        inspector = Dock(self, "inspectorDock", "Inspector", Inspector(project), right, "Alt+2")
-        code = Dock(self, "codeDock", "Code", self._create_code_view, inspector, "Alt+3")
-        field = Dock(self, "fieldDock", "Receptive field", self._create_receptive_field_view, code, "Alt+4")
-        dashboard = Dock(self, "dashboardDock", "Dashboard", self.dashboard, bottom, "Alt+5")
-        drawing = Dock(self, "drawingDock", "Drawing", self._create_drawing_view, dashboard, "Alt+6")
-        self.docks: list[Dock] = [palette, inspector, code, field, dashboard, drawing]
-        self.setTabPosition(areas.AllDockWidgetAreas, QTabWidget.TabPosition.North)
-
-    # Created when first shown, so that the window starts sooner.
-
-    def _create_code_view(self) -> QWidget:
-        from cnnstudio.gui.designer.inspector.code_view import CodeView
-
-        return CodeView(self.project, complete=True)
-
-    def _create_receptive_field_view(self) -> QWidget:
-        from cnnstudio.gui.designer.inspector.receptive_field_view import ReceptiveFieldView
-
-        return ReceptiveFieldView(self.project, self.session)
-
-    def _create_drawing_view(self) -> QWidget:
-        from cnnstudio.gui.designer.diagram.drawing_view import DrawingView
-
-        return DrawingView(self.project)
+        for before, after in pairwise((self.shown_run_button, *self.pages.design.layers.tab_stops)):
+            self.setTabOrder(before, after)
+        self.run_menu = RunMenu(self.shown_run_button, self.runs.open, self.window_actions)
 
     def _connect(self) -> None:
         self.project.file_changed.connect(self._on_file_changed)
-        self.project.dataset_changed.connect(lambda name: self.settings.set_text("dataset", str(name)))
         self.project.message.connect(lambda text: self.message_bar.show_text(str(text)))
         self.project.question.connect(self._on_question)
         self.documents.failed.connect(self._on_failed)
@@ -172,25 +166,53 @@ class MainWindow(QMainWindow):
         self.tool_bar.popup.lr_finder_requested.connect(self.preflight.show_rate_finder)
         self.tool_bar.popup.check_requested.connect(self.preflight.show_check)
         self.tool_bar.data_dialog_requested.connect(lambda _: self.dialogs.show_data_sets())
+        self.tool_bar.status_changed.connect(self._on_tool_bar_status)
         self.dialogs.message.connect(self.message_bar.show_message)
         self.dialogs.data_sets_changed.connect(self.tool_bar.refresh_sources)
+        self.pages.data.sets_changed.connect(self.tool_bar.refresh_sources)
         self.preflight.message.connect(self.message_bar.show_message)
         self.preflight.estimated.connect(self.tool_bar.show_estimate)
+        self.page_switch.chosen.connect(lambda number: self.pages.turn_to(int(number)))
+        self.pages.turned.connect(self._on_page_turned)
+        self.pages.turn_to_remembered()
         self._connect_runs()
 
     def _connect_runs(self) -> None:
         self.runs.message.connect(self.message_bar.show_message)
         self.runs.message_withdrawn.connect(self.message_bar.withdraw)
         self.runs.opened.connect(self._on_run_opened)
+        self.runs.restored.connect(self.shown_run.show_opened)
         self.runs.diagnosed.connect(partial(self.diagnosis_messages.handle_events, own=False))
-        follower = self.dashboard.follower
+        follower, cursor = self.shown_run.follower, self.shown_run.cursor
         follower.changed.connect(lambda: self.tool_bar.show_followed(follower))
         follower.changed.connect(lambda: self.status.show_followed(follower))
+        for signal in (cursor.run_changed, cursor.epoch_changed, cursor.live_changed, cursor.images_changed):
+            signal.connect(self.clock.refresh)
+        cursor.advanced.connect(self.clock.schedule)
+        self.clock.frame.connect(self.timeline.refresh)
+        self.session.state_changed.connect(self._on_state_changed)
+
+    def _on_state_changed(self, state: object) -> None:
+        if state is State.LOADING:
+            # Once for each training: a user who turns back stays there.
+            self.pages.turn_to(self.pages.TRAIN)
 
     def _on_run_opened(self, opened: OpenedRun) -> None:
-        if self.documents.confirm_discard():
-            self.dashboard.show_run(opened)
-            self.project.open_network(opened.record.network, None)
+        self.shown_run.show_opened(opened)
+        self.last_session.run = opened.snapshot.run.folder
+        if not self.pages.looks_at_run:
+            self.pages.turn_to(self.pages.TRAIN)
+
+    def _on_page_turned(self, number: object) -> None:
+        assert isinstance(number, int)
+        self.page_switch.show_page(number)
+        self.bottom_bar.show_timeline(self.pages.current.has_timeline)
+        self.clock.refresh()
+
+    def _on_tool_bar_status(self) -> None:
+        is_narrow = self.tool_bar.is_narrow
+        self.timeline.set_narrow(is_narrow)
+        self.status.show_progress(self.tool_bar.status_text if is_narrow else "")
 
     def _on_failed(self, message: object) -> None:
         self.message_bar.show_text(str(message), is_error=True)
@@ -206,41 +228,37 @@ class MainWindow(QMainWindow):
 
     @property
     def run_folder(self) -> Path | None:
-        """The folder of the displayed run."""
-        return self.dashboard.record.folder
+        """The folder of the run on show."""
+        return self.shown_run.record.folder
 
-    # Panels
+    @property
+    def layers(self) -> QWidget:
+        """The layer list."""
+        return self.pages.design.layers
 
-    def _restore_geometry(self) -> None:
-        self.resize(self.sizeHint())
-        self._apply_default_sizes()
-        self.saved_layout = SavedLayout(self, self.settings)
-        self.saved_layout.restore_geometry()
+    # Pages and panels
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        if not self._is_arranged:
-            self._is_arranged = True
-            # Otherwise the first field of the window gets the focus, where a key press would change a value.
-            self.layers.tree.setFocus()
-            arrange_docks(self, self.docks)
-            self.saved_layout.restore_layout()
-            set_tab_bar_names(self)
-
-    def _apply_default_sizes(self) -> None:
-        palette, inspector, *_, dashboard, _ = self.docks
-        self.resizeDocks([palette, inspector], [236, 470], Qt.Orientation.Horizontal)
-        self.resizeDocks([dashboard], [300], Qt.Orientation.Vertical)
+        self.pages.focus_first()
 
     def reset_layout(self) -> None:
-        """Restores all panels to their default positions."""
-        arrange_docks(self, self.docks)
-        set_tab_bar_names(self)
-        self._apply_default_sizes()
+        """Restores all panels to their default sizes."""
+        self.pages.reset()
 
     def open_run(self, folder: Path) -> None:
         """Opens a run folder, also one that another program is writing."""
         self.runs.open(folder)
+
+    def open_run_design(self) -> None:
+        """Opens the design of the run on show, which may replace the open one."""
+        network = self.shown_run.record.network
+        if network.nodes and self.documents.open_template(network):
+            self.pages.turn_to(self.pages.DESIGN)
+
+    def show_export(self) -> None:
+        """Turns to the export of the run on show."""
+        self.pages.show_export()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
@@ -248,6 +266,17 @@ class MainWindow(QMainWindow):
         if not self._is_painted:
             self._is_painted = True
             self._preload.start(_PRELOAD_DELAY_MS)
+
+    def _on_painted(self) -> None:
+        self.session.preload()
+        folder = self.last_session.run_to_show
+        if folder is not None and not self.shown_run.record.network.nodes:
+            self.runs.open_quietly(folder)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        # Only keys that the widget with the focus does not use get here.
+        if not epoch_key(self.shown_run.cursor, event):
+            super().keyPressEvent(event)
 
     # Files dropped on the window
 
@@ -273,10 +302,13 @@ class MainWindow(QMainWindow):
         if not self._confirm_stop_training() or not self.documents.confirm_discard():
             event.ignore()
             return
-        self.saved_layout.save()
+        self.pages.save()
+        self.last_session.save()
+        self.saved_geometry.save()
         self._preload.stop()
         self.runs.close()
-        self.dashboard.close_run()
+        self.pages.close_tasks()
+        self.shown_run.close()
         end_work(self, self.session)
         self.documents.autosave.close()
         if not is_unfinished(self.session):

@@ -20,6 +20,7 @@ MENUS = {
     "Data": "&Data",
     "Train": "&Train",
     "View": "&View",
+    "View/Epoch": "&Epoch",
     "View/Theme": "&Theme",
     "Run": "&Run",
     "Help": "&Help",

@@ -31,10 +31,20 @@ from cnnstudio.core.colors import TOKENS, Scheme
 from cnnstudio.core.resources import resource, resources_folder
 from cnnstudio.layers.base import Family
 
-Role = Literal["head", "help", "content", "strong", "title"]
+Role = Literal["head", "axis", "axis_strong", "help", "content", "strong", "title", "answer"]
 
-PIXELS: Mapping[Role, int] = {"head": 10, "help": 12, "content": 13, "strong": 13, "title": 14}
-"""Font sizes of column heads, help and secondary text, content, names in content, and panel titles."""
+PIXELS: Mapping[Role, int] = {
+    "head": 11,
+    "axis": 11,
+    "axis_strong": 11,
+    "help": 12,
+    "content": 13,
+    "strong": 13,
+    "title": 14,
+    "answer": 20,
+}
+"""Font sizes of column heads, axes, help and secondary text, content, names in content, panel titles, and of
+the answer that a network gives."""
 
 _ICON_SIZE = 17
 
@@ -93,7 +103,7 @@ class Theme(QObject):
         if role == "head":
             font.setWeight(QFont.Weight.DemiBold)
             font.setCapitalization(QFont.Capitalization.AllUppercase)
-        elif role in ("strong", "title"):
+        elif role in ("axis_strong", "strong", "title", "answer"):
             font.setWeight(QFont.Weight.DemiBold)
         return font
 

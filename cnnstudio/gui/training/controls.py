@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction, QKeyEvent, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import (
     QComboBox,
-    QMenu,
     QPushButton,
     QStyle,
     QStyleOptionComboBox,
     QStylePainter,
-    QToolButton,
 )
 
 from cnnstudio.gui.theme.theme import theme
@@ -29,12 +25,12 @@ _COMBO_PADDING = 52
 class ActionButton(QPushButton):
     """A push button for an action, with the action's text, icon, tooltip and enabled state."""
 
-    def __init__(self, action: QAction, *, primary: bool = False, with_icon: bool = True) -> None:
+    def __init__(self, action: QAction, *, primary: bool = False, text: bool = True) -> None:
+        """Without `text` it shows only the icon."""
         super().__init__()
         self._action = action
-        self._with_icon = with_icon
-        if primary:
-            self.setProperty("role", "primary")
+        self._has_text = text
+        self.setProperty("role", "primary" if primary else "" if text else "icon")
         # So that the action's shortcuts work even if no menu contains the action.
         self.addAction(action)
         self.clicked.connect(action.trigger)
@@ -43,54 +39,42 @@ class ActionButton(QPushButton):
         self._refresh()
 
     def _refresh(self, _: object = None) -> None:
-        icon = self._action.property(ICON_NAME) if self._with_icon else None
+        icon = self._action.property(ICON_NAME)
         if icon:
             token = "on_accent" if self.property("role") == "primary" else "text"
             self.setIcon(theme().icon(icon, token))
         text = self._action.text().replace("&", "")
         # The style leaves too little space between icon and text.
-        self.setText(f" {text}" if icon else text)
+        self.setText((f" {text}" if icon else text) if self._has_text else "")
         self.setEnabled(self._action.isEnabled())
         self.setToolTip(self._action.toolTip())
         self.setAccessibleName(text)
-
-
-class MoreButton(QToolButton):
-    """A button with three dots that opens a menu of actions."""
-
-    def __init__(self, title: str, actions: Iterable[QAction]) -> None:
-        super().__init__()
-        self.setObjectName("moreButton")
-        self.setText("⋯")
-        self.setToolTip(title)
-        self.setAccessibleName(title)
-        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu = QMenu(self)
-        for action in actions:
-            menu.addAction(action)
-            # So that the action's shortcuts work even without a menu bar.
-            self.addAction(action)
-        self.setMenu(menu)
 
 
 class TitledComboBox(QComboBox):
     """A combo box with a title in front of the current choice: `Data: CIFAR-10`.
 
     Keys and the mouse wheel do not change the choice while the list is closed: some entries open a dialog.
+    What does not fit is elided, and is then in the tooltip.
     """
 
     def __init__(self, title: str) -> None:
         super().__init__()
         self._title = title
+        self._has_title = True
         self.setAccessibleName(title)
 
+    def show_title(self, is_shown: bool) -> None:
+        """Shows or leaves out the title."""
+        if is_shown != self._has_title:
+            self._has_title = is_shown
+            self.update()
+
     def sizeHint(self) -> QSize:
-        """As wide as the current choice needs; the open list is as wide as its longest entry."""
-        text = self.fontMetrics().horizontalAdvance(f"{self._title}: {self.currentText()}")
-        return QSize(min(max(text + _COMBO_PADDING, 140), 260), super().sizeHint().height())
+        return QSize(140, super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(110, super().minimumSizeHint().height())
+        return QSize(80, super().minimumSizeHint().height())
 
     def showPopup(self) -> None:
         self.view().setMinimumWidth(self.view().sizeHintForColumn(0) + _COMBO_PADDING)
@@ -100,7 +84,7 @@ class TitledComboBox(QComboBox):
         painter = QStylePainter(self)
         option = QStyleOptionComboBox()
         self.initStyleOption(option)
-        text = f"{self._title}: {self.currentText()}"
+        text = f"{self._title}: {self.currentText()}" if self._has_title else self.currentText()
         text_rect = self.style().subControlRect(
             QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
         )

@@ -164,9 +164,8 @@ RUN_ACTIONS: tuple[ActionSpec[RunActions], ...] = (
         RunActions.run_one_step,
         menu="Train",
         tooltip="Train on one batch, then pause",
-        shortcuts=("Shift+F6",),
+        shortcuts=("Shift+F9",),
         enabled=lambda run: run.is_training,
-        toolbar="more",
     ),
     ActionSpec(
         "actionStopAfterEpoch",
@@ -176,7 +175,6 @@ RUN_ACTIONS: tuple[ActionSpec[RunActions], ...] = (
         tooltip="Finish the current epoch, then stop",
         shortcuts=("Ctrl+F5",),
         enabled=lambda run: run.is_training,
-        toolbar="more",
     ),
     ActionSpec(
         "actionMoreEpochs",
@@ -185,7 +183,6 @@ RUN_ACTIONS: tuple[ActionSpec[RunActions], ...] = (
         menu="Train",
         tooltip="Train the current run for more epochs",
         enabled=lambda run: run.is_training,
-        toolbar="more",
     ),
     ActionSpec(
         "actionApplyRecipe",
@@ -194,7 +191,6 @@ RUN_ACTIONS: tuple[ActionSpec[RunActions], ...] = (
         menu="Train",
         tooltip="Use the changed recipe settings from the next step on",
         enabled=lambda run: run.can_apply_recipe,
-        toolbar="more",
     ),
     ActionSpec(
         "actionContinueDesign",
@@ -203,6 +199,5 @@ RUN_ACTIONS: tuple[ActionSpec[RunActions], ...] = (
         menu="Train",
         tooltip="Start a new run with the changed design, keeping the weights of layers that still fit",
         enabled=lambda run: run.can_continue_design,
-        toolbar="more",
     ),
 )

@@ -7,8 +7,8 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QProgressBar,
@@ -25,7 +25,7 @@ from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.runs.follower import RunFollower
 from cnnstudio.gui.runs.status_text import RunStatusText, describe_followed_run
-from cnnstudio.gui.training.controls import ActionButton, MoreButton
+from cnnstudio.gui.training.controls import ActionButton
 from cnnstudio.gui.training.recipe.recipe_popup import RecipePopup
 from cnnstudio.gui.training.recipe.selectors import DataSelector, RecipeSelector, describe_recipe
 from cnnstudio.gui.training.run_actions import RunActions
@@ -45,8 +45,30 @@ _UPDATE_SECONDS = 0.5
 """Numbers that change more often than this cannot be read."""
 _FREQUENT_EVENTS = (Progress, SnapshotTaken)
 
+_HEIGHT, _CONTROL_HEIGHT, _LEAST_WIDTH = 48, 32, 400
+_NARROW = 1200
+"""The width of the window below which the controls fold."""
+_WIDTHS, _NARROW_WIDTHS = (144, 136, 176), (112, 104, 120)
+"""Of the data set, the recipe and the run on show."""
+_TRAIN_WIDTH, _ICON_WIDTH = 88, 36
+
 _DEFAULT_SEEDS = 5
 _TRAINING_STATES = (State.LOADING, State.RUNNING, State.PAUSED, State.STOPPING)
+
+
+class _Content(QWidget):
+    """What is in the toolbar. Its widths follow that of the window, not the other way round."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setFixedHeight(_CONTROL_HEIGHT)
+
+    def sizeHint(self) -> QSize:
+        return QSize(_LEAST_WIDTH, _CONTROL_HEIGHT)
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
 
 
 class TrainingToolBar(QToolBar):
@@ -58,6 +80,8 @@ class TrainingToolBar(QToolBar):
     """Results, and what was done."""
     noted = Signal(object)
     """A warning of the run or a note on its data set; others may follow, and none replaces the one before."""
+    status_changed = Signal()
+    """`status_text` or `is_narrow` changed."""
     data_dialog_requested = Signal(object)
     """The data sets dialog is needed: for the data set of this name, or for all if it is empty."""
 
@@ -65,14 +89,17 @@ class TrainingToolBar(QToolBar):
         self,
         project: Project,
         session: TrainingSession,
-        export: QAction | None = None,
+        page_switch: QWidget | None = None,
+        shown_run: QWidget | None = None,
         parent: QWidget | None = None,
     ) -> None:
+        """`page_switch` stands at its left end, `shown_run` at its right end."""
         super().__init__("Training", parent)
         # Saved window layouts refer to the toolbar by this name.
         self.setObjectName("trainingPanel")
         self.setMovable(False)
         self.setFloatable(False)
+        self.setFixedHeight(_HEIGHT)
         # The default context menu would offer nothing but hiding the toolbar.
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self._project = project
@@ -87,7 +114,7 @@ class TrainingToolBar(QToolBar):
         self._estimate_inputs: object = None
         self._updated_at = 0.0
         self._create_actions()
-        self._compose(export)
+        self._compose(page_switch, shown_run)
         self._connect()
         self._on_state_changed(session.state)
 
@@ -107,7 +134,7 @@ class TrainingToolBar(QToolBar):
         self.run_actions.info.connect(self.info)
         self.run_actions.failed.connect(self.message)
 
-    def _compose(self, export: QAction | None) -> None:
+    def _compose(self, page_switch: QWidget | None, shown_run: QWidget | None) -> None:
         self.data = DataSelector(self._project)
         self.recipe = RecipeSelector(self._project)
         self.popup = RecipePopup(self._project, self)
@@ -119,28 +146,60 @@ class TrainingToolBar(QToolBar):
         self.status_label = ElidedLabel("", "help", "secondary")
         self.status_label.setObjectName("trainingStatus")
         progress = QVBoxLayout()
-        progress.setContentsMargins(8, 0, 8, 0)
-        progress.setSpacing(4)
+        progress.setContentsMargins(0, 0, 0, 0)
+        progress.setSpacing(3)
         progress.addStretch(1)
         progress.addWidget(self.bar)
         progress.addWidget(self.status_label)
         progress.addStretch(1)
-        content = QWidget()
-        content.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        content = _Content()
         row = QHBoxLayout(content)
+        row.setSizeConstraint(QHBoxLayout.SizeConstraint.SetNoConstraint)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
+        if page_switch is not None:
+            row.addWidget(page_switch)
+            row.addSpacing(16)
         row.addWidget(self.data)
         row.addWidget(self.recipe)
-        row.addSpacing(8)
+        row.addSpacing(4)
         for spec, action in self.training_actions.for_toolbar("button", "primary"):
-            row.addWidget(ActionButton(action, primary=spec.toolbar == "primary"))
-        more = [action for _, action in self.run_actions.action_set.for_toolbar("more")]
-        row.addWidget(MoreButton("More actions for this run", more))
+            is_primary = spec.toolbar == "primary"
+            button = ActionButton(action, primary=is_primary, text=is_primary)
+            button.setFixedWidth(_TRAIN_WIDTH if is_primary else _ICON_WIDTH)
+            row.addWidget(button)
+        row.addSpacing(8)
         row.addLayout(progress, 1)
-        if export is not None:
-            row.addWidget(ActionButton(export, with_icon=False))
+        if shown_run is not None:
+            row.addSpacing(8)
+            row.addWidget(shown_run)
+        self._shown_run = shown_run
         self.addWidget(content)
+        layout = self.layout()
+        if layout is not None:
+            layout.setContentsMargins(0, 0, 0, 0)
+        self._fold()
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether there is no room for the sentence on the progress, which then stands elsewhere."""
+        return self.width() < _NARROW
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if (event.oldSize().width() < _NARROW) != self.is_narrow:
+            self._fold()
+
+    def _fold(self) -> None:
+        """Gives each control its width, which depends on nothing but that of the window."""
+        data, recipe, shown_run = _NARROW_WIDTHS if self.is_narrow else _WIDTHS
+        for combo, width in ((self.data, data), (self.recipe, recipe)):
+            combo.setFixedWidth(width)
+            combo.show_title(not self.is_narrow)
+        if self._shown_run is not None:
+            self._shown_run.setFixedWidth(shown_run)
+        self.status_label.setVisible(not self.is_narrow)
+        self.status_changed.emit()
 
     def _connect(self) -> None:
         session, project = self._session, self._project
@@ -302,6 +361,12 @@ class TrainingToolBar(QToolBar):
         self.bar.setAccessibleDescription(plain_line(text))
         self.status_label.set_full_text(text)
         self.status_label.set_tone("wrong" if is_failed else "secondary")
+        self.status_changed.emit()
+
+    @property
+    def status_text(self) -> str:
+        """The sentence on the progress."""
+        return self.status_label.full_text
 
     def _set_progress(self, done: int, total: int) -> None:
         if self.bar.maximum() != total:
@@ -368,7 +433,7 @@ TRAINING_ACTIONS: tuple[ActionSpec[TrainingToolBar], ...] = (
         TrainingToolBar.pause_or_resume,
         menu="Train",
         tooltip="Pause training after the current step",
-        shortcuts=("F6",),
+        shortcuts=("F9",),
         icon="pause",
         enabled=lambda tool_bar: tool_bar.can_pause,
         dynamic_title=lambda tool_bar: "&Resume" if tool_bar.is_paused else "&Pause",

@@ -58,8 +58,8 @@ class ActionSpec(Generic[Owner]):
     dynamic_icon: Callable[[Owner], str] | None = None
     separator_before: bool = False
     """Whether a separator precedes it in its menu."""
-    toolbar: Literal["", "button", "primary", "more"] = ""
-    """Where it appears in the toolbar: as a button, as the primary button, or in the More menu."""
+    toolbar: Literal["", "button", "primary"] = ""
+    """Whether it appears in the toolbar: as a button, or as the primary button."""
     context_menu: Literal["", "always", "when enabled"] = ""
     """Whether it appears in the context menu; those that appear only when enabled come first."""
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy
+from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QWidget
 
 from cnnstudio.gui.theme.theme import Role, theme
 from cnnstudio.gui.widgets.plain_text import BREAK, breakable, plain_line, plain_text, plain_tooltip
@@ -124,3 +124,8 @@ class Panel(QFrame):
         super().__init__()
         self.setObjectName(object_name)
         self.setProperty("role", "panel")
+        self.focus_target: QWidget | None = None
+        """What gets the focus when a key leads to the panel; None for the first widget that takes it.
+
+        No focus proxy: with one, Tab would leave the panel after it.
+        """

@@ -26,13 +26,13 @@ from PySide6.QtWidgets import QApplication, QMainWindow
 
 from cnnstudio.core.paths import home
 from cnnstudio.gui.compute.session import State, TrainingSession
-from cnnstudio.gui.dashboard.dashboard import Dashboard
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.shell.garbage import GarbageCollector
 from cnnstudio.gui.training.tool_bar import TrainingToolBar
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.footprint import Footprint
 from tests.gui.fakes import TINY, image_folder
+from tests.gui.run_stage import RunStage
 
 LONG = Recipe("cycle", epochs=200, batch_size=8, learning_rate=0.01)
 SHORT = LONG.replace(epochs=2)
@@ -62,7 +62,7 @@ class Studio:
         self.session = TrainingSession()
         self.window = QMainWindow()
         self.window.addToolBar(TrainingToolBar(self.project, self.session))
-        self.window.setCentralWidget(Dashboard(self.project, self.session))
+        self.window.setCentralWidget(RunStage(self.project, self.session))
         self.window.show()
         self.garbage_collector = GarbageCollector(self.project, self.session, self.window)
         self.data = data

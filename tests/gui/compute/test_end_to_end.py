@@ -14,7 +14,6 @@ from pytestqt.qtbot import QtBot
 
 from cnnstudio.design.network import Node
 from cnnstudio.gui.compute.session import State, TrainingSession
-from cnnstudio.gui.dashboard.dashboard import Dashboard
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.runs.resume import read_resumable_run, resume_run
 from cnnstudio.gui.training.tool_bar import TrainingToolBar
@@ -30,6 +29,7 @@ from cnnstudio.training.events import Finished, Progress
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import TrainingStep
 from tests.gui.fakes import TINY, image_folder
+from tests.gui.run_stage import RunStage
 
 PATIENCE_MS = 60_000
 
@@ -44,7 +44,7 @@ class Studio:
         self.window = QMainWindow()
         qtbot.addWidget(self.window)
         self.tool_bar = TrainingToolBar(self.project, self.session)
-        self.dashboard = Dashboard(self.project, self.session)
+        self.dashboard = RunStage(self.project, self.session)
         self.window.addToolBar(self.tool_bar)
         self.window.setCentralWidget(self.dashboard)
         self.window.resize(1300, 400)
@@ -89,7 +89,7 @@ def test_a_complete_training_leaves_curves_maps_and_a_run(studio: Studio) -> Non
     assert Run.open(run).dataset_name == studio.project.dataset_name
     grid = studio.dashboard.feature_maps.grid
     studio.qtbot.waitUntil(lambda: grid.maps is not None)
-    assert studio.dashboard.timeline.text == "End of run"
+    assert studio.dashboard.timeline.text.startswith("Best epoch: ")
 
 
 def test_the_design_can_be_edited_while_it_trains(studio: Studio) -> None:

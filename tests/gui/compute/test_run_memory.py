@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.gui.compute.session import State, TrainingSession
-from cnnstudio.gui.dashboard.dashboard import Dashboard
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.tool_bar import TrainingToolBar
 from cnnstudio.training.preflight.prepare import PreparedTraining
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.gui.fakes import TINY, image_folder
+from tests.gui.run_stage import RunStage
 
 RECIPE = Recipe("memory", epochs=2, batch_size=8, learning_rate=0.01)
 LARGE = (Tensor, nn.Module, torch.optim.Optimizer, Dataset, PreparedTraining)
@@ -39,7 +39,7 @@ def test_a_training_on_a_folder_leaves_nothing_in_memory(
     project, session, window = Project(TINY), TrainingSession(), QMainWindow()
     qtbot.addWidget(window)
     window.addToolBar(TrainingToolBar(project, session))
-    window.setCentralWidget(Dashboard(project, session))
+    window.setCentralWidget(RunStage(project, session))
     window.show()
     request.addfinalizer(lambda: session.shutdown(60))
     loaded: list[int] = []

@@ -1,4 +1,4 @@
-"""The dashboard with canned events and with real run folders."""
+"""The Train page and the timeline with canned events and with real run folders."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.design.network import Network, Node
 from cnnstudio.gui.compute.session import State
-from cnnstudio.gui.dashboard.dashboard import Dashboard
-from cnnstudio.gui.dashboard.tabs import TabButton
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.runs.follower import read_run
 from cnnstudio.layers.basic.dense import Dense
@@ -24,6 +22,7 @@ from cnnstudio.training.events import SnapshotTaken
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.gui.canned import feature_maps, finished, progress, run_events
 from tests.gui.fakes import FakeSession
+from tests.gui.run_stage import RunStage
 
 NETWORK = Network(
     nodes=(
@@ -43,9 +42,9 @@ class Harness:
         self.qtbot = qtbot
         self.project = Project(NETWORK)
         self.session = FakeSession()
-        self.dashboard = Dashboard(self.project, self.session)
+        self.dashboard = RunStage(self.project, self.session)
         qtbot.addWidget(self.dashboard)
-        self.dashboard.resize(1200, 300)
+        self.dashboard.resize(1300, 500)
         self.dashboard.show()
 
     def train(self) -> None:
@@ -115,7 +114,7 @@ def test_live_events_move_curves_and_timeline(harness: Harness) -> None:
 
     dashboard = harness.dashboard
     harness.qtbot.waitUntil(lambda: dashboard.timeline.slider.value() == 3000)
-    assert dashboard.timeline.text == "● Live"
+    assert dashboard.timeline.text == "● Following live"
     assert dashboard.learning.loss.legend.text.startswith("training 0.")
 
 
@@ -196,12 +195,12 @@ def test_a_training_computes_no_maps_that_nobody_sees(harness: Harness) -> None:
     harness.train()
     assert harness.session.watched == ("conv2d_1", 0)
 
-    harness.dashboard.findChild(TabButton, "tabLearning").click()  # now alone
+    harness.dashboard.feature_maps.hide()
     assert harness.session.watched is None
     harness.project.select(["dense_1"])
     assert harness.session.watched is None
 
-    harness.dashboard.findChild(TabButton, "tabFeatureMaps").click()
+    harness.dashboard.feature_maps.show()
     assert harness.session.watched == ("dense_1", 0)
 
     harness.dashboard.hide()
@@ -229,20 +228,13 @@ def test_every_step_is_kept_although_frames_are_few(harness: Harness) -> None:
     assert len(harness.dashboard.record.history.loss.steps) == 70
 
 
-def test_a_narrow_dashboard_shows_one_view(harness: Harness) -> None:
-    harness.dashboard.resize(700, 300)
-
-    harness.qtbot.waitUntil(lambda: harness.dashboard.tabs.shown == (0,))
-    assert not harness.dashboard.feature_maps.isVisible()
-
-
 def test_an_old_run_is_shown_from_its_folder(harness: Harness, run_folder: Path) -> None:
     dashboard = harness.dashboard
 
     dashboard.show_run(read_run(run_folder))
 
     harness.until_title("Feature maps of Conv2D (layer 1)")
-    assert dashboard.timeline.text == "End of run"
+    assert dashboard.timeline.text.startswith("Best epoch: ")
     assert [epoch.epoch for epoch in dashboard.record.history.epochs] == [1, 2]
     assert dashboard.feature_maps.images.buttons[1].accessibleName() == "Example 2: dog"
     assert dashboard.feature_maps.heading.details == "after epoch 2 · 8 maps"
@@ -314,7 +306,7 @@ def test_at_the_end_of_a_run_the_epoch_of_the_saved_maps_is_named(harness: Harne
     harness.dashboard.show_run(read_run(run_folder))
 
     harness.until_title("Output of Dense (layer 4)")
-    assert harness.dashboard.timeline.text == "End of run"
+    assert harness.dashboard.timeline.text.startswith("Best epoch: ")
     assert harness.dashboard.feature_maps.heading.details.startswith("after epoch 0 · predicted: ")
 
 

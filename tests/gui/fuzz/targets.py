@@ -112,13 +112,13 @@ class WindowRuns(WindowTarget):
             attempt("draw", lambda: self._draw(opened))
 
     def _draw(self, opened: Any) -> None:
-        from cnnstudio.gui.dashboard.dashboard import Dashboard
         from cnnstudio.gui.runs.status_text import RunStatusText, describe_followed_run
+        from tests.gui.run_stage import RunStage
 
         network = opened.record.network
         session = FakeSession()
         project = Project(network)
-        dashboard = Dashboard(project, session)
+        dashboard = RunStage(project, session)
         try:
             dashboard.resize(1000, 300)
             dashboard.show()
@@ -126,8 +126,8 @@ class WindowRuns(WindowTarget):
             for epoch in (None, 0, 1):
                 dashboard.timeline.slider.choose(epoch)
                 for _ in range(2):
-                    dashboard._draw()  # what the timer calls
-                    task = dashboard._map_loader._task
+                    dashboard.clock.draw()  # what the timer calls
+                    task = dashboard.feature_maps._loader._task
                     if task is not None:
                         task.wait(5)
                     QApplication.processEvents()

@@ -61,7 +61,7 @@ def test_curves_and_timeline_grow_while_another_program_trains(harness: Harness,
     harness.qtbot.waitUntil(lambda: dashboard.timeline.slider.value() == 1000)
     run.append(progress(11, 10), epoch_ended(2))
     harness.qtbot.waitUntil(lambda: dashboard.timeline.slider.value() == 2000)
-    assert dashboard.timeline.text == "● Live"
+    assert dashboard.timeline.text == "● Following live"
     assert len(dashboard.record.history.loss.steps) == 20
 
 
@@ -73,7 +73,7 @@ def test_the_chosen_epoch_stays_while_the_run_grows(harness: Harness, run: Writt
     dashboard.timeline.slider.choose(1)
     run.append(progress(21, 10), epoch_ended(3))
     harness.qtbot.waitUntil(lambda: len(dashboard.record.history.epochs) == 3)
-    harness.qtbot.waitUntil(lambda: "Back to live" in dashboard.timeline.text)
+    harness.qtbot.waitUntil(lambda: "Follow live" in dashboard.timeline.text)
     assert dashboard.timeline.slider.epoch == 1
 
 
@@ -112,7 +112,7 @@ def test_the_end_is_shown_and_polling_stops(harness: Harness, run: Written) -> N
     dashboard.show_run(read_run(run.folder))
     run.update_metadata(status="completed", reason="Completed 8 epochs.")
     run.append(finished())
-    harness.qtbot.waitUntil(lambda: dashboard.timeline.text == "End of run")
+    harness.qtbot.waitUntil(lambda: dashboard.timeline.text.startswith("Best epoch: "))
     assert not is_polling(dashboard.follower)
 
 
@@ -146,11 +146,11 @@ def test_a_missing_folder_is_reported_and_the_curves_stay_until_it_is_back(
     harness.dashboard.show_run(read_run(run.folder))
     run.folder.rename(tmp_path / "away")
     harness.qtbot.waitUntil(lambda: "is not available" in follower.problem)
-    harness.qtbot.waitUntil(lambda: harness.dashboard.timeline.text != "● Live")
+    harness.qtbot.waitUntil(lambda: harness.dashboard.timeline.text != "● Following live")
     assert len(harness.dashboard.record.history.loss.steps) == 10
     (tmp_path / "away").rename(run.folder)
     run.append(progress(11, 10))
-    harness.qtbot.waitUntil(lambda: harness.dashboard.timeline.text == "● Live")
+    harness.qtbot.waitUntil(lambda: harness.dashboard.timeline.text == "● Following live")
     assert not follower.problem
     assert len(harness.dashboard.record.history.loss.steps) == 20
 
@@ -173,8 +173,9 @@ def test_a_hanging_drive_does_not_block_the_window(
     monkeypatch.setattr(RunWatcher, "poll", hanging)
     harness.dashboard.show_run(opened)
     harness.qtbot.waitUntil(lambda: "not responding" in follower.problem)
-    harness.dashboard.timeline.slider.choose(0)
-    harness.qtbot.waitUntil(lambda: "Epoch 0 of 8" in harness.dashboard.timeline._label.text())
+    slider = harness.dashboard.timeline.slider
+    slider.choose(0)
+    harness.qtbot.waitUntil(lambda: slider.accessibleDescription() == "After epoch 0")
     assert len(polling_threads) == 1
     assert main not in polling_threads
     run.append(progress(11, 10))

@@ -47,6 +47,7 @@ def open_window(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenW
         window = create_window(path)
         window.session.preload = lambda: None  # type: ignore[method-assign]  # nothing computes here
         windows.append(window)
+        window.resize(1280, 720)
         window.show()
         return window
 
@@ -67,15 +68,15 @@ def run(tmp_path: Path) -> WrittenRun:
 def status(window: MainWindow) -> str:
     found = window.findChild(QLabel, "statusMessage")
     assert isinstance(found, QLabel)
-    return found.text()
+    return found.accessibleName()
 
 
 def test_a_run_given_on_the_command_line_opens_with_the_window(
     open_window: OpenWindow, run: WrittenRun
 ) -> None:
     window = open_window(run.folder)
-    assert window.project.network == tiny()
     assert window.run_folder == run.folder
+    assert window.shown_run.record.network == tiny()
     sentence = "Epoch 2 of 8 · 1 m 12 s left · 2,410 images/s · validation accuracy 51.2%"
     assert window.tool_bar.status_label.full_text == f"{sentence} · running on another computer (gpu-3)"
     assert status(window).startswith("Running on another computer (gpu-3) · ")
@@ -95,7 +96,7 @@ def test_a_run_is_opened_from_the_menu_and_by_dropping_it(
     for dropped in (run.folder, run.folder / "run.json"):
         drop(other, dropped)
         assert other.run_folder == run.folder
-        other.dashboard.close_run()
+        other.shown_run.close()
     drop(other, run.folder.parent)
     assert "There is no run in" in other.message_bar.text
 
@@ -227,15 +228,15 @@ def test_a_real_training_by_another_program_is_followed_to_its_end(
         try:
             qtbot.waitUntil((folder / "run.json").exists, timeout=PATIENCE_MS)
             window = open_window(folder)
-            history = lambda: window.dashboard.record.history  # noqa: E731  # the record is replaced
+            history = lambda: window.shown_run.record.history  # noqa: E731  # the record is replaced
             qtbot.waitUntil(lambda: len(history().epochs) > 1, timeout=PATIENCE_MS)
-            assert window.dashboard.is_live
+            assert window.shown_run.is_live
             assert "running in another program" in window.tool_bar.status_label.full_text
-            heading = window.dashboard.feature_maps.heading
+            heading = window.pages.train.maps.heading
             qtbot.waitUntil(lambda: "4 maps" in heading.details, timeout=PATIENCE_MS)
             assert heading.details.startswith("after epoch ")
             program.terminate()
-            qtbot.waitUntil(lambda: not window.dashboard.is_live, timeout=PATIENCE_MS)
+            qtbot.waitUntil(lambda: not window.shown_run.is_live, timeout=PATIENCE_MS)
             assert window.message_bar.text.startswith("The run has ended. Stopped in epoch ")
         finally:
             program.kill()

@@ -18,7 +18,6 @@ from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.errors import UserError
 from cnnstudio.data.dataset import Split
-from cnnstudio.gui.dashboard.dashboard import Dashboard
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.runs.follower import read_run
 from cnnstudio.gui.shell.app import create_window
@@ -30,6 +29,7 @@ from cnnstudio.runs.snapshots import snapshot_path, write_snapshot
 from cnnstudio.training.events import Event, RecipeChanged, WeightsTransferred
 from tests.gui.canned import finished, run_events
 from tests.gui.fakes import FakeSession
+from tests.gui.run_stage import RunStage
 from tests.runs.written import WrittenRun
 
 LINES = [event.to_json() for event in (*run_events(3), RecipeChanged(5, 0.5, "x", "1", "2"), finished())]
@@ -64,7 +64,7 @@ def written(folder: Path, events: list[Event]) -> WrittenRun:
 
 
 def shown_run(window: MainWindow) -> Path | None:
-    return window.dashboard.record.folder
+    return window.shown_run.record.folder
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_run_with_an_impossible_number_is_refused_and_the_next_one_opens(
 
     window.open_run(whole)
     assert shown_run(window) == whole
-    assert [epoch.epoch for epoch in window.dashboard.record.history.epochs] == [1, 2, 3]
+    assert [epoch.epoch for epoch in window.shown_run.record.history.epochs] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("changes", [{"step": 0}, {"step": 1, "steps": 10**15, "epoch": 5e-324}, {}])
@@ -117,7 +117,10 @@ def test_a_log_without_its_beginning_is_refused_or_drawn(
     window.open_run(strange.folder)
     assert (shown_run(window) is None) == ("is damaged: in its Progress event" in window.message_bar.text)
     window.grab()
-    for plot in (window.dashboard.learning.loss.plot, window.dashboard.learning.accuracy.plot):
+    for plot in (
+        window.pages.train.curves.learning.loss.plot,
+        window.pages.train.curves.learning.accuracy.plot,
+    ):
         assert plot.getViewBox().viewRange()[0][1] <= MAX_EPOCHS
 
     window.open_run(whole)
@@ -135,10 +138,10 @@ def test_damaged_maps_are_named_in_the_view_and_the_next_run_opens(
     np.savez_compressed(path, **arrays)  # type: ignore[arg-type]  # its stub takes names for options
 
     window.open_run(strange.folder)
-    qtbot.waitUntil(lambda: "snapshot of epoch 3 is damaged" in window.dashboard.feature_maps.grid.hint)
+    qtbot.waitUntil(lambda: "snapshot of epoch 3 is damaged" in window.pages.train.maps.grid.hint)
 
     window.open_run(whole)
-    qtbot.waitUntil(lambda: window.dashboard.feature_maps.grid.maps is not None)
+    qtbot.waitUntil(lambda: window.pages.train.maps.grid.maps is not None)
 
 
 numbers = st.sampled_from(
@@ -174,12 +177,12 @@ def test_no_events_raise_anything_but_damage(qtbot: QtBot, tmp_path: Path, log: 
         opened = read_run(folder)
     except RunError:
         return
-    dashboard = Dashboard(Project(opened.record.network), FakeSession())
+    dashboard = RunStage(Project(opened.record.network), FakeSession())
     dashboard.resize(1000, 300)
     dashboard.show()
     dashboard.show_run(opened)
     dashboard.grab()
-    dashboard._draw()  # what the timer calls
+    dashboard.clock.draw()  # what the timer calls
     dashboard.timeline.slider.choose(1)
     dashboard.grab()
     dashboard.hide()

@@ -25,7 +25,7 @@ from cnnstudio.design.file import read_design
 from cnnstudio.export import ExportResult, exporters
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.data.dialog import DataDialog
-from cnnstudio.gui.export.dialog import ExportDialog
+from cnnstudio.gui.export.panel import ExportPanel
 from cnnstudio.gui.shell import app, closing
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.gui.widgets.message_box import MessageBox
@@ -107,26 +107,31 @@ def boxes(monkeypatch: pytest.MonkeyPatch, qtbot: QtBot) -> list[Callable[[Messa
     return actions
 
 
-def start_export(window: MainWindow, work: Work, tmp_path: Path, qtbot: QtBot) -> ExportDialog:
+def start_export(window: MainWindow, work: Work, tmp_path: Path, qtbot: QtBot) -> ExportPanel:
     run = tmp_path / "run"
     WrittenRun(run)
-    dialog = ExportDialog(window.session, run, window)
-    dialog.open()
-    for name, box in dialog._formats.items():
+    (run / "checkpoints").mkdir(exist_ok=True)
+    window.open_run(run)
+    window.show_export()
+    panel = window.pages.use.export
+    assert panel is not None
+    for name, box in panel._formats.items():
         box.setChecked(name == "onnx")
-    field = dialog.findChild(QLineEdit, "exportFolder")
+    field = panel.findChild(QLineEdit, "exportFolder")
     assert isinstance(field, QLineEdit)
     field.setText(str(work.target))
-    UserInput(dialog).click_button("Export")
+    UserInput(panel).click_button("Export")
     qtbot.waitUntil(work.began.is_set, timeout=60_000)
-    return dialog
+    return panel
 
 
 def start_import(window: MainWindow, work: Work, tmp_path: Path, qtbot: QtBot) -> DataDialog:
     dialog = DataDialog(window)
     dialog.open()
-    source = dialog._rows["cifar10"].source
-    dialog._begin(source, partial(source.import_archive, tmp_path / "archive"), "Checking the archive")
+    source = dialog.data_sets._rows["cifar10"].source
+    dialog.data_sets._begin(
+        source, partial(source.import_archive, tmp_path / "archive"), "Checking the archive"
+    )
     qtbot.waitUntil(work.began.is_set, timeout=60_000)
     return dialog
 
@@ -147,7 +152,7 @@ def system_quits(window: MainWindow) -> None:
 
 
 def close_dialogs_first(window: MainWindow) -> None:
-    for dialog in (*window.findChildren(ExportDialog), *window.findChildren(DataDialog)):
+    for dialog in window.findChildren(DataDialog):
         dialog.reject()
     window.close()
 
@@ -297,7 +302,7 @@ from PySide6.QtWidgets import QApplication, QLineEdit
 from cnnstudio.core.progress import raise_if_cancelled
 from cnnstudio.core.temporary import temporary_folder
 from cnnstudio.export import exporters
-from cnnstudio.gui.export.dialog import ExportDialog
+from cnnstudio.gui.export.panel import ExportPanel
 from cnnstudio.gui.shell import app
 from cnnstudio.design import edits
 
@@ -321,12 +326,13 @@ def create_window(path=None):
     window = create(path)
     first = window.project.network.nodes[0].id
     exporters()["onnx"].export = export
-    dialog = ExportDialog(window.session, run, window)
-    dialog.open()
-    for name, box in dialog._formats.items():
+    panel = ExportPanel(window.session)
+    panel.setParent(window)
+    panel.show_run(run)
+    for name, box in panel._formats.items():
         box.setChecked(name == "onnx")
-    dialog.findChild(QLineEdit, "exportFolder").setText(str(target))
-    QTimer.singleShot(0, dialog._on_export)
+    panel.findChild(QLineEdit, "exportFolder").setText(str(target))
+    QTimer.singleShot(0, panel._on_export)
     if how == "signal":
         window.project.edit("delete", edits.remove(window.project.network, [first]))
     else:

@@ -14,13 +14,11 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QAction, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
-    QApplication,
     QComboBox,
     QDialog,
     QFileDialog,
     QLabel,
-    QMenu,
-    QTabBar,
+    QPushButton,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
@@ -30,7 +28,6 @@ from cnnstudio.design.file import read_design, write_design
 from cnnstudio.design.templates import templates
 from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.shell.app import create_window
-from cnnstudio.gui.shell.docks import Dock
 from cnnstudio.gui.shell.excepthook import install_excepthook
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.gui.widgets.message_box import MessageBox
@@ -54,6 +51,8 @@ WIDGETS = [
     "trainingProgress",
     "statusMessage",
     "timeline",
+    *("pageSwitch", "pageData", "pageDesign", "pageTrain", "pageExplore", "pageUse"),
+    *("viewFeatureMaps", "tryPanel", "reviewQueue", "layerStrip", "shownRun"),
 ]
 ACTIONS = [
     "actionNew",
@@ -115,8 +114,12 @@ def change(window: MainWindow) -> None:
 def test_widgets_and_actions_have_their_object_names(open_window: OpenWindow) -> None:
     window = open_window()
     assert window.objectName() == "mainWindow"
-    assert [name for name in WIDGETS if window.findChild(QWidget, name) is None] == []
+    counts = {name: len(window.findChildren(QWidget, name)) for name in WIDGETS}
+    assert counts == dict.fromkeys(WIDGETS, 1)
     assert [name for name in ACTIONS if window.findChild(QAction, name) is None] == []
+    for number in range(5):
+        window.pages.turn_to(number)
+    assert {name: len(window.findChildren(QWidget, name)) for name in WIDGETS} == counts
 
 
 def test_the_first_launch_can_train_with_one_click(open_window: OpenWindow) -> None:
@@ -255,8 +258,12 @@ def test_pasting_very_many_layers_asks_and_can_be_confirmed_by_keyboard(
 
 def test_export_without_a_model_explains_what_to_do(open_window: OpenWindow) -> None:
     window = open_window()
-    UserInput(window).click_button("Export")
-    assert "Press Train" in window.message_bar.text
+    window.findChild(QAction, "actionExport").trigger()
+    assert window.pages.current is window.pages.use
+    note = window.findChild(QLabel, "exportNote")
+    assert note.isVisible()
+    assert "Press Train" in note.text()
+    assert not window.findChild(QPushButton, "export").isEnabled()
 
 
 def test_closing_during_training_asks_and_saves_the_run(
@@ -285,76 +292,10 @@ def test_the_recipe_fields_change_the_recipe(open_window: OpenWindow) -> None:
     assert (window.project.recipe.epochs, window.project.recipe.optimizer) == (3, "adamw")
 
 
-def test_the_layout_of_the_panels_is_restored(open_window: OpenWindow) -> None:
-    first = open_window()
-    first.docks[1].hide()
-    first.close()
-    second = open_window()
-    assert second.docks[1].isHidden()
-    second.reset_layout()
-    assert not second.docks[1].isHidden()
-
-
-def test_the_front_tab_is_restored(open_window: OpenWindow, qtbot: QtBot) -> None:
-    first = open_window()
-    dock(first, "drawingDock").action.trigger()
-    first.close()
-    second = open_window()
-    qtbot.waitUntil(lambda: dock(second, "drawingDock").action.isChecked())
-    assert not second.dashboard.isVisible()
-
-
-def test_after_a_reset_every_panel_has_one_tab(open_window: OpenWindow, qtbot: QtBot) -> None:
-    window = open_window()
-    for name in ("drawingDock", "codeDock"):
-        dock(window, name).action.trigger()
-        qtbot.waitUntil(lambda name=name: dock(window, name).action.isChecked())
-    dock(window, "inspectorDock").close()
-    window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock(window, "fieldDock"))
-    QApplication.processEvents()
-    window.reset_layout()
-    wanted = ["Code", "Dashboard", "Drawing", "Inspector", "Receptive field"]
-    qtbot.waitUntil(lambda: tabs(window) == wanted)
-    assert dock(window, "inspectorDock").action.isChecked()
-
-
-def tabs(window: MainWindow) -> list[str]:
-    """The texts of all visible panel tabs."""
-    bars = window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
-    return sorted(
-        bar.tabText(number)
-        for bar in bars
-        if bar.isVisible() and window.rect().intersects(bar.geometry())
-        for number in range(bar.count())
-    )
-
-
-def test_panels_behind_others_are_not_created_at_startup(open_window: OpenWindow, qtbot: QtBot) -> None:
-    window = open_window()
-    qtbot.waitUntil(lambda: dock(window, "inspectorDock").action.isChecked())
-    behind = ("codeFile", "fieldView", "drawingView")
-    assert [name for name in behind if window.findChild(QWidget, name) is not None] == []
-    assert not dock(window, "codeDock").action.isChecked()
-
-
-def test_panels_have_shortcuts(open_window: OpenWindow, qtbot: QtBot) -> None:
-    window = open_window()
-    UserInput(window).press(window, Qt.Key.Key_3, Qt.KeyboardModifier.AltModifier)
-    assert dock(window, "codeDock").content.isVisible()
-    UserInput(window).press(window, Qt.Key.Key_2, Qt.KeyboardModifier.AltModifier)
-    qtbot.waitUntil(lambda: not dock(window, "codeDock").content.isVisible())
-
-
 def test_no_two_actions_share_a_shortcut(open_window: OpenWindow) -> None:
     window = open_window()
     keys = [key.toString() for action in window.findChildren(QAction) for key in action.shortcuts()]
     assert sorted(keys) == sorted(set(keys))
-
-
-def test_every_panel_is_in_the_view_menu(open_window: OpenWindow) -> None:
-    window = open_window()
-    view = next(menu for menu in window.menuBar().findChildren(QMenu) if menu.title() == "&View")
-    assert {each.action for each in window.docks} <= set(view.actions())
 
 
 def test_the_drawing_is_saved_from_the_file_menu(
@@ -376,10 +317,6 @@ def test_the_layer_list_shows_the_memory_of_a_batch(open_window: OpenWindow) -> 
     assert label.text().startswith("A batch of 512 needs ")
     assert label.text() != before.replace("128", "512")
     assert "optimizer" in label.toolTip()
-
-
-def dock(window: MainWindow, name: str) -> Dock:
-    return next(each for each in window.docks if each.objectName() == name)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the subprocess call is for POSIX only")

@@ -148,7 +148,7 @@ def test_a_bound_icon_follows_the_scheme_until_its_action_is_deleted(app_theme: 
 
 
 def test_there_are_five_font_sizes(app_theme: Theme) -> None:
-    assert {app_theme.font(role).pixelSize() for role in PIXELS} <= {10, 11, 12, 13, 14}
+    assert {app_theme.font(role).pixelSize() for role in PIXELS} == {11, 12, 13, 14, 20}
     assert app_theme.monospace().pixelSize() == PIXELS["help"]
 
 

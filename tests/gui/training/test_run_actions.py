@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QMainWindow, QToolButton
+from PySide6.QtWidgets import QMainWindow
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.design.network import Network, Node
@@ -77,17 +77,6 @@ def test_actions_are_enabled_during_a_run(stage: Stage) -> None:
     assert not stage.action("actionContinueDesign").isEnabled()
     stage.session.show_state(State.IDLE)
     assert not any(stage.action(name).isEnabled() for name in NAMES)
-
-
-def test_the_more_button_lists_all_actions(stage: Stage) -> None:
-    button = stage.window.findChild(QToolButton, "moreButton")
-    assert button is not None
-    assert button.accessibleName() == "More actions for this run"
-    assert [action.objectName() for action in button.menu().actions()] == [
-        *NAMES,
-        "actionApplyRecipe",
-        "actionContinueDesign",
-    ]
 
 
 def test_one_step_and_stop_after_epoch_are_passed_to_the_session(stage: Stage) -> None:

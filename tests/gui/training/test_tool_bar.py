@@ -41,8 +41,7 @@ class Stage:
         self.session = FakeSession()
         self.window = QMainWindow()
         qtbot.addWidget(self.window)
-        self.export = QAction("Export…", self.window)
-        self.tool_bar = TrainingToolBar(self.project, self.session, self.export)
+        self.tool_bar = TrainingToolBar(self.project, self.session)
         self.window.addToolBar(self.tool_bar)
         self.window.resize(1400, 200)
         self.window.show()
@@ -59,7 +58,13 @@ class Stage:
         return found
 
     def button(self, text: str) -> QPushButton:
-        return next(found for found in self.window.findChildren(QPushButton) if found.text().strip() == text)
+        """By the name that screen readers say: some buttons show only an icon."""
+        return next(
+            found for found in self.window.findChildren(QPushButton) if found.accessibleName() == text
+        )
+
+    def button_of(self, action: QAction) -> QPushButton:
+        return next(found for found in self.window.findChildren(QPushButton) if action in found.actions())
 
     def action(self, name: str) -> QAction:
         found = self.window.findChild(QAction, name)
@@ -221,13 +226,46 @@ def test_warnings_of_the_run_are_messages(stage: Stage) -> None:
     assert stage.messages == ["The batch size is more than the images."]
 
 
-def test_export_is_the_windows_own_action(stage: Stage, qtbot: QtBot) -> None:
-    pressed = []
-    stage.export.triggered.connect(lambda: pressed.append(1))
+def controls(stage: Stage) -> dict[str, tuple[int, int]]:
+    """Left edge and width of each control."""
+    tool_bar = stage.tool_bar
+    parts = {
+        "data": tool_bar.data,
+        "recipe": tool_bar.recipe,
+        **{action.objectName(): stage.button_of(action) for action in tool_bar.training_actions.all},
+        "progress": tool_bar.bar,
+    }
+    return {
+        name: (part.mapTo(tool_bar, part.rect().topLeft()).x(), part.width()) for name, part in parts.items()
+    }
 
-    qtbot.mouseClick(stage.button("Export…"), Qt.MouseButton.LeftButton)
 
-    assert pressed == [1]
+def test_no_control_moves_or_changes_its_width_while_it_trains(stage: Stage) -> None:
+    before = controls(stage)
+
+    stage.run()
+    assert controls(stage) == before
+    stage.session.show_state(State.PAUSED)
+    assert controls(stage) == before
+    stage.project.set_dataset("a-data-set-with-a-very-long-name" * 4, None)
+    stage.project.set_recipe(LESSON.replace(name="a recipe with a very long name, longer than the bar"))
+    assert controls(stage) == before
+
+    assert (before["data"][1], before["recipe"][1]) == (144, 136)
+    assert [before[name][1] for name in ("actionTrain", "actionPause", "actionStop")] == [88, 36, 36]
+
+
+def test_a_narrow_window_has_shorter_controls_and_its_sentence_elsewhere(stage: Stage) -> None:
+    changes: list[bool] = []
+    stage.tool_bar.status_changed.connect(lambda: changes.append(stage.tool_bar.is_narrow))
+    stage.run()
+
+    stage.window.resize(1024, 200)
+
+    assert changes[-1]
+    assert not stage.tool_bar.status_label.isVisible()
+    assert stage.tool_bar.status_text.startswith("Epoch 5 of 8")
+    assert controls(stage)["data"][1] == 112
 
 
 def test_train_without_a_data_set_explains_why_not(stage: Stage) -> None:

@@ -87,6 +87,11 @@ class ImageColumn(QWidget):
         """The index of the chosen image."""
         return int(self._group.checkedId())
 
+    def choose(self, number: int) -> None:
+        """Chooses an image, if there is one with this index."""
+        if 0 <= number < len(self.buttons) and not self.buttons[number].isHidden():
+            self.buttons[number].setChecked(True)
+
     def show_images(self, images: np.ndarray, names: tuple[str, ...]) -> None:
         """Shows the first five images of uint8 (N, C, H, W), with the class of each."""
         for number, button in enumerate(self.buttons):

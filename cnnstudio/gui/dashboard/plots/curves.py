@@ -147,9 +147,13 @@ class CurvePlot(QWidget):
 
     hovered = Signal(object)
 
-    def __init__(self, title: str, object_name: str, *, percent: bool = False) -> None:
+    def __init__(
+        self, title: str, object_name: str, *, percent: bool = False, has_epochs: bool = True
+    ) -> None:
+        """Without `has_epochs` its axis has no numbers: those of the plot below it count for both."""
         super().__init__()
         self._hint = ""
+        self._has_epochs = has_epochs
         self._percent = percent
         self._curves = MetricCurves()
         self._pixels = 1
@@ -218,11 +222,13 @@ class CurvePlot(QWidget):
             axis.setPen(QPen(Qt.PenStyle.NoPen))
             axis.setTickPen(pg.mkPen(style.color("grid")))
         self.plot.getAxis("left").setGrid(255)
-        self.plot.getAxis("left").setWidth(40 if self._percent else 30)
-        self.plot.getAxis("bottom").setHeight(32)
-        self.plot.getAxis("bottom").setLabel(
-            "epoch", **{"color": style.color("secondary").name(), "font-size": f"{PIXELS['head']}px"}
-        )
+        self.plot.getAxis("left").setWidth(40)
+        bottom = self.plot.getAxis("bottom")
+        bottom.setStyle(showValues=self._has_epochs)
+        bottom.setHeight(32 if self._has_epochs else 12)
+        if self._has_epochs:
+            color = style.color("secondary").name()
+            bottom.setLabel("epoch", **{"color": color, "font-size": f"{PIXELS['head']}px"})
         # pyqtgraph's pens are cosmetic: their widths are in device pixels.
         thin = self.devicePixelRatioF()
         self._steps.setPen(pg.mkPen(_blended(style.color("training"), style.color("panel")), width=thin))

@@ -1,8 +1,8 @@
-"""The learning curves: loss and accuracy side by side."""
+"""The learning curves: loss above accuracy, on one axis of epochs."""
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from cnnstudio.gui.dashboard.plots.curves import CurvePlot
 from cnnstudio.gui.runs.history import RunHistory
@@ -13,13 +13,13 @@ class LearningView(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.loss = CurvePlot("Loss", "lossPlot")
+        self.loss = CurvePlot("Loss", "lossPlot", has_epochs=False)
         self.accuracy = CurvePlot("Accuracy", "accuracyPlot", percent=True)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(20)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
         for plot in (self.loss, self.accuracy):
-            row.addWidget(plot, 1)
+            column.addWidget(plot, 1)
             plot.hovered.connect(self._on_hovered)
 
     def show_history(self, history: RunHistory, epochs: int, live: bool) -> None:

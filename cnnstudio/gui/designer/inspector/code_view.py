@@ -27,24 +27,20 @@ _WRITERS = {
 }
 """Language -> the functions that write the layers alone, and a complete file."""
 _NO_FILE = "# No complete program yet. {}."
-_NO_CODE: list[CodeLine] = [(None, "# The code of the layers appears here.")]
-_MAX_HEIGHT = 360
 _DELAY = 60
 """Milliseconds; the layer list is drawn first."""
 
 
 class CodeView(LazyPanel):
-    """The code of the layers, or with `complete` the whole file; scrolls to the selected layers."""
+    """The complete program; scrolls to the selected layers."""
 
-    def __init__(self, project: Project, *, complete: bool = False) -> None:
-        super().__init__("codeFile" if complete else "codeView", delay=_DELAY)
+    def __init__(self, project: Project) -> None:
+        super().__init__("codeFile", delay=_DELAY)
         self._project = project
-        self._complete = complete
         self._owners: list[str | None] = []
         self._tabs = QTabBar()
         self._text = QPlainTextEdit()
-        what = "the program" if complete else "the code of all layers"
-        self._copy = QuietButton("copyCode", "Copy", f"Copy {what}")
+        self._copy = QuietButton("copyCode", "Copy", "Copy the program")
         self._save = QuietButton("saveCode", "Save…", "Save the program as a Python file")
         self._compose()
         self._tabs.currentChanged.connect(lambda _: self.refresh())
@@ -54,10 +50,10 @@ class CodeView(LazyPanel):
             signal.connect(self.refresh_later)
 
     def sizeHint(self) -> QSize:
-        return QSize(320, 400 if self._complete else 110)
+        return QSize(320, 400)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(320, 110)
+        return QSize(280, 110)
 
     @property
     def highlighted_lines(self) -> list[str]:
@@ -66,15 +62,13 @@ class CodeView(LazyPanel):
         return [line for line, owner in zip(lines, self._owners, strict=False) if owner in selected]
 
     def _compose(self) -> None:
-        if not self._complete:
-            self.setProperty("role", "code")
         for name in _WRITERS:
             self._tabs.addTab(name)
         self._tabs.setFont(theme().font("help"))
         self._tabs.setExpanding(False)
         self._tabs.setAccessibleName("Code language")
         self._text.setObjectName("code")
-        self._text.setProperty("role", "program" if self._complete else "code")
+        self._text.setProperty("role", "program")
         self._text.setReadOnly(True)
         self._text.setFont(theme().monospace())
         self._text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
@@ -84,18 +78,13 @@ class CodeView(LazyPanel):
         head.addWidget(self._tabs, 1)
         head.addWidget(self._copy)
         head.addWidget(self._save)
-        if not self._complete:
-            self._save.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 4, 6, 6)
         column.setSpacing(2)
         column.addLayout(head)
         column.addWidget(self._text, 1)
-        if self._complete:
-            self.setFocusProxy(self._text)
-            self._highlighter = PythonHighlighter(self._text.document())
-        else:
-            self.setMaximumHeight(_MAX_HEIGHT)
+        self.setFocusProxy(self._text)
+        self._highlighter = PythonHighlighter(self._text.document())
 
     def refresh(self) -> None:
         """Writes the code again, highlights the lines of the selection and scrolls to them."""
@@ -111,8 +100,6 @@ class CodeView(LazyPanel):
         network, analysis = self._project.network, self._project.analysis
         layer_code, file_code = _WRITERS[self._language]
         try:
-            if not self._complete:
-                return layer_code(network, analysis) or _NO_CODE
             if not analysis.problems:
                 return file_code(network, analysis)
             reason = _NO_FILE.format(analysis.problems[0].full_message)
@@ -131,9 +118,6 @@ class CodeView(LazyPanel):
 
     def _highlight(self) -> None:
         highlight = QTextCharFormat()
-        if not self._complete:
-            # In the complete program the syntax highlighting sets the text colors.
-            highlight.setForeground(theme().color("text"))
         highlight.setBackground(theme().color("selection"))
         highlight.setProperty(QTextFormat.Property.FullWidthSelection, True)
         selected = self._selected_ids()

@@ -1,4 +1,4 @@
-"""The inspector: the selected layer with its parameters, its output and its code."""
+"""The inspector: the selected layer with its parameters, and its output always in sight."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePol
 
 from cnnstudio.core.parameters import parameters
 from cnnstudio.gui.designer import commands
-from cnnstudio.gui.designer.inspector.code_view import CodeView
 from cnnstudio.gui.designer.quick_fix.advice_service import advice_service
 from cnnstudio.gui.designer.quick_fix.finding_cards import AdviceColumn, ProblemCard
 from cnnstudio.gui.designer.selection_info import InputSize, SelectionInfo, selection_info
@@ -59,10 +58,10 @@ class Inspector(Panel):
         self._show()
 
     def sizeHint(self) -> QSize:
-        return QSize(470, 480)
+        return QSize(320, 480)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(330, 220)
+        return QSize(280, 220)
 
     def _compose(self) -> None:
         self._title.setObjectName("inspectorTitle")
@@ -79,16 +78,13 @@ class Inspector(Panel):
         head.addWidget(self._place, 1)
         content = QWidget()
         column = QVBoxLayout(content)
-        column.setContentsMargins(14, 10, 14, 12)
+        column.setContentsMargins(16, 10, 16, 12)
         column.setSpacing(9)
         column.addLayout(head)
         column.addWidget(self._description)
         column.addWidget(self._problem)
         column.addWidget(self._advice)
         column.addLayout(self._form_area)
-        column.addWidget(Line())
-        column.addWidget(self._result)
-        column.addWidget(CodeView(self._project), 1)
         column.addStretch()
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -99,7 +95,12 @@ class Inspector(Panel):
         content.setAutoFillBackground(False)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(1, 1, 1, 1)
-        outer.addWidget(scroll)
+        outer.setSpacing(0)
+        outer.addWidget(scroll, 1)
+        outer.addWidget(Line())
+        self._result.setContentsMargins(16, 8, 16, 8)
+        self._result.setMinimumHeight(48)
+        outer.addWidget(self._result)
 
     def _on_selection_changed(self, _: object) -> None:
         self._edit_session += 1

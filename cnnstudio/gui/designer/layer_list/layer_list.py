@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from cnnstudio.core.formatting import at_least, format_bytes, format_compact, format_count, pluralize
@@ -14,7 +14,7 @@ from cnnstudio.design.network import MAXIMUM_NAME_LENGTH
 from cnnstudio.gui.designer import commands
 from cnnstudio.gui.designer.actions import design_actions
 from cnnstudio.gui.designer.layer_list.layer_tree import LayerTree
-from cnnstudio.gui.designer.layer_list.row_painter import Columns
+from cnnstudio.gui.designer.layer_list.row_painter import ROW_HEIGHT, STRIPE_LEFT, Columns
 from cnnstudio.gui.designer.quick_fix.advice_button import AdviceButton
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
@@ -24,6 +24,8 @@ from cnnstudio.gui.widgets.plain_text import plain_tooltip
 _HINT = "Drop layers here, or just type: conv 64 3 relu"
 
 _MAX_NAME_WIDTH = 320
+_HEIGHT_FOR_FOOT = 110 + 14 * ROW_HEIGHT
+"""Head, column headers, foot and lines, and 14 rows."""
 
 
 class LayerList(Panel):
@@ -40,39 +42,66 @@ class LayerList(Panel):
         self._memory.setObjectName("designMemory")
         self.advice = AdviceButton(project)
         self._headers = _ColumnHeaders(self.tree)
+        self._foot_line = Line()
+        self._head_buttons: list[QWidget] = []
         self._compose()
+        self.focus_target = self.tree
         design_actions(project, self)["actionAdvice"].triggered.connect(lambda _: self.advice.open_panel())
         project.analysis_changed.connect(self._show_totals)
         project.recipe_changed.connect(self._show_totals)
         self._show_totals()
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(380, 220)
+        return QSize(340, 220)
 
     def _compose(self) -> None:
-        header = QHBoxLayout()
-        header.setContentsMargins(8, 6, 14, 0)
-        header.setSpacing(4)
+        # First, so that Tab reaches the list before what is above it.
+        self.tree.setParent(self)
+        head = QWidget()
+        head.setFixedHeight(40)
+        self._header = header = QHBoxLayout(head)
+        header.setContentsMargins(8, 0, 16, 0)
+        header.setSpacing(8)
         header.addWidget(self._name)
         header.addWidget(self._totals, 1)
         header.addWidget(self.advice)
-        footer = QHBoxLayout()
-        footer.setContentsMargins(14, 6, 14, 10)
+        self._foot = QWidget()
+        footer = QHBoxLayout(self._foot)
+        footer.setContentsMargins(16, 0, 16, 0)
         footer.setSpacing(16)
+        self._foot.setFixedHeight(40)
         footer.addWidget(ElidedLabel(_HINT, "help", "secondary"), 1)
         footer.addWidget(self._memory)
         column = QVBoxLayout(self)
         # The rows extend to the border, which the panel paints.
         column.setContentsMargins(1, 1, 1, 1)
         column.setSpacing(0)
-        column.addLayout(header)
+        column.addWidget(head)
         column.addWidget(self._headers)
         column.addWidget(Line())
         column.addWidget(self.tree, 1)
-        column.addWidget(Line())
-        column.addLayout(footer)
-        for before, after in pairwise((self._name, self.advice, *self._headers.buttons, self.tree)):
+        column.addWidget(self._foot_line)
+        column.addWidget(self._foot)
+        for before, after in pairwise(self.tab_stops):
             self.setTabOrder(before, after)
+
+    @property
+    def tab_stops(self) -> list[QWidget]:
+        """In the order of Tab: first the list itself."""
+        return [self.tree, self._name, self.advice, *self._head_buttons, *self._headers.buttons]
+
+    def add_to_head(self, button: QWidget) -> None:
+        """Adds a button at the right end of the head."""
+        self._header.addWidget(button)
+        self._head_buttons.append(button)
+        self.setTabOrder(self.advice, button)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        # Where there is little height, the rows need it more.
+        has_room = self.height() >= _HEIGHT_FOR_FOOT
+        self._foot.setVisible(has_room)
+        self._foot_line.setVisible(has_room)
 
     def _show_totals(self, *_: object) -> None:
         analysis = self._project.analysis
@@ -143,6 +172,7 @@ class _ColumnHeaders(QWidget):
     def __init__(self, tree: LayerTree) -> None:
         super().__init__()
         self._tree = tree
+        self._layer = Label("Layer", "head", "secondary")
         self._output = Label("Output", "head", "secondary")
         self._amount = QPushButton()
         self._share = QPushButton("share")
@@ -154,9 +184,9 @@ class _ColumnHeaders(QWidget):
             button.clicked.connect(self._on_clicked)
         self._amount.setObjectName("amountHead")
         self._share.setObjectName("shareHead")
-        for part in (self._output, *self.buttons):
+        for part in (self._layer, self._output, *self.buttons):
             part.setParent(self)
-        self.setFixedHeight(26)
+        self.setFixedHeight(24)
         tree.width_changed.connect(self._place)
         self._show()
 
@@ -176,6 +206,7 @@ class _ColumnHeaders(QWidget):
     def _place(self, *_: object) -> None:
         """Places each header above its column."""
         columns = Columns.of(self._tree.viewport().width())
+        self._put(self._layer, STRIPE_LEFT + self._layer.sizeHint().width())
         self._put(self._output, columns.output)
         self._put(self._amount, columns.amount)
         share_right = columns.share[0] + self._share.sizeHint().width() if columns.share else None

@@ -13,8 +13,8 @@ from cnnstudio.gui.designer.quick_fix.targets import RowButton
 from cnnstudio.gui.theme.text_metrics import TextMetrics
 from cnnstudio.gui.theme.theme import theme
 
-ROW_HEIGHT = 38
-INDENT = 26
+ROW_HEIGHT = 32
+INDENT = 20
 """Pixels of indentation per enclosing group; a row's stripe and arrow are painted in them."""
 STRIPE_LEFT = 8
 TITLE_LEFT = 54
@@ -87,7 +87,7 @@ class RowPainter:
         """The height of a row with this problem, in a list of this width."""
         if problem is None:
             return ROW_HEIGHT
-        return ROW_HEIGHT + 12 + _LINE_HEIGHT * len(self._message_lines(problem, depth, width))
+        return ROW_HEIGHT + 15 + _LINE_HEIGHT * len(self._message_lines(problem, depth, width))
 
     def button_rect(self, button: RowButton, rect: QRect, problem: Problem | None, has_advice: bool) -> QRect:
         """Where a button is in a row with `rect`; empty if the row has no such button."""

@@ -13,7 +13,8 @@ from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import Label, Line, Panel
 from cnnstudio.layers.catalog import layer_type
 
-_MIN_HEIGHT_FOR_HELP = 560
+WIDTH, RAIL_WIDTH = 212, 48
+_MIN_HEIGHT_FOR_HELP = 680
 
 
 class Palette(Panel):
@@ -22,6 +23,8 @@ class Palette(Panel):
     def __init__(self, project: Project) -> None:
         super().__init__("palette")
         self._project = project
+        self._is_rail = False
+        self._top = QWidget()
         self.types = TypeList()
         self.search = _SearchField(self.types)
         self._no_results = Label(role="help", tone="secondary", wrap=True)
@@ -35,15 +38,29 @@ class Palette(Panel):
         self._on_searched("")
 
     def sizeHint(self) -> QSize:
-        return QSize(224, 480)
+        return QSize(RAIL_WIDTH if self._is_rail else WIDTH, 480)
 
-    def minimumSizeHint(self) -> QSize:
-        return QSize(180, 220)
+    def set_rail(self, is_rail: bool) -> None:
+        """Folds it to a rail of icons, or unfolds it."""
+        self._is_rail = is_rail
+        self._top.setVisible(not is_rail)
+        self.types.set_rail(is_rail)
+        if is_rail:
+            self.search.clear()
+            self.setFixedWidth(RAIL_WIDTH)
+        else:
+            self.setMinimumWidth(180)
+            self.setMaximumWidth(420)
+        self.setFocusProxy(self.types if is_rail else self.search)
+        self._show_help_area()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._show_help_area()
+
+    def _show_help_area(self) -> None:
         # In a low window the types need the space; the help is in their tool tips as well.
-        self._help_area.setVisible(self.height() >= _MIN_HEIGHT_FOR_HELP)
+        self._help_area.setVisible(self.height() >= _MIN_HEIGHT_FOR_HELP and not self._is_rail)
 
     def _compose(self) -> None:
         title = Label("Layers", "title")
@@ -52,9 +69,9 @@ class Palette(Panel):
         self._help.setObjectName("paletteHelp")
         self._help.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._help.setFixedHeight(3 * self._help.fontMetrics().lineSpacing())
-        top, bottom = QVBoxLayout(), QVBoxLayout(self._help_area)
-        top.setContentsMargins(10, 10, 10, 8)
-        top.setSpacing(9)
+        top, bottom = QVBoxLayout(self._top), QVBoxLayout(self._help_area)
+        top.setContentsMargins(12, 10, 12, 6)
+        top.setSpacing(8)
         top.addWidget(title)
         top.addWidget(self.search)
         bottom.setContentsMargins(0, 0, 0, 8)
@@ -66,7 +83,7 @@ class Palette(Panel):
         # The rows extend to the border, which the panel paints.
         column.setContentsMargins(1, 1, 1, 1)
         column.setSpacing(0)
-        column.addLayout(top)
+        column.addWidget(self._top)
         column.addWidget(self._no_results)
         column.addWidget(self.types, 1)
         column.addWidget(self._help_area)

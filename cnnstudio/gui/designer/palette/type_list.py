@@ -28,7 +28,8 @@ from cnnstudio.layers.catalog import layer_type, layer_types, snake_case
 TYPE_ROLE = Qt.ItemDataRole.UserRole
 """The name of the layer type; None for a heading."""
 
-ROW_HEIGHT = 25
+ROW_HEIGHT = 24
+_RAIL_ROW_HEIGHT = 26
 _HEADING_HEIGHT = 23
 _ICON_LEFT = 14
 _TEXT_LEFT = 40
@@ -56,6 +57,7 @@ class TypeList(QListWidget):
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.is_rail = False
         self._headings: dict[Family, QListWidgetItem] = {}
         self._types: dict[str, QListWidgetItem] = {}
         for name, kind in layer_types().items():
@@ -84,6 +86,16 @@ class TypeList(QListWidget):
         )
         self._types[name] = item
 
+    def set_rail(self, is_rail: bool) -> None:
+        """Shows only the icons of the types, without headings."""
+        self.is_rail = is_rail
+        for heading in self._headings.values():
+            heading.setHidden(is_rail)
+        self.setVerticalScrollBarPolicy(
+            Qt.ScrollBarPolicy.ScrollBarAlwaysOff if is_rail else Qt.ScrollBarPolicy.ScrollBarAsNeeded
+        )
+        self._on_theme_changed(None)
+
     def current_type(self) -> str | None:
         """The name of the type that Enter would add."""
         item = self.currentItem()
@@ -107,7 +119,7 @@ class TypeList(QListWidget):
         for name, item in self._types.items():
             item.setHidden(name not in names)
         for family, heading in self._headings.items():
-            heading.setHidden(family not in families)
+            heading.setHidden(self.is_rail or family not in families)
         if found and (text.strip() or self.current_type() is None):
             self.setCurrentItem(self._types[found[0].type_name()])
         return len(found)
@@ -152,8 +164,15 @@ class TypeDelegate(QStyledItemDelegate):
         self._small = TextMetrics(theme().font("help"))
         self._head = TextMetrics(theme().font("head"))
 
+    @property
+    def _is_rail(self) -> bool:
+        widget = self.parent()
+        return isinstance(widget, TypeList) and widget.is_rail
+
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(0, _HEADING_HEIGHT if index.data(TYPE_ROLE) is None else ROW_HEIGHT)
+        if index.data(TYPE_ROLE) is None:
+            return QSize(0, _HEADING_HEIGHT)
+        return QSize(0, _RAIL_ROW_HEIGHT if self._is_rail else ROW_HEIGHT)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -168,6 +187,9 @@ class TypeDelegate(QStyledItemDelegate):
         ratio = widget.devicePixelRatioF() if isinstance(widget, QListWidget) else 1.0
         icon = theme().pixmap(snake_case(name), family_token(kind.family), 17, ratio)
         middle = rect.top() + rect.height() / 2
+        if self._is_rail:
+            painter.drawPixmap(round(rect.left() + rect.width() / 2 - 8.5), round(middle - 8.5), icon)
+            return
         painter.drawPixmap(_ICON_LEFT, round(middle - 8.5), icon)
         painter.setFont(self._content.font)
         painter.setPen(theme().color("text"))

@@ -1,4 +1,4 @@
-"""The dock with the complete program: follows edits, highlights the selection, copies and saves."""
+"""The complete program: follows edits, highlights the selection, copies and saves."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def project(lesson: Network) -> Project:
 
 @pytest.fixture
 def view(qtbot: QtBot, project: Project) -> CodeView:
-    view = CodeView(project, complete=True)
+    view = CodeView(project)
     qtbot.addWidget(view)
     with qtbot.waitActive(view):
         view.show()
@@ -89,3 +89,11 @@ def test_a_faulty_network_is_not_saved(
     qtbot.mouseClick(view.findChild(QToolButton, "saveCode"), Qt.MouseButton.LeftButton)
     assert len(messages) == 1
     assert "cannot be written as a program yet" in messages[0]
+
+
+def test_the_code_of_all_layers_in_a_selected_group_is_highlighted(
+    qtbot: QtBot, project: Project, view: CodeView, nested: Network
+) -> None:
+    project.open_network(nested, None)
+    project.select(["residual_1"])
+    qtbot.waitUntil(lambda: any("Conv2d" in line for line in view.highlighted_lines))

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QApplication,
     QCheckBox,
@@ -15,8 +14,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QSpinBox,
-    QTabBar,
-    QToolButton,
+    QVBoxLayout,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
@@ -24,7 +22,6 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.core.parameters import parameters
 from cnnstudio.design import edits
 from cnnstudio.design.network import Network
-from cnnstudio.gui.designer.inspector.code_view import CodeView
 from cnnstudio.gui.designer.inspector.inspector import Inspector
 from cnnstudio.gui.designer.layer_list.layer_list import LayerList
 from cnnstudio.gui.document.project import Project
@@ -182,15 +179,19 @@ def test_the_explanation_disappears_with_the_invalid_value(
     assert not any("Must be between" in label.text() for label in inspector.findChildren(QLabel))
 
 
-def test_tab_goes_through_the_form_to_the_code_for_every_type(
+def test_tab_goes_through_the_form_for_every_type(
     qtbot: QtBot, project: Project, inspector: Inspector
 ) -> None:
+    after = QPushButton("What comes next")
+    column = QVBoxLayout()
+    column.addWidget(after)
+    inspector.layout().addLayout(column)
     for node_id in ("conv2d_1", "max_pooling2d_1"):
         project.select([node_id])
         names = [parameter.name for parameter in parameters(project.network.node(node_id).layer)]
         field(inspector, names[0]).setFocus()
         seen: list[QWidget] = []
-        while not isinstance(inspector.focusWidget(), QTabBar):
+        while inspector.focusWidget() is not after:
             seen.append(inspector.focusWidget())
             assert len(seen) < 30
             qtbot.keyClick(inspector.focusWidget(), KEY.Key_Tab)
@@ -318,41 +319,6 @@ def test_fields_of_the_previous_selection_change_nothing(project: Project, inspe
 def test_an_empty_network_is_described(project: Project, inspector: Inspector) -> None:
     project.open_network(Network(), None)
     assert text(inspector, "inspectorResult").startswith("Output 3 × 32 × 32 · 0 layers · 0 parameters")
-
-
-def code_of(inspector: Inspector) -> CodeView:
-    return inspector.findChild(CodeView)
-
-
-def test_the_code_of_the_selected_layer_is_highlighted(
-    qtbot: QtBot, project: Project, inspector: Inspector
-) -> None:
-    project.select(["conv2d_2"])
-    view = code_of(inspector)
-    qtbot.waitUntil(lambda: view.highlighted_lines == ["nn.Conv2d(32, 64, kernel_size=3),", "nn.ReLU(),"])
-    tabs = view.findChild(QTabBar)
-    tabs.setCurrentIndex(1)
-    assert tabs.tabText(1) == "Keras"
-    assert view.highlighted_lines == ['layers.Conv2D(64, (3, 3), activation="relu"),']
-
-
-def test_the_code_follows_an_edit(qtbot: QtBot, project: Project, inspector: Inspector) -> None:
-    project.select(["conv2d_2"])
-    retype(qtbot, field(inspector, "filters"), "48")
-    qtbot.waitUntil(lambda: "nn.Conv2d(32, 48, kernel_size=3)," in code_of(inspector).highlighted_lines)
-
-
-def test_the_code_of_all_layers_in_a_selected_group_is_highlighted(
-    qtbot: QtBot, project: Project, inspector: Inspector, nested: Network
-) -> None:
-    project.open_network(nested, None)
-    project.select(["residual_1"])
-    qtbot.waitUntil(lambda: any("Conv2d" in line for line in code_of(inspector).highlighted_lines))
-
-
-def test_the_code_can_be_copied(qtbot: QtBot, project: Project, inspector: Inspector) -> None:
-    qtbot.mouseClick(inspector.findChild(QToolButton, "copyCode"), Qt.MouseButton.LeftButton)
-    assert "nn.Linear(2304, 128)" in QGuiApplication.clipboard().text()
 
 
 def test_the_mouse_wheel_does_not_change_a_field_without_focus(

@@ -53,7 +53,7 @@ def place_in(project: Project, node_id: str) -> Place:
         ("conv2d_2", 0.8, 220, Place("residual_1", 1), 1),
         # the last layer of two groups that end together: in the inner one, in the outer one, after both
         ("dropout_1", 0.8, 220, Place("repeat_1", 1), 2),
-        ("dropout_1", 0.8, 40, Place("residual_1", 2), 1),
+        ("dropout_1", 0.8, 30, Place("residual_1", 2), 1),
         ("dropout_1", 0.8, 5, Place(None, 2), 0),
         ("flatten_1", 0.2, 220, Place(None, 2), 0),
         # an empty group: above, inside, below

@@ -265,7 +265,9 @@ def test_pasting_anything_else_shows_a_message(
     assert project.undo_stack.count() == 0
 
 
-def test_tab_goes_through_the_name_and_the_column_headers_to_the_list(qtbot: QtBot, project: Project) -> None:
+def test_tab_goes_to_the_list_first_then_through_its_name_and_column_headers(
+    qtbot: QtBot, project: Project
+) -> None:
     window, before, layers, after = QWidget(), QLineEdit(), LayerList(project), QLineEdit()
     qtbot.addWidget(window)
     column = QVBoxLayout(window)
@@ -282,7 +284,7 @@ def test_tab_goes_through_the_name_and_the_column_headers_to_the_list(qtbot: QtB
     # The lesson's network has a tip.
     headers = ("designName", "adviceCount", "amountHead", "shareHead")
     parts = [layers.findChild(QWidget, name) for name in headers]
-    assert seen == [*parts, layers.tree, after]
+    assert seen == [layers.tree, *parts, after]
 
 
 def test_ctrl_d_duplicates(qtbot: QtBot, project: Project, tree: LayerTree) -> None:

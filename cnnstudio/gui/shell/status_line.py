@@ -1,4 +1,4 @@
-"""The status bar: the program's activity on the left, the network's problems on the right."""
+"""The status at the left end of the bottom bar: what the program does, or what keeps it from training."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QPushButton, QStatusBar
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.gui.compute.session import State, TrainingSession
@@ -15,7 +15,6 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.runs.follower import RunFollower
 from cnnstudio.gui.runs.status_text import describe_training_location
 from cnnstudio.gui.widgets.labels import ElidedLabel
-from cnnstudio.gui.widgets.plain_text import plain_entry
 
 _ACTIVITIES = {
     State.IDLE: "Ready",
@@ -26,26 +25,28 @@ _ACTIVITIES = {
 }
 
 
-class StatusBar(QStatusBar):
-    """Shows activity, design, save state and problems as text."""
+class StatusLine(QWidget):
+    """Shows activity, design and save state as text; the way to the first problem while there is one."""
 
     def __init__(self, project: Project, session: TrainingSession) -> None:
         super().__init__()
         self._project = project
         self._session = session
-        self._followed = ""
+        self._followed = self._progress = ""
         self._saved_at: float | None = None
         self._text = ElidedLabel(role="help", tone="secondary")
-        self._text.setContentsMargins(12, 4, 12, 4)
         self._text.setObjectName("statusMessage")
-        self._problems = QPushButton()
+        self._problems = QPushButton("Show")
         self._problems.setObjectName("problemCount")
         self._problems.setProperty("role", "problem")
         self._problems.setToolTip("Go to the first problem")
+        self._problems.setAccessibleName("Go to the first problem")
         self._problems.clicked.connect(self._on_problems_clicked)
-        self.setSizeGripEnabled(False)
-        self.addWidget(self._text, 1)
-        self.addPermanentWidget(self._problems)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        row.addWidget(self._text, 1)
+        row.addWidget(self._problems)
         project.network_changed.connect(self._refresh)
         project.dataset_changed.connect(self._refresh)
         project.file_changed.connect(self._on_file_changed)
@@ -78,17 +79,25 @@ class StatusBar(QStatusBar):
             self._followed = followed
             self._refresh()
 
+    def show_progress(self, text: str) -> None:
+        """Shows the sentence on the progress of a training, for which a narrow toolbar has no room."""
+        if text != self._progress:
+            self._progress = text
+            self._refresh()
+
     def _refresh(self, _: object = None) -> None:
-        activity = _ACTIVITIES[self._session.state]
-        if self._session.state is State.IDLE and self._followed:
-            activity = self._followed
-        parts = [activity, self._project.network.name, self._saved_text()]
-        self._text.set_full_text(" · ".join(part for part in parts if part))
         problems = self._project.analysis.problems
         self._problems.setVisible(bool(problems))
+        is_idle = self._session.state is State.IDLE
+        activity = _ACTIVITIES[self._session.state]
+        if is_idle and self._followed:
+            activity = self._followed
+        parts = [self._progress or activity, self._project.network.name, self._saved_text()]
         if problems:
-            self._problems.setText(plain_entry(self._problem_text()))
+            parts = [self._problem_text()] if is_idle else [activity, self._problem_text()]
             self._problems.setAccessibleDescription(problems[0].full_message)
+        self._text.set_full_text(" · ".join(part for part in parts if part))
+        self._text.set_tone("wrong" if problems and is_idle else "secondary")
 
     def _saved_text(self) -> str:
         if self._project.is_modified:
@@ -102,9 +111,9 @@ class StatusBar(QStatusBar):
         first = problems[0].node_id
         count = pluralize(len(problems), "problem")
         if first is None:
-            return f"{count} in the network"
+            return f"Fix {count} to train"
         order = [node.id for node in self._project.network.walk()].index(first) + 1
-        return f"{count} in the network: layer {order}, {self._project.network.node(first).title}"
+        return f"Fix {count} to train: layer {order}, {self._project.network.node(first).title}"
 
     def _on_problems_clicked(self) -> None:
         first = self._project.analysis.problems[0]

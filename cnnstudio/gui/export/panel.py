@@ -1,19 +1,19 @@
-"""The dialog that exports a trained model: formats, folder, progress, and the results of the verification."""
+"""Exports the model of the run on show: formats, folder, progress, and the results of the verification."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QStandardPaths, QUrl
+from PySide6.QtCore import QStandardPaths, Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QCheckBox,
-    QDialog,
     QFileDialog,
     QHBoxLayout,
     QLineEdit,
     QPushButton,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -24,13 +24,13 @@ from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
 from cnnstudio.design.file import read_design
 from cnnstudio.export import Exporter, ExportResult, exporters
 from cnnstudio.gui.compute.compute_task import ComputeTask
-from cnnstudio.gui.compute.session import TrainingSession
+from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
 from cnnstudio.gui.widgets.progress import ProgressLine
 from cnnstudio.interchange.interpreter.names import class_name
 from cnnstudio.runs.run import DESIGN_FILE, Run
 
-_WIDTH = 620
+_LEAST_WIDTH = 400
 _DEFAULT_FORMATS = ("safetensors", "onnx")
 
 
@@ -43,22 +43,34 @@ class FormatOutcome:
     error: str = ""
 
 
-class ExportDialog(QDialog):
-    """Exports the best weights of the run in the folder `run`, on the compute thread."""
+class ExportPanel(Panel):
+    """Exports the best weights of a run, on the compute thread."""
 
-    def __init__(self, session: TrainingSession, run: Path, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("exportDialog")
-        self.setWindowTitle("Export")
-        self.setMinimumWidth(_WIDTH)
+    def __init__(self, session: TrainingSession) -> None:
+        super().__init__("exportPanel")
+        self.setMinimumWidth(_LEAST_WIDTH)
         self._session = session
-        self._run = run
+        self._run: Path | None = None
         self._task: ComputeTask | None = None
         self._result_labels: list[Label] = []
         self._formats = {name: self._make_format(exporter) for name, exporter in exporters().items()}
         self._make_fields()
         self._compose()
-        self._on_changed()
+        session.state_changed.connect(self._on_changed)
+        self.show_run(None)
+
+    def show_run(self, run: Path | None) -> None:
+        """Offers the export of the run in this folder. An export that is in progress goes on."""
+        if run == self._run and self._title.full_text:
+            self._on_changed()
+            return
+        self._run = run
+        self._title.set_full_text(f"Export {_title(run)}" if run is not None else "Export")
+        if self._task is None:
+            if run is not None:
+                self._folder.setText(str(_default_folder(run)))
+            self._show_outcomes([])
+            self._on_changed()
 
     # Composition
 
@@ -71,7 +83,8 @@ class ExportDialog(QDialog):
         return box
 
     def _make_fields(self) -> None:
-        self._folder = QLineEdit(str(_default_folder(self._run)))
+        self._title = ElidedLabel(role="title")
+        self._folder = QLineEdit()
         self._folder.setObjectName("exportFolder")
         self._folder.setAccessibleName("Export folder")
         self._folder.textChanged.connect(self._on_changed)
@@ -81,39 +94,32 @@ class ExportDialog(QDialog):
         self._verify = QCheckBox("Verify each file against the original model (recommended)")
         self._verify.setObjectName("verify")
         self._verify.setChecked(True)
-        self._note = Label("", "help", "secondary")
+        self._note = Label("", "help", "secondary", wrap=True)
         self._note.setObjectName("exportNote")
         self._progress = ProgressLine()
         self._progress.cancelled.connect(self._on_cancel)
-        self._outcome = Panel()
+        self._outcome = QWidget()
         self._results = QVBoxLayout(self._outcome)
-        self._results.setContentsMargins(14, 12, 14, 12)
+        self._results.setContentsMargins(0, 4, 0, 4)
         self._results.setSpacing(6)
         self._outcome.hide()
         self._open = QPushButton("Open folder")
         self._open.setObjectName("openFolder")
         self._open.clicked.connect(self._on_open)
         self._open.hide()
-        self._close = QPushButton("Close")
-        self._close.clicked.connect(self.reject)
         self._export = QPushButton("Export")
         self._export.setObjectName("export")
-        self._export.setProperty("role", "primary")
-        self._export.setDefault(True)
+        self._export.setProperty("role", "outlined")
         self._export.clicked.connect(self._on_export)
 
     def _compose(self) -> None:
-        panel = Panel()
-        inside = QVBoxLayout(panel)
-        inside.setContentsMargins(14, 12, 14, 12)
+        inside = QVBoxLayout()
         inside.setSpacing(2)
         for name, box in self._formats.items():
             inside.addWidget(box)
-            description = Label(exporters()[name].description, "help", "secondary")
-            description.setContentsMargins(26, 0, 0, 6)
+            description = Label(exporters()[name].description, "help", "secondary", wrap=True)
+            description.setContentsMargins(26, 0, 0, 8)
             inside.addWidget(description)
-        inside.addWidget(Line())
-        inside.addWidget(self._verify)
         folder_row = QHBoxLayout()
         folder_row.setSpacing(8)
         label = Label("Folder")
@@ -122,22 +128,38 @@ class ExportDialog(QDialog):
         folder_row.addWidget(self._folder, 1)
         folder_row.addWidget(self._browse)
         foot = QHBoxLayout()
+        foot.setContentsMargins(16, 8, 16, 10)
         foot.setSpacing(8)
+        foot.addWidget(self._note, 1)
         foot.addWidget(self._open)
-        foot.addStretch(1)
-        foot.addWidget(self._close)
         foot.addWidget(self._export)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(16, 16, 16, 16)
-        column.setSpacing(12)
-        column.addWidget(ElidedLabel(f"Export {_title(self._run)}", "title"))
-        column.addWidget(panel)
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(16, 4, 16, 8)
+        column.setSpacing(8)
+        column.addLayout(inside)
+        column.addWidget(Line())
+        column.addWidget(self._verify)
         column.addLayout(folder_row)
-        column.addWidget(self._note)
         column.addWidget(self._progress)
         column.addWidget(self._outcome)
         column.addStretch(1)
-        column.addLayout(foot)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(content)
+        scroll.viewport().setAutoFillBackground(False)
+        content.setAutoFillBackground(False)
+        head = QHBoxLayout()
+        head.setContentsMargins(16, 10, 16, 8)
+        head.addWidget(self._title)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(1, 1, 1, 1)
+        outer.setSpacing(0)
+        outer.addLayout(head)
+        outer.addWidget(scroll, 1)
+        outer.addWidget(Line())
+        outer.addLayout(foot)
 
     # User input
 
@@ -149,12 +171,23 @@ class ExportDialog(QDialog):
         """The folder in the field, with ~ expanded to the user's home."""
         return expand_home(self._folder.text().strip())
 
-    def _on_changed(self) -> None:
+    @property
+    def _obstacle(self) -> str:
+        """Why nothing can be exported now; empty if something can."""
+        if self._run is None or not (self._run / "checkpoints").is_dir():
+            return "There is no trained model yet. Press Train, or open an earlier run (Run ▸ Open run…)."
+        if self._session.state is not State.IDLE:
+            return "Training is in progress. Stop it, or wait for it to finish, then export the model."
+        return ""
+
+    def _on_changed(self, *_: object) -> None:
         has_folder, folder = bool(self._folder.text().strip()), self._target
-        self._export.setEnabled(bool(self._chosen()) and has_folder and self._task is None)
+        obstacle = self._obstacle if self._task is None else ""
+        is_ready = bool(self._chosen()) and has_folder and not obstacle
+        self._export.setEnabled(is_ready and self._task is None)
         existing = [name for exporter in self._chosen() for name in exporter.files if exists(folder / name)]
         names = ", ".join(dict.fromkeys(existing))
-        self._note.setText(f"This will replace {names}" if has_folder and names else "")
+        self._note.setText(obstacle or (f"This will replace {names}" if has_folder and names else ""))
         self._note.setVisible(bool(self._note.text()))
 
     def _on_browse(self) -> None:
@@ -165,6 +198,7 @@ class ExportDialog(QDialog):
     def _on_export(self) -> None:
         chosen, folder = self._chosen(), self._target
         run, verify = self._run, self._verify.isChecked()
+        assert run is not None
         self._show_outcomes([])
         self._progress.begin("Preparing")
         self._task = self._session.run_task(
@@ -229,12 +263,6 @@ class ExportDialog(QDialog):
         self._result_labels.append(label)
         self._results.addWidget(label)
         self._outcome.show()
-
-    def done(self, result: int) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
-        super().done(result)
 
 
 def export_all(

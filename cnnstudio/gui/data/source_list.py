@@ -1,0 +1,150 @@
+"""The slim list of the data sets: name, whether it is in use, and how many images it has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPen
+from PySide6.QtWidgets import QListWidget, QListWidgetItem, QStyle, QStyledItemDelegate, QStyleOptionViewItem
+
+from cnnstudio.core.formatting import format_count, screen_reader_text
+from cnnstudio.data.sources import Source, sources
+from cnnstudio.gui.theme.text_metrics import TextMetrics
+from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
+
+ROW_HEIGHT = 44
+_SIDE = 16
+_NAME, _TEXTS = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
+
+
+class SourceList(QListWidget):
+    """All data sets; the chosen one is looked at, which does not mean that it is trained on."""
+
+    source_chosen = Signal(object)
+    """The name of the data set that is looked at now."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("sourceList")
+        self.setAccessibleName("Data sets")
+        self.setMouseTracking(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setItemDelegate(_Delegate(self))
+        self._infos: Mapping[str, Mapping[str, Any]] = {}
+        self._used = ""
+        self._sources: dict[str, Source] = {}
+        self.currentItemChanged.connect(self._on_current_changed)
+        theme().changed.connect(self._on_theme_changed)
+
+    def refresh(self) -> None:
+        """Lists the data sets that there are now; the chosen one stays."""
+        chosen = self.chosen
+        self.blockSignals(True)
+        self.clear()
+        self._sources = {source.name: source for source in sources()}
+        for name in self._sources:
+            QListWidgetItem(self).setData(_NAME, name)
+        self._show_texts()
+        self.blockSignals(False)
+        self.choose(chosen if chosen in self._sources else self._used)
+
+    @property
+    def chosen(self) -> str:
+        item = self.currentItem()
+        # The stubs of PySide6 claim that currentItem never returns None.
+        return str(item.data(_NAME)) if item is not None else ""  # type: ignore[redundant-expr]
+
+    def choose(self, name: str) -> None:
+        """Looks at a data set, if there is one of this name."""
+        for row in range(self.count()):
+            if self.item(row).data(_NAME) == name:
+                self.setCurrentRow(row)
+
+    def show_used(self, name: str) -> None:
+        """Marks the data set that the next training uses."""
+        self._used = name
+        self._show_texts()
+
+    def show_details(self, infos: Mapping[str, Mapping[str, Any]]) -> None:
+        """Shows what the sources say of themselves."""
+        self._infos = infos
+        self._show_texts()
+
+    def _show_texts(self) -> None:
+        for row in range(self.count()):
+            item = self.item(row)
+            source = self._sources[str(item.data(_NAME))]
+            title, state, details = self._describe(source)
+            item.setData(_TEXTS, (title, state, details))
+            text = ", ".join(part for part in (title, state.lstrip("✓↓ "), details) if part)
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, screen_reader_text(text))
+            item.setToolTip(plain_tooltip(f"{title}. {source.description}"))
+
+    def _describe(self, source: Source) -> tuple[str, str, str]:
+        info = self._infos.get(source.name, {})
+        state = "✓ in use" if source.name == self._used else "" if source.available() else "↓ download"
+        if not source.built_in and not source.available():
+            state = "not found"
+        counts = [format_count(info[part]) for part in ("train", "validation", "test") if info.get(part)]
+        details = " + ".join(counts)
+        if info.get("classes"):
+            details = " · ".join(filter(None, (details, f"{format_count(len(info['classes']))} classes")))
+        return plain_line(source.title, 80), state, details or plain_line(source.description, 80)
+
+    def sizeHint(self) -> QSize:
+        return QSize(212, 300)
+
+    def _on_current_changed(self, *_: object) -> None:
+        if self.chosen:
+            self.source_chosen.emit(self.chosen)
+
+    def _on_theme_changed(self, _: object) -> None:
+        self.setItemDelegate(_Delegate(self))
+
+
+class _Delegate(QStyledItemDelegate):
+    def __init__(self, parent: QListWidget) -> None:
+        super().__init__(parent)
+        self._strong, self._content = (
+            TextMetrics(theme().font("strong")),
+            TextMetrics(theme().font("content")),
+        )
+        self._small = TextMetrics(theme().font("axis"))
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return QSize(0, ROW_HEIGHT)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        rect, state, states = option.rect, option.state, QStyle.StateFlag
+        is_chosen = bool(state & states.State_Selected)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if is_chosen:
+            painter.fillRect(rect, theme().color("selection"))
+        elif state & states.State_MouseOver:
+            painter.fillRect(rect, theme().color("grid"))
+        if state & states.State_HasFocus and state & states.State_KeyboardFocusChange:
+            painter.setPen(QPen(theme().color("accent"), 2))
+            painter.drawRoundedRect(QRectF(rect).adjusted(2, 2, -2, -2), 5, 5)
+        title, mark, details = index.data(_TEXTS)
+        right = rect.right() - 12
+        width = self._small.width(mark)
+        painter.setFont(self._small.font)
+        painter.setPen(theme().color("good" if mark.startswith("✓") else "secondary"))
+        painter.drawText(right - width, self._small.baseline(rect.top() + 15), mark)
+        font = self._strong if is_chosen else self._content
+        painter.setFont(font.font)
+        painter.setPen(theme().color("text"))
+        left = rect.left() + _SIDE
+        painter.drawText(left, font.baseline(rect.top() + 15), font.elided(title, right - width - 8 - left))
+        painter.setFont(self._small.font)
+        painter.setPen(theme().color("secondary"))
+        painter.drawText(
+            left, self._small.baseline(rect.top() + 31), self._small.elided(details, right - left)
+        )
+        painter.restore()

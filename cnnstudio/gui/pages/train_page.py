@@ -1,0 +1,110 @@
+"""The Train page: is it learning, and what does it see?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from cnnstudio.gui.compute.session import TrainingSession
+from cnnstudio.gui.dashboard.frame_clock import FrameClock
+from cnnstudio.gui.dashboard.maps.run_maps import RunMaps
+from cnnstudio.gui.dashboard.plots.learning import LearningView
+from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.document.settings import Settings
+from cnnstudio.gui.pages.layer_strip import LayerStrip
+from cnnstudio.gui.pages.page import Page
+from cnnstudio.gui.pages.panel_parts import SIDE, PanelHead, fill
+from cnnstudio.gui.runs.shown_run import ShownRun
+from cnnstudio.gui.widgets.labels import Panel
+
+
+class CurvesPanel(Panel):
+    """Loss above accuracy, over the epochs of the run on show."""
+
+    def __init__(self, project: Project, shown: ShownRun, clock: FrameClock) -> None:
+        super().__init__("curvesPanel")
+        self._project = project
+        self._shown = shown
+        self.learning = LearningView()
+        self._head = PanelHead("Curves")
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(SIDE, 0, SIDE, 12)
+        column.addWidget(self.learning)
+        fill(self, self._head, body, hero=body)
+        clock.frame.connect(self.draw)
+        project.recipe_changed.connect(clock.refresh)
+
+    def draw(self) -> None:
+        """Draws the run at the cursor."""
+        if not self.isVisible():
+            return
+        cursor, history = self._shown.cursor, self._shown.record.history
+        epochs = self._project.recipe.epochs if history.started is None else history.total_epochs
+        self.learning.set_cursor(cursor.epoch)
+        self.learning.show_history(history, epochs, cursor.is_live)
+        self._head.secondary.set_full_text(self._shown.record.title)
+
+
+class MapsPanel(Panel):
+    """The feature maps of the chosen layer."""
+
+    def __init__(self, maps: RunMaps) -> None:
+        super().__init__("viewFeatureMaps")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(SIDE, 10, SIDE, 12)
+        column.addWidget(maps)
+
+
+class TrainPage(Page):
+    """The layers, the curves, and the feature maps of the chosen layer, large."""
+
+    title: ClassVar[str] = "Train"
+
+    def __init__(
+        self,
+        project: Project,
+        session: TrainingSession,
+        shown: ShownRun,
+        clock: FrameClock,
+        settings: Settings,
+    ) -> None:
+        super().__init__(settings)
+        self.strip = LayerStrip(shown)
+        self.curves = CurvesPanel(project, shown, clock)
+        self.maps = RunMaps(shown, session, clock)
+        self._maps_panel = MapsPanel(self.maps)
+        self._clock = clock
+        # What other programs look for is there from the start.
+        self.ensure_built()
+
+    @property
+    def panels(self) -> Sequence[QWidget]:
+        return self.strip, self.curves, self._maps_panel
+
+    def build(self) -> QWidget:
+        remembers_strip(self, self.strip)
+        parts = (self.strip, self.curves, self._maps_panel)
+        return self.splitter("columns", Qt.Orientation.Horizontal, parts, (240, 432, 568), hero=2)
+
+    def fold(self, is_narrow: bool) -> None:
+        fold_strip(self, self.strip, is_narrow, folded_at_first=False)
+
+
+def remembers_strip(page: Page, strip: LayerStrip) -> None:
+    """The page remembers whether the user folded its list of layers."""
+
+    def on_changed(is_rail: object) -> None:
+        page.remember("strip", "rail" if is_rail else "list")
+        page.refit()
+
+    strip.rail_changed.connect(on_changed)
+
+
+def fold_strip(page: Page, strip: LayerStrip, is_narrow: bool, *, folded_at_first: bool) -> None:
+    """Folds the list of layers in a narrow window, else leaves it as the user wants it on this page."""
+    choice = page.remembered("strip")
+    strip.set_rail(is_narrow or (choice == "rail" if choice else folded_at_first))

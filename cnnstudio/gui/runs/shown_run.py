@@ -1,0 +1,154 @@
+"""The run on show: the session's own, live, or one that was opened from its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from PySide6.QtCore import QObject, Signal
+
+from cnnstudio.data.dataset import Dataset
+from cnnstudio.gui.compute.session import State, TrainingSession
+from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.runs.cursor import Cursor, Selection
+from cnnstudio.gui.runs.follower import OpenedRun, RunFollower
+from cnnstudio.gui.runs.record import RunRecord
+from cnnstudio.training.events import EpochEnded, Event, Finished, UnitsChecked
+
+
+class ShownRun(QObject):
+    """Keeps the cursor on one run, feeds its record, and chooses a layer of it.
+
+    It only reads: looking at a run changes neither the open design nor the run's folder.
+    """
+
+    saved_changed = Signal()
+    """The run's folder may hold newer feature maps than before."""
+
+    def __init__(self, project: Project, session: TrainingSession, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._project = project
+        self._session = session
+        self._live = RunRecord()
+        self._snapshots: list[int] = []
+        self._last_layer: str | None = None
+        """The layer that was chosen last, in this run or in one before."""
+        self.watchers: set[QObject] = set()
+        """The visible widgets for which a running training sends feature maps."""
+        self.cursor = Cursor(self)
+        self.selection = Selection(self)
+        self.follower = RunFollower(self)
+        """Follows the run that was opened."""
+        self.cursor.show(self._live, is_live=False)
+        session.events.connect(self._on_events)
+        session.state_changed.connect(self._on_state_changed)
+        session.dataset_loaded.connect(self._on_dataset_loaded)
+        self.follower.record_changed.connect(self._on_record_changed)
+        self.follower.events_added.connect(self._on_followed_events)
+        self.follower.changed.connect(self._on_followed_changed)
+        project.selection_changed.connect(self._on_selection_changed)
+        self.selection.layer_changed.connect(self._on_layer_changed)
+
+    @property
+    def record(self) -> RunRecord:
+        """The run on show; an empty one before there is any."""
+        return self.cursor.record
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the session trains or trained it, rather than that it was opened from its folder."""
+        return self.record is self._live
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is training now."""
+        return self.cursor.is_live
+
+    def show_opened(self, opened: OpenedRun) -> None:
+        """Shows a run from its folder, possibly one that another program is training."""
+        self.cursor.follow_end()
+        self.follower.follow(opened)
+
+    def show_own(self) -> None:
+        """Shows the session's run again, at its end."""
+        self.follower.close()
+        self._show(self._live, self._session.state is not State.IDLE)
+
+    def close(self) -> None:
+        """Stops following the run."""
+        self.cursor.pause()
+        self.follower.close()
+
+    def _show(self, record: RunRecord, is_live: bool) -> None:
+        if record.folder != self.record.folder or record.network != self.record.network:
+            self.selection.clear_results()
+        self.cursor.show(record, is_live=is_live)
+        self._choose_layer()
+
+    # The session's run
+
+    def _on_state_changed(self, state: object) -> None:
+        if state is State.LOADING and self._session.network is not None:
+            previous = self.record
+            name = self._session.dataset_name
+            self._live = RunRecord(self._session.network, name, datetime.now().astimezone())
+            if previous.folder is not None and previous.folder == self._session.continues_from:
+                self._live.continue_from(previous)
+            self.cursor.follow_end()
+            self.show_own()
+        elif state is State.IDLE and self.is_own:
+            self.cursor.set_live(False)
+
+    def _on_dataset_loaded(self, loaded: tuple[str, Dataset]) -> None:
+        self._live.set_images_from(loaded[1])
+        if self.is_own:
+            self.cursor.images_changed.emit()
+            self._choose_layer()
+
+    def _on_events(self, events: Iterable[Event]) -> None:
+        self._live.feed(events)
+        if self.is_own:
+            self._advance(events)
+
+    def _advance(self, events: Iterable[Event]) -> None:
+        if any(isinstance(event, EpochEnded | UnitsChecked | Finished) for event in events):
+            self.saved_changed.emit()
+        if self.selection.layer is None:
+            self._choose_layer()
+        self.cursor.advance(events)
+
+    # A run that another program trains
+
+    def _on_record_changed(self, record: object) -> None:
+        """Another run was opened, or the same one was resumed. For the same one the choice stays."""
+        assert isinstance(record, RunRecord)
+        self._show(record, self.follower.is_running)
+
+    def _on_followed_events(self, events: Iterable[Event]) -> None:
+        self._advance(events)
+
+    def _on_followed_changed(self) -> None:
+        if self.is_own:
+            return
+        # The maps of an epoch are saved a moment after its end, without an event.
+        snapshot = self.follower.latest
+        if snapshot is not None and snapshot.snapshots != self._snapshots:
+            self._snapshots = snapshot.snapshots
+            self.saved_changed.emit()
+        self.cursor.set_live(self.follower.is_running)
+
+    # The layer
+
+    def _on_selection_changed(self, _: object) -> None:
+        """Selecting a layer of the open design chooses the same layer of the run, if it has one."""
+        self._choose((*self._project.selection, self._last_layer))
+
+    def _choose_layer(self) -> None:
+        """Keeps the chosen layer if the run has it, else takes the selected one, else a convolution."""
+        self._choose((self._last_layer, *self._project.selection))
+
+    def _on_layer_changed(self, layer: object) -> None:
+        self._last_layer = layer if isinstance(layer, str) else self._last_layer
+
+    def _choose(self, wanted: Iterable[str | None]) -> None:
+        self.selection.choose_layer(self.record.layer_to_show(wanted))

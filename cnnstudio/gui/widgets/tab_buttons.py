@@ -1,0 +1,87 @@
+"""Tabs: names in a row, of which the chosen one is underlined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QEnterEvent, QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QHBoxLayout, QWidget
+
+from cnnstudio.gui.theme.theme import theme
+
+
+class TabButton(QAbstractButton):
+    """One tab: its name, underlined while it is chosen."""
+
+    def __init__(self, text: str, object_name: str) -> None:
+        super().__init__()
+        self.setText(text)
+        self.setObjectName(object_name)
+        self.setAccessibleName(text)
+        self.setCheckable(True)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def sizeHint(self) -> QSize:
+        # Measured in the bold font of the chosen state, so that the other tabs do not move.
+        return QSize(QFontMetrics(theme().font("strong")).horizontalAdvance(self.text()) + 2, 40)
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        style = theme()
+        painter = QPainter(self)
+        strong = self.isChecked()
+        painter.setFont(style.font("strong" if strong else "content"))
+        painter.setPen(style.color("text" if strong or self.underMouse() else "secondary"))
+        flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        painter.drawText(QRectF(self.rect()), flags, self.text())
+        if strong:
+            painter.fillRect(QRectF(0, self.height() - 3, self.width(), 2), style.color("accent"))
+        if self.hasFocus():
+            painter.setPen(style.color("accent"))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -3.5), 4, 4)
+        painter.end()
+
+
+class TabButtons(QWidget):
+    """A row of tabs, one of which is chosen; arrow keys choose its neighbor."""
+
+    chosen = Signal(object)
+    """The index of the chosen tab."""
+
+    def __init__(self, titles: Iterable[tuple[str, str]]) -> None:
+        """`titles` are the title and the object name of each tab."""
+        super().__init__()
+        self._group = QButtonGroup(self)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(20)
+        for number, (title, object_name) in enumerate(titles):
+            button = TabButton(title, object_name)
+            self._group.addButton(button, number)
+            row.addWidget(button)
+        row.addStretch(1)
+        self._group.button(0).setChecked(True)
+        self._group.idToggled.connect(self._on_toggled)
+        theme().changed.connect(self._on_theme_changed)
+
+    @property
+    def number(self) -> int:
+        """The index of the chosen tab."""
+        return int(self._group.checkedId())
+
+    def choose(self, number: int) -> None:
+        self._group.button(number).setChecked(True)
+
+    def _on_toggled(self, number: int, checked: bool) -> None:
+        if checked:
+            self.chosen.emit(number)
+
+    def _on_theme_changed(self, _: object) -> None:
+        for button in self._group.buttons():
+            button.update()

@@ -1,0 +1,361 @@
+"""The pages of the window: turning them, what they remember, keys, and how they fit the window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import shiboken6
+from PySide6.QtCore import QPoint, QSize, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QAbstractButton, QApplication, QSplitter, QTreeView, QWidget
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.design.templates import template
+from cnnstudio.gui.compute.session import State
+from cnnstudio.gui.runs.follower import read_run
+from cnnstudio.gui.shell.app import create_window
+from cnnstudio.gui.shell.main_window import MainWindow
+from cnnstudio.training.recipe.recipe import LESSON
+from tests.gui.canned import run_events
+from tests.gui.user_input import Keyboard
+from tests.runs.written import WrittenRun
+
+OpenWindow = Callable[..., MainWindow]
+CTRL, ALT, SHIFT = (
+    Qt.KeyboardModifier.ControlModifier,
+    Qt.KeyboardModifier.AltModifier,
+    Qt.KeyboardModifier.ShiftModifier,
+)
+TITLES = ("Data", "Design", "Train", "Explore", "Use")
+
+
+@pytest.fixture
+def open_window(qtbot: QtBot) -> Iterator[OpenWindow]:
+    """Opens windows that never load torch, and closes them at the end."""
+    windows: list[MainWindow] = []
+
+    def start(width: int = 1280, height: int = 720) -> MainWindow:
+        window = create_window()
+        window.session.preload = lambda: None  # type: ignore[method-assign]  # nothing computes here
+        window.session.fetch = lambda *arguments: None  # type: ignore[method-assign, assignment, return-value]  # nor here
+        windows.append(window)
+        window.message_bar.hide()
+        window.resize(width, height)
+        with qtbot.waitActive(window):
+            window.show()
+            window.activateWindow()
+        return window
+
+    yield start
+    for window in windows:
+        close(window)
+
+
+def close(window: MainWindow) -> None:
+    if shiboken6.isValid(window):
+        window.session._set_state(State.IDLE)
+        if window.isWindowModified():
+            window.project.mark_saved(Path("elsewhere.cnn.json"))
+        window.close()
+        shiboken6.delete(window)
+
+
+def switch_button(window: MainWindow, title: str) -> QAbstractButton:
+    found = window.findChild(QAbstractButton, f"pageButton{title}")
+    assert isinstance(found, QAbstractButton)
+    return found
+
+
+def begin_training(window: MainWindow) -> None:
+    """As the session reports it."""
+    session = window.session
+    session.network = window.project.network
+    session._set_state(State.LOADING)
+    session.events.emit(tuple(run_events(epochs=3)))
+    session._set_state(State.RUNNING)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> WrittenRun:
+    run = WrittenRun(tmp_path / "run")
+    run.update_metadata(status="stopped", reason="Stopped in epoch 4.")
+    run.append(*run_events(epochs=3))
+    return run
+
+
+def drag(qtbot: QtBot, widget: QWidget, distance: QPoint) -> None:
+    start = widget.rect().center()
+    qtbot.mousePress(widget, Qt.MouseButton.LeftButton, pos=start)
+    qtbot.mouseMove(widget, start + distance)
+    qtbot.mouseRelease(widget, Qt.MouseButton.LeftButton, pos=start + distance)
+
+
+# Turning pages
+
+
+def test_the_switch_and_its_keys_turn_the_pages(open_window: OpenWindow, qtbot: QtBot) -> None:
+    window = open_window()
+    assert window.pages.current.title == "Design"
+    for title in TITLES:
+        qtbot.mouseClick(switch_button(window, title), Qt.MouseButton.LeftButton)
+        assert window.findChild(QWidget, f"page{title}").isVisible()
+    for number, title in enumerate(TITLES):
+        Keyboard(window).press(Qt.Key(Qt.Key.Key_1 + number), CTRL)
+        assert window.pages.current.title == title
+        assert switch_button(window, title).isChecked()
+
+
+def test_turning_a_page_changes_nothing_else(open_window: OpenWindow) -> None:
+    window = open_window()
+    window.project.select(["conv2d_2"])
+    begin_training(window)
+    window.shown_run.cursor.move_to(2)
+    before = (window.project.network, window.project.selection, window.project.dataset_name)
+    for number in range(5):
+        window.pages.turn_to(number)
+        assert (window.project.network, window.project.selection, window.project.dataset_name) == before
+        assert window.shown_run.cursor.epoch == 2
+        assert window.shown_run.selection.layer == "conv2d_2"
+
+
+def test_a_page_is_built_when_it_is_first_shown(open_window: OpenWindow) -> None:
+    window = open_window()
+    late = ("thumbnails", "exportPanel", "exploreStrip", "codeFile", "fieldView", "drawingView")
+    assert [name for name in late if window.findChild(QWidget, name) is not None] == []
+    for number in range(5):
+        window.pages.turn_to(number)
+    assert [name for name in late[:3] if window.findChild(QWidget, name) is None] == []
+
+
+def test_pressing_train_turns_to_the_curves_and_a_user_who_turns_back_stays(open_window: OpenWindow) -> None:
+    window = open_window()
+    begin_training(window)
+    assert window.pages.current.title == "Train"
+
+    window.pages.turn_to(window.pages.DESIGN)
+    window.session.events.emit(tuple(run_events(epochs=4)[-2:]))
+    window.session._set_state(State.PAUSED)
+    window.session._set_state(State.RUNNING)
+    assert window.pages.current.title == "Design"
+
+
+def test_each_page_remembers_its_own_places_and_rail(open_window: OpenWindow, qtbot: QtBot) -> None:
+    first = open_window()
+    first.pages.turn_to(first.pages.TRAIN)
+    handle = first.pages.train.findChild(QSplitter, "trainColumns").handle(1)
+    drag(qtbot, handle, QPoint(60, 0))
+    first.pages.turn_to(first.pages.EXPLORE)
+    strip = first.pages.explore.strip
+    assert strip.is_rail
+    qtbot.mouseClick(strip.findChild(QWidget, "stripFold"), Qt.MouseButton.LeftButton)
+    assert not strip.is_rail
+    close(first)
+
+    second = open_window()
+    assert second.pages.current.title == "Explore"
+    assert not second.pages.explore.strip.is_rail
+    second.pages.turn_to(second.pages.TRAIN)
+    assert not second.pages.train.strip.is_rail
+    assert abs(second.pages.train.strip.width() - 300) <= 2
+
+    second.findChild(QAction, "actionResetLayout").trigger()
+    assert abs(second.pages.train.strip.width() - 240) <= 2
+
+
+def test_the_last_design_recipe_data_set_and_run_come_back(
+    open_window: OpenWindow, run: WrittenRun, qtbot: QtBot
+) -> None:
+    first = open_window()
+    first.project.open_network(template("resnet-20").network, None)
+    first.project.set_recipe(LESSON.replace(name="custom", epochs=3))
+    first.open_run(run.folder)
+    close(first)
+
+    second = open_window()
+    assert second.project.network == template("resnet-20").network
+    assert second.project.recipe == LESSON.replace(name="custom", epochs=3)
+    assert not second.project.undo_stack.canUndo()
+    qtbot.waitUntil(lambda: second.run_folder == run.folder)
+    assert second.project.network == template("resnet-20").network
+
+
+def test_what_is_gone_is_left_out_at_the_next_start(
+    open_window: OpenWindow, run: WrittenRun, tmp_path: Path, home: Path
+) -> None:
+    first = open_window()
+    first.project.mark_saved(tmp_path / "gone.cnn.json")
+    first.open_run(run.folder)
+    close(first)
+    (run.folder / "run.json").unlink()
+    (home / "last.cnn.json").write_text("not a design")
+
+    second = open_window()
+    assert second.project.network == template("lesson-32").network
+    assert second.message_bar.text == ""
+    assert second.run_folder is None
+
+
+# The run on show
+
+
+def test_looking_at_a_run_leaves_the_open_design_and_the_folder_as_they_are(
+    open_window: OpenWindow, run: WrittenRun
+) -> None:
+    window = open_window()
+    window.project.open_network(template("resnet-20").network, None)
+    window.project.select(["conv2d_1"])
+    network, files = window.project.network, sorted(path.name for path in run.folder.rglob("*"))
+
+    window.open_run(run.folder)
+
+    assert window.run_folder == run.folder
+    assert window.project.network is network
+    assert window.project.selection == ("conv2d_1",)
+    assert sorted(path.name for path in run.folder.rglob("*")) == files
+    assert window.shown_run_button.full_text.startswith(f"{read_run(run.folder).record.network.name} · ")
+    assert "not the open design" in window.shown_run_button.toolTip()
+
+
+def test_the_design_of_the_run_is_opened_by_its_own_action(open_window: OpenWindow, run: WrittenRun) -> None:
+    window = open_window()
+    window.open_run(run.folder)
+
+    window.findChild(QAction, "actionOpenRunDesign").trigger()
+
+    assert window.project.network == read_run(run.folder).record.network
+    assert window.pages.current.title == "Design"
+
+
+def test_a_run_can_be_looked_at_while_another_one_trains(
+    open_window: OpenWindow, run: WrittenRun, qtbot: QtBot
+) -> None:
+    window = open_window()
+    begin_training(window)
+    window.open_run(run.folder)
+    assert window.run_folder == run.folder
+    assert not window.shown_run.is_live
+
+    window.session.events.emit(tuple(run_events(epochs=4)[-2:]))
+    window.shown_run.show_own()
+
+    assert window.shown_run.is_live
+    assert window.shown_run.record.last_epoch == 4
+
+
+# Keys
+
+
+def test_arrows_move_over_the_epochs_unless_the_focus_needs_them(open_window: OpenWindow) -> None:
+    window = open_window()
+    begin_training(window)
+    cursor, keys = window.shown_run.cursor, Keyboard(window)
+    window.pages.train.strip.view.setFocus()
+    for key, epoch in ((Qt.Key.Key_Home, 0), (Qt.Key.Key_L, None)):
+        # The list of layers uses Home itself.
+        window.setFocus()
+        keys.press(key)
+        assert cursor.epoch == epoch
+    keys.press(Qt.Key.Key_Left)
+    keys.press(Qt.Key.Key_Left)
+    assert cursor.epoch == 1
+
+    window.pages.turn_to(window.pages.DESIGN)
+    window.layers.tree.setFocus()
+    keys.press(Qt.Key.Key_Down)
+    keys.press(Qt.Key.Key_Home)
+    assert cursor.epoch == 1
+    keys.press(Qt.Key.Key_Right, ALT)
+    assert cursor.epoch == 2
+
+
+def test_space_plays_the_epochs(open_window: OpenWindow, qtbot: QtBot) -> None:
+    window = open_window()
+    begin_training(window)
+    cursor = window.shown_run.cursor
+    cursor._timer.setInterval(1)
+    window.setFocus()
+
+    Keyboard(window).press(Qt.Key.Key_Space)
+
+    qtbot.waitUntil(lambda: cursor.is_playing or cursor.epoch is None)
+    qtbot.waitUntil(lambda: not cursor.is_playing)
+    assert cursor.epoch is None
+
+
+def test_f6_goes_through_the_panels_the_list_first(open_window: OpenWindow) -> None:
+    window = open_window()
+    keys = Keyboard(window)
+    assert QApplication.focusWidget() is window.layers.tree
+
+    seen = []
+    for _ in range(3):
+        keys.press(Qt.Key.Key_F6)
+        focused = QApplication.focusWidget()
+        seen.append(
+            next(n for n, panel in enumerate(window.pages.current.panels) if panel.isAncestorOf(focused))
+        )
+    assert seen == [1, 2, 0]
+    keys.press(Qt.Key.Key_F6, SHIFT)
+    assert window.pages.current.panels[2].isAncestorOf(QApplication.focusWidget())
+
+
+def test_the_layer_list_is_the_first_tab_stop_after_the_tool_bar(open_window: OpenWindow) -> None:
+    window = open_window()
+    last = window.shown_run_button
+    last.setFocus()
+    Keyboard(window).press(Qt.Key.Key_Tab)
+    assert QApplication.focusWidget() is window.layers.tree
+
+
+# Places
+
+
+@pytest.mark.parametrize(("height", "rows"), [(720, 15), (686, 14), (646, 14)])
+def test_so_many_rows_of_the_layer_list_are_visible(open_window: OpenWindow, height: int, rows: int) -> None:
+    window = open_window(1280, height)
+    window.project.open_network(template("resnet-20").network, None)
+    tree = window.layers.tree
+    tree.expandAll()
+    QApplication.processEvents()
+    assert isinstance(tree, QTreeView)
+    viewport = tree.viewport()
+    index, whole = tree.indexAt(QPoint(5, 5)), 0
+    while index.isValid() and tree.visualRect(index).bottom() <= viewport.height():
+        whole, index = whole + 1, tree.indexBelow(index)
+    assert whole >= rows
+
+
+@pytest.mark.parametrize("size", [QSize(1024, 700), QSize(1280, 720), QSize(1920, 1080)])
+def test_nothing_is_cut_off_or_moves_when_a_run_starts(open_window: OpenWindow, size: QSize) -> None:
+    window = open_window(size.width(), size.height())
+    assert window.size() == size
+    for number in range(5):
+        window.pages.turn_to(number)
+        QApplication.processEvents()
+        for panel in window.pages.current.panels:
+            if panel.isVisible():
+                place = panel.mapTo(window, QPoint(0, 0))
+                assert place.x() >= 8
+                assert place.x() + panel.width() <= size.width() - 8
+                assert place.y() + panel.height() <= size.height() - 40
+    window.pages.turn_to(window.pages.TRAIN)
+    QApplication.processEvents()
+    before = [panel.geometry() for panel in (*window.pages.train.panels, window.tool_bar, window.bottom_bar)]
+
+    begin_training(window)
+    QApplication.processEvents()
+
+    assert window.size() == size
+    after = [panel.geometry() for panel in (*window.pages.train.panels, window.tool_bar, window.bottom_bar)]
+    assert after == before
+
+
+def test_in_a_narrow_window_the_palette_and_the_layers_are_rails(open_window: OpenWindow) -> None:
+    window = open_window(1024, 700)
+    assert window.pages.design.layer_types.width() == 48
+    window.pages.turn_to(window.pages.TRAIN)
+    assert window.pages.train.strip.width() == 48
+    window.resize(1280, 720)
+    assert window.pages.train.strip.width() > 48
