@@ -8,6 +8,7 @@ from PySide6.QtGui import QKeySequence
 
 from cnnstudio.gui.document.documents import Documents
 from cnnstudio.gui.document.settings import SchemeChoice, Settings
+from cnnstudio.gui.runs.long_runs import LongRuns
 from cnnstudio.gui.runs.run_controller import RunController
 from cnnstudio.gui.shell.dialogs import Dialogs
 from cnnstudio.gui.theme.theme import theme
@@ -26,9 +27,11 @@ class Window(Protocol):
     dialogs: Dialogs
     preflight: PreflightDialogs
     runs: RunController
+    long_runs: LongRuns
     tool_bar: TrainingToolBar
 
     def reset_layout(self) -> None: ...
+    def show_runs(self) -> None: ...
     def show_export(self) -> None: ...
     def open_run_design(self) -> None: ...
     def close(self) -> bool: ...
@@ -179,6 +182,23 @@ WINDOW_ACTIONS: tuple[ActionSpec[Window], ...] = (
         shortcuts=("Ctrl+Shift+L",),
     ),
     ActionSpec(
+        "actionKeepAwake",
+        "&Keep computer awake",
+        lambda window: window.long_runs.toggle_keeping_awake(),
+        menu="Train",
+        tooltip="Keep the computer from going to sleep while it trains",
+        checked=lambda window: window.long_runs.keeps_awake,
+        separator_before=True,
+    ),
+    ActionSpec(
+        "actionNotifyAtEnd",
+        "&Notify when training ends",
+        lambda window: window.long_runs.toggle_notice(),
+        menu="Train",
+        tooltip="Show a desktop notification if the window is not in front",
+        checked=lambda window: window.long_runs.notifies,
+    ),
+    ActionSpec(
         "actionResetLayout",
         "&Reset layout",
         lambda window: window.reset_layout(),
@@ -189,6 +209,14 @@ WINDOW_ACTIONS: tuple[ActionSpec[Window], ...] = (
     _theme_action("system", "&System", "Follow the system’s light or dark theme"),
     _theme_action("light", "&Light", "Always use the light theme"),
     _theme_action("dark", "&Dark", "Always use the dark theme"),
+    ActionSpec(
+        "actionRuns",
+        "&All runs",
+        lambda window: window.show_runs(),
+        menu="Run",
+        tooltip="List all runs: show, compare, label, resume or delete them",
+        shortcuts=("Ctrl+T",),
+    ),
     ActionSpec(
         "actionOpenRun",
         "&Open run…",

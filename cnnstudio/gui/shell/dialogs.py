@@ -107,6 +107,15 @@ class Dialogs(QObject):
         dialog.raise_()
         dialog.activateWindow()
 
+    def compare_runs(self, folders: object) -> None:
+        """Shows two runs side by side. It is not modal, and several can be open."""
+        from cnnstudio.gui.compare.run_comparison import RunComparison
+
+        assert isinstance(folders, tuple)
+        dialog = RunComparison(folders, self._window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.show()
+
     def _seed_comparison(self) -> SeedComparison:
         """Not a part of the dialog, which may be closed while the runs are trained."""
         from cnnstudio.gui.compare.seed_comparison import SeedComparison

@@ -19,6 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QMainWindow, QVBoxLayout, QWidget
 
 from cnnstudio.design.file import SUFFIX
+from cnnstudio.design.network import Network
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.dashboard.frame_clock import FrameClock
 from cnnstudio.gui.dashboard.timeline import Timeline
@@ -29,10 +30,13 @@ from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.pages.page_switch import PageSwitch
 from cnnstudio.gui.pages.pages import Pages
 from cnnstudio.gui.runs.follower import OpenedRun
+from cnnstudio.gui.runs.long_runs import LongRuns
 from cnnstudio.gui.runs.run_controller import RunController
-from cnnstudio.gui.runs.run_menu import RunMenu
 from cnnstudio.gui.runs.shown_run import ShownRun
 from cnnstudio.gui.runs.shown_run_button import ShownRunButton
+from cnnstudio.gui.runs.table.overlay import RunsOverlay
+from cnnstudio.gui.runs.table.panel import RunsTable
+from cnnstudio.gui.runs.table.run_commands import RunCommands
 from cnnstudio.gui.shell.actions import WINDOW_ACTIONS, Window
 from cnnstudio.gui.shell.bottom_bar import BottomBar
 from cnnstudio.gui.shell.closing import end_work, is_unfinished
@@ -86,6 +90,7 @@ class MainWindow(QMainWindow):
             actions=lambda: self.action_sets,
             window=self,
         )
+        self.long_runs = LongRuns(session, settings, self)
         self.window_actions = ActionSet[Window](self, WINDOW_ACTIONS, self)
         self.window_actions.add_to(self)
         self.last_session = LastSession(project, settings)
@@ -148,7 +153,9 @@ class MainWindow(QMainWindow):
         self._recent.show(self.settings.recent_files)
         for before, after in pairwise((self.shown_run_button, *self.pages.design.layers.tab_stops)):
             self.setTabOrder(before, after)
-        self.run_menu = RunMenu(self.shown_run_button, self.runs.open, self.window_actions)
+        self.run_commands = RunCommands(session, self)
+        table = RunsTable(self.run_commands)
+        self.runs_overlay = RunsOverlay(table, self.pages, self, self.shown_run_button)
 
     def _connect(self) -> None:
         self.project.file_changed.connect(self._on_file_changed)
@@ -183,6 +190,7 @@ class MainWindow(QMainWindow):
         self.runs.opened.connect(self._on_run_opened)
         self.runs.restored.connect(self.shown_run.show_opened)
         self.runs.diagnosed.connect(partial(self.diagnosis_messages.handle_events, own=False))
+        self._connect_runs_table()
         follower, cursor = self.shown_run.follower, self.shown_run.cursor
         follower.changed.connect(lambda: self.tool_bar.show_followed(follower))
         follower.changed.connect(lambda: self.status.show_followed(follower))
@@ -191,6 +199,30 @@ class MainWindow(QMainWindow):
         cursor.advanced.connect(self.clock.schedule)
         self.clock.frame.connect(self.timeline.refresh)
         self.session.state_changed.connect(self._on_state_changed)
+
+    def _connect_runs_table(self) -> None:
+        overlay = self.runs_overlay
+        self.shown_run_button.clicked.connect(self.show_runs)
+        self.run_commands.message.connect(self.message_bar.show_message)
+        self.run_commands.design_requested.connect(self._open_design_of_run)
+        overlay.table.run_chosen.connect(self._on_run_chosen)
+        overlay.table.compared.connect(self.dialogs.compare_runs)
+        self.pages.turned.connect(lambda _: overlay.close_table())
+
+    def show_runs(self) -> None:
+        """Lays the table of runs over the page, or takes it away."""
+        self.runs_overlay.toggle(self.run_folder)
+
+    def _on_run_chosen(self, folder: object) -> None:
+        assert isinstance(folder, Path)
+        self.runs_overlay.close_table()
+        self.open_run(folder)
+
+    def _open_design_of_run(self, network: object) -> None:
+        assert isinstance(network, Network)
+        self.runs_overlay.close_table()
+        if self.documents.open_template(network):
+            self.pages.turn_to(self.pages.DESIGN)
 
     def _on_state_changed(self, state: object) -> None:
         if state is State.LOADING:
@@ -253,8 +285,8 @@ class MainWindow(QMainWindow):
     def open_run_design(self) -> None:
         """Opens the design of the run on show, which may replace the open one."""
         network = self.shown_run.record.network
-        if network.nodes and self.documents.open_template(network):
-            self.pages.turn_to(self.pages.DESIGN)
+        if network.nodes:
+            self._open_design_of_run(network)
 
     def show_export(self) -> None:
         """Turns to the export of the run on show."""
@@ -307,6 +339,8 @@ class MainWindow(QMainWindow):
         self.saved_geometry.save()
         self._preload.stop()
         self.runs.close()
+        self.runs_overlay.table.close_tasks()
+        self.long_runs.close()
         self.pages.close_tasks()
         self.shown_run.close()
         end_work(self, self.session)

@@ -59,11 +59,13 @@ def test_a_packed_run_is_opened_from_the_menu(
     packed: Path, open_window: OpenWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     window = open_window()
+    design = window.project.network
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(packed), ""))
     action = window.findChild(QAction, "actionOpen")
     assert isinstance(action, QAction)
     action.trigger()
     qtbot.waitUntil(lambda: is_shown(window), timeout=20_000)
+    assert window.project.network == design
 
 
 def test_a_packed_run_is_dropped_on_the_window(packed: Path, open_window: OpenWindow, qtbot: QtBot) -> None:

@@ -1,0 +1,142 @@
+"""The table of runs in the window: opened from the tool bar and by Ctrl+T, over whatever page is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import shiboken6
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QPushButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.gui.compare.run_comparison import RunComparison
+from cnnstudio.gui.shell.app import create_window
+from cnnstudio.gui.shell.main_window import MainWindow
+from cnnstudio.runs.run import runs_folder
+from cnnstudio.training.recipe.recipe import Recipe
+from tests.runs.written import trained
+from tests.training.networks import tiny
+
+OpenWindow = Callable[[], MainWindow]
+KEY = Qt.Key
+CTRL = Qt.KeyboardModifier.ControlModifier
+
+
+@pytest.fixture
+def window(qtbot: QtBot) -> Iterator[MainWindow]:
+    trained(runs_folder(), tiny(), (0.5, 0.6), Recipe("mine", epochs=1))
+    window = create_window()
+    window.session.preload = lambda: None  # type: ignore[method-assign]  # nothing computes here
+    with qtbot.waitActive(window):
+        window.show()
+    yield window
+    window.close()
+    shiboken6.delete(window)
+
+
+def press(key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+    focused = QApplication.focusWidget()
+    assert focused is not None
+    QTest.keyClick(focused, key, modifiers)
+
+
+def open_table(window: MainWindow, qtbot: QtBot) -> None:
+    QTest.keyClick(window, KEY.Key_T, CTRL)
+    table = window.runs_overlay.table
+    qtbot.waitUntil(lambda: table.isVisible() and len(table.runs) == 2, timeout=20_000)
+    qtbot.waitUntil(table.view.hasFocus)
+
+
+def test_the_table_exists_once_and_is_read_when_it_is_opened(window: MainWindow, qtbot: QtBot) -> None:
+    assert len(window.findChildren(QWidget, "runsTable")) == 1
+    assert window.runs_overlay.table.runs == ()
+    assert not window.runs_overlay.isVisible()
+    open_table(window, qtbot)
+    assert window.runs_overlay.geometry().size() == window.pages.size()
+
+
+def test_a_run_is_shown_by_keys_and_the_open_design_stays(window: MainWindow, qtbot: QtBot) -> None:
+    design = window.project.network
+    files = {path: path.stat().st_mtime_ns for path in runs_folder().rglob("*")}
+    open_table(window, qtbot)
+    press(KEY.Key_Return)
+    qtbot.waitUntil(lambda: window.run_folder is not None, timeout=20_000)
+    assert window.run_folder in {runs_folder() / "mine-0", runs_folder() / "mine-1"}
+    assert not window.runs_overlay.isVisible()
+    assert window.project.network == design
+    assert {path: path.stat().st_mtime_ns for path in runs_folder().rglob("*")} == files
+
+
+def test_the_button_of_the_run_on_show_opens_and_closes_the_table(window: MainWindow, qtbot: QtBot) -> None:
+    button = window.findChild(QPushButton, "shownRun")
+    assert isinstance(button, QPushButton)
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(window.runs_overlay.table.runs) == 2, timeout=20_000)
+    assert window.runs_overlay.isVisible()
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert not window.runs_overlay.isVisible()
+
+
+def test_a_page_turn_and_escape_take_the_table_away(window: MainWindow, qtbot: QtBot) -> None:
+    open_table(window, qtbot)
+    press(KEY.Key_Escape)
+    assert not window.runs_overlay.isVisible()
+    open_table(window, qtbot)
+    QTest.keyClick(window, KEY.Key_1, CTRL)
+    assert not window.runs_overlay.isVisible()
+
+
+def test_two_chosen_runs_are_compared_side_by_side(window: MainWindow, qtbot: QtBot) -> None:
+    open_table(window, qtbot)
+    press(KEY.Key_Space)
+    press(KEY.Key_Down)
+    press(KEY.Key_Space)
+    button = window.findChild(QPushButton, "compareRuns")
+    assert isinstance(button, QPushButton)
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    dialog = window.findChild(RunComparison)
+    assert isinstance(dialog, RunComparison)
+    assert dialog.isVisible()
+    qtbot.waitUntil(lambda: dialog._content.isVisible(), timeout=20_000)
+    assert window.runs_overlay.isVisible()
+    dialog.close()
+
+
+def test_the_design_of_a_run_is_opened(window: MainWindow, qtbot: QtBot) -> None:
+    open_table(window, qtbot)
+    button = window.findChild(QPushButton, "openRunDesign")
+    assert isinstance(button, QPushButton)
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.project.network == tiny(), timeout=20_000)
+    assert not window.runs_overlay.isVisible()
+
+
+@pytest.mark.parametrize(
+    ("name", "is_on"), [("actionKeepAwake", "keeps_awake"), ("actionNotifyAtEnd", "notifies")]
+)
+def test_what_long_trainings_do_is_switched_off_in_the_menu(
+    name: str, is_on: str, window: MainWindow
+) -> None:
+    action = window.findChild(QAction, name)
+    assert isinstance(action, QAction)
+    assert action.isChecked()
+    action.trigger()
+    assert not action.isChecked()
+    assert not getattr(window.long_runs, is_on)
+
+
+def test_a_run_that_is_deleted_while_it_is_shown_leaves_the_window_usable(
+    window: MainWindow, qtbot: QtBot, trash: Path
+) -> None:
+    window.open_run(runs_folder() / "mine-0")
+    qtbot.waitUntil(lambda: window.run_folder is not None, timeout=20_000)
+    open_table(window, qtbot)
+    press(KEY.Key_Delete)
+    qtbot.waitUntil(lambda: len(window.runs_overlay.table.runs) == 1, timeout=20_000)
+    assert (trash / "mine-0" / "run.json").exists()
+    assert window.message_bar.text == "Moved 1 run to the trash."
+    assert window.runs_overlay.isVisible()
