@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from cnnstudio.gui.compute.questions import Answer, Question
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.dashboard.frame_clock import FrameClock
+from cnnstudio.gui.dashboard.maps.run_maps import RunMaps
 from cnnstudio.gui.dashboard.timeline import Timeline
+from cnnstudio.gui.dashboard.views.readings import MomentSource
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.pages.train_page import TrainPage
 from cnnstudio.gui.runs.follower import OpenedRun
 from cnnstudio.gui.runs.record import RunRecord
 from cnnstudio.gui.runs.shown_run import ShownRun
+
+
+class NoAnswers(QObject):
+    """Nothing is known but what the feature maps find by themselves."""
+
+    changed = Signal()
+
+    def answer(self, question: Question) -> Answer:
+        return Answer(problem="Not known here.")
+
+    def want(self, questions: frozenset[Question]) -> None:
+        pass
 
 
 class RunStage(QWidget):
@@ -22,7 +38,13 @@ class RunStage(QWidget):
         super().__init__()
         self.shown = ShownRun(project, session, self)
         self.clock = FrameClock(self)
-        self.page = TrainPage(project, session, self.shown, self.clock, Settings())
+        self.answers = NoAnswers(self)
+
+        def create_maps() -> RunMaps:
+            return RunMaps(self.shown, session, self.clock)
+
+        source = MomentSource(self.shown.cursor, self.shown.selection, self.answers, create_maps, self)
+        self.page = TrainPage(project, self.shown, self.clock, source, Settings())
         self.timeline = Timeline(self.shown.cursor)
         self.learning = self.page.curves.learning
         self.feature_maps = self.page.maps

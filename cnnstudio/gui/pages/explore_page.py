@@ -6,46 +6,75 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QWidget
 
-from cnnstudio.gui.compute.session import TrainingSession
-from cnnstudio.gui.dashboard.frame_clock import FrameClock
-from cnnstudio.gui.dashboard.maps.run_maps import RunMaps
+from cnnstudio.gui.dashboard.views.catalog import view_types
+from cnnstudio.gui.dashboard.views.panel import ViewGroup, ViewPanel
+from cnnstudio.gui.dashboard.views.readings import MomentSource
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.pages.layer_strip import LayerStrip
-from cnnstudio.gui.pages.page import Page
-from cnnstudio.gui.pages.train_page import MapsPanel, fold_strip, remembers_strip
+from cnnstudio.gui.pages.page import NARROW, Page
+from cnnstudio.gui.pages.train_page import fold_strip, remembers_strip
 from cnnstudio.gui.runs.shown_run import ShownRun
+
+_VIEWS = ("viewConfusion", "viewMistakes", "viewCalibration")
+_WIDE = 1680
+"""The width of the window from which a third view is shown."""
 
 
 class ExplorePage(Page):
-    """The layers as a rail, and what there is to see of them."""
+    """The layers as a rail, and one to three views, as many as there is room for."""
 
     title: ClassVar[str] = "Explore"
 
-    def __init__(
-        self, session: TrainingSession, shown: ShownRun, clock: FrameClock, settings: Settings
-    ) -> None:
+    def __init__(self, shown: ShownRun, source: MomentSource, settings: Settings) -> None:
         super().__init__(settings)
-        self._session = session
         self._shown = shown
-        self._clock = clock
+        # Each view has its name from the start; its content is created when it is first shown.
+        self.views = ViewGroup(source, "explore", self)
+        self.view_panels: tuple[ViewPanel, ...] = ()
 
     @property
     def panels(self) -> Sequence[QWidget]:
-        return (self.strip, self.maps) if self._is_built else ()
+        return (*self.view_panels, self.strip) if self.view_panels else ()
 
     def build(self) -> QWidget:
         self.strip = LayerStrip(self._shown)
         self.strip.setObjectName("exploreStrip")
-        maps = RunMaps(self._shown, self._session, self._clock)
-        maps.grid.setObjectName("exploreMapGrid")
-        self.maps = MapsPanel(maps)
-        self.maps.setObjectName("exploreMaps")
+        self.view_panels = tuple(map(self.views.panel, self._remembered_views()))
+        for panel in self.view_panels:
+            panel.view_changed.connect(self._on_view_changed)
         remembers_strip(self, self.strip)
-        return self.splitter(
-            "columns", Qt.Orientation.Horizontal, (self.strip, self.maps), (240, 1008), hero=1
-        )
+        parts = (self.strip, *self.view_panels)
+        return self.splitter("columns", Qt.Orientation.Horizontal, parts, (240, 584, 600, 560), hero=2)
 
     def fold(self, is_narrow: bool) -> None:
         fold_strip(self, self.strip, is_narrow, folded_at_first=True)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._show_panels()
+
+    def _place(self) -> None:
+        self._show_panels()
+        super()._place()
+
+    def _show_panels(self) -> None:
+        """Shows one view in a narrow window, two in most, three in a wide one."""
+        count = 1 if self.width() < NARROW else 2 if self.width() < _WIDE else 3
+        changed = False
+        for number, panel in enumerate(self.view_panels):
+            changed = changed or panel.isHidden() == (number < count)
+            panel.setVisible(number < count)
+        if changed:
+            self.refit()
+
+    def _remembered_views(self) -> list[str]:
+        """The views that were chosen last, each once; the usual ones in place of what is unknown."""
+        known = [name for name in self.remembered("views").split() if name in view_types()]
+        chosen = list(dict.fromkeys((*known, *_VIEWS)))
+        return chosen[: len(_VIEWS)]
+
+    def _on_view_changed(self, _: object) -> None:
+        self.remember("views", " ".join(panel.view.name for panel in self.view_panels))

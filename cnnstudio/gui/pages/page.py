@@ -171,18 +171,26 @@ class PageSplitter(QSplitter):
         is_row = self.orientation() is Qt.Orientation.Horizontal
         sizes = list(self.wanted)
         for number, part in enumerate(self._parts):
+            if part.isHidden():
+                sizes[number] = 0
+                continue
             sizes[number] = min(sizes[number], part.maximumWidth() if is_row else part.maximumHeight())
-        total = (self.width() if is_row else self.height()) - GAP * (self.count() - 1)
-        rest = max(total - sum(sizes) + sizes[self._hero], 1)
-        sizes[self._hero] = min(rest, self._most)
-        self._excess = rest - sizes[self._hero]
-        sizes[-1] += self._excess
+        shown = [number for number, part in enumerate(self._parts) if not part.isHidden()]
+        if not shown:
+            return
+        hero = self._hero if self._hero in shown else shown[-1]
+        total = (self.width() if is_row else self.height()) - GAP * (len(shown) - 1)
+        rest = max(total - sum(sizes) + sizes[hero], 1)
+        sizes[hero] = min(rest, self._most)
+        self._excess = rest - sizes[hero]
+        sizes[shown[-1]] += self._excess
         self.setSizes(sizes)
 
     def _on_moved(self, _: int, handle: int) -> None:
         """Keeps the sizes of the two panels beside the handle that the user moved."""
         sizes = self.sizes()
-        sizes[-1] -= self._excess
+        shown = [number for number, part in enumerate(self._parts) if not part.isHidden()]
+        sizes[shown[-1]] -= self._excess
         for number in (handle - 1, handle):
             if sizes[number] > _RAIL:
                 self.wanted[number] = sizes[number]

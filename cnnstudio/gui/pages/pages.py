@@ -5,8 +5,11 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
 
+from cnnstudio.gui.compute.instrument_requests import InstrumentRequests
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.dashboard.frame_clock import FrameClock
+from cnnstudio.gui.dashboard.maps.run_maps import RunMaps
+from cnnstudio.gui.dashboard.views.readings import MomentSource
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.pages.data_page import DataPage
@@ -27,6 +30,8 @@ class Pages(QStackedWidget):
 
     turned = Signal(object)
     """The index of the page that is shown now."""
+    message = Signal(object)
+    """A Message for the user, such as about a picture that was saved."""
 
     def __init__(
         self,
@@ -40,12 +45,20 @@ class Pages(QStackedWidget):
         self._settings = settings
         self.data = DataPage(project, session, settings)
         self.design = DesignPage(project, session, shown, clock, settings)
-        self.train = TrainPage(project, session, shown, clock, settings)
-        self.explore = ExplorePage(session, shown, clock, settings)
+        self.requests = InstrumentRequests(session, self)
+
+        def create_maps() -> RunMaps:
+            return RunMaps(shown, session, clock)
+
+        self.source = MomentSource(shown.cursor, shown.selection, self.requests, create_maps, self)
+        self.train = TrainPage(project, shown, clock, self.source, settings)
+        self.explore = ExplorePage(shown, self.source, settings)
         self.use = UsePage(session, shown, settings)
         self.all: tuple[Page, ...] = (self.data, self.design, self.train, self.explore, self.use)
         for page in self.all:
             self.addWidget(page)
+        for views in (self.train.views, self.explore.views):
+            views.message.connect(self.message)
         self.setCurrentIndex(self.DESIGN)
 
     @property
@@ -96,6 +109,7 @@ class Pages(QStackedWidget):
     def close_tasks(self) -> None:
         """Ends what the pages do in the background."""
         self.data.close_tasks()
+        self.requests.close()
         self.train.maps.close_run()
 
     # Panels

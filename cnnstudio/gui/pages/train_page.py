@@ -8,10 +8,12 @@ from typing import ClassVar
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.dashboard.frame_clock import FrameClock
 from cnnstudio.gui.dashboard.maps.run_maps import RunMaps
 from cnnstudio.gui.dashboard.plots.learning import LearningView
+from cnnstudio.gui.dashboard.views.feature_maps import FeatureMapsInPanel
+from cnnstudio.gui.dashboard.views.panel import ViewGroup
+from cnnstudio.gui.dashboard.views.readings import MomentSource
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.pages.layer_strip import LayerStrip
@@ -19,6 +21,8 @@ from cnnstudio.gui.pages.page import Page
 from cnnstudio.gui.pages.panel_parts import SIDE, PanelHead, fill
 from cnnstudio.gui.runs.shown_run import ShownRun
 from cnnstudio.gui.widgets.labels import Panel
+
+_MAPS = FeatureMapsInPanel.name
 
 
 class CurvesPanel(Panel):
@@ -49,16 +53,6 @@ class CurvesPanel(Panel):
         self._head.secondary.set_full_text(self._shown.record.title)
 
 
-class MapsPanel(Panel):
-    """The feature maps of the chosen layer."""
-
-    def __init__(self, maps: RunMaps) -> None:
-        super().__init__("viewFeatureMaps")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(SIDE, 10, SIDE, 12)
-        column.addWidget(maps)
-
-
 class TrainPage(Page):
     """The layers, the curves, and the feature maps of the chosen layer, large."""
 
@@ -67,27 +61,35 @@ class TrainPage(Page):
     def __init__(
         self,
         project: Project,
-        session: TrainingSession,
         shown: ShownRun,
         clock: FrameClock,
+        source: MomentSource,
         settings: Settings,
     ) -> None:
         super().__init__(settings)
         self.strip = LayerStrip(shown)
         self.curves = CurvesPanel(project, shown, clock)
-        self.maps = RunMaps(shown, session, clock)
-        self._maps_panel = MapsPanel(self.maps)
-        self._clock = clock
+        self.views = ViewGroup(source, "train", self)
+        self.view_panel = self.views.panel(self.remembered("view") or _MAPS)
+        self.view_panel.view_changed.connect(lambda name: self.remember("view", str(name)))
         # What other programs look for is there from the start.
         self.ensure_built()
 
     @property
+    def maps(self) -> RunMaps:
+        """The feature maps, whether they are shown or another view is."""
+        view = self.views.view(_MAPS)
+        assert isinstance(view, FeatureMapsInPanel)
+        assert isinstance(view.maps, RunMaps)
+        return view.maps
+
+    @property
     def panels(self) -> Sequence[QWidget]:
-        return self.strip, self.curves, self._maps_panel
+        return self.strip, self.curves, self.view_panel
 
     def build(self) -> QWidget:
         remembers_strip(self, self.strip)
-        parts = (self.strip, self.curves, self._maps_panel)
+        parts = (self.strip, self.curves, self.view_panel)
         return self.splitter("columns", Qt.Orientation.Horizontal, parts, (240, 432, 568), hero=2)
 
     def fold(self, is_narrow: bool) -> None:

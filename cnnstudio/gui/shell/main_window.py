@@ -181,6 +181,7 @@ class MainWindow(QMainWindow):
         self.preflight.estimated.connect(self.tool_bar.show_estimate)
         self.page_switch.chosen.connect(lambda number: self.pages.turn_to(int(number)))
         self.pages.turned.connect(self._on_page_turned)
+        self.pages.message.connect(self.message_bar.show_message)
         self.pages.turn_to_remembered()
         self._connect_runs()
 

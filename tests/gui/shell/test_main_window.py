@@ -52,7 +52,8 @@ WIDGETS = [
     "statusMessage",
     "timeline",
     *("pageSwitch", "pageData", "pageDesign", "pageTrain", "pageExplore", "pageUse"),
-    *("viewFeatureMaps", "tryPanel", "reviewQueue", "layerStrip", "shownRun"),
+    *("viewFeatureMaps", "viewFilters", "viewConfusion", "viewMistakes", "viewCalibration"),
+    *("viewPredictions", "viewHistograms", "tryPanel", "reviewQueue", "layerStrip", "shownRun"),
 ]
 ACTIONS = [
     "actionNew",
