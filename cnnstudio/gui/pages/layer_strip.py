@@ -12,7 +12,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QPainter, QPen
+from PySide6.QtGui import QFocusEvent, QHideEvent, QPainter, QPen, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QListView,
@@ -38,7 +38,8 @@ WIDTH, RAIL_WIDTH = 240, 48
 ROW_HEIGHT, RAIL_ROW_HEIGHT = 48, 36
 _STRIPE_LEFT, _ICON_LEFT, _TEXT_LEFT, _RIGHT = 12, 23, 48, 12
 _INDENT, _MAX_INDENT = 10, 40
-_BAR_WIDTH, _SHORT_BAR_WIDTH = 72, 52
+_RAIL_SHIFT = 3
+_BAR_WIDTH, _SHORT_BAR_WIDTH = 72, 40
 """The short one leaves room for the number of dead units."""
 _NODE = Qt.ItemDataRole.UserRole
 
@@ -183,7 +184,7 @@ class _Delegate(QStyledItemDelegate):
             painter.setBrush(theme().color("grid"))
             painter.drawRoundedRect(ground, 6, 6)
         indent = 0 if self._view.is_rail else min(row.depth * _INDENT, _MAX_INDENT)
-        left = rect.left() + indent
+        left = rect.left() + indent - (_RAIL_SHIFT if self._view.is_rail else 0)
         painter.fillRect(left + _STRIPE_LEFT, rect.top() + 8, 3, rect.height() - 16, theme().color(row.token))
         ratio = self._view.devicePixelRatioF()
         icon = theme().pixmap(row.icon, row.token, 17, ratio)
@@ -241,6 +242,15 @@ class StripView(QListView):
     def set_rail(self, is_rail: bool) -> None:
         self.is_rail = is_rail
         self._restyle()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        # Qt makes the first row the current one if there is none: that would choose a layer for all views.
+        has_current = self.currentIndex().isValid()
+        blocked = self.selectionModel().blockSignals(not has_current)
+        super().focusInEvent(event)
+        if not has_current:
+            self.selectionModel().clearCurrentIndex()
+        self.selectionModel().blockSignals(blocked)
 
     def _restyle(self, *_: object) -> None:
         # A new delegate: the view asks for the heights of the rows again.
@@ -316,12 +326,12 @@ class LayerStrip(Panel):
 
     # What it shows
 
-    def showEvent(self, event: object) -> None:
-        super().showEvent(event)  # type: ignore[arg-type]  # a QShowEvent
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
         self._on_run_changed(self._shown.record)
 
-    def hideEvent(self, event: object) -> None:
-        super().hideEvent(event)  # type: ignore[arg-type]  # a QHideEvent
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
         self._loader.cancel()
 
     def _on_run_changed(self, _: object) -> None:

@@ -31,7 +31,7 @@ class Pages(QStackedWidget):
     turned = Signal(object)
     """The index of the page that is shown now."""
     message = Signal(object)
-    """A Message for the user, such as about a picture that was saved."""
+    """A Message for the user, such as about an image that was saved."""
 
     def __init__(
         self,
@@ -83,8 +83,8 @@ class Pages(QStackedWidget):
             self.all[number].ensure_built()
             self.setCurrentIndex(number)
             if had_focus:
-                # Qt would give it to whatever comes next.
-                self.focus_first()
+                # Qt has given it to whatever comes next.
+                self.focus_first(always=True)
             # Not from currentChanged, which Qt also emits while it destroys the pages.
             self.turned.emit(number)
 
@@ -114,11 +114,11 @@ class Pages(QStackedWidget):
 
     # Panels
 
-    def focus_first(self) -> None:
-        """Gives the focus to the first panel of the page, unless something in it has it."""
+    def focus_first(self, *, always: bool = False) -> None:
+        """Gives the focus to the first panel of the page, if `always` is false unless a panel has it."""
         panels = self.current.panels
         focused = QApplication.focusWidget()
-        if panels and (focused is None or not any(_has(panel, focused) for panel in panels)):
+        if panels and (always or focused is None or not any(_has(panel, focused) for panel in panels)):
             focus_panel(panels[0])
 
     def focus_next_panel(self, step: int) -> None:

@@ -26,8 +26,6 @@ class LastSession:
     def __init__(self, project: Project, settings: Settings) -> None:
         self._project = project
         self._settings = settings
-        self.run: Path | None = None
-        """The run that was opened last."""
 
     @property
     def run_to_show(self) -> Path | None:
@@ -65,8 +63,8 @@ class LastSession:
                 continue
         return "shapes"
 
-    def save(self) -> None:
-        """Remembers what is shown now."""
+    def save(self, run: Path | None) -> None:
+        """Remembers what is shown now; `run` is the folder of the run on show."""
         project, settings = self._project, self._settings
         if project.path is not None:
             settings.set_text(_DESIGN, str(project.path.absolute()))
@@ -77,8 +75,8 @@ class LastSession:
         is_known = known_recipes().get(recipe.name) == recipe
         settings.set_text(_RECIPE, recipe.name if is_known else json.dumps(recipe.to_json()))
         settings.set_text(_DATASET, project.dataset_name)
-        if self.run is not None:
-            settings.set_text(_RUN, str(self.run))
+        if run is not None:
+            settings.set_text(_RUN, str(run))
 
     def _write_unsaved(self) -> None:
         network = self._project.saved_network

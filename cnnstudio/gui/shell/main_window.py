@@ -232,7 +232,6 @@ class MainWindow(QMainWindow):
 
     def _on_run_opened(self, opened: OpenedRun) -> None:
         self.shown_run.show_opened(opened)
-        self.last_session.run = opened.snapshot.run.folder
         if not self.pages.looks_at_run:
             self.pages.turn_to(self.pages.TRAIN)
 
@@ -336,7 +335,7 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         self.pages.save()
-        self.last_session.save()
+        self.last_session.save(self.run_folder)
         self.saved_geometry.save()
         self._preload.stop()
         self.runs.close()

@@ -62,6 +62,7 @@ class TitledComboBox(QComboBox):
         super().__init__()
         self._title = title
         self._has_title = True
+        self.setProperty("role", "bar")
         self.setAccessibleName(title)
 
     def show_title(self, is_shown: bool) -> None:

@@ -235,7 +235,7 @@ class CurvePlot(QWidget):
         self._trend.setPen(pg.mkPen(style.color("training"), width=2 * thin))
         self._validation.setPen(pg.mkPen(style.color("validation"), width=2 * thin))
         self._remove_marks()
-        self._line.setPen(pg.mkPen(style.color("secondary"), width=thin, style=Qt.PenStyle.DashLine))
+        self._line.setPen(pg.mkPen(style.color("accent"), width=1.5 * thin))
         self.legend.update()
 
     def show_curves(self, curves: MetricCurves, epochs: int, hint: str, version: object) -> None:
