@@ -59,7 +59,14 @@ class Pages(QStackedWidget):
             self.addWidget(page)
         for views in (self.train.views, self.explore.views):
             views.message.connect(self.message)
+        self._shown = shown
+        shown.saved_changed.connect(self._on_saved_changed)
         self.setCurrentIndex(self.DESIGN)
+
+    def _on_saved_changed(self) -> None:
+        # Of what the session trains, the requests hear by themselves when the files are written.
+        if not self._shown.is_own:
+            self.requests.discard_outdated()
 
     @property
     def titles(self) -> list[str]:
@@ -110,7 +117,8 @@ class Pages(QStackedWidget):
         """Ends what the pages do in the background."""
         self.data.close_tasks()
         self.requests.close()
-        self.train.maps.close_run()
+        for views in (self.train.views, self.explore.views):
+            views.close_run()
 
     # Panels
 

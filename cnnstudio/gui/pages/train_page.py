@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from cnnstudio.gui.dashboard.frame_clock import FrameClock
 from cnnstudio.gui.dashboard.maps.run_maps import RunMaps
 from cnnstudio.gui.dashboard.plots.learning import LearningView
+from cnnstudio.gui.dashboard.views.catalog import view_types
 from cnnstudio.gui.dashboard.views.feature_maps import FeatureMapsInPanel
 from cnnstudio.gui.dashboard.views.panel import ViewGroup
 from cnnstudio.gui.dashboard.views.readings import MomentSource
@@ -70,7 +71,8 @@ class TrainPage(Page):
         self.strip = LayerStrip(shown)
         self.curves = CurvesPanel(project, shown, clock)
         self.views = ViewGroup(source, "train", self)
-        self.view_panel = self.views.panel(self.remembered("view") or _MAPS)
+        last = self.remembered("view")
+        self.view_panel = self.views.panel(last if last in view_types() else _MAPS)
         self.view_panel.view_changed.connect(lambda name: self.remember("view", str(name)))
         # What other programs look for is there from the start.
         self.ensure_built()

@@ -176,6 +176,9 @@ class FeatureMapsView(QWidget):
         self.grid.set_color_map(str(key))
         self._show_chosen()
 
+    def close_run(self) -> None:
+        """Ignores what is still being read."""
+
     # One map
 
     def choose_map(self, index: int | None) -> None:

@@ -146,7 +146,7 @@ class RunMaps(FeatureMapsView):
     def _show(self, maps: FeatureMaps, when: str) -> None:
         if (maps, when) != (self.grid.maps, self.when):
             record = self._shown.record
-            self.show_maps(maps, record.network, record.classes, when)
+            self.show_maps(maps, record.network, record.classes, when, record.last_epoch)
 
     def _show_pending(self, layer: str, hint: str) -> None:
         """Keeps the previous maps for a moment before it shows the hint, so that nothing flickers."""

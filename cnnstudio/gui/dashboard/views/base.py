@@ -107,6 +107,9 @@ class View(QWidget):
     def reset_zoom(self) -> None:
         """Shows the whole again."""
 
+    def close_run(self) -> None:
+        """Ends what the view does in the background by itself."""
+
     # For subclasses
 
     @property

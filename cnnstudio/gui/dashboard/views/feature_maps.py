@@ -62,6 +62,9 @@ class FeatureMapsInPanel(View):
         self.maps.grid.reset_zoom()
         self.maps.show_all()
 
+    def close_run(self) -> None:
+        self.maps.close_run()
+
     def table(self) -> Table:
         maps = self.maps.grid.maps
         if maps is None:

@@ -231,6 +231,11 @@ class ViewGroup(QObject):
         self.panels.append(panel)
         return panel
 
+    def close_run(self) -> None:
+        """Ends what the views do in the background."""
+        for view in self._views.values():
+            view.close_run()
+
     def choose(self, panel: ViewPanel, name: str) -> None:
         """Shows a view in a panel."""
         view = self.view(name)
