@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -121,6 +122,9 @@ class DataPage(Page):
         self._task: ComputeTask | None = None
         self._dataset: Dataset | None = None
         self._name = ""
+        self._loaded: tuple[str, weakref.ref[Dataset]] | None = None
+        """The data set of the running training, as long as that keeps it in memory."""
+        session.dataset_loaded.connect(self._on_dataset_loaded)
         self._details = QWidget(self)
         # The name is there from the start; the panel takes its place when the page is built.
         self._details.setObjectName("reviewQueue")
@@ -143,7 +147,6 @@ class DataPage(Page):
         self.images.grid.chosen.connect(self._on_image_chosen)
         self.images.grid.class_chosen.connect(self._on_class_chosen)
         self._project.dataset_changed.connect(self._on_dataset_changed)
-        self._session.dataset_loaded.connect(self._on_dataset_loaded)
         self._session.state_changed.connect(self._on_state_changed)
         self.sets.list.show_used(self._project.dataset_name)
         self.sets.list.refresh()
@@ -183,6 +186,8 @@ class DataPage(Page):
         elif not source.available():
             what = "This data set is not on this computer yet." if source.built_in else "Folder not found."
             self.images.grid.show_hint(what)
+        elif (dataset := self._in_memory()) is not None:
+            self._show(self._name, dataset)
         else:
             waits = self._session.state is not State.IDLE
             self.images.grid.show_hint("Shown when the training has ended" if waits else "Loading images…")
@@ -192,8 +197,16 @@ class DataPage(Page):
             )
 
     def _on_dataset_loaded(self, loaded: tuple[str, Dataset]) -> None:
-        if loaded[0] == self._name and self._dataset is None:
-            self._show(*loaded)
+        name, dataset = loaded
+        self._loaded = name, weakref.ref(dataset)
+        if self._is_built and name == self._name and self._dataset is None:
+            self._show(name, dataset)
+
+    def _in_memory(self) -> Dataset | None:
+        """The data set that is looked at, if a training has loaded it."""
+        if self._loaded is None or self._loaded[0] != self._name:
+            return None
+        return self._loaded[1]()
 
     def _on_state_changed(self, state: object) -> None:
         if state is State.IDLE and self._task is not None and self._dataset is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import shiboken6
 from PySide6.QtCore import QPoint, QSize, Qt
@@ -12,6 +13,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QAbstractButton, QApplication, QSplitter, QTreeView, QWidget
 from pytestqt.qtbot import QtBot
 
+from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.design.templates import template
 from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.runs.follower import read_run
@@ -195,6 +197,50 @@ def test_what_is_gone_is_left_out_at_the_next_start(
     assert second.project.network == template("lesson-32").network
     assert second.message_bar.text == ""
     assert second.run_folder is None
+
+
+# Data
+
+
+def data_set(name: str = "shapes", count: int = 6) -> Dataset:
+    def split(total: int) -> Split:
+        images = np.arange(total * 3 * 64, dtype=np.uint64).astype(np.uint8).reshape(total, 3, 8, 8)
+        return Split(images, np.arange(total, dtype=np.int64) % 3)
+
+    return Dataset(name, "Shapes", ("cat", "dog", "frog"), split(count), split(3))
+
+
+def test_the_images_of_a_training_are_shown_while_it_runs(open_window: OpenWindow, qtbot: QtBot) -> None:
+    window, found = open_window(), data_set()
+    begin_training(window)
+    window.session.dataset_loaded.emit(("shapes", found))
+
+    window.pages.turn_to(window.pages.DATA)
+
+    page = window.pages.data
+    assert page.images.grid.counts == [2, 2, 2]
+    assert page.images.head.secondary.full_text == "6 images, 8 × 8, color"
+    assert page.images.balance.full_text == "Balanced: 2 images per class"
+    page.images.split.setCurrentIndex(1)
+    assert page.images.grid.counts == [1, 1, 1]
+
+
+def test_a_class_alone_and_an_image_are_chosen_by_mouse_and_keys(
+    open_window: OpenWindow, qtbot: QtBot
+) -> None:
+    window, found = open_window(), data_set()
+    window.session.dataset_loaded.emit(("shapes", found))
+    window.pages.turn_to(window.pages.DATA)
+    grid, keys = window.pages.data.images.grid, Keyboard(window)
+
+    qtbot.mouseClick(grid.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(30, 6 + 46 + 10))
+    assert window.pages.data.images.all_classes.isVisible()
+    grid.setFocus()
+    keys.press(Qt.Key.Key_Right)
+    keys.press(Qt.Key.Key_Right)
+    assert "dog, image 2" in grid.accessibleDescription()
+    keys.press(Qt.Key.Key_Escape)
+    assert not window.pages.data.images.all_classes.isVisible()
 
 
 # The run on show
