@@ -108,7 +108,7 @@ def first_residual_by_wrapping(user: UserInput, keys: Keyboard, window: MainWind
     for _ in range(5):
         keys.press(KEY.Key_Up, SHIFT)
     user.screenshot("selected")
-    keys.press(KEY.Key_1, CTRL)
+    keys.press(KEY.Key_1, CTRL | Qt.KeyboardModifier.AltModifier)
     assert [node.layer.type_name() for node in window.project.network.nodes][-1] == "Residual"
     assert len(window.project.network.nodes[-1].children) == 6, window.project.network.nodes[-1]
     user.screenshot("wrapped")
