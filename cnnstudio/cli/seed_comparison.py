@@ -94,6 +94,7 @@ def _train(
             device=hardware.device or AUTO,
             threads=hardware.threads,
             resume=planned.folder is not None,
+            keep_weights=False,
             on_save_failure="retry",
         ),
         control=control,

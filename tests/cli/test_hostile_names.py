@@ -118,6 +118,13 @@ CASES: dict[tuple[str, ...], list[list[str]]] = {
         ["RUN", "--format", "safetensors", "--out", "IMAGE"],
     ],
     ("import",): [["CODE", "--out", "OUT"], ["CODE", "--out", "OUT", "--recipe", "OUT"]],
+    ("inspect",): [
+        ["RUN", "--instrument", "confusion", *ON_CPU],
+        ["RUN", "--instrument", "mistakes", *ON_CPU],
+        ["RUN", "--instrument", "predictions", "--image", "IMAGE", *ON_CPU],
+        ["RUN", "--instrument", "feature_maps", "--image", "IMAGE", "--out", "OUT", *ON_CPU],
+        ["RUN", "--instrument", "filters", "--layer", HOSTILE, *ON_CPU],
+    ],
     ("predict",): [["RUN", "IMAGE", *ON_CPU], ["RUN", "ARCHIVE", *ON_CPU]],
     ("runs", "compare"): [["RUN", "OTHER"]],
     ("runs", "delete"): [["OTHER"], ["OTHER", "--permanently"]],

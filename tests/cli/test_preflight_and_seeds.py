@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from cnnstudio.cli.main import main
+from cnnstudio.runs.epochs.kept_weights import kept_epochs
 from cnnstudio.runs.run import Run, list_runs
 from cnnstudio.training.preflight import profiling
 
@@ -98,6 +99,7 @@ def test_seeds_train_that_many_runs_and_report_mean_and_standard_deviation(
     assert (found["event"], found["seeds"]) == ("Repeated", [5, 6, 7])
     runs = [Run.open(folder / f"seed-{seed}") for seed in (5, 6, 7)]
     assert found["runs"] == [str(run.folder) for run in runs]
+    assert not any(kept_epochs(run.folder) for run in runs), "only the results of several seeds are looked at"
     accuracies = [run.test.accuracy for run in runs if run.test]
     assert found["test"]["accuracy"]["values"] == accuracies
     assert found["test"]["accuracy"]["mean"] == pytest.approx(sum(accuracies) / 3)
@@ -144,7 +146,10 @@ def test_one_command_trains_the_seeds_that_a_comparison_lacks(
     runs = list_runs(tmp_path)
     assert sorted(run.recipe.seed for run in runs if run.recipe.learning_rate < 1e-6) == [7, 8, 9]
     assert {run.metadata["threads"] for run in runs} == {1}
-    assert sum(f"-seed-{run.recipe.seed}" in run.id for run in runs) == 4
+    trained = [run for run in runs if f"-seed-{run.recipe.seed}" in run.id]
+    assert len(trained) == 4
+    assert not any(kept_epochs(run.folder) for run in trained)
+    assert kept_epochs(one)
     assert "for 3 and 3 runs" in compared["conclusion"]
     before = sorted(path.name for path in tmp_path.iterdir())
     assert main(words[1:]) == 0

@@ -232,8 +232,9 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
                 source=source_reference(source),
                 device=options.device,
                 threads=options.threads,
-                # Runs with several seeds are compared with each other.
+                # Runs with several seeds are compared with each other, and only their results are looked at.
                 adapt_threads=options.seeds is None,
+                keep_weights=options.seeds is None,
                 resume=resume or launched is not None,
                 interval=interval,
                 continue_from=None if launched else parent,
