@@ -313,7 +313,12 @@ class CurvePlot(QWidget):
             self._show_values()
 
     def set_hover(self, epoch: float | None) -> None:
-        """Shows the values at the epoch under the mouse, in this plot or in the other one."""
+        """Shows the values at the epoch under the mouse, in this plot or in the other one.
+
+        It is rounded as the legend shows it: just before the end of epoch 2, "epoch 2.00" has its values.
+        """
+        if epoch is not None:
+            epoch = round(epoch, 2)
         if epoch != self._hover:
             self._hover = epoch
             self._show_values()

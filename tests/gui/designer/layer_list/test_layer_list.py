@@ -338,6 +338,7 @@ def test_a_message_wraps_in_a_narrow_list(qtbot: QtBot, faulty: Network, show: S
 def test_rows_are_painted_in_every_state(qtbot: QtBot, nested: Network, show: Show) -> None:
     project = Project(edits.replace(nested, "dropout_1", enabled=False))
     layers = show(project)
+    layers.tree.clearFocus()
     images = [layers.grab().toImage()]
     project.select(["residual_1"])
     images.append(layers.grab().toImage())
