@@ -75,6 +75,7 @@ class CompareDialog(QDialog):
         self._results: CompletedRuns | None = None
         self._read_results = read_results
         self._reading: IoTask | None = None
+        self._is_reading = False
         self._choice = QComboBox()
         self._browse = QPushButton("Open file…")
         self._sides = (_Side("before"), _Side("now"))
@@ -194,6 +195,9 @@ class CompareDialog(QDialog):
     def _read(self, _: object = None) -> None:
         # Reading many runs takes a while, and a drive may hang.
         self._cancel_reading()
+        # Until it is known which runs there are, more seeds would train some of them again.
+        self._is_reading = True
+        self._seed_line.offer(None, None)
         self._reading = IoTask(lambda progress, cancelled: self._read_results(), self)
         self._reading.done.connect(self._on_results)
         self._reading.start()
@@ -204,6 +208,7 @@ class CompareDialog(QDialog):
 
     def _on_results(self, results: object) -> None:
         assert isinstance(results, CompletedRuns)
+        self._is_reading = False
         self._list_trainings(results)
         self._results = results
         self._compare()
@@ -251,7 +256,7 @@ class CompareDialog(QDialog):
         self._costs.show_results(*groups, comparison)
         is_open = comparison.result is None or not comparison.result.is_significant
         is_comparable = not all(groups) or comparison.result is not None
-        can_train = not found.is_empty and not before.problems and not now.problems
+        can_train = not (self._is_reading or found.is_empty or before.problems or now.problems)
         sides = self._trainings(before.network, now.network, groups)
         self._seed_line.offer(sides if can_train and is_open and is_comparable else None, results)
 
