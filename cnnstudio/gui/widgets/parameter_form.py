@@ -7,14 +7,18 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QApplication, QGridLayout, QSizePolicy, QWidget
 
 from cnnstudio.core.parameters import Pair, Parameter, parameters
 from cnnstudio.gui.widgets.fields import PairField, make_field
 from cnnstudio.gui.widgets.labels import Label
+from cnnstudio.gui.widgets.plain_text import plain_tooltip
 
 _LABEL_WIDTH = 92
 _FIELD_WIDTH = 126
+_WIDTH_FOR_HELP = 400
+"""Below it the help has no room beside the fields."""
 _TAB = Qt.FocusPolicy.TabFocus
 
 
@@ -43,7 +47,15 @@ class ParameterForm(QWidget):
         self._grid.setVerticalSpacing(2)
         self._grid.setColumnStretch(2, 1)
         for row, parameter in enumerate(self._parameters):
-            self._add(2 * row, parameter)
+            self._add(3 * row, parameter)
+        self._is_narrow = False
+        self._focused = ""
+        """The name of the parameter whose field has the focus."""
+        self._different: set[str] = set()
+        """The parameters of which several values are shown."""
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            application.focusChanged.connect(self._on_focus_changed)
 
     @property
     def tab_stops(self) -> list[QWidget]:
@@ -61,9 +73,11 @@ class ParameterForm(QWidget):
             if isinstance(field, PairField) and values[0] is None:
                 field.suggest(self._first_pair(instances[0]))
             different = list(dict.fromkeys(map(parameter.text, values)))
+            (self._different.add if len(different) > 1 else self._different.discard)(parameter.name)
             self._helps[parameter.name].setText(
                 parameter.help if len(different) == 1 else f"currently {', '.join(different)}"
             )
+        self._show_helps()
 
     def clear_errors(self) -> None:
         """Removes the errors about invalid input."""
@@ -82,17 +96,46 @@ class ParameterForm(QWidget):
         label.setMinimumWidth(_LABEL_WIDTH)
         label.setMinimumHeight(32)
         field.setFixedWidth(_FIELD_WIDTH)
+        field.setToolTip(plain_tooltip(parameter.help))
         field.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self._helps[name].setMinimumHeight(32)
         top = Qt.AlignmentFlag.AlignTop
         self._grid.addWidget(label, row, 0, top)
         self._grid.addWidget(field, row, 1, top)
         self._grid.addWidget(self._helps[name], row, 2, top)
-        self._grid.addWidget(self._errors[name], row + 1, 1, 1, 2)
+        self._grid.addWidget(self._errors[name], row + 2, 1, 1, 2)
         self._errors[name].hide()
         field.edited.connect(partial(self._on_edited, name))
         field.invalid_input.connect(partial(self._show_error, name))
         field.finished.connect(partial(self._on_finished, name))
+
+    # The help stands beside each field, or in a narrow form below the field with the focus.
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        is_narrow = self.width() < _WIDTH_FOR_HELP
+        if is_narrow != self._is_narrow:
+            self._is_narrow = is_narrow
+            for row, name in enumerate(self.fields):
+                place = (3 * row + 1, 1, 1, 2) if is_narrow else (3 * row, 2, 1, 1)
+                self._helps[name].setMinimumHeight(0 if is_narrow else 32)
+                self._grid.addWidget(self._helps[name], *place, Qt.AlignmentFlag.AlignTop)
+            self._show_helps()
+
+    def _on_focus_changed(self, _: QWidget | None, now: QWidget | None) -> None:
+        found = (
+            name
+            for name, field in self.fields.items()
+            if now is not None and (field is now or field.isAncestorOf(now))
+        )
+        focused = next(found, "")
+        if focused != self._focused:
+            self._focused = focused
+            self._show_helps()
+
+    def _show_helps(self) -> None:
+        for name, label in self._helps.items():
+            label.setVisible(not self._is_narrow or name == self._focused or name in self._different)
 
     def _on_edited(self, name: str, value: object) -> None:
         self._show_error(name, "")

@@ -25,6 +25,7 @@ from cnnstudio.design.network import Network
 from cnnstudio.gui.designer.inspector.inspector import Inspector
 from cnnstudio.gui.designer.layer_list.layer_list import LayerList
 from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.widgets.parameter_form import ParameterForm
 
 KEY = Qt.Key
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -326,3 +327,19 @@ def test_the_mouse_wheel_does_not_change_a_field_without_focus(
 ) -> None:
     project.select(["conv2d_2"])
     assert all(box.focusPolicy() == Qt.FocusPolicy.StrongFocus for box in inspector.findChildren(QSpinBox))
+
+
+def test_in_a_narrow_inspector_the_help_is_below_the_field_with_the_focus(
+    qtbot: QtBot, project: Project, inspector: Inspector
+) -> None:
+    inspector.resize(320, 600)
+    project.select(["conv2d_2"])
+    form = inspector.findChild(ParameterForm)
+    qtbot.waitUntil(lambda: not any(label.isVisible() for label in form._helps.values()))
+
+    field(inspector, "padding").setFocus()
+
+    qtbot.waitUntil(lambda: form._helps["padding"].isVisible())
+    assert [name for name, label in form._helps.items() if label.isVisible()] == ["padding"]
+    assert form._helps["padding"].width() > 120
+    assert form._helps["padding"].y() > form.fields["padding"].geometry().bottom()
