@@ -27,6 +27,7 @@ from cnnstudio.data.sources.folder_list import register_folder
 from cnnstudio.design.file import read_design, write_design
 from cnnstudio.export import ExportResult, exporters
 from cnnstudio.gui.compare.dialog import CompareDialog
+from cnnstudio.gui.compare.run_comparison import RunComparison
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.data.dialog import DataDialog
@@ -38,6 +39,7 @@ from cnnstudio.gui.document.project import Question
 from cnnstudio.gui.document.unsaved_dialog import UnsavedDialog
 from cnnstudio.gui.export.panel import ExportPanel, FormatOutcome
 from cnnstudio.gui.interchange.dialog import ImportDialog
+from cnnstudio.gui.runs.table.label_box import LabelBox
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.gui.shell.shortcuts_dialog import ShortcutsDialog
@@ -49,6 +51,8 @@ from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.gui.widgets.message_box import Answer, MessageBox
 from cnnstudio.gui.widgets.number_box import NumberBox
 from cnnstudio.insight.maps import FeatureMaps
+from cnnstudio.runs.library.label import RunLabel
+from cnnstudio.runs.library.summary import SummaryReader
 from cnnstudio.runs.run import runs_folder
 from cnnstudio.runs.snapshots import snapshot_path, write_snapshot
 from cnnstudio.training.events import (
@@ -446,6 +450,23 @@ def show_number_box(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]
     box.close()
 
 
+def show_label_box(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]:
+    label = RunLabel(stranger.text, (stranger.text, "baseline"), stranger.text)
+    box = LabelBox(window, replace(SummaryReader().read(stranger.run), label=label))
+    box.show()
+    yield box
+    box.close()
+
+
+def show_run_comparison(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]:
+    window.dialogs.compare_runs((stranger.run, stranger.run))
+    dialog = window.findChild(RunComparison)
+    assert dialog is not None
+    yield dialog
+    dialog._on_failed(stranger.text)
+    yield dialog
+
+
 def show_lr_range(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]:
     yield from show_computing(LrRangeDialog(window.project, window.session, window), stranger)
 
@@ -466,10 +487,12 @@ DIALOGS: dict[type[QDialog], Callable[[MainWindow, Stranger], Iterator[QWidget]]
     CompareDialog: show_compare,
     DataDialog: show_data,
     ImportDialog: show_import,
+    LabelBox: show_label_box,
     LrRangeDialog: show_lr_range,
     MessageBox: show_message_box,
     NumberBox: show_number_box,
     PreflightDialog: show_preflight,
+    RunComparison: show_run_comparison,
     ShortcutsDialog: show_shortcuts,
     TemplateDialog: show_templates,
     UnsavedDialog: show_unsaved,
