@@ -644,7 +644,7 @@ def test_what_is_printed_as_json_has_its_names(written: Path, capsys: Output) ->
         ("runs", "list"): ("folder", "runs"),
         ("runs", "show", str(written)): (
             *("id", "name", "status", "reason", "created", "folder", "data", "test", "best_epoch"),
-            *("recipe", "epochs", "diagnosed"),
+            *("title", "tags", "note", "recipe", "epochs", "diagnosed"),
         ),
         ("data", "list"): ("folder", "datasets", "decoded_bytes"),
         ("summary", str(DESIGNS / "small.cnn.json")): (
