@@ -113,9 +113,8 @@ class Run:
         """When it was started, with its UTC offset, so that any two runs can be compared."""
         try:
             created = datetime.fromisoformat(self._get("created", str))
-            # Raises for a time that this machine cannot represent or show, such as one in the year 1.
-            local = created.astimezone()
-            return created if created.utcoffset() is not None else local
+            # Raises for a time that this machine cannot represent, such as one in the year 1.
+            return created if created.utcoffset() is not None else created.astimezone()
         except (ValueError, OverflowError, OSError):
             raise self._damaged("created") from None
 

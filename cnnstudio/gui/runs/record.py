@@ -129,10 +129,13 @@ class RunRecord:
 
 
 def describe_date(moment: datetime | None) -> str:
-    """`14:02` today, else `12 May` or `12 May 2025`; empty if unknown."""
+    """`14:02` today, else `12 May` or `12 May 2025`; empty if unknown, or before the year 1 here."""
     if moment is None:
         return ""
-    local, today = moment.astimezone(), datetime.now().astimezone()
+    try:
+        local, today = moment.astimezone(), datetime.now().astimezone()
+    except (ValueError, OverflowError, OSError):
+        return ""
     if local.date() == today.date():
         return f"{local:%H:%M}"
     return f"{local.day} {local:%b}" if local.year == today.year else f"{local.day} {local:%b %Y}"

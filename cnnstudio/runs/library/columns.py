@@ -42,8 +42,11 @@ def _with_epoch(value: float | None, epoch: int | None) -> str:
 
 
 def started(summary: RunSummary) -> str:
-    """`14:02` today, otherwise `Nov 23, 14:02`, in another year with its date."""
-    moment, now = datetime.fromtimestamp(summary.created), datetime.now()
+    """`14:02` today, otherwise `Nov 23, 14:02`, in another year with its date; "–" before the year 1 here."""
+    try:
+        moment, now = datetime.fromtimestamp(summary.created), datetime.now()
+    except (ValueError, OverflowError, OSError):
+        return _ABSENT
     if moment.date() == now.date():
         return f"{moment:%H:%M}"
     return f"{moment:%b} {moment.day}, {moment:%H:%M}" if moment.year == now.year else f"{moment:%Y-%m-%d}"

@@ -11,6 +11,7 @@ import pytest
 from cnnstudio.core.locking import FileLock
 from cnnstudio.design.network import Network
 from cnnstudio.runs.errors import RunError
+from cnnstudio.runs.library import columns
 from cnnstudio.runs.library.curve import MAX_POINTS, pack_points, summarize_log, unpack_points
 from cnnstudio.runs.library.label import RunLabel, write_label
 from cnnstudio.runs.library.summary import SummaryReader, design_values
@@ -192,3 +193,10 @@ def test_settings_are_those_that_differ_from_the_default() -> None:
 
     assert settings_of(Recipe()) == {}
     assert settings_of(STUDIO)["optimizer"] == "sgd"
+
+
+def test_a_start_that_no_clock_shows_is_left_out(tmp_path: Path) -> None:
+    run = WrittenRun(tmp_path / "run")
+    run.update_metadata(created="0001-01-01T00:00:00+23:59")
+    found = SummaryReader().read(run.folder)
+    assert columns.started(found) == "–"
