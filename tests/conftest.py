@@ -29,11 +29,12 @@ def trash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that replaces the system's trash; what is deleted is moved there."""
     folder = tmp_path / "trash"
 
-    def move(path: Path) -> None:
+    def move(path: str) -> None:
         folder.mkdir(exist_ok=True)
-        shutil.move(path, folder / path.name)
+        shutil.move(path, folder / Path(path).name)
 
-    monkeypatch.setattr("cnnstudio.runs.deletion._send_to_trash", move)
+    # The library's function, because the lowest packages are tested where `runs` cannot be imported.
+    monkeypatch.setattr("send2trash.send2trash", move)
     return folder
 
 
