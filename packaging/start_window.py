@@ -20,7 +20,7 @@ from cnnstudio.gui.shell import app
 PARTS = {
     "Data": ("sourceList", "thumbnails"),
     "Train": ("lossPlot", "accuracyPlot", "featureMaps"),
-    "Explore": ("exploreStrip",),
+    "Explore": ("layerStrip",),
     "Use": ("tryPanel", "exportPanel"),
     "Design": ("palette", "layerList", "inspector", "datasetSelector", "trainingProgress", "statusMessage"),
 }
@@ -72,7 +72,11 @@ def missing_parts(window: QMainWindow) -> list[str]:
             continue
         button.click()
         QApplication.processEvents()
-        parts = {name: window.findChild(QWidget, name) for name in names}
+        # Train and Explore have a list of layers each, of the same name.
+        places = (window.findChild(QWidget, f"page{page}") or window, window)
+        parts = {
+            name: next(filter(None, (at.findChild(QWidget, name) for at in places)), None) for name in names
+        }
         hidden = [name for name, part in parts.items() if part is None or not part.isVisible()]
         problems += [f"{name} is not visible on the page {page}" for name in hidden]
     return problems

@@ -156,7 +156,9 @@ class RunComparison(QDialog):
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
-        self._task.cancel()
+        # Minimizing the window is not closing it.
+        if not event.spontaneous():
+            self._task.cancel()
 
 
 class _Side(Panel):

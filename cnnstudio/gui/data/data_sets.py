@@ -40,6 +40,8 @@ class DataSets(QWidget):
     """The name of the data set that the user wants to train on."""
     changed = Signal()
     """A data set was downloaded, added or removed."""
+    added = Signal(object)
+    """The name of a folder that was added, after `changed`."""
     details_loaded = Signal(object)
     """What each source says of itself: name -> `Source.info()`."""
 
@@ -95,6 +97,11 @@ class DataSets(QWidget):
         self._only = name
         for each, row in self._rows.items():
             row.setVisible(each == name)
+
+    def refresh(self) -> None:
+        """Lists the sources again, unless something is in progress here."""
+        if self._task is None:
+            self._fill()
 
     def _fill(self) -> None:
         """Lists the current sources and loads their details in the background."""
@@ -204,6 +211,7 @@ class DataSets(QWidget):
         self._only = self._only and result.name
         self._fill()
         self.changed.emit()
+        self.added.emit(result.name)
         self._rows[result.name].show_message(f"{result.title} was added.", is_error=False)
 
     def _ask(self, folder: Path, question: Question) -> None:

@@ -60,17 +60,21 @@ class ExportPanel(Panel):
         self.show_run(None)
 
     def show_run(self, run: Path | None) -> None:
-        """Offers the export of the run in this folder. An export that is in progress goes on."""
+        """Offers the export of the run in this folder. During an export it does nothing.
+
+        The panel then keeps the title, folder and results of the run that is exported.
+        """
+        if self._task is not None:
+            return
         if run == self._run and self._title.full_text:
             self._on_changed()
             return
         self._run = run
         self._title.set_full_text(f"Export {_title(run)}" if run is not None else "Export")
-        if self._task is None:
-            if run is not None:
-                self._folder.setText(str(_default_folder(run)))
-            self._show_outcomes([])
-            self._on_changed()
+        if run is not None:
+            self._folder.setText(str(_default_folder(run)))
+        self._show_outcomes([])
+        self._on_changed()
 
     # Composition
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QImage, QPixmap
+from PySide6.QtGui import QImage, QPixmap, QShowEvent
 from PySide6.QtWidgets import QComboBox, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from cnnstudio.core.formatting import format_count, pluralize
@@ -70,7 +70,7 @@ class DetailsPanel(Panel):
     """The chosen image, and the data set with what can be done with it."""
 
     def __init__(self) -> None:
-        super().__init__("reviewQueue")
+        super().__init__("detailsPanel")
         self.sets = DataSets()
         self._image = QLabel()
         self._image.setFixedHeight(_IMAGE_SIDE)
@@ -125,22 +125,25 @@ class DataPage(Page):
         self._loaded: tuple[str, weakref.ref[Dataset]] | None = None
         """The data set of the running training, as long as that keeps it in memory."""
         session.dataset_loaded.connect(self._on_dataset_loaded)
-        self._details = QWidget(self)
-        # The name is there from the start; the panel takes its place when the page is built.
-        self._details.setObjectName("reviewQueue")
-        self._details.hide()
+        self._used = project.dataset_name
+        self._needs_loading = False
+        """Whether another data set was chosen while the page was hidden."""
+        # Other programs look for it from the start.
+        self._queue = QWidget(self)
+        self._queue.setObjectName("reviewQueue")
+        self._queue.hide()
 
     @property
     def panels(self) -> Sequence[QWidget]:
         return (self.sets, self.images, self.details) if self._is_built else ()
 
     def build(self) -> QWidget:
-        self._details.setObjectName("")
         self.sets, self.images, self.details = SetsPanel(), ImagesPanel(), DetailsPanel()
         self.sets.add.clicked.connect(self.details.sets.add_folder)
         self.sets.list.source_chosen.connect(self._on_source_chosen)
         self.details.sets.chosen.connect(lambda name: self._project.set_dataset(str(name), None))
         self.details.sets.changed.connect(self._on_sets_changed)
+        self.details.sets.added.connect(lambda name: self.sets.list.choose(str(name)))
         self.details.sets.details_loaded.connect(self.sets.list.show_details)
         self.images.split.currentIndexChanged.connect(self._show_split)
         self.images.all_classes.clicked.connect(lambda: self.images.grid.show_class(None))
@@ -148,21 +151,41 @@ class DataPage(Page):
         self.images.grid.class_chosen.connect(self._on_class_chosen)
         self._project.dataset_changed.connect(self._on_dataset_changed)
         self._session.state_changed.connect(self._on_state_changed)
-        self.sets.list.show_used(self._project.dataset_name)
+        self._used = self._project.dataset_name
+        self.sets.list.show_used(self._used)
         self.sets.list.refresh()
         parts = (self.sets, self.images, self.details)
         return self.splitter("columns", Qt.Orientation.Horizontal, parts, (212, 716, 312), hero=1)
 
     # The data set that is looked at
 
+    def refresh_sets(self) -> None:
+        """Lists the data sets again: they were changed elsewhere."""
+        if self._is_built:
+            self.details.sets.refresh()
+            self._list_sets()
+
     def _on_sets_changed(self) -> None:
-        self.sets.list.refresh()
+        self._list_sets()
         self.sets_changed.emit()
 
+    def _list_sets(self) -> None:
+        self.sets.list.refresh()
+        if self._dataset is None:
+            # It may have come just now.
+            self._load()
+
     def _on_dataset_changed(self, _: object) -> None:
-        name = self._project.dataset_name
-        self.sets.list.show_used(name)
-        self.sets.list.choose(name)
+        # The signal also tells what became known about the same data set.
+        if self._project.dataset_name != self._used:
+            self._used = self._project.dataset_name
+            self.sets.list.show_used(self._used)
+            self.sets.list.choose(self._used)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._needs_loading:
+            self._load()
 
     def _on_source_chosen(self, name: object) -> None:
         if name != self._name:
@@ -177,6 +200,9 @@ class DataPage(Page):
         if self._task is not None:
             self._task.cancel()
             self._task = None
+        self._needs_loading = not self.isVisible()
+        if self._needs_loading:
+            return
         source = next((each for each in sources() if each.name == self._name), None)
         self.images.head.title.setText(plain_line(source.title, 60) if source is not None else "")
         self.images.head.secondary.set_full_text("")

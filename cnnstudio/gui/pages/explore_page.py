@@ -41,7 +41,6 @@ class ExplorePage(Page):
 
     def build(self) -> QWidget:
         self.strip = LayerStrip(self._shown)
-        self.strip.setObjectName("exploreStrip")
         self.view_panels = tuple(map(self.views.panel, self._remembered_views()))
         for panel in self.view_panels:
             panel.view_changed.connect(self._on_view_changed)

@@ -3,51 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QEnterEvent, QFontMetrics, QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QHBoxLayout, QWidget
 
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.tab_buttons import TabButton
 
-_HEIGHT, _PADDING, _RADIUS = 32, 11, 6
+_HEIGHT, _RADIUS = 32, 6
 
 
-class _Segment(QAbstractButton):
-    """One page: its name, with a ground and a line below it while the page is shown."""
+class _Segment(TabButton):
+    """One page. The switch paints the ground and the line below the one that is shown."""
+
+    padding: ClassVar[int] = 11
+    height_hint: ClassVar[int] = _HEIGHT
+    alignment: ClassVar[Qt.AlignmentFlag] = Qt.AlignmentFlag.AlignCenter
+    is_underlined: ClassVar[bool] = False
 
     def __init__(self, title: str, number: int) -> None:
-        super().__init__()
-        self.setText(title)
-        self.setObjectName(f"pageButton{title}")
-        self.setAccessibleName(title)
+        super().__init__(title, f"pageButton{title}")
         self.setToolTip(f"{title} (Ctrl+{number})")
-        self.setCheckable(True)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
-    def sizeHint(self) -> QSize:
-        # In the bold font of the chosen one, so that the others do not move.
-        width = QFontMetrics(theme().font("strong")).horizontalAdvance(self.text())
-        return QSize(width + 2 * _PADDING, _HEIGHT)
-
-    def enterEvent(self, event: QEnterEvent) -> None:
-        self.update()
-
-    def leaveEvent(self, event: QEvent) -> None:
-        self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        style, strong = theme(), self.isChecked()
-        painter = QPainter(self)
+    def paint_focus(self, painter: QPainter) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setFont(style.font("strong" if strong else "content"))
-        painter.setPen(style.color("text" if strong or self.underMouse() else "secondary"))
-        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter), self.text())
-        if self.hasFocus():
-            painter.setPen(QPen(style.color("accent"), 2))
-            painter.drawRoundedRect(QRectF(self.rect()).adjusted(4, 4, -4, -4), 4, 4)
-        painter.end()
+        painter.setPen(QPen(theme().color("accent"), 2))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(4, 4, -4, -4), 4, 4)
 
 
 class PageSwitch(QWidget):

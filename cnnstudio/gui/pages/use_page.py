@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QWidget
 
 from cnnstudio.gui.compute.session import State, TrainingSession
@@ -41,6 +42,11 @@ class UsePage(Page):
         self._show_run()
         parts = (self.try_panel, self.export)
         return self.splitter("columns", Qt.Orientation.Horizontal, parts, (688, 560), hero=0)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        # Another run may have been opened while an export kept the panel.
+        self._show_run()
 
     def _on_state_changed(self, state: object) -> None:
         if state is State.IDLE:

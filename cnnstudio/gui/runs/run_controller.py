@@ -78,17 +78,28 @@ class RunController(QObject):
         self._read(folder, partial(read_run, folder), self.opened.emit)
 
     def open_quietly(self, folder: Path) -> None:
-        """The same without waiting for the drive, and without a message if there is no run any more."""
-        self.close()
+        """The same without waiting for the drive, and without a message if there is no run any more.
+
+        What the user has opened in the meantime has precedence.
+        """
+        if self._task is not None:
+            return
         self._task = task = IoTask(lambda progress, cancelled: read_run(folder), self)
         task.done.connect(partial(self._on_read_quietly, task))
+        task.failed.connect(lambda _: self._forget(task))
+        task.ended.connect(task.deleteLater)
         task.start()
 
     def _on_read_quietly(self, task: IoTask, opened: OpenedRun) -> None:
-        if self._task is task:
+        if self._forget(task) and self._session.state is State.IDLE:
+            self.restored.emit(opened)
+
+    def _forget(self, task: IoTask) -> bool:
+        """Whether its result still counts."""
+        is_current = self._task is task
+        if is_current:
             self._task = None
-            if self._session.state is State.IDLE:
-                self.restored.emit(opened)
+        return is_current
 
     def resume(self) -> None:
         """Resumes the run that the dashboard shows."""

@@ -25,6 +25,7 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.shell.closing import end_work_unattended, is_unfinished
 from cnnstudio.gui.shell.excepthook import install_excepthook
+from cnnstudio.gui.shell.last_session import LastSession
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.gui.shell.shutdown_signals import ShutdownSignalWatcher
 from cnnstudio.gui.theme.theme import theme
@@ -61,12 +62,12 @@ def create_window(path: str | Path | None = None) -> MainWindow:
     theme().set_scheme(settings.scheme)
     project = Project()
     session = TrainingSession()
-    project.open_network(templates()["lesson-32"].network, None)
+    last = LastSession(project, settings)
+    # Before there is a window, so that it shows one design only.
+    if path is not None or not last.restore_design():
+        project.open_network(templates()["lesson-32"].network, None)
     advice_service(project).use_settings(settings)
-    window = MainWindow(project, session, settings)
-    last = window.last_session
-    if path is None:
-        last.restore_design()
+    window = MainWindow(project, session, settings, last)
     last.restore_recipe()
     project.set_dataset(last.dataset(), None)
     # The initial state cannot be undone.

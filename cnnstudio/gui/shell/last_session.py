@@ -33,15 +33,15 @@ class LastSession:
         name = self._settings.text(_RUN)
         return Path(name) if name and exists(Path(name) / "run.json") else None
 
-    def restore_design(self) -> None:
-        """Opens the design that was open last."""
+    def restore_design(self) -> bool:
+        """Opens the design that was open last; False if there is none that can be read."""
         name = self._settings.text(_DESIGN)
         path = Path(name) if name else home() / _UNSAVED_FILE
-        if exists(path):
-            try:
-                self._project.open_network(read_design(path), path if name else None)
-            except UserError:
-                return
+        try:
+            self._project.open_network(read_design(path), path if name else None)
+        except UserError:
+            return False
+        return True
 
     def restore_recipe(self) -> None:
         """Chooses the recipe that was chosen last, by its name or with its values."""

@@ -64,7 +64,13 @@ _PRELOAD_DELAY_MS = 50
 class MainWindow(QMainWindow):
     """Five pages over one design and one run on show."""
 
-    def __init__(self, project: Project, session: TrainingSession, settings: Settings) -> None:
+    def __init__(
+        self,
+        project: Project,
+        session: TrainingSession,
+        settings: Settings,
+        last_session: LastSession,
+    ) -> None:
         super().__init__()
         self.setObjectName("mainWindow")
         self.setAcceptDrops(True)
@@ -93,7 +99,7 @@ class MainWindow(QMainWindow):
         self.long_runs = LongRuns(session, settings, self)
         self.window_actions = ActionSet[Window](self, WINDOW_ACTIONS, self)
         self.window_actions.add_to(self)
-        self.last_session = LastSession(project, settings)
+        self.last_session = last_session
         self._compose()
         self._connect()
         self.saved_geometry = SavedGeometry(self, settings)
@@ -176,6 +182,7 @@ class MainWindow(QMainWindow):
         self.tool_bar.status_changed.connect(self._on_tool_bar_status)
         self.dialogs.message.connect(self.message_bar.show_message)
         self.dialogs.data_sets_changed.connect(self.tool_bar.refresh_sources)
+        self.dialogs.data_sets_changed.connect(self.pages.data.refresh_sets)
         self.pages.data.sets_changed.connect(self.tool_bar.refresh_sources)
         self.preflight.message.connect(self.message_bar.show_message)
         self.preflight.estimated.connect(self.tool_bar.show_estimate)
@@ -307,7 +314,7 @@ class MainWindow(QMainWindow):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         # Only keys that the widget with the focus does not use get here.
-        if not epoch_key(self.shown_run.cursor, event):
+        if not (self.pages.current.has_timeline and epoch_key(self.shown_run.cursor, event)):
             super().keyPressEvent(event)
 
     # Files dropped on the window

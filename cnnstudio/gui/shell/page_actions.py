@@ -55,7 +55,7 @@ def _toggle_drawing(owner: PageOwner) -> None:
 
 
 def _has_epochs(owner: PageOwner) -> bool:
-    return bool(owner.shown_run.cursor.stops)
+    return owner.pages.current.has_timeline and bool(owner.shown_run.cursor.stops)
 
 
 def _panel_action(number: int, name: str, title: str, key: str) -> ActionSpec[PageOwner]:

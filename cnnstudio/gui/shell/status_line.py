@@ -55,7 +55,7 @@ class StatusLine(QWidget):
         self._timer = QTimer(self)
         self._timer.setInterval(10_000)
         self._timer.timeout.connect(self._refresh)
-        self._refresh()
+        self._on_file_changed(None)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

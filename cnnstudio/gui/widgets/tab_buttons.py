@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QEnterEvent, QFontMetrics, QPainter, QPaintEvent
@@ -14,6 +15,11 @@ from cnnstudio.gui.theme.theme import theme
 class TabButton(QAbstractButton):
     """One tab: its name, underlined while it is chosen."""
 
+    padding: ClassVar[int] = 1
+    height_hint: ClassVar[int] = 40
+    alignment: ClassVar[Qt.AlignmentFlag] = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+    is_underlined: ClassVar[bool] = True
+
     def __init__(self, text: str, object_name: str) -> None:
         super().__init__()
         self.setText(text)
@@ -24,7 +30,8 @@ class TabButton(QAbstractButton):
 
     def sizeHint(self) -> QSize:
         # Measured in the bold font of the chosen state, so that the other tabs do not move.
-        return QSize(QFontMetrics(theme().font("strong")).horizontalAdvance(self.text()) + 2, 40)
+        width = QFontMetrics(theme().font("strong")).horizontalAdvance(self.text())
+        return QSize(width + 2 * self.padding, self.height_hint)
 
     def enterEvent(self, event: QEnterEvent) -> None:
         self.update()
@@ -38,14 +45,17 @@ class TabButton(QAbstractButton):
         strong = self.isChecked()
         painter.setFont(style.font("strong" if strong else "content"))
         painter.setPen(style.color("text" if strong or self.underMouse() else "secondary"))
-        flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
-        painter.drawText(QRectF(self.rect()), flags, self.text())
-        if strong:
+        painter.drawText(QRectF(self.rect()), self.alignment, self.text())
+        if strong and self.is_underlined:
             painter.fillRect(QRectF(0, self.height() - 3, self.width(), 2), style.color("accent"))
         if self.hasFocus():
-            painter.setPen(style.color("accent"))
-            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -3.5), 4, 4)
+            self.paint_focus(painter)
         painter.end()
+
+    def paint_focus(self, painter: QPainter) -> None:
+        """Paints the ring around the tab with the focus."""
+        painter.setPen(theme().color("accent"))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -3.5), 4, 4)
 
 
 class TabButtons(QWidget):

@@ -181,6 +181,23 @@ def test_a_missing_run_is_reported(
     assert session.shutdown(10)
 
 
+def test_another_run_does_not_disturb_an_export(
+    panel: ExportPanel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = Slow()
+    monkeypatch.setattr(exporters()["onnx"], "export", slow.export)
+    choose(panel, "onnx")
+    press(qtbot, panel, "export")
+    qtbot.waitUntil(slow.started.is_set, timeout=60_000)
+
+    panel.show_run(None)
+    assert "Export Tiny net" in shown(panel)
+
+    qtbot.mouseClick(panel.findChild(QPushButton, "cancel"), Qt.MouseButton.LeftButton)
+    panel.show_run(None)
+    assert "Tiny net" not in shown(panel)
+
+
 class Slow:
     """An export that lasts until it is cancelled."""
 

@@ -10,17 +10,21 @@ import pytest
 import shiboken6
 from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QAbstractButton, QApplication, QSplitter, QTreeView, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QSplitter, QTreeView, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.data.dataset import Dataset, Split
+from cnnstudio.data.sources import register
+from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.design.templates import template
 from cnnstudio.gui.compute.session import State
+from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.runs.follower import read_run
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.training.recipe.recipe import LESSON
 from tests.gui.canned import run_events
+from tests.gui.data.test_data_dialog import image_folder
 from tests.gui.user_input import Keyboard
 from tests.runs.written import WrittenRun
 
@@ -30,6 +34,7 @@ CTRL, ALT, SHIFT = (
     Qt.KeyboardModifier.AltModifier,
     Qt.KeyboardModifier.ShiftModifier,
 )
+NONE = Qt.KeyboardModifier.NoModifier
 TITLES = ("Data", "Design", "Train", "Explore", "Use")
 
 
@@ -124,11 +129,13 @@ def test_turning_a_page_changes_nothing_else(open_window: OpenWindow) -> None:
 
 def test_a_page_is_built_when_it_is_first_shown(open_window: OpenWindow) -> None:
     window = open_window()
-    late = ("thumbnails", "exportPanel", "exploreStrip", "codeFile", "fieldView", "drawingView")
+    assert len(window.findChildren(QWidget, "layerStrip")) == 1
+    late = ("thumbnails", "exportPanel", "codeFile", "fieldView", "drawingView")
     assert [name for name in late if window.findChild(QWidget, name) is not None] == []
     for number in range(5):
         window.pages.turn_to(number)
-    assert [name for name in late[:3] if window.findChild(QWidget, name) is None] == []
+    assert [name for name in late[:2] if window.findChild(QWidget, name) is None] == []
+    assert len(window.findChildren(QWidget, "layerStrip")) == 2
 
 
 def test_pressing_train_turns_to_the_curves_and_a_user_who_turns_back_stays(open_window: OpenWindow) -> None:
@@ -167,7 +174,7 @@ def test_each_page_remembers_its_own_places_and_rail(open_window: OpenWindow, qt
 
 
 def test_the_last_design_recipe_data_set_and_run_come_back(
-    open_window: OpenWindow, run: WrittenRun, qtbot: QtBot
+    open_window: OpenWindow, run: WrittenRun, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = open_window()
     first.project.open_network(template("resnet-20").network, None)
@@ -175,7 +182,12 @@ def test_the_last_design_recipe_data_set_and_run_come_back(
     first.open_run(run.folder)
     close(first)
 
+    opened, open_network = [], Project.open_network
+    monkeypatch.setattr(
+        Project, "open_network", lambda *arguments: (opened.append(arguments), open_network(*arguments))
+    )
     second = open_window()
+    assert len(opened) == 1
     assert second.project.network == template("resnet-20").network
     assert second.project.recipe == LESSON.replace(name="custom", epochs=3)
     assert not second.project.undo_stack.canUndo()
@@ -241,6 +253,47 @@ def test_a_class_alone_and_an_image_are_chosen_by_mouse_and_keys(
     assert "dog, image 2" in grid.accessibleDescription()
     keys.press(Qt.Key.Key_Escape)
     assert not window.pages.data.images.all_classes.isVisible()
+
+
+def test_a_hidden_data_page_loads_nothing_and_stays_with_what_is_looked_at(
+    open_window: OpenWindow, tmp_path: Path
+) -> None:
+    window, fetched = open_window(), list[str]()
+    window.session.fetch = lambda name, *_: fetched.append(name)  # type: ignore[method-assign, assignment, return-value, func-returns-value]
+    flowers = register(ImageFolder(image_folder(tmp_path / "flowers")))
+    window.dialogs.data_sets_changed.emit()
+    window.pages.turn_to(window.pages.DATA)
+    window.pages.data.sets.list.choose(flowers.name)
+    assert fetched == ["shapes", "flowers"]
+
+    # What becomes known about the data set in use does not turn the page to it.
+    window.project.set_dataset("shapes", 10, "Shapes in color")
+    assert window.pages.data.sets.list.chosen == "flowers"
+
+    window.pages.turn_to(window.pages.DESIGN)
+    window.project.set_dataset("flowers", 2)
+    window.project.set_dataset("shapes", 10)
+    assert fetched == ["shapes", "flowers"]
+    window.pages.turn_to(window.pages.DATA)
+    assert fetched == ["shapes", "flowers", "shapes"]
+
+
+def test_data_sets_that_are_added_appear_on_the_data_page(
+    open_window: OpenWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_window()
+    window.pages.turn_to(window.pages.DATA)
+    page = window.pages.data
+    register(ImageFolder(image_folder(tmp_path / "flowers")))
+    window.dialogs.data_sets_changed.emit()
+    page.sets.list.choose("flowers")
+    assert page.sets.list.chosen == "flowers"
+
+    folder = image_folder(tmp_path / "birds")
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *arguments: str(folder))
+    qtbot.mouseClick(page.sets.add, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.sets.list.chosen == "birds")
+    qtbot.waitUntil(lambda: page.details.sets._task is None)
 
 
 # The run on show
@@ -314,6 +367,13 @@ def test_arrows_move_over_the_epochs_unless_the_focus_needs_them(open_window: Op
     assert cursor.epoch == 1
     keys.press(Qt.Key.Key_Right, ALT)
     assert cursor.epoch == 2
+
+    # Data has no timeline, on which the move could be seen.
+    window.pages.turn_to(window.pages.DATA)
+    window.setFocus()
+    for key, modifier in ((Qt.Key.Key_Home, NONE), (Qt.Key.Key_Space, NONE), (Qt.Key.Key_Right, ALT)):
+        keys.press(key, modifier)
+    assert (cursor.epoch, cursor.is_playing) == (2, False)
 
 
 def test_space_plays_the_epochs(open_window: OpenWindow, qtbot: QtBot) -> None:
