@@ -103,6 +103,7 @@ class Progress(Event):
     """Where the run is, with the metrics of every step since the last Progress. At most about 20 a second."""
 
     event_name = "Progress"
+    serialized_if_known = frozenset({"gradient_norm"})
 
     step: int
     """Steps done."""
@@ -120,6 +121,8 @@ class Progress(Event):
     """Since the run started, without pauses."""
     seconds_left: float | None
     """None until the run has been measured long enough for an estimate."""
+    gradient_norm: float | None = None
+    """The L2 norm of all gradients in the last step, before clipping; None if it was not measured."""
 
 
 @dataclass(frozen=True)
@@ -181,8 +184,11 @@ class Resumed(Event):
     """The run continues after this step."""
 
     event_name = "Resumed"
+    serialized_if_known = frozenset({"seconds"})
 
     step: int
+    seconds: float | None = None
+    """How long the pause was."""
 
 
 @dataclass(frozen=True)

@@ -47,10 +47,14 @@ class Stopwatch:
     def pause(self) -> None:
         self._paused_at = time.perf_counter()
 
-    def resume(self) -> None:
-        if self._paused_at is not None:
-            self._began += time.perf_counter() - self._paused_at
-            self._paused_at = None
+    def resume(self) -> float:
+        """Returns how long the pause was, in seconds."""
+        if self._paused_at is None:
+            return 0.0
+        paused = time.perf_counter() - self._paused_at
+        self._began += paused
+        self._paused_at = None
+        return paused
 
 
 class Meter:
@@ -77,6 +81,8 @@ class Meter:
         self._steps_per_epoch = steps_per_epoch
         self._began = (step, watch.seconds)
         self._unread: list[tuple[Tensor, Tensor, int]] = []
+        self.gradient_norm: Tensor | None = None
+        """Of the last step that was measured, a scalar on its device; each Progress takes it."""
         self._images_per_second = 0.0
         self.start_epoch()
 
@@ -158,6 +164,11 @@ class Meter:
         """The learning rate of the last step."""
         return self._learning_rate(max(self.step - 1, 0))
 
+    def _take_gradient_norm(self) -> float | None:
+        tensor, self.gradient_norm = self.gradient_norm, None
+        norm = math.inf if tensor is None else float(tensor)
+        return norm if math.isfinite(norm) else None
+
     def _progress(self, first: int, losses: list[float], accuracies: list[float], count: int) -> Progress:
         now = self._watch.seconds
         passed = max(now - self._flushed, 1e-9)
@@ -182,4 +193,5 @@ class Meter:
             learning_rate=self.last_learning_rate(),
             seconds=now,
             seconds_left=left,
+            gradient_norm=self._take_gradient_norm(),
         )

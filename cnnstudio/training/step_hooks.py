@@ -152,9 +152,9 @@ class StepHooks:
                 break
             delay = min(2 * delay, _MAX_RETRY_SECONDS)
             run.checkpoints.save_best()
-        run.stopwatch.resume()
+        paused = run.stopwatch.resume()
         if not run.checkpoints.unsaved_reason:
-            run.emit(Resumed(run.step))
+            run.emit(Resumed(run.step, paused))
         elif control.stop.is_set():
             raise Stopped
         else:
@@ -178,12 +178,12 @@ class StepHooks:
             # All ranks are paused here, at the same step, and only a sync can tell them that it is over.
             self._sync.synchronize(run.step, Due(False, False), at_once=True)
             self._apply_changes()
-        run.stopwatch.resume()
+        paused = run.stopwatch.resume()
         if control.single_step.is_set():
             # `pause` stays set, so that the next call of `after_step` pauses again.
             control.single_step.clear()
         elif not control.stop.is_set():
-            run.emit(Resumed(run.step))
+            run.emit(Resumed(run.step, paused))
 
     @property
     def _pause_interval(self) -> float:

@@ -163,20 +163,32 @@ class TrainingStep:
         )
         return loss / len(labels)
 
-    def update(self) -> None:
+    def update(self, *, measures: bool = False) -> Tensor | None:
         """Updates the weights by the gradients, and clears these.
 
         The order matters: the L2 penalty belongs to the loss, so its gradient comes before clipping; the EMA
         takes the weights after the update.
+
+        Returns the L2 norm of all gradients before clipping, (), if `measures` or if they are clipped.
         """
         if self._l2_penalties:
             add_l2_gradients(self._l2_penalties)
+        norm = None
         if self.recipe.clip_norm:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
+            norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
+        elif measures:
+            norm = gradient_norm(self.model)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.ema:
             self.ema.update()
+        return norm
+
+
+def gradient_norm(model: nn.Module) -> Tensor:
+    """The L2 norm of all gradients together, as a scalar on their device; 0 without gradients."""
+    gradients = [each.grad for each in model.parameters() if each.grad is not None]
+    return nn.utils.get_total_norm(gradients)
 
 
 def _target_classes(labels: Tensor) -> Tensor:

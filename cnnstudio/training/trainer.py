@@ -402,7 +402,8 @@ class _Training:
         loss, correct = run.training_step.backward(images, labels, count)
         # Before the update: if the loss is NaN, the weights are still intact.
         run.meter.add(loss, correct, count)
-        run.training_step.update()
+        # A pass over all gradients, which only the curve needs: once for each Progress.
+        run.meter.gradient_norm = run.training_step.update(measures=run.meter.is_due)
         run.step += 1
 
     def _describe_stop(self) -> str:

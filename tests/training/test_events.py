@@ -35,6 +35,8 @@ EVENTS: list[Event] = [
     Resumed(4),
     Finished("completed", "", Scores(1.2, 0.6), 260.0, "folder", 7),
     Finished("failed", "why", None, 1.0, None, None),
+    Progress(4, 20, 0.2, (2.3,), (0.125,), 4, 1900.0, 0.001, 3.5, None, gradient_norm=1.5),
+    Resumed(4, seconds=40.5),
 ]
 
 

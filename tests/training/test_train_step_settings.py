@@ -78,3 +78,16 @@ def test_class_weights_outlast_a_change_of_the_recipe() -> None:
     training_step.change_recipe(Recipe(learning_rate=0.1), steps=10)
     training_step.backward(torch.randn(4, 3, 8, 8), torch.tensor([0, 1, 2, 0]))
     assert all(not each.grad.any() for each in training_step.model.parameters() if each.grad is not None)
+
+
+@pytest.mark.parametrize("limit", [0.0, 0.01])
+def test_the_norm_of_all_gradients_before_clipping_is_measured(limit: float) -> None:
+    design = network(Flatten(), Dense(3), input=Shape.of(3, 8, 8))
+    training_step = TrainingStep(build_model(design), Recipe(clip_norm=limit))
+    training_step.backward(torch.randn(4, 3, 8, 8), torch.arange(4) % 3)
+    gradients = torch.cat([each.grad.flatten() for each in training_step.model.parameters()])
+
+    norm = training_step.update(measures=True)
+
+    assert norm is not None
+    assert norm.item() == pytest.approx(gradients.norm().item(), rel=1e-5)

@@ -250,7 +250,9 @@ def test_a_pause_does_not_change_the_result() -> None:
     listener = Listener(pause)
     finished = train(tiny(), colors(), RECIPE, control=control, emit=listener, probes=[FakeProbe(resume)])
     assert finished.outcome == "completed"
-    assert (listener.of(Paused), listener.of(Resumed)) == ([Paused(4)], [Resumed(4)])
+    (resumed,) = listener.of(Resumed)
+    assert (listener.of(Paused), resumed.step) == ([Paused(4)], 4)
+    assert resumed.seconds is not None
     assert listener.losses() == plain.losses()
 
 
@@ -271,7 +273,7 @@ def test_the_stopwatch_stands_while_paused(monkeypatch: pytest.MonkeyPatch) -> N
     stopwatch.pause()
     for _ in range(100):
         next(clock)
-    stopwatch.resume()
+    assert stopwatch.resume() > 100
     assert stopwatch.seconds < 10
 
 
@@ -438,3 +440,12 @@ def test_after_epoch_is_called_before_the_first_and_after_every_epoch() -> None:
     prepared = prepare(tiny(), colors(), RECIPE)
     train_prepared(prepared, emit=Listener(), after_epoch=lambda epoch, model: seen.append(epoch))
     assert seen == [0, 1, 2]
+
+
+def test_progress_has_the_gradient_norm_of_its_last_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "INTERVAL", 0.0)
+    listener = Listener()
+    train(tiny(), colors(), RECIPE, emit=listener)
+    norms = [event.gradient_norm for event in listener.of(Progress)]
+    assert norms
+    assert all(norm is not None and norm > 0 for norm in norms[:-1])

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from cnnstudio.core.formatting import format_percent
 from cnnstudio.gui.dashboard.frame_clock import FrameClock
 from cnnstudio.gui.document.project import Project
-from cnnstudio.gui.runs.history import MetricCurves
+from cnnstudio.gui.runs.curves.metric_curves import MetricCurves
 from cnnstudio.gui.runs.shown_run import ShownRun
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Panel

@@ -11,6 +11,7 @@ from cnnstudio.data.dataset import Dataset
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.runs.cursor import Cursor, Selection
+from cnnstudio.gui.runs.curves.overlays import RunOverlays
 from cnnstudio.gui.runs.follower import OpenedRun, RunFollower
 from cnnstudio.gui.runs.record import RunRecord
 from cnnstudio.training.events import EpochEnded, Event, Finished, UnitsChecked
@@ -39,6 +40,8 @@ class ShownRun(QObject):
         self.selection = Selection(self)
         self.follower = RunFollower(self)
         """Follows the run that was opened."""
+        self.overlays = RunOverlays(self)
+        """What is laid over its curves."""
         self.cursor.show(self._live, is_live=False)
         session.events.connect(self._on_events)
         session.state_changed.connect(self._on_state_changed)
@@ -78,6 +81,7 @@ class ShownRun(QObject):
         """Stops following the run."""
         self.cursor.pause()
         self.follower.close()
+        self.overlays.close()
 
     def _show(self, record: RunRecord, is_live: bool) -> None:
         if record.folder != self.record.folder or record.network != self.record.network:

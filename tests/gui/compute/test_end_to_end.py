@@ -227,7 +227,7 @@ def test_a_paused_run_continues_with_a_changed_design(studio: Studio) -> None:
     assert Run.open(first).status == "stopped"
     assert Run.open(second).network.nodes == edited.nodes
     assert Run.open(second).metadata["continues"] == first.name
-    assert [text for _, text in studio.dashboard.record.history.loss.marks] == ["changed design"]
+    assert [mark.label for mark in studio.dashboard.record.history.marks] == ["changed design"]
 
 
 def test_a_stopped_run_resumes_where_it_stopped(studio: Studio) -> None:

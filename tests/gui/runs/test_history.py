@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
+
 import pytest
 
 from cnnstudio.gui.runs.history import RunHistory
@@ -77,13 +80,13 @@ def test_changes_are_marked_at_their_epoch() -> None:
     history.feed([WeightsTransferred(10, "first", (), (), ())])
 
     marks = [(0.5, "learning rate 0.001"), (1.0, "changed design")]
-    assert history.loss.marks == history.accuracy.marks == marks
+    assert [(mark.epoch, mark.label) for mark in history.marks] == marks
 
 
 def test_a_mark_has_a_place_on_the_axis_in_a_log_that_has_lost_its_beginning() -> None:
     history = RunHistory()
     history.feed([WeightsTransferred(10**15, "first", (), (), ())])
-    assert history.loss.marks == [(MAX_EPOCHS, "changed design")]
+    assert [(mark.epoch, mark.label) for mark in history.marks] == [(MAX_EPOCHS, "changed design")]
 
 
 def test_resuming_removes_the_marks_after_the_checkpoint() -> None:
@@ -92,7 +95,7 @@ def test_resuming_removes_the_marks_after_the_checkpoint() -> None:
 
     history.feed([started(), progress(7, 4)])
 
-    assert history.loss.marks == []
+    assert not len(history.marks)
 
 
 def test_an_extended_run_has_more_epochs() -> None:
@@ -121,10 +124,10 @@ def test_a_run_added_all_at_once_equals_one_added_event_by_event() -> None:
     for event in events:
         one_by_one.feed([event])
     assert len(at_once.loss.steps) == 20
-    for one, other in ((at_once.loss, one_by_one.loss), (at_once.accuracy, one_by_one.accuracy)):
+    assert list(at_once.marks) == list(one_by_one.marks)
+    for one, other in zip(at_once.curves.values(), one_by_one.curves.values(), strict=True):
         assert one.steps.x.tolist() == other.steps.x.tolist()
         assert one.steps.y.tolist() == other.steps.y.tolist()
-        assert one.marks == other.marks
     assert (at_once.position, at_once.total_epochs) == (one_by_one.position, one_by_one.total_epochs)
 
 
@@ -135,3 +138,43 @@ def test_the_number_of_threads_that_is_kept_belongs_to_the_status() -> None:
     assert fewer in history.summary_events
     history.feed([started()])
     assert fewer not in history.summary_events
+
+
+def test_a_pause_says_how_long_it_was_and_single_steps_move_its_mark() -> None:
+    history = RunHistory()
+    history.feed([started(), progress(1, 10), Paused(10), Paused(11), Resumed(11, seconds=40.2)])
+
+    assert [(mark.epoch, mark.label, mark.text) for mark in history.marks] == [
+        (1.1, "paused 40 s", "Paused for 40 s after step 11.")
+    ]
+
+
+def test_learning_rate_throughput_and_gradient_norm_have_curves() -> None:
+    history = RunHistory()
+    steps = [
+        dataclasses.replace(progress(first, 5), learning_rate=rate, gradient_norm=norm)
+        for first, rate, norm in ((1, 0.1, 2.0), (6, 0.1, None), (11, 0.01, 4.0))
+    ]
+    history.feed([started(), *steps, epoch_ended(1)])
+
+    assert history.curves["learning_rate"].steps.y.tolist() == [0.1, 0.1, 0.01]
+    assert history.curves["gradient_norm"].steps.x.tolist() == [0.5, 1.5]
+    assert history.curves["images_per_second"].epochs.y.tolist() == [2410.0]
+    assert [(mark.kind, mark.label) for mark in history.marks] == [("rate", "rate 0.01")]
+
+
+def test_a_loss_that_is_not_finite_is_marked_once() -> None:
+    history = RunHistory()
+    bad = dataclasses.replace(progress(1, 3), losses=(1.0, math.nan, math.inf))
+    history.feed([started(), bad, dataclasses.replace(bad, first_step=4, step=6)])
+
+    assert [(mark.epoch, mark.kind) for mark in history.marks] == [(0.2, "trouble")]
+    assert history.loss.steps.y.tolist() == [1.0, 1.0]
+
+
+def test_the_best_epoch_is_the_last_mark() -> None:
+    history = RunHistory()
+    history.feed([started(), epoch_ended(1), dataclasses.replace(epoch_ended(2), best=False)])
+
+    assert history.all_marks[-1].epoch == 1
+    assert "Best epoch so far: 1, with a validation loss of 1.212" in history.all_marks[-1].text

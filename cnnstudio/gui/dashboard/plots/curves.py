@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
@@ -11,7 +12,8 @@ from PySide6.QtGui import QColor, QFont, QHideEvent, QMouseEvent, QPainter, QPai
 from PySide6.QtWidgets import QHBoxLayout, QStyleOptionGraphicsItem, QVBoxLayout, QWidget
 
 from cnnstudio.gui.dashboard.plots.legend import Legend
-from cnnstudio.gui.runs.history import MetricCurves
+from cnnstudio.gui.runs.curves.marks import Mark
+from cnnstudio.gui.runs.curves.metric_curves import MetricCurves
 from cnnstudio.gui.theme.theme import PIXELS, theme
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.plain_text import plain_line
@@ -205,6 +207,7 @@ class CurvePlot(QWidget):
             self.plot.addItem(item, ignoreBounds=True)
         self._line.hide()
         self._marks: list[pg.InfiniteLine] = []
+        self._shown_marks: list[tuple[float, str]] = []
         self._drawn_marks: list[tuple[float, str]] = []
 
     def _restyle(self, _: object = None) -> None:
@@ -238,7 +241,9 @@ class CurvePlot(QWidget):
         self._line.setPen(pg.mkPen(style.color("accent"), width=1.5 * thin))
         self.legend.update()
 
-    def show_curves(self, curves: MetricCurves, epochs: int, hint: str, version: object) -> None:
+    def show_curves(
+        self, curves: MetricCurves, epochs: int, hint: str, version: object, marks: Sequence[Mark] = ()
+    ) -> None:
         """Shows the curves on an axis that ends at `epochs`, and `hint` if they are empty.
 
         Draws nothing if `version` has been drawn before, and a change of less than a pixel a moment later.
@@ -246,6 +251,7 @@ class CurvePlot(QWidget):
         if curves is not self._curves:
             self._zoomed = False
         self._curves, self._epochs, self._hint, self._version = curves, epochs, hint, version
+        self._shown_marks = [(mark.epoch, mark.label) for mark in marks]
         if self._drawn == version or not self.isVisible():
             return
         if self._look() != self._drawn_look:
@@ -259,7 +265,7 @@ class CurvePlot(QWidget):
         (low, high), _ = self.plot.getViewBox().viewRange()
         end = curves.steps.x[-1] if len(curves.steps) else low
         column = int(self._pixels * (min(end, high) - low) / (high - low))
-        return curves, self._epochs, self._hint, column, len(curves.validation), tuple(curves.marks)
+        return curves, self._epochs, self._hint, column, len(curves.validation), tuple(self._shown_marks)
 
     def draw(self) -> None:
         """Draws the visible part of the curves."""
@@ -276,7 +282,7 @@ class CurvePlot(QWidget):
         self._steps.setData(*curves.steps.envelope(low, high, 2 * self._pixels))
         self._trend.setData(*self._trend_curve)
         self._validation.setData(curves.validation.x.copy(), curves.validation.y.copy())
-        self._draw_marks(curves.marks)
+        self._draw_marks(self._shown_marks)
         self._show_values()
 
     def _draw_marks(self, marks: list[tuple[float, str]]) -> None:

@@ -30,7 +30,7 @@ class LearningView(QWidget):
             (self.accuracy, history.accuracy, "accuracy rise"),
         ):
             hint = "Waiting for the first steps…" if live else f"Press Train to see the {expected}"
-            plot.show_curves(curves, epochs, hint, version)
+            plot.show_curves(curves, epochs, hint, version, tuple(history.marks))
 
     def set_cursor(self, epoch: float | None) -> None:
         """Shows the values at an epoch; None for the end."""

@@ -190,7 +190,7 @@ def test_a_mark_shows_its_text_as_it_is(view: LearningView, history: RunHistory)
     history.feed([RecipeChanged(25, 2.5, "learning_rate", "1", text)])
     view.show_history(history, 8, live=False)
     (mark,) = view.loss._marks
-    assert history.loss.marks[0][1] == mark.label.textItem.toPlainText()
+    assert next(iter(history.marks)).label == mark.label.textItem.toPlainText()
     assert text in mark.label.textItem.toPlainText()
     view.show_history(history, 8, live=False)
     assert view.loss._marks == [mark]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnstudio.gui.runs.series import Series, Trend
+from cnnstudio.gui.runs.curves.series import Series, Trend
 
 
 def filled(values: np.ndarray, maximum: int = 400_000) -> Series:

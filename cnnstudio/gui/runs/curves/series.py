@@ -10,8 +10,8 @@ import numpy as np
 MAXIMUM_POINTS = 400_000
 """Beyond this, 250 epochs of CIFAR-10 at batch size 32, only the extremes of every four points are kept."""
 
-_MAXIMUM_MEANS = 512
-_SMOOTHING_RADIUS = 3
+MAXIMUM_MEANS = 512
+SMOOTHING_RADIUS = 3
 """The neighbors on either side with which a mean of the trend is averaged."""
 
 
@@ -119,47 +119,53 @@ class Trend:
 
     def __init__(self, points_per_mean: int = 1) -> None:
         self._size = max(points_per_mean, 1)
-        self._means: list[tuple[float, float]] = []
-        self._pending: list[tuple[float, float]] = []
+        self._means = np.empty((2, 0))
+        self._pending = np.empty((2, 0))
 
     def extend(self, x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> None:
         """Appends points, all to the right of those before. Points with a NaN or infinite y are skipped.
 
         `x` and `y` are numbers of any dtype, (n,) each, and the means are taken in float64.
         """
-        for point in zip(map(float, x), map(float, y), strict=True):
-            if math.isfinite(point[1]):
-                self._pending.append(point)
-            if len(self._pending) == self._size:
-                self._means.append(_mean(self._pending))
-                self._pending = []
-                self._limit_means()
+        added = np.array([x, y], dtype=np.float64)
+        self._pending = np.concatenate([self._pending, added[:, np.isfinite(added[1])]], axis=1)
+        while self._pending.shape[1] >= self._size:
+            # As many as fit before the means are merged, which makes each of them longer.
+            free = MAXIMUM_MEANS - self._means.shape[1]
+            count = min(self._pending.shape[1] // self._size, free)
+            used = count * self._size
+            means = self._pending[:, :used].reshape(2, count, self._size).mean(axis=2)
+            self._means = np.concatenate([self._means, means], axis=1)
+            self._pending = self._pending[:, used:]
+            self._limit_means()
 
     def _limit_means(self) -> None:
-        if len(self._means) == _MAXIMUM_MEANS:
-            pairs = zip(self._means[::2], self._means[1::2], strict=True)
-            self._means = [_mean(pair) for pair in pairs]
+        if self._means.shape[1] == MAXIMUM_MEANS:
+            self._means = self._means.reshape(2, -1, 2).mean(axis=2)
             self._size *= 2
 
     def truncate(self, x: float) -> None:
         """Removes everything from `x` on."""
-        self._means = [mean for mean in self._means if mean[0] < x]
-        self._pending = [point for point in self._pending if point[0] < x]
+        self._means = self._means[:, self._means[0] < x]
+        self._pending = self._pending[:, self._pending[0] < x]
 
-    def curve(self) -> tuple[np.ndarray, np.ndarray]:
-        """The points of the trend, x and y: float64 (N,) with N up to about 500."""
-        # A mean of few points would make the end of the curve jump about.
-        include_pending = self._pending and (2 * len(self._pending) >= self._size or not self._means)
-        means = [*self._means, _mean(self._pending)] if include_pending else self._means
-        if not means:
-            return np.empty(0), np.empty(0)
-        x, y = np.array(means, dtype=np.float64).T
-        radius = _SMOOTHING_RADIUS
+    def curve(self, radius: int = SMOOTHING_RADIUS) -> tuple[np.ndarray, np.ndarray]:
+        """The points of the trend, x and y: float64 (N,) with N up to about 500.
+
+        Each is averaged with so many neighbors on either side.
+        """
+        x, y = self._all_means()
+        radius = min(radius, max(len(y) - 1, 0))
+        if not radius:
+            return x, y
         weights = np.bartlett(2 * radius + 3)[1:-1]
         # There are fewer neighbors at the ends, where the weights have a smaller total.
         total = np.convolve(np.ones_like(y), weights)[radius : radius + len(y)]
         return x, np.convolve(y, weights)[radius : radius + len(y)] / total
 
-
-def _mean(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    return sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
+    def _all_means(self) -> np.ndarray:
+        """The means, and that of the pending points unless it would make the end of the curve jump about."""
+        pending = self._pending.shape[1]
+        if not pending or (2 * pending < self._size and self._means.shape[1]):
+            return self._means
+        return np.concatenate([self._means, self._pending.mean(axis=1, keepdims=True)], axis=1)

@@ -1,0 +1,1 @@
+"""What the curves of a run consist of: points, their trend, marks, and the runs laid over them."""

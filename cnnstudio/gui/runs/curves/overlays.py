@@ -1,0 +1,190 @@
+"""The runs laid over the curves of the run on show: the one before it, and those that the user chose."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from cnnstudio.core.progress import CancelFunction, ProgressFunction
+from cnnstudio.gui.compute.io_task import IoTask
+from cnnstudio.gui.runs.follower import OpenedRun, RunFollower, read_run
+from cnnstudio.gui.runs.history import RunHistory
+from cnnstudio.gui.runs.record import RunRecord, describe_date
+from cnnstudio.runs.errors import RunError
+from cnnstudio.runs.library.label import read_label
+from cnnstudio.runs.library.listing import list_summaries
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """A run that is laid over the curves."""
+
+    folder: Path
+    name: str
+    """`Wider network, 14:02`: what the user calls it, and when it was started."""
+    record: RunRecord
+    is_previous: bool = False
+    """Whether it is the run before the one on show, rather than one that the user chose."""
+
+    @property
+    def history(self) -> RunHistory:
+        return self.record.history
+
+
+class RunOverlays(QObject):
+    """Reads runs in threads, and follows those that are being trained. There is one in a window."""
+
+    MAXIMUM = 5
+    """Of the runs that the user chose; more curves could not be told apart."""
+
+    changed = Signal()
+    """Another run is laid over the curves, or has new events."""
+    failed = Signal(object)
+    """Why a run cannot be read, one sentence."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._runs: dict[Path, _Followed] = {}
+        self._previous: _Followed | None = None
+        self._shown: RunRecord | None = None
+        """The run for which the previous one was looked for."""
+        self._search: IoTask | None = None
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The runs that the user chose, in this order, also those that are still being read."""
+        return tuple(self._runs)
+
+    @property
+    def runs(self) -> tuple[Overlay, ...]:
+        """What has been read, the previous run first, without the run on show."""
+        shown = self._shown.folder if self._shown is not None else None
+        chosen = [each.overlay for each in self._runs.values() if each.overlay is not None]
+        previous = self._previous.overlay if self._previous is not None else None
+        if previous is not None and previous.folder not in [each.folder for each in chosen]:
+            chosen.insert(0, previous)
+        return tuple(each for each in chosen if each.folder != shown)
+
+    def add(self, folders: Sequence[Path]) -> None:
+        """Lays runs over the curves; of too many, those that were added first make room."""
+        for folder in folders:
+            if folder not in self._runs:
+                followed = self._runs[folder] = _Followed(folder, self)
+                followed.changed.connect(self.changed)
+                followed.failed.connect(self._on_failed)
+                followed.start()
+        for folder in self.folders[: -self.MAXIMUM]:
+            self._runs.pop(folder).close()
+        self.changed.emit()
+
+    def remove(self, folder: Path) -> None:
+        """Takes a run away that the user chose."""
+        if folder in self._runs:
+            self._runs.pop(folder).close()
+            self.changed.emit()
+
+    def clear(self) -> None:
+        """Takes all runs away that the user chose."""
+        for folder in self.folders:
+            self._runs.pop(folder).close()
+        self.changed.emit()
+
+    def close(self) -> None:
+        """Ends what is done in the background."""
+        for each in (*self._runs.values(), *((self._previous,) if self._previous else ())):
+            each.close()
+        if self._search is not None:
+            self._search.cancel()
+
+    # The previous run
+
+    def look_for_previous(self, record: RunRecord) -> None:
+        """Finds the run on the same data that was started before this one, which is on show now."""
+        if record is self._shown:
+            return
+        before, self._shown = self._shown, record
+        if before is not None and before.folder is not None and before.folder == record.folder:
+            return
+        if self._search is not None:
+            self._search.cancel()
+        if self._previous is not None:
+            self._previous.close()
+            self._previous = None
+        self.changed.emit()
+        if not record.network.nodes:
+            return
+
+        def search(progress: ProgressFunction, cancelled: CancelFunction) -> Path | None:
+            return _run_before(record, progress, cancelled)
+
+        self._search = IoTask(search, self)
+        self._search.done.connect(self._on_found)
+        self._search.ended.connect(self._search.deleteLater)
+        self._search.start()
+
+    def _on_found(self, folder: object) -> None:
+        self._search = None
+        if isinstance(folder, Path):
+            self._previous = _Followed(folder, self, is_previous=True)
+            # Nobody asked for it: if it cannot be read, there is none.
+            self._previous.changed.connect(self.changed)
+            self._previous.start()
+
+    def _on_failed(self, folder: object, message: object) -> None:
+        assert isinstance(folder, Path)
+        self._runs.pop(folder, None)
+        self.changed.emit()
+        self.failed.emit(message)
+
+
+class _Followed(QObject):
+    """One run that is laid over the curves: read once, and again while it is being trained."""
+
+    changed = Signal()
+    failed = Signal(object, object)
+
+    def __init__(self, folder: Path, parent: QObject, *, is_previous: bool = False) -> None:
+        super().__init__(parent)
+        self.overlay: Overlay | None = None
+        self._folder = folder
+        self._is_previous = is_previous
+        self._follower = RunFollower(self)
+        self._follower.record_changed.connect(self._on_record_changed)
+        self._follower.events_added.connect(lambda _: self.changed.emit())
+        self._task = IoTask(lambda progress, cancelled: (read_run(folder), read_label(folder).title), self)
+        self._task.done.connect(self._on_read)
+        self._task.failed.connect(lambda message: self.failed.emit(self._folder, message))
+        self._title = ""
+
+    def start(self) -> None:
+        self._task.start()
+
+    def close(self) -> None:
+        self._task.cancel()
+        self._follower.close()
+        self.deleteLater()
+
+    def _on_read(self, result: tuple[OpenedRun, str]) -> None:
+        opened, self._title = result
+        self._follower.follow(opened)
+
+    def _on_record_changed(self, record: object) -> None:
+        assert isinstance(record, RunRecord)
+        name = ", ".join(filter(None, (self._title or record.network.name, describe_date(record.created))))
+        self.overlay = Overlay(self._folder, name, record, self._is_previous)
+        self.changed.emit()
+
+
+def _run_before(record: RunRecord, progress: ProgressFunction, cancelled: CancelFunction) -> Path | None:
+    """The newest run on the same data that was started before this one and has completed an epoch."""
+    created = record.created.timestamp() if record.created is not None else None
+    with contextlib.suppress(RunError):
+        for each in list_summaries(progress, cancelled).runs:
+            is_before = created is not None and each.created < created and each.folder != record.folder
+            if is_before and each.data == record.dataset_name and each.last_epoch is not None:
+                return each.folder
+    return None

@@ -1,0 +1,98 @@
+"""Runs laid over the curves of the run on show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.gui.runs.curves.overlays import RunOverlays
+from cnnstudio.gui.runs.record import RunRecord
+from cnnstudio.runs.library.label import RunLabel, write_label
+from cnnstudio.runs.run import runs_folder
+from tests.gui.canned import epoch_ended, progress, started
+from tests.runs.written import WrittenRun
+from tests.training.networks import tiny
+
+
+@pytest.fixture
+def overlays(qtbot: QtBot) -> Iterator[RunOverlays]:
+    found = RunOverlays()
+    yield found
+    found.close()
+
+
+def written(name: str, created: str = "2026-11-20T08:00:00+00:00") -> WrittenRun:
+    run = WrittenRun(runs_folder() / name)
+    run.update_metadata(status="completed", created=created)
+    run.append(started(), progress(1, 10), epoch_ended(1))
+    return run
+
+
+def shown() -> RunRecord:
+    return RunRecord(tiny(), "shapes", datetime(2026, 11, 23, tzinfo=UTC))
+
+
+def test_chosen_runs_are_read_and_have_the_names_that_the_user_gave_them(
+    overlays: RunOverlays, qtbot: QtBot
+) -> None:
+    folder = written("one").folder
+    write_label(folder, RunLabel("Wider"))
+
+    overlays.add([folder])
+    qtbot.waitUntil(lambda: len(overlays.runs) == 1)
+
+    (overlay,) = overlays.runs
+    assert overlay.name.startswith("Wider, ")
+    assert overlay.history.loss.validation.x.tolist() == [1]
+    overlays.remove(folder)
+    assert (overlays.runs, overlays.folders) == ((), ())
+
+
+def test_of_too_many_runs_the_first_ones_make_room(overlays: RunOverlays, tmp_path: Path) -> None:
+    folders = [tmp_path / str(number) for number in range(RunOverlays.MAXIMUM + 2)]
+
+    overlays.add(folders)
+
+    assert overlays.folders == tuple(folders[2:])
+
+
+def test_a_run_that_cannot_be_read_is_named_and_left_out(
+    overlays: RunOverlays, tmp_path: Path, qtbot: QtBot
+) -> None:
+    with qtbot.waitSignal(overlays.failed) as failed:
+        overlays.add([tmp_path])
+
+    assert str(tmp_path) in failed.args[0]
+    assert overlays.folders == ()
+
+
+def test_the_previous_run_is_the_newest_one_before_on_the_same_data(
+    overlays: RunOverlays, qtbot: QtBot
+) -> None:
+    written("old", "2026-11-20T08:00:00+00:00")
+    before = written("before", "2026-11-21T08:00:00+00:00")
+    written("after", "2026-11-24T08:00:00+00:00")
+    other = written("other", "2026-11-22T08:00:00+00:00")
+    other.update_metadata(data={"source": "cifar10", "fingerprint": "abc", "test": 10})
+
+    overlays.look_for_previous(shown())
+    qtbot.waitUntil(lambda: len(overlays.runs) == 1)
+
+    assert (overlays.runs[0].folder, overlays.runs[0].is_previous) == (before.folder, True)
+    # Chosen as well, it is shown once.
+    overlays.add([before.folder])
+    qtbot.waitUntil(lambda: not overlays.runs[0].is_previous)
+    assert len(overlays.runs) == 1
+
+
+def test_without_a_run_there_is_no_previous_one(overlays: RunOverlays) -> None:
+    written("old")
+
+    overlays.look_for_previous(RunRecord())
+
+    assert overlays.runs == ()
+    assert overlays._search is None
