@@ -143,17 +143,8 @@ def option_type(parameter: Parameter) -> Callable[[str], Any]:
 
     def read(text: str) -> Any:
         try:
-            return parameter.validate(_number(text))
+            return parameter.from_text(text)
         except ParameterError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return read
-
-
-def _number(text: str) -> int | float | str:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text

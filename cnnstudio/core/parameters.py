@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnstudio.core.errors import ParameterError
+from cnnstudio.core.numbers import parse_number
 
 _KEY = "parameter"
 # Whitespace, control characters, bidirectional overrides (which could make a message read differently from
@@ -41,6 +42,10 @@ class Parameter:
         with a location: `layers[3].filters: must be between 1 and 9, got 0`.
         """
         raise NotImplementedError
+
+    def from_text(self, text: str) -> Any:
+        """The value that a person typed. Raises ParameterError if it is not valid."""
+        return self.validate(text)
 
     def to_json(self, value: Any) -> Any:
         """The value in a form that JSON can hold; `validate` reads it back."""
@@ -78,6 +83,10 @@ class Integer(Parameter):
             )
         return value
 
+    def from_text(self, text: str) -> int:
+        number = parse_number(text, whole=True)
+        return self.validate(text if number is None else number)
+
     def _memory_note(self, value: int) -> str:
         """The memory that so many values would take; empty below one gigabyte."""
         gigabytes = value * 4 // 10**9
@@ -105,6 +114,10 @@ class Number(Parameter):
                 f"must be between {self.minimum:g} and {self.maximum:g}, got {describe_value(value)}"
             )
         return float(value)
+
+    def from_text(self, text: str) -> float:
+        number = parse_number(text)
+        return self.validate(text if number is None else number)
 
     def text(self, value: Any) -> str:
         return f"{value:g}"

@@ -37,7 +37,9 @@ def train(design: Path, images: Path, tmp_path: Path) -> list[str]:
     ("options", "part"),
     [
         (["--learning-rate", "1e9"], "--learning-rate: must be between 1e-08 and 100, got 1000000000"),
-        (["--learning-rate", "nan"], "--learning-rate: must be between 1e-08 and 100, got NaN"),
+        (["--learning-rate", "nan"], "--learning-rate: must be a number from 1e-08 to 100, got “nan”"),
+        (["--learning-rate", "1,500"], "--learning-rate: 1,500 could be 1.500 or 1500: type one of these"),
+        (["--epochs", "1,5"], "--epochs: must be an integer from 1 to 10,000, got 1.5"),
         (["--learning-rate", "0"], "--learning-rate: must be between 1e-08 and 100, got 0"),
         (["--epochs", "1000000000"], "--epochs: must be between 1 and 10,000, got 1,000,000,000"),
         (

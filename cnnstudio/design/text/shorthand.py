@@ -1,6 +1,7 @@
 """Shorthand: layers typed on one line, such as `conv 64 3 relu same, pool, dropout 0.3`.
 
-Grammar: layers are separated by commas (or `;`, `>`, `→`). A layer starts with its name or a part of it,
+Grammar: layers are separated by commas (or `;`, `>`, `→`); a comma between two digits is part of the number,
+as in `dropout 0,3`. A layer starts with its name or a part of it,
 followed by its parameters in any order:
 
 - numbers fill the numeric parameters in their order: `conv 64 3`
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnstudio.core.errors import ParameterError, UserError
+from cnnstudio.core.numbers import parse_number
 from cnnstudio.core.parameters import Choice, Flag, Integer, Pair, Parameter, parameters, shorten
 from cnnstudio.design.network import MAXIMUM_DEPTH, IdGenerator, Node, clean_name
 from cnnstudio.design.text.palette_search import NAME_MATCH, match_rank, search_layer_types, type_values
@@ -31,7 +33,8 @@ _WITHOUT = ("no", "without")
 
 _PAIR_IN_BRACKETS = re.compile(r"\(\s*(\d+)\s*,\s*(\d+)\s*\)")
 _PAIR = re.compile(r"(\d)\s*[x×]\s*(?=\d)")
-_TOKEN = re.compile(r'"[^"]*"?|[()]|[,;>→]+|[^\s(),;>→"]+')
+_TOKEN = re.compile(r'"[^"]*"?|[()]|(?:[^\s(),;>→"]|(?<=\d),(?=\d))+|[,;>→]+')
+_NUMBER_WITH_COMMA = re.compile(r"[\d.]+(?:,[\d.]+)+")
 _BREAK = re.compile(r"[,;>→]+")
 _NUMBER = re.compile(r"-?\d+(?:\.\d*)?(?:e-?\d+)?|-?\.\d+")
 _SIZES = re.compile(r"\d+(?:x\d+)+")
@@ -118,9 +121,16 @@ class _Parser:
             if self.token.startswith('"'):
                 name = self.token.strip('"')
             else:
-                words.append(self.token)
+                words.append(_NUMBER_WITH_COMMA.sub(_without_comma, self.token))
             self._advance()
         return words, name
+
+
+def _without_comma(number: re.Match[str]) -> str:
+    value = parse_number(number[0], whole=True)
+    if value is None:
+        raise ShorthandError(f"“{shorten(number[0])}” is not a number; leave a space between two numbers")
+    return str(value)
 
 
 def _layer(words: Sequence[str]) -> Layer:

@@ -2,6 +2,7 @@
 
 All have `value`, `set_value` (which emits no signal) and these signals: `edited` (the new value),
 `invalid_input` (why the typed text is invalid, or "") and `finished` (the user has left the field).
+Fields for numbers also have `corrected`, after `finished`: what became of invalid text, such as `At most 9.`
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from cnnstudio.core.errors import ParameterError
+from cnnstudio.core.numbers import parse_number
 from cnnstudio.core.parameters import Choice, Edges, Flag, Integer, Number, Pair, Parameter, Sides
 from cnnstudio.gui.widgets.labels import Label
 
@@ -60,12 +62,64 @@ def _install_filter(field: QWidget) -> None:
         field.lineEdit().installEventFilter(event_filter)
 
 
+class _Typing:
+    """What was typed into a spin box since the user came to it, and what becomes of it when they leave.
+
+    A number out of range becomes the nearest one in it, everything else the value that was there before. Qt
+    by itself would go back to the last valid text: to 1000 after 100000 was typed where 9999 is the maximum.
+    """
+
+    def __init__(self, field: IntegerField | NumberField, parameter: Integer | Number) -> None:
+        self._field = field
+        self._parameter = parameter
+        self._text = ""
+        self._before: int | float | None = None
+        """The value before anything was typed; None if nothing was."""
+        self._value: int | float | None = None
+        """The last value that was typed."""
+        field.lineEdit().textEdited.connect(self._on_edited)
+        field.valueChanged.connect(self._on_value_changed)
+        field.editingFinished.connect(self._on_finished)
+
+    def forget(self) -> None:
+        """Makes nothing of what was typed: the value was set in another way."""
+        self._before = None
+
+    def _on_edited(self, text: str) -> None:
+        # Qt takes the text over only after this signal, so the field still has the old value.
+        if self._before is None:
+            self._before = self._value = self._field.value()
+        self._text = text
+        self._field.invalid_input.emit(_error_text(self._parameter, text))
+
+    def _on_value_changed(self, value: int | float) -> None:
+        # Enter announces the last valid value once more, with its text in place of the invalid one.
+        if value != self._value and self._field.lineEdit().text() != self._text:
+            self.forget()
+        self._value = value
+
+    def _on_finished(self) -> None:
+        before, note = self._before, ""
+        self._before = None
+        if before is not None:
+            note = _error_text(self._parameter, self._text)
+        if before is not None and note:
+            limit = _exceeded_limit(self._parameter, self._text)
+            value: Any = before if limit is None else limit[1]
+            self._field.setValue(value)
+            note = note if limit is None else f"{limit[0]} {limit[1]:,.10g}."
+        self._field.finished.emit(None)
+        if note:
+            self._field.corrected.emit(note)
+
+
 class IntegerField(QSpinBox):
     """An integer. Any text can be typed; invalid text is explained and replaced when the field is left."""
 
     edited = Signal(object)
     invalid_input = Signal(object)
     finished = Signal(object)
+    corrected = Signal(object)
 
     def __init__(self, parameter: Integer) -> None:
         super().__init__()
@@ -76,20 +130,18 @@ class IntegerField(QSpinBox):
         self.setAccelerated(True)
         self.lineEdit().setTextMargins(*_TEXT_MARGINS)
         _install_filter(self)
+        self._typing = _Typing(self, parameter)
         self.valueChanged.connect(self.edited.emit)
-        self.lineEdit().textEdited.connect(
-            lambda text: self.invalid_input.emit(_error_text(self._parameter, text))
-        )
-        self.editingFinished.connect(lambda: self.finished.emit(None))
 
     def set_value(self, value: int) -> None:
         if value != self.value():
+            self._typing.forget()
             self.blockSignals(True)
             self.setValue(value)
             self.blockSignals(False)
 
     def valueFromText(self, text: str) -> int:
-        return int(_parse(text))
+        return int(self._parameter.from_text(text))
 
     def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
         return _validator_state(self._parameter, text), text, position
@@ -101,6 +153,7 @@ class NumberField(QDoubleSpinBox):
     edited = Signal(object)
     invalid_input = Signal(object)
     finished = Signal(object)
+    corrected = Signal(object)
 
     def __init__(self, parameter: Number) -> None:
         super().__init__()
@@ -110,14 +163,12 @@ class NumberField(QDoubleSpinBox):
         self.setLocale(_LOCALE)
         self.lineEdit().setTextMargins(*_TEXT_MARGINS)
         _install_filter(self)
+        self._typing = _Typing(self, parameter)
         self.valueChanged.connect(self.edited.emit)
-        self.lineEdit().textEdited.connect(
-            lambda text: self.invalid_input.emit(_error_text(self._parameter, text))
-        )
-        self.editingFinished.connect(lambda: self.finished.emit(None))
 
     def set_value(self, value: float) -> None:
         if value != self.value():
+            self._typing.forget()
             self.blockSignals(True)
             self.setValue(value)
             self.blockSignals(False)
@@ -126,7 +177,7 @@ class NumberField(QDoubleSpinBox):
         return f"{value:.10g}"
 
     def valueFromText(self, text: str) -> float:
-        return float(_parse(text))
+        return float(self._parameter.from_text(text))
 
     def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
         return _validator_state(self._parameter, text), text, position
@@ -209,6 +260,7 @@ class PairField(QWidget):
     edited = Signal(object)
     invalid_input = Signal(object)
     finished = Signal(object)
+    corrected = Signal(object)
 
     def __init__(self, parameter: Pair) -> None:
         super().__init__()
@@ -225,6 +277,7 @@ class PairField(QWidget):
             field.edited.connect(self._on_edited)
             field.invalid_input.connect(self.invalid_input.emit)
             field.finished.connect(self.finished.emit)
+            field.corrected.connect(self.corrected.emit)
             row.addWidget(field, 1)
         if self._empty is not None:
             _install_filter(self._empty)
@@ -266,25 +319,26 @@ class PairField(QWidget):
         self.edited.emit(self.value())
 
 
-def _parse(text: str) -> Any:
-    """The int or float in a text; the text itself if it is not a number."""
-    plain = text.replace(",", "").strip()
-    for kind in (int, float):
-        try:
-            return kind(plain)
-        except ValueError:
-            pass
-    return plain
-
-
 def _error_text(parameter: Parameter, text: str) -> str:
     """Why a typed value is invalid, as a sentence; empty if it is valid."""
     try:
-        parameter.validate(_parse(text))
+        parameter.from_text(text)
     except ParameterError as error:
         message = str(error)
         return f"{message[:1].upper()}{message[1:]}."
     return ""
+
+
+def _exceeded_limit(parameter: Integer | Number, text: str) -> tuple[str, int | float] | None:
+    """`At most` or `At least`, and the limit that a typed number is beyond; None if it is beyond none."""
+    try:
+        number = parse_number(text, whole=isinstance(parameter, Integer))
+    except ParameterError:
+        return None
+    if number is None or parameter.minimum <= number <= parameter.maximum:
+        return None
+    is_above = number > parameter.maximum
+    return ("At most", parameter.maximum) if is_above else ("At least", parameter.minimum)
 
 
 def _validator_state(parameter: Parameter, text: str) -> QValidator.State:
@@ -324,6 +378,7 @@ class SidesField(QWidget):
     edited = Signal(object)
     invalid_input = Signal(object)
     finished = Signal(object)
+    corrected = Signal(object)
 
     def __init__(self, parameter: Sides) -> None:
         super().__init__()
@@ -338,6 +393,7 @@ class SidesField(QWidget):
             field.edited.connect(self._on_edited)
             field.invalid_input.connect(self.invalid_input.emit)
             field.finished.connect(self.finished.emit)
+            field.corrected.connect(self.corrected.emit)
             row, column = divmod(number, 2)
             grid.addWidget(label, row, 2 * column)
             grid.addWidget(field, row, 2 * column + 1)

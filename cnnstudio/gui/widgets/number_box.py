@@ -64,6 +64,7 @@ class NumberBox(MessageBox):
         # Enter first reaches the field, which then replaces invalid text, and only then the default button.
         # The button must still be disabled at that time, or Enter would accept a number nobody typed.
         self.field.finished.connect(lambda _: QTimer.singleShot(0, self, lambda: self._show_error("")))
+        self.field.corrected.connect(lambda note: QTimer.singleShot(0, self, lambda: self._show_note(note)))
 
     def _fill(self, content: QWidget, label: str) -> None:
         caption = Label(label)
@@ -85,6 +86,9 @@ class NumberBox(MessageBox):
         return self.field.value() if self.ask() == "accept" else None
 
     def _show_error(self, message: object) -> None:
-        self._error.setText(str(message))
-        self._error.setVisible(bool(message))
+        self._show_note(message)
         self.buttons["accept"].setEnabled(not message)
+
+    def _show_note(self, note: object) -> None:
+        self._error.setText(str(note))
+        self._error.setVisible(bool(note))

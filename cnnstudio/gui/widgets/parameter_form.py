@@ -11,7 +11,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QApplication, QGridLayout, QSizePolicy, QWidget
 
 from cnnstudio.core.parameters import Pair, Parameter, parameters
-from cnnstudio.gui.widgets.fields import PairField, make_field
+from cnnstudio.gui.widgets.fields import ChoiceField, FlagField, PairField, make_field
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.plain_text import plain_tooltip
 
@@ -69,6 +69,8 @@ class ParameterForm(QWidget):
         for parameter in self._parameters:
             values = [getattr(instance, parameter.name) for instance in instances]
             field = self.fields[parameter.name]
+            if field.value() != values[0]:
+                self._show_error(parameter.name, "")
             field.set_value(values[0])
             if isinstance(field, PairField) and values[0] is None:
                 field.suggest(self._first_pair(instances[0]))
@@ -108,6 +110,8 @@ class ParameterForm(QWidget):
         field.edited.connect(partial(self._on_edited, name))
         field.invalid_input.connect(partial(self._show_error, name))
         field.finished.connect(partial(self._on_finished, name))
+        if not isinstance(field, ChoiceField | FlagField):
+            field.corrected.connect(partial(self._show_error, name))
 
     # The help stands beside each field, or in a narrow form below the field with the focus.
 

@@ -38,6 +38,9 @@ def error_message(text: str) -> str:
             "conv 64 3 relu same",
             layer("Conv2D", filters=64, kernel_size=(3, 3), activation="relu", padding="same"),
         ),
+        ("dropout 0,3", layer("Dropout", rate=0.3)),
+        ("dropout rate=0,25", layer("Dropout", rate=0.25)),
+        ("conv 1,024 5", layer("Conv2D", filters=1024, kernel_size=(5, 5))),
         ("conv relu 64", layer("Conv2D", filters=64, activation="relu")),
         ("Conv2D 16 5x7", layer("Conv2D", filters=16, kernel_size=(5, 7))),
         ("conv 16 (5, 7)", layer("Conv2D", filters=16, kernel_size=(5, 7))),
@@ -113,6 +116,7 @@ def test_an_open_parenthesis_is_closed_at_the_end() -> None:
     [
         ("xyzzy", "unknown layer “xyzzy”"),
         ("12", "unknown layer “12”"),
+        ("conv 8 1,2,3", "“1,2,3” is not a number; leave a space between two numbers"),
         ("conv 64 xyzzy", "Conv2D has no parameter “xyzzy”; it takes filters, kernel size"),
         ("conv size=3x3x3", "kernel size: "),
         ("conv color=3", "Conv2D has no parameter “color”"),

@@ -10,6 +10,7 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QCheckBox, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
+from cnnstudio.core.numbers import parse_number
 from cnnstudio.core.parameters import Choice, Flag, Integer, Number, Pair, Parameter, Sides
 from cnnstudio.gui.widgets.fields import (
     ChoiceField,
@@ -40,8 +41,11 @@ class Signals:
     def __init__(self, field: Field) -> None:
         self.values: list[Any] = []
         self.errors: list[str] = []
+        self.notes: list[str] = []
         field.edited.connect(self.values.append)
         field.invalid_input.connect(self.errors.append)
+        if not isinstance(field, ChoiceField | FlagField):
+            field.corrected.connect(self.notes.append)
 
 
 def shown(qtbot: QtBot, parameter: Parameter) -> tuple[Any, Signals]:
@@ -95,26 +99,67 @@ def test_setting_the_spin_box_by_program_emits_the_value(qtbot: QtBot) -> None:
     assert signals.values == [64]
 
 
+@pytest.mark.parametrize("with_enter", [True, False])
 @pytest.mark.parametrize(
-    ("typed", "message"),
+    ("typed", "message", "value", "note"),
     [
-        ("70000", "Must be between 1 and 65,536, got 70,000."),
-        ("0", "Must be between 1 and 65,536, got 0."),
-        ("3.5", "Must be an integer from 1 to 65,536, got 3.5."),
-        ("many", "Must be an integer from 1 to 65,536, got “many”."),
-        ("9" * 5000, "Must be an integer from 1 to 65,536, got "),
+        ("70000", "Must be between 1 and 65,536, got 70,000.", 65_536, "At most 65,536."),
+        ("9" * 500, "Must be between 1 and 65,536, got a number", 65_536, "At most 65,536."),
+        ("0", "Must be between 1 and 65,536, got 0.", 1, "At least 1."),
+        ("3,5", "Must be an integer from 1 to 65,536, got 3.5.", 32, "Must be an integer from 1 to 65,536"),
+        ("12x", "Must be an integer from 1 to 65,536, got “12x”.", 32, "Must be an integer from 1 to 65,536"),
     ],
 )
-def test_an_invalid_value_is_explained_and_replaced(qtbot: QtBot, typed: str, message: str) -> None:
+def test_an_invalid_number_is_explained_and_replaced_with_a_note_by_the_nearest_or_the_one_before(
+    qtbot: QtBot, typed: str, message: str, value: int, note: str, with_enter: bool
+) -> None:
     field, signals = shown(qtbot, COUNT)
     field.set_value(32)
-    field.lineEdit().setMaxLength(6000)
-    field.lineEdit().setText("")
-    field.lineEdit().insert(typed)
-    field.lineEdit().textEdited.emit(field.lineEdit().text())
+    field.lineEdit().setMaxLength(600)
+    retype(qtbot, field, typed)
     assert message in signals.errors[-1]
+    qtbot.keyClick(field, KEY.Key_Return) if with_enter else field.clearFocus()
+    assert (field.value(), field.text()) == (value, f"{value:,}")
+    assert [each[: len(note)] for each in signals.notes] == [note]
+
+
+def test_what_was_typed_counts_no_longer_once_the_arrows_set_the_value(qtbot: QtBot) -> None:
+    field, signals = shown(qtbot, RATE)
+    field.set_value(0.5)
+    retype(qtbot, field, "7")
+    qtbot.keyClick(field, KEY.Key_Up)
     qtbot.keyClick(field, KEY.Key_Return)
-    assert (field.value(), field.text()) == (32, "32")
+    assert (field.value(), signals.notes) == (0.55, [])
+
+
+@pytest.mark.parametrize(
+    ("parameter", "typed", "value"),
+    [
+        (WIDE, "0,001", 0.001),
+        (RATE, "0,5", 0.5),
+        (WIDE, "1,5e-3", 0.0015),
+        (COUNT, "1,024", 1024),
+        (COUNT, "12 345", 12_345),
+    ],
+)
+def test_a_comma_is_a_decimal_sign_unless_it_separates_thousands(
+    qtbot: QtBot, parameter: Parameter, typed: str, value: float
+) -> None:
+    field, signals = shown(qtbot, parameter)
+    retype(qtbot, field, typed)
+    field.clearFocus()
+    assert field.value() == value
+    assert parse_number(field.text(), whole=parameter is COUNT) == value, "shown as it is typed"
+    assert signals.notes == []
+
+
+def test_a_comma_of_unclear_meaning_is_refused(qtbot: QtBot) -> None:
+    field, signals = shown(qtbot, WIDE)
+    field.set_value(0.01)
+    retype(qtbot, field, "1,500")
+    qtbot.keyClick(field, KEY.Key_Return)
+    assert field.value() == 0.01
+    assert signals.notes == ["1,500 could be 1.500 or 1500: type one of these."]
 
 
 def test_a_valid_value_after_an_invalid_one_removes_the_error(qtbot: QtBot) -> None:

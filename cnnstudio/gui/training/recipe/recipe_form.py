@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QGridLayout, QStackedWidget, QTabBar, QVBoxLayout,
 from cnnstudio.core.parameters import Parameter, parameters
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.recipe.rate_curve import RateCurve
-from cnnstudio.gui.widgets.fields import Field, make_field
+from cnnstudio.gui.widgets.fields import Field, IntegerField, NumberField, make_field
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.training.recipe.files import with_known_name
 from cnnstudio.training.recipe.recipe import FIELD_GROUPS, Recipe
@@ -35,7 +35,7 @@ class RecipeForm(QWidget):
     """
 
     invalid_input = Signal(object)
-    """Why the typed text is invalid; empty once it is valid."""
+    """Why the typed text is invalid, or what became of it; empty once it is valid."""
 
     def __init__(self, project: Project) -> None:
         super().__init__()
@@ -108,6 +108,8 @@ class RecipeForm(QWidget):
         field.edited.connect(lambda value: self._on_edited(parameter.name, value))
         field.invalid_input.connect(self.invalid_input)
         field.finished.connect(self._on_finished)
+        if isinstance(field, IntegerField | NumberField):
+            field.corrected.connect(self.invalid_input)
         self._fields[parameter.name] = field
         label = Label(parameter.label)
         # No line break inside `0 = off`.

@@ -8,6 +8,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
     QComboBox,
     QDoubleSpinBox,
     QLabel,
@@ -121,8 +122,36 @@ def test_an_invalid_value_is_explained(popup: RecipePopup, project: Project, qtb
     assert "between 1 and 10,000" in error.text()
     assert project.recipe == STUDIO
 
-    qtbot.keyClick(epochs, Qt.Key.Key_Return)
+    qtbot.keyClick(epochs, Qt.Key.Key_Backspace)
+    qtbot.keyClicks(epochs, "7")
     assert not error.isVisible()
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "value", "note"),
+    [
+        ("learningRateField", "0,001", 0.001, ""),
+        ("learningRateField", "1e9", 100.0, "At most 100."),
+        (
+            "learningRateField",
+            "1,500",
+            STUDIO.learning_rate,
+            "1,500 could be 1.500 or 1500: type one of these.",
+        ),
+        ("epochsField", "1,5", STUDIO.epochs, "Must be an integer from 1 to 10,000, got 1.5."),
+        ("epochsField", "100000000000", 10_000, "At most 10,000."),
+    ],
+)
+def test_what_becomes_of_a_typed_number_is_said(
+    popup: RecipePopup, project: Project, qtbot: QtBot, name: str, typed: str, value: float, note: str
+) -> None:
+    edited = popup.findChild(QAbstractSpinBox, name)
+    assert isinstance(edited, QSpinBox | QDoubleSpinBox)
+    write(qtbot, edited, typed)
+    error = popup.findChild(QLabel, "recipeError")
+    assert (edited.value(), error.text() if error.isVisible() else "") == (value, note)
+    if value in (STUDIO.epochs, STUDIO.learning_rate):
+        assert not project.undo_stack.canUndo(), "a refused number changes nothing"
 
 
 def test_the_form_follows_the_project(popup: RecipePopup, project: Project) -> None:
