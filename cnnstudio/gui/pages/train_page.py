@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from cnnstudio.gui.dashboard.frame_clock import FrameClock
 from cnnstudio.gui.dashboard.maps.run_maps import RunMaps
-from cnnstudio.gui.dashboard.plots.learning import LearningView
 from cnnstudio.gui.dashboard.views.catalog import view_types
 from cnnstudio.gui.dashboard.views.feature_maps import FeatureMapsInPanel
 from cnnstudio.gui.dashboard.views.panel import ViewGroup
@@ -20,6 +19,7 @@ from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.pages.layer_strip import LayerStrip
 from cnnstudio.gui.pages.page import Page
 from cnnstudio.gui.pages.panel_parts import SIDE, PanelHead, fill
+from cnnstudio.gui.plots.learning import LearningView
 from cnnstudio.gui.runs.shown_run import ShownRun
 from cnnstudio.gui.widgets.labels import Panel
 

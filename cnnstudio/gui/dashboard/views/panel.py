@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
-from PySide6.QtCore import QBuffer, QIODevice, QObject, QPoint, Signal
-from PySide6.QtGui import QAction, QActionGroup, QFontMetrics, QPixmap
+from PySide6.QtCore import QObject, QPoint, Signal
+from PySide6.QtGui import QAction, QActionGroup, QFontMetrics
 from PySide6.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QMenu,
     QPushButton,
@@ -21,18 +16,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cnnstudio.core.files import FileError, write_atomically
-from cnnstudio.gui.dashboard.views.base import Table, View, copy_image
+from cnnstudio.gui.dashboard.views.base import View, copy_image
 from cnnstudio.gui.dashboard.views.catalog import view_types
 from cnnstudio.gui.dashboard.views.parts.help_card import QUESTION, HelpCard
 from cnnstudio.gui.dashboard.views.readings import MomentSource
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.images.saving import csv_bytes, png_bytes, save_file
 from cnnstudio.gui.widgets.labels import ElidedLabel, Panel
-from cnnstudio.gui.widgets.message_bar import Message
 
 HEAD_HEIGHT = 40
-_CELL_START = re.compile(r"[=+\-@\t\r]")
-"""With which a spreadsheet takes the text of a cell for a formula."""
 
 
 class ViewHead(QWidget):
@@ -181,19 +173,9 @@ class ViewPanel(Panel):
         self._save("CSV table (*.csv)", ".csv", csv_bytes(self.view.table()))
 
     def _save(self, kinds: str, suffix: str, data: bytes) -> None:
-        start = f"{self.view.title.lower().replace(' ', '-')}{suffix}"
-        chosen, _ = QFileDialog.getSaveFileName(self, f"Save {self.view.title.lower()}", start, kinds)
-        if not chosen:
-            return
-        path = Path(chosen)
-        if not path.suffix:
-            path = path.with_suffix(suffix)
-        try:
-            write_atomically(path, data)
-        except FileError as error:
-            self.message.emit(Message(str(error), is_error=True))
-        else:
-            self.message.emit(Message(f"Saved {path}"))
+        message = save_file(self, self.view.title, kinds, suffix, data)
+        if message is not None:
+            self.message.emit(message)
 
 
 class ViewGroup(QObject):
@@ -248,27 +230,6 @@ class ViewGroup(QObject):
             other.take(previous)
         elif previous is not None:
             previous.setParent(self._keeper)
-
-
-def png_bytes(pixmap: QPixmap) -> bytes:
-    """The image as a PNG file."""
-    buffer = QBuffer()
-    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    pixmap.save(buffer, "PNG")
-    return bytes(buffer.data().data())
-
-
-def csv_bytes(table: Table) -> bytes:
-    """The table as a CSV file in UTF-8. Names that a spreadsheet would take for a formula are quoted."""
-    file = io.StringIO(newline="")
-    writer = csv.writer(file, lineterminator="\r\n")
-    writer.writerows([_safe(value) for value in row] for row in table)
-    # Names of files may hold bytes that are not UTF-8.
-    return file.getvalue().encode("utf-8", "backslashreplace")
-
-
-def _safe(value: str | int | float) -> str | int | float:
-    return f"'{value}" if isinstance(value, str) and _CELL_START.match(value) else value
 
 
 def _round_button(object_name: str, text: str, description: str) -> QToolButton:

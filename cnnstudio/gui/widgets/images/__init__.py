@@ -1,1 +1,1 @@
-"""Widgets that show an image."""
+"""Widgets that show an image, and images as files."""

@@ -11,7 +11,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFont, QHideEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QStyleOptionGraphicsItem, QVBoxLayout, QWidget
 
-from cnnstudio.gui.dashboard.plots.legend import Legend
+from cnnstudio.gui.plots.legend import Legend
 from cnnstudio.gui.runs.curves.marks import Mark
 from cnnstudio.gui.runs.curves.metric_curves import MetricCurves
 from cnnstudio.gui.theme.theme import PIXELS, theme

@@ -8,8 +8,8 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.gui.dashboard.plots.curves import round_up
-from cnnstudio.gui.dashboard.plots.learning import LearningView
+from cnnstudio.gui.plots.curves import round_up
+from cnnstudio.gui.plots.learning import LearningView
 from cnnstudio.gui.runs.history import RunHistory
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.training.events import RecipeChanged

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from cnnstudio.gui.dashboard.plots.curves import CurvePlot
+from cnnstudio.gui.plots.curves import CurvePlot
 from cnnstudio.gui.runs.history import RunHistory
 
 

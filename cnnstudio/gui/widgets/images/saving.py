@@ -1,0 +1,58 @@
+"""Images and tables as files, and the dialog that asks where to save them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QBuffer, QIODevice
+from PySide6.QtGui import QPixmap
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from cnnstudio.core.files import FileError, write_atomically
+from cnnstudio.gui.widgets.message_bar import Message
+
+Cell = str | int | float
+
+_CELL_START = re.compile(r"[=+\-@\t\r]")
+"""With which a spreadsheet takes the text of a cell for a formula."""
+
+
+def save_file(parent: QWidget, title: str, kinds: str, suffix: str, data: bytes) -> Message | None:
+    """Asks for a file and writes `data`; the message says where, or why not. None if the user cancels."""
+    start = f"{title.lower().replace(' ', '-')}{suffix}"
+    chosen, _ = QFileDialog.getSaveFileName(parent, f"Save {title.lower()}", start, kinds)
+    if not chosen:
+        return None
+    path = Path(chosen)
+    if not path.suffix:
+        path = path.with_suffix(suffix)
+    try:
+        write_atomically(path, data)
+    except FileError as error:
+        return Message(str(error), is_error=True)
+    return Message(f"Saved {path}")
+
+
+def png_bytes(pixmap: QPixmap) -> bytes:
+    """The image as a PNG file."""
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    pixmap.save(buffer, "PNG")
+    return bytes(buffer.data().data())
+
+
+def csv_bytes(table: Sequence[Sequence[Cell]]) -> bytes:
+    """The table as a CSV file in UTF-8. Names that a spreadsheet would take for a formula are quoted."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator="\r\n")
+    writer.writerows([_safe(value) for value in row] for row in table)
+    # Names of files may hold bytes that are not UTF-8.
+    return file.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _safe(value: Cell) -> Cell:
+    return f"'{value}" if isinstance(value, str) and _CELL_START.match(value) else value
