@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from PySide6.QtCore import QPoint, Qt, QTimer
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QWindow
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 
@@ -108,6 +108,34 @@ class UserInput:
             QApplication.processEvents()
             active = QApplication.activeModalWidget() or self.window
             active.grab().save(str(self._images / f"{self._steps:02}-{name}.png"))
+
+
+def drag_over(window: QWidget, *paths: Path) -> tuple[QWindow, QMimeData]:
+    """Drags files into the window, as the platform reports it; `drop` ends it."""
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    handle = window.windowHandle()
+    QApplication.sendEvent(handle, QDragEnterEvent(_place(window), *_drag_arguments(data)))
+    return handle, data
+
+
+def drop(window: QWidget, handle: QWindow, data: QMimeData) -> None:
+    QApplication.sendEvent(handle, QDropEvent(_place(window), *_drag_arguments(data)))
+
+
+def drag_and_drop(window: QWidget, *paths: Path) -> None:
+    """Drops files on the middle of the window. What is done with them is done a moment later."""
+    drop(window, *drag_over(window, *paths))
+
+
+def _place(window: QWidget) -> QPointF:
+    return QPointF(window.rect().center())
+
+
+def _drag_arguments(
+    data: QMimeData,
+) -> tuple[Qt.DropAction, QMimeData, Qt.MouseButton, Qt.KeyboardModifier]:
+    return Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 
 
 def exit_process() -> NoReturn:

@@ -81,7 +81,7 @@ def scan(folder: Path, cancelled: CancelFunction) -> FolderScan:
         parts, path = pending.pop()
         try:
             with os.scandir(path) as entries:
-                visible = [entry for entry in entries if not _is_ignored(entry.name)]
+                visible = [entry for entry in entries if not is_ignored(entry.name)]
         except OSError as error:
             if len(parts) <= _REPORTED_DEPTH:
                 raise DataError(f"Cannot read {path}: {error.strerror or error}.") from error
@@ -127,7 +127,13 @@ def _classify(found: FolderScan, entry: os.DirEntry[str]) -> bool:
     return False
 
 
-def _is_ignored(name: str) -> bool:
+def is_image_name(name: str) -> bool:
+    """Whether a file of this name is an image, of a format that at least some installations can read."""
+    suffix = os.path.splitext(name)[1].lower()
+    return suffix in _IMAGE_SUFFIXES or suffix in _OPTIONAL_SUFFIXES
+
+
+def is_ignored(name: str) -> bool:
     """Whether the system or a tool created it, such as .DS_Store, .git or __MACOSX."""
     return name.startswith((".", "__MACOSX")) or name in (
         "lost+found",

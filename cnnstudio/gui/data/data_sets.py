@@ -24,6 +24,7 @@ from cnnstudio.data.sources.folder_layout import Question, Reading
 from cnnstudio.data.sources.folder_list import unregister_folder
 from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.gui.compute.io_task import IoFunction, IoTask
+from cnnstudio.gui.data.folder_offer import FolderOffer, ask_to_add
 from cnnstudio.gui.data.layout_question import ask_for_layout
 from cnnstudio.gui.data.source_row import SourceRow
 from cnnstudio.gui.widgets.labels import Label
@@ -187,15 +188,33 @@ class DataSets(QWidget):
             return
         self._scan(Path(folder), None)
 
-    def _scan(self, folder: Path, reading: Reading | None) -> None:
-        """Adds the folder, after a question if its layout is in doubt and `reading` does not tell."""
-        self._show_message("")
-        self._adding.begin(f"Scanning {folder.name or folder}")
+    def offer_folder(self, folder: Path) -> None:
+        """Adds a folder after one question, which says what the folder is understood to be."""
+        if self._task is not None:
+            self._show_message(
+                f"{folder.name} was not added: wait for the data set in progress, or cancel it."
+            )
+        else:
+            self._scan(folder, None, asks=True)
 
-        def add(progress: ProgressFunction, cancelled: CancelFunction) -> Source | Question:
+    def _scan(self, folder: Path, reading: Reading | None, *, asks: bool = False) -> None:
+        """Adds the folder, after a question if its layout is in doubt and `reading` does not tell.
+
+        With `asks`, also after a question if nothing is in doubt.
+        """
+
+        def add(progress: ProgressFunction, cancelled: CancelFunction) -> Source | Question | FolderOffer:
             source = ImageFolder(folder, reading=reading)
-            return source.listing(cancelled).question or register(source)
+            listing = source.listing(cancelled)
+            if listing.question is not None:
+                return listing.question
+            return FolderOffer.of(source, listing) if asks else register(source)
 
+        self._begin_adding(folder, f"Scanning {folder.name or folder}", add)
+
+    def _begin_adding(self, folder: Path, text: str, add: IoFunction) -> None:
+        self._show_message("")
+        self._adding.begin(text)
         self._start(add, lambda _: None, partial(self._on_scanned, folder))
         assert self._task is not None
         self._task.failed.connect(lambda text: self._show_message(str(text)))
@@ -206,6 +225,9 @@ class DataSets(QWidget):
         if isinstance(result, Question):
             # When the task has ended: the answer may start the next one.
             QTimer.singleShot(0, self, lambda: self._ask(folder, result))
+            return
+        if isinstance(result, FolderOffer):
+            QTimer.singleShot(0, self, lambda: self._ask_to_add(result))
             return
         assert isinstance(result, ImageFolder)
         self._only = self._only and result.name
@@ -218,6 +240,11 @@ class DataSets(QWidget):
         reading = ask_for_layout(self, folder.name, question)
         if reading is not None:
             self._scan(folder, reading)
+
+    def _ask_to_add(self, offer: FolderOffer) -> None:
+        source = offer.source
+        if ask_to_add(self.window(), offer):
+            self._begin_adding(source.folder, f"Adding {source.title}", lambda *_: register(source))
 
     def _on_removal(self, source: object) -> None:
         assert isinstance(source, Source)

@@ -15,10 +15,8 @@ from cnnstudio.gui.document.autosave import Autosave, UnsavedDesign
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.widgets.message_box import Answer, MessageBox
-from cnnstudio.runs.archive.unpacking import SUFFIX as RUN_SUFFIX
 
 _FILTER = f"Designs (*{SUFFIX});;All files (*)"
-_OPEN_FILTER = f"Designs and runs (*{SUFFIX} *{RUN_SUFFIX});;All files (*)"
 
 
 class Documents(QObject):
@@ -26,8 +24,6 @@ class Documents(QObject):
 
     failed = Signal(object)
     recent_changed = Signal(object)
-    run_requested = Signal(object)
-    """The path of a zip file that was chosen to be opened: a run, which leaves the design as it is."""
 
     def __init__(self, project: Project, settings: Settings, window: QWidget) -> None:
         super().__init__(window)
@@ -80,17 +76,6 @@ class Documents(QObject):
         self.autosave.forget(design)
         return True
 
-    def open(self) -> bool:
-        """Asks for a file and opens its design; False if that failed or the user canceled.
-
-        A run in a zip file is only looked at.
-        """
-        name, _ = QFileDialog.getOpenFileName(self._window, "Open", str(self._folder()), _OPEN_FILTER)
-        if name.lower().endswith(RUN_SUFFIX):
-            self.run_requested.emit(Path(name))
-            return False
-        return bool(name) and self.open_path(Path(name))
-
     def open_path(self, path: Path) -> bool:
         """Opens a given file, such as a recent one; False if that failed or the user canceled."""
         return self.confirm_discard() and self._open_path(path)
@@ -114,7 +99,7 @@ class Documents(QObject):
 
     def save_as(self) -> bool:
         """Asks for a file and saves the design to it; False if it was not saved."""
-        suggestion = self._folder() / f"{file_stem(self._project.network.name)}{SUFFIX}"
+        suggestion = self.folder / f"{file_stem(self._project.network.name)}{SUFFIX}"
         name, _ = QFileDialog.getSaveFileName(self._window, "Save design", str(suggestion), _FILTER)
         if not name:
             return False
@@ -180,7 +165,9 @@ class Documents(QObject):
         self._settings.clear_recent_files()
         self.recent_changed.emit([])
 
-    def _folder(self) -> Path:
+    @property
+    def folder(self) -> Path:
+        """Where the user is likely to keep files: beside the design, or where the last one was."""
         if self._project.path is not None:
             return self._project.path.absolute().parent
         remembered = Path(self._settings.text("folder"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -164,6 +165,11 @@ class DataPage(Page):
         if self._is_built:
             self.details.sets.refresh()
             self._list_sets()
+
+    def offer_folder(self, folder: Path) -> None:
+        """Says what a folder of images is understood to be, and asks whether to add it."""
+        self.ensure_built()
+        self.details.sets.offer_folder(folder)
 
     def _on_sets_changed(self) -> None:
         self._list_sets()

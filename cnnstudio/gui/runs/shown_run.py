@@ -58,6 +58,11 @@ class ShownRun(QObject):
         return self.cursor.record
 
     @property
+    def title(self) -> str:
+        """How the run on show is named; empty before there is any."""
+        return self.record.title if self.record.network.nodes else ""
+
+    @property
     def is_own(self) -> bool:
         """Whether the session trains or trained it, rather than that it was opened from its folder."""
         return self.record is self._live

@@ -11,6 +11,7 @@ from cnnstudio.gui.document.settings import SchemeChoice, Settings
 from cnnstudio.gui.runs.long_runs import LongRuns
 from cnnstudio.gui.runs.run_controller import RunController
 from cnnstudio.gui.shell.dialogs import Dialogs
+from cnnstudio.gui.shell.drops.opener import Opener
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.training.preflight.open_dialogs import PreflightDialogs
 from cnnstudio.gui.training.tool_bar import TrainingToolBar
@@ -24,6 +25,7 @@ class Window(Protocol):
 
     settings: Settings
     documents: Documents
+    opener: Opener
     dialogs: Dialogs
     preflight: PreflightDialogs
     runs: RunController
@@ -74,9 +76,9 @@ WINDOW_ACTIONS: tuple[ActionSpec[Window], ...] = (
     ActionSpec(
         "actionOpen",
         "&Open…",
-        lambda window: window.documents.open(),
+        lambda window: window.opener.choose(),
         menu="File",
-        tooltip="Open a design, or a run from a zip file",
+        tooltip="Open designs, runs, code to import, or images to try",
         shortcuts=(_Keys.Open,),
         icon="open",
     ),

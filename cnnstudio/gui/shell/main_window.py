@@ -10,15 +10,12 @@ from typing import Any
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import (
     QCloseEvent,
-    QDragEnterEvent,
-    QDropEvent,
     QKeyEvent,
     QPaintEvent,
     QShowEvent,
 )
 from PySide6.QtWidgets import QMainWindow, QVBoxLayout, QWidget
 
-from cnnstudio.design.file import SUFFIX
 from cnnstudio.design.network import Network
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.dashboard.frame_clock import FrameClock
@@ -41,6 +38,8 @@ from cnnstudio.gui.shell.actions import WINDOW_ACTIONS, Window
 from cnnstudio.gui.shell.bottom_bar import BottomBar
 from cnnstudio.gui.shell.closing import end_work, is_unfinished
 from cnnstudio.gui.shell.dialogs import Dialogs
+from cnnstudio.gui.shell.drops.drop_target import DropTarget
+from cnnstudio.gui.shell.drops.opener import Opener
 from cnnstudio.gui.shell.garbage import GarbageCollector
 from cnnstudio.gui.shell.last_session import LastSession
 from cnnstudio.gui.shell.menus import RecentMenu, fill_menu_bar
@@ -55,8 +54,6 @@ from cnnstudio.gui.widgets.actions import ActionSet
 from cnnstudio.gui.widgets.message_bar import Message, MessageBar
 from cnnstudio.gui.widgets.message_box import Answer, MessageBox
 from cnnstudio.gui.widgets.plain_text import plain_title
-from cnnstudio.interchange.source import CODE_SUFFIXES
-from cnnstudio.runs.run import RUN_FILE
 
 _PRELOAD_DELAY_MS = 50
 
@@ -73,7 +70,6 @@ class MainWindow(QMainWindow):
     ) -> None:
         super().__init__()
         self.setObjectName("mainWindow")
-        self.setAcceptDrops(True)
         self.project = project
         self.session = session
         # Other programs search below the window, and the design actions are children of the project.
@@ -162,13 +158,15 @@ class MainWindow(QMainWindow):
         self.run_commands = RunCommands(session, self)
         table = RunsTable(self.run_commands)
         self.runs_overlay = RunsOverlay(table, self.pages, self, self.shown_run_button)
+        parts = (self.documents, self.dialogs, self.pages)
+        self.opener = Opener(*parts, lambda: self.shown_run.title, self)
+        self.drop_target = DropTarget(self, self.opener)
 
     def _connect(self) -> None:
         self.project.file_changed.connect(self._on_file_changed)
         self.project.message.connect(lambda text: self.message_bar.show_text(str(text)))
         self.project.question.connect(self._on_question)
         self.documents.failed.connect(self._on_failed)
-        self.documents.run_requested.connect(self.open_run)
         self.documents.recent_changed.connect(self._recent.show)
         self.tool_bar.message.connect(lambda text: self.message_bar.show_text(str(text), is_error=True))
         self.tool_bar.info.connect(lambda text: self.message_bar.show_text(str(text)))
@@ -190,6 +188,8 @@ class MainWindow(QMainWindow):
         self.pages.turned.connect(self._on_page_turned)
         self.pages.message.connect(self.message_bar.show_message)
         self.pages.turn_to_remembered()
+        self.opener.message.connect(self.message_bar.show_message)
+        self.opener.run_requested.connect(self.runs.open)
         self._connect_runs()
 
     def _connect_runs(self) -> None:
@@ -317,24 +317,6 @@ class MainWindow(QMainWindow):
         if not (self.pages.current.has_timeline and epoch_key(self.shown_run.cursor, event)):
             super().keyPressEvent(event)
 
-    # Files dropped on the window
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if _path_in(event) is not None:
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        path = _path_in(event)
-        if path is None:
-            return
-        event.acceptProposedAction()
-        if path.name.endswith(SUFFIX):
-            self.documents.open_path(path)
-        elif path.suffix in CODE_SUFFIXES:
-            self.dialogs.show_import(path)
-        else:
-            self.open_run(path.parent if path.name == RUN_FILE else path)
-
     # Closing
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -346,6 +328,7 @@ class MainWindow(QMainWindow):
         self.saved_geometry.save()
         self._preload.stop()
         self.runs.close()
+        self.opener.close()
         self.runs_overlay.table.close_tasks()
         self.long_runs.close()
         self.pages.close_tasks()
@@ -372,14 +355,3 @@ class MainWindow(QMainWindow):
             ),
         )
         return box.ask() == "stop"
-
-
-def _path_in(event: QDropEvent) -> Path | None:
-    """The first design or code file among the dragged files, else the first file or folder.
-
-    Decides by name only: accessing the disk here could freeze the window on a slow network drive.
-    """
-    names = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
-    paths = [Path(name) for name in names]
-    known = (path for path in paths if path.name.endswith((SUFFIX, *CODE_SUFFIXES)))
-    return next(known, next(iter(paths), None))

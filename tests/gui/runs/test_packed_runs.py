@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 import shiboken6
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QAction, QDropEvent
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
@@ -17,6 +16,7 @@ from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.runs.archive.opened import is_opened
 from cnnstudio.runs.archive.packing import pack_run
 from cnnstudio.runs.run import Run
+from tests.gui.user_input import drag_and_drop
 from tests.runs.library.listed import ended, progress
 from tests.runs.written import WrittenRun
 
@@ -60,7 +60,7 @@ def test_a_packed_run_is_opened_from_the_menu(
 ) -> None:
     window = open_window()
     design = window.project.network
-    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(packed), ""))
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: ([str(packed)], ""))
     action = window.findChild(QAction, "actionOpen")
     assert isinstance(action, QAction)
     action.trigger()
@@ -70,10 +70,7 @@ def test_a_packed_run_is_opened_from_the_menu(
 
 def test_a_packed_run_is_dropped_on_the_window(packed: Path, open_window: OpenWindow, qtbot: QtBot) -> None:
     window = open_window()
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(packed))])
-    buttons, modifiers = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    window.dropEvent(QDropEvent(QPointF(50, 50), Qt.DropAction.CopyAction, data, buttons, modifiers))
+    drag_and_drop(window, packed)
     qtbot.waitUntil(lambda: is_shown(window), timeout=20_000)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import shiboken6
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QCheckBox, QComboBox, QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
@@ -26,7 +26,7 @@ from cnnstudio.gui.templates.cards import Cards
 from cnnstudio.gui.templates.dialog import TemplateDialog
 from cnnstudio.gui.widgets.message_box import MessageBox
 from cnnstudio.training.recipe.recipe import RECIPES
-from tests.gui.user_input import UserInput
+from tests.gui.user_input import UserInput, drag_and_drop
 
 CTRL_SHIFT = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
 
@@ -90,16 +90,11 @@ def test_the_gallery_asks_before_discarding_unsaved_changes(
     assert window.project.network == changed
 
 
-def test_a_code_file_can_be_dropped_on_the_window(window: MainWindow, tmp_path: Path) -> None:
+def test_a_code_file_can_be_dropped_on_the_window(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     path = tmp_path / "net.py"
     path.write_text("model = Sequential([Dense(10)])")
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(tmp_path / "notes.txt")), QUrl.fromLocalFile(str(path))])
-    arguments = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
-    entering = QDragEnterEvent(QPointF(5, 5), *arguments)
-    window.dragEnterEvent(entering)
-    assert entering.isAccepted()
-    window.dropEvent(QDropEvent(QPointF(5, 5), *arguments))
+    drag_and_drop(window, path)
+    qtbot.waitUntil(lambda: window.findChild(ImportDialog) is not None)
     dialog = window.findChild(ImportDialog)
     assert dialog.findChild(QPlainTextEdit, "importCode").toPlainText() == path.read_text()
     dialog.reject()

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import shiboken6
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QAction, QDropEvent, QGuiApplication
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
@@ -31,7 +31,7 @@ from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.excepthook import install_excepthook
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.gui.widgets.message_box import MessageBox
-from tests.gui.user_input import UserInput
+from tests.gui.user_input import UserInput, drag_and_drop
 
 OpenWindow = Callable[..., MainWindow]
 
@@ -197,22 +197,14 @@ def test_a_damaged_file_shows_an_error_and_keeps_the_design(open_window: OpenWin
     assert window.project.network == templates()["lesson-32"].network
 
 
-def test_a_design_dropped_on_the_window_is_opened(open_window: OpenWindow, tmp_path: Path) -> None:
+def test_a_design_dropped_on_the_window_is_opened(
+    open_window: OpenWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
     path = tmp_path / "small.cnn.json"
     write_design(path, templates()["vgg-11-small"].network)
     window = open_window()
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path))])
-    window.dropEvent(
-        QDropEvent(
-            QPointF(5, 5),
-            Qt.DropAction.CopyAction,
-            data,
-            Qt.MouseButton.LeftButton,
-            Qt.KeyboardModifier.NoModifier,
-        )
-    )
-    assert window.project.network == templates()["vgg-11-small"].network
+    drag_and_drop(window, path)
+    qtbot.waitUntil(lambda: window.project.network == templates()["vgg-11-small"].network)
 
 
 def test_unsaved_work_is_restored_after_a_crash(open_window: OpenWindow, home: Path) -> None:

@@ -1,0 +1,205 @@
+"""Files and folders dropped on the window: recognized, announced while they are dragged, and opened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import shiboken6
+from PIL import Image
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QDragLeaveEvent
+from PySide6.QtWidgets import QApplication, QFileDialog
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.core.progress import never_cancelled
+from cnnstudio.data.sources import sources
+from cnnstudio.design.file import write_design
+from cnnstudio.design.templates import template
+from cnnstudio.gui.interchange.dialog import ImportDialog
+from cnnstudio.gui.shell.app import create_window
+from cnnstudio.gui.shell.drops.found import Kind, identify
+from cnnstudio.gui.shell.drops.overlay import NOTHING
+from cnnstudio.gui.shell.drops.plan import plan
+from cnnstudio.gui.shell.main_window import MainWindow
+from cnnstudio.gui.widgets.message_box import MessageBox
+from tests.gui.canned import run_events
+from tests.gui.data.test_data_dialog import image_folder
+from tests.gui.user_input import drag_and_drop, drag_over, drop
+from tests.runs.written import WrittenRun
+
+
+@pytest.fixture
+def window(qtbot: QtBot) -> Iterator[MainWindow]:
+    """A window that never loads torch."""
+    window = create_window()
+    window.session.preload = lambda: None  # type: ignore[method-assign]  # nothing computes here
+    window.session.fetch = lambda *arguments: None  # type: ignore[method-assign, assignment, return-value]  # nor here
+    window.message_bar.hide()
+    with qtbot.waitActive(window):
+        window.show()
+        window.activateWindow()
+    yield window
+    window.project.mark_saved(Path("elsewhere.cnn.json"))
+    window.close()
+    shiboken6.delete(window)
+
+
+@pytest.fixture
+def things(tmp_path: Path) -> dict[str, Path]:
+    """One of everything, by what it is."""
+    write_design(tmp_path / "small.cnn.json", template("lenet-5").network)
+    (tmp_path / "renamed.json").write_bytes((tmp_path / "small.cnn.json").read_bytes())
+    (tmp_path / "net.py").write_text("model = Sequential([Dense(10)])")
+    (tmp_path / "notes.txt").write_text("nothing")
+    (tmp_path / "other.json").write_text(json.dumps({"a": 1}))
+    run = WrittenRun(tmp_path / "run")
+    run.update_metadata(status="stopped", reason="Stopped in epoch 4.")
+    run.append(*run_events(epochs=3))
+    (tmp_path / "photos").mkdir()
+    for name in ("a.png", "photos/b.jpg"):
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    (tmp_path / "empty").mkdir()
+    image_folder(tmp_path / "flowers", classes=3)
+    return {path.name: path for path in tmp_path.iterdir()}
+
+
+KINDS = {
+    "small.cnn.json": Kind.DESIGN,
+    "renamed.json": Kind.DESIGN,
+    "net.py": Kind.CODE,
+    "run": Kind.RUN,
+    "flowers": Kind.DATA_SET,
+    "a.png": Kind.IMAGES,
+    "photos": Kind.IMAGES,
+    "empty": Kind.UNUSABLE,
+    "notes.txt": Kind.UNUSABLE,
+    "other.json": Kind.UNUSABLE,
+}
+
+
+def test_everything_is_recognized(things: dict[str, Path]) -> None:
+    for name, kind in KINDS.items():
+        (found,) = identify([things[name]], never_cancelled)
+        assert (name, found.kind) == (name, kind)
+    (found,) = identify([things["run"] / "run.json"], never_cancelled)
+    assert (found.kind, found.path) == (Kind.RUN, things["run"])
+    (found,) = identify([things["run"] / "gone"], never_cancelled)
+    assert found.details == "there is no such file"
+
+
+def test_of_what_excludes_each_other_the_first_is_opened_and_images_need_a_run(
+    things: dict[str, Path],
+) -> None:
+    found = identify([things[name] for name in ("a.png", "net.py", "small.cnn.json")], never_cancelled)
+    texts = {step.found.name: (step.text, step.is_possible) for step in plan(found, "")}
+    assert texts == {
+        "small.cnn.json": ("open the design", True),
+        "net.py": ("left out: one network at a time", False),
+        "a.png": ("needs a trained network: train one, or open a run first", False),
+    }
+    (step,) = plan(found[-1:], "Lesson CNN, 14:02")
+    assert (step.text, step.is_possible) == ("try on Lesson CNN, 14:02", True)
+
+
+def test_while_dragging_the_window_says_what_a_drop_does(
+    window: MainWindow, things: dict[str, Path], qtbot: QtBot
+) -> None:
+    overlay = window.drop_target.overlay
+    handle, _ = drag_over(window, things["flowers"], things["notes.txt"])
+    assert overlay.isVisible()
+    qtbot.waitUntil(lambda: len(overlay.texts) == 3)
+    assert overlay.texts[1] == "flowers: add as a data set (3 folders of images)"
+    assert overlay.geometry() == window.rect()
+    QApplication.sendEvent(handle, QDragLeaveEvent())
+    assert not overlay.isVisible()
+
+    handle, data = drag_over(window, things["notes.txt"])
+    qtbot.waitUntil(lambda: overlay.texts[0] == NOTHING)
+    drop(window, handle, data)
+    qtbot.waitUntil(lambda: bool(window.message_bar.text))
+    expected = "notes.txt cannot be opened: not a design, a run, code or an image."
+    assert (overlay.isVisible(), window.message_bar.text) == (False, expected)
+
+
+def test_a_drag_over_a_text_field_is_one_over_the_window(
+    window: MainWindow, things: dict[str, Path], qtbot: QtBot
+) -> None:
+    window.pages.turn_to(window.pages.USE)
+    field = window.pages.use.export.findChild(type(window.pages.use.export._folder), "exportFolder")
+    field.setFocus()
+    before = field.text()
+    drag_and_drop(window, things["small.cnn.json"])
+    qtbot.waitUntil(lambda: window.project.network == template("lenet-5").network)
+    assert field.text() == before
+
+
+def test_a_folder_of_class_folders_is_added_after_one_question(
+    window: MainWindow, things: dict[str, Path], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[str]()
+
+    def ask(box: MessageBox) -> str:
+        asked.append(box.accessibleDescription())
+        return "add"
+
+    monkeypatch.setattr(MessageBox, "ask", ask)
+    drag_and_drop(window, things["flowers"])
+    qtbot.waitUntil(lambda: "flowers" in [source.name for source in sources()])
+    qtbot.waitUntil(lambda: window.pages.data.sets.list.chosen == "flowers")
+    (text,) = asked
+    assert "3 classes: kind-0, kind-1 and kind-2." in text
+    assert "9 images, of which 20% become the test set." in text
+    assert window.pages.current.title == "Data"
+
+
+def test_several_things_are_listed_before_anything_happens(
+    window: MainWindow, things: dict[str, Path], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answers = list[str](), iter(("cancel", "open"))
+
+    def ask(box: MessageBox) -> str:
+        asked.append(box.accessibleDescription())
+        return next(answers)
+
+    monkeypatch.setattr(MessageBox, "ask", ask)
+    chosen = [str(things[name]) for name in ("net.py", "run", "notes.txt")]
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: (chosen, ""))
+    action = window.findChild(QAction, "actionOpen")
+    assert isinstance(action, QAction)
+    action.trigger()
+    qtbot.waitUntil(lambda: len(asked) == 1)
+    assert asked[0].startswith("Open 2 of 3 items?")
+    assert "net.py: import the network in this code\nrun: show the run\nnotes.txt: not a design" in asked[0]
+    assert window.findChild(ImportDialog) is None
+    assert window.run_folder is None
+
+    action.trigger()
+    qtbot.waitUntil(lambda: window.run_folder == things["run"])
+    dialog = window.findChild(ImportDialog)
+    assert dialog is not None
+    dialog.reject()
+
+
+def test_an_image_is_tried_on_the_run_on_show(
+    window: MainWindow, things: dict[str, Path], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window.open_run(things["run"])
+    tried = list[object]()
+    monkeypatch.setattr(window.pages.use.try_panel, "try_file", tried.append)
+    drag_and_drop(window, things["a.png"])
+    qtbot.waitUntil(lambda: bool(tried))
+    assert tried == [things["a.png"]]
+    assert window.pages.current.title == "Use"
+
+
+def test_an_overlay_whose_drag_never_ended_goes_with_a_click(
+    window: MainWindow, things: dict[str, Path], qtbot: QtBot
+) -> None:
+    drag_over(window, things["a.png"])
+    overlay = window.drop_target.overlay
+    assert overlay.isVisible()
+    qtbot.mouseClick(overlay, Qt.MouseButton.LeftButton)
+    assert not overlay.isVisible()
