@@ -127,7 +127,7 @@ class Calls(Evaluator):
             except folding.NotConstant:
                 return self.on_binary(operator(), positional[0], positional[1], line)
         match path.rpartition(".")[2]:
-            case "reduce" if len(positional) > 1:
+            case "reduce" if path == "functools.reduce" and len(positional) > 1:
                 return self._reduce(positional, line)
             case "partial" if positional:
                 return Partial(positional[0], tuple(positional[1:]), keywords)
@@ -303,6 +303,9 @@ class Calls(Evaluator):
                 return self.attribute(value, attribute)
             case "setattr", [Instance() | Class() as value, str() as attribute, assigned]:
                 self.set_attribute(value, attribute, assigned)
+                return None
+            case "setattr", [value, str() as attribute, assigned]:
+                self.on_assign_attribute(value, attribute, assigned, line)
                 return None
             case "callable", [value] if is_known(value):
                 return isinstance(value, Function | Class | Name | Partial | BoundMethod | Call | Instance)

@@ -90,6 +90,10 @@ class Evaluator:
         """The value of `a if test else b` whose test is not known."""
         raise NotImplementedError
 
+    def on_not_taken(self, test: ast.expr, nodes: Sequence[ast.AST], scope: Scope) -> None:
+        """Called with what is not interpreted because of a test."""
+        raise NotImplementedError
+
     def assign(self, target: ast.expr, value: Any, scope: Scope) -> None:
         """Assigns to a name or an attribute, or unpacks a value into several of them."""
         raise NotImplementedError
@@ -247,7 +251,9 @@ class Evaluator:
                 known = truth(self.evaluate(test, scope))
                 if known is None:
                     return self.undecided(node, scope)
-                return self.evaluate(body if known else orelse, scope)
+                taken, other = (body, orelse) if known else (orelse, body)
+                self.on_not_taken(test, [other], scope)
+                return self.evaluate(taken, scope)
             case ast.Subscript():
                 return self._subscript(node, scope)
             case ast.ListComp() | ast.GeneratorExp() | ast.SetComp():

@@ -26,8 +26,9 @@ from typing import Any
 from cnnstudio.interchange.interpreter import folding
 from cnnstudio.interchange.interpreter.arguments import Namespace
 from cnnstudio.interchange.interpreter.calls import UNKNOWN_EXIT, Calls
+from cnnstudio.interchange.interpreter.graph import SymbolicTensor
 from cnnstudio.interchange.interpreter.methods import CHANGING
-from cnnstudio.interchange.interpreter.syntax import as_load, leaves, reads_attribute, uses_loop_variable
+from cnnstudio.interchange.interpreter.syntax import as_load, leaves, operands, reads_mode, uses_loop_variable
 from cnnstudio.interchange.interpreter.values import (
     REST,
     UNKNOWN,
@@ -90,10 +91,12 @@ class Interpreter(Calls):
 
     # Statements
 
-    def execute(self, statements: Iterable[ast.stmt], scope: Scope) -> Exit | None:
-        for statement in statements:
+    def execute(self, statements: Sequence[ast.stmt], scope: Scope) -> Exit | None:
+        for index, statement in enumerate(statements):
             ended = self._statement(statement, scope)
             if ended is not None:
+                if isinstance(statement, ast.If):
+                    self.on_not_taken(statement.test, statements[index + 1 :], scope)
                 return ended
         return None
 
@@ -229,9 +232,12 @@ class Interpreter(Calls):
         if test is None:
             return self._undecided_branch(node.body, node.orelse, node.lineno, scope)
         taken, other = (node.body, node.orelse) if test else (node.orelse, node.body)
-        if reads_attribute(node.test, "training") and self._may_create(other, scope):
-            self.notes.add(node.lineno, _ONLY_IN_USE)
+        self.on_not_taken(node.test, other, scope)
         return self.execute(taken, scope)
+
+    def on_not_taken(self, test: ast.expr, nodes: Sequence[ast.AST], scope: Scope) -> None:
+        if reads_mode(test) and self._may_create(nodes, scope):
+            self.notes.add(test.lineno, _ONLY_IN_USE)
 
     def _undecided_branch(
         self, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], line: int, scope: Scope
@@ -273,7 +279,13 @@ class Interpreter(Calls):
                     self.count_step()
                     if self._callee_creates(each.func, scope):
                         return True
+                elif any(_is_path(one) and self._is_tensor(one, scope) for one in operands(each)):
+                    return True
         return False
+
+    def _is_tensor(self, node: ast.expr, scope: Scope) -> bool:
+        self.count_step()
+        return isinstance(self.evaluate(node, scope), SymbolicTensor)
 
     def _callee_creates(self, node: ast.expr, scope: Scope, depth: int = 0) -> bool:
         if not _is_path(node):

@@ -14,9 +14,22 @@ def uses_loop_variable(target: ast.expr, nodes: Iterable[ast.AST]) -> bool:
     return any(name.id in variables and isinstance(name.ctx, ast.Load) for name in names)
 
 
-def reads_attribute(node: ast.AST, name: str) -> bool:
-    """Whether an expression has an attribute of that name in it, as `not self.training` has."""
-    return any(isinstance(each, ast.Attribute) and each.attr == name for each in ast.walk(node))
+def reads_mode(node: ast.AST) -> bool:
+    """Whether an expression depends on whether the network trains: `not self.training`, `training`."""
+    names = (getattr(each, "attr", getattr(each, "id", "")) for each in ast.walk(node))
+    return "training" in names
+
+
+def operands(node: ast.AST) -> Sequence[ast.expr]:
+    """What a calculation calculates with: `x` and `2` in `x * 2` and in `x *= 2`."""
+    match node:
+        case ast.BinOp(left=left, right=right):
+            return [left, right]
+        case ast.AugAssign(target=target, value=value):
+            return [as_load(target), value]
+        case ast.UnaryOp(operand=operand):
+            return [operand]
+    return []
 
 
 def read_before_assignment(body: Sequence[ast.stmt]) -> dict[str, bool]:

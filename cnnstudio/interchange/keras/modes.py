@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from cnnstudio.interchange.interpreter.graph import Items, iter_calls
-from cnnstudio.interchange.interpreter.values import BoundMethod, Instance, Scope
+from cnnstudio.interchange.interpreter.syntax import parameter_names
+from cnnstudio.interchange.interpreter.values import BoundMethod, Function, Instance, Scope
 from cnnstudio.interchange.keras.augmentation import is_augmentation_layer
 from cnnstudio.interchange.keras.loops import LoopReader
 from cnnstudio.interchange.keras.models import WEIGHTED_LAYERS, Model
@@ -99,9 +100,8 @@ class ModeReader(LoopReader):
 
     def call_node(self, node: ast.Call, scope: Scope) -> Any:
         outer = self._has_literal_mode
-        self._has_literal_mode = any(
-            word.arg == "training" and isinstance(word.value, ast.Constant) for word in node.keywords
-        )
+        given = [word.value for word in node.keywords if word.arg == "training"]
+        self._has_literal_mode = any(isinstance(each, ast.Constant) for each in (*given, *node.args[1:]))
         try:
             return super().call_node(node, scope)
         finally:
@@ -122,11 +122,29 @@ class ModeReader(LoopReader):
     ) -> bool | None:
         """Whether the code says that a layer always trains, or never does; None if it says neither."""
         value = keywords.get("training")
-        if value is None and isinstance(function, Call | Model) and len(positional) > 1:
-            value = positional[1]
+        place = self._place_of_mode(function)
+        if value is None and place is not None and len(positional) > place:
+            value = positional[place]
         if isinstance(value, bool) and (self._has_literal_mode or not self._assumes_training):
             return value
         return self._mode
+
+    def on_not_taken(self, test: ast.expr, nodes: Sequence[ast.AST], scope: Scope) -> None:
+        if self._mode is None:
+            super().on_not_taken(test, nodes, scope)
+
+    def _place_of_mode(self, function: Any) -> int | None:
+        """Which argument `training` is, without its name; None if it needs the name."""
+        if not isinstance(function, Instance):
+            return 1 if isinstance(function, Call | Model) else None
+        call = self.attribute(function, "call")
+        names = parameter_names(call.node)[1:] if isinstance(call, Function) else []
+        return names.index("training") if "training" in names else None
+
+    @property
+    def is_in_call(self) -> bool:
+        """Whether the method `call` of a class is being interpreted."""
+        return self._assumes_training or self._mode is not None
 
     def note_mode(self, calls: Iterable[Call], trains: bool, line: int) -> None:
         """Notes the layers that work in one mode in the code and in both in a design."""

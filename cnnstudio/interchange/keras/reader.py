@@ -65,6 +65,8 @@ from cnnstudio.layers.code import Call, Name, Unknown
 _MODELS = ("Sequential", "Model", "Functional")
 _MODEL_PATHS = ("keras.Sequential", "keras.Model", "keras.models.")
 _INPUTS = ("Input", "InputLayer")
+_CREATING = (LAYERS, "keras.Sequential", "keras.Model", "keras.models.")
+_TENSOR_FUNCTIONS = ("tensorflow.nn.", "keras.activations.", "keras.ops.", "keras.backend.")
 
 
 def read_keras(text: str, network: str = "") -> ImportedDesign:
@@ -447,15 +449,17 @@ class _Reader(DataReader):
     def creates_layers(self, function: Any) -> bool:
         match function:
             case Name(path=path):
-                return canonical(path).startswith(
-                    (LAYERS, "keras.Sequential", "keras.Model", "keras.models.")
-                )
+                kinds = _TENSOR_FUNCTIONS if self.is_in_call else ()
+                return canonical(path).startswith((*_CREATING, *kinds))
             case Call(path=path):
                 return canonical(path).startswith(LAYERS)
             case BoundMethod(owner=owner, name="add"):
                 return self.model_of(owner) is not None
             case Class():
                 return canonical(function.library_base()).startswith("keras.")
+            case Instance() | Model():
+                # Outside of a `call`, to call a network is to use it.
+                return self.is_in_call
         return False
 
     def on_attribute(self, owner: Any, name: str) -> Any:

@@ -240,7 +240,7 @@ class TensorReader(Interpreter):
         """`torch.add(x, y, alpha=2)` and the like; None for anything else."""
         operator = _OPERATORS.get(name.rstrip("_"))
         operands = [*values, keywords["other"]] if "other" in keywords else list(values)
-        if operator is None or len(operands) != 2:
+        if operator is None or len(operands) != 2 or not keywords.keys() <= {"other", "alpha"}:
             return None
         left, right = operands
         alpha = keywords.get("alpha", 1)
@@ -285,26 +285,29 @@ class TensorReader(Interpreter):
         """The mean or the largest value along axes: global pooling, if these are height and width."""
         given = positional[0] if positional else keywords.get("dim", keywords.get("axis"))
         axes = given if isinstance(given, tuple | list) else (given,)
-        normal = sorted(axis + 4 if axis < 0 else axis for axis in axes if type(axis) is int)
         keeps = keywords.get("keepdim", keywords.get("keepdims", [*positional, False, False][1]))
+        last = tensor.items[-1] if len(tensor.items) == 1 else None
+        before = last.call if isinstance(last, LayerCall) else Call("")
+        channels = _channels_of_rows(before)
+        pooled_before = before.positional if before.path == f"tensor.{name}" else ()
+        kept_before = before.keywords.get("keepdim") is True
+        rank = 3 if channels is not None or (pooled_before and not kept_before) else 4
+        normal = sorted(axis + rank if axis < 0 else axis for axis in axes if type(axis) is int)
         kind = "AdaptiveAvgPool2d" if name == "mean" else "AdaptiveMaxPool2d"
         pooled = [LayerCall(Call(f"{NN}{kind}", (1,), {}, line))]
         if keeps is not True:
             pooled.append(LayerCall(Call(f"{NN}Flatten", (), {}, line)))
-        if normal == [2, 3]:
+        if normal == [2, 3] and rank == 4:
             return tensor.then(*pooled)
-        last = tensor.items[-1] if len(tensor.items) == 1 else None
-        before = last.call if isinstance(last, LayerCall) else Call("")
-        # `x.mean(3).mean(2)`; the second axis is counted without the first one.
-        pairs = ((2, 2), (3, 2), (3, 3), (2, 3))
-        if before.path == f"tensor.{name}" and (*before.positional, *normal) in pairs:
+        # `x.mean(3).mean(2)`: height and width in either order; the second axis is counted without the first.
+        if pooled_before in ((2,), (3,)) and normal == ([5 - pooled_before[0]] if kept_before else [2]):
             return tensor.inputs[0].then(*pooled)
         # `x.view(n, c, -1).mean(2)` and `x.flatten(2).mean(-1)`
-        channels = _channels_of_rows(before)
-        if channels is not None and normal in ([2], [3]):
+        if channels is not None and normal == [2]:
             check = [LayerCall(Call("tensor.channels", (channels,), {}, line))] if channels else []
             return tensor.inputs[0].then(*check, *pooled)
-        return tensor.then(LayerCall(Call(f"tensor.{name}", tuple(normal), {}, line)))
+        kept = {"keepdim": True} if keeps is True else {}
+        return tensor.then(LayerCall(Call(f"tensor.{name}", tuple(normal), kept, line)))
 
     def _split(self, tensor: SymbolicTensor, name: str, positional: Sequence[Any], line: int) -> Any:
         count = positional[0] if positional else None
@@ -449,6 +452,8 @@ class TensorReader(Interpreter):
     def creates_layers(self, function: Any) -> bool:
         match function:
             case Name(path=path):
+                if self.following and _is_tensor_function(path):
+                    return True
                 return path.startswith((NN, "helpers.")) and not path.startswith(_NO_MODULES)
             case Class():
                 return function.library_base().startswith("torch.nn.") or "forward" in function.names
@@ -460,6 +465,15 @@ class TensorReader(Interpreter):
                 return is_module(owner) and (name in CHANGING or name in ("add_module", "register_module"))
         # Outside of a forward, to call a network is to use it.
         return self.following > 0 and is_module(function)
+
+
+def _is_tensor_function(path: str) -> bool:
+    """Whether this is a function that changes a tensor, such as `F.softmax` or `torch.cat`."""
+    name = path.rpartition(".")[2]
+    if path.startswith(f"{NN}functional."):
+        return "loss" not in name and "entropy" not in name
+    known = _FLATTENING | _CONCATENATIONS | _OPERATORS.keys() | _MODULES.keys()
+    return path.startswith("torch.") and name.replace("_", "") in known
 
 
 def _padding_module(call: Call) -> Call:

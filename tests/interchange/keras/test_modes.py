@@ -29,6 +29,7 @@ FROZEN = "freezing is not supported: "
         ("for l in m.layers[:-1]: l.trainable = False",
          "Conv2D of line 3, Conv2D of line 3 and BatchNormalization of line 3 are trained as well"),
         ("m.layers[-1].trainable = bool(flag)", "Dense of line 3 is trained as well"),
+        ("setattr(m.layers[-1], 'trainable', False)", "Dense of line 3 is trained as well"),
     ],
 )  # fmt: skip  # the cases are easier to compare
 def test_frozen_layers_are_named_on_the_line_that_freezes_them(statement: str, text: str) -> None:
@@ -148,6 +149,13 @@ m = keras.Model(i, layers.Dense(2)(layers.Flatten()(x)))
             ["in the code BatchNormalization of line 8 always uses its moving statistics"],
         ),
         (", training=True", "", True, ["in the code Dropout of line 7 is also on outside of training"]),
+        (", True", "", True, ["in the code Dropout of line 7 is also on outside of training"]),
+        (
+            "",
+            ", False",
+            False,
+            ["in the code BatchNormalization of line 8 always uses its moving statistics"],
+        ),
     ],
 )
 def test_a_layer_tells_the_layers_inside_whether_they_train(
@@ -158,3 +166,36 @@ def test_a_layer_tells_the_layers_inside_whether_they_train(
     assert len(found.notes) == len(notes)
     for note, text in zip(found.notes, notes, strict=True):
         assert note.text.startswith(text)
+
+
+IN_USE = """
+class Net(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.flat, self.dense = layers.Flatten(), layers.Dense(2)
+    def call(self, x, training=None):
+        x = self.dense(self.flat(x))
+        {}
+m = Net()
+m.build((None, 8, 8, 3))
+"""
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "return x if training else keras.activations.softmax(x)",
+        "return x if training else self.dense(x)",
+        "return x if training else x * 2",
+    ],
+)
+def test_what_is_only_done_in_use_is_named(ending: str) -> None:
+    expected = "what is only done in use, and not in training, is not imported"
+    assert lines_of(IN_USE.format(ending)) == [(10, expected)]
+
+
+def test_a_choice_that_the_code_itself_makes_needs_no_note() -> None:
+    text = IN_USE.format("return self.dense(x) if training else x").replace("keras.Model", "layers.Layer")
+    inputs = "i = keras.Input((8, 8, 3))\n"
+    text = text.replace("m = Net()\nm.build((None, 8, 8, 3))", f"{inputs}m = keras.Model(i, Net()(i, False))")
+    assert lines_of(text) == []

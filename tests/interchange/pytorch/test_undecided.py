@@ -112,6 +112,46 @@ UNKNOWN = {
         + "        return x\n",
         (10, "only done in use"),
     ),
+    "a function in use only": (
+        MODULE
+        + "        x = self.one(x)\n        if not self.training:\n            x = F.softmax(x, 1)\n"
+        + "        return x\n",
+        (10, "only done in use"),
+    ),
+    "what follows where training has returned": (
+        MODULE
+        + "        x = self.one(x)\n        if self.training:\n            return x\n"
+        + "        return self.two(x)\n",
+        (10, "only done in use"),
+    ),
+    "a choice between training and use": (
+        MODULE + "        return self.one(x) if self.training else self.two(x)\n",
+        (9, "only done in use"),
+    ),
+    "a calculation in use only": (
+        MODULE + "        x = self.one(x)\n        return x if self.training else 2 * x\n",
+        (10, "only done in use"),
+    ),
+    "a function of another library with the name of a known one": (
+        "from einops import reduce\n" + MODULE + "        return reduce(self.one(x), 'b c h w -> b c', 'mean')\n",
+        (10, "only known at run time"),
+    ),
+    "a mean over channels, counted from the end": (
+        MODULE + "        return self.one(x).flatten(2).mean(-2)\n",
+        (9, "mean is not supported"),
+    ),
+    "a mean over channels after a mean over columns": (
+        MODULE + "        return self.one(x).mean(3).mean(-2)\n",
+        (9, "mean is not supported"),
+    ),
+    "a mean over columns twice": (
+        MODULE + "        return self.one(x).mean(3, keepdim=True).mean(3)\n",
+        (9, "mean is not supported"),
+    ),
+    "a quotient that is rounded": (
+        MODULE + "        return torch.div(self.one(x), 2, rounding_mode='floor')\n",
+        (9, "div is not supported"),
+    ),
     "a hook": (
         "net = nn.Sequential(nn.Conv2d(3, 8, 3))\nnet[0].register_forward_hook(lambda m, x, y: 2 * y)",
         (4, "register_forward_hook"),
