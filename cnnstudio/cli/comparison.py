@@ -11,6 +11,7 @@ from cnnstudio.core.formatting import as_printed, format_percent
 from cnnstudio.core.parameters import parameters
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.runs.comparison import compare_trainings
+from cnnstudio.runs.library.summary import SummaryReader
 from cnnstudio.runs.run import Run, list_runs, runs_folder
 from cnnstudio.runs.seeds import find_seed_runs
 from cnnstudio.runs.significance import format_accuracy
@@ -76,14 +77,12 @@ def _reference(run: Run) -> str:
 
 def _description(run: Run) -> dict[str, str]:
     analysis = analyze(run.network)
-    history = run.history
+    best = SummaryReader().read(run.folder).best_accuracy
     recipe = {each.label: each.text(getattr(run.recipe, each.name)) for each in parameters(Recipe)}
     return {
         "Test accuracy": format_percent(run.test.accuracy) if run.test else "",
-        "Best validation accuracy": format_percent(max(epoch.validation.accuracy for epoch in history))
-        if history
-        else "",
-        "Epochs": str(len(history)),
+        "Best validation accuracy": "" if best is None else format_percent(best),
+        "Epochs": str(len(run.history)),
         "Network": run.name,
         "Parameters": f"{analysis.parameters:,}",
         "Multiply-adds": f"{analysis.macs:,}",

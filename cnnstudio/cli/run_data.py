@@ -7,11 +7,25 @@ from typing import TYPE_CHECKING
 
 from cnnstudio.cli.command import UsageError
 from cnnstudio.cli.output import LiveLine, echo
-from cnnstudio.core.formatting import list_names
+from cnnstudio.core.formatting import clean_line, list_names
+from cnnstudio.core.parameters import shorten
+
+_MAX_REASON = 500
 
 if TYPE_CHECKING:
     from cnnstudio.data.dataset import Dataset
     from cnnstudio.runs.run import Run
+
+
+def open_run(text: str) -> Run:
+    """The run that an argument names; a note says if it failed. Raises RunError."""
+    from cnnstudio.runs.run import find_run
+
+    run = find_run(text)
+    if run.status == "failed":
+        name, reason = clean_line(run.id), shorten(run.reason, _MAX_REASON)
+        echo(f"Note: the run {name} failed. {reason}".rstrip(), file=sys.stderr)
+    return run
 
 
 def load_run_dataset(run: Run, data: str | None = None) -> Dataset:

@@ -56,8 +56,8 @@ def evaluate(
     its mirror image. Raises Cancelled.
     """
     size = evaluation_batch_size(analyze(model.network), model.device)
-    loss, counts = 0.0, np.zeros((len(classes), len(classes)), np.int64)
-    confidences, is_correct, all_labels = [], [], labels_of(split)
+    loss, all_labels = 0.0, labels_of(split)
+    confidences, predicted = [], []
     with evaluation_mode(model):
         for start in range(0, len(split), size):
             raise_if_cancelled(cancelled)
@@ -65,22 +65,29 @@ def evaluate(
             images = model.normalize(pixels_of(split, slice(start, start + size)))
             logits = predict_logits(model, images, flip).float().cpu()
             loss += F.cross_entropy(logits, torch.tensor(labels), reduction="sum").item()
-            predicted = logits.argmax(1).numpy()
-            counts += count_confusions(labels, predicted, len(classes))
+            predicted.append(logits.argmax(1).numpy())
             confidences.append(logits.softmax(1).amax(1).numpy())
-            is_correct.append(predicted == labels)
             done = min(start + size, len(split))
             progress(Progress(done, len(split), f"Evaluating: {done:,} of {len(split):,} images"))
-    calibration = calibrate(np.concatenate(confidences), np.concatenate(is_correct))
+    found = np.concatenate(predicted)
+    counts = count_confusions(all_labels, found, len(classes))
+    calibration = calibrate(np.concatenate(confidences), found == all_labels)
     return Evaluation(loss / len(split), ConfusionReading(classes, counts), calibration)
 
 
-def predict(model: Model, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Class probabilities, float32 (N, classes), for uint8 (N, C, H, W) of the model's input shape."""
+def predict(model: Model, images: npt.NDArray[np.uint8], *, flip: bool = False) -> npt.NDArray[np.float32]:
+    """Class probabilities, float32 (N, classes), for uint8 (N, C, H, W) of the model's input shape.
+
+    With `flip`, they are those of the average over each image and its mirror image.
+    """
     size = evaluation_batch_size(analyze(model.network), model.device)
     with evaluation_mode(model):
         parts = [
-            model(model.normalize(images[start : start + size])).float().softmax(1).cpu().numpy()
+            predict_logits(model, model.normalize(images[start : start + size]), flip)
+            .float()
+            .softmax(1)
+            .cpu()
+            .numpy()
             for start in range(0, len(images), size)
         ]
     return np.concatenate(parts)

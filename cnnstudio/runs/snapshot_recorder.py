@@ -15,21 +15,23 @@ from cnnstudio.core.files import FileError
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.insight.catalog import instruments
 from cnnstudio.insight.feature_maps import FeatureMaps, collect_feature_maps
-from cnnstudio.insight.instrument import InstrumentError, Need, Subject, When, finish
+from cnnstudio.insight.instrument import Instrument, InstrumentError, Need, Subject, When, finish
 from cnnstudio.insight.instruments.histograms import MAX_LAYERS
 from cnnstudio.insight.layer_statistics import LayerStatistics
 from cnnstudio.insight.reading import Reading
 from cnnstudio.runs.epochs.kept_weights import delete_epochs, kept_epochs
 from cnnstudio.runs.epochs.weight_keeper import WeightKeeper
-from cnnstudio.runs.snapshots import size_limits, snapshot_path, write_snapshot
+from cnnstudio.runs.snapshots import size_limits, snapshot_epochs, snapshot_path, write_snapshot
 from cnnstudio.training.checkpoints.save_schedule import DEFAULT_INTERVAL, SaveSchedule
 from cnnstudio.training.events import EpochEnded, Event, UnitsChecked, Warned
+from cnnstudio.training.hardware.device_memory import is_out_of_memory
 from cnnstudio.training.model import Model
 from cnnstudio.training.preflight.prepare import PreparedTraining
 from cnnstudio.training.sample_images import DISPLAYED_COUNT
 
 _MAX_SNAPSHOTS = 200
 
+_NO_MEMORY = "There is not enough memory for"
 _MAX_READING_BYTES = 256 * 2**10
 """Larger readings, as with very many classes, are taken from the kept weights when somebody looks."""
 
@@ -58,8 +60,11 @@ class SnapshotRecorder:
         # The same share of the time as checkpoints have, so that very short epochs are not spent on
         # snapshots.
         self._schedule = SaveSchedule(DEFAULT_INTERVAL, 0.0)
-        self._has_failed = self._is_keeper_failure_told = False
         self._keeper = keeper
+        self._told: set[str] = set()
+        """What has been said, which is not said again."""
+        self._too_large: set[str] = set()
+        """The instruments whose readings do not fit into a snapshot."""
         self._best_epoch: int | None = None
         self._subject = Subject(
             classes=prepared.classes,
@@ -78,6 +83,10 @@ class SnapshotRecorder:
     def forget_after(self, epoch: int) -> None:
         """The run goes on after that epoch: what was kept of later ones belongs to another course."""
         delete_epochs(self._folder, [each for each in kept_epochs(self._folder) if each > epoch])
+        for each in snapshot_epochs(self._folder):
+            if each > epoch:
+                with contextlib.suppress(OSError):
+                    snapshot_path(self._folder, each).unlink()
 
     def after_validation(self, logits: Tensor) -> None:
         """Gets the logits of the validation images, float (N, classes), for the next `after_epoch`."""
@@ -94,12 +103,15 @@ class SnapshotRecorder:
             self._keeper.close()
 
     def _tell_keeper_failure(self) -> None:
-        """Said once; training continues, since the weights are kept only to be looked at."""
-        if self._keeper is not None and self._keeper.failure and not self._is_keeper_failure_told:
-            self._is_keeper_failure_told = True
-            self._emit(
-                Warned(f"Cannot keep the weights of epochs; training continues. {self._keeper.failure}")
-            )
+        """Training continues, since the weights are kept only to be looked at."""
+        if self._keeper is not None and self._keeper.failure:
+            text = f"Cannot keep the weights of epochs; training continues. {self._keeper.failure}"
+            self._warn_once("weights", text)
+
+    def _warn_once(self, about: str, text: str) -> None:
+        if about not in self._told:
+            self._told.add(about)
+            self._emit(Warned(text))
 
     def after_epoch(self, epoch: int, model: Model) -> None:
         """Takes a snapshot if one is due; after the last epoch always."""
@@ -108,7 +120,12 @@ class SnapshotRecorder:
         logits, self._logits = self._logits, None
         if not is_due and epoch != self._epochs:
             return
-        self._take(epoch, model, logits)
+        try:
+            self._take(epoch, model, logits)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            self._warn_once("memory", f"{_NO_MEMORY} the feature maps; training continues without them.")
         if self._keeper is not None:
             self._keeper.keep(epoch, model, self._best_epoch)
             self._tell_keeper_failure()
@@ -133,10 +150,8 @@ class SnapshotRecorder:
             readings = self._readings(model, logits, statistics)
             write_snapshot(snapshot_path(self._folder, epoch), maps, self._saved_images, readings)
         except (FileError, OSError, ValueError) as error:
-            # Reported once, and training continues: without snapshots, the results are still complete.
-            if not self._has_failed:
-                self._has_failed = True
-                self._emit(Warned(f"Cannot save the feature maps; training continues. {error}"))
+            # Training continues: without snapshots, the results are still complete.
+            self._warn_once("snapshots", f"Cannot save the feature maps; training continues. {error}")
 
     def _readings(
         self, model: Model, logits: Tensor | None, statistics: LayerStatistics
@@ -149,13 +164,33 @@ class SnapshotRecorder:
             # Feature maps are saved for all layers. Another pass over the validation images would take long.
             if When.EPOCH not in instrument.when or Need.LAYER in instrument.needs:
                 continue
+            if instrument.name in self._too_large:
+                continue
             if Need.SPLIT in instrument.needs and probabilities is None:
                 continue
-            with contextlib.suppress(InstrumentError):
-                subject = examples if Need.EXAMPLES in instrument.needs else shown
-                reading = finish(instrument.take(model, subject))
-                if reading.nbytes <= _MAX_READING_BYTES:
-                    yield instrument.name, reading
+            subject = examples if Need.EXAMPLES in instrument.needs else shown
+            reading = self._reading(instrument, model, subject)
+            if reading is not None:
+                yield instrument.name, reading
+
+    def _reading(self, instrument: Instrument, model: Model, subject: Subject) -> Reading | None:
+        """What it shows; None if it shows nothing, or if that does not fit into memory or a snapshot."""
+        try:
+            reading = finish(instrument.take(model, subject))
+        except InstrumentError:
+            return None
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            text = f"{_NO_MEMORY} “{instrument.title}”; training continues without it."
+            self._warn_once(instrument.name, text)
+            return None
+        if reading.nbytes <= _MAX_READING_BYTES:
+            return reading
+        self._too_large.add(instrument.name)
+        text = f"“{instrument.title}” is too large to be saved after each epoch"
+        self._warn_once(instrument.name, f"{text}: it is computed when you look at it.")
+        return None
 
 
 def _units_checked(epoch: int, maps: Sequence[FeatureMaps]) -> UnitsChecked:

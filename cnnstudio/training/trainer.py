@@ -16,10 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
-# The first optimizer imports it. Meanwhile it would store the frames of the functions that are running, and
-# with them a run's model and images, until the next garbage collection.
-import torch._dynamo
 from torch import Tensor
 
 from cnnstudio.core.errors import UserError
@@ -132,8 +128,8 @@ def train_prepared(
                 run.start_from(parent)
         if resume:
             run.resume()
-        training = _Training(run, control or Control(), probes, after_epoch, on_save_failure, background)
-        training.after_validation = after_validation
+        hooks = after_epoch, after_validation
+        training = _Training(run, control or Control(), probes, *hooks, on_save_failure, background)
         if adapt_threads is not None and ranks.is_single_process and prepared.device.type == "cpu":
             training.threads = AdaptiveThreads(run, adapt_threads)
         else:
@@ -172,6 +168,7 @@ class _Training:
         control: Control,
         probes: Sequence[Probe],
         after_epoch: Callable[[int, Model], None],
+        after_validation: Callable[[Tensor], None] | None,
         on_save_failure: SaveFailurePolicy,
         background: BackgroundWork | None,
     ) -> None:
@@ -179,11 +176,11 @@ class _Training:
         self.sync = RankSync(run.ranks, control)
         self.control = self.sync.control
         self.after_epoch = after_epoch
+        self.after_validation = after_validation
         self.on_save_failure = on_save_failure
         self.hooks = StepHooks(run, self.sync, probes, on_save_failure, background)
         self.threads: AdaptiveThreads | None = None
         """None for a fixed number."""
-        self.after_validation: Callable[[Tensor], None] | None = None
         self.cause: FailureCause | None = None
         self.is_unsaved = False
         """Whether the run ended because its best weights could not be saved."""

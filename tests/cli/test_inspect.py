@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,16 @@ import pytest
 from PIL import Image
 
 from cnnstudio.cli.main import main
+from cnnstudio.core.files import write_json
+from cnnstudio.data.dataset import Split
 from cnnstudio.insight.catalog import instruments
+from cnnstudio.insight.predictions import evaluate
 from cnnstudio.runs.epochs.kept_weights import kept_epochs
 from cnnstudio.runs.run import Run
+from cnnstudio.runs.start import RunOptions, start_run
+from cnnstudio.training.recipe.recipe import Recipe
+from tests.training.images import colors
+from tests.training.networks import tiny
 
 Output = pytest.CaptureFixture[str]
 CPU = ("--device", "cpu", "--threads", "1")
@@ -133,3 +141,48 @@ def test_evaluate_at_an_epoch_gives_the_recorded_figures(trained: Path, capsys: 
         assert result["loss"] == pytest.approx(ended.validation.loss, abs=0.001)
     assert main(["evaluate", str(trained), "--epoch", "77", *CPU]) == 2
     assert "epoch 77 were not kept" in capsys.readouterr().err
+
+
+def test_the_text_names_the_epoch_of_the_weights(trained: Path, capsys: Output) -> None:
+    assert main(["evaluate", str(trained), *CPU]) == 0
+    epoch = Run.open(trained).best_epoch
+    assert capsys.readouterr().out.startswith(f"Small, epoch {epoch}, on 10 test images")
+
+
+def test_predictions_of_a_run_with_test_time_flips_are_those_that_evaluate_counts(
+    capsys: Output, tmp_path: Path
+) -> None:
+    recipe = Recipe(epochs=1, batch_size=16, learning_rate=0.05, test_time_flip=True)
+    start_run(tiny(), colors(), recipe, RunOptions(folder=tmp_path / "run"))
+    run, image = Run.open(tmp_path / "run"), tmp_path / "ramp.png"
+    channels, height, width = run.network.input.dims
+    pixels = np.arange(channels * height * width).astype(np.uint8).reshape(height, width, channels)
+    Image.fromarray(pixels).save(image)
+    assert main(["predict", str(run.folder), str(image), "--json", *CPU]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["predictions"]
+    split = Split(np.ascontiguousarray(pixels.transpose(2, 0, 1))[None], np.array([0]))
+    loss = evaluate(run.model(), split, run.classes, flip=True).loss
+    assert -math.log(found["probabilities"][run.classes[0]]) == pytest.approx(loss, abs=1e-5)
+    unflipped = evaluate(run.model(), split, run.classes).loss
+    assert loss != pytest.approx(unflipped, abs=1e-4)
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict", "inspect", "export"])
+def test_commands_say_that_a_run_failed(
+    trained: Path, images: Path, capsys: Output, tmp_path: Path, command: str
+) -> None:
+    run = tmp_path / "failed-run"
+    shutil.copytree(trained, run)
+    description = json.loads((run / "run.json").read_text())
+    reason = "The weights of epoch 3 could not be saved.\x1b[31m"
+    write_json(run / "run.json", {**description, "status": "failed", "reason": reason})
+    more = {
+        "evaluate": CPU,
+        "predict": [str(images / "test" / "dark" / "0.png"), *CPU],
+        "inspect": ["--instrument", "filters", *CPU],
+        "export": ["--format", "safetensors", "--no-verify", "--out", str(tmp_path / "out")],
+    }[command]
+    assert main([command, str(run), *more]) == 0
+    captured = capsys.readouterr()
+    told = "Note: the run failed-run failed. The weights of epoch 3 could not be saved.\n"
+    assert captured.err.replace(" [31m", "") == told

@@ -121,10 +121,6 @@ def test_the_top_confusions_are_told_in_words() -> None:
     reading = ConfusionReading(NAMES, counts)
     assert reading.top_confusions() == [(0, 1, 3), (2, 1, 3), (1, 0, 1)]
     assert reading.top_confusions(1) == [(0, 1, 3)]
-    assert reading.top_confusion_lines(2) == [
-        "a predicted as b: 3 images (37.5% of a)",
-        "c predicted as b: 3 images (100.0% of c)",
-    ]
     assert reading.summary() == (
         "18 of 25 images are classified correctly (72.0%); the most frequent mistake is a predicted as b, "
         "3 times."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cnnstudio.cli.arguments import RUN_HELP, add_device_options
 from cnnstudio.cli.command import DONE, Command, Parser, add_json_option
 from cnnstudio.cli.output import LiveLine, echo, print_json, table
-from cnnstudio.cli.run_data import load_run_dataset
+from cnnstudio.cli.run_data import load_run_dataset, open_run
 from cnnstudio.core.formatting import clean_line, format_percent
 
 if TYPE_CHECKING:
@@ -48,9 +48,11 @@ class Evaluate(Command):
         add_json_option(parser)
 
     def run(self, options: argparse.Namespace) -> int:
-        from cnnstudio.runs.run import find_run
+        from cnnstudio.runs.epochs.inspection import resolve_epoch
 
-        run = find_run(options.run)
+        run = open_run(options.run)
+        # Of the choice there is, so that the weights and what is said of them are the same.
+        options.epoch = resolve_epoch(run, options.epoch)
         dataset = load_run_dataset(run, options.data)
         evaluation = _evaluate(run, dataset, options)
         if options.json:
@@ -70,7 +72,7 @@ def _evaluate(run: Run, dataset: Dataset, options: argparse.Namespace) -> Evalua
     line = LiveLine()
     try:
         with torch_settings(device, options.threads, seed=0):
-            model = (run.model() if options.epoch is None else model_at(run, options.epoch)).to(device)
+            model = model_at(run, options.epoch).to(device)
             images = images_of(dataset, run, options.split)
             flip = run.recipe.test_time_flip
             return evaluate(model, images, run.classes, line.show_progress, flip=flip)
@@ -88,7 +90,7 @@ def _json(run: Run, dataset: Dataset, evaluation: Evaluation, options: argparse.
         "calibration": {"ece": calibration.ece, "bins": calibration.bins()},
         "classes": list(run.classes),
         "run": str(run.folder),
-        "epoch": run.best_epoch if options.epoch is None else options.epoch,
+        "epoch": options.epoch,
         "data": dataset.name,
         "split": options.split,
         "images": evaluation.confusion.total,
@@ -107,9 +109,8 @@ def _text(run: Run, dataset: Dataset, evaluation: Evaluation, options: argparse.
         rows.append([name, *(_percent(values[number]) for values in figures), confused_with])
     headings = ["Class", "Accuracy", "Precision", "F1", "Most confused with"]
     count = f"{confusion.total:,} {_SPLIT_WORDS[options.split]} images"
-    epoch = "" if options.epoch is None else f", epoch {options.epoch:,}"
     return (
-        f"{clean_line(run.name)}{epoch} on {count} of {dataset.title}\n\n"
+        f"{clean_line(run.name)}, epoch {options.epoch:,}, on {count} of {dataset.title}\n\n"
         f"{table(headings, rows, right=(1, 2, 3))}\n\n"
         f"Accuracy {format_percent(evaluation.accuracy)}, loss {evaluation.loss:.4f}, expected calibration "
         f"error {format_percent(evaluation.calibration.ece)}"

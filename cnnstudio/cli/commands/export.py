@@ -39,11 +39,11 @@ class Export(Command):
         add_json_option(parser)
 
     def run(self, options: argparse.Namespace) -> int:
+        from cnnstudio.cli.run_data import open_run
         from cnnstudio.export import select_exporters
-        from cnnstudio.runs.run import find_run
 
         chosen = select_exporters(options.format.split(","))
-        run = find_run(options.run)
+        run = open_run(options.run)
         if exists(options.out) and not is_folder(options.out):
             raise UsageError(f"--out: {options.out} is a file; choose a folder")
         results, failures = _export(run, chosen, options)

@@ -65,13 +65,13 @@ class Inspect(Command):
         add_json_option(parser)
 
     def run(self, options: argparse.Namespace) -> int:
+        from cnnstudio.cli.run_data import open_run
         from cnnstudio.insight.catalog import instrument
-        from cnnstudio.runs.run import find_run
 
         chosen = instrument(options.instrument)
         if options.out is not None and (options.out.suffix.lower() != ".png" or is_folder(options.out)):
             raise UsageError(f"--out: {options.out} must be a file that ends in .png")
-        run = find_run(options.run)
+        run = open_run(options.run)
         request = _request(run, options)
         reading = _take(run, request, options)
         if options.out is not None:
@@ -95,20 +95,10 @@ def _request(run: Run, options: argparse.Namespace) -> ReadingRequest:
     """Raises UserError for an epoch or layer that the run does not have, and for an unreadable image."""
     from cnnstudio.insight.catalog import instrument
     from cnnstudio.insight.instrument import Need
-    from cnnstudio.runs.epochs.inspection import OwnImages, ReadingRequest, default_layer, inspectable_epochs
+    from cnnstudio.runs.epochs.inspection import OwnImages, ReadingRequest, default_layer, resolve_epoch
 
-    epochs = inspectable_epochs(run)
-    epoch = options.epoch if options.epoch is not None else run.best_epoch
-    if epoch is None:
-        epoch = epochs[-1] if epochs else None
-    for asked in (epoch, options.since):
-        if asked is not None and asked not in epochs:
-            known = ", ".join(f"{each:,}" for each in epochs) or "none"
-            raise UsageError(
-                f"the weights of epoch {asked:,} were not kept; there are those of epochs {known}"
-            )
-    if epoch is None:
-        raise UsageError(f"the run {run.id} has no saved weights: it ended before its first checkpoint")
+    epoch = resolve_epoch(run, options.epoch)
+    since = None if options.since is None else resolve_epoch(run, options.since)
     layer = options.layer
     if Need.LAYER in instrument(options.instrument).needs:
         layers = [node.id for node in run.network.walk() if node.is_active]
@@ -124,7 +114,7 @@ def _request(run: Run, options: argparse.Namespace) -> ReadingRequest:
         layer,
         own_images=None if options.image is None else OwnImages(_read_image(run, options.image)),
         split=options.split,
-        other_epoch=options.since,
+        other_epoch=since,
     )
 
 

@@ -28,10 +28,10 @@ class Predict(Command):
     def run(self, options: argparse.Namespace) -> int:
         import numpy as np
 
+        from cnnstudio.cli.run_data import open_run
         from cnnstudio.data.images.image_files import read_pixels, silence_pillow_warnings
-        from cnnstudio.runs.run import find_run
 
-        run = find_run(options.run)
+        run = open_run(options.run)
         channels, height, width = run.network.input.dims
         with silence_pillow_warnings():
             images = np.stack([read_pixels(path, (channels, height, width)) for path in options.images])
@@ -42,7 +42,8 @@ class Predict(Command):
 
         device = choose_device(options.device)
         with torch_settings(device, options.threads, seed=0):
-            probabilities = predict(run.model().to(device), images).tolist()
+            flip = run.recipe.test_time_flip
+            probabilities = predict(run.model().to(device), images, flip=flip).tolist()
         entries = [
             _Prediction(str(path), dict(zip(run.classes, row, strict=True)))
             for path, row in zip(options.images, probabilities, strict=True)

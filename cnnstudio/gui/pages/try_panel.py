@@ -274,6 +274,7 @@ def _try_image(
     """On the compute thread. Raises RunError and DataError."""
     from cnnstudio.data.images.image_files import read_pixels, silence_pillow_warnings
     from cnnstudio.insight.predictions import predict
+    from cnnstudio.runs.epochs.saved_best import saved_best_epoch
     from cnnstudio.runs.run import Run
 
     run = Run.open(folder)
@@ -283,9 +284,9 @@ def _try_image(
             image = read_pixels(source, (channels, height, width))
     else:
         image = _fitted(source, (channels, height, width))
-    probabilities = predict(run.model(), image[None])[0].tolist()
+    probabilities = predict(run.model(), image[None], flip=run.recipe.test_time_flip)[0].tolist()
     scores = sorted(zip(run.classes, probabilities, strict=True), key=lambda entry: -entry[1])
-    return Trial(image, tuple(scores), run.best_epoch)
+    return Trial(image, tuple(scores), saved_best_epoch(run))
 
 
 def _fitted(pixels: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:

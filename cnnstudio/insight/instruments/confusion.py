@@ -85,15 +85,6 @@ class ConfusionReading(Reading):
         ranked = candidates[np.argsort(-flat[candidates], kind="stable")][:limit]
         return [(*map(int, divmod(int(at), len(self.classes))), int(flat[at])) for at in ranked]  # type: ignore[misc]  # a pair and a number
 
-    def top_confusion_lines(self, limit: int = MAX_TOP_CONFUSIONS) -> list[str]:
-        """The same as text: `cat predicted as dog: 31 images (12.4% of cat)`."""
-        support = self.support
-        return [
-            f"{self.classes[actual]} predicted as {self.classes[predicted]}: {pluralize(count, 'image')} "
-            f"({format_percent(count / int(support[actual]))} of {self.classes[actual]})"
-            for actual, predicted, count in self.top_confusions(limit)
-        ]
-
     def per_class(self) -> dict[str, dict[str, float | int | None]]:
         """For JSON, by class: accuracy, precision, recall, F1 and support; None where it is undefined."""
         columns = {

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -82,7 +82,7 @@ class Evaluator:
         """Counts changes of lists, dicts and objects of the program to known values."""
         self._nesting = 0
 
-    def execute(self, statements: Iterable[ast.stmt], scope: Scope) -> Exit | None:
+    def execute(self, statements: Sequence[ast.stmt], scope: Scope) -> Exit | None:
         """Interprets the statements; returns how they end, None if they run to the last one."""
         raise NotImplementedError
 
@@ -99,6 +99,9 @@ class Evaluator:
         raise NotImplementedError
 
     # Overridden by readers
+
+    def on_assign_attribute(self, owner: Any, name: str, value: Any, line: int) -> None:
+        """Called for `owner.name = value` if `owner` is not an object of the program."""
 
     def on_name(self, name: str) -> Any:
         """The value of a name that the program does not define."""

@@ -75,9 +75,6 @@ class Interpreter(Calls):
     def on_augment(self, old: Any, new: Any) -> None:
         """Called for `x += …`, which changes the very object if it is a tensor."""
 
-    def on_assign_attribute(self, owner: Any, name: str, value: Any, line: int) -> None:
-        """Called for `owner.name = value` if `owner` is not an object of the program."""
-
     def on_assign_item(self, owner: Any, index: Any, value: Any, line: int) -> None:
         """Called for `owner[index] = value` if `owner` is not a list or dict."""
 

@@ -155,7 +155,11 @@ def main():
     if len(sys.argv) == 1:
         print("Input:", INPUT, "Output:", tuple(model(torch.zeros(1, *INPUT)).shape[1:]))
     for path in sys.argv[1:]:
-        probabilities = classify(model, read_image(path))[0]
+        try:
+            image = read_image(path)
+        except OSError as error:
+            sys.exit(f"Cannot read {path}: {error.strerror or 'it is not an image'}.")
+        probabilities = classify(model, image)[0]
         for index in probabilities.argsort(descending=True)[:3].tolist():
             label = CLASSES[index] if CLASSES else f"class {index}"
             print(f"{path}: {label} {probabilities[index]:.1%}")

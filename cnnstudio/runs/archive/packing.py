@@ -21,7 +21,6 @@ from cnnstudio.runs.archive.members import FOLDERS, MAX_ARCHIVE_BYTES, MAX_MEMBE
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.run import Run
 
-SUFFIX = ".zip"
 _COPY_BYTES = 2**20
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 """The same run gives the same zip file."""

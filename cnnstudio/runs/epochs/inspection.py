@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cnnstudio.core.errors import UserError
+from cnnstudio.core.formatting import format_count
 from cnnstudio.data.dataset import Dataset, Labels, Pixels, Split, Subset
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.insight.catalog import instrument
 from cnnstudio.insight.instrument import Need, Probabilities, Subject, Taking
 from cnnstudio.layers.base import Role
 from cnnstudio.runs.epochs.kept_weights import Weights, kept_epochs, read_weights
+from cnnstudio.runs.epochs.saved_best import saved_best_epoch
+from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.run import Run
 from cnnstudio.training.sample_images import DISPLAYED_COUNT, choose_sample_images
 
@@ -72,10 +75,28 @@ class ReadingRequest:
 
 def inspectable_epochs(run: Run) -> list[int]:
     """The epochs of which there are weights, ascending: those that were kept, and the best one."""
-    epochs = set(kept_epochs(run.folder))
-    if run.best_epoch is not None and (run.folder / "checkpoints" / "best.json").is_file():
-        epochs.add(run.best_epoch)
-    return sorted(epochs)
+    best = saved_best_epoch(run)
+    return sorted({*kept_epochs(run.folder), *([] if best is None else [best])})
+
+
+def resolve_epoch(run: Run, asked: int | None = None) -> int:
+    """The epoch to look at: the one that is asked for, or else the best, or else the newest.
+
+    Raises RunError if there are no weights of it.
+    """
+    epochs = inspectable_epochs(run)
+    if not epochs:
+        raise RunError(f"The run {run.id} has no saved weights: it ended before its first checkpoint.")
+    if asked is None:
+        best = saved_best_epoch(run)
+        return epochs[-1] if best is None else best
+    if asked not in epochs:
+        known = ", ".join(map(format_count, epochs))
+        raise RunError(
+            f"The weights of epoch {asked:,} were not kept; there are those of "
+            f"{'epoch' if len(epochs) == 1 else 'epochs'} {known}."
+        )
+    return asked
 
 
 def load_weights(run: Run, epoch: int) -> Weights:
@@ -92,7 +113,7 @@ def model_at(run: Run, epoch: int) -> Model:
 
     from cnnstudio.training.checkpoints.store import restore_weights
 
-    if epoch == run.best_epoch and (run.folder / "checkpoints" / "best.json").is_file():
+    if epoch == saved_best_epoch(run):
         # In full precision.
         return run.model("best")
     weights = load_weights(run, epoch)
@@ -116,9 +137,12 @@ def images_of(dataset: Dataset, run: Run, split: SplitName) -> Split | Subset:
     """The images of a data set, at the network's input size, that the run used as that split."""
     from cnnstudio.training.preflight.prepare import split_validation
 
+    if split == "test":
+        return dataset.test
+    rows, validation, _ = split_validation(dataset, run.recipe)
     if split == "validation":
-        return split_validation(dataset, run.recipe)[1]
-    return dataset.train if split == "train" else dataset.test
+        return validation
+    return dataset.train if len(rows) == len(dataset.train) else Subset(dataset.train, rows)
 
 
 class Inspector:

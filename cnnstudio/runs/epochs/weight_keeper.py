@@ -75,12 +75,13 @@ class WeightKeeper:
 
     def close(self) -> None:
         """Waits for what is still to be written, but not for a drive that hangs."""
-        if self._thread is None:
+        thread, self._thread = self._thread, None
+        # A thread that has failed takes nothing from the queue any more.
+        if thread is None or not thread.is_alive():
             return
         with contextlib.suppress(queue.Full):
             self._queue.put(None, timeout=_SECONDS_TO_CLOSE)
-        self._thread.join(_SECONDS_TO_CLOSE)
-        self._thread = None
+        thread.join(_SECONDS_TO_CLOSE)
 
     def _write_all(self) -> None:
         try:

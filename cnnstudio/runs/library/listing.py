@@ -48,7 +48,7 @@ def list_summaries(
     for number, name in enumerate(names):
         stamp = stamp_of(f"{parent}{os.sep}{name}")
         before = kept.get(name)
-        if before is not None and before[0] == stamp:
+        if before is not None and before[0] == stamp and not _has_been_interrupted(before[1]):
             found[name] = stamp, before[1]
             continue
         raise_if_cancelled(cancelled)
@@ -81,6 +81,13 @@ def _run_names(parent: Path) -> list[str]:
 
 def _newest_first(summary: RunSummary) -> tuple[float, str]:
     return -summary.created, summary.id
+
+
+def _has_been_interrupted(summary: RunSummary) -> bool:
+    """Whether a run that was being written ended without a word: then only what it saved counts."""
+    with contextlib.suppress(RunError):
+        return summary.is_running and Run.open(summary.folder).status == "interrupted"
+    return False
 
 
 def _with_current_status(summary: RunSummary) -> RunSummary:

@@ -14,6 +14,7 @@ from cnnstudio.core.files import read_regular
 from cnnstudio.core.parameters import parameters, values_to_json
 from cnnstudio.design.file import MAXIMUM_BYTES, DesignError, nodes_to_json, parse_design
 from cnnstudio.design.network import Network
+from cnnstudio.runs.epochs.saved_best import saved_best_epoch
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.library.curve import LogSummary, Point, pack_points, summarize_log, unpack_points
 from cnnstudio.runs.library.label import NO_LABEL, RunLabel, read_label
@@ -110,12 +111,12 @@ class SummaryReader:
         log = _log(folder)
         test, count = run.test, run.metadata.get("parameters")
         seconds: Any = run.metadata.get("seconds")
-        has_ended = run.metadata.get("status") != "running"
-        best_epoch = run.best_epoch if has_ended and run.best_epoch is not None else log.best_epoch
+        status = run.status
+        best_epoch = _best_epoch(run, status, log)
         return RunSummary(
             folder=folder,
             name=run.name,
-            status=run.status,
+            status=status,
             created=run.created.timestamp(),
             data=run.dataset_name,
             recipe_name=recipe.name,
@@ -126,7 +127,7 @@ class SummaryReader:
             design_values=design_values,
             parameters=count if type(count) is int else log.parameters,
             best_epoch=best_epoch,
-            best_accuracy=log.accuracies.get(best_epoch or 0, log.best_accuracy),
+            best_accuracy=None if best_epoch is None else log.accuracies.get(best_epoch),
             last_epoch=log.last_epoch,
             last_accuracy=log.last_accuracy,
             last_loss=log.last_loss,
@@ -158,6 +159,16 @@ class SummaryReader:
         except (OSError, ValueError, RecursionError, RecipeError) as error:
             raise RunError(f"Cannot read the recipe of the run in {folder}: {error}") from None
         return self._recipes[data]
+
+
+def _best_epoch(run: Run, status: Status, log: LogSummary) -> int | None:
+    """The best epoch; once nothing trains any more, only one whose weights were saved."""
+    if status == "running":
+        return log.best_epoch
+    if status == "interrupted":
+        return saved_best_epoch(run)
+    # Programs that write less than this one leave it out.
+    return run.best_epoch if "best_epoch" in run.metadata else log.best_epoch
 
 
 def _log(folder: Path) -> LogSummary:

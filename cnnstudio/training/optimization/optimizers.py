@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+
+# The first optimizer imports it. Meanwhile it would store the frames of the functions that are running, and
+# with them a run's model and images, until the next garbage collection.
+import torch._dynamo
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop

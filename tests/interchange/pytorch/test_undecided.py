@@ -133,7 +133,9 @@ UNKNOWN = {
         (10, "only done in use"),
     ),
     "a function of another library with the name of a known one": (
-        "from einops import reduce\n" + MODULE + "        return reduce(self.one(x), 'b c h w -> b c', 'mean')\n",
+        "from einops import reduce\n"
+        + MODULE
+        + "        return reduce(self.one(x), 'b c h w -> b c', 'mean')\n",
         (10, "only known at run time"),
     ),
     "a mean over channels, counted from the end": (

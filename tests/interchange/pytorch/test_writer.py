@@ -207,6 +207,9 @@ def test_the_standalone_file_loads_the_weights_and_classifies_an_image(tmp_path:
     done = subprocess.run(command, capture_output=True, text=True, cwd="/")
     assert done.stderr == ""
     assert done.stdout.startswith(f"{tmp_path / 'gray.png'}: h 100.0%\n")
+    for name, reason in (("gone.png", "No such file or directory"), ("model.py", "it is not an image")):
+        done = subprocess.run([*command[:-1], str(tmp_path / name)], capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (1, f"Cannot read {tmp_path / name}: {reason}.\n")
 
 
 def test_images_are_normalized_as_in_training() -> None:

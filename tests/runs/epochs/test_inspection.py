@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import threading
 from pathlib import Path
 
@@ -9,9 +11,10 @@ import numpy as np
 import pytest
 
 from cnnstudio.core.errors import UserError
+from cnnstudio.core.files import write_json
 from cnnstudio.data.dataset import DataError, Dataset
 from cnnstudio.insight.catalog import instrument, instruments
-from cnnstudio.insight.instrument import InstrumentError, Need, finish
+from cnnstudio.insight.instrument import Instrument, InstrumentError, Need, Subject, Taking, finish
 from cnnstudio.insight.instruments.calibration import CalibrationReading
 from cnnstudio.insight.instruments.confusion import ConfusionReading
 from cnnstudio.insight.instruments.filters import FiltersReading
@@ -20,12 +23,15 @@ from cnnstudio.insight.instruments.mistakes import MistakesReading
 from cnnstudio.insight.instruments.predictions import UNKNOWN, PredictionsReading
 from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.insight.reading import Reading
+from cnnstudio.runs import snapshot_recorder
 from cnnstudio.runs.epochs.inspection import (
     Inspector,
     OwnImages,
     ReadingRequest,
     default_layer,
+    images_of,
     inspectable_epochs,
+    resolve_epoch,
 )
 from cnnstudio.runs.epochs.reading_service import ReadingService
 from cnnstudio.runs.errors import RunError
@@ -33,9 +39,11 @@ from cnnstudio.runs.run import Run
 from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.checkpoints import save_schedule
 from cnnstudio.training.control import Control
-from cnnstudio.training.events import EpochEnded, Event, Paused
+from cnnstudio.training.events import EpochEnded, Event, Paused, Warned
+from cnnstudio.training.model import Model
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.training.images import colors
+from tests.training.listeners import Listener
 from tests.training.networks import tiny
 
 DATA = colors(test=60, noise=140)
@@ -128,6 +136,14 @@ def test_a_reading_can_be_of_a_layer_an_image_a_cell_and_a_split(run: Run) -> No
     np.testing.assert_array_equal(cell.mistake_images, DATA.test.images[cell.mistake_index])
 
 
+def test_the_training_images_are_those_that_were_trained_on(run: Run) -> None:
+    confusion = take(ReadingRequest(run.folder, 2, "confusion", split="train"))
+    assert isinstance(confusion, ConfusionReading)
+    held_out = len(images_of(DATA, run, "validation"))
+    assert held_out > 0
+    assert confusion.total == len(DATA.train) - held_out
+
+
 def test_own_images_have_predictions_without_a_data_set(run: Run) -> None:
     def gone(run: Run) -> Dataset:
         raise DataError("The images are gone.")
@@ -173,6 +189,77 @@ def test_an_unknown_layer_or_epoch_is_a_sentence(run: Run) -> None:
 def test_the_default_layer_is_the_first_convolution(run: Run) -> None:
     assert default_layer(run) == "conv2d_1"
     assert inspectable_epochs(run) == [0, 1, 2]
+
+
+def test_the_best_epoch_of_a_run_that_was_killed_is_read_from_its_checkpoint(
+    run: Run, tmp_path: Path
+) -> None:
+    best = run.best_epoch
+    killed = tmp_path / "killed"
+    shutil.copytree(run.folder, killed)
+    description = json.loads((killed / "run.json").read_text())
+    write_json(killed / "run.json", {**description, "status": "running", "best_epoch": None})
+    assert resolve_epoch(Run.open(killed)) == best
+    (killed / "checkpoints" / "best.json").unlink()
+    assert resolve_epoch(Run.open(killed)) == 2
+    with pytest.raises(RunError, match=r"epoch 9 were not kept; there are those of epochs 0, 1, 2\."):
+        resolve_epoch(Run.open(killed), 9)
+    shutil.rmtree(killed / "weights")
+    with pytest.raises(RunError, match="no saved weights"):
+        resolve_epoch(Run.open(killed))
+
+
+def test_an_instrument_for_which_memory_is_short_is_left_out_of_the_snapshots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def take(*arguments: object) -> Taking:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+        yield 0.0
+
+    monkeypatch.setattr(type(instrument("histograms")), "take", take)
+    listener = Listener()
+    finished = start_run(tiny(), DATA, RECIPE, RunOptions(folder=tmp_path / "run"), emit=listener)
+    assert finished.outcome == "completed"
+    snapshot = Run.open(tmp_path / "run").snapshot(2)
+    assert snapshot.reading(instrument("histograms")) is None
+    assert snapshot.reading(instrument("confusion")) is not None
+    assert [each.message for each in listener.of(Warned) if "memory" in each.message] == [
+        "There is not enough memory for “Histograms”; training continues without it."
+    ]
+
+
+def test_without_memory_for_feature_maps_training_continues(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(snapshot_recorder, "collect_feature_maps", fail)
+    finished = start_run(tiny(), DATA, RECIPE, RunOptions(folder=tmp_path / "run"))
+    assert finished.outcome == "completed"
+    assert Run.open(tmp_path / "run").snapshot_epochs == []
+
+
+def test_what_is_too_large_for_a_snapshot_is_computed_and_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot_recorder, "_MAX_READING_BYTES", 300)
+    calls: list[str] = []
+    histograms = type(instrument("histograms"))
+    take = histograms.take
+
+    def counting(self: Instrument, model: Model, subject: Subject) -> Taking:
+        calls.append(self.name)
+        return (yield from take(self, model, subject))
+
+    monkeypatch.setattr(histograms, "take", counting)
+    listener = Listener()
+    start_run(tiny(), DATA, RECIPE, RunOptions(folder=tmp_path / "run"), emit=listener)
+    assert calls == ["histograms"]
+    told = [each.message for each in listener.of(Warned) if "Histograms" in each.message]
+    assert told == [
+        "“Histograms” is too large to be saved after each epoch: it is computed when you look at it."
+    ]
 
 
 def test_equal_own_images_are_equal_requests(run: Run) -> None:

@@ -22,6 +22,7 @@ from cnnstudio.runs.epochs.kept_weights import epochs_to_delete, kept_epochs, re
 from cnnstudio.runs.epochs.weight_keeper import WeightKeeper, halve, limit_home
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.run import Run
+from cnnstudio.runs.snapshots import snapshot_path
 from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.checkpoints.store import CheckpointError
 from cnnstudio.training.events import EpochEnded, Warned
@@ -146,10 +147,32 @@ def test_a_resumed_run_forgets_the_epochs_that_it_repeats(tmp_path: Path) -> Non
     start_run(tiny(), DATA, RECIPE, options)
     later = weights_path(tmp_path / "run", 4)
     later.write_bytes(weights_path(tmp_path / "run", 3).read_bytes())
+    stale = snapshot_path(tmp_path / "run", 7)
+    stale.write_bytes(b"of a run that was longer")
     start_run(tiny(), DATA, RECIPE.replace(epochs=5), RunOptions(folder=tmp_path / "run", resume=True))
     run = Run.open(tmp_path / "run")
     assert kept_epochs(run.folder) == [0, 1, 2, 3, 4, 5]
+    assert run.snapshot_epochs == [0, 1, 2, 3, 4, 5]
     read_weights(run.folder, 4, owner(run))
+
+
+def test_closing_does_not_wait_for_a_thread_that_has_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: Any) -> None:
+        raise RuntimeError
+
+    def wait(*arguments: Any, **options: Any) -> None:
+        pytest.fail("nothing takes this from the queue any more")
+
+    monkeypatch.setattr(weight_keeper, "limit_home", fail)
+    keeper = WeightKeeper(tmp_path, "x")
+    keeper.keep(1, build_model(tiny()), None)
+    thread = vars(keeper)["_thread"]
+    thread.join()
+    monkeypatch.setattr(vars(keeper)["_queue"], "put", wait)
+    keeper.close()
+    assert keeper.failure
 
 
 # Bounds

@@ -12,7 +12,7 @@ import pytest
 from cnnstudio.core.locking import FileLock
 from cnnstudio.core.progress import Cancelled
 from cnnstudio.runs.library import listing
-from cnnstudio.runs.library.cache import cache_path
+from cnnstudio.runs.library.cache import cache_path, stamp_of, write_cache
 from cnnstudio.runs.library.label import RunLabel, write_label
 from cnnstudio.runs.library.listing import list_summaries
 from cnnstudio.runs.library.summary import RunSummary, SummaryReader
@@ -167,9 +167,14 @@ def test_a_run_that_ends_without_writing_is_no_longer_running() -> None:
     run.append(progress(10, 1.0), ended(1, 1.0, 0.5, best=True))
     run.beat(seconds_ago=1000)
     with FileLock(run.folder / "lock"):
-        assert list_summaries().runs[0].status == "running"
-    assert list_summaries().runs[0].status == "interrupted"
-    assert list_summaries().runs[0].status == "interrupted"
+        running = list_summaries().runs[0]
+        assert (running.status, running.best_epoch) == ("running", 1)
+        # As if another run had changed the file of summaries meanwhile.
+        write_cache(runs_folder(), {running.id: (stamp_of(str(run.folder)), running)})
+    for _ in range(2):
+        # It had not saved its best weights.
+        interrupted = list_summaries().runs[0]
+        assert (interrupted.status, interrupted.best_epoch) == ("interrupted", None)
 
 
 @pytest.mark.usefixtures("three")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cnnstudio.core.files import write_json
 from cnnstudio.core.locking import FileLock
 from cnnstudio.design.network import Network
 from cnnstudio.runs.errors import RunError
@@ -64,6 +65,29 @@ def test_the_figures_of_a_run_in_training_come_from_its_log(tmp_path: Path) -> N
     assert (found.best_epoch, found.best_accuracy) == (2, 0.4)
     assert (found.last_epoch, found.last_accuracy, found.last_loss) == (3, 0.35, 1.6)
     assert found.training_curve == ((1.0, 2.5), (2.0, 1.5), (3.0, 1.5))
+
+
+def test_a_best_epoch_whose_weights_were_not_saved_has_no_figure(tmp_path: Path) -> None:
+    run = WrittenRun(tmp_path / "run")
+    run.append(started(), ended(1, 2.0, 0.3, best=True), ended(2, 1.5, 0.4, best=True))
+    run.update_metadata(status="failed", best_epoch=1)
+    found = SummaryReader().read(run.folder)
+    assert (found.best_epoch, found.best_accuracy) == (1, 0.3)
+    run.update_metadata(best_epoch=None)
+    found = SummaryReader().read(run.folder)
+    assert (found.best_epoch, found.best_accuracy) == (None, None)
+
+
+def test_of_an_interrupted_run_only_the_saved_best_epoch_counts(tmp_path: Path) -> None:
+    run = WrittenRun(tmp_path / "run")
+    run.append(started(), ended(1, 2.0, 0.3, best=True), ended(2, 1.5, 0.4, best=True))
+    run.beat(seconds_ago=1000)
+    found = SummaryReader().read(run.folder)
+    assert (found.status, found.best_epoch, found.best_accuracy) == ("interrupted", None, None)
+    (run.folder / "checkpoints").mkdir()
+    write_json(run.folder / "checkpoints" / "best.json", {"info": {"epoch": 1}})
+    found = SummaryReader().read(run.folder)
+    assert (found.best_epoch, found.best_accuracy) == (1, 0.3)
 
 
 def test_a_long_log_gives_few_points_from_its_first_to_its_last_step(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ from cnnstudio.gui.runs.resume import read_resumable_run, resume_run
 from cnnstudio.gui.runs.table.label_box import LabelBox
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.gui.widgets.message_box import Answer, MessageBox
-from cnnstudio.runs.archive.packing import SUFFIX, pack_run
+from cnnstudio.runs.archive.packing import pack_run
+from cnnstudio.runs.archive.unpacking import SUFFIX
 from cnnstudio.runs.deletion import NoTrashError, delete_run, trash_run
 from cnnstudio.runs.library.label import RunLabel, write_label
 from cnnstudio.runs.library.summary import RunSummary
