@@ -19,6 +19,11 @@ class Problem:
     """Possible fixes, the best one first."""
     why: str = ""
     """Why it matters, in one sentence; empty if the message says so."""
+    missing: str = ""
+    """What is still missing, if nothing is wrong but the network is not finished: `layers`. Else empty.
+
+    While a network is being drawn that is worth no more than a hint.
+    """
 
     @property
     def fix(self) -> Fix | None:

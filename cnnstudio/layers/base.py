@@ -176,6 +176,10 @@ class Layer:
         except ParameterError:
             return self
 
+    def as_added(self, classes: int | None) -> Self:
+        """The layer as the palette adds it. `classes` is their number at the end of a network, else None."""
+        return self
+
     def fix_output_features(self, features: int) -> SetParameters | None:
         """The fix that makes a classifier's last layer output `features` scores; None for any other layer."""
         return None

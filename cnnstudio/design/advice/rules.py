@@ -52,10 +52,11 @@ def _advice(rule: str, report: LayerReport, message: str, why: str, fix: Fix | N
 
 
 def no_nonlinearity(paths: Paths) -> Iterator[Advice]:
-    why = "Two linear layers in a row can compute no more than a single one."
+    linear = "Two linear layers in a row can compute no more than a single one."
+    pooled = "The maximum alone bends the values little; an activation lets the layers learn more together."
     for path in paths.all:
         before: LayerReport | None = None
-        normalized = False
+        normalized, why = False, linear
         for report in path:
             if _role(report) is Role.LINEAR:
                 if before is not None:
@@ -64,9 +65,11 @@ def no_nonlinearity(paths: Paths) -> Iterator[Advice]:
                         yield _advice("no-nonlinearity", report, message, why, InsertBefore("Activation"))
                     else:
                         yield _advice("no-nonlinearity", before, message, why, _RELU)
-                before, normalized = report, False
+                before, normalized, why = report, False, linear
             normalized = normalized or _role(report) is Role.NORMALIZATION
-            if report.node.is_group or report.node.layer.is_nonlinear:
+            if _role(report) is Role.POOLING:
+                why = pooled if report.node.layer.is_nonlinear else why
+            elif report.node.is_group or report.node.layer.is_nonlinear:
                 before = None
 
 

@@ -13,7 +13,7 @@ from cnnstudio.design.analysis.inference import (
     describe_excess_parameters,
 )
 from cnnstudio.design.findings import Problem
-from cnnstudio.design.network import Network, Node
+from cnnstudio.design.network import Network, Node, without_final_softmax
 from cnnstudio.layers.base import Append, Fix, Shape, ShapeError
 
 _ONE_SCORE_PER_CLASS = "Training compares one score per class with the correct class."
@@ -23,7 +23,7 @@ def network_problems(inferred: SequenceShape) -> Iterator[Problem]:
     """Problems that no single layer causes."""
     if inferred.layer_count == 0:
         message = "The network has no layers yet: drag some in from the palette, or open a template"
-        yield Problem(None, message, why="Without layers there is nothing to train.")
+        yield Problem(None, message, why="Without layers there is nothing to train.", missing="layers")
     if inferred.layer_count > MAXIMUM_LAYERS:
         yield Problem(
             None,
@@ -45,20 +45,24 @@ def output_problem(network: Network, inferred: SequenceShape, classes: int | Non
     if last is None or inferred.output is None:
         return None
     dense = ("Dense", {"units": classes or 10})
+    missing = f"a Dense layer with {f'{classes:,} units' if classes else 'one unit per class'}"
     if not inferred.output.is_flat:
         message = (
             f"The network ends with {inferred.output} from {last.title}, but class scores are a flat vector"
         )
         fixes = (Append((("Flatten", {}), dense)), Append((("GlobalAveragePooling2D", {}), dense)))
-        return Problem(last.id, message, fixes, _ONE_SCORE_PER_CLASS)
+        return Problem(last.id, message, fixes, _ONE_SCORE_PER_CLASS, missing)
     if classes is None:
         return None
     if inferred.output.features != classes:
         message = f"{last.title} outputs {inferred.output} scores, but the data has {classes} classes"
         found = _find_output_layer(network.nodes, inferred.nodes, classes)
-        if found is not None:
-            return Problem(found[0].id, message, (found[1],), _ONE_SCORE_PER_CLASS)
-        return Problem(last.id, message, (Append((dense,)),), _ONE_SCORE_PER_CLASS)
+        # What softmax turns into probabilities is meant to be the end; otherwise layers may still follow.
+        is_end = without_final_softmax(network.nodes) != network.nodes
+        node, own_fixes = (last, ()) if found is None else (found[0], (found[1],))
+        appended = (Append((dense,)),) if found is None or not is_end else ()
+        missing = "" if is_end else missing
+        return Problem(node.id, message, (*own_fixes, *appended), _ONE_SCORE_PER_CLASS, missing)
     if inferred.parameters == 0:
         why = "Training improves the predictions by changing weights, and this network has none."
         return Problem(last.id, "The network has no trainable weights", (Append((dense,)),), why)

@@ -265,7 +265,7 @@ class _Row:
         title = node.title + (f" × {format_count(group.copies())}" if group.copies() > 1 else "")
         end = self._right + self._builder.gap * 0.7
         if self._builder.labels:
-            is_faulty = self._builder.analysis[node.id].problem is not None
+            is_faulty = _is_faulty(self._builder.analysis[node.id])
             title, token = (f"! {title}", "wrong") if is_faulty else (title, "secondary")
             self.captions.append(Caption(node.id, title, start, y - 4, _DETAIL, token, "start"))
             end = max(end, start + text_width(title, _DETAIL) - self._builder.gap / 2)
@@ -393,14 +393,18 @@ def _has_label(node: Node) -> bool:
 
 
 def _state(report: LayerReport) -> State:
-    return "faulty" if report.problem else "known" if report.output else "unknown"
+    return "faulty" if _is_faulty(report) else "known" if report.output else "unknown"
+
+
+def _is_faulty(report: LayerReport) -> bool:
+    return report.problem is not None and not report.problem.missing
 
 
 def describe_layer(report: LayerReport) -> str:
     """One line on a layer: its title and summary, and its problem or output shape."""
     node = report.node
     text = f"{node.title}, {node.layer.summary()}" if node.layer.summary() else node.title
-    if report.problem:
+    if report.problem and _is_faulty(report):
         return f"{text}: {report.problem.message}"
     return f"{text}: {report.output}" if report.output else text
 

@@ -19,6 +19,10 @@ from cnnstudio.gui.document.project import Project, Question
 from cnnstudio.layers.base import Group, Layer, Shape
 
 MIME = "application/x-cnnstudio-layers+json"
+NEW_LAYER_MIME = "application/x-cnnstudio-new-layer"
+"""Sent with a layer from the palette, whose parameters suit the place where it is dropped."""
+_LESSON_CLASSES = 10
+"""The number of classes where that of the data set is not known."""
 CONFIRM_ABOVE = 1_000
 """Inserting more layers than this asks the user for confirmation first."""
 
@@ -42,9 +46,17 @@ def place_after_selection(project: Project) -> Place:
 
 
 def add_type(project: Project, kind: type[Layer]) -> None:
-    """Adds a new layer of a type, with default parameters, after the selection."""
+    """Adds a new layer of a type after the selection."""
+    place = place_after_selection(project)
     node = project.network.fresh_ids().node(kind())
-    insert(project, [node], place_after_selection(project))
+    insert(project, [_as_added(project, node, place)], place)
+
+
+def _as_added(project: Project, node: Node, place: Place) -> Node:
+    """A layer from the palette with the parameters that suit its place."""
+    is_last = place == Place(None, len(project.network.nodes))
+    layer = node.layer.as_added((project.classes or _LESSON_CLASSES) if is_last else None)
+    return dataclasses.replace(node, layer=layer)
 
 
 def insert(project: Project, nodes: Sequence[Node], place: Place, verb: str = "add") -> None:
@@ -63,9 +75,12 @@ def insert_from_mime(
     """
     text = layers_json(data)
     nodes = layers_from_text(text, project.network)
+    target = place or place_after_selection(project)
+    if data.hasFormat(NEW_LAYER_MIME):
+        nodes = [_as_added(project, node, target) for node in nodes]
     number = sum(1 for node in nodes for _ in node.walk())
     if number <= CONFIRM_ABOVE:
-        insert(project, nodes, place or place_after_selection(project), verb)
+        insert(project, nodes, target, verb)
         return
 
     def insert_all() -> None:
@@ -259,9 +274,16 @@ def to_mime(nodes: Sequence[Node]) -> QMimeData:
     return data
 
 
+def new_layer_mime(kinds: Sequence[type[Layer]]) -> QMimeData:
+    """New layers to drag from the palette; they get their ids and parameters when they are dropped."""
+    data = to_mime([new_node(kind) for kind in kinds])
+    data.setData(NEW_LAYER_MIME, QByteArray())
+    return data
+
+
 def new_node(kind: type[Layer]) -> Node:
-    """A node to drag from the palette; it gets its final id when it is dropped."""
-    return IdGenerator().node(kind())
+    """A node of the palette, as it is within a network."""
+    return IdGenerator().node(kind().as_added(None))
 
 
 def has_layers(data: QMimeData) -> bool:

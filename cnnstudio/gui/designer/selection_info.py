@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cnnstudio.core.formatting import at_least, format_compact, format_count, ordinal, pluralize
 from cnnstudio.core.parameters import choice, integer
 from cnnstudio.design import edits
-from cnnstudio.design.analysis.analysis import Analysis, LayerReport
+from cnnstudio.design.analysis.analysis import LayerReport
 from cnnstudio.design.findings import Problem
 from cnnstudio.design.network import MAXIMUM_INPUT, Network
 from cnnstudio.gui.document.project import Project
@@ -56,7 +56,7 @@ def selection_info(project: Project) -> SelectionInfo:
     if project.input_selected:
         return _input_info(project)
     if not project.selection:
-        return _network_info(project.network, project.analysis)
+        return _network_info(project)
     if len(project.selection) == 1:
         return _layer_info(project.network, project.analysis[project.selection[0]])
     return _multiple_info(project)
@@ -140,7 +140,8 @@ def _input_info(project: Project) -> SelectionInfo:
     )
 
 
-def _network_info(network: Network, analysis: Analysis) -> SelectionInfo:
+def _network_info(project: Project) -> SelectionInfo:
+    network, analysis = project.network, project.analysis
     parts = [f"Output {analysis.output}"] if analysis.output else []
     amounts = (
         f"{pluralize(analysis.parameters, 'parameter')} ({_file_size(analysis.parameters)})",
@@ -157,8 +158,7 @@ def _network_info(network: Network, analysis: Analysis) -> SelectionInfo:
         "the whole network",
         "Select a layer to see what it does and to edit it." if network.nodes else _NO_LAYERS,
         _join_parts(parts),
-        # A new design is empty, which is not worth an error.
-        analysis.problems[0] if analysis.problems and network.nodes else None,
+        next(filter(project.is_error, analysis.problems), None),
     )
 
 

@@ -11,7 +11,8 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.design.analysis.analysis import Analysis, analyze
+from cnnstudio.design.analysis.analysis import Analysis, LayerReport, analyze
+from cnnstudio.design.findings import Problem
 from cnnstudio.design.network import Network
 from cnnstudio.training.recipe.recipe import RECIPES, Recipe
 
@@ -80,6 +81,8 @@ class Project(QObject):
         self._path: Path | None = None
         self._saved: Network | None = self._state.network
         self._emitted_is_modified = False
+        self._wants_to_train = False
+        """Whether training was asked for since the network has changed."""
         self.undo_stack = QUndoStack(self)
         self.undo_stack.setUndoLimit(UNDO_STEPS)
 
@@ -91,6 +94,24 @@ class Project(QObject):
     def analysis(self) -> Analysis:
         """The analysis of the current network; it is up to date before any signal is emitted."""
         return self._analysis
+
+    def is_error(self, problem: Problem) -> bool:
+        """Whether to show a problem as an error. If something is only missing yet, not before training."""
+        return not problem.missing or self._wants_to_train
+
+    def error_of(self, report: LayerReport) -> Problem | None:
+        """The layer's problem if it is an error."""
+        return report.problem if report.problem is not None and self.is_error(report.problem) else None
+
+    def hint_of(self, report: LayerReport) -> Problem | None:
+        """The layer's problem if it is no error, but a hint at what is still missing."""
+        return None if self.error_of(report) is not None else report.problem
+
+    def insist_on_problems(self) -> None:
+        """Shows what is missing as errors until the network changes: training was asked for."""
+        if self._analysis.problems and not self._wants_to_train:
+            self._wants_to_train = True
+            self.analysis_changed.emit(self._analysis)
 
     @property
     def recipe(self) -> Recipe:
@@ -230,6 +251,8 @@ class Project(QObject):
         old, self._state = self._state, state
         recipe_changed, dataset_changed = state.recipe != old.recipe, state.dataset_name != old.dataset_name
         network_changed = state.network is not old.network
+        if network_changed:
+            self._wants_to_train = False
         if network_changed or dataset_changed:
             self._analysis = analyze(state.network, self._analysis, classes=self.classes)
         selection_changed = self._replace_selection(selection, self._input_selected)

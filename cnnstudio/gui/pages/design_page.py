@@ -20,6 +20,7 @@ from cnnstudio.gui.pages.page import GAP, Lazy, Page, PageSplitter, focus_panel
 from cnnstudio.gui.runs.shown_run import ShownRun
 from cnnstudio.gui.widgets.labels import Line, Panel
 from cnnstudio.gui.widgets.tab_buttons import TabButtons
+from cnnstudio.layers.base import Family
 
 
 class TabbedPanel(Panel):
@@ -73,6 +74,12 @@ class DesignPage(Page):
         self._project = project
         self._session = session
         self.layer_types = Palette(project)
+        self._narrowness = ""
+        names = self.remembered("folded_families").split()
+        if names:
+            self.layer_types.families.set_folded(family for family in Family if family.name in names)
+        self.layer_types.families.changed.connect(self._remember_families)
+        self.layer_types.rail_changed.connect(lambda _: self._remember_palette())
         self.layers = LayerList(project)
         self.inspector = TabbedPanel(
             (
@@ -116,7 +123,18 @@ class DesignPage(Page):
         return self._columns
 
     def fold(self, is_narrow: bool) -> None:
-        self.layer_types.set_rail(is_narrow)
+        self._narrowness = "narrow" if is_narrow else "wide"
+        choice = self.remembered(f"palette_{self._narrowness}")
+        self.layer_types.set_rail(choice == "rail" if choice else is_narrow)
+
+    def _remember_palette(self) -> None:
+        """What the user chooses in a narrow window holds for narrow windows only."""
+        is_rail = self.layer_types.is_rail
+        self.remember(f"palette_{self._narrowness}", "rail" if is_rail else "list")
+        self.refit()
+
+    def _remember_families(self, folded: frozenset[Family]) -> None:
+        self.remember("folded_families", " ".join(sorted(family.name for family in folded)) or "NONE")
 
     def show_panel(self, number: int) -> None:
         """Shows a tab of the right panel and gives it the focus."""

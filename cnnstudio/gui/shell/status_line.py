@@ -10,6 +10,7 @@ from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from cnnstudio.core.formatting import pluralize
+from cnnstudio.design.findings import Problem
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.runs.follower import RunFollower
@@ -47,8 +48,7 @@ class StatusLine(QWidget):
         row.setSpacing(8)
         row.addWidget(self._text, 1)
         row.addWidget(self._problems)
-        project.network_changed.connect(self._refresh)
-        project.dataset_changed.connect(self._refresh)
+        project.analysis_changed.connect(self._refresh)
         project.file_changed.connect(self._on_file_changed)
         session.state_changed.connect(self._refresh)
         # Keeps "saved 2 min ago" current.
@@ -86,7 +86,7 @@ class StatusLine(QWidget):
             self._refresh()
 
     def _refresh(self, _: object = None) -> None:
-        problems = self._project.analysis.problems
+        problems = self._problems_to_show()
         self._problems.setVisible(bool(problems))
         is_idle = self._session.state is State.IDLE
         activity = _ACTIVITIES[self._session.state]
@@ -96,6 +96,8 @@ class StatusLine(QWidget):
         if problems:
             parts = [self._problem_text()] if is_idle else [activity, self._problem_text()]
             self._problems.setAccessibleDescription(problems[0].full_message)
+        elif is_idle and self._project.analysis.problems:
+            parts = [f"To train, add {self._project.analysis.problems[0].missing}"]
         self._text.set_full_text(" · ".join(part for part in parts if part))
         self._text.set_tone("wrong" if problems and is_idle else "secondary")
 
@@ -106,8 +108,12 @@ class StatusLine(QWidget):
             return ""
         return f"saved {_ago(time.time() - self._saved_at)}"
 
+    def _problems_to_show(self) -> list[Problem]:
+        """The problems, without what is only missing yet."""
+        return [*filter(self._project.is_error, self._project.analysis.problems)]
+
     def _problem_text(self) -> str:
-        problems = self._project.analysis.problems
+        problems = self._problems_to_show()
         first = problems[0].node_id
         count = pluralize(len(problems), "problem")
         if first is None:
@@ -116,7 +122,7 @@ class StatusLine(QWidget):
         return f"Fix {count} to train: layer {order}, {self._project.network.node(first).title}"
 
     def _on_problems_clicked(self) -> None:
-        first = self._project.analysis.problems[0]
+        first = self._problems_to_show()[0]
         if first.node_id is not None:
             self._project.select((first.node_id,))
         else:

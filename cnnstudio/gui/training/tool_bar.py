@@ -245,6 +245,7 @@ class TrainingToolBar(QToolBar):
         problems = self._project.analysis.problems
         if problems:
             first = problems[0]
+            self._project.insist_on_problems()
             if first.node_id is not None:
                 self._project.select((first.node_id,))
             self.message.emit(f"This network cannot be trained yet. {first.full_message}.")

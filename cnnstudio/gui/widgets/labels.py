@@ -43,11 +43,16 @@ class Label(QLabel):
 
     def set_tone(self, tone: Tone) -> None:
         """Changes the color of the text."""
-        if self.property("role") != tone:
-            self.setProperty("role", tone)
-            # The style sheet evaluates properties only when the widget is polished.
-            self.style().unpolish(self)
-            self.style().polish(self)
+        set_role(self, tone)
+
+
+def set_role(widget: QWidget, role: str) -> None:
+    """Changes the rule of the style sheet for a widget."""
+    if widget.property("role") != role:
+        widget.setProperty("role", role)
+        # The style sheet evaluates properties only when the widget is polished.
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
 
 
 class ElidedLabel(Label):

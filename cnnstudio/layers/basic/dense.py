@@ -72,6 +72,11 @@ class Dense(Layer):
         text = f"{self.units} units" if self.units > 1 else "1 unit"
         return text if self.activation == "linear" else f"{text}, {self.activation}"
 
+    def as_added(self, classes: int | None) -> Self:
+        if classes is None:
+            return self.with_values({"activation": "relu"})
+        return self.with_values({"units": classes, "activation": "softmax"})
+
     def output_shape(self, shape: Shape) -> Shape:
         output = Shape.of(self.units)
         if not shape.is_flat:

@@ -54,6 +54,9 @@ class Convolution(Layer):
             text += f", {self.padding}"
         return text if self.activation == "linear" else f"{text}, {self.activation}"
 
+    def as_added(self, classes: int | None) -> Self:
+        return self.with_values({"activation": "relu"})
+
     def _extent(self) -> Sizes:
         return effective_kernel_size(self.kernel_size, self.dilation_rate)
 

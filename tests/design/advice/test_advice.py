@@ -48,6 +48,8 @@ def keys(*items: Item, input: tuple[int, int, int] = (3, 32, 32)) -> list[str]:
 
 CASES: list[tuple[str, tuple[Item, ...], str]] = [
     ("no-nonlinearity:conv2d_5", (*WIDE, PLAIN, RELU, *HEAD), "Set activation to relu"),
+    ("no-nonlinearity:conv2d_5", (*WIDE, PLAIN, MaxPooling2D(), RELU, *HEAD), "Set activation to relu"),
+    ("no-nonlinearity:conv2d_6", (*WIDE, UNBIASED, NORM, MaxPooling2D(), RELU, *HEAD), "Insert Activation"),
     ("no-nonlinearity:conv2d_6", (*WIDE, UNBIASED, NORM, RELU, *HEAD), "Insert Activation"),
     (
         "no-nonlinearity:conv2d_5",
@@ -134,7 +136,7 @@ def test_advice_comes_with_its_fix(key: str, items: tuple[Item, ...], label: str
         (*WIDE, GlobalAveragePooling2D(), Dense(10, "softmax")),
         (*WIDE, *HEAD, Activation("softmax")),
         (*WIDE, UNBIASED, NORM, Activation(), RELU, *HEAD),
-        (*WIDE, PLAIN, MaxPooling2D(), PLAIN, Activation("gelu"), *HEAD),
+        (*WIDE, RELU, MaxPooling2D(), PLAIN, Activation("gelu"), *HEAD),
         (*WIDE, (Residual(), UNBIASED, NORM, Activation(), UNBIASED, NORM), RELU, *HEAD),
         (*WIDE, (Repeat(3), PLAIN, Activation()), *HEAD),
         (*WIDE, (Parallel(), PLAIN, (Block(), RELU, PLAIN)), NORM, *HEAD),

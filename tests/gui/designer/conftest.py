@@ -129,4 +129,4 @@ def show(qtbot: QtBot) -> Callable[[Project], LayerList]:
 @pytest.fixture
 def palette_data() -> Callable[[str], QMimeData]:
     """The data of a drag from the palette, by type name."""
-    return lambda type_name: commands.to_mime([commands.new_node(layer_type(type_name))])
+    return lambda type_name: commands.new_layer_mime([layer_type(type_name)])

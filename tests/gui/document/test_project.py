@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
@@ -12,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.design import edits
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.network import Network, Place
+from cnnstudio.design.text.shorthand import parse_shorthand
 from cnnstudio.gui.document.project import Project
 from cnnstudio.layers.catalog import layer_type
 from cnnstudio.layers.shape import Shape
@@ -192,3 +194,40 @@ def test_undoing_all_steps_restores_the_same_object(versions: list[Network]) -> 
     project.undo_stack.setIndex(0)
     assert project.network is versions[0]
     assert project.analysis.reports == analyze(versions[0]).reports
+
+
+def test_what_is_missing_is_a_hint_until_training_is_asked_for(qtbot: QtBot) -> None:
+    project = Project()
+    project.set_dataset("birds", 37)
+    assert project.analysis.problems[0].missing == "layers"
+    project.edit("add", parse("conv"))
+    report = project.analysis.reports[0]
+    hint = project.hint_of(report)
+    assert hint is not None
+    assert hint.missing == "a Dense layer with 37 units"
+    assert project.error_of(report) is None
+
+    with qtbot.waitSignal(project.analysis_changed):
+        project.insist_on_problems()
+    assert (project.error_of(report), project.hint_of(report)) == (hint, None)
+
+    project.edit("add", parse("conv, conv"))
+    assert project.error_of(project.analysis.reports[-1]) is None
+
+
+@pytest.mark.parametrize(
+    ("layers", "missing"),
+    [
+        ("flatten, dense 128 relu", "a Dense layer with 37 units"),
+        ("flatten, dense 10 softmax", ""),
+        ("flatten, dense 10, activation softmax", ""),
+        ("conv, dense 37 softmax", ""),
+    ],
+)
+def test_only_what_may_still_follow_is_missing(layers: str, missing: str) -> None:
+    problem = analyze(parse(layers), classes=37).problems[0]
+    assert problem.missing == missing
+
+
+def parse(text: str) -> Network:
+    return Network(nodes=tuple(parse_shorthand(text, Network().fresh_ids())))

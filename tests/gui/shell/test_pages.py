@@ -10,7 +10,16 @@ import pytest
 import shiboken6
 from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QSplitter, QTreeView, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QFileDialog,
+    QPushButton,
+    QSplitter,
+    QToolButton,
+    QTreeView,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.data.dataset import Dataset, Split
@@ -22,6 +31,7 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.runs.follower import read_run
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
+from cnnstudio.layers.base import Family
 from cnnstudio.training.recipe.recipe import LESSON
 from tests.gui.canned import run_events
 from tests.gui.data.test_data_dialog import image_folder
@@ -465,3 +475,15 @@ def test_in_a_narrow_window_the_palette_and_the_layers_are_rails(open_window: Op
     assert window.pages.train.strip.width() == 48
     window.resize(1280, 720)
     assert window.pages.train.strip.width() > 48
+
+
+def test_the_palette_stays_as_the_user_folded_it_in_windows_of_that_width(open_window: OpenWindow) -> None:
+    window = open_window(1024, 700)
+    palette = window.pages.design.layer_types
+    palette.findChild(QToolButton, "paletteFold").click()
+    palette.findChild(QPushButton, "familyGroup").click()
+    assert palette.width() > 180
+
+    again = open_window(1024, 700).pages.design.layer_types
+    assert again.width() > 180
+    assert again.families.folded == {Family.REGULARIZATION}

@@ -154,8 +154,9 @@ class LayerModel(QAbstractItemModel):
     def _tooltip(self, report: LayerReport | None) -> str:
         if report is None:
             return "The input of the network: one image"
-        if report.problem is not None:
-            return f"{report.problem.full_message}."
+        error = self._project.error_of(report)
+        if error is not None:
+            return f"{error.full_message}."
         analysis = self._project.analysis
         share = ""
         if report.parameters and analysis.has_known_costs:

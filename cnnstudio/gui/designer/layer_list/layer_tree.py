@@ -133,8 +133,9 @@ class LayerTree(DropView):
         report = self._model.report(index)
         if report is None:
             return QRect()
-        has_advice = bool(self._advice.for_node(node_id))
-        return self._painter.button_rect(button, self._row_rect(index), report.problem, has_advice)
+        error, hint = self._project.error_of(report), self._project.hint_of(report)
+        has_advice = hint is not None or bool(self._advice.for_node(node_id))
+        return self._painter.button_rect(button, self._row_rect(index), error, has_advice)
 
     def layer_at(self, position: QPoint) -> str | None:
         """The id of the layer whose row is at a position of the viewport."""
@@ -256,7 +257,7 @@ class LayerTree(DropView):
         sizes = {}
         for problem in self._project.analysis.problems:
             report = self._project.analysis.by_id.get(problem.node_id or "")
-            if report is not None:
+            if report is not None and self._project.is_error(problem):
                 number = self._model.index_of(report.node.id).internalId()
                 sizes[number] = QSize(0, self._painter.height(problem, report.depth, width))
         if sizes != self._delegate.sizes:

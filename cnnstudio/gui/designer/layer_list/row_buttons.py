@@ -103,8 +103,10 @@ class RowButtons:
     def finding(self, target: FixTarget) -> Finding | None:
         """The problem or the advice that a button belongs to."""
         report = self._project.analysis.by_id.get(target.node_id)
+        if report is not None and report.problem is not None:
+            return report.problem
         if target.button != "advice":
-            return report.problem if report is not None else None
+            return None
         return next(iter(advice_service(self._project).for_node(target.node_id)), None)
 
     def _rect(self, target: FixTarget) -> QRect:

@@ -41,13 +41,13 @@ def layer_row(
         str(report.output) if report.has_known_output else "",
         _amount_text(report, quantity),
         getattr(report, quantity) / max(getattr(analysis, quantity), 1) if has_share else None,
-        report.problem,
+        project.error_of(report),
         report.depth,
         is_expanded if node.children else None,
         not node.enabled,
         not all(network.node(above).enabled for above in (node.id, *network.ancestors(node.id))),
         branch_number(network, node.id),
-        has_advice,
+        has_advice or project.hint_of(report) is not None,
     )
 
 
@@ -98,7 +98,9 @@ def accessible_row_text(project: Project, report: LayerReport | None, is_expande
         parts += [f"output {output}", f"{count} parameters"]
     else:
         parts.append("disabled")
-    parts.append(f"problem: {report.problem.full_message}" if report.problem else "no problems")
+    error, hint = project.error_of(report), project.hint_of(report)
+    parts.append(f"problem: {error.full_message}" if error else "no problems")
+    parts += [f"still missing: {hint.missing}"] if hint else []
     parts += [f"tip: {advice.message}" for advice in advice_service(project).for_node(node.id)]
     return ", ".join(parts)
 

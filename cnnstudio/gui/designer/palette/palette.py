@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from cnnstudio.gui.designer import commands
+from cnnstudio.gui.designer.palette.family_buttons import FOLDABLE, FamilyButtons
 from cnnstudio.gui.designer.palette.type_list import TypeList
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.icon_button import IconButton
 from cnnstudio.gui.widgets.labels import Label, Line, Panel
 from cnnstudio.layers.catalog import layer_type
 
@@ -18,14 +20,23 @@ _MIN_HEIGHT_FOR_HELP = 680
 
 
 class Palette(Panel):
-    """A title, a search field, the list of types, and help on the hovered or current type."""
+    """A title, a search field, the list of types, and help on the hovered or current type.
+
+    It can be folded to a rail of icons, and the families that are needed least into a line each.
+    """
+
+    rail_changed = Signal(object)
+    """Whether the user folded it."""
 
     def __init__(self, project: Project) -> None:
         super().__init__("palette")
         self._project = project
         self._is_rail = False
         self._top = QWidget()
+        self._title = Label("Layers", "title")
+        self._chevron = IconButton("paletteFold", "previous", "Show only the icons of the layers")
         self.types = TypeList()
+        self.families = FamilyButtons()
         self.search = _SearchField(self.types)
         self._no_results = Label(role="help", tone="secondary", wrap=True)
         self._help_area = QWidget()
@@ -35,24 +46,44 @@ class Palette(Panel):
         self.types.type_chosen.connect(self._on_type_chosen)
         self.types.text_typed.connect(self._on_text_typed)
         self.types.type_hovered.connect(self._show_help)
+        self.families.changed.connect(self.types.set_folded)
+        self.families.set_folded(FOLDABLE)
+        self.types.set_folded(FOLDABLE)
+        self._chevron.clicked.connect(self._on_chevron_clicked)
         self._on_searched("")
 
     def sizeHint(self) -> QSize:
         return QSize(RAIL_WIDTH if self._is_rail else WIDTH, 480)
 
+    @property
+    def is_rail(self) -> bool:
+        return self._is_rail
+
     def set_rail(self, is_rail: bool) -> None:
         """Folds it to a rail of icons, or unfolds it."""
         self._is_rail = is_rail
-        self._top.setVisible(not is_rail)
-        self.types.set_rail(is_rail)
+        for each in (self._title, self.search):
+            each.setVisible(not is_rail)
         if is_rail:
             self.search.clear()
+        self.types.set_rail(is_rail)
+        self.families.setVisible(not is_rail and not self.search.text())
+        self._top_row.setContentsMargins(-2 if is_rail else 4, 0, 0, 0)
+        self._chevron.show_icon(
+            "next" if is_rail else "previous",
+            "Show the names of the layers" if is_rail else "Show only the icons of the layers",
+        )
+        if is_rail:
             self.setFixedWidth(RAIL_WIDTH)
         else:
             self.setMinimumWidth(180)
             self.setMaximumWidth(420)
         self.setFocusProxy(self.types if is_rail else self.search)
         self._show_help_area()
+
+    def _on_chevron_clicked(self) -> None:
+        self.set_rail(not self._is_rail)
+        self.rail_changed.emit(self._is_rail)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -63,16 +94,18 @@ class Palette(Panel):
         self._help_area.setVisible(self.height() >= _MIN_HEIGHT_FOR_HELP and not self._is_rail)
 
     def _compose(self) -> None:
-        title = Label("Layers", "title")
-        title.setContentsMargins(4, 0, 0, 0)
+        self._top_row = QHBoxLayout()
+        self._top_row.setContentsMargins(4, 0, 0, 0)
+        self._top_row.addWidget(self._title, 1)
+        self._top_row.addWidget(self._chevron)
         self._no_results.setContentsMargins(14, 4, 14, 8)
         self._help.setObjectName("paletteHelp")
         self._help.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._help.setFixedHeight(3 * self._help.fontMetrics().lineSpacing())
         top, bottom = QVBoxLayout(self._top), QVBoxLayout(self._help_area)
-        top.setContentsMargins(12, 10, 12, 6)
+        top.setContentsMargins(12, 8, 12, 6)
         top.setSpacing(8)
-        top.addWidget(title)
+        top.addLayout(self._top_row)
         top.addWidget(self.search)
         bottom.setContentsMargins(0, 0, 0, 8)
         bottom.setSpacing(8)
@@ -86,6 +119,7 @@ class Palette(Panel):
         column.addWidget(self._top)
         column.addWidget(self._no_results)
         column.addWidget(self.types, 1)
+        column.addWidget(self.families)
         column.addWidget(self._help_area)
         self.setFocusProxy(self.search)
 
@@ -93,6 +127,8 @@ class Palette(Panel):
         found = self.types.filter(text)
         self._no_results.setText(f"No layers match “{text.strip()}”.")
         self._no_results.setVisible(found == 0)
+        # A search finds the types of all families.
+        self.families.setVisible(not self._is_rail and not text.strip())
         self._show_help(self.types.current_type())
 
     def _on_text_typed(self, text: object) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from PySide6.QtCore import QEvent, QMimeData, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter, QPen
+from PySide6.QtGui import QKeyEvent, QPainter, QPen, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QListWidget,
@@ -29,16 +29,14 @@ TYPE_ROLE = Qt.ItemDataRole.UserRole
 """The name of the layer type; None for a heading."""
 
 ROW_HEIGHT = 24
-_RAIL_ROW_HEIGHT = 26
-_HEADING_HEIGHT = 23
-_ICON_LEFT = 14
-_TEXT_LEFT = 40
+_ICON_LEFT = 12
+_TEXT_LEFT = 34
 _HELP_LEFT = 212
 _MIN_WIDTH_FOR_HELP = 400
 
 
 class TypeList(QListWidget):
-    """All layer types of the catalog, under a heading for each family."""
+    """All layer types of the catalog, under a heading for each family; families can be folded."""
 
     type_chosen = Signal(object)
     """The name of a type to add: it was double-clicked, or Enter was pressed on it."""
@@ -55,11 +53,15 @@ class TypeList(QListWidget):
         self.setMouseTracking(True)
         self.setDragEnabled(True)
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        # By whole rows: a half one would look like the end of the list.
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerItem)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.is_rail = False
         self._headings: dict[Family, QListWidgetItem] = {}
         self._types: dict[str, QListWidgetItem] = {}
+        self._text = ""
+        self.folded: frozenset[Family] = frozenset()
+        """The families whose types are shown only by a search."""
         for name, kind in layer_types().items():
             self._add(name, kind)
         self.itemDoubleClicked.connect(lambda _: self.choose_current())
@@ -89,12 +91,20 @@ class TypeList(QListWidget):
     def set_rail(self, is_rail: bool) -> None:
         """Shows only the icons of the types, without headings."""
         self.is_rail = is_rail
-        for heading in self._headings.values():
-            heading.setHidden(is_rail)
+        self.filter(self._text)
         self.setVerticalScrollBarPolicy(
             Qt.ScrollBarPolicy.ScrollBarAlwaysOff if is_rail else Qt.ScrollBarPolicy.ScrollBarAsNeeded
         )
         self._on_theme_changed(None)
+
+    def set_folded(self, families: Iterable[Family]) -> None:
+        """Hides the types of these families until they are searched for."""
+        unfolded = self.folded - (folded := frozenset(families))
+        self.folded = folded
+        self.filter(self._text)
+        for family in unfolded:
+            last = [name for name, kind in layer_types().items() if kind.family is family][-1]
+            self.scrollToItem(self._types[last])
 
     def current_type(self) -> str | None:
         """The name of the type that Enter would add."""
@@ -113,7 +123,10 @@ class TypeList(QListWidget):
 
         The best match becomes the current type, so that Enter adds it.
         """
+        self._text = text
         found = search_layer_types(text)
+        if not text.strip() and not self.is_rail:
+            found = [kind for kind in found if kind.family not in self.folded]
         families = {kind.family for kind in found}
         names = {kind.type_name() for kind in found}
         for name, item in self._types.items():
@@ -126,13 +139,15 @@ class TypeList(QListWidget):
 
     def mimeData(self, items: Sequence[QListWidgetItem]) -> QMimeData:
         names = [item.data(TYPE_ROLE) for item in items if item.data(TYPE_ROLE)]
-        return commands.to_mime([commands.new_node(layer_type(name)) for name in names])
+        return commands.new_layer_mime([layer_type(name) for name in names])
 
     def startDrag(self, supported_actions: Qt.DropAction) -> None:
         name = self.current_type()
         if name is not None:
-            node = commands.new_node(layer_type(name))
-            start_drag(self, commands.to_mime([node]), [node], Qt.DropAction.CopyAction)
+            kind = layer_type(name)
+            start_drag(
+                self, commands.new_layer_mime([kind]), [commands.new_node(kind)], Qt.DropAction.CopyAction
+            )
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
@@ -145,6 +160,10 @@ class TypeList(QListWidget):
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
         self.type_hovered.emit(self.current_type())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.setViewportMargins(0, 0, 0, self.height() % ROW_HEIGHT)
 
     def _on_theme_changed(self, _: object) -> None:
         self.setItemDelegate(TypeDelegate(self))
@@ -170,9 +189,7 @@ class TypeDelegate(QStyledItemDelegate):
         return isinstance(widget, TypeList) and widget.is_rail
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        if index.data(TYPE_ROLE) is None:
-            return QSize(0, _HEADING_HEIGHT)
-        return QSize(0, _RAIL_ROW_HEIGHT if self._is_rail else ROW_HEIGHT)
+        return QSize(0, ROW_HEIGHT)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -193,7 +210,7 @@ class TypeDelegate(QStyledItemDelegate):
         painter.drawPixmap(_ICON_LEFT, round(middle - 8.5), icon)
         painter.setFont(self._content.font)
         painter.setPen(theme().color("text"))
-        available = rect.width() - _TEXT_LEFT - 4
+        available = rect.width() - _TEXT_LEFT
         painter.drawText(_TEXT_LEFT, self._content.baseline(middle), self._content.elided(name, available))
         if rect.width() >= _MIN_WIDTH_FOR_HELP:
             painter.setFont(self._small.font)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QEnterEvent, QFocusEvent, QHideEvent, QKeyEvent
-from PySide6.QtWidgets import QPushButton, QWidget
+from PySide6.QtGui import QEnterEvent, QFocusEvent, QHideEvent, QKeyEvent, QPaintEvent
+from PySide6.QtWidgets import QPushButton, QStyle, QStyleOptionButton, QStylePainter, QWidget
 
 from cnnstudio.gui.designer.quick_fix.apply import apply_fix
 from cnnstudio.gui.designer.quick_fix.preview_access import existing_preview_card, preview_card
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.widgets.flow import FlowLayout
+from cnnstudio.gui.widgets.labels import set_role
 from cnnstudio.gui.widgets.plain_text import plain_entry, plain_text
 from cnnstudio.layers.base import Fix
 
@@ -41,6 +42,13 @@ class FixButton(QPushButton):
         self._finding, self._fix = finding, chosen
         self.setText(plain_entry(chosen.label))
         self.setAccessibleDescription(plain_text(f"{finding.message}: {chosen.instruction}"))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        option = QStyleOptionButton()
+        self.initStyleOption(option)
+        inside = self.style().subElementRect(QStyle.SubElement.SE_PushButtonContents, option, self)
+        option.text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, inside.width())
+        QStylePainter(self).drawControl(QStyle.ControlElement.CE_PushButton, option)
 
     def enterEvent(self, event: QEnterEvent) -> None:
         super().enterEvent(event)
@@ -99,6 +107,12 @@ class FixButtons(QWidget):
         self._flow = FlowLayout(self)
         self.buttons: list[FixButton] = []
         self._add()
+
+    def set_role(self, role: str) -> None:
+        """Changes the style of all buttons."""
+        self._role = role
+        for button in self.buttons:
+            set_role(button, role)
 
     def show_fixes(self, finding: Finding) -> None:
         """Shows a button for each fix. The first one keeps the object name that automated use knows."""

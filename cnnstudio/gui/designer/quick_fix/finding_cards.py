@@ -14,7 +14,7 @@ from cnnstudio.gui.designer.quick_fix.advice_service import advice_service
 from cnnstudio.gui.designer.quick_fix.buttons import FixButtons
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
-from cnnstudio.gui.widgets.labels import Label
+from cnnstudio.gui.widgets.labels import Label, set_role
 from cnnstudio.gui.widgets.plain_text import plain_entry
 
 if TYPE_CHECKING:
@@ -22,14 +22,20 @@ if TYPE_CHECKING:
 
 
 class ProblemCard(QFrame):
-    """A problem, why it matters, and its fixes; hidden if there is no problem."""
+    """A problem, why it matters, and its fixes; hidden if there is no problem.
+
+    In red, unless it is only a hint at what is still missing.
+    """
 
     def __init__(self, project: Project) -> None:
         super().__init__()
+        self._project = project
         self._message = Label(role="help", tone="wrong", wrap=True)
         self._why = Label(role="help", tone="secondary", wrap=True)
         self._fixes = FixButtons(project, "fix", "fixButton")
         self.setProperty("role", "wrong_card")
+        # Long labels are elided: they must not widen the panel.
+        self._fixes.setSizePolicy(self._message.sizePolicy())
         column = QVBoxLayout(self)
         column.setContentsMargins(10, 8, 10, 8)
         column.setSpacing(6)
@@ -45,7 +51,11 @@ class ProblemCard(QFrame):
         """Shows this problem; hides the card if it is None."""
         self.setVisible(problem is not None)
         if problem is not None:
-            self._message.setText(f"{problem.message}.")
+            is_error = self._project.is_error(problem)
+            set_role(self, "wrong_card" if is_error else "advice_card")
+            self._fixes.set_role("fix" if is_error else "advice")
+            self._message.set_tone("wrong" if is_error else "text")
+            self._message.setText(f"{problem.message}." if is_error else f"Still missing: {problem.missing}.")
             self._why.setText(problem.why)
             self._why.setVisible(bool(problem.why))
             self._fixes.show_fixes(problem)

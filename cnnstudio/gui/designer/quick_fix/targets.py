@@ -27,9 +27,11 @@ def preview_target(project: Project) -> FixTarget | None:
     for node_id in project.selection:
         problem = analysis[node_id].problem
         if problem is not None and problem.fixes:
-            return FixTarget(node_id, "fix")
+            return FixTarget(node_id, "fix" if project.is_error(problem) else "advice")
         if problem is None and service.for_node(node_id):
             return FixTarget(node_id, "advice")
-    fixable = (problem.node_id for problem in analysis.problems if problem.fixes and problem.node_id)
+    fixable = (problem for problem in analysis.problems if problem.fixes and problem.node_id)
     first = next(fixable, None)
-    return None if first is None else FixTarget(first, "fix")
+    if first is None or first.node_id is None:
+        return None
+    return FixTarget(first.node_id, "fix" if project.is_error(first) else "advice")

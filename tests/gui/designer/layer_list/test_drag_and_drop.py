@@ -203,6 +203,7 @@ def test_a_type_dragged_from_the_palette_lands_in_the_list(
     qtbot: QtBot, dragger: DragSimulator, project: Project, dragged: list[QMimeData]
 ) -> None:
     palette = Palette(project)
+    palette.families.set_folded(())
     qtbot.addWidget(palette)
     with qtbot.waitExposed(palette):
         palette.show()

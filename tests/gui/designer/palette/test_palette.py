@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible
-from PySide6.QtWidgets import QLabel, QListWidgetItem
+from PySide6.QtWidgets import QLabel, QListWidgetItem, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.design import edits
@@ -49,6 +49,7 @@ def ids(project: Project) -> list[str]:
 
 
 def test_every_type_is_listed_under_its_family(palette: Palette) -> None:
+    palette.families.set_folded(())
     families: list[str] = []
     for name, kind in layer_types().items():
         if kind.family.value not in families:
@@ -147,11 +148,11 @@ def test_the_help_describes_the_current_or_hovered_type(qtbot: QtBot, palette: P
     assert layer_types()["MaxPooling2D"].usage_hint in entry.toolTip()
 
 
-def test_a_dragged_type_is_a_layer_with_default_parameters(palette: Palette) -> None:
+def test_a_dragged_type_is_a_layer_as_the_palette_adds_it(palette: Palette) -> None:
     data = palette.types.mimeData([item(palette, "Conv2D")])
     assert data.hasFormat(commands.MIME)
     nodes = layers_from_text(bytes(data.data(commands.MIME).data()).decode(), Network())
-    assert [node.layer for node in nodes] == [layer_types()["Conv2D"]()]
+    assert [node.layer for node in nodes] == [layer_types()["Conv2D"]().with_values({"activation": "relu"})]
 
 
 def test_without_a_selection_layers_are_appended_and_with_the_input_selected_prepended(
@@ -192,3 +193,64 @@ def test_screen_readers_get_type_family_and_help(palette: Palette) -> None:
     entry = item(palette, "Conv2D")
     assert entry.data(Qt.ItemDataRole.AccessibleTextRole) == "Conv2D, Convolution"
     assert layer_types()["Conv2D"].description in entry.data(Qt.ItemDataRole.AccessibleDescriptionRole)
+
+
+def test_new_layers_have_the_activation_that_suits_their_place(project: Project) -> None:
+    project.open_network(Network(), None)
+    project.set_dataset("birds", 37)
+    for name in ("Conv2D", "Flatten", "Dense"):
+        commands.add_type(project, layer_types()[name])
+    project.select(["flatten_1"])
+    commands.insert_from_mime(project, commands.new_layer_mime([layer_types()["Dense"]]))
+
+    layers = [node.layer for node in project.network.nodes]
+    assert [layer.summary() for layer in layers] == [
+        "32 filters 3 × 3, relu", "to a flat vector", "128 units, relu", "37 units, softmax"
+    ]  # fmt: skip
+    assert project.analysis.problems == ()
+
+
+def test_a_dragged_copy_keeps_its_own_values(project: Project) -> None:
+    commands.insert_from_mime(project, commands.to_mime([project.network.node("dense_1")]))
+    assert project.network.nodes[-1].layer == project.network.node("dense_1").layer
+
+
+def test_the_last_families_are_folded_until_they_are_wanted_or_searched_for(
+    qtbot: QtBot, palette: Palette
+) -> None:
+    assert "Dropout" not in shown(palette)
+    qtbot.keyClicks(palette.search, "drop")
+    assert "Dropout" in shown(palette)
+    palette.search.clear()
+    assert "Dropout" not in shown(palette)
+
+    button = palette.findChild(QPushButton, "familyRegularization")
+    assert button.accessibleName() == "Regularization, 2 layer types, collapsed"
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert "Dropout" in shown(palette)
+    assert "Residual" not in shown(palette)
+    assert palette.types.visualItemRect(item(palette, "SpatialDropout2D")).bottom() < palette.types.height()
+    assert palette.families.folded == {Family.GROUP}
+
+
+@pytest.mark.parametrize("height", [500, 507, 519])
+def test_no_row_is_cut_off_however_far_the_list_is_scrolled(palette: Palette, height: int) -> None:
+    palette.resize(220, height)
+    types = palette.types
+    for position in range(types.verticalScrollBar().maximum() + 1):
+        types.verticalScrollBar().setValue(position)
+        rects = [types.visualItemRect(types.item(row)) for row in range(types.count())]
+        visible = [rect for rect in rects if rect.height() and rect.intersects(types.viewport().rect())]
+        assert all(types.viewport().rect().contains(rect.adjusted(0, 0, -1, 0)) for rect in visible)
+
+
+def test_the_rail_shows_every_type_and_the_chevron_folds_it(qtbot: QtBot, palette: Palette) -> None:
+    chevron = palette.findChild(QToolButton, "paletteFold")
+    with qtbot.waitSignal(palette.rail_changed):
+        qtbot.mouseClick(chevron, Qt.MouseButton.LeftButton)
+    assert (palette.width(), palette.is_rail) == (48, True)
+    assert shown(palette) == list(layer_types())
+    assert chevron.accessibleName() == "Show the names of the layers"
+    qtbot.mouseClick(chevron, Qt.MouseButton.LeftButton)
+    assert not palette.is_rail
+    assert "Dropout" not in shown(palette)
