@@ -7,6 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 WITH := -c packaging/constraints.txt
 PINS := pyproject.toml packaging/constraints.txt
 TESTS ?=
+PROCESSES ?= auto
 DATA ?= shapes
 LONG := benchmarks/accuracy.py benchmarks/time_to_accuracy.py
 
@@ -20,8 +21,10 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 run: $(VENV)/program.stamp
 	$(BIN)/python -m cnnstudio
 
+# In as many processes as there are cores, of which each needs about 1 GB, at most four; torch computes with one thread
+# in each of them. One process, to debug:  make test PROCESSES=0
 test: $(VENV)/test.stamp
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest $(TESTS)
+	QT_QPA_PLATFORM=offscreen OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(PROCESSES) --maxprocesses 4 --dist worksteal $(TESTS)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

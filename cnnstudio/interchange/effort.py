@@ -8,6 +8,10 @@ from cnnstudio.interchange.chain import CodeError
 
 TOO_COMPLEX = "the code is too complex to read: use a listing of a network, with short loops"
 
+MAXIMUM_CHARACTERS = 1_000_000
+"""The longest listing, checked before it is parsed."""
+TOO_LONG = f"the code is longer than {MAXIMUM_CHARACTERS:,} characters"
+
 MAXIMUM_STEPS = 300_000
 """The most statements and expressions that are evaluated; a typical listing has a few thousand."""
 MAXIMUM_ELEMENTS = 4_000_000

@@ -9,6 +9,7 @@ import textwrap
 from typing import Any
 
 from cnnstudio.interchange.chain import CodeError
+from cnnstudio.interchange.effort import MAXIMUM_CHARACTERS, TOO_LONG
 
 MAXIMUM_BYTES = 32 * 1024 * 1024
 """The largest file, with images in its outputs; the limit on the code alone is that of any code."""
@@ -40,6 +41,9 @@ def code_of_notebook(text: str) -> str:
     sources = _code_cells(text)
     if len(sources) > MAXIMUM_CELLS:
         raise CodeError(f"the notebook has more than {MAXIMUM_CELLS:,} code cells")
+    # Before any cell is parsed, which takes many times the time and memory.
+    if sum(len(source) for source in sources if not _is_foreign(source)) > MAXIMUM_CHARACTERS:
+        raise CodeError(TOO_LONG)
     cells = [f"# %% cell {number}\n{_python(source)}" for number, source in enumerate(sources, 1)]
     if not cells:
         raise CodeError("the notebook has no code cells")
@@ -116,12 +120,17 @@ def _source(cell: dict[str, Any]) -> str:
     return "".join(line for line in lines if isinstance(line, str)).replace("\r\n", "\n")
 
 
-def _python(source: str) -> str:
-    """The code of a cell; comments instead of one that is not Python."""
+def _is_foreign(source: str) -> bool:
+    """Whether the first line of a cell says that it is in another language."""
     magic = _CELL_MAGIC.match(source)
     is_file = magic is not None and magic[1] in ("writefile", "file") and ".py" in magic[0]
-    if magic is not None and magic[1] not in _PYTHON_MAGICS and not is_file:
-        return f"# {magic[0].strip()}"
+    return magic is not None and magic[1] not in _PYTHON_MAGICS and not is_file
+
+
+def _python(source: str) -> str:
+    """The code of a cell; comments instead of one that is not Python."""
+    if _is_foreign(source):
+        return f"# {source.strip().splitlines()[0].strip()}"
     plain = textwrap.dedent(source)
     for text in (plain, without_commands(plain)):
         try:

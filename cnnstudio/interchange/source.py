@@ -20,15 +20,13 @@ from cnnstudio.design.edits import rename
 from cnnstudio.design.network import UNTITLED, Network
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.data_sets import NamedData
-from cnnstudio.interchange.effort import Effort
+from cnnstudio.interchange.effort import MAXIMUM_CHARACTERS, TOO_LONG, Effort
 from cnnstudio.interchange.notebooks import MAXIMUM_BYTES, code_of_notebook, without_commands
 
-MAXIMUM_CHARACTERS = 1_000_000
 NOTEBOOK = ".ipynb"
 CODE_SUFFIXES = (".py", NOTEBOOK)
 MAXIMUM_NOTES = 100
 _MAX_NOTE_LENGTH = 240
-_TOO_LONG = f"the code is longer than {MAXIMUM_CHARACTERS:,} characters"
 
 Language = Literal["keras", "pytorch"]
 LANGUAGES: Mapping[Language, str] = MappingProxyType({"keras": "Keras", "pytorch": "PyTorch"})
@@ -102,7 +100,7 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError:
         raise CodeError(f"{path.name}: this is not UTF-8 text, so it is not Python code") from None
     except OSError as error:
-        too_long = f"the notebook is larger than {format_bytes(MAXIMUM_BYTES)}" if is_notebook else _TOO_LONG
+        too_long = f"the notebook is larger than {format_bytes(MAXIMUM_BYTES)}" if is_notebook else TOO_LONG
         reason = too_long if error.errno == errno.EFBIG else f"the file cannot be read ({error.strerror})"
         raise CodeError(f"{path.name}: {reason}") from None
     try:
@@ -114,7 +112,7 @@ def read_text(path: Path) -> str:
 def parse(text: str) -> ast.Module:
     """The syntax tree of a program. Raises CodeError, with the line of a syntax error."""
     if len(text) > MAXIMUM_CHARACTERS:
-        raise CodeError(_TOO_LONG)
+        raise CodeError(TOO_LONG)
     if not text.strip():
         raise CodeError("there is no code")
     plain = textwrap.dedent(text.lstrip("\ufeff"))

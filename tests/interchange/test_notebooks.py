@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from cnnstudio.interchange.chain import CodeError
+from cnnstudio.interchange.effort import MAXIMUM_CHARACTERS
 from cnnstudio.interchange.notebooks import MAXIMUM_BYTES, code_of_notebook, place_in_notebook
 from cnnstudio.interchange.reading import read_code
-from cnnstudio.interchange.source import MAXIMUM_CHARACTERS, read_text
+from cnnstudio.interchange.source import read_text
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
 

@@ -9,7 +9,7 @@ from PySide6.QtGui import QTextCharFormat, QTextCursor, QTextFormat
 from PySide6.QtWidgets import QPlainTextEdit, QTextEdit
 
 from cnnstudio.gui.theme.theme import theme
-from cnnstudio.interchange.source import MAXIMUM_CHARACTERS
+from cnnstudio.interchange.effort import MAXIMUM_CHARACTERS
 
 _HINT = (
     "Paste code here, for example\n\n"

@@ -30,8 +30,8 @@ from cnnstudio.gui.designer.actions import design_actions
 from cnnstudio.gui.designer.paste_code import looks_like_code, recipe_from_code
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.interchange.dialog import ImportDialog
+from cnnstudio.interchange.effort import MAXIMUM_CHARACTERS
 from cnnstudio.interchange.reading import read_code
-from cnnstudio.interchange.source import MAXIMUM_CHARACTERS
 
 LEFT = Qt.MouseButton.LeftButton
 
